@@ -1,0 +1,131 @@
+"""The public face: load a config, make its tables, write them. Importing it makes every family known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import yaml
+
+from plotsim_core.config import load
+from plotsim_core.config.dataset import dataset_name
+from plotsim_core.engine.slice import whole
+from plotsim_core.errors import ConfigError, UsageError
+from plotsim_core.output.run import write_run
+from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.resolve import numbers, resolve
+from plotsim_core.tables.build import build, find_table
+
+TEMPLATES = Path(__file__).parent.parent / "configs"
+
+
+def load_config(path: str | Path, *, seed: int | None = None, scale: float | None = None) -> Plan:
+    """Read a YAML config and return its plan. `seed` and `scale` override the file's and are recorded as its own.
+
+    Raises ConfigError with everything that is wrong.
+    """
+    return from_mapping(load.read(Path(path)), name=Path(path).stem, source=str(path), seed=seed, scale=scale)
+
+
+def create_from_yaml(text: str | Path) -> Plan:
+    """Return the plan of a config given as a path or as YAML text."""
+    if isinstance(text, Path) or "\n" not in text:
+        return load_config(text)
+    return from_mapping(yaml.safe_load(text), name="dataset", source="config")
+
+
+def create(*, name: str = "dataset", **sections: Any) -> Plan:
+    """Return the plan of a config given as keyword arguments: `create(about=..., unit=..., window=..., ...)`."""
+    return from_mapping(sections, name=name, source="config")
+
+
+def from_mapping(
+    raw: Any, *, name: str, source: str = "config", seed: int | None = None, scale: float | None = None
+) -> Plan:
+    """Return the plan of a config given as what its YAML says. Raises ConfigError with everything that is wrong."""
+    overrides = {key: value for key, value in (("seed", seed), ("scale", scale)) if value is not None}
+    if isinstance(raw, Mapping):
+        raw = {**raw, **overrides}
+    parts, problems = load.parse(raw)
+    if parts and not any(p.path.startswith(("metrics", "connections")) for p in problems):
+        _, _, unsolved, _ = numbers(parts["metrics"], parts["connections"])
+        problems = [*problems, *unsolved]
+    if problems:
+        raise ConfigError(problems, source)
+    return resolve(dataset_name(name), load.dataset(parts), raw)
+
+
+def parse_periods(plan: Plan, text: str | None) -> tuple[int, int] | None:
+    """Return (first, stop) of periods written `A..B` (both included) or `A`, as dates or labels; None for None.
+
+    Raises UsageError for anything else.
+    """
+    if text is None:
+        return None
+    ends = text.split("..")
+    if len(ends) > 2 or not all(ends):
+        raise UsageError(f"cannot read the periods {text!r}; write A..B or A, for example {plan.grain.label(plan.first)}")
+    try:
+        first, last = (plan.grain.read(end.strip()) for end in (ends[0], ends[-1]))
+    except ValueError as error:
+        raise UsageError(f"periods: {error}; write A..B or A, for example {plan.grain.label(plan.first)}") from None
+    if last < first:
+        raise UsageError(f"the periods {text!r} end before they begin")
+    return first, last + 1
+
+
+def batches(
+    plan: Plan, table: str, first: int | None = None, stop: int | None = None
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Return (schema, record batches) of a table or stage in the periods `first` to `stop`: the slice-level function.
+
+    Rows come in the order of periods and units. A dimension of units is given as of the last of the periods. Raises
+    UsageError for an unknown table and for periods outside the window.
+    """
+    found = find_table(plan, table)
+    return found.schema, build(plan, found, whole(plan, first, stop))
+
+
+def generate_tables(
+    plan: Plan, *, periods: str | None = None, tables: Sequence[str] | None = None
+) -> dict[str, pd.DataFrame]:
+    """Return tables as pandas frames, by name. `periods` is `A..B`; `tables` defaults to all tables of the config."""
+    first, stop = parse_periods(plan, periods) or (None, None)
+    return {name: _frame(plan, name, first, stop) for name in tables or [table.name for table in plan.tables]}
+
+
+def _frame(plan: Plan, name: str, first: int | None, stop: int | None) -> pd.DataFrame:
+    schema, made = batches(plan, name, first, stop)
+    table = pa.Table.from_batches(made, schema)
+    frame: pd.DataFrame = table.to_pandas()
+    for field in schema:
+        if field.nullable and field.type == pa.int64():  # whole numbers stay whole where some are missing
+            frame[field.name] = table[field.name].to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    return frame
+
+
+def write_tables(
+    plan: Plan,
+    directory: str | Path,
+    *,
+    format: str = "csv",
+    periods: str | None = None,
+    tables: Sequence[str] | None = None,
+) -> dict[str, int]:
+    """Write tables into a directory, a file each, beside a copy of the config; return the rows of each.
+
+    Nothing is visible before everything is written, and writing again replaces what was there.
+    """
+    first, stop = parse_periods(plan, periods) or (None, None)
+    names = list(tables) if tables else [table.name for table in plan.tables]
+    slice_ = whole(plan, first, stop)
+    found = [find_table(plan, name) for name in names]
+    return write_run(plan, [(table, build(plan, table, slice_)) for table in found], Path(directory), format)
+
+
+def list_templates() -> list[str]:
+    """Return the names of the bundled configs."""
+    return sorted(path.stem for path in TEMPLATES.glob("*.yaml"))

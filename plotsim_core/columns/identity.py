@@ -1,0 +1,107 @@
+"""`id`: the key of a row, computed from what the row is, never counted.
+
+A unit's key is a prefix and the unit's code (`COM-8T2J6Q0XKV`); its children's add their number, its events' the
+date key and their number within the period. Rows of a listed table are numbered in the order of the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pydantic import Field
+
+from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.source import Source, add_source
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Part
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+
+WIDTH = 3
+"""Digits of a number within a key, at least; longer numbers stay whole."""
+
+
+class Options(Part):
+    """`prefix` stands before each key; by default the first three letters of the table's name."""
+
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,12}$")] | None = None
+
+
+def key_column(table: Table) -> Column | None:
+    """Return the column that holds a table's own key."""
+    return next(iter(table.sourced("id")), None)
+
+
+def prefix(table: Table) -> str:
+    """Return what a table's keys begin with."""
+    column = key_column(table)
+    if column is not None and isinstance(column.source, Options) and column.source.prefix:
+        return column.source.prefix
+    return table.name.partition("_")[2].replace("_", "")[:3].upper() or table.name[:3].upper()
+
+
+def key_text(prefix: str, *parts: pa.Array | NDArray[Any]) -> pa.Array:
+    """Return `prefix-part-part ...` for each row, numbers padded with zeros to `WIDTH` digits."""
+    texts = [part if isinstance(part, pa.Array) else _padded(part) for part in parts]
+    return pc.binary_join_element_wise(pa.scalar(prefix), *texts, "-")
+
+
+def _padded(numbers: Integers) -> pa.Array:
+    distinct, places = np.unique(numbers, return_inverse=True)
+    return pa.array([f"{number:0{WIDTH}d}" for number in distinct.tolist()], pa.string()).take(pa.array(places))
+
+
+def unit_codes(rows: Rows) -> pa.Array:
+    """Return the code of each row's unit."""
+    return pa.array(rows.block.codes).take(pa.array(rows.unit))
+
+
+def date_keys(plan: Plan, periods: Integers) -> Integers:
+    """Return the date key of each row's period."""
+    distinct, places = np.unique(periods, return_inverse=True)
+    return plan.grain.keys(distinct)[places]
+
+
+def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
+    dates = any(key_column(t) is column for t in dataset.dimensions if getattr(t, "per", None) == "period")
+    return pa.int64() if dates else pa.string()
+
+
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[str]:
+    if len(table.sourced("id")) > 1:
+        yield f"{table.name} has more than one id column"
+    if options.prefix is not None and getattr(table, "per", None) == "period":
+        yield "the key of a date dimension is a number, so `prefix` has no effect"
+
+
+def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    if column.type == pa.int64():
+        return pa.array(date_keys(rows.block.plan, rows.period))
+    parts: list[pa.Array | NDArray[Any]] = []
+    if len(rows.unit) == len(rows):
+        parts.append(unit_codes(rows))
+    if len(rows.moment) == len(rows):
+        parts.append(pc.cast(pa.array(date_keys(rows.block.plan, rows.period)), pa.string()))
+    if len(rows.ordinal) == len(rows):
+        parts.append(rows.ordinal + 1)
+    return key_text(prefix(table.spec), *parts)
+
+
+add_source(
+    "id",
+    SourceWords(
+        options=Options,
+        arrow=_arrow,
+        example="id",
+        needs=frozenset({"key"}),
+        check=_check,
+        describe=lambda options, dataset: "Key of the row.",
+    ),
+    Source(_fill),
+)

@@ -1,0 +1,98 @@
+"""`metric.<name>`, `true.<name>`, `expected.<name>`: a metric for the row's unit and period.
+
+`metric` is the value as stored, with noise; `true` the value before noise; `expected` the mean it was drawn around.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pyarrow as pa
+
+from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.source import Source, add_source
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.metrics import Metric
+from plotsim_core.config.model import Name, Part
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.engine.block import Block
+from plotsim_core.numerics.random import Floats
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+_EXPECTED_DECIMALS = 6
+
+
+class Options(Part):
+    """`metric` names the metric."""
+
+    metric: Name
+
+
+def spec(options: Options, dataset: Dataset) -> Metric:
+    """Return the metric a column holds."""
+    return next(metric for metric in dataset.metrics if metric.name == options.metric)
+
+
+def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
+    whole = spec(options, dataset).decimals is None and column.word != "expected"
+    return pa.int64() if whole else pa.float64()
+
+
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[str]:
+    return scope.unknown_metric(options.metric)
+
+
+def describe(metric: Metric) -> str:
+    """Return one sentence on what a metric's values are."""
+    bounds = f", in [{metric.bounds[0]:g}, {metric.bounds[1]:g}]" if metric.bounds else ""
+    return f"{metric.label or metric.name.replace('_', ' ').capitalize()} ({metric.type}, {metric.family}{bounds})."
+
+
+def _stored(block: Block, metric: int) -> Floats:
+    return block.noised(metric)
+
+
+def _true(block: Block, metric: int) -> Floats:
+    decimals = block.plan.metrics[metric].spec.decimals
+    values = block.correlated(metric)
+    return values if decimals is None else np.round(values, decimals)
+
+
+def _expected(block: Block, metric: int) -> Floats:
+    return np.round(block.centres(metric), _EXPECTED_DECIMALS)
+
+
+def _filling(layer: Callable[[Block, int], Floats]) -> Source:
+    def fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        options = column.spec.source
+        assert isinstance(options, Options)
+        values = layer(rows.block, rows.block.plan.metric_index(options.metric)).ravel()[rows.cell]
+        missing = np.isnan(values) if column.nullable else None
+        if column.type == pa.int64():
+            values = (np.where(missing, 0.0, values) if missing is not None else values).astype(np.int64)
+        return pa.array(values, type=column.type, mask=missing)
+
+    return Source(fill)
+
+
+for _word, _layer, _says in (
+    ("metric", _stored, ""),
+    ("true", _true, "Before noise: "),
+    ("expected", _expected, "The mean that is drawn around: "),
+):
+    add_source(
+        _word,
+        SourceWords(
+            options=Options,
+            arrow=_arrow,
+            example=f"{_word}.revenue",
+            argument="metric",
+            needs=frozenset({"cell"}),
+            check=_check,
+            nullable=lambda options, dataset, word=_word: word == "metric" and dataset.noise.mcar_rate > 0,  # type: ignore[misc]
+            describe=lambda options, dataset, says=_says: says + describe(spec(options, dataset)),  # type: ignore[misc]
+        ),
+        _filling(_layer),
+    )

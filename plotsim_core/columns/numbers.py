@@ -1,0 +1,57 @@
+"""`range` with `range: [low, high]`: a number between two others, whole (both ends included) if both are whole."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from pydantic import model_validator
+
+from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.source import Source, add_source
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Part
+from plotsim_core.config.tables import Column, SourceWords
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+_DECIMALS = 4
+
+
+class Options(Part):
+    """`range` is [low, high]."""
+
+    range: tuple[int, int] | tuple[float, float]
+
+    @model_validator(mode="after")
+    def _rising(self) -> Options:
+        if self.range[0] >= self.range[1]:
+            raise ValueError(f"range: expected low < high, found {list(self.range)}")
+        return self
+
+    @property
+    def whole(self) -> bool:
+        """Whether the numbers are whole."""
+        return all(isinstance(end, int) for end in self.range)
+
+
+def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
+    return pa.int64() if options.whole else pa.float64()
+
+
+def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    options = column.spec.source
+    assert isinstance(options, Options)
+    low, high = options.range
+    if options.whole:
+        return pa.array(int(low) + rows.choose(table, column, int(high - low) + 1))
+    return pa.array((low + (high - low) * rows.uniforms(table, column)).round(_DECIMALS))
+
+
+add_source(
+    "range",
+    SourceWords(
+        options=Options,
+        arrow=_arrow,
+        example="range",
+        describe=lambda options, dataset: f"Between {options.range[0]:g} and {options.range[1]:g}.",
+    ),
+    Source(_fill),
+)

@@ -1,0 +1,63 @@
+"""The rows that a table kind decided on, as a source sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from plotsim_core.engine.block import Block
+from plotsim_core.numerics.random import Floats, Words, choose, key, uniforms
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+Integers = NDArray[np.int64]
+
+
+def _none() -> Integers:
+    """What stands for something that the rows of a kind do not know."""
+    return np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows as parallel arrays; what a kind's rows do not know is empty.
+
+    `address` is each row's own; `unit` the place of its unit in the block; `period` a period number; `cell` the place in
+    the block's flattened (periods, units) arrays; `ordinal` the number among its siblings; `moment` a time
+    (datetime64[us]); `since` and `until` the periods a version begins and the next begins (-1: it is the current one);
+    `band` the band a version is in.
+    """
+
+    block: Block
+    address: Words
+    unit: Integers = field(default_factory=_none)
+    period: Integers = field(default_factory=_none)
+    cell: Integers = field(default_factory=_none)
+    ordinal: Integers = field(default_factory=_none)
+    moment: NDArray[Any] = field(default_factory=_none)
+    since: Integers = field(default_factory=_none)
+    until: Integers = field(default_factory=_none)
+    band: Integers = field(default_factory=_none)
+
+    def __len__(self) -> int:
+        return len(self.address)
+
+    def uniforms(self, table: TablePlan, column: ColumnPlan, *more: str) -> Floats:
+        """Return a uniform for each row, of the stream that belongs to this column."""
+        return uniforms(self.stream(table, column, *more), self.address)
+
+    def choose(self, table: TablePlan, column: ColumnPlan, count: Integers | int, *more: str) -> Integers:
+        """Return an integer in [0, count) for each row, of the stream that belongs to this column."""
+        return choose(self.stream(table, column, *more), self.address, count)
+
+    def stream(self, table: TablePlan, column: ColumnPlan, *more: str) -> np.uint64:
+        """Return the key of this column's stream."""
+        return key(self.block.plan.seed, "column", table.name, column.name, *more)
+
+
+def picked(values: list[Any] | NDArray[Any] | pa.Array, places: Integers, type_: pa.DataType) -> pa.Array:
+    """Return `values[places]` as an Arrow array: what few distinct values become when they are spread over rows."""
+    return pa.array(values, type=type_).take(pa.array(places))

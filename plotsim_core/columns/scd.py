@@ -1,0 +1,63 @@
+"""`scd`: a tier that follows a metric, up and down; a dimension that has one keeps its history (SCD type 2).
+
+`at` are the edges between tiers, as shares of the way from the metric's mean at position 0 to that at position 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from plotsim_core.columns.rows import Rows, picked
+from plotsim_core.columns.source import Source, add_source
+from plotsim_core.config.model import Name, Part
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+
+class Options(Part):
+    """The metric `tracks`, the `tiers` from low to high, and the edges `at` between them."""
+
+    tracks: Name
+    tiers: Annotated[tuple[str, ...], Field(min_length=2, max_length=20)]
+    at: tuple[Annotated[float, Field(gt=0, lt=1)], ...]
+
+    @model_validator(mode="after")
+    def _fits(self) -> Options:
+        if len(self.at) != len(self.tiers) - 1:
+            raise ValueError(f"{len(self.tiers)} tiers need {len(self.tiers) - 1} edges in `at`, found {len(self.at)}")
+        if list(self.at) != sorted(set(self.at)):
+            raise ValueError(f"at: the edges must rise, found {list(self.at)}")
+        if len(set(self.tiers)) != len(self.tiers):
+            raise ValueError("tiers: two tiers have one name")
+        return self
+
+
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[str]:
+    yield from scope.unknown_metric(options.tracks)
+    if len(table.sourced("scd")) > 1:
+        yield f"{table.name} has more than one scd column"
+
+
+def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    options = column.spec.source
+    assert isinstance(options, Options)
+    return picked(list(options.tiers), rows.band, pa.string())
+
+
+add_source(
+    "scd",
+    SourceWords(
+        options=Options,
+        arrow=lambda options, column, dataset: pa.string(),
+        example="scd",
+        needs=frozenset({"history"}),
+        check=_check,
+        describe=lambda options, dataset: f"Tier by {options.tracks}: {', '.join(options.tiers)}.",
+    ),
+    Source(_fill),
+)

@@ -1,0 +1,29 @@
+"""What a column source is: a function that fills one column of any rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from plotsim_core.columns.rows import Rows
+from plotsim_core.config.tables import SOURCE_WORDS, SourceWords
+from plotsim_core.families import Family
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+
+@dataclass(frozen=True)
+class Source:
+    """`fill(column, table, rows)` gives an Arrow array of the column's type, one value per row."""
+
+    fill: Callable[[ColumnPlan, TablePlan, Rows], pa.Array]
+
+
+SOURCES: Family[Source] = Family("column type")
+
+
+def add_source(word: str, words: SourceWords, source: Source) -> None:
+    """Make a source known under `word`: its words to the language, its work to the tables."""
+    SOURCE_WORDS.add(word, words)
+    SOURCES.add(word, source)

@@ -1,0 +1,102 @@
+"""`version.<part>`: the version of a unit's dimension that a row is, or that was valid when the row happened.
+
+Parts: `row_id` (its key), `valid_from` and `valid_to` (a half-open interval of dates, null while it is the current
+one), `is_current`. A dimension with an `scd` column gets all four, facts and events of the unit the row_id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plotsim_core.columns.identity import date_keys, key_text, prefix, unit_codes
+from plotsim_core.columns.reference import history_column
+from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.scd import Options as History
+from plotsim_core.columns.source import Source, add_source
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Part
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.engine.history import since
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+ROW_ID = "dim_row_id"
+_TYPES = {"row_id": pa.string(), "valid_from": pa.date32(), "valid_to": pa.date32(), "is_current": pa.bool_()}
+_SAYS = {
+    "row_id": "Key of the version that was valid at the time.",
+    "valid_from": "First day on which the version is valid.",
+    "valid_to": "Day on which the next version begins; null for the current one.",
+    "is_current": "Whether this is the latest version known.",
+}
+
+
+class Options(Part):
+    """`part` of the version."""
+
+    part: Literal["row_id", "valid_from", "valid_to", "is_current"]
+
+
+def column(part: str, name: str) -> Column:
+    """Return the column that a kind adds by itself."""
+    return Column(name=name, type=f"version.{part}", source=Options.model_validate({"part": part}))
+
+
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[str]:
+    unit = scope.dimension("unit")
+    if unit is not None and not unit.sourced("scd"):
+        yield f"{unit.name} has no scd column, so there are no versions"
+    if options.part != "row_id" and table.name != (unit.name if unit else ""):
+        yield f"only the {scope.unit} dimension has {options.part}"
+
+
+def _refers(options: Options, dataset: Dataset) -> tuple[str, str] | None:
+    found = history_column(dataset)
+    return (found[0].name, ROW_ID) if found and options.part == "row_id" else None
+
+
+def _starts(rows: Rows) -> Integers:
+    """Return the period in which each row's version began."""
+    if len(rows.since) == len(rows):
+        return rows.since
+    found = history_column(rows.block.plan.dataset)
+    assert found is not None and isinstance(found[1].source, History)
+    metric = rows.block.plan.metric_index(found[1].source.tracks)
+    return since(rows.block, metric, found[1].source.at).ravel()[rows.cell]
+
+
+def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    options = column.spec.source
+    assert isinstance(options, Options)
+    plan = rows.block.plan
+    if options.part == "row_id":
+        found = history_column(plan.dataset)
+        assert found is not None
+        began = pc.cast(pa.array(date_keys(plan, _starts(rows))), pa.string())
+        return key_text(prefix(found[0]), unit_codes(rows), began)
+    if options.part == "is_current":
+        return pa.array(rows.until < 0)
+    periods = rows.since if options.part == "valid_from" else rows.until
+    days = plan.grain.starts(np.maximum(periods, 0)).astype("datetime64[D]")
+    return pa.array(days, pa.date32(), mask=(periods < 0) if options.part == "valid_to" else None)
+
+
+add_source(
+    "version",
+    SourceWords(
+        options=Options,
+        arrow=lambda options, column, dataset: _TYPES[options.part],
+        example="version.row_id",
+        argument="part",
+        needs=frozenset({"unit", "period"}),
+        check=_check,
+        nullable=lambda options, dataset: options.part == "valid_to",
+        refers=_refers,
+        describe=lambda options, dataset: _SAYS[options.part],
+    ),
+    Source(_fill),
+)

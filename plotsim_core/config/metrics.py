@@ -1,0 +1,170 @@
+"""Metrics: what is measured, how it moves with the trajectory, and how its values are spread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from plotsim_core.config.model import Name, Part
+from plotsim_core.families import Family, UnknownMember, did_you_mean
+from plotsim_core.numerics.distributions import DISTRIBUTIONS
+
+Pair = Annotated[tuple[float, float], Field(description="[low, high]")]
+
+
+@dataclass(frozen=True)
+class MetricType:
+    """A metric type: whether it takes a range, its decimals (None: whole numbers), whether a unit's size multiplies it."""
+
+    range: Literal["required", "optional", "forbidden"]
+    decimals: int | None
+    sized: bool = False
+    default_range: tuple[float, float] | None = None
+    default_mean: tuple[float, float] | None = None
+
+    def distribution(self, bounds: tuple[float, float] | None) -> str:
+        """Return the family a metric of this type has unless its config names one."""
+        if self.decimals is None:
+            return "poisson"
+        if self is METRIC_TYPES["score"]:
+            return "beta"
+        if self is METRIC_TYPES["index"] or bounds is None:
+            return "normal"
+        return "lognormal" if bounds[0] == 0 or bounds[1] / bounds[0] >= 10 else "beta"
+
+
+METRIC_TYPES: Family[MetricType] = Family("metric type")
+METRIC_TYPES.add("score", MetricType("optional", 4, default_range=(0.0, 1.0)))
+METRIC_TYPES.add("amount", MetricType("required", 2, sized=True))
+METRIC_TYPES.add("count", MetricType("forbidden", None, sized=True, default_mean=(0.5, 5.0)))
+METRIC_TYPES.add("index", MetricType("required", 2))
+
+
+class Metric(Part):
+    """One measured quantity. Its mean runs from `mean[0]` at trajectory position 0 to `mean[1]` at position 1.
+
+    A `negative` polarity turns that round. With a `range`, values lie inside it and the means follow from it unless
+    they are given. `follows` and `delay` make a metric read what another one really did `delay` periods before;
+    `strength` is the correlation of the two at that distance.
+    """
+
+    name: Name
+    type: str
+    polarity: Literal["positive", "negative"]
+    label: str | None = None
+    range: Pair | None = None
+    mean: Pair | None = None
+    follows: Name | None = None
+    delay: Annotated[int, Field(ge=1, le=3650, strict=True)] | None = None
+    strength: Annotated[float, Field(ge=0, le=0.99)] = 0.7
+    seasonal_sensitivity: float = 1.0
+    persistence: Annotated[float, Field(ge=0, le=0.95)] = 0.3
+    distribution: str | None = None
+    distribution_params: dict[str, float] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _strength_needs_follows(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "strength" in value and "follows" not in value:
+            raise ValueError("`strength` has no effect without `follows`")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Metric:
+        kind = _member(METRIC_TYPES, self.type, "type")
+        if kind.range == "required" and self.range is None:
+            raise ValueError(f"a metric of type {self.type} needs a `range`: [low, high]")
+        if kind.range == "forbidden" and self.range is not None:
+            raise ValueError(f"a metric of type {self.type} takes no `range`; give `mean: [low, high]` instead")
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise ValueError(f"range: expected low < high, found {list(self.range)}")
+        if (self.follows is None) != (self.delay is None):
+            raise ValueError("`follows` and `delay` come together: which metric, and how many periods later")
+        self._check_distribution()
+        self._check_means()
+        return self
+
+    def _check_distribution(self) -> None:
+        if self.distribution is None and self.distribution_params:
+            raise ValueError("`distribution_params` has no effect without `distribution`")
+        family = _member(DISTRIBUTIONS, self.family, "distribution")
+        counts = METRIC_TYPES[self.type].decimals is None
+        if (family.support == "count") != counts:
+            fit = [name for name, member in DISTRIBUTIONS.items() if (member.support == "count") == counts]
+            raise ValueError(f"a {self.family} distribution does not make values of type {self.type}; one of {fit} does")
+        if family.support == "positive" and self.bounds is not None and self.bounds[0] < 0:
+            raise ValueError(f"a {self.family} distribution is positive, but the range begins at {self.bounds[0]:g}")
+        for name, value in self.distribution_params.items():
+            if name not in family.parameters:
+                known = list(family.parameters)
+                raise ValueError(
+                    f"distribution_params: {self.family} has no parameter {name!r}; {did_you_mean(name, known)}"
+                )
+            bound = family.parameters[name]
+            if not bound.low <= value <= bound.high:
+                raise ValueError(f"distribution_params.{name}: {value:g} is not in [{bound.low:g}, {bound.high:g}]")
+
+    def _check_means(self) -> None:
+        if self.mean is None:
+            return
+        if self.mean[0] >= self.mean[1]:
+            raise ValueError(f"mean: expected low < high, found {list(self.mean)}; a falling metric has negative polarity")
+        if self.bounds is not None and not (self.bounds[0] < self.mean[0] and self.mean[1] < self.bounds[1]):
+            raise ValueError(f"mean: {list(self.mean)} must lie inside the range {list(self.bounds)}")
+        if DISTRIBUTIONS[self.family].support in ("positive", "count") and self.mean[0] <= 0:
+            raise ValueError(f"mean: the means of a {self.family} distribution are above 0, found {self.mean[0]:g}")
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The closed range that values lie in, or None if they are not bounded."""
+        return self.range or METRIC_TYPES[self.type].default_range
+
+    @property
+    def family(self) -> str:
+        """Name of the distribution family."""
+        return self.distribution or METRIC_TYPES[self.type].distribution(self.bounds)
+
+    @property
+    def means(self) -> tuple[float, float]:
+        """The means at position 0 and at position 1, before polarity."""
+        if self.mean is not None:
+            return self.mean
+        if self.bounds is None:
+            return METRIC_TYPES[self.type].default_mean or (0.0, 1.0)
+        low, high = DISTRIBUTIONS[self.family].means
+        width = self.bounds[1] - self.bounds[0]
+        return self.bounds[0] + low * width, self.bounds[0] + high * width
+
+    @property
+    def parameters(self) -> tuple[tuple[str, float], ...]:
+        """The family's shape parameters, defaults filled in."""
+        width = self.bounds[1] - self.bounds[0] if self.bounds else 1.0
+        filled = {
+            name: bound.default * (width if bound.relative else 1.0)
+            for name, bound in DISTRIBUTIONS[self.family].parameters.items()
+        }
+        return tuple(sorted({**filled, **self.distribution_params}.items()))
+
+    @property
+    def sized(self) -> bool:
+        """Whether a unit's size multiplies the metric's means."""
+        return METRIC_TYPES[self.type].sized
+
+    @property
+    def positive(self) -> bool:
+        """Whether no value lies below zero."""
+        return DISTRIBUTIONS[self.family].support in ("positive", "count")
+
+    @property
+    def decimals(self) -> int | None:
+        """Decimals that values are rounded to; None for whole numbers."""
+        return METRIC_TYPES[self.type].decimals
+
+
+def _member(family: Family[Any], name: str, field: str) -> Any:
+    try:
+        return family[name]
+    except UnknownMember as unknown:
+        raise ValueError(f"{field}: {unknown}") from None

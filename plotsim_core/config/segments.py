@@ -1,0 +1,118 @@
+"""Segments: groups of units that share an archetype, when their units arrive, and how far they differ."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from plotsim_core.config.archetypes import Archetype
+from plotsim_core.config.model import Count, Name, Part
+
+Offset = Annotated[int, Field(ge=0, strict=True)]
+Text = str | int | float | bool
+
+
+class UniformArrival(Part):
+    """Units arrive evenly from period `start` to period `end` (both counted from 0 at the window's start)."""
+
+    kind: Literal["uniform"]
+    start: Offset = 0
+    end: Offset | None = None
+
+
+class LinearArrival(Part):
+    """Ever more (`increasing`) or ever fewer units arrive from period `start` to period `end`."""
+
+    kind: Literal["linear"]
+    start: Offset = 0
+    end: Offset | None = None
+    direction: Literal["increasing", "decreasing"] = "increasing"
+
+
+class StepBlock(Part):
+    """The share of a segment that arrives at one period."""
+
+    period: Offset
+    fraction: Annotated[float, Field(gt=0, le=1)]
+
+
+class StepArrival(Part):
+    """Shares of the segment arrive at given periods; the shares add up to 1."""
+
+    kind: Literal["step"]
+    blocks: Annotated[tuple[StepBlock, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _whole(self) -> StepArrival:
+        total = sum(block.fraction for block in self.blocks)
+        if abs(total - 1) > 0.001:
+            raise ValueError(f"blocks: the fractions add up to {total:g}, expected 1")
+        periods = [block.period for block in self.blocks]
+        if periods != sorted(set(periods)):
+            raise ValueError(f"blocks: the periods must rise, found {periods}")
+        return self
+
+
+class ExplicitArrival(Part):
+    """The arrival period of each unit; a scaled dataset repeats the list."""
+
+    kind: Literal["explicit"]
+    start_periods: Annotated[tuple[Offset, ...], Field(min_length=1)]
+
+
+Arrival = Annotated[UniformArrival | LinearArrival | StepArrival | ExplicitArrival, Field(discriminator="kind")]
+
+
+class Variation(Part):
+    """How far the units of a segment differ.
+
+    `level`: the share of a metric's variance (given the trajectory) that lies between units rather than within them.
+    `timing`: standard deviation of the shift of a unit's curve, as a share of its span. `size`: standard deviation of
+    the logarithm of a unit's size, which multiplies the means of its amounts and counts and averages to 1.
+    """
+
+    level: Annotated[float, Field(ge=0, le=0.95)] = 0.2
+    timing: Annotated[float, Field(ge=0, le=0.5)] = 0.04
+    size: Annotated[float, Field(ge=0, le=3)] = 0.25
+
+
+class Segment(Part):
+    """A group of units with one archetype."""
+
+    name: Name
+    count: Count
+    archetype: Archetype
+    label: str | None = None
+    attributes: dict[Name, tuple[Text, ...]] = Field(default_factory=dict)
+    baseline: dict[Name, Literal["high", "mid", "low"]] = Field(default_factory=dict)
+    seasonal_sensitivity: float = 1.0
+    arrival: Arrival | None = None
+    variation: Variation = Variation()
+
+    @field_validator("attributes", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """A single value is a list of one."""
+        if not isinstance(value, dict):
+            return value
+        listed = {key: item if isinstance(item, list | tuple) else [item] for key, item in value.items()}
+        for key, item in listed.items():
+            if not item:
+                raise ValueError(f"{key}: expected at least one value")
+        return listed
+
+    @field_validator("variation", mode="before")
+    @classmethod
+    def _none(cls, value: Any) -> Any:
+        if value == "none":
+            return Variation(level=0, timing=0, size=0)
+        if isinstance(value, str):
+            raise ValueError(f"expected level, timing and size, or the word 'none', found {value!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _explicit_fits(self) -> Segment:
+        if isinstance(self.arrival, ExplicitArrival) and len(self.arrival.start_periods) != self.count:
+            raise ValueError(f"arrival.start_periods has {len(self.arrival.start_periods)} entries for {self.count} units")
+        return self

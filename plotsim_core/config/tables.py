@@ -1,0 +1,143 @@
+"""Tables and columns. What kinds of table and what sources of values there are is open: each is a member of a family.
+
+A *kind* decides which rows a table has; a *source* fills one column of any rows. The words of both are declared here
+by the files that do the work (`plotsim_core/tables/*.py`, `plotsim_core/columns/*.py`). Which source fits which kind
+follows from one rule: a kind says what its rows know, a source says what it needs to know of a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import pyarrow as pa
+from pydantic import Field
+
+from plotsim_core.config.model import Name, Part
+from plotsim_core.families import Family
+
+if TYPE_CHECKING:
+    from plotsim_core.config.dataset import Dataset
+    from plotsim_core.config.scope import Scope
+
+Knowledge = Literal["unit", "period", "cell", "event", "calendar", "history", "key", "list"]
+"""What a row can know: its unit, its period, the metrics of both (cell), that it is an event, that it is a date, that it
+has versions, that it has a key of its own, that it is one of a listed few."""
+
+Section = Literal["dimensions", "facts", "events"]
+
+
+class Column(Part):
+    """A column: its name, the words of its source, and what the source was told."""
+
+    name: Name
+    type: str
+    description: str | None = None
+    source: Part
+
+    @property
+    def word(self) -> str:
+        """The source's name in its family."""
+        return self.type.partition(".")[0]
+
+
+class Table(Part):
+    """What every table says; each kind adds its own words."""
+
+    name: Name
+    columns: Annotated[tuple[Column, ...], Field(min_length=1)]
+    description: str | None = None
+
+    def sourced(self, word: str) -> list[Column]:
+        """Return the columns whose source is `word`."""
+        return [column for column in self.columns if column.word == word]
+
+
+def _nothing(*_: Any) -> tuple[Any, ...]:
+    return ()
+
+
+def _none(*_: Any) -> None:
+    return None
+
+
+def _no(*_: Any) -> bool:
+    return False
+
+
+def _no_text(*_: Any) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class CrossingWords:
+    """A metric above (or below) a level for a number of periods in a row."""
+
+    metric: str
+    above: float | None
+    below: float | None
+    periods: int
+
+
+@dataclass(frozen=True)
+class SourceWords:
+    """The words of a column source, and what its columns are before any value is made.
+
+    `options` models what stands beside name and type; the text after the dot of the type goes into its field
+    `argument` (None: the word takes no argument). `check(options, column, table, scope)` gives a sentence for each
+    thing that is wrong in this place. `arrow(options, column, dataset)` is the type, `nullable(options, dataset)` whether
+    nulls belong there, `refers(options, dataset)` the (table, column) it points to, `describe(options, dataset)` what
+    the published schema says of it.
+    """
+
+    options: type[Part]
+    arrow: Callable[[Any, Column, Dataset], pa.DataType]
+    example: str
+    argument: str | None = None
+    needs: frozenset[Knowledge] = frozenset()
+    check: Callable[[Any, Column, Table, Scope], Iterable[str]] = _nothing
+    nullable: Callable[[Any, Dataset], bool] = _no
+    refers: Callable[[Any, Dataset], tuple[str, str] | None] = _none
+    describe: Callable[[Any, Dataset], str] = _no_text
+
+
+@dataclass(frozen=True)
+class KindWords:
+    """The words of a table kind, and what its tables are before any row is made.
+
+    `recognise(raw, unit)` tells it from its siblings in the section. `key(table, dataset)` are the columns that tell
+    rows apart, `time(table)` the column that places a row in time (None: the rows are a state as of some moment),
+    `added(table, dataset)` the columns that come by themselves, `describe(table, dataset)` one sentence,
+    `ending(table)` the crossing that ends a unit.
+    """
+
+    section: Section
+    recognise: Callable[[Mapping[str, Any], str], bool]
+    model: type[Table]
+    knows: frozenset[Knowledge]
+    key: Callable[[Any, Dataset], tuple[str, ...]]
+    describe: Callable[[Any, Dataset], str]
+    check: Callable[[Any, Scope], Iterable[str]] = _nothing
+    time: Callable[[Any], str | None] = _none
+    added: Callable[[Any, Dataset], tuple[Column, ...]] = _nothing
+    ending: Callable[[Any], CrossingWords | None] = _none
+
+
+SOURCE_WORDS: Family[SourceWords] = Family("column type")
+KIND_WORDS: Family[KindWords] = Family("table kind")
+
+
+class NoOptions(Part):
+    """The options of a source that has none."""
+
+
+@dataclass(frozen=True)
+class DeclaredTable:
+    """A table as far as it could be read: `table` is None when something in it is wrong."""
+
+    name: str
+    path: str
+    kind: str | None
+    table: Table | None
+    columns: tuple[str, ...] = field(default=())

@@ -1,0 +1,96 @@
+"""A block: the stages of one slice, each computed when first asked for and kept while the block lives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plotsim_core.engine.correlated import scores
+from plotsim_core.engine.metrics import centres
+from plotsim_core.engine.noised import noised
+from plotsim_core.engine.roster import Units, codes, select
+from plotsim_core.engine.slice import Slice
+from plotsim_core.engine.trajectories import positions
+from plotsim_core.numerics.random import Floats, Words, fold, words
+from plotsim_core.plan.plan import Plan
+
+
+class Block:
+    """The stages of `slice_`. Arrays are (periods, units), read only by everyone."""
+
+    def __init__(self, plan: Plan, slice_: Slice) -> None:
+        self.plan = plan
+        self.slice = slice_
+        self.periods: NDArray[np.int64] = slice_.periods
+        self.units: Units = select(plan, slice_.unit_first, slice_.unit_stop)
+        self._kept: dict[tuple[str, Any], Any] = {}
+
+    def kept(self, what: str, which: Any, make: Callable[[], Any]) -> Any:
+        """Return what `make()` gives, made once for (what, which)."""
+        if (what, which) not in self._kept:
+            self._kept[what, which] = make()
+        return self._kept[what, which]
+
+    @property
+    def address(self) -> Words:
+        """The address of each cell."""
+        found: Words = self.kept("address", None, lambda: fold(self.units.address[None, :], words(self.periods)[:, None]))
+        return found
+
+    @property
+    def codes(self) -> NDArray[np.str_]:
+        """The part of keys that is each unit's own, shape (units,)."""
+        found: NDArray[np.str_] = self.kept("codes", None, lambda: codes(self.plan, self.units))
+        return found
+
+    def positions(self, delay: int = 0) -> Floats:
+        """Trajectory positions, `delay` periods before the block's periods."""
+        found: Floats = self.kept("positions", delay, lambda: positions(self.plan, self.units, self.periods - delay))
+        return found
+
+    def centres(self, metric: int) -> Floats:
+        """The mean each value of a metric is drawn around."""
+        spec = self.plan.metrics[metric]
+        found: Floats = self.kept(
+            "centres",
+            metric,
+            lambda: centres(self.plan, spec, self.units, self.periods, self.positions(spec.total_delay)),
+        )
+        return found
+
+    def scores(self, metric: int) -> Floats:
+        """The standard normal score of each value of a metric."""
+        found: Floats = self.kept("scores", metric, lambda: scores(self.plan, metric, self.units, self.periods))
+        return found
+
+    def correlated(self, metric: int) -> Floats:
+        """The true values of a metric, before noise."""
+        table = self.plan.metrics[metric].quantiles
+        found: Floats = self.kept("correlated", metric, lambda: table.lookup(self.centres(metric), self.scores(metric)))
+        return found
+
+    def noised(self, metric: int) -> Floats:
+        """The values of a metric as they are stored; NaN where one is missing."""
+        found: Floats = self.kept(
+            "noised",
+            metric,
+            lambda: noised(
+                self.plan.seed,
+                self.plan.dataset.noise,
+                self.plan.metrics[metric],
+                self.address,
+                self.correlated(metric),
+                self.positions(),
+            ),
+        )
+        return found
+
+
+@lru_cache(maxsize=2)
+def block(plan: Plan, slice_: Slice) -> Block:
+    """Return the block of a slice; the last ones are kept, so that tables of one slice share its stages."""
+    return Block(plan, slice_)

@@ -1,0 +1,62 @@
+"""Correlated metrics: the normal score of each metric, and the value it stands for.
+
+Scores of a metric at one period are standard normal; across metrics they have the solved correlations, within a unit
+they persist, and a follower's carry what its driver's did. See `plotsim_core/plan/mixing.py` for the model.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plotsim_core.engine.roster import Units
+from plotsim_core.numerics.random import Floats, fold, key, normals, words
+from plotsim_core.plan.plan import Plan
+
+
+def shocks(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
+    """Return the mixed shocks E of a metric, shape (periods, units)."""
+    address = fold(units.address[None, :], words(periods)[:, None])
+    total = np.zeros(address.shape)
+    for other, weight in enumerate(plan.mixing.shocks[metric].tolist()):
+        if weight != 0.0:
+            total += weight * normals(key(plan.seed, "shock", plan.metrics[other].name), address)
+    return total
+
+
+def moving_scores(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
+    """Return the part v of a metric's scores that moves in time, shape (periods, units); `periods` are consecutive."""
+    spec = plan.metrics[metric]
+    back = len(spec.persistence) - 1
+    extended = np.arange(periods[0] - back, periods[-1] + 1, dtype=np.int64)
+    drawn = shocks(plan, metric, units, extended)
+    total = np.zeros((len(periods), len(units)))
+    for age, weight in enumerate(spec.persistence):
+        total += weight * drawn[back - age : back - age + len(periods)]
+    if spec.driver is None:
+        return total
+    return spec.own * total + spec.pull * moving_scores(plan, spec.driver, units, periods - spec.delay)
+
+
+def level_scores(plan: Plan, metric: int, units: Units) -> Floats:
+    """Return the part B of a metric's scores that is a unit's own for life, shape (units,)."""
+    spec = plan.metrics[metric]
+    total = np.zeros(len(units))
+    for other, weight in enumerate(plan.mixing.levels[metric].tolist()):
+        if weight != 0.0:
+            total += weight * normals(key(plan.seed, "level", plan.metrics[other].name), units.address)
+    if spec.driver is None:
+        return total
+    return spec.level_own * total + spec.level_pull * level_scores(plan, spec.driver, units)
+
+
+def level_shares(plan: Plan, units: Units) -> Floats:
+    """Return the share of variance that lies between units, for the segment of each unit."""
+    return np.array([segment.spec.variation.level for segment in plan.segments])[units.segment]
+
+
+def scores(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
+    """Return the standard normal scores of a metric, shape (periods, units); `periods` are consecutive."""
+    share = level_shares(plan, units)
+    between = np.sqrt(share) * level_scores(plan, metric, units)
+    return between[None, :] + np.sqrt(1.0 - share)[None, :] * moving_scores(plan, metric, units, periods)

@@ -1,0 +1,73 @@
+"""Histories: bands that a metric's expected value runs through, and since when it has been in the one it is in.
+
+The expected value knows the trajectory, the unit's size and its own level, but no season, no shock and no noise, so
+a band changes when the unit really moves and not from one period to the next.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plotsim_core.engine.block import Block
+from plotsim_core.engine.correlated import level_scores, level_shares
+from plotsim_core.engine.metrics import unseasoned
+from plotsim_core.engine.replay import state_before
+from plotsim_core.engine.roster import Units
+from plotsim_core.engine.trajectories import positions
+from plotsim_core.numerics.random import Floats
+from plotsim_core.plan.plan import Plan
+
+Bands = NDArray[np.int64]
+
+
+def expected_shares(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
+    """Return where the expected value lies between the metric's means at position 0 (0) and 1 (1)."""
+    spec = plan.metrics[metric]
+    mean = unseasoned(spec, units, positions(plan, units, periods - spec.total_delay))
+    own = np.sqrt(level_shares(plan, units)) * level_scores(plan, metric, units)
+    low, high = spec.spec.means
+    return (spec.quantiles.lookup(mean, own[None, :]) - low) / (high - low)
+
+
+def bands(plan: Plan, metric: int, edges: tuple[float, ...], units: Units, periods: NDArray[np.int64]) -> Bands:
+    """Return the band (0 to len(edges)) of each unit in each period."""
+    return np.searchsorted(np.array(edges), expected_shares(plan, metric, units, periods), side="right")
+
+
+def since(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
+    """Return, for each cell of a block, the period since which the unit has been in its band (its arrival at first)."""
+
+    def find() -> Bands:
+        plan, units = block.plan, block.units
+
+        def initial() -> tuple[Bands, Bands]:
+            return np.full(len(units), -1, dtype=np.int64), units.arrival
+
+        def advance(state: tuple[Bands, Bands], first: int, stop: int) -> tuple[Bands, Bands]:
+            return _follow(plan, metric, edges, units, np.arange(first, stop, dtype=np.int64), state)[1]
+
+        before = state_before(plan, f"bands {metric} {edges}", units, block.slice.first, initial, advance)
+        return _follow(plan, metric, edges, units, block.periods, before)[0]
+
+    found: Bands = block.kept("since", (metric, edges), find)
+    return found
+
+
+def _follow(
+    plan: Plan,
+    metric: int,
+    edges: tuple[float, ...],
+    units: Units,
+    periods: NDArray[np.int64],
+    state: tuple[Bands, Bands],
+) -> tuple[Bands, tuple[Bands, Bands]]:
+    band, start = state
+    starts = np.empty((len(periods), len(units)), dtype=np.int64)
+    for place, row in enumerate(bands(plan, metric, edges, units, periods)):
+        arrived = units.arrival <= periods[place]
+        changed = arrived & (row != band)
+        start = np.where(changed, np.maximum(periods[place], units.arrival), start)
+        band = np.where(arrived, row, band)
+        starts[place] = start
+    return starts, (band, start)

@@ -1,0 +1,59 @@
+"""Noised metrics: what a measuring device would store of the true value."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from plotsim_core.config.effects import Noise
+from plotsim_core.numerics.noise import NOISE
+from plotsim_core.numerics.random import Floats, Words, key, uniforms
+from plotsim_core.plan.plan import MetricPlan
+
+_OUTLIER_FACTORS = (3.0, 10.0)
+_FAR_SHARE = 0.15
+
+
+def noised(seed: int, noise: Noise, metric: MetricPlan, address: Words, values: Floats, positions: Floats) -> Floats:
+    """Return values with jitter, outliers and missing ones (NaN), rounded to the metric's decimals.
+
+    Jitter is relative to the value (and to the position with `scale_with_trajectory`) and is reflected at the bounds of
+    a range, so that none is piled upon. An outlier is three to ten times the value, or close to the farther bound.
+    """
+    result = values
+    if noise.gaussian_sigma > 0:
+        result = _jitter(seed, noise, metric, address, result, positions)
+    if noise.outlier_rate > 0:
+        hit = uniforms(key(seed, "outlier", metric.name), address) < noise.outlier_rate
+        drawn = uniforms(key(seed, "outlier size", metric.name), address)
+        result = np.where(hit, _outliers(metric, result, drawn), result)
+    result = np.rint(result) if metric.spec.decimals is None else np.round(result, metric.spec.decimals)
+    if noise.mcar_rate > 0:
+        missing = uniforms(key(seed, "missing", metric.name), address) < noise.mcar_rate
+        result = np.where(missing, np.nan, result)
+    return result
+
+
+def _jitter(seed: int, noise: Noise, metric: MetricPlan, address: Words, values: Floats, positions: Floats) -> Floats:
+    drawn = NOISE[noise.noise_family](uniforms(key(seed, "jitter", metric.name), address), noise.degrees_of_freedom or 1.0)
+    scale = noise.gaussian_sigma * np.abs(values)
+    if noise.scale_with_trajectory:
+        scale = scale * positions
+    return _reflected(metric, values + scale * drawn)
+
+
+def _reflected(metric: MetricPlan, values: Floats) -> Floats:
+    if metric.spec.bounds is None:
+        return np.abs(values) if metric.spec.positive else values
+    low, high = metric.spec.bounds
+    values = np.where(values > high, 2.0 * high - values, values)
+    values = np.where(values < low, 2.0 * low - values, values)
+    return np.clip(values, low, high)
+
+
+def _outliers(metric: MetricPlan, values: Floats, drawn: Floats) -> Floats:
+    if metric.spec.bounds is None:
+        low, high = _OUTLIER_FACTORS
+        return values * (low + (high - low) * drawn)
+    low, high = metric.spec.bounds
+    far = np.where(values - low > high - values, low, high)
+    return far + (values - far) * (_FAR_SHARE * drawn)

@@ -1,0 +1,61 @@
+"""Open families: the one way to have many of a thing.
+
+A family is a named table of members (distributions, curves, column sources, table kinds, formats, checks ...).
+Members join by `add`, usually as the last line of the file that defines them; a second member of the same name
+is refused, and an unknown name is answered with the nearest known one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Generic, TypeVar
+
+Member = TypeVar("Member")
+
+
+class UnknownMember(LookupError):
+    """A name that no member of a family has; `str()` of it is a sentence for people."""
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """Return ` did you mean 'x'?` for the nearest known name, or what there is when nothing is near."""
+    near = get_close_matches(name, known, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return "known: " + ", ".join(known) if known else ""
+
+
+class Family(Generic[Member]):
+    """A named, ordered table of members; iteration gives the names in the order they were added."""
+
+    def __init__(self, noun: str) -> None:
+        self.noun = noun
+        self._members: dict[str, Member] = {}
+
+    def add(self, name: str, member: Member) -> Member:
+        """Add `member` under `name` and return it. Raises ValueError if the name is taken."""
+        if name in self._members:
+            raise ValueError(f"there is already a {self.noun} named {name!r}")
+        self._members[name] = member
+        return member
+
+    def __getitem__(self, name: str) -> Member:
+        try:
+            return self._members[name]
+        except KeyError:
+            hint = did_you_mean(name, list(self._members))
+            raise UnknownMember(f"no {self.noun} is named {name!r}; {hint}") from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._members
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def items(self) -> list[tuple[str, Member]]:
+        """Return (name, member) pairs in the order they were added."""
+        return list(self._members.items())

@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: random addresses, calendar, curves, noise, distributions, correlation."""

@@ -1,0 +1,134 @@
+"""Dates and period numbers. A period is counted from a fixed epoch, never from a window's start.
+
+A grain (hour, day, ISO week, month, quarter) turns dates into period numbers and back; everything is vectorised
+over int64 arrays of period numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plotsim_core.families import Family
+
+Periods = NDArray[np.int64]
+Moments = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True)
+class Grain:
+    """One length of period. `starts` maps period numbers to the moment (datetime64[s]) each begins at."""
+
+    name: str
+    adverb: str
+    per_year: float
+    holding: Callable[[Moments], Periods]
+    starts: Callable[[Periods], Moments]
+    labels: Callable[[Moments], list[str]]
+
+    def seconds(self, periods: Periods) -> NDArray[np.int64]:
+        """Return the length of each period in seconds."""
+        return (self.starts(periods + 1) - self.starts(periods)).astype(np.int64)
+
+    def keys(self, periods: Periods) -> NDArray[np.int64]:
+        """Return the integer date key of each period: YYYYMMDD of its start, YYYYMMDDHH for hours."""
+        start = self.starts(periods)
+        day = date_keys(start)
+        if self.name != "hour":
+            return day
+        return day * 100 + (start - start.astype("datetime64[D]")).astype(np.int64) // 3600
+
+    def read(self, text: str) -> int:
+        """Return the number of the period that `text` names: its label, or a date or moment in it.
+
+        Raises ValueError for anything else.
+        """
+        week = re.fullmatch(r"(\d{4})-W(\d{2})", text)
+        quarter = re.fullmatch(r"(\d{4})-Q([1-4])", text)
+        if week:
+            text = date.fromisocalendar(int(week[1]), int(week[2]), 1).isoformat()
+        elif quarter:
+            text = f"{quarter[1]}-{int(quarter[2]) * 3 - 2:02d}"
+        elif not re.fullmatch(r"\d{4}-\d{2}(-\d{2}(T\d{2}(:\d{2}){0,2})?)?", text):
+            raise ValueError(f"{text!r} is not a date or a period")
+        return int(self.holding(np.array([np.datetime64(text).astype("datetime64[s]")]))[0])
+
+    def label(self, period: int) -> str:
+        """Return the label of one period, as people write it (`2023-01`, `2023-W05`, `2023-Q2`)."""
+        return self.labels(self.starts(np.array([period], dtype=np.int64)))[0]
+
+
+def date_keys(moments: Moments) -> NDArray[np.int64]:
+    """Return YYYYMMDD as int64 for each moment."""
+    months = moments.astype("datetime64[M]")
+    year, month = np.divmod(months.astype(np.int64), 12)
+    day = (moments.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
+    return (year + 1970) * 10000 + (month + 1) * 100 + day + 1
+
+
+def iso_year_week(moments: Moments) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the ISO 8601 year and week number of each moment."""
+    days = moments.astype("datetime64[D]").astype(np.int64)
+    thursday = (days - (days + 3) % 7 + 3).astype("datetime64[D]")
+    year = thursday.astype("datetime64[Y]")
+    week = (thursday - year.astype("datetime64[D]")).astype(np.int64) // 7 + 1
+    return year.astype(np.int64) + 1970, week
+
+
+def _by_unit(unit: str) -> tuple[Callable[[Moments], Periods], Callable[[Periods], Moments]]:
+    def holding(moments: Moments) -> Periods:
+        return moments.astype(f"datetime64[{unit}]").astype(np.int64)
+
+    def starts(periods: Periods) -> Moments:
+        return np.asarray(periods, dtype=np.int64).astype(f"datetime64[{unit}]").astype("datetime64[s]")
+
+    return holding, starts
+
+
+def _weeks_holding(moments: Moments) -> Periods:
+    return (moments.astype("datetime64[D]").astype(np.int64) + 3) // 7
+
+
+def _week_starts(periods: Periods) -> Moments:
+    return (np.asarray(periods, dtype=np.int64) * 7 - 3).astype("datetime64[D]").astype("datetime64[s]")
+
+
+def _quarters_holding(moments: Moments) -> Periods:
+    return moments.astype("datetime64[M]").astype(np.int64) // 3
+
+
+def _quarter_starts(periods: Periods) -> Moments:
+    return (np.asarray(periods, dtype=np.int64) * 3).astype("datetime64[M]").astype("datetime64[s]")
+
+
+def _text(unit: str) -> Callable[[Moments], list[str]]:
+    return lambda moments: [str(moment) for moment in moments.astype(f"datetime64[{unit}]")]
+
+
+def _week_labels(moments: Moments) -> list[str]:
+    years, weeks = iso_year_week(moments)
+    return [f"{year}-W{week:02d}" for year, week in zip(years.tolist(), weeks.tolist(), strict=True)]
+
+
+def _quarter_labels(moments: Moments) -> list[str]:
+    years, quarters = np.divmod(_quarters_holding(moments), 4)
+    return [f"{year + 1970}-Q{quarter + 1}" for year, quarter in zip(years.tolist(), quarters.tolist(), strict=True)]
+
+
+GRAINS: Family[Grain] = Family("grain")
+for _grain in (
+    Grain("hour", "hourly", 8766.0, *_by_unit("h"), _text("h")),
+    Grain("day", "daily", 365.25, *_by_unit("D"), _text("D")),
+    Grain("week", "weekly", 365.25 / 7, _weeks_holding, _week_starts, _week_labels),
+    Grain("month", "monthly", 12.0, *_by_unit("M"), _text("M")),
+    Grain("quarter", "quarterly", 4.0, _quarters_holding, _quarter_starts, _quarter_labels),
+):
+    GRAINS.add(_grain.name, _grain)
+
+ADVERBS: dict[str, str] = {grain.adverb: name for name, grain in GRAINS.items()}
+"""The spelling of `every:` that plotsim's files use (`monthly`), to the grain's own name."""

@@ -1,0 +1,122 @@
+"""Correlation: from what a config declares to factors that mix independent normal scores.
+
+*NORTA inversion* (Cario and Nelson, 1997): the Pearson correlation of two margins under a Gaussian copula is a power
+series in the latent correlation, whose coefficients are the products of the margins' Hermite coefficients. Inverting the
+series gives the latent correlation that delivers the declared one.
+
+*Nearest matrix*: Higham (2002), alternating projections with Dykstra's correction.
+
+Everything here runs once, at load. Results are rounded to ten decimals, so that another machine's linear algebra gives
+the same factors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import eval_hermitenorm, gammaln
+
+Floats = NDArray[np.float64]
+
+SCORES = np.linspace(-6.0, 6.0, 481)
+"""Normal scores at which margins are sampled for `hermite_coefficients`."""
+_WEIGHTS = np.exp(-0.5 * SCORES**2) / np.exp(-0.5 * SCORES**2).sum()
+_DEGREE = 24
+_POLYNOMIALS = np.stack([eval_hermitenorm(n, SCORES) / np.exp(0.5 * gammaln(n + 1)) for n in range(1, _DEGREE + 1)])
+_FLOOR = 1e-6
+"""Smallest eigenvalue left in a projected matrix."""
+
+
+def hermite_coefficients(margin: Floats) -> Floats:
+    """Return the normalised Hermite coefficients 1.. of standardised margins.
+
+    `margin` holds values at `SCORES` in its last axis; constant margins give zeros. The squares of the coefficients of
+    one margin sum to 1, up to the degree kept.
+    """
+    mean = np.sum(margin * _WEIGHTS, axis=-1, keepdims=True)
+    spread = np.sqrt(np.sum((margin - mean) ** 2 * _WEIGHTS, axis=-1, keepdims=True))
+    standard = (margin - mean) / np.maximum(spread, 1e-300)
+    return np.sum((standard * _WEIGHTS)[..., None, :] * _POLYNOMIALS, axis=-1)
+
+
+def delivered(first: Floats, second: Floats, latent: float) -> float:
+    """Return the correlation that two margins show under a latent one, averaged over the rows of their coefficients."""
+    powers = latent ** np.arange(1, _DEGREE + 1)
+    return float(np.mean(np.sum(first * second * powers, axis=-1)))
+
+
+def latent(first: Floats, second: Floats, target: float) -> tuple[float, float]:
+    """Return (latent correlation, what it delivers) for a declared `target`; the nearest reachable one if it is not."""
+    low, high = -1.0, 1.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        if delivered(first, second, middle) < target:
+            low = middle
+        else:
+            high = middle
+    found = round(0.5 * (low + high), 10)
+    return found, delivered(first, second, found)
+
+
+def nearest(matrix: Floats, iterations: int = 200) -> Floats:
+    """Return the correlation matrix nearest to `matrix` in the Frobenius norm; `matrix` itself if it already is one."""
+    if float(np.linalg.eigvalsh(matrix)[0]) >= _FLOOR:
+        return matrix
+    current, correction = matrix.copy(), np.zeros_like(matrix)
+    for _ in range(iterations):
+        shifted = current - correction
+        values, vectors = np.linalg.eigh(shifted)
+        projected = (vectors * np.maximum(values, _FLOOR)) @ vectors.T
+        correction = projected - shifted
+        moved = projected.copy()
+        np.fill_diagonal(moved, 1.0)
+        if np.max(np.abs(moved - current)) < 1e-10:
+            break
+        current = moved
+    scale = np.sqrt(np.diag(projected))
+    return projected / np.outer(scale, scale)
+
+
+def completed(matrix: Floats, declared: NDArray[np.bool_]) -> Floats:
+    """Return `matrix` with the pairs that are not `declared` filled in.
+
+    Row by row, a variable depends on the earlier ones only through those it is declared with (a Gaussian Bayesian network
+    in the order of the rows). Declared pairs stay as they are, and no row depends on the rows after it. The result is
+    a correlation matrix whenever the declared pairs allow it in this order.
+    """
+    result = np.eye(len(matrix))
+    for row in range(1, len(matrix)):
+        near = np.flatnonzero(declared[row, :row])
+        if len(near) == 0:
+            continue
+        wanted = matrix[row, near]
+        slopes = np.linalg.lstsq(result[np.ix_(near, near)], wanted, rcond=None)[0]
+        result[row, :row] = result[:row, near] @ slopes
+        result[row, near] = wanted
+        result[:row, row] = result[row, :row]
+    return result
+
+
+def factor(matrix: Floats) -> Floats:
+    """Return the lower Cholesky factor by the textbook loop: leading rows never depend on the rows after them."""
+    size = len(matrix)
+    lower = np.zeros((size, size))
+    for row in range(size):
+        for column in range(row + 1):
+            rest = matrix[row, column] - float(sum(lower[row, k] * lower[column, k] for k in range(column)))
+            if row == column:
+                lower[row, row] = np.sqrt(max(rest, 0.0))
+            elif lower[column, column] > 0:
+                lower[row, column] = rest / lower[column, column]
+    return np.round(lower, 10)
+
+
+def combine(weights: Floats, fields: Sequence[Floats]) -> Floats:
+    """Return the weighted sum of arrays of one shape, added in their order and element by element."""
+    total = np.zeros(fields[0].shape)
+    for weight, field in zip(weights.tolist(), fields, strict=True):
+        if weight != 0.0:
+            total += weight * field
+    return total

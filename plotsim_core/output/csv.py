@@ -1,0 +1,25 @@
+"""CSV: UTF-8, LF, a header, text quoted and nulls left empty, so that an empty text ("") and a null differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.csv as pacsv
+
+from plotsim_core.output.format import FORMATS, Batches, Format
+from plotsim_core.plan.plan import Plan, TablePlan
+
+_OPTIONS = pacsv.WriteOptions(include_header=True, quoting_style="needed")
+
+
+def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
+    with pacsv.CSVWriter(directory / _file(plan, table), table.schema, write_options=_OPTIONS) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def _file(plan: Plan, table: TablePlan) -> str:
+    return f"{table.name}.csv"
+
+
+FORMATS.add("csv", Format(_write, _file))

@@ -1,0 +1,61 @@
+"""DuckDB: one database file with a table each, described by comments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from plotsim_core.output.format import FORMATS, Batches, Format
+from plotsim_core.plan.plan import Plan, TablePlan
+
+
+def quoted(name: str) -> str:
+    """Return a name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """Return a text as an SQL literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def columns_sql(table: TablePlan) -> str:
+    """Return the column definitions of a table. Keys are checked after the fact, not enforced: enforcing costs four times
+    the time."""
+    return ", ".join(f"{quoted(c.name)} {_TYPES[c.type]}{'' if c.nullable else ' NOT NULL'}" for c in table.columns)
+
+
+def comment_sql(table: TablePlan, place: str) -> list[str]:
+    """Return the statements that describe a table and its columns."""
+    comments = [f"COMMENT ON TABLE {place} IS {text(table.description)}"] if table.description else []
+    described = [column for column in table.columns if column.description]
+    return comments + [f"COMMENT ON COLUMN {place}.{quoted(c.name)} IS {text(c.description)}" for c in described]
+
+
+_TYPES = {
+    pa.string(): "VARCHAR",
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    pa.bool_(): "BOOLEAN",
+    pa.date32(): "DATE",
+    pa.timestamp("us"): "TIMESTAMP",
+}
+
+
+def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
+    with duckdb.connect(directory / _file(plan, table)) as connection:
+        place = quoted(table.name)
+        connection.execute(f"CREATE TABLE {place} ({columns_sql(table)})")
+        connection.register("incoming", pa.RecordBatchReader.from_batches(table.schema, batches))
+        connection.execute(f"INSERT INTO {place} BY NAME SELECT * FROM incoming")
+        for statement in comment_sql(table, place):
+            connection.execute(statement)
+
+
+def _file(plan: Plan, table: TablePlan) -> str:
+    return f"{plan.name}.duckdb"
+
+
+FORMATS.add("duckdb", Format(_write, _file))

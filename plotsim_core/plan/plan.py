@@ -1,0 +1,177 @@
+"""A plan: everything that is known before the first value is made. Frozen and picklable; every worker gets the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.metrics import Metric
+from plotsim_core.config.segments import Segment
+from plotsim_core.config.tables import Column, Table
+from plotsim_core.errors import Problem, UsageError
+from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.calendar import Grain
+from plotsim_core.numerics.quantiles import QuantileTable
+from plotsim_core.numerics.shapes import Piece
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentPlan:
+    """A segment with its place in the roster (`first` to `first + count`) and its curve."""
+
+    spec: Segment
+    first: int
+    count: int
+    address: np.uint64
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class MetricPlan:
+    """A metric with its numbers solved.
+
+    `means` holds, for each segment, the means at position 0 and 1. `persistence` are the weights of a shock now, one
+    period ago, and so on; their squares add up to 1. A follower reads the metric at `driver`, `spec.delay` periods ago,
+    with weight `pull` (signed) and its own shocks with weight `own`; `level_pull` and `level_own` do the same for what
+    lies between units. `total_delay` adds up the delays of the chain it hangs on.
+    """
+
+    spec: Metric
+    means: Floats
+    quantiles: QuantileTable
+    persistence: tuple[float, ...]
+    driver: int | None
+    pull: float
+    own: float
+    level_pull: float
+    level_own: float
+    total_delay: int
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def delay(self) -> int:
+        """Periods after which this metric reads its driver; 0 without one."""
+        return self.spec.delay or 0
+
+
+@dataclass(frozen=True, eq=False)
+class Mixing:
+    """Lower triangular factors, one row and column per metric: of the shocks within units, and of the levels between."""
+
+    shocks: Floats
+    levels: Floats
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A metric beyond a level for a number of periods in a row."""
+
+    metric: int
+    above: bool
+    level: float
+    periods: int
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A crossing that ends a unit, and the table that records it."""
+
+    table: str
+    crossing: Crossing
+
+
+@dataclass(frozen=True)
+class ColumnPlan:
+    """A column with its type fixed."""
+
+    spec: Column
+    type: pa.DataType
+    nullable: bool
+    description: str
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+
+@dataclass(frozen=True)
+class TablePlan:
+    """A table with its schema fixed: `key` are the columns that tell its rows apart, `time` the one that places a row
+    in time (None for a table whose rows are a state), `references` maps columns to (table, column) they refer to."""
+
+    spec: Table
+    kind: str
+    columns: tuple[ColumnPlan, ...]
+    key: tuple[str, ...]
+    time: str | None
+    references: tuple[tuple[str, str, str], ...]
+    description: str
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of the table's rows."""
+        return pa.schema([pa.field(c.name, c.type, c.nullable) for c in self.columns])
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A resolved dataset. `stop` is the period after the last, None for an open window; `raw` is the config as written,
+    with seed and scale as they are in force; `digest` is a hash of it and of the version of the generator."""
+
+    name: str
+    dataset: Dataset
+    raw: dict[str, Any]
+    digest: str
+    grain: Grain
+    first: int
+    stop: int | None
+    span: int
+    segments: tuple[SegmentPlan, ...]
+    metrics: tuple[MetricPlan, ...]
+    order: tuple[int, ...]
+    mixing: Mixing
+    tables: tuple[TablePlan, ...]
+    endings: tuple[Ending, ...]
+    warnings: tuple[Problem, ...]
+
+    @property
+    def seed(self) -> int:
+        return self.dataset.seed
+
+    @property
+    def unit(self) -> str:
+        """What a unit is called (`company`)."""
+        return self.dataset.unit
+
+    @property
+    def units(self) -> int:
+        """How many units there are."""
+        return sum(segment.count for segment in self.segments)
+
+    def table(self, name: str) -> TablePlan:
+        """Return a table by name. Raises UsageError for an unknown one."""
+        for table in self.tables:
+            if table.name == name:
+                return table
+        raise UsageError(f"no table is named {name!r}; {did_you_mean(name, [t.name for t in self.tables])}")
+
+    def metric_index(self, name: str) -> int:
+        """Return the place of a metric. Raises UsageError for an unknown one."""
+        for index, metric in enumerate(self.metrics):
+            if metric.name == name:
+                return index
+        raise UsageError(f"no metric is named {name!r}; {did_you_mean(name, [m.name for m in self.metrics])}")

@@ -1,0 +1,32 @@
+"""From a plan to rows: the one loop over blocks and the one loop over columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from plotsim_core.columns.source import SOURCES
+from plotsim_core.engine.block import block
+from plotsim_core.engine.slice import Slice
+from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.stages import STAGES, stage_table
+
+
+def find_table(plan: Plan, name: str) -> TablePlan:
+    """Return the plan of a table or of a stage. Raises UsageError for an unknown name."""
+    return stage_table(plan, name) if name in STAGES else plan.table(name)
+
+
+def build(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a table in a slice, block by block, in the order of periods and units.
+
+    A state (a dimension of units, of their children, of listed values) is given as of the end of the slice.
+    """
+    kind = KINDS[table.kind]
+    schema = table.schema
+    for part in kind.cut(plan, slice_):
+        rows = kind.rows(table, block(plan, part))
+        columns = [SOURCES[column.spec.word].fill(column, table, rows) for column in table.columns]
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)

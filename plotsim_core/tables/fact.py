@@ -1,0 +1,86 @@
+"""A fact: one row per unit and period, while the unit is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.stage import stage_column
+from plotsim_core.columns.version import ROW_ID, column
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import Column, KindWords, Table
+from plotsim_core.engine.block import Block
+from plotsim_core.engine.life import alive
+from plotsim_core.engine.slice import Slice, blocks
+from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.tables.kind import Kind, add_kind
+
+
+class Fact(Table):
+    """One row per unit and period."""
+
+
+def needs_references(table: Table, scope: Scope) -> Iterable[str]:
+    """Yield a sentence for each of the unit's and the date's dimension that a table per unit and period lacks."""
+    for kind, noun in (("unit", scope.unit), ("date", "period")):
+        dimension = scope.dimension(kind)
+        if dimension is not None and not any(c.type == f"ref.{dimension.name}" for c in table.columns):
+            yield f"{table.name} has rows per {scope.unit} and period, so it needs a column of type ref.{dimension.name} ({noun})"
+
+
+def reference_to(kind: str, table: Table, dataset: Dataset) -> str:
+    """Return the name of a table's column that refers to the dimension of a kind (`unit` or `date`)."""
+    per = {"unit": "unit", "date": "period"}[kind]
+    names = [d.name for d in dataset.dimensions if getattr(d, "per", None) == per and not hasattr(d, "count")]
+    return next(c.name for c in table.columns if c.type in {f"ref.{name}" for name in names})
+
+
+def date_column(table: Table) -> str | None:
+    """Return the name of a table's date reference (the first reference to a number key it has)."""
+    return next((c.name for c in table.columns if c.type == "ref.dim_date"), None)
+
+
+def version_column(table: Table, dataset: Dataset) -> tuple[Column, ...]:
+    """Return the column that ties rows to the version of the unit that was valid at the time, if there are versions."""
+    versioned = any(dimension.sourced("scd") for dimension in dataset.dimensions)
+    if not versioned or any(existing.type == "version.row_id" for existing in table.columns):
+        return ()
+    return (column("row_id", ROW_ID),)
+
+
+def _added(table: Fact, dataset: Dataset) -> tuple[Column, ...]:
+    return (*version_column(table, dataset), *stage_column(table, dataset))
+
+
+def _rows(table: TablePlan, block: Block) -> Rows:
+    cell = np.flatnonzero(alive(block).ravel())
+    period, unit = np.divmod(cell, len(block.units))
+    return Rows(
+        block=block,
+        address=block.address.ravel()[cell],
+        unit=unit,
+        period=block.periods[period],
+        cell=cell,
+    )
+
+
+def cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
+    """Cut a slice period by period."""
+    return blocks(slice_)
+
+
+FACT_WORDS = KindWords(
+    section="facts",
+    recognise=lambda raw, unit: True,
+    model=Fact,
+    knows=frozenset({"unit", "period", "cell"}),
+    key=lambda table, dataset: (reference_to("unit", table, dataset), reference_to("date", table, dataset)),
+    describe=lambda table, dataset: f"One row per {dataset.unit} and {dataset.window.grain.name}.",
+    check=needs_references,
+    time=date_column,
+    added=_added,
+)
+add_kind("fact", FACT_WORDS, Kind(cut, _rows, state=False))

@@ -1,0 +1,41 @@
+"""What a table kind is: how a slice is cut for it, and which rows a block of it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from plotsim_core.columns.rows import Rows
+from plotsim_core.config.tables import KIND_WORDS, KindWords
+from plotsim_core.engine.block import Block
+from plotsim_core.engine.slice import Slice
+from plotsim_core.families import Family
+from plotsim_core.plan.plan import Plan, TablePlan
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`cut(plan, slice)` gives the blocks in the order of the rows; `rows(table, block)` the rows of one.
+
+    A kind is a `state` if what it holds is as of the end of the slice, whatever the slice's first period.
+    """
+
+    cut: Callable[[Plan, Slice], Iterator[Slice]]
+    rows: Callable[[TablePlan, Block], Rows]
+    state: bool
+
+
+KINDS: Family[Kind] = Family("table kind")
+
+
+def add_kind(name: str, words: KindWords, kind: Kind) -> None:
+    """Make a kind known: its words to the language, its work to `build`."""
+    KIND_WORDS.add(name, words)
+    KINDS.add(name, kind)
+
+
+def column_types(raw: object) -> list[str]:
+    """Return the types of the columns of a table as written, as far as they can be read."""
+    columns = raw.get("columns") if isinstance(raw, dict) else None
+    items = columns if isinstance(columns, list | tuple) else []
+    return [str(item.get("type")) for item in items if isinstance(item, dict)]

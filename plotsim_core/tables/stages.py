@@ -1,0 +1,41 @@
+"""The stages of the engine as tables: facts whose columns are what a stage knows of each unit in each period."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from plotsim_core.columns.identity import key_column
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.load import column
+from plotsim_core.config.tables import Column
+from plotsim_core.families import Family
+from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.schemas import table_plan
+from plotsim_core.tables.fact import Fact
+
+
+def _trajectories(dataset: Dataset) -> list[Column]:
+    return [column("segment", "segment.name"), column("trajectory", "trajectory")]
+
+
+def _metrics(word: str) -> Callable[[Dataset], list[Column]]:
+    return lambda dataset: [column(metric.name, f"{word}.{metric.name}") for metric in dataset.metrics]
+
+
+STAGES: Family[tuple[str, Callable[[Dataset], list[Column]]]] = Family("stage")
+"""Name of a stage to (what it is, its columns beside unit and date), in the order the data takes."""
+STAGES.add("trajectories", ("The position of every unit in every period.", _trajectories))
+STAGES.add("metrics", ("The mean that each metric is drawn around.", _metrics("expected")))
+STAGES.add("correlated_metrics", ("The true value of each metric, correlated and before noise.", _metrics("true")))
+STAGES.add("noised_metrics", ("The value of each metric as it is stored.", _metrics("metric")))
+
+
+def stage_table(plan: Plan, name: str) -> TablePlan:
+    """Return the table plan of a stage. Raises UnknownMember for an unknown one."""
+    says, columns = STAGES[name]
+    dimensions = plan.dataset.dimensions
+    unit = next(table for table in plan.tables if table.kind == "unit").spec
+    date = next(table for table in dimensions if getattr(table, "per", None) == "period")
+    references = [column(key_column(table).name, f"ref.{table.name}") for table in (date, unit)]  # type: ignore[union-attr]
+    spec = Fact(name=name, columns=tuple(references + columns(plan.dataset)), description=says)
+    return table_plan(spec, plan.dataset, complete=False)

@@ -1,0 +1,110 @@
+"""The dimension of the unit (`per: unit`): one row per unit that has arrived, or one per version of it.
+
+With an `scd` column it is a history (SCD type 2): versions with contiguous half-open intervals, as far as they are
+known at the end of the slice. No row knows the future.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import numpy as np
+
+from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.scd import Options as History
+from plotsim_core.columns.version import ROW_ID, column
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import Column, KindWords, Table
+from plotsim_core.engine.block import Block
+from plotsim_core.engine.history import bands
+from plotsim_core.engine.slice import Slice, by_unit
+from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.tables.date import key_name, needs_key
+from plotsim_core.tables.kind import Kind, add_kind, column_types
+
+
+class UnitDimension(Table):
+    """One row per unit, or one per version of it."""
+
+    per: Literal["unit"]
+
+
+def refers_to_a_dimension(raw: object) -> bool:
+    """Return whether a table as written refers to a dimension other than the date's."""
+    return any(type_.startswith("ref.") and type_ != "ref.dim_date" for type_ in column_types(raw))
+
+
+def _check(table: UnitDimension, scope: Scope) -> Iterable[str]:
+    yield from needs_key(table, scope)
+    units = [declared.name for declared in scope.tables.values() if declared.kind == "unit"]
+    if table.name != units[0]:
+        yield f"there is a dimension of the {scope.unit} already, {units[0]}"
+
+
+def _added(table: UnitDimension, dataset: Dataset) -> tuple[Column, ...]:
+    if not table.sourced("scd"):
+        return ()
+    parts = {"row_id": ROW_ID, "valid_from": "valid_from", "valid_to": "valid_to", "is_current": "is_current"}
+    there = {existing.type for existing in table.columns}
+    return tuple(column(part, name) for part, name in parts.items() if f"version.{part}" not in there)
+
+
+def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
+    return by_unit(Slice(plan.first, slice_.stop, slice_.unit_first, slice_.unit_stop))
+
+
+def _rows(table: TablePlan, block: Block) -> Rows:
+    history = table.spec.sourced("scd")
+    if history:
+        return _versions(table, block, history[0].source)
+    unit = np.flatnonzero(block.units.arrival < block.slice.stop)
+    return Rows(block=block, address=block.units.address[unit], unit=unit, period=block.units.arrival[unit])
+
+
+def _versions(table: TablePlan, block: Block, history: object) -> Rows:
+    assert isinstance(history, History)
+    plan, units = block.plan, block.units
+    band = bands(plan, plan.metric_index(history.tracks), history.at, units, block.periods)
+    here = block.periods[:, None] >= units.arrival[None, :]
+    begins = here.copy()
+    begins[1:] &= ~here[:-1] | (band[1:] != band[:-1])
+    unit, place = np.nonzero(begins.T)
+    since = np.maximum(block.periods[place], units.arrival[unit])
+    until = np.full(len(unit), -1, dtype=np.int64)
+    continued = unit[1:] == unit[:-1]
+    until[:-1][continued] = since[1:][continued]
+    return Rows(
+        block=block,
+        address=units.address[unit],
+        unit=unit,
+        period=units.arrival[unit],
+        since=since,
+        until=until,
+        band=band[place, unit],
+    )
+
+
+def _key(table: Table, dataset: Dataset) -> tuple[str, ...]:
+    return (ROW_ID,) if table.sourced("scd") else (key_name(table),)
+
+
+def _describe(table: Table, dataset: Dataset) -> str:
+    return f"{dataset.unit.capitalize()}s, one row per {'version' if table.sourced('scd') else dataset.unit}."
+
+
+add_kind(
+    "unit",
+    KindWords(
+        section="dimensions",
+        recognise=lambda raw, unit: raw.get("per") == "unit" and "count" not in raw and not refers_to_a_dimension(raw),
+        model=UnitDimension,
+        knows=frozenset({"unit", "period", "history", "key"}),
+        key=_key,
+        describe=_describe,
+        check=_check,
+        added=_added,
+    ),
+    Kind(_cut, _rows, state=True),
+)
