@@ -151,7 +151,7 @@ def _columns(parts: Parts, scope: Scope) -> Iterator[Problem]:
             if missing:
                 yield Problem(
                     f"{path}.type",
-                    f"a {column.word} column has no place in {declared.name}: its rows ({declared.kind}) have no {missing[0]}",
+                    f"a {column.word} column has no place in {declared.name}: its rows have no {missing[0]}",
                     f"fits {', '.join(name for name, other in KIND_WORDS.items() if words.needs <= other.knows)}",
                 )
                 continue

@@ -26,6 +26,7 @@ _MEANS = {"real": 3, "positive": 97, "unit": 97, "count": 193}
 _SCORE_LIMIT = 6.0
 _SCORE_STEP = 0.1
 _SCORES = np.arange(-60, 61) * _SCORE_STEP
+_LEVELS: Floats = ndtr(_SCORES)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 _MARGIN = 0.02
 """How close to a bound of a bounded metric its mean may come, as a share of the range."""

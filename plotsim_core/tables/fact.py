@@ -25,10 +25,10 @@ class Fact(Table):
 
 def needs_references(table: Table, scope: Scope) -> Iterable[str]:
     """Yield a sentence for each of the unit's and the date's dimension that a table per unit and period lacks."""
-    for kind, noun in (("unit", scope.unit), ("date", "period")):
+    for kind in ("unit", "date"):
         dimension = scope.dimension(kind)
         if dimension is not None and not any(c.type == f"ref.{dimension.name}" for c in table.columns):
-            yield f"{table.name} has rows per {scope.unit} and period, so it needs a column of type ref.{dimension.name} ({noun})"
+            yield f"{table.name} needs a column of type ref.{dimension.name}: it has rows per {scope.unit} and period"
 
 
 def reference_to(kind: str, table: Table, dataset: Dataset) -> str:
