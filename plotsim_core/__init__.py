@@ -1,1 +1,33 @@
-__version__ = "0.1.0"
+"""plotsim_core: synthetic multi-table data with shape. Every cell is a pure function of the config and its address."""
+
+from plotsim_core.api import (
+    batches,
+    create,
+    create_from_yaml,
+    from_mapping,
+    generate_tables,
+    list_templates,
+    load_config,
+    parse_periods,
+    write_tables,
+)
+from plotsim_core.errors import ConfigError, Problem, UsageError
+from plotsim_core.plan.plan import Plan
+from plotsim_core.version import VERSION as __version__
+
+__all__ = [
+    "ConfigError",
+    "Plan",
+    "Problem",
+    "UsageError",
+    "__version__",
+    "batches",
+    "create",
+    "create_from_yaml",
+    "from_mapping",
+    "generate_tables",
+    "list_templates",
+    "load_config",
+    "parse_periods",
+    "write_tables",
+]

@@ -27,6 +27,7 @@ _SCORE_LIMIT = 6.0
 _SCORE_STEP = 0.1
 _SCORES = np.arange(-60, 61) * _SCORE_STEP
 _LEVELS: Floats = ndtr(_SCORES)
+_LEVELS: Floats = ndtr(_SCORES)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 _MARGIN = 0.02
 """How close to a bound of a bounded metric its mean may come, as a share of the range."""
@@ -141,7 +142,7 @@ def quantile_table(
     step = (last - first) / (count - 1)
     wanted = axis.back(first + step * np.arange(count))[:, None]
     location = _solve(distribution, shape, truncate, wanted) if truncate else wanted
-    values = _truncated(distribution, shape, truncate, ndtr(_SCORES)[None, :], location)
+    values = _truncated(distribution, shape, truncate, _LEVELS[None, :], location)
     if support == "count":
         stored = np.sqrt(np.maximum(values + 1.0, 0.0))
     else:
