@@ -31,6 +31,10 @@ class Grain:
     starts: Callable[[Periods], Moments]
     labels: Callable[[Moments], list[str]]
 
+    def __reduce__(self) -> tuple[Callable[[str], Grain], tuple[str]]:
+        """A grain travels between processes by its name: its functions are made here and cannot be pickled."""
+        return grain_named, (self.name,)
+
     def seconds(self, periods: Periods) -> NDArray[np.int64]:
         """Return the length of each period in seconds."""
         return (self.starts(periods + 1) - self.starts(periods)).astype(np.int64)
@@ -118,6 +122,11 @@ def _week_labels(moments: Moments) -> list[str]:
 def _quarter_labels(moments: Moments) -> list[str]:
     years, quarters = np.divmod(_quarters_holding(moments), 4)
     return [f"{year + 1970}-Q{quarter + 1}" for year, quarter in zip(years.tolist(), quarters.tolist(), strict=True)]
+
+
+def grain_named(name: str) -> Grain:
+    """Return the grain of that name."""
+    return GRAINS[name]
 
 
 GRAINS: Family[Grain] = Family("grain")

@@ -26,8 +26,7 @@ _MEANS = {"real": 3, "positive": 97, "unit": 97, "count": 193}
 _SCORE_LIMIT = 6.0
 _SCORE_STEP = 0.1
 _SCORES = np.arange(-60, 61) * _SCORE_STEP
-_LEVELS: Floats = ndtr(_SCORES)
-_LEVELS: Floats = ndtr(_SCORES)
+_LEVELS = np.asarray(ndtr(_SCORES), dtype=np.float64)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 _MARGIN = 0.02
 """How close to a bound of a bounded metric its mean may come, as a share of the range."""
@@ -140,7 +139,7 @@ def quantile_table(
     count = _MEANS["positive"] if truncate else _MEANS[support]
     first, last = (float(end) for end in axis.forward(ends))
     step = (last - first) / (count - 1)
-    wanted = axis.back(first + step * np.arange(count))[:, None]
+    wanted = axis.back(first + step * np.arange(count, dtype=np.float64))[:, None]
     location = _solve(distribution, shape, truncate, wanted) if truncate else wanted
     values = _truncated(distribution, shape, truncate, _LEVELS[None, :], location)
     if support == "count":

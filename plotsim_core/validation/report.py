@@ -1,0 +1,156 @@
+"""The report: every check run over a store, with a score that says what is worth knowing at a glance."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from plotsim_core.errors import Problem
+from plotsim_core.plan.plan import Plan
+from plotsim_core.validation.check import CHECKS, TALLY, Finding
+from plotsim_core.validation.store import Store, directory_store
+
+BROKEN_CAP = 49
+"""The highest score of data with a broken key or reference."""
+
+PERIODS_SCHEMA = pa.schema(
+    [
+        pa.field("date_key", pa.int64(), nullable=False),
+        pa.field("check_name", pa.string(), nullable=False),
+        pa.field("subject", pa.string(), nullable=False),
+        pa.field("checked", pa.int64(), nullable=False),
+        pa.field("faults", pa.int64(), nullable=False),
+    ]
+)
+"""One row per period, check and subject: how many rows were looked at and how many are wrong."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the checks found, as (name of the check, finding), and how long each check took."""
+
+    plan: Plan
+    first: int
+    stop: int
+    findings: tuple[tuple[str, Finding], ...]
+    seconds: dict[str, float]
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check that means broken data failed."""
+        return any(CHECKS[name].blocking and not finding.passed for name, finding in self.findings)
+
+    @property
+    def warned(self) -> bool:
+        """Whether any other check failed."""
+        return any(not CHECKS[name].blocking and not finding.passed for name, finding in self.findings)
+
+    @property
+    def score(self) -> int:
+        """From 0 to 100: the share of subjects that passed, averaged over the categories in which something was
+        checked; at most `BROKEN_CAP` for broken data."""
+        passed: dict[str, list[bool]] = defaultdict(list)
+        for name, finding in self.findings:
+            passed[CHECKS[name].category].append(finding.passed)
+        shares = [float(np.mean(results)) for results in passed.values()]
+        score = int(100 * float(np.mean(shares))) if shares else 0
+        return min(score, BROKEN_CAP) if self.failed else score
+
+    def of(self, check: str) -> list[Finding]:
+        """Return what one check found."""
+        return [finding for name, finding in self.findings if name == check]
+
+    def periods(self) -> pa.Table:
+        """Return the counts of the checks that count rows, by period; see `PERIODS_SCHEMA`."""
+        parts = []
+        for name, finding in self.findings:
+            if finding.tally is not None:
+                dated = finding.tally.filter(finding.tally["date_key"].is_valid())
+                labels = [pa.repeat(pa.scalar(text), len(dated)) for text in (name, finding.subject)]
+                columns = [dated["date_key"], *labels, dated["checked"], dated["faults"]]
+                parts.append(pa.table(columns, schema=PERIODS_SCHEMA))
+        whole = pa.concat_tables(parts) if parts else PERIODS_SCHEMA.empty_table()
+        return whole.sort_by([("date_key", "ascending"), ("check_name", "ascending"), ("subject", "ascending")])
+
+    def text(self) -> str:
+        """Return the report for people: a line per check, and one for each thing that is wrong."""
+        grain = self.plan.grain
+        lines = [f"{self.plan.name}, {grain.label(self.first)} to {grain.label(self.stop - 1)}: score {self.score}"]
+        for check in CHECKS:
+            found = self.of(check)
+            if not found:
+                continue
+            wrong = [finding for finding in found if not finding.passed]
+            mark = "ok  " if not wrong else "FAIL" if CHECKS[check].blocking else "warn"
+            lines.append(f"  {mark} {check}: {len(found) - len(wrong)} of {len(found)}")
+            lines += [f"         {finding.subject}: {finding.message}" for finding in wrong]
+        lines += [f"  note {warning}" for warning in _texts(self.plan.warnings)]
+        return "\n".join(lines)
+
+    def json(self) -> str:
+        """Return the report for machines."""
+        return json.dumps(self.record(), indent=2, sort_keys=True)
+
+    def record(self) -> dict[str, Any]:
+        """Return the report as plain data."""
+        return {
+            "dataset": self.plan.name,
+            "digest": self.plan.digest,
+            "seed": self.plan.seed,
+            "scale": self.plan.dataset.scale,
+            "first": self.plan.grain.label(self.first),
+            "last": self.plan.grain.label(self.stop - 1),
+            "score": self.score,
+            "failed": self.failed,
+            "warned": self.warned,
+            "notes": _texts(self.plan.warnings),
+            "checks": [
+                {
+                    "check": name,
+                    "category": CHECKS[name].category,
+                    "subject": finding.subject,
+                    "passed": finding.passed,
+                    "blocking": CHECKS[name].blocking,
+                    "message": finding.message,
+                    "numbers": {key: _finite(value) for key, value in finding.numbers.items()},
+                }
+                for name, finding in self.findings
+            ],
+        }
+
+
+def check_store(store: Store) -> Report:
+    """Run every check over a store."""
+    findings: list[tuple[str, Finding]] = []
+    seconds: dict[str, float] = {}
+    for name, check in CHECKS.items():
+        begin = time.perf_counter()
+        findings += [(name, finding) for finding in check.find(store)]
+        seconds[name] = time.perf_counter() - begin
+    missing = [table.name for table in store.plan.tables if table.name not in store.relations]
+    absent = [("references_resolve", Finding(name, False, "the table is not there")) for name in missing]
+    return Report(store.plan, store.first, store.stop, tuple(absent + findings), seconds)
+
+
+def check_directory(plan: Plan, directory: Path, format: str, first: int, stop: int) -> Report:
+    """Run every check over the files that a run wrote into a directory, for the periods `first` to `stop`."""
+    with directory_store(plan, directory, format, first, stop) as store:
+        return check_store(store)
+
+
+def _texts(problems: tuple[Problem, ...]) -> list[str]:
+    return [" ".join(str(problem).split()) for problem in problems]
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+__all__ = ["PERIODS_SCHEMA", "TALLY", "Report", "check_directory", "check_store"]
