@@ -24,7 +24,7 @@ def text(value: str) -> str:
 def columns_sql(table: TablePlan) -> str:
     """Return the column definitions of a table. Keys are checked after the fact, not enforced: enforcing costs four times
     the time."""
-    return ", ".join(f"{quoted(c.name)} {_TYPES[c.type]}{'' if c.nullable else ' NOT NULL'}" for c in table.columns)
+    return ", ".join(f"{quoted(c.name)} {TYPES[c.type]}{'' if c.nullable else ' NOT NULL'}" for c in table.columns)
 
 
 def comment_sql(table: TablePlan, place: str) -> list[str]:
@@ -34,7 +34,7 @@ def comment_sql(table: TablePlan, place: str) -> list[str]:
     return comments + [f"COMMENT ON COLUMN {place}.{quoted(c.name)} IS {text(c.description)}" for c in described]
 
 
-_TYPES = {
+TYPES = {
     pa.string(): "VARCHAR",
     pa.int64(): "BIGINT",
     pa.float64(): "DOUBLE",

@@ -67,7 +67,9 @@ def directory_store(plan: Plan, directory: Path, format: str, first: int, stop: 
                 file = directory / f"{table.name}.{format}"
                 if file.exists():
                     relations[table.name] = f'"{table.name}"'
-                    connection.execute(f'CREATE {_made(format)} "{table.name}" AS FROM {_file_relation(table, file, format)}')
+                    connection.execute(
+                        f'CREATE {_made(format)} "{table.name}" AS FROM {_file_relation(table, file, format)}'
+                    )
         yield Store(plan, connection, relations, first, stop)
 
 

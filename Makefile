@@ -1,0 +1,59 @@
+# Everything a newcomer needs: make run, make test, make ui. Each sets up the environment it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DATASET ?= saas
+SQL ?= SELECT table_schema, table_name FROM information_schema.tables ORDER BY ALL
+
+export DAGSTER_HOME := $(CURDIR)/.dagster_home
+
+.PHONY: run ui query test lint bench laws clean lock help
+
+help:  ## show this
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which with PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+	@mkdir -p $(DAGSTER_HOME)
+	@cp dagster.yaml $@
+
+run: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## materialise a dataset into DuckDB (DATASET=saas)
+	@$(BIN)/python -m plotsim_pipeline run $(DATASET)
+
+query: $(READY)  ## ask what is stored (SQL="SELECT ...")
+	@$(BIN)/python -m plotsim_pipeline query "$(SQL)"
+
+ui: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## open the Dagster UI, with its daemon, on the same instance
+	$(BIN)/dagster dev -w workspace.yaml
+
+test: $(READY)  ## run the tests
+	$(BIN)/python -m pytest -n 2 -q tests
+
+laws: $(READY)  ## run the law tests with a new random seed
+	PLOTSIM_LAW_SEED=$$($(PYTHON) -c 'import secrets; print(secrets.randbelow(2**32))') && export PLOTSIM_LAW_SEED && \
+	echo "PLOTSIM_LAW_SEED=$$PLOTSIM_LAW_SEED" && $(BIN)/python -m pytest -n 2 -q tests/laws
+
+lint: $(READY)  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)  ## rows per second by stage and table, peak memory
+	$(BIN)/python benchmarks/speed.py
+
+lock:  ## write requirements.txt anew from the newest releases
+	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]' setuptools
+	$(BIN)/pip freeze --all --exclude pip --exclude-editable > requirements.txt
+	@touch $(READY)
+
+clean:  ## remove the environment, the instance and all data
+	rm -rf $(VENV) .dagster_home data

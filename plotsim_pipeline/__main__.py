@@ -1,0 +1,58 @@
+"""`python -m plotsim_pipeline`: materialise a dataset, or ask what is stored."""
+
+import sys
+
+import click
+import duckdb
+from rich.console import Console
+
+from plotsim_core import ConfigError, UsageError
+from plotsim_pipeline.home import prepare_home
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """The datasets of this code location from the command line.
+
+    The store is chosen by PLOTSIM_STORE (duckdb or parquet) and PLOTSIM_STORE_PATH; further configs are found in the
+    directories that PLOTSIM_CONFIGS names.
+    """
+
+
+@main.command()
+@click.argument("dataset", default="saas")
+def run(dataset: str) -> None:
+    """Materialise what is missing of DATASET, and print what is there.
+
+    Example: python -m plotsim_pipeline run delivery
+    """
+    prepare_home()
+    from plotsim_pipeline.run import run as run_dataset
+
+    try:
+        run_dataset(dataset, Console())
+    except (ConfigError, UsageError) as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+
+
+@main.command()
+@click.argument("sql")
+def query(sql: str) -> None:
+    """Run SQL on what is stored: each dataset is a schema, each table a table of it.
+
+    Example: python -m plotsim_pipeline query "SELECT * FROM saas.evt_churn LIMIT 5"
+    """
+    from plotsim_pipeline.datasets import load_datasets
+    from plotsim_pipeline.stores import store_from_environment
+
+    store = store_from_environment()
+    try:
+        click.echo(str(store.query(sql, [plan.name for plan in load_datasets()])))
+    except (UsageError, duckdb.Error) as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

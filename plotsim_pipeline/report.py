@@ -1,0 +1,142 @@
+"""Judgement as assets: `validation_report` per partition with its checks, and `overview` of all that is stored."""
+
+import base64
+
+import dagster as dg
+import pyarrow as pa
+
+from plotsim_core import Plan
+from plotsim_core.validation import pictures
+from plotsim_core.validation.check import CHECKS, Finding
+from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store
+from plotsim_pipeline.assets import LAYER, POOL, REPORT
+from plotsim_pipeline.partitions import key_of, periods_of
+from plotsim_pipeline.stores.store import DIGEST, TIME, Store
+
+VALIDATION_REPORT, OVERVIEW = "validation_report", "overview"
+
+
+def report_assets(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """Return the report of a dataset's partitions, and the overview of the whole."""
+    return [_validation_report(plan, partitions), _overview(plan)]
+
+
+def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
+    key = dg.AssetKey([plan.name, VALIDATION_REPORT])
+    schema = PERIODS_SCHEMA.with_metadata({DIGEST: plan.digest, "description": "What the checks counted, by period."})
+
+    @dg.asset(
+        key=key,
+        group_name=plan.name,
+        description="Stored data judged against the config: one row per period, check and subject.",
+        deps=[dg.AssetKey([plan.name, table.name]) for table in plan.tables],
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version=plan.digest,
+        tags={LAYER: REPORT},
+        kinds={"python"},
+        pool=POOL,
+        io_manager_key="store",
+        required_resource_keys={"store"},
+        metadata={TIME: "date_key", "plotsim/time_format": "%Y%m%d%H" if plan.grain.name == "hour" else "%Y%m%d"},
+        check_specs=[
+            dg.AssetCheckSpec(name, asset=key, description=check.says, blocking=check.blocking)
+            for name, check in CHECKS.items()
+        ],
+    )
+    def _materialise(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # as in assets.py
+        store: Store = context.resources.store
+        first, stop = periods_of(plan, partitions, context.partition_keys)
+        with store.opened(plan, first, stop) as stored:
+            report = check_store(stored)
+        for line in report.text().splitlines():
+            context.log.info(line)
+        table: pa.Table = report.periods().cast(schema)
+        return dg.MaterializeResult(
+            value=table,
+            metadata={
+                "score": report.score,
+                "checks": dg.MetadataValue.table(_records(report)),
+                "seconds": round(sum(report.seconds.values()), 3),
+            },
+            check_results=[_check_result(name, report.of(name)) for name in CHECKS],
+        )
+
+    return _materialise
+
+
+def _overview(plan: Plan) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=dg.AssetKey([plan.name, OVERVIEW]),
+        group_name=plan.name,
+        description="Pictures of the stages and the score of all that is stored.",
+        deps=[dg.AssetKey([plan.name, VALIDATION_REPORT])],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version=plan.digest,
+        tags={LAYER: REPORT},
+        kinds={"python"},
+        pool=POOL,
+        required_resource_keys={"store"},
+    )
+    def _materialise(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # as in assets.py
+        store: Store = context.resources.store
+        span = stored_periods(plan, store)
+        if span is None:
+            return dg.MaterializeResult(metadata={"stored": "no partition of any table yet"})
+        with store.opened(plan, *span) as stored:
+            report = check_store(stored)
+            drawn = {
+                "trajectories": pictures.trajectories(plan, *span),
+                "units": pictures.alive_over_time(plan, *span),
+                "metrics": pictures.metrics(stored),
+                "correlations": pictures.declared_against_found(report),
+            }
+        return dg.MaterializeResult(
+            metadata={
+                "score": report.score,
+                "report": dg.MetadataValue.md(f"```\n{report.text()}\n```"),
+                **{name: _picture(name, svg) for name, svg in drawn.items()},
+            }
+        )
+
+    return _materialise
+
+
+def stored_periods(plan: Plan, store: Store) -> tuple[int, int] | None:
+    """Return (first, stop) of the periods that are stored of any fact or event, without the states; None for none."""
+    timed = {table.name for table in plan.tables if table.time is not None}
+    keys = {key for table, kept in store.held(plan.name).items() if table in timed for key in kept}
+    stop = plan.stop if plan.stop is not None else plan.grain.read(max(keys)[:10]) + 1 if keys else plan.first
+    there = [period for period in range(plan.first, stop) if key_of(plan, period) in keys]
+    return (there[0], there[-1] + 1) if there else None
+
+
+def _check_result(name: str, findings: list[Finding]) -> dg.AssetCheckResult:
+    wrong = [finding for finding in findings if not finding.passed]
+    says = "; ".join(f"{finding.subject}: {finding.message}" for finding in wrong[:5])
+    return dg.AssetCheckResult(
+        check_name=name,
+        passed=not wrong,
+        severity=dg.AssetCheckSeverity.ERROR if CHECKS[name].blocking else dg.AssetCheckSeverity.WARN,
+        description=says or f"{len(findings)} checked",
+        metadata={"checked": len(findings), "failed": len(wrong)},
+    )
+
+
+def _records(report: Report) -> list[dg.TableRecord]:
+    return [
+        dg.TableRecord(
+            {
+                "check": name,
+                "passed": sum(f.passed for f in report.of(name)),
+                "of": len(report.of(name)),
+                "worst": next((f"{f.subject}: {f.message}" for f in report.of(name) if not f.passed), ""),
+            }
+        )
+        for name in CHECKS
+    ]
+
+
+def _picture(name: str, svg: str) -> dg.MarkdownMetadataValue:
+    encoded = base64.b64encode(svg.encode()).decode()
+    return dg.MetadataValue.md(f"![{name}](data:image/svg+xml;base64,{encoded})")

@@ -1,0 +1,150 @@
+"""Materialise a dataset through Dagster from the command line, with progress, and say what is there now."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import dagster as dg
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from plotsim_core import Plan, UsageError
+from plotsim_core.families import did_you_mean
+from plotsim_core.plan.plan import TablePlan
+from plotsim_pipeline.datasets import load_datasets
+from plotsim_pipeline.definitions import defs
+from plotsim_pipeline.partitions import key_of
+from plotsim_pipeline.report import OVERVIEW, VALIDATION_REPORT
+from plotsim_pipeline.schedules import latest_complete
+from plotsim_pipeline.stores import store_from_environment
+from plotsim_pipeline.stores.store import Store
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+_RANGE = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a store holds of one table: rows, partitions (of how many), and whether that is all the config asks for."""
+
+    name: str
+    rows: int
+    partitions: str
+    whole: bool
+
+
+def find_plan(name: str) -> Plan:
+    """Return the plan of a dataset by name. Raises UsageError for an unknown one."""
+    plans = {plan.name: plan for plan in load_datasets()}
+    if name not in plans:
+        raise UsageError(f"no dataset is named {name!r}; {did_you_mean(name, list(plans))}")
+    return plans[name]
+
+
+def window_keys(plan: Plan) -> list[str]:
+    """Return the partition keys of a dataset: of its whole window, or up to the latest complete period if it is open."""
+    stop = plan.stop if plan.stop is not None else latest_complete(plan, datetime.now(UTC)) + 1
+    return [key_of(plan, period) for period in range(plan.first, stop)]
+
+
+def held(plan: Plan, store: Store, keys: list[str]) -> list[Held]:
+    """Return what the store holds of each table of a dataset."""
+    kept = store.held(plan.name)
+    return [_held(plan, table, kept.get(table.name, {}), keys) for table in plan.tables]
+
+
+def _held(plan: Plan, table: TablePlan, kept: dict[str, tuple[int, str]], keys: list[str]) -> Held:
+    rows = sum(count for count, _ in kept.values())
+    current = {key for key, (_, digest) in kept.items() if digest == plan.digest}
+    if table.time is None:
+        return Held(table.name, rows, "as of the latest" if kept else "none", bool(current))
+    return Held(table.name, rows, f"{len(kept)} of {len(keys)}", current.issuperset(keys))
+
+
+def materialise(plan: Plan, keys: list[str], progress: Callable[[str, str, int], None]) -> dict[str, float]:
+    """Run a dataset's job over a range of partitions on the instance; return the seconds of each asset.
+
+    `progress(event, step, steps)` is told when a step starts and ends.
+    """
+    job = defs.resolve_job_def(plan.name)
+    steps = len(plan.tables) + 2
+    seconds: dict[str, float] = {}
+    begun: dict[str, float] = {}
+
+    def listen(entry: dg.EventLogEntry) -> None:
+        event = entry.dagster_event
+        if event is None or event.step_key is None:
+            return
+        name = event.step_key.removeprefix(f"{plan.name}__")
+        if event.event_type_value == "STEP_START":
+            begun[name] = time.perf_counter()
+            progress("start", name, steps)
+        elif event.event_type_value in ("STEP_SUCCESS", "STEP_FAILURE"):
+            seconds[name] = time.perf_counter() - begun.get(name, time.perf_counter())
+            progress("end", name, steps)
+
+    run_id = str(uuid4())
+    with dg.DagsterInstance.get() as instance:
+        instance.add_event_listener(run_id, listen)
+        job.execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            run_config=_QUIET,
+            tags=dict(zip(_RANGE, (keys[0], keys[-1]), strict=True)),
+        )
+    return seconds
+
+
+def run(name: str, console: Console) -> None:
+    """Make what is missing of a dataset and print what is there."""
+    plan = find_plan(name)
+    store = store_from_environment()
+    keys = window_keys(plan)
+    before = held(plan, store, keys)
+    seconds: dict[str, float] = {}
+    if all(table.whole for table in before):
+        console.print(f"[bold]{plan.name}[/] is whole and made from this config: nothing to do.")
+    else:
+        seconds = _with_progress(plan, keys, console)
+    _summary(plan, store, held(plan, store, keys), seconds, console)
+
+
+def _with_progress(plan: Plan, keys: list[str], console: Console) -> dict[str, float]:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(f"{plan.name}: starting", total=len(plan.tables) + 2)
+
+        def show(event: str, name: str, steps: int) -> None:
+            if event == "start":
+                bar.update(task, description=f"{plan.name}: {name}", total=steps)
+            else:
+                bar.advance(task)
+
+        return materialise(plan, keys, show)
+
+
+def _summary(plan: Plan, store: Store, tables: list[Held], seconds: dict[str, float], console: Console) -> None:
+    shown = Table(title=f"{plan.name}: {plan.dataset.about}", title_justify="left")
+    for heading, side in (("table", "left"), ("rows", "right"), ("partitions", "right"), ("seconds", "right")):
+        shown.add_column(heading, justify="left" if side == "left" else "right")
+    for table in tables:
+        took = f"{seconds[table.name]:.2f}" if table.name in seconds else ""
+        shown.add_row(table.name, f"{table.rows:,}", table.partitions, took)
+    for name in (VALIDATION_REPORT, OVERVIEW):
+        if name in seconds:
+            shown.add_row(name, "", "", f"{seconds[name]:.2f}", style="dim")
+    console.print(shown)
+    console.print(f"Stored in [bold]{store.path}[/]", soft_wrap=True)
+    console.print(f'A first query:   make query SQL="{first_query(plan)}"', soft_wrap=True)
+    console.print("The Dagster UI:  make ui")
+
+
+def first_query(plan: Plan) -> str:
+    """Return a query worth starting with: how the metrics of the first fact move over time."""
+    fact = next(table for table in plan.tables if table.kind == "fact")
+    metrics = [column.name for column in fact.columns if column.spec.word == "metric"][:2]
+    means = ", ".join(f"round(avg({name}), 2) AS {name}" for name in metrics)
+    return f"SELECT {fact.time}, count(*) AS units, {means} FROM {plan.name}.{fact.name} GROUP BY ALL ORDER BY ALL"

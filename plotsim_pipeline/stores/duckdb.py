@@ -1,0 +1,186 @@
+"""DuckDB: one embedded file, a schema per dataset, a table per asset.
+
+A write is one transaction: the rows of the partitions go, the new ones come, and the ledger `_partitions` of the schema
+says so. dagster-duckdb gives the connection (it waits for a file that another process holds); its writes are replaced,
+since they delete and insert in two transactions, by position, and lose a partition when killed in between.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import numpy as np
+import pyarrow as pa
+from dagster_duckdb import DuckDBResource
+
+from plotsim_core import Plan, UsageError
+from plotsim_core.output.duckdb import TYPES, quoted, text
+from plotsim_core.validation.store import Store as Stored
+from plotsim_pipeline.stores.store import Placement, Store, digest_of
+
+LEDGER = "_partitions"
+_LEDGER_COLUMNS = "table_name VARCHAR, partition_key VARCHAR, row_count BIGINT, digest VARCHAR"
+
+
+class DuckDBStore(Store):
+    """A DuckDB file at `path`."""
+
+    def write(self, where: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
+        place = f"{quoted(where.dataset)}.{quoted(where.table)}"
+        digest = digest_of(batches.schema)
+        with self._connected() as connection:
+            connection.execute("BEGIN TRANSACTION")
+            try:
+                self._prepare(connection, where, batches.schema)
+                rows = self._replace(connection, where, place, digest, batches)
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+        return rows
+
+    def _prepare(self, connection: duckdb.DuckDBPyConnection, where: Placement, schema: pa.Schema) -> None:
+        """Make the schema, the ledger and the table if they are not there; refuse a table with other columns."""
+        dataset = quoted(where.dataset)
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {dataset}")
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {dataset}.{LEDGER} ({_LEDGER_COLUMNS})")
+        there = connection.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() "
+            "AND schema_name = ? AND table_name = ? ORDER BY column_index",
+            [where.dataset, where.table],
+        ).fetchall()
+        wanted = [(field.name, TYPES[field.type]) for field in schema]
+        if not there:
+            self._create(connection, where, schema)
+        elif there != wanted:
+            raise dg.Failure(
+                f"{where.dataset}.{where.table} in {self.path} has other columns than its config asks for "
+                f"({', '.join(name for name, _ in set(there) ^ set(wanted))}). "
+                f"Drop it and materialise its partitions again: DROP TABLE {where.dataset}.{where.table}"
+            )
+
+    def _create(self, connection: duckdb.DuckDBPyConnection, where: Placement, schema: pa.Schema) -> None:
+        place = f"{quoted(where.dataset)}.{quoted(where.table)}"
+        columns = [f"{quoted(f.name)} {TYPES[f.type]}{'' if f.nullable else ' NOT NULL'}" for f in schema]
+        connection.execute(f"CREATE TABLE {place} ({', '.join(columns)})")
+        says = (schema.metadata or {}).get(b"description", b"").decode()
+        if says:
+            connection.execute(f"COMMENT ON TABLE {place} IS {text(says)}")
+        for field in schema:
+            says = (field.metadata or {}).get(b"description", b"").decode()
+            if says:
+                connection.execute(f"COMMENT ON COLUMN {place}.{quoted(field.name)} IS {text(says)}")
+
+    def _replace(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        where: Placement,
+        place: str,
+        digest: str,
+        batches: pa.RecordBatchReader,
+    ) -> dict[str, int]:
+        ledger = f"{quoted(where.dataset)}.{LEDGER}"
+        if where.time is None:
+            kept = self._kept(connection, where, ledger)
+            if kept and kept[0] > where.as_of and kept[2] == digest:
+                return {kept[0]: kept[1]}
+            connection.execute(f"DELETE FROM {place}")
+            connection.execute(f"DELETE FROM {ledger} WHERE table_name = ?", [where.table])
+            rows = {where.as_of: _insert(connection, place, batches)}
+        else:
+            low, high = where.bounds[0], where.bounds[-1]
+            time = quoted(where.time)
+            connection.execute(f"DELETE FROM {place} WHERE {time} >= ? AND {time} < ?", [low, high])
+            connection.execute(
+                f"DELETE FROM {ledger} WHERE table_name = ? AND list_contains(?, partition_key)",
+                [where.table, list(where.keys)],
+            )
+            _insert(connection, place, batches)
+            counted: dict[str, Any] = connection.execute(
+                f"SELECT {time} AS time, count(*) AS n FROM {place} WHERE {time} >= ? AND {time} < ? GROUP BY 1",
+                [low, high],
+            ).fetchnumpy()
+            rows = where.tally(np.asarray(counted["time"]), np.asarray(counted["n"]))
+        entries = pa.table(
+            {
+                "table_name": [where.table] * len(rows),
+                "partition_key": list(rows),
+                "row_count": list(rows.values()),
+                "digest": [digest] * len(rows),
+            }
+        )
+        connection.register("entries", entries)
+        connection.execute(f"INSERT INTO {ledger} BY NAME SELECT * FROM entries")
+        return rows
+
+    @staticmethod
+    def _kept(connection: duckdb.DuckDBPyConnection, where: Placement, ledger: str) -> tuple[str, int, str] | None:
+        found = connection.execute(
+            f"SELECT partition_key, row_count, digest FROM {ledger} WHERE table_name = ?", [where.table]
+        ).fetchall()
+        return found[0] if found else None
+
+    def read(self, where: Placement) -> pa.Table:
+        place = f"{quoted(where.dataset)}.{quoted(where.table)}"
+        order = ", ".join(quoted(name) for name in where.order) or "ALL"
+        condition = ""
+        if where.time is not None and where.bounds:
+            time = quoted(where.time)
+            condition = f"WHERE {time} >= {where.bounds[0]} AND {time} < {where.bounds[-1]}"
+        with self._connected() as connection:
+            return connection.sql(f"SELECT * FROM {place} {condition} ORDER BY {order}").to_arrow_table()
+
+    def uri(self, where: Placement) -> str:
+        return self.path
+
+    def held(self, dataset: str) -> dict[str, dict[str, tuple[int, str]]]:
+        if not Path(self.path).exists():
+            return {}
+        with self._connected() as connection:
+            if not _tables(connection, dataset):
+                return {}
+            entries = connection.execute(
+                f"SELECT table_name, partition_key, row_count, digest FROM {quoted(dataset)}.{LEDGER} ORDER BY ALL"
+            ).fetchall()
+        found: dict[str, dict[str, tuple[int, str]]] = {}
+        for table, key, rows, digest in entries:
+            found.setdefault(table, {})[key] = (rows, digest)
+        return found
+
+    @contextmanager
+    def opened(self, plan: Plan, first: int, stop: int) -> Iterator[Stored]:
+        with self._connected() as connection:
+            there = _tables(connection, plan.name)
+            relations = {t.name: f"{quoted(plan.name)}.{quoted(t.name)}" for t in plan.tables if t.name in there}
+            yield Stored(plan, connection, relations, first, stop)
+
+    def query(self, sql: str, datasets: Sequence[str]) -> str:
+        if not Path(self.path).exists():
+            raise UsageError(f"{self.path} is not there yet: materialise a dataset first (make run)")
+        with duckdb.connect(self.path, read_only=True) as connection:
+            return str(connection.sql(sql))
+
+    @contextmanager
+    def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        with DuckDBResource(database=self.path).get_connection() as connection:
+            try:
+                yield connection
+            finally:
+                connection.close()
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, dataset: str) -> set[str]:
+    found = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = ?", [dataset]
+    ).fetchall()
+    return {name for (name,) in found}
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, place: str, batches: pa.RecordBatchReader) -> int:
+    connection.register("incoming", batches)
+    ((rows,),) = connection.execute(f"INSERT INTO {place} BY NAME SELECT * FROM incoming").fetchall()
+    return int(rows)

@@ -1,0 +1,61 @@
+"""What the pipeline's tests share: making partitions through Dagster, and reading back what is stored."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import dagster as dg
+
+from plotsim_core import Plan, load_config
+from plotsim_pipeline.assets import stage_assets, table_assets
+from plotsim_pipeline.partitions import key_of, partitions_for
+from plotsim_pipeline.report import report_assets
+from plotsim_pipeline.stores import STORES
+from plotsim_pipeline.stores.store import Store
+
+CONFIGS = Path(__file__).parent.parent.parent / "configs"
+START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+def plan_of(name: str, scale: float | None = None) -> Plan:
+    return load_config(CONFIGS / f"{name}.yaml", scale=scale)
+
+
+def store_at(kind: str, directory: Path) -> Store:
+    return STORES[kind](path=str(directory / ("store.duckdb" if kind == "duckdb" else "files")))
+
+
+def keys_of(plan: Plan) -> list[str]:
+    assert plan.stop is not None
+    return [key_of(plan, period) for period in range(plan.first, plan.stop)]
+
+
+def materialise(
+    plan: Plan,
+    store: Store,
+    keys: Sequence[str],
+    only: Iterable[str] | None = None,
+    instance: dg.DagsterInstance | None = None,
+) -> dg.ExecuteInProcessResult:
+    """Materialise a range of partitions in one run: the tables and the report, or `only` the named assets."""
+    partitions = partitions_for(plan)
+    wanted = set(only) if only is not None else None
+    assets = [*table_assets(plan, partitions), *report_assets(plan, partitions)]
+    if wanted is not None:
+        assets = [a for a in [*stage_assets(plan, partitions), *assets] if a.key.path[-1] in wanted]
+    return dg.materialize(
+        assets, resources={"store": store}, tags={START: keys[0], END: keys[-1]}, instance=instance, raise_on_error=True
+    )
+
+
+def content(plan: Plan, store: Store) -> dict[str, tuple[int, str]]:
+    """Return the rows of each stored table and a hash of their ordered content."""
+    found: dict[str, tuple[int, str]] = {}
+    assert plan.stop is not None
+    with store.opened(plan, plan.first, plan.stop) as stored:
+        for name, relation in stored.relations.items():
+            rows = stored.connection.sql(f"SELECT * FROM {relation} ORDER BY ALL").fetchall()
+            found[name] = (len(rows), hashlib.sha256(repr(rows).encode()).hexdigest()[:16])
+    return found

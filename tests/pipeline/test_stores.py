@@ -1,0 +1,148 @@
+"""One contract for every store: what is written is read, columns go by name, a write is all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from plotsim_pipeline.stores import STORES
+from plotsim_pipeline.stores.store import DIGEST, Placement, Store
+from tests.pipeline.support import keys_of, materialise, plan_of, store_at
+
+SCHEMA = pa.schema(
+    [pa.field("date_key", pa.int64(), False), pa.field("name", pa.string()), pa.field("value", pa.float64())],
+    metadata={DIGEST: "one", "description": "It's a table."},
+)
+DAYS = Placement(
+    "ds",
+    "fct",
+    "date_key",
+    ("date_key", "name"),
+    ("2024-01-01", "2024-01-02"),
+    (20240101, 20240102, 20240103),
+    "2024-01-03 00:00:00",
+)
+
+
+def placed(first: int, last: int) -> Placement:
+    keys = tuple(f"2024-01-{day:02d}" for day in range(first, last + 1))
+    bounds = tuple(range(20240100 + first, 20240100 + last + 2))
+    return Placement("ds", "fct", "date_key", ("date_key", "name"), keys, bounds, f"2024-01-{last + 1:02d} 00:00:00")
+
+
+def state(day: int) -> Placement:
+    return Placement(
+        "ds",
+        "dim",
+        None,
+        ("name",),
+        (f"2024-01-{day:02d}",),
+        (20240100 + day, 20240101 + day),
+        f"2024-01-{day + 1:02d} 00:00:00",
+    )
+
+
+def rows(*values: tuple[int, str | None, float | None], schema: pa.Schema = SCHEMA) -> pa.RecordBatchReader:
+    columns = [pa.array([v[i] for v in values], type=field.type) for i, field in enumerate(schema)]
+    return pa.table(columns, schema=schema).to_reader()
+
+
+@pytest.fixture(params=[*STORES, "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "memory":
+        return STORES["parquet"](path=f"memory://{tmp_path.name}")
+    return store_at(request.param, tmp_path)
+
+
+def test_a_range_is_written_and_read(store: Store) -> None:
+    """Rows of a range come back in key order, with nulls and empty texts told apart; empty partitions are there."""
+    counted = store.write(
+        placed(1, 3), rows((20240101, "b", 1.0), (20240101, "a", None), (20240103, "", 2.0), (20240103, None, 3.0))
+    )
+    assert counted == {"2024-01-01": 2, "2024-01-02": 0, "2024-01-03": 2}
+    read = store.read(placed(1, 3))
+    assert read["date_key"].to_pylist() == [20240101, 20240101, 20240103, 20240103]
+    assert set(read["name"].to_pylist()) == {"a", "b", "", None}
+    assert store.read(placed(2, 2)).num_rows == 0
+    assert {key: n for key, (n, _) in store.held("ds")["fct"].items()} == counted
+
+
+def test_a_write_replaces_its_partitions_and_nothing_else(store: Store) -> None:
+    """Writing a partition again leaves one copy of it, and the others alone."""
+    store.write(placed(1, 3), rows((20240101, "a", 1.0), (20240102, "b", 2.0), (20240103, "c", 3.0)))
+    store.write(placed(2, 2), rows((20240102, "new", 5.0)))
+    store.write(placed(2, 2), rows((20240102, "new", 5.0)))
+    assert store.read(placed(1, 3))["name"].to_pylist() == ["a", "new", "c"]
+
+
+def test_a_failing_write_leaves_what_was_there(store: Store) -> None:
+    """An error in the middle of the rows leaves every partition old, and no stray file."""
+    store.write(placed(1, 1), rows((20240101, "old", 1.0)))
+
+    def breaking() -> Iterator[pa.RecordBatch]:
+        yield from rows((20240101, "half", 2.0))
+        raise RuntimeError("lost")
+
+    with pytest.raises(Exception, match="lost"):
+        store.write(placed(1, 1), pa.RecordBatchReader.from_batches(SCHEMA, breaking()))
+    assert store.read(placed(1, 1))["name"].to_pylist() == ["old"]
+    if not store.path.startswith("memory") and Path(store.path).is_dir():
+        assert not [file for file in Path(store.path).rglob("*") if file.name.endswith(".tmp")]
+
+
+def test_a_state_is_as_of_the_latest(store: Store) -> None:
+    """A state made as of an earlier moment leaves a later one alone, unless the config has changed."""
+    store.write(state(5), rows((20240105, "five", 1.0)))
+    store.write(state(3), rows((20240103, "three", 1.0)))
+    assert store.read(state(3))["name"].to_pylist() == ["five"]
+    store.write(state(6), rows((20240106, "six", 1.0)))
+    assert store.read(state(3))["name"].to_pylist() == ["six"]
+    other = SCHEMA.with_metadata({DIGEST: "two"})
+    store.write(state(2), rows((20240102, "two", 1.0), schema=other))
+    assert store.read(state(2))["name"].to_pylist() == ["two"]
+
+
+def test_rows_outside_their_partitions_are_refused(tmp_path: Path) -> None:
+    """Parquet files hold what their names say: a row of another day is an error, not a guess."""
+    store = store_at("parquet", tmp_path)
+    with pytest.raises(Exception, match="outside"):
+        store.write(placed(1, 1), rows((20240102, "a", 1.0)))
+
+
+def test_other_columns_are_refused_and_nothing_is_lost(tmp_path: Path) -> None:
+    """DuckDB: a table with other columns than the config asks for is named, and its rows stay."""
+    store = store_at("duckdb", tmp_path)
+    store.write(placed(1, 1), rows((20240101, "old", 1.0)))
+    wider = SCHEMA.append(pa.field("more", pa.int64()))
+    with pytest.raises(Exception, match=r"more.*Drop it"):
+        store.write(
+            placed(1, 1),
+            pa.table({"date_key": [20240101], "name": ["x"], "value": [1.0], "more": [1]}, schema=wider).to_reader(),
+        )
+    assert store.read(placed(1, 1))["name"].to_pylist() == ["old"]
+
+
+def test_columns_are_described(tmp_path: Path) -> None:
+    """Descriptions reach the database's catalogue, quotes and all."""
+    store = store_at("duckdb", tmp_path)
+    store.write(placed(1, 1), rows((20240101, "a", 1.0)))
+    assert "It's a table." in store.query("SELECT comment FROM duckdb_tables() WHERE table_name = 'fct'", ["ds"])
+
+
+def test_parquet_files_do_not_show_how_they_were_made(tmp_path: Path) -> None:
+    """A month's file is the same bytes whether it was made alone or in a range."""
+    plan = plan_of("saas")
+    keys = keys_of(plan)
+    names = [table.name for table in plan.tables]
+    alone, ranged = store_at("parquet", tmp_path / "alone"), store_at("parquet", tmp_path / "ranged")
+    materialise(plan, ranged, keys, only=names)
+    materialise(plan, alone, [keys[7]], only=names)
+    compared = 0
+    for file in Path(alone.path).rglob(f"{keys[7]}.parquet"):
+        twin = Path(ranged.path) / file.relative_to(alone.path)
+        assert file.read_bytes() == twin.read_bytes(), file
+        compared += 1
+    assert compared == sum(table.time is not None for table in plan.tables)
