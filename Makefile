@@ -9,7 +9,7 @@ SQL ?= SELECT table_schema, table_name FROM information_schema.tables ORDER BY A
 
 export DAGSTER_HOME := $(CURDIR)/.dagster_home
 
-.PHONY: run ui query test lint bench laws clean lock help
+.PHONY: run ui query test lint bench docs laws clean lock help
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -48,6 +48,9 @@ lint: $(READY)  ## style and types
 
 bench: $(READY)  ## rows per second by stage and table, peak memory
 	$(BIN)/python benchmarks/speed.py
+
+docs: $(READY)  ## draw the picture of the README
+	$(BIN)/python docs/picture.py
 
 lock:  ## write requirements.txt anew from the newest releases
 	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)

@@ -1,33 +1,45 @@
 """plotsim_core: synthetic multi-table data with shape. Every cell is a pure function of the config and its address."""
 
 from plotsim_core.api import (
+    Explanation,
+    Size,
     batches,
     create,
     create_from_yaml,
+    explain,
     from_mapping,
     generate_tables,
     list_templates,
     load_config,
     parse_periods,
+    sizes,
+    template,
     write_tables,
 )
 from plotsim_core.errors import ConfigError, Problem, UsageError
 from plotsim_core.plan.plan import Plan
-from plotsim_core.version import VERSION as __version__
+from plotsim_core.version import VERSION
+
+__version__ = VERSION
 
 __all__ = [
     "ConfigError",
+    "Explanation",
     "Plan",
     "Problem",
+    "Size",
     "UsageError",
     "__version__",
     "batches",
     "create",
     "create_from_yaml",
+    "explain",
     "from_mapping",
     "generate_tables",
     "list_templates",
     "load_config",
     "parse_periods",
+    "sizes",
+    "template",
     "write_tables",
 ]

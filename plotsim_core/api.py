@@ -8,16 +8,38 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import yaml
 
-from plotsim_core.config import load
+from plotsim_core.config import load, read
 from plotsim_core.config.dataset import dataset_name
 from plotsim_core.engine.slice import whole
 from plotsim_core.errors import ConfigError, UsageError
+from plotsim_core.families import did_you_mean
+from plotsim_core.output.format import Progress
 from plotsim_core.output.run import write_run
 from plotsim_core.plan.plan import Plan
 from plotsim_core.plan.resolve import numbers, resolve
 from plotsim_core.tables.build import build, find_table
+from plotsim_core.tables.size import Size
+from plotsim_core.tables.size import sizes as table_sizes
+from plotsim_core.truth.explain import Explanation, explain
+
+__all__ = [
+    "Explanation",
+    "Progress",
+    "Size",
+    "batches",
+    "create",
+    "create_from_yaml",
+    "explain",
+    "from_mapping",
+    "generate_tables",
+    "list_templates",
+    "load_config",
+    "parse_periods",
+    "sizes",
+    "template",
+    "write_tables",
+]
 
 TEMPLATES = Path(__file__).parent.parent / "configs"
 
@@ -27,14 +49,14 @@ def load_config(path: str | Path, *, seed: int | None = None, scale: float | Non
 
     Raises ConfigError with everything that is wrong.
     """
-    return from_mapping(load.read(Path(path)), name=Path(path).stem, source=str(path), seed=seed, scale=scale)
+    return from_mapping(read.read(Path(path)), name=Path(path).stem, source=str(path), seed=seed, scale=scale)
 
 
 def create_from_yaml(text: str | Path) -> Plan:
     """Return the plan of a config given as a path or as YAML text."""
     if isinstance(text, Path) or "\n" not in text:
         return load_config(text)
-    return from_mapping(yaml.safe_load(text), name="dataset", source="config")
+    return from_mapping(read.read_text(text, "config"), name="dataset")
 
 
 def create(*, name: str = "dataset", **sections: Any) -> Plan:
@@ -50,7 +72,7 @@ def from_mapping(
     if isinstance(raw, Mapping):
         raw = {**raw, **overrides}
     parts, problems = load.parse(raw)
-    if parts and not any(p.path.startswith(("metrics", "connections")) for p in problems):
+    if parts.get("metrics") and not any(p.path.startswith(("metrics", "connections")) for p in problems):
         _, _, unsolved, _ = numbers(parts["metrics"], parts["connections"])
         problems = [*problems, *unsolved]
     if problems:
@@ -86,7 +108,7 @@ def batches(
     UsageError for an unknown table and for periods outside the window.
     """
     found = find_table(plan, table)
-    return found.schema, build(plan, found, whole(plan, first, stop))
+    return plan.schema(found), build(plan, found, whole(plan, first, stop))
 
 
 def generate_tables(
@@ -114,18 +136,36 @@ def write_tables(
     format: str = "csv",
     periods: str | None = None,
     tables: Sequence[str] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, int]:
     """Write tables into a directory, a file each, beside a copy of the config; return the rows of each.
 
-    Nothing is visible before everything is written, and writing again replaces what was there.
+    Nothing is visible before everything is written, and writing again replaces what was there. `progress` is called with
+    (table, rows so far), at first with 0 rows.
     """
     first, stop = parse_periods(plan, periods) or (None, None)
     names = list(tables) if tables else [table.name for table in plan.tables]
     slice_ = whole(plan, first, stop)
     found = [find_table(plan, name) for name in names]
-    return write_run(plan, [(table, build(plan, table, slice_)) for table in found], Path(directory), format)
+    return write_run(plan, [(table, build(plan, table, slice_)) for table in found], Path(directory), format, progress)
+
+
+def sizes(plan: Plan, *, periods: str | None = None, tables: Sequence[str] | None = None) -> tuple[Size, ...]:
+    """Return how large tables will be; nothing is made. An open window is taken as long as its span."""
+    end = plan.stop if plan.stop is not None else plan.first + plan.span
+    first, stop = parse_periods(plan, periods) or (plan.first, end)
+    found = [find_table(plan, name) for name in tables] if tables else plan.tables
+    return table_sizes(plan, tuple(found), whole(plan, first, stop))
 
 
 def list_templates() -> list[str]:
     """Return the names of the bundled configs."""
     return sorted(path.stem for path in TEMPLATES.glob("*.yaml"))
+
+
+def template(name: str) -> Path:
+    """Return the file of a bundled config. Raises UsageError for an unknown one."""
+    names = list_templates()
+    if name not in names:
+        raise UsageError(f"no template is named {name!r}; {did_you_mean(name, names)}")
+    return TEMPLATES / f"{name}.yaml"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
 
 
 @dataclass(frozen=True, order=True)
@@ -21,6 +23,45 @@ class Problem:
     def __str__(self) -> str:
         text = f"{self.path}: {self.message}" if self.path else self.message
         return f"{text}\n    {self.hint}" if self.hint else text
+
+    def under(self, path: str) -> Problem:
+        """Return the problem with its path continued from `path`."""
+        dot = "." if path and self.path and not self.path.startswith("[") else ""
+        return replace(self, path=f"{path}{dot}{self.path}")
+
+
+class Wrong(ValueError):
+    """What a validator of the language raises: problems, with paths that begin at the part it looks at."""
+
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
+        super().__init__("; ".join(map(str, problems)))
+
+
+def shown(value: Any) -> str:
+    """Return a value as a person would write it, shortened when it is long."""
+    text = _shown(value, 3)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _shown(value: Any, depth: int) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"'{value[:80]}'"
+    if isinstance(value, int) and abs(value) >= 10**20:
+        return "a huge number"
+    if isinstance(value, int | float):
+        return f"{value:.15g}"
+    if isinstance(value, Mapping | list | tuple) and depth == 0:
+        return "..."
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_shown(item, depth - 1)}' for key, item in islice(value.items(), 20))}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_shown(item, depth - 1) for item in islice(value, 20))}]"
+    return str(value)
 
 
 class ConfigError(ValueError):

@@ -13,17 +13,30 @@ from typing import Generic, TypeVar
 
 Member = TypeVar("Member")
 
+_LISTED = 24
+
 
 class UnknownMember(LookupError):
-    """A name that no member of a family has; `str()` of it is a sentence for people."""
+    """A name that no member of a family has; `str()` of it is a sentence for people, `hint` what to write instead."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        self.message, self.hint = message, hint
+        super().__init__(f"{message}; {hint}")
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
-    """Return ` did you mean 'x'?` for the nearest known name, or what there is when nothing is near."""
-    near = get_close_matches(name, known, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return "known: " + ", ".join(known) if known else ""
+    """Return `did you mean 'x'?` for the nearest known name, or what there is when nothing is near."""
+    near = nearest(name, known)
+    if near is not None:
+        return f"did you mean '{near}'?"
+    if len(known) > _LISTED:
+        return f"known: {', '.join(known[: _LISTED // 2])} and {len(known) - _LISTED // 2} more"
+    return f"known: {', '.join(known)}" if known else "there are none"
+
+
+def nearest(name: str, known: list[str]) -> str | None:
+    """Return the known name that `name` is probably a misspelling of, or None."""
+    return next(iter(get_close_matches(name[:64], known, n=1, cutoff=0.66)), None)
 
 
 class Family(Generic[Member]):
@@ -44,8 +57,7 @@ class Family(Generic[Member]):
         try:
             return self._members[name]
         except KeyError:
-            hint = did_you_mean(name, list(self._members))
-            raise UnknownMember(f"no {self.noun} is named {name!r}; {hint}") from None
+            raise UnknownMember(f"no {self.noun} is named '{name}'", did_you_mean(name, list(self._members))) from None
 
     def __contains__(self, name: object) -> bool:
         return name in self._members

@@ -27,9 +27,9 @@ def run(dataset: str) -> None:
     Example: python -m plotsim_pipeline run delivery
     """
     prepare_home()
-    from plotsim_pipeline.run import run as run_dataset
-
     try:
+        from plotsim_pipeline.run import run as run_dataset  # loads every config
+
         run_dataset(dataset, Console())
     except (ConfigError, UsageError) as error:
         click.echo(str(error), err=True)
@@ -46,8 +46,8 @@ def query(sql: str) -> None:
     from plotsim_pipeline.datasets import load_datasets
     from plotsim_pipeline.stores import store_from_environment
 
-    store = store_from_environment()
     try:
+        store = store_from_environment()
         click.echo(str(store.query(sql, [plan.name for plan in load_datasets()])))
     except (UsageError, duckdb.Error) as error:
         click.echo(str(error), err=True)

@@ -3,11 +3,8 @@
 import dagster as dg
 import pyarrow as pa
 
-from plotsim_core import Plan
-from plotsim_core.engine.slice import whole
-from plotsim_core.output.parquet import described
+from plotsim_core import Plan, batches
 from plotsim_core.plan.plan import TablePlan
-from plotsim_core.tables.build import build
 from plotsim_core.tables.stages import STAGES, stage_table
 from plotsim_pipeline.metadata import column_lineage, column_schema
 from plotsim_pipeline.partitions import periods_of
@@ -46,8 +43,6 @@ def _asset(
     before: list[str],
     layer: str,
 ) -> dg.AssetsDefinition:
-    schema = described(table, plan.digest)
-
     @dg.asset(
         key=dg.AssetKey([plan.name, table.name]),
         group_name=plan.name,
@@ -68,8 +63,7 @@ def _asset(
     )
     def _materialise(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # an annotation would fix the output's type
         first, stop = periods_of(plan, partitions, context.partition_keys)
-        rows = build(plan, table, whole(plan, first, stop))
-        reader = pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in rows))
+        reader = pa.RecordBatchReader.from_batches(*batches(plan, table.name, first, stop))
         return dg.MaterializeResult(value=reader, data_version=dg.DataVersion(f"{plan.digest}-{table.name}"))
 
     return _materialise

@@ -49,4 +49,4 @@ def dataset_definitions(plan: Plan) -> dg.Definitions:
     """Return the assets, checks, job and schedule of one dataset."""
     partitions = partitions_for(plan)
     assets = [*stage_assets(plan, partitions), *table_assets(plan, partitions), *report_assets(plan, partitions)]
-    return dg.Definitions.merge(dg.Definitions(assets=assets), automation(plan, partitions))
+    return dg.Definitions.merge(dg.Definitions(assets=assets), automation(plan))

@@ -6,12 +6,13 @@ import dagster as dg
 import pyarrow as pa
 
 from plotsim_core import Plan
+from plotsim_core.plan.plan import DIGEST
 from plotsim_core.validation import pictures
 from plotsim_core.validation.check import CHECKS, Finding
 from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store
 from plotsim_pipeline.assets import LAYER, POOL, REPORT
 from plotsim_pipeline.partitions import key_of, periods_of
-from plotsim_pipeline.stores.store import DIGEST, TIME, Store
+from plotsim_pipeline.stores.store import TIME, Store
 
 VALIDATION_REPORT, OVERVIEW = "validation_report", "overview"
 

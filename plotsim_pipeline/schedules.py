@@ -17,7 +17,7 @@ _CRON = {
 }
 
 
-def automation(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition) -> dg.Definitions:
+def automation(plan: Plan) -> dg.Definitions:
     """Return a dataset's job and schedule.
 
     The job makes its tables and report; the stages are assets off its path. The schedule makes the latest complete
@@ -26,7 +26,6 @@ def automation(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition) -> dg.
     job = dg.define_asset_job(
         plan.name,
         selection=f'group:"{plan.name}" and not tag:"{LAYER}"="{STAGE}"',
-        partitions_def=partitions,
         description=f"Tables and report of {plan.name}: {plan.dataset.about}.",
     )
 

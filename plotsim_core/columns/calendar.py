@@ -13,6 +13,7 @@ from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, NoOptions, SourceWords, Table
+from plotsim_core.errors import Problem
 from plotsim_core.families import Family, UnknownMember
 from plotsim_core.numerics.calendar import Moments, iso_year_week
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
@@ -80,14 +81,14 @@ for _name, _part in {
 _TYPES = {"date": pa.date32(), "int": pa.int64(), "string": pa.string(), "bool": pa.bool_()}
 
 
-def _check(options: NoOptions, column: Column, table: Table, scope: Scope) -> Iterable[str]:
+def _check(options: NoOptions, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     try:
         part = DATE_PARTS[column.name]
     except UnknownMember as unknown:
-        yield f"the name of a column says which part of the date it is: {unknown}"
+        yield Problem("name", f"{unknown.message}; in a date dimension the name says it", unknown.hint)
         return
     if part.word != column.word:
-        yield f"{column.name} is of type {part.word}, not {column.word}"
+        yield Problem("type", f"{column.name} is of type {part.word}, found {column.word}")
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:

@@ -16,6 +16,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.errors import Problem, shown
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 
@@ -56,9 +57,9 @@ def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
     return common_type(_typed(listed(column)))
 
 
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[str]:
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     if not all(listed(column)):
-        yield f"an empty value in {options.values!r}"
+        yield Problem("type", f"an empty value in {shown(options.values)}", "write values between commas: static.low,high")
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from faker import Faker
+from faker.config import AVAILABLE_LOCALES
 from faker.providers.date_time import Provider as DateTimeProvider
 
 from plotsim_core.columns.rows import Rows
@@ -23,12 +23,14 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.random import key
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 POOL = 2048
-_TIMELESS = {"am_pm", "century", "day_of_week", "month", "month_name", "pytimezone", "timezone", "day_of_month"}
+_SAMPLE = 24
+_TIMELESS = {"century", "pytimezone", "timezone"}
 _READS_CLOCK = {name for name in vars(DateTimeProvider) if not name.startswith("_") and name not in _TIMELESS} | {
     "credit_card_expire",
     "credit_card_full",
@@ -36,8 +38,45 @@ _READS_CLOCK = {name for name in vars(DateTimeProvider) if not name.startswith("
     "passport_dob",
     "passport_full",
     "date_of_birth",
+    "firefox",
+    "pesel",
+    "rvnr",
+    "traditional_month_name",
+    "user_agent",
 }
-_PLAIN = (str, int, float, bool, Decimal, date, datetime)
+_TIMELESS_SSN = {
+    "en_US",
+    "en_GB",
+    "de_DE",
+    "fr_FR",
+    "it_IT",
+    "bg_BG",
+    "nl_NL",
+    "es_ES",
+    "pt_BR",
+    "ko_KR",
+    "da_DK",
+    "hu_HU",
+    "ro_RO",
+    "ja_JP",
+}
+"""Locales whose `ssn` was seen to be the same under another clock; elsewhere it holds a date of birth."""
+_KINDS = {
+    str: "texts",
+    int: "whole numbers",
+    float: "numbers",
+    Decimal: "decimal numbers",
+    bool: "true or false",
+    date: "days",
+    datetime: "moments",
+    type(None): "nothing",
+    bytes: "bytes",
+    dict: "keys and values",
+    list: "lists",
+    tuple: "lists",
+    set: "lists",
+}
+_PLAIN = {"texts", "whole numbers", "numbers", "decimal numbers", "true or false", "days", "moments"}
 
 
 class Options(Part):
@@ -73,27 +112,36 @@ def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
     return pool(options.provider, dataset.locale[0]).type
 
 
-@lru_cache(maxsize=256)
-def _sample(provider: str, locale: str) -> Any:
-    generator = Faker(locale)
-    generator.seed_instance(0)
-    return getattr(generator, provider)()
-
-
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[str]:
-    known = _providers("en_US")
-    if options.provider not in known:
-        yield f"Faker has no provider {options.provider!r}; {did_you_mean(options.provider, sorted(known))[:200]}"
-    elif options.provider in _READS_CLOCK:
-        yield f"faker.{options.provider} reads today's date, so the same config would give other rows tomorrow"
-    else:
-        try:
-            sample = _sample(options.provider, "en_US")
-        except Exception as error:  # noqa: BLE001 - Faker raises anything
-            yield f"faker.{options.provider} cannot be called without arguments: {error}"
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    name, locales = options.provider, [locale for locale in scope.locale if locale in AVAILABLE_LOCALES]
+    for locale in locales:
+        known = _providers(locale)
+        if name not in known:
+            where = "" if locale == "en_US" else f" in the locale {locale}"
+            yield Problem("type", f"Faker has no provider '{name}'{where}", did_you_mean(name, sorted(known)))
             return
-        if not isinstance(sample, _PLAIN):
-            yield f"faker.{options.provider} gives a {type(sample).__name__}, not a text or number"
+    if name in _READS_CLOCK or (name == "ssn" and not set(locales) <= _TIMELESS_SSN):
+        yield Problem("type", f"faker.{name} reads today's date, so the same config would give other rows tomorrow")
+        return
+    kinds = {kind for locale in locales for kind in _kinds(name, locale)}
+    if len(kinds) > 1 or not kinds <= _PLAIN:
+        yield Problem("type", f"faker.{name} gives {' or '.join(sorted(kinds))}; expected one text or number in each row")
+
+
+@lru_cache(maxsize=256)
+def _kinds(provider: str, locale: str) -> frozenset[str]:
+    """Return in words what a provider gives."""
+    generator = Faker(locale)
+    make = getattr(generator, provider)
+    try:
+        generator.seed_instance(0)
+        values = [make() for _ in range(_SAMPLE)]
+        generator.seed_instance(0)
+        if values != [make() for _ in range(_SAMPLE)]:
+            return frozenset({"other values each time it is asked"})
+    except Exception:  # noqa: BLE001 - Faker raises anything
+        return frozenset({"an error without arguments"})
+    return frozenset(_KINDS.get(type(value), "something else") for value in values)
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:

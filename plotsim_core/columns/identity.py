@@ -18,9 +18,10 @@ from pydantic import Field
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import Part
+from plotsim_core.config.model import Part, pattern
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
 WIDTH = 3
@@ -30,7 +31,7 @@ WIDTH = 3
 class Options(Part):
     """`prefix` stands before each key; by default the first three letters of the table's name."""
 
-    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,12}$")] | None = None
+    prefix: Annotated[str, Field(pattern=pattern(r"^[A-Za-z0-9]{1,12}$", "1 to 12 letters and digits"))] | None = None
 
 
 def key_column(table: Table) -> Column | None:
@@ -53,8 +54,8 @@ def key_text(prefix: str, *parts: pa.Array | NDArray[Any]) -> pa.Array:
 
 
 def _padded(numbers: Integers) -> pa.Array:
-    distinct, places = np.unique(numbers, return_inverse=True)
-    return pa.array([f"{number:0{WIDTH}d}" for number in distinct.tolist()], pa.string()).take(pa.array(places))
+    texts = [f"{number:0{WIDTH}d}" for number in range(int(numbers.max(initial=0)) + 1)]
+    return pa.array(texts, pa.string()).take(pa.array(numbers))
 
 
 def unit_codes(rows: Rows) -> pa.Array:
@@ -64,8 +65,10 @@ def unit_codes(rows: Rows) -> pa.Array:
 
 def date_keys(plan: Plan, periods: Integers) -> Integers:
     """Return the date key of each row's period."""
-    distinct, places = np.unique(periods, return_inverse=True)
-    return plan.grain.keys(distinct)[places]
+    if len(periods) == 0:
+        return periods
+    first = int(periods.min())
+    return plan.grain.keys(np.arange(first, int(periods.max()) + 1))[periods - first]
 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
@@ -73,11 +76,11 @@ def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
     return pa.int64() if dates else pa.string()
 
 
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[str]:
-    if len(table.sourced("id")) > 1:
-        yield f"{table.name} has more than one id column"
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    if table.sourced("id")[0] is not column:
+        yield Problem("type", f"{table.name} has more than one id column")
     if options.prefix is not None and getattr(table, "per", None) == "period":
-        yield "the key of a date dimension is a number, so `prefix` has no effect"
+        yield Problem("prefix", "has no effect: the key of a date dimension is a number")
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:

@@ -18,6 +18,7 @@ from plotsim_core.config.model import Name, Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
 from plotsim_core.engine.block import Block
+from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -40,8 +41,8 @@ def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
     return pa.int64() if whole else pa.float64()
 
 
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[str]:
-    return scope.unknown_metric(options.metric)
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    return scope.unknown_metric(options.metric, "type")
 
 
 def describe(metric: Metric) -> str:

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Any
+
 import pyarrow as pa
-from pydantic import model_validator
+from pydantic import AfterValidator, BeforeValidator
 
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import Part
+from plotsim_core.config.model import LARGEST, Part, pair, rising
 from plotsim_core.config.tables import Column, SourceWords
+from plotsim_core.errors import shown
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _DECIMALS = 4
 
 
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+        raise ValueError(f"expected a number of at most {shown(LARGEST)}, found {shown(value)}")
+    return value
+
+
+_Number = Annotated[int | float, BeforeValidator(_number)]
+
+
 class Options(Part):
     """`range` is [low, high]."""
 
-    range: tuple[int, int] | tuple[float, float]
-
-    @model_validator(mode="after")
-    def _rising(self) -> Options:
-        if self.range[0] >= self.range[1]:
-            raise ValueError(f"range: expected low < high, found {list(self.range)}")
-        return self
+    range: Annotated[tuple[_Number, _Number], BeforeValidator(pair), AfterValidator(rising)]
 
     @property
     def whole(self) -> bool:

@@ -14,6 +14,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -28,11 +29,11 @@ def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
     return common_type([value for segment in dataset.segments for value in segment.attributes[options.attribute]])
 
 
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[str]:
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     for segment in scope.segments:
         if options.attribute not in segment.attributes:
             hint = did_you_mean(options.attribute, list(segment.attributes))
-            yield f"segment {segment.name} has no attribute {options.attribute!r}; {hint}"
+            yield Problem("type", f"segment {segment.name} has no attribute '{options.attribute}'", hint)
             return
 
 

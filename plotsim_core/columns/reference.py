@@ -22,6 +22,7 @@ from plotsim_core.config.model import Name, Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table
 from plotsim_core.engine.history import bands
+from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.random import choose, key
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
@@ -61,44 +62,50 @@ def _refers(options: Options, dataset: Dataset) -> tuple[str, str]:
     return table.name, own.name if own is not None else ""
 
 
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[str]:
-    yield from scope.unknown_table(options.table)
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    unknown = scope.unknown_table(options.table, "type")
+    yield from unknown
     declared = scope.tables.get(options.table)
-    if declared is None or declared.table is None or declared.kind is None:
+    if unknown or declared is None or declared.table is None or declared.kind is None:
         return
-    if declared.name == table.name:
-        yield f"{table.name} refers to itself"
+    if declared.table is table:
+        yield Problem("type", f"{table.name} refers to itself")
     own = KIND_WORDS[scope.tables[table.name].kind or ""].knows
     if declared.kind == "date" and "period" not in own:
-        yield f"a row of {table.name} has no period that {options.table} could give the date of"
+        yield Problem("type", f"a row of {table.name} has no period that {options.table} could give the date of")
     if declared.kind in ("unit", "child") and "unit" not in own:
-        yield f"a row of {table.name} has no {scope.unit} that it could refer to"
+        yield Problem("type", f"a row of {table.name} has no {scope.unit} that it could refer to")
     if options.matching is not None:
         yield from _check_matching(options.matching, declared.kind, declared.table, own, scope)
 
 
 def _check_matching(
     matching: Mapping[str, str], kind: str, table: Table, own: frozenset[str], scope: Scope
-) -> Iterable[str]:
+) -> Iterable[Problem]:
     if kind != "reference" or len(matching) != 1:
-        yield "`matching` ties one column of a reference dimension to the history column of the unit's dimension"
+        found = f"found {len(matching)} columns" if kind == "reference" else f"{table.name} is not a reference dimension"
+        says = "ties one column of a reference dimension to the history column of the unit's dimension"
+        yield Problem("matching", f"{says}; {found}")
         return
     ((theirs, ours),) = matching.items()
     columns = {column.name: column for column in table.columns}
     if theirs not in columns or columns[theirs].word != "static":
-        yield f"matching: {table.name} has no static column {theirs!r}; {did_you_mean(theirs, list(columns))}"
+        static = [column.name for column in table.sourced("static")]
+        yield Problem("matching", f"{table.name} has no static column '{theirs}'", did_you_mean(theirs, static))
         return
     if "cell" not in own:
-        yield "matching: needs rows of a unit in a period"
+        yield Problem("matching", f"has no place here: it needs rows of a {scope.unit} in a period")
     unit = scope.dimension("unit")
     held = {column.name: column for column in unit.columns} if unit else {}
     if ours not in held or not isinstance(held[ours].source, History):
-        yield f"matching: the {scope.unit} dimension has no history column {ours!r}; {did_you_mean(ours, list(held))}"
+        history_columns = [name for name, column in held.items() if isinstance(column.source, History)]
+        hint = did_you_mean(ours, history_columns)
+        yield Problem("matching", f"the {scope.unit} dimension has no column '{ours}' of type scd", hint)
         return
     history = held[ours].source
     missing = [tier for tier in history.tiers if tier not in listed(columns[theirs])]  # type: ignore[attr-defined]
     if missing:
-        yield f"matching: {table.name}.{theirs} does not list the tier {missing[0]!r}"
+        yield Problem("matching", f"{table.name}.{theirs} does not list the tier '{missing[0]}' of {ours}")
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:

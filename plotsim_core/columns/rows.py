@@ -15,6 +15,9 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 Integers = NDArray[np.int64]
 
+CURRENT = np.iinfo(np.int64).min
+"""What stands for the beginning of the next version where there is none; every other number can be a period's."""
+
 
 def _none() -> Integers:
     """What stands for something that the rows of a kind do not know."""
@@ -27,7 +30,7 @@ class Rows:
 
     `address` is each row's own; `unit` the place of its unit in the block; `period` a period number; `cell` the place in
     the block's flattened (periods, units) arrays; `ordinal` the number among its siblings; `moment` a time
-    (datetime64[us]); `since` and `until` the periods a version begins and the next begins (-1: it is the current one);
+    (datetime64[us]); `since` and `until` the periods a version begins and the next begins (`CURRENT`: none has begun);
     `band` the band a version is in.
     """
 

@@ -16,6 +16,7 @@ from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 
@@ -24,23 +25,23 @@ class Options(Part):
 
     tracks: Name
     tiers: Annotated[tuple[str, ...], Field(min_length=2, max_length=20)]
-    at: tuple[Annotated[float, Field(gt=0, lt=1)], ...]
+    at: tuple[Annotated[float, Field(gt=0, lt=1, strict=True)], ...]
 
     @model_validator(mode="after")
     def _fits(self) -> Options:
         if len(self.at) != len(self.tiers) - 1:
-            raise ValueError(f"{len(self.tiers)} tiers need {len(self.tiers) - 1} edges in `at`, found {len(self.at)}")
+            raise Wrong(Problem("at", f"{len(self.tiers)} tiers have {len(self.tiers) - 1} edges, found {len(self.at)}"))
         if list(self.at) != sorted(set(self.at)):
-            raise ValueError(f"at: the edges must rise, found {list(self.at)}")
+            raise Wrong(Problem("at", f"the edges must rise, found {shown(self.at)}"))
         if len(set(self.tiers)) != len(self.tiers):
-            raise ValueError("tiers: two tiers have one name")
+            raise Wrong(Problem("tiers", f"two tiers have one name in {shown(self.tiers)}"))
         return self
 
 
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[str]:
-    yield from scope.unknown_metric(options.tracks)
-    if len(table.sourced("scd")) > 1:
-        yield f"{table.name} has more than one scd column"
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    yield from scope.unknown_metric(options.tracks, "tracks")
+    if table.sourced("scd")[0] is not column:
+        yield Problem("type", f"{table.name} has more than one scd column")
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:

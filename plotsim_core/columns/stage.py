@@ -12,6 +12,7 @@ from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, NoOptions, SourceWords, Table
+from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 
@@ -24,9 +25,9 @@ def stage_column(table: Table, dataset: Dataset) -> tuple[Column, ...]:
     return (Column(name="stage", type="stage", source=NoOptions()),) if table.name == first else ()
 
 
-def _check(options: NoOptions, column: Column, table: Table, scope: Scope) -> Iterable[str]:
+def _check(options: NoOptions, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     if scope.lifecycle is None:
-        yield "there is no `lifecycle` that a stage could be read from"
+        yield Problem("type", "there is no `lifecycle` that a stage could be read from")
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:

@@ -1,7 +1,8 @@
 """`version.<part>`: the version of a unit's dimension that a row is, or that was valid when the row happened.
 
-Parts: `row_id` (its key), `valid_from` and `valid_to` (a half-open interval of dates, null while it is the current
-one), `is_current`. A dimension with an `scd` column gets all four, facts and events of the unit the row_id.
+Parts: `row_id` (its key), `valid_from` and `valid_to` (a half-open interval of dates, of moments where periods are hours;
+null while it is the current one), `is_current`. A dimension with an `scd` column gets all four, facts and events of the
+unit the row_id.
 """
 
 from __future__ import annotations
@@ -15,22 +16,24 @@ import pyarrow.compute as pc
 
 from plotsim_core.columns.identity import date_keys, key_text, prefix, unit_codes
 from plotsim_core.columns.reference import history_column
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import CURRENT, Integers, Rows
 from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.source import Source, add_source
+from plotsim_core.columns.timestamp import TYPE as TIMESTAMP
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
 from plotsim_core.engine.history import since
+from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 ROW_ID = "dim_row_id"
 _TYPES = {"row_id": pa.string(), "valid_from": pa.date32(), "valid_to": pa.date32(), "is_current": pa.bool_()}
 _SAYS = {
     "row_id": "Key of the version that was valid at the time.",
-    "valid_from": "First day on which the version is valid.",
-    "valid_to": "Day on which the next version begins; null for the current one.",
+    "valid_from": "When the version begins to be valid.",
+    "valid_to": "When the next version takes over; null for the current one.",
     "is_current": "Whether this is the latest version known.",
 }
 
@@ -46,12 +49,17 @@ def column(part: str, name: str) -> Column:
     return Column(name=name, type=f"version.{part}", source=Options.model_validate({"part": part}))
 
 
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[str]:
+def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
+    found = _TYPES[options.part]
+    return TIMESTAMP if found == pa.date32() and dataset.window.grain.name == "hour" else found
+
+
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     unit = scope.dimension("unit")
     if unit is not None and not unit.sourced("scd"):
-        yield f"{unit.name} has no scd column, so there are no versions"
+        yield Problem("type", f"{unit.name} has no scd column, so there are no versions")
     if options.part != "row_id" and table.name != (unit.name if unit else ""):
-        yield f"only the {scope.unit} dimension has {options.part}"
+        yield Problem("type", f"only the {scope.unit} dimension has {options.part}")
 
 
 def _refers(options: Options, dataset: Dataset) -> tuple[str, str] | None:
@@ -79,17 +87,18 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
         began = pc.cast(pa.array(date_keys(plan, _starts(rows))), pa.string())
         return key_text(prefix(found[0]), unit_codes(rows), began)
     if options.part == "is_current":
-        return pa.array(rows.until < 0)
+        return pa.array(rows.until == CURRENT)
     periods = rows.since if options.part == "valid_from" else rows.until
-    days = plan.grain.starts(np.maximum(periods, 0)).astype("datetime64[D]")
-    return pa.array(days, pa.date32(), mask=(periods < 0) if options.part == "valid_to" else None)
+    open_ = periods == CURRENT
+    starts = plan.grain.starts(np.where(open_, plan.first, periods)).astype("datetime64[us]")
+    return pa.array(starts, TIMESTAMP, mask=open_).cast(column.type)
 
 
 add_source(
     "version",
     SourceWords(
         options=Options,
-        arrow=lambda options, column, dataset: _TYPES[options.part],
+        arrow=_arrow,
         example="version.row_id",
         argument="part",
         needs=frozenset({"unit", "period"}),

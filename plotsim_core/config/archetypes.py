@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from plotsim_core.config.model import Part
-from plotsim_core.families import UnknownMember, did_you_mean
+from plotsim_core.config.model import Number, Part, member
+from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.families import did_you_mean, nearest
 from plotsim_core.numerics.shapes import CURVES, WORDS, Piece
 
 _SENTENCE = re.compile(r"^\s*(?P<words>[a-z_]+(?:\s*>\s*[a-z_]+)*)\s*(?P<breaks>(?:@\s*\d+\s*)*)$")
@@ -18,30 +20,39 @@ class CurvePiece(Part):
     """One curve of a custom archetype, filling it up to the share `until` of the whole."""
 
     curve: str
-    until: Annotated[float, Field(gt=0, le=1)]
-    parameters: dict[str, float] = Field(default_factory=dict)
+    until: Annotated[float, Field(gt=0, le=1, strict=True)]
+    parameters: dict[str, Number] = Field(default_factory=dict)
+
+    unwritten: ClassVar = ("parameters",)
 
     @model_validator(mode="before")
     @classmethod
     def _gather(cls, value: Any) -> Any:
         """Parameters stand beside `curve` and `until`."""
-        if not isinstance(value, dict) or "parameters" in value:
+        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
             return value
         own = {key: value[key] for key in ("curve", "until") if key in value}
+        near = {key: nearest(key, [name for name in ("curve", "until") if name not in own]) for key in value}
+        misspelt = [Problem(key, "unknown key", f"did you mean '{name}'?") for key, name in near.items() if name]
+        if misspelt:
+            raise Wrong(*misspelt)
         return {**own, "parameters": {key: value[key] for key in value if key not in own}}
 
     @model_validator(mode="after")
     def _known(self) -> CurvePiece:
-        try:
-            known = CURVES[self.curve].parameters
-        except UnknownMember as unknown:
-            raise ValueError(f"curve: {unknown}") from None
+        problems = list(self._problems())
+        if problems:
+            raise Wrong(*problems)
+        return self
+
+    def _problems(self) -> Iterator[Problem]:
+        known = member(CURVES, self.curve, "curve").parameters
         for name, value in self.parameters.items():
             if name not in known:
-                raise ValueError(f"the curve {self.curve} has no parameter {name!r}; {did_you_mean(name, list(known))}")
-            if not known[name].low <= value <= known[name].high:
-                raise ValueError(f"{name}: {value:g} is not in [{known[name].low:g}, {known[name].high:g}]")
-        return self
+                hint = did_you_mean(name, ["curve", "until", *known])
+                yield Problem(name, f"the curve {self.curve} has no such parameter", hint)
+            elif not known[name].low <= value <= known[name].high:
+                yield Problem(name, f"expected {known[name].low:g} to {known[name].high:g}, found {value:g}")
 
 
 class Archetype(Part):
@@ -56,17 +67,24 @@ class Archetype(Part):
     breaks: tuple[int, ...] = ()
     curves: tuple[CurvePiece, ...] = ()
 
+    unwritten: ClassVar = ("words", "breaks", "curves")
+
     @model_validator(mode="before")
     @classmethod
     def _parse(cls, value: Any) -> Any:
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):
             return {"curves": value}
-        if not isinstance(value, str):
+        if isinstance(value, Archetype):
             return value
-        found = _SENTENCE.match(value)
+        found = _SENTENCE.match(value) if isinstance(value, str) else None
         if not found:
-            raise ValueError(
-                f"cannot read {value!r}; expected words joined by '>' with periods after '@': 'flat > growth @ 8'"
+            raise Wrong(
+                Problem(
+                    "",
+                    f"cannot read {shown(value)} as an archetype",
+                    "write words joined by '>', with the periods at which they begin after '@': flat > growth @ 8; "
+                    "or a list of curves",
+                )
             )
         words = tuple(word.strip() for word in found["words"].split(">"))
         return {"words": words, "breaks": tuple(int(number) for number in re.findall(r"\d+", found["breaks"]))}
@@ -74,17 +92,15 @@ class Archetype(Part):
     @model_validator(mode="after")
     def _consistent(self) -> Archetype:
         for word in self.words:
-            try:
-                WORDS[word]
-            except UnknownMember as unknown:
-                raise ValueError(str(unknown)) from None
+            member(WORDS, word)
         if self.breaks and len(self.breaks) != len(self.words) - 1:
-            raise ValueError(f"{len(self.words)} words need {len(self.words) - 1} '@' (or none), found {len(self.breaks)}")
+            need = f"{len(self.words) - 1} '@' for {len(self.words)} words, or none" if len(self.words) > 1 else "no '@'"
+            raise ValueError(f"expected {need}, found {len(self.breaks)}")
         if list(self.breaks) != sorted(set(self.breaks)) or 0 in self.breaks:
-            raise ValueError(f"the periods after '@' must rise from 1, found {list(self.breaks)}")
+            raise ValueError(f"the periods after '@' must rise from 1, found {shown(self.breaks)}")
         ends = [piece.until for piece in self.curves]
         if ends and (ends != sorted(set(ends)) or ends[-1] != 1):
-            raise ValueError(f"`until` must rise to 1, found {ends}")
+            raise ValueError(f"`until` must rise to 1 from curve to curve, found {shown(ends)}")
         if not self.words and not ends:
             raise ValueError("expected at least one curve")
         return self

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from plotsim_core.config.connections import Connection
+from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.effects import Lifecycle
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import LinearArrival, Segment, StepArrival, UniformArrival
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, DeclaredTable
+from plotsim_core.config.star import DATE_DIMENSION
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, DeclaredTable, Knowledge
 from plotsim_core.errors import Problem
+from plotsim_core.families import nearest
+from plotsim_core.numerics.codes import LARGEST_SEGMENT, segment_number
+
+RESERVED = {
+    "trajectories",
+    "metrics",
+    "correlated_metrics",
+    "noised_metrics",
+    "validation_report",
+    "overview",
+    "_partitions",
+}
+"""Names of what is made beside tables."""
 
 Parts = dict[str, Any]
 """Section name to what of it could be read: items as (path, part) pairs in lists, other sections as themselves."""
@@ -26,29 +42,34 @@ def check(parts: Parts, scope: Scope) -> list[Problem]:
 
 def _unique(parts: Parts, scope: Scope) -> Iterator[Problem]:
     for section in ("metrics", "segments"):
-        yield from _twice(f"{section[:-1]}", ((path, part.name) for path, part in parts[section]))
-    yield from _twice("table", ((declared.path, declared.name) for declared in parts["tables"]))
+        yield from _twice(section[:-1], ((path, part.name) for path, part in parts[section]))
+    yield from _twice("table", ((declared.path, declared.name) for declared in parts["tables"] if declared.name))
     for declared in parts["tables"]:
+        if declared.name in RESERVED:
+            yield Problem(f"{declared.path}.name", f"'{declared.name}' is the name of a stage; choose another")
         columns = enumerate(declared.columns)
         yield from _twice("column", ((f"{declared.path}.columns[{number}]", name) for number, name in columns))
 
 
 def _twice(noun: str, named: Iterable[tuple[str, str]]) -> Iterator[Problem]:
-    seen: dict[str, str] = {}
+    """Names that differ only in capitals are one name to databases and to some file systems."""
+    seen: dict[str, tuple[str, str]] = {}
     for path, name in named:
-        if name in seen:
-            yield Problem(path, f"a second {noun} is named {name!r}; the first is {seen[name]}")
-        seen.setdefault(name, path)
+        if name.lower() in seen:
+            first, spelling = seen[name.lower()]
+            more = "" if spelling == name else f", where it is written '{spelling}'"
+            yield Problem(f"{path}.name", f"a second {noun} is named '{name}'; the first is {first}{more}")
+        seen.setdefault(name.lower(), (path, name))
 
 
 def _follows(parts: Parts, scope: Scope) -> Iterator[Problem]:
     for path, metric in parts["metrics"]:
         if metric.follows is None:
             continue
-        for message in scope.unknown_metric(metric.follows):
-            yield Problem(f"{path}.follows", message)
+        yield from scope.unknown_metric(metric.follows, f"{path}.follows")
         circle = _circle(metric, scope)
-        if circle:
+        names = [other.name for _, other in parts["metrics"]]
+        if circle and metric.name == min(circle, key=names.index):
             yield Problem(f"{path}.follows", f"metrics follow each other in a circle: {' > '.join(circle)}")
 
 
@@ -70,8 +91,7 @@ def _connections(parts: Parts, scope: Scope) -> Iterator[Problem]:
     connection: Connection
     for path, connection in parts["connections"]:
         for name in (connection.metric_a, connection.metric_b):
-            for message in scope.unknown_metric(name):
-                yield Problem(path, message)
+            yield from scope.unknown_metric(name, path)
         pair = frozenset((connection.metric_a, connection.metric_b))
         if pair in seen:
             yield Problem(path, f"{' and '.join(sorted(pair))} are connected twice; first at {seen[pair]}")
@@ -82,8 +102,7 @@ def _lifecycle(parts: Parts, scope: Scope) -> Iterator[Problem]:
     lifecycle: Lifecycle | None = parts.get("lifecycle")
     if lifecycle is None:
         return
-    for message in scope.unknown_metric(lifecycle.track):
-        yield Problem("lifecycle.track", message)
+    yield from scope.unknown_metric(lifecycle.track, "lifecycle.track")
     declared = [table for table in parts["tables"] if table.path.startswith("facts")]
     broken = any(table.table is None for table in declared)
     holders = [
@@ -99,16 +118,21 @@ def _lifecycle(parts: Parts, scope: Scope) -> Iterator[Problem]:
 
 def _segments(parts: Parts, scope: Scope) -> Iterator[Problem]:
     segment: Segment
+    numbers: dict[int, str] = {}
     for path, segment in parts["segments"]:
+        other = numbers.setdefault(segment_number(segment.name), segment.name)
+        if other != segment.name:
+            yield Problem(f"{path}.name", f"units of {segment.name} would have the keys of units of {other}", "rename one")
         for name in segment.baseline:
-            for message in scope.unknown_metric(name):
-                yield Problem(f"{path}.baseline", message)
+            yield from scope.unknown_metric(name, f"{path}.baseline.{name}")
+        if parts["scale"] * segment.count > LARGEST_SEGMENT:
+            yield Problem(f"{path}.count", f"more than {LARGEST_SEGMENT} units, scale included")
         if scope.window is None:
             continue
         length = scope.window.length
         for at in segment.archetype.breaks:
             if at >= length:
-                yield Problem(f"{path}.archetype", f"period {at} is not before the end of the window's {length} periods")
+                yield Problem(f"{path}.archetype", f"period {at} is not before the end of its {length} periods")
         yield from _arrival(path, segment, length)
 
 
@@ -117,18 +141,24 @@ def _arrival(path: str, segment: Segment, length: int) -> Iterator[Problem]:
     if isinstance(arrival, UniformArrival | LinearArrival):
         last = length - 1 if arrival.end is None else arrival.end
         if arrival.start > last:
-            yield Problem(f"{path}.arrival", f"starts at period {arrival.start}, after it ends at {last}")
-        offsets = [arrival.start, last]
+            yield Problem(f"{path}.arrival.start", f"expected at most {last}, where the arrival ends, found {arrival.start}")
+            return
+        offsets = [("end", last)]
     elif isinstance(arrival, StepArrival):
-        offsets = [block.period for block in arrival.blocks]
+        offsets = [(f"blocks[{number}].period", block.period) for number, block in enumerate(arrival.blocks)]
     else:
-        offsets = list(arrival.start_periods) if arrival else []
-    late = max(offsets, default=0)
-    if late >= length:
-        yield Problem(f"{path}.arrival", f"period {late} is not in the window, whose periods are 0 to {length - 1}")
+        listed = arrival.start_periods if arrival else ()
+        offsets = [(f"start_periods[{number}]", period) for number, period in enumerate(listed)]
+    for field, offset in offsets:
+        if offset >= length:
+            yield Problem(f"{path}.arrival.{field}", f"expected a period of the window, 0 to {length - 1}, found {offset}")
 
 
 def _unit_dimension(parts: Parts, scope: Scope) -> Iterator[Problem]:
+    if "unit" not in parts:
+        return
+    if f"dim_{scope.unit}" == DATE_DIMENSION:
+        yield Problem("unit", f"a unit cannot be called '{scope.unit}': {DATE_DIMENSION} is the date dimension")
     kinds = [declared.kind for declared in parts["tables"]]
     if "unit" not in kinds and None not in kinds:
         yield Problem(
@@ -136,6 +166,18 @@ def _unit_dimension(parts: Parts, scope: Scope) -> Iterator[Problem]:
             f"there is no dimension of the {scope.unit}",
             f"add one with `per: unit`, named dim_{scope.unit}",
         )
+
+
+_LACKS: dict[Knowledge, str] = {
+    "unit": "belong to no {unit}",
+    "period": "belong to no period",
+    "cell": "are not of one {unit} in one period",
+    "event": "are not events",
+    "calendar": "are not dates",
+    "history": "are not versions of a {unit}",
+    "key": "are told apart by what they refer to",
+    "list": "are not listed",
+}
 
 
 def _columns(parts: Parts, scope: Scope) -> Iterator[Problem]:
@@ -149,24 +191,32 @@ def _columns(parts: Parts, scope: Scope) -> Iterator[Problem]:
             words = SOURCE_WORDS[column.word]
             missing = sorted(words.needs - kind.knows)
             if missing:
+                lacks = _LACKS[missing[0]].format(unit=scope.unit)
+                fitting = [name for name, other in KIND_WORDS.items() if words.needs <= other.knows]
                 yield Problem(
                     f"{path}.type",
-                    f"a {column.word} column has no place in {declared.name}: its rows have no {missing[0]}",
-                    f"fits {', '.join(name for name, other in KIND_WORDS.items() if words.needs <= other.knows)}",
+                    f"'{column.word}' has no place in {declared.name}: its rows {lacks}",
+                    f"it has one in tables of these kinds: {', '.join(fitting)}",
                 )
                 continue
-            for message in words.check(column.source, column, declared.table, scope):
-                yield Problem(path, message)
-        for message in kind.check(declared.table, scope):
-            yield Problem(declared.path, message)
+            for problem in words.check(column.source, column, declared.table, scope):
+                yield problem.under(path)
+        for problem in kind.check(declared.table, scope):
+            yield problem.under(declared.path)
 
 
 def _locale(parts: Parts, scope: Scope) -> Iterator[Problem]:
     from faker.config import AVAILABLE_LOCALES
 
-    for name in parts.get("locale", ()):
+    names = parts.get("locale", ())
+    for number, name in enumerate(names):
+        path = f"locale[{number}]" if len(names) > 1 else "locale"
         if name not in AVAILABLE_LOCALES:
-            yield Problem("locale", f"Faker has no locale {name!r}", "locales are written like en_US, de_DE, fr_FR")
+            near = nearest(name, sorted(AVAILABLE_LOCALES))
+            hint = f"did you mean '{near}'?" if near else "locales are written like en_US, de_DE, fr_FR"
+            yield Problem(path, f"Faker has no locale '{name}'", hint)
+        elif name in names[:number]:
+            yield Problem(path, f"'{name}' stands twice")
 
 
 def _seasons(parts: Parts, scope: Scope) -> Iterator[Problem]:
@@ -174,10 +224,28 @@ def _seasons(parts: Parts, scope: Scope) -> Iterator[Problem]:
     for path, season in parts["seasonality"]:
         strengths[list(season.months)] += season.strength
         if strengths.min() <= -1:
-            yield Problem(
-                path,
-                f"seasons add up to {strengths.min():g} in month {int(strengths.argmin())}: means would not stay above 0",
-            )
+            month = int(strengths.argmin())
+            yield Problem(path, f"seasons add up to {strengths.min():g} in month {month}: means would not stay above 0")
+            return
+    for (place, metric), (_, segment) in product(parts["metrics"], parts["segments"]):
+        factors = 1 + strengths * metric.seasonal_sensitivity * segment.seasonal_sensitivity
+        if factors.min() <= 0:
+            month = int(factors.argmin())
+            found = f"seasons multiply the means of {segment.name} by {factors.min():g} in month {month}"
+            yield Problem(f"{place}.seasonal_sensitivity", found, "they have to stay above 0")
+            break
+
+
+def added(dataset: Dataset) -> Iterator[Problem]:
+    """Yield the columns of a sound dataset whose names are those of columns that come by themselves."""
+    for section in ("dimensions", "facts", "events"):
+        for number, table in enumerate(getattr(dataset, section)):
+            kind = next(words for words in dict(KIND_WORDS.items()).values() if type(table) is words.model)
+            own = {column.name.lower(): place for place, column in enumerate(table.columns)}
+            for column in kind.added(table, dataset):
+                if column.name in own:
+                    path = f"{section}[{number}].columns[{own[column.name]}].name"
+                    yield Problem(path, f"{table.name} gets a column '{column.name}' by itself; choose another name")
 
 
 RULES: tuple[Callable[[Parts, Scope], Iterator[Problem]], ...] = (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
 from plotsim_core.config.model import Name, Part
+from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.families import did_you_mean
 
 RELATIONSHIPS: dict[str, float] = {
@@ -20,6 +22,7 @@ RELATIONSHIPS: dict[str, float] = {
     "opposes": -0.55,
     "inverts": -0.75,
 }
+_KEYS = ["metric_a", "metric_b", "relationship", "coefficient"]
 
 
 class Connection(Part):
@@ -27,25 +30,32 @@ class Connection(Part):
 
     metric_a: Name
     metric_b: Name
-    coefficient: Annotated[float, Field(ge=-1, le=1)]
+    coefficient: Annotated[float, Field(ge=-1, le=1, strict=True)]
 
     @model_validator(mode="before")
     @classmethod
     def _parse(cls, value: Any) -> Any:
         if isinstance(value, str):
-            value = value.split()
+            return cls._three(value.split(), value)
         if isinstance(value, list | tuple):
-            if len(value) != 3:
-                raise ValueError(
-                    f"expected 'metric word metric' or 'metric number metric', found {' '.join(map(str, value))!r}"
-                )
-            return {"metric_a": value[0], "metric_b": value[2], "coefficient": _coefficient(value[1])}
-        if isinstance(value, dict) and "relationship" in value:
-            if "coefficient" in value:
-                raise ValueError("give either `relationship` or `coefficient`, not both")
+            return cls._three(value, value)
+        if not isinstance(value, dict):
+            return value
+        unknown = [Problem(str(key), "unknown key", did_you_mean(str(key), _KEYS)) for key in value if key not in _KEYS]
+        if unknown:
+            raise Wrong(*unknown)
+        if ("relationship" in value) == ("coefficient" in value):
+            raise ValueError("give either a `relationship` (a word) or a `coefficient` (a number)")
+        if "relationship" in value:
             rest = {key: item for key, item in value.items() if key != "relationship"}
-            return {**rest, "coefficient": _coefficient(value["relationship"])}
+            return {**rest, "coefficient": _coefficient(value["relationship"], "relationship")}
         return value
+
+    @staticmethod
+    def _three(words: Sequence[Any], written: Any) -> dict[str, Any]:
+        if len(words) != 3:
+            raise ValueError(f"expected a metric, a word or number, and a metric, found {shown(written)}")
+        return {"metric_a": words[0], "metric_b": words[2], "coefficient": _coefficient(words[1], "")}
 
     @model_validator(mode="after")
     def _two(self) -> Connection:
@@ -54,7 +64,7 @@ class Connection(Part):
         return self
 
 
-def _coefficient(value: Any) -> Any:
+def _coefficient(value: Any, path: str) -> Any:
     if not isinstance(value, str):
         return value
     if value in RELATIONSHIPS:
@@ -63,4 +73,4 @@ def _coefficient(value: Any) -> Any:
         return float(value)
     except ValueError:
         hint = did_you_mean(value, list(RELATIONSHIPS))
-        raise ValueError(f"{value!r} is neither a number nor a relationship word; {hint}") from None
+        raise Wrong(Problem(path, f"'{value}' is neither a number nor a relationship word", hint)) from None

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, BeforeValidator, Field
 
 from plotsim_core.config.connections import Connection
 from plotsim_core.config.effects import Lifecycle, Noise, Season
 from plotsim_core.config.metrics import Metric
-from plotsim_core.config.model import Name, Part
+from plotsim_core.config.model import Name, Number, Part
 from plotsim_core.config.segments import Segment
 from plotsim_core.config.tables import Table
 from plotsim_core.config.window import Window
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
 
 
 class Dataset(Part):
@@ -32,9 +36,9 @@ class Dataset(Part):
     events: tuple[Table, ...] = ()
     seasonality: tuple[Season, ...] = ()
     noise: Noise = Noise()
-    locale: Annotated[tuple[str, ...], Field(min_length=1)] = ("en_US",)
+    locale: Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_listed)] = ("en_US",)
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)] = 0
-    scale: Annotated[float, Field(gt=0, le=1_000_000)] = 1.0
+    scale: Annotated[Number, Field(gt=0, le=1_000_000)] = 1.0
 
     @property
     def tables(self) -> tuple[Table, ...]:

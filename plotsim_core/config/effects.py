@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from plotsim_core.config.model import Name, Part, Share
-from plotsim_core.families import UnknownMember
+from plotsim_core.config.model import Flag, Name, Part, Share, member
+from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.numerics.noise import NOISE, PRESETS
 
 Month = Annotated[int, Field(ge=1, le=12, strict=True)]
@@ -17,46 +17,39 @@ class Season(Part):
     """In these months means are multiplied by 1 + strength (times the sensitivities); overlapping seasons add."""
 
     months: Annotated[tuple[Month, ...], Field(min_length=1)]
-    strength: Annotated[float, Field(gt=-1, le=10)]
+    strength: Annotated[float, Field(gt=-1, le=10, strict=True)]
 
     @field_validator("months")
     @classmethod
     def _unique(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if len(set(value)) != len(value):
-            raise ValueError(f"a month stands twice in {list(value)}")
+            raise ValueError(f"a month stands twice in {shown(value)}")
         return value
 
 
 class Noise(Part):
     """Measurement noise on stored values: jitter relative to the value, outliers, and values missing at random."""
 
-    gaussian_sigma: Annotated[float, Field(ge=0, le=5)] = 0.0
+    gaussian_sigma: Annotated[float, Field(ge=0, le=5, strict=True)] = 0.0
     outlier_rate: Share = 0.0
     mcar_rate: Share = 0.0
-    scale_with_trajectory: bool = False
+    scale_with_trajectory: Flag = False
     noise_family: str = "gaussian"
-    degrees_of_freedom: Annotated[float, Field(ge=1, le=1000)] | None = None
+    degrees_of_freedom: Annotated[float, Field(ge=1, le=1000, strict=True)] | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _preset(cls, value: Any) -> Any:
         if isinstance(value, str):
-            try:
-                sigma, outliers, missing = PRESETS[value]
-            except UnknownMember as unknown:
-                raise ValueError(str(unknown)) from None
+            sigma, outliers, missing = member(PRESETS, value)
             return {"gaussian_sigma": sigma, "outlier_rate": outliers, "mcar_rate": missing}
         return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Noise:
-        if self.noise_family not in NOISE:
-            try:
-                NOISE[self.noise_family]
-            except UnknownMember as unknown:
-                raise ValueError(f"noise_family: {unknown}") from None
+        member(NOISE, self.noise_family, "noise_family")
         if (self.degrees_of_freedom is not None) != (self.noise_family == "student_t"):
-            raise ValueError("`degrees_of_freedom` goes with noise_family: student_t, and only with it")
+            raise Wrong(Problem("degrees_of_freedom", "goes with noise_family: student_t, and only with it"))
         if self.gaussian_sigma == 0 and (self.scale_with_trajectory or self.noise_family != "gaussian"):
             raise ValueError("without `gaussian_sigma` above 0, noise_family and scale_with_trajectory have no effect")
         return self
@@ -92,9 +85,11 @@ class Lifecycle(Part):
     def _rising(cls, value: tuple[Stage, ...]) -> tuple[Stage, ...]:
         thresholds = [stage.threshold for stage in value]
         if thresholds != sorted(set(thresholds)):
-            raise ValueError(f"the thresholds must rise, found {thresholds}")
+            raise ValueError(f"the thresholds must rise, found {shown(thresholds)}")
         if thresholds[0] != 0:
             raise ValueError(f"the first stage must begin at 0, found {thresholds[0]:g}: rows below it would have no stage")
-        if len({stage.name for stage in value}) != len(value):
-            raise ValueError("two stages have one name")
+        names = [stage.name for stage in value]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two stages are named '{twice}'")
         return value

@@ -4,88 +4,82 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, get_args
+from dataclasses import replace
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-import yaml
-from pydantic import AliasChoices, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import AliasChoices, TypeAdapter
 
-from plotsim_core.config.check import Parts, check
+from plotsim_core.config.check import Parts, added, check
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Part
+from plotsim_core.config.problems import part_of, unknown_key, validated, words_of
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.star import complete
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, DeclaredTable
-from plotsim_core.errors import ConfigError, Problem
-from plotsim_core.families import UnknownMember, did_you_mean
+from plotsim_core.config.star import complete, listed
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, DeclaredTable, SourceWords
+from plotsim_core.errors import ConfigError, Problem, shown
+from plotsim_core.families import UnknownMember, nearest
 
 _LISTS = ("metrics", "segments", "connections", "seasonality")
 _TABLES = ("dimensions", "facts", "events")
-_TABLE_WORD = {"dimensions": "a dimension", "facts": "a fact", "events": "an event"}
-
-
-class _Loader(yaml.SafeLoader):
-    """The safe loader, refusing a key that stands twice."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: dict[Any, int] = {}
-    for key_node, _ in node.value:
-        name = loader.construct_object(key_node, deep=True)
-        line = key_node.start_mark.line + 1
-        if isinstance(name, str | int) and name in seen:
-            raise yaml.MarkedYAMLError(
-                problem=f"{name!r} stands twice, first in line {seen[name]}", problem_mark=key_node.start_mark
-            )
-        if isinstance(name, str | int):
-            seen[name] = line
-    loader.flatten_mapping(node)
-    return loader.construct_mapping(node, deep=True)
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
-def read(path: Path) -> Any:
-    """Return what a YAML file says, unchecked. Raises ConfigError if it cannot be read or parsed."""
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except OSError as error:
-        raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(path)) from None
-    except UnicodeDecodeError:
-        raise ConfigError([Problem("", "is not UTF-8 text")], str(path)) from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError([Problem(where, f"is not valid YAML: {error.problem}")], str(path)) from None
-    except yaml.YAMLError as error:
-        raise ConfigError([Problem("", f"is not valid YAML: {error}")], str(path)) from None
+_ALIASES = {
+    str(choice): name
+    for name, field in Dataset.model_fields.items()
+    if isinstance(field.validation_alias, AliasChoices)
+    for choice in field.validation_alias.choices
+    if choice != name
+}
 
 
 def parse(raw: Any) -> tuple[Parts, list[Problem]]:
-    """Return what could be read of a config and everything that is wrong with it."""
+    """Return what could be read of a config and everything that is wrong with it, in file order."""
+    if raw is None or raw == {}:
+        return {}, [Problem("", "is empty", _NEEDS)]
     if not isinstance(raw, Mapping):
-        return {}, [Problem("", f"expected keys and values, found {_shown(raw)}")]
+        return {}, [Problem("", f"expected keys and values, found {shown(raw)}", _NEEDS)]
     problems: list[Problem] = []
-    raw = complete(_known_keys(raw, problems))
-    parts: Parts = {name: _items(name, raw.get(name), problems) for name in _LISTS}
+    known = _known_keys(raw, problems)
+    full = complete(known)
+    parts: Parts = {name: _items(name, full.get(name), problems) for name in _LISTS}
     parts["tables"] = [
-        table for section in _TABLES for table in _section(section, raw.get(section), str(raw.get("unit", "")), problems)
+        table for section in _TABLES for table in _section(section, full.get(section), str(raw.get("unit", "")), problems)
     ]
     for name, field in Dataset.model_fields.items():
-        if name in raw and name not in (*_LISTS, *_TABLES):
+        if name in known and name not in (*_LISTS, *_TABLES):
             annotation = Any if field.annotation is None else field.annotation
-            value = [raw[name]] if name == "locale" and isinstance(raw[name], str) else raw[name]
             adapter: TypeAdapter[Any] = TypeAdapter(_annotated(annotation, field.metadata))
-            found = _validated(adapter, value, name, _part_of(annotation), problems)
+            found = validated(adapter, known[name], name, part_of(annotation), problems)
             if found is not None:
                 parts[name] = found
-        elif field.is_required() and name not in raw:
-            problems.append(Problem(name, "is missing", "about, unit, window, metrics and segments are required"))
-    scope = _scope(parts, raw)
-    problems.extend(check(parts, scope))
-    return parts, sorted(set(problems), key=lambda problem: _place(problem.path, raw))
+        elif field.is_required() and name not in known and not any(_misspells(key, name) for key in raw):
+            problems.append(Problem(name, "is missing", _REQUIRED[name]))
+    scope = _scope(parts, full)
+    problems.extend(check({"scale": 1.0, **parts}, scope))
+    if not problems:
+        problems.extend(added(dataset(parts)))
+    return parts, _sorted(problems, raw, known)
+
+
+_REQUIRED = {
+    "about": "what the data is about: Subscription customers",
+    "unit": "what a unit is called, in the singular: customer",
+    "window": "from when to when, in which periods: [2024-01, 2024-12, month]",
+    "metrics": "what is measured: [{ name: engagement, type: score, polarity: positive }]",
+    "segments": "the groups of units: [{ name: active, count: 50, archetype: growth }]",
+}
+_NEEDS = f"{', '.join(_REQUIRED)} are required"
+
+
+def _misspells(key: Any, name: str) -> bool:
+    return str(key) not in Dataset.model_fields and nearest(str(key), list(Dataset.model_fields)) == name
+
+
+def _sorted(problems: list[Problem], raw: Mapping[Any, Any], known: Mapping[str, Any]) -> list[Problem]:
+    """Return each problem once, in file order. What is wrong with a table that is not in the file follows from
+    something else that is wrong, unless it is all there is."""
+    once = list(dict.fromkeys(problems))
+    missing = [name for name in _TABLES if not known.get(name)]
+    written = [problem for problem in once if not problem.path.startswith(tuple(f"{name}[" for name in missing))]
+    return sorted(written or once, key=lambda problem: _place(problem.path, raw))
 
 
 def dataset(parts: Parts) -> Dataset:
@@ -102,18 +96,14 @@ def _annotated(annotation: Any, metadata: list[Any]) -> Any:
 
 def _known_keys(raw: Mapping[Any, Any], problems: list[Problem]) -> dict[str, Any]:
     """Return `raw` without unknown keys and with aliases under their own name."""
-    aliases: dict[str, str] = {}
-    for name, field in Dataset.model_fields.items():
-        if isinstance(field.validation_alias, AliasChoices):
-            aliases |= {str(choice): name for choice in field.validation_alias.choices if choice != name}
     known: dict[str, Any] = {}
     for key, value in raw.items():
-        name = aliases.get(str(key), str(key))
+        name = _ALIASES.get(str(key), str(key))
         if name not in Dataset.model_fields:
-            problems.append(Problem(str(key), "unknown key", did_you_mean(str(key), list(Dataset.model_fields))))
+            problems.append(unknown_key(str(key), str(key), [*Dataset.model_fields, *_ALIASES]))
         elif name in known:
             problems.append(Problem(str(key), f"says the same as {name}; give one of them"))
-        elif value is not None or name == "lifecycle":
+        elif value is not None:
             known[name] = value
     return known
 
@@ -122,14 +112,14 @@ def _items(section: str, raw: Any, problems: list[Problem]) -> list[tuple[str, A
     if raw is None:
         return []
     if not isinstance(raw, list | tuple):
-        problems.append(Problem(section, f"expected a list, found {_shown(raw)}"))
+        problems.append(Problem(section, f"expected a list, found {shown(raw)}"))
         return []
     if not raw and section in ("metrics", "segments"):
-        problems.append(Problem(section, f"is empty; expected at least one {section[:-1]}"))
+        problems.append(Problem(section, f"expected at least one {section[:-1]}, found none"))
     item_type = get_args(Dataset.model_fields[section].annotation)[0]
     adapter: TypeAdapter[Any] = TypeAdapter(item_type)
     read = [
-        (f"{section}[{number}]", _validated(adapter, item, f"{section}[{number}]", item_type, problems))
+        (f"{section}[{number}]", validated(adapter, item, f"{section}[{number}]", item_type, problems))
         for number, item in enumerate(raw)
     ]
     return [(path, item) for path, item in read if item is not None]
@@ -139,8 +129,8 @@ def _section(section: str, raw: Any, unit: str, problems: list[Problem]) -> list
     if raw is None:
         return []
     if not isinstance(raw, list | tuple):
-        problems.append(Problem(section, f"expected a list of tables, found {_shown(raw)}"))
-        return []
+        problems.append(Problem(section, f"expected a list of tables, found {shown(raw)}"))
+        return [DeclaredTable("", section, None, None)]
     return [_table(f"{section}[{number}]", section, item, unit, problems) for number, item in enumerate(raw)]
 
 
@@ -148,61 +138,98 @@ def _table(path: str, section: str, raw: Any, unit: str, problems: list[Problem]
     if isinstance(raw, Part):
         raw = raw.model_dump()
     if not isinstance(raw, Mapping):
-        problems.append(Problem(path, f"expected a table, found {_shown(raw)}"))
+        problems.append(Problem(path, f"expected a table, found {shown(raw)}"))
         return DeclaredTable("", path, None, None)
-    name = str(raw.get("name", ""))
+    name = raw["name"] if isinstance(raw.get("name"), str) else ""
     kinds = [(kind, words) for kind, words in KIND_WORDS.items() if words.section == section]
     kind, words = next(((k, w) for k, w in kinds if w.recognise(raw, unit)), (None, None))
     before = len(problems)
     columns = _columns(f"{path}.columns", raw.get("columns"), problems)
-    declared = tuple(str(item.get("name")) for item in raw.get("columns") or () if isinstance(item, Mapping))
+    declared = tuple(str(item.get("name")) for item in listed(raw.get("columns")) if isinstance(item, Mapping))
     if kind is None or words is None:
-        choices = ", ".join(k for k, _ in kinds)
-        problems.append(
-            Problem(path, f"cannot tell what kind of table {name!r} is", f"{_TABLE_WORD[section]} is one of: {choices}")
-        )
+        problems.append(_unknown_kind(path, section, raw))
         return DeclaredTable(name, path, None, None, declared)
     adapter: TypeAdapter[Any] = TypeAdapter(words.model)
-    table = _validated(adapter, {**raw, "columns": columns or [_PLACEHOLDER]}, path, words.model, problems)
+    table = validated(adapter, {**raw, "columns": columns or [_PLACEHOLDER]}, path, words.model, problems)
     return DeclaredTable(name, path, kind, table if len(problems) == before else None, declared)
+
+
+def _unknown_kind(path: str, section: str, raw: Mapping[str, Any]) -> Problem:
+    """Return the problem of a table that no kind recognises by what tells kinds apart: their words with one value."""
+    choices: dict[str, list[Any]] = {}
+    fields = {name for words in dict(KIND_WORDS.items()).values() for name in words_of(words.model)}
+    for words in dict(KIND_WORDS.items()).values():
+        for name, field in words.model.model_fields.items():
+            if words.section == section and get_origin(field.annotation) is Literal:
+                choices.setdefault(name, []).extend(v for v in get_args(field.annotation) if v not in choices.get(name, ()))
+    pairs = [(name, value) for name, values in choices.items() for value in values]
+    examples = " or ".join(f"`{name}: {value if isinstance(value, str) else shown(value)}`" for name, value in pairs)
+    for key, value in raw.items():
+        if key in choices:
+            return Problem(f"{path}.{key}", f"expected {examples}, found {shown(value)}")
+        if key not in fields and nearest(str(key), list(choices)):
+            return unknown_key(f"{path}.{key}", str(key), list(choices))
+    return Problem(path, "cannot tell what kind of table this is", f"give {examples}")
 
 
 def _columns(path: str, raw: Any, problems: list[Problem]) -> list[Column]:
     if not isinstance(raw, list | tuple) or not raw:
-        problems.append(
-            Problem(path, "expected at least one column" if raw in (None, []) else f"expected a list, found {_shown(raw)}")
-        )
+        found = "none" if raw in (None, [], ()) else shown(raw)
+        problems.append(Problem(path, f"expected a list of at least one column, found {found}"))
         return []
     read = [_column(f"{path}[{number}]", item, problems) for number, item in enumerate(raw)]
     return [column for column in read if column is not None]
 
 
+_HEAD = ("name", "type", "description")
+
+
 def _column(path: str, raw: Any, problems: list[Problem]) -> Column | None:
     if not isinstance(raw, Mapping):
-        problems.append(Problem(path, f"expected a column with name and type, found {_shown(raw)}"))
+        problems.append(Problem(path, f"expected a column, with name and type, found {shown(raw)}"))
         return None
-    missing = [key for key in ("name", "type") if not isinstance(raw.get(key), str)]
-    if missing:
-        problems.append(Problem(path, f"a column needs a {missing[0]}, found {_shown(raw.get(missing[0]))}"))
+    words = _words(path, raw.get("type"), problems) if "type" in raw else None
+    options = words_of(words.options) if words else []
+    if words and words.argument:
+        options.remove(words.argument)
+    head = {key: raw[key] for key in _HEAD if key in raw}
+    others = {key: value for key, value in raw.items() if key not in _HEAD and (words is None or key not in options)}
+    if words is not None or "type" not in raw:
+        unknown = others if words is not None else {key: raw[key] for key in others if nearest(str(key), list(_HEAD))}
+        missing = [key for key in ("name", "type") if key not in raw]
+        problems.extend(unknown_key(f"{path}.{key}", str(key), [*_HEAD, *options]) for key in unknown)
+        there = {nearest(str(key), missing) for key in unknown}
+        problems.extend(Problem(f"{path}.{key}", "is missing") for key in missing if key not in there)
+        if missing or words is None:
+            return None
+    shell = validated(TypeAdapter(Column), {**head, "source": _Placeholder()}, path, Column, problems)
+    if words is None:
         return None
-    word, dot, argument = raw["type"].partition(".")
+    own = {key: raw[key] for key in options if key in raw}
+    if words.argument:
+        own[words.argument] = raw["type"].partition(".")[2]
+    found: list[Problem] = []
+    source = validated(TypeAdapter(words.options), own, path, words.options, found)
+    problems.extend(replace(p, path=f"{path}.type") if p.path == f"{path}.{words.argument}" else p for p in found)
+    return None if shell is None or source is None or others else shell.model_copy(update={"source": source})
+
+
+def _words(path: str, type_: Any, problems: list[Problem]) -> SourceWords | None:
+    """Return the words of the source that a column's type names."""
+    if not isinstance(type_, str):
+        problems.append(Problem(f"{path}.type", f"expected a text, found {shown(type_)}"))
+        return None
+    word, dot, _ = type_.partition(".")
     try:
         words = SOURCE_WORDS[word]
     except UnknownMember as unknown:
-        problems.append(Problem(f"{path}.type", str(unknown)))
+        problems.append(Problem(f"{path}.type", unknown.message, unknown.hint))
         return None
     if bool(dot) != (words.argument is not None):
-        expected = f"write it like {words.example}" if words.argument else "it takes nothing after a dot"
-        problems.append(Problem(f"{path}.type", f"cannot read {raw['type']!r} as a {word} column; {expected}"))
+        hint = f"write it like {words.example}" if words.argument else "it takes nothing after a dot"
+        problems.append(Problem(f"{path}.type", f"cannot read '{type_}' as a {word} column", hint))
         return None
-    own = {key: value for key, value in raw.items() if key not in ("name", "type", "description")}
-    if words.argument:
-        own[words.argument] = argument
-    options = _validated(TypeAdapter(words.options), own, path, words.options, problems)
-    if options is None:
-        return None
-    shell = {key: raw[key] for key in ("name", "type", "description") if key in raw}
-    return _validated(TypeAdapter(Column), {**shell, "source": options}, path, Column, problems)
+    return words
 
 
 def column(name: str, type_: str, **options: Any) -> Column:
@@ -222,70 +249,34 @@ _PLACEHOLDER = Column(name="placeholder", type="placeholder", source=_Placeholde
 """Stands in for columns that could not be read, so that the rest of their table is still checked."""
 
 
-def _validated(adapter: TypeAdapter[Any], value: Any, path: str, model: Any, problems: list[Problem]) -> Any:
-    try:
-        return adapter.validate_python(value)
-    except ValidationError as error:
-        problems.extend(_problem(path, details, model) for details in error.errors())
-        return None
-
-
-def _problem(path: str, details: ErrorDetails, model: Any) -> Problem:
-    location = path
-    owner = model
-    for step in details["loc"]:
-        fields = getattr(owner, "model_fields", None)
-        if isinstance(step, int):
-            location += f"[{step}]"
-        elif fields is not None and step in fields:
-            location += f".{step}"
-            owner = _part_of(fields[step].annotation, details["loc"])
-        elif (details["type"] == "extra_forbidden" and step == details["loc"][-1]) or fields is None:
-            location += f".{step}"
-    if details["type"] == "extra_forbidden":
-        known = list(getattr(owner, "model_fields", {}))
-        return Problem(location, "unknown key", did_you_mean(str(details["loc"][-1]), known))
-    if details["type"] == "missing":
-        return Problem(location, "is missing")
-    message = re.sub(r"^Value error, ", "", details["msg"])
-    if details["type"] not in ("value_error",):
-        message = f"{message[0].lower()}{message[1:]}, found {_shown(details['input'])}"
-    return Problem(location, message)
-
-
-def _part_of(annotation: Any, loc: tuple[Any, ...] = ()) -> Any:
-    """Return the model inside an annotation (`X | None`, `tuple[X, ...]`, a union told apart by its `kind`)."""
-    if isinstance(annotation, type) and issubclass(annotation, Part):
-        return annotation
-    found = [part for part in (_part_of(inner, loc) for inner in get_args(annotation)) if part is not None]
-    for part in found:
-        kind = part.model_fields.get("kind")
-        if kind is not None and get_args(kind.annotation)[0] in loc:
-            return part
-    return found[0] if found else None
-
-
 def _scope(parts: Parts, raw: Mapping[str, Any]) -> Scope:
-    declared = [item.get("name") for item in raw.get("metrics") or () if isinstance(item, Mapping)]
+    declared = [item.get("name") for item in listed(raw.get("metrics")) if isinstance(item, Mapping)]
     read = {metric.name: metric for _, metric in parts["metrics"]}
+    nameless = [name for name in declared if not isinstance(name, str)]
+    tables: dict[str, DeclaredTable] = {}
+    for table in parts["tables"]:
+        tables.setdefault(table.name, table)
     return Scope(
         unit=str(raw.get("unit", "")),
         window=parts.get("window"),
-        metrics={name: read.get(name) for name in declared if isinstance(name, str)} | read,
+        metrics={} if nameless else {name: read.get(name) for name in declared} | read,
         segments=tuple(segment for _, segment in parts["segments"]),
-        tables={table.name: table for table in parts["tables"]},
+        tables=tables,
         lifecycle=parts.get("lifecycle"),
+        locale=parts.get("locale", ("en_US",)),
     )
 
 
-def _place(path: str, raw: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Sort problems as their places stand in the file."""
-    section = re.split(r"[.\[]", path)[0]
-    order = list(raw)
-    numbers = tuple(int(number) for number in re.findall(r"\[(\d+)\]", path))
-    return (order.index(section) if section in order else -1, numbers, path)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _place(path: str, raw: Any) -> tuple[int, ...]:
+    """Return where in the file a path stands, for sorting; what is missing comes after what is there."""
+    place: list[int] = []
+    for step in re.findall(r"[^.\[\]]+", path):
+        if isinstance(raw, Mapping):
+            keys = [str(key) for key in raw]
+            step = next((alias for alias, name in _ALIASES.items() if name == step and alias in keys), step)
+            place.append(keys.index(step) if step in keys else len(keys))
+            raw = next((value for key, value in raw.items() if str(key) == step), None)
+        elif isinstance(raw, list | tuple) and step.isdigit() and int(step) < len(raw):
+            place.append(int(step))
+            raw = raw[int(step)]
+    return tuple(place)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from plotsim_core.config.model import Name, Part
-from plotsim_core.families import Family, UnknownMember, did_you_mean
+from plotsim_core.config.model import Name, Number, Pair, Part, member
+from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.families import Family, did_you_mean
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
-
-Pair = Annotated[tuple[float, float], Field(description="[low, high]")]
 
 
 @dataclass(frozen=True)
@@ -58,63 +58,72 @@ class Metric(Part):
     mean: Pair | None = None
     follows: Name | None = None
     delay: Annotated[int, Field(ge=1, le=3650, strict=True)] | None = None
-    strength: Annotated[float, Field(ge=0, le=0.99)] = 0.7
-    seasonal_sensitivity: float = 1.0
-    persistence: Annotated[float, Field(ge=0, le=0.95)] = 0.3
+    strength: Annotated[float, Field(ge=0, le=0.99, strict=True)] = 0.7
+    seasonal_sensitivity: Annotated[float, Field(ge=-100, le=100, strict=True)] = 1.0
+    persistence: Annotated[float, Field(ge=0, le=0.95, strict=True)] = 0.3
     distribution: str | None = None
-    distribution_params: dict[str, float] = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _strength_needs_follows(cls, value: Any) -> Any:
-        if isinstance(value, dict) and "strength" in value and "follows" not in value:
-            raise ValueError("`strength` has no effect without `follows`")
-        return value
+    distribution_params: dict[str, Number] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Metric:
-        kind = _member(METRIC_TYPES, self.type, "type")
-        if kind.range == "required" and self.range is None:
-            raise ValueError(f"a metric of type {self.type} needs a `range`: [low, high]")
-        if kind.range == "forbidden" and self.range is not None:
-            raise ValueError(f"a metric of type {self.type} takes no `range`; give `mean: [low, high]` instead")
-        if self.range is not None and self.range[0] >= self.range[1]:
-            raise ValueError(f"range: expected low < high, found {list(self.range)}")
-        if (self.follows is None) != (self.delay is None):
-            raise ValueError("`follows` and `delay` come together: which metric, and how many periods later")
-        self._check_distribution()
-        self._check_means()
+        member(METRIC_TYPES, self.type, "type")
+        if self.distribution is not None:
+            member(DISTRIBUTIONS, self.distribution, "distribution")
+        problems = [*self._range_problems(), *self._lag_problems()]
+        problems += [] if problems else [*self._distribution_problems()]
+        problems += [] if problems else [*self._mean_problems()]
+        if problems:
+            raise Wrong(*problems)
         return self
 
-    def _check_distribution(self) -> None:
+    def _range_problems(self) -> Iterator[Problem]:
+        wanted = METRIC_TYPES[self.type].range
+        if wanted == "required" and self.range is None:
+            yield Problem("range", "is missing", f"a metric of type {self.type} needs one: [low, high]")
+        if wanted == "forbidden" and self.range is not None:
+            yield Problem("range", f"a metric of type {self.type} takes none", "give `mean: [low, high]` instead")
+        if self.range is not None and self.range[0] >= self.range[1]:
+            yield Problem("range", f"expected low < high, found {shown(self.range)}")
+
+    def _lag_problems(self) -> Iterator[Problem]:
+        if self.follows is not None and self.delay is None:
+            yield Problem("delay", "is missing", "how many periods after the metric it follows, 1 or more")
+        if self.follows is None:
+            for name in ("delay", "strength"):
+                if name in self.model_fields_set:
+                    yield Problem(name, "has no effect without `follows`: the metric that this one follows")
+
+    def _distribution_problems(self) -> Iterator[Problem]:
         if self.distribution is None and self.distribution_params:
-            raise ValueError("`distribution_params` has no effect without `distribution`")
-        family = _member(DISTRIBUTIONS, self.family, "distribution")
+            yield Problem("distribution_params", "has no effect without `distribution`")
+            return
+        family = DISTRIBUTIONS[self.family]
         counts = METRIC_TYPES[self.type].decimals is None
         if (family.support == "count") != counts:
-            fit = [name for name, member in DISTRIBUTIONS.items() if (member.support == "count") == counts]
-            raise ValueError(f"a {self.family} distribution does not make values of type {self.type}; one of {fit} does")
-        if family.support == "positive" and self.bounds is not None and self.bounds[0] < 0:
-            raise ValueError(f"a {self.family} distribution is positive, but the range begins at {self.bounds[0]:g}")
+            fit = [name for name, other in DISTRIBUTIONS.items() if (other.support == "count") == counts]
+            message = f"a {self.family} distribution does not make values of type {self.type}"
+            yield Problem("distribution", message, f"these do: {', '.join(fit)}")
+        elif family.support == "positive" and self.bounds is not None and self.bounds[0] < 0:
+            message = f"a {self.family} distribution is positive, but the range begins at {self.bounds[0]:g}"
+            yield Problem("distribution", message, "normal and beta fit any range")
         for name, value in self.distribution_params.items():
+            path = f"distribution_params.{name}"
             if name not in family.parameters:
-                known = list(family.parameters)
-                raise ValueError(
-                    f"distribution_params: {self.family} has no parameter {name!r}; {did_you_mean(name, known)}"
-                )
-            bound = family.parameters[name]
-            if not bound.low <= value <= bound.high:
-                raise ValueError(f"distribution_params.{name}: {value:g} is not in [{bound.low:g}, {bound.high:g}]")
+                hint = did_you_mean(name, list(family.parameters))
+                yield Problem(path, f"a {self.family} distribution has no such parameter", hint)
+            elif not family.parameters[name].low <= value <= family.parameters[name].high:
+                bound = family.parameters[name]
+                yield Problem(path, f"expected {bound.low:g} to {bound.high:g}, found {value:g}")
 
-    def _check_means(self) -> None:
+    def _mean_problems(self) -> Iterator[Problem]:
         if self.mean is None:
             return
         if self.mean[0] >= self.mean[1]:
-            raise ValueError(f"mean: expected low < high, found {list(self.mean)}; a falling metric has negative polarity")
-        if self.bounds is not None and not (self.bounds[0] < self.mean[0] and self.mean[1] < self.bounds[1]):
-            raise ValueError(f"mean: {list(self.mean)} must lie inside the range {list(self.bounds)}")
-        if DISTRIBUTIONS[self.family].support in ("positive", "count") and self.mean[0] <= 0:
-            raise ValueError(f"mean: the means of a {self.family} distribution are above 0, found {self.mean[0]:g}")
+            yield Problem("mean", f"expected low < high, found {shown(self.mean)}", "a falling metric has negative polarity")
+        elif self.bounds is not None and not (self.bounds[0] < self.mean[0] and self.mean[1] < self.bounds[1]):
+            yield Problem("mean", f"{shown(self.mean)} does not lie inside the range {shown(self.bounds)}")
+        elif DISTRIBUTIONS[self.family].support in ("positive", "count") and self.mean[0] <= 0:
+            yield Problem("mean", f"the means of a {self.family} distribution are above 0, found {self.mean[0]:g}")
 
     @property
     def bounds(self) -> tuple[float, float] | None:
@@ -161,10 +170,3 @@ class Metric(Part):
     def decimals(self) -> int | None:
         """Decimals that values are rounded to; None for whole numbers."""
         return METRIC_TYPES[self.type].decimals
-
-
-def _member(family: Family[Any], name: str, field: str) -> Any:
-    try:
-        return family[name]
-    except UnknownMember as unknown:
-        raise ValueError(f"{field}: {unknown}") from None

@@ -1,20 +1,84 @@
-"""What every part of the language shares: strict, frozen models, names, and the way fields are documented."""
+"""What every part of the language shares: strict, frozen models, and the kinds of value that fields hold."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.families import Family, UnknownMember
+
+LARGEST = 1e12
+"""No number of a config lies further from zero: beyond it, sums and whole numbers would lose digits."""
 
 
 class Part(BaseModel):
     """A frozen part of a config; unknown keys are refused and numbers are never taken from text."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
-"""A name that becomes a table, a column or a stream: letters, digits and underscores, not starting with a digit."""
+PATTERNS: dict[str, str] = {}
+"""What a pattern asks for, in words."""
 
-Count = Annotated[int, Field(ge=1, strict=True)]
-Share = Annotated[float, Field(ge=0, le=1)]
+
+def pattern(expression: str, expected: str) -> str:
+    """Return `expression`, remembering in words what it asks for."""
+    PATTERNS[expression] = expected
+    return expression
+
+
+Name = Annotated[
+    str,
+    Field(
+        pattern=pattern(
+            r"^[A-Za-z_][A-Za-z0-9_]{0,62}$",
+            "a name: up to 63 letters (a-z), digits and underscores, not starting with a digit",
+        )
+    ),
+]
+"""A name that becomes a table, a column or a stream."""
+
+
+def _flag(value: Any) -> Any:
+    """Files written for YAML 1.1 say yes and no."""
+    return {"yes": True, "on": True, "no": False, "off": False}.get(value, value) if isinstance(value, str) else value
+
+
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, str | int | float | bool):
+        raise ValueError(f"expected a text, a number or true/false, found {shown(value)}")
+    return value
+
+
+def pair(value: Any) -> Any:
+    """Return `value` if it is a list of two. Raises ValueError otherwise."""
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError(f"expected two numbers, [low, high], found {shown(value)}")
+    return value
+
+
+def rising(pair: tuple[float, float]) -> tuple[float, float]:
+    """Return `pair` if it is low and high. Raises ValueError otherwise."""
+    if pair[0] >= pair[1]:
+        raise ValueError(f"expected low < high, found {shown(pair)}")
+    return pair
+
+
+Flag = Annotated[bool, Field(strict=True), BeforeValidator(_flag)]
+Whole = Annotated[int, Field(strict=True, ge=-LARGEST, le=LARGEST)]
+Number = Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST)]
+Offset = Annotated[int, Field(ge=0, le=10_000_000, strict=True)]
+Count = Annotated[int, Field(ge=1, le=100_000_000, strict=True)]
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
+Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar)]
+Pair = Annotated[tuple[Number, Number], Field(description="[low, high]"), BeforeValidator(pair)]
+
+
+def member(family: Family[Any], name: str, path: str = "") -> Any:
+    """Return a member of a family. Raises Wrong, at `path`, if there is none of that name."""
+    try:
+        return family[name]
+    except UnknownMember as unknown:
+        raise Wrong(Problem(path, unknown.message, unknown.hint)) from None

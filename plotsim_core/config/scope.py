@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from plotsim_core.config.effects import Lifecycle
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.segments import Segment
+from plotsim_core.config.star import DATE_DIMENSION
 from plotsim_core.config.tables import DeclaredTable, Table
 from plotsim_core.config.window import Window
+from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 
 
@@ -24,19 +26,27 @@ class Scope:
     segments: tuple[Segment, ...]
     tables: Mapping[str, DeclaredTable]
     lifecycle: Lifecycle | None = None
+    locale: tuple[str, ...] = ("en_US",)
 
-    def unknown_metric(self, name: str) -> list[str]:
-        """Return a sentence if no metric is named `name`."""
-        if name in self.metrics:
+    def unknown_metric(self, name: str, path: str = "") -> list[Problem]:
+        """Return a problem at `path` if there are metrics, but none named `name`."""
+        if name in self.metrics or not self.metrics:
             return []
-        return [f"no metric is named {name!r}; {did_you_mean(name, list(self.metrics))}"]
+        return [Problem(path, f"no metric is named '{name}'", did_you_mean(name, list(self.metrics)))]
 
-    def unknown_table(self, name: str) -> list[str]:
-        """Return a sentence if no dimension is named `name`."""
+    def unknown_table(self, name: str, path: str = "") -> list[Problem]:
+        """Return a problem at `path` if no dimension is named `name`.
+
+        Silent where something else is wrong already: a dimension without a name, a date dimension of another name, no
+        dimension of the unit.
+        """
         dimensions = [key for key, table in self.tables.items() if table.path.startswith("dimensions")]
-        if name in dimensions:
+        kinds = [table.kind for table in self.tables.values()]
+        renamed = name == DATE_DIMENSION and "date" in kinds
+        lacking = name == f"dim_{self.unit}" and "unit" not in kinds
+        if name in dimensions or "" in dimensions or renamed or lacking:
             return []
-        return [f"no dimension is named {name!r}; {did_you_mean(name, dimensions)}"]
+        return [Problem(path, f"no dimension is named '{name}'", did_you_mean(name, dimensions))]
 
     def attributes(self) -> list[str]:
         """Return the attributes that every segment has."""

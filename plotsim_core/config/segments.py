@@ -7,10 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from plotsim_core.config.archetypes import Archetype
-from plotsim_core.config.model import Count, Name, Part
-
-Offset = Annotated[int, Field(ge=0, strict=True)]
-Text = str | int | float | bool
+from plotsim_core.config.model import Count, Name, Offset, Part, Scalar
+from plotsim_core.errors import Problem, Wrong, shown
 
 
 class UniformArrival(Part):
@@ -34,7 +32,7 @@ class StepBlock(Part):
     """The share of a segment that arrives at one period."""
 
     period: Offset
-    fraction: Annotated[float, Field(gt=0, le=1)]
+    fraction: Annotated[float, Field(gt=0, le=1, strict=True)]
 
 
 class StepArrival(Part):
@@ -47,10 +45,10 @@ class StepArrival(Part):
     def _whole(self) -> StepArrival:
         total = sum(block.fraction for block in self.blocks)
         if abs(total - 1) > 0.001:
-            raise ValueError(f"blocks: the fractions add up to {total:g}, expected 1")
+            raise Wrong(Problem("blocks", f"the fractions add up to {total:g}, expected 1"))
         periods = [block.period for block in self.blocks]
         if periods != sorted(set(periods)):
-            raise ValueError(f"blocks: the periods must rise, found {periods}")
+            raise Wrong(Problem("blocks", f"the periods must rise, found {shown(periods)}"))
         return self
 
 
@@ -72,9 +70,9 @@ class Variation(Part):
     the logarithm of a unit's size, which multiplies the means of its amounts and counts and averages to 1.
     """
 
-    level: Annotated[float, Field(ge=0, le=0.95)] = 0.2
-    timing: Annotated[float, Field(ge=0, le=0.5)] = 0.04
-    size: Annotated[float, Field(ge=0, le=3)] = 0.25
+    level: Annotated[float, Field(ge=0, le=0.95, strict=True)] = 0.2
+    timing: Annotated[float, Field(ge=0, le=0.5, strict=True)] = 0.04
+    size: Annotated[float, Field(ge=0, le=3, strict=True)] = 0.25
 
 
 class Segment(Part):
@@ -84,9 +82,9 @@ class Segment(Part):
     count: Count
     archetype: Archetype
     label: str | None = None
-    attributes: dict[Name, tuple[Text, ...]] = Field(default_factory=dict)
+    attributes: dict[Name, tuple[Scalar, ...]] = Field(default_factory=dict)
     baseline: dict[Name, Literal["high", "mid", "low"]] = Field(default_factory=dict)
-    seasonal_sensitivity: float = 1.0
+    seasonal_sensitivity: Annotated[float, Field(ge=-100, le=100, strict=True)] = 1.0
     arrival: Arrival | None = None
     variation: Variation = Variation()
 
@@ -97,9 +95,9 @@ class Segment(Part):
         if not isinstance(value, dict):
             return value
         listed = {key: item if isinstance(item, list | tuple) else [item] for key, item in value.items()}
-        for key, item in listed.items():
-            if not item:
-                raise ValueError(f"{key}: expected at least one value")
+        empty = [Problem(str(key), "expected at least one value") for key, item in listed.items() if not item]
+        if empty:
+            raise Wrong(*empty)
         return listed
 
     @field_validator("variation", mode="before")
@@ -108,11 +106,12 @@ class Segment(Part):
         if value == "none":
             return Variation(level=0, timing=0, size=0)
         if isinstance(value, str):
-            raise ValueError(f"expected level, timing and size, or the word 'none', found {value!r}")
+            raise ValueError(f"expected level, timing and size, or the word none, found {shown(value)}")
         return value
 
     @model_validator(mode="after")
     def _explicit_fits(self) -> Segment:
         if isinstance(self.arrival, ExplicitArrival) and len(self.arrival.start_periods) != self.count:
-            raise ValueError(f"arrival.start_periods has {len(self.arrival.start_periods)} entries for {self.count} units")
+            number = len(self.arrival.start_periods)
+            raise Wrong(Problem("arrival.start_periods", f"expected {self.count} periods, one per unit, found {number}"))
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 DATE_DIMENSION = "dim_date"
@@ -20,14 +20,19 @@ _DATE_COLUMNS = {
 _DAY_COLUMNS = {"day_of_week": "int", "day_of_month": "int", "is_weekend": "bool"}
 
 
+def listed(value: Any) -> Sequence[Any]:
+    """Return `value` if it is a list, else an empty one: what is no list is reported elsewhere."""
+    return value if isinstance(value, list | tuple) else ()
+
+
 def complete(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return `raw` with the tables that follow from the rest of it.
 
     Without any table: the date dimension, a dimension of the unit (key, name, one column for each attribute that all
     segments have) and one fact per metric. With tables but no date dimension: the date dimension is added.
     """
-    tables = [table for section in ("dimensions", "facts", "events") for table in raw.get(section) or ()]
-    if not tables:
+    tables = [table for section in ("dimensions", "facts", "events") for table in listed(raw.get(section))]
+    if not tables and all(not raw.get(section) for section in ("dimensions", "facts", "events")):
         return {**raw, "dimensions": [_dates(raw), _units(raw)], "facts": _facts(raw)}
     dimensions = raw.get("dimensions") or []
     if isinstance(dimensions, list) and not any(_is_dates(table) for table in dimensions):
@@ -58,9 +63,10 @@ def _dates(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _units(raw: Mapping[str, Any]) -> dict[str, Any]:
     unit = raw.get("unit")
-    segments = [segment for segment in raw.get("segments") or () if isinstance(segment, Mapping)]
-    held = [set(segment.get("attributes") or {}) for segment in segments]
-    shared = [name for name in (segments[0].get("attributes") or {} if segments else {}) if all(name in h for h in held)]
+    segments = [segment for segment in listed(raw.get("segments")) if isinstance(segment, Mapping)]
+    held = [segment.get("attributes") for segment in segments]
+    attributes = [own if isinstance(own, Mapping) else {} for own in held]
+    shared = [name for name in (attributes[0] if attributes else ()) if all(name in own for own in attributes)]
     return {
         "name": f"dim_{unit}",
         "per": "unit",
@@ -74,7 +80,7 @@ def _units(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _facts(raw: Mapping[str, Any]) -> list[dict[str, Any]]:
     unit = raw.get("unit")
-    names = [metric.get("name") for metric in raw.get("metrics") or () if isinstance(metric, Mapping)]
+    names = [metric.get("name") for metric in listed(raw.get("metrics")) if isinstance(metric, Mapping)]
     return [
         {
             "name": f"fct_{name}",

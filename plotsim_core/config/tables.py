@@ -15,6 +15,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.config.model import Name, Part
+from plotsim_core.errors import Problem
 from plotsim_core.families import Family
 
 if TYPE_CHECKING:
@@ -85,10 +86,10 @@ class SourceWords:
     """The words of a column source, and what its columns are before any value is made.
 
     `options` models what stands beside name and type; the text after the dot of the type goes into its field
-    `argument` (None: the word takes no argument). `check(options, column, table, scope)` gives a sentence for each
-    thing that is wrong in this place. `arrow(options, column, dataset)` is the type, `nullable(options, dataset)` whether
-    nulls belong there, `refers(options, dataset)` the (table, column) it points to, `describe(options, dataset)` what
-    the published schema says of it.
+    `argument` (None: the word takes no argument). `check(options, column, table, scope)` gives what is wrong in this
+    place, with paths that begin at the column. `arrow(options, column, dataset)` is the type, `nullable(options, dataset)`
+    whether nulls belong there, `refers(options, dataset)` the (table, column) it points to, `describe(options, dataset)`
+    what the published schema says of it.
     """
 
     options: type[Part]
@@ -96,7 +97,7 @@ class SourceWords:
     example: str
     argument: str | None = None
     needs: frozenset[Knowledge] = frozenset()
-    check: Callable[[Any, Column, Table, Scope], Iterable[str]] = _nothing
+    check: Callable[[Any, Column, Table, Scope], Iterable[Problem]] = _nothing
     nullable: Callable[[Any, Dataset], bool] = _no
     refers: Callable[[Any, Dataset], tuple[str, str] | None] = _none
     describe: Callable[[Any, Dataset], str] = _no_text
@@ -109,7 +110,7 @@ class KindWords:
     `recognise(raw, unit)` tells it from its siblings in the section. `key(table, dataset)` are the columns that tell
     rows apart, `time(table)` the column that places a row in time (None: the rows are a state as of some moment),
     `added(table, dataset)` the columns that come by themselves, `describe(table, dataset)` one sentence,
-    `ending(table)` the crossing that ends a unit.
+    `ending(table)` the crossing that ends a unit, `check(table, scope)` what is wrong, with paths that begin at the table.
     """
 
     section: Section
@@ -118,7 +119,7 @@ class KindWords:
     knows: frozenset[Knowledge]
     key: Callable[[Any, Dataset], tuple[str, ...]]
     describe: Callable[[Any, Dataset], str]
-    check: Callable[[Any, Scope], Iterable[str]] = _nothing
+    check: Callable[[Any, Scope], Iterable[Problem]] = _nothing
     time: Callable[[Any], str | None] = _none
     added: Callable[[Any, Dataset], tuple[Column, ...]] = _nothing
     ending: Callable[[Any], CrossingWords | None] = _none

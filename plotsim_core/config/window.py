@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from plotsim_core.config.model import Count, Part
-from plotsim_core.families import UnknownMember
+from plotsim_core.config.model import Offset, Part, pattern
+from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS, Grain
 
 
 def _day_text(value: Any) -> Any:
-    """YAML reads 2024-01-31 as a date and 2024-01 as text; from here on both are text."""
-    return value.isoformat() if type(value) is date else value
+    """A mapping made by a program may hold dates, and 2024 alone is a number; from here on both are text."""
+    return str(value) if type(value) in (date, int) else value
 
 
-Day = Annotated[str, BeforeValidator(_day_text), Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?$")]
+Day = Annotated[
+    str,
+    BeforeValidator(_day_text),
+    Field(
+        pattern=pattern(
+            r"^(1[6-9]|2\d)\d\d-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?$",
+            "a month or day from 1600 to 2999, written like 2024-01 or 2024-01-15",
+        )
+    ),
+]
+
+
+def _exists(text: str) -> bool:
+    try:
+        np.datetime64(text)
+    except ValueError:
+        return False
+    return True
 
 
 class Window(Part):
@@ -31,40 +50,44 @@ class Window(Part):
     start: Day
     end: Day | None = None
     every: str = "month"
-    span: Count | None = None
+    span: Annotated[Offset, Field(ge=1)] | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _from_list(cls, value: Any) -> Any:
         if isinstance(value, list | tuple):
             if not 2 <= len(value) <= 3:
-                raise ValueError("expected [start, end] or [start, end, every]")
+                raise ValueError(f"expected [start, end] or [start, end, every], found {shown(value)}")
             return dict(zip(("start", "end", "every"), value, strict=False))
         return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Window:
-        try:
-            GRAINS[ADVERBS.get(self.every, self.every)]
-        except UnknownMember as unknown:
-            raise ValueError(f"every: {unknown}") from None
-        for name, text in (("start", self.start), ("end", self.end)):
-            if text is not None:
-                try:
-                    np.datetime64(text)
-                except ValueError:
-                    raise ValueError(f"{name}: there is no day {text}") from None
-        if self.end is None:
-            if self.span is None:
-                raise ValueError("a window without an end needs `span`: in how many periods archetypes run their course")
-        elif (self.stop or 0) <= self.first:
-            raise ValueError(f"the window from {self.start} to {self.end} holds no whole {self.grain.name}")
-        self._aligned("start", self.start, np.datetime64(self.start))
-        if self.end is not None:
-            self._aligned("end", self.end, np.datetime64(self.end) + 1)
+        problems = list(self._problems())
+        if problems:
+            raise Wrong(*problems)
         return self
 
-    def _aligned(self, name: str, text: str, moment: np.datetime64) -> None:
+    def _problems(self) -> Iterator[Problem]:
+        if self.every not in GRAINS and self.every not in ADVERBS:
+            yield Problem("every", f"no period is called '{self.every}'", did_you_mean(self.every, [*GRAINS, *ADVERBS]))
+        if self.end is None and self.span is None:
+            yield Problem("span", "is missing", "without an end, it says in how many periods archetypes run their course")
+        missing = [(name, text) for name, text in (("start", self.start), ("end", self.end)) if text and not _exists(text)]
+        yield from (Problem(name, f"there is no day {text}") for name, text in missing)
+        if missing or (self.every not in GRAINS and self.every not in ADVERBS):
+            return
+        if self.end is not None and np.datetime64(self.end) < np.datetime64(self.start):
+            yield Problem("end", f"{self.end} is before the start, {self.start}")
+            return
+        if self.stop is not None and self.stop <= self.first:
+            yield Problem("end", f"there is no whole {self.grain.name} from {self.start} to {self.end}")
+            return
+        yield from self._aligned("start", self.start, np.datetime64(self.start))
+        if self.end is not None:
+            yield from self._aligned("end", self.end, np.datetime64(self.end) + 1)
+
+    def _aligned(self, name: str, text: str, moment: np.datetime64) -> Iterator[Problem]:
         """Refuse a day that cuts a period in two. Months and weeks never align, so a window of months holds the weeks
         that begin in it."""
         if self.grain.name == "week" and len(text) == 7:
@@ -74,7 +97,7 @@ class Window(Part):
         if begins != edge:
             side = "first" if name == "start" else "last"
             near = begins.astype("datetime64[D]") - (0 if name == "start" else 1)
-            raise ValueError(f"{name}: {text} is not the {side} day of a {self.grain.name}; the nearest before is {near}")
+            yield Problem(name, f"{text} is not the {side} day of a {self.grain.name}", f"the nearest before is {near}")
 
     @property
     def grain(self) -> Grain:

@@ -24,8 +24,8 @@ def shocks(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) ->
     return total
 
 
-def moving_scores(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
-    """Return the part v of a metric's scores that moves in time, shape (periods, units); `periods` are consecutive."""
+def own_scores(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
+    """Return what a metric's own shocks, this period's and earlier ones, add up to; `periods` are consecutive."""
     spec = plan.metrics[metric]
     back = len(spec.persistence) - 1
     extended = np.arange(periods[0] - back, periods[-1] + 1, dtype=np.int64)
@@ -33,6 +33,13 @@ def moving_scores(plan: Plan, metric: int, units: Units, periods: NDArray[np.int
     total = np.zeros((len(periods), len(units)))
     for age, weight in enumerate(spec.persistence):
         total += weight * drawn[back - age : back - age + len(periods)]
+    return total
+
+
+def moving_scores(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
+    """Return the part v of a metric's scores that moves in time, shape (periods, units); `periods` are consecutive."""
+    spec = plan.metrics[metric]
+    total = own_scores(plan, metric, units, periods)
     if spec.driver is None:
         return total
     return spec.own * total + spec.pull * moving_scores(plan, spec.driver, units, periods - spec.delay)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from plotsim_core.config.effects import Noise
 from plotsim_core.numerics.noise import NOISE
@@ -19,21 +20,30 @@ def noised(seed: int, noise: Noise, metric: MetricPlan, address: Words, values: 
     Jitter is relative to the value (and to the position with `scale_with_trajectory`) and is reflected at the bounds of
     a range, so that none is piled upon. An outlier is three to ten times the value, or close to the farther bound.
     """
-    result = values
-    if noise.gaussian_sigma > 0:
-        result = _jitter(seed, noise, metric, address, result, positions)
+    result = jittered(seed, noise, metric, address, values, positions)
     if noise.outlier_rate > 0:
-        hit = uniforms(key(seed, "outlier", metric.name), address) < noise.outlier_rate
         drawn = uniforms(key(seed, "outlier size", metric.name), address)
-        result = np.where(hit, _outliers(metric, result, drawn), result)
+        result = np.where(outlying(seed, noise, metric, address), _outliers(metric, result, drawn), result)
     result = np.rint(result) if metric.spec.decimals is None else np.round(result, metric.spec.decimals)
     if noise.mcar_rate > 0:
-        missing = uniforms(key(seed, "missing", metric.name), address) < noise.mcar_rate
-        result = np.where(missing, np.nan, result)
+        result = np.where(missing(seed, noise, metric, address), np.nan, result)
     return result
 
 
-def _jitter(seed: int, noise: Noise, metric: MetricPlan, address: Words, values: Floats, positions: Floats) -> Floats:
+def outlying(seed: int, noise: Noise, metric: MetricPlan, address: Words) -> NDArray[np.bool_]:
+    """Return which cells hold an outlier."""
+    return uniforms(key(seed, "outlier", metric.name), address) < noise.outlier_rate
+
+
+def missing(seed: int, noise: Noise, metric: MetricPlan, address: Words) -> NDArray[np.bool_]:
+    """Return which cells are missing."""
+    return uniforms(key(seed, "missing", metric.name), address) < noise.mcar_rate
+
+
+def jittered(seed: int, noise: Noise, metric: MetricPlan, address: Words, values: Floats, positions: Floats) -> Floats:
+    """Return values with jitter, reflected at the bounds of a range; neither outliers nor missing ones."""
+    if noise.gaussian_sigma == 0:
+        return values
     drawn = NOISE[noise.noise_family](uniforms(key(seed, "jitter", metric.name), address), noise.degrees_of_freedom or 1.0)
     scale = noise.gaussian_sigma * np.abs(values)
     if noise.scale_with_trajectory:

@@ -16,7 +16,8 @@ from plotsim_core.plan.plan import Plan
 
 State = TypeVar("State")
 
-_KEPT = 64
+_KEPT = 1 << 23
+"""How many units' states are kept, over all blocks."""
 _states: OrderedDict[tuple[str, str, int, int], tuple[int, Any]] = OrderedDict()
 _lock = Lock()
 
@@ -43,6 +44,6 @@ def state_before(
     with _lock:
         _states[place] = (period, found)
         _states.move_to_end(place)
-        while len(_states) > _KEPT:
+        while sum(units for *_, units in _states) > _KEPT and len(_states) > 1:
             _states.popitem(last=False)
     return found

@@ -14,13 +14,10 @@ from plotsim_core.config.segments import (
     StepArrival,
     UniformArrival,
 )
-from plotsim_core.numerics.permutation import code, permute
+from plotsim_core.numerics.codes import segment_number, unit_codes
 from plotsim_core.numerics.random import Floats, Words, fold, key, normals, uniforms, words
-from plotsim_core.plan.plan import Plan, SegmentPlan
+from plotsim_core.plan.plan import Plan
 
-_ORDINAL_BITS = 28
-_CODE_BITS = 50
-_CODE_LENGTH = 10
 _TIMING_LIMIT = 3.0
 
 
@@ -69,14 +66,8 @@ def select(plan: Plan, start: int, stop: int) -> Units:
 
 def codes(plan: Plan, units: Units) -> NDArray[np.str_]:
     """Return the unit's part of every key it appears in: ten base-32 digits, unique by construction."""
-    own = np.array([segment_code(s) for s in plan.segments], dtype=np.uint64)[units.segment]
-    numbers = (own << np.uint64(_ORDINAL_BITS)) | units.ordinal.astype(np.uint64)
-    return code(permute(numbers, _CODE_BITS, key(plan.seed, "code")), _CODE_LENGTH)
-
-
-def segment_code(segment: SegmentPlan) -> int:
-    """Return the bits that tell a segment's units from those of the others."""
-    return int(key(0, "segment code", segment.spec.name)) & ((1 << (_CODE_BITS - _ORDINAL_BITS)) - 1)
+    own = np.array([segment_number(segment.spec.name) for segment in plan.segments], dtype=np.uint64)
+    return unit_codes(own[units.segment], units.ordinal, plan.seed)
 
 
 def _arrivals(plan: Plan, segment: NDArray[np.intp], ordinal: NDArray[np.int64], u: Floats) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@
 series in the latent correlation, whose coefficients are the products of the margins' Hermite coefficients. Inverting the
 series gives the latent correlation that delivers the declared one.
 
-*Nearest matrix*: Higham (2002), alternating projections with Dykstra's correction.
+*Growing matrix*: a correlation matrix is built a variable at a time, and no row depends on the rows after it.
 
 Everything here runs once, at load. Results are rounded to ten decimals, so that another machine's linear algebra gives
 the same factors.
@@ -26,7 +26,7 @@ _WEIGHTS = np.exp(-0.5 * SCORES**2) / np.exp(-0.5 * SCORES**2).sum()
 _DEGREE = 24
 _POLYNOMIALS = np.stack([eval_hermitenorm(n, SCORES) / np.exp(0.5 * gammaln(n + 1)) for n in range(1, _DEGREE + 1)])
 _FLOOR = 1e-6
-"""Smallest eigenvalue left in a projected matrix."""
+"""Share of a variable's variance that the others never explain."""
 
 
 def hermite_coefficients(margin: Floats) -> Floats:
@@ -60,43 +60,40 @@ def latent(first: Floats, second: Floats, target: float) -> tuple[float, float]:
     return found, delivered(first, second, found)
 
 
-def nearest(matrix: Floats, iterations: int = 200) -> Floats:
-    """Return the correlation matrix nearest to `matrix` in the Frobenius norm; `matrix` itself if it already is one."""
-    if float(np.linalg.eigvalsh(matrix)[0]) >= _FLOOR:
-        return matrix
-    current, correction = matrix.copy(), np.zeros_like(matrix)
-    for _ in range(iterations):
-        shifted = current - correction
-        values, vectors = np.linalg.eigh(shifted)
-        projected = (vectors * np.maximum(values, _FLOOR)) @ vectors.T
-        correction = projected - shifted
-        moved = projected.copy()
-        np.fill_diagonal(moved, 1.0)
-        if np.max(np.abs(moved - current)) < 1e-10:
-            break
-        current = moved
-    scale = np.sqrt(np.diag(projected))
-    return projected / np.outer(scale, scale)
+def nearest_row(matrix: Floats, row: Floats) -> Floats:
+    """Return the row nearest to `row` that a variable can add to a correlation matrix; `row` itself if it can.
 
-
-def completed(matrix: Floats, declared: NDArray[np.bool_]) -> Floats:
-    """Return `matrix` with the pairs that are not `declared` filled in.
-
-    Row by row, a variable depends on the earlier ones only through those it is declared with (a Gaussian Bayesian network
-    in the order of the rows). Declared pairs stay as they are, and no row depends on the rows after it. The result is
-    a correlation matrix whenever the declared pairs allow it in this order.
+    The others stay as they are: whatever the added variable asks for, only it gives way. With R the matrix, rows r that fit
+    have r' inverse(R) r < 1; the nearest of them is (I + x inverse(R))^-1 r for the x that meets the bound.
     """
-    result = np.eye(len(matrix))
-    for row in range(1, len(matrix)):
-        near = np.flatnonzero(declared[row, :row])
-        if len(near) == 0:
-            continue
-        wanted = matrix[row, near]
-        slopes = np.linalg.lstsq(result[np.ix_(near, near)], wanted, rcond=None)[0]
-        result[row, :row] = result[:row, near] @ slopes
-        result[row, near] = wanted
-        result[:row, row] = result[row, :row]
-    return result
+    values, vectors = np.linalg.eigh(matrix)
+    values = np.maximum(values, _FLOOR**2)
+    turned = np.sum(vectors * row[:, None], axis=0)
+
+    def explained(x: float) -> float:
+        return float(np.sum(values * turned**2 / (values + x) ** 2))
+
+    if explained(0.0) <= 1.0 - _FLOOR:
+        return row
+    low, high = 0.0, 1.0
+    while explained(high) > 1.0 - _FLOOR:
+        high *= 2.0
+    for _ in range(80):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if explained(middle) > 1.0 - _FLOOR else (low, middle)
+    return np.sum(vectors * (values * turned / (values + high))[None, :], axis=1)
+
+
+def completed(matrix: Floats, near: NDArray[np.intp], wanted: Floats) -> Floats:
+    """Return the row that a variable adds to a correlation matrix, of which only its entries at `near` are `wanted`.
+
+    It depends on the other variables only through those it is declared with (a Gaussian Bayesian network in the order of
+    the rows), so the wider matrix is one of correlations whenever the declared entries allow it.
+    """
+    slopes = np.linalg.lstsq(matrix[np.ix_(near, near)], wanted, rcond=None)[0]
+    row: Floats = matrix[:, near] @ slopes
+    row[near] = wanted
+    return row
 
 
 def factor(matrix: Floats) -> Floats:

@@ -48,8 +48,8 @@ def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> N
     with duckdb.connect(directory / _file(plan, table)) as connection:
         place = quoted(table.name)
         connection.execute(f"CREATE TABLE {place} ({columns_sql(table)})")
-        connection.register("incoming", pa.RecordBatchReader.from_batches(table.schema, batches))
-        connection.execute(f"INSERT INTO {place} BY NAME SELECT * FROM incoming")
+        connection.register("incoming rows", pa.RecordBatchReader.from_batches(table.schema, batches))
+        connection.execute(f'INSERT INTO {place} BY NAME SELECT * FROM "incoming rows"')
         for statement in comment_sql(table, place):
             connection.execute(statement)
 

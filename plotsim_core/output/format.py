@@ -13,7 +13,7 @@ from plotsim_core.plan.plan import Plan, TablePlan
 
 Batches = Iterable[pa.RecordBatch]
 Progress = Callable[[str, int], None]
-"""Called with (table, rows written so far) as writing goes on."""
+"""Called with (table, rows so far) as writing goes on, the first time with 0 rows."""
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,7 @@ import pyarrow.parquet as pq
 from plotsim_core.output.format import FORMATS, Batches, Format, rechunked
 from plotsim_core.plan.plan import Plan, TablePlan
 
-ROW_GROUP = 1 << 20
-
-
-def described(table: TablePlan, digest: str, **more: str) -> pa.Schema:
-    """Return the schema that files of a table carry: descriptions of its columns, and what it was made from."""
-    fields = [
-        pa.field(c.name, c.type, c.nullable, metadata={"description": c.description} if c.description else None)
-        for c in table.columns
-    ]
-    return pa.schema(fields, metadata={"description": table.description, "plotsim_digest": digest, **more})
+ROW_GROUP = 1 << 18
 
 
 def write_parquet(sink: Any, schema: pa.Schema, batches: Batches) -> int:
@@ -34,7 +25,7 @@ def write_parquet(sink: Any, schema: pa.Schema, batches: Batches) -> int:
 
 
 def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
-    write_parquet(directory / _file(plan, table), described(table, plan.digest), batches)
+    write_parquet(directory / _file(plan, table), plan.schema(table), batches)
 
 
 def _file(plan: Plan, table: TablePlan) -> str:

@@ -36,6 +36,8 @@ def write_run(
 
     def counted(name: str, batches: Batches) -> Iterator[pa.RecordBatch]:
         rows[name] = 0
+        if progress is not None:
+            progress(name, 0)
         for batch in batches:
             rows[name] += batch.num_rows
             if progress is not None:

@@ -31,7 +31,7 @@ from plotsim_core.numerics.correlation import (
     factor,
     hermite_coefficients,
     latent,
-    nearest,
+    nearest_row,
 )
 from plotsim_core.numerics.quantiles import QuantileTable
 
@@ -41,6 +41,7 @@ _POSITIONS = (np.arange(9) + 0.5) / 9
 """The reference distribution of positions against which correlations are solved: it depends on nothing in a config."""
 _FORGOTTEN = 1e-3
 _SWEEPS = 60
+_SMALLEST_VARIANCE = 1e-3
 _TOLERATED = 0.02
 _REFUSED = 0.2
 """How far a declared correlation may be moved to make the whole possible: more is reported, or refused."""
@@ -86,8 +87,7 @@ def solve(
     problems: list[Problem] = []
     warnings: list[Problem] = []
     targets = _latent_targets(metrics, tables, connections, problems, warnings)
-    order = causal_order(metrics)
-    layers = [_layer(metrics, order, targets, moving) for moving in (True, False)]
+    layers = [_layer(metrics, targets, moving) for moving in (True, False)]
     for layer in layers:
         for pair, (path, wanted, connection) in targets.items():
             off = abs(layer.implied[pair] - wanted)
@@ -152,43 +152,64 @@ class _Layer:
     implied: dict[tuple[int, int], float]
 
 
-def _layer(metrics: Sequence[Metric], order: Sequence[int], targets: Targets, moving: bool) -> _Layer:
-    """Solve the matrix of one layer: of the shocks (`moving`) or of the levels."""
+def _layer(metrics: Sequence[Metric], targets: Targets, moving: bool) -> _Layer:
+    """Solve the matrix of one layer: of the shocks (`moving`) or of the levels.
+
+    It grows by one metric at a time, drivers before followers, each fitted to those before it and leaving them as they
+    are: so a metric that is added changes no number of the others, not even in its last digit.
+    """
+    order = causal_order(metrics)
+    turn = {place: number for number, place in enumerate(order)}
+    ordered = [metrics[place] for place in order]
+    wanted = {(turn[a], turn[b]): target for (a, b), (_, target, _) in targets.items()}
     matrix = np.eye(len(metrics))
-    declared = np.zeros(matrix.shape, dtype=bool)
-    for first, second in targets:
-        declared[first, second] = declared[second, first] = True
+    for size in range(1, len(metrics) + 1):
+        new = {pair: target for pair, target in wanted.items() if max(pair) == size - 1}
+        matrix[:size, :size] = _grown(ordered[:size], matrix[:size, :size], new, moving)
+    matrix = np.round(matrix, 10)
+    spread, weights = _spread(ordered, matrix, moving)
+    back = np.array([turn[place] for place in range(len(metrics))])
+    implied = {(a, b): _covariance(spread[turn[a]], spread[turn[b]], matrix) for a, b in targets}
+    return _Layer(matrix[np.ix_(back, back)], tuple(weights[number] for number in back.tolist()), implied)
+
+
+def _grown(metrics: Sequence[Metric], matrix: Floats, wanted: dict[tuple[int, int], float], moving: bool) -> Floats:
+    """Return `matrix` with its last row fitted to the latent correlations `wanted` of the last metric."""
+    last = len(metrics) - 1
+    near = np.array(sorted(min(pair) for pair in wanted), dtype=np.intp)
+    if len(near) == 0:
+        return matrix
+    result = matrix.copy()
     for _ in range(_SWEEPS):
-        spread, weights = _spread(metrics, order, matrix, moving)
+        spread, _ = _spread(metrics, result, moving)
         worst = 0.0
-        for (first, second), (_, wanted, _) in targets.items():
-            off = wanted - _covariance(spread[first], spread[second], matrix)
+        for (first, second), target in wanted.items():
+            off = target - _covariance(spread[first], spread[second], result)
             gain = _overlap(spread[first][first], spread[second][second])
-            moved = np.clip(matrix[first, second] + off / max(gain, 0.05), -0.999, 0.999)
-            worst = max(worst, abs(moved - matrix[first, second]))
-            matrix[first, second] = matrix[second, first] = moved
-        matrix = completed(matrix, declared)
+            moved = np.clip(result[first, second] + off / max(gain, 0.05), -0.999, 0.999)
+            worst = max(worst, abs(moved - result[first, second]))
+            result[first, second] = result[second, first] = moved
+        result[last, :last] = result[:last, last] = completed(result[:last, :last], near, result[last, near])
         if worst < 1e-9:
             break
-    matrix = np.round(nearest(matrix), 10)
-    spread, weights = _spread(metrics, order, matrix, moving)
-    implied = {(a, b): _covariance(spread[a], spread[b], matrix) for a, b in targets}
-    return _Layer(matrix, weights, implied)
+    result[last, :last] = result[:last, last] = nearest_row(result[:last, :last], result[last, :last])
+    return result
 
 
 Spread = dict[int, Floats]
 """Metric place to the weights of its shocks 0, 1, 2 ... periods ago."""
 
 
-def _spread(
-    metrics: Sequence[Metric], order: Sequence[int], matrix: Floats, moving: bool
-) -> tuple[list[Spread], tuple[tuple[float, float], ...]]:
-    """Return each metric as a moving average of shocks, and its (pull, own) weights scaled to unit variance."""
+def _spread(metrics: Sequence[Metric], matrix: Floats, moving: bool) -> tuple[list[Spread], tuple[tuple[float, float], ...]]:
+    """Return each metric as a moving average of shocks, and its (pull, own) weights scaled to unit variance.
+
+    Drivers stand before their followers. A matrix that cannot be one of correlations is answered as well as it can be:
+    it is on its way to one that can, or to being refused.
+    """
     places = {metric.name: place for place, metric in enumerate(metrics)}
     spreads: list[Spread] = [{} for _ in metrics]
     weights = [(0.0, 1.0)] * len(metrics)
-    for place in order:
-        metric = metrics[place]
+    for place, metric in enumerate(metrics):
         own = np.array(persistence_weights(metric.persistence) if moving else (1.0,))
         if metric.follows is None:
             spreads[place] = {place: own}
@@ -199,7 +220,7 @@ def _spread(
         delay = np.zeros(metric.delay or 0 if moving else 0)
         mixed = {other: np.concatenate([delay, pull * ma]) for other, ma in spreads[places[metric.follows]].items()}
         mixed[place] = share * own
-        scale = 1.0 / np.sqrt(_covariance(mixed, mixed, matrix))
+        scale = 1.0 / np.sqrt(max(_covariance(mixed, mixed, matrix), _SMALLEST_VARIANCE))
         spreads[place] = {other: scale * ma for other, ma in mixed.items()}
         weights[place] = (round(float(scale * pull), 10), round(float(scale * share), 10))
     return spreads, tuple(weights)

@@ -21,6 +21,9 @@ from plotsim_core.numerics.shapes import Piece
 
 Floats = NDArray[np.float64]
 
+DIGEST = "plotsim_digest"
+"""Metadata of a stored table's schema: the hash of config and version that it was made from."""
+
 
 @dataclass(frozen=True, eq=False)
 class SegmentPlan:
@@ -123,8 +126,9 @@ class TablePlan:
 
     @property
     def schema(self) -> pa.Schema:
-        """The Arrow schema of the table's rows."""
-        return pa.schema([pa.field(c.name, c.type, c.nullable) for c in self.columns])
+        """The Arrow schema of the table's rows, with the descriptions of the table and its columns as metadata."""
+        fields = [pa.field(c.name, c.type, c.nullable, {"description": c.description}) for c in self.columns]
+        return pa.schema(fields, {"description": self.description})
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +165,11 @@ class Plan:
     def units(self) -> int:
         """How many units there are."""
         return sum(segment.count for segment in self.segments)
+
+    def schema(self, table: TablePlan) -> pa.Schema:
+        """Return the schema that stored rows of a table carry: its own, and the digest of what it was made from."""
+        schema = table.schema
+        return schema.with_metadata({**schema.metadata, DIGEST: self.digest})
 
     def table(self, name: str) -> TablePlan:
         """Return a table by name. Raises UsageError for an unknown one."""

@@ -13,7 +13,7 @@ from plotsim_core.config.connections import Connection
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.tables import KIND_WORDS, CrossingWords
-from plotsim_core.errors import Problem
+from plotsim_core.errors import Problem, shown
 from plotsim_core.numerics.quantiles import MeanUnreachable, QuantileTable, quantile_table
 from plotsim_core.numerics.random import key
 from plotsim_core.plan.mixing import Solved, causal_order, persistence_weights, solve
@@ -37,7 +37,7 @@ def numbers(
             problems.append(
                 Problem(
                     f"{path}.mean",
-                    f"a {metric.family} distribution inside the range cannot have means {list(metric.means)}",
+                    f"a {metric.family} distribution inside the range cannot have means {shown(metric.means)}",
                     f"it can have {unreachable.low:.4g} to {unreachable.high:.4g}",
                 )
             )

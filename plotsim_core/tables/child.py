@@ -9,33 +9,38 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator
 
 from plotsim_core.columns.reference import children
 from plotsim_core.columns.rows import Integers, Rows
-from plotsim_core.config.model import Count
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KindWords, Table
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice, by_unit
-from plotsim_core.numerics.random import fold, words
+from plotsim_core.errors import Problem, shown
+from plotsim_core.numerics.random import Floats, fold, words
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.date import key_name, needs_key
 from plotsim_core.tables.kind import Kind, add_kind
+from plotsim_core.tables.sample import Sample
 from plotsim_core.tables.unit import refers_to_a_dimension
+
+_MOST = 100_000
+
+
+def _number_or_pair(value: object) -> object:
+    ends = [value, value] if isinstance(value, int) and not isinstance(value, bool) else value
+    whole = isinstance(ends, list | tuple) and len(ends) == 2 and all(type(end) is int for end in ends)
+    if not whole or not 0 <= ends[0] <= ends[1] <= _MOST or ends[1] == 0:  # type: ignore[index]
+        raise ValueError(f"expected a whole number or [low, high], from 1 to {_MOST}, found {shown(value)}")
+    return value
 
 
 class ChildDimension(Table):
     """Some rows per unit."""
 
     per: Literal["unit"]
-    count: Count | tuple[Annotated[int, Field(ge=0, strict=True)], Count] = 1
-
-    @model_validator(mode="after")
-    def _rising(self) -> ChildDimension:
-        if self.per_unit[0] > self.per_unit[1]:
-            raise ValueError(f"count: expected low <= high, found {list(self.per_unit)}")
-        return self
+    count: Annotated[int | tuple[int, int], BeforeValidator(_number_or_pair)] = 1
 
     @property
     def per_unit(self) -> tuple[int, int]:
@@ -43,18 +48,19 @@ class ChildDimension(Table):
         return self.count if isinstance(self.count, tuple) else (self.count, self.count)
 
 
-def _check(table: ChildDimension, scope: Scope) -> Iterable[str]:
+def _check(table: ChildDimension, scope: Scope) -> Iterable[Problem]:
     yield from needs_key(table, scope)
     unit = scope.dimension("unit")
     if unit is not None and not any(column.type == f"ref.{unit.name}" for column in table.columns):
-        yield f"{table.name} has rows per {scope.unit}, so it needs a column of type ref.{unit.name}"
+        yield Problem("columns", f"{table.name} has rows per {scope.unit}, so it needs a column of type ref.{unit.name}")
     if table.per_unit[0] == 0 and any(
         column.type == f"ref.{table.name}"
         for declared in scope.tables.values()
         if declared.table is not None
         for column in declared.table.columns
     ):
-        yield f"count: {list(table.per_unit)} leaves units without rows, which others refer to; begin at 1"
+        found = f"{shown(table.per_unit)} leaves units without rows, but other tables refer to them"
+        yield Problem("count", found, "begin at 1")
 
 
 def numbered(counts: Integers) -> tuple[Integers, Integers]:
@@ -81,6 +87,10 @@ def _rows(table: TablePlan, block: Block) -> Rows:
     )
 
 
+def _expect(table: TablePlan, sample: Sample) -> Floats:
+    return sample.total(lambda units: sample.arrived(units) * children(sample.plan, table.spec, units.address))
+
+
 add_kind(
     "child",
     KindWords(
@@ -94,5 +104,5 @@ add_kind(
         describe=lambda table, dataset: f"Rows that belong to a {dataset.unit}.",
         check=_check,
     ),
-    Kind(_cut, _rows, state=True),
+    Kind(_cut, _rows, _expect, state=True),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+import numpy as np
+
 from plotsim_core.columns.identity import key_column
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.scope import Scope
@@ -12,6 +14,7 @@ from plotsim_core.config.star import DATE_DIMENSION
 from plotsim_core.config.tables import KindWords, Table
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
+from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import words
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.kind import Kind, add_kind
@@ -30,19 +33,19 @@ def key_name(table: Table) -> str:
     return column.name
 
 
-def needs_key(table: Table, scope: Scope) -> Iterable[str]:
-    """Yield a sentence if a table that others refer to has no key."""
+def needs_key(table: Table, scope: Scope) -> Iterable[Problem]:
+    """Yield a problem if a table that others refer to has no key."""
     if key_column(table) is None:
-        yield f"{table.name} has no column of type id, so its rows have no key"
+        yield Problem("columns", f"{table.name} has no column of type id, so its rows have no key")
 
 
-def _check(table: DateDimension, scope: Scope) -> Iterable[str]:
+def _check(table: DateDimension, scope: Scope) -> Iterable[Problem]:
     yield from needs_key(table, scope)
     if table.name != DATE_DIMENSION:
-        yield f"the date dimension is called {DATE_DIMENSION}, not {table.name}"
+        yield Problem("name", f"the date dimension is called {DATE_DIMENSION}, found {table.name}")
     dates = [declared.name for declared in scope.tables.values() if declared.kind == "date"]
-    if table.name != dates[0]:
-        yield f"there is a date dimension already, {dates[0]}"
+    if dates and table.name != dates[0]:
+        yield Problem("per", f"there is a date dimension already, {dates[0]}")
 
 
 def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
@@ -65,5 +68,5 @@ add_kind(
         check=_check,
         time=key_name,
     ),
-    Kind(_cut, _rows, state=False),
+    Kind(_cut, _rows, lambda table, sample: np.ones(len(sample.periods)), state=False),
 )

@@ -11,10 +11,12 @@ from plotsim_core.columns.stage import stage_column
 from plotsim_core.columns.version import ROW_ID, column
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
+from plotsim_core.config.star import DATE_DIMENSION
 from plotsim_core.config.tables import Column, KindWords, Table
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.slice import Slice, blocks
+from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.kind import Kind, add_kind
 
@@ -23,12 +25,19 @@ class Fact(Table):
     """One row per unit and period."""
 
 
-def needs_references(table: Table, scope: Scope) -> Iterable[str]:
-    """Yield a sentence for each of the unit's and the date's dimension that a table per unit and period lacks."""
+_KNOWN = {"date": f"ref.{DATE_DIMENSION}"}
+
+
+def needs_references(table: Table, scope: Scope) -> Iterable[Problem]:
+    """Yield a problem for each of the unit's and the date's dimension that a table per unit and period lacks."""
+    targets = [column.type.partition(".")[2] for column in table.sourced("ref")]
+    if any(scope.unknown_table(name) for name in targets):
+        return  # probably the one that would be missing here
     for kind in ("unit", "date"):
         dimension = scope.dimension(kind)
-        if dimension is not None and not any(c.type == f"ref.{dimension.name}" for c in table.columns):
-            yield f"{table.name} needs a column of type ref.{dimension.name}: it has rows per {scope.unit} and period"
+        if dimension is not None and not any(c.type in (f"ref.{dimension.name}", _KNOWN.get(kind)) for c in table.columns):
+            says = f"{table.name} has rows per {scope.unit} and period, so it needs a column of type ref.{dimension.name}"
+            yield Problem("columns", says)
 
 
 def reference_to(kind: str, table: Table, dataset: Dataset) -> str:
@@ -83,4 +92,4 @@ FACT_WORDS = KindWords(
     time=date_column,
     added=_added,
 )
-add_kind("fact", FACT_WORDS, Kind(cut, _rows, state=False))
+add_kind("fact", FACT_WORDS, Kind(cut, _rows, lambda table, sample: sample.total(sample.arrived), state=False))

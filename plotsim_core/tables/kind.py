@@ -10,18 +10,23 @@ from plotsim_core.config.tables import KIND_WORDS, KindWords
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.families import Family
+from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.tables.sample import Sample
 
 
 @dataclass(frozen=True)
 class Kind:
     """`cut(plan, slice)` gives the blocks in the order of the rows; `rows(table, block)` the rows of one.
+    `expect(table, sample)` estimates the rows of each of the sample's periods, shape (periods,): how many there are, or
+    of a state, how many there are at the end of the period.
 
     A kind is a `state` if what it holds is as of the end of the slice, whatever the slice's first period.
     """
 
     cut: Callable[[Plan, Slice], Iterator[Slice]]
     rows: Callable[[TablePlan, Block], Rows]
+    expect: Callable[[TablePlan, Sample], Floats]
     state: bool
 
 

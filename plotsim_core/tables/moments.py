@@ -13,22 +13,23 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Table
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import first_crossings
+from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats, key, uniforms
 from plotsim_core.tables.fact import needs_references
 
-_MICROSECONDS = 1_000_000
+MICROSECONDS = 1_000_000
 
 
-def check_event(table: Table, scope: Scope) -> Iterable[str]:
-    """Yield a sentence for each thing that every event needs and this one lacks."""
+def check_event(table: Table, scope: Scope) -> Iterable[Problem]:
+    """Yield a problem for each thing that every event needs and this one lacks."""
     yield from needs_references(table, scope)
     if key_column(table) is None:
-        yield f"{table.name} has no column of type id, so its rows have no key"
+        yield Problem("columns", f"{table.name} has no column of type id, so its rows have no key")
 
 
 def lengths(block: Block) -> Integers:
     """Return, per cell, for how many microseconds of the period the unit is there."""
-    whole = (block.plan.grain.seconds(block.periods) * _MICROSECONDS)[:, None]
+    whole = (block.plan.grain.seconds(block.periods) * MICROSECONDS)[:, None]
     result = np.broadcast_to(whole, block.slice.shape).copy()
     for ending in block.plan.endings:
         last = first_crossings(block.plan, ending.crossing, block.units, block.slice.stop)

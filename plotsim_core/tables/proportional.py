@@ -5,11 +5,12 @@ Rows of one unit and period are in the order of time, and numbered in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
+from scipy.special import ndtri
 
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.config.dataset import Dataset
@@ -18,14 +19,28 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, KindWords, Table
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
+from plotsim_core.engine.metrics import centres
+from plotsim_core.engine.roster import Units
+from plotsim_core.engine.slice import CHUNK, Slice, blocks
+from plotsim_core.engine.trajectories import positions
+from plotsim_core.errors import Problem, shown
 from plotsim_core.numerics.quantiles import quantile_table
-from plotsim_core.numerics.random import fold, key, normals, uniforms, words
-from plotsim_core.plan.plan import TablePlan
+from plotsim_core.numerics.random import Floats, fold, key, normals, uniforms, words
+from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.child import numbered
 from plotsim_core.tables.date import key_name
-from plotsim_core.tables.fact import cut, date_column, version_column
+from plotsim_core.tables.fact import date_column, version_column
 from plotsim_core.tables.kind import Kind, add_kind
 from plotsim_core.tables.moments import check_event, lengths, moments
+from plotsim_core.tables.sample import Sample
+
+_CROWD = 8
+"""How many rows a cell is taken to have when blocks are cut."""
+_LEVELS = 15
+"""How many quantiles stand for a distribution where its mean says too little."""
+
+
+_MOST = 1_000_000
 
 
 class ProportionalEvent(Table):
@@ -33,12 +48,16 @@ class ProportionalEvent(Table):
 
     trigger: Literal["proportional"]
     driver: Name
-    scale: Annotated[float, Field(gt=0, le=100)] = 1.0
+    scale: Annotated[float, Field(gt=0, le=100, strict=True)] = 1.0
 
 
-def _check(table: ProportionalEvent, scope: Scope) -> Iterable[str]:
+def _check(table: ProportionalEvent, scope: Scope) -> Iterable[Problem]:
     yield from check_event(table, scope)
-    yield from scope.unknown_metric(table.driver)
+    yield from scope.unknown_metric(table.driver, "driver")
+    metric = scope.metrics.get(table.driver)
+    if metric is not None and metric.means[1] * table.scale > _MOST:
+        found = f"found about {shown(round(metric.means[1] * table.scale))} at position 1"
+        yield Problem("scale", f"expected at most {_MOST} rows per {scope.unit} and period, {found}", "make it smaller")
 
 
 def event_counts(table: TablePlan, block: Block) -> Integers:
@@ -70,6 +89,27 @@ def _rows(table: TablePlan, block: Block) -> Rows:
     )
 
 
+def _expect(table: TablePlan, sample: Sample) -> Floats:
+    spec = table.spec
+    assert isinstance(spec, ProportionalEvent)
+    plan, metric = sample.plan, sample.plan.metrics[sample.plan.metric_index(spec.driver)]
+    scores = ndtri((np.arange(_LEVELS) + 0.5) / _LEVELS)
+
+    def rows(units: Units) -> Floats:
+        read = positions(plan, units, sample.periods - metric.total_delay)
+        centre = centres(plan, metric, units, sample.periods, read)
+        if not metric.spec.positive:  # there are no rows where the metric is negative, whatever its mean
+            centre = np.mean([np.maximum(metric.quantiles.lookup(centre, score), 0.0) for score in scores], axis=0)
+        return sample.arrived(units) * centre * spec.scale
+
+    return sample.total(rows)
+
+
+def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
+    """Cut a slice so that a block has about as many rows as the blocks of other tables have cells."""
+    return blocks(slice_, CHUNK // _CROWD)
+
+
 def _added(table: ProportionalEvent, dataset: Dataset) -> tuple[Column, ...]:
     return version_column(table, dataset)
 
@@ -87,5 +127,5 @@ add_kind(
         time=date_column,
         added=_added,
     ),
-    Kind(cut, _rows, state=False),
+    Kind(_cut, _rows, _expect, state=False),
 )

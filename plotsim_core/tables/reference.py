@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from plotsim_core.columns.choice import listed
 from plotsim_core.columns.rows import Rows
@@ -13,17 +14,18 @@ from plotsim_core.config.model import Count
 from plotsim_core.config.tables import KindWords, Table
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
-from plotsim_core.numerics.random import words
+from plotsim_core.numerics.random import Floats, words
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.date import key_name, needs_key
 from plotsim_core.tables.kind import Kind, add_kind
+from plotsim_core.tables.sample import Sample
 
 
 class ReferenceDimension(Table):
     """As many rows as its longest list of static values has, or `count` if that is more; shorter lists repeat."""
 
     reference: Literal[True]
-    count: Count = 1
+    count: Annotated[Count, Field(le=1_000_000)] = 1
 
     @property
     def rows(self) -> int:
@@ -41,6 +43,11 @@ def _rows(table: TablePlan, block: Block) -> Rows:
     return Rows(block=block, address=words(ordinal), ordinal=ordinal)
 
 
+def _expect(table: TablePlan, sample: Sample) -> Floats:
+    assert isinstance(table.spec, ReferenceDimension)
+    return np.full(len(sample.periods), float(table.spec.rows))
+
+
 add_kind(
     "reference",
     KindWords(
@@ -52,5 +59,5 @@ add_kind(
         describe=lambda table, dataset: "Reference values.",
         check=needs_key,
     ),
-    Kind(_cut, _rows, state=True),
+    Kind(_cut, _rows, _expect, state=True),
 )

@@ -5,6 +5,7 @@ With `ends_unit` the event ends the life of its unit: after it, the unit makes n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
@@ -13,17 +14,21 @@ from pydantic import Field, model_validator
 
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import Name
+from plotsim_core.config.model import Flag, Name, Number
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, CrossingWords, KindWords, Table
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive, first_crossings
+from plotsim_core.engine.roster import Units
+from plotsim_core.errors import Problem
+from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.resolve import crossing
 from plotsim_core.tables.date import key_name
 from plotsim_core.tables.fact import cut, date_column, version_column
 from plotsim_core.tables.kind import Kind, add_kind
-from plotsim_core.tables.moments import check_event, end_shares, lengths, moments
+from plotsim_core.tables.moments import MICROSECONDS, check_event, end_shares, lengths, moments
+from plotsim_core.tables.sample import Sample
 
 
 class ThresholdEvent(Table):
@@ -31,10 +36,10 @@ class ThresholdEvent(Table):
 
     trigger: Literal["threshold"]
     metric: Name
-    above: float | None = None
-    below: float | None = None
+    above: Number | None = None
+    below: Number | None = None
     periods: Annotated[int, Field(ge=1, le=1000, strict=True, alias="for")] = 1
-    ends_unit: bool = False
+    ends_unit: Flag = False
 
     @model_validator(mode="after")
     def _one_side(self) -> ThresholdEvent:
@@ -48,15 +53,19 @@ def words(table: ThresholdEvent) -> CrossingWords:
     return CrossingWords(table.metric, table.above, table.below, table.periods)
 
 
-def _check(table: ThresholdEvent, scope: Scope) -> Iterable[str]:
+def _check(table: ThresholdEvent, scope: Scope) -> Iterable[Problem]:
     yield from check_event(table, scope)
-    yield from scope.unknown_metric(table.metric)
+    yield from scope.unknown_metric(table.metric, "metric")
     metric = scope.metrics.get(table.metric)
-    level = table.above if table.above is not None else table.below
-    if metric is not None and metric.bounds is not None and level is not None:
-        low, high = metric.bounds
-        if not low < level < high:
-            yield f"{table.metric} lies in [{low:g}, {high:g}] and never crosses {level:g}"
+    side, level = ("above", table.above) if table.above is not None else ("below", table.below)
+    if metric is not None and level is not None:
+        low, high = metric.bounds or (0.0 if metric.positive else -math.inf, math.inf)
+        if not low < level < high and not (side == "above" and level == low):
+            inside = f"lies in [{low:g}, {high:g}] and never crosses" if metric.bounds else "is never below"
+            yield Problem(side, f"{table.metric} {inside} {level:g}")
+    window = scope.window
+    if window is not None and window.stop is not None and table.periods > window.stop - window.first:
+        yield Problem("for", f"expected at most the window's {window.stop - window.first} periods, found {table.periods}")
 
 
 def _rows(table: TablePlan, block: Block) -> Rows:
@@ -64,17 +73,34 @@ def _rows(table: TablePlan, block: Block) -> Rows:
     fired = first_crossings(block.plan, crossing(block.plan.dataset, words(table.spec)), block.units, block.slice.stop)
     cell = np.flatnonzero(((block.periods[:, None] == fired[None, :]) & alive(block)).ravel())
     period, unit = np.divmod(cell, len(block.units))
-    whole = block.plan.grain.seconds(block.periods)[period] * 1_000_000
-    available = whole if table.spec.ends_unit else lengths(block).ravel()[cell]
+    left = lengths(block).ravel()[cell]
     share = end_shares(block, table.name).ravel()[cell]
+    if table.spec.ends_unit:
+        whole = block.plan.grain.seconds(block.periods)[period] * MICROSECONDS
+        within = (whole * share).astype(np.int64)
+        first = within <= left  # of two events that would end a unit in one period, the earlier does
+        cell, period, unit, within = cell[first], period[first], unit[first], within[first]
+    else:
+        within = (left * share).astype(np.int64)
     return Rows(
         block=block,
         address=block.address.ravel()[cell],
         unit=unit,
         period=block.periods[period],
         cell=cell,
-        moment=moments(block, period, (available * share).astype(np.int64)),
+        moment=moments(block, period, within),
     )
+
+
+def _expect(table: TablePlan, sample: Sample) -> Floats:
+    """At most one row per unit; when is not known, so they are spread over its time."""
+    stop = sample.plan.first + sample.plan.span
+
+    def share(units: Units) -> Floats:
+        left = np.maximum(stop - np.maximum(units.arrival, sample.periods[0]), 1)
+        return sample.arrived(units) / left
+
+    return sample.total(share)
 
 
 def _added(table: ThresholdEvent, dataset: Dataset) -> tuple[Column, ...]:
@@ -100,5 +126,5 @@ add_kind(
         added=_added,
         ending=lambda table: words(table) if table.ends_unit else None,
     ),
-    Kind(cut, _rows, state=False),
+    Kind(cut, _rows, _expect, state=False),
 )

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.rows import CURRENT, Rows
 from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.version import ROW_ID, column
 from plotsim_core.config.dataset import Dataset
@@ -19,10 +20,15 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, KindWords, Table
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.history import bands
+from plotsim_core.engine.life import alive
+from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice, by_unit
+from plotsim_core.errors import Problem
+from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.date import key_name, needs_key
 from plotsim_core.tables.kind import Kind, add_kind, column_types
+from plotsim_core.tables.sample import Sample
 
 
 class UnitDimension(Table):
@@ -36,11 +42,11 @@ def refers_to_a_dimension(raw: object) -> bool:
     return any(type_.startswith("ref.") and type_ != "ref.dim_date" for type_ in column_types(raw))
 
 
-def _check(table: UnitDimension, scope: Scope) -> Iterable[str]:
+def _check(table: UnitDimension, scope: Scope) -> Iterable[Problem]:
     yield from needs_key(table, scope)
     units = [declared.name for declared in scope.tables.values() if declared.kind == "unit"]
-    if table.name != units[0]:
-        yield f"there is a dimension of the {scope.unit} already, {units[0]}"
+    if units and table.name != units[0]:
+        yield Problem("per", f"there is a dimension of the {scope.unit} already, {units[0]}")
 
 
 def _added(table: UnitDimension, dataset: Dataset) -> tuple[Column, ...]:
@@ -67,12 +73,12 @@ def _versions(table: TablePlan, block: Block, history: object) -> Rows:
     assert isinstance(history, History)
     plan, units = block.plan, block.units
     band = bands(plan, plan.metric_index(history.tracks), history.at, units, block.periods)
-    here = block.periods[:, None] >= units.arrival[None, :]
+    here = alive(block)
     begins = here.copy()
     begins[1:] &= ~here[:-1] | (band[1:] != band[:-1])
     unit, place = np.nonzero(begins.T)
     since = np.maximum(block.periods[place], units.arrival[unit])
-    until = np.full(len(unit), -1, dtype=np.int64)
+    until = np.full(len(unit), CURRENT, dtype=np.int64)
     continued = unit[1:] == unit[:-1]
     until[:-1][continued] = since[1:][continued]
     return Rows(
@@ -84,6 +90,22 @@ def _versions(table: TablePlan, block: Block, history: object) -> Rows:
         until=until,
         band=band[place, unit],
     )
+
+
+def _expect(table: TablePlan, sample: Sample) -> Floats:
+    history = table.spec.sourced("scd")
+
+    def changed(units: Units) -> NDArray[np.bool_]:
+        arrived = sample.arrived(units)
+        options = history[0].source
+        assert isinstance(options, History)
+        band = bands(sample.plan, sample.plan.metric_index(options.tracks), options.at, units, sample.periods)
+        begins = np.zeros(arrived.shape, dtype=np.bool_)
+        begins[1:] = arrived[:-1] & (band[1:] != band[:-1])
+        return begins
+
+    units = sample.total(sample.arrived)
+    return units + np.cumsum(sample.total(changed)) if history else units
 
 
 def _key(table: Table, dataset: Dataset) -> tuple[str, ...]:
@@ -106,5 +128,5 @@ add_kind(
         check=_check,
         added=_added,
     ),
-    Kind(_cut, _rows, state=True),
+    Kind(_cut, _rows, _expect, state=True),
 )

@@ -82,8 +82,8 @@ def _values(store: Store, block: Block, metric: int) -> Floats | None:
         _register_cells(store, block, parent)
         found = store.connection.sql(
             f'SELECT periods.place AS period, units.place AS unit, "{column}"::DOUBLE AS value '
-            f'FROM {store.relation(table)} AS facts JOIN cell_periods AS periods ON facts."{date}" = periods.key '
-            f'JOIN cell_units AS units ON facts."{unit}" = units.key WHERE "{column}" IS NOT NULL'
+            f'FROM {store.relation(table)} AS facts JOIN "cell periods" AS periods ON facts."{date}" = periods.key '
+            f'JOIN "cell units" AS units ON facts."{unit}" = units.key WHERE "{column}" IS NOT NULL'
         ).fetchnumpy()
         grid = np.full(block.slice.shape, np.nan)
         grid[found["period"], found["unit"]] = found["value"]
@@ -94,7 +94,7 @@ def _values(store: Store, block: Block, metric: int) -> Floats | None:
 def _register_cells(store: Store, block: Block, parent: str) -> None:
     keys = key_text(prefix(store.plan.table(parent).spec), pa.array(block.codes))
     dates = pa.array(store.plan.grain.keys(block.periods))
-    for name, values in (("cell_units", keys), ("cell_periods", dates)):
+    for name, values in (("cell units", keys), ("cell periods", dates)):
         places = pa.array(np.arange(len(values), dtype=np.int64))
         store.connection.register(name, pa.table({"key": values, "place": places}))
 

@@ -112,8 +112,8 @@ class DuckDBStore(Store):
                 "digest": [digest] * len(rows),
             }
         )
-        connection.register("entries", entries)
-        connection.execute(f"INSERT INTO {ledger} BY NAME SELECT * FROM entries")
+        connection.register("ledger entries", entries)
+        connection.execute(f'INSERT INTO {ledger} BY NAME SELECT * FROM "ledger entries"')
         return rows
 
     @staticmethod
@@ -181,6 +181,6 @@ def _tables(connection: duckdb.DuckDBPyConnection, dataset: str) -> set[str]:
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, place: str, batches: pa.RecordBatchReader) -> int:
-    connection.register("incoming", batches)
-    ((rows,),) = connection.execute(f"INSERT INTO {place} BY NAME SELECT * FROM incoming").fetchall()
+    connection.register("incoming rows", batches)
+    ((rows,),) = connection.execute(f'INSERT INTO {place} BY NAME SELECT * FROM "incoming rows"').fetchall()
     return int(rows)

@@ -18,7 +18,7 @@ from plotsim_core import Plan
 from plotsim_core.output.duckdb import quoted, text
 from plotsim_core.output.parquet import write_parquet
 from plotsim_core.validation.store import Store as Stored
-from plotsim_pipeline.stores.store import DIGEST, Placement, Store, digest_of, split
+from plotsim_pipeline.stores.store import Placement, Store, digest_of, split
 
 _STATE = "state"
 _AS_OF = b"plotsim_as_of"
@@ -90,10 +90,9 @@ class ParquetStore(Store):
             *_, table, name = file.split("/")
             with self._filesystem().open(file, "rb") as stored:
                 kept = pq.read_metadata(stored)
-            metadata = kept.schema.to_arrow_schema().metadata or {}
-            key = metadata.get(_AS_OF, b"").decode() or _key(name)
-            digest = metadata.get(DIGEST.encode(), b"").decode()
-            found.setdefault(table, {})[key] = (kept.num_rows, digest)
+            schema = kept.schema.to_arrow_schema()
+            key = (schema.metadata or {}).get(_AS_OF, b"").decode() or _key(name)
+            found.setdefault(table, {})[key] = (kept.num_rows, digest_of(schema))
         return found
 
     @contextmanager

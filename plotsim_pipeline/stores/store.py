@@ -17,14 +17,12 @@ import numpy as np
 import pyarrow as pa
 
 from plotsim_core import Plan
-from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.plan import DIGEST, TablePlan
 from plotsim_core.validation.store import Store as Stored
 
 TIME = "partition_expr"
 _TIME_FORMAT = "plotsim/time_format"
 _KEY = "plotsim/key"
-DIGEST = "plotsim_digest"
-"""Metadata of a table's Arrow schema: the hash of config and version that it was made from."""
 
 
 def placed(plan: Plan, table: TablePlan) -> dict[str, Any]:

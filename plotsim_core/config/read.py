@@ -1,0 +1,98 @@
+"""From a YAML file to what it says: text, numbers, lists and mappings, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from plotsim_core.errors import ConfigError, Problem, shown
+
+_BOOLEAN = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
+_FLOAT = re.compile(
+    r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$"
+)
+_INTEGER = re.compile(r"^[-+]?[0-9]+$")
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, with the scalars of YAML 1.2 (`no` and `12:30` are texts, `1e5` is a number), dates left as text
+    and no key that stands twice."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {  # noqa: RUF012 - as the base class declares it
+        first: [(tag, regexp) for tag, regexp in resolvers if tag.rpartition(":")[2] in ("null", "merge")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from None
+
+
+def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
+    if len(node.value) > 40:
+        raise ValueError(f"a number of {len(node.value)} digits")
+    return int(node.value)
+
+
+def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
+    return float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
+
+
+def _refused(loader: _Loader, node: yaml.Node) -> Any:
+    tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+    raise yaml.MarkedYAMLError(problem=f"the tag {tag} is not allowed", problem_mark=node.start_mark)
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: dict[Any, int] = {}
+    for key_node, _ in node.value:
+        name = loader.construct_object(key_node, deep=True)
+        if isinstance(name, list | dict):
+            raise yaml.MarkedYAMLError(problem="a key must be a text", problem_mark=key_node.start_mark)
+        if name in seen:
+            again = f"the key {shown(name)} stands twice, first in line {seen[name]}"
+            raise yaml.MarkedYAMLError(problem=again, problem_mark=key_node.start_mark)
+        seen[name] = key_node.start_mark.line + 1
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", _BOOLEAN, list("tTfF"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INTEGER, list("-+0123456789"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor("tag:yaml.org,2002:float", _float)
+for _tag in (None, *(f"tag:yaml.org,2002:{name}" for name in ("binary", "timestamp", "omap", "pairs", "set"))):
+    _Loader.add_constructor(_tag, _refused)
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read(path: Path) -> Any:
+    """Return what a YAML file says, unchecked. Raises ConfigError if it cannot be read or parsed."""
+    try:
+        return read_text(path.read_text(encoding="utf-8-sig"), str(path))
+    except OSError as error:
+        raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(path)) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError([Problem("", f"is not UTF-8 text: byte {error.start + 1}")], str(path)) from None
+
+
+def read_text(text: str, source: str) -> Any:
+    """Return what YAML text says, unchecked. Raises ConfigError, naming `source`, if it cannot be parsed."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        said = "; ".join(part for part in (error.context, error.problem) if part)
+        raise ConfigError([Problem(where, f"is not valid YAML: {said}")], source) from None
+    except yaml.YAMLError as error:
+        said = getattr(error, "reason", None) or str(error)
+        raise ConfigError([Problem("", f"is not valid YAML: {said}")], source) from None
+    except RecursionError:
+        raise ConfigError([Problem("", "is not valid YAML: nested too deeply")], source) from None

@@ -1,0 +1,218 @@
+"""The JSON Schema of the language, for editors: the models as pydantic tells them, with the short forms, the open
+families of tables and columns, and the words of every other family filled in.
+
+It knows the form of a config. What only makes sense between its parts (that a metric exists, that thresholds rise) is
+what `plotsim validate` is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from plotsim_core.config.archetypes import CurvePiece
+from plotsim_core.config.connections import RELATIONSHIPS
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.metrics import METRIC_TYPES
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, KindWords, SourceWords
+from plotsim_core.numerics.calendar import ADVERBS, GRAINS
+from plotsim_core.numerics.distributions import DISTRIBUTIONS
+from plotsim_core.numerics.noise import NOISE, PRESETS
+from plotsim_core.numerics.shapes import CURVES, WORDS
+
+Schema = dict[str, Any]
+
+_NAME = "[A-Za-z_][A-Za-z0-9_]{0,62}"
+_SECTIONS = ("dimensions", "facts", "events")
+_REPLACED = ("Table", "Column", "Part", "CurvePiece")
+"""Models whose written form is put together here from the members of families."""
+_NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
+
+
+def json_schema() -> Schema:
+    """Return the JSON Schema (draft 2020-12) of a config."""
+    root = Dataset.model_json_schema()
+    definitions: Schema = {name: part for name, part in root.pop("$defs").items() if name not in _REPLACED}
+    for name, complete in _COMPLETED.items():
+        definitions[name] = complete(definitions[name])
+    for word, source in SOURCE_WORDS.items():
+        definitions[f"column.{word}"] = _column(word, source)
+    for kind, words in KIND_WORDS.items():
+        definitions[f"table.{kind}"] = _table(words)
+    properties = root["properties"]
+    for section in _SECTIONS:
+        kinds = [{"$ref": f"#/$defs/table.{kind}"} for kind, words in KIND_WORDS.items() if words.section == section]
+        properties[section] = {"type": "array", "items": {"anyOf": kinds}}
+    properties["locale"] = {"anyOf": [{"type": "string"}, properties["locale"]]}
+    optional = {name: _or_nothing(part) if name not in root["required"] else part for name, part in properties.items()}
+    optional["stages"] = optional["lifecycle"]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "plotsim dataset",
+        **{name: part for name, part in root.items() if name not in ("title", "properties")},
+        "properties": optional,
+        "not": {"required": ["lifecycle", "stages"]},
+        "$defs": definitions,
+    }
+
+
+def _or_nothing(part: Schema) -> Schema:
+    return {"anyOf": [part, {"type": "null"}]}
+
+
+def _table(words: KindWords) -> Schema:
+    """A table of one kind, with the columns that fit its rows."""
+    schema = words.model.model_json_schema(by_alias=True)
+    schema.pop("$defs")
+    fit = [{"$ref": f"#/$defs/column.{word}"} for word, source in SOURCE_WORDS.items() if source.needs <= words.knows]
+    schema["properties"]["columns"] = {"type": "array", "minItems": 1, "items": {"anyOf": fit}}
+    return schema
+
+
+def _column(word: str, source: SourceWords) -> Schema:
+    """A column of one source: its options stand beside name and type, the argument in the type."""
+    schema = source.options.model_json_schema()
+    options = schema.get("properties", {})
+    type_: Schema = {"const": word}
+    if source.argument is not None:
+        type_ = {"type": "string", "pattern": rf"^{word}\.{_pattern(options.pop(source.argument))}$"}
+    required = [name for name in schema.get("required", ()) if name != source.argument]
+    return {
+        "type": "object",
+        "description": source.options.__doc__ or "",
+        "properties": {
+            "name": {"type": "string", "pattern": f"^{_NAME}$"},
+            "type": {**type_, "examples": [source.example]},
+            "description": {"type": ["string", "null"]},
+            **options,
+        },
+        "required": ["name", "type", *required],
+        "additionalProperties": False,
+    }
+
+
+def _pattern(argument: Schema) -> str:
+    """The regular expression of what follows the dot of a column's type."""
+    if "enum" in argument:
+        return _one_of(argument["enum"])
+    return str(argument.get("pattern", "^.+$")).removeprefix("^").removesuffix("$")
+
+
+def _one_of(words: Iterable[str]) -> str:
+    return f"({'|'.join(words)})"
+
+
+def _choosing(**families: Iterable[str]) -> Callable[[Schema], Schema]:
+    """Complete fields that name a member of a family."""
+
+    def complete(schema: Schema) -> Schema:
+        properties = schema["properties"]
+        for field, members in families.items():
+            own = {key: properties[field][key] for key in ("default", "description") if key in properties[field]}
+            words: Schema = {"enum": list(members)}
+            properties[field] = {**own, **(_or_nothing(words) if "anyOf" in schema["properties"][field] else words)}
+        return {**schema, "properties": properties}
+
+    return complete
+
+
+def _archetype(schema: Schema) -> Schema:
+    words = _one_of(WORDS)
+    sentence = rf"^\s*{words}(\s*>\s*{words})*\s*(@\s*\d+\s*)*$"
+    until = CurvePiece.model_json_schema()["properties"]["until"]
+    curves = [
+        {
+            "type": "object",
+            "properties": {
+                "curve": {"const": name},
+                "until": until,
+                **{
+                    parameter: {"type": "number", "minimum": bound.low, "maximum": bound.high, "default": bound.default}
+                    for parameter, bound in curve.parameters.items()
+                },
+            },
+            "required": ["curve", "until"],
+            "additionalProperties": False,
+        }
+        for name, curve in CURVES.items()
+    ]
+    return {
+        "description": schema["description"],
+        "anyOf": [
+            {"type": "string", "pattern": sentence, "examples": ["growth", "flat > growth @ 8"]},
+            {"type": "array", "minItems": 1, "items": {"anyOf": curves}},
+        ],
+    }
+
+
+def _connection(schema: Schema) -> Schema:
+    name = {"type": "string", "pattern": f"^{_NAME}$"}
+    word = {"enum": list(RELATIONSHIPS)}
+    number = {"type": "number", "minimum": -1, "maximum": 1}
+    middle = rf"({'|'.join(RELATIONSHIPS)}|{_NUMBER})"
+    sentence = {"type": "string", "pattern": rf"^\s*{_NAME}\s+{middle}\s+{_NAME}\s*$"}
+    return {
+        "description": schema["description"],
+        "anyOf": [
+            {**sentence, "examples": ["revenue driven_by engagement", "revenue 0.4 engagement"]},
+            {"type": "array", "prefixItems": [name, {"anyOf": [word, number]}, name], "items": False, "minItems": 3},
+            {
+                "type": "object",
+                "properties": {"metric_a": name, "metric_b": name, "coefficient": number, "relationship": word},
+                "required": ["metric_a", "metric_b"],
+                "oneOf": [{"required": ["coefficient"]}, {"required": ["relationship"]}],
+                "additionalProperties": False,
+            },
+        ],
+    }
+
+
+def _window(schema: Schema) -> Schema:
+    schema = _choosing(every=[*GRAINS, *ADVERBS])(schema)
+    fields = [schema["properties"][name] for name in ("start", "end", "every")]
+    listed = {"type": "array", "prefixItems": fields, "items": False, "minItems": 2}
+    return {"description": schema["description"], "anyOf": [schema, listed]}
+
+
+def _noise(schema: Schema) -> Schema:
+    return {"anyOf": [_choosing(noise_family=NOISE)(schema), {"enum": list(PRESETS)}]}
+
+
+def _variation(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"const": "none"}]}
+
+
+def _stage(schema: Schema) -> Schema:
+    short = {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 1,
+        "patternProperties": {f"^{_NAME}$": schema["properties"]["threshold"]},
+        "additionalProperties": False,
+        "not": {"required": ["name"]},
+    }
+    return {"description": schema["description"], "anyOf": [schema, short]}
+
+
+def _segment(schema: Schema) -> Schema:
+    scalar = {"type": ["string", "number", "boolean"]}
+    values = {"anyOf": [scalar, {"type": "array", "minItems": 1, "items": scalar}]}
+    attributes = {
+        "type": "object",
+        "patternProperties": {f"^{_NAME}$": values},
+        "additionalProperties": False,
+    }
+    return {**schema, "properties": {**schema["properties"], "attributes": attributes}}
+
+
+_COMPLETED: dict[str, Callable[[Schema], Schema]] = {
+    "Archetype": _archetype,
+    "Connection": _connection,
+    "Metric": _choosing(type=METRIC_TYPES, distribution=DISTRIBUTIONS),
+    "Noise": _noise,
+    "Segment": _segment,
+    "Stage": _stage,
+    "Variation": _variation,
+    "Window": _window,
+}
+"""Models whose written form says more than their fields."""

@@ -1,0 +1,47 @@
+"""A sample of units and periods, to estimate what a table will hold before it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plotsim_core.engine.roster import Units, select
+from plotsim_core.engine.slice import Slice
+from plotsim_core.numerics.random import Floats
+from plotsim_core.plan.plan import Plan
+
+_PERIODS = 256
+_CELLS = 1 << 17
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Some units of each segment, each standing for `weight` units, and `periods` spread evenly over a slice."""
+
+    plan: Plan
+    periods: NDArray[np.int64]
+    parts: tuple[tuple[float, Units], ...]
+
+    def total(self, per_unit: Callable[[Units], Floats | NDArray[np.bool_] | NDArray[np.int64]]) -> Floats:
+        """Return what `per_unit` (shape (periods, units)) adds up to over all units, shape (periods,)."""
+        sums = [weight * per_unit(units).sum(axis=1, dtype=np.float64) for weight, units in self.parts]
+        return np.sum(sums, axis=0)
+
+    def arrived(self, units: Units) -> NDArray[np.bool_]:
+        """Return who has arrived, shape (periods, units)."""
+        return self.periods[:, None] >= units.arrival[None, :]
+
+
+def sample(plan: Plan, slice_: Slice) -> Sample:
+    """Return a sample of a slice: every period of short windows and every unit of small segments."""
+    count = min(slice_.shape[0], _PERIODS)
+    periods = np.linspace(slice_.first, slice_.stop - 1, count).round().astype(np.int64)
+    most = _CELLS // count
+    parts = []
+    for segment in plan.segments:
+        taken = min(segment.count, most)
+        parts.append((segment.count / taken, select(plan, segment.first, segment.first + taken)))
+    return Sample(plan, periods, tuple(parts))

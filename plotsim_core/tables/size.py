@@ -1,0 +1,68 @@
+"""How large tables will be, told before anything is made.
+
+Dates, listed values and, while a segment has no more than some thousand units, dimensions are exact; beyond that the
+units of a segment are sampled. Events in proportion to a metric are expected values. Nobody knows in advance who
+leaves, so the rows (and versions) of units that can end are an upper bound.
+
+Bytes are those of Parquet files (zstd), from typical compressed widths by column type: right within a factor of
+three.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from plotsim_core.engine.slice import Slice
+from plotsim_core.numerics.random import Floats
+from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.sample import sample
+
+_WIDTHS = {
+    pa.bool_(): 0.1,
+    pa.int64(): 0.7,
+    pa.float64(): 2.5,
+    pa.date32(): 0.6,
+    pa.timestamp("us"): 7.5,
+    pa.string(): 0.3,
+}
+"""Compressed bytes per value."""
+_TEXT_WIDTHS = {"id": 4.0, "ref": 0.8, "version": 1.0, "faker": 3.0}
+"""Compressed bytes per text, by the word of a column, where it is not one of a few."""
+_DATE_KEY_WIDTH = 0.02
+_FOOTER = 450
+"""Bytes per column, whatever the rows."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """What is expected of one table: `rows` in all (of a state: at the end), `per_period` on average (of a state: as it
+    stands at the end of a period), and the `bytes` of its Parquet file."""
+
+    table: str
+    rows: int
+    per_period: float
+    bytes: int
+
+
+def sizes(plan: Plan, tables: tuple[TablePlan, ...], slice_: Slice) -> tuple[Size, ...]:
+    """Return the expected sizes of tables (or stages) in a slice of all units. No value is made."""
+    drawn = sample(plan, slice_)
+    return tuple(_size(table, KINDS[table.kind].expect(table, drawn), drawn.periods, slice_) for table in tables)
+
+
+def _size(table: TablePlan, expected: Floats, sampled: NDArray[np.int64], slice_: Slice) -> Size:
+    per_period = np.interp(slice_.periods, sampled, expected)
+    rows = round(float(per_period[-1] if KINDS[table.kind].state else per_period.sum()))
+    widths = sum(_width(column) for column in table.columns)
+    return Size(table.name, rows, float(per_period.mean()), round(rows * widths + _FOOTER * len(table.columns)))
+
+
+def _width(column: ColumnPlan) -> float:
+    if column.type == pa.string():
+        return _TEXT_WIDTHS.get(column.spec.word, _WIDTHS[pa.string()])
+    return _DATE_KEY_WIDTH if column.spec.word == "ref" else _WIDTHS[column.type]

@@ -1,0 +1,131 @@
+"""Explain: how one value of one table came to be, recomputed for its cell alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from plotsim_core.columns.identity import prefix
+from plotsim_core.columns.metric import Options as MetricOptions
+from plotsim_core.columns.scd import Options as History
+from plotsim_core.config.tables import Column
+from plotsim_core.engine.block import Block, block
+from plotsim_core.engine.life import ends
+from plotsim_core.engine.slice import Slice
+from plotsim_core.plan.plan import Plan
+from plotsim_core.tables.build import find_table
+from plotsim_core.truth.find import find_column, find_period, find_row
+from plotsim_core.truth.steps import (
+    Step,
+    centre_steps,
+    history_steps,
+    noise_steps,
+    position_steps,
+    score_steps,
+    unit_steps,
+)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The value of one cell, as it stands in the table (None: it is missing), and the steps that led to it."""
+
+    table: str
+    key: str
+    period: str
+    column: str
+    value: Any
+    steps: tuple[Step, ...]
+
+    def text(self) -> str:
+        """Return it for people: a line per step."""
+        head = f"{self.table}.{self.column} of {self.key} in {self.period}: {_shown(self.value)}"
+        names = ["  " * step.depth + step.name for step in self.steps]
+        values = [_shown(step.value) for step in self.steps]
+        columns = max(map(len, names)), max(map(len, values))
+        lines = [
+            f"  {name:<{columns[0]}}  {value:<{columns[1]}}  {step.says}".rstrip()
+            for name, value, step in zip(names, values, self.steps, strict=True)
+        ]
+        return "\n".join([head, "", *lines])
+
+
+def explain(plan: Plan, table: str, key: str, period: str, column: str) -> Explanation:
+    """Return how a value came to be.
+
+    `key` is the unit's key in a fact or a stage, the row's own key in any other table; `period` a label, a date or a
+    date key. A state (a dimension) is explained as of that period. Raises UsageError for what does not exist.
+    """
+    found = find_table(plan, table)
+    described = find_column(found, column)
+    number = find_period(plan, period)
+    row = find_row(plan, found, key, number)
+    steps: list[Step] = []
+    if row.unit is not None:
+        cell = block(plan, Slice(number, number + 1, row.unit, row.unit + 1))
+        steps = unit_steps(cell, _unit_key(plan, cell))
+        steps += STEPS.get(described.spec.word, _no_steps)(cell, described.spec)
+    value = row.value(described).as_py()
+    says = described.description or f"a column of type {described.spec.type}"
+    return Explanation(
+        found.name, key, plan.grain.label(number), column, value, (*steps, Step("value", value, f"as stored: {says}"))
+    )
+
+
+def _expected(block: Block, column: Column) -> list[Step]:
+    return centre_steps(block, _metric(block, column))
+
+
+def _true(block: Block, column: Column) -> list[Step]:
+    return _expected(block, column) + score_steps(block, _metric(block, column))
+
+
+def _stored(block: Block, column: Column) -> list[Step]:
+    return _true(block, column) + noise_steps(block, _metric(block, column))
+
+
+def _metric(block: Block, column: Column) -> int:
+    assert isinstance(column.source, MetricOptions)
+    return block.plan.metric_index(column.source.metric)
+
+
+def _trajectory(block: Block, column: Column) -> list[Step]:
+    return position_steps(block)
+
+
+def _history(cell: Block, column: Column) -> list[Step]:
+    """A history stands still when its unit has left, so it is explained as of the unit's last period at the latest."""
+    assert isinstance(column.source, History)
+    last, first = int(ends(cell)[0]), cell.slice.unit_first
+    known = block(cell.plan, Slice(last, last + 1, first, first + 1)) if last < cell.slice.first else cell
+    return history_steps(known, column.source)
+
+
+def _no_steps(block: Block, column: Column) -> list[Step]:
+    return []
+
+
+STEPS: dict[str, Callable[[Block, Column], list[Step]]] = {
+    "metric": _stored,
+    "true": _true,
+    "expected": _expected,
+    "trajectory": _trajectory,
+    "scd": _history,
+}
+"""Word of a column to the steps that lead to its value; other words are explained by what they are."""
+
+
+def _unit_key(plan: Plan, block: Block) -> str:
+    dimension = next(table for table in plan.tables if table.kind == "unit")
+    return f"{prefix(dimension.spec)}-{block.codes[0]}"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "missing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return repr(value) if len(repr(value)) <= 10 else f"{value:.6g}"
+    return str(value)

@@ -1,0 +1,88 @@
+"""Families that are folders: the list in a package is the folder, and a second member of a name is refused."""
+
+from __future__ import annotations
+
+import ast
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import plotsim_core.output
+import plotsim_core.tables
+from plotsim_core import columns, numerics
+from plotsim_core.columns.source import SOURCES
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS
+from plotsim_core.families import Family, UnknownMember
+from plotsim_core.numerics import distributions
+from plotsim_core.numerics.calendar import GRAINS
+from plotsim_core.numerics.distributions import DISTRIBUTIONS
+from plotsim_core.numerics.noise import NOISE, PRESETS
+from plotsim_core.numerics.shapes import CURVES, WORDS
+from plotsim_core.output.format import FORMATS
+from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.stages import STAGES
+
+ADDERS = {"add", "add_source", "add_kind"}
+FOLDERS: list[tuple[ModuleType, Family]] = [  # type: ignore[type-arg]
+    (columns, SOURCES),
+    (plotsim_core.tables, KINDS),
+    (plotsim_core.output, FORMATS),
+    (distributions, DISTRIBUTIONS),
+]
+HELPERS = {"stages", "distribution"}
+"""Files that add to another family than their folder's, or define what a member is."""
+FAMILIES = [SOURCES, SOURCE_WORDS, KINDS, KIND_WORDS, STAGES, FORMATS, DISTRIBUTIONS, NOISE, PRESETS, CURVES, WORDS, GRAINS]
+
+
+def members(folder: Path) -> set[str]:
+    """Return the files of a folder that add a member: those that call `add_source(...)` or the like at their top level."""
+    found = set()
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = node.func if isinstance(node, ast.Call) else None
+            name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+            if name in ADDERS and path.stem not in HELPERS:
+                found.add(path.stem)
+    return found - {"source", "kind", "format", "__init__"}
+
+
+@pytest.mark.parametrize(("package", "family"), FOLDERS, ids=lambda value: getattr(value, "noun", ""))
+def test_the_list_of_a_package_is_its_folder(package: ModuleType, family: Family) -> None:  # type: ignore[type-arg]
+    """Every file that adds a member is imported by the package, and every module that it lists adds one."""
+    folder = Path(package.__file__ or "").parent
+    listed = {name for name in package.__all__ if name.islower()}
+    assert listed == members(folder)
+    assert len(family) >= len(listed)
+
+
+def test_every_kind_and_every_source_has_words_and_work() -> None:
+    assert list(SOURCES) == list(SOURCE_WORDS)
+    assert list(KINDS) == list(KIND_WORDS)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.noun)
+def test_a_second_member_of_a_name_is_refused(family: Family) -> None:  # type: ignore[type-arg]
+    for name, member in family.items():
+        with pytest.raises(ValueError, match="already"):
+            family.add(name, member)
+    assert len(set(family)) == len(family) > 0
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.noun)
+def test_an_unknown_name_is_answered_with_the_nearest_known(family: Family) -> None:  # type: ignore[type-arg]
+    name = next(iter(sorted(family, key=len, reverse=True)))
+    with pytest.raises(UnknownMember, match=f"(?s)no {family.noun} is named.*{name}"):
+        family[f"{name}x"]
+
+
+@pytest.mark.parametrize("word", list(SOURCE_WORDS))
+def test_a_source_has_a_place_in_some_kind_of_table(word: str) -> None:
+    assert any(SOURCE_WORDS[word].needs <= kind.knows for _, kind in KIND_WORDS.items())
+
+
+def test_numerics_is_importable_alone() -> None:
+    assert all(
+        import_module(f"{numerics.__name__}.{path.stem}") for path in Path(numerics.__file__ or "").parent.glob("*.py")
+    )

@@ -1,0 +1,161 @@
+"""What the laws compare: tables as they are made, and the ways of making them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plotsim_core import Plan, batches, list_templates, load_config
+from plotsim_core.columns.identity import prefix
+from plotsim_core.columns.version import ROW_ID
+from plotsim_core.engine import life, replay, slice
+from plotsim_core.engine.block import block
+from plotsim_core.engine.roster import codes, select
+from plotsim_core.engine.slice import Slice
+from plotsim_core.plan.plan import TablePlan
+from plotsim_core.tables.build import build, find_table
+from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.stages import STAGES
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+BUNDLED = list_templates()
+AS_OF = ("valid_to", "is_current")
+"""What a later state may say otherwise of a row that an earlier one has."""
+
+
+@lru_cache(maxsize=16)
+def bundled(name: str) -> Plan:
+    """Return the plan of a bundled config."""
+    return load_config(CONFIGS / f"{name}.yaml")
+
+
+def names(plan: Plan) -> list[str]:
+    """Return the names of all tables and all stages."""
+    return [*(table.name for table in plan.tables), *STAGES]
+
+
+def forget() -> None:
+    """Drop everything that was kept to save time."""
+    replay._states.clear()
+    block.cache_clear()
+
+
+def made(plan: Plan, name: str, first: int | None = None, stop: int | None = None) -> pa.Table:
+    """Return a table or stage in the periods `first` to `stop`."""
+    schema, made_batches = batches(plan, name, first, stop)
+    return pa.Table.from_batches(made_batches, schema).combine_chunks()
+
+
+def made_of(plan: Plan, name: str, slice_: Slice) -> pa.Table:
+    """Return a table or stage in a slice."""
+    table = find_table(plan, name)
+    return pa.Table.from_batches(build(plan, table, slice_), table.schema).combine_chunks()
+
+
+def frame(table: pa.Table) -> pd.DataFrame:
+    """Return an Arrow table as a frame whose values compare: text, and an empty text for null."""
+    columns = {name: table[name].cast(pa.string()).to_pylist() for name in table.column_names}
+    return pd.DataFrame(
+        {name: ["<null>" if v is None else v for v in values] for name, values in columns.items()}, dtype=str
+    )
+
+
+def is_state(table: TablePlan) -> bool:
+    """Return whether a table is a state as of some moment."""
+    return KINDS[table.kind].state
+
+
+def differing(found: pa.Table, expected: pa.Table) -> str:
+    """Return where two tables differ first, for people; empty if they do not."""
+    if found.equals(expected):
+        return ""
+    if found.schema != expected.schema:
+        return f"schemas {found.schema} and {expected.schema}"
+    if found.num_rows != expected.num_rows:
+        return f"{found.num_rows} rows, expected {expected.num_rows}"
+    for name in found.column_names:
+        for row, (a, b) in enumerate(zip(found[name].to_pylist(), expected[name].to_pylist(), strict=True)):
+            if a != b:
+                return f"{name}[{row}]: {a!r}, expected {b!r}"
+    return "chunks"
+
+
+def date_keys(plan: Plan, first: int, stop: int) -> pa.Array:
+    """Return the date keys of periods."""
+    return pa.array(plan.grain.keys(np.arange(first, stop, dtype=np.int64)))
+
+
+def in_periods(plan: Plan, table: TablePlan, rows: pa.Table, first: int, stop: int) -> pa.Table:
+    """Return the rows of a table (not of a state) that lie in the periods `first` to `stop`."""
+    assert table.time is not None
+    return rows.filter(pc.is_in(rows[table.time], date_keys(plan, first, stop))).combine_chunks()
+
+
+def unit_keys(plan: Plan, first: int, stop: int) -> pa.Array:
+    """Return the keys of units `first` to `stop` of the roster."""
+    start = prefix(unit_dimension(plan).spec)
+    return pa.array([f"{start}-{code}" for code in codes(plan, select(plan, first, stop)).tolist()], pa.string())
+
+
+def unit_dimension(plan: Plan) -> TablePlan:
+    """Return the dimension of the unit."""
+    return next(table for table in plan.tables if table.kind == "unit")
+
+
+def unit_column(plan: Plan, table: TablePlan) -> str | None:
+    """Return the column that names a row's unit; None for tables whose rows have none."""
+    unit = unit_dimension(plan)
+    if table.name == unit.name:
+        return next(column.name for column in table.columns if column.spec.word == "id")
+    found = (column for column, to, key in table.references if to == unit.name and key != ROW_ID)
+    return next(found, None)
+
+
+@contextmanager
+def chunks_of(cells: int) -> Iterator[None]:
+    """Cut everything into blocks of `cells` cells, with nothing remembered from before."""
+    kept = slice.blocks.__defaults__, slice.by_unit.__defaults__, life.CHUNK
+    forget()
+    try:
+        slice.blocks.__defaults__ = slice.by_unit.__defaults__ = (cells,)
+        life.CHUNK = cells
+        yield
+    finally:
+        slice.blocks.__defaults__, slice.by_unit.__defaults__, life.CHUNK = kept
+        forget()
+
+
+def unchanged(before: Plan, after: Plan, stop: int | None = None, besides: tuple[str, ...] = ()) -> list[str]:
+    """Return what the rows of one plan are not any more in another: rows are matched by their keys.
+
+    `stop` bounds the periods of both; `besides` are columns (`table.column`, or `column` in any table) that may differ.
+    """
+    found: list[str] = []
+    for name in names(before):
+        table = find_table(before, name)
+        old, new = frame(made(before, name, None, stop)), frame(made(after, name, None, stop))
+        keys = list(table.key)
+        old, new = old.set_index(keys), new.set_index(keys)
+        missing = old.index.difference(new.index)
+        if len(missing):
+            found.append(f"{name}: {len(missing)} of {len(old)} rows are gone, {missing[0]}")
+            continue
+        matched = new.loc[old.index]
+        for column in old.columns:
+            if column in besides or f"{name}.{column}" in besides:
+                continue
+            differs = (old[column] != matched[column]).to_numpy()
+            if differs.any():
+                at = int(np.flatnonzero(differs)[0])
+                found.append(
+                    f"{name}.{column}: {int(differs.sum())} of {len(old)} values differ, at {old.index[at]}: "
+                    f"{old[column].iloc[at]!r} became {matched[column].iloc[at]!r}"
+                )
+    return found

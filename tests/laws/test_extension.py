@@ -1,0 +1,352 @@
+"""Extension: a config that says more changes nothing of what it said before. Keys included."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plotsim_core import ConfigError, Plan, from_mapping
+from plotsim_core.engine.slice import whole
+from plotsim_core.tables.build import find_table
+from tests.laws.made import AS_OF, BUNDLED, CONFIGS, frame, made, names, unchanged
+from tests.laws.strategies import METRICS, Raw, archetypes, configs, examples, plan_length, plan_of
+
+STORED = ("metric", "stage", "scd")
+"""Sources whose values are read from stored metrics."""
+
+
+def raw_of(name: str) -> Raw:
+    """Return a bundled config as its YAML says it."""
+    return yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
+
+
+def with_segment(raw: Raw, archetype: Any = "growth > flat") -> Raw:
+    """Return a config with one more segment, which has the attributes of the last."""
+    last = raw["segments"][-1]
+    more = {"name": "added", "count": 3, "archetype": archetype, "attributes": last.get("attributes", {})}
+    return {**raw, "segments": [*raw["segments"], more]}
+
+
+def with_units(raw: Raw) -> Raw:
+    """Return a config with more units in every segment."""
+    segments = copy.deepcopy(raw["segments"])
+    for segment in segments:
+        segment["count"] += 2
+        if segment.get("arrival", {}).get("kind") == "explicit":
+            segment["arrival"]["start_periods"] += [0, 1]
+    return {**raw, "segments": segments}
+
+
+def with_metric(raw: Raw, metric: Raw, connection: list[Any] | None = None) -> Raw:
+    """Return a config with one more metric, connected or not."""
+    more = {"metrics": [*raw["metrics"], metric]}
+    if connection is not None:
+        more["connections"] = [*raw.get("connections", []), connection]
+    return {**raw, **more}
+
+
+def explicit(raw: Raw) -> Raw:
+    """Return a config whose tables are written out, where a bundled or generated one leaves them to be added."""
+    if raw.get("dimensions"):
+        return raw
+    unit = raw["unit"]
+    to_unit = [{"name": "date_key", "type": "ref.dim_date"}, {"name": "unit_id", "type": f"ref.dim_{unit}"}]
+    metrics = [{"name": metric["name"], "type": f"metric.{metric['name']}"} for metric in raw["metrics"]]
+    dimension = {"name": f"dim_{unit}", "per": "unit", "columns": [{"name": "unit_id", "type": "id"}]}
+    return {**raw, "dimensions": [dimension], "facts": [{"name": "fct_all", "columns": [*to_unit, *metrics]}]}
+
+
+def with_tables(raw: Raw) -> Raw:
+    """Return a config with a dimension of children, a listed one, a fact and two events more."""
+    unit = next(table for table in raw["dimensions"] if table.get("per") == "unit")
+    key = next(column["name"] for column in unit["columns"] if column["type"] == "id")
+    to_unit = [{"name": "date_key", "type": "ref.dim_date"}, {"name": key, "type": f"ref.{unit['name']}"}]
+    metric = raw["metrics"][0]["name"]
+    own = {"name": "own_id", "type": "id"}
+    dimensions = [
+        {"name": "dim_listed", "reference": True, "columns": [own, {"name": "word", "type": "static.a,b,c"}]},
+        *raw["dimensions"],
+        {"name": "dim_child", "per": "unit", "count": [1, 3], "columns": [own, to_unit[1]]},
+    ]
+    fact = {"name": "fct_more", "columns": [*to_unit, {"name": "value", "type": f"true.{metric}"}]}
+    events = [
+        {"name": "evt_more", "trigger": "proportional", "driver": metric, "scale": 0.01, "columns": [own, *to_unit]},
+        {"name": "evt_once", "trigger": "threshold", "metric": metric, "above": 0.5, "columns": [own, *to_unit]},
+    ]
+    if raw["metrics"][0].get("range", [0, 1])[0] >= 0.5:
+        events.pop()
+    more = {"dimensions": dimensions, "facts": [fact, *raw.get("facts", [])]}
+    return {**raw, **more, "events": [*events, *raw.get("events", [])]}
+
+
+def with_columns(raw: Raw) -> Raw:
+    """Return a config in which every table of units or events has more columns, in front and at the end."""
+    raw = copy.deepcopy(raw)
+    for section in ("dimensions", "facts", "events"):
+        for table in raw.get(section, []):
+            if table.get("per") == "period":
+                continue
+            table["columns"].insert(0, {"name": "more_1", "type": "faker.word"})
+            table["columns"].append({"name": "more_2", "type": "range", "range": [0, 10]})
+    return raw
+
+
+def hold(before: Plan, after: Plan, stop: int | None = None, besides: tuple[str, ...] = ()) -> None:
+    """Check that every row of one plan is in the other."""
+    found = unchanged(before, after, stop, besides)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("extended", [with_segment, with_units])
+def test_more_units_change_no_row_of_bundled_configs(name: str, extended: Any) -> None:
+    raw = raw_of(name)
+    hold(plan_of(raw), plan_of(extended(raw)))
+
+
+@examples(15)
+@given(configs(), st.data())
+def test_a_segment_more_changes_no_row(raw: Raw, data: st.DataObject) -> None:
+    archetype = data.draw(archetypes(plan_length(raw["window"])))
+    hold(plan_of(raw), plan_of(with_segment(raw, archetype)))
+
+
+@examples(15)
+@given(configs())
+def test_a_segment_in_front_changes_no_row(raw: Raw) -> None:
+    more = with_segment(raw)
+    hold(plan_of(raw), plan_of({**more, "segments": [more["segments"][-1], *more["segments"][:-1]]}))
+
+
+@examples(15)
+@given(configs())
+def test_units_more_in_a_segment_change_no_row(raw: Raw) -> None:
+    hold(plan_of(raw), plan_of(with_units(raw)))
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_larger_scale_keeps_every_row_of_bundled_configs(name: str) -> None:
+    raw = raw_of(name)
+    hold(plan_of(raw), from_mapping(raw, name=name, scale=1.7))
+
+
+@examples(15)
+@given(configs(), st.sampled_from([1.5, 3, 7.3]))
+def test_a_larger_scale_keeps_every_row(raw: Raw, scale: float) -> None:
+    hold(plan_of(raw), from_mapping(raw, name="generated", scale=scale))
+
+
+@examples(20)
+@given(configs(), st.sampled_from(METRICS), st.sampled_from(["alone", "connected", "following"]), st.data())
+def test_a_metric_more_changes_no_row(raw: Raw, metric: Raw, how: str, data: st.DataObject) -> None:
+    """Neither a free metric, nor one connected to an existing one, nor one that follows it."""
+    other = data.draw(st.sampled_from(raw["metrics"]))["name"]
+    metric = {**metric, "name": "added", "polarity": "negative"}
+    if how == "following":
+        metric |= {"follows": other, "delay": 2}
+    hold(plan_of(raw), plan_of(with_metric(raw, metric, [other, 0.35, "added"] if how == "connected" else None)))
+
+
+@st.composite
+def connected(draw: st.DrawFn) -> tuple[list[Raw], list[list[Any]]]:
+    """Two to six metrics, drivers first, and many connections, which may be too much together."""
+    metrics: list[Raw] = []
+    connections: list[list[Any]] = []
+    for place in range(draw(st.integers(2, 6))):
+        metric = {**draw(st.sampled_from(METRICS)), "name": f"m{place}", "polarity": "positive"}
+        metric["persistence"] = draw(st.sampled_from([0, 0.3, 0.6, 0.9]))
+        if place and draw(st.integers(0, 2)) == 0:
+            metric |= {"follows": f"m{draw(st.integers(0, place - 1))}", "delay": draw(st.integers(1, 3)), "strength": 0.6}
+        metrics.append(metric)
+        for other in range(place):
+            if draw(st.integers(0, 2)) == 0:
+                connections.append([f"m{other}", draw(st.sampled_from([0.5, 0.3, -0.2, 0.2])), f"m{place}"])
+    return metrics, connections
+
+
+@examples(60)
+@given(connected())
+def test_a_metric_more_leaves_the_numbers_of_the_others_to_the_last_bit(drawn: tuple[list[Raw], list[list[Any]]]) -> None:
+    """Whatever it is connected to, and also where not everything that is asked for can hold together."""
+    metrics, connections = drawn
+    kept = [connection for connection in connections if connection[2] != metrics[-1]["name"]]
+    rest = {"about": "x", "unit": "u", "window": ["2024-01", "2024-06", "month"]}
+    rest["segments"] = [{"name": "only", "count": 1, "archetype": "growth"}]
+    try:
+        before = plan_of({**rest, "metrics": metrics[:-1], "connections": kept})
+        after = plan_of({**rest, "metrics": metrics, "connections": connections})
+    except ConfigError as error:
+        refused = error
+    else:
+        refused = None
+    if refused is not None:
+        assert all(problem.path.startswith("connections") for problem in refused.problems)
+        return
+    last = len(before.metrics)
+    assert np.array_equal(before.mixing.shocks, after.mixing.shocks[:last, :last])
+    assert np.array_equal(before.mixing.levels, after.mixing.levels[:last, :last])
+    weights = [[(m.pull, m.own, m.level_pull, m.level_own) for m in plan.metrics[:last]] for plan in (before, after)]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_metric_more_changes_no_row_of_bundled_configs(name: str) -> None:
+    raw = raw_of(name)
+    before = plan_of(raw)
+    for metric in raw["metrics"]:
+        added = {"name": "added", "type": "score", "polarity": "negative", "persistence": 0.8}
+        hold(before, plan_of(with_metric(raw, added, [metric["name"], 0.3, "added"])))
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("extended", [with_tables, with_columns])
+def test_more_tables_and_columns_change_no_value_of_bundled_configs(name: str, extended: Any) -> None:
+    raw = explicit(raw_of(name))
+    hold(plan_of(raw), plan_of(extended(raw)))
+
+
+@examples(15)
+@given(configs())
+def test_tables_more_change_no_value(raw: Raw) -> None:
+    raw = explicit(raw)
+    hold(plan_of(raw), plan_of(with_tables(raw)))
+
+
+@examples(15)
+@given(configs())
+def test_columns_more_change_no_value(raw: Raw) -> None:
+    raw = explicit(raw)
+    hold(plan_of(raw), plan_of(with_columns(raw)))
+
+
+LATER = {"hour": "2024-03-02", "day": "1970-03-31", "week": "2024-06-02", "month": "2024-12", "quarter": "2025-03"}
+
+
+@examples(20)
+@given(configs())
+def test_a_later_end_changes_no_row_while_the_span_is_held(raw: Raw) -> None:
+    """Facts, events and dates of the shorter window are in the longer one; states are the same as of the same moment."""
+    before = plan_of(raw)
+    window = {**raw["window"], "end": LATER[raw["window"]["every"]], "span": before.span}
+    after = plan_of({**raw, "window": window})
+    hold(before, after, before.stop)
+    hold(before, after, None, besides=AS_OF) if before.stop == before.first + before.span else None
+    for name in names(before):
+        old, new = frame(made(before, name)), frame(made(after, name))
+        time = find_table(before, name).time
+        if time is not None:
+            assert new[new[time].isin(old[time])].reset_index(drop=True).equals(old), name
+
+
+@examples(10)
+@given(configs())
+def test_an_open_window_is_the_closed_one_as_far_as_it_goes(raw: Raw) -> None:
+    closed = plan_of(raw)
+    window = {"start": raw["window"]["start"], "every": raw["window"]["every"], "span": closed.span}
+    hold(closed, plan_of({**raw, "window": window}), closed.stop)
+
+
+def reading(plan: Plan, *words: str) -> tuple[str, ...]:
+    """Return the columns whose sources are among `words`, as `table.column`."""
+    tables = [find_table(plan, name) for name in names(plan)]
+    return tuple(f"{table.name}.{c.name}" for table in tables for c in table.columns if c.spec.word in words)
+
+
+def without_crossings(raw: Raw) -> Raw:
+    """Return a config without threshold events: they read stored values, so noise speaks of them too."""
+    return {**raw, "events": [event for event in raw.get("events", []) if event["trigger"] != "threshold"]}
+
+
+@examples(15)
+@given(configs(noise=False))
+def test_noise_changes_stored_values_and_nothing_else(raw: Raw) -> None:
+    raw = without_crossings(raw)
+    before = plan_of(raw)
+    hold(before, plan_of({**raw, "noise": "very_messy"}), besides=reading(before, "metric", "stage"))
+
+
+@examples(15)
+@given(configs(noise=False), st.sampled_from([{}, {"gaussian_sigma": 0.1, "outlier_rate": 0.05}]))
+def test_missing_values_are_all_that_missing_at_random_changes(raw: Raw, noise: Raw) -> None:
+    """The rows are the same rows, and a value is either the one it was or null."""
+    raw = without_crossings(raw)
+    before, after = plan_of({**raw, "noise": noise}), plan_of({**raw, "noise": {**noise, "mcar_rate": 0.3}})
+    hold(before, after, besides=reading(before, "metric", "stage"))
+    for name in names(before):
+        old, new = frame(made(before, name)), frame(made(after, name))
+        for column in old.columns:
+            same = new[column] == old[column]
+            assert (same | (new[column] == "<null>")).all(), (name, column)
+
+
+@examples(15)
+@given(configs(noise=False))
+def test_outliers_change_few_values_and_leave_the_others(raw: Raw) -> None:
+    raw = without_crossings(raw)
+    before, after = plan_of(raw), plan_of({**raw, "noise": {"outlier_rate": 0.1}})
+    hold(before, after, besides=reading(before, "metric", "stage"))
+    old, new = frame(made(before, "noised_metrics")), frame(made(after, "noised_metrics"))
+    changed = (old != new).to_numpy().sum() / (len(old) * len(before.metrics))
+    assert changed < 0.1 + 5 * (0.1 / (len(old) * len(before.metrics))) ** 0.5
+
+
+@examples(15)
+@given(configs())
+def test_a_season_changes_what_metrics_say_and_no_dimension(raw: Raw) -> None:
+    raw = {key: value for key, value in without_crossings(raw).items() if key != "seasonality"}
+    raw["events"] = []
+    before, after = plan_of(raw), plan_of({**raw, "seasonality": [{"months": [1, 12], "strength": 0.5}]})
+    hold(before, after, besides=reading(before, "metric", "true", "expected", "stage"))
+
+
+@examples(15)
+@given(configs())
+def test_a_lifecycle_adds_a_column_and_changes_none(raw: Raw) -> None:
+    raw = {key: value for key, value in explicit(raw).items() if key != "lifecycle"}
+    stages = [{"early": 0.0}, {"late": 0.4}]
+    hold(plan_of(raw), plan_of({**raw, "lifecycle": {"track": raw["metrics"][0]["name"], "stages": stages}}))
+
+
+@examples(15)
+@given(configs())
+def test_a_history_adds_versions_and_changes_no_fact(raw: Raw) -> None:
+    raw = copy.deepcopy(explicit(raw))
+    unit = next(table for table in raw["dimensions"] if table.get("per") == "unit" and "count" not in table)
+    if any(column["type"] == "scd" for column in unit["columns"]):
+        return
+    before = plan_of(raw)
+    track = raw["metrics"][0]["name"]
+    unit["columns"].append({"name": "rank", "type": "scd", "tracks": track, "tiers": ["low", "high"], "at": [0.5]})
+    after = plan_of(raw)
+    dimension = unit["name"]
+    key = next(column["name"] for column in unit["columns"] if column["type"] == "id")
+    for name in names(before):
+        old, new = frame(made(before, name)), frame(made(after, name))
+        if name == dimension:
+            new = new.drop_duplicates(key).reset_index(drop=True)
+        assert new[list(old.columns)].equals(old), name
+
+
+@examples(15)
+@given(configs(ends=False))
+def test_ends_of_units_take_rows_away_and_change_none(raw: Raw) -> None:
+    """What is left after an event ends units was there before, but for the moments within the period of the end."""
+    crossing = [event for event in raw.get("events", []) if event["trigger"] == "threshold"]
+    if not crossing:
+        return
+    ending = {**crossing[0], "ends_unit": True}
+    others = [event for event in raw["events"] if event is not crossing[0]]
+    before, after = plan_of(raw), plan_of({**raw, "events": [*others, ending]})
+    hold(after, before, besides=tuple(f"{event['name']}.at" for event in others))
+
+
+def test_the_window_of_a_plan_is_its_whole_slice() -> None:
+    """The helpers of these laws and the generator mean the same by the whole."""
+    plan = plan_of(raw_of("minimal"))
+    assert (whole(plan).first, whole(plan).stop) == (plan.first, plan.stop)

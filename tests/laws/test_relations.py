@@ -1,0 +1,249 @@
+"""What tables owe each other: unique keys, references that resolve, events in their periods, lives that end, histories."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given
+
+from plotsim_core import Plan
+from plotsim_core.columns.version import ROW_ID
+from plotsim_core.engine.life import NEVER, first_crossings
+from plotsim_core.engine.roster import select
+from plotsim_core.plan.plan import TablePlan
+from plotsim_core.tables.build import find_table
+from tests.laws.made import (
+    BUNDLED,
+    bundled,
+    made,
+    names,
+    unit_column,
+    unit_dimension,
+    unit_keys,
+)
+from tests.laws.strategies import Raw, configs, examples, plan_of
+
+
+def whole(plan: Plan) -> dict[str, pa.Table]:
+    """Return all tables of a plan."""
+    return {table.name: made(plan, table.name) for table in plan.tables}
+
+
+def sourced(table: TablePlan, type_: str) -> str | None:
+    """Return the name of the column that has a type."""
+    return next((column.name for column in table.columns if column.spec.type == type_), None)
+
+
+def times(rows: pa.Table, column: str) -> np.ndarray:
+    """Return the moments of a column."""
+    return rows[column].cast(pa.timestamp("us")).to_numpy().astype("datetime64[us]")
+
+
+def periods_of(plan: Plan, table: TablePlan, rows: pa.Table) -> np.ndarray:
+    """Return the period of each row of a table that is placed in time."""
+    assert plan.stop is not None and table.time is not None
+    periods = np.arange(plan.first, plan.stop, dtype=np.int64)
+    places = dict(zip(plan.grain.keys(periods).tolist(), periods.tolist(), strict=True))
+    return np.array([places[key] for key in rows[table.time].to_pylist()], dtype=np.int64)
+
+
+def keys_are_unique(plan: Plan) -> None:
+    """The key columns of a table tell its rows apart, stages too, and hold no null."""
+    for name in names(plan):
+        keys = made(plan, name).select(list(find_table(plan, name).key)).to_pandas()
+        assert not keys.duplicated().any(), name
+        assert not keys.isna().any().any(), name
+
+
+def references_resolve(plan: Plan) -> None:
+    """Every reference of every table leads to a row."""
+    tables = whole(plan)
+    for table in plan.tables:
+        for column, to, key in table.references:
+            found = pc.is_in(tables[table.name][column], tables[to][key].combine_chunks())
+            assert pc.all(found).as_py() in (True, None), f"{table.name}.{column} to {to}.{key}"
+
+
+def references_resolve_as_of_any_moment(plan: Plan) -> None:
+    """What a store holds after some periods is whole in itself: no row refers to what comes later."""
+    assert plan.stop is not None
+    for stop in {plan.first + 1, (plan.first + plan.stop + 1) // 2}:
+        tables = {table.name: made(plan, table.name, None, stop) for table in plan.tables}
+        for table in plan.tables:
+            for column, to, key in table.references:
+                found = pc.is_in(tables[table.name][column], tables[to][key].combine_chunks())
+                assert pc.all(found).as_py() in (True, None), f"{table.name}.{column} to {to}.{key} as of {stop}"
+
+
+def children_are_their_units(plan: Plan) -> None:
+    """Where a row names a unit and one of a unit's children, the child is that unit's."""
+    tables = whole(plan)
+    for child in (table for table in plan.tables if table.kind == "child"):
+        own = sourced(child, "id")
+        owner = unit_column(plan, child)
+        owners = dict(zip(tables[child.name][own].to_pylist(), tables[child.name][owner].to_pylist(), strict=True))
+        for table in plan.tables:
+            column = next((c for c, to, _ in table.references if to == child.name), None)
+            unit = unit_column(plan, table)
+            if column is not None and unit is not None:
+                rows = tables[table.name]
+                assert [owners[key] for key in rows[column].to_pylist()] == rows[unit].to_pylist()
+
+
+def lives(plan: Plan) -> pd.DataFrame:
+    """Return, for each unit, the first and the last period of its life."""
+    assert plan.stop is not None
+    units = select(plan, 0, plan.units)
+    last = np.full(plan.units, NEVER)
+    for ending in plan.endings:
+        last = np.minimum(last, first_crossings(plan, ending.crossing, units, plan.stop))
+    return pd.DataFrame({"first": units.arrival, "last": last}, index=unit_keys(plan, 0, plan.units).to_pylist())
+
+
+def events_lie_in_their_periods(plan: Plan) -> None:
+    """An event happens in the period of its date key."""
+    for table in plan.tables:
+        column = sourced(table, "timestamp")
+        if table.time is None or column is None:
+            continue
+        rows = made(plan, table.name)
+        periods = periods_of(plan, table, rows)
+        moments = times(rows, column)
+        assert (moments >= plan.grain.starts(periods).astype("datetime64[us]")).all(), table.name
+        assert (moments < plan.grain.starts(periods + 1).astype("datetime64[us]")).all(), table.name
+
+
+def rows_lie_in_their_units_lives(plan: Plan) -> None:
+    """A unit makes rows from its arrival to its end, facts one in every period of that, and none before or after."""
+    assert plan.stop is not None
+    life = lives(plan)
+    ends = np.minimum(life["last"], plan.stop - 1)
+    lived = int(np.maximum(ends - life["first"] + 1, 0).sum())
+    for name in names(plan):
+        table = find_table(plan, name)
+        unit = unit_column(plan, table)
+        if table.time is None or unit is None:
+            continue
+        rows = made(plan, name)
+        periods = periods_of(plan, table, rows)
+        of_row = life.loc[rows[unit].to_pylist()]
+        assert (periods >= of_row["first"].to_numpy()).all(), name
+        assert (periods <= of_row["last"].to_numpy()).all(), name
+        if table.kind == "fact":
+            assert rows.num_rows == lived, name
+
+
+def nothing_happens_after_the_end(plan: Plan) -> None:
+    """A unit ends once, and no event of it comes after the moment of its end."""
+    endings = {ending.table for ending in plan.endings}
+    ended: list[tuple[str, np.datetime64]] = []
+    for name in endings:
+        rows = made(plan, name)
+        column = sourced(plan.table(name), "timestamp")
+        if column is not None:
+            ended += zip(rows[unit_column(plan, plan.table(name))].to_pylist(), times(rows, column), strict=True)
+    moments = dict(ended)
+    assert len(moments) == len(ended), "a unit ends twice"
+    for table in plan.tables:
+        column = sourced(table, "timestamp")
+        if table.time is None or column is None:
+            continue
+        rows = made(plan, table.name)
+        for unit, moment in zip(rows[unit_column(plan, table)].to_pylist(), times(rows, column), strict=True):
+            assert moment <= moments.get(unit, moment), f"{table.name}: {unit} at {moment}, ended at {moments[unit]}"
+
+
+def histories_are_whole(plan: Plan) -> None:
+    """Versions of a unit follow each other without gap, overlap or empty interval; the last is current; tiers change."""
+    table = unit_dimension(plan)
+    tier = next((column.name for column in table.columns if column.spec.word == "scd"), None)
+    if tier is None:
+        return
+    rows = made(plan, table.name).to_pandas()
+    key = unit_column(plan, table)
+    for _, versions in rows.groupby(key, sort=False):
+        begins, ends = versions["valid_from"].to_list(), versions["valid_to"].to_list()
+        assert ends[:-1] == begins[1:]
+        assert pd.isna(ends[-1])
+        assert all(a < b for a, b in itertools.pairwise(begins))
+        assert versions["is_current"].to_list() == [False] * (len(begins) - 1) + [True]
+        tiers = versions[tier].to_list()
+        assert all(a != b for a, b in itertools.pairwise(tiers))
+
+
+def facts_join_the_version_of_their_time(plan: Plan) -> None:
+    """The version a fact or event names is its unit's, and was valid when its period began."""
+    dimension = unit_dimension(plan)
+    if not any(column.spec.word == "scd" for column in dimension.columns):
+        return
+    versions = made(plan, dimension.name).to_pandas().set_index(ROW_ID)
+    key = unit_column(plan, dimension)
+    for table in plan.tables:
+        if table.time is None or not any(column.name == ROW_ID for column in table.columns):
+            continue
+        rows = made(plan, table.name)
+        starts = pd.Series(plan.grain.starts(periods_of(plan, table, rows)))
+        valid = versions.loc[rows[ROW_ID].to_pylist()]
+        assert valid[key].to_list() == rows[unit_column(plan, table)].to_pylist()
+        assert (pd.to_datetime(valid["valid_from"]).to_numpy() <= starts.to_numpy()).all(), table.name
+        ends = pd.to_datetime(valid["valid_to"]).to_numpy()
+        assert ((starts.to_numpy() < ends) | np.isnat(ends)).all(), table.name
+
+
+RULES: list[Callable[[Plan], None]] = [
+    keys_are_unique,
+    references_resolve,
+    references_resolve_as_of_any_moment,
+    children_are_their_units,
+    events_lie_in_their_periods,
+    rows_lie_in_their_units_lives,
+    nothing_happens_after_the_end,
+    histories_are_whole,
+    facts_join_the_version_of_their_time,
+]
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("rule", RULES)
+def test_tables_of_bundled_configs_keep(rule: Callable[[Plan], None], name: str) -> None:
+    rule(bundled(name))
+
+
+@pytest.mark.parametrize("rule", RULES)
+@examples(20)
+@given(raw=configs())
+def test_tables_keep(rule: Callable[[Plan], None], raw: Raw) -> None:
+    rule(plan_of(raw))
+
+
+def two_endings() -> Raw:
+    """Return a config whose units are ended by two events, often in the same period."""
+    to_unit = [{"name": "date_key", "type": "ref.dim_date"}, {"name": "shop_id", "type": "ref.dim_shop"}]
+    columns = [{"name": "own_id", "type": "id"}, *to_unit, {"name": "at", "type": "timestamp"}]
+    crossing = {"trigger": "threshold", "metric": "alpha", "ends_unit": True, "columns": columns}
+    return {
+        "about": "two ends",
+        "unit": "shop",
+        "window": ["2024-01", "2024-12", "month"],
+        "metrics": [{"name": "alpha", "type": "score", "polarity": "positive"}],
+        "segments": [{"name": "only", "count": 60, "archetype": "growth"}],
+        "dimensions": [{"name": "dim_shop", "per": "unit", "columns": [{"name": "shop_id", "type": "id"}]}],
+        "facts": [{"name": "fct_all", "columns": [*to_unit, {"name": "alpha", "type": "metric.alpha"}]}],
+        "events": [
+            {"name": "evt_leave", "above": 0.6, **crossing},
+            {"name": "evt_close", "above": 0.7, **crossing},
+            {"name": "evt_visit", "trigger": "proportional", "driver": "alpha", "scale": 8, "columns": columns},
+        ],
+    }
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_units_that_two_events_would_end_in_one_period_keep(rule: Callable[[Plan], None]) -> None:
+    """The earlier of the two ends the unit; the other does not happen."""
+    rule(plan_of(two_endings()))

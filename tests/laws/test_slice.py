@@ -1,0 +1,175 @@
+"""Slice: what is made for some periods or some units equals the same rows of the whole."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plotsim_core import Plan
+from plotsim_core.engine.slice import Slice
+from plotsim_core.plan.plan import TablePlan
+from plotsim_core.tables.build import find_table
+from tests.laws.made import (
+    AS_OF,
+    BUNDLED,
+    bundled,
+    date_keys,
+    differing,
+    forget,
+    frame,
+    in_periods,
+    is_state,
+    made,
+    made_of,
+    names,
+    unit_column,
+    unit_keys,
+)
+from tests.laws.strategies import Raw, configs, examples, plan_of
+
+
+def some_periods(plan: Plan) -> list[tuple[int, int]]:
+    """Return a few ranges of periods: the first, the last, one in the middle, a middle part, the whole."""
+    assert plan.stop is not None
+    middle = (plan.first + plan.stop) // 2
+    third = max(1, (plan.stop - plan.first) // 3)
+    last = plan.stop - 1
+    found = [
+        (plan.first, plan.first + 1),
+        (middle, middle + 1),
+        (last, plan.stop),
+        (plan.first + third, min(plan.first + 2 * third + 1, plan.stop)),
+        (plan.first, plan.stop),
+    ]
+    return sorted(set(found), reverse=True)
+
+
+def hold_periods(plan: Plan, ranges: list[tuple[int, int]]) -> None:
+    """Check every table and stage: a range of periods made alone is that range of the whole."""
+    for name in names(plan):
+        table = find_table(plan, name)
+        whole = made(plan, name)
+        for first, stop in ranges:
+            forget()
+            alone = made(plan, name, first, stop)
+            expected = made(plan, name, None, stop) if is_state(table) else in_periods(plan, table, whole, first, stop)
+            assert not differing(alone, expected), (name, first, stop, differing(alone, expected))
+
+
+def hold_units(plan: Plan, cuts: list[int]) -> None:
+    """Check every table and stage with rows of units: a part of the units made alone is their rows of the whole."""
+    assert plan.stop is not None
+    for name in names(plan):
+        table = find_table(plan, name)
+        column = unit_column(plan, table)
+        if column is None:
+            continue
+        whole = made(plan, name)
+        edges = [0, *cuts, plan.units]
+        for begin, end in itertools.pairwise(edges):
+            alone = made_of(plan, name, Slice(plan.first, plan.stop, begin, end))
+            mine = whole.filter(pc.is_in(whole[column], unit_keys(plan, begin, end))).combine_chunks()
+            assert not differing(alone, mine), (name, begin, end, differing(alone, mine))
+
+
+def begun(plan: Plan, table: TablePlan, rows: pa.Table, stop: int) -> pa.Array:
+    """Return which rows of a state were there at the end of period `stop - 1`, as the state itself tells it."""
+    edge = plan.grain.starts(np.array([stop], dtype=np.int64))[0]
+    masks = [
+        pc.less(pc.cast(rows[column.name], pa.timestamp("us")), pa.scalar(edge.astype("datetime64[us]").item()))
+        for column in table.columns
+        if column.spec.type in ("version.valid_from", "timestamp")
+    ]
+    masks += [
+        pc.invert(pc.is_in(rows[column], date_keys(plan, stop, plan.stop or stop)))
+        for column, to, _ in table.references
+        if plan.table(to).kind == "date"
+    ]
+    result = pa.array(np.ones(rows.num_rows, dtype=bool))
+    for mask in masks:
+        result = pc.and_(result, mask)
+    return result
+
+
+def hold_as_of(plan: Plan, stops: list[int]) -> None:
+    """Check every state: as of an earlier moment it is the rows of the latest state that had begun, and no more.
+
+    Only the end of a version may be news; one that ends later had no end yet.
+    """
+    assert plan.stop is not None
+    for table in plan.tables:
+        if not is_state(table):
+            continue
+        latest = made(plan, table.name)
+        dated = any(c.spec.type in ("version.valid_from", "timestamp") for c in table.columns) or any(
+            plan.table(to).kind == "date" for _, to, _ in table.references
+        )
+        for stop in stops:
+            state = made(plan, table.name, None, stop)
+            assert pc.all(begun(plan, table, state, stop)).as_py() in (True, None), f"{table.name} knows what begins later"
+            if dated:
+                kept = latest.filter(begun(plan, table, latest, stop))
+                assert not differing(told(plan, kept, stop), told(plan, state, stop)), (table.name, stop)
+                continue
+            early, late = frame(state).set_index(list(table.key)), frame(latest).set_index(list(table.key))
+            assert late.loc[early.index].equals(early), (table.name, stop)
+
+
+def told(plan: Plan, rows: pa.Table, stop: int) -> pa.Table:
+    """Return rows with what only later moments know taken out of `valid_to` and `is_current`."""
+    if not set(AS_OF) <= set(rows.column_names):
+        return rows.combine_chunks()
+    edge = plan.grain.starts(np.array([stop], dtype=np.int64))[0].astype("datetime64[us]").item()
+    later = pc.fill_null(pc.greater_equal(pc.cast(rows["valid_to"], pa.timestamp("us")), pa.scalar(edge)), False)
+    ends = pc.if_else(later, pa.scalar(None, rows["valid_to"].type), rows["valid_to"])
+    rows = rows.set_column(rows.column_names.index("valid_to"), rows.schema.field("valid_to"), ends)
+    place = rows.column_names.index("is_current")
+    return rows.set_column(place, rows.schema.field("is_current"), pc.or_(rows["is_current"], later)).combine_chunks()
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_periods_made_alone_are_those_of_the_whole_in_bundled_configs(name: str) -> None:
+    hold_periods(bundled(name), some_periods(bundled(name)))
+
+
+@examples(30)
+@given(configs(), st.data())
+def test_periods_made_alone_are_those_of_the_whole(raw: Raw, data: st.DataObject) -> None:
+    plan = plan_of(raw)
+    assert plan.stop is not None
+    first = data.draw(st.integers(plan.first, plan.stop - 1))
+    stop = data.draw(st.integers(first + 1, plan.stop))
+    hold_periods(plan, [(first, stop), (first, first + 1)])
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_units_made_alone_are_those_of_the_whole_in_bundled_configs(name: str) -> None:
+    plan = bundled(name)
+    hold_units(plan, [1, plan.units // 3, plan.units - 1])
+
+
+@examples(20)
+@given(configs(), st.data())
+def test_units_made_alone_are_those_of_the_whole(raw: Raw, data: st.DataObject) -> None:
+    plan = plan_of(raw)
+    hold_units(plan, [data.draw(st.integers(1, plan.units - 1))] if plan.units > 1 else [])
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_state_knows_nothing_of_what_comes_after_it_in_bundled_configs(name: str) -> None:
+    plan = bundled(name)
+    hold_as_of(plan, [stop for _, stop in some_periods(plan)])
+
+
+@examples(30)
+@given(configs(), st.data())
+def test_a_state_knows_nothing_of_what_comes_after_it(raw: Raw, data: st.DataObject) -> None:
+    plan = plan_of(raw)
+    assert plan.stop is not None
+    hold_as_of(plan, [data.draw(st.integers(plan.first + 1, plan.stop))])

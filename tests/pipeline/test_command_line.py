@@ -1,0 +1,111 @@
+"""The code location from the command line, as in CI: real processes, no daemon, no webserver."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from plotsim_pipeline.datasets import BUNDLED
+from tests.pipeline.support import content, keys_of, materialise, plan_of, store_at
+
+ROOT = BUNDLED.parent
+DAGSTER = str(Path(sys.executable).parent / "dagster")
+LOCATION = ["-m", "plotsim_pipeline.definitions"]
+
+
+def run(directory: Path, *command: str, store: str = "duckdb", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in an empty directory, with the store and a Dagster home inside it."""
+    home = directory / "home"
+    home.mkdir(exist_ok=True)
+    (home / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+    path = str(directory / ("store.duckdb" if store == "duckdb" else "files"))
+    surroundings = {
+        **os.environ,
+        "DAGSTER_HOME": str(home),
+        "PLOTSIM_STORE": store,
+        "PLOTSIM_STORE_PATH": path,
+        "PYTHONPATH": str(ROOT),
+        **environment,
+    }
+    return subprocess.run(command, cwd=directory, env=surroundings, capture_output=True, text=True, timeout=300)
+
+
+def test_definitions_are_valid(tmp_path: Path) -> None:
+    """`dagster definitions validate` accepts the code location."""
+    done = run(tmp_path, DAGSTER, "definitions", "validate", *LOCATION)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_materialise_a_partition_and_a_range(tmp_path: Path) -> None:
+    """`dagster asset materialize` makes one partition, then a range, and the store holds the same as ever."""
+    plan = plan_of("saas")
+    keys = keys_of(plan)
+    selected = 'group:"saas" and not tag:"layer"="stage"'
+    one = run(tmp_path, DAGSTER, "asset", "materialize", *LOCATION, "--select", selected, "--partition", keys[4])
+    assert one.returncode == 0, one.stderr[-2000:]
+    rest = f"{keys[0]}...{keys[-1]}"
+    many = run(tmp_path, DAGSTER, "asset", "materialize", *LOCATION, "--select", selected, "--partition-range", rest)
+    assert many.returncode == 0, many.stderr[-2000:]
+    expected = store_at("duckdb", tmp_path / "expected")
+    materialise(plan, expected, keys, only=[table.name for table in plan.tables])
+    assert content(plan, store_at("duckdb", tmp_path)) == content(plan, expected)
+
+
+def test_materialise_one_asset_alone_into_parquet(tmp_path: Path) -> None:
+    """One asset, one partition, the other store; nothing else appears."""
+    wanted = ["--select", 'key:"delivery/fct_day"', "--partition", "2024-02-29"]
+    done = run(tmp_path, DAGSTER, "asset", "materialize", *LOCATION, *wanted, store="parquet")
+    assert done.returncode == 0, done.stderr[-2000:]
+    files = [str(file.relative_to(tmp_path / "files")) for file in (tmp_path / "files").rglob("*") if file.is_file()]
+    assert files == ["delivery/fct_day/2024-02-29.parquet"]
+
+
+def test_run_says_what_is_there_and_a_second_run_changes_nothing(tmp_path: Path) -> None:
+    """`python -m plotsim_pipeline run` makes a dataset, prints its tables, and leaves a whole one alone."""
+    first = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", "run", "minimal")
+    assert first.returncode == 0, first.stderr[-2000:]
+    assert "fct_payments" in first.stdout
+    assert "12 of 12" in first.stdout
+    before = (tmp_path / "store.duckdb").read_bytes()
+    second = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", "run", "minimal")
+    assert second.returncode == 0
+    assert "nothing to do" in second.stdout
+    assert (tmp_path / "store.duckdb").read_bytes() == before
+    query = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", "query", "SELECT count(*) FROM minimal.fct_payments")
+    assert "960" in query.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "environment", "says"),
+    [
+        (["run", "sass"], {}, "did you mean 'saas'?"),
+        (["run"], {"PLOTSIM_STORE": "oracle"}, "expected one of duckdb, parquet"),
+        (["run"], {"PLOTSIM_CONFIGS": "/nowhere/at/all"}, "is not a directory"),
+        (["query", "SELECT 1"], {}, "materialise a dataset first"),
+    ],
+)
+def test_mistakes_are_answered_readably(command: list[str], environment: dict[str, str], says: str, tmp_path: Path) -> None:
+    """A wrong name or setting gives one sentence and exit code 2, and nothing is written."""
+    done = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", *command, **environment)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "store.duckdb").exists()
+
+
+def test_configs_of_ones_own(tmp_path: Path) -> None:
+    """A directory named by PLOTSIM_CONFIGS adds datasets; a broken config there is named with all its problems."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "shops.yaml").write_text((BUNDLED / "minimal.yaml").read_text().replace("customer", "shop"))
+    done = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", "run", "shops", PLOTSIM_CONFIGS=str(mine))
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "dim_shop" in done.stdout
+    (mine / "broken.yaml").write_text("about: x\nunit: shop\nmetrics: []\n")
+    broken = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", "run", "shops", PLOTSIM_CONFIGS=str(mine))
+    assert broken.returncode == 2
+    assert "broken.yaml: window" in broken.stderr

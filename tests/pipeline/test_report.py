@@ -1,0 +1,90 @@
+"""The report: whole data passes, and each way of breaking it is caught by the check that names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+
+from plotsim_core.validation.check import CHECKS
+from plotsim_core.validation.report import BROKEN_CAP, check_store
+from tests.pipeline.support import keys_of, materialise, plan_of, store_at
+
+BREAKS = {
+    "keys_unique": "INSERT INTO saas.fct_revenue SELECT * FROM saas.fct_revenue LIMIT 1",
+    "references_resolve": "UPDATE saas.evt_login SET user_id = 'USE-NOBODY' WHERE login_id LIKE '%-20230301-001'",
+    "date_spine_whole": "DELETE FROM saas.dim_date WHERE date_key = 20230601",
+    "histories_contiguous": "UPDATE saas.dim_company SET valid_to = DATE '2030-01-01' WHERE valid_to IS NOT NULL",
+    "nulls_only_where_configured": "UPDATE saas.fct_revenue SET mrr = NULL WHERE date_key = 20230301",
+    "values_in_range": "UPDATE saas.fct_revenue SET mrr = -5 WHERE date_key = 20230301",
+    "correlations_as_declared": "UPDATE saas.fct_engagement SET feature_adoption = 1 - feature_adoption",
+    "lags_found": (
+        "CREATE TABLE shuffled AS SELECT dim_row_id, date_key, "
+        "lag(mrr, 7) OVER (ORDER BY hash(dim_row_id, date_key)) AS other FROM saas.fct_revenue; "
+        "UPDATE saas.fct_revenue SET mrr = other FROM shuffled WHERE other IS NOT NULL "
+        "AND shuffled.date_key = fct_revenue.date_key AND shuffled.dim_row_id = fct_revenue.dim_row_id"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the whole of saas, three times its size."""
+    plan, directory = plan_of("saas", scale=3), tmp_path_factory.mktemp("stored")
+    materialise(plan, store_at("duckdb", directory), keys_of(plan), only=[table.name for table in plan.tables])
+    return directory
+
+
+def test_every_check_is_broken_below() -> None:
+    """A new check has to be seen failing."""
+    assert set(BREAKS) == set(CHECKS)
+
+
+@pytest.mark.parametrize("check", list(BREAKS))
+def test_broken_data_is_caught_by_the_check_that_names_it(check: str, stored: Path, tmp_path: Path) -> None:
+    """Whole data passes every check; data broken for a check fails it, and a broken key or reference caps the score."""
+    plan = plan_of("saas", scale=3)
+    (tmp_path / "store.duckdb").write_bytes((stored / "store.duckdb").read_bytes())
+    store = store_at("duckdb", tmp_path)
+    with store.opened(plan, plan.first, plan.stop or 0) as opened:
+        before = check_store(opened)
+    assert (before.score, before.failed, before.warned) == (100, False, False), before.text()
+    with duckdb.connect(store.path) as connection:
+        connection.execute(BREAKS[check])
+    with store.opened(plan, plan.first, plan.stop or 0) as opened:
+        after = check_store(opened)
+    assert [finding for finding in after.of(check) if not finding.passed], after.text()
+    if CHECKS[check].blocking:
+        assert after.failed
+        assert after.score <= BROKEN_CAP
+    else:
+        assert after.warned
+        assert not after.failed
+
+
+def test_checks_and_pictures_reach_dagster(tmp_path: Path) -> None:
+    """The report asset carries a result per check, its table and score; the overview a picture per stage."""
+    plan, store = plan_of("saas"), store_at("duckdb", tmp_path)
+    result = materialise(plan, store, keys_of(plan))
+    evaluations = {evaluation.check_name: evaluation for evaluation in result.get_asset_check_evaluations()}
+    assert set(evaluations) == set(CHECKS)
+    assert all(evaluation.passed for evaluation in evaluations.values())
+    assert {name for name, e in evaluations.items() if e.severity == dg.AssetCheckSeverity.ERROR} == {
+        name for name, check in CHECKS.items() if check.blocking
+    }
+    overview = result.asset_materializations_for_node("saas__overview")[0].metadata
+    assert {"trajectories", "metrics", "correlations"} <= set(overview)
+    assert all("data:image/svg+xml" in str(overview[name].value) for name in ("trajectories", "metrics", "correlations"))
+    (revenue, *_) = result.asset_materializations_for_node("saas__fct_revenue")
+    assert int(str(revenue.metadata["dagster/partition_row_count"].value)) > 50
+
+
+def test_a_report_without_data_fails_readably(tmp_path: Path) -> None:
+    """On a blank store the report says which tables are not there."""
+    plan, store = plan_of("minimal"), store_at("duckdb", tmp_path)
+    with pytest.raises(Exception, match="references_resolve"):
+        materialise(plan, store, keys_of(plan)[:1], only=["validation_report"])
+    with store.opened(plan, plan.first, plan.first + 1) as opened:
+        assert "fct_payments: the table is not there" in check_store(opened).text()

@@ -1,0 +1,99 @@
+"""Units differ as declared: in size, level, timing and arrival; seasons and events follow what drives them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from plotsim_core.engine.roster import select
+from plotsim_core.tables.proportional import event_counts
+from tests.statistics.samples import FAR, Raw, block_of, correlation, metric, plan_of
+
+
+def test_sizes_average_to_1_and_spread_as_declared() -> None:
+    plan = plan_of([metric("a", "gamma")], 20_000, variation={"level": 0, "timing": 0, "size": 0.5})
+    size = select(plan, 0, plan.units).size
+    assert abs(size.mean() - 1) < FAR * size.std() / np.sqrt(len(size))
+    assert stats.kstest((np.log(size) + 0.125) / 0.5, "norm").pvalue > 1e-4
+
+
+def test_timing_shifts_curves_around_their_own_place() -> None:
+    plan = plan_of([metric("a", "beta")], 20_000, variation={"level": 0, "timing": 0.1, "size": 0})
+    timing = select(plan, 0, plan.units).timing
+    assert abs(timing.mean()) < FAR * 0.1 / np.sqrt(len(timing))
+    assert timing.std() == pytest.approx(0.1, rel=0.05)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3, 0.8])
+def test_the_level_is_the_share_of_variance_that_lies_between_units(level: float) -> None:
+    """Seen as the correlation of a unit's scores with each other over time, where nothing persists."""
+    plan = plan_of([metric("a", "beta")], 8000, 6, variation={"level": level, "timing": 0, "size": 0})
+    scores = block_of(plan).scores(0)
+    found, error = correlation(scores[0], scores[5])
+    assert abs(found - level) < FAR * error
+
+
+@pytest.mark.parametrize("sensitivity", [1.0, 0.5, -0.5, 0.0])
+def test_a_season_multiplies_the_mean_in_its_months_and_no_other(sensitivity: float) -> None:
+    season = {"seasonality": [{"months": [3, 4], "strength": 0.2}, {"months": [4], "strength": 0.1}]}
+    metrics = [metric("a", "gamma", seasonal_sensitivity=sensitivity)]
+    without, within = plan_of(metrics, 3, 12), plan_of(metrics, 3, 12, **season)
+    factor = block_of(within).centres(0) / block_of(without).centres(0)
+    expected = np.ones(12)
+    expected[2:4] += sensitivity * np.array([0.2, 0.3])
+    assert np.allclose(factor, expected[:, None])
+
+
+def arrivals(arrival: Raw, units: int = 6000, periods: int = 24) -> np.ndarray:
+    """Return how many units arrive in each period."""
+    plan = plan_of([metric("a", "beta")], units, periods)
+    raw = {**plan.raw, "segments": [{**plan.raw["segments"][0], "arrival": arrival}]}
+    plan = plan_of(raw.pop("metrics"), units, periods, segments=raw["segments"])
+    return np.bincount(select(plan, 0, units).arrival - plan.first, minlength=periods)
+
+
+@pytest.mark.parametrize(
+    ("arrival", "shares"),
+    [
+        ({"kind": "uniform", "start": 4, "end": 15}, np.full(12, 1 / 12)),
+        ({"kind": "linear", "start": 4, "end": 15, "direction": "increasing"}, (2 * np.arange(12) + 1) / 144),
+        ({"kind": "linear", "start": 4, "end": 15, "direction": "decreasing"}, (2 * np.arange(12) + 1)[::-1] / 144),
+        (
+            {"kind": "step", "blocks": [{"period": 4, "fraction": 0.25}, {"period": 15, "fraction": 0.75}]},
+            np.array([0.25, *[0] * 10, 0.75]),
+        ),
+    ],
+    ids=["uniform", "increasing", "decreasing", "step"],
+)
+def test_units_arrive_as_declared(arrival: Raw, shares: np.ndarray) -> None:
+    counts = arrivals(arrival)
+    assert counts[:4].sum() == counts[16:].sum() == 0
+    there = shares > 0
+    expected = shares[there] * counts.sum()
+    assert (counts[4:16][~there] == 0).all()
+    assert stats.chisquare(counts[4:16][there], expected).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("scale", [0.05, 1.0])
+def test_events_are_poisson_around_their_driver(scale: float) -> None:
+    """Mean and dispersion given the driver's true value, and independent of the value before."""
+    columns = [
+        {"name": "event_id", "type": "id"},
+        {"name": "date_key", "type": "ref.dim_date"},
+        {"name": "unit_id", "type": "ref.dim_unit"},
+    ]
+    event = {"name": "evt", "trigger": "proportional", "driver": "a", "scale": scale, "columns": columns}
+    dimension = {"name": "dim_unit", "per": "unit", "columns": [{"name": "unit_id", "type": "id"}]}
+    plan = plan_of([metric("a", "poisson", mean=[5, 20])], dimensions=[dimension], events=[event])
+    block = block_of(plan)
+    counts, mean = event_counts(plan.table("evt"), block), block.correlated(0) * scale
+    assert (counts[mean == 0] == 0).all()
+    here = mean > 0
+    off = counts[here] - mean[here]
+    assert abs(off.sum()) < FAR * np.sqrt(mean.sum())
+    dispersion = off**2 / mean[here]
+    assert abs(dispersion.mean() - 1) < FAR * dispersion.std() / np.sqrt(dispersion.size)
+    standard = np.where(here, (counts - mean) / np.sqrt(np.maximum(mean, 1e-9)), 0.0)
+    found, error = correlation(standard[:-1], standard[1:])
+    assert abs(found) < FAR * error

@@ -1,0 +1,152 @@
+"""The command line: what each command says and writes, its exit codes, and that errors are sentences."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+import plotsim_core
+from plotsim_core.cli import REPORT, main
+from plotsim_core.schema import json_schema
+
+BROKEN = "about: x\nunit: company\nwindow: [2024-01, 2024-12]\nsegmnts: []\nmetrics: [{name: a, type: scor}]\n"
+
+
+def _plotsim(*arguments: str | Path, code: int = 0) -> Result:
+    found = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert found.exit_code == code, found.output
+    assert "Traceback" not in found.output
+    return found
+
+
+def _warned(directory: Path) -> Path:
+    """A config that loads with a warning: its correlations cannot quite hold together."""
+    text = plotsim_core.template("minimal").read_text(encoding="utf-8")
+    third = "metrics:\n- { name: use, type: score, polarity: positive }"
+    pairs = "connections: [use 0.7 engagement, use 0.7 payments, engagement -0.1 payments]\n"
+    path = directory / "warned.yaml"
+    path.write_text(text.replace("metrics:", third) + pairs, encoding="utf-8")
+    assert plotsim_core.load_config(path).warnings
+    return path
+
+
+def test_run_writes_every_table_the_config_and_a_closing_table(tmp_path: Path) -> None:
+    found = _plotsim("run", "minimal", "-o", tmp_path / "data", "--format", "parquet")
+    names = {path.name for path in (tmp_path / "data").iterdir()}
+    assert names == {
+        "config.yaml", "dim_date.parquet", "dim_customer.parquet", "fct_engagement.parquet", "fct_payments.parquet",
+    }  # fmt: skip
+    assert re.search(r"fct_engagement +960 +\d+\.\d\d", found.stderr)
+    assert found.stdout == ""
+    assert str(tmp_path / "data") in found.stderr
+
+
+def test_run_takes_seed_scale_periods_and_tables_and_says_nothing_when_quiet(tmp_path: Path) -> None:
+    options = ("--seed", "7", "--scale", "0.5", "--periods", "2024-02..2024-03", "--tables", "fct_payments,trajectories")
+    found = _plotsim("run", "minimal", "-o", tmp_path, "--format", "parquet", *options, "--quiet")
+    assert found.output == ""
+    assert pq.read_metadata(tmp_path / "fct_payments.parquet").num_rows == 2 * 40
+    assert (tmp_path / "trajectories.parquet").exists()
+    assert not (tmp_path / "dim_date.parquet").exists()
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text(encoding="utf-8"))
+    assert (config["seed"], config["scale"]) == (7, 0.5)
+
+
+def test_run_with_validate_writes_the_report(tmp_path: Path) -> None:
+    _plotsim("run", "minimal", "-o", tmp_path, "--format", "parquet", "--validate")
+    assert json.loads((tmp_path / REPORT).read_text(encoding="utf-8"))["score"] > 49
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nosuch.yaml",),
+        ("minimal", "--tables", "fct_payment"),
+        ("minimal", "--periods", "2030-01"),
+        ("minimal", "--periods", "soon"),
+        ("minimal", "--format", "xlsx"),
+        ("minimal", "--scale", "0"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_exit_code_2_and_writes_nothing(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    found = _plotsim("run", *arguments, "-o", tmp_path / "data", code=2)
+    assert found.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_broken_config_is_told_whole_by_run_validate_and_info(tmp_path: Path) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(BROKEN, encoding="utf-8")
+    for command in (("run", path, "-o", tmp_path / "data"), ("validate", path), ("info", path)):
+        said = _plotsim(*command, code=2).stderr
+        assert "segmnts" in said and "metrics[0]" in said and "segments" in said
+    assert not (tmp_path / "data").exists()
+
+
+def test_strict_stops_at_a_warning_before_anything_is_written(tmp_path: Path) -> None:
+    path = _warned(tmp_path)
+    assert "warning: connections" in _plotsim("run", path, "-o", tmp_path / "data", "--strict", code=1).stderr
+    assert not (tmp_path / "data").exists()
+    assert "warning: connections" in _plotsim("validate", path).stderr
+    _plotsim("validate", path, "--strict", code=1)
+
+
+@pytest.mark.parametrize("name", plotsim_core.list_templates())
+def test_info_shows_segments_metrics_and_tables_and_makes_nothing(name: str, tmp_path: Path) -> None:
+    plan = plotsim_core.load_config(plotsim_core.template(name))
+    said = _plotsim("info", name).stdout
+    for word in [s.spec.name for s in plan.segments] + [m.name for m in plan.metrics] + [t.name for t in plan.tables]:
+        assert word in said
+    assert any(bar in said for bar in "▁▂▃▄▅▆▇█")
+
+
+def test_templates_are_listed_printed_and_not_overwritten(tmp_path: Path) -> None:
+    assert [line.split()[0] for line in _plotsim("list-templates").stdout.splitlines()] == plotsim_core.list_templates()
+    text = plotsim_core.template("saas").read_text(encoding="utf-8")
+    assert _plotsim("template", "saas").stdout == text
+    path = tmp_path / "my.yaml"
+    path.write_text("mine", encoding="utf-8")
+    assert "--force" in _plotsim("template", "saas", "-o", path, code=2).stderr
+    assert path.read_text(encoding="utf-8") == "mine"
+    _plotsim("template", "saas", "-o", path, "--force")
+    assert path.read_text(encoding="utf-8") == text
+    assert "did you mean 'saas'" in _plotsim("template", "sas", code=2).stderr
+
+
+def test_schema_prints_the_json_schema(tmp_path: Path) -> None:
+    assert json.loads(_plotsim("schema").stdout) == json_schema()
+    _plotsim("schema", "-o", tmp_path / "schema.json")
+    assert json.loads((tmp_path / "schema.json").read_text(encoding="utf-8")) == json_schema()
+
+
+def test_explain_prints_the_steps_of_one_value() -> None:
+    row = plotsim_core.generate_tables(plotsim_core.load_config(plotsim_core.template("saas")))["fct_revenue"].iloc[100]
+    said = _plotsim("explain", "saas", "fct_revenue", row["company_id"], str(row["date_key"]), "mrr").stdout
+    assert said.splitlines()[0].startswith(f"fct_revenue.mrr of {row['company_id']}")
+    assert "lag" in said and "engagement moved by" in said
+    assert (
+        "did you mean 'mrr'" in _plotsim("explain", "saas", "fct_revenue", row["company_id"], "2023-01", "mr", code=2).stderr
+    )
+
+
+@pytest.mark.parametrize("command", list(main.commands))
+def test_help_of_every_command_teaches_with_an_example(command: str) -> None:
+    said = _plotsim(command, "--help").stdout
+    assert "Example" in said and f"plotsim {command}" in said
+
+
+@pytest.mark.parametrize("program", [("-m", "plotsim_core"), ("-c", "from plotsim_core.cli import main; main()")])
+def test_the_program_itself_exits_with_2_and_a_sentence(program: tuple[str, str], tmp_path: Path) -> None:
+    command = [sys.executable, *program, "run", "nosuch", "-o", str(tmp_path / "data")]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 2
+    assert "nosuch" in found.stderr and "Traceback" not in found.stderr
+    assert found.stdout == ""

@@ -1,0 +1,254 @@
+"""No field of the language is dead: changing it changes what is generated, or what is published about it."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from plotsim_core import ConfigError, Plan, batches, from_mapping
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Part
+from plotsim_core.config.read import read
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Table
+
+BASE = read(Path(__file__).with_name("fields.yaml"))
+GONE = object()
+"""The change that takes a key away."""
+
+
+class Renamed(str):
+    """The change that gives a thing another name wherever it is named."""
+
+    def throughout(self, value: Any, name: str) -> Any:
+        if isinstance(value, dict):
+            return {key: self.throughout(item, name) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.throughout(item, name) for item in value]
+        return re.sub(rf"\b{name}\b", str(self), value) if isinstance(value, str) else value
+
+
+CASES: dict[str, tuple[str, Any]] = {
+    "Dataset.unit": ("unit", "store"),
+    "Dataset.window": ("window", ["2024-01", "2024-11", "month"]),
+    "Dataset.metrics": ("metrics[0]", {"name": "visits", "type": "count", "polarity": "positive"}),
+    "Dataset.segments": ("segments[3]", GONE),
+    "Dataset.connections": ("connections", []),
+    "Dataset.lifecycle": ("lifecycle", GONE),
+    "Dataset.dimensions": ("dimensions[2]", GONE),
+    "Dataset.facts": ("facts[0].columns[9]", GONE),
+    "Dataset.events": ("events[0]", GONE),
+    "Dataset.seasonality": ("seasonality", []),
+    "Dataset.noise": ("noise", "clean"),
+    "Dataset.locale": ("locale", ["de_DE"]),
+    "Dataset.seed": ("seed", 8),
+    "Dataset.scale": ("scale", 2),
+    "Window.start": ("window.start", "2024-02"),
+    "Window.end": ("window.end", "2024-11"),
+    "Window.every": ("window.every", "quarter"),
+    "Window.span": ("window.span", 24),
+    "Metric.name": ("zest", Renamed("zeal")),
+    "Metric.type": ("metrics[3].type", "amount"),
+    "Metric.polarity": ("metrics[0].polarity", "negative"),
+    "Metric.label": ("metrics[0].label", "Visits paid"),
+    "Metric.range": ("metrics[1].range", [0, 2000]),
+    "Metric.mean": ("metrics[0].mean", [5, 60]),
+    "Metric.follows": ("metrics[2].follows", "visits"),
+    "Metric.delay": ("metrics[2].delay", 2),
+    "Metric.strength": ("metrics[2].strength", 0.2),
+    "Metric.seasonal_sensitivity": ("metrics[0].seasonal_sensitivity", 0.1),
+    "Metric.persistence": ("metrics[0].persistence", 0.6),
+    "Metric.distribution": ("metrics[3].distribution", "beta"),
+    "Metric.distribution_params": ("metrics[1].distribution_params", {"shape": 9}),
+    "Segment.name": ("segments[0].name", "little"),
+    "Segment.count": ("segments[0].count", 7),
+    "Segment.archetype": ("segments[0].archetype", "growth"),
+    "Segment.attributes": ("segments[0].attributes.city", ["A", "Z"]),
+    "Segment.baseline": ("segments[0].baseline", {"sales": "high"}),
+    "Segment.seasonal_sensitivity": ("segments[0].seasonal_sensitivity", 2),
+    "Segment.arrival": ("segments[0].arrival", GONE),
+    "Segment.variation": ("segments[0].variation", "none"),
+    "Archetype.words": ("segments[0].archetype", "flat > decline @ 4"),
+    "Archetype.breaks": ("segments[0].archetype", "flat > growth @ 8"),
+    "Archetype.curves": ("segments[1].archetype", [{"curve": "sigmoid", "until": 1}]),
+    "CurvePiece.curve": ("segments[1].archetype[1].curve", "sigmoid"),
+    "CurvePiece.until": ("segments[1].archetype[0].until", 0.7),
+    "CurvePiece.parameters": ("segments[1].archetype[0].level", 0.2),
+    "UniformArrival.kind": ("segments[0].arrival.kind", "linear"),
+    "UniformArrival.start": ("segments[0].arrival.start", 4),
+    "UniformArrival.end": ("segments[0].arrival.end", 11),
+    "LinearArrival.kind": ("segments[1].arrival", {"kind": "uniform", "start": 0, "end": 6}),
+    "LinearArrival.start": ("segments[1].arrival.start", 4),
+    "LinearArrival.end": ("segments[1].arrival.end", 11),
+    "LinearArrival.direction": ("segments[1].arrival.direction", "decreasing"),
+    "StepArrival.kind": ("segments[2].arrival", {"kind": "uniform"}),
+    "StepArrival.blocks": ("segments[2].arrival.blocks", [{"period": 2, "fraction": 1}]),
+    "StepBlock.period": ("segments[2].arrival.blocks[1].period", 9),
+    "StepBlock.fraction": (
+        "segments[2].arrival.blocks",
+        [{"period": 0, "fraction": 0.05}, {"period": 4, "fraction": 0.95}],
+    ),
+    "ExplicitArrival.kind": ("segments[3].arrival", {"kind": "uniform"}),
+    "ExplicitArrival.start_periods": ("segments[3].arrival.start_periods", [0, 5]),
+    "Variation.level": ("segments[0].variation", {"level": 0.6}),
+    "Variation.timing": ("segments[0].variation", {"timing": 0.2}),
+    "Variation.size": ("segments[0].variation", {"size": 1}),
+    "Connection.metric_a": ("connections[0].metric_a", "zest"),
+    "Connection.metric_b": ("connections[0].metric_b", "zest"),
+    "Connection.coefficient": ("connections[0].coefficient", -0.2),
+    "Season.months": ("seasonality[0].months", [7]),
+    "Season.strength": ("seasonality[0].strength", 0.9),
+    "Noise.gaussian_sigma": ("noise.gaussian_sigma", 0.2),
+    "Noise.outlier_rate": ("noise.outlier_rate", 0.3),
+    "Noise.mcar_rate": ("noise.mcar_rate", 0.3),
+    "Noise.scale_with_trajectory": ("noise.scale_with_trajectory", True),
+    "Noise.noise_family": ("noise", {"gaussian_sigma": 0.1, "noise_family": "laplace"}),
+    "Noise.degrees_of_freedom": ("noise.degrees_of_freedom", 30),
+    "Lifecycle.track": ("lifecycle.track", "sales"),
+    "Lifecycle.stages": ("lifecycle.stages[2]", {"name": "peak", "threshold": 0.8}),
+    "Stage.name": ("lifecycle.stages[0].name", "poor"),
+    "Stage.threshold": ("lifecycle.stages[1].threshold", 0.3),
+    "Column.name": ("dimensions[1].columns[1].name", "keeper"),
+    "Column.type": ("dimensions[1].columns[1].type", "faker.city"),
+    "Column.description": ("dimensions[1].columns[1].description", "Who owns it."),
+    "Column.source": ("facts[0].columns[8].range", [0, 50]),
+    "id.prefix": ("dimensions[1].columns[0].prefix", "SHOP"),
+    "static.values": ("dimensions[3].columns[1].type", "static.low,mid,top,extra"),
+    "faker.provider": ("dimensions[1].columns[1].type", "faker.company"),
+    "range.range": ("facts[0].columns[8].range", [0, 1.5]),
+    "pool.attribute": ("dimensions[1].columns[2].type", "pool.colour"),
+    "segment.fact": ("dimensions[1].columns[3].type", "segment.count"),
+    "ref.table": ("facts[0].columns[2]", {"name": "plan_id", "type": "ref.dim_till"}),
+    "ref.matching": ("facts[0].columns[2].matching", GONE),
+    "metric.metric": ("facts[0].columns[3].type", "metric.zest"),
+    "true.metric": ("facts[0].columns[6].type", "true.visits"),
+    "expected.metric": ("facts[0].columns[7].type", "expected.visits"),
+    "scd.tracks": ("dimensions[1].columns[4].tracks", "visits"),
+    "scd.tiers": ("dimensions[1].columns[4].tiers", ["low", "top", "mid"]),
+    "scd.at": ("dimensions[1].columns[4].at", [0.1, 0.5]),
+    "version.part": ("dimensions[1].columns[5]", {"name": "now", "type": "version.is_current"}),
+    "child.count": ("dimensions[2].count", 5),
+    "reference.count": ("dimensions[3].count", 9),
+    "proportional.trigger": ("events[0]", {"trigger": "threshold", "metric": "mood", "above": 0.5}),
+    "proportional.driver": ("events[0].driver", "zest"),
+    "proportional.scale": ("events[0].scale", 1),
+    "threshold.trigger": ("events[1]", {"trigger": "proportional", "driver": "zest"}),
+    "threshold.metric": ("events[1].metric", "zest"),
+    "threshold.above": ("events[1]", {"trigger": "threshold", "metric": "mood", "above": 0.5}),
+    "threshold.below": ("events[1].below", 0.3),
+    "threshold.periods": ("events[1].for", 3),
+    "threshold.ends_unit": ("events[1].ends_unit", False),
+}
+"""For each field, a change of the base config that must be seen."""
+
+_TABLE_OF = {
+    "date": "dimensions[0]",
+    "unit": "dimensions[1]",
+    "child": "dimensions[2]",
+    "reference": "dimensions[3]",
+    "fact": "facts[0]",
+    "proportional": "events[0]",
+    "threshold": "events[1]",
+}
+for _kind, _path in _TABLE_OF.items():
+    CASES[f"{_kind}.description"] = (f"{_path}.description", "Described.")
+    CASES[f"{_kind}.columns"] = (f"{_path}.columns[11]", {"name": "extra", "type": "static.x"})
+    if _kind != "date":
+        _name = BASE[_path[:-3]][int(_path[-2])]["name"]
+        CASES[f"{_kind}.name"] = (_name, Renamed(f"{_name}_too"))
+
+REFUSED = {
+    "date.per": ("dimensions[0].per", "unit"),
+    "unit.per": ("dimensions[1].per", "period"),
+    "child.per": ("dimensions[2].per", "period"),
+    "reference.reference": ("dimensions[3].reference", False),
+}
+"""The words that tell table kinds apart; what stands in a table of one kind makes no table of another."""
+
+ELSEWHERE = {
+    "Dataset.about": "the title of `plotsim info` and of the report",
+    "Segment.label": "`plotsim info` and `plotsim explain` print it beside the segment",
+    "date.name": "a date dimension is called dim_date; any other name is an error",
+}
+"""Fields whose effect is not in the data or its schema, and where it is."""
+
+
+def _models(annotation: Any) -> Iterator[type[Part]]:
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        yield annotation
+        for field in annotation.model_fields.values():
+            yield from _models(field.annotation)
+    for inner in get_args(annotation):
+        yield from _models(inner)
+
+
+def fields() -> list[str]:
+    """Return every field of the language, as `Model.field`, `source.field` or `kind.field`."""
+    models = dict.fromkeys(model for model in _models(Dataset) if model not in (Part, Table))
+    named = [(model.__name__, model) for model in models]
+    named += [(word, words.options) for word, words in SOURCE_WORDS.items()]
+    named += [(kind, words.model) for kind, words in KIND_WORDS.items()]
+    return list(dict.fromkeys(f"{name}.{field}" for name, model in named for field in model.model_fields))
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """Return the base config with one change; a mapping given for a table keeps its name and columns."""
+    if isinstance(value, Renamed):
+        return value.throughout(BASE, path)
+    config = copy.deepcopy(BASE)
+    *way, last = [int(step) if step.isdigit() else step for step in re.findall(r"[^.\[\]]+", path)]
+    place: Any = config
+    for step in way:
+        place = place[step]
+    if value is GONE:
+        del place[last]
+    elif isinstance(place, list) and last >= len(place):
+        place.append(value)
+    elif isinstance(value, dict) and "trigger" in value:
+        place[last] = {**value, "name": place[last]["name"], "columns": place[last]["columns"]}
+    else:
+        place[last] = value
+    return config
+
+
+def seen(plan: Plan) -> str:
+    """Return a hash of all that a plan's tables and their published schemas show."""
+    told = hashlib.sha256()
+    for table in plan.tables:
+        schema, made = batches(plan, table.name)
+        rows = [batch.to_pydict() for batch in made]
+        columns = [(column.name, column.description, column.nullable) for column in table.columns]
+        told.update(repr((table.name, table.description, table.references, table.key, columns, str(schema), rows)).encode())
+    return told.hexdigest()
+
+
+@lru_cache
+def base() -> str:
+    return seen(from_mapping(BASE, name="fields"))
+
+
+def test_every_field_has_a_case() -> None:
+    assert sorted(fields()) == sorted([*CASES, *REFUSED, *ELSEWHERE])
+
+
+@pytest.mark.parametrize("field", CASES)
+def test_changing_a_field_changes_what_is_seen(field: str) -> None:
+    assert seen(from_mapping(changed(*CASES[field]), name="fields")) != base()
+
+
+@pytest.mark.parametrize("field", REFUSED)
+def test_what_tells_kinds_apart_is_checked(field: str) -> None:
+    with pytest.raises(ConfigError):
+        from_mapping(changed(*REFUSED[field]), name="fields")
+
+
+@pytest.mark.parametrize("field", ["Dataset.about", "Segment.label"])
+def test_fields_shown_elsewhere_leave_the_data_alone(field: str) -> None:
+    path = {"Dataset.about": "about", "Segment.label": "segments[0].label"}[field]
+    assert seen(from_mapping(changed(path, "Said otherwise"), name="fields")) == base()

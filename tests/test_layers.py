@@ -1,0 +1,112 @@
+"""Who may know whom: a package of the core imports only from those before it, and the core never imports the pipeline."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CORE = ROOT / "plotsim_core"
+
+LAYERS: list[set[str]] = [
+    {"families", "errors", "version", "numerics"},
+    {"config"},
+    {"plan"},
+    {"engine"},
+    {"columns"},
+    {"tables"},
+    {"truth", "validation", "output"},
+    {"api", "cli", "schema", "show", "__init__", "__main__"},
+]
+"""The layers, from the ground up. Within the first, the order is families, errors, version, numerics."""
+GROUND = ["families", "errors", "version", "numerics"]
+SIBLINGS = LAYERS[6]
+
+
+def imports(path: Path) -> set[str]:
+    """Return the full names of the modules a file imports, wherever in it that stands."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            found.add(node.module or "")
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def part(module: str) -> str | None:
+    """Return the layer's part that a module of the core belongs to (`plotsim_core.numerics.noise` to `numerics`)."""
+    names = module.split(".")
+    if names[0] != "plotsim_core":
+        return None
+    return names[1] if len(names) > 1 else "__init__"
+
+
+def layer(name: str) -> int:
+    """Return the place of a part among the layers."""
+    return next(number for number, parts in enumerate(LAYERS) if name in parts)
+
+
+def core_files() -> list[Path]:
+    """Return the source files of the core."""
+    return sorted(CORE.rglob("*.py"))
+
+
+def own_part(path: Path) -> str:
+    """Return the part that a file belongs to."""
+    return path.relative_to(CORE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", core_files(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_knows_only_what_lies_below_it(path: Path) -> None:
+    own = own_part(path)
+    known = {name for module in imports(path) if (name := part(module)) is not None}
+    parts = set().union(*LAYERS)
+    for other in (known & parts) - {own}:
+        if own in GROUND and other in GROUND:
+            assert GROUND.index(other) < GROUND.index(own), f"{own} knows {other}"
+        elif own in SIBLINGS:
+            assert layer(other) < layer(own), f"{own} knows its sibling {other}"
+        else:
+            assert layer(other) <= layer(own), f"{own} knows {other}"
+            assert layer(other) < layer(own) or layer(own) == len(LAYERS) - 1, f"{own} knows {other}"
+
+
+def test_every_part_of_the_core_has_its_layer() -> None:
+    assert {own_part(path) for path in core_files()} <= set().union(*LAYERS)
+
+
+@pytest.mark.parametrize("path", core_files(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_core_knows_neither_dagster_nor_the_pipeline(path: Path) -> None:
+    tops = {module.partition(".")[0] for module in imports(path)}
+    assert not [top for top in tops if top.startswith("dagster") or top == "plotsim_pipeline"]
+
+
+def test_importing_the_core_does_not_import_dagster() -> None:
+    """Seen in a process of its own, so that nothing else can have imported it."""
+    code = "import sys, plotsim_core; print([m for m in sys.modules if m.startswith(('dagster', 'plotsim_pipeline'))])"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_numerics_knows_arrays_and_nothing_of_files_or_configs() -> None:
+    known = {
+        module.partition(".")[0]
+        for path in (CORE / "numerics").rglob("*.py")
+        for module in imports(path)
+        if part(module) is None
+    }
+    assert known <= {"__future__", "numpy", "scipy", *sys.stdlib_module_names}
+
+
+def test_a_rise_in_the_layers_would_be_seen(tmp_path: Path) -> None:
+    """The reader of imports sees imports inside functions, and names imported from a package."""
+    source = tmp_path / "some.py"
+    source.write_text("def f():\n    from plotsim_core import tables\n    import plotsim_core.engine.block\n")
+    assert {part(module) for module in imports(source)} == {"__init__", "tables", "engine"}

@@ -1,0 +1,112 @@
+"""The JSON Schema speaks the language that `load` reads: it takes every written form and refuses unknown words."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+import plotsim_core
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS
+from plotsim_core.schema import json_schema
+
+SCHEMA = json_schema()
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+
+def _template(name: str) -> dict[str, Any]:
+    read = yaml.safe_load(plotsim_core.template(name).read_text(encoding="utf-8"))
+    return json.loads(json.dumps(read, default=str))
+
+
+def _changed(**sections: Any) -> dict[str, Any]:
+    return {**_template("minimal"), **sections}
+
+
+def _segment(**more: Any) -> dict[str, Any]:
+    return {"name": "all", "count": 3, "archetype": "growth", **more}
+
+
+def test_it_is_a_valid_schema_that_knows_every_kind_and_source() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert {f"table.{kind}" for kind in KIND_WORDS} | {f"column.{word}" for word in SOURCE_WORDS} <= set(SCHEMA["$defs"])
+
+
+@pytest.mark.parametrize("name", plotsim_core.list_templates())
+def test_every_bundled_config_is_accepted(name: str) -> None:
+    assert [error.message for error in VALIDATOR.iter_errors(_template(name))] == []
+
+
+ACCEPTED = {
+    "archetype sentence": _changed(segments=[_segment(archetype="flat > growth @ 8")]),
+    "archetype list": _changed(segments=[_segment(archetype=[{"curve": "plateau", "level": 0.7, "until": 1.0}])]),
+    "connection sentence": _changed(connections=["payments driven_by engagement"]),
+    "connection number": _changed(connections=["payments -0.35 engagement"]),
+    "connection list": _changed(connections=[["payments", "mirrors", "engagement"]]),
+    "connection list with a number": _changed(connections=[["payments", 0.2, "engagement"]]),
+    "connection keys": _changed(connections=[{"metric_a": "payments", "metric_b": "engagement", "coefficient": 0.3}]),
+    "connection words": _changed(
+        connections=[{"metric_a": "payments", "metric_b": "engagement", "relationship": "related"}]
+    ),
+    "window list": _changed(window=["2024-01", "2024-12"]),
+    "window keys": _changed(window={"start": "2024-01-01", "every": "month", "span": 12, "end": "2024-12-31"}),
+    "noise word": _changed(noise="realistic"),
+    "noise keys": _changed(noise={"gaussian_sigma": 0.1, "noise_family": "laplace"}),
+    "no variation": _changed(segments=[_segment(variation="none")]),
+    "variation": _changed(segments=[_segment(variation={"level": 0.1})]),
+    "stages short": _changed(lifecycle={"track": "engagement", "stages": [{"new": 0.0}, {"old": 0.5}]}),
+    "stages long": _changed(stages={"track": "engagement", "stages": [{"name": "new", "threshold": 0}, {"old": 0.5}]}),
+    "single attribute": _changed(segments=[_segment(attributes={"region": "EU", "size": [1, 2]})]),
+    "locale word": _changed(locale="de_DE"),
+    "locale list": _changed(locale=["de_DE", "en_US"]),
+    "empty section": _changed(connections=None),
+    "arrival": _changed(segments=[_segment(arrival={"kind": "explicit", "start_periods": [0, 1, 2]})]),
+}
+
+
+@pytest.mark.parametrize("form", ACCEPTED)
+def test_every_written_form_is_accepted_by_schema_and_loader(form: str) -> None:
+    assert [error.message for error in VALIDATOR.iter_errors(ACCEPTED[form])] == []
+    plotsim_core.from_mapping(copy.deepcopy(ACCEPTED[form]), name="form")
+
+
+def _with_column(**column: Any) -> dict[str, Any]:
+    config = _template("saas")
+    config["facts"][0]["columns"].append({"name": "extra", **column})
+    return config
+
+
+REFUSED = {
+    "unknown key": _changed(metric=[]),
+    "unknown key of a metric": _changed(metrics=[{"name": "a", "type": "score", "polarity": "positive", "colour": 1}]),
+    "unknown metric type": _changed(metrics=[{"name": "a", "type": "scores", "polarity": "positive"}]),
+    "unknown distribution": _changed(
+        metrics=[{"name": "a", "type": "score", "polarity": "positive", "distribution": "bete"}]
+    ),
+    "unknown archetype": _changed(segments=[_segment(archetype="growht")]),
+    "unknown curve parameter": _changed(segments=[_segment(archetype=[{"curve": "plateau", "lvl": 0.7, "until": 1.0}])]),
+    "unknown relationship": _changed(connections=["payments drives engagement"]),
+    "unknown preset": _changed(noise="filthy"),
+    "unknown grain": _changed(window={"start": "2024-01", "end": "2024-12", "every": "fortnight"}),
+    "lifecycle twice": _changed(
+        lifecycle={"track": "engagement", "stages": [{"new": 0.0}, {"old": 0.5}]},
+        stages={"track": "engagement", "stages": [{"new": 0.0}, {"old": 0.5}]},
+    ),
+    "unknown column word": _with_column(type="metrik.mrr"),
+    "column word without its argument": _with_column(type="metric"),
+    "column word with an argument it does not take": _with_column(type="timestamp.now"),
+    "unknown key of a column": _with_column(type="metric.mrr", decimals=2),
+    "unknown part of a version": _with_column(type="version.row"),
+    "column that does not fit the table": _with_column(type="scd", tracks="mrr", tiers=["a", "b"], at=[0.5]),
+}
+
+
+@pytest.mark.parametrize("form", REFUSED)
+def test_what_the_language_does_not_know_is_refused_by_schema_and_loader(form: str) -> None:
+    assert not VALIDATOR.is_valid(REFUSED[form])
+    with pytest.raises(plotsim_core.ConfigError):
+        plotsim_core.from_mapping(copy.deepcopy(REFUSED[form]), name="form")

@@ -1,0 +1,55 @@
+"""Sizes are told before anything is made, and hold within the tolerance stated here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import plotsim_core
+
+BYTES = 3.0
+"""Bytes are right within this factor."""
+EVENTS = 0.1
+"""Proportional events of units that do not end are right within this share."""
+SCALES = {"saas": 5, "delivery": 2, "minimal": 20}
+
+
+@pytest.mark.parametrize("name", plotsim_core.list_templates())
+def test_estimates_hold_for_every_bundled_config(name: str, tmp_path: Path) -> None:
+    plan = plotsim_core.load_config(plotsim_core.template(name), scale=SCALES.get(name, 1))
+    made = plotsim_core.write_tables(plan, tmp_path, format="parquet")
+    for table, size in zip(plan.tables, plotsim_core.sizes(plan), strict=True):
+        rows = made[table.name]
+        moving = table.kind == "fact" or (table.kind == "unit" and table.spec.sourced("scd"))
+        if table.kind in ("date", "reference", "child") or (
+            table.kind in ("unit", "fact") and not (moving and plan.endings)
+        ):
+            assert size.rows == rows, "exact"
+        else:
+            assert rows <= size.rows * (1 + EVENTS), "an upper bound where units can end"
+        if rows > 1000:
+            actual = (tmp_path / f"{table.name}.parquet").stat().st_size
+            assert 1 / BYTES < size.bytes / actual < BYTES, table.name
+
+
+def test_events_of_units_that_stay_are_expected_values() -> None:
+    text = plotsim_core.template("saas").read_text(encoding="utf-8")
+    plan = plotsim_core.create_from_yaml(text.replace("ends_unit: true", "ends_unit: false") + "\nscale: 3\n")
+    (size,) = plotsim_core.sizes(plan, tables=["evt_login"])
+    rows = len(plotsim_core.generate_tables(plan, tables=["evt_login"])["evt_login"])
+    assert abs(size.rows / rows - 1) < EVENTS
+
+
+def test_a_range_of_periods_is_sized_alone() -> None:
+    plan = plotsim_core.load_config(plotsim_core.template("minimal"))
+    (size,) = plotsim_core.sizes(plan, periods="2024-02..2024-04", tables=["fct_engagement"])
+    assert (size.rows, size.per_period) == (240, 80)
+
+
+def test_a_million_units_are_sized_without_making_them() -> None:
+    plan = plotsim_core.load_config(plotsim_core.template("saas"), scale=100_000)
+    rows = {size.table: size.rows for size in plotsim_core.sizes(plan)}
+    small = {s.table: s.rows for s in plotsim_core.sizes(plotsim_core.load_config(plotsim_core.template("saas"), scale=100))}
+    for table in ("dim_company", "dim_user", "fct_revenue", "evt_login"):
+        assert abs(rows[table] / (1000 * small[table]) - 1) < 0.02
