@@ -41,7 +41,10 @@ __all__ = [
     "write_tables",
 ]
 
-TEMPLATES = Path(__file__).parent.parent / "configs"
+TEMPLATES = next(
+    folder / "configs" for folder in (Path(__file__).parent, Path(__file__).parent.parent) if (folder / "configs").is_dir()
+)
+"""The bundled configs: beside the packages in a checkout, inside this one in a wheel."""
 
 
 def load_config(path: str | Path, *, seed: int | None = None, scale: float | None = None) -> Plan:

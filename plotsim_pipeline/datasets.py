@@ -7,13 +7,14 @@ from pathlib import Path
 import dagster as dg
 
 from plotsim_core import ConfigError, Plan, Problem, UsageError, load_config
+from plotsim_core.api import TEMPLATES
 from plotsim_pipeline.assets import stage_assets, table_assets
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.schedules import automation
 
 CONFIGS_VARIABLE = "PLOTSIM_CONFIGS"
-BUNDLED = Path(__file__).parent.parent / "configs"
+BUNDLED = TEMPLATES
 
 
 def load_datasets() -> list[Plan]:

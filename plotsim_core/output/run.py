@@ -13,6 +13,7 @@ import pyarrow as pa
 import yaml
 
 from plotsim_core.errors import UsageError
+from plotsim_core.families import UnknownMember
 from plotsim_core.output.format import FORMATS, Batches, Progress
 from plotsim_core.plan.plan import Plan, TablePlan
 
@@ -31,7 +32,10 @@ def write_run(
 
     Files appear one by one but only after all are whole, each by an atomic rename that replaces an older one.
     """
-    writer = FORMATS[format]
+    try:
+        writer = FORMATS[format]
+    except UnknownMember as unknown:
+        raise UsageError(str(unknown)) from None
     rows: dict[str, int] = {}
 
     def counted(name: str, batches: Batches) -> Iterator[pa.RecordBatch]:

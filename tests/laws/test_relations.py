@@ -177,6 +177,24 @@ def histories_are_whole(plan: Plan) -> None:
         assert all(a != b for a, b in itertools.pairwise(tiers))
 
 
+def versions_end_with_their_units(plan: Plan) -> None:
+    """No version of a unit begins after the period in which its life ended."""
+    table = unit_dimension(plan)
+    if not table.spec.sourced("scd") or not plan.endings or plan.stop is None:
+        return
+    units = select(plan, 0, plan.units)
+    last = np.full(plan.units, NEVER)
+    for ending in plan.endings:
+        last = np.minimum(last, first_crossings(plan, ending.crossing, units, plan.stop))
+    keys = unit_keys(plan, 0, plan.units).to_pylist()
+    ended = {key: end for key, end in zip(keys, last.tolist(), strict=True) if end != NEVER}
+    rows = made(plan, table.name)
+    for key, begin in zip(rows[unit_column(plan, table)].to_pylist(), rows["valid_from"].to_pylist(), strict=True):
+        if key in ended:
+            period = int(plan.grain.holding(np.array([np.datetime64(begin, "s")]))[0])
+            assert period <= ended[key], f"{key} has a version from {begin}"
+
+
 def facts_join_the_version_of_their_time(plan: Plan) -> None:
     """The version a fact or event names is its unit's, and was valid when its period began."""
     dimension = unit_dimension(plan)
@@ -205,6 +223,7 @@ RULES: list[Callable[[Plan], None]] = [
     rows_lie_in_their_units_lives,
     nothing_happens_after_the_end,
     histories_are_whole,
+    versions_end_with_their_units,
     facts_join_the_version_of_their_time,
 ]
 
@@ -226,6 +245,7 @@ def two_endings() -> Raw:
     """Return a config whose units are ended by two events, often in the same period."""
     to_unit = [{"name": "date_key", "type": "ref.dim_date"}, {"name": "shop_id", "type": "ref.dim_shop"}]
     columns = [{"name": "own_id", "type": "id"}, *to_unit, {"name": "at", "type": "timestamp"}]
+    tier = {"name": "tier", "type": "scd", "tracks": "alpha", "tiers": ["low", "mid", "top"], "at": [0.3, 0.9]}
     crossing = {"trigger": "threshold", "metric": "alpha", "ends_unit": True, "columns": columns}
     return {
         "about": "two ends",
@@ -233,7 +253,7 @@ def two_endings() -> Raw:
         "window": ["2024-01", "2024-12", "month"],
         "metrics": [{"name": "alpha", "type": "score", "polarity": "positive"}],
         "segments": [{"name": "only", "count": 60, "archetype": "growth"}],
-        "dimensions": [{"name": "dim_shop", "per": "unit", "columns": [{"name": "shop_id", "type": "id"}]}],
+        "dimensions": [{"name": "dim_shop", "per": "unit", "columns": [{"name": "shop_id", "type": "id"}, tier]}],
         "facts": [{"name": "fct_all", "columns": [*to_unit, {"name": "alpha", "type": "metric.alpha"}]}],
         "events": [
             {"name": "evt_leave", "above": 0.6, **crossing},

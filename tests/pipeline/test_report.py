@@ -22,9 +22,9 @@ BREAKS = {
     "correlations_as_declared": "UPDATE saas.fct_engagement SET feature_adoption = 1 - feature_adoption",
     "lags_found": (
         "CREATE TABLE shuffled AS SELECT dim_row_id, date_key, "
-        "lag(mrr, 7) OVER (ORDER BY hash(dim_row_id, date_key)) AS other FROM saas.fct_revenue; "
-        "UPDATE saas.fct_revenue SET mrr = other FROM shuffled WHERE other IS NOT NULL "
-        "AND shuffled.date_key = fct_revenue.date_key AND shuffled.dim_row_id = fct_revenue.dim_row_id"
+        "lag(mrr, 7, mrr) OVER (ORDER BY hash(dim_row_id, date_key)) AS other FROM saas.fct_revenue; "
+        "UPDATE saas.fct_revenue SET mrr = other FROM shuffled "
+        "WHERE shuffled.date_key = fct_revenue.date_key AND shuffled.dim_row_id = fct_revenue.dim_row_id"
     ),
 }
 
