@@ -54,7 +54,7 @@ docs: $(READY)  ## draw the picture of the README
 
 lock:  ## write requirements.txt anew from the newest releases
 	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]' setuptools
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade -e '.[dev]' setuptools
 	$(BIN)/pip freeze --all --exclude pip --exclude-editable > requirements.txt
 	@touch $(READY)
 
