@@ -1,0 +1,60 @@
+"""The README is true: its config, its code, its commands and their output."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from plotsim_core import ConfigError, generate_tables, load_config
+from plotsim_core.cli import main
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_config_is_the_bundled_one() -> None:
+    """The config shown is configs/minimal.yaml."""
+    assert blocks("yaml") == [(ROOT / "configs" / "minimal.yaml").read_text(encoding="utf-8")]
+
+
+def test_the_errors_are_those_of_the_config(tmp_path: Path) -> None:
+    """Two mistakes in that config give the errors shown."""
+    (shown,) = (block for block in blocks("text") if block.startswith("mine.yaml"))
+    broken = blocks("yaml")[0].replace("archetype: growth", "archetype: grwoth")
+    (tmp_path / "mine.yaml").write_text(broken.replace("count, polarity: positive", "count, polarity: up"))
+    with pytest.raises(ConfigError) as raised:
+        load_config(tmp_path / "mine.yaml")
+    assert str(raised.value).replace(f"{tmp_path}/", "") == shown.strip()
+
+
+def test_the_tables_are_those_of_the_run() -> None:
+    """Tables and rows shown for `make run` are those that saas gives."""
+    shown = dict(re.findall(r"│ (\w+) +│ +([\d,]+) │", README))
+    made = {name: f"{len(frame):,}" for name, frame in generate_tables(load_config(ROOT / "configs" / "saas.yaml")).items()}
+    assert shown == made
+
+
+def test_the_code_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python shown runs as it stands."""
+    monkeypatch.chdir(ROOT)
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), {})
+
+
+def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each `plotsim` command shown succeeds, and `explain` prints what is shown."""
+    monkeypatch.chdir(tmp_path)
+    commands = re.findall(r"\.venv/bin/plotsim ([^#\n]+)", README)
+    assert {command.split()[0] for command in commands} == {"info", "run", "explain"}
+    for command in commands:
+        done = CliRunner().invoke(main, command.split())
+        assert done.exit_code == 0, done.output
+        if command.startswith("explain"):
+            assert done.output.strip() in [block.strip() for block in blocks("text")]
