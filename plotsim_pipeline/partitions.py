@@ -49,6 +49,12 @@ def key_of(plan: Plan, period: int) -> str:
     return _moment(plan, period).strftime(_FORMAT.get(plan.grain.name, _DAY))
 
 
+def period_of(plan: Plan, key: str) -> int:
+    """Return the period of a partition key."""
+    moment = datetime.strptime(key, _FORMAT.get(plan.grain.name, _DAY))
+    return plan.grain.read(moment.strftime("%Y-%m-%dT%H"))
+
+
 def _moment(plan: Plan, period: int) -> datetime:
     moment: datetime = plan.grain.starts(np.array([period]))[0].item()
     return moment

@@ -11,7 +11,7 @@ from plotsim_core.validation import pictures
 from plotsim_core.validation.check import CHECKS, Finding
 from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store
 from plotsim_pipeline.assets import LAYER, POOL, REPORT
-from plotsim_pipeline.partitions import key_of, periods_of
+from plotsim_pipeline.partitions import period_of, periods_of
 from plotsim_pipeline.stores.store import TIME, Store
 
 VALIDATION_REPORT, OVERVIEW = "validation_report", "overview"
@@ -107,9 +107,8 @@ def stored_periods(plan: Plan, store: Store) -> tuple[int, int] | None:
     """Return (first, stop) of the periods that are stored of any fact or event, without the states; None for none."""
     timed = {table.name for table in plan.tables if table.time is not None}
     keys = {key for table, kept in store.held(plan.name).items() if table in timed for key in kept}
-    stop = plan.stop if plan.stop is not None else plan.grain.read(max(keys)[:10]) + 1 if keys else plan.first
-    there = [period for period in range(plan.first, stop) if key_of(plan, period) in keys]
-    return (there[0], there[-1] + 1) if there else None
+    there = [period_of(plan, key) for key in keys]
+    return (min(there), max(there) + 1) if there else None
 
 
 def _check_result(name: str, findings: list[Finding]) -> dg.AssetCheckResult:

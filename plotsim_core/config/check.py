@@ -28,6 +28,7 @@ RESERVED = {
     "validation_report",
     "overview",
     "_partitions",
+    "_origin",
 }
 """Names of what is made beside tables."""
 

@@ -1,4 +1,4 @@
-"""DuckDB: one database file with a table each, described by comments."""
+"""DuckDB: one database file with a table each, described by comments, and one that says what they were made from."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import pyarrow as pa
 
 from plotsim_core.output.format import FORMATS, Batches, Format
 from plotsim_core.plan.plan import Plan, TablePlan
+
+ORIGIN = "_origin"
+"""The table of one row that says what the others were made from."""
 
 
 def quoted(name: str) -> str:
@@ -52,6 +55,8 @@ def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> N
         connection.execute(f'INSERT INTO {place} BY NAME SELECT * FROM "incoming rows"')
         for statement in comment_sql(table, place):
             connection.execute(statement)
+        origin = ", ".join(f"{text(value)} AS {quoted(name)}" for name, value in plan.origin.items())
+        connection.execute(f"CREATE OR REPLACE TABLE {ORIGIN} AS SELECT {origin}")
 
 
 def _file(plan: Plan, table: TablePlan) -> str:

@@ -167,9 +167,15 @@ class Plan:
         return sum(segment.count for segment in self.segments)
 
     def schema(self, table: TablePlan) -> pa.Schema:
-        """Return the schema that stored rows of a table carry: its own, and the digest of what it was made from."""
+        """Return the schema that stored rows of a table carry: its own, and what it was made from."""
         schema = table.schema
-        return schema.with_metadata({**schema.metadata, DIGEST: self.digest})
+        return schema.with_metadata({**schema.metadata, **self.origin})
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What data was made from, as texts: dataset, digest, seed and scale. Whatever is written carries it."""
+        scale = f"{self.dataset.scale:g}"
+        return {"plotsim_dataset": self.name, DIGEST: self.digest, "plotsim_seed": str(self.seed), "plotsim_scale": scale}
 
     def table(self, name: str) -> TablePlan:
         """Return a table by name. Raises UsageError for an unknown one."""

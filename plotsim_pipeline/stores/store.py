@@ -4,6 +4,7 @@ An asset tells its store how to keep it by definition metadata (`placed`), so a 
 column places a row in time and how that column's numbers are written, or that the table is a state as of some moment.
 """
 
+import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -101,8 +102,15 @@ class Store(dg.ConfigurableIOManager):
             return
         where = placement(context)
         reader = obj.to_reader() if isinstance(obj, pa.Table) else obj
+        begin = time.perf_counter()
         written = self.write(where, reader)
-        context.add_output_metadata({"dagster/uri": self.uri(where), "dagster/table_name": f"{where.dataset}.{where.table}"})
+        context.add_output_metadata(
+            {
+                "dagster/uri": self.uri(where),
+                "dagster/table_name": f"{where.dataset}.{where.table}",
+                "seconds": round(time.perf_counter() - begin, 3),
+            }
+        )
         if where.time is not None:
             for key, rows in written.items():
                 context.step_context.add_asset_metadata(

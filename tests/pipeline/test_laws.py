@@ -8,10 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
+import yaml
 
+from plotsim_core import from_mapping
+from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.stores import STORES
-from tests.pipeline.support import content, keys_of, materialise, plan_of, store_at
+from tests.pipeline.support import CONFIGS, content, keys_of, materialise, plan_of, store_at
 
 TABLES = [table.name for table in plan_of("saas").tables]
 
@@ -108,3 +112,38 @@ def test_an_asset_alone_on_a_blank_store(name: str, tmp_path: Path) -> None:
     materialise(plan, together, [key], only=["trajectories", "metrics", "correlated_metrics", "noised_metrics", *TABLES])
     sql = f"SELECT * FROM saas.{name} ORDER BY ALL"
     assert alone.query(sql, ["saas"]) == together.query(sql, ["saas"])
+
+
+@pytest.mark.parametrize("kind", list(STORES))
+@pytest.mark.parametrize(
+    "window",
+    [
+        {"start": "2024-02-28", "end": "2024-03-01", "every": "hour"},
+        {"start": "2024-12", "end": "2025-01", "every": "week"},
+        {"start": "2023-01", "end": "2025-12", "every": "quarter"},
+        {"start": "2024-01", "every": "month", "span": 24},
+    ],
+    ids=["hour", "week", "quarter", "open"],
+)
+def test_every_grain_and_an_open_window(window: dict[str, object], kind: str, tmp_path: Path) -> None:
+    """Slice, As-of and the report hold for hours, weeks, quarters, and for a window without an end."""
+    raw = yaml.safe_load((CONFIGS / "saas.yaml").read_text())
+    segments = [{**segment, "count": 4, "arrival": {"kind": "uniform", "end": 3}} for segment in raw["segments"]]
+    metrics = [{**metric, "persistence": 0.1} for metric in raw["metrics"]]
+    for segment in segments:
+        segment["archetype"] = "growth > decline"
+    plan = from_mapping({**raw, "window": window, "segments": segments, "metrics": metrics}, name="grain")
+    names = [table.name for table in plan.tables]
+    keys = partitions_for(plan).get_partition_keys()[:9]
+    whole, parts = store_at(kind, tmp_path / "whole"), store_at(kind, tmp_path / "parts")
+    result = materialise(plan, whole, keys)
+    blocking = [c for c in result.get_asset_check_evaluations() if c.severity == dg.AssetCheckSeverity.ERROR]
+    assert all(check.passed for check in blocking), blocking
+    for part in (keys[6:], keys[:3], keys[4:5], keys[3:6]):
+        materialise(plan, parts, part, only=names)
+    for table in plan.tables:
+        sql = f"SELECT * FROM grain.{table.name} ORDER BY ALL"
+        assert parts.query(sql, ["grain"]) == whole.query(sql, ["grain"])
+        rows = f"SELECT hash(list(t ORDER BY t)) FROM grain.{table.name} AS t"
+        assert parts.query(rows, ["grain"]) == whole.query(rows, ["grain"])
+    assert {name: set(kept) for name, kept in whole.held("grain").items()}["fct_revenue"] == set(keys)
