@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plotsim_core.engine.correlated import scores
+from plotsim_core.engine.correlated import drawing, scores
 from plotsim_core.engine.metrics import centres
 from plotsim_core.engine.noised import noised
 from plotsim_core.engine.roster import Units, codes, select
@@ -27,6 +27,7 @@ class Block:
         self.slice = slice_
         self.periods: NDArray[np.int64] = slice_.periods
         self.units: Units = select(plan, slice_.unit_first, slice_.unit_stop)
+        self.draw = drawing(plan, self.units)
         self._kept: dict[tuple[str, Any], Any] = {}
 
     def kept(self, what: str, which: Any, make: Callable[[], Any]) -> Any:
@@ -64,7 +65,7 @@ class Block:
 
     def scores(self, metric: int) -> Floats:
         """The standard normal score of each value of a metric."""
-        found: Floats = self.kept("scores", metric, lambda: scores(self.plan, metric, self.units, self.periods))
+        found: Floats = self.kept("scores", metric, lambda: scores(self.plan, metric, self.units, self.periods, self.draw))
         return found
 
     def correlated(self, metric: int) -> Floats:

@@ -6,6 +6,8 @@ they persist, and a follower's carry what its driver's did. See `plotsim_core/pl
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,36 +15,61 @@ from plotsim_core.engine.roster import Units
 from plotsim_core.numerics.random import Floats, fold, key, normals, words
 from plotsim_core.plan.plan import Plan
 
+Draw = Callable[[int, NDArray[np.int64]], Floats]
+"""Gives the independent normals of a metric's stream for consecutive periods, shape (periods, units)."""
 
-def shocks(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
-    """Return the mixed shocks E of a metric, shape (periods, units)."""
-    address = fold(units.address[None, :], words(periods)[:, None])
-    total = np.zeros(address.shape)
+
+def drawing(plan: Plan, units: Units) -> Draw:
+    """Return the draw for some units. Metrics that are mixed ask for the same normals: what was drawn is kept."""
+    kept: dict[int, tuple[int, Floats]] = {}
+
+    def fresh(metric: int, first: int, stop: int) -> Floats:
+        address = fold(units.address[None, :], words(np.arange(first, stop, dtype=np.int64))[:, None])
+        return normals(key(plan.seed, "shock", plan.metrics[metric].name), address)
+
+    def draw(metric: int, periods: NDArray[np.int64]) -> Floats:
+        first, stop = int(periods[0]), int(periods[-1]) + 1
+        begin, drawn = kept[metric] if metric in kept else (first, fresh(metric, first, stop))
+        end = begin + len(drawn)
+        if first < begin or stop > end:
+            before, after = fresh(metric, min(first, begin), begin), fresh(metric, end, max(stop, end))
+            begin, drawn = min(first, begin), np.concatenate([before, drawn, after])
+        kept[metric] = begin, drawn
+        return drawn[first - begin : stop - begin]
+
+    return draw
+
+
+def shocks(plan: Plan, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
+    """Return the mixed shocks E of a metric, shape (periods, units); `periods` are consecutive."""
+    total: Floats | None = None
     for other, weight in enumerate(plan.mixing.shocks[metric].tolist()):
         if weight != 0.0:
-            total += weight * normals(key(plan.seed, "shock", plan.metrics[other].name), address)
+            part = weight * draw(other, periods)
+            total = part if total is None else total + part
+    assert total is not None  # a metric's own shock has a weight above 0
     return total
 
 
-def own_scores(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
+def own_scores(plan: Plan, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
     """Return what a metric's own shocks, this period's and earlier ones, add up to; `periods` are consecutive."""
     spec = plan.metrics[metric]
     back = len(spec.persistence) - 1
     extended = np.arange(periods[0] - back, periods[-1] + 1, dtype=np.int64)
-    drawn = shocks(plan, metric, units, extended)
-    total = np.zeros((len(periods), len(units)))
-    for age, weight in enumerate(spec.persistence):
+    drawn = shocks(plan, metric, extended, draw)
+    total = spec.persistence[0] * drawn[back:]
+    for age, weight in enumerate(spec.persistence[1:], start=1):
         total += weight * drawn[back - age : back - age + len(periods)]
     return total
 
 
-def moving_scores(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
+def moving_scores(plan: Plan, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
     """Return the part v of a metric's scores that moves in time, shape (periods, units); `periods` are consecutive."""
     spec = plan.metrics[metric]
-    total = own_scores(plan, metric, units, periods)
+    total = own_scores(plan, metric, periods, draw)
     if spec.driver is None:
         return total
-    return spec.own * total + spec.pull * moving_scores(plan, spec.driver, units, periods - spec.delay)
+    return spec.own * total + spec.pull * moving_scores(plan, spec.driver, periods - spec.delay, draw)
 
 
 def level_scores(plan: Plan, metric: int, units: Units) -> Floats:
@@ -62,8 +89,8 @@ def level_shares(plan: Plan, units: Units) -> Floats:
     return np.array([segment.spec.variation.level for segment in plan.segments])[units.segment]
 
 
-def scores(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
+def scores(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64], draw: Draw) -> Floats:
     """Return the standard normal scores of a metric, shape (periods, units); `periods` are consecutive."""
     share = level_shares(plan, units)
     between = np.sqrt(share) * level_scores(plan, metric, units)
-    return between[None, :] + np.sqrt(1.0 - share)[None, :] * moving_scores(plan, metric, units, periods)
+    return between[None, :] + np.sqrt(1.0 - share)[None, :] * moving_scores(plan, metric, periods, draw)

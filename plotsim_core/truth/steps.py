@@ -94,8 +94,8 @@ def score_steps(block: Block, metric: int) -> list[Step]:
     share = _only(level_shares(plan, units))
     within = float(np.sqrt(1.0 - share))
     own = within * (1.0 if spec.driver is None else spec.own)
-    now = own * spec.persistence[0] * _only(shocks(plan, metric, units, periods))
-    earlier = own * _only(own_scores(plan, metric, units, periods)) - now
+    now = own * spec.persistence[0] * _only(shocks(plan, metric, periods, block.draw))
+    earlier = own * _only(own_scores(plan, metric, periods, block.draw)) - now
     level = float(np.sqrt(share)) * _only(level_scores(plan, metric, units))
     steps = [
         Step("score", _only(block.scores(metric)), "standard normal: the sum of its parts"),
@@ -105,7 +105,7 @@ def score_steps(block: Block, metric: int) -> list[Step]:
     if len(spec.persistence) > 1:
         steps.append(Step("persistence", earlier, f"what is left of earlier shocks, {spec.spec.persistence:g} a period", 1))
     if spec.driver is not None:
-        driver = _only(moving_scores(plan, spec.driver, units, periods - spec.delay))
+        driver = _only(moving_scores(plan, spec.driver, periods - spec.delay, block.draw))
         when = plan.grain.label(int(periods[0]) - spec.delay)
         says = f"{plan.metrics[spec.driver].name} moved by {driver:+.4g} in {when}, {spec.delay} periods before"
         steps.append(Step("lag", within * spec.pull * driver, f"{says}; times {within * spec.pull:.4g}", 1))

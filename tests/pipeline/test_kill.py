@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -60,15 +61,16 @@ def by_partition(plan: Plan, store: Store) -> dict[tuple[str, int | None], str]:
 
 
 @pytest.fixture(scope="module")
-def states(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[object, str], dict[object, str], dict]]:
-    """For each store: the partitions of the old data, those of the new, and the content of the whole new data."""
+def states(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, dict, dict, dict]]:
+    """For each store: where the old data lies, its partitions, those of the new data, and the content of the new."""
     made = {}
     for kind in STORES:
-        old, new = (store_at(kind, tmp_path_factory.mktemp(f"{kind}-{which}")) for which in ("old", "new"))
+        there = tmp_path_factory.mktemp(f"{kind}-old")
+        old, new = store_at(kind, there), store_at(kind, tmp_path_factory.mktemp(f"{kind}-new"))
         plan, other = load_config(CONFIGS / "saas.yaml"), load_config(CONFIGS / "saas.yaml", seed=NEW_SEED)
         materialise(plan, old, keys_of(plan), only=tables(plan))
         materialise(other, new, keys_of(other), only=tables(other))
-        made[kind] = (by_partition(plan, old), by_partition(other, new), content(other, new))
+        made[kind] = (there, by_partition(plan, old), by_partition(other, new), content(other, new))
     return made
 
 
@@ -86,7 +88,7 @@ def killed(kind: str, place: Path, table: str, batch: int, after: float | None =
 
 def assert_whole_partitions(kind: str, place: Path, states: dict) -> None:
     plan = load_config(CONFIGS / "saas.yaml", seed=NEW_SEED)
-    old, new, whole = states[kind]
+    _, old, new, whole = states[kind]
     found = by_partition(plan, store_at(kind, place))
     for partition in set(found) | set(old) | set(new):
         allowed = {old.get(partition), new.get(partition)}
@@ -99,17 +101,15 @@ def assert_whole_partitions(kind: str, place: Path, states: dict) -> None:
 @pytest.mark.parametrize(("table", "batch"), [("dim_company", 0), ("fct_revenue", 0), ("evt_login", -1), ("evt_churn", -1)])
 def test_killed_while_writing(kind: str, table: str, batch: int, tmp_path: Path, states: dict) -> None:
     """Killed before the first and after the last row of a table reached the store, over data of another seed."""
-    plan = load_config(CONFIGS / "saas.yaml")
-    materialise(plan, store_at(kind, tmp_path), keys_of(plan), only=tables(plan))
-    killed(kind, tmp_path, table, batch)
-    assert_whole_partitions(kind, tmp_path, states)
+    place = shutil.copytree(states[kind][0], tmp_path / "store")
+    killed(kind, place, table, batch)
+    assert_whole_partitions(kind, place, states)
 
 
 @pytest.mark.parametrize("kind", list(STORES))
 @pytest.mark.parametrize("after", [0.7, 1.3])
 def test_killed_at_any_time(kind: str, after: float, tmp_path: Path, states: dict) -> None:
     """Killed from outside some time after the run has begun."""
-    plan = load_config(CONFIGS / "saas.yaml")
-    materialise(plan, store_at(kind, tmp_path), keys_of(plan), only=tables(plan))
-    killed(kind, tmp_path, "none", 0, after)
-    assert_whole_partitions(kind, tmp_path, states)
+    place = shutil.copytree(states[kind][0], tmp_path / "store")
+    killed(kind, place, "none", 0, after)
+    assert_whole_partitions(kind, place, states)
