@@ -15,6 +15,9 @@ from plotsim_pipeline.partitions import period_of, periods_of
 from plotsim_pipeline.stores.store import TIME, Store
 
 VALIDATION_REPORT, OVERVIEW = "validation_report", "overview"
+_SHOWN = 40
+"""How many findings a check's result lists, those that failed first."""
+_FINDINGS = dg.TableSchema([dg.TableColumn("subject"), dg.TableColumn("passed", "bool"), dg.TableColumn("found")])
 
 
 def report_assets(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -119,7 +122,17 @@ def _check_result(name: str, findings: list[Finding]) -> dg.AssetCheckResult:
         passed=not wrong,
         severity=dg.AssetCheckSeverity.ERROR if CHECKS[name].blocking else dg.AssetCheckSeverity.WARN,
         description=says or f"{len(findings)} checked",
-        metadata={"checked": len(findings), "failed": len(wrong)},
+        metadata={
+            "checked": len(findings),
+            "failed": len(wrong),
+            "findings": dg.MetadataValue.table(
+                [
+                    dg.TableRecord({"subject": finding.subject, "passed": finding.passed, "found": finding.message})
+                    for finding in [*wrong, *(finding for finding in findings if finding.passed)][:_SHOWN]
+                ],
+                schema=_FINDINGS,
+            ),
+        },
     )
 
 

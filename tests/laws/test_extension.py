@@ -336,14 +336,16 @@ def test_a_history_adds_versions_and_changes_no_fact(raw: Raw) -> None:
 @examples(15)
 @given(configs(ends=False))
 def test_ends_of_units_take_rows_away_and_change_none(raw: Raw) -> None:
-    """What is left after an event ends units was there before, but for the moments within the period of the end."""
+    """What is left after an event ends units was there before, but for the moments within the period of the end; and the
+    version in which a unit ends is its last, so that no later one closes it."""
     crossing = [event for event in raw.get("events", []) if event["trigger"] == "threshold"]
     if not crossing:
         return
     ending = {**crossing[0], "ends_unit": True}
     others = [event for event in raw["events"] if event is not crossing[0]]
     before, after = plan_of(raw), plan_of({**raw, "events": [*others, ending]})
-    hold(after, before, besides=tuple(f"{event['name']}.at" for event in others))
+    closing = ("dim_shop.valid_to", "dim_shop.is_current")
+    hold(after, before, besides=(*(f"{event['name']}.at" for event in others), *closing))
 
 
 def test_the_window_of_a_plan_is_its_whole_slice() -> None:
