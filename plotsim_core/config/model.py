@@ -67,7 +67,6 @@ def rising(pair: tuple[float, float]) -> tuple[float, float]:
 
 
 Flag = Annotated[bool, Field(strict=True), BeforeValidator(_flag)]
-Whole = Annotated[int, Field(strict=True, ge=-LARGEST, le=LARGEST)]
 Number = Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST)]
 Offset = Annotated[int, Field(ge=0, le=10_000_000, strict=True)]
 Count = Annotated[int, Field(ge=1, le=100_000_000, strict=True)]

@@ -12,8 +12,6 @@ the same factors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import eval_hermitenorm, gammaln
@@ -108,12 +106,3 @@ def factor(matrix: Floats) -> Floats:
             elif lower[column, column] > 0:
                 lower[row, column] = rest / lower[column, column]
     return np.round(lower, 10)
-
-
-def combine(weights: Floats, fields: Sequence[Floats]) -> Floats:
-    """Return the weighted sum of arrays of one shape, added in their order and element by element."""
-    total = np.zeros(fields[0].shape)
-    for weight, field in zip(weights.tolist(), fields, strict=True):
-        if weight != 0.0:
-            total += weight * field
-    return total
