@@ -28,9 +28,10 @@ def sparkline(plan: Plan, segment: SegmentPlan) -> str:
 def show_plan(plan: Plan, sizes: Sequence[Size], console: Console) -> None:
     """Print the window, segments, metrics and tables of a plan, with the expected sizes of its tables."""
     last = plan.grain.label(plan.stop - 1) if plan.stop is not None else "..."
+    partitions = f"{plan.stop - plan.first} partitions" if plan.stop is not None else f"a partition each {plan.grain.name}"
     console.print(Text(f"{plan.name}: {plan.dataset.about}", style="bold"))
     console.print(
-        f"{plan.grain.label(plan.first)} to {last}, span {plan.span} {plan.grain.name}s, {plan.units:,} {plan.unit} units, "
+        f"{plan.grain.label(plan.first)} to {last}, {partitions}, span {plan.span}, {plan.units:,} units, "
         f"seed {plan.seed}, scale {plan.dataset.scale:g}",
         highlight=False,
     )

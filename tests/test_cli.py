@@ -103,6 +103,7 @@ def test_strict_stops_at_a_warning_before_anything_is_written(tmp_path: Path) ->
 def test_info_shows_segments_metrics_and_tables_and_makes_nothing(name: str, tmp_path: Path) -> None:
     plan = plotsim_core.load_config(plotsim_core.template(name))
     said = _plotsim("info", name).stdout
+    assert f"{(plan.stop or 0) - plan.first} partitions" in said
     for word in [s.spec.name for s in plan.segments] + [m.name for m in plan.metrics] + [t.name for t in plan.tables]:
         assert word in said
     assert any(bar in said for bar in "▁▂▃▄▅▆▇█")
