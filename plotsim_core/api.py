@@ -75,12 +75,13 @@ def from_mapping(
     if isinstance(raw, Mapping):
         raw = {**raw, **overrides}
     parts, problems = load.parse(raw)
+    found = None
     if parts.get("metrics") and not any(p.path.startswith(("metrics", "connections")) for p in problems):
-        _, _, unsolved, _ = numbers(parts["metrics"], parts["connections"])
-        problems = [*problems, *unsolved]
-    if problems:
+        found = numbers(parts["metrics"], parts["connections"])
+        problems = [*problems, *found.problems]
+    if problems or found is None:
         raise ConfigError(problems, source)
-    return resolve(dataset_name(name), load.dataset(parts), raw)
+    return resolve(dataset_name(name), load.dataset(parts), found, raw)
 
 
 def parse_periods(plan: Plan, text: str | None) -> tuple[int, int] | None:

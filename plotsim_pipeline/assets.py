@@ -56,7 +56,7 @@ def _asset(
         pool=POOL,
         io_manager_key="store",
         metadata={
-            **placed(plan, table),
+            **placed(plan, table.time, table.key),
             "dagster/column_schema": column_schema(plan, table),
             "dagster/column_lineage": column_lineage(plan, table),
         },

@@ -12,7 +12,7 @@ from plotsim_core.validation.check import CHECKS, Finding
 from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store
 from plotsim_pipeline.assets import LAYER, POOL, REPORT
 from plotsim_pipeline.partitions import period_of, periods_of
-from plotsim_pipeline.stores.store import TIME, Store
+from plotsim_pipeline.stores.store import Store, placed
 
 VALIDATION_REPORT, OVERVIEW = "validation_report", "overview"
 _SHOWN = 40
@@ -42,7 +42,7 @@ def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition
         pool=POOL,
         io_manager_key="store",
         required_resource_keys={"store"},
-        metadata={TIME: "date_key", "plotsim/time_format": "%Y%m%d%H" if plan.grain.name == "hour" else "%Y%m%d"},
+        metadata=placed(plan, "date_key", ("date_key", "check_name", "subject")),
         check_specs=[
             dg.AssetCheckSpec(name, asset=key, description=check.says, blocking=check.blocking)
             for name, check in CHECKS.items()

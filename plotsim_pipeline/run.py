@@ -64,13 +64,12 @@ def _held(plan: Plan, table: TablePlan, kept: dict[str, tuple[int, str]], keys: 
     return Held(table.name, rows, f"{len(kept)} of {len(keys)}", current.issuperset(keys))
 
 
-def materialise(plan: Plan, keys: list[str], progress: Callable[[str, str, int], None]) -> dict[str, float]:
+def materialise(plan: Plan, keys: list[str], progress: Callable[[str, str], None]) -> dict[str, float]:
     """Run a dataset's job over a range of partitions on the instance; return the seconds of each asset.
 
-    `progress(event, step, steps)` is told when a step starts and ends.
+    `progress(event, asset)` is told when an asset's step starts ("start") and ends ("end").
     """
     job = defs.resolve_job_def(plan.name)
-    steps = len(plan.tables) + 2
     seconds: dict[str, float] = {}
     begun: dict[str, float] = {}
 
@@ -81,10 +80,10 @@ def materialise(plan: Plan, keys: list[str], progress: Callable[[str, str, int],
         name = event.step_key.removeprefix(f"{plan.name}__")
         if event.event_type_value == "STEP_START":
             begun[name] = time.perf_counter()
-            progress("start", name, steps)
+            progress("start", name)
         elif event.event_type_value in ("STEP_SUCCESS", "STEP_FAILURE"):
             seconds[name] = time.perf_counter() - begun.get(name, time.perf_counter())
-            progress("end", name, steps)
+            progress("end", name)
 
     run_id = str(uuid4())
     with dg.DagsterInstance.get() as instance:
@@ -117,9 +116,9 @@ def _with_progress(plan: Plan, keys: list[str], console: Console) -> dict[str, f
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(f"{plan.name}: starting", total=len(plan.tables) + 2)
 
-        def show(event: str, name: str, steps: int) -> None:
+        def show(event: str, name: str) -> None:
             if event == "start":
-                bar.update(task, description=f"{plan.name}: {name}", total=steps)
+                bar.update(task, description=f"{plan.name}: {name}")
             else:
                 bar.advance(task)
 
@@ -128,8 +127,9 @@ def _with_progress(plan: Plan, keys: list[str], console: Console) -> dict[str, f
 
 def _summary(plan: Plan, store: Store, tables: list[Held], seconds: dict[str, float], console: Console) -> None:
     shown = Table(title=f"{plan.name}: {plan.dataset.about}", title_justify="left")
-    for heading, side in (("table", "left"), ("rows", "right"), ("partitions", "right"), ("seconds", "right")):
-        shown.add_column(heading, justify="left" if side == "left" else "right")
+    shown.add_column("table")
+    for heading in ("rows", "partitions", "seconds"):
+        shown.add_column(heading, justify="right")
     for table in tables:
         took = f"{seconds[table.name]:.2f}" if table.name in seconds else ""
         shown.add_row(table.name, f"{table.rows:,}", table.partitions, took)

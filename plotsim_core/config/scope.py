@@ -48,11 +48,6 @@ class Scope:
             return []
         return [Problem(path, f"no dimension is named '{name}'", did_you_mean(name, dimensions))]
 
-    def attributes(self) -> list[str]:
-        """Return the attributes that every segment has."""
-        shared = [set(segment.attributes) for segment in self.segments]
-        return [name for name in self.segments[0].attributes if all(name in held for held in shared)] if shared else []
-
     def dimension(self, kind: str) -> Table | None:
         """Return the first dimension of a kind."""
         found = (declared.table for declared in self.tables.values() if declared.kind == kind)

@@ -146,7 +146,6 @@ class Plan:
     span: int
     segments: tuple[SegmentPlan, ...]
     metrics: tuple[MetricPlan, ...]
-    order: tuple[int, ...]
     mixing: Mixing
     tables: tuple[TablePlan, ...]
     endings: tuple[Ending, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from plotsim_core.config.tables import KIND_WORDS, CrossingWords
 from plotsim_core.errors import Problem, shown
 from plotsim_core.numerics.quantiles import MeanUnreachable, QuantileTable, quantile_table
 from plotsim_core.numerics.random import key
-from plotsim_core.plan.mixing import Solved, causal_order, persistence_weights, solve
+from plotsim_core.plan.mixing import Solved, persistence_weights, solve
 from plotsim_core.plan.plan import Crossing, Ending, MetricPlan, Mixing, Plan, SegmentPlan
 from plotsim_core.plan.schemas import kind_of, table_plans
 from plotsim_core.version import VERSION
@@ -24,10 +25,18 @@ from plotsim_core.version import VERSION
 _BASELINES = {"low": (0.0, 1 / 3), "mid": (1 / 3, 2 / 3), "high": (2 / 3, 1.0)}
 
 
-def numbers(
-    metrics: Sequence[tuple[str, Metric]], connections: Sequence[tuple[str, Connection]]
-) -> tuple[list[QuantileTable], Solved | None, list[Problem], list[Problem]]:
-    """Return (quantile tables, solved mixing, problems, warnings) of metrics and connections, each with its path."""
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """The quantile tables and the mixing of metrics; `solved` is None where a metric has no table."""
+
+    tables: list[QuantileTable]
+    solved: Solved | None
+    problems: list[Problem]
+    warnings: list[Problem]
+
+
+def numbers(metrics: Sequence[tuple[str, Metric]], connections: Sequence[tuple[str, Connection]]) -> Numbers:
+    """Return the numbers of metrics and connections, each given with its path."""
     problems: list[Problem] = []
     tables: list[QuantileTable] = []
     for path, metric in metrics:
@@ -42,17 +51,14 @@ def numbers(
                 )
             )
     if problems:
-        return tables, None, problems, []
+        return Numbers(tables, None, problems, [])
     solved, unsolved, warnings = solve([metric for _, metric in metrics], tables, connections)
-    return tables, solved, unsolved, warnings
+    return Numbers(tables, solved, unsolved, warnings)
 
 
-def resolve(name: str, dataset: Dataset, raw: Mapping[str, Any]) -> Plan:
-    """Return the plan of a dataset that loading has found nothing wrong with."""
-    tables, solved, _, warnings = numbers(
-        [(f"metrics[{i}]", metric) for i, metric in enumerate(dataset.metrics)],
-        [(f"connections[{i}]", connection) for i, connection in enumerate(dataset.connections)],
-    )
+def resolve(name: str, dataset: Dataset, found: Numbers, raw: Mapping[str, Any]) -> Plan:
+    """Return the plan of a dataset that loading has found nothing wrong with, from the numbers `found` for it."""
+    solved = found.solved
     assert solved is not None
     window = dataset.window
     return Plan(
@@ -65,12 +71,11 @@ def resolve(name: str, dataset: Dataset, raw: Mapping[str, Any]) -> Plan:
         stop=window.stop,
         span=window.length,
         segments=_segments(dataset),
-        metrics=_metrics(dataset, tables, solved),
-        order=causal_order(dataset.metrics),
+        metrics=_metrics(dataset, found.tables, solved),
         mixing=Mixing(solved.shocks, solved.levels),
         tables=table_plans(dataset),
         endings=_endings(dataset),
-        warnings=tuple(warnings),
+        warnings=tuple(found.warnings),
     )
 
 

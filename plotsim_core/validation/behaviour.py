@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.columns.identity import key_text, prefix
-from plotsim_core.engine.block import Block
+from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.slice import Slice
 from plotsim_core.numerics.correlation import delivered
@@ -50,16 +50,16 @@ def residuals(store: Store) -> Residuals:
     plan = store.plan
     periods = min(store.stop - store.first, max(1, _CELLS // max(1, min(plan.units, _CELLS // 4))))
     units = max(1, min(plan.units, _CELLS // periods))
-    block = Block(plan, Slice(store.stop - periods, store.stop, 0, units))
-    there = alive(block)
+    judged = block(plan, Slice(store.stop - periods, store.stop, 0, units))
+    there = alive(judged)
     stored: dict[int, Floats] = {}
     fidelity: dict[int, float] = {}
     for metric in range(len(plan.metrics)):
-        values = _values(store, block, metric)
+        values = _values(store, judged, metric)
         if values is not None:
-            stored[metric] = np.where(there, _standard(plan, block, metric, values), np.nan)
-            made = np.where(there, _standard(plan, block, metric, block.noised(metric)), np.nan)
-            true = np.where(there, _standard(plan, block, metric, block.correlated(metric)), np.nan)
+            stored[metric] = np.where(there, _standard(plan, judged, metric, values), np.nan)
+            made = np.where(there, _standard(plan, judged, metric, judged.noised(metric)), np.nan)
+            true = np.where(there, _standard(plan, judged, metric, judged.correlated(metric)), np.nan)
             fidelity[metric] = _correlation(true, made)[0]
     return Residuals(stored, fidelity)
 

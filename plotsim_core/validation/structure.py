@@ -51,8 +51,10 @@ def _date_spine(store: Store) -> Iterator[Finding]:
         found = store.arrow(f'SELECT "{table.time}" AS k FROM {store.relation(table)}')["k"].to_pylist()
         missing = sorted(set(wanted) - set(found))
         strange = sorted(set(found) - set(wanted))
-        passed = not missing and not strange
-        message = f"{len(wanted)} periods" if passed else f"missing {missing[:3]}, unexpected {strange[:3]}"
+        passed = sorted(found) == wanted
+        message = (
+            f"{len(wanted)} periods" if passed else f"missing {missing[:3]}, unexpected {strange[:3]}, {len(found)} rows"
+        )
         yield Finding(table.name, passed, message, {"expected": len(wanted), "missing": len(missing)})
 
 

@@ -18,18 +18,18 @@ import numpy as np
 import pyarrow as pa
 
 from plotsim_core import Plan
-from plotsim_core.plan.plan import DIGEST, TablePlan
+from plotsim_core.plan.plan import DIGEST
 from plotsim_core.validation.store import Store as Stored
 
-TIME = "partition_expr"
+_TIME = "partition_expr"
 _TIME_FORMAT = "plotsim/time_format"
 _KEY = "plotsim/key"
 
 
-def placed(plan: Plan, table: TablePlan) -> dict[str, Any]:
-    """Return the definition metadata that tells a store how to keep a table."""
-    where = {} if table.time is None else {TIME: table.time}
-    return {**where, _TIME_FORMAT: "%Y%m%d%H" if plan.grain.name == "hour" else "%Y%m%d", _KEY: list(table.key)}
+def placed(plan: Plan, time: str | None, key: Sequence[str]) -> dict[str, Any]:
+    """Return the definition metadata that tells a store how to keep a table with that time column and key."""
+    where = {} if time is None else {_TIME: time}
+    return {**where, _TIME_FORMAT: "%Y%m%d%H" if plan.grain.name == "hour" else "%Y%m%d", _KEY: list(key)}
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def placement(context: dg.OutputContext | dg.InputContext) -> Placement:
     return Placement(
         dataset=dataset,
         table=table,
-        time=metadata.get(TIME),
+        time=metadata.get(_TIME),
         order=tuple(metadata.get(_KEY, ())),
         keys=tuple(keys),
         bounds=tuple(int(edge.strftime(form)) for edge in edges),
@@ -97,9 +97,7 @@ class Store(dg.ConfigurableIOManager):
 
     path: str
 
-    def handle_output(self, context: dg.OutputContext, obj: pa.Table | pa.RecordBatchReader | None) -> None:
-        if obj is None:
-            return
+    def handle_output(self, context: dg.OutputContext, obj: pa.Table | pa.RecordBatchReader) -> None:
         where = placement(context)
         reader = obj.to_reader() if isinstance(obj, pa.Table) else obj
         begin = time.perf_counter()

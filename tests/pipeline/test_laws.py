@@ -110,7 +110,7 @@ def test_an_asset_alone_on_a_blank_store(name: str, tmp_path: Path) -> None:
     alone, together = store_at("duckdb", tmp_path / "alone"), store_at("duckdb", tmp_path / "together")
     materialise(plan, alone, [key], only=[name])
     materialise(plan, together, [key], only=["trajectories", "metrics", "correlated_metrics", "noised_metrics", *TABLES])
-    sql = f"SELECT * FROM saas.{name} ORDER BY ALL"
+    sql = f"SELECT count(*), hash(list(t ORDER BY t)) FROM saas.{name} AS t"
     assert alone.query(sql, ["saas"]) == together.query(sql, ["saas"])
 
 
@@ -142,8 +142,6 @@ def test_every_grain_and_an_open_window(window: dict[str, object], kind: str, tm
     for part in (keys[6:], keys[:3], keys[4:5], keys[3:6]):
         materialise(plan, parts, part, only=names)
     for table in plan.tables:
-        sql = f"SELECT * FROM grain.{table.name} ORDER BY ALL"
+        sql = f"SELECT count(*), hash(list(t ORDER BY t)) FROM grain.{table.name} AS t"
         assert parts.query(sql, ["grain"]) == whole.query(sql, ["grain"])
-        rows = f"SELECT hash(list(t ORDER BY t)) FROM grain.{table.name} AS t"
-        assert parts.query(rows, ["grain"]) == whole.query(rows, ["grain"])
     assert {name: set(kept) for name, kept in whole.held("grain").items()}["fct_revenue"] == set(keys)
