@@ -23,7 +23,7 @@ def apply(noise: Noise, metric: MetricPlan, count: int = 2000) -> tuple[Floats, 
     means = np.linspace(*metric.spec.means, count)
     places = np.linspace(0.01, 1.0, count)
     values = metric.quantiles.lookup(means, np.linspace(-2, 2, count))
-    return values, noised(7, noise, metric, words(np.arange(count)), values, places)
+    return values, noised(7, noise, metric, words(np.arange(count)), values, places, None)
 
 
 def stored(metric: MetricPlan, values: Floats) -> Floats:

@@ -22,6 +22,9 @@ FAMILIES: dict[str, Raw] = {
     "gamma": {"type": "amount", "range": [0, 400], "distribution": "gamma", "mean": [40, 150]},
     "weibull": {"type": "amount", "range": [0, 90], "distribution": "weibull"},
     "poisson": {"type": "count", "mean": [2, 9]},
+    "negative_binomial": {"type": "count", "distribution": "negative_binomial", "mean": [2, 9]},
+    "zero_inflated_poisson": {"type": "count", "distribution": "zero_inflated_poisson", "mean": [2, 9]},
+    "zero_inflated_gamma": {"type": "amount", "range": [0, 400], "distribution": "zero_inflated_gamma", "mean": [30, 100]},
 }
 """A metric of each distribution family."""
 

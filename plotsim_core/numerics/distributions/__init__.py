@@ -1,6 +1,28 @@
 """The distribution families, one file each. Importing this package is what makes them known."""
 
-from plotsim_core.numerics.distributions import beta, gamma, lognormal, normal, poisson, weibull
+from plotsim_core.numerics.distributions import (
+    beta,
+    gamma,
+    lognormal,
+    negative_binomial,
+    normal,
+    poisson,
+    weibull,
+    zero_inflated_gamma,
+    zero_inflated_poisson,
+)
 from plotsim_core.numerics.distributions.distribution import DISTRIBUTIONS, Distribution
 
-__all__ = ["DISTRIBUTIONS", "Distribution", "beta", "gamma", "lognormal", "normal", "poisson", "weibull"]
+__all__ = [
+    "DISTRIBUTIONS",
+    "Distribution",
+    "beta",
+    "gamma",
+    "lognormal",
+    "negative_binomial",
+    "normal",
+    "poisson",
+    "weibull",
+    "zero_inflated_gamma",
+    "zero_inflated_poisson",
+]

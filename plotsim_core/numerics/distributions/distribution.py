@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -24,6 +24,9 @@ class Distribution:
     mean and the values lie in (0, 1) and are stretched to the metric's range by the caller; on the `count` support both
     are continuous extensions, with value = ceil(quantile) and cdf exact at the integers. `means` says where in a range
     the means at trajectory position 0 and 1 lie when a config does not give them.
+
+    With `inflated`, the parameter `zeros` is the share of zeros that are mixed in, and both functions are those of the
+    rest: they take its mean, mean / (1 - zeros), and do not take `zeros`.
     """
 
     support: Support
@@ -31,6 +34,29 @@ class Distribution:
     cdf: Callable[..., Floats]
     means: tuple[float, float]
     parameters: Mapping[str, Bound] = field(default_factory=dict)
+    inflated: bool = False
+
+    def split(self, parameters: Iterable[tuple[str, float]]) -> tuple[dict[str, float], float]:
+        """Return (parameters of the two functions, share of zeros mixed in)."""
+        given = dict(parameters)
+        zeros = given.pop("zeros") if self.inflated else 0.0
+        return given, zeros
+
+
+def with_zeros(base: Distribution) -> Distribution:
+    """Return the family `base` with extra zeros: a share `zeros` of all values, whatever the mean."""
+    return replace(base, parameters={**base.parameters, "zeros": Bound(0.3, 0.01, 0.95)}, inflated=True)
+
+
+def inverse_of_counts(cdf: Callable[[Floats], Floats], u: Floats, high: Floats, halvings: int) -> Floats:
+    """Return the continuous quantiles of counts at levels `u`: where in (-1, high) a rising `cdf` reaches them."""
+    low = np.full(u.shape, -1.0)
+    for _ in range(halvings):
+        middle = 0.5 * (low + high)
+        below = cdf(middle) < u
+        low = np.where(below, middle, low)
+        high = np.where(below, high, middle)
+    return high
 
 
 DISTRIBUTIONS: Family[Distribution] = Family("distribution")

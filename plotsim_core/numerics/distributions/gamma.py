@@ -18,4 +18,4 @@ def _cdf(x: Floats, mean: Floats, shape: float) -> Floats:
     return levels
 
 
-DISTRIBUTIONS.add("gamma", Distribution("positive", _quantile, _cdf, (0.05, 0.5), {"shape": Bound(4, 0.2, 1000)}))
+GAMMA = DISTRIBUTIONS.add("gamma", Distribution("positive", _quantile, _cdf, (0.05, 0.5), {"shape": Bound(4, 0.2, 1000)}))

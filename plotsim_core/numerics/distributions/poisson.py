@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammaincc
 
-from plotsim_core.numerics.distributions.distribution import DISTRIBUTIONS, Distribution, Floats
+from plotsim_core.numerics.distributions.distribution import DISTRIBUTIONS, Distribution, Floats, inverse_of_counts
 
 _HALVINGS = 34
 
@@ -21,14 +21,7 @@ def _cdf(x: Floats, mean: Floats) -> Floats:
 
 def _quantile(u: Floats, mean: Floats) -> Floats:
     u, mean = np.broadcast_arrays(u, mean)
-    low = np.full(u.shape, -1.0)
-    high = mean + 12.0 * np.sqrt(mean) + 30.0
-    for _ in range(_HALVINGS):
-        middle = 0.5 * (low + high)
-        below = _cdf(middle, mean) < u
-        low = np.where(below, middle, low)
-        high = np.where(below, high, middle)
-    return high
+    return inverse_of_counts(lambda x: _cdf(x, mean), u, mean + 12.0 * np.sqrt(mean) + 30.0, _HALVINGS)
 
 
-DISTRIBUTIONS.add("poisson", Distribution("count", _quantile, _cdf, (0.1, 1.0)))
+POISSON = DISTRIBUTIONS.add("poisson", Distribution("count", _quantile, _cdf, (0.1, 1.0)))
