@@ -11,13 +11,14 @@ import pyarrow as pa
 
 from plotsim_core.config import load, read
 from plotsim_core.config.dataset import dataset_name
+from plotsim_core.engine.pooled import given
 from plotsim_core.engine.slice import whole
 from plotsim_core.errors import ConfigError, UsageError
 from plotsim_core.families import did_you_mean
 from plotsim_core.output.format import Progress
 from plotsim_core.output.run import write_run
 from plotsim_core.plan.plan import Plan
-from plotsim_core.plan.resolve import numbers, resolve
+from plotsim_core.plan.resolve import numbers, phase_connections, resolve
 from plotsim_core.tables.build import build, find_table
 from plotsim_core.tables.size import Size
 from plotsim_core.tables.size import sizes as table_sizes
@@ -76,11 +77,20 @@ def from_mapping(
         raw = {**raw, **overrides}
     parts, problems = load.parse(raw)
     found = None
-    if parts.get("metrics") and not any(p.path.startswith(("metrics", "connections")) for p in problems):
-        found = numbers(parts["metrics"], parts["connections"])
+    if parts.get("metrics") and not any(p.path.startswith(("metrics", "connection")) for p in problems):
+        phases = phase_connections(parts["connection_phases"])
+        found = numbers(parts["metrics"], [item for item in parts["connections"] if not item[1].pooled], phases)
         problems = [*problems, *found.problems]
     if problems or found is None:
         raise ConfigError(problems, source)
+    plan = resolve(dataset_name(name), load.dataset(parts), found, raw)
+    if not any(connection.pooled for _, connection in parts["connections"]):
+        return plan
+    connections, problems, warnings = given(plan, parts["connections"])
+    found = numbers(parts["metrics"], connections, phases)
+    if problems or found.problems:
+        raise ConfigError([*problems, *found.problems], source)
+    found.warnings.extend(warnings)
     return resolve(dataset_name(name), load.dataset(parts), found, raw)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from plotsim_core.config.connections import Connection
+from plotsim_core.config.check_effects import noises, treatments
+from plotsim_core.config.connections import Connection, ConnectionPhase
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.effects import Lifecycle
 from plotsim_core.config.metrics import Metric
@@ -88,9 +89,30 @@ def _circle(metric: Metric, scope: Scope) -> list[str]:
 
 
 def _connections(parts: Parts, scope: Scope) -> Iterator[Problem]:
+    yield from _connected(parts["connections"], scope)
+    pooled = {frozenset((c.metric_a, c.metric_b)): path for path, c in parts["connections"] if c.pooled}
+    phase: ConnectionPhase
+    last = -1
+    for path, phase in parts["connection_phases"]:
+        within = [(f"{path}.connections[{number}]", connection) for number, connection in enumerate(phase.connections)]
+        yield from _connected(within, scope)
+        for place, connection in within:
+            other = pooled.get(frozenset((connection.metric_a, connection.metric_b)))
+            if other is not None:
+                yield Problem(place, f"the pair is connected over the whole window, by `pooled` at {other}")
+        if phase.start_period <= last:
+            yield Problem(f"{path}.start_period", f"expected phases in order, from {last + 1}, found {phase.start_period}")
+        last = max(last, phase.end_period)
+        if scope.window is not None and scope.window.stop is not None:
+            final = scope.window.stop - scope.window.first - 1
+            if phase.end_period > final:
+                where = f"expected a period of the window, 0 to {final}"
+                yield Problem(f"{path}.end_period", f"{where}, found {phase.end_period}")
+
+
+def _connected(connections: list[tuple[str, Connection]], scope: Scope) -> Iterator[Problem]:
     seen: dict[frozenset[str], str] = {}
-    connection: Connection
-    for path, connection in parts["connections"]:
+    for path, connection in connections:
         for name in (connection.metric_a, connection.metric_b):
             yield from scope.unknown_metric(name, path)
         pair = frozenset((connection.metric_a, connection.metric_b))
@@ -255,6 +277,8 @@ RULES: tuple[Callable[[Parts, Scope], Iterator[Problem]], ...] = (
     _connections,
     _lifecycle,
     _segments,
+    treatments,
+    noises,
     _unit_dimension,
     _columns,
     _locale,

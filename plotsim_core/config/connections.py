@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from plotsim_core.config.model import Name, Part
+from plotsim_core.config.model import Flag, Name, Offset, Part
 from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.families import did_you_mean
 
@@ -22,15 +22,20 @@ RELATIONSHIPS: dict[str, float] = {
     "opposes": -0.55,
     "inverts": -0.75,
 }
-_KEYS = ["metric_a", "metric_b", "relationship", "coefficient"]
+_KEYS = ["metric_a", "metric_b", "relationship", "coefficient", "pooled"]
 
 
 class Connection(Part):
-    """`a word b`, `a 0.4 b`, [a, word, b], or the keys metric_a, metric_b and either relationship or coefficient."""
+    """`a word b`, `a 0.4 b`, [a, word, b], or the keys metric_a, metric_b and either relationship or coefficient.
+
+    It is the correlation of the two given the trajectory; with `pooled`, the one over the whole table, for which the
+    trajectory that both share counts as well.
+    """
 
     metric_a: Name
     metric_b: Name
     coefficient: Annotated[float, Field(ge=-1, le=1, strict=True)]
+    pooled: Flag = False
 
     @model_validator(mode="before")
     @classmethod
@@ -61,6 +66,24 @@ class Connection(Part):
     def _two(self) -> Connection:
         if self.metric_a == self.metric_b:
             raise ValueError(f"{self.metric_a} is connected to itself")
+        return self
+
+
+class ConnectionPhase(Part):
+    """From `start_period` to `end_period` (both included, counted from 0 at the window's start) these connections hold
+    instead of those that the same pairs have otherwise."""
+
+    start_period: Offset
+    end_period: Offset
+    connections: Annotated[tuple[Connection, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _forward(self) -> ConnectionPhase:
+        if self.end_period < self.start_period:
+            raise Wrong(Problem("end_period", f"expected at least {self.start_period}, found {self.end_period}"))
+        for number, connection in enumerate(self.connections):
+            if connection.pooled:
+                raise Wrong(Problem(f"connections[{number}].pooled", "speaks of the whole window, not of a phase"))
         return self
 
 

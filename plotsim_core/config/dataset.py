@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, BeforeValidator, Field
 
-from plotsim_core.config.connections import Connection
+from plotsim_core.config.connections import Connection, ConnectionPhase
 from plotsim_core.config.effects import Lifecycle, Noise, Season
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.model import Name, Number, Part
@@ -30,6 +30,7 @@ class Dataset(Part):
     metrics: Annotated[tuple[Metric, ...], Field(min_length=1)]
     segments: Annotated[tuple[Segment, ...], Field(min_length=1)]
     connections: tuple[Connection, ...] = ()
+    connection_phases: tuple[ConnectionPhase, ...] = ()
     lifecycle: Annotated[Lifecycle | None, Field(validation_alias=AliasChoices("lifecycle", "stages"))] = None
     dimensions: tuple[Table, ...] = ()
     facts: tuple[Table, ...] = ()

@@ -19,7 +19,7 @@ from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, Declare
 from plotsim_core.errors import ConfigError, Problem, shown
 from plotsim_core.families import UnknownMember, nearest
 
-_LISTS = ("metrics", "segments", "connections", "seasonality")
+_LISTS = ("metrics", "segments", "connections", "connection_phases", "seasonality")
 _TABLES = ("dimensions", "facts", "events")
 _ALIASES = {
     str(choice): name

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from plotsim_core.config.effects import Noise
 from plotsim_core.config.model import Name, Number, Pair, Part, member
 from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.families import Family, did_you_mean
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
+
+_HEARD = 40
+"""A geometric kernel is cut where its weights are below the last digit of a number."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,11 @@ class MetricType:
         return "lognormal" if bounds[0] == 0 or bounds[1] / bounds[0] >= 10 else "beta"
 
 
+KERNELS: Family[Callable[[int], NDArray[np.floating]]] = Family("decay kernel")
+"""Kernel word to the weights of a window of so many periods, the nearest first."""
+KERNELS.add("geometric", lambda window: 0.5 ** np.arange(min(window, _HEARD), dtype=np.float64))
+KERNELS.add("linear", lambda window: np.arange(window, 0, -1, dtype=np.float64))
+
 METRIC_TYPES: Family[MetricType] = Family("metric type")
 METRIC_TYPES.add("score", MetricType("optional", 4, default_range=(0.0, 1.0)))
 METRIC_TYPES.add("amount", MetricType("required", 2, sized=True))
@@ -47,7 +58,8 @@ class Metric(Part):
 
     A `negative` polarity turns that round. With a `range`, values lie inside it and the means follow from it unless
     they are given. `follows` and `delay` make a metric read what another one really did `delay` periods before;
-    `strength` is the correlation of the two at that distance.
+    `strength` is the correlation of the two at that distance. With a `decay_window` it reads the average of so many periods,
+    weighted by a kernel that falls by half with every period (`geometric`) or in a line (`linear`).
     """
 
     name: Name
@@ -58,17 +70,21 @@ class Metric(Part):
     mean: Pair | None = None
     follows: Name | None = None
     delay: Annotated[int, Field(ge=1, le=3650, strict=True)] | None = None
+    decay_window: Annotated[int, Field(ge=2, le=1000, strict=True)] | None = None
+    decay_kernel: str = "geometric"
     strength: Annotated[float, Field(ge=0, le=0.99, strict=True)] = 0.7
     seasonal_sensitivity: Annotated[float, Field(ge=-100, le=100, strict=True)] = 1.0
     persistence: Annotated[float, Field(ge=0, le=0.95, strict=True)] = 0.3
     distribution: str | None = None
     distribution_params: dict[str, Number] = Field(default_factory=dict)
+    noise: Noise | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Metric:
         member(METRIC_TYPES, self.type, "type")
         if self.distribution is not None:
             member(DISTRIBUTIONS, self.distribution, "distribution")
+        member(KERNELS, self.decay_kernel, "decay_kernel")
         problems = [*self._range_problems(), *self._lag_problems()]
         problems += [] if problems else [*self._distribution_problems()]
         problems += [] if problems else [*self._mean_problems()]
@@ -89,9 +105,11 @@ class Metric(Part):
         if self.follows is not None and self.delay is None:
             yield Problem("delay", "is missing", "how many periods after the metric it follows, 1 or more")
         if self.follows is None:
-            for name in ("delay", "strength"):
+            for name in ("delay", "strength", "decay_window", "decay_kernel"):
                 if name in self.model_fields_set:
                     yield Problem(name, "has no effect without `follows`: the metric that this one follows")
+        elif self.decay_window is None and "decay_kernel" in self.model_fields_set:
+            yield Problem("decay_kernel", "has no effect without `decay_window`: over how many periods it decays")
 
     def _distribution_problems(self) -> Iterator[Problem]:
         if self.distribution is None and self.distribution_params:
@@ -106,6 +124,9 @@ class Metric(Part):
         elif family.support == "positive" and self.bounds is not None and self.bounds[0] < 0:
             message = f"a {self.family} distribution is positive, but the range begins at {self.bounds[0]:g}"
             yield Problem("distribution", message, "normal and beta fit any range")
+        elif family.inflated and self.bounds is not None and self.bounds[0] > 0:
+            message = f"a {self.family} distribution makes zeros, but the range begins at {self.bounds[0]:g}"
+            yield Problem("distribution", message, "let the range begin at 0")
         for name, value in self.distribution_params.items():
             path = f"distribution_params.{name}"
             if name not in family.parameters:
@@ -143,7 +164,8 @@ class Metric(Part):
         if self.bounds is None:
             return METRIC_TYPES[self.type].default_mean or (0.0, 1.0)
         low, high = DISTRIBUTIONS[self.family].means
-        width = self.bounds[1] - self.bounds[0]
+        _, zeros = DISTRIBUTIONS[self.family].split(self.parameters)
+        width = (self.bounds[1] - self.bounds[0]) * (1.0 - zeros)
         return self.bounds[0] + low * width, self.bounds[0] + high * width
 
     @property
@@ -155,6 +177,12 @@ class Metric(Part):
             for name, bound in DISTRIBUTIONS[self.family].parameters.items()
         }
         return tuple(sorted({**filled, **self.distribution_params}.items()))
+
+    @property
+    def kernel(self) -> tuple[float, ...]:
+        """The weights with which the driver is read `delay`, `delay` + 1 ... periods before; they add up to 1."""
+        weights = KERNELS[self.decay_kernel](self.decay_window or 1)
+        return tuple((weights / np.sum(weights)).tolist())
 
     @property
     def sized(self) -> bool:

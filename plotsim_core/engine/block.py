@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.config.effects import missing_on, noise_of
 from plotsim_core.engine.correlated import drawing, scores
-from plotsim_core.engine.metrics import centres
+from plotsim_core.engine.metrics import centres, reads
 from plotsim_core.engine.noised import noised
 from plotsim_core.engine.roster import Units, codes, select
 from plotsim_core.engine.slice import Slice
@@ -48,9 +49,21 @@ class Block:
         found: NDArray[np.str_] = self.kept("codes", None, lambda: codes(self.plan, self.units))
         return found
 
-    def positions(self, delay: int = 0) -> Floats:
-        """Trajectory positions, `delay` periods before the block's periods."""
-        found: Floats = self.kept("positions", delay, lambda: positions(self.plan, self.units, self.periods - delay))
+    def positions(self) -> Floats:
+        """Trajectory positions."""
+        return self._positions_in(self.periods)
+
+    def _positions_in(self, periods: NDArray[np.int64]) -> Floats:
+        found: Floats = self.kept(
+            "positions", (int(periods[0]), len(periods)), lambda: positions(self.plan, self.units, periods)
+        )
+        return found
+
+    def reads(self, metric: int) -> Floats:
+        """The positions that a metric reads."""
+        found: Floats = self.kept(
+            "reads", metric, lambda: reads(self.plan, metric, self.units, self.periods, self._positions_in)
+        )
         return found
 
     def centres(self, metric: int) -> Floats:
@@ -59,7 +72,7 @@ class Block:
         found: Floats = self.kept(
             "centres",
             metric,
-            lambda: centres(self.plan, spec, self.units, self.periods, self.positions(spec.total_delay)),
+            lambda: centres(self.plan, spec, self.units, self.periods, self.reads(metric)),
         )
         return found
 
@@ -76,16 +89,19 @@ class Block:
 
     def noised(self, metric: int) -> Floats:
         """The values of a metric as they are stored; NaN where one is missing."""
+        spec = self.plan.metrics[metric]
+        on = missing_on(self.plan.dataset, spec.spec)
         found: Floats = self.kept(
             "noised",
             metric,
             lambda: noised(
                 self.plan.seed,
-                self.plan.dataset.noise,
-                self.plan.metrics[metric],
+                noise_of(self.plan.dataset, spec.spec),
+                spec,
                 self.address,
                 self.correlated(metric),
                 self.positions(),
+                None if on is None else self.scores(self.plan.metric_index(on)),
             ),
         )
         return found

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from plotsim_core.engine.roster import Units
 from plotsim_core.numerics.random import Floats, fold, key, normals, words
+from plotsim_core.plan.mixing import Mixing
 from plotsim_core.plan.plan import Plan
 
 Draw = Callable[[int, NDArray[np.int64]], Floats]
@@ -40,10 +41,17 @@ def drawing(plan: Plan, units: Units) -> Draw:
     return draw
 
 
-def shocks(plan: Plan, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
+def runs(plan: Plan, periods: NDArray[np.int64]) -> list[tuple[Mixing, NDArray[np.int64]]]:
+    """Cut consecutive periods where the correlations in force change: (what is in force, the periods) in order."""
+    edges = sorted({edge - int(periods[0]) for phase in plan.phases for edge in phase if periods[0] < edge <= periods[-1]})
+    parts = np.split(periods, edges)
+    return [(plan.mixings[plan.phase(int(part[0]))], part) for part in parts]
+
+
+def shocks(mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
     """Return the mixed shocks E of a metric, shape (periods, units); `periods` are consecutive."""
     total: Floats | None = None
-    for other, weight in enumerate(plan.mixing.shocks[metric].tolist()):
+    for other, weight in enumerate(mixing.shocks[metric].tolist()):
         if weight != 0.0:
             part = weight * draw(other, periods)
             total = part if total is None else total + part
@@ -51,12 +59,15 @@ def shocks(plan: Plan, metric: int, periods: NDArray[np.int64], draw: Draw) -> F
     return total
 
 
-def own_scores(plan: Plan, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
-    """Return what a metric's own shocks, this period's and earlier ones, add up to; `periods` are consecutive."""
+def own_scores(plan: Plan, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
+    """Return what a metric's own shocks, this period's and earlier ones, add up to; `periods` are consecutive.
+
+    All shocks are mixed as is in force at the end: so correlations switch on the day a phase begins, and not gradually.
+    """
     spec = plan.metrics[metric]
     back = len(spec.persistence) - 1
     extended = np.arange(periods[0] - back, periods[-1] + 1, dtype=np.int64)
-    drawn = shocks(plan, metric, extended, draw)
+    drawn = shocks(mixing, metric, extended, draw)
     total = spec.persistence[0] * drawn[back:]
     for age, weight in enumerate(spec.persistence[1:], start=1):
         total += weight * drawn[back - age : back - age + len(periods)]
@@ -65,32 +76,58 @@ def own_scores(plan: Plan, metric: int, periods: NDArray[np.int64], draw: Draw) 
 
 def moving_scores(plan: Plan, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
     """Return the part v of a metric's scores that moves in time, shape (periods, units); `periods` are consecutive."""
+    parts = [_moving(plan, mixing, metric, part, draw) for mixing, part in runs(plan, periods)]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _moving(plan: Plan, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
     spec = plan.metrics[metric]
-    total = own_scores(plan, metric, periods, draw)
+    total = own_scores(plan, mixing, metric, periods, draw)
     if spec.driver is None:
         return total
-    return spec.own * total + spec.pull * moving_scores(plan, spec.driver, periods - spec.delay, draw)
+    return mixing.own[metric] * total + pulled(plan, mixing, metric, periods, draw)
 
 
-def level_scores(plan: Plan, metric: int, units: Units) -> Floats:
-    """Return the part B of a metric's scores that is a unit's own for life, shape (units,)."""
+def pulled(plan: Plan, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
+    """Return what a follower takes over from its driver, shape (periods, units); `periods` are consecutive."""
     spec = plan.metrics[metric]
+    assert spec.driver is not None
+    back = len(spec.kernel) - 1
+    heard = moving_scores(plan, spec.driver, np.arange(periods[0] - back, periods[-1] + 1) - spec.delay, draw)
+    total = mixing.pull[metric][0] * heard[back:]
+    for age, weight in enumerate(mixing.pull[metric][1:], start=1):
+        total += weight * heard[back - age : back - age + len(periods)]
+    return total
+
+
+def level_scores(plan: Plan, mixing: Mixing, metric: int, units: Units) -> Floats:
+    """Return the part B of a metric's scores that is a unit's own as long as a mixing is in force, shape (units,)."""
     total = np.zeros(len(units))
-    for other, weight in enumerate(plan.mixing.levels[metric].tolist()):
+    for other, weight in enumerate(mixing.levels[metric].tolist()):
         if weight != 0.0:
             total += weight * normals(key(plan.seed, "level", plan.metrics[other].name), units.address)
-    if spec.driver is None:
+    driver = plan.metrics[metric].driver
+    if driver is None:
         return total
-    return spec.level_own * total + spec.level_pull * level_scores(plan, spec.driver, units)
+    return mixing.level_own[metric] * total + mixing.level_pull[metric] * level_scores(plan, mixing, driver, units)
 
 
-def level_shares(plan: Plan, units: Units) -> Floats:
-    """Return the share of variance that lies between units, for the segment of each unit."""
-    return np.array([segment.spec.variation.level for segment in plan.segments])[units.segment]
+def level_shares(plan: Plan, metric: int, units: Units) -> Floats:
+    """Return the share of a metric's scores' variance that lies between units, for the segment of each unit."""
+    return plan.metrics[metric].levels[units.segment]
+
+
+def levels(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
+    """Return what of a metric's scores is a unit's own, shape (periods, units); `periods` are consecutive."""
+    share = np.sqrt(level_shares(plan, metric, units))
+    parts = [
+        np.broadcast_to(share * level_scores(plan, mixing, metric, units), (len(part), len(units)))
+        for mixing, part in runs(plan, periods)
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def scores(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64], draw: Draw) -> Floats:
     """Return the standard normal scores of a metric, shape (periods, units); `periods` are consecutive."""
-    share = level_shares(plan, units)
-    between = np.sqrt(share) * level_scores(plan, metric, units)
-    return between[None, :] + np.sqrt(1.0 - share)[None, :] * moving_scores(plan, metric, periods, draw)
+    within = np.sqrt(1.0 - level_shares(plan, metric, units))
+    return levels(plan, metric, units, periods) + within[None, :] * moving_scores(plan, metric, periods, draw)

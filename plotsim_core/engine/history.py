@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.correlated import level_scores, level_shares
-from plotsim_core.engine.metrics import unseasoned
+from plotsim_core.engine.correlated import levels
+from plotsim_core.engine.metrics import reads, unseasoned
 from plotsim_core.engine.replay import state_before
 from plotsim_core.engine.roster import Units
-from plotsim_core.engine.trajectories import positions
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan
 
@@ -22,12 +21,11 @@ Bands = NDArray[np.int64]
 
 
 def expected_shares(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
-    """Return where the expected value lies between the metric's means at position 0 (0) and 1 (1)."""
+    """Return where the expected value lies between the metric's means at position 0 (0) and 1 (1); periods in a row."""
     spec = plan.metrics[metric]
-    mean = unseasoned(spec, units, positions(plan, units, periods - spec.total_delay))
-    own = np.sqrt(level_shares(plan, units)) * level_scores(plan, metric, units)
+    mean = unseasoned(spec, units, reads(plan, metric, units, periods))
     low, high = spec.spec.means
-    return (spec.quantiles.lookup(mean, own[None, :]) - low) / (high - low)
+    return (spec.quantiles.lookup(mean, levels(plan, metric, units, periods)) - low) / (high - low)
 
 
 def bands(plan: Plan, metric: int, edges: tuple[float, ...], units: Units, periods: NDArray[np.int64]) -> Bands:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.engine.roster import Units
+from plotsim_core.engine.trajectories import positions
+from plotsim_core.engine.treatment import treated
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import MetricPlan, Plan
 
 _SMALLEST_FACTOR = 0.01
+
+At = Callable[[NDArray[np.int64]], Floats]
+"""Gives trajectory positions in consecutive periods, shape (periods, units)."""
 
 
 def seasonal_factors(plan: Plan, metric: MetricPlan, units: Units, periods: NDArray[np.int64]) -> Floats:
@@ -23,24 +30,42 @@ def seasonal_factors(plan: Plan, metric: MetricPlan, units: Units, periods: NDAr
     return np.maximum(1.0 + strength[:, None] * of_segment[None, :], _SMALLEST_FACTOR)
 
 
-def directed(metric: MetricPlan, positions: Floats) -> Floats:
+def reads(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64], at: At | None = None) -> Floats:
+    """Return the positions that a metric reads, shape (periods, units); `periods` are consecutive.
+
+    They are the trajectory's, or what its driver read `delay` periods before (and earlier, with a decay), lifted where a
+    treatment has this metric as its target. `at` gives positions of consecutive periods, for those who keep them.
+    """
+    spec = plan.metrics[metric]
+    if spec.driver is None:
+        found = positions(plan, units, periods) if at is None else at(periods)
+    else:
+        back = len(spec.kernel) - 1
+        heard = reads(plan, spec.driver, units, np.arange(periods[0] - back, periods[-1] + 1) - spec.delay, at)
+        found = heard[back:] if back == 0 else spec.kernel[0] * heard[back:]
+        for age, weight in enumerate(spec.kernel[1:], start=1):
+            found = found + weight * heard[back - age : back - age + len(periods)]
+    return treated(plan, units, periods, found, spec.name)
+
+
+def directed(metric: MetricPlan, positions_read: Floats) -> Floats:
     """Return positions as the metric reads them: turned round where its polarity is negative."""
-    return positions if metric.spec.polarity == "positive" else 1.0 - positions
+    return positions_read if metric.spec.polarity == "positive" else 1.0 - positions_read
 
 
-def unseasoned(metric: MetricPlan, units: Units, positions: Floats) -> Floats:
+def unseasoned(metric: MetricPlan, units: Units, positions_read: Floats) -> Floats:
     """Return the means that positions call for, with the unit's size and before any season."""
     means = metric.means[units.segment]
-    mean = means[:, 0] + (means[:, 1] - means[:, 0]) * directed(metric, positions)
+    mean = means[:, 0] + (means[:, 1] - means[:, 0]) * directed(metric, positions_read)
     return mean * units.size if metric.spec.sized else mean
 
 
-def centres(plan: Plan, metric: MetricPlan, units: Units, periods: NDArray[np.int64], positions: Floats) -> Floats:
+def centres(plan: Plan, metric: MetricPlan, units: Units, periods: NDArray[np.int64], positions_read: Floats) -> Floats:
     """Return the means of a metric, shape (periods, units), inside what its distribution can have.
 
-    `positions` are those the metric reads: for a follower, its driver's positions `total_delay` periods before.
+    `positions_read` are those the metric reads.
     """
-    mean = unseasoned(metric, units, positions)
+    mean = unseasoned(metric, units, positions_read)
     if plan.dataset.seasonality:
         factor = seasonal_factors(plan, metric, units, periods)
         mean = mean + (factor - 1.0) * np.abs(mean)

@@ -6,14 +6,20 @@ series gives the latent correlation that delivers the declared one.
 
 *Growing matrix*: a correlation matrix is built a variable at a time, and no row depends on the rows after it.
 
+*Covariance selection* (Dempster, 1972; iterative proportional fitting as in Speed and Kiiveri, 1986): of all matrices
+with given entries, the one of largest entropy, in which variables without a given entry are independent given the rest.
+
 Everything here runs once, at load. Results are rounded to ten decimals, so that another machine's linear algebra gives
 the same factors.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from scipy.special import eval_hermitenorm, gammaln
 
 Floats = NDArray[np.float64]
@@ -21,10 +27,17 @@ Floats = NDArray[np.float64]
 SCORES = np.linspace(-6.0, 6.0, 481)
 """Normal scores at which margins are sampled for `hermite_coefficients`."""
 _WEIGHTS = np.exp(-0.5 * SCORES**2) / np.exp(-0.5 * SCORES**2).sum()
-_DEGREE = 24
+_DEGREE = 60
 _POLYNOMIALS = np.stack([eval_hermitenorm(n, SCORES) / np.exp(0.5 * gammaln(n + 1)) for n in range(1, _DEGREE + 1)])
 _FLOOR = 1e-6
 """Share of a variable's variance that the others never explain."""
+_ROUNDS, _PATIENCE = 2000, 100
+_REST = 1e-11
+"""When proportional fitting is at rest; it is given up after so many rounds, or when so many do not halve what is left."""
+_HOPELESS = 0.4
+"""Entries that are moved further are not worth a search for the largest entropy."""
+_INWARD = (1e-4, 1e-3, 1e-2, 3e-2)
+"""How far nearest entries are drawn towards zero, so that the matrix is not singular."""
 
 
 def hermite_coefficients(margin: Floats) -> Floats:
@@ -92,6 +105,77 @@ def completed(matrix: Floats, near: NDArray[np.intp], wanted: Floats) -> Floats:
     row: Floats = matrix[:, near] @ slopes
     row[near] = wanted
     return row
+
+
+def completion(size: int, entries: Mapping[tuple[int, int], float]) -> Floats:
+    """Return the correlation matrix of largest entropy with `entries` at their places, shape (size, size).
+
+    Where no matrix has these entries, those nearest to them (by least squares) that one has are taken instead.
+    """
+    fitted = _fitted(size, entries)
+    return fitted if fitted is not None else _fitted_nearest(size, entries)
+
+
+def _fitted_nearest(size: int, entries: Mapping[tuple[int, int], float]) -> Floats:
+    places = tuple(np.array(list(entries)).T)
+    whole = np.round(_nearest(size, places, np.array(list(entries.values()))), 6)
+    if np.max(np.abs(whole[places] - np.array(list(entries.values())))) > _HOPELESS:
+        return whole
+    for inward in _INWARD:
+        fitted = _fitted(size, dict(zip(entries, (whole[places] * (1.0 - inward)).tolist(), strict=True)))
+        if fitted is not None:
+            return fitted
+    return whole + (np.eye(size) - whole) * _INWARD[-1]
+
+
+def _nearest(size: int, places: tuple[NDArray[np.intp], ...], wanted: Floats) -> Floats:
+    """Return a correlation matrix whose entries at `places` are nearest to `wanted`: inner products of unit vectors."""
+    rows, columns = places
+
+    def loss(flat: Floats) -> tuple[float, Floats]:
+        vectors = flat.reshape(size, size)
+        length = np.sqrt(np.sum(vectors**2, axis=1, keepdims=True))
+        unit = vectors / length
+        off = np.sum(unit[rows] * unit[columns], axis=1) - wanted
+        slope = np.zeros_like(unit)
+        np.add.at(slope, rows, 2.0 * off[:, None] * unit[columns])
+        np.add.at(slope, columns, 2.0 * off[:, None] * unit[rows])
+        slope = (slope - unit * np.sum(slope * unit, axis=1, keepdims=True)) / length
+        return float(np.sum(off**2)), slope.ravel()
+
+    start = np.eye(size) + 0.1 * np.cos(np.arange(size * size)).reshape(size, size)
+    options = {"maxiter": 5000, "maxfun": 20_000, "ftol": 1e-15, "gtol": 1e-9}
+    found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options=options)
+    vectors = found.x.reshape(size, size)
+    unit = vectors / np.sqrt(np.sum(vectors**2, axis=1, keepdims=True))
+    return np.asarray(unit @ unit.T, dtype=np.float64)
+
+
+def _fitted(size: int, entries: Mapping[tuple[int, int], float]) -> Floats | None:
+    """Return the matrix of largest entropy by iterative proportional fitting, or None if it does not come to rest."""
+    matrix = np.eye(size)
+    if len(entries) == size * (size - 1) // 2:
+        for (a, b), target in entries.items():
+            matrix[a, b] = matrix[b, a] = target
+        return matrix if np.linalg.eigvalsh(matrix)[0] > _FLOOR else None
+    before = np.inf
+    for turn in range(_ROUNDS):
+        worst = 0.0
+        for (a, b), target in entries.items():
+            worst = max(worst, abs(matrix[a, b] - target), abs(matrix[a, a] - 1.0), abs(matrix[b, b] - 1.0))
+            pair = matrix[[[a], [b]], [a, b]]
+            if pair[0, 0] * pair[1, 1] - pair[0, 1] ** 2 < _FLOOR:
+                return None
+            inverse = np.linalg.inv(pair)
+            beside = matrix[:, [a, b]]
+            matrix = matrix + beside @ (inverse @ (np.array([[1.0, target], [target, 1.0]]) - pair) @ inverse) @ beside.T
+        if worst < _REST:
+            return matrix if np.linalg.eigvalsh(matrix)[0] > _FLOOR else None
+        if turn % _PATIENCE == _PATIENCE - 1:
+            if worst > 0.5 * before:
+                return None
+            before = worst
+    return None
 
 
 def factor(matrix: Floats) -> Floats:

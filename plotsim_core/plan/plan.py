@@ -18,6 +18,7 @@ from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.calendar import Grain
 from plotsim_core.numerics.quantiles import QuantileTable
 from plotsim_core.numerics.shapes import Piece
+from plotsim_core.plan.mixing import Mixing
 
 Floats = NDArray[np.float64]
 
@@ -41,9 +42,9 @@ class MetricPlan:
     """A metric with its numbers solved.
 
     `means` holds, for each segment, the means at position 0 and 1. `persistence` are the weights of a shock now, one
-    period ago, and so on; their squares add up to 1. A follower reads the metric at `driver`, `spec.delay` periods ago,
-    with weight `pull` (signed) and its own shocks with weight `own`; `level_pull` and `level_own` do the same for what
-    lies between units. `total_delay` adds up the delays of the chain it hangs on.
+    period ago, and so on; their squares add up to 1. A follower reads the metric at `driver`, `delay` periods ago and, with
+    a decay, earlier still, with the weights of `kernel`. `latent` is the metric as its normal scores have it, `levels` the
+    share of their variance that lies between units, for each segment.
     """
 
     spec: Metric
@@ -51,11 +52,9 @@ class MetricPlan:
     quantiles: QuantileTable
     persistence: tuple[float, ...]
     driver: int | None
-    pull: float
-    own: float
-    level_pull: float
-    level_own: float
-    total_delay: int
+    kernel: tuple[float, ...]
+    latent: Metric
+    levels: Floats
 
     @property
     def name(self) -> str:
@@ -65,14 +64,6 @@ class MetricPlan:
     def delay(self) -> int:
         """Periods after which this metric reads its driver; 0 without one."""
         return self.spec.delay or 0
-
-
-@dataclass(frozen=True, eq=False)
-class Mixing:
-    """Lower triangular factors, one row and column per metric: of the shocks within units, and of the levels between."""
-
-    shocks: Floats
-    levels: Floats
 
 
 @dataclass(frozen=True)
@@ -134,7 +125,9 @@ class TablePlan:
 @dataclass(frozen=True, eq=False)
 class Plan:
     """A resolved dataset. `stop` is the period after the last, None for an open window; `raw` is the config as written,
-    with seed and scale as they are in force; `digest` is a hash of it and of the version of the generator."""
+    with seed and scale as they are in force; `digest` is a hash of it and of the version of the generator. `phases` are the
+    periods (first, stop) in which other correlations are in force, those of `mixings[1]`, `mixings[2]` and so on; in all
+    others `mixings[0]` is."""
 
     name: str
     dataset: Dataset
@@ -146,7 +139,8 @@ class Plan:
     span: int
     segments: tuple[SegmentPlan, ...]
     metrics: tuple[MetricPlan, ...]
-    mixing: Mixing
+    mixings: tuple[Mixing, ...]
+    phases: tuple[tuple[int, int], ...]
     tables: tuple[TablePlan, ...]
     endings: tuple[Ending, ...]
     warnings: tuple[Problem, ...]
@@ -164,6 +158,10 @@ class Plan:
     def units(self) -> int:
         """How many units there are."""
         return sum(segment.count for segment in self.segments)
+
+    def phase(self, period: int) -> int:
+        """Return the place in `mixings` of what is in force in a period."""
+        return next((place for place, (first, stop) in enumerate(self.phases, 1) if first <= period < stop), 0)
 
     def schema(self, table: TablePlan) -> pa.Schema:
         """Return the schema that stored rows of a table carry: its own, and what it was made from."""

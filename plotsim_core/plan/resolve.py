@@ -10,33 +10,43 @@ from typing import Any
 
 import numpy as np
 
-from plotsim_core.config.connections import Connection
+from plotsim_core.config.connections import Connection, ConnectionPhase
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import Metric
+from plotsim_core.config.segments import Segment
 from plotsim_core.config.tables import KIND_WORDS, CrossingWords
+from plotsim_core.config.window import Window
 from plotsim_core.errors import Problem, shown
 from plotsim_core.numerics.quantiles import MeanUnreachable, QuantileTable, quantile_table
-from plotsim_core.numerics.random import key
-from plotsim_core.plan.mixing import Solved, persistence_weights, solve
-from plotsim_core.plan.plan import Crossing, Ending, MetricPlan, Mixing, Plan, SegmentPlan
+from plotsim_core.numerics.random import Floats, key
+from plotsim_core.numerics.shapes import position
+from plotsim_core.plan.mixing import Mixing, latent_level, latent_metric, persistence_weights, solve
+from plotsim_core.plan.plan import Crossing, Ending, MetricPlan, Plan, SegmentPlan
 from plotsim_core.plan.schemas import kind_of, table_plans
 from plotsim_core.version import VERSION
 
+_ALONG = 16
+"""Points of a curve that stand for it."""
 _BASELINES = {"low": (0.0, 1 / 3), "mid": (1 / 3, 2 / 3), "high": (2 / 3, 1.0)}
 
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """The quantile tables and the mixing of metrics; `solved` is None where a metric has no table."""
+    """The quantile tables and the mixings of metrics, of the whole window and of each phase; no mixings where a metric has
+    no table."""
 
     tables: list[QuantileTable]
-    solved: Solved | None
+    mixings: list[Mixing]
     problems: list[Problem]
     warnings: list[Problem]
 
 
-def numbers(metrics: Sequence[tuple[str, Metric]], connections: Sequence[tuple[str, Connection]]) -> Numbers:
-    """Return the numbers of metrics and connections, each given with its path."""
+Connections = Sequence[tuple[str, Connection]]
+"""Connections with their paths."""
+
+
+def numbers(metrics: Sequence[tuple[str, Metric]], connections: Connections, phases: Sequence[Connections] = ()) -> Numbers:
+    """Return the numbers of metrics (with their paths), of connections, and of those that phases put in their place."""
     problems: list[Problem] = []
     tables: list[QuantileTable] = []
     for path, metric in metrics:
@@ -51,15 +61,30 @@ def numbers(metrics: Sequence[tuple[str, Metric]], connections: Sequence[tuple[s
                 )
             )
     if problems:
-        return Numbers(tables, None, problems, [])
-    solved, unsolved, warnings = solve([metric for _, metric in metrics], tables, connections)
-    return Numbers(tables, solved, unsolved, warnings)
+        return Numbers(tables, [], problems, [])
+    read = [metric for _, metric in metrics]
+    solved = [solve(read, tables, overlaid(connections, phase)) for phase in [(), *phases]]
+    unsolved = dict.fromkeys(problem for _, found, _ in solved for problem in found)
+    warnings = dict.fromkeys(problem for _, _, found in solved for problem in found)
+    return Numbers(tables, [mixing for mixing, _, _ in solved], list(unsolved), list(warnings))
+
+
+def phase_connections(phases: Sequence[tuple[str, ConnectionPhase]]) -> list[Connections]:
+    """Return the connections of each phase, with their paths."""
+    return [
+        [(f"{path}.connections[{number}]", connection) for number, connection in enumerate(phase.connections)]
+        for path, phase in phases
+    ]
+
+
+def overlaid(connections: Connections, phase: Connections) -> Connections:
+    """Return connections with those of a phase in the place of the ones they speak of."""
+    kept = {frozenset((c.metric_a, c.metric_b)): (path, c) for path, c in connections}
+    return list((kept | {frozenset((c.metric_a, c.metric_b)): (path, c) for path, c in phase}).values())
 
 
 def resolve(name: str, dataset: Dataset, found: Numbers, raw: Mapping[str, Any]) -> Plan:
     """Return the plan of a dataset that loading has found nothing wrong with, from the numbers `found` for it."""
-    solved = found.solved
-    assert solved is not None
     window = dataset.window
     return Plan(
         name=name,
@@ -71,8 +96,9 @@ def resolve(name: str, dataset: Dataset, found: Numbers, raw: Mapping[str, Any])
         stop=window.stop,
         span=window.length,
         segments=_segments(dataset),
-        metrics=_metrics(dataset, found.tables, solved),
-        mixing=Mixing(solved.shocks, solved.levels),
+        metrics=_metrics(dataset, found.tables),
+        mixings=tuple(found.mixings),
+        phases=tuple((window.first + p.start_period, window.first + p.end_period + 1) for p in dataset.connection_phases),
         tables=table_plans(dataset),
         endings=_endings(dataset),
         warnings=tuple(found.warnings),
@@ -109,37 +135,39 @@ def _segments(dataset: Dataset) -> tuple[SegmentPlan, ...]:
     return tuple(plans)
 
 
-def _metrics(dataset: Dataset, tables: Sequence[QuantileTable], solved: Solved) -> tuple[MetricPlan, ...]:
+def _metrics(dataset: Dataset, tables: Sequence[QuantileTable]) -> tuple[MetricPlan, ...]:
     places = {metric.name: place for place, metric in enumerate(dataset.metrics)}
     plans = []
-    for metric, table, weights in zip(dataset.metrics, tables, solved.weights, strict=True):
-        pull, own, level_pull, level_own = weights
+    for metric, table in zip(dataset.metrics, tables, strict=True):
+        latent = latent_metric(metric, table)
+        means = [_means(metric, segment.baseline.get(metric.name)) for segment in dataset.segments]
         plans.append(
             MetricPlan(
                 spec=metric,
-                means=np.array([_means(metric, segment.baseline.get(metric.name)) for segment in dataset.segments]),
+                means=np.array(means),
                 quantiles=table,
-                persistence=persistence_weights(metric.persistence),
+                persistence=persistence_weights(latent.persistence),
                 driver=places[metric.follows] if metric.follows else None,
-                pull=pull,
-                own=own,
-                level_pull=level_pull,
-                level_own=level_own,
-                total_delay=_total_delay(metric, dataset.metrics, places),
+                kernel=metric.kernel,
+                latent=latent,
+                levels=np.array(
+                    [
+                        latent_level(metric, own, table, segment.variation.level, _positions(segment, dataset.window))
+                        for segment, own in zip(dataset.segments, means, strict=True)
+                    ]
+                ),
             )
         )
     return tuple(plans)
+
+
+def _positions(segment: Segment, window: Window) -> Floats:
+    """Return the positions that a segment's units run through, evenly along their curve."""
+    along = (np.arange(_ALONG) + 0.5) / _ALONG
+    return position(segment.archetype.pieces(window.length), along, np.full(_ALONG, window.length / window.grain.per_year))
 
 
 def _means(metric: Metric, baseline: str | None) -> tuple[float, float]:
     low, high = metric.means
     begin, end = _BASELINES[baseline] if baseline else (0.0, 1.0)
     return low + begin * (high - low), low + end * (high - low)
-
-
-def _total_delay(metric: Metric, metrics: Sequence[Metric], places: Mapping[str, int]) -> int:
-    total = 0
-    while metric.follows is not None:
-        total += metric.delay or 0
-        metric = metrics[places[metric.follows]]
-    return total

@@ -19,10 +19,9 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, KindWords, Table
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
-from plotsim_core.engine.metrics import centres
+from plotsim_core.engine.metrics import centres, reads
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import CHUNK, Slice, blocks
-from plotsim_core.engine.trajectories import positions
 from plotsim_core.errors import Problem, shown
 from plotsim_core.numerics.quantiles import quantile_table
 from plotsim_core.numerics.random import Floats, fold, key, normals, uniforms, words
@@ -92,11 +91,13 @@ def _rows(table: TablePlan, block: Block) -> Rows:
 def _expect(table: TablePlan, sample: Sample) -> Floats:
     spec = table.spec
     assert isinstance(spec, ProportionalEvent)
-    plan, metric = sample.plan, sample.plan.metrics[sample.plan.metric_index(spec.driver)]
+    plan, place = sample.plan, sample.plan.metric_index(spec.driver)
+    metric = plan.metrics[place]
     scores = ndtri((np.arange(_LEVELS) + 0.5) / _LEVELS)
 
     def rows(units: Units) -> Floats:
-        read = positions(plan, units, sample.periods - metric.total_delay)
+        every = np.arange(sample.periods[0], sample.periods[-1] + 1)
+        read = reads(plan, place, units, every)[sample.periods - every[0]]
         centre = centres(plan, metric, units, sample.periods, read)
         if not metric.spec.positive:  # there are no rows where the metric is negative, whatever its mean
             centre = np.mean([np.maximum(metric.quantiles.lookup(centre, score), 0.0) for score in scores], axis=0)
