@@ -13,6 +13,7 @@ import pyarrow as pa
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.effects import null_rate
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.scope import Scope
@@ -92,7 +93,9 @@ for _word, _layer, _says in (
             argument="metric",
             needs=frozenset({"cell"}),
             check=_check,
-            nullable=lambda options, dataset, word=_word: word == "metric" and dataset.noise.mcar_rate > 0,  # type: ignore[misc]
+            nullable=lambda options, dataset, word=_word: (  # type: ignore[misc]
+                word == "metric" and null_rate(dataset, spec(options, dataset)) > 0
+            ),
             describe=lambda options, dataset, says=_says: says + describe(spec(options, dataset)),  # type: ignore[misc]
         ),
         _filling(_layer),

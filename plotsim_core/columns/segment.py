@@ -1,7 +1,9 @@
-"""`segment.<fact>`: what is known of the segment of the row's unit: its `name`, or the `count` of its units."""
+"""`segment.<fact>`: what is known of the segment of the row's unit: its `name`, the `count` of its units, or the arm of its
+`treatment` that the unit is in (null where the segment has none)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import pyarrow as pa
@@ -9,20 +11,32 @@ import pyarrow as pa
 from plotsim_core.columns.rows import Rows, picked
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.model import Part
-from plotsim_core.config.tables import SourceWords
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 
 class Options(Part):
-    """`fact` is name or count."""
+    """`fact` is name, count or treatment."""
 
-    fact: Literal["name", "count"]
+    fact: Literal["name", "count", "treatment"]
+
+
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    if options.fact == "treatment" and scope.segments and all(segment.treatment is None for segment in scope.segments):
+        yield Problem("type", "no segment has a `treatment` whose arms it could tell")
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
     segments = rows.block.plan.segments
+    if options.fact == "treatment":
+        arms = [s.spec.treatment for s in segments]
+        labels = [label for arm in arms for label in ((arm.control_label, arm.treatment_label) if arm else (None, None))]
+        units = rows.block.units
+        return picked(labels, (2 * units.segment + units.treated)[rows.unit], column.type)
     values = [segment.spec.name if options.fact == "name" else segment.count for segment in segments]
     return picked(values, rows.block.units.segment[rows.unit], column.type)
 
@@ -31,11 +45,17 @@ add_source(
     "segment",
     SourceWords(
         options=Options,
-        arrow=lambda options, column, dataset: pa.string() if options.fact == "name" else pa.int64(),
+        arrow=lambda options, column, dataset: pa.int64() if options.fact == "count" else pa.string(),
         example="segment.name",
         argument="fact",
         needs=frozenset({"unit"}),
-        describe=lambda options, dataset: f"The {options.fact} of the segment.",
+        check=_check,
+        nullable=lambda options, dataset: (
+            options.fact == "treatment" and any(segment.treatment is None for segment in dataset.segments)
+        ),
+        describe=lambda options, dataset: (
+            "The arm of the segment's experiment." if options.fact == "treatment" else f"The {options.fact} of the segment."
+        ),
     ),
     Source(_fill),
 )

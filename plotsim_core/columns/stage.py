@@ -10,6 +10,7 @@ import pyarrow as pa
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.effects import null_rate
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, NoOptions, SourceWords, Table
 from plotsim_core.errors import Problem
@@ -52,7 +53,11 @@ add_source(
         example="stage",
         needs=frozenset({"cell"}),
         check=_check,
-        nullable=lambda options, dataset: dataset.noise.mcar_rate > 0,
+        nullable=lambda options, dataset: any(
+            null_rate(dataset, metric) > 0
+            for metric in dataset.metrics
+            if dataset.lifecycle and metric.name == dataset.lifecycle.track
+        ),
         describe=lambda options, dataset: "Stage of the lifecycle.",
     ),
     Source(_fill),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from plotsim_core.config.model import Flag, Name, Part, Share, member
 from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.numerics.noise import NOISE, PRESETS
+
+if TYPE_CHECKING:
+    from plotsim_core.config.dataset import Dataset
+    from plotsim_core.config.metrics import Metric
 
 Month = Annotated[int, Field(ge=1, le=12, strict=True)]
 
@@ -28,11 +32,19 @@ class Season(Part):
 
 
 class Noise(Part):
-    """Measurement noise on stored values: jitter relative to the value, outliers, and values missing at random."""
+    """Measurement noise on stored values: jitter relative to the value, outliers, and missing values.
+
+    `mcar_rate` of the values are missing whatever they are (completely at random). `mar_rate` are missing the more often
+    the higher (or lower, with `mar_when`) the true value of the metric `mar_on` is among what it could have been at its
+    mean: with probability 2 * mar_rate * q, q being its quantile. The metric `mar_on` itself is not subject to that.
+    """
 
     gaussian_sigma: Annotated[float, Field(ge=0, le=5, strict=True)] = 0.0
     outlier_rate: Share = 0.0
     mcar_rate: Share = 0.0
+    mar_rate: Annotated[float, Field(ge=0, le=0.5, strict=True)] = 0.0
+    mar_on: Name | None = None
+    mar_when: Literal["high", "low"] = "high"
     scale_with_trajectory: Flag = False
     noise_family: str = "gaussian"
     degrees_of_freedom: Annotated[float, Field(ge=1, le=1000, strict=True)] | None = None
@@ -52,7 +64,32 @@ class Noise(Part):
             raise Wrong(Problem("degrees_of_freedom", "goes with noise_family: student_t, and only with it"))
         if self.gaussian_sigma == 0 and (self.scale_with_trajectory or self.noise_family != "gaussian"):
             raise ValueError("without `gaussian_sigma` above 0, noise_family and scale_with_trajectory have no effect")
+        if self.mar_rate > 0 and self.mar_on is None:
+            raise Wrong(Problem("mar_on", "is missing", "the metric that it depends on which values are missing"))
+        if self.mar_rate == 0:
+            alone = [name for name in ("mar_on", "mar_when") if name in self.model_fields_set]
+            if alone:
+                message = "has no effect without `mar_rate` above 0: the share of values missing by another value"
+                raise Wrong(*(Problem(name, message) for name in alone))
         return self
+
+
+def noise_of(dataset: Dataset, metric: Metric) -> Noise:
+    """Return the noise on a metric: its own, or the dataset's."""
+    return dataset.noise if metric.noise is None else metric.noise
+
+
+def missing_on(dataset: Dataset, metric: Metric) -> str | None:
+    """Return the name of the metric that a metric's missing values depend on, None if on none."""
+    on = noise_of(dataset, metric).mar_on
+    return None if on == metric.name else on
+
+
+def null_rate(dataset: Dataset, metric: Metric) -> float:
+    """Return the share of a metric's stored values that are expected to be missing, 0 to 1."""
+    noise = noise_of(dataset, metric)
+    by_value = 0.0 if missing_on(dataset, metric) is None else noise.mar_rate
+    return 1.0 - (1.0 - noise.mcar_rate) * (1.0 - by_value)
 
 
 class Stage(Part):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from plotsim_core.config.archetypes import Archetype
-from plotsim_core.config.model import Count, Name, Offset, Part, Scalar
+from plotsim_core.config.model import Count, Name, Offset, Part, Scalar, Share
 from plotsim_core.errors import Problem, Wrong, shown
 
 
@@ -75,6 +75,37 @@ class Variation(Part):
     size: Annotated[float, Field(ge=0, le=3, strict=True)] = 0.25
 
 
+class Treatment(Part):
+    """An experiment: a share of a segment's units is treated, the others are its control.
+
+    From period `start_period` of the window on (counted from 0), the position p of a treated unit has its log odds
+    log(p / (1 - p)) raised by `lift_log_odds`; positions 0 and 1 stay. `fraction` is the share that is treated: of every
+    ten units in the order of the segment that share, give or take one, by lot. With `target_metric` only what that metric
+    reads is raised (and followers read that of it), otherwise the whole trajectory. The labels are what
+    `segment.treatment` calls the arms.
+    """
+
+    fraction: Share
+    lift_log_odds: Annotated[float, Field(ge=-20, le=20, strict=True)]
+    start_period: Offset = 0
+    treatment_label: Annotated[str, Field(min_length=1)] = "treatment"
+    control_label: Annotated[str, Field(min_length=1)] = "control"
+    target_metric: Name | None = None
+
+    @model_validator(mode="after")
+    def _effective(self) -> Treatment:
+        problems = []
+        if self.fraction == 0:
+            problems.append(Problem("fraction", "0 has no effect: no unit would be treated"))
+        if self.lift_log_odds == 0:
+            problems.append(Problem("lift_log_odds", "0 has no effect: treated units would be like the others"))
+        if self.treatment_label == self.control_label:
+            problems.append(Problem("control_label", f"both arms are called {shown(self.control_label)}", "rename one"))
+        if problems:
+            raise Wrong(*problems)
+        return self
+
+
 class Segment(Part):
     """A group of units with one archetype."""
 
@@ -87,6 +118,7 @@ class Segment(Part):
     seasonal_sensitivity: Annotated[float, Field(ge=-100, le=100, strict=True)] = 1.0
     arrival: Arrival | None = None
     variation: Variation = Variation()
+    treatment: Treatment | None = None
 
     @field_validator("attributes", mode="before")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from plotsim_core.config.effects import Noise
 from plotsim_core.numerics.noise import NOISE
@@ -14,11 +15,20 @@ _OUTLIER_FACTORS = (3.0, 10.0)
 _FAR_SHARE = 0.15
 
 
-def noised(seed: int, noise: Noise, metric: MetricPlan, address: Words, values: Floats, positions: Floats) -> Floats:
+def noised(
+    seed: int,
+    noise: Noise,
+    metric: MetricPlan,
+    address: Words,
+    values: Floats,
+    positions: Floats,
+    scores: Floats | None,
+) -> Floats:
     """Return values with jitter, outliers and missing ones (NaN), rounded to the metric's decimals.
 
     Jitter is relative to the value (and to the position with `scale_with_trajectory`) and is reflected at the bounds of
     a range, so that none is piled upon. An outlier is three to ten times the value, or close to the farther bound.
+    `scores` are those of the metric that missing values depend on, None where they depend on none.
     """
     result = jittered(seed, noise, metric, address, values, positions)
     if noise.outlier_rate > 0:
@@ -27,6 +37,8 @@ def noised(seed: int, noise: Noise, metric: MetricPlan, address: Words, values: 
     result = np.rint(result) if metric.spec.decimals is None else np.round(result, metric.spec.decimals)
     if noise.mcar_rate > 0:
         result = np.where(missing(seed, noise, metric, address), np.nan, result)
+    if scores is not None:
+        result = np.where(missing_by_value(seed, noise, metric, address, scores), np.nan, result)
     return result
 
 
@@ -36,8 +48,21 @@ def outlying(seed: int, noise: Noise, metric: MetricPlan, address: Words) -> NDA
 
 
 def missing(seed: int, noise: Noise, metric: MetricPlan, address: Words) -> NDArray[np.bool_]:
-    """Return which cells are missing."""
+    """Return which cells are missing whatever their values are."""
     return uniforms(key(seed, "missing", metric.name), address) < noise.mcar_rate
+
+
+def missing_by_value(seed: int, noise: Noise, metric: MetricPlan, address: Words, scores: Floats) -> NDArray[np.bool_]:
+    """Return which cells are missing by the value that another metric has in them, as its normal `scores` tell."""
+    return uniforms(key(seed, "missing by value", metric.name), address) < missing_odds(noise, scores)
+
+
+def missing_odds(noise: Noise, scores: Floats) -> Floats:
+    """Return the probability, 0 to 1, of being missing where the metric that it depends on has these normal scores.
+
+    The quantile of a score is uniform, so that the probability averages to the rate.
+    """
+    return 2.0 * noise.mar_rate * ndtr(scores if noise.mar_when == "high" else -scores)
 
 
 def jittered(seed: int, noise: Noise, metric: MetricPlan, address: Words, values: Floats, positions: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Who there is: the units of a slice with what is theirs for life (address, arrival, timing, size)."""
+"""Who there is: the units of a slice with what is theirs for life (address, arrival, timing, size, arm)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from plotsim_core.config.segments import (
     StepArrival,
     UniformArrival,
 )
+from plotsim_core.engine.treatment import treated_units
 from plotsim_core.numerics.codes import segment_number, unit_codes
 from plotsim_core.numerics.random import Floats, Words, fold, key, normals, uniforms, words
 from plotsim_core.plan.plan import Plan
@@ -26,7 +27,8 @@ class Units:
     """Units `start` to `start + len` of the roster, as parallel arrays.
 
     `segment` is the place of the segment in the plan, `ordinal` the place in the segment; `arrival` is a period number,
-    `timing` the shift of the curve as a share of its span, `size` the factor on amounts and counts.
+    `timing` the shift of the curve as a share of its span, `size` the factor on amounts and counts, `treated` whether the
+    unit is in the treated arm of its segment.
     """
 
     start: int
@@ -36,6 +38,7 @@ class Units:
     arrival: NDArray[np.int64]
     timing: Floats
     size: Floats
+    treated: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.segment)
@@ -61,6 +64,7 @@ def select(plan: Plan, start: int, stop: int) -> Units:
         arrival=_arrivals(plan, segment, ordinal, uniforms(key(plan.seed, "arrival"), address)),
         timing=timing * drift,
         size=np.exp(size * growth - 0.5 * size * size),
+        treated=treated_units(plan, segment, ordinal),
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.engine.roster import Units
+from plotsim_core.engine.treatment import treated
 from plotsim_core.numerics.random import Floats
 from plotsim_core.numerics.shapes import position
 from plotsim_core.plan.plan import Plan
@@ -21,7 +22,12 @@ def progress(plan: Plan, units: Units, periods: NDArray[np.int64]) -> Floats:
 
 
 def positions(plan: Plan, units: Units, periods: NDArray[np.int64]) -> Floats:
-    """Return trajectory positions in [0, 1], shape (periods, units)."""
+    """Return trajectory positions in [0, 1], shape (periods, units), raised by treatments of the whole trajectory."""
+    return treated(plan, units, periods, untreated(plan, units, periods), None)
+
+
+def untreated(plan: Plan, units: Units, periods: NDArray[np.int64]) -> Floats:
+    """Return trajectory positions in [0, 1] as they would be without any treatment, shape (periods, units)."""
     along = progress(plan, units, periods)
     years = (plan.first + plan.span - units.arrival) / plan.grain.per_year
     result = np.empty(along.shape)

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from plotsim_core.columns.scd import Options as History
+from plotsim_core.config.effects import missing_on, noise_of
+from plotsim_core.config.segments import Treatment
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.correlated import level_scores, level_shares, moving_scores, own_scores, shocks
+from plotsim_core.engine.correlated import level_shares, levels, moving_scores, own_scores, pulled, shocks
 from plotsim_core.engine.history import expected_shares
 from plotsim_core.engine.metrics import directed, seasonal_factors, unseasoned
-from plotsim_core.engine.noised import jittered, missing, outlying
-from plotsim_core.engine.trajectories import progress
+from plotsim_core.engine.noised import jittered, missing, missing_by_value, missing_odds, outlying
+from plotsim_core.engine.trajectories import positions, progress, untreated
 from plotsim_core.numerics.random import Floats
 from plotsim_core.numerics.shapes import piece_index
 from plotsim_core.plan.plan import MetricPlan
@@ -43,7 +45,17 @@ def unit_steps(block: Block, key: str) -> list[Step]:
     return [
         Step(plan.unit, key, f"arrives in {plan.grain.label(int(units.arrival[0]))}"),
         Step("segment", segment.spec.name, f"unit {place}" + (f"; {segment.spec.label}" if segment.spec.label else "")),
+        *_arm_steps(block, segment.spec.treatment),
     ]
+
+
+def _arm_steps(block: Block, treatment: Treatment | None) -> list[Step]:
+    if treatment is None:
+        return []
+    since = block.plan.grain.label(block.plan.first + treatment.start_period)
+    what = f"what {treatment.target_metric} reads" if treatment.target_metric else "positions"
+    says = f"the treated have the log odds of {what} raised by {treatment.lift_log_odds:g}, from {since} on"
+    return [Step("arm", treatment.treatment_label if block.units.treated[0] else treatment.control_label, says)]
 
 
 def position_steps(block: Block, delay: int = 0) -> list[Step]:
@@ -56,11 +68,31 @@ def position_steps(block: Block, delay: int = 0) -> list[Step]:
     curve = " ".join([piece.curve, *(f"{name} {value:g}" for name, value in piece.parameters)])
     when = f"in {plan.grain.label(int(periods[0]))}" + (f", {delay} periods before" if delay else "")
     part = f"piece {number + 1} of {len(pieces)}, from {piece.begin:.4g} to {piece.end:.4g} of the way"
-    return [
+    position = _only(positions(plan, units, periods))
+    steps = [
         Step("progress", along, f"{when}; the unit's own timing puts {units.timing[0]:+.4g} on it"),
         Step("curve", curve, part, 1),
-        Step("position", _only(block.positions(delay)), "of 0 to 1, along the curve"),
     ]
+    without = _only(untreated(plan, units, periods))
+    if without != position:
+        steps.append(Step("untreated", without, "the position without the treatment", 1))
+    return [*steps, Step("position", position, "of 0 to 1, along the curve")]
+
+
+def read_steps(block: Block, metric: int) -> list[Step]:
+    """Return what position a metric reads: the unit's own, or what its driver read some periods before."""
+    spec = block.plan.metrics[metric]
+    delay, chain = 0, spec
+    while chain.driver is not None:
+        delay, chain = delay + chain.delay, block.plan.metrics[chain.driver]
+    steps = position_steps(block, delay)
+    found = _only(block.reads(metric))
+    if steps[-1].value == found:
+        return steps
+    why = "with the earlier periods that the decay reads" if len(spec.kernel) > 1 else "with what its driver reads"
+    treatment = block.plan.segments[int(block.units.segment[0])].spec.treatment
+    lifted = treatment is not None and treatment.target_metric == spec.name
+    return [*steps, Step("read", found, "raised by the treatment of this metric" if lifted else why)]
 
 
 def centre_steps(block: Block, metric: int) -> list[Step]:
@@ -69,8 +101,8 @@ def centre_steps(block: Block, metric: int) -> list[Step]:
     segment = plan.segments[int(units.segment[0])]
     low, high = spec.means[units.segment[0]].tolist()
     baseline = segment.spec.baseline.get(spec.name)
-    read = block.positions(spec.total_delay)
-    steps = position_steps(block, spec.total_delay)
+    read = block.reads(metric)
+    steps = read_steps(block, metric)
     if spec.spec.polarity == "negative":
         steps.append(Step("read as", _only(directed(spec, read)), "the other way round: the polarity is negative"))
     steps.append(Step("means", f"{low:.6g} to {high:.6g}", _baseline(spec, baseline)))
@@ -91,12 +123,13 @@ def _baseline(spec: MetricPlan, baseline: str | None) -> str:
 def score_steps(block: Block, metric: int) -> list[Step]:
     """Return the normal score, the parts that add up to it, and the value it stands for."""
     plan, units, spec, periods = block.plan, block.units, block.plan.metrics[metric], block.periods
-    share = _only(level_shares(plan, units))
+    share = _only(level_shares(plan, metric, units))
     within = float(np.sqrt(1.0 - share))
-    own = within * (1.0 if spec.driver is None else spec.own)
-    now = own * spec.persistence[0] * _only(shocks(plan, metric, periods, block.draw))
-    earlier = own * _only(own_scores(plan, metric, periods, block.draw)) - now
-    level = float(np.sqrt(share)) * _only(level_scores(plan, metric, units))
+    mixing = plan.mixings[plan.phase(int(periods[0]))]
+    own = within * mixing.own[metric]
+    now = own * spec.persistence[0] * _only(shocks(mixing, metric, periods, block.draw))
+    earlier = own * _only(own_scores(plan, mixing, metric, periods, block.draw)) - now
+    level = _only(levels(plan, metric, units, periods))
     steps = [
         Step("score", _only(block.scores(metric)), "standard normal: the sum of its parts"),
         Step("level", level, f"the {plan.unit}'s own for life, {share:.3g} of the variance", 1),
@@ -105,16 +138,20 @@ def score_steps(block: Block, metric: int) -> list[Step]:
     if len(spec.persistence) > 1:
         steps.append(Step("persistence", earlier, f"what is left of earlier shocks, {spec.spec.persistence:g} a period", 1))
     if spec.driver is not None:
+        taken = within * _only(pulled(plan, mixing, metric, periods, block.draw))
         driver = _only(moving_scores(plan, spec.driver, periods - spec.delay, block.draw))
         when = plan.grain.label(int(periods[0]) - spec.delay)
         says = f"{plan.metrics[spec.driver].name} moved by {driver:+.4g} in {when}, {spec.delay} periods before"
-        steps.append(Step("lag", within * spec.pull * driver, f"{says}; times {within * spec.pull:.4g}", 1))
+        weight = within * mixing.pull[metric][0]
+        more = f"; and the {len(spec.kernel) - 1} periods before that" if len(spec.kernel) > 1 else ""
+        steps.append(Step("lag", taken, f"{says}; times {weight:.4g}{more}", 1))
     return [*steps, Step("true", _only(block.correlated(metric)), "the distribution's value at that score")]
 
 
 def noise_steps(block: Block, metric: int) -> list[Step]:
     """Return what measuring does to a true value."""
-    plan, noise, spec = block.plan, block.plan.dataset.noise, block.plan.metrics[metric]
+    plan, spec = block.plan, block.plan.metrics[metric]
+    noise = noise_of(plan.dataset, spec.spec)
     true = block.correlated(metric)
     steps = []
     if noise.gaussian_sigma > 0:
@@ -123,10 +160,25 @@ def noise_steps(block: Block, metric: int) -> list[Step]:
     if noise.outlier_rate > 0:
         hit = bool(outlying(plan.seed, noise, spec, block.address)[0, 0])
         steps.append(Step("outlier", hit, f"one value in {1 / noise.outlier_rate:.4g} is"))
+    return steps + _missing_steps(block, metric)
+
+
+def _missing_steps(block: Block, metric: int) -> list[Step]:
+    plan, spec = block.plan, block.plan.metrics[metric]
+    noise, on = noise_of(plan.dataset, spec.spec), missing_on(plan.dataset, spec.spec)
+    steps = []
     if noise.mcar_rate > 0:
         hit = bool(missing(plan.seed, noise, spec, block.address)[0, 0])
-        steps.append(Step("missing", hit, f"one value in {1 / noise.mcar_rate:.4g} is"))
-    return steps
+        steps.append(Step("at random", hit, f"one value in {1 / noise.mcar_rate:.4g} is", 1))
+    if on is not None:
+        scores = block.scores(plan.metric_index(on))
+        hit = bool(missing_by_value(plan.seed, noise, spec, block.address, scores)[0, 0])
+        odds = f"{_only(missing_odds(noise, scores)):.4g}, as {on} scored {_only(scores):+.4g}"
+        steps.append(Step("by value", hit, f"with a probability of {odds}; {noise.mar_rate:g} on average", 1))
+    if len(steps) < 2:
+        return [Step("missing", step.value, step.says) for step in steps]
+    hits = [step.name for step in steps if step.value]
+    return [Step("missing", bool(hits), " and ".join(hits)), *steps]
 
 
 def history_steps(block: Block, history: History) -> list[Step]:
@@ -139,7 +191,7 @@ def history_steps(block: Block, history: History) -> list[Step]:
     edges = (0.0, *history.at, 1.0)
     between = f"its expected value, without season and noise, on the way from {low:.6g} to {high:.6g}"
     return [
-        *position_steps(block, plan.metrics[metric].total_delay),
+        *read_steps(block, metric),
         Step("tracks", history.tracks),
         Step("share", _only(share), between),
         Step("edges", list(history.at), f"between {', '.join(history.tiers)}"),

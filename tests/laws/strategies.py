@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from plotsim_core import Plan, from_mapping
 from plotsim_core.config.connections import RELATIONSHIPS
-from plotsim_core.config.metrics import Metric
+from plotsim_core.config.metrics import KERNELS, Metric
 from plotsim_core.config.window import Window
 from plotsim_core.numerics.noise import PRESETS
 from plotsim_core.numerics.shapes import CURVES, WORDS
@@ -50,6 +50,9 @@ METRICS: list[Raw] = [
     {"type": "count"},
     {"type": "count", "mean": [2, 9]},
     {"type": "count", "distribution": "poisson", "mean": [0.2, 1.1]},
+    {"type": "count", "distribution": "negative_binomial", "distribution_params": {"shape": 0.8}},
+    {"type": "count", "distribution": "zero_inflated_poisson", "mean": [1, 6]},
+    {"type": "amount", "range": [0, 600], "distribution": "zero_inflated_gamma", "distribution_params": {"zeros": 0.6}},
     {"type": "index", "range": [-50, 50]},
     {"type": "index", "range": [-10, 200], "distribution": "beta"},
 ]
@@ -75,6 +78,8 @@ def metric_lists(draw: st.DrawFn) -> list[Raw]:
             metric |= {"follows": _NAMES[draw(st.integers(0, place - 1))], "delay": draw(st.integers(1, 4))}
             if draw(st.booleans()):
                 metric["strength"] = draw(shares(0.0, 0.95))
+            if draw(st.booleans()):
+                metric |= {"decay_window": draw(st.integers(2, 5)), "decay_kernel": draw(st.sampled_from(list(KERNELS)))}
         if draw(st.booleans()):
             metric["persistence"] = draw(shares(0.0, 0.8))
         if draw(st.integers(0, 3)) == 0:
@@ -149,13 +154,21 @@ def segment_lists(draw: st.DrawFn, metrics: list[Raw], length: int) -> list[Raw]
             segment["baseline"] = {draw(st.sampled_from(metrics))["name"]: draw(st.sampled_from(["high", "mid", "low"]))}
         if draw(st.integers(0, 3)) == 0:
             segment["seasonal_sensitivity"] = draw(shares(-0.5, 1.5))
+        if draw(st.integers(0, 2)) == 0:
+            segment["treatment"] = {
+                "fraction": draw(shares(0.1, 1)),
+                "lift_log_odds": draw(st.sampled_from([-2, -0.5, 0.7, 3])),
+                "start_period": draw(st.integers(0, length - 1)),
+            }
+            if draw(st.booleans()):
+                segment["treatment"]["target_metric"] = draw(st.sampled_from(metrics))["name"]
         result.append(segment)
     return result
 
 
 @st.composite
-def noises(draw: st.DrawFn) -> str | Raw | None:
-    """No noise, a preset, or numbers of one of the families."""
+def noises(draw: st.DrawFn, metrics: list[Raw]) -> str | Raw | None:
+    """No noise, a preset, or numbers of one of the families; values may be missing by another metric's value."""
     choice = draw(st.integers(0, 3))
     if choice == 0:
         return None
@@ -165,6 +178,9 @@ def noises(draw: st.DrawFn) -> str | Raw | None:
     noise: Raw = {"gaussian_sigma": draw(shares(0.01, 0.3)), "noise_family": family}
     if family == "student_t":
         noise["degrees_of_freedom"] = draw(st.integers(1, 8))
+    if len(metrics) > 1 and draw(st.booleans()):
+        noise |= {"mar_rate": draw(shares(0.01, 0.5)), "mar_on": draw(st.sampled_from(metrics))["name"]}
+        noise["mar_when"] = draw(st.sampled_from(["high", "low"]))
     return noise | {
         "outlier_rate": draw(shares(0, 0.1)),
         "mcar_rate": draw(shares(0, 0.2)),
@@ -302,11 +318,18 @@ def configs(draw: st.DrawFn, grains: tuple[str, ...] = tuple(WINDOWS), ends: boo
     if len(free) > 1 and draw(st.booleans()):
         word = draw(st.one_of(st.sampled_from(list(RELATIONSHIPS)), shares(-0.5, 0.5)))
         raw["connections"] = [[free[0], word, free[1]]]
+        if draw(st.booleans()):
+            first, last = sorted((draw(st.integers(0, length - 1)), draw(st.integers(0, length - 1))))
+            within = [[free[0], draw(shares(-0.5, 0.5)), free[1]]]
+            raw["connection_phases"] = [{"start_period": first, "end_period": last, "connections": within}]
     if draw(st.booleans()):
         raw["seasonality"] = [{"months": [1, 12], "strength": draw(shares(-0.4, 0.8))}]
-    drawn = draw(noises()) if noise else None
+    drawn = draw(noises(metrics)) if noise else None
     if drawn is not None:
         raw["noise"] = drawn
+    if noise and len(metrics) > 2 and draw(st.booleans()):
+        own = draw(noises([metric for metric in metrics if metric is not metrics[0]]))
+        metrics[0] |= {"noise": own} if own is not None else {}
     if draw(st.booleans()):
         raw |= draw(tables(metrics, ends))
     if draw(st.booleans()):

@@ -7,8 +7,9 @@ import pytest
 from scipy import stats
 
 from plotsim_core.engine.roster import select
+from plotsim_core.numerics.random import Floats
 from plotsim_core.tables.proportional import event_counts
-from tests.statistics.samples import FAR, Raw, block_of, correlation, metric, plan_of
+from tests.statistics.samples import FAMILIES, FAR, Raw, block_of, correlation, metric, plan_of, residuals
 
 
 def test_sizes_average_to_1_and_spread_as_declared() -> None:
@@ -25,13 +26,61 @@ def test_timing_shifts_curves_around_their_own_place() -> None:
     assert timing.std() == pytest.approx(0.1, rel=0.05)
 
 
-@pytest.mark.parametrize("level", [0.0, 0.3, 0.8])
-def test_the_level_is_the_share_of_variance_that_lies_between_units(level: float) -> None:
-    """Seen as the correlation of a unit's scores with each other over time, where nothing persists."""
-    plan = plan_of([metric("a", "beta")], 8000, 6, variation={"level": level, "timing": 0, "size": 0})
-    scores = block_of(plan).scores(0)
-    found, error = correlation(scores[0], scores[5])
-    assert abs(found - level) < FAR * error
+def test_the_largest_units_hold_the_share_that_the_lognormal_gives_them() -> None:
+    """The largest 1 % of lognormal sizes of deviation s hold Phi(s - z) of the total, z being the 99 % quantile of the
+    normal (37 % at s = 2). The error is the one of that share of a sample: per unit ((x - q)+ + 0.01 q - share x) / mean."""
+    plan = plan_of([metric("a", "poisson")], 400_000, variation={"level": 0, "timing": 0, "size": 2})
+    size = select(plan, 0, plan.units).size
+    edge = np.quantile(size, 0.99)
+    share = size[size > edge].sum() / size.sum()
+    error = np.std((np.maximum(size - edge, 0) - share * size) / size.mean()) / np.sqrt(len(size))
+    expected = stats.norm.cdf(2 - stats.norm.ppf(0.99))
+    assert FAR * error < 0.1, "the sample is too small to tell"
+    assert abs(share - expected) < FAR * error
+
+
+WITHIN = 0.02
+"""How near the data comes to a declared share or correlation."""
+
+
+def between(values: Floats) -> tuple[float, float]:
+    """Return (share of variance between units, its standard error) of (periods, units): the intraclass correlation from
+    one-way analysis of variance and Fisher's error of it ("Statistical Methods for Research Workers", 1925)."""
+    periods, units = values.shape
+    among = periods * values.mean(axis=0).var(ddof=1)
+    inside = values.var(axis=0, ddof=1).mean()
+    share = (among - inside) / (among + (periods - 1) * inside)
+    spread = 2 * ((1 - share) * (1 + (periods - 1) * share)) ** 2 / (periods * (periods - 1) * (units - 1))
+    return float(share), float(np.sqrt(spread))
+
+
+LINE: list[Raw] = [{"curve": "linear", "until": 1.0}]
+HALF_WAY: list[Raw] = [{"curve": "plateau", "level": 0.5, "until": 1.0}]
+MOST = {("beta", True): 0.88}
+"""A beta leans to the right at its low end and to the left at its high end, so that a score that is far out at one is near
+the middle at the other: values of units that go all the way cannot be more alike than this."""
+
+
+@pytest.mark.parametrize("archetype", [LINE, HALF_WAY], ids=["moving", "standing"])
+@pytest.mark.parametrize("level", [0.0, 0.2, 0.5, 0.9])
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_the_level_is_the_share_of_variance_that_lies_between_units(family: str, level: float, archetype: list[Raw]) -> None:
+    """Of the values given the trajectory, whatever shape they have and wherever units are on their curve."""
+    variation = {"level": level, "timing": 0, "size": 0}
+    segment = {"name": "only", "count": 20_000, "archetype": archetype, "variation": variation}
+    found, error = between(residuals(block_of(plan_of([metric("a", family)], periods=6, segments=[segment])), 0))
+    assert FAR * error < WITHIN, "the sample is too small to tell"
+    reached = min(level, MOST.get((family, archetype == LINE), 1.0))
+    assert abs(found - reached) < WITHIN
+
+
+@pytest.mark.parametrize("persistence", [0.0, 0.3, 0.6, 0.9, 0.95])
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_the_persistence_is_the_correlation_with_the_period_before(family: str, persistence: float) -> None:
+    """Of the values given the trajectory, whatever shape they have."""
+    left = residuals(block_of(plan_of([metric("a", family, persistence=persistence)], 20_000, 6)), 0)
+    found, _ = correlation(left[:-1], left[1:])
+    assert abs(found - persistence) < WITHIN
 
 
 @pytest.mark.parametrize("sensitivity", [1.0, 0.5, -0.5, 0.0])

@@ -1,0 +1,70 @@
+"""Treatment: who is treated, and what that does to positions."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plotsim_core.numerics.random import Floats, fold, key, uniforms, words
+from plotsim_core.plan.plan import Plan, SegmentPlan
+
+if TYPE_CHECKING:
+    from plotsim_core.engine.roster import Units
+
+_BLOCK = 10
+"""So many units of a segment, in their order, draw lots among themselves."""
+
+
+def treated_units(plan: Plan, segment: NDArray[np.intp], ordinal: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which units are treated, shape (units,); the ordinals of a segment are consecutive.
+
+    Permuted blocks (Zelen, "The randomization and stratification of patients to clinical trials", 1974): of each ten
+    units those with the smallest draws are treated, as many as keep the share of all blocks so far within one unit of
+    what is declared. It depends on nothing but seed, segment and ordinal.
+    """
+    found = np.zeros(len(ordinal), dtype=np.bool_)
+    for place, segment_plan in enumerate(plan.segments):
+        if segment_plan.spec.treatment is not None:
+            here = segment == place
+            if here.any():
+                found[here] = _lots(plan.seed, segment_plan, segment_plan.spec.treatment.fraction, ordinal[here])
+    return found
+
+
+def _lots(seed: int, segment: SegmentPlan, fraction: float, ordinal: NDArray[np.int64]) -> NDArray[np.bool_]:
+    address = np.array([segment.address], dtype=np.uint64)
+    first = int(ordinal[0]) // _BLOCK
+    blocks = np.arange(first, int(ordinal[-1]) // _BLOCK + 1, dtype=np.int64)
+    members = blocks[:, None] * _BLOCK + np.arange(_BLOCK, dtype=np.int64)
+    ranks = uniforms(key(seed, "treatment"), fold(address, words(members))).argsort(axis=1).argsort(axis=1)
+    start = uniforms(key(seed, "treatment start"), address)
+    before = np.floor(blocks * (_BLOCK * fraction) + start)
+    after = np.floor((blocks + 1) * (_BLOCK * fraction) + start)
+    chosen = ranks < (after - before)[:, None]
+    return chosen.ravel()[ordinal - first * _BLOCK]
+
+
+def treated(plan: Plan, units: Units, periods: NDArray[np.int64], positions: Floats, metric: str | None) -> Floats:
+    """Return positions, shape (periods, units) like `positions`, with the log odds of treated units raised.
+
+    `metric` is the name of the metric that reads them, for treatments that target it; None for treatments of the whole
+    trajectory. In odds the rise is a factor g, so p becomes p g / (1 - p + p g): 0 and 1 stay by themselves.
+    """
+    arms = [segment.spec.treatment for segment in plan.segments]
+    aimed = [arm if arm is not None and arm.target_metric == metric else None for arm in arms]
+    if not any(aimed):
+        return positions
+    there = np.flatnonzero(units.treated & np.array([treatment is not None for treatment in aimed])[units.segment])
+    if len(there) == 0:
+        return positions
+    segment = units.segment[there]
+    gain = np.array([math.exp(treatment.lift_log_odds) if treatment else 1.0 for treatment in aimed])[segment]
+    start = plan.first + np.array([treatment.start_period if treatment else 0 for treatment in aimed])[segment]
+    before = positions[:, there]
+    raised = before * gain / (1.0 - before + before * gain)
+    result = positions.copy()
+    result[:, there] = np.where(periods[:, None] >= start, raised, before)
+    return result
