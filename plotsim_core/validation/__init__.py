@@ -3,6 +3,7 @@
 Importing this package is what makes the checks known.
 """
 
-from plotsim_core.validation import structure, behaviour  # isort: skip - the order in which checks are reported
+# the order in which checks are reported
+from plotsim_core.validation import structure, rows, time, values, trajectory, seasons, behaviour, segments  # isort: skip
 
-__all__ = ["behaviour", "structure"]
+__all__ = ["behaviour", "rows", "seasons", "segments", "structure", "time", "trajectory", "values"]

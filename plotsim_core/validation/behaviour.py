@@ -1,6 +1,7 @@
-"""Checks of behaviour: declared correlations and lags, measured on stored values, given the trajectory.
+"""Checks of how metrics go together: declared correlations and lags, measured on stored values, given the trajectory.
 
-Noise that the config asks for weakens correlations: what is expected is the declared number times these factors.
+Noise that the config asks for weakens correlations: what is expected is the declared number times these factors. Where
+units end, those that stay are not like those that left; what that does is measured on true values, and added.
 """
 
 from __future__ import annotations
@@ -8,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
-from plotsim_core.numerics.correlation import delivered
-from plotsim_core.plan.mixing import margins
+from plotsim_core.config.connections import Connection
 from plotsim_core.plan.plan import Plan
 from plotsim_core.validation.check import CHECKS, Check, Finding
-from plotsim_core.validation.residuals import correlation, residuals
+from plotsim_core.validation.residuals import Floats, Residuals, correlation, residuals
 from plotsim_core.validation.store import Store
 
 _BIAS = 0.02
@@ -21,26 +22,61 @@ _BIAS = 0.02
 _ERRORS = 4.0
 
 
-def _judged(subject: str, found: float, error: float, expected: float, declared: float) -> Finding:
+def _judged(subject: str, found: float, error: float, expected: float, more: dict[str, float]) -> Finding:
     allowed = _BIAS + _ERRORS * error
-    numbers = {"declared": declared, "expected": expected, "found": found, "allowed": allowed}
+    numbers = {**more, "expected": expected, "found": found, "allowed": allowed}
     if allowed >= 1.0:
         return Finding(subject, True, f"too few rows to judge: found {found:.2f} \u00b1 {allowed:.2f}", numbers)
-    message = f"declared {declared:.2f}, expected {expected:.2f}, found {found:.2f} \u00b1 {allowed:.2f}"
+    message = f"declared {more['declared']:.2f}, expected {expected:.2f}, found {found:.2f} \u00b1 {allowed:.2f}"
     return Finding(subject, abs(found - expected) <= allowed, message, numbers)
 
 
+def _declared(plan: Plan, seen: Residuals) -> Iterator[tuple[Connection, str, NDArray[np.bool_]]]:
+    """Yield each connection with a word on when it holds and the sampled periods in which it does."""
+    phases = plan.dataset.connection_phases
+    inside = np.array([plan.phase(period) for period in seen.periods.tolist()], dtype=np.int64)
+    for connection in plan.dataset.connections:
+        pair = {connection.metric_a, connection.metric_b}
+        other = [n for n, phase in enumerate(phases, 1) if any({c.metric_a, c.metric_b} == pair for c in phase.connections)]
+        holds = np.ones(len(inside), dtype=np.bool_) if connection.pooled else ~np.isin(inside, other)
+        yield connection, "", holds
+    for number, phase in enumerate(phases, 1):
+        label = plan.grain.label(plan.first + phase.start_period)
+        for connection in phase.connections:
+            yield connection, f" from {label}", inside == number
+
+
 def _correlations(store: Store) -> Iterator[Finding]:
-    if not store.plan.dataset.connections:
+    if not store.plan.dataset.connections and not store.plan.dataset.connection_phases:
         return
     seen = residuals(store)
-    for connection in store.plan.dataset.connections:
-        pair = [store.plan.metric_index(name) for name in (connection.metric_a, connection.metric_b)]
-        if all(metric in seen.stored for metric in pair):
-            found, error = correlation(*(seen.stored[metric] for metric in pair))
-            expected = connection.coefficient * seen.fidelity[pair[0]] * seen.fidelity[pair[1]]
-            subject = f"{connection.metric_a} ~ {connection.metric_b}"
-            yield _judged(subject, found, error, expected, connection.coefficient)
+    for connection, when, holds in _declared(store.plan, seen):
+        first, second = (store.plan.metric_index(name) for name in (connection.metric_a, connection.metric_b))
+        if first not in seen.stored or second not in seen.stored or not holds.any():
+            continue
+        raw = correlation(seen.values[first][holds], seen.values[second][holds])
+        if connection.pooled:
+            found, error = raw
+            fidelity = [correlation(seen.surviving(m), seen.made[m])[0] for m in (first, second)]
+            moved = _selected(
+                [layer[holds] for layer in (seen.true[first], seen.true[second])], seen, (first, second), holds
+            )
+        else:
+            found, error = correlation(seen.stored[first][holds], seen.stored[second][holds])
+            fidelity = [seen.fidelity[m] for m in (first, second)]
+            true = [seen.standard(m, seen.true[m], probed=True)[holds] for m in (first, second)]
+            moved = _selected(true, seen, (first, second), holds)
+        expected = (connection.coefficient + moved) * fidelity[0] * fidelity[1]
+        more = {"declared": connection.coefficient, "pooled": raw[0]}
+        yield _judged(f"{connection.metric_a} ~ {connection.metric_b}{when}", found, error, expected, more)
+
+
+def _selected(true: list[Floats], seen: Residuals, pair: tuple[int, int], holds: NDArray[np.bool_]) -> float:
+    """Return by how much the correlation of true values where values are stored differs from that of all units'."""
+    if not seen.plan.endings:
+        return 0.0
+    there = [np.where(np.isfinite(seen.made[m][holds]), values, np.nan) for m, values in zip(pair, true, strict=True)]
+    return correlation(*there)[0] - correlation(*true)[0]
 
 
 def _lags(store: Store) -> Iterator[Finding]:
@@ -55,25 +91,35 @@ def _lags(store: Store) -> Iterator[Finding]:
         if driver is None or driver not in seen.stored or place not in seen.stored:
             continue
         subject = f"{metric.name} follows {plan.metrics[driver].name} after {metric.delay}"
-        periods = len(seen.stored[place])
+        periods = len(seen.periods)
         if periods <= metric.delay:
             yield Finding(subject, True, f"not to be seen in {periods} periods", {"periods": periods})
             continue
-        then, now = seen.stored[driver][: -metric.delay], seen.stored[place][metric.delay :]
-        found, error = correlation(then, now)
-        coefficients = [margins(plan.metrics[m].spec, plan.metrics[m].quantiles) for m in (driver, place)]
-        carried = delivered(coefficients[0], coefficients[1], _carried(plan, place))
-        expected = carried * seen.fidelity[driver] * seen.fidelity[place]
-        yield _judged(subject, found, error, expected, metric.spec.strength)
+        found, error = _after(seen.stored[driver], seen.stored[place], metric.delay)
+        true = [seen.standard(m, seen.surviving(m), probed=True) for m in (driver, place)]
+        expected = _after(true[0], true[1], metric.delay)[0] * seen.fidelity[driver] * seen.fidelity[place]
+        sign = 1.0 if metric.spec.polarity == plan.metrics[driver].spec.polarity else -1.0
+        more = {"declared": sign * metric.spec.strength, **_peak(seen, driver, place, metric.delay)}
+        judged = _judged(subject, found, error, expected, more)
+        if more["above"] > 0 and abs(expected) > judged.numbers["allowed"]:
+            says = f"{judged.message}; larger after {more['peak']:.0f} by {more['above']:.2f} more than chance allows"
+            judged = Finding(subject, False, says, judged.numbers)
+        yield judged
 
 
-def _carried(plan: Plan, place: int) -> float:
-    """Return the correlation of a follower's score with its driver's, `delay` periods before, over all units."""
-    metric = plan.metrics[place]
-    counts = np.array([segment.count for segment in plan.segments], dtype=np.float64)
-    levels = np.array([segment.spec.variation.level for segment in plan.segments])
-    level = float(np.sum(counts * levels) / np.sum(counts))
-    return (1.0 - level) * metric.pull + level * metric.level_pull
+def _after(driver: Floats, follower: Floats, delay: int) -> tuple[float, float]:
+    """Return the correlation of a follower with its driver `delay` periods before, and its standard error."""
+    return correlation(driver[: len(driver) - delay], follower[delay:])
+
+
+def _peak(seen: Residuals, driver: int, place: int, delay: int) -> dict[str, float]:
+    """Return at which delay the correlation is largest (`peak`), and by how much it is there larger than chance allows,
+    compared to the declared delay (`above`)."""
+    at = {lag: _after(seen.stored[driver], seen.stored[place], lag) for lag in range(min(2 * delay + 3, len(seen.periods)))}
+    sign = np.sign(at[delay][0]) or 1.0
+    peak = max(at, key=lambda lag: float(sign * at[lag][0]) if np.isfinite(at[lag][1]) else -1.0)
+    above = sign * (at[peak][0] - at[delay][0]) - _ERRORS * float(np.hypot(at[peak][1], at[delay][1]))
+    return {"peak": float(peak), "above": max(float(above), 0.0) if np.isfinite(above) else 0.0}
 
 
 CHECKS.add(

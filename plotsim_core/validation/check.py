@@ -11,7 +11,7 @@ import pyarrow as pa
 from plotsim_core.families import Family
 from plotsim_core.validation.store import Store
 
-Category = Literal["structure", "values", "behaviour"]
+Category = Literal["structure", "time", "values", "behaviour"]
 
 TALLY = pa.schema([("date_key", pa.int64()), ("checked", pa.int64()), ("faults", pa.int64())])
 """What a check that counts rows gives: how many it looked at and how many are wrong, by period (null: a state)."""
@@ -39,11 +39,3 @@ class Check:
 
 
 CHECKS: Family[Check] = Family("check")
-
-
-def counted(store: Store, subject: str, noun: str, sql: str) -> Finding:
-    """Return the finding of a query that gives the columns of `TALLY`: passed if nothing is wrong."""
-    tally = store.arrow(sql).cast(TALLY)
-    checked, faults = (int(sum(tally[name].to_pylist())) for name in ("checked", "faults"))
-    message = f"{faults} of {checked} {noun}" if faults else f"{checked} checked"
-    return Finding(subject, faults == 0, message, {"checked": checked, "faults": faults}, tally)

@@ -1,12 +1,14 @@
 """Residuals: stored values minus what the trajectory lets expect, in standard deviations of the metric's family.
 
-Everything about behaviour is judged on them: the expectation comes from the plan, the values from the store. Noise that
-the config asks for weakens correlations by a factor that the plan tells. Standard errors count units, not cells: what a
-unit does today it also did yesterday.
+Everything about behaviour is judged on them, over a bounded sample of cells: the latest periods (a year's at least, if
+there is one) of some units of each segment. The expectation comes from the plan, the values from the store. What noise
+and the ending of units do to a number is measured on true and noised values of a part of the sample. Standard errors
+count units, not cells: what a unit does today it also did yesterday.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,78 +16,137 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.columns.identity import key_text, prefix
-from plotsim_core.engine.block import Block, block
-from plotsim_core.engine.life import alive
+from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
-from plotsim_core.plan.plan import Plan
-from plotsim_core.validation.store import Store
+from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.validation.store import Store, quoted
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 _CELLS = 400_000
-"""At most so many cells are looked at: the latest periods, of as many units as fit."""
+_SHARE = 0.05
+"""At most so many cells, and of a large dataset so many of its cells, are looked at."""
+_PROBED = 40_000
+"""True values are made anew for about so many cells; so many are looked at in any case."""
+_YEAR = 400
+"""At most so many periods are looked at for the sake of seeing a whole year."""
+_FEWEST = 20
+"""Units of a segment that are looked at, if it has them."""
 _LIMIT = 5.0
 """Residuals are cut off here, so that a few outliers do not decide."""
 
 
 @dataclass(frozen=True, eq=False)
 class Residuals:
-    """Residuals of stored values by metric, shape (periods, units), NaN where there is no value; and `fidelity`, the
-    correlation between residuals of true values and of the values that the noise makes of them."""
+    """What is stored of each metric in the sampled cells, shape (periods, units), NaN where there is no value.
 
+    `stored` are residuals, `values` the values as they are, `centres` the means they were drawn around; `fidelity` is the
+    correlation between residuals of true values and of the values that the noise makes of them. `periods` are period
+    numbers, `segments` each unit's segment. `true` and `made` are values before and after noise of the `probed` units
+    (places), `true` NaN before a unit arrives, `made` as well where no row is stored.
+    """
+
+    plan: Plan
     stored: dict[int, Floats]
     fidelity: dict[int, float]
+    values: dict[int, Floats]
+    centres: dict[int, Floats]
+    periods: NDArray[np.int64]
+    segments: NDArray[np.intp]
+    probed: NDArray[np.intp]
+    true: dict[int, Floats]
+    made: dict[int, Floats]
+
+    def standard(self, metric: int, values: Floats, probed: bool = False) -> Floats:
+        """Return values in the sampled (or the probed) cells as residuals."""
+        center = self.centres[metric][:, self.probed] if probed else self.centres[metric]
+        return np.clip((values - center) / self.plan.metrics[metric].quantiles.deviation(center), -_LIMIT, _LIMIT)
+
+    def surviving(self, metric: int) -> Floats:
+        """Return true values of the probed units where a value is stored."""
+        return np.where(np.isfinite(self.made[metric]), self.true[metric], np.nan)
 
 
 def residuals(store: Store) -> Residuals:
-    """Return the residuals of every metric that some stored table holds."""
+    """Return the residuals of every metric that some stored fact holds; they are made once per store."""
+    return store.kept("residuals", lambda: _residuals(store))
+
+
+def _residuals(store: Store) -> Residuals:
     plan = store.plan
-    periods = min(store.stop - store.first, max(1, _CELLS // max(1, min(plan.units, _CELLS // 4))))
-    units = max(1, min(plan.units, _CELLS // periods))
-    judged = block(plan, Slice(store.stop - periods, store.stop, 0, units))
-    there = alive(judged)
-    stored: dict[int, Floats] = {}
-    fidelity: dict[int, float] = {}
-    for metric in range(len(plan.metrics)):
-        values = _values(store, judged, metric)
-        if values is not None:
-            stored[metric] = np.where(there, _standard(plan, judged, metric, values), np.nan)
-            made = np.where(there, _standard(plan, judged, metric, judged.noised(metric)), np.nan)
-            true = np.where(there, _standard(plan, judged, metric, judged.correlated(metric)), np.nan)
-            fidelity[metric] = correlation(true, made)[0]
-    return Residuals(stored, fidelity)
+    length = store.stop - store.first
+    cells = int(np.clip(plan.units * length * _SHARE, _PROBED, _CELLS))
+    year = min(_YEAR, math.ceil(plan.grain.per_year) + 1)
+    periods = min(length, max(year, cells // plan.units))
+    blocks = _blocks(plan, store.stop - periods, store.stop, cells // periods)
+    probes = _blocks(plan, store.stop - periods, store.stop, min(cells, _PROBED) // periods)
+    probes = [whole if whole.slice == part.slice else part for whole, part in zip(blocks, probes, strict=True)]
+    edges = np.cumsum([0, *(len(block.units) for block in blocks)])
+    probed = np.concatenate([first + np.arange(len(part.units)) for first, part in zip(edges, probes, strict=False)])
+    rows, values = _values(store, blocks)
+    centres = {metric: np.concatenate([block.centres(metric) for block in blocks], axis=1) for metric in values}
+    true: dict[int, Floats] = {}
+    made: dict[int, Floats] = {}
+    for metric in values:
+        arrived = [part.periods[:, None] >= part.units.arrival[None, :] for part in probes]
+        there = zip(probes, arrived, strict=True)
+        true[metric] = np.concatenate([np.where(here, part.correlated(metric), np.nan) for part, here in there], axis=1)
+        noised = np.concatenate([part.noised(metric) for part in probes], axis=1)
+        made[metric] = np.where(rows[metric][:, probed], noised, np.nan)
+    segments = np.concatenate([block.units.segment for block in blocks])
+    found = Residuals(plan, {}, {}, values, centres, blocks[0].periods, segments, probed, true, made)
+    for metric in values:
+        found.stored[metric] = found.standard(metric, values[metric])
+        both = [found.standard(metric, layer, probed=True) for layer in (found.surviving(metric), made[metric])]
+        found.fidelity[metric] = correlation(*both)[0]
+    return found
 
 
-def _standard(plan: Plan, block: Block, metric: int, values: Floats) -> Floats:
-    center = block.centres(metric)
-    scaled = (values - center) / plan.metrics[metric].quantiles.deviation(center)
-    return np.clip(scaled, -_LIMIT, _LIMIT)
+def _blocks(plan: Plan, first: int, stop: int, units: int) -> list[Block]:
+    """Return a block per segment, of about `units` units in all."""
+    taken = [min(s.count, max(_FEWEST, round(units * s.count / plan.units))) for s in plan.segments]
+    return [Block(plan, Slice(first, stop, s.first, s.first + n)) for s, n in zip(plan.segments, taken, strict=True)]
 
 
-def _values(store: Store, block: Block, metric: int) -> Floats | None:
-    """Return a metric's stored values in the block's cells, from the first fact that holds it; None if none does."""
-    wanted = f"metric.{store.plan.metrics[metric].name}"
-    for table in store.tables:
-        column = next((c.name for c in table.columns if c.spec.type == wanted), None)
-        if column is None or table.kind != "fact":
+def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[int, Floats]]:
+    """Return, by metric, in which cells there is a row and what it holds, from the first fact that holds the metric."""
+    rows: dict[int, Flags] = {}
+    values: dict[int, Floats] = {}
+    for table in (table for table in store.tables if table.kind == "fact"):
+        held = {column.name: store.plan.metric_index(column.spec.type.partition(".")[2]) for column in metrics_of(table)}
+        held = {name: metric for name, metric in held.items() if metric not in values}
+        if not held:
             continue
         unit, date = table.key
         parent = next(parent for name, parent, _ in table.references if name == unit)
-        _register_cells(store, block, parent)
+        _register_cells(store, blocks, parent)
+        listed = ", ".join(f"{quoted(name)}::DOUBLE AS {quoted(name)}" for name in held)
         found = store.connection.sql(
-            f'SELECT periods.place AS period, units.place AS unit, "{column}"::DOUBLE AS value '
-            f'FROM {store.relation(table)} AS facts JOIN "cell periods" AS periods ON facts."{date}" = periods.key '
-            f'JOIN "cell units" AS units ON facts."{unit}" = units.key WHERE "{column}" IS NOT NULL'
-        ).fetchnumpy()
-        grid = np.full(block.slice.shape, np.nan)
-        grid[found["period"], found["unit"]] = found["value"]
-        return grid
-    return None
+            f'SELECT periods.place AS "period place", units.place AS "unit place", {listed} '
+            f'FROM {store.relation(table)} AS facts JOIN "cell periods" AS periods ON facts.{quoted(date)} = periods.key '
+            f'JOIN "cell units" AS units ON facts.{quoted(unit)} = units.key'
+        ).to_arrow_table()
+        shape = (len(blocks[0].periods), sum(len(block.units) for block in blocks))
+        cells = found["period place"].to_numpy() * shape[1] + found["unit place"].to_numpy()
+        there = np.zeros(shape, dtype=np.bool_)
+        there.ravel()[cells] = True
+        for name, metric in held.items():
+            grid = np.full(shape, np.nan)
+            grid.ravel()[cells] = found[name].to_numpy()
+            rows[metric], values[metric] = there, grid
+    return rows, values
 
 
-def _register_cells(store: Store, block: Block, parent: str) -> None:
-    keys = key_text(prefix(store.plan.table(parent).spec), pa.array(block.codes))
-    dates = pa.array(store.plan.grain.keys(block.periods))
+def metrics_of(table: TablePlan) -> list[ColumnPlan]:
+    """Return the columns of a table that hold stored metrics."""
+    return [column for column in table.columns if column.spec.word == "metric"]
+
+
+def _register_cells(store: Store, blocks: list[Block], parent: str) -> None:
+    start = prefix(store.plan.table(parent).spec)
+    keys = pa.concat_arrays([key_text(start, pa.array(block.codes)) for block in blocks])
+    dates = pa.array(store.plan.grain.keys(blocks[0].periods))
     for name, values in (("cell units", keys), ("cell periods", dates)):
         places = pa.array(np.arange(len(values), dtype=np.int64))
         store.connection.register(name, pa.table({"key": values, "place": places}))
@@ -101,10 +162,21 @@ def correlation(first: Floats, second: Floats) -> tuple[float, float]:
     if scale == 0.0:
         return 0.0, float("inf")
     found = float(np.sum(xy) / scale)
-    ratio = float(np.sqrt(np.sum(yy) / np.sum(xx)))
-    influence = (xy - 0.5 * found * (xx * ratio + yy / ratio)) / scale
+    balance = float(np.sqrt(np.sum(yy) / np.sum(xx)))
+    influence = (xy - 0.5 * found * (xx * balance + yy / balance)) / scale
     return found, float(np.sqrt(np.sum(influence**2)))
 
 
-def _mean(values: Floats, where: NDArray[np.bool_]) -> float:
+def ratio(values: Floats, base: Floats, where: Flags) -> tuple[float, float]:
+    """Return (sum of values over sum of base in some cells, its standard error), counting units as independent."""
+    there = where & np.isfinite(values)
+    above, below = (np.sum(np.where(there, layer, 0.0), axis=0) for layer in (values, base))
+    total = float(np.sum(below))
+    if total == 0.0:
+        return 0.0, float("inf")
+    found = float(np.sum(above)) / total
+    return found, float(np.sqrt(np.sum((above - found * below) ** 2))) / abs(total)
+
+
+def _mean(values: Floats, where: Flags) -> float:
     return float(np.mean(values[where])) if where.any() else 0.0

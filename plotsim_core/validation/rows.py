@@ -1,0 +1,180 @@
+"""Checks of how many rows there are: no period dropped, none written twice, as many as the roster says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from plotsim_core.columns.identity import date_keys
+from plotsim_core.engine.block import Block
+from plotsim_core.engine.life import alive
+from plotsim_core.engine.roster import select
+from plotsim_core.engine.slice import Slice
+from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.sample import sample
+from plotsim_core.validation.check import CHECKS, TALLY, Check, Finding
+from plotsim_core.validation.scan import scanned
+from plotsim_core.validation.store import Store, quoted
+
+Floats = NDArray[np.float64]
+
+_UNITS = 1 << 20
+_CELLS = 60_000
+"""So many cells are asked who is there, where stored endings do not tell."""
+_ERRORS = 4.0
+_SOME = 30.0
+"""Where at least so many events are expected, there are some."""
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """How many units are there in each judged period: `most` and `least`, shape (periods,); equal where it is known."""
+
+    arrived: Floats
+    most: Floats
+    least: Floats
+
+
+def expected(store: Store) -> Expected:
+    """Return how many units are there in each judged period, from arrivals and stored endings."""
+    return store.kept("expected rows", lambda: _expected(store))
+
+
+def unit_column(plan: Plan, table: TablePlan) -> str | None:
+    """Return the column of a table that refers to the unit's dimension by the unit's own key."""
+    words = {column.name: column.spec.word for column in table.columns}
+    named = (name for name, parent, _ in table.references if plan.table(parent).kind == "unit" and words[name] == "ref")
+    return next(named, None)
+
+
+def endings_sql(store: Store) -> str | None:
+    """Return the SQL of (unit, ended): the date key of each unit's stored end; None where no ending is stored."""
+    plan = store.plan
+    parts = []
+    for table in (plan.table(ending.table) for ending in plan.endings if ending.table in store.relations):
+        unit = unit_column(plan, table)
+        if unit is not None and table.time is not None:
+            parts.append(f"SELECT {quoted(unit)} AS unit, {quoted(table.time)} AS ended FROM {store.place(table)}")
+    return f"SELECT unit, min(ended) AS ended FROM ({' UNION ALL '.join(parts)}) GROUP BY unit" if parts else None
+
+
+def _expected(store: Store) -> Expected:
+    plan = store.plan
+    periods = np.arange(store.first, store.stop, dtype=np.int64)
+    arrived = np.zeros(len(periods))
+    for start in range(0, plan.units, _UNITS):
+        arrivals = np.sort(select(plan, start, min(start + _UNITS, plan.units)).arrival)
+        arrived += np.searchsorted(arrivals, periods, side="right")
+    if not plan.endings:
+        return Expected(arrived, arrived, arrived)
+    sql = endings_sql(store)
+    ended = np.sort(np.asarray(store.connection.sql(f"SELECT ended FROM ({sql})").fetchnumpy()["ended"])) if sql else None
+    known = 0 if ended is None else np.searchsorted(ended, plan.grain.keys(periods), side="left")
+    most = arrived - known
+    whole = store.first == plan.first and all(ending.table in store.relations for ending in plan.endings)
+    return Expected(arrived, most, most if whole else np.minimum(most, _least(plan, periods, arrived)))
+
+
+def _least(plan: Plan, periods: NDArray[np.int64], arrived: Floats) -> Floats:
+    """Return how many units are there at least, from a sample of each segment's."""
+    wanted = max(1, _CELLS // len(periods))
+    total, variance = np.zeros(len(periods)), np.zeros(len(periods))
+    for segment in plan.segments:
+        taken = min(segment.count, max(20, round(wanted * segment.count / plan.units)))
+        block = Block(plan, Slice(int(periods[0]), int(periods[-1]) + 1, segment.first, segment.first + taken))
+        share = alive(block).mean(axis=1)
+        total += segment.count * share
+        if taken < segment.count:
+            variance += segment.count**2 * np.maximum(share * (1 - share), 1 / taken) / taken
+    return np.maximum(total - _ERRORS * np.sqrt(variance), 0.0)
+
+
+def _rows(store: Store, table: TablePlan) -> Floats:
+    """Return the rows of each judged period; a key that is no period's counts for none."""
+    keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
+    scan = scanned(store, table)
+    found = dict(zip(scan["date_key"].to_pylist(), scan["rows"].to_pylist(), strict=True))
+    return np.array([float(found.get(key, 0)) for key in keys.tolist()])
+
+
+def _complete(store: Store) -> Iterator[Finding]:
+    for table in store.tables:
+        if table.kind == "fact":
+            count = expected(store)
+            wrong = np.where(_rows(store, table) == 0, count.least > 0, _rows(store, table) > count.most)
+            yield _finding(store, table, wrong, count.most)
+        elif table.kind == "proportional":
+            rows = _rows(store, table)
+            usual = _usual(store, table) if bool(np.any(rows == 0)) else rows
+            yield _finding(store, table, (rows == 0) & (usual >= _SOME), usual)
+
+
+def _usual(store: Store, table: TablePlan) -> Floats:
+    """Return how many events are expected in each judged period."""
+    drawn = sample(store.plan, Slice(store.first, store.stop, 0, store.plan.units))
+    usual = KINDS[table.kind].expect(table, drawn)
+    count = expected(store)
+    left = count.least / np.maximum(count.arrived, 1.0)
+    return np.asarray(np.interp(np.arange(store.first, store.stop), drawn.periods, usual) * left)
+
+
+def _finding(store: Store, table: TablePlan, wrong: NDArray[np.bool_], wanted: Floats) -> Finding:
+    rows = _rows(store, table)
+    outside = _outside(store, table)
+    tally = _tally(store, np.maximum(rows, wanted), np.where(wrong, np.abs(rows - wanted), 0.0))
+    numbers = {
+        "rows": float(rows.sum()),
+        "periods": float(len(rows)),
+        "wrong": float(wrong.sum()),
+        "outside": float(outside),
+    }
+    says = [
+        f"{store.plan.grain.label(store.first + int(place))} has {rows[place]:.0f} rows, not {wanted[place]:.0f}"
+        for place in np.flatnonzero(wrong)[:3]
+    ]
+    says += [f"{outside} rows lie outside the window"] if outside else []
+    more = f" and {int(wrong.sum()) - 3} more periods" if wrong.sum() > 3 else ""
+    return Finding(table.name, not says, "; ".join(says) + more or f"{len(rows)} periods", numbers, tally)
+
+
+def _outside(store: Store, table: TablePlan) -> int:
+    """Return how many rows have a date key of no period of the window, or none at all."""
+    plan, time = store.plan, quoted(table.time or "")
+    last = plan.stop - 1 if plan.stop is not None else None
+    low, *high = plan.grain.keys(np.array([plan.first, *([] if last is None else [last])], dtype=np.int64)).tolist()
+    beyond = "".join(f" OR {time} > {key}" for key in high)
+    sql = f"SELECT count(*) FROM {store.place(table)} WHERE {time} IS NULL OR {time} < {low}{beyond}"
+    return int(store.connection.sql(sql).fetchall()[0][0])
+
+
+def _tally(store: Store, checked: Floats, faults: Floats) -> pa.Table:
+    keys = date_keys(store.plan, np.arange(store.first, store.stop, dtype=np.int64))
+    return pa.table([keys, np.rint(checked).astype(np.int64), np.rint(faults).astype(np.int64)], schema=TALLY)
+
+
+def _as_expected(store: Store) -> Iterator[Finding]:
+    for table in (table for table in store.tables if table.kind == "fact"):
+        count, rows = expected(store), _rows(store, table)
+        fewer = rows < count.least
+        numbers = {"rows": float(rows.sum()), "most": float(count.most.sum()), "least": float(count.least.sum())}
+        worst = int(np.argmax(count.least - rows))
+        message = f"{rows.sum():.0f} rows, {count.least.sum():.0f} to {count.most.sum():.0f} expected"
+        if fewer.any():
+            label = store.plan.grain.label(store.first + worst)
+            message = f"{label} has {rows[worst]:.0f} rows, at least {count.least[worst]:.0f} expected"
+        tally = _tally(store, np.maximum(rows, count.least), np.maximum(count.least - rows, 0.0))
+        yield Finding(table.name, not fewer.any(), message, numbers, tally)
+
+
+for _name, _check in {
+    "periods_complete": Check(
+        "structure", "No period lacks its rows, and none has more than there are units.", True, _complete
+    ),
+    "rows_as_expected": Check("structure", "Units have a row in every period of their lives.", False, _as_expected),
+}.items():
+    CHECKS.add(_name, _check)

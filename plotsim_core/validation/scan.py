@@ -1,0 +1,62 @@
+"""One scan per table: everything that can be counted row by row, by period."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.validation.check import TALLY, Finding
+from plotsim_core.validation.store import Store, quoted
+
+
+def bounds_of(plan: Plan, column: ColumnPlan) -> tuple[float, float] | None:
+    """Return the closed range that the values of a metric's column lie in; None for no metric and for an unbounded one."""
+    if column.spec.word != "metric":
+        return None
+    spec = plan.metrics[plan.metric_index(column.spec.type.partition(".")[2])].spec
+    return spec.bounds or ((0.0, float("inf")) if spec.positive else None)
+
+
+def scanned(store: Store, table: TablePlan) -> pa.Table:
+    """Return what one scan counts, a row per period (one with a null date_key for a table without time).
+
+    `rows` are all of them; for column number i, `there i` those that are not null, `beyond i` those outside its range,
+    `from i` and `to i` the ends of its moments.
+    """
+    return store.kept(f"scan {table.name}", lambda: _scan(store, table))
+
+
+def _scan(store: Store, table: TablePlan) -> pa.Table:
+    asked = ["count(*) AS rows"]
+    for place, column in enumerate(table.columns):
+        name = quoted(column.name)
+        asked.append(f'count({name}) AS "there {place}"')
+        bounds = bounds_of(store.plan, column)
+        if bounds is not None:
+            low, high = (f"'{end}'::DOUBLE" for end in bounds)
+            asked.append(f'count(*) FILTER (WHERE {name} < {low} OR {name} > {high}) AS "beyond {place}"')
+        if pa.types.is_timestamp(column.type):
+            asked += [f'min({name}) AS "from {place}"', f'max({name}) AS "to {place}"']
+    period = quoted(table.time) if table.time else "NULL::BIGINT"
+    sql = f"SELECT {period} AS date_key, {', '.join(asked)} FROM {store.relation(table)} GROUP BY 1 ORDER BY 1"
+    return store.arrow(sql)
+
+
+def counted(scan: pa.Table, subject: str, noun: str, checked: pa.ChunkedArray, faults: pa.ChunkedArray) -> Finding:
+    """Return the finding of counts by period: passed if nothing is wrong."""
+    return tallied(subject, noun, pa.table([scan["date_key"], checked, faults], names=TALLY.names))
+
+
+def tallied(subject: str, noun: str, table: pa.Table) -> Finding:
+    """Return the finding of a table with the columns of `TALLY`."""
+    tally = table.cast(TALLY)
+    checked, faults = (int(pc.sum(tally[name]).as_py() or 0) for name in ("checked", "faults"))
+    message = f"{faults} of {checked} {noun}" if faults else f"{checked} checked"
+    return Finding(subject, faults == 0, message, {"checked": checked, "faults": faults}, tally)
+
+
+def no_faults(scan: pa.Table) -> pa.ChunkedArray:
+    """Return a count of nothing for each period."""
+    return pa.chunked_array([pa.array(np.zeros(len(scan), dtype=np.int64))])

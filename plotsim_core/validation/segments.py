@@ -1,0 +1,87 @@
+"""The check of segments: those of different archetypes can be told apart by what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plotsim_core.validation.check import CHECKS, Check, Finding
+from plotsim_core.validation.residuals import Floats, Residuals, residuals
+from plotsim_core.validation.store import Store
+
+_PARTS = 3
+"""Into so many parts time is cut."""
+_FAR = 1.0
+"""Segments are expected to be told apart where their means lie so many standard deviations of units apart."""
+_ERRORS = 4.0
+_FEWEST = 10
+"""A segment is judged in a part of the time in which so many of its units are there."""
+
+
+def _segments(store: Store) -> Iterator[Finding]:
+    plan = store.plan
+    if len(plan.segments) < 2:
+        return
+    seen = residuals(store)
+    if not seen.values:
+        return
+    spread = _moments(seen, seen.values)[1]
+    wanted, found = (_moments(seen, layer)[0] for layer in (_where_stored(seen), seen.values))
+    counts = np.bincount(seen.segments, minlength=len(plan.segments))
+    for place, segment in enumerate(plan.segments):
+        others = [n for n, other in enumerate(plan.segments) if other.spec.archetype != segment.spec.archetype]
+        apart = {
+            other: _distance(wanted, found, spread, place, other)
+            for other in others
+            if min(counts[place], counts[other]) > 1
+        }
+        if not apart:
+            continue
+        nearest = min(apart, key=lambda other: apart[other][0])
+        expected, distance = apart[nearest]
+        allowed = _ERRORS * float(np.sqrt(1 / counts[place] + 1 / counts[nearest]))
+        numbers = {"expected": expected, "found": distance, "allowed": allowed}
+        judged = expected >= _FAR + allowed
+        message = f"{distance:.1f} standard deviations from {plan.segments[nearest].spec.name}, {expected:.1f} expected"
+        yield Finding(segment.spec.name, not judged or distance >= 0.5 * expected - allowed, message, numbers)
+
+
+def _where_stored(seen: Residuals) -> dict[int, Floats]:
+    return {m: np.where(np.isfinite(values), seen.centres[m], np.nan) for m, values in seen.values.items()}
+
+
+def _moments(seen: Residuals, layer: dict[int, Floats]) -> tuple[Floats, Floats]:
+    """Return mean and standard deviation of units' means, by metric, part of the time and segment; NaN for none."""
+    segments = len(seen.plan.segments)
+    shape = (len(layer), _PARTS, segments)
+    means, deviations = np.full(shape, np.nan), np.full(shape, np.nan)
+    for row, values in enumerate(layer.values()):
+        for part, cells in enumerate(np.array_split(values, _PARTS)):
+            there = np.isfinite(cells)
+            counts = there.sum(axis=0)
+            own = np.where(there, cells, 0.0).sum(axis=0) / np.maximum(counts, 1)
+            for segment in range(segments):
+                held = own[(seen.segments == segment) & (counts > 0)]
+                if len(held) >= _FEWEST:
+                    means[row, part, segment], deviations[row, part, segment] = float(held.mean()), float(held.std())
+    return means, deviations
+
+
+def _distance(wanted: Floats, found: Floats, spread: Floats, first: int, second: int) -> tuple[float, float]:
+    """Return how far apart two segments are to be, and are, in the metric and part of the time that tells best."""
+    deviation = np.sqrt((spread[:, :, first] ** 2 + spread[:, :, second] ** 2) / 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        both: list[NDArray[np.float64]] = [
+            (layer[:, :, first] - layer[:, :, second]) / deviation for layer in (wanted, found)
+        ]
+    expected, distance = (np.where(np.isfinite(layer), layer, 0.0) for layer in both)
+    best = np.unravel_index(np.argmax(np.abs(expected)), expected.shape)
+    return float(abs(expected[best])), float(distance[best] * np.sign(expected[best]))
+
+
+CHECKS.add(
+    "segments_separable",
+    Check("behaviour", "Segments of different archetypes differ in some metric.", False, _segments),
+)

@@ -1,0 +1,54 @@
+"""Checks of values: nulls and ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow.compute as pc
+
+from plotsim_core.config.effects import null_rate
+from plotsim_core.validation.check import CHECKS, Check, Finding
+from plotsim_core.validation.scan import bounds_of, counted, scanned
+from plotsim_core.validation.store import Store
+
+_DEVIATIONS = 4.5
+"""How many standard deviations a null count may lie from its rate: 1 of 150 000 columns does by chance."""
+
+
+def _nulls(store: Store) -> Iterator[Finding]:
+    for table in store.tables:
+        scan = scanned(store, table)
+        for place, column in enumerate(table.columns):
+            nulls = pc.subtract(scan["rows"], scan[f"there {place}"])
+            found = counted(scan, f"{table.name}.{column.name}", "rows are null", scan["rows"], nulls)
+            if not column.nullable:
+                yield found
+            elif column.spec.word == "metric":
+                metric = store.plan.metrics[store.plan.metric_index(column.spec.type.partition(".")[2])]
+                yield _null_rate(found, null_rate(store.plan.dataset, metric.spec))
+
+
+def _null_rate(found: Finding, rate: float) -> Finding:
+    rows, nulls = found.numbers["checked"], found.numbers["faults"]
+    allowed = _DEVIATIONS * float(np.sqrt(max(rows * rate * (1 - rate), 1.0))) + 1.0
+    passed = abs(nulls - rows * rate) <= allowed
+    message = f"{nulls:.0f} of {rows:.0f} are null, {rows * rate:.0f} \u00b1 {allowed:.0f} expected"
+    return Finding(found.subject, passed, message, {**found.numbers, "expected": rows * rate, "allowed": allowed})
+
+
+def _ranges(store: Store) -> Iterator[Finding]:
+    for table in store.tables:
+        for place, column in enumerate(table.columns):
+            bounds = bounds_of(store.plan, column)
+            if bounds is not None:
+                scan = scanned(store, table)
+                noun = f"values outside [{bounds[0]:g}, {bounds[1]:g}]"
+                yield counted(scan, f"{table.name}.{column.name}", noun, scan[f"there {place}"], scan[f"beyond {place}"])
+
+
+for _name, _check in {
+    "nulls_only_where_configured": Check("values", "Nulls are where, and as many as, the config says.", True, _nulls),
+    "values_in_range": Check("values", "Values lie inside the declared ranges.", True, _ranges),
+}.items():
+    CHECKS.add(_name, _check)
