@@ -1,4 +1,4 @@
-"""The command line: run, validate, info, explain, templates and the schema of the language.
+"""The command line: run, check, validate, info, explain, templates and the schema of the language.
 
 Data goes to files and what was asked for to stdout; progress, warnings and errors go to stderr. Exit codes: 0 done,
 1 the data or (with --strict) a warning failed, 2 the config or the request makes no sense.
@@ -7,34 +7,38 @@ Data goes to files and what was asked for to stdout; progress, warnings and erro
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from plotsim_core import api
+from plotsim_core.config.read import read
 from plotsim_core.engine.slice import whole
 from plotsim_core.errors import ConfigError, UsageError
 from plotsim_core.output.format import FORMATS
+from plotsim_core.output.progress import print_written, watched
 from plotsim_core.plan.plan import Plan
 from plotsim_core.schema import json_schema
 from plotsim_core.show import show_plan
+from plotsim_core.validation.origin import origins, overrides
 from plotsim_core.version import VERSION
 
-REPORT = "validation_report.json"
+if TYPE_CHECKING:
+    from plotsim_core.validation.report import Report
+
+REPORT, PAGE = "validation_report.json", "validation_report.html"
+_Files = tuple[Path | None, Path | None]
 
 _config = click.argument("config", metavar="CONFIG")
 _seed = click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Use this seed instead of the config's.")
-_scale = click.option(
-    "--scale", type=click.FloatRange(0, 1_000_000, min_open=True), help="Multiply the number of units of every segment."
-)
-_output = click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
+_scale = click.option("--scale", type=click.FloatRange(0, 1_000_000, min_open=True), help="Multiply the number of units.")
+_periods = click.option("--periods", metavar="A..B", help="Only these periods, both included: 2024-01..2024-03, or one.")
+_quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+_strict = click.option("--strict", is_flag=True, help="Let warnings fail too, with exit code 1.")
+_file = click.Path(path_type=Path, dir_okay=False)
+_output = click.option("-o", "--output", type=_file, help="Write to this file.")
 
 
 class _Commands(click.Group):
@@ -70,11 +74,11 @@ def main() -> None:
 @click.option("--format", "format_", type=click.Choice(list(FORMATS)), default="csv", show_default=True)
 @_seed
 @_scale
-@click.option("--periods", metavar="A..B", help="Only these periods, both included: 2024-01..2024-03, or one.")
+@_periods
 @click.option("--tables", metavar="A,B", help="Only these tables, or stages such as trajectories.")
-@click.option("--validate", is_flag=True, help=f"Check what was written, into {REPORT}.")
+@click.option("--validate", is_flag=True, help=f"Check what was written, into {REPORT} and {PAGE}.")
 @click.option("--strict", is_flag=True, help="Let warnings fail too; those of the config before anything is written.")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@_quiet
 def run(
     config: str,
     directory: Path,
@@ -98,19 +102,64 @@ def run(
     plan = _plan(config, seed, scale)
     _warn(plan, strict)
     names = [name.strip() for name in tables.split(",")] if tables else [table.name for table in plan.tables]
-    with _progress(plan, names, periods, quiet) as progress:
-        seconds = _Seconds(progress)
+    with watched({size.table: size.rows for size in api.sizes(plan, periods=periods, tables=names)}, quiet) as seconds:
         rows = api.write_tables(plan, directory, format=format_, periods=periods, tables=names, progress=seconds)
         seconds.stop()
     if not quiet:
-        _closing(rows, seconds.spent, directory)
+        print_written(rows, seconds.spent, directory)
     if validate:
-        _validate(plan, directory, format_, periods, strict, quiet)
+        report = _judge(plan, directory, periods, (directory / REPORT, directory / PAGE), format_)
+        if not quiet or report.failed:
+            click.echo(report.text(), err=True)
+        _leave(report, strict)
+
+
+@main.command()
+@click.argument("data", type=click.Path(path_type=Path, exists=True))
+@click.option("--config", required=True, metavar="CONFIG", help="What the data was made from.")
+@_seed
+@_scale
+@_periods
+@click.option("--json", "json_file", type=_file, help="Write the report for machines to this file.")
+@click.option("--html", "html_file", type=_file, help="Write the report as a page, with pictures, to this file.")
+@_strict
+@_quiet
+def check(
+    data: Path,
+    config: str,
+    seed: int | None,
+    scale: float | None,
+    periods: str | None,
+    json_file: Path | None,
+    html_file: Path | None,
+    strict: bool,
+    quiet: bool,
+) -> None:
+    """Judge data that is already written against its config.
+
+    DATA is a directory that `plotsim run` filled, a DuckDB file of it, or a store of the Dagster side. Data knows its seed
+    and scale, so they need not be given; data that was made from another config is refused. Exit code 1: it is broken.
+
+    \b
+    Examples:
+      plotsim check data --config saas
+      plotsim check data --config data/config.yaml --html report.html
+      plotsim check plotsim.duckdb --config saas.yaml --periods 2024-01..2024-06 --json report.json --strict
+    """
+    path = _path(config)
+    raw, said = read(path), origins(data)
+    if not said:
+        click.echo(f"warning: {data} does not say what it was made from; it is taken to be {config}", err=True)
+    plan = api.from_mapping(raw, source=str(path), **overrides(raw, path.stem, said, seed, scale))
+    report = _judge(plan, data, periods, (json_file, html_file))
+    if not quiet:
+        click.echo(report.text())
+    _leave(report, strict)
 
 
 @main.command()
 @_config
-@click.option("--strict", is_flag=True, help="Let warnings fail too, with exit code 1.")
+@_strict
 def validate(config: str, strict: bool) -> None:
     """Tell everything that is wrong with CONFIG; nothing is made.
 
@@ -200,9 +249,12 @@ def explain(config: str, table: str, key: str, period: str, column: str, seed: i
     click.echo(api.explain(_plan(config, seed, scale), table, key, period, column).text())
 
 
+def _path(config: str) -> Path:
+    return api.template(config) if config in api.list_templates() and not Path(config).exists() else Path(config)
+
+
 def _plan(config: str, seed: int | None = None, scale: float | None = None) -> Plan:
-    bundled = config in api.list_templates() and not Path(config).exists()
-    return api.load_config(api.template(config) if bundled else config, seed=seed, scale=scale)
+    return api.load_config(_path(config), seed=seed, scale=scale)
 
 
 def _warn(plan: Plan, strict: bool) -> None:
@@ -224,62 +276,24 @@ def _put(text: str, output: Path | None, force: bool) -> None:
         raise UsageError(f"cannot write {output}: {error.strerror}") from None
 
 
-class _Seconds:
-    """A progress callback that measures how long each table takes, and passes on what it is told."""
+def _judge(plan: Plan, data: Path, periods: str | None, files: _Files, format: str | None = None) -> Report:
+    """Run the checks over what lies at `data`, and write the report as JSON and as a page to the files that are given."""
+    from plotsim_core.validation.page import page  # not needed, and slow to import, unless asked for
+    from plotsim_core.validation.pictures import pictures
+    from plotsim_core.validation.report import check_store
+    from plotsim_core.validation.store import directory_store, find_store
 
-    def __init__(self, then: api.Progress) -> None:
-        self.spent: dict[str, float] = {}
-        self._then = then
-        self._table, self._since = "", time.perf_counter()
-
-    def __call__(self, table: str, rows: int) -> None:
-        if rows == 0 and table != self._table:
-            self.stop()
-            self._table, self._since = table, time.perf_counter()
-        self._then(table, rows)
-
-    def stop(self) -> None:
-        """End the table that is being written."""
-        if self._table:
-            self.spent[self._table] = time.perf_counter() - self._since
+    slice_ = whole(plan, *(api.parse_periods(plan, periods) or ())) if periods or format else None
+    ends = (slice_.first, slice_.stop) if slice_ else (None, None)
+    with directory_store(plan, data, format, *ends) if format else find_store(plan, data, *ends) as store:
+        report = check_store(store)
+        if files[0] is not None:
+            _put(report.json(), files[0], force=True)
+        if files[1] is not None:
+            _put(page(store, report, pictures(store, report)), files[1], force=True)
+    return report
 
 
-@contextmanager
-def _progress(plan: Plan, names: list[str], periods: str | None, quiet: bool) -> Iterator[api.Progress]:
-    """Give a progress callback: a bar per table on a terminal, nothing otherwise."""
-    console = Console(stderr=True)
-    expected = {size.table: size.rows for size in api.sizes(plan, periods=periods, tables=names)}
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} rows"), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bars:
-        tasks = {name: bars.add_task(name, total=max(expected[name], 1), start=False) for name in names}
-
-        def show(table: str, rows: int) -> None:
-            if rows == 0:
-                bars.start_task(tasks[table])
-            bars.update(tasks[table], completed=rows)
-
-        yield show
-
-
-def _closing(rows: dict[str, int], seconds: dict[str, float], directory: Path) -> None:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("table")
-    table.add_column("rows", justify="right")
-    table.add_column("seconds", justify="right")
-    for name, count in rows.items():
-        table.add_row(name, f"{count:,}", f"{seconds[name]:.2f}")
-    console = Console(stderr=True)
-    console.print(table)
-    console.print(f"{sum(rows.values()):,} rows in {directory}", soft_wrap=True, highlight=False)
-
-
-def _validate(plan: Plan, directory: Path, format: str, periods: str | None, strict: bool, quiet: bool) -> None:
-    from plotsim_core.validation.report import check_directory  # not needed, and slow to import, unless asked for
-
-    slice_ = whole(plan, *(api.parse_periods(plan, periods) or ()))
-    report = check_directory(plan, directory, format, slice_.first, slice_.stop)
-    (directory / REPORT).write_text(report.json(), encoding="utf-8")
-    if not quiet or report.failed:
-        click.echo(report.text(), err=True)
+def _leave(report: Report, strict: bool) -> None:
     if report.failed or (strict and report.warned):
         raise click.exceptions.Exit(1)

@@ -3,12 +3,14 @@
 import base64
 
 import dagster as dg
+import fsspec
 import pyarrow as pa
 
 from plotsim_core import Plan
 from plotsim_core.plan.plan import DIGEST
-from plotsim_core.validation import pictures
 from plotsim_core.validation.check import CHECKS, Finding
+from plotsim_core.validation.page import page
+from plotsim_core.validation.pictures import Picture, pictures
 from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store
 from plotsim_pipeline.assets import LAYER, POOL, REPORT
 from plotsim_pipeline.partitions import period_of, periods_of
@@ -17,6 +19,8 @@ from plotsim_pipeline.stores.store import Store, placed
 VALIDATION_REPORT, OVERVIEW = "validation_report", "overview"
 _SHOWN = 40
 """How many findings a check's result lists, those that failed first."""
+_DRAWINGS = 12
+"""How many drawings of a picture are kept as metadata; the page has them all."""
 _FINDINGS = dg.TableSchema([dg.TableColumn("subject"), dg.TableColumn("passed", "bool"), dg.TableColumn("found")])
 
 
@@ -73,7 +77,7 @@ def _overview(plan: Plan) -> dg.AssetsDefinition:
     @dg.asset(
         key=dg.AssetKey([plan.name, OVERVIEW]),
         group_name=plan.name,
-        description="Pictures of the stages and the score of all that is stored.",
+        description="Pictures of the stages and the score of all that is stored, and the report as a page.",
         deps=[dg.AssetKey([plan.name, VALIDATION_REPORT])],
         backfill_policy=dg.BackfillPolicy.single_run(),
         code_version=plan.digest,
@@ -89,21 +93,34 @@ def _overview(plan: Plan) -> dg.AssetsDefinition:
             return dg.MaterializeResult(metadata={"stored": "no partition of any table yet"})
         with store.opened(plan, *span) as stored:
             report = check_store(stored)
-            drawn = {
-                "trajectories": pictures.trajectories(plan, *span),
-                "units": pictures.alive_over_time(plan, *span),
-                "metrics": pictures.metrics(stored),
-                "correlations": pictures.declared_against_found(report),
-            }
+            drawn = pictures(stored, report)
+            place = write_page(store, plan.name, page(stored, report, drawn))
         return dg.MaterializeResult(
             metadata={
                 "score": report.score,
                 "report": dg.MetadataValue.md(f"```\n{report.text()}\n```"),
-                **{name: _picture(name, svg) for name, svg in drawn.items()},
+                "page": dg.MetadataValue.path(place),
+                **{picture.name: _shown(picture) for picture in drawn if not picture.folded},
             }
         )
 
     return _materialise
+
+
+def write_page(store: Store, dataset: str, text: str) -> str:
+    """Write a report's page beside the store, to `reports/<dataset>.html` of its folder; return where it lies.
+
+    Works on any path that fsspec knows, like the stores. The file is written aside and renamed.
+    """
+    filesystem, root = fsspec.core.url_to_fs(store.path)
+    above = root.rstrip("/").rpartition("/")[0] or root.rstrip("/")
+    folder = f"{above}/reports"
+    filesystem.makedirs(folder, exist_ok=True)
+    aside, place = f"{folder}/.{dataset}.html.tmp", f"{folder}/{dataset}.html"
+    with filesystem.open(aside, "wb") as sink:
+        sink.write(text.encode())
+    filesystem.mv(aside, place)
+    return str(filesystem.unstrip_protocol(place)) if "://" in store.path else place
 
 
 def stored_periods(plan: Plan, store: Store) -> tuple[int, int] | None:
@@ -150,6 +167,8 @@ def _records(report: Report) -> list[dg.TableRecord]:
     ]
 
 
-def _picture(name: str, svg: str) -> dg.MarkdownMetadataValue:
-    encoded = base64.b64encode(svg.encode()).decode()
-    return dg.MetadataValue.md(f"![{name}](data:image/svg+xml;base64,{encoded})")
+def _shown(picture: Picture) -> dg.MarkdownMetadataValue:
+    """Return a picture as metadata: of many drawings, the first."""
+    encoded = [base64.b64encode(drawing.encode()).decode() for drawing in picture.drawings[:_DRAWINGS]]
+    drawn = " ".join(f"![{picture.name}](data:image/svg+xml;base64,{text})" for text in encoded)
+    return dg.MetadataValue.md(f"{picture.says}\n\n{drawn}")

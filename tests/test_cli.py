@@ -8,13 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 
 import plotsim_core
-from plotsim_core.cli import REPORT, main
+from plotsim_core.cli import PAGE, REPORT, main
 from plotsim_core.schema import json_schema
 
 BROKEN = "about: x\nunit: company\nwindow: [2024-01, 2024-12]\nsegmnts: []\nmetrics: [{name: a, type: scor}]\n"
@@ -63,6 +65,8 @@ def test_run_takes_seed_scale_periods_and_tables_and_says_nothing_when_quiet(tmp
 def test_run_with_validate_writes_the_report(tmp_path: Path) -> None:
     _plotsim("run", "minimal", "-o", tmp_path, "--format", "parquet", "--validate")
     assert json.loads((tmp_path / REPORT).read_text(encoding="utf-8"))["score"] > 49
+    text = (tmp_path / PAGE).read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>") and "<svg" in text
 
 
 @pytest.mark.parametrize(
@@ -151,3 +155,107 @@ def test_the_program_itself_exits_with_2_and_a_sentence(program: tuple[str, str]
     assert found.returncode == 2
     assert "nosuch" in found.stderr and "Traceback" not in found.stderr
     assert found.stdout == ""
+
+
+FORMS = ("parquet", "csv", "duckdb")
+
+
+def _written(form: str, directory: Path, *options: str) -> Path:
+    """Data of `minimal` in a format; a DuckDB file is given itself, other formats as their directory."""
+    _plotsim("run", "minimal", "-o", directory, "--format", form, "--quiet", *options)
+    return directory / "minimal.duckdb" if form == "duckdb" else directory
+
+
+def _break(form: str, directory: Path) -> None:
+    """Store the first row of fct_payments once more."""
+    if form == "duckdb":
+        with duckdb.connect(directory / "minimal.duckdb") as connection:
+            connection.execute("INSERT INTO fct_payments FROM fct_payments LIMIT 1")
+    elif form == "csv":
+        file = directory / "fct_payments.csv"
+        lines = file.read_text(encoding="utf-8").splitlines()
+        file.write_text("\n".join([*lines, lines[1], ""]), encoding="utf-8")
+    else:
+        rows = pq.read_table(directory / "fct_payments.parquet")
+        pq.write_table(pa.concat_tables([rows, rows.slice(0, 1)]), directory / "fct_payments.parquet")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_check_passes_whole_data_and_fails_broken_data(form: str, tmp_path: Path) -> None:
+    """The seed and the scale of the data need not be told; a row that stands twice is exit code 1, and named."""
+    data = _written(form, tmp_path / "data", "--seed", "7", "--scale", "0.5")
+    found = _plotsim("check", data, "--config", "minimal")
+    assert "score 100" in found.stdout
+    assert found.stderr == ""
+    _break(form, tmp_path / "data")
+    found = _plotsim(
+        "check", data, "--config", "minimal", "--json", tmp_path / "r.json", "--html", tmp_path / "r.html", code=1
+    )
+    assert "FAIL keys_unique" in found.stdout
+    record = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert (record["failed"], record["seed"], record["scale"]) == (True, 7, 0.5)
+    assert "The data is broken" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_check_refuses_data_of_another_config(form: str, tmp_path: Path) -> None:
+    """Another config, another seed and another scale are exit code 2, and the message says what the data says."""
+    data = _written(form, tmp_path / "data", "--seed", "7")
+    other = tmp_path / "minimal.yaml"
+    text = plotsim_core.template("minimal").read_text(encoding="utf-8")
+    other.write_text(text.replace("unit: customer", "unit: client"), encoding="utf-8")
+    assert text != other.read_text(encoding="utf-8")
+    for options in (("--config", other), ("--config", "minimal", "--seed", "8"), ("--config", "minimal", "--scale", "2")):
+        said = _plotsim("check", data, *options, code=2).stderr
+        assert "was not made from this config" in said and "seed 7" in said
+    _plotsim("check", data, "--config", "minimal", "--seed", "7", "--quiet")
+
+
+@pytest.mark.parametrize("scale", [2, 2.0, None])
+def test_check_knows_data_however_its_scale_was_given(scale: float | None, tmp_path: Path) -> None:
+    """A whole scale is the same as an int, as a float and as the config's own."""
+    plan = plotsim_core.load_config(plotsim_core.template("minimal"), scale=scale)
+    plotsim_core.write_tables(plan, tmp_path, format="parquet", periods="2024-02..2024-03")
+    said = _plotsim("check", tmp_path, "--config", "minimal").stdout
+    assert "2024-02 to 2024-03" in said
+
+
+def test_check_takes_the_copy_of_the_config_beside_the_data(tmp_path: Path) -> None:
+    """The dataset keeps the name that its data says, whatever the file of the config is called."""
+    data = _written("duckdb", tmp_path)
+    assert "minimal, 2024-01 to 2024-12" in _plotsim("check", data, "--config", tmp_path / "config.yaml").stdout
+    assert "score 100" in _plotsim("check", tmp_path, "--config", tmp_path / "config.yaml").stdout
+
+
+def test_check_of_data_that_says_nothing_says_so(tmp_path: Path) -> None:
+    data = _written("csv", tmp_path)
+    (tmp_path / "config.yaml").unlink()
+    assert "does not say what it was made from" in _plotsim("check", data, "--config", "minimal").stderr
+
+
+def test_check_judges_only_the_periods_that_are_asked_for(tmp_path: Path) -> None:
+    """What is broken outside them is not seen, and periods outside the window make no sense."""
+    data = _written("parquet", tmp_path)
+    rows = pq.read_table(tmp_path / "fct_payments.parquet")
+    pq.write_table(pa.concat_tables([rows, rows.slice(0, 1)]), tmp_path / "fct_payments.parquet")
+    _plotsim("check", data, "--config", "minimal", code=1)
+    _plotsim("check", data, "--config", "minimal", "--periods", "2024-02..2024-12")
+    assert "not in the window" in _plotsim("check", data, "--config", "minimal", "--periods", "2030-01", code=2).stderr
+
+
+def test_check_lets_a_warning_fail_only_when_strict(tmp_path: Path) -> None:
+    """A correlation turned round is a warning."""
+    _plotsim("run", "saas", "-o", tmp_path, "--format", "duckdb", "--scale", "3", "--quiet")
+    with duckdb.connect(tmp_path / "saas.duckdb") as connection:
+        connection.execute("UPDATE fct_engagement SET feature_adoption = 1 - feature_adoption")
+    assert "warn correlations_as_declared" in _plotsim("check", tmp_path, "--config", "saas").stdout
+    assert _plotsim("check", tmp_path, "--config", "saas", "--strict", "--quiet", code=1).output == ""
+
+
+def test_check_of_what_is_no_data_is_exit_code_2(tmp_path: Path) -> None:
+    """A directory with nothing in it, a file that is no database, a place that is not there, and no config."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "some.duckdb").write_bytes(b"not a database" * 100)
+    for data in ("empty", "some.duckdb", "nosuch"):
+        assert data in _plotsim("check", tmp_path / data, "--config", "minimal", code=2).stderr
+    assert "--config" in _plotsim("check", tmp_path / "empty", code=2).stderr

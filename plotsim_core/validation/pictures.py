@@ -1,72 +1,271 @@
-"""One picture per stage of a dataset: trajectories by segment, metrics over time, declared against found."""
+"""The pictures of a report: what the config declares, and what is stored of it, over time.
+
+Large datasets are sampled: as many units as `_CELLS` allows, each segment by its share. Long windows are drawn in at
+most 120 points, each of several periods.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from plotsim_core.columns.identity import key_text, prefix
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.slice import Slice
-from plotsim_core.plan.plan import Plan
-from plotsim_core.validation.plots import against, lines
+from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.validation.plots import against, bins, correlogram, fan, lines, matrix
 from plotsim_core.validation.report import Report
+from plotsim_core.validation.residuals import Residuals, correlation, residuals
 from plotsim_core.validation.store import Store
 
-_UNITS = 200
-"""How many units of a segment are averaged for a picture."""
+Floats = NDArray[np.float64]
+
+_CELLS = 200_000
+"""About so many cells (period x unit) are looked at for a picture."""
+_FEWEST = 20
+"""So many units of each segment are looked at, if it has them."""
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_FOLDED_FANS = 48
+_PAIRS = 40
+_BEYOND = 5
+"""How many lags are shown beyond the declared one."""
+_ERRORS = 3.0
 
 
-def trajectories(plan: Plan, first: int, stop: int) -> str:
+@dataclass(frozen=True)
+class Picture:
+    """Drawings (SVG) of one thing, with a title and a sentence that tells how to read them. `folded` ones are details."""
+
+    name: str
+    title: str
+    says: str
+    drawings: tuple[str, ...]
+    folded: bool = False
+
+
+def pictures(store: Store, report: Report) -> list[Picture]:
+    """Return the pictures of a store and of what the report found in it; those with nothing to show are left out."""
+    sample = _sample(store.plan, store.first, store.stop)
+    seen = residuals(store)
+    found = [
+        trajectories(sample),
+        units(sample),
+        *metrics(store, sample),
+        correlations(store.plan, seen),
+        lags(store.plan, seen),
+        declared_against_found(report),
+        rows(store),
+    ]
+    return [picture for picture in found if picture.drawings]
+
+
+def _sample(plan: Plan, first: int, stop: int) -> list[Block]:
+    """Return a block for each segment, with the first of its units."""
+    share = min(1.0, _CELLS / max(1, plan.units * (stop - first)))
+    counts = [min(segment.count, max(_FEWEST, round(segment.count * share))) for segment in plan.segments]
+    return [
+        Block(plan, Slice(first, stop, segment.first, segment.first + count))
+        for segment, count in zip(plan.segments, counts, strict=True)
+    ]
+
+
+def trajectories(sample: Sequence[Block]) -> Picture:
     """Return the mean position of each segment's units over time."""
     series = {}
-    for segment in plan.segments:
-        last = segment.first + min(segment.count, _UNITS)
-        block = Block(plan, Slice(first, stop, segment.first, last))
+    for block in sample:
         there = block.periods[:, None] >= block.units.arrival[None, :]
-        counts = np.maximum(there.sum(axis=1), 1)
-        means = np.where(there, block.positions(), 0.0).sum(axis=1) / counts
-        series[segment.spec.name] = np.where(there.any(axis=1), means, np.nan).tolist()
-    return lines("Trajectories: mean position by segment", _ticks(plan, first, stop), series)
+        means = np.where(there, block.positions(), 0.0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+        series[_segment(block)] = np.where(there.any(axis=1), means, np.nan).tolist()
+    drawing = lines("Mean position by segment", _ticks(sample[0]), series)
+    says = "Where each segment's units are on their curve, from 0 to 1; all metrics follow from it."
+    return Picture("trajectories", "Trajectories by segment", says, (drawing,))
 
 
-def metrics(store: Store) -> str:
-    """Return the mean of each stored metric over time, between its declared means at position 0 (0) and 1 (1)."""
-    plan = store.plan
-    keys = plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64)).tolist()
-    series: dict[str, list[float]] = {}
-    for table in store.tables:
-        for column in (c for c in table.columns if c.spec.word == "metric" and table.kind == "fact"):
-            metric = plan.metrics[plan.metric_index(column.spec.type.partition(".")[2])]
-            found = store.arrow(
-                f'SELECT "{table.time}" AS k, avg("{column.name}") AS v FROM {store.relation(table)} GROUP BY 1'
-            )
-            means = dict(zip(found["k"].to_pylist(), found["v"].to_pylist(), strict=True))
-            low, high = metric.spec.means
-            shares = [(means[key] - low) / (high - low) if means.get(key) is not None else np.nan for key in keys]
-            series[metric.name] = shares
-    return lines("Metrics: mean, as a share of the declared means", _ticks(plan, store.first, store.stop), series)
+def units(sample: Sequence[Block]) -> Picture:
+    """Return how many units of each segment are there over time."""
+    series = {_segment(block): alive(block).mean(axis=1).tolist() for block in sample}
+    drawing = lines("Share of the segment's units", _ticks(sample[0]), series)
+    return Picture("units", "Units that are there", "Units arrive and leave; this is how many are there.", (drawing,))
 
 
-def declared_against_found(report: Report) -> str:
-    """Return declared correlations and lags against those found, with what chance allows."""
+def metrics(store: Store, sample: Sequence[Block]) -> list[Picture]:
+    """Return the quantiles of each metric's stored values over time, with the mean that the config lets expect: of all
+    units, and of each segment."""
+    overall: list[str] = []
+    apart: list[str] = []
+    ticks = _ticks(sample[0])
+    for metric, found in _quantiles(store, sample).items():
+        name = store.plan.metrics[metric].name
+        sums = np.array([np.where(alive(block), block.centres(metric), 0.0).sum(axis=1) for block in sample])
+        counts = np.array([alive(block).sum(axis=1) for block in sample])
+        overall.append(fan(name, ticks, found[-1], _binned_mean(sums.sum(axis=0), counts.sum(axis=0))))
+        for place, block in enumerate(sample):
+            line = _binned_mean(sums[place], counts[place])
+            apart.append(fan(f"{name}, {_segment(block)}", ticks, found[place], line, colour=place))
+    says = (
+        "Half of the stored values lie in the dark band, nine of ten in the light one; the line is their median, "
+        "the dashes are the mean that the config lets expect."
+    )
+    found_all = Picture("metrics", "Metrics over time", says, tuple(overall))
+    found_apart = Picture("metrics_by_segment", "Metrics over time, by segment", says, tuple(apart), folded=True)
+    return [found_all, found_apart] if len(sample) > 1 and len(apart) <= _FOLDED_FANS else [found_all]
+
+
+def _quantiles(store: Store, sample: Sequence[Block]) -> dict[int, list[list[Floats]]]:
+    """Return, for each stored metric, its quantiles in each bin of periods: of each block, and last of all of them."""
+    plan, periods = store.plan, sample[0].periods
+    places = bins(len(periods))
+    _register(store, "picture periods", key=pa.array(plan.grain.keys(periods)), bin=pa.array(places))
+    found: dict[int, list[list[Floats]]] = {}
+    for table, columns in _holders(store):
+        unit, date = table.key
+        parent = next(parent for name, parent, _ in table.references if name == unit)
+        keys = [key_text(prefix(plan.table(parent).spec), pa.array(block.codes)) for block in sample]
+        owner = np.repeat(np.arange(len(sample)), [len(block.units) for block in sample])
+        _register(store, "picture units", key=pa.concat_arrays(keys), owner=pa.array(owner))
+        asked = ", ".join(f'quantile_cont("{name}"::DOUBLE, {list(_QUANTILES)}) AS m{metric}' for metric, name in columns)
+        rows = store.arrow(
+            f"SELECT bin, coalesce(owner, {len(sample)}) AS owner, {asked} FROM {store.relation(table)} AS facts "
+            f'JOIN "picture units" AS units ON facts."{unit}" = units.key '
+            f'JOIN "picture periods" AS periods ON facts."{date}" = periods.key GROUP BY GROUPING SETS ((bin), (bin, owner))'
+        )
+        at = rows["owner"].to_numpy(), rows["bin"].to_numpy()
+        for metric, _ in columns:
+            grid = np.full((len(sample) + 1, int(places[-1]) + 1, len(_QUANTILES)), np.nan)
+            values = [row if row is not None else [np.nan] * len(_QUANTILES) for row in rows[f"m{metric}"].to_pylist()]
+            grid[at] = np.array(values, dtype=np.float64).reshape(len(values), len(_QUANTILES))
+            found[metric] = [list(part.T) for part in grid]
+    return dict(sorted(found.items()))
+
+
+def _holders(store: Store) -> list[tuple[TablePlan, list[tuple[int, str]]]]:
+    """Return the facts with the metrics that are looked for in them, as (metric, column): each in the first that has it."""
+    plan, taken, found = store.plan, set[int](), []
+    for table in (table for table in store.tables if table.kind == "fact"):
+        named = [(c.spec.type.partition(".")[2], c.name) for c in table.columns if c.spec.word == "metric"]
+        columns = {plan.metric_index(metric): name for metric, name in named}
+        fresh = [(metric, name) for metric, name in columns.items() if metric not in taken]
+        taken.update(columns)
+        if fresh:
+            found.append((table, fresh))
+    return found
+
+
+def correlations(plan: Plan, seen: Residuals) -> Picture:
+    """Return the matrix of declared (above the diagonal) and found (below) correlations given the trajectory."""
+    held = sorted(seen.stored)
+    above = np.full((len(plan.metrics), len(plan.metrics)), np.nan)
+    for connection in plan.dataset.connections:
+        pair = sorted(plan.metric_index(name) for name in (connection.metric_a, connection.metric_b))
+        above[pair[0], pair[1]] = connection.coefficient
+    names = [plan.metrics[metric].name for metric in held]
+    grid = np.ix_(held, held)
+    drawing = matrix("Correlations given the trajectory", names, above[grid], found_correlations(seen))
+    says = (
+        "Above the diagonal what the config declares (empty: nothing), below it what is stored, given the trajectory; "
+        "blue is positive, red negative. Noise weakens what is found."
+    )
+    return Picture("correlations", "Declared and found correlations", says, (drawing,) if len(held) > 1 else ())
+
+
+def found_correlations(seen: Residuals) -> Floats:
+    """Return the correlations of all pairs of stored metrics, in their order, each over the cells where both are there."""
+    held = sorted(seen.stored)
+    sums = np.zeros((5, len(held), len(held)))
+    for cells in zip(*(seen.stored[metric] for metric in held), strict=True):
+        values = np.array(cells)
+        there = np.isfinite(values).astype(np.float64)
+        values = np.where(there > 0, values, 0.0)
+        squares = values * values
+        sums += [there @ there.T, values @ there.T, there @ values.T, squares @ there.T, values @ values.T]
+    count = np.maximum(sums[0], 1.0)
+    covariance = sums[4] / count - sums[1] * sums[2] / count**2
+    variance = sums[3] / count - (sums[1] / count) ** 2
+    scale = np.sqrt(np.maximum(variance * variance.T, 0.0))
+    return np.where(scale > 0, covariance / np.where(scale > 0, scale, 1.0), np.nan)
+
+
+def lags(plan: Plan, seen: Residuals) -> Picture:
+    """Return, for each metric that follows another, their correlation at each lag around the declared one."""
+    drawings = []
+    for place, metric in enumerate(plan.metrics):
+        if metric.driver is None or metric.driver not in seen.stored or place not in seen.stored:
+            continue
+        driver, follower = seen.stored[metric.driver], seen.stored[place]
+        thin = slice(None, None, max(1, driver.size // _CELLS))
+        pairs = [
+            correlation(driver[: len(driver) - lag, thin], follower[lag:, thin])
+            for lag in range(min(metric.delay + _BEYOND + 1, len(driver)))
+        ]
+        title = f"{metric.name} after {plan.metrics[metric.driver].name}"
+        found, chance = [found for found, _ in pairs], [_ERRORS * error for _, error in pairs]
+        drawings.append(correlogram(title, found, chance, metric.delay))
+    says = (
+        "How a metric goes with what its driver did so many periods before; the declared lag is red, "
+        "and the grey band is what chance gives (three standard errors)."
+    )
+    return Picture("lags", "Lags", says, tuple(drawings))
+
+
+def declared_against_found(report: Report) -> Picture:
+    """Return what was expected of correlations and lags against what was found, with what chance allows: of many, those
+    that are furthest off."""
     pairs = {
         finding.subject: (finding.numbers["expected"], finding.numbers["found"], finding.numbers["allowed"])
         for check in ("correlations_as_declared", "lags_found")
         for finding in report.of(check)
-        if "found" in finding.numbers
+        if {"expected", "found", "allowed"} <= set(finding.numbers)
     }
-    return against("Correlations given the trajectory: expected (tick), found (dot)", pairs)
+    off = sorted(pairs, key=lambda name: -abs(pairs[name][1] - pairs[name][0]))[:_PAIRS]
+    shown = {name: pair for name, pair in pairs.items() if name in off}
+    most = f" Of {len(pairs)} pairs, the {_PAIRS} that are furthest off." if len(pairs) > _PAIRS else ""
+    says = f"A tick is what is expected, noise included, a dot what is found, and a bar what chance allows.{most}"
+    drawing = against("Correlations given the trajectory", shown)
+    return Picture("expected", "Expected and found", says, (drawing,) if shown else ())
 
 
-def alive_over_time(plan: Plan, first: int, stop: int) -> str:
-    """Return how many units of each segment are there over time, as shares of the segment."""
-    series = {}
-    for segment in plan.segments:
-        last = segment.first + min(segment.count, _UNITS)
-        block = Block(plan, Slice(first, stop, segment.first, last))
-        series[segment.spec.name] = (alive(block).sum(axis=1) / (last - segment.first)).tolist()
-    return lines("Units that are there, as a share of their segment", _ticks(plan, first, stop), series)
+def rows(store: Store) -> Picture:
+    """Return the rows of each table over time."""
+    keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
+    ticks = store.plan.grain.label(store.first), store.plan.grain.label(store.stop - 1)
+    places = bins(len(keys))
+    edges = np.flatnonzero(np.diff(places, prepend=-1))
+    drawings = []
+    for table in (table for table in store.tables if table.time is not None):
+        counted = store.arrow(f'SELECT "{table.time}" AS time, count(*) AS n FROM {store.relation(table)} GROUP BY 1')
+        period = np.searchsorted(keys, counted["time"].to_numpy(), side="right") - 1
+        counts = np.bincount(period, counted["n"].to_numpy(), minlength=len(keys))
+        low, high = np.minimum.reduceat(counts, edges), np.maximum.reduceat(counts, edges)
+        middle = np.add.reduceat(counts, edges) / np.bincount(places)
+        drawings.append(fan(table.name, ticks, [low, middle, high], colour=4, base=0.0))
+    each = (
+        f" (a point is {int(np.sum(places == 0))} periods; the band, the least and the most of them)"
+        if len(edges) < len(keys)
+        else ""
+    )
+    says = f"How many rows each table has of each {store.plan.grain.name}{each}; a gap is a missing partition."
+    return Picture("rows", "Rows over time", says, tuple(drawings))
 
 
-def _ticks(plan: Plan, first: int, stop: int) -> tuple[str, str]:
-    return plan.grain.label(first), plan.grain.label(stop - 1)
+def _binned_mean(sums: Floats, counts: NDArray[np.int64]) -> Floats:
+    """Return the mean in each bin of periods, from sums and counts by period; NaN where nothing is counted."""
+    place = bins(len(sums))
+    totals, numbers = np.bincount(place, sums), np.bincount(place, counts)
+    return np.where(numbers > 0, totals / np.maximum(numbers, 1), np.nan)
+
+
+def _register(store: Store, relation: str, **columns: pa.Array) -> None:
+    store.connection.register(relation, pa.table(columns))
+
+
+def _segment(block: Block) -> str:
+    return block.plan.segments[int(block.units.segment[0])].spec.name
+
+
+def _ticks(block: Block) -> tuple[str, str]:
+    return block.plan.grain.label(block.slice.first), block.plan.grain.label(block.slice.stop - 1)

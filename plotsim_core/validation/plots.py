@@ -1,17 +1,31 @@
-"""Pictures as small SVG texts: lines over time, and declared against found."""
+"""Pictures as small SVG texts: lines, fans, bars with a band of chance, a matrix, and expected against found.
+
+They stand alone (dark on white) and inside a page, whose style may give them its own colours. Every text is escaped.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5", "#9c6b4e", "#9498a0")
 _WIDTH, _HEIGHT = 560, 260
 _LEFT, _TOP, _BOTTOM, _LEGEND = 38, 28, 24, 150
+_SMALL = 300, 170
+"""Width and height of a picture that stands beside others of its kind."""
+_EDGE = 46
+"""What a small picture keeps free on the left, for numbers."""
 _POINTS = 120
-"""Lines are thinned to about so many points: a picture has to stay small."""
+"""No line has more points: of a longer one, neighbours are averaged."""
+_NAMED = 12
+"""A matrix of more names than this has no numbers in its cells."""
+_SHADES = 10
 
 
 def lines(
@@ -19,55 +33,198 @@ def lines(
 ) -> str:
     """Return lines over equally spaced times, each named in a legend; `ticks` label the first and the last time."""
     right = _WIDTH - _LEGEND
-    parts = [_frame(title, low, high, right)]
+    parts = [_grid(title, low, high, (_LEFT, right, _TOP, _HEIGHT - _BOTTOM))]
+    height = max(_HEIGHT, _TOP + 17 * len(series) + 6)
     for place, (name, values) in enumerate(series.items()):
         colour = COLOURS[place % len(COLOURS)]
-        step = max(1, len(values) // _POINTS)
-        points = " ".join(
-            f"{_LEFT + (right - _LEFT) * at / max(1, len(values) - 1):.0f},{_y(float(values[at]), low, high):.0f}"
-            for at in range(0, len(values), step)
-            if np.isfinite(values[at])
-        )
+        points = _points(_thinned(values), low, high, (_LEFT, right, _TOP, _HEIGHT - _BOTTOM))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts.append(f'<text x="{right + 12}" y="{_TOP + 10 + 17 * place}" fill="{colour}">{escape(name)}</text>')
-    parts.append(f'<text x="{_LEFT}" y="{_HEIGHT - 6}">{escape(ticks[0])}</text>')
-    parts.append(f'<text x="{right}" y="{_HEIGHT - 6}" text-anchor="end">{escape(ticks[1])}</text>')
-    return _svg(parts)
+        parts.append(f'<text x="{right + 12}" y="{_TOP + 10 + 17 * place}" fill="{colour}">{_short(name, 20)}</text>')
+    parts.append(_ends(ticks, _LEFT, right, _HEIGHT - 6))
+    return _svg(parts, _WIDTH, height)
+
+
+def fan(
+    title: str,
+    ticks: tuple[str, str],
+    bands: Sequence[Floats],
+    line: Floats | None = None,
+    colour: int = 0,
+    base: float | None = None,
+) -> str:
+    """Return `bands` (lowest first: the first and the last give the outer one, and so on; an odd one is drawn as a line)
+    with a dashed `line`, over equally spaced times. The axis begins at `base` if it is given."""
+    width, height = _SMALL
+    box = (_EDGE, width - 8, _TOP, height - _BOTTOM)
+    whole = np.concatenate([*bands, *([line] if line is not None else [])])
+    there = whole[np.isfinite(whole)]
+    low, high = (float(there.min()), float(there.max())) if len(there) else (0.0, 1.0)
+    low = low if base is None else base
+    if high <= low:
+        low, high = min(low, 0.0), max(high, low + 1.0)
+    parts = [_grid(title, low, high, box)]
+    fill = COLOURS[colour % len(COLOURS)]
+    for lower, upper in zip(bands[: len(bands) // 2], reversed(bands[(len(bands) + 1) // 2 :]), strict=True):
+        outline = f"{_points(lower, low, high, box)} {_points(upper, low, high, box, backwards=True)}"
+        parts.append(f'<polygon points="{outline}" fill="{fill}" fill-opacity=".22"/>')
+    if len(bands) % 2:
+        middle = _points(bands[len(bands) // 2], low, high, box)
+        parts.append(f'<polyline points="{middle}" fill="none" stroke="{fill}" stroke-width="1.5"/>')
+    if line is not None:
+        dashes = 'stroke="currentColor" stroke-width="1.5" stroke-dasharray="4 3"'
+        parts.append(f'<polyline points="{_points(line, low, high, box)}" fill="none" {dashes}/>')
+    parts.append(_ends(ticks, box[0], box[1], height - 6))
+    return _svg(parts, width, height)
+
+
+def correlogram(title: str, found: Sequence[float], chance: Sequence[float], marked: int) -> str:
+    """Return a bar for what was found at each lag (0, 1, 2 ...), over what chance allows, with one lag marked."""
+    width, height = _SMALL
+    box = (_EDGE, width - 8, _TOP, height - _BOTTOM)
+    parts = [_grid(title, -1.0, 1.0, box)]
+    step = (box[1] - box[0]) / max(1, len(found))
+    zero = _y(0.0, -1.0, 1.0, box)
+    for lag, (value, allowed) in enumerate(zip(found, chance, strict=True)):
+        x = box[0] + step * lag
+        if np.isfinite(allowed):
+            top, bottom = (_y(float(np.clip(end, -1, 1)), -1.0, 1.0, box) for end in (allowed, -allowed))
+            parts.append(
+                f'<path d="M{x:.1f} {top:.1f}h{step:.1f}V{bottom:.1f}h{-step:.1f}z" fill="currentColor" fill-opacity=".12"/>'
+            )
+        if np.isfinite(value):
+            end = _y(float(np.clip(value, -1, 1)), -1.0, 1.0, box)
+            colour = COLOURS[2] if lag == marked else COLOURS[0]
+            across = f"M{x + 0.2 * step:.1f} {zero:.1f}V{end:.1f}h{0.6 * step:.1f}V{zero:.1f}z"
+            parts.append(f'<path d="{across}" fill="{colour}"/>')
+        if lag == marked or lag in (0, len(found) - 1):
+            weight = ' font-weight="bold"' if lag == marked else ""
+            parts.append(f'<text x="{x + step / 2:.1f}" y="{height - 6}" text-anchor="middle"{weight}>{lag}</text>')
+    return _svg(parts, width, height)
+
+
+def matrix(title: str, names: Sequence[str], above: Floats, below: Floats) -> str:
+    """Return a grid of coloured cells for correlations: `above` the diagonal and `below` it, each of shape (names,
+    names), only that triangle read; NaN where there is nothing to show."""
+    count = len(names)
+    size = float(np.clip(420 / max(1, count), 9, 46))
+    left, top = 150, 110
+    width, height = left + size * count + 70, top + size * count + 10
+    parts = [f'<text x="12" y="18" font-weight="bold">{escape(title)}</text>']
+    cells: dict[int, list[str]] = defaultdict(list)
+    for row, column in np.ndindex(count, count):
+        value = float(above[row, column] if row < column else below[row, column])
+        if row == column or not np.isfinite(value):
+            continue
+        x, y = left + size * column, top + size * row
+        cells[round(float(np.clip(value, -1, 1)) * _SHADES)].append(
+            f"M{x:.1f} {y:.1f}h{size - 1:.1f}v{size - 1:.1f}h-{size - 1:.1f}z"
+        )
+        if count <= _NAMED:
+            at = f'x="{x + size / 2:.1f}" y="{y + size / 2 + 4:.1f}"'
+            parts.append(f'<text {at} text-anchor="middle" font-size="11">{value:.2f}</text>')
+    shades = [
+        f'<path d="{"".join(found)}" fill="{COLOURS[0] if shade > 0 else COLOURS[2] if shade < 0 else "currentColor"}" '
+        f'fill-opacity="{max(0.05, abs(shade) / _SHADES * 0.85):.2f}"/>'
+        for shade, found in sorted(cells.items())
+    ]
+    small = f' font-size="{min(12.0, size):.0f}"'
+    for place, name in enumerate(names):
+        middle = size * (place + 0.5)
+        label, turned = f"{small}>{_short(name, 18)}</text>", f"translate({left + middle:.1f} {top - 6}) rotate(-40)"
+        parts.append(f'<text x="{left - 6}" y="{top + middle + 4:.1f}" text-anchor="end"{label}')
+        parts.append(f'<text transform="{turned}"{label}')
+        parts.append(
+            f'<path d="M{left + size * place:.1f} {top + size * place:.1f}h{size - 1:.1f}v{size - 1:.1f}h-{size - 1:.1f}z" '
+            f'fill="currentColor" fill-opacity=".12"/>'
+        )
+    return _svg([*shades, *parts], width, height)
 
 
 def against(title: str, pairs: Mapping[str, tuple[float, float, float]]) -> str:
     """Return, for each named pair, what was expected (a tick) and what was found (a dot) with what chance allows (a bar)."""
-    left, right, top = 250, _WIDTH - 20, 40
+    left, right, top = 250, _WIDTH - 20, 46
     height = top + 24 * len(pairs) + 16
     parts = [f'<text x="12" y="18" font-weight="bold">{escape(title)}</text>']
     for value in (-1.0, -0.5, 0.0, 0.5, 1.0):
         x = left + (right - left) * (value + 1) / 2
-        parts.append(f'<path d="M{x:.0f} {top - 8}V{height - 12}" stroke="#ddd"/>')
-        parts.append(f'<text x="{x:.0f}" y="{top - 10}" text-anchor="middle" fill="#888">{value:g}</text>')
+        parts.append(f'<path d="M{x:.0f} {top - 8}V{height - 12}" stroke="currentColor" stroke-opacity=".15"/>')
+        parts.append(f'<text x="{x:.0f}" y="{top - 12}" text-anchor="middle" fill-opacity=".6">{value:g}</text>')
     for place, (name, (expected, found, allowed)) in enumerate(pairs.items()):
         y = top + 12 + 24 * place
         ends = [left + (right - left) * (float(np.clip(v, -1, 1)) + 1) / 2 for v in (expected - allowed, expected + allowed)]
         at, tick = (left + (right - left) * (value + 1) / 2 for value in (found, expected))
-        parts.append(f'<text x="12" y="{y + 4}">{escape(name)}</text>')
-        parts.append(f'<path d="M{ends[0]:.0f} {y}H{ends[1]:.0f}" stroke="#cfd8ee" stroke-width="9"/>')
+        parts.append(f'<text x="12" y="{y + 4}">{_short(name, 38)}</text>')
+        parts.append(
+            f'<path d="M{ends[0]:.0f} {y}H{ends[1]:.0f}" stroke="{COLOURS[0]}" stroke-opacity=".3" stroke-width="9"/>'
+        )
         parts.append(f'<path d="M{tick:.0f} {y - 7}V{y + 7}" stroke="{COLOURS[0]}" stroke-width="2"/>')
         parts.append(f'<circle cx="{at:.0f}" cy="{y}" r="4" fill="{COLOURS[2]}"/>')
-    return _svg(parts, height)
+    return _svg(parts, _WIDTH, height)
 
 
-def _frame(title: str, low: float, high: float, right: int) -> str:
-    parts = [f'<text x="{_LEFT}" y="16" font-weight="bold">{escape(title)}</text>']
+Box = tuple[float, float, float, float]
+"""Left, right, top and bottom of where values are drawn."""
+
+
+def _grid(title: str, low: float, high: float, box: Box) -> str:
+    parts = [f'<text x="{box[0]:g}" y="16" font-weight="bold">{_short(title, 70)}</text>']
     for value in np.linspace(low, high, 3).tolist():
-        y = _y(value, low, high)
-        parts.append(f'<path d="M{_LEFT} {y:.0f}H{right}" stroke="#ddd"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.0f}" text-anchor="end" fill="#888">{value:g}</text>')
+        y = _y(value, low, high, box)
+        parts.append(f'<path d="M{box[0]:g} {y:.0f}H{box[1]:g}" stroke="currentColor" stroke-opacity=".15"/>')
+        parts.append(f'<text x="{box[0] - 6:g}" y="{y + 4:.0f}" text-anchor="end" fill-opacity=".6">{_number(value)}</text>')
     return "".join(parts)
 
 
-def _y(value: float, low: float, high: float) -> float:
-    return _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * (value - low) / (high - low)
+def _ends(ticks: tuple[str, str], left: float, right: float, y: float) -> str:
+    first = f'<text x="{left:g}" y="{y:g}" fill-opacity=".6">{escape(ticks[0])}</text>'
+    return f'{first}<text x="{right:g}" y="{y:g}" text-anchor="end" fill-opacity=".6">{escape(ticks[1])}</text>'
 
 
-def _svg(parts: Sequence[str], height: int = _HEIGHT) -> str:
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
-    return f'{head} font-family="sans-serif" font-size="12">{"".join(parts)}</svg>'
+def _points(values: Floats, low: float, high: float, box: Box, backwards: bool = False) -> str:
+    wide = (box[1] - box[0]) / max(1, len(values) - 1)
+    there = [
+        f"{box[0] + wide * at:.1f},{_y(value, low, high, box):.1f}"
+        for at, value in enumerate(values.tolist())
+        if np.isfinite(value)
+    ]
+    return " ".join(reversed(there) if backwards else there)
+
+
+def _y(value: float, low: float, high: float, box: Box) -> float:
+    return box[3] - (box[3] - box[2]) * (value - low) / (high - low)
+
+
+def bins(count: int) -> NDArray[np.int64]:
+    """Return, for each of `count` times, the number of the point it is drawn in: at most `_POINTS` of them."""
+    return np.arange(count, dtype=np.int64) // max(1, -(-count // _POINTS))
+
+
+def _thinned(values: Sequence[float]) -> Floats:
+    """Return the mean of each bin of values, NaN where there is none."""
+    array = _array(values)
+    there, place = np.isfinite(array), bins(len(array))
+    counts = np.bincount(place, there)
+    sums = np.bincount(place, np.where(there, array, 0.0))
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def _array(values: Sequence[float]) -> Floats:
+    return np.asarray(values, dtype=np.float64)
+
+
+def _number(value: float) -> str:
+    """Return an axis number in few characters."""
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= limit:
+            return f"{value / (1e3 if unit == 'k' else limit):.3g}{unit}"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def _short(text: str, length: int) -> str:
+    return escape(text if len(text) <= length else f"{text[: length - 1]}…")
+
+
+def _svg(parts: Sequence[str], width: float, height: float) -> str:
+    size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
+    style = 'style="background:#fff;color:#222" fill="currentColor" font-family="sans-serif" font-size="12"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>{"".join(parts)}</svg>'

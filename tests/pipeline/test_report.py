@@ -6,10 +6,17 @@ from pathlib import Path
 
 import dagster as dg
 import duckdb
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
+from plotsim_core.cli import main
 from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.report import BROKEN_CAP, check_store
+from plotsim_pipeline.report import write_page
+from plotsim_pipeline.stores import STORES
 from tests.pipeline.support import keys_of, materialise, plan_of, store_at
 
 BREAKS = {
@@ -37,9 +44,9 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def test_every_check_is_broken_below() -> None:
-    """A new check has to be seen failing."""
-    assert set(BREAKS) == set(CHECKS)
+def test_checks_of_every_category_are_broken_below() -> None:
+    """That every single check is seen failing is said in `tests/validation/test_known_bad.py`."""
+    assert {CHECKS[name].category for name in BREAKS} == {check.category for _, check in CHECKS.items()}
 
 
 @pytest.mark.parametrize("check", list(BREAKS))
@@ -75,8 +82,13 @@ def test_checks_and_pictures_reach_dagster(tmp_path: Path) -> None:
         name for name, check in CHECKS.items() if check.blocking
     }
     overview = result.asset_materializations_for_node("saas__overview")[0].metadata
-    assert {"trajectories", "metrics", "correlations"} <= set(overview)
-    assert all("data:image/svg+xml" in str(overview[name].value) for name in ("trajectories", "metrics", "correlations"))
+    shown = ("trajectories", "units", "metrics", "correlations", "lags", "expected", "rows")
+    assert set(shown) <= set(overview)
+    assert all("data:image/svg+xml" in str(overview[name].value) for name in shown)
+    assert Path(str(overview["page"].value)) == tmp_path / "reports" / "saas.html"
+    text = (tmp_path / "reports" / "saas.html").read_text(encoding="utf-8")
+    assert all(f'id="{name}"' in text for name in (*shown, *CHECKS))
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == ["saas.html"]
     (revenue, *_) = result.asset_materializations_for_node("saas__fct_revenue")
     assert int(str(revenue.metadata["dagster/partition_row_count"].value)) > 50
 
@@ -88,3 +100,34 @@ def test_a_report_without_data_fails_readably(tmp_path: Path) -> None:
         materialise(plan, store, keys_of(plan)[:1], only=["validation_report"])
     with store.opened(plan, plan.first, plan.first + 1) as opened:
         assert "fct_payments: the table is not there" in check_store(opened).text()
+
+
+def test_the_page_lies_beside_any_store() -> None:
+    """A Parquet store on another file system has it there."""
+    store = STORES["parquet"](path="memory://bucket/files")
+    assert write_page(store, "some", "text") == "memory:///bucket/reports/some.html"
+    assert fsspec.filesystem("memory").cat("/bucket/reports/some.html") == b"text"
+
+
+@pytest.mark.parametrize("kind", list(STORES))
+def test_the_command_judges_what_dagster_stored(kind: str, tmp_path: Path) -> None:
+    """`plotsim check` passes a store of whole data, fails one that is broken, and refuses one of another config."""
+    plan, store = plan_of("minimal"), store_at(kind, tmp_path)
+    materialise(plan, store, keys_of(plan))
+
+    def checked(*options: str) -> tuple[int, str]:
+        found = CliRunner().invoke(main, ["check", store.path, "--config", *options])
+        return found.exit_code, found.output
+
+    assert checked("minimal")[0] == 0, checked("minimal")[1]
+    code, said = checked("minimal", "--seed", "99")
+    assert code == 2 and "was not made from this config" in said
+    if kind == "duckdb":
+        with duckdb.connect(store.path) as connection:
+            connection.execute("INSERT INTO minimal.fct_payments FROM minimal.fct_payments LIMIT 1")
+    else:
+        file = next((tmp_path / "files" / "minimal" / "fct_payments").glob("*.parquet"))
+        rows = pq.read_table(file)
+        pq.write_table(pa.concat_tables([rows, rows.slice(0, 1)]), file)
+    code, said = checked("minimal")
+    assert code == 1 and "FAIL keys_unique" in said

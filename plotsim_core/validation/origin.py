@@ -1,0 +1,130 @@
+"""What stored data says it was made from, and whether that is a given config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from plotsim_core.config.dataset import dataset_name
+from plotsim_core.config.read import read
+from plotsim_core.errors import UsageError
+from plotsim_core.plan.plan import DIGEST
+from plotsim_core.plan.resolve import digest
+
+_CONFIG = "config.yaml"
+_ORIGIN, _LEDGER = "_origin", "_partitions"
+_MOST = 1000
+"""So many files are asked at most."""
+
+
+@dataclass(frozen=True, order=True)
+class Origin:
+    """What some stored data says of itself; seed and scale are None where it does not say. `place` is who says it."""
+
+    place: str
+    dataset: str
+    digest: str
+    seed: int | None = None
+    scale: float | None = None
+
+
+def origins(data: Path) -> list[Origin]:
+    """Return what a directory or a DuckDB file says of its data, each different saying once; empty if it says nothing.
+
+    Parquet files and a run's DuckDB file carry dataset, digest, seed and scale; a store of partitions a digest each; CSV
+    has nothing but the copy of the config beside it. Raises UsageError for a file that is no DuckDB database.
+    """
+    found = list(_of_database(data) if data.is_file() else _of_directory(data))
+    once: dict[tuple[str, str], Origin] = {}
+    for origin in found:
+        once.setdefault((origin.dataset, origin.digest), origin)
+    return list(once.values())
+
+
+def overrides(raw: Any, name: str, said: list[Origin], seed: int | None, scale: float | None) -> dict[str, Any]:
+    """Return the dataset's name (`name`), and the seed and scale with which the config `raw` is what the data was made
+    from; those that are given are kept. Data that says nothing is taken at the config's word.
+
+    Raises UsageError if the data was made from something else.
+    """
+    given = {key: value for key, value in (("seed", seed), ("scale", scale)) if value is not None}
+    name = dataset_name(name)
+    if not said or not isinstance(raw, Mapping):
+        return {"name": name, **given}
+    matching = {
+        origin: tried for origin in said for tried in _candidates(origin, given) if digest({**raw, **tried}) == origin.digest
+    }
+    named = {origin.dataset for origin in said if origin.dataset == name} or {origin.dataset for origin in matching}
+    mine = [origin for origin in said if origin.dataset in named] or said
+    strange = [origin for origin in mine if origin not in matching]
+    if strange:
+        raise UsageError(_differs(strange[0], digest({**raw, **given})))
+    return {"name": mine[0].dataset or name, **matching[mine[0]]}
+
+
+def _candidates(origin: Origin, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the seeds and scales to try: the config's own first, then what the data says, where it is not given. A whole
+    scale is tried as both kinds of number: they make the same data and another digest."""
+    seeds = [None] if "seed" in given or origin.seed is None else [None, origin.seed]
+    scales: list[float | None] = [None] if "scale" in given or origin.scale is None else [None, origin.scale]
+    if scales[-1] is not None and scales[-1] == int(scales[-1]):
+        scales.append(int(scales[-1]))
+    for seed in seeds:
+        for scale in scales:
+            more = {key: value for key, value in (("seed", seed), ("scale", scale)) if value is not None}
+            yield {**given, **more}
+
+
+def _differs(origin: Origin, wanted: str) -> str:
+    known = [f"{word} {value:g}" for word, value in (("seed", origin.seed), ("scale", origin.scale)) if value is not None]
+    says = ", ".join([f"digest {origin.digest}", *known])
+    return (
+        f"{origin.place} was not made from this config, seed, scale and version of plotsim: it says dataset "
+        f"{origin.dataset}, {says}; the config has digest {wanted}"
+    )
+
+
+def _of_directory(directory: Path) -> Iterator[Origin]:
+    databases = sorted(directory.glob("*.duckdb"))
+    files = sorted([*directory.glob("*.parquet"), *directory.glob("*/*.parquet"), *directory.glob("*/*/*.parquet")])
+    for database in databases:
+        yield from _of_database(database)
+    for file in files[:_MOST]:
+        try:
+            metadata = pq.read_schema(file).metadata or {}
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{file} cannot be read as Parquet: {error}") from None
+        said = {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"plotsim_")}
+        if DIGEST in said and "plotsim_dataset" in said:
+            yield _said(str(file), said)
+    config = directory / _CONFIG
+    if not databases and not files and config.exists():
+        raw = read(config)
+        if isinstance(raw, Mapping):
+            yield Origin(str(config), "", digest(raw), raw.get("seed"), raw.get("scale"))
+
+
+def _of_database(file: Path) -> Iterator[Origin]:
+    try:
+        with duckdb.connect(file, read_only=True) as connection:
+            tables = connection.sql("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
+            for schema, table in sorted(tables):
+                place = f'"{schema}"."{table}"'
+                if (schema, table) == ("main", _ORIGIN):
+                    rows = connection.sql(f"FROM {place}")
+                    yield from (_said(str(file), dict(zip(rows.columns, row, strict=True))) for row in rows.fetchall())
+                elif table == _LEDGER:
+                    digests = connection.sql(f"SELECT digest, min(table_name) FROM {place} WHERE digest <> '' GROUP BY 1")
+                    for found, example in sorted(digests.fetchall()):
+                        yield Origin(f"{schema}.{example} in {file}", schema, found)
+    except duckdb.Error as error:
+        raise UsageError(f"{file} cannot be read as a DuckDB database: {str(error).splitlines()[0]}") from None
+
+
+def _said(place: str, said: Mapping[str, str]) -> Origin:
+    return Origin(place, said["plotsim_dataset"], said[DIGEST], int(said["plotsim_seed"]), float(said["plotsim_scale"]))

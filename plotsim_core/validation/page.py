@@ -1,0 +1,163 @@
+"""The report as a page for people: one HTML file with its style and pictures in it, and no script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from plotsim_core.validation.check import CHECKS, Finding
+from plotsim_core.validation.pictures import Picture
+from plotsim_core.validation.report import BROKEN_CAP, Report
+from plotsim_core.validation.store import Store
+from plotsim_core.version import VERSION
+
+_SHOWN = 12
+"""So many findings of a check are shown; the others are folded away."""
+
+_STYLE = """
+:root{color-scheme:light dark;--ink:#1f2328;--soft:#656d76;--line:#d8dee4;--back:#fff;--card:#f6f8fa;
+--ok:#1a7f37;--warn:#9a6700;--fail:#cf222e}
+@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9198a1;--line:#30363d;--back:#0d1117;--card:#161b22;
+--ok:#3fb950;--warn:#d29922;--fail:#f85149}}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--back);max-width:1280px;margin:0 auto;padding:24px}
+h1{margin:0 0 4px;font-size:26px}h2{margin:36px 0 8px;font-size:20px;border-bottom:1px solid var(--line)}
+h3{margin:22px 0 2px;font-size:16px}p{margin:4px 0 10px;max-width:80ch}.soft{color:var(--soft)}
+.score{font-size:52px;line-height:1;font-weight:700}
+.head{display:flex;gap:20px;align-items:center;background:var(--card);border:1px solid var(--line);border-radius:8px}
+.head{padding:16px;margin:16px 0}.head p{margin:0}.ok{color:var(--ok)}.warn{color:var(--warn)}.fail{color:var(--fail)}
+details{margin:4px 0}summary{cursor:pointer;padding:3px 0}b.mark{display:inline-block;min-width:2.6em}
+.wide{overflow-x:auto}table{border-collapse:collapse;margin:4px 0 10px;font-size:13px}
+td,th{text-align:left;padding:3px 12px 3px 0;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
+th{font-weight:600;color:var(--soft)}.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.grid{display:flex;flex-wrap:wrap;gap:12px}svg{background:none!important;color:inherit!important;max-width:100%;height:auto}
+"""
+
+
+def page(store: Store, report: Report, drawn: Sequence[Picture]) -> str:
+    """Return a report on a store, with the pictures drawn of it, as one HTML text that needs nothing else."""
+    plan = report.plan
+    span = f"{plan.grain.label(report.first)} to {plan.grain.label(report.stop - 1)}"
+    made = f"seed {plan.seed}, scale {plan.dataset.scale:g}, {plan.units:,} {plan.unit} units, config {plan.digest}"
+    parts = [
+        f"<h1>{escape(plan.name)}</h1>",
+        f"<p>{escape(plan.dataset.about)}</p>",
+        f'<p class="soft">{escape(span)}, {escape(made)}</p>',
+        _score(report),
+        *_notes(report),
+        *_checks(report),
+        "<h2>Pictures</h2>",
+        *(_picture(picture) for picture in drawn),
+        "<h2>Tables</h2>",
+        _tables(store),
+        f'<p class="soft">Judged by plotsim {escape(VERSION)}.</p>',
+    ]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(plan.name)}: validation report</title><style>{_STYLE}</style></head>\n"
+        f"<body>{chr(10).join(parts)}</body></html>\n"
+    )
+
+
+def _score(report: Report) -> str:
+    wrong = [(name, finding) for name, finding in report.findings if not finding.passed]
+    broken = sum(CHECKS[name].blocking for name, _ in wrong)
+    if report.failed:
+        colour, says = "fail", f"The data is broken: {broken} of {len(report.findings)} findings say so."
+    elif report.warned:
+        colour, says = "warn", f"Whole, but {len(wrong)} of {len(report.findings)} findings are not as the config declares."
+    else:
+        colour, says = "ok", f"All {len(report.findings)} findings are as the config declares."
+    means = (
+        "The score is the share of findings that passed, averaged over the categories in which something was checked; "
+        f"broken data has at most {BROKEN_CAP}."
+    )
+    return (
+        f'<div class="head"><div class="score {colour}">{report.score}</div>'
+        f'<div><p><b class="{colour}">{says}</b></p><p class="soft">{means}</p></div></div>'
+    )
+
+
+def _notes(report: Report) -> Iterable[str]:
+    notes = report.record()["notes"]
+    if notes:
+        yield "<h2>Notes on the config</h2>"
+        yield f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>"
+
+
+def _checks(report: Report) -> Iterable[str]:
+    """Yield the checks by category, in each those that failed first."""
+    found = {name: report.of(name) for name in CHECKS}
+    categories = list(dict.fromkeys(CHECKS[name].category for name in CHECKS))
+    for category in categories:
+        names = [name for name in CHECKS if CHECKS[name].category == category]
+        yield f"<h2>{escape(category.capitalize())}</h2>"
+        for name in sorted(names, key=lambda name: (_mark(name, found[name]) not in ("fail", "warn"), not found[name])):
+            yield _check(name, found[name])
+
+
+def _mark(name: str, findings: list[Finding]) -> str:
+    if all(finding.passed for finding in findings):
+        return "ok" if findings else "soft"
+    return "fail" if CHECKS[name].blocking else "warn"
+
+
+def _check(name: str, findings: list[Finding]) -> str:
+    mark = _mark(name, findings)
+    passed = sum(finding.passed for finding in findings)
+    counted = f"{passed} of {len(findings)} passed" if findings else "nothing to check"
+    word = {"ok": "ok", "soft": "–"}.get(mark, mark)
+    head = (
+        f'<summary><b class="mark {mark}">{word}</b>{escape(name.replace("_", " "))}: '
+        f'<span class="soft">{escape(CHECKS[name].says)} {counted}.</span></summary>'
+    )
+    ordered = sorted(findings, key=lambda finding: finding.passed)
+    shown = max(_SHOWN, len(findings) - passed if len(findings) - passed <= 4 * _SHOWN else 0)
+    body = _findings(ordered[:shown])
+    if ordered[shown:]:
+        body += f"<details><summary>{len(ordered) - shown} more</summary>{_findings(ordered[shown:])}</details>"
+    return f'<details id="{escape(name)}"{" open" if passed < len(findings) else ""}>{head}{body}</details>'
+
+
+def _findings(findings: list[Finding]) -> str:
+    if not findings:
+        return ""
+    numbers = list(dict.fromkeys(name for finding in findings for name in finding.numbers))
+    heads = "".join(f'<th class="n">{escape(name.replace("_", " "))}</th>' for name in numbers)
+    rows = [
+        f'<tr><td class="{"ok" if finding.passed else "fail"}">{"✓" if finding.passed else "✗"}</td>'
+        f"<td>{escape(finding.subject)}</td><td>{escape(finding.message)}</td>"
+        f"{''.join(_number(finding.numbers.get(name)) for name in numbers)}</tr>"
+        for finding in findings
+    ]
+    return f'<div class="wide"><table><tr><th></th><th>what</th><th>found</th>{heads}</tr>{"".join(rows)}</table></div>'
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return '<td class="n"></td>'
+    whole = value == int(value) if abs(value) < 1e15 else False
+    return f'<td class="n">{f"{int(value):,}" if whole else f"{value:.4g}"}</td>'
+
+
+def _picture(picture: Picture) -> str:
+    drawings = f'<p>{escape(picture.says)}</p><div class="grid">{"".join(picture.drawings)}</div>'
+    title = escape(picture.title)
+    if picture.folded:
+        return f'<details id="{escape(picture.name)}"><summary><b>{title}</b></summary>{drawings}</details>'
+    return f'<h3 id="{escape(picture.name)}">{title}</h3>{drawings}'
+
+
+def _tables(store: Store) -> str:
+    rows = []
+    for table in store.tables:
+        (count,) = store.arrow(f"SELECT count(*) AS n FROM {store.relation(table)}")["n"].to_pylist()
+        rows.append(
+            f'<tr><td>{escape(table.name)}</td><td>{escape(table.kind)}</td><td class="n">{count:,}</td>'
+            f"<td>{escape(table.description)}</td></tr>"
+        )
+    head = '<tr><th>table</th><th>kind</th><th class="n">rows</th><th>what it holds</th></tr>'
+    return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
+
+
+__all__ = ["page"]
