@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
-from plotsim_core import ConfigError, generate_tables, load_config
+from plotsim_core import ConfigError, from_mapping, generate_tables, load_config
 from plotsim_core.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -39,6 +40,27 @@ def test_the_tables_are_those_of_the_run() -> None:
     shown = dict(re.findall(r"│ (\w+) +│ +([\d,]+) │", README))
     made = {name: f"{len(frame):,}" for name, frame in generate_tables(load_config(ROOT / "configs" / "saas.yaml")).items()}
     assert shown == made
+
+
+FRAGMENTS = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8"), re.DOTALL)
+BASE = """
+about: Shops
+unit: shop
+window: { start: 2024-01, end: 2024-12, every: month }
+metrics:
+  - { name: visits, type: count, polarity: positive, mean: [2, 30] }
+  - { name: refunds, type: amount, polarity: negative, range: [0, 500] }
+  - { name: mood, type: score, polarity: positive }
+segments: [{ name: small, count: 5, archetype: growth }]
+"""
+
+
+@pytest.mark.parametrize("fragment", FRAGMENTS)
+def test_the_fragments_on_statistics_load_without_a_warning(fragment: str) -> None:
+    raw = {**yaml.safe_load(BASE), **yaml.safe_load(fragment)}
+    plan = from_mapping(raw, name="shops")
+    assert plan.warnings == ()
+    assert all(len(frame) for frame in generate_tables(plan).values())
 
 
 def test_the_code_runs(monkeypatch: pytest.MonkeyPatch) -> None:
