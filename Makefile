@@ -49,7 +49,7 @@ lint: $(READY)  ## style and types
 bench: $(READY)  ## rows per second by stage and table, peak memory
 	$(BIN)/python benchmarks/speed.py
 
-# About ten minutes on two shared cores, most of them spent in plotsim. PEER=/path/to/python uses a plotsim 0.7.0 that is there.
+# About four minutes on two shared cores. PEER=/path/to/python uses a plotsim 0.7.0 that is there.
 # Where it cannot be installed, the page says so.
 fidelity: $(READY)  ## measure what is promised, beside plotsim 0.7.0
 ifndef PEER
@@ -68,4 +68,4 @@ lock:  ## write requirements.txt anew from the newest releases
 	@touch $(READY)
 
 clean:  ## remove the environment, the instance and all data
-	rm -rf $(VENV) .dagster_home data
+	rm -rf $(VENV) .venv-plotsim .dagster_home data

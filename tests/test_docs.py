@@ -74,7 +74,7 @@ def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     """Each `plotsim` command shown succeeds, and `explain` prints what is shown."""
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"\.venv/bin/plotsim ([^#\n]+)", README)
-    assert {command.split()[0] for command in commands} == {"info", "run", "explain"}
+    assert {command.split()[0] for command in commands} == {"info", "run", "check", "explain"}
     for command in commands:
         done = CliRunner().invoke(main, command.split())
         assert done.exit_code == 0, done.output
