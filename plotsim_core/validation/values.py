@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow.compute as pc
 
-from plotsim_core.config.effects import null_rate
+from plotsim_core.config.effects import missing_on, noise_of, null_rate
 from plotsim_core.validation.check import CHECKS, Check, Finding
 from plotsim_core.validation.scan import bounds_of, counted, scanned
 from plotsim_core.validation.store import Store
@@ -26,12 +26,17 @@ def _nulls(store: Store) -> Iterator[Finding]:
                 yield found
             elif column.spec.word == "metric":
                 metric = store.plan.metrics[store.plan.metric_index(column.spec.type.partition(".")[2])]
-                yield _null_rate(found, null_rate(store.plan.dataset, metric.spec))
+                dataset, clumped = store.plan.dataset, 0.0
+                if missing_on(dataset, metric.spec) is not None:
+                    clumped = noise_of(dataset, metric.spec).mar_rate ** 2 / 3 * (store.stop - store.first - 1)
+                yield _null_rate(found, null_rate(dataset, metric.spec), clumped)
 
 
-def _null_rate(found: Finding, rate: float) -> Finding:
+def _null_rate(found: Finding, rate: float, clumped: float) -> Finding:
+    """Judge a null count. `clumped` is what a row's variance gains at most where nulls depend on a value that a unit keeps:
+    the variance of the odds, mar_rate**2 / 3, once for every other period."""
     rows, nulls = found.numbers["checked"], found.numbers["faults"]
-    allowed = _DEVIATIONS * float(np.sqrt(max(rows * rate * (1 - rate), 1.0))) + 1.0
+    allowed = _DEVIATIONS * float(np.sqrt(max(rows * (rate * (1 - rate) + clumped), 1.0))) + 1.0
     passed = abs(nulls - rows * rate) <= allowed
     message = f"{nulls:.0f} of {rows:.0f} are null, {rows * rate:.0f} \u00b1 {allowed:.0f} expected"
     return Finding(found.subject, passed, message, {**found.numbers, "expected": rows * rate, "allowed": allowed})
