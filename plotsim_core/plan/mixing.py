@@ -47,7 +47,7 @@ _LONGEST = 0.99
 """No score persists, and no level weighs, more than so."""
 _SWEEPS = 60
 _SMALLEST_VARIANCE = 1e-3
-_TOLERATED = 0.02
+_TOLERATED = 0.001
 REFUSED = 0.2
 """How far a declared correlation may be moved to make the whole possible: more is reported, or refused."""
 
