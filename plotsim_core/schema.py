@@ -14,7 +14,7 @@ from plotsim_core.config.archetypes import CurvePiece
 from plotsim_core.config.connections import RELATIONSHIPS
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import METRIC_TYPES
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, KindWords, SourceWords
+from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, KindWords, SourceWords
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
 from plotsim_core.numerics.noise import NOISE, PRESETS
@@ -23,7 +23,6 @@ from plotsim_core.numerics.shapes import CURVES, WORDS
 Schema = dict[str, Any]
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]{0,62}"
-_SECTIONS = ("dimensions", "facts", "events")
 _REPLACED = ("Table", "Column", "Part", "CurvePiece")
 """Models whose written form is put together here from the members of families."""
 _NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
@@ -40,7 +39,7 @@ def json_schema() -> Schema:
     for kind, words in KIND_WORDS.items():
         definitions[f"table.{kind}"] = _table(words)
     properties = root["properties"]
-    for section in _SECTIONS:
+    for section in SECTIONS:
         kinds = [{"$ref": f"#/$defs/table.{kind}"} for kind, words in KIND_WORDS.items() if words.section == section]
         properties[section] = {"type": "array", "items": {"anyOf": kinds}}
     properties["locale"] = {"anyOf": [{"type": "string"}, properties["locale"]]}

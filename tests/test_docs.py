@@ -42,7 +42,12 @@ def test_the_tables_are_those_of_the_run() -> None:
     assert shown == made
 
 
-FRAGMENTS = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8"), re.DOTALL)
+FRAGMENTS = [
+    pytest.param(fragment, id=f"{page.stem}-{number}")
+    for page in sorted((ROOT / "docs").glob("*.md"))
+    for number, fragment in enumerate(re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+]
+"""The YAML of every page: a whole config, or the sections that take the place of those of BASE."""
 BASE = """
 about: Shops
 unit: shop
@@ -56,8 +61,9 @@ segments: [{ name: small, count: 5, archetype: growth }]
 
 
 @pytest.mark.parametrize("fragment", FRAGMENTS)
-def test_the_fragments_on_statistics_load_without_a_warning(fragment: str) -> None:
-    raw = {**yaml.safe_load(BASE), **yaml.safe_load(fragment)}
+def test_the_fragments_of_the_pages_make_tables_without_a_warning(fragment: str) -> None:
+    raw = yaml.safe_load(fragment)
+    raw = raw if "about" in raw else {**yaml.safe_load(BASE), **raw}
     plan = from_mapping(raw, name="shops")
     assert plan.warnings == ()
     assert all(len(frame) for frame in generate_tables(plan).values())

@@ -1,7 +1,8 @@
 """`id`: the key of a row, computed from what the row is, never counted.
 
 A unit's key is a prefix and the unit's code (`COM-8T2J6Q0XKV`); its children's add their number, its events' the
-date key and their number within the period. Rows of a listed table are numbered in the order of the list.
+date key and their number within the period. Rows that belong to a row of another table add their number to what tells
+that one apart. Rows of a listed table are numbered in the order of the list.
 """
 
 from __future__ import annotations
@@ -86,14 +87,24 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     if column.type == pa.int64():
         return pa.array(date_keys(rows.block.plan, rows.period))
+    return key_text(prefix(table.spec), *_parts(rows))
+
+
+def _parts(rows: Rows) -> list[pa.Array | NDArray[Any]]:
+    """Return what tells rows apart: the parts of the row that each belongs to, or its unit and date; and its number."""
     parts: list[pa.Array | NDArray[Any]] = []
-    if len(rows.unit) == len(rows):
+    if rows.parent is not None:
+        parts = [
+            part.take(pa.array(rows.owner)) if isinstance(part, pa.Array) else part[rows.owner]
+            for part in _parts(rows.parent)
+        ]
+    elif len(rows.unit) == len(rows):
         parts.append(unit_codes(rows))
-    if len(rows.moment) == len(rows):
-        parts.append(pc.cast(pa.array(date_keys(rows.block.plan, rows.period)), pa.string()))
+        if len(rows.cell) == len(rows):
+            parts.append(pc.cast(pa.array(date_keys(rows.block.plan, rows.period)), pa.string()))
     if len(rows.ordinal) == len(rows):
         parts.append(rows.ordinal + 1)
-    return key_text(prefix(table.spec), *parts)
+    return parts
 
 
 add_source(

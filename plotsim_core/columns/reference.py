@@ -7,25 +7,39 @@ one of this unit's children. To a listed dimension: any row, or with `matching: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from plotsim_core.columns.choice import listed
-from plotsim_core.columns.identity import date_keys, key_column, key_text, prefix, unit_codes
+from plotsim_core.columns.identity import key_column
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.scd import Options as History
-from plotsim_core.columns.source import Source, add_source
+from plotsim_core.columns.source import Source, add_source, fill
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table
 from plotsim_core.engine.history import bands
 from plotsim_core.errors import Problem
-from plotsim_core.families import did_you_mean
-from plotsim_core.numerics.random import choose, key
+from plotsim_core.families import Family, did_you_mean
+from plotsim_core.numerics.random import choose, fold, key, words
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+
+
+@dataclass(frozen=True, eq=False)
+class Referred:
+    """What rows refer to: some `rows` of a `table`, and the place in them of the one that each row refers to."""
+
+    table: TablePlan
+    rows: Rows
+    places: Integers
+
+    def values(self, column: ColumnPlan) -> pa.Array:
+        """Return a column of the table, one value per row that refers to it."""
+        return fill(column, self.table, self.rows).take(pa.array(self.places))
 
 
 class Options(Part):
@@ -108,24 +122,61 @@ def _check_matching(
         yield Problem("matching", f"{table.name}.{theirs} does not list the tier '{missing[0]}' of {ours}")
 
 
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+def referred(column: ColumnPlan, table: TablePlan, rows: Rows) -> Referred:
+    """Return what rows refer to by a `ref` column."""
     options = column.spec.source
     assert isinstance(options, Options)
-    plan = rows.block.plan
-    parent = plan.table(options.table)
-    if parent.kind == "date":
-        return pa.array(date_keys(plan, rows.period))
-    start = prefix(parent.spec)
-    if parent.kind == "unit":
-        return key_text(start, pa.array(rows.block.codes)).take(pa.array(rows.unit))
-    if parent.kind == "child":
-        count = children(plan, parent.spec, rows.block.units.address)[rows.unit]
-        return key_text(start, unit_codes(rows), rows.choose(table, column, count) + 1)
-    count_listed = parent.spec.rows  # type: ignore[attr-defined]
-    keys = key_text(start, np.arange(count_listed) + 1)
+    block = rows.block
+    parent = block.plan.table(options.table)
+    return REFERRED[parent.kind](column, table, rows, parent)
+
+
+def _to_date(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:
+    first = int(rows.period.min(initial=np.iinfo(np.int64).max)) if len(rows) else 0
+    periods = np.arange(first, int(rows.period.max()) + 1 if len(rows) else 0)
+    return Referred(parent, Rows(block=rows.block, address=words(periods), period=periods), rows.period - first)
+
+
+def _to_unit(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:
+    units = rows.block.units
+    every = Rows(block=rows.block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival)
+    return Referred(parent, every, rows.unit)
+
+
+def _to_child(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:
+    block = rows.block
+    count = children(block.plan, parent.spec, block.units.address)[rows.unit]
+    number = rows.choose(table, column, count)
+    chosen = Rows(
+        block=block,
+        address=fold(block.units.address[rows.unit], words(number)),
+        unit=rows.unit,
+        period=block.units.arrival[rows.unit],
+        ordinal=number,
+    )
+    return Referred(parent, chosen, np.arange(len(rows), dtype=np.int64))
+
+
+def _to_listed(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:
+    options = column.spec.source
+    assert isinstance(options, Options)
+    listed = np.arange(parent.spec.rows, dtype=np.int64)  # type: ignore[attr-defined]
+    every = Rows(block=rows.block, address=words(listed), ordinal=listed)
     if options.matching is None:
-        return keys.take(pa.array(rows.choose(table, column, count_listed)))
-    return keys.take(pa.array(_matched(options.matching, parent.spec, rows)))
+        return Referred(parent, every, rows.choose(table, column, len(listed)))
+    return Referred(parent, every, _matched(options.matching, parent.spec, rows))
+
+
+REFERRED: Family[Callable[[ColumnPlan, TablePlan, Rows, TablePlan], Referred]] = Family("kind to refer to")
+"""Kind of a table to what rows refer to in it: (column, table, rows, the table referred to)."""
+for _kind, _to in (("date", _to_date), ("unit", _to_unit), ("child", _to_child), ("reference", _to_listed)):
+    REFERRED.add(_kind, _to)
+
+
+def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    found = referred(column, table, rows)
+    own = next(column for column in found.table.columns if column.spec.word == "id")
+    return found.values(own)
 
 
 def _matched(matching: Mapping[str, str], parent: Table, rows: Rows) -> Integers:

@@ -31,7 +31,8 @@ class Rows:
     `address` is each row's own; `unit` the place of its unit in the block; `period` a period number; `cell` the place in
     the block's flattened (periods, units) arrays; `ordinal` the number among its siblings; `moment` a time
     (datetime64[us]); `since` and `until` the periods a version begins and the next begins (`CURRENT`: none has begun);
-    `band` the band a version is in.
+    `band` the band a version is in; `parent` the rows that these belong to and
+    `owner` the place in them of each row's own.
     """
 
     block: Block
@@ -44,6 +45,8 @@ class Rows:
     since: Integers = field(default_factory=_none)
     until: Integers = field(default_factory=_none)
     band: Integers = field(default_factory=_none)
+    parent: Rows | None = None
+    owner: Integers = field(default_factory=_none)
 
     def __len__(self) -> int:
         return len(self.address)
@@ -58,7 +61,7 @@ class Rows:
 
     def stream(self, table: TablePlan, column: ColumnPlan, *more: str) -> np.uint64:
         """Return the key of this column's stream."""
-        return key(self.block.plan.seed, "column", table.name, column.name, *more)
+        return key(self.block.plan.seed, "column", table.stream, column.name, *more)
 
 
 def picked(values: list[Any] | NDArray[Any] | pa.Array, places: Integers, type_: pa.DataType) -> pa.Array:

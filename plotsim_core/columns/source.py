@@ -23,6 +23,11 @@ class Source:
 SOURCES: Family[Source] = Family("column type")
 
 
+def fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    """Return the values of a column in rows of its table."""
+    return SOURCES[column.spec.word].fill(column, table, rows)
+
+
 def add_source(word: str, words: SourceWords, source: Source) -> None:
     """Make a source known under `word`: its words to the language, its work to the tables."""
     SOURCE_WORDS.add(word, words)

@@ -16,7 +16,7 @@ from plotsim_core.config.metrics import Metric
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import LinearArrival, Segment, StepArrival, UniformArrival
 from plotsim_core.config.star import DATE_DIMENSION
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, DeclaredTable, Knowledge
+from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, DeclaredTable, Knowledge
 from plotsim_core.errors import Problem
 from plotsim_core.families import nearest
 from plotsim_core.numerics.codes import LARGEST_SEGMENT, segment_number
@@ -261,7 +261,7 @@ def _seasons(parts: Parts, scope: Scope) -> Iterator[Problem]:
 
 def added(dataset: Dataset) -> Iterator[Problem]:
     """Yield the columns of a sound dataset whose names are those of columns that come by themselves."""
-    for section in ("dimensions", "facts", "events"):
+    for section in SECTIONS:
         for number, table in enumerate(getattr(dataset, section)):
             kind = next(words for words in dict(KIND_WORDS.items()).values() if type(table) is words.model)
             own = {column.name.lower(): place for place, column in enumerate(table.columns)}

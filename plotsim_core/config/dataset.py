@@ -35,6 +35,7 @@ class Dataset(Part):
     dimensions: tuple[Table, ...] = ()
     facts: tuple[Table, ...] = ()
     events: tuple[Table, ...] = ()
+    bridges: tuple[Table, ...] = ()
     seasonality: tuple[Season, ...] = ()
     noise: Noise = Noise()
     locale: Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_listed)] = ("en_US",)
@@ -43,8 +44,8 @@ class Dataset(Part):
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """All tables, in the order dimensions, facts, events."""
-        return self.dimensions + self.facts + self.events
+        """All tables, in the order dimensions, facts, events, bridges."""
+        return self.dimensions + self.facts + self.events + self.bridges
 
 
 def dataset_name(text: str) -> str:

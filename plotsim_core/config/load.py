@@ -15,12 +15,11 @@ from plotsim_core.config.model import Part
 from plotsim_core.config.problems import part_of, unknown_key, validated, words_of
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star import complete, listed
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, DeclaredTable, SourceWords
+from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, Column, DeclaredTable, SourceWords
 from plotsim_core.errors import ConfigError, Problem, shown
 from plotsim_core.families import UnknownMember, nearest
 
 _LISTS = ("metrics", "segments", "connections", "connection_phases", "seasonality")
-_TABLES = ("dimensions", "facts", "events")
 _ALIASES = {
     str(choice): name
     for name, field in Dataset.model_fields.items()
@@ -41,10 +40,10 @@ def parse(raw: Any) -> tuple[Parts, list[Problem]]:
     full = complete(known)
     parts: Parts = {name: _items(name, full.get(name), problems) for name in _LISTS}
     parts["tables"] = [
-        table for section in _TABLES for table in _section(section, full.get(section), str(raw.get("unit", "")), problems)
+        table for section in SECTIONS for table in _section(section, full.get(section), str(raw.get("unit", "")), problems)
     ]
     for name, field in Dataset.model_fields.items():
-        if name in known and name not in (*_LISTS, *_TABLES):
+        if name in known and name not in (*_LISTS, *SECTIONS):
             annotation = Any if field.annotation is None else field.annotation
             adapter: TypeAdapter[Any] = TypeAdapter(_annotated(annotation, field.metadata))
             found = validated(adapter, known[name], name, part_of(annotation), problems)
@@ -77,7 +76,7 @@ def _sorted(problems: list[Problem], raw: Mapping[Any, Any], known: Mapping[str,
     """Return each problem once, in file order. What is wrong with a table that is not in the file follows from
     something else that is wrong, unless it is all there is."""
     once = list(dict.fromkeys(problems))
-    missing = [name for name in _TABLES if not known.get(name)]
+    missing = [name for name in SECTIONS if not known.get(name)]
     written = [problem for problem in once if not problem.path.startswith(tuple(f"{name}[" for name in missing))]
     return sorted(written or once, key=lambda problem: _place(problem.path, raw))
 
@@ -85,7 +84,7 @@ def _sorted(problems: list[Problem], raw: Mapping[Any, Any], known: Mapping[str,
 def dataset(parts: Parts) -> Dataset:
     """Return the Dataset of parts that nothing is wrong with."""
     sections = {name: tuple(part for _, part in parts[name]) for name in _LISTS}
-    tables = {section: tuple(d.table for d in parts["tables"] if d.path.startswith(section)) for section in _TABLES}
+    tables = {section: tuple(d.table for d in parts["tables"] if d.path.startswith(section)) for section in SECTIONS}
     rest = {name: value for name, value in parts.items() if name not in (*_LISTS, "tables")}
     return Dataset.model_validate({**rest, **sections, **tables})
 

@@ -26,7 +26,8 @@ Knowledge = Literal["unit", "period", "cell", "event", "calendar", "history", "k
 """What a row can know: its unit, its period, the metrics of both (cell), that it is an event, that it is a date, that it
 has versions, that it has a key of its own, that it is one of a listed few."""
 
-Section = Literal["dimensions", "facts", "events"]
+Section = Literal["dimensions", "facts", "events", "bridges"]
+SECTIONS: tuple[Section, ...] = ("dimensions", "facts", "events", "bridges")
 
 
 class Column(Part):

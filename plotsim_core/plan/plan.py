@@ -101,7 +101,9 @@ class ColumnPlan:
 @dataclass(frozen=True)
 class TablePlan:
     """A table with its schema fixed: `key` are the columns that tell its rows apart, `time` the one that places a row
-    in time (None for a table whose rows are a state), `references` maps columns to (table, column) they refer to."""
+    in time (None for a table whose rows are a state), `references` maps columns to (table, column) they refer to. A table
+    that shows the rows of another says which (`of`), and shares its draws; `periods` (first, stop) are all it has rows of,
+    None for those of the window."""
 
     spec: Table
     kind: str
@@ -110,10 +112,17 @@ class TablePlan:
     time: str | None
     references: tuple[tuple[str, str, str], ...]
     description: str
+    of: str = ""
+    periods: tuple[int, int] | None = None
 
     @property
     def name(self) -> str:
         return self.spec.name
+
+    @property
+    def stream(self) -> str:
+        """The name that its draws are addressed by."""
+        return self.of or self.name
 
     @property
     def schema(self) -> pa.Schema:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, Table
+from plotsim_core.families import Family
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+DERIVED: Family[Callable[[Dataset, tuple[TablePlan, ...]], Iterable[TablePlan]]] = Family("derived table")
+"""Tables that follow from others: each member gives them from the dataset and the plans of the tables it declares."""
 
 
 def table_plans(dataset: Dataset) -> tuple[TablePlan, ...]:
-    """Return the plans of all tables, in the order of the config."""
-    return tuple(table_plan(table, dataset) for table in dataset.tables)
+    """Return the plans of all tables: those of the config in its order, then those that follow from them."""
+    declared = tuple(table_plan(table, dataset) for table in dataset.tables)
+    return declared + tuple(table for _, derive in DERIVED.items() for table in derive(dataset, declared))
 
 
 def kind_of(table: Table) -> str:

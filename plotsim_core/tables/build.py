@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pyarrow as pa
 
-from plotsim_core.columns.source import SOURCES
+from plotsim_core.columns.source import fill
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import Plan, TablePlan
@@ -26,7 +27,14 @@ def build(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatc
     """
     kind = KINDS[table.kind]
     schema = table.schema
-    for part in kind.cut(plan, slice_):
+    for part in kind.cut(plan, _within(table, slice_)):
         rows = kind.rows(table, block(plan, part))
-        columns = [SOURCES[column.spec.word].fill(column, table, rows) for column in table.columns]
+        columns = [fill(column, table, rows) for column in table.columns]
         yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _within(table: TablePlan, slice_: Slice) -> Slice:
+    """Return the part of a slice that a table has rows of; it may have no periods."""
+    first, stop = table.periods or (slice_.first, slice_.stop)
+    begin, end = max(slice_.first, first), min(slice_.stop, stop)
+    return replace(slice_, first=begin, stop=max(begin, end))

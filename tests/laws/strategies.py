@@ -18,6 +18,7 @@ from plotsim_core.config.metrics import KERNELS, Metric
 from plotsim_core.config.window import Window
 from plotsim_core.numerics.noise import PRESETS
 from plotsim_core.numerics.shapes import CURVES, WORDS
+from tests.laws.pieces import PIECES
 
 Raw = dict[str, Any]
 
@@ -335,6 +336,10 @@ def configs(draw: st.DrawFn, grains: tuple[str, ...] = tuple(WINDOWS), ends: boo
     if draw(st.booleans()):
         stages = [{"early": 0.0}, {"late": draw(shares(0.2, 0.8))}]
         raw["lifecycle"] = {"track": draw(st.sampled_from(metrics))["name"], "stages": stages}
+    if "facts" in raw:
+        for piece in PIECES:
+            if draw(st.integers(0, 2)) == 0:
+                piece(draw, raw)
     return raw
 
 

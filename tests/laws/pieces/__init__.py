@@ -1,0 +1,14 @@
+"""Pieces of the language that random configs are put together from, a theme each.
+
+A piece is `add(draw, raw)`: it adds its theme to a config that loads (or leaves one alone that has no place for it), so
+that it still loads. Each law test draws any of them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+
+PIECES: tuple[Callable[[st.DrawFn, dict[str, Any]], None], ...] = ()
