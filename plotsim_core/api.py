@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from plotsim_core.config import load, read
+from plotsim_core.config.check import Parts
 from plotsim_core.config.dataset import dataset_name
 from plotsim_core.engine.pooled import given
 from plotsim_core.engine.slice import whole
@@ -18,11 +20,12 @@ from plotsim_core.families import did_you_mean
 from plotsim_core.output.format import Progress
 from plotsim_core.output.run import write_run
 from plotsim_core.plan.plan import Plan
-from plotsim_core.plan.resolve import numbers, phase_connections, resolve
+from plotsim_core.plan.resolve import Numbers, numbers, phase_connections, resolve
 from plotsim_core.tables.build import build, find_table
 from plotsim_core.tables.size import Size
 from plotsim_core.tables.size import sizes as table_sizes
 from plotsim_core.truth.explain import Explanation, explain
+from plotsim_core.truth.manifest import MANIFEST, manifest_text
 
 __all__ = [
     "Explanation",
@@ -76,22 +79,41 @@ def from_mapping(
     if isinstance(raw, Mapping):
         raw = {**raw, **overrides}
     parts, problems = load.parse(raw)
-    found = None
-    if parts.get("metrics") and not any(p.path.startswith(("metrics", "connection")) for p in problems):
-        phases = phase_connections(parts["connection_phases"])
-        found = numbers(parts["metrics"], [item for item in parts["connections"] if not item[1].pooled], phases)
-        problems = [*problems, *found.problems]
-    if problems or found is None:
+    solved = []
+    for path, own in [*parts.get("units", ()), ("", parts)]:
+        dot = f"{path}." if path else ""
+        found = None
+        if own.get("metrics") and not any(p.path.startswith((f"{dot}metrics", f"{dot}connection")) for p in problems):
+            connections = [item for item in own["connections"] if not item[1].pooled]
+            found = numbers(own["metrics"], connections, phase_connections(own["connection_phases"]))
+            problems = [*problems, *(problem.under(path) for problem in found.problems)]
+        solved.append((path, own, found))
+    if problems or any(found is None for *_, found in solved):
         raise ConfigError(problems, source)
-    plan = resolve(dataset_name(name), load.dataset(parts), found, raw)
+    plans: list[Plan] = []
+    for path, own, found in solved:
+        assert found is not None
+        plans.append(_resolved(dataset_name(name), own, found, own.get("raw", raw), tuple(plans), path, source))
+    return plans[-1]
+
+
+def _resolved(
+    name: str, parts: Parts, found: Numbers, raw: Mapping[str, Any], others: tuple[Plan, ...], path: str, source: str
+) -> Plan:
+    """Return the plan of one kind of unit; pooled connections are solved against the units themselves."""
+    inherited = parts.get("inherited", frozenset())
+    found.warnings[:] = [warning.under(path) for warning in found.warnings]
+    if not path:
+        found.warnings.extend(warning for other in others for warning in other.warnings)
+    plan = resolve(name, load.dataset(parts), found, raw, others, inherited)
     if not any(connection.pooled for _, connection in parts["connections"]):
         return plan
     connections, problems, warnings = given(plan, parts["connections"])
-    found = numbers(parts["metrics"], connections, phases)
-    if problems or found.problems:
-        raise ConfigError([*problems, *found.problems], source)
-    found.warnings.extend(warnings)
-    return resolve(dataset_name(name), load.dataset(parts), found, raw)
+    again = numbers(parts["metrics"], connections, phase_connections(parts["connection_phases"]))
+    if problems or again.problems:
+        raise ConfigError([problem.under(path) for problem in (*problems, *again.problems)], source)
+    again.warnings.extend([*found.warnings, *(warning.under(path) for warning in warnings)])
+    return resolve(name, load.dataset(parts), again, raw, others, inherited)
 
 
 def parse_periods(plan: Plan, text: str | None) -> tuple[int, int] | None:
@@ -147,21 +169,28 @@ def write_tables(
     plan: Plan,
     directory: str | Path,
     *,
-    format: str = "csv",
+    format: str | None = None,
     periods: str | None = None,
     tables: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, int]:
-    """Write tables into a directory, a file each, beside a copy of the config; return the rows of each.
+    """Write tables into a directory, beside the manifest and a copy of the config; return the rows of each.
 
-    Nothing is visible before everything is written, and writing again replaces what was there. `progress` is called with
-    (table, rows so far), at first with 0 rows.
+    `format` defaults to that of the config's `output`, whose other options hold too. Nothing is visible before everything
+    is written, and writing again replaces what was there. `progress` is called with (table, rows so far), at first with 0
+    rows.
     """
     first, stop = parse_periods(plan, periods) or (None, None)
     names = list(tables) if tables else [table.name for table in plan.tables]
     slice_ = whole(plan, first, stop)
     found = [find_table(plan, name) for name in names]
-    return write_run(plan, [(table, build(plan, table, slice_)) for table in found], Path(directory), format, progress)
+    made = [(table, build(plan, table, slice_)) for table in found]
+    return write_run(plan, made, Path(directory), format or plan.dataset.output.format, progress, partial(_beside, plan))
+
+
+def _beside(plan: Plan, rows: Mapping[str, int]) -> dict[str, str]:
+    """Return what is written beside the tables of a run, file name to text."""
+    return {MANIFEST: manifest_text(plan, rows)} if plan.dataset.manifest.include else {}
 
 
 def sizes(plan: Plan, *, periods: str | None = None, tables: Sequence[str] | None = None) -> tuple[Size, ...]:

@@ -13,14 +13,30 @@ from typing import Any
 from plotsim_core.config.archetypes import CurvePiece
 from plotsim_core.config.connections import RELATIONSHIPS
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.metrics import METRIC_TYPES
+from plotsim_core.config.metrics import ALSO_CALLED, METRIC_TYPES
+from plotsim_core.config.model import Part
 from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, KindWords, SourceWords
+from plotsim_core.config.units import OWN
+from plotsim_core.meanings import meanings
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
 from plotsim_core.numerics.noise import NOISE, PRESETS
 from plotsim_core.numerics.shapes import CURVES, WORDS
 
 Schema = dict[str, Any]
+
+MODELS: dict[str, type[Part]] = {}
+"""The models of the language, by name."""
+
+
+def _find(model: type[Part]) -> None:
+    for own in model.__subclasses__():
+        if own.__module__.startswith("plotsim_core.config."):
+            MODELS[own.__name__] = own
+        _find(own)
+
+
+_find(Part)
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]{0,62}"
 _REPLACED = ("Table", "Column", "Part", "CurvePiece")
@@ -30,8 +46,9 @@ _NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
 
 def json_schema() -> Schema:
     """Return the JSON Schema (draft 2020-12) of a config."""
-    root = Dataset.model_json_schema()
-    definitions: Schema = {name: part for name, part in root.pop("$defs").items() if name not in _REPLACED}
+    models: Schema = Dataset.model_json_schema()["$defs"]
+    root = models.pop(Dataset.__name__)
+    definitions: Schema = {name: _told(name, part) for name, part in models.items() if name not in _REPLACED}
     for name, complete in _COMPLETED.items():
         definitions[name] = complete(definitions[name])
     for word, source in SOURCE_WORDS.items():
@@ -42,6 +59,7 @@ def json_schema() -> Schema:
     for section in SECTIONS:
         kinds = [{"$ref": f"#/$defs/table.{kind}"} for kind, words in KIND_WORDS.items() if words.section == section]
         properties[section] = {"type": "array", "items": {"anyOf": kinds}}
+    properties["units"] = {"type": "array", "items": _further_kind(root, properties)}
     properties["locale"] = {"anyOf": [{"type": "string"}, properties["locale"]]}
     optional = {name: _or_nothing(part) if name not in root["required"] else part for name, part in properties.items()}
     optional["stages"] = optional["lifecycle"]
@@ -55,6 +73,27 @@ def json_schema() -> Schema:
     }
 
 
+def _told(name: str, schema: Schema) -> Schema:
+    """A model with what each of its fields means."""
+    says = meanings(MODELS[name])
+    own = {field: {**part, **_says(says.get(field))} for field, part in schema.get("properties", {}).items()}
+    return {**schema, "properties": own}
+
+
+def _says(meaning: str | None) -> Schema:
+    return {} if meaning is None else {"description": meaning}
+
+
+def _further_kind(root: Schema, properties: Schema) -> Schema:
+    """A further kind of unit: the sections that it has of its own."""
+    return {
+        "type": "object",
+        "properties": {name: part for name, part in properties.items() if name in OWN},
+        "required": [name for name in root["required"] if name in OWN],
+        "additionalProperties": False,
+    }
+
+
 def _or_nothing(part: Schema) -> Schema:
     return {"anyOf": [part, {"type": "null"}]}
 
@@ -64,7 +103,8 @@ def _table(words: KindWords) -> Schema:
     schema = words.model.model_json_schema(by_alias=True)
     schema.pop("$defs")
     fit = [{"$ref": f"#/$defs/column.{word}"} for word, source in SOURCE_WORDS.items() if source.needs <= words.knows]
-    schema["properties"]["columns"] = {"type": "array", "minItems": 1, "items": {"anyOf": fit}}
+    bounds = {name: bound for name, bound in schema["properties"]["columns"].items() if name in ("minItems", "maxItems")}
+    schema["properties"]["columns"] = {"type": "array", **bounds, "items": {"anyOf": fit}}
     return schema
 
 
@@ -83,6 +123,7 @@ def _column(word: str, source: SourceWords) -> Schema:
             "name": {"type": "string", "pattern": f"^{_NAME}$"},
             "type": {**type_, "examples": [source.example]},
             "description": {"type": ["string", "null"]},
+            "pii_note": {"type": ["string", "null"], "minLength": 1, "maxLength": 500},
             **options,
         },
         "required": ["name", "type", *required],
@@ -207,7 +248,7 @@ def _segment(schema: Schema) -> Schema:
 _COMPLETED: dict[str, Callable[[Schema], Schema]] = {
     "Archetype": _archetype,
     "Connection": _connection,
-    "Metric": _choosing(type=METRIC_TYPES, distribution=DISTRIBUTIONS),
+    "Metric": _choosing(type=METRIC_TYPES, distribution=[*DISTRIBUTIONS, *ALSO_CALLED]),
     "Noise": _noise,
     "Segment": _segment,
     "Stage": _stage,

@@ -36,6 +36,29 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console) -> None:
         highlight=False,
     )
     console.print()
+    for kind in plan.kinds:
+        if plan.others:
+            console.print(Text(f"{kind.unit}: {kind.units:,} units", style="bold"))
+        for drawn in _kind(kind):
+            console.print(drawn)
+            console.print()
+    tables = _table("table", "kind", "rows >", f"per {plan.grain.name} >", "Parquet >")
+    for table, size in zip(plan.tables, sizes, strict=True):
+        tables.add_row(size.table, table.kind, f"{size.rows:,}", f"{size.per_period:,.0f}", readable(size.bytes))
+    tables.add_section()
+    total = sum(size.rows for size in sizes), sum(size.bytes for size in sizes)
+    tables.add_row("all", "", f"{total[0]:,}", "", readable(total[1]))
+    console.print(tables)
+    console.print()
+    if plan.stop is None:
+        console.print(f"The window is open: sizes are those of its first {plan.span} {plan.grain.name}s.")
+    for kind in plan.kinds:
+        if kind.endings:
+            console.print(f"A {kind.unit} can leave, so rows are an upper bound.")
+
+
+def _kind(plan: Plan) -> tuple[Table, Table]:
+    """Return the segments and the metrics of a kind of unit."""
     segments = _table("segment", "units >", "archetype", "label")
     for segment in plan.segments:
         label = Text(segment.spec.label or "")
@@ -43,19 +66,7 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console) -> None:
     metrics = _table("metric", "type", "distribution", "mean at 0 >", "mean at 1 >", "follows")
     for metric in plan.metrics:
         metrics.add_row(*_metric(metric))
-    tables = _table("table", "kind", "rows >", f"per {plan.grain.name} >", "Parquet >")
-    for table, size in zip(plan.tables, sizes, strict=True):
-        tables.add_row(size.table, table.kind, f"{size.rows:,}", f"{size.per_period:,.0f}", readable(size.bytes))
-    tables.add_section()
-    total = sum(size.rows for size in sizes), sum(size.bytes for size in sizes)
-    tables.add_row("all", "", f"{total[0]:,}", "", readable(total[1]))
-    for drawn in (segments, metrics, tables):
-        console.print(drawn)
-        console.print()
-    if plan.stop is None:
-        console.print(f"The window is open: sizes are those of its first {plan.span} {plan.grain.name}s.")
-    if plan.endings:
-        console.print(f"A {plan.unit} can leave, so rows are an upper bound.")
+    return segments, metrics
 
 
 def readable(count: float) -> str:

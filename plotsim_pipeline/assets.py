@@ -5,8 +5,8 @@ import pyarrow as pa
 
 from plotsim_core import Plan, batches
 from plotsim_core.plan.plan import TablePlan
-from plotsim_core.tables.stages import STAGES, stage_table
-from plotsim_pipeline.metadata import column_lineage, column_schema
+from plotsim_core.tables.stages import STAGES, stage_names, stage_table
+from plotsim_pipeline.metadata import column_lineage, column_schema, stage_of, stage_prefix
 from plotsim_pipeline.partitions import periods_of
 from plotsim_pipeline.stores.store import placed
 
@@ -18,8 +18,8 @@ POOL = "plotsim_store"
 
 def stage_assets(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition) -> list[dg.AssetsDefinition]:
     """Return the engine's stages as assets, each after the one before it."""
-    names = list(STAGES)
-    before = {name: names[place - 1 : place] if place else [] for place, name in enumerate(names)}
+    names = stage_names(plan)
+    before = {name: [] if place % len(STAGES) == 0 else [names[place - 1]] for place, name in enumerate(names)}
     return [_asset(plan, stage_table(plan, name), partitions, before[name], STAGE) for name in names]
 
 
@@ -30,10 +30,12 @@ def table_assets(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition) -> l
 
 def upstream(plan: Plan, table: TablePlan) -> list[str]:
     """Return what a table is made from, as lineage: the stage its values come from and the dimensions it refers to."""
-    stage = {"fact": ["noised_metrics"], "proportional": ["correlated_metrics"], "threshold": ["noised_metrics"]}
-    history = ["trajectories"] if table.kind == "unit" and table.spec.sourced("scd") else []
+    columns = [stage for column in table.columns if (stage := stage_of(plan, table, column)) is not None]
+    drives = {"proportional": "correlated_metrics", "variable": "correlated_metrics", "threshold": "noised_metrics"}
+    rows = [stage_prefix(plan, table) + drives[table.kind]] if table.kind in drives else []
+    shown = [table.of] if table.of and any(other.name == table.of for other in plan.tables) else []
     parents = [parent for _, parent, _ in table.references if parent != table.name]
-    return list(dict.fromkeys([*stage.get(table.kind, []), *history, *parents]))
+    return list(dict.fromkeys([*rows, *columns, *shown, *parents]))
 
 
 def _asset(

@@ -50,6 +50,22 @@ CASES: dict[str, tuple[str, Any]] = {
     "Dataset.locale": ("locale", ["de_DE"]),
     "Dataset.seed": ("seed", 8),
     "Dataset.scale": ("scale", 2),
+    "Dataset.quality": ("quality", []),
+    "Dataset.holdout": ("holdout", GONE),
+    "Dataset.entity_features": ("entity_features", GONE),
+    "Issue.table": ("quality[1].table", "evt_visit"),
+    "Issue.issue": ("quality[0].issue", "schema_drift"),
+    "Issue.rate": ("quality[0].rate", 0.5),
+    "Issue.column": ("quality[0].column", "real"),
+    "Issue.seed_offset": ("quality[0].seed_offset", 2),
+    "Issue.mode": ("quality[1].mode", "drop"),
+    "Issue.period": ("quality[1].period", 1),
+    "Issue.periods": ("quality[2].periods", [1]),
+    "Holdout.target": ("holdout.target", "mood"),
+    "Holdout.periods": ("holdout.periods", 2),
+    "EntityFeatures.metrics": ("entity_features.metrics", ["visits"]),
+    "EntityFeatures.include_labels": ("entity_features.include_labels", False),
+    "Dataset.units": ("units[0].segments[0].count", 9),
     "Window.start": ("window.start", "2024-02"),
     "Window.end": ("window.end", "2024-11"),
     "Window.every": ("window.every", "quarter"),
@@ -182,6 +198,7 @@ for _kind, _path in _TABLE_OF.items():
         CASES[f"{_kind}.name"] = (_name, Renamed(f"{_name}_too"))
 
 REFUSED = {
+    "Holdout.min_training_periods": ("holdout.min_training_periods", 99),
     "date.per": ("dimensions[0].per", "unit"),
     "unit.per": ("dimensions[1].per", "period"),
     "child.per": ("dimensions[2].per", "period"),
@@ -200,8 +217,9 @@ ELSEWHERE = {
 def _models(annotation: Any) -> Iterator[type[Part]]:
     if isinstance(annotation, type) and issubclass(annotation, Part):
         yield annotation
-        for field in annotation.model_fields.values():
-            yield from _models(field.annotation)
+        for name, field in annotation.model_fields.items():
+            if name != "units":  # datasets again
+                yield from _models(field.annotation)
     for inner in get_args(annotation):
         yield from _models(inner)
 

@@ -7,11 +7,16 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, BeforeValidator, Field
 
+from plotsim_core.config.calendar import Calendar, Rhythm
 from plotsim_core.config.connections import Connection, ConnectionPhase
 from plotsim_core.config.effects import Lifecycle, Noise, Season
+from plotsim_core.config.holdout import EntityFeatures, Holdout, spelled
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.model import Name, Number, Part
+from plotsim_core.config.output import Manifest, Output
+from plotsim_core.config.quality import Issue
 from plotsim_core.config.segments import Segment
+from plotsim_core.config.sources import Sources
 from plotsim_core.config.tables import Table
 from plotsim_core.config.window import Window
 
@@ -22,7 +27,23 @@ def _listed(value: Any) -> Any:
 
 class Dataset(Part):
     """A whole config. `about`, `unit`, `window`, `metrics` and `segments` are required; without tables a star schema is
-    made of them: the date and unit dimensions and one fact per metric."""
+    made of them: the date and unit dimensions and one fact per metric.
+
+    `units` are further kinds of unit, each with its own unit, metrics, segments and whatever follows from them; window, seed
+    and the rest are the dataset's.
+
+    `about`: what the data is about, in a few words. `unit`: what a unit is called, in the singular. `window`: from
+    when to when, in periods of which length. `metrics`: what is measured. `segments`: the groups of units.
+    `connections`: which metrics move together. `connection_phases`: periods in which they do so otherwise.
+    `lifecycle`: stages read off a metric; `stages` is another name of it. `dimensions`: tables of what there is.
+    `facts`: tables of what is measured. `events`: tables of what happens. `bridges`: tables of what belongs
+    together. `seasonality`: months that are stronger or weaker. `calendar`: fiscal year, weekend and holidays.
+    `rhythm`: weekdays and hours at which more or less happens. `sources`: systems that hold the units otherwise. `quality`: what is broken on purpose. `holdout`:
+    what a model is tested on. `entity_features`: a table of what a model may learn from. `output`: where and how it
+    is written. `manifest`: whether the answers are written beside it. `noise`: measurement noise, of all metrics
+    that have none of their own. `locale`: the language of names and addresses, one or several. `seed`: another
+    number gives other values of the same dataset. `scale` multiplies the count of every segment.
+    """
 
     about: Annotated[str, Field(min_length=1)]
     unit: Name
@@ -37,15 +58,34 @@ class Dataset(Part):
     events: tuple[Table, ...] = ()
     bridges: tuple[Table, ...] = ()
     seasonality: tuple[Season, ...] = ()
+    calendar: Calendar = Calendar()
+    rhythm: Rhythm | None = None
+    sources: Sources = ()
+    quality: tuple[Issue, ...] = ()
+    holdout: Holdout | None = None
+    entity_features: Annotated[EntityFeatures | None, BeforeValidator(spelled)] = None
+    output: Output = Output()
+    manifest: Manifest = Manifest()
     noise: Noise = Noise()
     locale: Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_listed)] = ("en_US",)
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)] = 0
+    units: tuple[Dataset, ...] = ()
     scale: Annotated[Number, Field(gt=0, le=1_000_000)] = 1.0
 
     @property
     def tables(self) -> tuple[Table, ...]:
         """All tables, in the order dimensions, facts, events, bridges."""
         return self.dimensions + self.facts + self.events + self.bridges
+
+
+ALIASES = {
+    str(choice): name
+    for name, field in Dataset.model_fields.items()
+    if isinstance(field.validation_alias, AliasChoices)
+    for choice in field.validation_alias.choices
+    if choice != name
+}
+"""Other names of sections to their own."""
 
 
 def dataset_name(text: str) -> str:

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import AliasChoices, TypeAdapter
+from pydantic import TypeAdapter
 
+from plotsim_core.config.calendar import Calendar
 from plotsim_core.config.check import Parts, added, check
-from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.check_output import written
+from plotsim_core.config.check_quality import broken_columns
+from plotsim_core.config.dataset import ALIASES, Dataset
 from plotsim_core.config.model import Part
 from plotsim_core.config.problems import part_of, unknown_key, validated, words_of
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star import complete, listed
 from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, Column, DeclaredTable, SourceWords
+from plotsim_core.config.units import Raw, further_kinds, told_apart, unit_dimensions
 from plotsim_core.errors import ConfigError, Problem, shown
 from plotsim_core.families import UnknownMember, nearest
 
-_LISTS = ("metrics", "segments", "connections", "connection_phases", "seasonality")
-_ALIASES = {
-    str(choice): name
-    for name, field in Dataset.model_fields.items()
-    if isinstance(field.validation_alias, AliasChoices)
-    for choice in field.validation_alias.choices
-    if choice != name
-}
+_LISTS = ("metrics", "segments", "connections", "connection_phases", "seasonality", "quality")
 
 
 def parse(raw: Any) -> tuple[Parts, list[Problem]]:
@@ -37,25 +34,51 @@ def parse(raw: Any) -> tuple[Parts, list[Problem]]:
         return {}, [Problem("", f"expected keys and values, found {shown(raw)}", _NEEDS)]
     problems: list[Problem] = []
     known = _known_keys(raw, problems)
-    full = complete(known)
+    kinds = further_kinds(known, problems)
+    parts = _read(known, complete(known), [kind.raw for kind in kinds], problems)
+    parts["units"] = []
+    for place, kind in enumerate(kinds):
+        found: list[Problem] = []
+        own = _read(kind.raw, kind.raw, [other.raw for other in kinds[:place]], found)
+        own["inherited"], own["raw"] = kind.inherited, kind.raw
+        own["units"] = parts["units"][:]
+        parts["units"].append((kind.path, own))
+        problems.extend(problem.under(kind.path) for problem in found if kind.says(problem.path))
+    for place, kind in enumerate(kinds):
+        own = parts["units"][place][1]
+        scope = _scope(own, kind.raw, parts["units"][:place])
+        problems.extend(p.under(kind.path) for p in check({"scale": 1.0, **own}, scope) if kind.says(p.path))
+    problems.extend(check({"scale": 1.0, **parts}, _scope(parts, complete(known), parts["units"])))
+    problems.extend(told_apart(parts))
+    if not problems:
+        problems.extend(added(dataset(parts)))
+        problems.extend(written(dataset(parts)))
+        problems.extend(broken_columns(dataset(parts)))
+        for path, own in parts["units"]:
+            problems.extend(problem.under(path) for problem in added(dataset(own)))
+    return parts, _sorted(problems, raw, known)
+
+
+def _read(known: Mapping[str, Any], full: Mapping[str, Any], others: Sequence[Raw], problems: list[Problem]) -> Parts:
+    """Return what could be read of the sections of a config; `others` are the kinds of unit that its tables may refer to."""
+    tables = [table for table in listed(full.get("dimensions")) if isinstance(table, Mapping)]
+    foreign = [name for other in others for name in unit_dimensions(other)]
+    foreign += [str(table.get("name")) for table in tables if table.get("reference")]
+    unit = str(known.get("unit", ""))
     parts: Parts = {name: _items(name, full.get(name), problems) for name in _LISTS}
     parts["tables"] = [
-        table for section in SECTIONS for table in _section(section, full.get(section), str(raw.get("unit", "")), problems)
+        table for section in SECTIONS for table in _section(section, full.get(section), unit, foreign, problems)
     ]
     for name, field in Dataset.model_fields.items():
-        if name in known and name not in (*_LISTS, *SECTIONS):
+        if name in known and name not in (*_LISTS, *SECTIONS, "units"):
             annotation = Any if field.annotation is None else field.annotation
             adapter: TypeAdapter[Any] = TypeAdapter(_annotated(annotation, field.metadata))
             found = validated(adapter, known[name], name, part_of(annotation), problems)
             if found is not None:
                 parts[name] = found
-        elif field.is_required() and name not in known and not any(_misspells(key, name) for key in raw):
+        elif field.is_required() and name not in known and not any(_misspells(key, name) for key in known):
             problems.append(Problem(name, "is missing", _REQUIRED[name]))
-    scope = _scope(parts, full)
-    problems.extend(check({"scale": 1.0, **parts}, scope))
-    if not problems:
-        problems.extend(added(dataset(parts)))
-    return parts, _sorted(problems, raw, known)
+    return parts
 
 
 _REQUIRED = {
@@ -85,8 +108,9 @@ def dataset(parts: Parts) -> Dataset:
     """Return the Dataset of parts that nothing is wrong with."""
     sections = {name: tuple(part for _, part in parts[name]) for name in _LISTS}
     tables = {section: tuple(d.table for d in parts["tables"] if d.path.startswith(section)) for section in SECTIONS}
-    rest = {name: value for name, value in parts.items() if name not in (*_LISTS, "tables")}
-    return Dataset.model_validate({**rest, **sections, **tables})
+    rest = {name: value for name, value in parts.items() if name not in (*_LISTS, "tables", "units", "inherited", "raw")}
+    units = tuple(dataset(own) for _, own in parts["units"])
+    return Dataset.model_validate({**rest, **sections, **tables, "units": units})
 
 
 def _annotated(annotation: Any, metadata: list[Any]) -> Any:
@@ -97,9 +121,9 @@ def _known_keys(raw: Mapping[Any, Any], problems: list[Problem]) -> dict[str, An
     """Return `raw` without unknown keys and with aliases under their own name."""
     known: dict[str, Any] = {}
     for key, value in raw.items():
-        name = _ALIASES.get(str(key), str(key))
+        name = ALIASES.get(str(key), str(key))
         if name not in Dataset.model_fields:
-            problems.append(unknown_key(str(key), str(key), [*Dataset.model_fields, *_ALIASES]))
+            problems.append(unknown_key(str(key), str(key), [*Dataset.model_fields, *ALIASES]))
         elif name in known:
             problems.append(Problem(str(key), f"says the same as {name}; give one of them"))
         elif value is not None:
@@ -124,16 +148,16 @@ def _items(section: str, raw: Any, problems: list[Problem]) -> list[tuple[str, A
     return [(path, item) for path, item in read if item is not None]
 
 
-def _section(section: str, raw: Any, unit: str, problems: list[Problem]) -> list[DeclaredTable]:
+def _section(section: str, raw: Any, unit: str, foreign: Sequence[str], problems: list[Problem]) -> list[DeclaredTable]:
     if raw is None:
         return []
     if not isinstance(raw, list | tuple):
         problems.append(Problem(section, f"expected a list of tables, found {shown(raw)}"))
         return [DeclaredTable("", section, None, None)]
-    return [_table(f"{section}[{number}]", section, item, unit, problems) for number, item in enumerate(raw)]
+    return [_table(f"{section}[{number}]", section, item, unit, foreign, problems) for number, item in enumerate(raw)]
 
 
-def _table(path: str, section: str, raw: Any, unit: str, problems: list[Problem]) -> DeclaredTable:
+def _table(path: str, section: str, raw: Any, unit: str, foreign: Sequence[str], problems: list[Problem]) -> DeclaredTable:
     if isinstance(raw, Part):
         raw = raw.model_dump()
     if not isinstance(raw, Mapping):
@@ -141,16 +165,28 @@ def _table(path: str, section: str, raw: Any, unit: str, problems: list[Problem]
         return DeclaredTable("", path, None, None)
     name = raw["name"] if isinstance(raw.get("name"), str) else ""
     kinds = [(kind, words) for kind, words in KIND_WORDS.items() if words.section == section]
-    kind, words = next(((k, w) for k, w in kinds if w.recognise(raw, unit)), (None, None))
+    kind, words = next(((k, w) for k, w in kinds if w.recognise(_at_home(raw, foreign), unit)), (None, None))
     before = len(problems)
-    columns = _columns(f"{path}.columns", raw.get("columns"), problems)
+    optional = words is not None and not words.model.model_fields["columns"].is_required()
+    without = optional and raw.get("columns") in (None, [], ())
+    columns = [] if without else _columns(f"{path}.columns", raw.get("columns"), problems)
     declared = tuple(str(item.get("name")) for item in listed(raw.get("columns")) if isinstance(item, Mapping))
     if kind is None or words is None:
         problems.append(_unknown_kind(path, section, raw))
         return DeclaredTable(name, path, None, None, declared)
     adapter: TypeAdapter[Any] = TypeAdapter(words.model)
-    table = validated(adapter, {**raw, "columns": columns or [_PLACEHOLDER]}, path, words.model, problems)
+    table = validated(adapter, {**raw, "columns": columns if columns or without else [_PLACEHOLDER]}, path, words.model, problems)
     return DeclaredTable(name, path, kind, table if len(problems) == before else None, declared)
+
+
+def _at_home(raw: Mapping[str, Any], foreign: Sequence[str]) -> Mapping[str, Any]:
+    """Return a table as written without its references to other kinds of unit and to listed rows: a dimension of units with
+    such a reference is still one."""
+    away = [f"ref.{name}" for name in foreign]
+    columns = raw.get("columns")
+    if not away or not isinstance(columns, list | tuple):
+        return raw
+    return {**raw, "columns": [c for c in columns if not (isinstance(c, Mapping) and c.get("type") in away)]}
 
 
 def _unknown_kind(path: str, section: str, raw: Mapping[str, Any]) -> Problem:
@@ -180,7 +216,7 @@ def _columns(path: str, raw: Any, problems: list[Problem]) -> list[Column]:
     return [column for column in read if column is not None]
 
 
-_HEAD = ("name", "type", "description")
+_HEAD = ("name", "type", "description", "pii_note")
 
 
 def _column(path: str, raw: Any, problems: list[Problem]) -> Column | None:
@@ -248,7 +284,7 @@ _PLACEHOLDER = Column(name="placeholder", type="placeholder", source=_Placeholde
 """Stands in for columns that could not be read, so that the rest of their table is still checked."""
 
 
-def _scope(parts: Parts, raw: Mapping[str, Any]) -> Scope:
+def _scope(parts: Parts, raw: Mapping[str, Any], others: Sequence[tuple[str, Parts]]) -> Scope:
     declared = [item.get("name") for item in listed(raw.get("metrics")) if isinstance(item, Mapping)]
     read = {metric.name: metric for _, metric in parts["metrics"]}
     nameless = [name for name in declared if not isinstance(name, str)]
@@ -263,6 +299,8 @@ def _scope(parts: Parts, raw: Mapping[str, Any]) -> Scope:
         tables=tables,
         lifecycle=parts.get("lifecycle"),
         locale=parts.get("locale", ("en_US",)),
+        calendar=parts.get("calendar", Calendar() if raw.get("calendar") is None else None),
+        foreign={t.name: t for _, own in others for t in own["tables"] if t.kind == "unit"},
     )
 
 
@@ -272,7 +310,7 @@ def _place(path: str, raw: Any) -> tuple[int, ...]:
     for step in re.findall(r"[^.\[\]]+", path):
         if isinstance(raw, Mapping):
             keys = [str(key) for key in raw]
-            step = next((alias for alias, name in _ALIASES.items() if name == step and alias in keys), step)
+            step = next((alias for alias, name in ALIASES.items() if name == step and alias in keys), step)
             place.append(keys.index(step) if step in keys else len(keys))
             raw = next((value for key, value in raw.items() if str(key) == step), None)
         elif isinstance(raw, list | tuple) and step.isdigit() and int(step) < len(raw):

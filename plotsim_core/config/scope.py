@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from plotsim_core.config.calendar import Calendar
 from plotsim_core.config.effects import Lifecycle
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.segments import Segment
@@ -18,7 +19,8 @@ from plotsim_core.families import did_you_mean
 @dataclass(frozen=True)
 class Scope:
     """Everything declared, by name. A name whose declaration is itself wrong maps to None, so that it is not reported
-    twice: as wrong where it stands, and as unknown where it is used."""
+    twice: as wrong where it stands, and as unknown where it is used. `foreign` are the dimensions of other kinds of
+    unit that may be referred to."""
 
     unit: str
     window: Window | None
@@ -27,6 +29,8 @@ class Scope:
     tables: Mapping[str, DeclaredTable]
     lifecycle: Lifecycle | None = None
     locale: tuple[str, ...] = ("en_US",)
+    calendar: Calendar | None = None
+    foreign: Mapping[str, DeclaredTable] = field(default_factory=dict)
 
     def unknown_metric(self, name: str, path: str = "") -> list[Problem]:
         """Return a problem at `path` if there are metrics, but none named `name`."""
@@ -44,9 +48,9 @@ class Scope:
         kinds = [table.kind for table in self.tables.values()]
         renamed = name == DATE_DIMENSION and "date" in kinds
         lacking = name == f"dim_{self.unit}" and "unit" not in kinds
-        if name in dimensions or "" in dimensions or renamed or lacking:
+        if name in self.foreign or name in dimensions or "" in dimensions or renamed or lacking:
             return []
-        return [Problem(path, f"no dimension is named '{name}'", did_you_mean(name, dimensions))]
+        return [Problem(path, f"no dimension is named '{name}'", did_you_mean(name, [*dimensions, *self.foreign]))]
 
     def dimension(self, kind: str) -> Table | None:
         """Return the first dimension of a kind."""

@@ -35,16 +35,23 @@ def complete(raw: Mapping[str, Any]) -> dict[str, Any]:
     if not tables and all(not raw.get(section) for section in ("dimensions", "facts", "events")):
         return {**raw, "dimensions": [_dates(raw), _units(raw)], "facts": _facts(raw)}
     dimensions = raw.get("dimensions") or []
-    if isinstance(dimensions, list) and not any(_is_dates(table) for table in dimensions):
+    if not isinstance(dimensions, list):
+        return dict(raw)
+    if not any(is_dates(table) for table in dimensions):
         return {**raw, "dimensions": [*dimensions, _dates(raw)]}
-    return dict(raw)
+    return {**raw, "dimensions": [_with_all(table, raw) if is_dates(table) else table for table in dimensions]}
 
 
-def _is_dates(table: Any) -> bool:
+def is_dates(table: Any) -> bool:
+    """Return whether a table as written is the date dimension."""
     return isinstance(table, Mapping) and (table.get("per") == "period" or table.get("name") == DATE_DIMENSION)
 
 
 def _dates(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": DATE_DIMENSION, "per": "period", "columns": _date_columns(raw)}
+
+
+def _date_columns(raw: Mapping[str, Any]) -> list[dict[str, str]]:
     window = raw.get("window")
     every = (
         window.get("every")
@@ -54,11 +61,17 @@ def _dates(raw: Mapping[str, Any]) -> dict[str, Any]:
         else ""
     )
     columns = {**_DATE_COLUMNS, **(_DAY_COLUMNS if every in ("day", "daily", "hour", "hourly") else {})}
-    return {
-        "name": DATE_DIMENSION,
-        "per": "period",
-        "columns": [{"name": name, "type": kind} for name, kind in columns.items()],
-    }
+    return [{"name": name, "type": kind} for name, kind in columns.items()]
+
+
+def _with_all(dates: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a date dimension as written with the columns that every date dimension has after its own."""
+    own = dates.get("columns")
+    if not isinstance(own, list) or not own:
+        return dict(dates)
+    there = {column.get("name") for column in own if isinstance(column, Mapping)}
+    more = [column for column in _date_columns(raw) if column["name"] not in there and column["type"] != "id"]
+    return {**dates, "columns": [*own, *more]}
 
 
 def _units(raw: Mapping[str, Any]) -> dict[str, Any]:

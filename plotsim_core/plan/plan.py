@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import Metric
+from plotsim_core.config.quality import Issue
 from plotsim_core.config.segments import Segment
 from plotsim_core.config.tables import Column, Table
 from plotsim_core.errors import Problem, UsageError
@@ -86,16 +87,30 @@ class Ending:
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """A column with its type fixed."""
+    """A column with its type fixed. `decimals` are those its numbers are written with as text; None: as many as they
+    have."""
 
     spec: Column
     type: pa.DataType
     nullable: bool
     description: str
+    decimals: int | None = None
 
     @property
     def name(self) -> str:
         return self.spec.name
+
+    @property
+    def comment(self) -> str:
+        """What is to be known of the column: its description, and what of a person it tells."""
+        note = f"Personal data: {self.spec.pii_note}" if self.spec.pii_note else ""
+        return f"{self.description} {note}".strip()
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the field of a published schema carries."""
+        note = {"pii_note": self.spec.pii_note} if self.spec.pii_note else {}
+        return {"description": self.description, **note}
 
 
 @dataclass(frozen=True)
@@ -103,7 +118,7 @@ class TablePlan:
     """A table with its schema fixed: `key` are the columns that tell its rows apart, `time` the one that places a row
     in time (None for a table whose rows are a state), `references` maps columns to (table, column) they refer to. A table
     that shows the rows of another says which (`of`), and shares its draws; `periods` (first, stop) are all it has rows of,
-    None for those of the window."""
+    None for those of the window. `issues` are what is broken in it on purpose, with their numbers."""
 
     spec: Table
     kind: str
@@ -114,6 +129,7 @@ class TablePlan:
     description: str
     of: str = ""
     periods: tuple[int, int] | None = None
+    issues: tuple[tuple[int, Issue], ...] = ()
 
     @property
     def name(self) -> str:
@@ -127,7 +143,7 @@ class TablePlan:
     @property
     def schema(self) -> pa.Schema:
         """The Arrow schema of the table's rows, with the descriptions of the table and its columns as metadata."""
-        fields = [pa.field(c.name, c.type, c.nullable, {"description": c.description}) for c in self.columns]
+        fields = [pa.field(c.name, c.type, c.nullable, c.metadata) for c in self.columns]
         return pa.schema(fields, {"description": self.description})
 
 
@@ -136,7 +152,13 @@ class Plan:
     """A resolved dataset. `stop` is the period after the last, None for an open window; `raw` is the config as written,
     with seed and scale as they are in force; `digest` is a hash of it and of the version of the generator. `phases` are the
     periods (first, stop) in which other correlations are in force, those of `mixings[1]`, `mixings[2]` and so on; in all
-    others `mixings[0]` is."""
+    others `mixings[0]` is.
+
+    A plan is about one kind of unit. The plan of a dataset with several has one for each further kind in `others`; such a
+    plan has in `others` those that its tables may refer to, and in `inherited` the listed tables and the dates, which
+    all kinds share. `own` are the tables that are made from this kind of unit. Where some of them are broken on purpose,
+    `clean` is the plan of the same tables whole.
+    """
 
     name: str
     dataset: Dataset
@@ -150,9 +172,12 @@ class Plan:
     metrics: tuple[MetricPlan, ...]
     mixings: tuple[Mixing, ...]
     phases: tuple[tuple[int, int], ...]
-    tables: tuple[TablePlan, ...]
+    own: tuple[TablePlan, ...]
     endings: tuple[Ending, ...]
     warnings: tuple[Problem, ...]
+    inherited: tuple[TablePlan, ...] = ()
+    others: tuple[Plan, ...] = ()
+    clean: Plan | None = None
 
     @property
     def seed(self) -> int:
@@ -183,12 +208,27 @@ class Plan:
         scale = f"{self.dataset.scale:g}"
         return {"plotsim_dataset": self.name, DIGEST: self.digest, "plotsim_seed": str(self.seed), "plotsim_scale": scale}
 
+    @property
+    def kinds(self) -> tuple[Plan, ...]:
+        """The plans of all kinds of unit, this one's first."""
+        return (self, *self.others)
+
+    @property
+    def tables(self) -> tuple[TablePlan, ...]:
+        """All tables, of all kinds of unit."""
+        return tuple(table for plan in self.kinds for table in plan.own)
+
     def table(self, name: str) -> TablePlan:
         """Return a table by name. Raises UsageError for an unknown one."""
-        for table in self.tables:
+        for table in (*self.inherited, *self.tables):
             if table.name == name:
                 return table
         raise UsageError(f"no table is named {name!r}; {did_you_mean(name, [t.name for t in self.tables])}")
+
+    def owner(self, name: str) -> Plan:
+        """Return the plan of the kind of unit that a table (or stage) is made from: this one if none has it."""
+        owners = (plan for plan in self.others if any(table.name == name for table in plan.own))
+        return next(owners, self)
 
     def metric_index(self, name: str) -> int:
         """Return the place of a metric. Raises UsageError for an unknown one."""

@@ -22,6 +22,7 @@ from plotsim_core.numerics.random import Floats, key
 from plotsim_core.numerics.shapes import position
 from plotsim_core.plan.mixing import Mixing, latent_level, latent_metric, persistence_weights, solve
 from plotsim_core.plan.plan import Crossing, Ending, MetricPlan, Plan, SegmentPlan
+from plotsim_core.plan.quality import with_quality
 from plotsim_core.plan.schemas import kind_of, table_plans
 from plotsim_core.version import VERSION
 
@@ -83,10 +84,22 @@ def overlaid(connections: Connections, phase: Connections) -> Connections:
     return list((kept | {frozenset((c.metric_a, c.metric_b)): (path, c) for path, c in phase}).values())
 
 
-def resolve(name: str, dataset: Dataset, found: Numbers, raw: Mapping[str, Any]) -> Plan:
-    """Return the plan of a dataset that loading has found nothing wrong with, from the numbers `found` for it."""
+def resolve(
+    name: str,
+    dataset: Dataset,
+    found: Numbers,
+    raw: Mapping[str, Any],
+    others: tuple[Plan, ...] = (),
+    inherited: frozenset[str] = frozenset(),
+) -> Plan:
+    """Return the plan of a dataset that loading has found nothing wrong with, from the numbers `found` for it.
+
+    `others` are the plans of the kinds of unit that it may refer to, `inherited` the tables it shares with the dataset that
+    it is a part of.
+    """
     window = dataset.window
-    return Plan(
+    tables = table_plans(dataset)
+    plan = Plan(
         name=name,
         dataset=dataset,
         raw=dict(raw),
@@ -99,10 +112,13 @@ def resolve(name: str, dataset: Dataset, found: Numbers, raw: Mapping[str, Any])
         metrics=_metrics(dataset, found.tables),
         mixings=tuple(found.mixings),
         phases=tuple((window.first + p.start_period, window.first + p.end_period + 1) for p in dataset.connection_phases),
-        tables=table_plans(dataset),
+        own=tuple(table for table in tables if (table.of or table.name) not in inherited),
         endings=_endings(dataset),
         warnings=tuple(found.warnings),
+        inherited=tuple(table for table in tables if table.name in inherited),
+        others=others,
     )
+    return with_quality(plan)
 
 
 def crossing(dataset: Dataset, words: CrossingWords) -> Crossing:
@@ -119,8 +135,10 @@ def _endings(dataset: Dataset) -> tuple[Ending, ...]:
 
 
 def digest(raw: Mapping[str, Any]) -> str:
-    """Return a hash of a config and of the generator's version: the same digest means the same data."""
-    text = json.dumps({"version": VERSION, **raw}, sort_keys=True, default=str)
+    """Return a hash of a config and of the generator's version: the same digest means the same data. How it is written
+    is left out."""
+    data = {name: value for name, value in raw.items() if name not in ("output", "manifest")}
+    text = json.dumps({"version": VERSION, **data}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -10,7 +10,7 @@ three.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from plotsim_core.engine.slice import Slice
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.tables.build import owner
 from plotsim_core.tables.kind import KINDS
-from plotsim_core.tables.sample import sample
+from plotsim_core.tables.sample import Sample, sample
 
 _WIDTHS = {
     pa.bool_(): 0.1,
@@ -34,6 +35,9 @@ _WIDTHS = {
 _TEXT_WIDTHS = {"id": 4.0, "ref": 0.8, "version": 1.0, "faker": 3.0}
 """Compressed bytes per text, by the word of a column, where it is not one of a few."""
 _DATE_KEY_WIDTH = 0.02
+_OTHER_WIDTH = 2.0
+_LISTED = 3
+"""How many values a list is taken to have."""
 _FOOTER = 450
 """Bytes per column, whatever the rows."""
 
@@ -51,8 +55,15 @@ class Size:
 
 def sizes(plan: Plan, tables: tuple[TablePlan, ...], slice_: Slice) -> tuple[Size, ...]:
     """Return the expected sizes of tables (or stages) in a slice of all units. No value is made."""
-    drawn = sample(plan, slice_)
-    return tuple(_size(table, KINDS[table.kind].expect(table, drawn), drawn.periods, slice_) for table in tables)
+    samples: dict[Plan, Sample] = {}
+    found = []
+    for table in tables:
+        own = owner(plan, table.name)
+        if own not in samples:
+            samples[own] = sample(own, replace(slice_, unit_first=0, unit_stop=own.units))
+        drawn = samples[own]
+        found.append(_size(table, KINDS[table.kind].expect(table, drawn), drawn.periods, slice_))
+    return tuple(found)
 
 
 def _size(table: TablePlan, expected: Floats, sampled: NDArray[np.int64], slice_: Slice) -> Size:
@@ -65,4 +76,13 @@ def _size(table: TablePlan, expected: Floats, sampled: NDArray[np.int64], slice_
 def _width(column: ColumnPlan) -> float:
     if column.type == pa.string():
         return _TEXT_WIDTHS.get(column.spec.word, _WIDTHS[pa.string()])
-    return _DATE_KEY_WIDTH if column.spec.word == "ref" else _WIDTHS[column.type]
+    return _DATE_KEY_WIDTH if column.spec.word == "ref" else _type_width(column.type)
+
+
+def _type_width(type_: pa.DataType) -> float:
+    """Return the compressed bytes per value of a type: of a nested one, those of its parts (a list is taken to be short)."""
+    if pa.types.is_struct(type_):
+        return sum(_type_width(field.type) for field in type_)
+    if pa.types.is_list(type_):
+        return _LISTED * _type_width(type_.value_type)
+    return _WIDTHS.get(type_, _OTHER_WIDTH)

@@ -30,11 +30,26 @@ STAGES.add("correlated_metrics", ("The true value of each metric, correlated and
 STAGES.add("noised_metrics", ("The value of each metric as it is stored.", _metrics("metric")))
 
 
+def stage_names(plan: Plan) -> list[str]:
+    """Return the names of all stages: those of further kinds of unit begin with the unit (`store_trajectories`)."""
+    return [*STAGES, *(f"{other.unit}_{name}" for other in plan.others for name in STAGES)]
+
+
+def stage_owner(plan: Plan, name: str) -> tuple[Plan, str] | None:
+    """Return the plan of the kind of unit that a stage is of, and what the stage is called among its own; None for what is
+    no stage."""
+    if name in STAGES:
+        return plan, name
+    own = ((other, name.removeprefix(f"{other.unit}_")) for other in plan.others if name.startswith(f"{other.unit}_"))
+    return next(((other, stage) for other, stage in own if stage in STAGES), None)
+
+
 def stage_table(plan: Plan, name: str) -> TablePlan:
     """Return the table plan of a stage. Raises UnknownMember for an unknown one."""
-    says, columns = STAGES[name]
+    plan, stage = stage_owner(plan, name) or (plan, name)
+    says, columns = STAGES[stage]
     dimensions = plan.dataset.dimensions
-    unit = next(table for table in plan.tables if table.kind == "unit").spec
+    unit = next(table for table in plan.own if table.kind == "unit").spec
     date = next(table for table in dimensions if getattr(table, "per", None) == "period")
     references = [column(key_column(table).name, f"ref.{table.name}") for table in (date, unit)]  # type: ignore[union-attr]
     spec = Fact(name=name, columns=tuple(references + columns(plan.dataset)), description=says)

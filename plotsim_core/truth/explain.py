@@ -14,7 +14,7 @@ from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.life import ends
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import Plan
-from plotsim_core.tables.build import find_table
+from plotsim_core.tables.build import find_table, owner
 from plotsim_core.truth.find import find_column, find_period, find_row
 from plotsim_core.truth.steps import (
     Step,
@@ -58,6 +58,7 @@ def explain(plan: Plan, table: str, key: str, period: str, column: str) -> Expla
     date key. A state (a dimension) is explained as of that period. Raises UsageError for what does not exist.
     """
     found = find_table(plan, table)
+    plan = owner(plan, table)
     described = find_column(found, column)
     number = find_period(plan, period)
     row = find_row(plan, found, key, number)
@@ -117,7 +118,7 @@ STEPS: dict[str, Callable[[Block, Column], list[Step]]] = {
 
 
 def _unit_key(plan: Plan, block: Block) -> str:
-    dimension = next(table for table in plan.tables if table.kind == "unit")
+    dimension = next(table for table in plan.own if table.kind == "unit")
     return f"{prefix(dimension.spec)}-{block.codes[0]}"
 
 

@@ -114,7 +114,7 @@ def _belongs_to_units(table: TablePlan) -> bool:
 
 
 def _unit_prefix(plan: Plan) -> str:
-    return next(prefix(table.spec) for table in plan.tables if table.kind == "unit")
+    return next(prefix(table.spec) for table in plan.own if table.kind == "unit")
 
 
 def _why(plan: Plan, unit: int | None, period: int, keys: pa.Array, key: str) -> str:

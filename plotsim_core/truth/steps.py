@@ -15,6 +15,7 @@ from plotsim_core.engine.correlated import level_shares, levels, moving_scores, 
 from plotsim_core.engine.history import expected_shares
 from plotsim_core.engine.metrics import directed, seasonal_factors, unseasoned
 from plotsim_core.engine.noised import jittered, missing, missing_by_value, missing_odds, outlying
+from plotsim_core.engine.rhythm import metric_factors
 from plotsim_core.engine.trajectories import positions, progress, untreated
 from plotsim_core.numerics.random import Floats
 from plotsim_core.numerics.shapes import piece_index
@@ -111,6 +112,9 @@ def centre_steps(block: Block, metric: int) -> list[Step]:
     steps.append(Step("mean", _only(unseasoned(spec, units, read)), "before any season"))
     if plan.dataset.seasonality:
         steps.append(Step("season", _only(seasonal_factors(plan, spec, units, block.periods)), "factor on the mean"))
+    rhythm = metric_factors(plan, spec, block.periods)
+    if rhythm is not None:
+        steps.append(Step("rhythm", float(rhythm[0]), "factor on the mean"))
     steps.append(Step("expected", _only(block.centres(metric)), f"the mean of a {spec.spec.family} distribution"))
     return steps
 

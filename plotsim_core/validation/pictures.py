@@ -7,7 +7,7 @@ most 120 points, each of several periods.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -50,6 +50,12 @@ class Picture:
 
 def pictures(store: Store, report: Report) -> list[Picture]:
     """Return the pictures of a store and of what the report found in it; those with nothing to show are left out."""
+    found = [picture for kind in store.kinds for picture in _of_kind(kind, kind is not store)]
+    return [picture for picture in (*found, declared_against_found(report), rows(store)) if picture.drawings]
+
+
+def _of_kind(store: Store, further: bool) -> list[Picture]:
+    """Return the pictures of one kind of unit; those of a further kind say of which."""
     sample = _sample(store.plan, store.first, store.stop)
     seen = residuals(store)
     found = [
@@ -58,10 +64,9 @@ def pictures(store: Store, report: Report) -> list[Picture]:
         *metrics(store, sample),
         correlations(store.plan, seen),
         lags(store.plan, seen),
-        declared_against_found(report),
-        rows(store),
     ]
-    return [picture for picture in found if picture.drawings]
+    unit = store.plan.unit
+    return [replace(p, name=f"{unit}_{p.name}", title=f"{p.title} ({unit})") if further else p for p in found]
 
 
 def _sample(plan: Plan, first: int, stop: int) -> list[Block]:

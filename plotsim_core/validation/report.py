@@ -130,9 +130,10 @@ def check_store(store: Store) -> Report:
     """Run every check over a store."""
     findings: list[tuple[str, Finding]] = []
     seconds: dict[str, float] = {}
+    kinds = store.kinds
     for name, check in CHECKS.items():
         begin = time.perf_counter()
-        findings += [(name, finding) for finding in check.find(store)]
+        findings += [(name, finding) for kind in kinds for finding in check.find(kind)]
         seconds[name] = time.perf_counter() - begin
     missing = [table.name for table in store.plan.tables if table.name not in store.relations]
     absent = [("references_resolve", Finding(name, False, "the table is not there")) for name in missing]

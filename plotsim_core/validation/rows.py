@@ -15,11 +15,12 @@ from plotsim_core.engine.life import alive
 from plotsim_core.engine.roster import select
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.tables.sample import sample
 from plotsim_core.validation.check import CHECKS, TALLY, Check, Finding
 from plotsim_core.validation.scan import scanned
-from plotsim_core.validation.store import Store, quoted
+from plotsim_core.validation.store import Store
 
 Floats = NDArray[np.float64]
 
@@ -45,10 +46,21 @@ def expected(store: Store) -> Expected:
     return store.kept("expected rows", lambda: _expected(store))
 
 
+def _of(store: Store, table: TablePlan) -> Expected:
+    """Return how many units are there in each judged period that a table has rows of: none in the others."""
+    count = expected(store)
+    if table.periods is None:
+        return count
+    periods = np.arange(store.first, store.stop, dtype=np.int64)
+    within = (periods >= table.periods[0]) & (periods < table.periods[1])
+    return Expected(*(np.where(within, numbers, 0.0) for numbers in (count.arrived, count.most, count.least)))
+
+
 def unit_column(plan: Plan, table: TablePlan) -> str | None:
     """Return the column of a table that refers to the unit's dimension by the unit's own key."""
     words = {column.name: column.spec.word for column in table.columns}
-    named = (name for name, parent, _ in table.references if plan.table(parent).kind == "unit" and words[name] == "ref")
+    own = {dimension.name for dimension in plan.own if dimension.kind == "unit"}
+    named = (name for name, parent, _ in table.references if parent in own and words[name] == "ref")
     return next(named, None)
 
 
@@ -105,7 +117,7 @@ def _rows(store: Store, table: TablePlan) -> Floats:
 def _complete(store: Store) -> Iterator[Finding]:
     for table in store.tables:
         if table.kind == "fact":
-            count = expected(store)
+            count = _of(store, table)
             wrong = np.where(_rows(store, table) == 0, count.least > 0, _rows(store, table) > count.most)
             yield _finding(store, table, wrong, count.most)
         elif table.kind == "proportional":
@@ -159,7 +171,7 @@ def _tally(store: Store, checked: Floats, faults: Floats) -> pa.Table:
 
 def _as_expected(store: Store) -> Iterator[Finding]:
     for table in (table for table in store.tables if table.kind == "fact"):
-        count, rows = expected(store), _rows(store, table)
+        count, rows = _of(store, table), _rows(store, table)
         fewer = rows < count.least
         numbers = {"rows": float(rows.sum()), "most": float(count.most.sum()), "least": float(count.least.sum())}
         worst = int(np.argmax(count.least - rows))

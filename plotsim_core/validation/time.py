@@ -10,10 +10,11 @@ import pyarrow as pa
 from plotsim_core.columns.identity import key_text, prefix
 from plotsim_core.engine.roster import codes, select
 from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, Check, Finding
 from plotsim_core.validation.rows import endings_sql, unit_column
 from plotsim_core.validation.scan import counted, no_faults, scanned, tallied
-from plotsim_core.validation.store import Store, quoted
+from plotsim_core.validation.store import Store
 
 _LIVES = 20_000
 """The lives of at most so many units, evenly of all segments, are looked at."""
@@ -22,36 +23,45 @@ _ORDERED = 200_000
 
 
 def _lives(store: Store) -> Iterator[Finding]:
-    plan = store.plan
-    dimension = next((table for table in plan.tables if table.kind == "unit"), None)
-    timed = [(table, unit_column(plan, table)) for table in store.tables if table.time is not None]
-    if dimension is None or not any(unit for _, unit in timed):
-        return
-    store.kept("lives", lambda: _register_lives(store, dimension))
-    ended = endings_sql(store)
-    lives = f'SELECT l.unit, l.arrived, e.ended FROM "lives" AS l LEFT JOIN ({ended}) AS e ON l.unit = e.unit'
-    lives = lives if ended else 'SELECT unit, arrived, NULL::BIGINT AS ended FROM "lives"'
-    for table, unit in timed:
-        if unit is None:
+    for kind in store.kinds:
+        dimension = next((table.name for table in kind.plan.own if table.kind == "unit"), "")
+        timed = [(table, column) for table in store.tables if table.time is not None for column in _units(table, dimension)]
+        if not timed:
             continue
-        time = quoted(table.time or "")
-        sql = (
-            f"SELECT {time} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {time} < arrived OR {time} > ended) "
-            f"AS faults FROM {store.relation(table)} AS t JOIN ({lives}) AS lives ON t.{quoted(unit)} = lives.unit "
-            "GROUP BY 1 ORDER BY 1"
-        )
-        yield tallied(table.name, "rows lie before their unit arrives or after it ended", store.arrow(sql))
+        lives = _lives_sql(kind, dimension)
+        further = kind is not store
+        for table, column in timed:
+            time, end = quoted(table.time or ""), "<=" if further else "<"
+            wrong = f"count(*) FILTER (WHERE {time} < arrived OR ended {end} {time})"
+            sql = (
+                f"SELECT {time} AS date_key, count(*) AS checked, {wrong} AS faults FROM {store.relation(table)} AS t "
+                f"JOIN ({lives}) AS lives ON t.{quoted(column)} = lives.unit GROUP BY 1 ORDER BY 1"
+            )
+            subject = f"{table.name}.{column}" if further else table.name
+            noun = f"rows lie before their {kind.plan.unit} arrives or after it ended"
+            yield tallied(subject, noun, store.arrow(sql))
 
 
-def _register_lives(store: Store, dimension: TablePlan) -> None:
-    plan = store.plan
+def _units(table: TablePlan, dimension: str) -> list[str]:
+    """Return the columns of a table that refer to a dimension of units, if by the unit's own key."""
+    words = {column.name: column.spec.word for column in table.columns}
+    return [name for name, parent, _ in table.references if parent == dimension and words[name] == "ref"]
+
+
+def _lives_sql(store: Store, dimension: str) -> str:
+    """Return the SQL of (unit, arrived, ended) of units of a kind."""
+    plan, name = store.plan, f"lives of {store.plan.unit}"
     keys, arrivals = [], []
     for segment in plan.segments:
         taken = min(segment.count, max(20, round(_LIVES * segment.count / plan.units)))
         units = select(plan, segment.first, segment.first + taken)
-        keys.append(key_text(prefix(dimension.spec), pa.array(codes(plan, units))))
+        keys.append(key_text(prefix(plan.table(dimension).spec), pa.array(codes(plan, units))))
         arrivals.append(plan.grain.keys(units.arrival))
-    store.connection.register("lives", pa.table({"unit": pa.concat_arrays(keys), "arrived": np.concatenate(arrivals)}))
+    store.connection.register(name, pa.table({"unit": pa.concat_arrays(keys), "arrived": np.concatenate(arrivals)}))
+    ended = endings_sql(store)
+    if ended is None:
+        return f"SELECT unit, arrived, NULL::BIGINT AS ended FROM {quoted(name)}"
+    return f"SELECT l.unit, l.arrived, e.ended FROM {quoted(name)} AS l LEFT JOIN ({ended}) AS e ON l.unit = e.unit"
 
 
 def _moments(store: Store) -> Iterator[Finding]:

@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core import Plan, batches, list_templates, load_config
+from plotsim_core.columns.crowd import crowd
 from plotsim_core.columns.identity import prefix
+from plotsim_core.columns.relations import rows_of
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.engine import life, replay, slice
 from plotsim_core.engine.block import block
@@ -22,7 +24,7 @@ from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.build import build, find_table
 from plotsim_core.tables.kind import KINDS
-from plotsim_core.tables.stages import STAGES
+from plotsim_core.tables.stages import stage_names
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 BUNDLED = list_templates()
@@ -38,13 +40,15 @@ def bundled(name: str) -> Plan:
 
 def names(plan: Plan) -> list[str]:
     """Return the names of all tables and all stages."""
-    return [*(table.name for table in plan.tables), *STAGES]
+    return [*(table.name for table in plan.tables), *stage_names(plan)]
 
 
 def forget() -> None:
     """Drop everything that was kept to save time."""
     replay._states.clear()
     block.cache_clear()
+    rows_of.cache_clear()
+    crowd.cache_clear()
 
 
 def made(plan: Plan, name: str, first: int | None = None, stop: int | None = None) -> pa.Table:
@@ -109,6 +113,12 @@ def unit_dimension(plan: Plan) -> TablePlan:
     return next(table for table in plan.tables if table.kind == "unit")
 
 
+def bridges(plan: Plan, to_units: bool = False) -> tuple[str, ...]:
+    """Return the names of bridges, or of those whose links lead to units or their children."""
+    found = [table for table in plan.tables if table.kind == "bridge"]
+    return tuple(t.name for t in found if not (to_units and plan.table(t.spec.right).kind == "reference"))  # type: ignore[attr-defined]
+
+
 def unit_column(plan: Plan, table: TablePlan) -> str | None:
     """Return the column that names a row's unit; None for tables whose rows have none."""
     unit = unit_dimension(plan)
@@ -135,13 +145,18 @@ def chunks_of(cells: int) -> Iterator[None]:
 def unchanged(before: Plan, after: Plan, stop: int | None = None, besides: tuple[str, ...] = ()) -> list[str]:
     """Return what the rows of one plan are not any more in another: rows are matched by their keys.
 
-    `stop` bounds the periods of both; `besides` are columns (`table.column`, or `column` in any table) that may differ.
+    `stop` bounds the periods of both; `besides` are columns (`table.column`, or `column` in any table) or tables that
+    may differ.
     """
     found: list[str] = []
     for name in names(before):
+        if name in besides:
+            continue
         table = find_table(before, name)
         old, new = frame(made(before, name, None, stop)), frame(made(after, name, None, stop))
-        keys = list(table.key)
+        keys = [*table.key, "copy"]
+        for rows in (old, new):  # a row may be there several times on purpose
+            rows["copy"] = rows.groupby(list(table.key)).cumcount() if table.issues else 0
         old, new = old.set_index(keys), new.set_index(keys)
         missing = old.index.difference(new.index)
         if len(missing):

@@ -1,0 +1,97 @@
+"""Several kinds of unit in one dataset: each lives its own life, and rows of one refer to those of another that are there."""
+
+from __future__ import annotations
+
+import copy
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from scipy import stats
+
+from plotsim_core import Plan, from_mapping, generate_tables
+from plotsim_core.engine.elsewhere import everyone
+from tests.laws.made import unchanged
+
+PAGE = (Path(__file__).parent.parent / "docs" / "units.md").read_text(encoding="utf-8")
+RAW: dict[str, Any] = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[0])
+
+
+def plan(**changes: Any) -> Plan:
+    return from_mapping({**RAW, **changes}, name="shops")
+
+
+def with_stores(**changes: Any) -> Plan:
+    kind = {**copy.deepcopy(RAW["units"][0]), **changes}
+    return plan(units=[kind])
+
+
+def test_a_reference_is_to_a_unit_that_is_there_in_the_rows_period() -> None:
+    tables = generate_tables(plan(scale=4))
+    arrived = tables["fct_store"].groupby("store_id")["date_key"].min()
+    closed = tables["evt_closed"].set_index("store_id")["date_key"]
+    visits = tables["evt_visit"]
+    assert (visits["date_key"] >= visits["store_id"].map(arrived)).all()
+    assert not (visits["date_key"] >= visits["store_id"].map(closed)).any()
+    assert visits["store_id"].nunique() > 0.5 * len(tables["dim_store"])
+    assert len(closed) > 0, "no store closes, so nothing is tested"
+
+
+def test_larger_units_are_referred_to_more_often() -> None:
+    """Visits of stores that are there all the time are shared out in proportion to size (chi-square at 0.1 %)."""
+    segments = [{"name": "city", "count": 8, "archetype": "growth", "variation": {"size": 0.6}}]
+    made = with_stores(segments=segments, events=[])
+    tables = generate_tables(made, tables=["evt_visit", "dim_store"])
+    visits = tables["evt_visit"]["store_id"].value_counts().reindex(tables["dim_store"]["store_id"]).to_numpy()
+    sizes = everyone(made.others[0]).units.size
+    assert stats.chisquare(visits, sizes / sizes.sum() * visits.sum()).pvalue > 0.001
+    assert np.ptp(sizes) > 0.3
+
+
+def test_units_of_one_kind_change_no_value_of_another() -> None:
+    """More customers leave all stores alone; more stores change which store a row refers to, and nothing else."""
+    segments = copy.deepcopy(RAW["segments"])
+    segments[0]["count"] += 5
+    assert not unchanged(plan(), plan(segments=segments))
+    stores = copy.deepcopy(RAW["units"][0]["segments"])
+    stores[0]["count"] += 2
+    assert not unchanged(plan(), with_stores(segments=stores), besides=("evt_visit.store_id", "dim_customer.home_store_id"))
+
+
+def test_a_kind_without_tables_gets_the_star_schema() -> None:
+    names = ("unit", "metrics", "segments")
+    kind = {name: RAW["units"][0][name] for name in names}
+    tables = generate_tables(plan(units=[kind]))
+    assert list(tables["fct_footfall"].columns) == ["date_key", "store_id", "footfall"]
+    assert set(tables) >= {"dim_store", "fct_mood", "dim_customer", "dim_date"}
+    assert len(tables["dim_store"]) == 10
+
+
+def test_nobody_to_refer_to_is_null() -> None:
+    """While no store has arrived, rows refer to none."""
+    late = [{"name": "city", "count": 3, "archetype": "growth", "arrival": {"kind": "explicit", "start_periods": [4, 5, 6]}}]
+    visits = generate_tables(with_stores(segments=late, events=[]))["evt_visit"]
+    early = visits["date_key"] < 20240501
+    assert early.any()
+    assert (visits["store_id"].isna() == early).all()
+
+
+def test_noise_is_the_datasets_unless_a_kind_has_its_own() -> None:
+    noisy = {"mcar_rate": 0.5}
+    both = generate_tables(plan(noise=noisy), tables=["fct_customer", "fct_store"])
+    own = generate_tables(from_mapping({**RAW, "noise": noisy, "units": [{**RAW["units"][0], "noise": "clean"}]}, name="shops"))
+    assert both["fct_store"]["footfall"].isna().any()
+    assert both["fct_customer"]["spend"].isna().any()
+    assert not own["fct_store"]["footfall"].isna().any()
+
+
+@pytest.mark.parametrize("name", ["store_trajectories", "store_noised_metrics"])
+def test_stages_of_a_further_kind_are_tables(name: str) -> None:
+    rows = generate_tables(plan(), tables=[name])[name]
+    assert isinstance(rows, pd.DataFrame)
+    assert set(rows.columns) > {"date_key", "store_id"}
+    assert len(rows) == len(generate_tables(plan(), tables=["fct_store"])["fct_store"])
