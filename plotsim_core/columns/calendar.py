@@ -1,4 +1,7 @@
-"""`date`, `int`, `string`, `bool`: the columns of a date dimension. The column's name says which part of the date it is."""
+"""`date`, `int`, `float`, `string`, `bool`: the columns of a date dimension and of a dimension of times of day.
+
+The column's name says which part of the date or time it is, the word as what it is told: a month as a number or a text.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.source import Source, add_source
+from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, NoOptions, SourceWords, Table
+from plotsim_core.engine.rhythm import holiday_places, working
 from plotsim_core.errors import Problem
 from plotsim_core.families import Family, UnknownMember
-from plotsim_core.numerics.calendar import Moments, iso_year_week
+from plotsim_core.numerics.calendar import Moments, date_keys, iso_year_week
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
 _MONTHS = [
@@ -33,70 +39,182 @@ _MONTHS = [
     "December",
 ]
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+_DAY_PARTS = ["night", "morning", "afternoon", "evening"]
+
+Value = Callable[[Plan, Integers, Moments], Any]
+"""Gives a part from (plan, periods, their starts); of a time of day, from (plan, minutes since midnight, anything)."""
 
 
 @dataclass(frozen=True)
 class DatePart:
-    """One part of a date: the column type it goes under, and its value from (plan, periods, their starts)."""
+    """A part of a date: `forms` are the column types that it can be told as, the usual one first, and its values.
 
-    word: str
-    value: Callable[[Plan, Integers, Moments], Any]
+    With `of_days` it is a day's, and belongs into dimensions of days or hours only; with `sometimes`, not every date has it.
+    """
+
+    forms: dict[str, Value]
+    of_days: bool = False
+    sometimes: bool = False
 
 
-def _year(starts: Moments) -> Integers:
+def _number(value: Value) -> dict[str, Value]:
+    return {"int": value, "float": value, "string": lambda *of: pc.cast(pa.array(value(*of)), pa.string())}
+
+
+def _truth(value: Value) -> dict[str, Value]:
+    def number(*of: Any) -> Integers:
+        return np.asarray(value(*of)).astype(np.int64)
+
+    return {"bool": value, "int": number, "float": number, "string": lambda *of: pc.cast(pa.array(value(*of)), pa.string())}
+
+
+def _named(names: list[str], place: Value) -> Value:
+    return lambda *of: pa.array(names).take(pa.array(place(*of)))
+
+
+def _year(plan: Plan, periods: Integers, starts: Moments) -> Integers:
     return starts.astype("datetime64[Y]").astype(np.int64) + 1970
 
 
-def _month(starts: Moments) -> Integers:
+def _month(plan: Plan, periods: Integers, starts: Moments) -> Integers:
     return starts.astype("datetime64[M]").astype(np.int64) % 12 + 1
 
 
-def _weekday(starts: Moments) -> Integers:
+def _weekday(plan: Plan, periods: Integers, starts: Moments) -> Integers:
     """0 for Monday."""
-    return (starts.astype("datetime64[D]").astype(np.int64) + 3) % 7
+    return (_days(starts) + 3) % 7
 
 
-def _day_of_month(starts: Moments) -> Integers:
+def _days(starts: Moments) -> Integers:
+    return starts.astype("datetime64[D]").astype(np.int64)
+
+
+def _day_of_month(plan: Plan, periods: Integers, starts: Moments) -> Integers:
     return (starts.astype("datetime64[D]") - starts.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64) + 1
+
+
+def _fiscal_year(plan: Plan, periods: Integers, starts: Moments) -> Integers:
+    calendar = plan.dataset.calendar
+    begun = _month(plan, periods, starts) >= calendar.fiscal_year_starts
+    named_later = calendar.fiscal_year_starts > 1 and calendar.fiscal_year_named == "end"
+    return _year(plan, periods, starts) + begun - (0 if named_later else 1)
+
+
+def _fiscal_month(plan: Plan, periods: Integers, starts: Moments) -> Integers:
+    return (_month(plan, periods, starts) - plan.dataset.calendar.fiscal_year_starts) % 12 + 1
+
+
+def _holiday(plan: Plan, periods: Integers, starts: Moments) -> Any:
+    return holiday_places(plan.dataset.calendar, _days(starts))[1] >= 0
+
+
+def _holiday_name(plan: Plan, periods: Integers, starts: Moments) -> pa.Array:
+    names, places = holiday_places(plan.dataset.calendar, _days(starts))
+    return pa.array(names, pa.string()).take(pa.array(places, mask=places < 0))
+
+
+def _working(plan: Plan, periods: Integers, starts: Moments) -> Any:
+    return working(plan.dataset.calendar, _days(starts))
+
+
+def _counted(of_days: Callable[[Plan, Integers], Any]) -> Value:
+    """Return the part that counts the days of a period for which `of_days(plan, days)` holds."""
+
+    def value(plan: Plan, periods: Integers, starts: Moments) -> Integers:
+        first = _days(starts)
+        stop = np.maximum(_days(plan.grain.starts(periods + 1)), first + 1)
+        days = first[:, None] + np.arange(int((stop - first).max(initial=1)))[None, :]
+        held: Integers = np.count_nonzero(of_days(plan, days) & (days < stop[:, None]), axis=1)
+        return held.astype(np.int64)
+
+    return value
 
 
 DATE_PARTS: Family[DatePart] = Family("part of a date")
 for _name, _part in {
-    "date": DatePart("date", lambda plan, periods, starts: starts.astype("datetime64[D]")),
-    "year": DatePart("int", lambda plan, periods, starts: _year(starts)),
-    "quarter": DatePart("int", lambda plan, periods, starts: (_month(starts) - 1) // 3 + 1),
-    "month": DatePart("int", lambda plan, periods, starts: _month(starts)),
-    "month_name": DatePart("string", lambda plan, periods, starts: [_MONTHS[m - 1] for m in _month(starts).tolist()]),
-    "week": DatePart("int", lambda plan, periods, starts: iso_year_week(starts)[1]),
-    "hour": DatePart("int", lambda plan, periods, starts: starts.astype("datetime64[h]").astype(np.int64) % 24),
-    "day_of_week": DatePart("int", lambda plan, periods, starts: _weekday(starts) + 1),
-    "day_name": DatePart("string", lambda plan, periods, starts: [_DAYS[d] for d in _weekday(starts).tolist()]),
-    "day_of_month": DatePart("int", lambda plan, periods, starts: _day_of_month(starts)),
-    "is_weekend": DatePart("bool", lambda plan, periods, starts: _weekday(starts) >= 5),
-    "period_label": DatePart("string", lambda plan, periods, starts: plan.grain.labels(starts)),
-    "period_index": DatePart("int", lambda plan, periods, starts: periods - plan.first),
+    "date": DatePart(
+        {
+            "date": lambda plan, periods, starts: starts.astype("datetime64[D]"),
+            "string": lambda plan, periods, starts: [str(day) for day in starts.astype("datetime64[D]")],
+            "int": lambda plan, periods, starts: date_keys(starts),
+        }
+    ),
+    "year": DatePart(_number(_year)),
+    "quarter": DatePart(_number(lambda *of: (_month(*of) - 1) // 3 + 1)),
+    "month": DatePart(_number(_month)),
+    "month_name": DatePart({"string": _named(_MONTHS, lambda *of: _month(*of) - 1)}),
+    "week": DatePart(_number(lambda plan, periods, starts: iso_year_week(starts)[1])),
+    "hour": DatePart(_number(lambda plan, periods, starts: starts.astype("datetime64[h]").astype(np.int64) % 24)),
+    "day_of_week": DatePart({**_number(lambda *of: _weekday(*of) + 1), "string": _named(_DAYS, _weekday)}),
+    "day_name": DatePart({"string": _named(_DAYS, _weekday)}),
+    "day_of_month": DatePart(_number(_day_of_month)),
+    "is_weekend": DatePart(_truth(lambda plan, *of: np.array(plan.dataset.calendar.days_off)[_weekday(plan, *of)])),
+    "is_holiday": DatePart(_truth(_holiday), of_days=True),
+    "holiday_name": DatePart({"string": _holiday_name}, of_days=True, sometimes=True),
+    "is_working_day": DatePart(_truth(_working), of_days=True),
+    "working_days": DatePart(_number(_counted(lambda plan, days: working(plan.dataset.calendar, days)))),
+    "holidays": DatePart(_number(_counted(lambda plan, days: holiday_places(plan.dataset.calendar, days)[1] >= 0))),
+    "fiscal_year": DatePart(_number(_fiscal_year)),
+    "fiscal_quarter": DatePart(_number(lambda *of: (_fiscal_month(*of) - 1) // 3 + 1)),
+    "fiscal_month": DatePart(_number(_fiscal_month)),
+    "period_label": DatePart({"string": lambda plan, periods, starts: plan.grain.labels(starts)}),
+    "period_index": DatePart(_number(lambda plan, periods, starts: periods - plan.first)),
 }.items():
     DATE_PARTS.add(_name, _part)
 
-_TYPES = {"date": pa.date32(), "int": pa.int64(), "string": pa.string(), "bool": pa.bool_()}
+TIME_PARTS: Family[DatePart] = Family("part of a time of day")
+for _name, _part in {
+    "time": DatePart({"string": lambda plan, minutes, _: [f"{m // 60:02d}:{m % 60:02d}" for m in minutes.tolist()]}),
+    "hour": DatePart(_number(lambda plan, minutes, _: minutes // 60)),
+    "minute": DatePart(_number(lambda plan, minutes, _: minutes % 60)),
+    "minute_of_day": DatePart(_number(lambda plan, minutes, _: minutes)),
+    "hour_12": DatePart(_number(lambda plan, minutes, _: (minutes // 60 + 11) % 12 + 1)),
+    "am_pm": DatePart({"string": _named(["am", "pm"], lambda plan, minutes, _: minutes // 720)}),
+    "day_part": DatePart({"string": _named(_DAY_PARTS, lambda plan, minutes, _: minutes // 360)}),
+    "is_office_hours": DatePart(_truth(lambda plan, minutes, _: (minutes >= 9 * 60) & (minutes < 17 * 60))),
+}.items():
+    TIME_PARTS.add(_name, _part)
+
+_TYPES = {"date": pa.date32(), "int": pa.int64(), "float": pa.float64(), "string": pa.string(), "bool": pa.bool_()}
+
+
+def _parts(table: Table) -> Family[DatePart]:
+    return TIME_PARTS if getattr(table, "per", None) == "time" else DATE_PARTS
 
 
 def _check(options: NoOptions, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     try:
-        part = DATE_PARTS[column.name]
+        part = _parts(table)[column.name]
     except UnknownMember as unknown:
-        yield Problem("name", f"{unknown.message}; in a date dimension the name says it", unknown.hint)
+        where = "dimension of times" if _parts(table) is TIME_PARTS else "date dimension"
+        yield Problem("name", f"{unknown.message}; in a {where} the name says it", unknown.hint)
         return
-    if part.word != column.word:
-        yield Problem("type", f"{column.name} is of type {part.word}, found {column.word}")
+    if column.word not in part.forms:
+        yield Problem("type", f"{column.name} is of type {' or '.join(part.forms)}, found {column.word}")
+    grain = scope.window.grain.name if scope.window is not None else "day"
+    if part.of_days and grain not in ("day", "hour"):
+        hint = "`holidays` and `working_days` count them"
+        yield Problem("name", f"{column.name} is said of a day, and the dates are those of a {grain}", hint)
+    calendar = scope.calendar
+    if column.name in ("is_holiday", "holiday_name", "holidays") and calendar is not None and not calendar.holidays:
+        yield Problem("name", "no day is a holiday", "give `calendar: { holidays: US }`, or a list of them")
+
+
+def _sometimes(column: Column, dataset: Dataset) -> bool:
+    return column.name in DATE_PARTS and DATE_PARTS[column.name].sometimes
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     plan = rows.block.plan
-    return pa.array(DATE_PARTS[column.name].value(plan, rows.period, plan.grain.starts(rows.period)), column.type)
+    if table.kind == "time":
+        minutes = rows.ordinal
+        made = TIME_PARTS[column.name].forms[column.spec.word](plan, minutes, minutes.astype("timedelta64[m]"))
+    else:
+        made = DATE_PARTS[column.name].forms[column.spec.word](plan, rows.period, plan.grain.starts(rows.period))
+    return made.cast(column.type) if isinstance(made, pa.Array) else pa.array(made).cast(column.type)
 
 
-for _word, _type in _TYPES.items():
+for _word in _TYPES:
     add_source(
         _word,
         SourceWords(
@@ -105,6 +223,7 @@ for _word, _type in _TYPES.items():
             example=_word,
             needs=frozenset({"calendar"}),
             check=_check,
+            sometimes=_sometimes,
             describe=lambda options, dataset: "Part of the date.",
         ),
         Source(_fill),

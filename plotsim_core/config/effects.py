@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -18,7 +19,10 @@ Month = Annotated[int, Field(ge=1, le=12, strict=True)]
 
 
 class Season(Part):
-    """In these months means are multiplied by 1 + strength (times the sensitivities); overlapping seasons add."""
+    """In these months means are multiplied by 1 + strength (times the sensitivities); overlapping seasons add.
+
+    `months`: from 1 for January. `strength`: 0.3 is 30 % more, -0.3 is 30 % less.
+    """
 
     months: Annotated[tuple[Month, ...], Field(min_length=1)]
     strength: Annotated[float, Field(gt=-1, le=10, strict=True)]
@@ -37,6 +41,14 @@ class Noise(Part):
     `mcar_rate` of the values are missing whatever they are (completely at random). `mar_rate` are missing the more often
     the higher (or lower, with `mar_when`) the true value of the metric `mar_on` is among what it could have been at its
     mean: with probability 2 * mar_rate * q, q being its quantile. The metric `mar_on` itself is not subject to that.
+
+    `gaussian_sigma`: the deviation of the jitter, as a share of the value. `outlier_rate`: the share of values that
+    are several times too large. `scale_with_trajectory`: the jitter grows with the unit's position. `noise_family`:
+    how the jitter is spread. `degrees_of_freedom`: of `student_t`; fewer have heavier tails.
+
+    `mcar_rate`: the share of values that are missing completely at random. `mar_rate`: the share that are missing
+    by the value of another metric. `mar_on`: that metric. `mar_when`: whether they are missing where it is high or
+    where it is low.
     """
 
     gaussian_sigma: Annotated[float, Field(ge=0, le=5, strict=True)] = 0.0
@@ -53,7 +65,7 @@ class Noise(Part):
     @classmethod
     def _preset(cls, value: Any) -> Any:
         if isinstance(value, str):
-            sigma, outliers, missing = member(PRESETS, value)
+            sigma, outliers, missing = member(PRESETS, value.strip().lower().replace(" ", "_"))
             return {"gaussian_sigma": sigma, "outlier_rate": outliers, "mcar_rate": missing}
         return value
 
@@ -93,10 +105,15 @@ def null_rate(dataset: Dataset, metric: Metric) -> float:
 
 
 class Stage(Part):
-    """A stage of the lifecycle and the level of the tracked metric at which it begins."""
+    """A stage of the lifecycle, the level of the tracked metric at which it begins, and the one below which it is left.
 
-    name: Name
+    `name`: what it is called. `threshold`: the level from which a unit is in it. `threshold_exit`: the level below
+    which it is left.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
     threshold: Share
+    threshold_exit: Share | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -104,18 +121,27 @@ class Stage(Part):
         if isinstance(value, dict) and len(value) == 1 and "name" not in value:
             name, threshold = next(iter(value.items()))
             return {"name": name, "threshold": threshold}
+        if isinstance(value, list | tuple) and len(value) == 2:
+            return dict(zip(("name", "threshold"), value, strict=True))
         return value
 
 
 class Lifecycle(Part):
-    """Stages read off a metric: each row is in the highest stage whose threshold its value has reached.
+    """Stages read off a metric. The column `stage` is added to the first fact that holds the metric.
 
     Thresholds are shares of the metric's range (of the way from its mean at position 0 to that at position 1 for a
-    metric without one). The column `stage` is added to the first fact that holds the metric.
+    metric without one). A row is in the highest stage whose threshold its value has reached, below all of them in the
+    first. With `enforce_order` a unit keeps the highest stage it has reached; with a `downgrade_delay` as well it goes
+    back after so many periods in a row below the threshold of its stage, with exits after so many (1) below its exit.
+
+    `track`: the metric. `stages`: from the lowest to the highest, each `{ name: ..., threshold: ... }` or short `{
+    new: 0.2 }`.
     """
 
     track: Name
     stages: Annotated[tuple[Stage, ...], Field(min_length=2)]
+    enforce_order: Flag = False
+    downgrade_delay: Annotated[int, Field(ge=1, le=120, strict=True)] | None = None
 
     @field_validator("stages")
     @classmethod
@@ -123,10 +149,47 @@ class Lifecycle(Part):
         thresholds = [stage.threshold for stage in value]
         if thresholds != sorted(set(thresholds)):
             raise ValueError(f"the thresholds must rise, found {shown(thresholds)}")
-        if thresholds[0] != 0:
-            raise ValueError(f"the first stage must begin at 0, found {thresholds[0]:g}: rows below it would have no stage")
         names = [stage.name for stage in value]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ValueError(f"two stages are named '{twice}'")
         return value
+
+    @model_validator(mode="after")
+    def _modes(self) -> Lifecycle:
+        problems = list(self._mode_problems())
+        if problems:
+            raise Wrong(*problems)
+        return self
+
+    def _mode_problems(self) -> Iterator[Problem]:
+        exits = [stage.threshold_exit is not None for stage in self.stages]
+        order = "`enforce_order: true`, without which each row has the stage of its own value"
+        if not self.enforce_order:
+            if self.downgrade_delay is not None:
+                yield Problem("downgrade_delay", f"has no effect without {order}")
+            for place in (place for place, leaves in enumerate(exits) if leaves):
+                yield Problem(f"stages[{place}].threshold_exit", f"has no effect without {order}")
+            return
+        if exits[0]:
+            yield Problem("stages[0].threshold_exit", "has no effect: there is no stage before the first")
+        for place in range(1, len(exits)):
+            stage, before = self.stages[place], self.stages[place - 1]
+            path = f"stages[{place}].threshold_exit"
+            if stage.threshold_exit is None and place < len(exits) - 1 and any(exits[1:]):
+                says = f"{stage.name} has none, and other stages have one"
+                yield Problem(path, f"is missing: {says}", "give all stages between the first and the last one, or none")
+            elif stage.threshold_exit is not None and not before.threshold <= stage.threshold_exit <= stage.threshold:
+                expected = f"expected {before.threshold:g} to {stage.threshold:g}, from the stage before to its own"
+                yield Problem(path, f"{expected}, found {stage.threshold_exit:g}")
+
+    @property
+    def leaves_below(self) -> tuple[float, ...] | None:
+        """The level below which each stage is left for a lower one, minus infinity where it never is; None where each row
+        has the stage of its own value."""
+        if not self.enforce_order:
+            return None
+        never = float("-inf")
+        if any(stage.threshold_exit is not None for stage in self.stages):
+            return tuple(never if stage.threshold_exit is None else stage.threshold_exit for stage in self.stages)
+        return tuple(never if self.downgrade_delay is None else stage.threshold for stage in self.stages)

@@ -1,10 +1,12 @@
-"""Lives: when a metric first crosses a threshold, which crossing ends a unit, and who is there when.
+"""Lives: when a metric crosses a threshold, which crossing ends a unit, and who is there when.
 
 A crossing reads stored (noised) values, so that people can find it in the facts; a missing value breaks a run. It is
 found by replaying that one metric from the window's start: about a tenth of a microsecond per unit and period.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +15,14 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.replay import state_before
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import CHUNK, Slice
+from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Crossing, Plan
 
 NEVER = np.iinfo(np.int64).max
+BEFORE = np.iinfo(np.int64).min // 2
+"""Stands for a period so long ago that nothing is waited for any more."""
 Run = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""For how many periods each unit's metric has been beyond the level, and in which period a crossing was last complete."""
 
 
 def first_crossings(plan: Plan, crossing: Crossing, units: Units, stop: int) -> NDArray[np.int64]:
@@ -26,18 +32,56 @@ def first_crossings(plan: Plan, crossing: Crossing, units: Units, stop: int) -> 
         return np.zeros(len(units), dtype=np.int64), np.full(len(units), NEVER)
 
     def advance(state: Run, first: int, stop: int) -> Run:
-        length, fired = state[0].copy(), state[1].copy()
-        step = max(1, CHUNK // max(1, len(units)))
-        for begin in range(first, stop, step):
-            part = Block(plan, Slice(begin, min(begin + step, stop), units.start, units.start + len(units)))
-            values = part.noised(crossing.metric)
-            for period, row in zip(part.periods.tolist(), values, strict=True):
-                beyond = row > crossing.level if crossing.above else row < crossing.level
-                length = np.where(beyond & (units.arrival <= period), length + 1, 0)
-                fired = np.where((fired == NEVER) & (length >= crossing.periods), period, fired)
+        length, fired = state
+        for period, row in stored(plan, crossing.metric, units, first, stop):
+            length = _run(crossing, units, length, period, row)
+            fired = np.where((fired == NEVER) & (length >= crossing.periods), period, fired)
         return length, fired
 
     return state_before(plan, f"crossing {crossing}", units, stop, initial, advance)[1]
+
+
+def stored(plan: Plan, metric: int, units: Units, first: int, stop: int) -> Iterator[tuple[int, Floats]]:
+    """Yield each period and the stored values of a metric in it, shape (units,); NaN where one is missing."""
+    step = max(1, CHUNK // max(1, len(units)))
+    for begin in range(first, stop, step):
+        part = Block(plan, Slice(begin, min(begin + step, stop), units.start, units.start + len(units)))
+        yield from zip(part.periods.tolist(), part.noised(metric), strict=True)
+
+
+def _run(crossing: Crossing, units: Units, length: NDArray[np.int64], period: int, row: Floats) -> NDArray[np.int64]:
+    beyond = row > crossing.level if crossing.above else row < crossing.level
+    return np.where(beyond & (units.arrival <= period), length + 1, 0)
+
+
+def refired(block: Block, crossing: Crossing, after: int) -> NDArray[np.bool_]:
+    """Return where a crossing becomes complete anew, shape (periods, units).
+
+    A crossing that is complete less than `after` periods after the last that counted does not count.
+    """
+    plan, units = block.plan, block.units
+
+    def initial() -> Run:
+        return np.zeros(len(units), dtype=np.int64), np.full(len(units), BEFORE)
+
+    def fires(length: NDArray[np.int64], last: NDArray[np.int64], period: int) -> NDArray[np.bool_]:
+        return (length == crossing.periods) & (period - last >= after)
+
+    def advance(state: Run, first: int, stop: int) -> Run:
+        length, last = state
+        for period, row in stored(plan, crossing.metric, units, first, stop):
+            length = _run(crossing, units, length, period, row)
+            last = np.where(fires(length, last, period), period, last)
+        return length, last
+
+    what = f"crossing {crossing} again after {after}"
+    length, last = state_before(plan, what, units, block.slice.first, initial, advance)
+    found = np.zeros(block.slice.shape, dtype=np.bool_)
+    for place, (period, row) in enumerate(zip(block.periods.tolist(), block.noised(crossing.metric), strict=True)):
+        length = _run(crossing, units, length, period, row)
+        found[place] = fires(length, last, period)
+        last = np.where(found[place], period, last)
+    return found
 
 
 def ends(block: Block) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.engine.rhythm import metric_factors
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.trajectories import positions
 from plotsim_core.engine.treatment import treated
@@ -69,4 +70,7 @@ def centres(plan: Plan, metric: MetricPlan, units: Units, periods: NDArray[np.in
     if plan.dataset.seasonality:
         factor = seasonal_factors(plan, metric, units, periods)
         mean = mean + (factor - 1.0) * np.abs(mean)
+    rhythm = metric_factors(plan, metric, periods)
+    if rhythm is not None:
+        mean = mean + (rhythm[:, None] - 1.0) * np.abs(mean)
     return metric.quantiles.clip(mean)

@@ -1,7 +1,9 @@
 """Keyed bijections: unique codes without drawing and without remembering.
 
 A four-round Feistel network (Luby and Rackoff, 1988) over numbers of an even count of bits maps distinct numbers to
-distinct, random-looking numbers. `code` writes such a number in Crockford's base 32, which has no I, L, O or U.
+distinct, random-looking numbers. `code` writes such a number in Crockford's base 32, which has no I, L, O or U. Over any
+other range the network is walked along its cycles until it is back inside (Black and Rogaway, "Ciphers with arbitrary finite
+domains", 2002).
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from numpy.typing import NDArray
 from plotsim_core.numerics.random import Words, mix
 
 _ROUNDS = 4
+_WALKED_ROUNDS = 12
+"""Small ranges need more rounds for all orders to be about as frequent."""
 _DIGITS = np.frombuffer(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ", dtype=np.uint8)
 
 
@@ -22,6 +26,34 @@ def permute(numbers: Words, bits: int, key: np.uint64) -> Words:
     left, right = numbers >> half, numbers & mask
     for round_number in range(_ROUNDS):
         scrambled = mix((right + np.uint64(round_number) * (mask + np.uint64(1))) ^ key) & mask
+        left, right = right, left ^ scrambled
+    return (left << half) | right
+
+
+def shuffled(numbers: NDArray[np.int64], sizes: NDArray[np.int64] | int, keys: Words) -> NDArray[np.int64]:
+    """Return where each number of [0, size) lies in the order of its own key: for each key a permutation of [0, size).
+
+    All arrays have one shape, or are broadcast to it; sizes are at most 2**60. So `shuffled(arange(k), n, key)` draws k of n
+    without replacement, and a larger k keeps what was drawn.
+    """
+    numbers, sizes, keys = np.broadcast_arrays(numbers, np.asarray(sizes, dtype=np.int64), keys)
+    found = numbers.ravel().astype(np.uint64)
+    limit, own = sizes.ravel().astype(np.uint64), np.ascontiguousarray(keys).ravel()
+    half = (np.ceil(np.log2(np.maximum(sizes.ravel(), 2))) + 1).astype(np.uint64) // np.uint64(2)
+    outside = np.arange(len(found))
+    while len(outside):
+        moved = _network(found[outside], half[outside], own[outside])
+        found[outside] = moved
+        outside = outside[moved >= limit[outside]]
+    return found.astype(np.int64).reshape(numbers.shape)
+
+
+def _network(numbers: Words, half: Words, keys: Words) -> Words:
+    """Return the keyed permutation of [0, 4**half), applied to each number."""
+    mask = (np.uint64(1) << half) - np.uint64(1)
+    left, right = numbers >> half, numbers & mask
+    for round_number in range(_WALKED_ROUNDS):
+        scrambled = mix(keys + (right << np.uint64(4)) + np.uint64(round_number)) & mask
         left, right = right, left ^ scrambled
     return (left << half) | right
 

@@ -172,6 +172,22 @@ def quantile_table(
     return replace(table, zeros=zeros)
 
 
+@lru_cache(maxsize=512)
+def reachable(
+    family: str,
+    parameters: tuple[tuple[str, float], ...],
+    bounds: tuple[float, float] | None,
+    means: tuple[float, float],
+) -> tuple[float, float]:
+    """Return `means`, moved so far into `bounds` as the truncated family needs to have them, with a twentieth to spare."""
+    try:
+        quantile_table(family, parameters, bounds, means)
+    except MeanUnreachable as unreachable:
+        spare = 0.05 * (unreachable.high - unreachable.low)
+        return max(means[0], unreachable.low + spare), min(means[1], unreachable.high - spare)
+    return means
+
+
 def _table(
     distribution: Distribution, shape: dict[str, float], bounds: tuple[float, float] | None, means: tuple[float, float]
 ) -> QuantileTable:

@@ -21,7 +21,10 @@ from plotsim_core.tables.kind import Kind, add_kind
 
 
 class DateDimension(Table):
-    """One row per period of the window."""
+    """One row per period of the window.
+
+    `per`: that its rows are periods.
+    """
 
     per: Literal["period"]
 

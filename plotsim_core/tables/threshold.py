@@ -1,6 +1,7 @@
 """A threshold event: a row when a stored metric has been above (or below) a level for some periods, the first time.
 
-With `ends_unit` the event ends the life of its unit: after it, the unit makes no rows.
+With `refire` there is one each time that this has come true anew, after it had not been. With `ends_unit` the event ends
+the life of its unit: after it, the unit makes no rows.
 """
 
 from __future__ import annotations
@@ -13,26 +14,38 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from plotsim_core.columns.rows import Rows
+from plotsim_core.config.calendar import Rhythm
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name, Number
+from plotsim_core.config.output import Event
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, CrossingWords, KindWords, Table
+from plotsim_core.config.tables import Column, CrossingWords, KindWords
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.life import alive, first_crossings
+from plotsim_core.engine.life import alive, first_crossings, refired
 from plotsim_core.engine.roster import Units
-from plotsim_core.errors import Problem
+from plotsim_core.engine.slice import Slice
+from plotsim_core.errors import Problem, Wrong
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.resolve import crossing
 from plotsim_core.tables.date import key_name
 from plotsim_core.tables.fact import cut, date_column, version_column
 from plotsim_core.tables.kind import Kind, add_kind
-from plotsim_core.tables.moments import MICROSECONDS, check_event, end_shares, lengths, moments
+from plotsim_core.tables.moments import check_event, end_shares, ends_within, lengths, moments, within
 from plotsim_core.tables.sample import Sample
 
+_REPLAYED = 1 << 17
+"""So many cells of each segment are asked how often they cross."""
 
-class ThresholdEvent(Table):
-    """The first time that `metric` has been `above` or `below` a level `for` so many periods in a row."""
+
+class ThresholdEvent(Event):
+    """The first time that `metric` has been `above` or `below` a level `for` so many periods in a row.
+
+    With `refire`, each time that this comes true again after it was broken, but not within `again_after` periods.
+
+    `trigger`: what makes it happen. `periods`: how many periods in a row; written `for`. `ends_unit`: a unit has no
+    rows after it. `rhythm`: weekdays and hours of its own; what it leaves open is the dataset's.
+    """
 
     trigger: Literal["threshold"]
     metric: Name
@@ -40,11 +53,21 @@ class ThresholdEvent(Table):
     below: Number | None = None
     periods: Annotated[int, Field(ge=1, le=1000, strict=True, alias="for")] = 1
     ends_unit: Flag = False
+    refire: Flag = False
+    again_after: Annotated[int, Field(ge=2, le=10_000, strict=True)] | None = None
+    rhythm: Rhythm | None = None
 
     @model_validator(mode="after")
     def _one_side(self) -> ThresholdEvent:
         if (self.above is None) == (self.below is None):
             raise ValueError("give either `above` or `below`: the level that the metric has to cross")
+        if self.refire and self.ends_unit:
+            raise Wrong(Problem("refire", "has no effect with `ends_unit`: a unit ends once"))
+        if self.again_after is not None and not self.refire:
+            raise Wrong(Problem("again_after", "has no effect without `refire`"))
+        if self.again_after is not None and self.again_after <= self.periods + 1:
+            least = f"two crossings of {self.periods} periods each are never closer than {self.periods + 1}"
+            raise Wrong(Problem("again_after", f"has no effect: {least}"))
         return self
 
 
@@ -70,30 +93,35 @@ def _check(table: ThresholdEvent, scope: Scope) -> Iterable[Problem]:
 
 def _rows(table: TablePlan, block: Block) -> Rows:
     assert isinstance(table.spec, ThresholdEvent)
-    fired = first_crossings(block.plan, crossing(block.plan.dataset, words(table.spec)), block.units, block.slice.stop)
-    cell = np.flatnonzero(((block.periods[:, None] == fired[None, :]) & alive(block)).ravel())
-    period, unit = np.divmod(cell, len(block.units))
-    left = lengths(block).ravel()[cell]
-    share = end_shares(block, table.name).ravel()[cell]
-    if table.spec.ends_unit:
-        whole = block.plan.grain.seconds(block.periods)[period] * MICROSECONDS
-        within = (whole * share).astype(np.int64)
-        first = within <= left  # of two events that would end a unit in one period, the earlier does
-        cell, period, unit, within = cell[first], period[first], unit[first], within[first]
+    awaited = crossing(block.plan.dataset, words(table.spec))
+    if table.spec.refire:
+        fired = refired(block, awaited, table.spec.again_after or 1)
     else:
-        within = (left * share).astype(np.int64)
+        fired = block.periods[:, None] == first_crossings(block.plan, awaited, block.units, block.slice.stop)[None, :]
+    cell = np.flatnonzero((fired & alive(block)).ravel())
+    left = lengths(block).ravel()[cell]
+    if table.spec.ends_unit:
+        at = ends_within(block, table, cell)
+        first = at <= left  # of two events that would end a unit in one period, the earlier does
+        cell, at = cell[first], at[first]
+    else:
+        at = within(block, table, cell, end_shares(block, table.name).ravel()[cell], left)
+    period, unit = np.divmod(cell, len(block.units))
     return Rows(
         block=block,
         address=block.address.ravel()[cell],
         unit=unit,
         period=block.periods[period],
         cell=cell,
-        moment=moments(block, period, within),
+        moment=moments(block, period, at),
     )
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
-    """At most one row per unit; when is not known, so they are spread over its time."""
+    """At most one row per unit; when is not known, so they are spread over its time. Where there can be more, some units
+    of each segment are asked how many."""
+    if table.spec.refire:  # type: ignore[attr-defined]
+        return sample.total(lambda units: sample.arrived(units).astype(np.float64) * _rate(table, sample, units))
     stop = sample.plan.first + sample.plan.span
 
     def share(units: Units) -> Floats:
@@ -103,13 +131,23 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
     return sample.total(share)
 
 
+def _rate(table: TablePlan, sample: Sample, units: Units) -> float:
+    """Return how many rows a unit has per period of its life."""
+    first, stop = int(sample.periods[0]), int(sample.periods[-1]) + 1
+    count = max(1, min(len(units), _REPLAYED // (stop - sample.plan.first)))
+    block = Block(sample.plan, Slice(first, stop, units.start, units.start + count))
+    there = int(np.count_nonzero(block.periods[:, None] >= block.units.arrival[None, :]))
+    return len(_rows(table, block)) / max(1, there)
+
+
 def _added(table: ThresholdEvent, dataset: Dataset) -> tuple[Column, ...]:
     return version_column(table, dataset)
 
 
 def _describe(table: ThresholdEvent, dataset: Dataset) -> str:
     side, level = ("above", table.above) if table.above is not None else ("below", table.below)
-    return f"When {table.metric} has been {side} {level:g} for {table.periods} {dataset.window.grain.name}(s)."
+    often = "Each time that" if table.refire else "When"
+    return f"{often} {table.metric} has been {side} {level:g} for {table.periods} {dataset.window.grain.name}(s)."
 
 
 add_kind(
@@ -118,7 +156,7 @@ add_kind(
         section="events",
         recognise=lambda raw, unit: raw.get("trigger") == "threshold",
         model=ThresholdEvent,
-        knows=frozenset({"unit", "period", "cell", "event", "key"}),
+        knows=frozenset({"unit", "period", "cell", "metrics", "event", "key"}),
         key=lambda table, dataset: (key_name(table),),
         describe=_describe,
         check=_check,

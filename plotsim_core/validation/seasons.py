@@ -36,13 +36,14 @@ def _seasons(store: Store) -> Iterator[Finding]:
         outside = np.isfinite(seen.values[metric]) & (strengths[months] == 0)[:, None]
         for strength in sorted({float(s) for s in strengths[months]} - {0.0}):
             inside = np.isfinite(seen.values[metric]) & (strengths[months] == strength)[:, None]
-            yield _season(seen, metric, strength * spec.seasonal_sensitivity, inside, outside)
+            declared = strength * spec.seasonal_sensitivity
+            yield contrasted(seen, metric, f"{spec.name} {declared:+.0%}", declared, inside, outside)
 
 
-def _season(seen: Residuals, metric: int, strength: float, inside: Flags, outside: Flags) -> Finding:
-    subject = f"{seen.plan.metrics[metric].name} {strength:+.0%}"
+def contrasted(seen: Residuals, metric: int, subject: str, strength: float, inside: Flags, outside: Flags) -> Finding:
+    """Return the finding of means that are declared to be 1 + strength times as large in some cells as in others."""
     if min(units_in(inside), units_in(outside), units_in(inside[:, seen.probed])) < FEWEST:
-        return Finding(subject, True, "too few units, or no other months, to judge", {"declared": 1.0 + strength})
+        return Finding(subject, True, "too few units, or no other periods, to judge", {"declared": 1.0 + strength})
     scale = size_of(seen, metric, inside)
     within, usual = (shifted(seen, metric, where, scale) for where in (inside, outside))
     found = (1.0 + strength) * (within[0] / usual[0]) / (within[1] / usual[1])

@@ -1,0 +1,199 @@
+"""The calendar (fiscal year, weekend, holidays) and the rhythm in which things happen on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from plotsim_core.config.holidays import UnknownCountry, country_days, given_days, known_years
+from plotsim_core.config.model import Flag, Part, member, pattern
+from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.rhythm import HOURS, WEEKDAYS
+
+DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+DayName = Annotated[str, BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)]
+Weight = Annotated[float, Field(ge=0, le=1000, strict=True)]
+
+
+def _day_text(value: Any) -> Any:
+    return value.isoformat() if type(value) is date else value
+
+
+DayOfYears = Annotated[
+    str,
+    BeforeValidator(_day_text),
+    Field(
+        pattern=pattern(
+            r"^((1[6-9]|2\d)\d\d-)?(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$",
+            "a date like 2024-11-29, or a day of every year like 12-24",
+        )
+    ),
+]
+
+
+class Holidays(Part):
+    """Either the public holidays of a `country` (a code like US, or US-CA with a `subdivision`), or one day with a `name`
+    and a `date`.
+
+    `language`: of the names of a country's holidays. `observed`: also the day on which one is made up for that
+    falls on a weekend.
+
+    `country`: the code of a country whose public holidays they are. `subdivision`: the code of a part of it.
+    `name`: what a day of one's own is called. `date`: when it is, in one year or in every.
+    """
+
+    country: str | None = None
+    subdivision: str | None = None
+    language: str | None = None
+    observed: Flag = True
+    name: Annotated[str, Field(min_length=1)] | None = None
+    date: DayOfYears | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            country, dash, subdivision = value.partition("-")
+            return {"country": country, "subdivision": subdivision} if dash else {"country": country}
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Holidays:
+        problems = list(self._problems())
+        if problems:
+            raise Wrong(*problems)
+        return self
+
+    def _problems(self) -> Iterator[Problem]:
+        if self.country is None:
+            yield from (Problem(n, "is missing") for n in ("name", "date") if getattr(self, n) is None)
+            for name in ("subdivision", "language", "observed"):
+                if name in self.model_fields_set:
+                    yield Problem(name, "has no effect without `country`")
+            if self.date is not None and not given_days(self.date, int(self.date[:4]) if len(self.date) > 5 else 2000):
+                yield Problem("date", f"there is no day {self.date}")
+            return
+        for name in ("name", "date"):
+            if name in self.model_fields_set:
+                yield Problem(name, "does not go with `country`", "give it an entry of its own in the list")
+        try:
+            known_years(self.country, self.subdivision, self.language)
+        except UnknownCountry as unknown:
+            written = f"{self.country}-{unknown.name}" if unknown.wanted == "subdivision" else unknown.name
+            says = f"no holidays are known of the {unknown.wanted} '{written}'"
+            yield Problem(unknown.wanted, says, did_you_mean(unknown.name, unknown.known))
+
+    def of_year(self, year: int) -> dict[int, str]:
+        """Return the days of a year, counted from 1970-01-01, and what each is called."""
+        if self.country is not None:
+            return country_days(self.country, self.subdivision, self.language, self.observed, year)
+        assert self.date is not None and self.name is not None
+        return dict.fromkeys(given_days(self.date, year), self.name)
+
+
+def _several(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+class Calendar(Part):
+    """What days are: `fiscal_year_starts` is the month that the fiscal year begins with, which is named after the calendar
+    year it ends in (or `start`s in); `weekend` are the days off in a week, `holidays` those in a year.
+
+    `fiscal_year_named`: by the calendar year of its end or of its start.
+
+    `fiscal_year_starts`: the month that it begins with. `weekend`: the days off in a week. `holidays`: those in a
+    year: a country's, days of one's own, or a list of both.
+    """
+
+    fiscal_year_starts: Annotated[int, Field(ge=1, le=12, strict=True)] = 1
+    fiscal_year_named: Literal["end", "start"] = "end"
+    weekend: Annotated[tuple[DayName, ...], Field(max_length=6), BeforeValidator(_several)] = ("saturday", "sunday")
+    holidays: Annotated[tuple[Holidays, ...], BeforeValidator(_several)] = ()
+
+    @field_validator("weekend")
+    @classmethod
+    def _days(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for place, name in enumerate(value):
+            if name not in DAY_NAMES:
+                raise Wrong(Problem(f"[{place}]", f"no day is called '{name}'", did_you_mean(name, list(DAY_NAMES))))
+            if name in value[:place]:
+                raise Wrong(Problem(f"[{place}]", f"'{name}' stands twice"))
+        return value
+
+    @model_validator(mode="after")
+    def _named(self) -> Calendar:
+        if "fiscal_year_named" in self.model_fields_set and self.fiscal_year_starts == 1:
+            message = "has no effect: a fiscal year from January is the calendar year"
+            raise Wrong(Problem("fiscal_year_named", message, "give `fiscal_year_starts`, 2 to 12"))
+        return self
+
+    @property
+    def days_off(self) -> tuple[bool, ...]:
+        """Whether each weekday, Monday first, is one of the weekend."""
+        return tuple(name in self.weekend for name in DAY_NAMES)
+
+
+class Rhythm(Part):
+    """How much happens on which weekday and at which hour, and the factor on holidays.
+
+    `weekdays` is a word or seven weights from Monday, `hours` a word or 24 weights from midnight. Weights are relative to
+    each other: over a week without holidays things happen as often as they would without a rhythm.
+
+    `holidays`: how much happens on one, as a share of another such day.
+
+    `weekdays`: a word, or seven weights from Monday. `hours`: a word, or 24 weights from midnight.
+    """
+
+    weekdays: str | tuple[Weight, ...] | None = None
+    hours: str | tuple[Weight, ...] | None = None
+    holidays: Annotated[float, Field(ge=0, le=100, strict=True)] | None = None
+
+    @field_validator("weekdays", "hours", mode="before")
+    @classmethod
+    def _weights(cls, value: Any) -> Any:
+        if not isinstance(value, str | list | tuple):
+            raise ValueError(f"expected a word or a list of weights, found {shown(value)}")
+        bad = [number for number in value if type(number) not in (int, float)] if not isinstance(value, str) else []
+        if bad:
+            raise ValueError(f"expected weights, numbers from 0, found {shown(bad[0])}")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Rhythm:
+        problems = []
+        for name, value, family, count in (("weekdays", self.weekdays, WEEKDAYS, 7), ("hours", self.hours, HOURS, 24)):
+            if isinstance(value, str):
+                member(family, value, name)
+            elif value is not None and len(value) != count:
+                problems.append(Problem(name, f"expected {count} weights, found {len(value)}"))
+            elif value is not None and sum(value) <= 0:
+                problems.append(Problem(name, "expected at least one weight above 0"))
+        if not self.model_fields_set:
+            problems.append(Problem("", "says nothing", "give `weekdays`, `hours` or `holidays`"))
+        if problems:
+            raise Wrong(*problems)
+        return self
+
+    def over(self, other: Rhythm | None) -> Rhythm:
+        """Return this rhythm, with what it leaves open from another one."""
+        if other is None:
+            return self
+        told = {name: getattr(self, name) for name in self.model_fields_set}
+        return other.model_copy(update=told)
+
+    def weekday_weights(self, calendar: Calendar) -> tuple[float, ...]:
+        """Return the weights of the weekdays, Monday first."""
+        if isinstance(self.weekdays, tuple):
+            return self.weekdays
+        work, off = WEEKDAYS[self.weekdays or "even"]
+        return tuple(off if day_off else work for day_off in calendar.days_off)
+
+    @property
+    def hour_weights(self) -> tuple[float, ...]:
+        """The weights of the hours, from midnight."""
+        return self.hours if isinstance(self.hours, tuple) else HOURS[self.hours or "even"]

@@ -1,0 +1,60 @@
+"""Public holidays: the days of a country (from the `holidays` package) and days that recur or are given, by year.
+
+Days are counted from 1970-01-01. What a year has depends on nothing but the year.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from functools import lru_cache
+
+EPOCH = date(1970, 1, 1).toordinal()
+
+
+class UnknownCountry(LookupError):
+    """No holidays are known of a country, a part of it, or in a language. `wanted` says which of the three is unknown,
+    `name` what was asked for, and `known` what there is."""
+
+    def __init__(self, wanted: str, name: str, known: list[str]) -> None:
+        self.wanted, self.name, self.known = wanted, name, known
+        super().__init__(f"no holidays are known of the {wanted} '{name}'")
+
+
+def known_years(country: str, subdivision: str | None, language: str | None) -> tuple[int, int]:
+    """Return the first and the last year that the holidays of a country are known of.
+
+    Raises UnknownCountry for a country, subdivision or language that nothing is known of.
+    """
+    import holidays  # takes a tenth of a second, and few configs need it
+
+    countries = holidays.list_supported_countries(include_aliases=True)
+    if country not in countries:
+        raise UnknownCountry("country", country, sorted(countries))
+    if subdivision is not None and subdivision not in countries[country]:
+        raise UnknownCountry("subdivision", subdivision, sorted(countries[country]))
+    found = holidays.country_holidays(country, subdiv=subdivision)
+    if language is not None and language not in found.supported_languages:
+        raise UnknownCountry("language", language, sorted(found.supported_languages))
+    return found.start_year, found.end_year
+
+
+@lru_cache(maxsize=4096)
+def country_days(country: str, subdivision: str | None, language: str | None, observed: bool, year: int) -> dict[int, str]:
+    """Return the holidays of a country in a year, as day to name; with `observed`, the days they are moved to as well."""
+    import holidays
+
+    years = range(year - 1, year + 2)  # a holiday of one year may be observed in the next or the last
+    found = holidays.country_holidays(country, subdiv=subdivision, years=years, observed=observed, language=language)
+    return {day.toordinal() - EPOCH: name for day, name in sorted(found.items()) if day.year == year}
+
+
+def given_days(text: str, year: int) -> list[int]:
+    """Return the days of a year that `text` names: a date (2024-11-29), or a day of every year (12-24)."""
+    numbers = [int(number) for number in re.split("-", text)]
+    if len(numbers) == 3 and numbers[0] != year:
+        return []
+    try:
+        return [date(year, *numbers[-2:]).toordinal() - EPOCH]
+    except ValueError:  # the 29th of February of most years
+        return []

@@ -1,0 +1,50 @@
+"""Means so far: what the values of a unit's life come to at the end of a block."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from plotsim_core.engine.block import Block
+from plotsim_core.engine.life import alive
+from plotsim_core.numerics.random import Floats
+
+
+class Means(Block):
+    """A block of the last period of `of`, in which every value is the mean of the unit's values from its arrival to then (or
+    to its end), rounded like the values; missing ones do not count. `of` has all periods from the window's first."""
+
+    def __init__(self, of: Block) -> None:
+        self.of = of
+        self.plan, self.units, self.draw = of.plan, of.units, of.draw
+        self.slice = replace(of.slice, first=of.slice.stop - 1)
+        self.periods = of.periods[-1:]
+        self._kept = {}
+
+    def positions(self) -> Floats:
+        """The mean trajectory position."""
+        found: Floats = self.kept("positions", None, lambda: self._mean(self.of.positions(), None))
+        return found
+
+    def centres(self, metric: int) -> Floats:
+        """The mean of the means that values are drawn around."""
+        found: Floats = self.kept("centres", metric, lambda: self._mean(self.of.centres(metric), None))
+        return found
+
+    def correlated(self, metric: int) -> Floats:
+        """The mean true value of a metric."""
+        found: Floats = self.kept("correlated", metric, lambda: self._mean(self.of.correlated(metric), metric))
+        return found
+
+    def noised(self, metric: int) -> Floats:
+        """The mean stored value of a metric; NaN where all are missing."""
+        found: Floats = self.kept("noised", metric, lambda: self._mean(self.of.noised(metric), metric))
+        return found
+
+    def _mean(self, values: Floats, metric: int | None) -> Floats:
+        there = alive(self.of) & ~np.isnan(values)
+        # added up period by period: the order must not depend on how many units there are
+        total, count = (np.cumsum(part, axis=0)[-1:] for part in (np.where(there, values, 0.0), there))
+        mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+        return mean if metric is None else np.round(mean, self.plan.metrics[metric].spec.decimals or 0)

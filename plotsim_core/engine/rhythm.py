@@ -1,0 +1,123 @@
+"""The calendar at work: which days are holidays, and what the rhythm of a metric or an event does to them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plotsim_core.config.calendar import Calendar
+from plotsim_core.numerics import rhythm as shapes
+from plotsim_core.numerics.calendar import Moments
+from plotsim_core.numerics.random import Floats
+
+if TYPE_CHECKING:
+    from plotsim_core.config.calendar import Rhythm
+    from plotsim_core.plan.plan import MetricPlan, Plan
+
+Integers = NDArray[np.int64]
+
+SMALLEST_FACTOR = 0.01
+"""No mean is multiplied by less."""
+
+
+def holidays_of(calendar: Calendar, first: int, last: int) -> dict[int, str]:
+    """Return the holidays of the years (both included), as day counted from 1970-01-01 to name, in order.
+
+    What several entries call the same day is joined.
+    """
+    found: dict[int, str] = {}
+    for year in range(first, last + 1):
+        found |= _of_year(calendar, year)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _of_year(calendar: Calendar, year: int) -> dict[int, str]:
+    found: dict[int, list[str]] = {}
+    for entry in calendar.holidays:
+        for day, name in entry.of_year(year).items():
+            found.setdefault(day, []).append(name)
+    return {day: "; ".join(dict.fromkeys(found[day])) for day in sorted(found)}
+
+
+def holiday_places(calendar: Calendar, days: Integers) -> tuple[list[str], Integers]:
+    """Return the names of holidays, and for each day (counted from 1970-01-01) the place of its own, -1 for none."""
+    if not calendar.holidays or days.size == 0:
+        return [], np.full(days.shape, -1, dtype=np.int64)
+    years = np.array([days.min(), days.max()]).astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+    found = holidays_of(calendar, int(years[0]), int(years[1]))
+    known = np.array([*found, np.iinfo(np.int64).max], dtype=np.int64)
+    place = np.searchsorted(known, days)
+    return list(found.values()), np.where(known[place] == days, place, -1)
+
+
+def working(calendar: Calendar, days: Integers) -> NDArray[np.bool_]:
+    """Return which days (counted from 1970-01-01) are neither of the weekend nor holidays."""
+    return ~np.array(calendar.days_off)[(days + 3) % 7] & (holiday_places(calendar, days)[1] < 0)
+
+
+def shape(calendar: Calendar, spec: Rhythm) -> shapes.Rhythm:
+    """Return the weights of a rhythm."""
+    holiday = 1.0 if spec.holidays is None else spec.holidays
+    return shapes.rhythm(spec.weekday_weights(calendar), spec.hour_weights, holiday)
+
+
+def rhythm_of(plan: Plan, own: Rhythm | None) -> shapes.Rhythm | None:
+    """Return the weights of what has its `own` rhythm, or that of the dataset; None where neither has one."""
+    spec = plan.dataset.rhythm if own is None else own.over(plan.dataset.rhythm)
+    return None if spec is None else shape(plan.dataset.calendar, spec)
+
+
+def period_factors(plan: Plan, weights: shapes.Rhythm, periods: Integers) -> Floats:
+    """Return what a rhythm multiplies the usual of a day or an hour by, shape (periods,); 1 for longer periods."""
+    if plan.grain.name not in ("day", "hour"):
+        return np.ones(len(periods))
+    starts = plan.grain.starts(periods)
+    factors = day_weights(plan, weights, starts.astype("datetime64[D]").astype(np.int64))
+    if plan.grain.name == "hour":
+        factors = factors * weights.of_hours(starts.astype("datetime64[h]").astype(np.int64) % 24)
+    return factors
+
+
+def metric_factors(plan: Plan, metric: MetricPlan, periods: Integers) -> Floats | None:
+    """Return what the rhythm multiplies the means of a metric by, shape (periods,); None where it does not."""
+    sensitivity = metric.spec.follows_rhythm
+    if plan.dataset.rhythm is None or sensitivity == 0 or plan.grain.name not in ("day", "hour"):
+        return None
+    factors = period_factors(plan, shape(plan.dataset.calendar, plan.dataset.rhythm), periods)
+    return np.maximum(1.0 + sensitivity * (factors - 1.0), SMALLEST_FACTOR)
+
+
+def event_factors(plan: Plan, own: Rhythm | None, metric: MetricPlan, periods: Integers) -> Floats | None:
+    """Return what the number of events in proportion to a metric is multiplied by, so that it has the rhythm of the events
+    whatever that of the metric is, shape (periods,); None where it is not."""
+    weights = rhythm_of(plan, own)
+    if weights is None or plan.grain.name not in ("day", "hour"):
+        return None
+    there = metric_factors(plan, metric, periods)
+    factors = period_factors(plan, weights, periods)
+    return factors if there is None else factors / there
+
+
+def day_weights(plan: Plan, weights: shapes.Rhythm, days: Integers) -> Floats:
+    """Return the weight of each day (counted from 1970-01-01), any shape."""
+    return weights.of_days(days, holiday_places(plan.dataset.calendar, days)[1] >= 0)
+
+
+def days_of(plan: Plan, weights: shapes.Rhythm, periods: Integers) -> Floats:
+    """Return the weights of the days of periods of a day or longer, shape (periods, most days); 0 beyond a period's end.
+
+    Where nothing is to happen in a whole period, all its days weigh the same.
+    """
+    first, stop = (_days(plan.grain.starts(periods + more)) for more in (0, 1))
+    days = first[:, None] + np.arange(int((stop - first).max(initial=1)))[None, :]
+    inside = days < stop[:, None]
+    found = np.where(inside, day_weights(plan, weights, days), 0.0)
+    return np.where(np.any(found > 0, axis=1, keepdims=True), found, inside.astype(np.float64))
+
+
+def _days(moments: Moments) -> Integers:
+    return moments.astype("datetime64[D]").astype(np.int64)

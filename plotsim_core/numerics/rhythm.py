@@ -1,0 +1,106 @@
+"""Rhythm: how much happens on which weekday, at which hour and on holidays, and where in a period a share of it falls.
+
+Weights of weekdays and of hours average to 1, so that an ordinary week holds what a week without a rhythm would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plotsim_core.families import Family
+from plotsim_core.numerics.random import Floats
+
+Integers = NDArray[np.int64]
+
+HOUR = 3_600_000_000
+"""Microseconds."""
+DAY = 24 * HOUR
+
+WEEKDAYS: Family[tuple[float, float]] = Family("shape of a week")
+"""The weights of a working day and of a day of the weekend."""
+WEEKDAYS.add("even", (1.0, 1.0))
+WEEKDAYS.add("workdays", (1.0, 0.15))
+WEEKDAYS.add("weekends", (0.6, 2.0))
+
+
+def _hours(text: str) -> tuple[float, ...]:
+    return tuple(float(number) for number in text.split())
+
+
+HOURS: Family[tuple[float, ...]] = Family("shape of a day")
+"""The weights of the 24 hours, from midnight."""
+for _name, _weights in {
+    "even": "1 " * 24,
+    "office_hours": "0 0 0 0 0 0 .1 .4 2 4 5 5 3 4 5 5 4 2 .8 .3 .2 .1 .1 0",
+    "daytime": ".1 .1 .1 .1 .1 .3 1 2 3 4 4 4 4 4 4 4 4 4 3 3 2 1 .5 .2",
+    "evening": ".5 .2 .1 .1 .1 .1 .2 .5 .6 .7 .8 .9 1 1 1 1.2 1.6 2.5 4 5 5 4 2.5 1.2",
+    "night": "5 5 4 3 1.5 .8 .4 .2 .1 .1 .1 .1 .1 .1 .1 .1 .2 .3 .6 1 1.5 2.5 3.5 4.5",
+    "commute": ".1 .1 .1 .1 .3 1 3 5 4 1.5 1 1 1.2 1.2 1 1.5 3 5 4 2 1 .6 .4 .2",
+}.items():
+    HOURS.add(_name, _hours(_weights))
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """Weights of the weekdays (Monday first) and of the hours, each averaging to 1, and the factor on holidays."""
+
+    weekdays: tuple[float, ...]
+    hours: tuple[float, ...]
+    holiday: float
+
+    def of_days(self, days: Integers, holidays: NDArray[np.bool_]) -> Floats:
+        """Return the weight of each day (counted from 1970-01-01)."""
+        weights = np.array(self.weekdays)[(days + 3) % 7]
+        return np.where(holidays, weights * self.holiday, weights)
+
+    def of_hours(self, hours: Integers) -> Floats:
+        """Return the weight of each hour of the day, 0 to 23."""
+        return np.array(self.hours)[hours]
+
+
+def rhythm(weekdays: tuple[float, ...], hours: tuple[float, ...], holiday: float) -> Rhythm:
+    """Return the rhythm of these weights, whatever they add up to (more than 0)."""
+    week, day = sum(weekdays) / 7, sum(hours) / 24
+    return Rhythm(tuple(w / week for w in weekdays), tuple(w / day for w in hours), holiday)
+
+
+def placed(shape: Rhythm, days: Floats, period: Integers, share: Floats, left: Integers) -> Integers:
+    """Return how many microseconds into its period each share of what happens in it falls.
+
+    `days` are the weights of the days of some periods, shape (periods, most days), 0 beyond a period's end; `period` is
+    the place in it of each share's own; `left` are the microseconds, of the period, that something can happen in.
+    Rising with `share` (0 to 1), and below `left`. Inversion of a distribution function that is linear within hours.
+    """
+    whole = np.concatenate([np.zeros((len(days), 1)), np.cumsum(days, axis=1)], axis=1)
+    day = np.concatenate([[0.0], np.cumsum(np.array(shape.hours) / 24.0)])
+    wanted = share * _passed(whole, day, days, period, left)
+    place = _last_not_above(whole, period, wanted)
+    weight = days[period, place]
+    rest = np.where(weight > 0, (wanted - whole[period, place]) / np.where(weight > 0, weight, 1.0), 0.0)
+    hour = np.clip(np.searchsorted(day, rest, side="right") - 1, 0, 23)
+    of_hour = np.array(shape.hours)[hour] / 24.0
+    part = np.where(of_hour > 0, (rest - day[hour]) / np.where(of_hour > 0, of_hour, 1.0), 0.0)
+    within = place * DAY + hour * HOUR + (np.clip(part, 0.0, 1.0) * HOUR).astype(np.int64)
+    return np.clip(within, 0, np.maximum(left - 1, 0))
+
+
+def _passed(whole: Floats, day: Floats, days: Floats, period: Integers, left: Integers) -> Floats:
+    """Return how much of a period's weight lies before `left`."""
+    place, rest = np.divmod(left, DAY)
+    full = place >= days.shape[1]
+    place = np.where(full, days.shape[1] - 1, place)
+    of_day = np.interp(rest / HOUR, np.arange(25.0), day)
+    return whole[period, place] + days[period, place] * np.where(full, 1.0, of_day)
+
+
+def _last_not_above(whole: Floats, period: Integers, wanted: Floats) -> Integers:
+    """Return the last day of each period before which no more than `wanted` of its weight lies, by halving."""
+    count = whole.shape[1] - 1
+    place = np.zeros(len(wanted), dtype=np.int64)
+    for step in (1 << power for power in reversed(range(count.bit_length()))):
+        probe = np.minimum(place + step, count)
+        place = np.where((place + step < count) & (whole[period, probe] <= wanted), place + step, place)
+    return place

@@ -1,0 +1,140 @@
+"""The check of rhythms: on which weekdays, at which hours and on how many holidays events happened, and how far the means
+of metrics lie apart between their quiet and their busy periods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtri
+
+from plotsim_core.engine.rhythm import days_of, holiday_places, metric_factors, rhythm_of
+from plotsim_core.numerics.rhythm import Rhythm
+from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.sql import quoted
+from plotsim_core.validation.check import CHECKS, Check, Finding
+from plotsim_core.validation.residuals import residuals
+from plotsim_core.validation.rows import endings_sql, unit_column
+from plotsim_core.validation.seasons import contrasted
+from plotsim_core.validation.store import Store
+
+Floats = NDArray[np.float64]
+
+_CHANCE = 6e-5
+"""How often chance alone may look like a fault: four standard deviations."""
+_FEWEST = 5.0
+"""Classes in which fewer events are expected are put together."""
+_MOVES = 0.05
+"""Means that are not moved by more are not judged."""
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """How many events there are on each day and at each hour of it: `periods` numbers, `days` counted from 1970-01-01,
+    `hours` 0 to 23 and `counts`, as parallel arrays."""
+
+    periods: NDArray[np.int64]
+    days: NDArray[np.int64]
+    hours: NDArray[np.int64]
+    counts: Floats
+
+
+def _rhythms(store: Store) -> Iterator[Finding]:
+    plan = store.plan
+    for table in store.tables:
+        own = getattr(table.spec, "rhythm", None)
+        shape = rhythm_of(plan, own)
+        moment = next((column.name for column in table.columns if column.spec.word == "timestamp"), None)
+        if shape is None or moment is None or table.kind not in ("proportional", "variable") or plan.grain.name == "hour":
+            continue
+        if plan.endings and endings_sql(store) is None:
+            yield Finding(table.name, True, "not judged: when units ended is not stored")
+            continue
+        yield from _shapes(store, table, moment, shape)
+    if plan.dataset.rhythm is not None and plan.grain.name in ("day", "hour"):
+        yield from _means(store)
+
+
+def _shapes(store: Store, table: TablePlan, moment: str, shape: Rhythm) -> Iterator[Finding]:
+    plan = store.plan
+    seen = _counted(store, table, moment)
+    periods, place = np.unique(seen.periods, return_inverse=True)
+    total = _sums(place, seen.counts, len(periods))
+    weights = days_of(plan, shape, periods)
+    first = plan.grain.starts(periods).astype("datetime64[D]").astype(np.int64)
+    days = first[:, None] + np.arange(weights.shape[1])[None, :]
+    wanted = total[:, None] * weights / weights.sum(axis=1, keepdims=True)
+    if plan.grain.name != "day":
+        found = _sums((seen.days + 3) % 7, seen.counts, 7)
+        yield _judged(f"{table.name} by weekday", found, _sums(((days + 3) % 7).ravel(), wanted.ravel(), 7))
+        if shape.holiday != 1.0:
+            free = [holiday_places(plan.dataset.calendar, these)[1] >= 0 for these in (seen.days, days)]
+            found = _sums(free[0].astype(np.int64), seen.counts, 2)
+            yield _judged(f"{table.name} on holidays", found, _sums(free[1].ravel().astype(np.int64), wanted.ravel(), 2))
+    hours = total.sum() * np.array(shape.hours) / 24.0
+    yield _judged(f"{table.name} by hour", _sums(seen.hours, seen.counts, 24), hours)
+
+
+def _counted(store: Store, table: TablePlan, moment: str) -> Counted:
+    """Return how many events of units that did not end in their period there are on each day at each hour."""
+    unit, time = quoted(unit_column(store.plan, table) or ""), quoted(table.time or "")
+    ended = endings_sql(store) if store.plan.endings else None
+    left = f"LEFT JOIN ({ended}) AS e ON t.{unit} = e.unit WHERE e.ended IS NULL OR t.{time} < e.ended" if ended else ""
+    sql = (
+        f"SELECT t.{time} AS date_key, t.{quoted(moment)}::DATE AS day, hour(t.{quoted(moment)}) AS hour, count(*) AS n "
+        f"FROM {store.relation(table)} AS t {left} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+    )
+    found = store.arrow(sql).drop_null()
+    periods = np.arange(store.first, store.stop, dtype=np.int64)
+    keys = store.plan.grain.keys(periods)
+    place = np.minimum(np.searchsorted(keys, found["date_key"].to_numpy()), len(keys) - 1)
+    days = found["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
+    hours = found["hour"].to_numpy().astype(np.int64)
+    return Counted(periods[place], days, hours, found["n"].to_numpy().astype(np.float64))
+
+
+def _sums(classes: NDArray[np.int64], counts: Floats, most: int) -> Floats:
+    """Return what counts add up to in each of `most` classes."""
+    return np.bincount(classes, counts, most).astype(np.float64)
+
+
+def _judged(subject: str, found: Floats, wanted: Floats) -> Finding:
+    """Return the finding of counts against expected ones: Pearson's chi-square, which is smaller still where totals per
+    period are given."""
+    few = wanted < _FEWEST
+    if few.any():
+        found, wanted = (np.append(counts[~few], counts[few].sum()) for counts in (found, wanted))
+    statistic = float(np.sum((found - wanted) ** 2 / np.maximum(wanted, 1.0)))
+    free = max(1, len(wanted) - 1)
+    allowed = float(chdtri(free, _CHANCE))
+    numbers = {"events": float(found.sum()), "found": statistic, "expected": float(free), "allowed": allowed}
+    if found.sum() < _FEWEST * 2:
+        return Finding(subject, True, f"too few events to judge: {found.sum():.0f}", numbers)
+    message = f"{found.sum():.0f} events lie {statistic:.1f} from the declared shares (chi-square), at most {allowed:.1f}"
+    return Finding(subject, statistic <= allowed, message, numbers)
+
+
+def _means(store: Store) -> Iterator[Finding]:
+    seen = residuals(store)
+    for metric in seen.values:
+        factors = metric_factors(seen.plan, seen.plan.metrics[metric], seen.periods)
+        if factors is None:
+            continue
+        there = np.isfinite(seen.values[metric])
+        quiet = factors < float(np.median(factors))
+        if not quiet.any():
+            quiet = factors <= float(np.median(factors))
+        if quiet.all():
+            continue
+        change = float(factors[quiet].mean() / factors[~quiet].mean()) - 1.0
+        if abs(change) > _MOVES:
+            quiet_cells, busy = there & quiet[:, None], there & ~quiet[:, None]
+            yield contrasted(seen, metric, f"{seen.plan.metrics[metric].name} in quiet periods", change, quiet_cells, busy)
+
+
+CHECKS.add(
+    "rhythm_as_declared",
+    Check("behaviour", "Events, and means of days and hours, have the rhythm that is declared.", False, _rhythms),
+)

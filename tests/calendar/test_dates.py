@@ -1,0 +1,151 @@
+"""The parts of dates and of times of day: fiscal years, holidays with their dates, working days."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from plotsim_core import ConfigError, from_mapping, generate_tables
+from plotsim_core.config.calendar import Calendar
+from plotsim_core.engine.rhythm import holidays_of
+
+BASE: dict[str, Any] = {
+    "about": "Shops",
+    "unit": "shop",
+    "window": {"start": "2023-12-01", "end": "2024-12-31", "every": "day"},
+    "metrics": [{"name": "visits", "type": "count", "polarity": "positive"}],
+    "segments": [{"name": "small", "count": 2, "archetype": "growth"}],
+}
+DATE = {"name": "date", "type": "date"}
+
+
+def dates(columns: dict[str, str], **sections: Any) -> pd.DataFrame:
+    """Return the date dimension with these columns (name to type) besides the key and the date."""
+    listed = [{"name": "date_key", "type": "id"}, DATE, *({"name": n, "type": t} for n, t in columns.items())]
+    unit = {"name": "dim_shop", "per": "unit", "columns": [{"name": "shop_id", "type": "id"}]}
+    dimensions = [{"name": "dim_date", "per": "period", "columns": listed}, unit]
+    return generate_tables(from_mapping({**BASE, **sections, "dimensions": dimensions}, name="shops"))["dim_date"]
+
+
+@pytest.mark.parametrize("named", ["end", "start"])
+@pytest.mark.parametrize("starts", [2, 4, 7, 10, 12])
+def test_the_fiscal_year_begins_in_its_month_and_is_named_after_its_end_or_start(starts: int, named: str) -> None:
+    made = dates(
+        {"fiscal_year": "int", "fiscal_quarter": "int", "fiscal_month": "int"},
+        calendar={"fiscal_year_starts": starts, "fiscal_year_named": named},
+    )
+    for row in made.itertuples():
+        begun = row.date.year if row.date.month >= starts else row.date.year - 1
+        months = (row.date.year - begun) * 12 + row.date.month - starts
+        assert row.fiscal_year == begun + (named == "end")
+        assert (row.fiscal_month, row.fiscal_quarter) == (months + 1, months // 3 + 1)
+
+
+def test_a_fiscal_year_from_january_is_the_calendar_year() -> None:
+    made = dates({"year": "int", "fiscal_year": "int"})
+    assert (made["year"] == made["fiscal_year"]).all()
+
+
+def test_holidays_have_their_dates() -> None:
+    """The federal holidays of 2024, from the calendar of the U.S. Office of Personnel Management."""
+    made = dates({"is_holiday": "bool", "holiday_name": "string"}, calendar={"holidays": "US"})
+    federal = ["01-01", "01-15", "02-19", "05-27", "06-19", "07-04", "09-02", "10-14", "11-11", "11-28", "12-25"]
+    found = made[made["is_holiday"] & (made["date_key"] > 20240000)]
+    assert [str(day)[5:10] for day in found["date"]] == federal
+    assert (made["holiday_name"].notna() == made["is_holiday"]).all()
+    assert made.set_index("date_key")["holiday_name"][20241128].startswith("Thanksgiving")
+
+
+def test_days_of_ones_own_are_holidays_and_share_a_day_with_others() -> None:
+    own = [{"name": "Sale", "date": "2024-12-25"}, {"name": "Leap", "date": "02-29"}, {"name": "Eve", "date": "12-24"}]
+    made = dates({"holiday_name": "string"}, calendar={"holidays": ["US", *own]}).set_index("date_key")["holiday_name"]
+    assert made[20241225] == "Christmas Day; Sale"
+    assert (made[20240229], made[20231224], made[20241224]) == ("Leap", "Eve", "Eve")
+    assert "Leap" not in holidays_of(Calendar.model_validate({"holidays": own}), 2023, 2023).values()
+
+
+def test_what_a_year_holds_does_not_depend_on_the_years_asked_for() -> None:
+    calendar = Calendar.model_validate({"holidays": ["US", "DE-BY", "CN"]})
+    whole = holidays_of(calendar, 1980, 2030)
+    alone = [holidays_of(calendar, year, year) for year in range(1980, 2031)]
+    assert whole == {day: name for year in alone for day, name in year.items()}
+    assert list(whole) == sorted(whole)
+
+
+def test_holidays_are_observed_on_another_day_unless_that_is_switched_off() -> None:
+    """New Year's Day 2022 was a Saturday, observed on the last day of 2021."""
+    last = (date(2021, 12, 31) - date(1970, 1, 1)).days
+    for observed in (True, False):
+        calendar = Calendar.model_validate({"holidays": {"country": "US", "observed": observed}})
+        assert (last in holidays_of(calendar, 2021, 2021)) is observed
+
+
+def test_working_days_are_those_that_are_no_weekend_and_no_holiday() -> None:
+    day = dates({"is_working_day": "bool"}, calendar={"holidays": "US"})
+    months = {"start": "2024-01", "end": "2024-12", "every": "month"}
+    month = dates({"working_days": "int", "holidays": "int"}, window=months, calendar={"holidays": "US"})
+    year = day[day["date_key"] > 20240000]
+    assert year.groupby(year["date_key"] // 100)["is_working_day"].sum().tolist() == month["working_days"].tolist()
+    assert month["working_days"].tolist()[:2] == [21, 20]  # 23 and 21 weekdays, less New Year, King, Washington
+    assert month["holidays"].sum() == 11
+    friday = dates({"is_weekend": "bool"}, calendar={"weekend": ["friday"]})
+    assert friday[friday["is_weekend"]]["date"].map(lambda d: d.isoweekday()).unique().tolist() == [5]
+
+
+def test_the_type_says_as_what_a_part_is_told() -> None:
+    made = dates({"month": "string", "year": "float", "day_of_week": "string", "is_weekend": "int"})
+    first = made.iloc[0]
+    assert (first["month"], first["year"], first["day_of_week"], first["is_weekend"]) == ("12", 2023.0, "Friday", 0)
+    assert made["year"].dtype == np.float64
+
+
+def test_a_window_past_the_years_that_holidays_are_known_of_is_refused() -> None:
+    with pytest.raises(ConfigError, match="1777 to 2100"):
+        dates(
+            {"is_holiday": "bool"},
+            window={"start": "2100-12-01", "end": "2101-01-31", "every": "day"},
+            calendar={"holidays": "US"},
+        )
+
+
+@pytest.mark.parametrize(("every", "rows"), [("minute", 1440), ("hour", 24)])
+def test_an_event_refers_to_the_time_of_its_moment(every: str, rows: int) -> None:
+    columns = {"time_key": "id", "hour": "int", "time": "string", "hour_12": "int", "am_pm": "string", "day_part": "string"}
+    columns["is_office_hours"] = "bool"
+    listed = [{"name": name, "type": word} for name, word in columns.items()]
+    names = {"visit_id": "id", "date_key": "ref.dim_date", "shop_id": "ref.dim_shop", "time_key": "ref.dim_time"}
+    names["at"] = "timestamp"
+    tables = {
+        "dimensions": [
+            {"name": "dim_shop", "per": "unit", "columns": [{"name": "shop_id", "type": "id"}]},
+            {"name": "dim_time", "per": "time", "every": every, "columns": listed},
+        ],
+        "events": [
+            {
+                "name": "evt_visit",
+                "trigger": "proportional",
+                "driver": "visits",
+                "columns": [{"name": name, "type": word} for name, word in names.items()],
+            }
+        ],
+    }
+    made = generate_tables(from_mapping({**BASE, **tables}, name="shops"))
+    times, events = made["dim_time"], made["evt_visit"]
+    assert len(times) == rows
+    assert times["time_key"].is_unique
+    minutes = events["at"].dt.minute if every == "minute" else 0
+    assert len(events) > 500
+    assert (events["time_key"] == events["at"].dt.hour * 100 + minutes).all()
+    noon = times[times["time_key"] == 1200].iloc[0]
+    assert (noon["time"], noon["hour_12"], noon["am_pm"], noon["day_part"]) == ("12:00", 12, "pm", "afternoon")
+    assert times[times["is_office_hours"]]["hour"].unique().tolist() == [*range(9, 17)]
+
+
+def test_weeks_of_a_window_of_months_are_those_that_begin_in_it() -> None:
+    """plotsim 0.7 begins with the week that holds the first day, which begins before the window."""
+    made = dates({"week": "int"}, window=["2023-01", "2023-03", "weekly"])
+    assert made["date"].map(str).tolist() == [str(date(2023, 1, 2) + timedelta(weeks=n)) for n in range(13)]
