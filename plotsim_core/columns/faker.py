@@ -1,31 +1,41 @@
 """`faker.<provider>`: a realistic text from the Faker library.
 
-Faker is asked once per provider and locale, for a pool; rows index into it. A pool depends on nothing but the provider
-and the locale. Providers that read today's date are refused: the same config would give other rows tomorrow.
+Faker is asked once per provider and locale, for a pool; rows index into it. A pool depends on nothing but the provider,
+its arguments and the locale. All faker columns of a row are of one locale; what they tell of a person fits together
+(`people.py`), identifiers are drawn rather than pooled (`identifiers.py`), and providers that count back from today count
+back from the window's start (`past.py`). Other providers that read today's date are refused: the same config would give
+other rows tomorrow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import inspect
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from importlib.resources import files
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
 from faker import Faker
 from faker.config import AVAILABLE_LOCALES
 from faker.providers.date_time import Provider as DateTimeProvider
+from pydantic import Field, WithJsonSchema, model_validator
 
+from plotsim_core.columns.identifiers import IDENTIFIERS, identifiers
+from plotsim_core.columns.past import PAST, before, check_past
+from plotsim_core.columns.people import PEOPLE, locale_of, person
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import Name, Part
+from plotsim_core.config.model import Flag, Name, Part, Scalar
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
-from plotsim_core.errors import Problem
+from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.families import did_you_mean
-from plotsim_core.numerics.random import key
+from plotsim_core.numerics.random import key, uniforms
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 POOL = 2048
@@ -79,10 +89,54 @@ _KINDS = {
 _PLAIN = {"texts", "whole numbers", "numbers", "decimal numbers", "true or false", "days", "moments"}
 
 
-class Options(Part):
-    """`provider` is the name of a Faker method without arguments."""
+_UNIQUE = ("email", "user_name")
+_MOST_ARGUMENTS = 20
+_LONGEST = 4096
+"""The largest number that an argument may be that does not bound a value: it would say how long something is."""
+_BOUNDS = ("min", "max", "step", "min_value", "max_value")
+_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}(:[^:]+:[^:]+)*$"
 
-    provider: Name
+
+def _read(text: str) -> Scalar:
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(text.lower(), text)
+
+
+class Options(Part):
+    """`provider` is the name of a Faker method, `arguments` what it is given (`faker.<provider>:<argument>:<value>` says so
+    too). `unique`, for an e-mail address or a user name, says that no two units or listed rows share one. Columns of one
+    `bundle` speak of one person; without one, all that have none do."""
+
+    provider: Annotated[Name, WithJsonSchema({"type": "string", "pattern": _PATTERN})]
+    arguments: Annotated[dict[Name, Scalar], Field(max_length=_MOST_ARGUMENTS)] = Field(default_factory=dict)
+    unique: Flag = False
+    bundle: Name | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Take the arguments out of `<provider>:<argument>:<value>`."""
+        if not isinstance(value, dict) or not isinstance(value.get("provider"), str) or ":" not in value["provider"]:
+            return value
+        name, *rest = value["provider"].split(":")
+        if len(rest) % 2 or not all(rest):
+            found = shown(f"faker.{value['provider']}")
+            raise Wrong(Problem("provider", f"cannot read {found}", "write it like faker.pyint:min_value:1:max_value:6"))
+        if "arguments" in value:
+            raise Wrong(Problem("arguments", "the type says them already"))
+        return {**value, "provider": name, "arguments": dict(zip(rest[::2], map(_read, rest[1::2]), strict=True))}
+
+    @property
+    def given(self) -> Given:
+        """The arguments, for what is kept by them."""
+        return tuple(sorted(self.arguments.items()))
+
+
+Given = tuple[tuple[str, Scalar], ...]
 
 
 @lru_cache(maxsize=8)
@@ -96,62 +150,122 @@ def _providers(locale: str) -> frozenset[str]:
     )
 
 
-@lru_cache(maxsize=256)
-def pool(provider: str, locale: str, size: int = POOL) -> pa.Array:
-    """Return `size` values of a provider in a locale; always the same ones."""
+def _made(provider: str, locale: str, given: Given, size: int) -> list[Any]:
+    """Return values of a provider in a locale."""
     generator = Faker(locale)
     generator.seed_instance(int(key(0, "faker", provider, locale)))
     make = getattr(generator, provider)
-    values = [make() for _ in range(size)]
+    values = [make(**dict(given)) for _ in range(size)]
+    return [" ".join(value) for value in values] if provider == "words" else values
+
+
+@lru_cache(maxsize=256)
+def pool(provider: str, locale: str, given: Given = (), size: int = POOL) -> pa.Array:
+    """Return `size` values of a provider in a locale; always the same ones."""
+    if provider == "industry":
+        return pa.array((files("plotsim_core") / "data" / "industries.txt").read_text(encoding="utf-8").splitlines())
+    values = _made(provider, locale, given, size)
     if isinstance(values[0], Decimal):
         values = [float(value) for value in values]
     return pa.array(values)
 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    return pool(options.provider, dataset.locale[0]).type
+    if options.provider in PAST:
+        return PAST[options.provider].type
+    if options.provider in PEOPLE or options.provider in IDENTIFIERS:
+        return pa.string()
+    return pool(options.provider, dataset.locale[0], options.given).type
 
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    name, locales = options.provider, [locale for locale in scope.locale if locale in AVAILABLE_LOCALES]
+    name = options.provider
+    if options.unique:
+        yield from _check_unique(name, table, scope)
+    if options.bundle is not None and name not in PEOPLE:
+        yield Problem("bundle", f"has no effect: faker.{name} tells nothing of a person")
+    if name in PAST:
+        start = scope.window.grain.starts(np.array([scope.window.first])) if scope.window else np.array(["2000-01-01"])
+        found = check_past(name, options.arguments, int(start.astype("datetime64[D]").astype(np.int64)[0]))
+        yield from (Problem("type", problem.message, problem.hint) for problem in found)
+    elif name in PEOPLE or name in IDENTIFIERS or name == "industry":
+        if options.arguments:
+            yield Problem("type", f"faker.{name} takes no arguments here")
+    else:
+        yield from _check_provider(options, [locale for locale in scope.locale if locale in AVAILABLE_LOCALES])
+
+
+def _check_unique(name: str, table: Table, scope: Scope) -> Iterable[Problem]:
+    if name not in _UNIQUE:
+        yield Problem("unique", f"has no effect: only {' and '.join(f'faker.{n}' for n in _UNIQUE)} are made to be unique")
+    elif scope.tables[table.name].kind not in ("unit", "child", "reference"):
+        yield Problem(
+            "unique", f"has no place here: it needs a dimension, whose rows stand for things, and {table.name} is none"
+        )
+
+
+def _check_provider(options: Options, locales: list[str]) -> Iterable[Problem]:
+    name = options.provider
     for locale in locales:
         known = _providers(locale)
         if name not in known:
             where = "" if locale == "en_US" else f" in the locale {locale}"
-            yield Problem("type", f"Faker has no provider '{name}'{where}", did_you_mean(name, sorted(known)))
+            every = sorted({*known, "industry", "year"})
+            yield Problem("type", f"Faker has no provider '{name}'{where}", did_you_mean(name, every))
             return
     if name in _READS_CLOCK or (name == "ssn" and not set(locales) <= _TIMELESS_SSN):
         yield Problem("type", f"faker.{name} reads today's date, so the same config would give other rows tomorrow")
         return
-    kinds = {kind for locale in locales for kind in _kinds(name, locale)}
+    wrong = [problem for locale in locales[:1] for problem in _check_arguments(name, options.arguments, locale)]
+    yield from wrong
+    if wrong:
+        return
+    kinds = {kind for locale in locales for kind in _kinds(name, locale, options.given)}
     if len(kinds) > 1 or not kinds <= _PLAIN:
         yield Problem("type", f"faker.{name} gives {' or '.join(sorted(kinds))}; expected one text or number in each row")
 
 
+def _check_arguments(name: str, arguments: Mapping[str, Scalar], locale: str) -> Iterable[Problem]:
+    known = list(inspect.signature(getattr(Faker(locale), name)).parameters) if arguments else []
+    for argument, value in arguments.items():
+        if argument not in known:
+            hint = did_you_mean(argument, known) if known else ""
+            yield Problem("type", f"faker.{name} has no argument '{argument}'", hint)
+        elif isinstance(value, str) and ("{{" in value or len(value) > _LONGEST):
+            yield Problem("type", f"faker.{name}: '{argument}' may neither hold {{{{ nor more than {_LONGEST} letters")
+        elif not isinstance(value, str) and argument not in _BOUNDS and not abs(value) <= _LONGEST:
+            yield Problem("type", f"faker.{name}: expected at most {_LONGEST} for '{argument}', found {shown(value)}")
+
+
 @lru_cache(maxsize=256)
-def _kinds(provider: str, locale: str) -> frozenset[str]:
+def _kinds(provider: str, locale: str, given: Given = ()) -> frozenset[str]:
     """Return in words what a provider gives."""
-    generator = Faker(locale)
-    make = getattr(generator, provider)
     try:
-        generator.seed_instance(0)
-        values = [make() for _ in range(_SAMPLE)]
-        generator.seed_instance(0)
-        if values != [make() for _ in range(_SAMPLE)]:
+        values = _made(provider, locale, given, _SAMPLE)
+        if values != _made(provider, locale, given, _SAMPLE):
             return frozenset({"other values each time it is asked"})
     except Exception:  # noqa: BLE001 - Faker raises anything
-        return frozenset({"an error without arguments"})
+        return frozenset({f"an error {'with these' if given else 'without'} arguments"})
     return frozenset(_KINDS.get(type(value), "something else") for value in values)
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    locales = rows.block.plan.dataset.locale
-    pools = [pool(options.provider, locale).cast(column.type) for locale in locales]
-    place = rows.choose(table, column, POOL)
-    if len(locales) > 1:
-        place = place + POOL * rows.choose(table, column, len(locales), "locale")
+    plan, name, bundle = rows.block.plan, options.provider, options.bundle or ""
+    if name in PEOPLE:
+        return person(name, rows, table, bundle, options.unique)
+    if name in IDENTIFIERS:
+        return identifiers(name, rows.stream(table, column), rows.address)
+    if name in PAST:
+        start = plan.grain.starts(np.array([plan.first])).astype("datetime64[D]").astype(np.int64)
+        within = uniforms(rows.stream(table, column, "within"), rows.address)
+        return before(name, options.arguments, int(start[0]), rows.uniforms(table, column), within)
+    pools = [pool(name, locale, options.given).cast(column.type) for locale in plan.dataset.locale]
+    size = len(pools[0])
+    place = rows.choose(table, column, size)
+    if len(pools) > 1:
+        place = place + size * locale_of(rows, table, bundle)
     return pa.concat_arrays(pools).take(pa.array(place.astype(np.int32)))
 
 

@@ -1,28 +1,60 @@
-"""`pool.<attribute>`: one of the values that the segment of the row's unit lists for an attribute."""
+"""`pool.<attribute>`: one of the values that the segment of the row's unit lists for an attribute.
+
+Any of them, or with `weights` as often as these say; with `pool.<attribute>:trajectory` the one that the position on the
+unit's curve points to, the first at 0 and the last at 1. In a dimension that is a state: the value of the latest period.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
+from pydantic import WithJsonSchema, model_validator
 
-from plotsim_core.columns.choice import common_type
-from plotsim_core.columns.rows import Rows, picked
+from plotsim_core.columns.choice import Weights, common_type, weighted, wrong_weights
+from plotsim_core.columns.current import shares
+from plotsim_core.columns.rows import Integers, Rows, picked
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
-from plotsim_core.errors import Problem
+from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
+_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}(:trajectory)?$"
+
 
 class Options(Part):
-    """`attribute` names the attribute."""
+    """`attribute` names the attribute, `by` says what chooses among its values (`pool.<attribute>:trajectory` says so too),
+    `weights` how often each is chosen by chance."""
 
-    attribute: Name
+    attribute: Annotated[Name, WithJsonSchema({"type": "string", "pattern": _PATTERN})]
+    by: Literal["chance", "trajectory"] = "chance"
+    weights: Weights | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Take the mode out of `<attribute>:<mode>`."""
+        if not isinstance(value, dict) or not isinstance(value.get("attribute"), str) or ":" not in value["attribute"]:
+            return value
+        name, _, mode = value["attribute"].partition(":")
+        if mode != "trajectory":
+            found = shown(f"pool.{value['attribute']}")
+            raise Wrong(Problem("attribute", f"cannot read {found}", f"write it like pool.{name}:trajectory"))
+        if "by" in value:
+            raise Wrong(Problem("by", "the type says it already"))
+        return {**value, "attribute": name, "by": mode}
+
+    @model_validator(mode="after")
+    def _fits(self) -> Options:
+        if self.weights is not None and self.by == "trajectory":
+            raise Wrong(Problem("weights", "have no effect: the trajectory says which value it is"))
+        return self
 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
@@ -31,10 +63,22 @@ def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     for segment in scope.segments:
-        if options.attribute not in segment.attributes:
+        values = segment.attributes.get(options.attribute)
+        if values is None:
             hint = did_you_mean(options.attribute, list(segment.attributes))
             yield Problem("type", f"segment {segment.name} has no attribute '{options.attribute}'", hint)
             return
+        yield from wrong_weights(options.weights, len(values), f"values that {segment.name} has")
+
+
+def _chosen(options: Options, column: ColumnPlan, table: TablePlan, rows: Rows, sizes: Integers) -> Integers:
+    """Return which of its segment's values each row has; `sizes` is how many each segment lists."""
+    if options.weights is not None:
+        return weighted(rows.uniforms(table, column), options.weights)
+    count = sizes[rows.block.units.segment[rows.unit]]
+    if options.by == "chance":
+        return rows.choose(table, column, count)
+    return np.minimum((shares(rows, None) * count).astype(np.int64), count - 1)
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
@@ -43,8 +87,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     lists = [segment.spec.attributes[options.attribute] for segment in rows.block.plan.segments]
     sizes = np.array([len(values) for values in lists])
     firsts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    segment = rows.block.units.segment[rows.unit]
-    places = firsts[segment] + rows.choose(table, column, sizes[segment])
+    places = firsts[rows.block.units.segment[rows.unit]] + _chosen(options, column, table, rows, sizes)
     flat = [value if column.type != pa.string() else str(value) for values in lists for value in values]
     return picked(flat, places, column.type)
 
@@ -58,7 +101,10 @@ add_source(
         argument="attribute",
         needs=frozenset({"unit"}),
         check=_check,
-        describe=lambda options, dataset: f"One of the segment's values for {options.attribute}.",
+        describe=lambda options, dataset: (
+            f"One of the segment's values for {options.attribute}{', as the trajectory goes' * (options.by != 'chance')}."
+        ),
+        moves=lambda options: options.by == "trajectory",
     ),
     Source(_fill),
 )

@@ -1,0 +1,56 @@
+"""`bucket` with `labels`: the label of the band that a row's position is in, or with `metric` that metric's stored value.
+
+The way from 0 to 1 is cut into as many equal bands as there are labels. In a dimension the label is a state: that of the
+latest period the row speaks of.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from plotsim_core.columns.current import Band, banded, check_metric, may_be_missing, shares, told
+from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.source import Source, add_source
+from plotsim_core.config.model import Name, Part
+from plotsim_core.config.tables import SourceWords
+from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+
+class Options(Part):
+    """The `labels` from low to high, and the `metric` that they are bands of (the position on the curve without one)."""
+
+    labels: Annotated[tuple[Band, ...], Field(min_length=2, max_length=20)]
+    metric: Name | None = None
+
+    @model_validator(mode="after")
+    def _differ(self) -> Options:
+        if len(set(self.labels)) != len(self.labels):
+            raise Wrong(Problem("labels", f"two bands have one label in {shown(list(self.labels))}"))
+        return self
+
+
+def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    options = column.spec.source
+    assert isinstance(options, Options)
+    band, missing = banded(shares(rows, options.metric), len(options.labels))
+    return pa.array(options.labels, pa.string()).take(pa.array(band, mask=missing))
+
+
+add_source(
+    "bucket",
+    SourceWords(
+        options=Options,
+        arrow=lambda options, column, dataset: pa.string(),
+        example="bucket",
+        needs=frozenset({"unit"}),
+        check=lambda options, column, table, scope: check_metric(options.metric, scope),
+        nullable=lambda options, dataset: may_be_missing(options.metric, dataset),
+        describe=lambda options, dataset: f"Band of {told(options.metric)}: {', '.join(options.labels)}.",
+        moves=lambda options: True,
+    ),
+    Source(_fill),
+)

@@ -1,0 +1,86 @@
+"""What a layer of the engine says of rows: of a row's own period, or where a row is a state, of the latest it speaks of.
+
+The state of a unit speaks of the last period of the slice, or of the unit's last if its life has ended by then; that of a
+version, of the last period in which it was valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from plotsim_core.columns.rows import CURRENT, Integers, Rows
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.effects import null_rate
+from plotsim_core.config.model import Name
+from plotsim_core.config.scope import Scope
+from plotsim_core.engine.block import Block
+from plotsim_core.engine.life import ends
+from plotsim_core.engine.slice import Slice, by_unit
+from plotsim_core.errors import Problem
+from plotsim_core.numerics.random import Floats
+
+Band = Annotated[str, Field(min_length=1)]
+
+
+def spoken_of(rows: Rows) -> Integers:
+    """Return the period that each row's state speaks of."""
+    block = rows.block
+    period = np.minimum(block.slice.stop - 1, ends(block)[rows.unit])
+    if len(rows.until) == len(rows):
+        period = np.where(rows.until == CURRENT, period, rows.until - 1)
+    return period
+
+
+def current(rows: Rows, layer: Callable[[Block], Floats]) -> Floats:
+    """Return what a `layer`, shape (periods, units), says of each row."""
+    block = rows.block
+    if len(rows.cell) == len(rows):
+        return layer(block).ravel()[rows.cell]
+    if len(rows) == 0:
+        return np.empty(0)
+    period, result = spoken_of(rows), np.empty(len(rows))
+    first, stop = int(period.min()), int(period.max()) + 1
+    for part in by_unit(Slice(first, stop, block.slice.unit_first, block.slice.unit_stop)):
+        unit = rows.unit - (part.unit_first - block.slice.unit_first)
+        here = (unit >= 0) & (unit < part.shape[1])
+        result[here] = layer(Block(block.plan, part))[period[here] - first, unit[here]]
+    return result
+
+
+def shares(rows: Rows, metric: str | None) -> Floats:
+    """Return how high each row stands: the position on its unit's curve, or with `metric` where that metric's stored value
+    lies between the least and the most it can be (where it has no range, its means at positions 0 and 1). NaN where the
+    value is missing, and beyond 0 or 1 where it lies beyond."""
+    if metric is None:
+        return current(rows, lambda block: block.positions())
+    place = rows.block.plan.metric_index(metric)
+    spec = rows.block.plan.metrics[place].spec
+    low, high = spec.bounds or spec.means
+    return (current(rows, lambda block: block.noised(place)) - low) / (high - low)
+
+
+def banded(share: Floats, count: int) -> tuple[Integers, NDArray[np.bool_]]:
+    """Return which of `count` equal bands of [0, 1] each share lies in, and where there is none."""
+    missing = np.isnan(share)
+    inside = np.clip(np.where(missing, 0.0, share), 0.0, 1.0)
+    return np.minimum((inside * count).astype(np.int64), count - 1), missing
+
+
+def may_be_missing(metric: Name | None, dataset: Dataset) -> bool:
+    """Return whether a row may have no band."""
+    return any(null_rate(dataset, spec) > 0 for spec in dataset.metrics if spec.name == metric)
+
+
+def check_metric(metric: Name | None, scope: Scope) -> Iterable[Problem]:
+    """Yield a problem if there is no such metric."""
+    return scope.unknown_metric(metric, "metric") if metric is not None else ()
+
+
+def told(metric: Name | None) -> str:
+    """Return what bands are bands of, in words."""
+    return metric if metric is not None else "the position on the unit's curve"

@@ -1,0 +1,87 @@
+"""`derived.<what>`: what a row is, in plain words: `name` and `entity_id` of its unit, the `archetype` and `size` of the
+unit's segment, the `date_key` and `period_index` of its period."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plotsim_core.columns.identity import date_keys, key_text, prefix, unit_codes
+from plotsim_core.columns.rows import Rows, picked
+from plotsim_core.columns.source import Source, add_source
+from plotsim_core.config.archetypes import Archetype
+from plotsim_core.config.model import Part
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table
+from plotsim_core.errors import Problem
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+_NUMBERS = ("size", "date_key", "period_index")
+_OF_PERIOD = ("date_key", "period_index")
+_DIGITS = 4
+_SAYS = {
+    "archetype": "The archetype of the unit's segment.",
+    "name": "The unit's segment and its number there.",
+    "entity_id": "Key of the unit.",
+    "date_key": "Key of the date.",
+    "period_index": "Number of the period, from 0 at the window's start.",
+    "size": "How many units the segment has.",
+}
+
+
+class Options(Part):
+    """`what` of the row."""
+
+    what: Literal["archetype", "name", "entity_id", "date_key", "period_index", "size"]
+
+
+def sentence(archetype: Archetype) -> str:
+    """Return an archetype in words: as it was written, or the names of its curves."""
+    if archetype.curves:
+        return " > ".join(piece.curve for piece in archetype.curves)
+    return " ".join([" > ".join(archetype.words), *(f"@ {period}" for period in archetype.breaks)])
+
+
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    needed = "period" if options.what in _OF_PERIOD else "unit"
+    if needed not in KIND_WORDS[scope.tables[table.name].kind or ""].knows:
+        owner = needed if needed == "period" else scope.unit
+        yield Problem("type", f"a row of {table.name} belongs to no {owner} that its {options.what} could be of")
+
+
+def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    options = column.spec.source
+    assert isinstance(options, Options)
+    plan = rows.block.plan
+    if options.what == "date_key":
+        return pa.array(date_keys(plan, rows.period))
+    if options.what == "period_index":
+        return pa.array(rows.period - plan.first)
+    if options.what == "entity_id":
+        unit = next(table for table in plan.tables if table.kind == "unit")
+        return key_text(prefix(unit.spec), unit_codes(rows))
+    segment = rows.block.units.segment[rows.unit]
+    if options.what == "size":
+        return picked([s.count for s in plan.segments], segment, column.type)
+    if options.what == "archetype":
+        return picked([sentence(s.spec.archetype) for s in plan.segments], segment, column.type)
+    number = pc.utf8_lpad(pc.cast(pa.array(rows.block.units.ordinal[rows.unit]), pa.string()), _DIGITS, "0")
+    names = picked([s.spec.name for s in plan.segments], segment, pa.string())
+    return pc.binary_join_element_wise(names, number, "_")
+
+
+add_source(
+    "derived",
+    SourceWords(
+        options=Options,
+        arrow=lambda options, column, dataset: pa.int64() if options.what in _NUMBERS else pa.string(),
+        example="derived.archetype",
+        argument="what",
+        check=_check,
+        describe=lambda options, dataset: _SAYS[options.what],
+    ),
+    Source(_fill),
+)

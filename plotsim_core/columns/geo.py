@@ -1,0 +1,150 @@
+"""`geo.<part>`: parts of one real place: country, country_code, region, city, postcode, latitude, longitude.
+
+All geo columns of a row speak of the same city, drawn in proportion to its population (or evenly, `by: city`), from all
+countries or those listed. A table whose rows have two places says with `bundle` which columns belong together.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib.resources import files
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from plotsim_core.columns.choice import weighted
+from plotsim_core.columns.identifiers import ascii_texts
+from plotsim_core.columns.rows import Integers, Rows, picked
+from plotsim_core.columns.source import Source, add_source
+from plotsim_core.config.model import Name, Part
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.errors import Problem
+from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.random import choose, key, uniforms
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+_NUMBERS = ("latitude", "longitude")
+_SPREAD = 0.05
+"""How far from the middle of the city a place lies at most, in degrees."""
+_DECIMALS = 4
+_SAYS = {
+    "country": "Name of the country.",
+    "country_code": "Country, as its ISO 3166 code of two letters.",
+    "region": "Region of the country.",
+    "city": "City.",
+    "postcode": "Postcode, in the form that the country writes it.",
+    "latitude": "Degrees north.",
+    "longitude": "Degrees east.",
+}
+_DRAWN = {"#": b"0123456789", "@": b"ABCDEFGHJKLMNPRSTUVWXYZ"}
+
+
+class Options(Part):
+    """`part` of the place. `countries` (codes or names) are the only ones to draw from, `by` says whether cities are drawn
+    in proportion to their population or evenly; said at one column, it holds for all of the `bundle`."""
+
+    part: Literal["country", "country_code", "region", "city", "postcode", "latitude", "longitude"]
+    countries: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    by: Literal["population", "city"] | None = None
+    bundle: Name | None = None
+
+
+@lru_cache(maxsize=1)
+def cities() -> dict[str, list[Any]]:
+    """Return the columns of the list of cities."""
+    text = (files("plotsim_core") / "data" / "cities.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in rows[0]}
+    for name in (*_NUMBERS, "population"):
+        columns[name] = [float(value) for value in columns[name]]
+    return columns
+
+
+def agreed(table: Table, bundle: str | None) -> tuple[tuple[str, ...] | None, str]:
+    """Return (countries, by) of a bundle: what its columns say, or nothing and population."""
+    options = [column.source for column in table.sourced("geo")]
+    ours = [own for own in options if isinstance(own, Options) and own.bundle == bundle]
+    countries = next((own.countries for own in ours if own.countries is not None), None)
+    return countries, next((own.by for own in ours if own.by is not None), "population")
+
+
+@lru_cache(maxsize=64)
+def _drawn_from(countries: tuple[str, ...] | None, by: str) -> tuple[Integers, tuple[float, ...]]:
+    """Return the places in the list of the cities to draw from, and their weights."""
+    listed = cities()
+    places = [
+        place
+        for place, names in enumerate(zip(listed["country_code"], listed["country"], strict=True))
+        if countries is None or not set(names).isdisjoint(countries)
+    ]
+    weights = [listed["population"][place] if by == "population" else 1.0 for place in places]
+    return np.array(places, dtype=np.int64), tuple(weights)
+
+
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    known = [*dict.fromkeys(cities()["country_code"]), *dict.fromkeys(cities()["country"])]
+    for place, country in enumerate(options.countries or ()):
+        if country not in known:
+            hint = did_you_mean(country, known)
+            yield Problem(f"countries[{place}]", f"there are no cities of a country '{country}'", hint)
+    countries, by = agreed(table, options.bundle)
+    for name, own, others in (("countries", options.countries, countries), ("by", options.by, by)):
+        if own is not None and own != others:
+            says = f"another geo column of {table.name} says otherwise, and both speak of one place"
+            yield Problem(name, says, "give them a `bundle` each")
+
+
+def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    options = column.spec.source
+    assert isinstance(options, Options)
+    seed, name = rows.block.plan.seed, (table.stream, options.bundle or "")
+
+    def draw() -> Integers:
+        places, weights = _drawn_from(*agreed(table.spec, options.bundle))
+        return places[weighted(uniforms(key(seed, "geo", *name), rows.address), weights)]
+
+    city = rows.kept(("geo", *name), draw)
+    listed = cities()
+    if options.part in _NUMBERS:
+        middle = np.array(listed[options.part])[city]
+        drawn = uniforms(key(seed, "geo", *name, options.part), rows.address)
+        return pa.array((middle + _SPREAD * (2.0 * drawn - 1.0)).round(_DECIMALS))
+    if options.part == "postcode":
+        return _postcodes(seed, name, city, rows)
+    return picked(listed[options.part], city, column.type)
+
+
+def _postcodes(seed: int, name: tuple[str, str], city: Integers, rows: Rows) -> pa.Array:
+    """Return a postcode of each city: its pattern with a digit for each # and a letter for each @."""
+    patterns = cities()["postcode"]
+    width = max(map(len, patterns))
+    codes = np.array([list(pattern.ljust(width).encode()) for pattern in patterns], dtype=np.uint8)
+    letters = codes[city]
+    for place in range(width):
+        for sign, alphabet in _DRAWN.items():
+            if (codes[:, place] == ord(sign)).any():
+                here = letters[:, place] == ord(sign)
+                drawn = choose(key(seed, "geo", *name, "postcode", place), rows.address[here], len(alphabet))
+                letters[here, place] = np.frombuffer(alphabet, dtype=np.uint8)[drawn]
+    return pc.utf8_rtrim_whitespace(ascii_texts(letters))
+
+
+add_source(
+    "geo",
+    SourceWords(
+        options=Options,
+        arrow=lambda options, column, dataset: pa.float64() if options.part in _NUMBERS else pa.string(),
+        example="geo.city",
+        argument="part",
+        check=_check,
+        describe=lambda options, dataset: _SAYS[options.part],
+        decimals=lambda options, dataset: _DECIMALS if options.part in _NUMBERS else None,
+    ),
+    Source(_fill),
+)

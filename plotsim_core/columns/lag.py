@@ -1,0 +1,100 @@
+"""`lag.<metric>` with `periods: N`: the value as stored N periods earlier; null before the unit's series begins.
+
+`lag.<metric>:periods:<N>` says the same in one text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field, WithJsonSchema, model_validator
+
+from plotsim_core.columns.metric import describe, money
+from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.source import Source, add_source
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.metrics import Metric
+from plotsim_core.config.model import Name, Part
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.engine.block import Block
+from plotsim_core.engine.slice import Slice
+from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}(:periods:[1-9][0-9]{0,3})?$"
+
+
+class Options(Part):
+    """`metric` names the metric, `periods` says how many periods earlier (1 unless it is given)."""
+
+    metric: Annotated[Name, WithJsonSchema({"type": "string", "pattern": _PATTERN})]
+    periods: Annotated[int, Field(ge=1, le=1000, strict=True)] = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Take the number of periods out of `<metric>:periods:<N>`."""
+        if not isinstance(value, dict) or not isinstance(value.get("metric"), str) or ":" not in value["metric"]:
+            return value
+        name, _, rest = value["metric"].partition(":")
+        word, _, number = rest.partition(":")
+        if word != "periods" or not number.isdecimal() or not number.isascii():
+            found = shown(f"lag.{value['metric']}")
+            raise Wrong(Problem("metric", f"cannot read {found}", "write it like lag.revenue:periods:1"))
+        if "periods" in value:
+            raise Wrong(Problem("periods", "the type says it already"))
+        return {"metric": name, "periods": int(number[:9])}
+
+
+def _metric(options: Options, dataset: Dataset) -> Metric:
+    return next(metric for metric in dataset.metrics if metric.name == options.metric)
+
+
+def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
+    return pa.int64() if _metric(options, dataset).decimals is None else pa.float64()
+
+
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    yield from scope.unknown_metric(options.metric, "type")
+    window = scope.window
+    if window is not None and window.stop is not None and options.periods >= window.stop - window.first:
+        there = window.stop - window.first
+        yield Problem("periods", f"expected less than the window's {there} periods, found {options.periods}")
+
+
+def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    options = column.spec.source
+    assert isinstance(options, Options)
+    block, place = rows.block, rows.block.plan.metric_index(options.metric)
+
+    def earlier() -> Any:
+        own = block.slice
+        moved = Slice(own.first - options.periods, own.stop - options.periods, own.unit_first, own.unit_stop)
+        return Block(block.plan, moved).noised(place)
+
+    values = block.kept("lag", (place, options.periods), earlier).ravel()[rows.cell]
+    missing = np.isnan(values) | (rows.period - options.periods < block.units.arrival[rows.unit])
+    if column.type == pa.int64():
+        values = np.where(missing, 0.0, values).astype(np.int64)
+    return pa.array(values, type=column.type, mask=missing)
+
+
+add_source(
+    "lag",
+    SourceWords(
+        options=Options,
+        arrow=_arrow,
+        example="lag.revenue",
+        argument="metric",
+        needs=frozenset({"cell"}),
+        check=_check,
+        nullable=lambda options, dataset: True,
+        describe=lambda options, dataset: f"{options.periods} period(s) earlier: {describe(_metric(options, dataset))}",
+        decimals=lambda options, dataset: money(_metric(options, dataset)),
+    ),
+    Source(_fill),
+)

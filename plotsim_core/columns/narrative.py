@@ -1,0 +1,138 @@
+"""`narrative`: a sentence whose slots are filled with phrases that fit how the row's unit is doing.
+
+`template` has the slots, `{mood} about {subject}`; `lexicons` has for each segment, slot and band the phrases to choose
+from. Bands are equal parts of the position on the unit's curve, or with `metric` of that metric's stored value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from string import Formatter
+from typing import Annotated
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field, model_validator
+
+from plotsim_core.columns.current import Band, banded, check_metric, may_be_missing, shares, told
+from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.source import Source, add_source
+from plotsim_core.config.model import Group, Name, Part
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.families import did_you_mean
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+Phrases = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1, max_length=100)]
+_SLOT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+
+
+def _parts(template: str) -> list[tuple[str, str | None]]:
+    """Return the template as (text, slot after it) pairs. Raises ValueError for anything in braces but a name."""
+    try:
+        found = list(Formatter().parse(template))
+    except ValueError as error:
+        raise ValueError(f"cannot read {shown(template)}: {error}") from None
+    for _, slot, form, conversion in found:
+        if slot is not None and (form or conversion or not _SLOT.fullmatch(slot)):
+            raise ValueError(f"expected nothing but names in braces, like {{mood}}, found {shown(template)}")
+    return [(text, slot) for text, slot, _, _ in found]
+
+
+class Options(Part):
+    """`template`, `lexicons` {segment: {slot: {band: [phrases]}}}, the names of the `bands` from low to high, and the
+    `metric` that they are bands of (the position on the curve without one)."""
+
+    template: Annotated[str, Field(min_length=1, max_length=2000)]
+    lexicons: dict[Group, dict[Name, dict[str, Phrases]]]
+    bands: Annotated[tuple[Band, ...], Field(min_length=2, max_length=20)] = ("low", "mid", "high")
+    metric: Name | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Options:
+        problems = list(self._problems())
+        if problems:
+            raise Wrong(*problems)
+        return self
+
+    def _problems(self) -> Iterator[Problem]:
+        try:
+            slots = self.slots
+        except ValueError as error:
+            yield Problem("template", str(error))
+            return
+        if not slots:
+            yield Problem("template", "has no slot to fill", "write slots in braces: {mood} about {subject}")
+        if len(set(self.bands)) != len(self.bands):
+            yield Problem("bands", f"two bands have one name in {shown(list(self.bands))}")
+        for segment, lexicon in self.lexicons.items():
+            path = f"lexicons.{segment}"
+            for slot in slots:
+                if slot not in lexicon:
+                    yield Problem(path, f"the slot '{slot}' of the template has no phrases")
+            for slot, phrases in lexicon.items():
+                if slot not in slots:
+                    yield Problem(f"{path}.{slot}", f"the template has no slot '{slot}'", did_you_mean(slot, slots))
+                    continue
+                for band in self.bands:
+                    if band not in phrases:
+                        yield Problem(f"{path}.{slot}", f"the band '{band}' has no phrases")
+                for band in phrases:
+                    if band not in self.bands:
+                        hint = did_you_mean(band, list(self.bands))
+                        yield Problem(f"{path}.{slot}.{band}", f"no band is named '{band}'", hint)
+
+    @property
+    def slots(self) -> list[str]:
+        """The names of the slots, each once."""
+        return list(dict.fromkeys(slot for _, slot in _parts(self.template) if slot is not None))
+
+
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    names = [segment.name for segment in scope.segments]
+    for name in names:
+        if name not in options.lexicons:
+            yield Problem("lexicons", f"the segment {name} has no phrases")
+    for name in options.lexicons:
+        if names and name not in names:
+            yield Problem(f"lexicons.{name}", f"no segment is named '{name}'", did_you_mean(name, names))
+    yield from check_metric(options.metric, scope)
+
+
+def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    options = column.spec.source
+    assert isinstance(options, Options)
+    band, missing = banded(shares(rows, options.metric), len(options.bands))
+    place = rows.block.units.segment[rows.unit] * len(options.bands) + band
+    lexicons = [options.lexicons[segment.spec.name] for segment in rows.block.plan.segments]
+    chosen: dict[str, pa.Array] = {}
+    for slot in options.slots:
+        lists = [lexicon[slot][name] for lexicon in lexicons for name in options.bands]
+        sizes = np.array([len(phrases) for phrases in lists])
+        firsts = np.cumsum(sizes) - sizes
+        phrase = firsts[place] + rows.choose(table, column, sizes[place], slot)
+        flat = pa.array([phrase for phrases in lists for phrase in phrases], pa.string())
+        chosen[slot] = flat.take(pa.array(phrase, mask=missing))
+    texts = []
+    for text, after in _parts(options.template):
+        texts += [pa.scalar(text)] + ([chosen[after]] if after is not None else [])
+    return pc.binary_join_element_wise(*texts, "")
+
+
+add_source(
+    "narrative",
+    SourceWords(
+        options=Options,
+        arrow=lambda options, column, dataset: pa.string(),
+        example="narrative",
+        needs=frozenset({"unit"}),
+        check=_check,
+        nullable=lambda options, dataset: may_be_missing(options.metric, dataset),
+        describe=lambda options, dataset: f"A sentence that fits {told(options.metric)}.",
+        moves=lambda options: True,
+    ),
+    Source(_fill),
+)

@@ -1,0 +1,143 @@
+"""`struct` with `nested_schema: {name: type}` and `array` with `array_element_type` and `array_length`: values in values.
+
+The types are int (0 to 999), float (0 to 1), string (v00000 to v99999) and boolean; a field of a struct may also be of any
+column type that needs no options, like `faker.email` or `geo.city`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.source import Source, add_source, fill
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Name, Part
+from plotsim_core.config.read_tables import column as read_column
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table
+from plotsim_core.errors import ConfigError, Problem
+from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.random import Floats, fold, key, uniforms, words
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+_TYPES = {"int": pa.int64(), "float": pa.float64(), "string": pa.string(), "boolean": pa.bool_()}
+_FITTING = ("derived", "faker", "geo", "metric", "pool", "segment", "static", "timestamp")
+"""Sources that a field of a struct may have."""
+_DECIMALS = 4
+
+
+class Struct(Part):
+    """`nested_schema` has the fields and their types."""
+
+    nested_schema: Annotated[dict[Name, str], Field(min_length=1, max_length=20)]
+
+
+class Array(Part):
+    """`array_element_type` is the type of the elements, `array_length` how many there are."""
+
+    array_element_type: Literal["int", "float", "string", "boolean"]
+    array_length: Annotated[int, Field(ge=1, le=100, strict=True)] = 3
+
+
+def _values(type_: str, drawn: Floats) -> pa.Array:
+    """Return a value of a type for each uniform."""
+    if type_ == "float":
+        return pa.array(drawn.round(_DECIMALS))
+    if type_ == "boolean":
+        return pa.array(drawn < 0.5)
+    if type_ == "int":
+        return pa.array((drawn * 1000).astype(np.int64))
+    number: Integers = (drawn * 100_000).astype(np.int64)
+    return pc.binary_join_element_wise("v", pc.utf8_lpad(pc.cast(pa.array(number), pa.string()), 5, "0"), "")
+
+
+def _field(column: Column, name: str, type_: str) -> Column:
+    """Return the field of a struct as the column that it would be. Raises ConfigError if there is no such type."""
+    return read_column(name, type_).model_copy(update={"name": f"{column.name}.{name}"})
+
+
+def _check(options: Struct, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    for name, type_ in options.nested_schema.items():
+        path = f"nested_schema.{name}"
+        if type_ in _TYPES:
+            continue
+        if type_.partition(".")[0] not in _FITTING:
+            known = [*_TYPES, *(f"{word}." for word in _FITTING)]
+            hint = did_you_mean(type_, known) if "." not in type_ else ""
+            yield Problem(path, f"a field cannot be of the type '{type_}'", hint or f"one of {', '.join(known)}")
+            continue
+        try:
+            field = _field(column, name, type_)
+        except ConfigError as error:
+            yield from (Problem(path, problem.message, problem.hint) for problem in error.problems)
+            continue
+        known_of = KIND_WORDS[scope.tables[table.name].kind or ""].knows
+        if not SOURCE_WORDS[field.word].needs <= known_of:
+            yield Problem(path, f"'{field.word}' has no place in {table.name}")
+            continue
+        for problem in SOURCE_WORDS[field.word].check(field.source, field, table, scope):
+            yield Problem(path, problem.message, problem.hint)
+
+
+def _fields(options: Struct, column: Column, dataset: Dataset) -> list[pa.Field]:
+    found = []
+    for name, type_ in options.nested_schema.items():
+        if type_ in _TYPES:
+            found.append(pa.field(name, _TYPES[type_]))
+            continue
+        own = _field(column, name, type_)
+        found.append(pa.field(name, SOURCE_WORDS[own.word].arrow(own.source, own, dataset)))
+    return found
+
+
+def _fill_struct(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    options = column.spec.source
+    assert isinstance(options, Struct)
+    arrays: list[Any] = []
+    for field, (name, type_) in zip(column.type, options.nested_schema.items(), strict=True):
+        if type_ in _TYPES:
+            arrays.append(_values(type_, rows.uniforms(table, column, name)))
+            continue
+        own = _field(column.spec, name, type_)
+        nullable = SOURCE_WORDS[own.word].nullable(own.source, rows.block.plan.dataset)
+        arrays.append(fill(ColumnPlan(own, field.type, nullable, ""), table, rows))
+    return pa.StructArray.from_arrays(arrays, fields=list(column.type))
+
+
+def _fill_array(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    options = column.spec.source
+    assert isinstance(options, Array)
+    length = options.array_length
+    addresses = fold(rows.address[:, None], words(np.arange(length))[None, :]).ravel()
+    stream = key(rows.block.plan.seed, "column", table.stream, column.name, "element")
+    offsets = pa.array(np.arange(len(rows) + 1, dtype=np.int32) * length)
+    return pa.ListArray.from_arrays(offsets, _values(options.array_element_type, uniforms(stream, addresses)))
+
+
+add_source(
+    "struct",
+    SourceWords(
+        options=Struct,
+        arrow=lambda options, column, dataset: pa.struct(_fields(options, column, dataset)),
+        example="struct",
+        check=_check,
+        describe=lambda options, dataset: f"Fields: {', '.join(options.nested_schema)}.",
+    ),
+    Source(_fill_struct),
+)
+add_source(
+    "array",
+    SourceWords(
+        options=Array,
+        arrow=lambda options, column, dataset: pa.list_(_TYPES[options.array_element_type]),
+        example="array",
+        describe=lambda options, dataset: f"{options.array_length} values of type {options.array_element_type}.",
+    ),
+    Source(_fill_array),
+)

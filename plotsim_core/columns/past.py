@@ -1,0 +1,127 @@
+"""Days and years before the dataset begins: what Faker counts back from today is counted back from the window's start.
+
+So that the same config gives the same rows whenever it is run. Every day of a range is as likely as any other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plotsim_core.errors import Problem, shown
+from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.random import Floats
+
+Range = tuple[int, int]
+"""The first and the last day, counted from 1970-01-01."""
+
+_YEAR = 365.2425
+_UNITS = {"y": _YEAR, "M": _YEAR / 12, "w": 7.0, "d": 1.0}
+_OFFSET = re.compile(r"^([+-]?\d{1,4})([yMwd])$")
+_YEARS_BACK = 10
+_OLDEST = 115
+
+
+def _day(value: Any, start: int) -> int:
+    """Return the day that a text like 2020-01-31, -30y, +2w or today means. Raises ValueError for any other."""
+    text = str(value)
+    if text in ("today", "now"):
+        return start
+    found = _OFFSET.match(text)
+    if found:
+        return start + round(int(found[1]) * _UNITS[found[2]])
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        return int(np.datetime64(text, "D").astype(np.int64))
+    raise ValueError(f"expected a day like 2020-01-31, or one from the window's start like -30y, found {shown(value)}")
+
+
+def _whole(value: Any, most: int) -> int:
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError(f"expected a whole number from 0 to {most}, found {shown(value)}")
+    return value
+
+
+def _since_1970(start: int, given: Mapping[str, Any]) -> Range:
+    return min(0, start - round(50 * _YEAR)), start
+
+
+def _between(start: int, given: Mapping[str, Any]) -> Range:
+    return _day(given.get("start_date", "-30y"), start), _day(given.get("end_date", "today"), start)
+
+
+def _birth(start: int, given: Mapping[str, Any]) -> Range:
+    youngest, oldest = _whole(given.get("minimum_age", 0), 1000), _whole(given.get("maximum_age", _OLDEST), 1000)
+    return start - round((oldest + 1) * _YEAR) + 1, start - round(youngest * _YEAR)
+
+
+def _decade(start: int, given: Mapping[str, Any]) -> Range:
+    year = int(np.datetime64(start, "D").astype("datetime64[Y]").astype(np.int64)) + 1970
+    return int(np.datetime64(f"{year - year % 10:04d}-01-01", "D").astype(np.int64)), start
+
+
+def _years(start: int, given: Mapping[str, Any]) -> Range:
+    """Years rather than days."""
+    year = int(np.datetime64(start, "D").astype("datetime64[Y]").astype(np.int64)) + 1970
+    return _whole(given.get("minimum", year - _YEARS_BACK), 9999), _whole(given.get("maximum", year), 9999)
+
+
+@dataclass(frozen=True)
+class Past:
+    """A provider: the type of its values, the range that it draws from, and the arguments that it knows."""
+
+    type: pa.DataType
+    range: Callable[[int, Mapping[str, Any]], Range]
+    arguments: tuple[str, ...] = ()
+
+
+PAST: dict[str, Past] = {
+    "date": Past(pa.date32(), _since_1970),
+    "date_between": Past(pa.date32(), _between, ("start_date", "end_date")),
+    "date_of_birth": Past(pa.date32(), _birth, ("minimum_age", "maximum_age")),
+    "date_this_decade": Past(pa.date32(), _decade),
+    "date_time": Past(pa.timestamp("us"), _since_1970),
+    "iso8601": Past(pa.string(), _since_1970),
+    "unix_time": Past(pa.int64(), _since_1970),
+    "year": Past(pa.int64(), _years, ("minimum", "maximum")),
+}
+"""Providers that are counted back from the window's start."""
+
+
+def check_past(name: str, given: Mapping[str, Any], start: int) -> Iterable[Problem]:
+    """Yield what is wrong with the arguments of a provider; `start` is the window's first day."""
+    known = PAST[name].arguments
+    for argument in given:
+        if argument not in known:
+            hint = did_you_mean(argument, list(known)) if known else ""
+            yield Problem("", f"faker.{name} has no argument '{argument}'", hint)
+            return
+    try:
+        low, high = PAST[name].range(start, given)
+    except ValueError as error:
+        yield Problem("", f"faker.{name}: {error}")
+        return
+    if low > high:
+        yield Problem("", f"faker.{name}: the range ends before it begins")
+
+
+def before(name: str, given: Mapping[str, Any], start: int, drawn: Floats, within: Floats) -> pa.Array:
+    """Return a value for each uniform `drawn` (and the uniform `within` its day)."""
+    low, high = PAST[name].range(start, given)
+    number = low + (drawn * (high - low + 1)).astype(np.int64)
+    type_ = PAST[name].type
+    if name == "year":
+        return pa.array(number)
+    if type_ == pa.date32():
+        return pa.array(number.astype("datetime64[D]"), type_)
+    seconds = number * 86_400 + (within * 86_400).astype(np.int64)
+    if type_ == pa.int64():
+        return pa.array(seconds)
+    if type_ == pa.string():
+        return pc.replace_substring(pc.cast(pa.array(seconds.astype("datetime64[s]")), type_), " ", "T")
+    return pa.array(seconds.astype("datetime64[s]").astype("datetime64[us]"), type_)

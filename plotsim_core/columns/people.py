@@ -1,0 +1,179 @@
+"""People whose names and addresses fit: the first and last name, the whole name, the e-mail address and the user name that
+one row tells are those of one person, in one locale.
+
+Names come from pools of Faker's; addresses are written from them, in domains that RFC 2606 keeps for examples. A unique
+address ends in a code: a keyed permutation of what tells the row apart, so none is drawn and none is remembered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from faker import Faker
+from faker.decode import unidecode
+
+from plotsim_core.columns.choice import weighted
+from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.numerics.codes import segment_number, unit_codes
+from plotsim_core.numerics.permutation import code, permute
+from plotsim_core.numerics.random import choose, key, uniforms, words
+from plotsim_core.plan.plan import TablePlan
+
+PEOPLE = ("name", "first_name", "last_name", "email", "user_name")
+POOL = 2048
+_DOMAINS = ("example.org", "example.com", "example.net")
+_FORM = re.compile(r"^\{\{(first|last)_name\w*\}\}(.*)\{\{(first|last)_name\w*\}\}$")
+_LISTED_BITS, _LISTED_DIGITS = 20, 4
+_DIGITS = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Names:
+    """The names of some locales: `POOL` of women and as many of men for each locale, in this order. `lead` and `trail` are
+    the parts of whole names; which of them is the last name, and what stands between, is said for each locale."""
+
+    first: pa.Array
+    last: pa.Array
+    lead: pa.Array
+    trail: pa.Array
+    between: pa.Array
+    last_leads: np.ndarray
+    first_plain: pa.Array
+    last_plain: pa.Array
+    initial: pa.Array
+
+
+@lru_cache(maxsize=64)
+def _provider(locale: str) -> Any:
+    """Return what Faker knows of people of a locale."""
+    return next(provider for provider in Faker(locale).get_providers() if hasattr(provider, "first_name_male"))
+
+
+def _form(locale: str) -> tuple[bool, str]:
+    """Return whether the last name leads in a locale, and what stands between the names."""
+    provider = _provider(locale)
+    for form in provider.formats:
+        found = _FORM.match(form)
+        if found and found[1] != found[3]:
+            return found[1] == "last", found[2]
+    return False, " "
+
+
+def _drawn(locale: str, which: str, gender: str) -> list[str]:
+    """Return names (`which` is first or last) as often as people of a locale have them. Faker's lists are drawn from
+    here, as asking it for each name takes ten times as long."""
+    provider = _provider(locale)
+    listed = getattr(provider, f"{which}_names_{gender}", None) or getattr(provider, f"{which}_names", None)
+    stream = key(0, "faker", which, gender, locale)
+    if not listed:
+        generator = Faker(locale)
+        generator.seed_instance(int(stream))
+        return [str(getattr(generator, f"{which}_name_{gender}")()) for _ in range(POOL)]
+    own = list(listed)
+    weights = tuple(map(float, listed.values())) if isinstance(listed, Mapping) else (1.0,) * len(own)
+    return [own[place] for place in weighted(uniforms(stream, words(np.arange(POOL))), weights).tolist()]
+
+
+def _plain(names: list[str], readings: dict[str, str]) -> list[str]:
+    """Return names in small letters a to z and digits."""
+    known = {name: re.sub("[^a-z0-9]", "", unidecode(readings.get(name, name)).lower()) or "x" for name in set(names)}
+    return [known[name] for name in names]
+
+
+def _readings(locale: str) -> dict[str, str]:
+    """Return how names of a locale are read, where Faker knows it (Japanese ones)."""
+    provider = _provider(locale)
+    pairs = [pair for name in dir(provider) if name.endswith("name_pairs") for pair in getattr(provider, name)]
+    return {pair[0]: pair[-1] for pair in pairs if len(pair) == 3}
+
+
+@lru_cache(maxsize=16)
+def names(locales: tuple[str, ...]) -> Names:
+    """Return the names of some locales; always the same ones."""
+    first: list[str] = []
+    last: list[str] = []
+    lead: list[str] = []
+    trail: list[str] = []
+    forms = [_form(locale) for locale in locales]
+    for locale, (last_leads, _) in zip(locales, forms, strict=True):
+        for gender in ("female", "male"):
+            given, family = _drawn(locale, "first", gender), _drawn(locale, "last", gender)
+            first, last = first + given, last + family
+            lead, trail = (lead + family, trail + given) if last_leads else (lead + given, trail + family)
+    readings = {name: reading for locale in locales for name, reading in _readings(locale).items()}
+    first_plain = _plain(first, readings)
+    return Names(
+        first=pa.array(first),
+        last=pa.array(last),
+        lead=pa.array(lead),
+        trail=pa.array(trail),
+        between=pa.array([between for _, between in forms]),
+        last_leads=np.array([last_leads for last_leads, _ in forms]),
+        first_plain=pa.array(first_plain),
+        last_plain=pa.array(_plain(last, readings)),
+        initial=pa.array([name[0] for name in first_plain]),
+    )
+
+
+def locale_of(rows: Rows, table: TablePlan, bundle: str) -> Integers:
+    """Return which of the dataset's locales each row is in."""
+    plan = rows.block.plan
+    count = len(plan.dataset.locale)
+    if count == 1:
+        return np.zeros(len(rows), dtype=np.int64)
+    return choose(key(plan.seed, "locale", table.stream, bundle), rows.address, count)
+
+
+def person(what: str, rows: Rows, table: TablePlan, bundle: str, unique: bool) -> pa.Array:
+    """Return `what` is told of the person of each row; addresses and user names once for each unit or listed row if they
+    are to be `unique`."""
+    plan = rows.block.plan
+
+    def choice(of: str, count: int) -> Integers:
+        return choose(key(plan.seed, "person", table.stream, bundle, of), rows.address, count)
+
+    def draw() -> tuple[Integers, Integers]:
+        base = (2 * locale + choice("gender", 2)) * POOL
+        return base + choice("first", POOL), base + choice("last", POOL)
+
+    pool, locale = names(plan.dataset.locale), locale_of(rows, table, bundle)
+    first, last = rows.kept(("person", table.stream, bundle), draw)
+    if what == "first_name":
+        return pool.first.take(pa.array(first))
+    if what == "last_name":
+        return pool.last.take(pa.array(last))
+    if what == "name":
+        turned = pool.last_leads[locale]
+        lead, trail = pa.array(np.where(turned, last, first)), pa.array(np.where(turned, first, last))
+        between = pool.between.take(pa.array(locale))
+        return pc.binary_join_element_wise(pool.lead.take(lead), between, pool.trail.take(trail), "")
+    ending = [_codes(rows, table, bundle)] if unique else []
+    if what == "user_name":
+        own = ending or [pc.cast(pa.array(choice("digits", _DIGITS)), pa.string())]
+        return pc.binary_join_element_wise(
+            pool.initial.take(pa.array(first)), pool.last_plain.take(pa.array(last)), *own, ""
+        )
+    parts = [pool.first_plain.take(pa.array(first)), pool.last_plain.take(pa.array(last)), *ending]
+    domain = pa.array(_DOMAINS).take(pa.array(choice("domain", len(_DOMAINS))))
+    return pc.binary_join_element_wise(pc.binary_join_element_wise(*parts, "."), domain, "@")
+
+
+def _codes(rows: Rows, table: TablePlan, bundle: str) -> pa.Array:
+    """Return a code for each row that no other row of its table has, but for versions of the same unit."""
+    plan = rows.block.plan
+    secret = key(plan.seed, "unique", table.stream, bundle)
+    if len(rows.unit) < len(rows):
+        return pc.utf8_lower(pa.array(code(permute(rows.ordinal.astype(np.uint64), _LISTED_BITS, secret), _LISTED_DIGITS)))
+    units = rows.block.units
+    own = np.array([segment_number(segment.spec.name) for segment in plan.segments], dtype=np.uint64)
+    codes = pc.utf8_lower(pa.array(unit_codes(own[units.segment], units.ordinal, int(secret)))).take(pa.array(rows.unit))
+    if len(rows.ordinal) < len(rows):
+        return codes
+    return pc.binary_join_element_wise(codes, pc.cast(pa.array(rows.ordinal + 1), pa.string()), "")
