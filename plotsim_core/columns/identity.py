@@ -73,18 +73,21 @@ def date_keys(plan: Plan, periods: Integers) -> Integers:
 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    dates = any(key_column(t) is column for t in dataset.dimensions if getattr(t, "per", None) == "period")
+    dates = any(key_column(t) is column for t in dataset.dimensions if getattr(t, "per", None) in ("period", "time"))
     return pa.int64() if dates else pa.string()
 
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     if table.sourced("id")[0] is not column:
         yield Problem("type", f"{table.name} has more than one id column")
-    if options.prefix is not None and getattr(table, "per", None) == "period":
-        yield Problem("prefix", "has no effect: the key of a date dimension is a number")
+    if options.prefix is not None and getattr(table, "per", None) in ("period", "time"):
+        noun = "date dimension" if getattr(table, "per", None) == "period" else "dimension of times"
+        yield Problem("prefix", f"has no effect: the key of a {noun} is a number")
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    if table.kind == "time":
+        return pa.array(rows.ordinal // 60 * 100 + rows.ordinal % 60)
     if column.type == pa.int64():
         return pa.array(date_keys(rows.block.plan, rows.period))
     return key_text(prefix(table.spec), *_parts(rows))

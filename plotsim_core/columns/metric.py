@@ -1,6 +1,7 @@
 """`metric.<name>`, `true.<name>`, `expected.<name>`: a metric for the row's unit and period.
 
-`metric` is the value as stored, with noise; `true` the value before noise; `expected` the mean it was drawn around.
+`metric` is the value as stored, with noise; `true` the value before noise; `expected` the mean it was drawn around. In a
+fact per period it is over all units that are there: the mean of a score or index, the sum of an amount or count.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pyarrow as pa
 
+from plotsim_core.columns.crowd import LAYERS, over_units
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
@@ -32,6 +34,16 @@ class Options(Part):
     metric: Name
 
 
+def metric_columns(table: Table) -> tuple[Column, ...]:
+    """Return the columns that the `metrics` of a fact get by themselves: those of metrics that have none."""
+    there = {existing.type for existing in table.columns}
+    return tuple(
+        Column(name=name, type=f"metric.{name}", source=Options(metric=name))
+        for name in dict.fromkeys(getattr(table, "metrics", ()))
+        if f"metric.{name}" not in there
+    )
+
+
 def spec(options: Options, dataset: Dataset) -> Metric:
     """Return the metric a column holds."""
     return next(metric for metric in dataset.metrics if metric.name == options.metric)
@@ -52,6 +64,11 @@ def describe(metric: Metric) -> str:
     return f"{metric.label or metric.name.replace('_', ' ').capitalize()} ({metric.type}, {metric.family}{bounds})."
 
 
+def money(metric: Metric) -> int | None:
+    """Return with how many decimals a metric's values are written: amounts of money with all they have."""
+    return metric.decimals if metric.type == "amount" else None
+
+
 def _stored(block: Block, metric: int) -> Floats:
     return block.noised(metric)
 
@@ -70,6 +87,8 @@ def _filling(layer: Callable[[Block, int], Floats]) -> Source:
     def fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
         options = column.spec.source
         assert isinstance(options, Options)
+        if len(rows.cell) < len(rows):
+            return over_units(column, table, rows)
         values = layer(rows.block, rows.block.plan.metric_index(options.metric)).ravel()[rows.cell]
         missing = np.isnan(values) if column.nullable else None
         if column.type == pa.int64():
@@ -91,12 +110,16 @@ for _word, _layer, _says in (
             arrow=_arrow,
             example=f"{_word}.revenue",
             argument="metric",
-            needs=frozenset({"cell"}),
+            needs=frozenset({"metrics"}),
             check=_check,
             nullable=lambda options, dataset, word=_word: (  # type: ignore[misc]
                 word == "metric" and null_rate(dataset, spec(options, dataset)) > 0
             ),
             describe=lambda options, dataset, says=_says: says + describe(spec(options, dataset)),  # type: ignore[misc]
+            decimals=lambda options, dataset, word=_word: (  # type: ignore[misc]
+                None if word == "expected" else money(spec(options, dataset))
+            ),
         ),
         _filling(_layer),
     )
+    LAYERS.add(_word, _layer)

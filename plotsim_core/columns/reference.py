@@ -1,27 +1,36 @@
 """`ref.<dimension>`: the key of a row of a dimension, recomputed rather than looked up.
 
 To the date dimension: the row's period. To the unit's dimension: the row's unit. To a dimension of the unit's children:
-one of this unit's children. To a listed dimension: any row, or with `matching: {plan_name: plan_tier}` the row whose
-`plan_name` is what the unit's history column `plan_tier` says at that time.
+one of this unit's children. To the dimension of another kind of unit: one that is there in the row's period, in
+proportion to its size. To a listed dimension: any row, or with `matching: {plan_name: plan_tier}` the row whose
+`plan_name` is what the unit's history column `plan_tier` says at that time. To a fact or event with keys: a row that
+happened to the same unit before. A row that belongs to another one (`parent_table`) refers to what that one refers to
+where both have a column of one name and type.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
+from pydantic import Field
 
 from plotsim_core.columns.choice import listed
 from plotsim_core.columns.identity import key_column
+from plotsim_core.columns.popularity import Popularity, check_popularity, popular_of, popular_row
+from plotsim_core.columns.relations import above, column_of_parent, parent_of
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.scd import Options as History
+from plotsim_core.columns.sibling import EVERY_ROW, check_row_reference, happened_before, is_row
 from plotsim_core.columns.source import Source, add_source, fill
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import Name, Part
+from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table
+from plotsim_core.engine.elsewhere import drawn_units, everyone
 from plotsim_core.engine.history import bands
 from plotsim_core.errors import Problem
 from plotsim_core.families import Family, did_you_mean
@@ -31,7 +40,8 @@ from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
 @dataclass(frozen=True, eq=False)
 class Referred:
-    """What rows refer to: some `rows` of a `table`, and the place in them of the one that each row refers to."""
+    """What rows refer to: some `rows` of a `table`, and the place in them of the one that each row refers to
+    (-1: none)."""
 
     table: TablePlan
     rows: Rows
@@ -39,19 +49,22 @@ class Referred:
 
     def values(self, column: ColumnPlan) -> pa.Array:
         """Return a column of the table, one value per row that refers to it."""
-        return fill(column, self.table, self.rows).take(pa.array(self.places))
+        return fill(column, self.table, self.rows).take(pa.array(self.places, mask=self.places < 0))
 
 
-class Options(Part):
-    """`table` is the dimension; `matching` ties a listed dimension to a history column of the unit's."""
+class Options(Popularity):
+    """`table` is the table; `matching` ties a listed dimension to a history column of the unit's; `within` is how many
+    periods back a fact or event may lie."""
 
     table: Name
     matching: dict[Name, Name] | None = None
+    within: Annotated[int, Field(ge=0, le=1000, strict=True)] | None = None
 
 
 def target(name: str, dataset: Dataset) -> Table:
-    """Return the dimension of that name."""
-    return next(table for table in dataset.dimensions if table.name == name)
+    """Return the table of that name."""
+    own = [table for kind in (dataset, *dataset.units) for table in kind.tables]
+    return next(table for table in own if table.name == name)
 
 
 def children(plan: Plan, table: Table, unit_address: np.ndarray) -> Integers:
@@ -67,7 +80,7 @@ def history_column(dataset: Dataset) -> tuple[Table, Column] | None:
 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    return pa.int64() if getattr(target(options.table, dataset), "per", None) == "period" else pa.string()
+    return pa.int64() if getattr(target(options.table, dataset), "per", None) in ("period", "time") else pa.string()
 
 
 def _refers(options: Options, dataset: Dataset) -> tuple[str, str]:
@@ -76,9 +89,35 @@ def _refers(options: Options, dataset: Dataset) -> tuple[str, str]:
     return table.name, own.name if own is not None else ""
 
 
+def _nullable(options: Options, dataset: Dataset) -> bool:
+    """Units of another kind may all be yet to come, or gone."""
+    kinds = [kind for kind in dataset.units if any(table.name == options.table for table in kind.dimensions)]
+    own = {table.name for table in dataset.tables}
+    return options.table not in own and any(
+        all(segment.arrival is not None for segment in kind.segments)
+        or any(getattr(e, "ends_unit", False) for e in kind.events)
+        for kind in kinds
+    )
+
+
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    if is_row(options.table, scope):
+        if options.matching is not None:
+            yield Problem("matching", f"{options.table} is not a reference dimension")
+        yield from check_row_reference(options.table, options.within, column, table, scope)
+        yield from check_popularity(options, options.table, "row", None)
+        return
+    if options.within is not None:
+        yield Problem("within", f"has no effect: {options.table} is no fact or event whose rows have a moment")
     unknown = scope.unknown_table(options.table, "type")
     yield from unknown
+    if options.table in scope.foreign:
+        if "period" not in KIND_WORDS[scope.tables[table.name].kind or ""].knows:
+            yield Problem("type", f"a row of {table.name} has no period in which there could be one of {options.table}")
+        if options.matching is not None:
+            yield Problem("matching", f"{options.table} is not a reference dimension")
+        yield from check_popularity(options, options.table, "foreign", None)
+        return
     declared = scope.tables.get(options.table)
     if unknown or declared is None or declared.table is None or declared.kind is None:
         return
@@ -87,10 +126,17 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
     own = KIND_WORDS[scope.tables[table.name].kind or ""].knows
     if declared.kind == "date" and "period" not in own:
         yield Problem("type", f"a row of {table.name} has no period that {options.table} could give the date of")
+    hourly = scope.window is None or scope.window.grain.name == "hour"
+    if declared.kind == "time" and "event" not in own and not (hourly and "period" in own):
+        yield Problem("type", f"a row of {table.name} has no moment that {options.table} could give the time of day of")
     if declared.kind in ("unit", "child") and "unit" not in own:
         yield Problem("type", f"a row of {table.name} has no {scope.unit} that it could refer to")
     if options.matching is not None:
         yield from _check_matching(options.matching, declared.kind, declared.table, own, scope)
+        for name in options.said:
+            yield Problem(name, "has no effect: `matching` says which row is referred to")
+    else:
+        yield from check_popularity(options, declared.name, declared.kind, declared.table)
 
 
 def _check_matching(
@@ -124,10 +170,26 @@ def _check_matching(
 
 def referred(column: ColumnPlan, table: TablePlan, rows: Rows) -> Referred:
     """Return what rows refer to by a `ref` column."""
+    return rows.kept(("referred", table.name, column.name), lambda: _referred(column, table, rows))
+
+
+def _referred(column: ColumnPlan, table: TablePlan, rows: Rows) -> Referred:
     options = column.spec.source
     assert isinstance(options, Options)
-    block = rows.block
-    parent = block.plan.table(options.table)
+    plan = rows.block.plan
+    parent = plan.table(options.table)
+    if column.name in rows.targets:
+        return Referred(parent, *rows.targets[column.name])
+    own = above(table, rows, options.table)
+    if own is not None:
+        return Referred(parent, *own)
+    theirs = column_of_parent(column, table, plan)
+    if theirs is not None and rows.parent is not None:
+        found = referred(theirs, plan.table(parent_of(table) or ""), rows.parent)
+        return Referred(found.table, found.rows, found.places[rows.owner])
+    owner = plan.owner(options.table)
+    if owner is not plan:
+        return _to_another_kind(column, table, rows, parent, owner)
     return REFERRED[parent.kind](column, table, rows, parent)
 
 
@@ -143,10 +205,19 @@ def _to_unit(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan
     return Referred(parent, every, rows.unit)
 
 
+def _to_another_kind(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan, owner: Plan) -> Referred:
+    block = everyone(owner)
+    units = block.units
+    every = Rows(block=block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival)
+    return Referred(parent, every, drawn_units(owner, rows.period, rows.uniforms(table, column)))
+
+
 def _to_child(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:
     block = rows.block
+    options = column.spec.source
+    assert isinstance(options, Options)
     count = children(block.plan, parent.spec, block.units.address)[rows.unit]
-    number = rows.choose(table, column, count)
+    number = popular_of(options, count, rows.uniforms(table, column))
     chosen = Rows(
         block=block,
         address=fold(block.units.address[rows.unit], words(number)),
@@ -163,7 +234,7 @@ def _to_listed(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePl
     listed = np.arange(parent.spec.rows, dtype=np.int64)  # type: ignore[attr-defined]
     every = Rows(block=rows.block, address=words(listed), ordinal=listed)
     if options.matching is None:
-        return Referred(parent, every, rows.choose(table, column, len(listed)))
+        return Referred(parent, every, popular_row(options, parent.spec, rows.uniforms(table, column)))
     return Referred(parent, every, _matched(options.matching, parent.spec, rows))
 
 
@@ -171,6 +242,10 @@ REFERRED: Family[Callable[[ColumnPlan, TablePlan, Rows, TablePlan], Referred]] =
 """Kind of a table to what rows refer to in it: (column, table, rows, the table referred to)."""
 for _kind, _to in (("date", _to_date), ("unit", _to_unit), ("child", _to_child), ("reference", _to_listed)):
     REFERRED.add(_kind, _to)
+
+
+for _kind in EVERY_ROW:
+    REFERRED.add(_kind, lambda column, table, rows, parent: Referred(parent, *happened_before(column, table, rows, parent)))
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
@@ -200,6 +275,7 @@ add_source(
         example="ref.dim_company",
         argument="table",
         check=_check,
+        nullable=_nullable,
         refers=_refers,
         describe=lambda options, dataset: f"Refers to {options.table}.",
     ),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from plotsim_core.numerics.random import Floats, Words, choose, key, uniforms
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 Integers = NDArray[np.int64]
+Kept = TypeVar("Kept")
 
 CURRENT = np.iinfo(np.int64).min
 """What stands for the beginning of the next version where there is none; every other number can be a period's."""
@@ -32,7 +34,7 @@ class Rows:
     the block's flattened (periods, units) arrays; `ordinal` the number among its siblings; `moment` a time
     (datetime64[us]); `since` and `until` the periods a version begins and the next begins (`CURRENT`: none has begun);
     `band` the band a version is in; `parent` the rows that these belong to and
-    `owner` the place in them of each row's own.
+    `owner` the place in them of each row's own; `targets` the (rows, places) that columns of these names refer to.
     """
 
     block: Block
@@ -47,9 +49,25 @@ class Rows:
     band: Integers = field(default_factory=_none)
     parent: Rows | None = None
     owner: Integers = field(default_factory=_none)
+    targets: Mapping[str, tuple[Rows, Integers]] = field(default_factory=dict)
+    _kept: dict[Hashable, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.address)
+
+    def kept(self, what: Hashable, make: Callable[[], Kept]) -> Kept:
+        """Return what `make()` gives, made once for `what` while the rows live."""
+        if what not in self._kept:
+            self._kept[what] = make()
+        found: Kept = self._kept[what]
+        return found
+
+    def taken(self, places: Integers | NDArray[np.bool_]) -> Rows:
+        """Return the rows at `places`."""
+        named = [f.name for f in fields(self) if f.name not in ("block", "parent", "targets", "_kept")]
+        known = {name: getattr(self, name)[places] for name in named if len(getattr(self, name))}
+        targets = {name: (rows, own[places]) for name, (rows, own) in self.targets.items()}
+        return replace(self, **known, targets=targets, _kept={})
 
     def uniforms(self, table: TablePlan, column: ColumnPlan, *more: str) -> Floats:
         """Return a uniform for each row, of the stream that belongs to this column."""
@@ -67,3 +85,10 @@ class Rows:
 def picked(values: list[Any] | NDArray[Any] | pa.Array, places: Integers, type_: pa.DataType) -> pa.Array:
     """Return `values[places]` as an Arrow array: what few distinct values become when they are spread over rows."""
     return pa.array(values, type=type_).take(pa.array(places))
+
+
+def numbered(counts: Integers) -> tuple[Integers, Integers]:
+    """Return (owner, number) of `counts[owner]` siblings each, in order."""
+    owner = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+    first = np.cumsum(counts) - counts
+    return owner, np.arange(len(owner), dtype=np.int64) - first[owner]

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from plotsim_core.columns.reference import children
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows, numbered
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KindWords, Table
 from plotsim_core.engine.block import Block
@@ -37,7 +37,10 @@ def _number_or_pair(value: object) -> object:
 
 
 class ChildDimension(Table):
-    """Some rows per unit."""
+    """Some rows per unit.
+
+    `per`: that its rows belong to units. `count`: how many each unit has, a number or [low, high].
+    """
 
     per: Literal["unit"]
     count: Annotated[int | tuple[int, int], BeforeValidator(_number_or_pair)] = 1
@@ -51,7 +54,8 @@ class ChildDimension(Table):
 def _check(table: ChildDimension, scope: Scope) -> Iterable[Problem]:
     yield from needs_key(table, scope)
     unit = scope.dimension("unit")
-    if unit is not None and not any(column.type == f"ref.{unit.name}" for column in table.columns):
+    alone = table.per_unit == (1, 1) and not refers_to_a_dimension(table.model_dump())
+    if unit is not None and not alone and not any(column.type == f"ref.{unit.name}" for column in table.columns):
         yield Problem("columns", f"{table.name} has rows per {scope.unit}, so it needs a column of type ref.{unit.name}")
     if table.per_unit[0] == 0 and any(
         column.type == f"ref.{table.name}"
@@ -61,13 +65,6 @@ def _check(table: ChildDimension, scope: Scope) -> Iterable[Problem]:
     ):
         found = f"{shown(table.per_unit)} leaves units without rows, but other tables refer to them"
         yield Problem("count", found, "begin at 1")
-
-
-def numbered(counts: Integers) -> tuple[Integers, Integers]:
-    """Return (owner, number) of `counts[owner]` siblings each, in order."""
-    owner = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-    first = np.cumsum(counts) - counts
-    return owner, np.arange(len(owner), dtype=np.int64) - first[owner]
 
 
 def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:

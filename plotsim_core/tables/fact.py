@@ -1,4 +1,4 @@
-"""A fact: one row per unit and period, while the unit is there."""
+"""A fact: one row per unit and period, while the unit is there. And what facts of every kind say."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from plotsim_core.columns.cdc import change_columns
+from plotsim_core.columns.metric import metric_columns
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.stage import stage_column
 from plotsim_core.columns.version import ROW_ID, column
 from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Flag, Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star import DATE_DIMENSION
 from plotsim_core.config.tables import Column, KindWords, Table
@@ -21,7 +24,15 @@ from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.kind import Kind, add_kind
 
 
-class Fact(Table):
+class AnyFact(Table):
+    """What facts of every kind say: `metrics` that get a column by themselves where they have none, and with `cdc` when each
+    row was written and why."""
+
+    metrics: tuple[Name, ...] = ()
+    cdc: Flag = False
+
+
+class Fact(AnyFact):
     """One row per unit and period."""
 
 
@@ -31,7 +42,7 @@ _KNOWN = {"date": f"ref.{DATE_DIMENSION}"}
 def needs_references(table: Table, scope: Scope) -> Iterable[Problem]:
     """Yield a problem for each of the unit's and the date's dimension that a table per unit and period lacks."""
     targets = [column.type.partition(".")[2] for column in table.sourced("ref")]
-    if any(scope.unknown_table(name) for name in targets):
+    if any(scope.unknown_table(name) for name in targets if name not in scope.tables):
         return  # probably the one that would be missing here
     for kind in ("unit", "date"):
         dimension = scope.dimension(kind)
@@ -60,8 +71,21 @@ def version_column(table: Table, dataset: Dataset) -> tuple[Column, ...]:
     return (column("row_id", ROW_ID),)
 
 
-def _added(table: Fact, dataset: Dataset) -> tuple[Column, ...]:
-    return (*version_column(table, dataset), *stage_column(table, dataset))
+def added_columns(table: AnyFact, dataset: Dataset) -> tuple[Column, ...]:
+    """Return the columns that a fact gets by itself: of metrics, of the unit's version, of its stage, of changes."""
+    of_units = () if getattr(table, "per", None) else (*version_column(table, dataset), *stage_column(table, dataset))
+    return (*metric_columns(table), *of_units, *(change_columns(table) if table.cdc else ()))
+
+
+def check_metrics(table: AnyFact, scope: Scope) -> Iterable[Problem]:
+    """Yield a problem for each of a fact's metrics that there is not."""
+    for number, name in enumerate(table.metrics):
+        yield from scope.unknown_metric(name, f"metrics[{number}]")
+
+
+def _check(table: Fact, scope: Scope) -> Iterable[Problem]:
+    yield from needs_references(table, scope)
+    yield from check_metrics(table, scope)
 
 
 def _rows(table: TablePlan, block: Block) -> Rows:
@@ -83,13 +107,13 @@ def cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
 
 FACT_WORDS = KindWords(
     section="facts",
-    recognise=lambda raw, unit: True,
+    recognise=lambda raw, unit: not ({"row_count_driver", "parent_table"} & raw.keys()) and raw.get("per") != "period",
     model=Fact,
-    knows=frozenset({"unit", "period", "cell"}),
+    knows=frozenset({"unit", "period", "cell", "metrics"}),
     key=lambda table, dataset: (reference_to("unit", table, dataset), reference_to("date", table, dataset)),
     describe=lambda table, dataset: f"One row per {dataset.unit} and {dataset.window.grain.name}.",
-    check=needs_references,
+    check=_check,
     time=date_column,
-    added=_added,
+    added=added_columns,
 )
 add_kind("fact", FACT_WORDS, Kind(cut, _rows, lambda table, sample: sample.total(sample.arrived), state=False))

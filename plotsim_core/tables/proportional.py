@@ -12,25 +12,28 @@ import numpy as np
 from pydantic import Field
 from scipy.special import ndtri
 
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.happening import happening
+from plotsim_core.columns.rows import Integers, Rows, numbered
+from plotsim_core.config.calendar import Rhythm
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
+from plotsim_core.config.output import Event
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, KindWords, Table
+from plotsim_core.config.tables import Column, KindWords
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.metrics import centres, reads
+from plotsim_core.engine.rhythm import event_factors
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import CHUNK, Slice, blocks
 from plotsim_core.errors import Problem, shown
 from plotsim_core.numerics.quantiles import quantile_table
 from plotsim_core.numerics.random import Floats, fold, key, normals, uniforms, words
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.tables.child import numbered
 from plotsim_core.tables.date import key_name
 from plotsim_core.tables.fact import date_column, version_column
 from plotsim_core.tables.kind import Kind, add_kind
-from plotsim_core.tables.moments import check_event, lengths, moments
+from plotsim_core.tables.moments import check_event, lengths, moments, within
 from plotsim_core.tables.sample import Sample
 
 _CROWD = 8
@@ -42,21 +45,30 @@ _LEVELS = 15
 _MOST = 1_000_000
 
 
-class ProportionalEvent(Table):
-    """`scale` rows per unit of the metric `driver`, on average."""
+class ProportionalEvent(Event):
+    """`scale` rows per unit of the metric `driver`, on average.
+
+    `trigger`: what makes it happen. `rhythm`: weekdays and hours of its own; what it leaves open is the dataset's.
+    """
 
     trigger: Literal["proportional"]
     driver: Name
     scale: Annotated[float, Field(gt=0, le=100, strict=True)] = 1.0
+    rhythm: Rhythm | None = None
 
 
 def _check(table: ProportionalEvent, scope: Scope) -> Iterable[Problem]:
     yield from check_event(table, scope)
-    yield from scope.unknown_metric(table.driver, "driver")
-    metric = scope.metrics.get(table.driver)
-    if metric is not None and metric.means[1] * table.scale > _MOST:
-        found = f"found about {shown(round(metric.means[1] * table.scale))} at position 1"
-        yield Problem("scale", f"expected at most {_MOST} rows per {scope.unit} and period, {found}", "make it smaller")
+    yield from check_driver(table.driver, "driver", table.scale, "scale", scope)
+
+
+def check_driver(driver: str, path: str, scale: float, scale_path: str, scope: Scope) -> Iterable[Problem]:
+    """Yield a problem if no metric is named `driver`, or if it calls for too many rows."""
+    yield from scope.unknown_metric(driver, path)
+    metric = scope.metrics.get(driver)
+    if metric is not None and metric.means[1] * scale > _MOST:
+        found = f"found about {shown(round(metric.means[1] * scale))} at position 1"
+        yield Problem(scale_path, f"expected at most {_MOST} rows per {scope.unit} and period, {found}", "make it smaller")
 
 
 def event_counts(table: TablePlan, block: Block) -> Integers:
@@ -67,31 +79,46 @@ def event_counts(table: TablePlan, block: Block) -> Integers:
     usual = block.plan.metrics[place].spec.means[1] * spec.scale
     poisson = quantile_table("poisson", (), None, (max(usual, 1e-3), max(usual, 1e-3)))
     mean = np.maximum(block.correlated(place), 0.0) * spec.scale
-    drawn = poisson.lookup(mean, normals(key(block.plan.seed, "events", table.name), block.address))
+    factors = event_factors(block.plan, spec.rhythm, block.plan.metrics[place], block.periods)
+    mean = mean if factors is None else mean * factors[:, None]
+    drawn = poisson.lookup(mean, normals(key(block.plan.seed, "events", table.stream), block.address))
     return np.where(alive(block) & (mean > 0), drawn, 0.0).astype(np.int64)
 
 
 def _rows(table: TablePlan, block: Block) -> Rows:
-    cell, number = numbered(event_counts(table, block).ravel())
+    return in_order(table, block, event_counts(table, block))
+
+
+def in_order(table: TablePlan, block: Block, counts: Integers) -> Rows:
+    """Return the rows of a table that happen, of the `counts` (periods, units) of each cell, in the order of time."""
+    cell, number = numbered(counts.ravel())
     drawn = fold(block.address.ravel()[cell], words(number))
-    share = uniforms(key(block.plan.seed, "moment", table.name), drawn)
+    share = uniforms(key(block.plan.seed, "moment", table.stream), drawn)
     share = share[np.lexsort((share, cell))]
     period, unit = np.divmod(cell, len(block.units))
-    return Rows(
+    rows = Rows(
         block=block,
         address=drawn,
         unit=unit,
         period=block.periods[period],
         cell=cell,
         ordinal=number,
-        moment=moments(block, period, (share * lengths(block).ravel()[cell]).astype(np.int64)),
+        moment=moments(block, period, within(block, table, cell, share, lengths(block).ravel()[cell])),
     )
+    return happening(table, rows)
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
     spec = table.spec
     assert isinstance(spec, ProportionalEvent)
-    plan, place = sample.plan, sample.plan.metric_index(spec.driver)
+    metric = sample.plan.metrics[sample.plan.metric_index(spec.driver)]
+    factors = event_factors(sample.plan, spec.rhythm, metric, sample.periods)
+    return spec.scale * expected_total(spec.driver, sample) * (1.0 if factors is None else factors)
+
+
+def expected_total(driver: str, sample: Sample) -> Floats:
+    """Return what a metric adds up to over all units that have arrived, without what is below zero, shape (periods,)."""
+    plan, place = sample.plan, sample.plan.metric_index(driver)
     metric = plan.metrics[place]
     scores = ndtri((np.arange(_LEVELS) + 0.5) / _LEVELS)
 
@@ -101,12 +128,12 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
         centre = centres(plan, metric, units, sample.periods, read)
         if not metric.spec.positive:  # there are no rows where the metric is negative, whatever its mean
             centre = np.mean([np.maximum(metric.quantiles.lookup(centre, score), 0.0) for score in scores], axis=0)
-        return sample.arrived(units) * centre * spec.scale
+        return sample.arrived(units) * centre
 
     return sample.total(rows)
 
 
-def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
+def cut_crowded(plan: Plan, slice_: Slice) -> Iterator[Slice]:
     """Cut a slice so that a block has about as many rows as the blocks of other tables have cells."""
     return blocks(slice_, CHUNK // _CROWD)
 
@@ -121,12 +148,12 @@ add_kind(
         section="events",
         recognise=lambda raw, unit: raw.get("trigger") == "proportional",
         model=ProportionalEvent,
-        knows=frozenset({"unit", "period", "cell", "event", "key"}),
+        knows=frozenset({"unit", "period", "cell", "metrics", "event", "key"}),
         key=lambda table, dataset: (key_name(table),),
         describe=lambda table, dataset: f"Events in proportion to {table.driver}.",
         check=_check,
         time=date_column,
         added=_added,
     ),
-    Kind(_cut, _rows, _expect, state=False),
+    Kind(cut_crowded, _rows, _expect, state=False),
 )

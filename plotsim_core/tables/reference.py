@@ -22,7 +22,10 @@ from plotsim_core.tables.sample import Sample
 
 
 class ReferenceDimension(Table):
-    """As many rows as its longest list of static values has, or `count` if that is more; shorter lists repeat."""
+    """As many rows as its longest list of static values has, or `count` if that is more; shorter lists repeat.
+
+    `reference`: that its rows are listed.
+    """
 
     reference: Literal[True]
     count: Annotated[Count, Field(le=1_000_000)] = 1

@@ -6,7 +6,7 @@ known at the end of the slice. No row knows the future.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -16,14 +16,12 @@ from plotsim_core.columns.rows import CURRENT, Rows
 from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.version import ROW_ID, column
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, KindWords, Table
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.history import bands
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice, by_unit
-from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.date import key_name, needs_key
@@ -32,7 +30,10 @@ from plotsim_core.tables.sample import Sample
 
 
 class UnitDimension(Table):
-    """One row per unit, or one per version of it."""
+    """One row per unit, or one per version of it.
+
+    `per`: that its rows are units.
+    """
 
     per: Literal["unit"]
 
@@ -40,13 +41,6 @@ class UnitDimension(Table):
 def refers_to_a_dimension(raw: object) -> bool:
     """Return whether a table as written refers to a dimension other than the date's."""
     return any(type_.startswith("ref.") and type_ != "ref.dim_date" for type_ in column_types(raw))
-
-
-def _check(table: UnitDimension, scope: Scope) -> Iterable[Problem]:
-    yield from needs_key(table, scope)
-    units = [declared.name for declared in scope.tables.values() if declared.kind == "unit"]
-    if units and table.name != units[0]:
-        yield Problem("per", f"there is a dimension of the {scope.unit} already, {units[0]}")
 
 
 def _added(table: UnitDimension, dataset: Dataset) -> tuple[Column, ...]:
@@ -125,7 +119,7 @@ add_kind(
         knows=frozenset({"unit", "period", "history", "key"}),
         key=_key,
         describe=_describe,
-        check=_check,
+        check=needs_key,
         added=_added,
     ),
     Kind(_cut, _rows, _expect, state=True),

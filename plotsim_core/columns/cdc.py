@@ -1,0 +1,72 @@
+"""`cdc.<part>`: when a row was written (`inserted_at`), when it last changed (`updated_at`), and what that was (`op`).
+
+A fact with `cdc: true` gets all three, as `_inserted_at`, `_updated_at` and `_op`. A row is written in the moment it
+happens, one of a whole period in the last moment of it, and is then as it was written (I). What corrects rows later says so
+itself (`quality`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.source import Source, add_source
+from plotsim_core.columns.timestamp import TYPE
+from plotsim_core.config.model import Part
+from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+Moments = NDArray[Any]
+
+_SAYS = {
+    "inserted_at": "When the row was written.",
+    "updated_at": "When the row last changed.",
+    "op": "I: as it was written; U: changed since.",
+}
+_LAST = np.timedelta64(1, "us")
+
+
+class Options(Part):
+    """`part` of a change."""
+
+    part: Literal["inserted_at", "updated_at", "op"]
+
+
+def change_columns(table: Table) -> tuple[Column, ...]:
+    """Return the columns that a fact with `cdc` gets by itself, without those it has."""
+    there = {existing.type for existing in table.columns}
+    made = (Column(name=f"_{part}", type=f"cdc.{part}", source=Options.model_validate({"part": part})) for part in _SAYS)
+    return tuple(column for column in made if column.type not in there)
+
+
+def written(rows: Rows) -> Moments:
+    """Return the moment in which each row was written."""
+    if len(rows.moment) == len(rows):
+        return rows.moment
+    return rows.block.plan.grain.starts(rows.period + 1).astype("datetime64[us]") - _LAST
+
+
+def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    options = column.spec.source
+    assert isinstance(options, Options)
+    if options.part == "op":
+        return pa.repeat(pa.scalar("I"), len(rows))
+    return pa.array(written(rows), TYPE)
+
+
+add_source(
+    "cdc",
+    SourceWords(
+        options=Options,
+        arrow=lambda options, column, dataset: pa.string() if options.part == "op" else TYPE,
+        example="cdc.updated_at",
+        argument="part",
+        needs=frozenset({"period", "metrics"}),
+        describe=lambda options, dataset: _SAYS[options.part],
+    ),
+    Source(_fill),
+)

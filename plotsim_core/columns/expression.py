@@ -1,0 +1,259 @@
+"""`expression` with `formula: "round(quantity * unit_price, 2)"`: computed from the other columns of the row.
+
+A null in what is read gives null, and so does what has no value: a division by zero, a root or logarithm of a negative.
+Numbers are rounded to `decimals`; whole ones are exact up to 2**53, and end there.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from plotsim_core.columns.reads import circle, names_in, noun_of, nullable_in, table_with, type_in
+from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.source import Source, add_source, fill
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.formula import FormulaError, Kind, digits_of, kind_of, may_be_undefined, names, operands, parsed
+from plotsim_core.config.model import Part
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.errors import Problem
+from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.random import Floats
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+_DECIMALS = 4
+_WHOLE = 2.0**53
+_TYPES: dict[Kind, pa.DataType] = {"whole": pa.int64(), "number": pa.float64(), "bool": pa.bool_(), "text": pa.string()}
+
+
+class Options(Part):
+    """The `formula`, and to how many `decimals` its numbers are rounded: by default those of its own round, or four."""
+
+    formula: Annotated[str, Field(min_length=1)]
+    decimals: Annotated[int, Field(ge=0, le=9, strict=True)] | None = None
+
+
+def decimals_of(options: Options) -> int:
+    """Return to how many decimals numbers are rounded."""
+    tree = parsed(options.formula)
+    if options.decimals is not None:
+        return options.decimals
+    rounded = isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "round"
+    return (digits_of(tree) or 0) if rounded and isinstance(tree, ast.Call) else _DECIMALS
+
+
+def _kind(type_: pa.DataType) -> Kind | None:
+    return next((kind for kind, known in _TYPES.items() if known == type_), None)
+
+
+def _kinds(options: Options, dataset: Dataset) -> dict[str, Kind]:
+    table = table_with(options, dataset)
+    return {name: _kind(type_in(table.name, name, dataset)) or "number" for name in names(options.formula)}
+
+
+def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
+    return _TYPES[kind_of(parsed(options.formula), _kinds(options, dataset))]
+
+
+def _nullable(options: Options, dataset: Dataset) -> bool:
+    table, tree = table_with(options, dataset), parsed(options.formula)
+    return may_be_undefined(tree) or _reads_null(tree, lambda name: nullable_in(table.name, name, dataset))
+
+
+def _reads_null(node: ast.expr, nullable: Callable[[str], bool]) -> bool:
+    if isinstance(node, ast.Name):
+        return nullable(node.id)
+    last = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "coalesce"
+    return any(_reads_null(child, nullable) for child in (operands(node)[-1:] if last else operands(node)))
+
+
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    try:
+        read = names(options.formula)
+    except FormulaError as error:
+        yield error.problem
+        return
+    known = [other for other in names_in(scope.tables[table.name]) if other != column.name]
+    unknown = [name for name in read if name not in known]
+    for name in unknown:
+        if name == column.name:
+            yield Problem("formula", f"{table.name}.{name} depends on itself")
+        else:
+            yield Problem("formula", f"{table.name} has no column '{name}'", did_you_mean(name, known))
+    if not unknown and circle(column, table, scope):
+        yield Problem("formula", f"{table.name}.{column.name} depends on itself")
+
+
+def _wrong(options: Options, dataset: Dataset) -> Iterable[Problem]:
+    table = table_with(options, dataset)
+    for name in names(options.formula):
+        type_ = type_in(table.name, name, dataset)
+        if _kind(type_) is None:
+            yield Problem("formula", f"cannot compute with {table.name}.{name}: it is {noun_of(type_)}")
+            return
+    try:
+        kind = kind_of(parsed(options.formula), _kinds(options, dataset))
+    except FormulaError as error:
+        yield error.problem
+        return
+    if options.decimals is not None and kind != "number":
+        gives = "whole numbers" if kind == "whole" else f"a {kind}"
+        yield Problem("decimals", f"has no effect: the formula gives {gives}")
+
+
+def _reads(options: Options, table: Table) -> Iterator[tuple[str, str]]:
+    try:
+        yield from ((table.name, name) for name in names(options.formula))
+    except FormulaError:
+        return  # reported where it stands
+
+
+def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    options = column.spec.source
+    assert isinstance(options, Options)
+    by_name = {other.name: other for other in table.columns}
+    values = {name: _read(fill(by_name[name], table, rows)) for name in names(options.formula)}
+    with np.errstate(all="ignore"):
+        found = _value(parsed(options.formula), values, len(rows))
+        if isinstance(found, pa.Array):
+            return found
+        found = np.where(np.isfinite(found), found, np.nan)
+        missing = np.isnan(found)
+        if column.type == pa.float64():
+            return pa.array(found.round(decimals_of(options)) + 0.0, mask=missing)
+        if column.type == pa.bool_():
+            return pa.array(found == 1.0, mask=missing)
+        whole = np.clip(np.where(missing, 0.0, found), -_WHOLE, _WHOLE)
+        return pa.array(np.rint(whole).astype(np.int64), mask=missing)
+
+
+def _read(values: pa.Array) -> Any:
+    """Return numbers and truths as numbers, NaN for null; texts as they are."""
+    if pa.types.is_string(values.type) or pa.types.is_dictionary(values.type):
+        return pc.cast(values, pa.string())
+    return pc.fill_null(pc.cast(values, pa.float64()), np.nan).to_numpy(zero_copy_only=False)
+
+
+def _value(node: ast.expr, values: dict[str, Any], count: int) -> Any:
+    """Return a formula's value in each row: numbers (truths are 1 and 0, NaN is null), or texts as an Arrow array."""
+    if isinstance(node, ast.Name):
+        return values[node.id]
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, str):
+            return pa.repeat(pa.scalar(node.value), count)
+        return np.full(count, float(node.value))  # type: ignore[arg-type]
+    found = [_value(child, values, count) for child in operands(node)]
+    if isinstance(node, ast.BinOp):
+        return _ARITHMETIC[type(node.op)](*found)
+    if isinstance(node, ast.UnaryOp):
+        return _not(found[0]) if isinstance(node.op, ast.Not) else -found[0] if isinstance(node.op, ast.USub) else found[0]
+    if isinstance(node, ast.BoolOp):
+        return reduce(_and if isinstance(node.op, ast.And) else _or, found)
+    if isinstance(node, ast.Compare):
+        return _compared(node.ops[0], *found)
+    if isinstance(node, ast.IfExp):
+        return _where(*found)
+    assert isinstance(node, ast.Call)
+    assert isinstance(node.func, ast.Name)
+    if node.func.id == "round":
+        digits = digits_of(node)
+        return np.round(found[0], digits or 0)
+    return _FUNCTIONS[node.func.id](*found)
+
+
+def _true(a: Floats) -> Floats:
+    return np.where(np.isnan(a), np.nan, (a != 0).astype(np.float64))
+
+
+def _not(a: Floats) -> Floats:
+    return 1.0 - _true(a)
+
+
+def _and(a: Floats, b: Floats) -> Floats:
+    return _true(a) * _true(b)
+
+
+def _or(a: Floats, b: Floats) -> Floats:
+    return np.maximum(_true(a), _true(b))
+
+
+def _compared(op: ast.cmpop, a: Any, b: Any) -> Floats:
+    if isinstance(a, pa.Array):
+        same = pc.cast(pc.equal(a, b), pa.float64())
+        equal = pc.fill_null(same, np.nan).to_numpy(zero_copy_only=False)
+        return equal if isinstance(op, ast.Eq) else 1.0 - equal
+    compare = {
+        ast.Lt: np.less,
+        ast.LtE: np.less_equal,
+        ast.Gt: np.greater,
+        ast.GtE: np.greater_equal,
+        ast.Eq: np.equal,
+        ast.NotEq: np.not_equal,
+    }[type(op)]
+    return np.where(np.isnan(a) | np.isnan(b), np.nan, compare(a, b).astype(np.float64))
+
+
+def _where(*found: Any) -> Any:
+    """`where(condition, a, b)`, from operands in that order; null where the condition is."""
+    test, a, b = found
+    if isinstance(a, pa.Array):
+        return pc.if_else(pa.array(_true(test) == 1.0, mask=np.isnan(test)), a, b)
+    return np.where(np.isnan(test), np.nan, np.where(test != 0, a, b))
+
+
+def _coalesce(*found: Any) -> Any:
+    if isinstance(found[0], pa.Array):
+        return pc.coalesce(*found)
+    return reduce(lambda a, b: np.where(np.isfinite(a), a, b), found)
+
+
+def _divided(how: Callable[[Floats, Floats], Floats]) -> Callable[[Floats, Floats], Floats]:
+    return lambda a, b: np.where(b == 0, np.nan, how(a, b))
+
+
+_ARITHMETIC: dict[type, Callable[[Floats, Floats], Floats]] = {
+    ast.Add: np.add,
+    ast.Sub: np.subtract,
+    ast.Mult: np.multiply,
+    ast.Div: _divided(np.divide),
+    ast.FloorDiv: _divided(np.floor_divide),
+    ast.Mod: _divided(np.mod),
+    ast.Pow: np.power,
+}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "abs": np.abs,
+    "ceil": np.ceil,
+    "coalesce": _coalesce,
+    "exp": np.exp,
+    "floor": np.floor,
+    "log": np.log,
+    "max": lambda *found: reduce(np.maximum, found),
+    "min": lambda *found: reduce(np.minimum, found),
+    "sqrt": np.sqrt,
+    "where": _where,
+}
+
+
+add_source(
+    "expression",
+    SourceWords(
+        options=Options,
+        arrow=_arrow,
+        example="expression",
+        check=_check,
+        nullable=_nullable,
+        describe=lambda options, dataset: f"{options.formula}.",
+        decimals=lambda options, dataset: decimals_of(options) if decimals_of(options) == 2 else None,
+        reads=_reads,
+        wrong=_wrong,
+    ),
+    Source(_fill),
+)

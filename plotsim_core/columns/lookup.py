@@ -1,0 +1,168 @@
+"""`lookup.<table>.<column>`: what the row that this one refers to says in one of its columns.
+
+A line's price is its product's: `{name: unit_price, type: lookup.dim_product.price}` beside `ref.dim_product`. Rows that
+belong to another one (`parent_table`) look up its columns too. Of a dimension with versions it is the tier of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Annotated
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from plotsim_core.columns.metric import metric_columns
+from plotsim_core.columns.reads import circle, decimals_in, names_in, nullable_in, type_in
+from plotsim_core.columns.reference import Referred, referred
+from plotsim_core.columns.relations import above
+from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.scd import Options as History
+from plotsim_core.columns.sibling import EVERY_ROW, ancestors
+from plotsim_core.columns.source import Source, add_source, fill
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Name, Part, pattern
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table
+from plotsim_core.engine.history import bands
+from plotsim_core.errors import Problem
+from plotsim_core.families import did_you_mean
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+PATH = pattern(
+    r"^[A-Za-z_][A-Za-z0-9_]{0,62}\.[A-Za-z_][A-Za-z0-9_]{0,62}$", "a table and a column: lookup.dim_product.price"
+)
+
+
+class Options(Part):
+    """`of` is table.column; `by` names the reference, where there is more than one to the table."""
+
+    of: Annotated[str, Field(pattern=PATH)]
+    by: Name | None = None
+
+    @property
+    def table(self) -> str:
+        """The table that is looked into."""
+        return self.of.partition(".")[0]
+
+    @property
+    def column(self) -> str:
+        """The column that is looked up."""
+        return self.of.partition(".")[2]
+
+
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    declared = scope.tables.get(options.table) or scope.foreign.get(options.table)
+    if declared is None:
+        yield Problem("type", f"no table is named '{options.table}'", did_you_mean(options.table, list(scope.tables)))
+        return
+    ways = [other.name for other in table.sourced("ref") if other.type == f"ref.{options.table}"]
+    if options.table in ancestors(table, scope):
+        if options.by is not None:
+            yield Problem("by", f"has no effect: a row of {table.name} belongs to one row of {options.table}")
+    elif not ways:
+        yield Problem("type", f"{table.name} has no column of type ref.{options.table}, so it has no row to look up")
+    elif options.by is not None and options.by not in ways:
+        hint = did_you_mean(options.by, ways)
+        yield Problem("by", f"{table.name} has no column '{options.by}' of type ref.{options.table}", hint)
+    elif options.by is None and len(ways) > 1:
+        yield Problem("by", f"is missing: {table.name} refers to {options.table} more than once", f"by: {ways[0]}")
+    elif options.by is not None and len(ways) == 1:
+        yield Problem("by", f"has no effect: {table.name} refers to {options.table} only once")
+    yield from _check_column(options, column, table, scope)
+
+
+def _check_column(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    declared = scope.tables.get(options.table) or scope.foreign[options.table]
+    if options.column not in names_in(declared):
+        hint = did_you_mean(options.column, names_in(declared))
+        yield Problem("type", f"{options.table} has no column '{options.column}'", hint)
+        return
+    if declared.table is None:
+        return
+    theirs = next(c for c in (*declared.table.columns, *metric_columns(declared.table)) if c.name == options.column)
+    knows = KIND_WORDS[scope.tables[table.name].kind or ""].knows
+    declared_knows = KIND_WORDS[declared.kind or ""].knows
+    if theirs.word == "version":
+        yield Problem("type", f"{options.table}.{options.column} is part of a version, not of a {scope.unit}")
+    moves = theirs.word == "scd" or ("cell" not in declared_knows and SOURCE_WORDS[theirs.word].moves(theirs.source))
+    if moves and ("cell" not in knows or options.table in scope.foreign):
+        yield Problem("type", f"a row of {table.name} has no period in which {options.column} could be looked up")
+    if circle(column, table, scope):
+        yield Problem("type", f"{table.name}.{column.name} depends on itself")
+
+
+def _reads(options: Options, table: Table) -> Iterator[tuple[str, str]]:
+    yield options.table, options.column
+
+
+def found_by(column: ColumnPlan, table: TablePlan, rows: Rows) -> Referred:
+    """Return the rows that a lookup column looks into, and the place of each row's own."""
+    options = column.spec.source
+    assert isinstance(options, Options)
+    plan = rows.block.plan
+    own = above(table, rows, options.table)
+    if own is not None:
+        return Referred(plan.table(options.table), *own)
+    ways = (c for c in table.columns if c.spec.type == f"ref.{options.table}" and options.by in (None, c.name))
+    return referred(next(ways), table, rows)
+
+
+def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    options = column.spec.source
+    assert isinstance(options, Options)
+    found = found_by(column, table, rows)
+    theirs = next(other for other in found.table.columns if other.name == options.column)
+    if isinstance(theirs.spec.source, History):
+        return _tier(theirs.spec.source, rows)
+    if len(found.rows.cell) < len(found.rows) and SOURCE_WORDS[theirs.spec.word].moves(theirs.spec.source):
+        return fill(theirs, found.table, _of_the_time(found, rows))
+    if found.table.kind in EVERY_ROW and bool(np.all(found.places >= 0)):  # only of those that are referred to
+        which, places = np.unique(found.places, return_inverse=True)
+        found = Referred(found.table, found.rows.taken(which), places)
+    return found.values(theirs)
+
+
+def _of_the_time(found: Referred, rows: Rows) -> Rows:
+    """Return the rows that are referred to as they were at the time of those that refer to them."""
+    here = rows.block
+    own = Rows(block=here, address=found.rows.address[found.places], unit=rows.unit, period=rows.period, cell=rows.cell)
+    return own if len(found.rows.ordinal) < len(found.rows) else replace(own, ordinal=found.rows.ordinal[found.places])
+
+
+def _tier(history: History, rows: Rows) -> pa.Array:
+    """Return the tier that each row's unit was in at its time."""
+    here = rows.block
+    metric = here.plan.metric_index(history.tracks)
+    band = here.kept("bands", (metric, history.at), lambda: bands(here.plan, metric, history.at, here.units, here.periods))
+    return pa.array(list(history.tiers), pa.string()).take(pa.array(np.asarray(band).ravel()[rows.cell]))
+
+
+def _nullable(options: Options, dataset: Dataset) -> bool:
+    """Nulls come from the column, and from references that find nothing."""
+    return nullable_in(options.table, options.column, dataset) or any(
+        nullable_in(table.name, other.name, dataset)
+        for table in dataset.tables
+        if any(own.source is options for own in table.columns)
+        for other in table.sourced("ref")
+        if other.type == f"ref.{options.table}"
+    )
+
+
+add_source(
+    "lookup",
+    SourceWords(
+        options=Options,
+        arrow=lambda options, column, dataset: type_in(options.table, options.column, dataset),
+        example="lookup.dim_product.price",
+        argument="of",
+        check=_check,
+        nullable=_nullable,
+        describe=lambda options, dataset: f"The {options.column} of its row of {options.table}.",
+        decimals=lambda options, dataset: decimals_in(options.table, options.column, dataset),
+        reads=_reads,
+    ),
+    Source(_fill),
+)

@@ -1,0 +1,82 @@
+"""Columns that are made from others: what they read, in their own table or another, and that none reads itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from plotsim_core.columns.metric import metric_columns
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Part
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import SOURCE_WORDS, Column, DeclaredTable, Table
+
+
+def reads(column: Column, table: Table) -> list[tuple[str, str]]:
+    """Return the (table, column) pairs that a column is made from."""
+    return list(SOURCE_WORDS[column.word].reads(column.source, table))
+
+
+def circle(column: Column, table: Table, scope: Scope) -> bool:
+    """Return whether a column is made from itself, by one step or several."""
+    seen: dict[tuple[str, str], None] = {}
+    ahead = reads(column, table)
+    while ahead:
+        at = ahead.pop()
+        if at == (table.name, column.name):
+            return True
+        if at not in seen:
+            seen[at] = None
+            ahead.extend(_next(at, scope))
+    return False
+
+
+def _next(at: tuple[str, str], scope: Scope) -> Iterator[tuple[str, str]]:
+    declared = scope.tables.get(at[0])
+    if declared is not None and declared.table is not None:
+        for column in declared.table.columns:
+            if column.name == at[1]:
+                yield from reads(column, declared.table)
+
+
+def names_in(declared: DeclaredTable) -> list[str]:
+    """Return the names of the columns that a table as declared can be read by."""
+    return [*declared.columns, *(column.name for column in (metric_columns(declared.table) if declared.table else ()))]
+
+
+def column_in(table: str, name: str, dataset: Dataset) -> tuple[Column, Dataset]:
+    """Return a column of a table, and the dataset of the kind of unit that the table is made from."""
+    kinds = ((kind, other) for kind in (dataset, *dataset.units) for other in kind.tables if other.name == table)
+    kind, found = next(kinds)
+    return next(column for column in (*found.columns, *metric_columns(found)) if column.name == name), kind
+
+
+def type_in(table: str, name: str, dataset: Dataset) -> pa.DataType:
+    """Return the type of a table's column."""
+    column, kind = column_in(table, name, dataset)
+    return SOURCE_WORDS[column.word].arrow(column.source, column, kind)
+
+
+def noun_of(type_: pa.DataType) -> str:
+    """Return what values of a type are called."""
+    if pa.types.is_timestamp(type_):
+        return "a moment"
+    return {pa.string(): "a text", pa.bool_(): "true or false", pa.date32(): "a date"}.get(type_, "not one value")
+
+
+def nullable_in(table: str, name: str, dataset: Dataset) -> bool:
+    """Return whether a table's column may have nulls."""
+    column, kind = column_in(table, name, dataset)
+    return SOURCE_WORDS[column.word].nullable(column.source, kind)
+
+
+def decimals_in(table: str, name: str, dataset: Dataset) -> int | None:
+    """Return with how many decimals the numbers of a table's column are written (None: as many as they have)."""
+    column, kind = column_in(table, name, dataset)
+    return SOURCE_WORDS[column.word].decimals(column.source, kind)
+
+
+def table_with(options: Part, dataset: Dataset) -> Table:
+    """Return the table that has the column with these very options."""
+    return next(table for table in dataset.tables if any(column.source is options for column in table.columns))

@@ -1,0 +1,101 @@
+"""What rows have to do with rows of other tables: those they belong to, those that belong to them, those before them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plotsim_core.columns.rows import Integers, Rows, numbered
+from plotsim_core.engine.block import Block, block
+from plotsim_core.engine.slice import Slice
+from plotsim_core.families import Family
+from plotsim_core.numerics.random import choose, fold, key, words
+from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+
+ROWS: Family[Callable[[TablePlan, Block], Rows]] = Family("table kind")
+"""Kind of a table to what gives its rows in a block; the tables make themselves known here."""
+
+
+@lru_cache(maxsize=4)
+def rows_of(plan: Plan, name: str, slice_: Slice) -> Rows:
+    """Return the rows of a table in a slice, for those who refer to them; the last ones are kept."""
+    table = plan.table(name)
+    return ROWS[table.kind](table, block(plan, slice_))
+
+
+def parent_of(table: TablePlan) -> str | None:
+    """Return the name of the table whose rows the rows of this one belong to, if they belong to any."""
+    return getattr(table.spec, "parent_table", None)
+
+
+def above(table: TablePlan, rows: Rows, name: str) -> tuple[Rows, Integers] | None:
+    """Return the rows of the table `name` that rows belong to, by one step or several, and the place of each row's own.
+    None if they belong to none of it."""
+    places = np.arange(len(rows), dtype=np.int64)
+    at = table
+    while rows.parent is not None and (own := parent_of(at)) is not None:
+        places, rows = rows.owner[places], rows.parent
+        if own == name:
+            return rows, places
+        at = rows.block.plan.table(own)
+    return None
+
+
+def column_of_parent(column: ColumnPlan, table: TablePlan, plan: Plan) -> ColumnPlan | None:
+    """Return the column that rows take their reference from: one of the same name and type, of the rows they belong to.
+    To a fact or an event, that these refer to, under any name."""
+    name = parent_of(table)
+    theirs = [other for other in plan.table(name).columns if other.spec.type == column.spec.type] if name else []
+    named = next((other for other in theirs if other.name == column.name), None)
+    if named is None and theirs:
+        to = plan.table(column.spec.type.partition(".")[2])
+        return theirs[0] if to.time is not None and to.kind != "date" else None
+    return named
+
+
+def belonging(table: TablePlan, parent: Rows) -> Rows:
+    """Return the rows of a detail table that belong to rows of its parent table, in the order of these."""
+    low, high = table.spec.per_row  # type: ignore[attr-defined]
+    counts = low + choose(key(parent.block.plan.seed, "children", table.stream), parent.address, high - low + 1)
+    owner, number = numbered(counts)
+    return Rows(
+        block=parent.block,
+        address=fold(parent.address[owner], words(number)),
+        unit=parent.unit[owner],
+        period=parent.period[owner],
+        cell=parent.cell[owner],
+        ordinal=number,
+        moment=parent.moment[owner] if len(parent.moment) else parent.moment,
+        parent=parent,
+        owner=owner,
+    )
+
+
+def earlier(rows: Rows, name: str, within: int) -> tuple[Rows, Integers, Integers, Integers]:
+    """Return what happened to each row's unit before it, in its period and the `within` periods before it.
+
+    Gives (candidates, order, first, count): rows of the table `name`, and for each row the places `order[first]` to
+    `order[first + count]` of its candidates, in the order of time.
+    """
+    plan, here = rows.block.plan, rows.block.slice
+    around = Slice(max(plan.first, here.first - within), here.stop, here.unit_first, here.unit_stop)
+    candidates = rows_of(plan, name, around)
+    order = np.lexsort((candidates.moment, candidates.unit))
+    unit, moment = candidates.unit[order], candidates.moment[order]
+    since = plan.grain.starts(np.arange(here.first - within, here.stop)).astype("datetime64[us]")
+    first = _before(unit, moment, rows.unit, since[rows.period - here.first])
+    return candidates, order, first, _before(unit, moment, rows.unit, rows.moment) - first
+
+
+def _before(unit: Integers, moment: NDArray[Any], own: Integers, at: NDArray[Any]) -> Integers:
+    """Return how many of the sorted (unit, moment) come before each (own, at); the same moment does not."""
+    both = np.lexsort((np.repeat([1, 0], [len(unit), len(own)]), np.concatenate([moment, at]), np.concatenate([unit, own])))
+    asked = both >= len(unit)
+    passed = np.cumsum(~asked)
+    result = np.empty(len(own), dtype=np.int64)
+    result[both[asked] - len(unit)] = passed[asked]
+    return result

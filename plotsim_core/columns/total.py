@@ -1,0 +1,150 @@
+"""`total.<table>.<column>`: the sum of a column over the rows of a detail table that belong to a row; `count.<table>`: how
+many they are. An order's total is the sum of its lines.
+
+Nulls are left out, and where there are no rows the sum is zero. Values are added in the order of the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from plotsim_core.columns.lookup import PATH
+from plotsim_core.columns.reads import circle, decimals_in, names_in, noun_of, type_in
+from plotsim_core.columns.relations import belonging
+from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.source import Source, add_source, fill
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Name, Part
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.errors import Problem
+from plotsim_core.families import did_you_mean
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+_DECIMALS = 6
+"""No column of numbers has more."""
+
+
+class Options(Part):
+    """`of` is the detail table and its column."""
+
+    of: Annotated[str, Field(pattern=PATH)]
+
+    @property
+    def table(self) -> str:
+        """The detail table."""
+        return self.of.partition(".")[0]
+
+    @property
+    def column(self) -> str:
+        """The column that is added up."""
+        return self.of.partition(".")[2]
+
+
+class Count(Part):
+    """`table` is the detail table."""
+
+    table: Name
+
+
+def _check_table(name: str, table: Table, scope: Scope) -> Iterable[Problem]:
+    details = [
+        other
+        for other, declared in scope.tables.items()
+        if declared.table is not None and getattr(declared.table, "parent_table", None) == table.name
+    ]
+    declared = scope.tables.get(name)
+    if declared is None or (declared.table is not None and name not in details):
+        hint = did_you_mean(name, details) if details else f"a table has them that says parent_table: {table.name}"
+        yield Problem("type", f"no rows of a table '{name}' belong to rows of {table.name}", hint)
+
+
+def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    wrong = list(_check_table(options.table, table, scope))
+    yield from wrong
+    declared = scope.tables.get(options.table)
+    if wrong or declared is None:
+        return
+    if options.column not in names_in(declared):
+        hint = did_you_mean(options.column, names_in(declared))
+        yield Problem("type", f"{options.table} has no column '{options.column}'", hint)
+    elif circle(column, table, scope):
+        yield Problem("type", f"{table.name}.{column.name} depends on itself")
+
+
+def _check_count(options: Count, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+    return _check_table(options.table, table, scope)
+
+
+def _wrong(options: Options, dataset: Dataset) -> Iterable[Problem]:
+    type_ = type_in(options.table, options.column, dataset)
+    if type_ not in (pa.int64(), pa.float64()):
+        yield Problem("type", f"cannot add up {options.of}: it is {noun_of(type_)}")
+
+
+def _reads(options: Options, table: Table) -> Iterator[tuple[str, str]]:
+    yield options.table, options.column
+
+
+def _below(name: str, rows: Rows) -> tuple[TablePlan, Rows]:
+    """Return the rows of a detail table that belong to rows."""
+    table = rows.block.plan.table(name)
+    return table, belonging(table, rows)  # not kept: they know these rows, and a ring of rows would outlive its use
+
+
+def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    options = column.spec.source
+    assert isinstance(options, Options)
+    details, below = _below(options.table, rows)
+    theirs = next(other for other in details.columns if other.name == options.column)
+    values = pc.fill_null(fill(theirs, details, below), 0).to_numpy(zero_copy_only=False)
+    if column.type == pa.int64():
+        sums = np.zeros(len(rows), dtype=np.int64)
+        np.add.at(sums, below.owner, values)
+        return pa.array(sums)
+    # bincount adds one value after the other, so a row's sum does not depend on the rows around it
+    return pa.array(np.bincount(below.owner, values, minlength=len(rows)).round(_DECIMALS))
+
+
+def _fill_count(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    options = column.spec.source
+    assert isinstance(options, Count)
+    _, below = _below(options.table, rows)
+    return pa.array(np.bincount(below.owner, minlength=len(rows)).astype(np.int64))
+
+
+add_source(
+    "total",
+    SourceWords(
+        options=Options,
+        arrow=lambda options, column, dataset: type_in(options.table, options.column, dataset),
+        example="total.fct_lines.amount",
+        argument="of",
+        needs=frozenset({"cell"}),
+        check=_check,
+        describe=lambda options, dataset: f"The sum of {options.column} over its rows of {options.table}.",
+        decimals=lambda options, dataset: decimals_in(options.table, options.column, dataset),
+        reads=_reads,
+        wrong=_wrong,
+    ),
+    Source(_fill),
+)
+add_source(
+    "count",
+    SourceWords(
+        options=Count,
+        arrow=lambda options, column, dataset: pa.int64(),
+        example="count.fct_lines",
+        argument="table",
+        needs=frozenset({"cell"}),
+        check=_check_count,
+        describe=lambda options, dataset: f"How many rows of {options.table} belong to it.",
+    ),
+    Source(_fill_count),
+)

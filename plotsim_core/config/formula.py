@@ -1,0 +1,238 @@
+"""Formulas: a small grammar over the columns of a row, numbers and named functions. Read, never run as code.
+
+Python's own parser gives the tree; only the nodes named here are accepted, and each is evaluated on whole arrays.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from plotsim_core.config.model import LARGEST
+from plotsim_core.errors import Problem, shown
+from plotsim_core.families import did_you_mean
+
+Kind = Literal["whole", "number", "bool", "text"]
+
+_LONGEST, _NODES, _DEEPEST = 500, 200, 40
+_HIGHEST = 25
+"""The largest number to this power is still a number."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """How many arguments a function takes (`most` None: any number)."""
+
+    least: int
+    most: int | None
+
+
+FUNCTIONS = {
+    "abs": Call(1, 1),
+    "ceil": Call(1, 1),
+    "coalesce": Call(2, None),
+    "exp": Call(1, 1),
+    "floor": Call(1, 1),
+    "log": Call(1, 1),
+    "max": Call(2, None),
+    "min": Call(2, None),
+    "round": Call(1, 2),
+    "sqrt": Call(1, 1),
+    "where": Call(3, 3),
+}
+ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
+COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
+_UNDEFINED = (ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
+
+
+class FormulaError(ValueError):
+    """A formula that cannot be used; `problem` says why."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.problem = Problem("formula", message, hint)
+        super().__init__(message)
+
+
+@lru_cache(maxsize=1024)
+def parsed(text: str) -> ast.expr:
+    """Return the tree of a formula. Raises FormulaError for what is not in the grammar."""
+    if len(text) > _LONGEST:
+        raise FormulaError(f"expected at most {_LONGEST} characters, found {len(text)}")
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise FormulaError(f"cannot read {shown(text)}", "write it like round(quantity * price, 2)") from None
+    if sum(1 for _ in ast.walk(tree)) > _NODES:
+        raise FormulaError(f"expected at most {_NODES} parts, found more", "compute some of it in a column of its own")
+    _allowed(tree, 1)
+    return tree
+
+
+def _allowed(node: ast.expr, depth: int) -> None:
+    if depth > _DEEPEST:
+        raise FormulaError(f"expected at most {_DEEPEST} levels of brackets and operators, found more")
+    if isinstance(node, ast.Call):
+        _allowed_call(node)
+    elif isinstance(node, ast.Constant):
+        _allowed_constant(node)
+    elif isinstance(node, ast.Compare):
+        if len(node.ops) > 1 or not isinstance(node.ops[0], COMPARISONS):
+            raise FormulaError(f"cannot compare as in {_text(node)}", "compare two values: a < b and b < c")
+    elif not (
+        isinstance(node, ast.Name | ast.IfExp | ast.BoolOp)
+        or (isinstance(node, ast.BinOp) and isinstance(node.op, ARITHMETIC))
+        or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd | ast.Not))
+    ):
+        hint = "columns, numbers, texts, + - * / // % **, comparisons, and, or, not, a if c else b, and functions"
+        raise FormulaError(f"{_text(node)} has no place in a formula", f"it has: {hint}")
+    for child in operands(node):
+        _allowed(child, depth + 1)
+
+
+def _allowed_call(node: ast.Call) -> None:
+    name = node.func.id if isinstance(node.func, ast.Name) else ""
+    if name not in FUNCTIONS:
+        raise FormulaError(
+            f"no function is named {f'`{name}`' if name else _text(node.func)}", did_you_mean(name, list(FUNCTIONS))
+        )
+    call = FUNCTIONS[name]
+    count = len(node.args)
+    if node.keywords or count < call.least or (call.most is not None and count > call.most):
+        most = f" to {call.most}" if call.most not in (None, call.least) else "" if call.most else " or more"
+        raise FormulaError(f"{name} takes {call.least}{most} values, found {_text(node)}")
+    if name == "round" and count == 2 and digits_of(node) is None:
+        raise FormulaError(f"the digits of round are a whole number from 0 to 9, found {_text(node.args[1])}")
+
+
+def _allowed_constant(node: ast.Constant) -> None:
+    number = isinstance(node.value, int | float) and abs(node.value) <= LARGEST
+    if not (number or isinstance(node.value, str)):
+        raise FormulaError(f"expected a number of at most {shown(LARGEST)}, a text, True or False, found {_text(node)}")
+
+
+def _text(node: ast.AST) -> str:
+    text = ast.unparse(node)
+    return f"`{text if len(text) <= 60 else text[:57] + '...'}`"
+
+
+def digits_of(node: ast.Call) -> int | None:
+    """Return the digits that a call of round rounds to; None where they are no whole number from 0 to 9."""
+    if len(node.args) == 1:
+        return 0
+    value = node.args[1].value if isinstance(node.args[1], ast.Constant) else None
+    return value if type(value) is int and 0 <= value <= 9 else None
+
+
+def operands(node: ast.expr) -> list[ast.expr]:
+    """Return the parts that a node is made of."""
+    if isinstance(node, ast.Call):
+        return list(node.args)
+    if isinstance(node, ast.Compare):
+        return [node.left, *node.comparators]
+    return [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+
+
+def names(text: str) -> list[str]:
+    """Return the columns that a formula reads, in the order they stand in it."""
+    return list(dict.fromkeys(_names(parsed(text))))
+
+
+def _names(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.Name):
+        yield node.id
+    for child in operands(node):
+        yield from _names(child)
+
+
+def may_be_undefined(node: ast.expr) -> bool:
+    """Return whether a formula has no value for some rows though all it reads has: what is divided by zero, a root or
+    logarithm of a negative, a power or exponential that is too large."""
+    return _degree(node) > _HIGHEST or _undefined(node)
+
+
+def _degree(node: ast.expr) -> int:
+    """Return a power of the largest number that a formula stays below."""
+    found = [_degree(child) for child in operands(node)]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.Mod | ast.FloorDiv):
+        return sum(found)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        power = node.right.value if isinstance(node.right, ast.Constant) else None
+        return found[0] * (power if type(power) is int else 1)
+    return max(found, default=1)
+
+
+def _undefined(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if node.func.id in ("sqrt", "log", "exp"):
+            return True
+        if node.func.id == "coalesce":
+            return _undefined(node.args[-1])
+    if isinstance(node, ast.BinOp) and isinstance(node.op, _UNDEFINED):
+        right = node.right.value if isinstance(node.right, ast.Constant) else None
+        safe = (1, 2, 3, 4) if isinstance(node.op, ast.Pow) else None
+        if right in safe if safe else isinstance(right, int | float) and right:
+            return _undefined(node.left)
+        return True
+    return any(_undefined(child) for child in operands(node))
+
+
+def kind_of(node: ast.expr, kinds: dict[str, Kind]) -> Kind:
+    """Return what a formula gives, from what its columns are. Raises FormulaError where a text is counted with, or kinds
+    are mixed."""
+    if isinstance(node, ast.Name):
+        return kinds[node.id]
+    if isinstance(node, ast.Constant):
+        value = node.value
+        return "bool" if isinstance(value, bool) else "whole" if isinstance(value, int) else _kind_of_value(value)
+    found = [kind_of(child, kinds) for child in operands(node)]
+    if isinstance(node, ast.Compare):
+        texts = [kind == "text" for kind in found]
+        if any(texts) and not (all(texts) and isinstance(node.ops[0], ast.Eq | ast.NotEq)):
+            raise FormulaError(f"cannot compare {_text(node)}: a text equals a text or does not, and is no number")
+        return "bool"
+    branches = _branches(node)
+    if branches is not None:
+        test, first, *rest = (found[place] if place is not None else None for place in branches)
+        if test == "text":
+            raise FormulaError(f"a text is neither true nor false in {_text(node)}")
+        if any((kind == "text") != (first == "text") for kind in rest):
+            raise FormulaError(f"{_text(node)} would be a text in some rows and a number in others")
+        return _common([kind for kind in (first, *rest) if kind is not None])
+    if "text" in found:
+        raise FormulaError(f"{_text(node)} counts with a text")
+    if isinstance(node, ast.BoolOp) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
+        return "bool"
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        name = node.func.id
+        if name in ("floor", "ceil") or (name == "round" and len(node.args) == 1):
+            return "whole"
+        if name in ("exp", "log", "sqrt") or name == "round":
+            return "number"
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.Pow):
+        return "number"
+    return "number" if "number" in found else "whole"
+
+
+def _kind_of_value(value: object) -> Kind:
+    return "text" if isinstance(value, str) else "number"
+
+
+def _branches(node: ast.expr) -> list[int | None] | None:
+    """Return the places, among a node's operands, of its condition and of what it gives; None for other nodes."""
+    if isinstance(node, ast.IfExp):
+        return [0, 1, 2]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if node.func.id == "where":
+            return [0, 1, 2]
+        if node.func.id == "coalesce":
+            return [None, *range(len(node.args))]
+    return None
+
+
+def _common(found: list[Kind]) -> Kind:
+    if len(set(found)) == 1:
+        return found[0]
+    return "number" if "number" in found else "whole"

@@ -1,0 +1,83 @@
+"""A fact with `row_count_driver`: for each unit and period as many rows as `row_count_scale` times a metric's true value.
+
+The number is exact where the product is whole, and rounded up or down by chance, right on average, where it is not. Rows of
+one unit and period have moments, are in their order, and numbered in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.config.model import Name
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import KindWords
+from plotsim_core.engine.block import Block
+from plotsim_core.engine.life import alive
+from plotsim_core.errors import Problem
+from plotsim_core.numerics.random import Floats, key, uniforms
+from plotsim_core.plan.plan import TablePlan
+from plotsim_core.tables.date import key_name
+from plotsim_core.tables.fact import AnyFact, added_columns, check_metrics, date_column
+from plotsim_core.tables.kind import Kind, add_kind
+from plotsim_core.tables.moments import check_event
+from plotsim_core.tables.proportional import check_driver, cut_crowded, expected_total, in_order
+from plotsim_core.tables.sample import Sample
+
+_DIGITS = 9
+"""Decimals of a product that count: 1.1 x 10 is 11, whatever the last bit says."""
+
+
+class VariableFact(AnyFact):
+    """`row_count_scale` rows per unit of the metric `row_count_driver`."""
+
+    row_count_driver: Name
+    row_count_scale: Annotated[float, Field(gt=0, le=100, strict=True)] = 1.0
+
+
+def row_counts(table: TablePlan, block: Block) -> Integers:
+    """Return how many rows each cell of a block has, shape (periods, units)."""
+    spec = table.spec
+    assert isinstance(spec, VariableFact)
+    place = block.plan.metric_index(spec.row_count_driver)
+    true = np.round(block.correlated(place), block.plan.metrics[place].spec.decimals or 0)
+    wanted = np.round(np.maximum(true, 0.0) * spec.row_count_scale, _DIGITS)
+    drawn = np.floor(wanted + uniforms(key(block.plan.seed, "rows", table.stream), block.address))
+    return np.where(alive(block), drawn, 0.0).astype(np.int64)
+
+
+def _rows(table: TablePlan, block: Block) -> Rows:
+    return in_order(table, block, row_counts(table, block))
+
+
+def _expect(table: TablePlan, sample: Sample) -> Floats:
+    spec = table.spec
+    assert isinstance(spec, VariableFact)
+    return spec.row_count_scale * expected_total(spec.row_count_driver, sample)
+
+
+def _check(table: VariableFact, scope: Scope) -> Iterable[Problem]:
+    yield from check_event(table, scope)
+    yield from check_metrics(table, scope)
+    yield from check_driver(table.row_count_driver, "row_count_driver", table.row_count_scale, "row_count_scale", scope)
+
+
+add_kind(
+    "variable",
+    KindWords(
+        section="facts",
+        recognise=lambda raw, unit: "row_count_driver" in raw and "parent_table" not in raw,
+        model=VariableFact,
+        knows=frozenset({"unit", "period", "cell", "metrics", "event", "key"}),
+        key=lambda table, dataset: (key_name(table),),
+        describe=lambda table, dataset: f"Rows by {table.row_count_driver}, {table.row_count_scale:g} for each.",
+        check=_check,
+        time=date_column,
+        added=added_columns,
+    ),
+    Kind(cut_crowded, _rows, _expect, state=False),
+)

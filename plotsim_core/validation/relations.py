@@ -1,0 +1,128 @@
+"""Checks of what rows of several tables owe each other: parts and wholes, what comes first, totals, what is looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from plotsim_core.columns.identity import key_column
+from plotsim_core.columns.relations import parent_of
+from plotsim_core.columns.sibling import EVERY_ROW
+from plotsim_core.columns.version import ROW_ID
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+from plotsim_core.plan.sql import quoted
+from plotsim_core.validation.check import CHECKS, Check, Finding
+from plotsim_core.validation.rows import unit_column
+from plotsim_core.validation.scan import tallied
+from plotsim_core.validation.store import Store
+from plotsim_core.validation.structure import period_of
+
+_NEAR = 1e-9
+"""How far a sum may lie from the stored one, as a share of it: what texts of numbers leave."""
+_WRONG, _SUM = quoted("is wrong"), quoted("sum of parts")
+"""Names that no column has."""
+
+
+def _relations(store: Store) -> Iterator[Finding]:
+    for table in (table for table in store.tables if not table.of):
+        for column in table.columns:
+            kind = _KINDS.get(column.spec.word)
+            if kind is not None:
+                yield from kind(store, table, column)
+
+
+def _other(store: Store, column: ColumnPlan) -> TablePlan | None:
+    """Return the stored table that a column's type names."""
+    name = column.spec.type.split(".")[1]
+    return store.plan.table(name) if name in store.relations else None
+
+
+def _referred(store: Store, table: TablePlan, column: ColumnPlan) -> Iterator[Finding]:
+    other = _other(store, column)
+    own, unit = key_column(other.spec) if other is not None else None, unit_column(store.plan, table)
+    if other is None or own is None:
+        return
+    both = f"t.{quoted(column.name)} = o.{quoted(own.name)}"
+    theirs = unit_column(store.plan, other)
+    if other.kind in ("child", *EVERY_ROW) and unit is not None and theirs is not None:
+        wrong, noun = f"t.{quoted(unit)} <> o.{quoted(theirs)}", "rows refer to a row of another unit"
+        if other.name == parent_of(table) and table.time and other.time:
+            wrong, noun = (
+                f"{wrong} OR t.{quoted(table.time)} <> o.{quoted(other.time)}",
+                "rows are not of their row's unit and time",
+            )
+        elif other.kind in EVERY_ROW and not parent_of(table):
+            wrong, noun = f"{wrong} OR {_late(table, other)}", "rows refer to what is of another unit or comes later"
+        yield _joined(store, table, f"{table.name}.{column.name} > {other.name}", other, both, wrong, noun)
+
+
+def _late(table: TablePlan, other: TablePlan) -> str:
+    """Return the SQL of whether a row lies before the one it refers to: by their moments if both show them, else by date."""
+    names = [[c.name for c in one.columns if c.spec.word == "timestamp"][:1] for one in (table, other)]
+    late = f"t.{quoted(table.time or '')} < o.{quoted(other.time or '')}"
+    return f"{late} OR t.{quoted(names[0][0])} <= o.{quoted(names[1][0])}" if all(names) else late
+
+
+def _looked_up(store: Store, table: TablePlan, column: ColumnPlan) -> Iterator[Finding]:
+    other = _other(store, column)
+    if other is None:
+        return
+    by = getattr(column.spec.source, "by", None)
+    ways = [c.name for c in table.columns if c.spec.type == f"ref.{other.name}" and by in (None, c.name)]
+    name = column.spec.type.split(".")[2]
+    own = key_column(other.spec)
+    key = own.name if own is not None else ""
+    if any(c.name == name and c.spec.word == "scd" for c in other.columns):
+        ways = [c.name for c in table.columns if c.spec.type == "version.row_id"]
+        key = ROW_ID
+    if not ways or not key:
+        return
+    both = f"t.{quoted(ways[0])} = o.{quoted(key)}"
+    wrong = f"t.{quoted(column.name)} IS DISTINCT FROM o.{quoted(name)}"
+    yield _joined(
+        store, table, f"{table.name}.{column.name}", other, both, wrong, f"values are not those of {other.name}.{name}"
+    )
+
+
+def _joined(store: Store, table: TablePlan, subject: str, other: TablePlan, both: str, wrong: str, noun: str) -> Finding:
+    sql = (
+        f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {_WRONG}) AS faults FROM "
+        f"(SELECT t.*, {wrong} AS {_WRONG} FROM {store.relation(table)} AS t JOIN {store.place(other)} AS o ON {both}) "
+        "GROUP BY 1 ORDER BY 1"
+    )
+    return tallied(subject, noun, store.arrow(sql))
+
+
+def _added_up(store: Store, table: TablePlan, column: ColumnPlan) -> Iterator[Finding]:
+    other = _other(store, column)
+    ways = _ways(store, table, other) if other is not None else []
+    if other is None or not ways or table.time is None or other.time is None:
+        return
+    sums = "count(*)" if column.spec.word == "count" else f"coalesce(sum({quoted(column.spec.type.split('.')[2])}), 0)"
+    stored, theirs = f"t.{quoted(column.name)}", ", ".join(quoted(way) for _, way in ways)
+    both = " AND ".join(f"t.{quoted(own)} = parts.{quoted(way)}" for own, way in ways)
+    sql = (
+        f"WITH parts AS (SELECT {theirs}, {sums} AS {_SUM} FROM {store.relation(other)} GROUP BY {theirs}), "
+        f"there AS (SELECT DISTINCT {quoted(other.time)} FROM {store.relation(other)}) "
+        f"SELECT t.{quoted(table.time)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {stored} IS NULL OR "
+        f"abs({stored} - coalesce({_SUM}, 0)) > {_NEAR} * (1 + abs({stored}))) AS faults "
+        f"FROM {store.relation(table)} AS t LEFT JOIN parts ON {both} "
+        f"WHERE t.{quoted(table.time)} IN (FROM there) GROUP BY 1 ORDER BY 1"
+    )
+    yield tallied(f"{table.name}.{column.name}", f"values are not the sum over {other.name}", store.arrow(sql))
+
+
+def _ways(store: Store, table: TablePlan, other: TablePlan) -> list[tuple[str, str]]:
+    """Return the (own, theirs) columns by which rows of a detail table belong to rows: the key, or unit and date."""
+    own = key_column(table.spec)
+    if own is not None:
+        return [(own.name, c.name) for c in other.columns if c.spec.type == f"ref.{table.name}"][:1]
+    pairs = [(unit_column(store.plan, table), unit_column(store.plan, other)), (table.time, other.time)]
+    return [(mine, theirs) for mine, theirs in pairs if mine is not None and theirs is not None]
+
+
+_KINDS = {"ref": _referred, "lookup": _looked_up, "total": _added_up, "count": _added_up}
+
+CHECKS.add(
+    "relations_hold",
+    Check("structure", "Rows fit the rows they belong to and refer to, totals their parts.", True, _relations),
+)

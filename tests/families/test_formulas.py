@@ -1,0 +1,222 @@
+"""Formulas give what Python gives, row by row; nulls pass through; what has no value is null; nothing can be run."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plotsim_core import ConfigError, from_mapping, generate_tables
+from plotsim_core.columns.expression import _read, _value
+from plotsim_core.config.formula import FUNCTIONS, FormulaError, names, parsed
+
+ROWS: list[dict[str, Any]] = [
+    {"a": 3, "b": 2.5, "t": "x"},
+    {"a": -7, "b": 0.5, "t": "y"},
+    {"a": 4, "b": -1.25, "t": "x"},
+    {"a": 10, "b": 100.0, "t": "z"},
+]
+
+
+def computed(formula: str, rows: list[dict[str, Any]] = ROWS) -> list[Any]:
+    """Return a formula's value in rows, None for null."""
+    values = {name: _read(pa.array([row[name] for row in rows])) for name in ("a", "b", "t")}
+    with np.errstate(all="ignore"):
+        found = _value(parsed(formula), values, len(rows))
+    if isinstance(found, pa.Array):
+        return found.to_pylist()
+    return [float(value) if math.isfinite(value) else None for value in found]
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "a + b * 2",
+        "-(a - b) / 4",
+        "a // 3 + a % 3",
+        "b ** 2 - a ** 3",
+        "abs(a) + min(a, b, 1) - max(a, b)",
+        "round(b * 1.117, 2)",
+        "round(b)",
+        "a > b",
+        "a >= 3 and b < 2 or not a == 4",
+        "'big' if a > 3 else 'small'",
+        "t == 'x'",
+        "a if t != 'x' else b",
+        "+a - -b",
+        "(a < b) + 1",
+    ],
+)
+def test_a_formula_gives_what_python_gives(formula: str) -> None:
+    allowed = {"__builtins__": {}, "abs": abs, "min": min, "max": max, "round": round}
+    expected = [eval(compile(formula, "formula", "eval"), allowed, row) for row in ROWS]  # the test's own formulas
+    found = computed(formula)
+    assert found == [value if isinstance(value, str) else pytest.approx(float(value), abs=1e-12) for value in expected]
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("floor(b)", [2, 0, -2, 100]),
+        ("ceil(b)", [3, 1, -1, 100]),
+        ("sqrt(a)", [math.sqrt(3), None, 2, math.sqrt(10)]),
+        ("log(b)", [math.log(2.5), math.log(0.5), None, math.log(100)]),
+        ("exp(a)", [math.exp(3), math.exp(-7), math.exp(4), math.exp(10)]),
+        ("where(a > 3, a, b)", [2.5, 0.5, 4, 10]),
+        ("coalesce(sqrt(a), 0)", [math.sqrt(3), 0, 2, math.sqrt(10)]),
+        ("a / (a - 3)", [None, 0.7, 4, 10 / 7]),
+        ("a % 0", [None] * 4),
+        ("a // (a - a)", [None] * 4),
+        ("10 ** (b * 9)", [10**22.5, 10**4.5, 10**-11.25, None]),
+    ],
+)
+def test_functions_and_what_has_no_value(formula: str, expected: list[float | None]) -> None:
+    assert computed(formula) == [None if value is None else pytest.approx(value, rel=1e-12) for value in expected]
+
+
+def test_every_function_has_been_tried() -> None:
+    with open(__file__, encoding="utf-8") as file:
+        text = file.read()
+    assert all(f'"{name}(' in text or f" {name}(" in text for name in FUNCTIONS)
+
+
+@pytest.mark.parametrize(
+    "formula", ["a + b", "a > b", "not b", "a and b", "a or b", "min(a, b)", "1 if b > 0 else 2", "round(b, 1)"]
+)
+def test_a_null_that_is_read_gives_null(formula: str) -> None:
+    assert computed(formula, [{"a": 1, "b": None, "t": None}, {"a": 1, "b": 2.0, "t": "x"}])[0] is None
+    assert computed("t == 'x'", [{"a": 1, "b": None, "t": None}, {"a": 1, "b": 2.0, "t": "x"}]) == [None, 1.0]
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "__import__('os').system('true')",
+        "().__class__",
+        "a.__class__",
+        "[x for x in (1, 2)]",
+        "lambda: 1",
+        "a[0]",
+        "f'{a}'",
+        "open('x')",
+        "eval('1')",
+        "(a := 1)",
+        "a; b",
+        "a = 1",
+        "{1: 2}",
+        "1j",
+        "b'x'",
+        "...",
+        "None",
+        "9e99",
+        "a is b",
+        "a in b",
+        "a & b",
+        "~a",
+        "abs(*a)",
+        "round(a, digits=2)",
+        "round(a, b)",
+        "where(a, b)",
+        "a @ b",
+        "await a",
+        "",
+        "((" * 200,
+        "+".join(["a"] * 251),
+        "-" * 60 + "a",
+        "a\x00",
+    ],
+)
+def test_whatever_is_not_in_the_grammar_is_refused(formula: str) -> None:
+    with pytest.raises(FormulaError):
+        parsed(formula)
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        found = names(text)
+    except FormulaError as error:
+        found = [] if error.problem.message else ["no reason"]
+    assert all(name.isidentifier() for name in found)
+
+
+def config(*columns: dict[str, Any]) -> dict[str, Any]:
+    to_unit = [{"name": "date_key", "type": "ref.dim_date"}, {"name": "shop_id", "type": "ref.dim_shop"}]
+    return {
+        "about": "formulas",
+        "unit": "shop",
+        "window": ["2024-01", "2024-06", "month"],
+        "metrics": [{"name": "sales", "type": "amount", "polarity": "positive", "range": [5, 500]}],
+        "segments": [{"name": "only", "count": 20, "archetype": "growth"}],
+        "noise": {"mcar_rate": 0.2},
+        "dimensions": [{"name": "dim_shop", "per": "unit", "columns": [{"name": "shop_id", "type": "id"}]}],
+        "facts": [
+            {
+                "name": "fct_all",
+                "columns": [
+                    *to_unit,
+                    {"name": "sales", "type": "metric.sales"},
+                    {"name": "n", "type": "range", "range": [0, 3]},
+                    *columns,
+                ],
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("formula", "type_", "nullable"),
+    [
+        ("n * 2 + 1", pa.int64(), False),
+        ("n / 2", pa.float64(), False),
+        ("6 / n", pa.float64(), True),
+        ("sales * 2", pa.float64(), True),
+        ("coalesce(sales, 0)", pa.float64(), False),
+        ("n > 1", pa.bool_(), False),
+        ("sales > 100", pa.bool_(), True),
+        ("'some' if n else 'none'", pa.string(), False),
+        ("floor(sales)", pa.int64(), True),
+        ("n ** 2", pa.float64(), False),
+        ("(n - 2) ** 0.5", pa.float64(), True),
+    ],
+)
+def test_type_and_nulls_follow_from_the_formula(formula: str, type_: pa.DataType, nullable: bool) -> None:
+    plan = from_mapping(config({"name": "made", "type": "expression", "formula": formula}), name="formulas")
+    column = next(c for c in plan.table("fct_all").columns if c.name == "made")
+    assert (column.type, column.nullable) == (type_, nullable)
+    made = generate_tables(plan)["fct_all"]["made"]
+    assert made.isna().any() == nullable
+
+
+def test_numbers_are_rounded_to_their_decimals() -> None:
+    columns = [
+        {"name": "four", "type": "expression", "formula": "n / 7"},
+        {"name": "two", "type": "expression", "formula": "round(n / 7, 2)"},
+        {"name": "one", "type": "expression", "formula": "n / 7", "decimals": 1},
+    ]
+    made = generate_tables(from_mapping(config(*columns), name="formulas"))["fct_all"]
+    for name, decimals in (("four", 4), ("two", 2), ("one", 1)):
+        assert made[name].tolist() == [round(n / 7, decimals) for n in made["n"]]
+
+
+def test_a_formula_of_a_formula_is_computed_in_any_order() -> None:
+    columns = [
+        {"name": "second", "type": "expression", "formula": "first + 1"},
+        {"name": "first", "type": "expression", "formula": "n * 10"},
+    ]
+    made = generate_tables(from_mapping(config(*columns), name="formulas"))["fct_all"]
+    assert (made["second"] == made["n"] * 10 + 1).all()
+
+
+def test_formulas_that_read_each_other_are_refused() -> None:
+    columns = [
+        {"name": "second", "type": "expression", "formula": "first + 1"},
+        {"name": "first", "type": "expression", "formula": "second * 10"},
+    ]
+    with pytest.raises(ConfigError, match="depends on itself"):
+        from_mapping(config(*columns), name="formulas")
