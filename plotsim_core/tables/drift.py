@@ -1,0 +1,143 @@
+"""How one thing comes to be written in several ways: letters swapped, lost, doubled or mistyped, capitals, initials,
+nicknames, abbreviations.
+
+Texts are worked on as a matrix of code points, so no text is touched by itself; each way is element-wise, and a text that
+one way leaves as it was gets a letter doubled, so that what is to drift does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from plotsim_core.numerics.random import Floats
+
+Letters = NDArray[np.uint32]
+"""Texts as code points, shape (texts, length of the longest), zero where a text has ended."""
+
+_NICKNAMES = {
+    "Alexander": "Alex", "Andrew": "Andy", "Anthony": "Tony", "Barbara": "Barb", "Benjamin": "Ben", "Catherine": "Cathy",
+    "Charles": "Charlie", "Christopher": "Chris", "Christina": "Tina", "Cynthia": "Cindy", "Daniel": "Dan", "David": "Dave",
+    "Deborah": "Debbie", "Donald": "Don", "Edward": "Ed", "Elizabeth": "Liz", "Gregory": "Greg", "James": "Jim",
+    "Jeffrey": "Jeff", "Jennifer": "Jen", "Jessica": "Jess", "Jonathan": "Jon", "Joseph": "Joe", "Joshua": "Josh",
+    "Katherine": "Kate", "Kenneth": "Ken", "Kimberly": "Kim", "Margaret": "Peggy", "Matthew": "Matt", "Melissa": "Mel",
+    "Michael": "Mike", "Nicholas": "Nick", "Pamela": "Pam", "Patricia": "Pat", "Patrick": "Pat", "Rebecca": "Becky",
+    "Richard": "Rick", "Robert": "Bob", "Ronald": "Ron", "Samantha": "Sam", "Samuel": "Sam", "Stephanie": "Steph",
+    "Stephen": "Steve", "Steven": "Steve", "Susan": "Sue", "Theodore": "Ted", "Thomas": "Tom", "Timothy": "Tim",
+    "Victoria": "Vicky", "William": "Bill", "Zachary": "Zach",
+}  # fmt: skip
+_SHORTER = {
+    r" and ": " & ", r"\bGroup\b": "Grp", r"\bInc\b": "Incorporated", r"\bLLC\b": "L.L.C.", r"\bLtd\b": "Limited",
+    r"\bPLC\b": "plc", r"\bStreet\b": "St", r"\bAvenue\b": "Ave", r"\bRoad\b": "Rd", r"\bSaint\b": "St.",
+}  # fmt: skip
+_LETTERS = 26
+
+
+def letters(texts: pa.Array) -> Letters:
+    """Return texts as code points."""
+    array = np.array(texts.to_numpy(zero_copy_only=False), dtype=np.str_)
+    width = max(1, array.dtype.itemsize // 4)
+    return np.ascontiguousarray(array.astype(f"U{width}")).view(np.uint32).reshape(len(array), width)
+
+
+def written(matrix: Letters) -> pa.Array:
+    """Return code points as texts."""
+    flat = np.ascontiguousarray(matrix).view(f"U{matrix.shape[1]}").ravel()
+    return pa.array(flat, pa.string())
+
+
+def _place(matrix: Letters, u: Floats, short: int = 0) -> NDArray[np.int64]:
+    """Return a place in each text (the last `short` left out)."""
+    length = np.count_nonzero(matrix, axis=1)
+    return (u * np.maximum(length - short, 1)).astype(np.int64)
+
+
+def _swapped(texts: pa.Array, u: Floats) -> pa.Array:
+    matrix = np.pad(letters(texts), ((0, 0), (0, 1)))
+    rows, place = np.arange(len(matrix)), _place(matrix, u, 1)
+    here, there = matrix[rows, place], matrix[rows, place + 1]
+    both = there != 0
+    matrix[rows[both], place[both]], matrix[rows[both], place[both] + 1] = there[both], here[both]
+    return written(matrix)
+
+
+def _lost(texts: pa.Array, u: Floats) -> pa.Array:
+    matrix = np.pad(letters(texts), ((0, 0), (0, 1)))
+    place = np.where(np.count_nonzero(matrix, axis=1) > 1, _place(matrix, u), matrix.shape[1])
+    columns = np.arange(matrix.shape[1] - 1)
+    return written(np.take_along_axis(matrix, columns + (columns >= place[:, None]), axis=1))
+
+
+def _doubled(texts: pa.Array, u: Floats) -> pa.Array:
+    matrix = np.pad(letters(texts), ((0, 0), (0, 1)))
+    columns = np.arange(matrix.shape[1])
+    doubled = np.take_along_axis(matrix, columns - (columns > _place(matrix, u)[:, None]), axis=1)
+    doubled[doubled[:, 0] == 0, 0] = ord("?")
+    return written(doubled)
+
+
+def _mistyped(texts: pa.Array, u: Floats) -> pa.Array:
+    matrix = letters(texts).copy()
+    place = _place(matrix, u)
+    rows = np.flatnonzero(matrix[:, 0])
+    other = ord("a") + (u[rows] * 7919.0 % 1.0 * _LETTERS).astype(np.uint32)
+    matrix[rows, place[rows]] = other
+    return written(matrix)
+
+
+def _in_capitals(texts: pa.Array, u: Floats) -> pa.Array:
+    return _either([pc.utf8_upper(texts), pc.utf8_lower(texts), pc.utf8_swapcase(texts)], u)
+
+
+def _initialled(texts: pa.Array, u: Floats) -> pa.Array:
+    return pc.replace_substring_regex(texts, r"^(\S)\S*\s+", r"\1. ", max_replacements=1)
+
+
+def _nicknamed(texts: pa.Array, u: Floats) -> pa.Array:
+    first = pc.replace_substring_regex(texts, r"\s[\s\S]*$", "")
+    rest = pc.replace_substring_regex(texts, r"^\S*", "", max_replacements=1)
+    place = pc.index_in(first, pa.array(list(_NICKNAMES)))
+    named = pc.binary_join_element_wise(pc.coalesce(pa.array(list(_NICKNAMES.values())).take(place), first), rest, "")
+    return _shortened(named, u)
+
+
+def _shortened(texts: pa.Array, u: Floats) -> pa.Array:
+    for long, short in _SHORTER.items():
+        texts = pc.replace_substring_regex(texts, long, short)
+    return texts
+
+
+def _cut(texts: pa.Array, u: Floats) -> pa.Array:
+    return pc.replace_substring_regex(texts, r"^(\S{3})\S{2,}", r"\1.", max_replacements=1)
+
+
+def _either(choices: list[pa.Array], u: Floats) -> pa.Array:
+    which = (u * len(choices)).astype(np.int64)
+    return pc.choose(pa.array(which), *choices)
+
+
+Way = Callable[[pa.Array, Floats], pa.Array]
+NAME_WAYS: tuple[Way, ...] = (_swapped, _in_capitals, _initialled, _nicknamed, _lost, _mistyped)
+"""Ways in which names drift; each is as likely as the others."""
+ATTRIBUTE_WAYS: tuple[Way, ...] = (_swapped, _in_capitals, _cut, _shortened, _lost, _mistyped)
+"""Ways in which other texts drift, where they are not out of date."""
+
+
+def drifted(texts: pa.Array, ways: tuple[Way, ...], u: Floats, v: Floats) -> pa.Array:
+    """Return texts written otherwise: `u` in (0, 1) picks the way, `v` the place. Every text that is not null changes."""
+    whole = pc.fill_null(texts, "")
+    result = whole
+    which = (u * len(ways)).astype(np.int64)
+    for number, way in enumerate(ways):
+        here = np.flatnonzero(which == number)
+        if len(here):
+            result = pc.replace_with_mask(result, pa.array(which == number), way(whole.take(pa.array(here)), v[here]))
+    same = np.asarray(pc.equal(result, whole))
+    if same.any():
+        here = np.flatnonzero(same)
+        result = pc.replace_with_mask(result, pa.array(same), _doubled(whole.take(pa.array(here)), v[here]))
+    return pc.if_else(pc.is_valid(texts), result, pa.scalar(None, pa.string()))

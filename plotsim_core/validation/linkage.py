@@ -1,0 +1,167 @@
+"""Checks of what belongs together: bridges inside their bounds, sources that hold units as they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from plotsim_core.config.sources import MAP, SourceSystem, attribute_columns, name_column
+from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.sql import quoted, text
+from plotsim_core.tables.bridge import Bridge
+from plotsim_core.tables.source import HOLDING
+from plotsim_core.validation.check import CHECKS, Check, Finding
+from plotsim_core.validation.scan import tallied
+from plotsim_core.validation.store import Store
+
+_DEVIATIONS = 4.5
+"""How many standard deviations a share may lie from its rate: 1 of 150 000 does by chance."""
+
+
+def _bridges(store: Store) -> Iterator[Finding]:
+    for table in store.tables:
+        if isinstance(table.spec, Bridge):
+            yield _pairs(store, table, table.spec)
+            if table.spec.left in store.relations and table.spec.right in store.relations:
+                yield _bounds(store, table, table.spec)
+
+
+def _pairs(store: Store, table: TablePlan, spec: Bridge) -> Finding:
+    left, right = (quoted(name) for name in table.key)
+    ends = (left, right) if spec.directed else (f"least({left}, {right})", f"greatest({left}, {right})")
+    sql = (
+        f"SELECT NULL::BIGINT AS date_key, sum(n) AS checked, sum(CASE WHEN {spec.left == spec.right} AND l = r THEN n "
+        f"ELSE n - 1 END) AS faults FROM (SELECT {ends[0]} AS l, {ends[1]} AS r, count(*) AS n "
+        f"FROM {store.relation(table)} GROUP BY ALL)"
+    )
+    return tallied(f"{table.name} pairs", "links are there twice, or of a row to itself", store.arrow(sql))
+
+
+def _bounds(store: Store, table: TablePlan, spec: Bridge) -> Finding:
+    """Judge the links of each row: how many it has, and where a link has no direction, how many touch it."""
+    low, high = spec.cardinality
+    left, right = (f"SELECT {quoted(name)} AS k FROM {store.relation(table)}" for name in table.key)
+    every = left if spec.directed else f"{left} UNION ALL {right}"
+    few, many = f"coalesce(touched.n, 0) < {_least(store, spec)}", f"coalesce(own.n, 0) > {high}"
+    sql = (
+        f"SELECT NULL::BIGINT AS date_key, count(*) AS checked, count(*) FILTER (WHERE {many} OR {few}) AS faults "
+        f"FROM {_keys(store, spec.left)} AS rows "
+        f"LEFT JOIN (SELECT k, count(*) AS n FROM ({left}) GROUP BY k) AS own USING (k) "
+        f"LEFT JOIN (SELECT k, count(*) AS n FROM ({every}) GROUP BY k) AS touched USING (k)"
+    )
+    noun = f"rows of {spec.left} have fewer than {low} or more than {high} links"
+    return tallied(f"{table.name} {spec.left}", noun, store.arrow(sql))
+
+
+def _keys(store: Store, name: str) -> str:
+    """Return an SQL relation with the key (`k`) of each row of a dimension, versions of one unit taken as one."""
+    table = store.plan.table(name)
+    key = next(column.name for column in table.columns if column.spec.word == "id")
+    return f"(SELECT DISTINCT {quoted(key)} AS k FROM {store.place(table)})"
+
+
+def _least(store: Store, spec: Bridge) -> int:
+    """Return how many links each row has at least: fewer than declared where there are too few rows to link to, or where
+    units may have ended before there were enough."""
+    right = store.plan.table(spec.right)
+    if right.kind != "reference" and store.plan.endings:
+        return 0
+    there = int(store.connection.sql(f"SELECT count(*) FROM {_keys(store, spec.right)}").fetchall()[0][0])
+    return min(spec.cardinality[0], there - (spec.left == spec.right))
+
+
+def _sources(store: Store) -> Iterator[tuple[TablePlan, SourceSystem]]:
+    for table in (table for table in store.tables if table.kind == HOLDING):
+        found = (source for source in store.plan.dataset.sources if table.name == f"{table.of}_{source.name}")
+        yield table, next(found)
+
+
+def _mapped(store: Store, table: TablePlan, source: SourceSystem) -> str:
+    """Return an SQL relation: each row of a source or of the map for it with its key (`k`), the unit it is (`unit`, null:
+    not mapped) and whether it is in the source (`held`)."""
+    plan = store.plan
+    own = _key(plan, table)
+    return (
+        f"(SELECT k, unit, held IS NOT NULL AS held FROM (SELECT {quoted(table.key[0])}::VARCHAR AS k, true AS held "
+        f"FROM {store.place(table)}) FULL JOIN (SELECT source_key AS k, {quoted(own)} AS unit "
+        f"FROM {store.place(plan.table(MAP))} WHERE source = {text(source.name)}) USING (k))"
+    )
+
+
+def _key(plan: Plan, table: TablePlan) -> str:
+    """Return the name of the key of the dimension that a source's table holds otherwise."""
+    return next(column.name for column in plan.table(table.of).columns if column.spec.word == "id")
+
+
+def _complete(store: Store) -> Iterator[Finding]:
+    if MAP not in store.relations:
+        return
+    for table, source in _sources(store):
+        if table.of not in store.relations:
+            continue
+        yield tallied(
+            table.name,
+            f"rows of {table.name} or {MAP} have no counterpart",
+            store.arrow(
+                "SELECT NULL::BIGINT AS date_key, count(*) AS checked, count(*) FILTER (WHERE NOT held OR unit IS NULL OR "
+                f"unit NOT IN (SELECT k FROM {_keys(store, table.of)})) AS faults FROM {_mapped(store, table, source)}"
+            ),
+        )
+
+
+def _drifted(store: Store) -> Iterator[Finding]:
+    if MAP not in store.relations:
+        return
+    for table, source in _sources(store):
+        if table.of not in store.relations:
+            continue
+        mapped = f"{_mapped(store, table, source)} WHERE held AND unit IS NOT NULL"
+        asked = (
+            "SELECT count(*), count(*) FILTER (WHERE n IS NULL), count(*) FILTER (WHERE n > 1) "
+            f"FROM {_keys(store, table.of)} LEFT JOIN (SELECT unit, count(*) AS n FROM {mapped} GROUP BY unit) ON k = unit"
+        )
+        units, missing, twice = store.connection.sql(asked).fetchall()[0]
+        yield _share(f"{table.name} missing", "units are missing", missing, units, source.missing_rate)
+        yield _share(f"{table.name} twice", "units are there twice", twice, units - missing, source.duplicate_rate)
+        yield from _columns(store, table, source)
+
+
+def _columns(store: Store, table: TablePlan, source: SourceSystem) -> Iterator[Finding]:
+    units = store.plan.table(table.of)
+    named = name_column(units.spec)
+    rates = {} if named is None else {named.name: source.name_drift_rate}
+    texts = attribute_columns(units.spec, {column.name: column.type for column in units.columns})
+    rates |= {column.name: source.attribute_drift_rate for column in texts}
+    current = next((column.name for column in units.columns if column.spec.type == "version.is_current"), None)
+    only = f" WHERE units.{quoted(current)}" if current else ""
+    key, own = quoted(table.key[0]), quoted(_key(store.plan, table))
+    mapped = f"{store.place(store.plan.table(MAP))} AS map ON map.source = {text(source.name)}"
+    joined = (
+        f"FROM {store.place(table)} AS held JOIN {mapped} AND map.source_key = held.{key}::VARCHAR "
+        f"JOIN {store.place(units)} AS units ON units.{own} = map.{own}{only}"
+    )
+    for name, rate in rates.items():
+        column = quoted(name)
+        there = f"count(*) FILTER (WHERE units.{column} IS NOT NULL)"
+        differ = f"count(*) FILTER (WHERE units.{column} IS NOT NULL AND held.{column} IS DISTINCT FROM units.{column})"
+        rows, changed = store.connection.sql(f"SELECT {there}, {differ} {joined}").fetchall()[0]
+        yield _share(f"{table.name}.{name}", "values drifted", changed, rows, rate)
+
+
+def _share(subject: str, noun: str, found: int, of: int, rate: float) -> Finding:
+    """Judge how many of a number are what is declared of a share of them, each by itself."""
+    allowed = _DEVIATIONS * float(np.sqrt(of * rate * (1 - rate))) + (1.0 if 0 < rate < 1 else 0.0)
+    numbers = {"found": float(found), "of": float(of), "expected": of * rate, "allowed": allowed}
+    message = f"{found} of {of} {noun}, {of * rate:.0f} \u00b1 {allowed:.0f} expected"
+    return Finding(subject, abs(found - of * rate) <= allowed, message, numbers)
+
+
+for _name, _check in {
+    "bridges_within_bounds": Check(
+        "structure", "Every row has as many links as its bridge allows, none twice and none to itself.", True, _bridges
+    ),
+    "sources_mapped": Check("structure", "Every row of a source is mapped to the unit that it is.", True, _complete),
+    "sources_as_declared": Check("values", "Sources lack, repeat and misspell as many units as declared.", False, _drifted),
+}.items():
+    CHECKS.add(_name, _check)
