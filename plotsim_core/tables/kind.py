@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import pyarrow as pa
+
+from plotsim_core.columns.relations import ROWS
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.tables import KIND_WORDS, KindWords
 from plotsim_core.engine.block import Block
@@ -21,13 +24,15 @@ class Kind:
     `expect(table, sample)` estimates the rows of each of the sample's periods, shape (periods,): how many there are, or
     of a state, how many there are at the end of the period.
 
-    A kind is a `state` if what it holds is as of the end of the slice, whatever the slice's first period.
+    A kind is a `state` if what it holds is as of the end of the slice, whatever the slice's first period. A kind whose rows
+    are made of those of other tables has `batches(plan, table, slice)` instead of rows, and fills its columns itself.
     """
 
     cut: Callable[[Plan, Slice], Iterator[Slice]]
     rows: Callable[[TablePlan, Block], Rows]
     expect: Callable[[TablePlan, Sample], Floats]
     state: bool
+    batches: Callable[[Plan, TablePlan, Slice], Iterator[pa.RecordBatch]] | None = None
 
 
 KINDS: Family[Kind] = Family("table kind")
@@ -37,6 +42,7 @@ def add_kind(name: str, words: KindWords, kind: Kind) -> None:
     """Make a kind known: its words to the language, its work to `build`."""
     KIND_WORDS.add(name, words)
     KINDS.add(name, kind)
+    ROWS.add(name, kind.rows)
 
 
 def column_types(raw: object) -> list[str]:

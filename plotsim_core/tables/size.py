@@ -62,7 +62,8 @@ def sizes(plan: Plan, tables: tuple[TablePlan, ...], slice_: Slice) -> tuple[Siz
         if own not in samples:
             samples[own] = sample(own, replace(slice_, unit_first=0, unit_stop=own.units))
         drawn = samples[own]
-        found.append(_size(table, KINDS[table.kind].expect(table, drawn), drawn.periods, slice_))
+        expected = KINDS[table.kind].expect(table, drawn) * _stored(table, drawn)
+        found.append(_size(table, expected, drawn.periods, slice_))
     return tuple(found)
 
 
@@ -71,6 +72,18 @@ def _size(table: TablePlan, expected: Floats, sampled: NDArray[np.int64], slice_
     rows = round(float(per_period[-1] if KINDS[table.kind].state else per_period.sum()))
     widths = sum(_width(column) for column in table.columns)
     return Size(table.name, rows, float(per_period.mean()), round(rows * widths + _FOOTER * len(table.columns)))
+
+
+def _stored(table: TablePlan, drawn: Sample) -> Floats:
+    """Return how often a row is stored on average, in each of the sample's periods: not outside those that the table has
+    rows of, less and more often where rows are dropped and copied on purpose."""
+    times = np.ones(len(drawn.periods))
+    for _, issue in table.issues:
+        here = np.isin(drawn.periods - drawn.plan.first, issue.offsets) if issue.offsets and issue.mode else 1.0
+        times *= 1.0 + here * issue.rate * (int(issue.copies) - int(issue.drops))
+    if table.periods is not None:
+        times *= (drawn.periods >= table.periods[0]) & (drawn.periods < table.periods[1])
+    return times
 
 
 def _width(column: ColumnPlan) -> float:

@@ -6,16 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from plotsim_core.columns.identity import prefix
 from plotsim_core.columns.metric import Options as MetricOptions
 from plotsim_core.columns.scd import Options as History
+from plotsim_core.columns.source import fill
 from plotsim_core.config.tables import Column
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.life import ends
 from plotsim_core.engine.slice import Slice
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.build import find_table, owner
-from plotsim_core.truth.find import find_column, find_period, find_row
+from plotsim_core.tables.quality import ROW, break_rows
+from plotsim_core.truth.find import Row, find_column, find_period, find_row
 from plotsim_core.truth.steps import (
     Step,
     centre_steps,
@@ -58,20 +62,39 @@ def explain(plan: Plan, table: str, key: str, period: str, column: str) -> Expla
     date key. A state (a dimension) is explained as of that period. Raises UsageError for what does not exist.
     """
     found = find_table(plan, table)
-    plan = owner(plan, table)
     described = find_column(found, column)
+    plan = plan.clean or plan
+    clean = find_table(plan, table)
+    plan = owner(plan, table)
     number = find_period(plan, period)
-    row = find_row(plan, found, key, number)
+    row = find_row(plan, clean, key, number)
     steps: list[Step] = []
     if row.unit is not None:
         cell = block(plan, Slice(number, number + 1, row.unit, row.unit + 1))
         steps = unit_steps(cell, _unit_key(plan, cell))
         steps += STEPS.get(described.spec.word, _no_steps)(cell, described.spec)
-    value = row.value(described).as_py()
+    stored, changes = broken_steps(found, clean, row, column) if found.issues else (row.value(described).as_py(), [])
+    steps, value = [*steps, *changes], stored
     says = described.description or f"a column of type {described.spec.type}"
     return Explanation(
         found.name, key, plan.grain.label(number), column, value, (*steps, Step("value", value, f"as stored: {says}"))
     )
+
+
+def broken_steps(table: TablePlan, clean: TablePlan, row: Row, column: str) -> tuple[object, list[Step]]:
+    """Return a value as it is stored with the issues of its table, and what each of them did to it or to its row."""
+    made = {c.name: fill(c, clean, row.rows) for c in clean.columns}
+    broken = break_rows(table, row.rows, made)
+    steps: list[Step] = []
+    for change in broken.changes:
+        for place in np.flatnonzero(change.rows == row.place).tolist():
+            if change.column in (column, ROW) or change.action == "dropped":
+                says = f"broken on purpose: {change.issue}, entry {change.number} of `quality`; the row is {change.action}"
+                says = says.replace("the row is changed", "the value is changed")
+                steps.append(Step("quality", change.stored[place].as_py(), says))
+    value = broken.columns[column][row.place].as_py()
+    clean_steps = [Step("value", made[column][row.place].as_py(), "as it would be")] if steps and column in made else []
+    return value, [*clean_steps, *dict.fromkeys(steps)]
 
 
 def _expected(block: Block, column: Column) -> list[Step]:

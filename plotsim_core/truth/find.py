@@ -110,7 +110,7 @@ def _key_of(table: TablePlan) -> ColumnPlan:
 
 
 def _belongs_to_units(table: TablePlan) -> bool:
-    return table.kind not in ("date", "reference")
+    return table.kind not in ("date", "reference", "period")
 
 
 def _unit_prefix(plan: Plan) -> str:

@@ -25,7 +25,6 @@ def manifest(plan: Plan, rows: Mapping[str, int]) -> dict[str, Any]:
     stop = None if plan.stop is None else plan.grain.label(plan.stop - 1)
     return {
         "about": plan.dataset.about,
-        "dataset": plan.name,
         "digest": plan.digest,
         "version": VERSION,
         "seed": plan.seed,

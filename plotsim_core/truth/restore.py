@@ -29,7 +29,7 @@ def restored(plan: Plan, tables: Mapping[str, pa.Table], ledger: pa.Table) -> di
                 found |= {name: rows} if name != LEDGER else {}
                 continue
             connection.register("stored rows", rows)
-            connection.register("told", connection.sql(told_sql(stored, clean, "ledger")).to_arrow_table())
+            connection.register("told", connection.sql(told_sql(plan, stored, clean, "ledger")).to_arrow_table())
             sql = restored_sql(stored, clean, '"stored rows"', '"told"', rows.column_names)
             order = ", ".join(quoted(key) for key in dict.fromkeys([clean.time or clean.key[0], *clean.key]))
             made = connection.sql(f"SELECT * FROM {sql} ORDER BY {order}").to_arrow_table()

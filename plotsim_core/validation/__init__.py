@@ -4,6 +4,34 @@ Importing this package is what makes the checks known.
 """
 
 # the order in which checks are reported
-from plotsim_core.validation import structure, rows, time, values, trajectory, seasons, behaviour, segments  # isort: skip
+from plotsim_core.validation import (  # isort: skip
+    structure,
+    relations,
+    quality,
+    rows,
+    time,
+    replayed,
+    values,
+    trajectory,
+    seasons,
+    rhythm,
+    behaviour,
+    segments,
+    linkage,
+)
 
-__all__ = ["behaviour", "rows", "seasons", "segments", "structure", "time", "trajectory", "values"]
+__all__ = [
+    "behaviour",
+    "linkage",
+    "quality",
+    "relations",
+    "replayed",
+    "rhythm",
+    "rows",
+    "seasons",
+    "segments",
+    "structure",
+    "time",
+    "trajectory",
+    "values",
+]

@@ -19,7 +19,8 @@ from plotsim_core.columns.identity import key_text, prefix
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
-from plotsim_core.validation.store import Store, quoted
+from plotsim_core.plan.sql import quoted
+from plotsim_core.validation.store import Store
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

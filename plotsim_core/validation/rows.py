@@ -9,7 +9,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from plotsim_core.columns.happening import looks_back
 from plotsim_core.columns.identity import date_keys
+from plotsim_core.columns.relations import parent_of
+from plotsim_core.columns.sibling import MOVING
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.roster import select
@@ -120,10 +123,18 @@ def _complete(store: Store) -> Iterator[Finding]:
             count = _of(store, table)
             wrong = np.where(_rows(store, table) == 0, count.least > 0, _rows(store, table) > count.most)
             yield _finding(store, table, wrong, count.most)
-        elif table.kind == "proportional":
+        elif table.kind in ("proportional", "variable", "detail") and not _thinned(store.plan, table):
             rows = _rows(store, table)
             usual = _usual(store, table) if bool(np.any(rows == 0)) else rows
             yield _finding(store, table, (rows == 0) & (usual >= _SOME), usual)
+
+
+def _thinned(plan: Plan, table: TablePlan) -> bool:
+    """Return whether some rows do not happen because they find nothing to refer to, as many as only making them tells."""
+    parent = parent_of(table)
+    if parent is not None:
+        return _thinned(plan, plan.table(parent))
+    return table.kind in MOVING and any(looks_back(c, plan) for c in table.columns if c.spec.word == "ref")
 
 
 def _usual(store: Store, table: TablePlan) -> Floats:

@@ -7,16 +7,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import TALLY, Finding
-from plotsim_core.validation.store import Store, quoted
+from plotsim_core.validation.store import Store
 
 
-def bounds_of(plan: Plan, column: ColumnPlan) -> tuple[float, float] | None:
+def bounds_of(plan: Plan, table: TablePlan, column: ColumnPlan) -> tuple[float, float] | None:
     """Return the closed range that the values of a metric's column lie in; None for no metric and for an unbounded one."""
     if column.spec.word != "metric":
         return None
     spec = plan.metrics[plan.metric_index(column.spec.type.partition(".")[2])].spec
-    return spec.bounds or ((0.0, float("inf")) if spec.positive else None)
+    bounds = None if table.kind == "period" and spec.sized else spec.bounds  # a sum lies beyond
+    return bounds or ((0.0, float("inf")) if spec.positive else None)
 
 
 def scanned(store: Store, table: TablePlan) -> pa.Table:
@@ -33,7 +35,7 @@ def _scan(store: Store, table: TablePlan) -> pa.Table:
     for place, column in enumerate(table.columns):
         name = quoted(column.name)
         asked.append(f'count({name}) AS "there {place}"')
-        bounds = bounds_of(store.plan, column)
+        bounds = bounds_of(store.plan, table, column)
         if bounds is not None:
             low, high = (f"'{end}'::DOUBLE" for end in bounds)
             asked.append(f'count(*) FILTER (WHERE {name} < {low} OR {name} > {high}) AS "beyond {place}"')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,37 +12,24 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from plotsim_core.config.quality import LEDGER
 from plotsim_core.errors import UsageError
 from plotsim_core.numerics.calendar import Grain
 from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.sql import quoted, sql_type, text
+from plotsim_core.tables.restore import restored_sql, told_sql
+from plotsim_core.validation.files import file_relations, formats_of
 
 Kept = TypeVar("Kept")
-
-TYPES = {
-    pa.string(): "VARCHAR",
-    pa.int64(): "BIGINT",
-    pa.float64(): "DOUBLE",
-    pa.bool_(): "BOOLEAN",
-    pa.date32(): "DATE",
-    pa.timestamp("us"): "TIMESTAMP",
-}
-"""The SQL type of each type of column."""
-
-
-def quoted(name: str) -> str:
-    """Return a name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def text(value: str) -> str:
-    """Return a text as an SQL literal."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 @dataclass(frozen=True, eq=False)
 class Store:
     """The tables to judge: `relations` maps the name of each stored table to an SQL relation of `connection`; only the
-    periods `first` to `stop` (exclusive) are judged."""
+    periods `first` to `stop` (exclusive) are judged.
+
+    What is broken on purpose is judged as it would be without: `plan` is the plan of the clean tables and relations are
+    restored by the ledger; `written` is the plan of what is stored."""
 
     plan: Plan
     connection: duckdb.DuckDBPyConnection
@@ -50,6 +37,25 @@ class Store:
     first: int
     stop: int
     _kept: dict[str, Any] = field(default_factory=dict)
+    _given: Plan | None = None
+
+    def __post_init__(self) -> None:
+        if self._given is None:
+            object.__setattr__(self, "_given", self.plan)
+            object.__setattr__(self, "plan", self.plan.clean or self.plan)
+
+    @property
+    def written(self) -> Plan:
+        """The plan of the tables as they are stored."""
+        return self._given or self.plan
+
+    @property
+    def ledger(self) -> str | None:
+        """The relation of what is broken on purpose; None where it is not there, or not whole."""
+        table = next((table for table in self.written.own if table.kind == LEDGER), None)
+        there = self.columns(LEDGER) if table is not None and LEDGER in self.relations else {}
+        whole = table is not None and all(column.name in there for column in table.columns)
+        return self.relations[LEDGER] if whole else None
 
     def kept(self, what: str, make: Callable[[], Kept]) -> Kept:
         """Return what `make()` gives, made once for `what` while the store is open."""
@@ -60,8 +66,13 @@ class Store:
 
     @property
     def tables(self) -> list[TablePlan]:
-        """The plans of the tables that are there."""
-        return [table for table in self.plan.tables if table.name in self.relations]
+        """The plans of the tables of this kind of unit that are there."""
+        return [table for table in self.plan.own if table.name in self.relations]
+
+    @property
+    def kinds(self) -> list[Store]:
+        """The same store for each kind of unit, judged by its own plan."""
+        return [self, *(replace(self, plan=other, _kept={}) for other in self.plan.others)]
 
     def columns(self, name: str) -> dict[str, str]:
         """Return the columns that a table is stored with, and their SQL types."""
@@ -72,7 +83,12 @@ class Store:
         """Return an SQL relation with all rows of a table: its declared columns as their declared types, null where one
         is not there or cannot be read so."""
         there = self.columns(table.name)
-        wanted = {column.name: TYPES[column.type] for column in table.columns}
+        stored = self.written.table(table.name)
+        if stored.issues and self.ledger is not None:
+            clean = (self.written.clean or self.written).table(table.name)
+            told = self.told(table)
+            return restored_sql(stored, clean, self.relations[table.name], told, there)
+        wanted = {column.name: sql_type(column.type) for column in table.columns}
         if all(there.get(name) == type_ for name, type_ in wanted.items()):
             return self.relations[table.name]
         read = [
@@ -80,6 +96,17 @@ class Store:
             for name, type_ in wanted.items()
         ]
         return f"(SELECT {', '.join(read)} FROM {self.relations[table.name]})"
+
+    def told(self, table: TablePlan) -> str:
+        """Return a relation with what the ledger tells of a table, see `told_sql`; read once."""
+
+        def read() -> str:
+            name = f"told {table.name}"
+            stored, clean = self.written.table(table.name), (self.written.clean or self.written).table(table.name)
+            self.connection.register(name, self.arrow(told_sql(self.plan, stored, clean, self.ledger or "")))
+            return quoted(name)
+
+        return self.kept(f"told {table.name}", read)
 
     def relation(self, table: TablePlan) -> str:
         """Return an SQL relation with the rows of a table in the periods that are judged."""
@@ -107,7 +134,7 @@ def directory_store(plan: Plan, directory: Path, format: str, first: int, stop: 
             file = directory / f"{plan.name}.duckdb"
             relations = _database_relations(plan, connection, file) if file.exists() else {}
         else:
-            relations = _file_relations(plan, connection, directory, format)
+            relations = file_relations(plan, connection, directory, format)
         yield Store(plan, connection, relations, first, stop)
 
 
@@ -116,7 +143,7 @@ def find_store(plan: Plan, path: Path, first: int | None = None, stop: int | Non
     """Give the store of what lies at `path`, by default of all periods that are stored of it.
 
     `path` is a DuckDB file (a run's, or that of the Dagster side, with a schema named after the dataset) or a directory:
-    with a run's Parquet, CSV or DuckDB files, or with a folder of Parquet files per table, in it or in a folder named
+    with a run's files of one format, or with a folder of Parquet files per table, in it or in a folder named
     after the dataset. Raises UsageError where nothing of the dataset is found, or the same in two formats.
     """
     with duckdb.connect() as connection:
@@ -137,7 +164,7 @@ def _found(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> dic
     if not path.is_dir():
         raise UsageError(f"{path} is not there: expected a DuckDB file, or a directory with the tables of {plan.name}")
     database = path / f"{plan.name}.duckdb"
-    forms = [form for form in ("parquet", "csv") if any((path / f"{name}.{form}").exists() for name in names)]
+    forms = formats_of(plan, path)
     folders = next((root for root in (path / plan.name, path) if any([*root.glob(f"{n}/*.parquet")] for n in names)), None)
     kinds = [*([database.name] if database.exists() else []), *forms, *(["folders of parquet"] if folders else [])]
     if len(kinds) > 1:
@@ -145,7 +172,7 @@ def _found(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> dic
     if database.exists():
         return _database_relations(plan, connection, database)
     if forms:
-        return _file_relations(plan, connection, path, forms[0])
+        return file_relations(plan, connection, path, forms[0])
     if folders is not None:
         there = [name for name in names if any(folders.glob(f"{name}/*.parquet"))]
         return {name: f"read_parquet({text(f'{folders}/{name}/*.parquet')})" for name in there}
@@ -167,29 +194,6 @@ def _database_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, file:
         if there:
             return {name: f"written.{quoted(schema)}.{quoted(name)}" for name in there}
     return {}
-
-
-def _file_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, directory: Path, format: str) -> dict[str, str]:
-    relations: dict[str, str] = {}
-    for table in plan.tables:
-        file = directory / f"{table.name}.{format}"
-        if file.exists():
-            relations[table.name] = quoted(table.name)
-            if format == "csv":
-                _read_csv(connection, table, file)
-            else:
-                connection.execute(f"CREATE VIEW {quoted(table.name)} AS FROM read_parquet({text(str(file))})")
-    return relations
-
-
-def _read_csv(connection: duckdb.DuckDBPyConnection, table: TablePlan, file: Path) -> None:
-    """Read a file once: with the declared columns where it has them, otherwise with those that are found."""
-    declared = ", ".join(f"{text(column.name)}: {text(TYPES[column.type])}" for column in table.columns)
-    options = f"{text(str(file))}, header = true"
-    try:
-        connection.execute(f"CREATE TABLE {quoted(table.name)} AS FROM read_csv({options}, columns = {{{declared}}})")
-    except duckdb.Error:
-        connection.execute(f"CREATE TABLE {quoted(table.name)} AS FROM read_csv({options})")
 
 
 def _stored_periods(plan: Plan, connection: duckdb.DuckDBPyConnection, relations: Mapping[str, str]) -> tuple[int, int]:

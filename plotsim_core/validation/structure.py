@@ -9,10 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from plotsim_core.columns.sibling import EVERY_ROW, within
 from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.sql import quoted, sql_type
 from plotsim_core.validation.check import CHECKS, Check, Finding
 from plotsim_core.validation.scan import counted, no_faults, scanned, tallied
-from plotsim_core.validation.store import TYPES, Store, quoted
+from plotsim_core.validation.store import Store
 
 _HASHES = 1 << 26
 """How many hashes of keys are compared at a time: half a gigabyte."""
@@ -24,9 +26,9 @@ def period_of(table: TablePlan) -> str:
 
 
 def _columns(store: Store) -> Iterator[Finding]:
-    for table in store.tables:
+    for table in (store.written.table(table.name) for table in store.tables):
         there = store.columns(table.name)
-        wanted = {column.name: TYPES[column.type] for column in table.columns}
+        wanted = {column.name: sql_type(column.type) for column in table.columns}
         wrong = [f"{name} is missing" for name in wanted if name not in there]
         wrong += [f"{name} is not declared" for name in there if name not in wanted]
         wrong += [f"{n} is {there[n]}, not {type_}" for n, type_ in wanted.items() if n in there and there[n] != type_]
@@ -82,7 +84,8 @@ def _references(store: Store) -> Iterator[Finding]:
             scan = scanned(store, table)
             keys = f"SELECT {quoted(key)} AS k FROM {store.place(store.plan.table(parent))} WHERE {quoted(key)} IS NOT NULL"
             if _lost(store, table, column, keys):
-                wrong = f"{quoted(column)} IS NOT NULL AND {quoted(column)} NOT IN ({keys})"
+                judged = _judged(store, table, column, parent)
+                wrong = f"{quoted(column)} IS NOT NULL AND {quoted(column)} NOT IN ({keys}){judged}"
                 sql = (
                     f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {wrong}) AS faults "
                     f"FROM {store.relation(table)} GROUP BY 1 ORDER BY 1"
@@ -90,6 +93,20 @@ def _references(store: Store) -> Iterator[Finding]:
                 yield tallied(subject, noun, store.arrow(sql))
             else:
                 yield counted(scan, subject, noun, scan["rows"], no_faults(scan))
+
+
+def _judged(store: Store, table: TablePlan, column: str, parent: str) -> str:
+    """Return the SQL of which rows' references are judged: of those that look back, where all periods that they look back to
+    are stored; of the others, all."""
+    plan, to = store.plan, store.plan.table(parent)
+    back = next((within(c) for c in table.columns if c.name == column and c.spec.word == "ref"), None)
+    if back is None or to.kind not in EVERY_ROW or to.time is None:
+        return ""
+    stored = set(store.connection.sql(f"SELECT DISTINCT {quoted(to.time)} AS k FROM {store.place(to)}").fetchnumpy()["k"])
+    keys = plan.grain.keys(np.arange(store.first - back, store.stop, dtype=np.int64)).tolist()
+    known = [store.first - back + place < plan.first or key in stored for place, key in enumerate(keys)]
+    whole = [keys[place] for place in range(back, len(keys)) if all(known[place - back : place + 1])]
+    return f" AND {period_of(table)} IN ({', '.join(map(str, whole)) or 'NULL'})"
 
 
 def _lost(store: Store, table: TablePlan, column: str, keys: str) -> bool:

@@ -67,7 +67,7 @@ def _lives_sql(store: Store, dimension: str) -> str:
 def _moments(store: Store) -> Iterator[Finding]:
     for table in (table for table in store.tables if table.time is not None):
         for place, column in enumerate(table.columns):
-            if not pa.types.is_timestamp(column.type):
+            if not pa.types.is_timestamp(column.type) or column.spec.word == "lookup":  # that is the moment of another row
                 continue
             subject, noun = f"{table.name}.{column.name}", "moments lie outside their period or out of order"
             scan = scanned(store, table)
@@ -94,7 +94,7 @@ def _in_order(store: Store, table: TablePlan, name: str) -> str | None:
     """Return the SQL of (date_key, early: whether a moment lies before the one numbered before it) for the events of some
     periods; None for tables whose rows are not numbered."""
     unit = unit_column(store.plan, table)
-    if table.kind != "proportional" or unit is None:
+    if table.kind not in ("proportional", "variable") or unit is None:
         return None
     scan = scanned(store, table)
     keys, rows = scan["date_key"].to_pylist(), sum(scan["rows"].to_pylist())

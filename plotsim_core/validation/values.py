@@ -24,7 +24,7 @@ def _nulls(store: Store) -> Iterator[Finding]:
             found = counted(scan, f"{table.name}.{column.name}", "rows are null", scan["rows"], nulls)
             if not column.nullable:
                 yield found
-            elif column.spec.word == "metric":
+            elif column.spec.word == "metric" and table.kind == "fact":  # elsewhere a value stands in many rows, or in none
                 metric = store.plan.metrics[store.plan.metric_index(column.spec.type.partition(".")[2])]
                 dataset, clumped = store.plan.dataset, 0.0
                 if missing_on(dataset, metric.spec) is not None:
@@ -45,7 +45,7 @@ def _null_rate(found: Finding, rate: float, clumped: float) -> Finding:
 def _ranges(store: Store) -> Iterator[Finding]:
     for table in store.tables:
         for place, column in enumerate(table.columns):
-            bounds = bounds_of(store.plan, column)
+            bounds = bounds_of(store.plan, table, column)
             if bounds is not None:
                 scan = scanned(store, table)
                 noun = f"values outside [{bounds[0]:g}, {bounds[1]:g}]"

@@ -13,6 +13,7 @@ import pytest
 
 from plotsim_core import Plan, api
 from plotsim_core.columns.identity import key_text, prefix
+from plotsim_core.config.read import read
 from plotsim_core.engine.roster import codes, select
 from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.report import BROKEN_CAP, Report, check_store
@@ -49,6 +50,11 @@ CASES = {
     ),
     "an orphaned reference": Case(
         "references_resolve", "evt_login.user_id", {"evt_login": "UPDATE t SET user_id = 'USE-X' WHERE date_key = 20230301"}
+    ),
+    "a reference to what is another unit's": Case(
+        "relations_hold",
+        "evt_login.user_id",
+        {"evt_login": "UPDATE t SET user_id = (SELECT max(user_id) FROM t) WHERE date_key = 20230301 AND rowid % 2 = 0"},
     ),
     "a missing table": Case("references_resolve", "dim_user", without="dim_user"),
     "a column of another type": Case(
@@ -94,6 +100,27 @@ CASES = {
         "moments_in_period",
         "evt_login.logged_in_at",
         {"evt_login": "UPDATE t SET logged_in_at = date_trunc('month', logged_in_at) WHERE login_id LIKE '%-002'"},
+    ),
+    "a row in another stage": Case(
+        "stages_as_declared",
+        "fct_engagement.stage",
+        {"fct_engagement": "UPDATE t SET stage = 'trial' WHERE rowid = (SELECT min(rowid) FROM t WHERE stage = 'engaged')"},
+    ),
+    "a crossing without its event": Case("crossings_found", "evt_churn", {"evt_churn": "DELETE FROM t WHERE rowid = 3"}),
+    "an event where nothing crossed": Case(
+        "crossings_found",
+        "evt_churn",
+        {"evt_churn": "UPDATE t SET date_key = 20230201 WHERE rowid = (SELECT max(rowid) FROM t)"},
+    ),
+    "events at other hours": Case(
+        "rhythm_as_declared",
+        "evt_login by hour",
+        {"evt_login": "UPDATE t SET logged_in_at = logged_in_at + INTERVAL 1 HOUR WHERE hash(login_id) % 4 = 0"},
+    ),
+    "events on other days": Case(
+        "rhythm_as_declared",
+        "evt_login by weekday",
+        {"evt_login": "UPDATE t SET logged_in_at = logged_in_at + INTERVAL 1 DAY WHERE hash(login_id) % 10 = 0"},
     ),
     "overlapping versions": Case(
         "histories_contiguous",
@@ -161,10 +188,70 @@ CASES = {
 }
 
 
+_HALF = "rowid % 2 = 0"
+CASES |= {
+    "a link that is there twice": Case(
+        "bridges_within_bounds", "bridge_plan pairs", {"bridge_plan": "INSERT INTO t SELECT * FROM t LIMIT 1"}
+    ),
+    "a link of a row to itself": Case(
+        "bridges_within_bounds", "bridge_peers pairs", {"bridge_peers": "UPDATE t SET company_id_b = company_id_a WHERE rowid = 7"}
+    ),
+    "too many links": Case(
+        "bridges_within_bounds",
+        "bridge_plan dim_company",
+        {"bridge_plan": "UPDATE t SET company_id = (SELECT company_id FROM t WHERE rowid = 0) WHERE rowid < 9"},
+    ),
+    "too few links": Case(
+        "bridges_within_bounds",
+        "bridge_plan dim_company",
+        {"bridge_plan": "DELETE FROM t WHERE company_id = (SELECT company_id FROM t WHERE rowid = 0)"},
+    ),
+    "a source's row that is not mapped": Case(
+        "sources_mapped", "dim_company_crm", {"source_entity_map": "DELETE FROM t WHERE rowid = 3"}
+    ),
+    "a mapped row that no source has": Case(
+        "sources_mapped", "dim_company_crm", {"dim_company_crm": "DELETE FROM t WHERE rowid = 3"}
+    ),
+    "names that drift too little": Case(
+        "sources_as_declared",
+        "dim_company_crm.company_name",
+        {"dim_company_crm": "UPDATE t SET company_name = d.company_name FROM map AS m, dim AS d WHERE "
+            "m.source = 'crm' AND m.source_key = t.company_id_crm AND d.company_id = m.company_id AND hash(m.company_id) % 2 = 0"},
+    ),
+    "too many units missing": Case(
+        "sources_as_declared",
+        "dim_company_crm missing",
+        {"dim_company_crm": f"DELETE FROM t WHERE {_HALF}", "source_entity_map": f"DELETE FROM t WHERE {_HALF}"},
+    ),
+    "attributes that drift where none should": Case(
+        "sources_as_declared",
+        "dim_company_erp.industry",
+        {"dim_company_erp": "UPDATE t SET industry = upper(industry) WHERE rowid = 7"},
+    ),
+    "a value where the ledger says that there is none": Case(
+        "quality_as_declared",
+        "fct_support_tickets.support_tickets",
+        {"fct_support_tickets": "UPDATE t SET support_tickets = 3 WHERE support_tickets IS NULL"},
+    ),
+}  # fmt: skip
+_LINKED = {
+    "quality": [{"table": "fct_support_tickets", "issue": "null_injection", "rate": 0.02, "column": "support_tickets"}],
+    "bridges": [
+        {"name": "bridge_plan", "left": "dim_company", "right": "dim_plan", "cardinality": [1, 4], "driver": "mrr"},
+        {"name": "bridge_peers", "left": "dim_company", "right": "dim_company", "cardinality": [0, 3], "directed": False},
+    ],
+    "sources": [
+        {"name": "crm", "name_drift_rate": 0.4, "attribute_drift_rate": 0.2, "missing_rate": 0.1, "duplicate_rate": 0.1},
+        {"name": "erp", "key_scheme": "numeric", "name_drift_rate": 0.2},
+    ],
+}
+
+
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    """The plan of the saas dataset, four times its size."""
-    return api.load_config(api.template("saas"), scale=SCALE)
+    """The plan of the saas dataset, four times its size, with what only some of its checks look at."""
+    raw = read(api.template("saas"))
+    return api.from_mapping({**raw, **_LINKED, "rhythm": {"weekdays": "workdays", "hours": "office_hours"}}, name="saas", scale=SCALE)
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +284,8 @@ def _break(plan: Plan, case: Case, directory: Path) -> None:
         file = directory / f"{table}.parquet"
         with duckdb.connect() as connection:
             connection.register("segments", segments)
+            for name, other in (("map", "source_entity_map"), ("dim", "dim_company")):
+                connection.execute(f"CREATE VIEW {name} AS FROM read_parquet('{directory / other}.parquet')")
             connection.execute(f"CREATE TABLE t AS FROM read_parquet('{file}')")
             connection.execute(sql)
             connection.execute(f"COPY t TO '{file}' (FORMAT parquet)")

@@ -1,0 +1,41 @@
+"""The two parts of each fact per unit and period under `holdout`: the periods to learn from, and the last ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.holdout import HOLDOUT, TRAIN
+from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.schemas import DERIVED
+
+
+def cutoff(dataset: Dataset) -> int | None:
+    """Return the first period that is held out; None without a holdout."""
+    if dataset.holdout is None:
+        return None
+    stop = dataset.window.stop
+    assert stop is not None
+    return stop - dataset.holdout.periods
+
+
+def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
+    edge, window = cutoff(dataset), dataset.window
+    if edge is None or dataset.holdout is None:
+        return
+    assert window.stop is not None
+    target = dataset.holdout.target
+    for table in declared:
+        if table.kind != "fact":
+            continue
+        for end, periods, says in (
+            (TRAIN, (window.first, edge), f"Rows of {table.name} to learn {target} from."),
+            (HOLDOUT, (edge, window.stop), f"Rows of {table.name} that are held out to predict {target} in."),
+        ):
+            name = f"{table.name}{end}"
+            spec = table.spec.model_copy(update={"name": name})
+            yield replace(table, spec=spec, description=says, of=table.name, periods=periods)
+
+
+DERIVED.add("holdout", _derive)

@@ -1,0 +1,148 @@
+"""The ledger of what is broken on purpose: a row for each cell that was changed, each row that was copied, and each cell of
+a row that was dropped. Together with what is stored it gives back what would have been stored.
+
+`row_key` is what tells the row apart, as it is stored (of a dropped row, as it would have been).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plotsim_core.columns.identity import key_column
+from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.source import fill
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.quality import LEDGER
+from plotsim_core.config.tables import Column, NoOptions, Table
+from plotsim_core.engine.block import Block, block
+from plotsim_core.engine.slice import CHUNK, Slice
+from plotsim_core.errors import UsageError
+from plotsim_core.numerics.random import Floats
+from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.schemas import DERIVED
+from plotsim_core.tables.kind import KINDS, Kind
+from plotsim_core.tables.quality import Broken, break_rows, text_of
+from plotsim_core.tables.sample import Sample
+
+_COLUMNS: dict[str, tuple[pa.DataType, bool, str]] = {
+    "table_name": (pa.string(), False, "The table that was broken."),
+    "row_key": (pa.string(), False, "What tells the row apart: the values of its key as they are stored, joined by |."),
+    "column_name": (pa.string(), False, "The column; * for the whole row."),
+    "issue_number": (pa.int64(), False, "Which entry of `quality` did it, from 1."),
+    "date_key": (pa.int64(), False, "The date of the row."),
+    "issue": (pa.string(), False, "What is wrong."),
+    "action": (pa.string(), False, "changed (a cell), copied (a row, once) or dropped (a cell of a row)."),
+    "clean_value": (pa.string(), True, "What the cell would hold."),
+    "stored_value": (pa.string(), True, "What the cell holds."),
+}
+KEY = ("table_name", "row_key", "column_name", "issue_number")
+
+
+def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
+    if not dataset.quality:
+        return
+    dates = next(table for table in declared if table.kind == "date")
+    key = key_column(dates.spec)
+    assert key is not None
+    columns = tuple(
+        ColumnPlan(Column(name=name, type="quality", source=NoOptions()), type_, nullable, says)
+        for name, (type_, nullable, says) in _COLUMNS.items()
+    )
+    says = "Everything that is broken on purpose, and what it would be."
+    yield TablePlan(
+        spec=Table(name=LEDGER, columns=tuple(column.spec for column in columns), description=says),
+        kind=LEDGER,
+        columns=columns,
+        key=KEY,
+        time="date_key",
+        references=(("date_key", dates.name, key.name),),
+        description=says,
+    )
+
+
+def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+    """Yield the ledger in the order of periods, then of tables, then of their rows."""
+    step = max(1, CHUNK // max(1, slice_.shape[1]))
+    clean = plan.clean or plan
+    for first in range(slice_.first, slice_.stop, step):
+        part = replace(slice_, first=first, stop=min(first + step, slice_.stop))
+        found = [
+            batch
+            for own, whole in zip(plan.kinds, clean.kinds, strict=True)
+            for broken in own.own
+            if broken.issues and not broken.of
+            for batch in _entries(whole, broken, part if own is plan else replace(part, unit_first=0, unit_stop=own.units))
+        ]
+        entries = pa.Table.from_batches(found, table.schema)
+        order = np.argsort(entries["date_key"].to_numpy(), kind="stable")
+        yield from entries.take(pa.array(order)).combine_chunks().to_batches()
+
+
+def _entries(plan: Plan, broken: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+    """Yield what was done to the rows of one table."""
+    kind, clean = KINDS[broken.kind], plan.table(broken.name)
+    needed = {*clean.key, clean.time, *(issue.column for _, issue in broken.issues)}
+    every = any(issue.drops for _, issue in broken.issues)
+    columns = [c for c in clean.columns if every or c.name in needed or c.spec.word == "cdc"]
+    for part in kind.cut(plan, slice_):
+        rows = kind.rows(clean, block(plan, part))
+        made = {column.name: fill(column, clean, rows) for column in columns}
+        yield _batch(broken, break_rows(broken, rows, made), made)
+
+
+def _batch(table: TablePlan, broken: Broken, clean: dict[str, pa.Array]) -> pa.RecordBatch:
+    changes = [change for change in broken.changes if len(change.rows)]
+    counts = [len(change.rows) for change in changes]
+    places = np.concatenate([change.rows for change in changes]) if changes else np.empty(0, dtype=np.int64)
+    order = pa.array(np.argsort(places, kind="stable"))
+    at = pa.array(places)
+
+    def keys(columns: dict[str, pa.Array]) -> pa.Array:
+        return pc.binary_join_element_wise(*(text_of(columns[name].take(at)) for name in table.key), "|")
+
+    which = pa.array(np.repeat(np.arange(len(changes), dtype=np.int64), counts))
+    dropped = pa.array([change.action == "dropped" for change in changes], pa.bool_()).take(which)
+    texts = pa.string()
+    columns = {
+        "table_name": pa.array([table.name] * len(changes), texts).take(which),
+        "row_key": pc.if_else(dropped, keys(clean), keys(broken.columns)),
+        "column_name": pa.array([change.column for change in changes], texts).take(which),
+        "issue_number": pa.array([change.number for change in changes], pa.int64()).take(which),
+        "date_key": clean[table.time or ""].take(at),
+        "issue": pa.array([change.issue for change in changes], texts).take(which),
+        "action": pa.array([change.action for change in changes], texts).take(which),
+        "clean_value": pa.concat_arrays([change.clean for change in changes] or [pa.nulls(0, texts)]),
+        "stored_value": pa.concat_arrays([change.stored for change in changes] or [pa.nulls(0, texts)]),
+    }
+    fields = [pa.field(name, _COLUMNS[name][0], _COLUMNS[name][1]) for name in columns]
+    return pa.RecordBatch.from_arrays([columns[name].take(order) for name in columns], schema=pa.schema(fields))
+
+
+def _no_rows(table: TablePlan, block: Block) -> Rows:
+    raise UsageError(f"{table.name} is made of the rows of other tables: ask for those")
+
+
+def _expect(table: TablePlan, sample: Sample) -> Floats:
+    """As many as the issues of each table change, copy and drop, on average."""
+    plan = sample.plan
+    total = np.zeros(len(sample.periods))
+    for broken in (table for table in plan.own if table.issues and not table.of):
+        rows = KINDS[broken.kind].expect(broken, sample)
+        for _, issue in broken.issues:
+            here = np.isin(sample.periods - plan.first, issue.offsets) if issue.offsets and issue.mode else 1.0
+            told = 2 if issue.column and any(c.spec.word == "cdc" for c in broken.columns) else 0
+            total += rows * issue.rate * here * (len(broken.columns) if issue.drops else 1 + told)
+    return total
+
+
+def _whole(plan: Plan, slice_: Slice) -> Iterator[Slice]:
+    yield slice_
+
+
+DERIVED.add(LEDGER, _derive)
+KINDS.add(LEDGER, Kind(_whole, _no_rows, _expect, state=False, batches=_batches))

@@ -1,0 +1,140 @@
+"""What is broken on purpose: the ledger says what is stored, and there is as much of it as declared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from plotsim_core.config.quality import ARRIVAL, LEDGER, Issue, drifted
+from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.sql import quoted, text
+from plotsim_core.tables.restore import key_sql, read_sql
+from plotsim_core.validation.check import CHECKS, Check, Finding
+from plotsim_core.validation.store import Store
+
+_DEVIATIONS = 4.5
+"""How many standard deviations a share may lie from its rate: 1 of 150 000 does by chance."""
+
+
+def _declared(store: Store) -> Iterator[Finding]:
+    broken = [store.written.table(table.name) for table in store.tables]
+    broken = [table for table in broken if table.issues and not table.of]
+    if not broken:
+        return
+    if store.ledger is None:
+        says = "is not there, or not whole: what is broken on purpose cannot be told from what is broken"
+        yield Finding(LEDGER, False, says)
+        return
+    for table in broken:
+        yield from _cells(store, table)
+        yield from _rows(store, table)
+        for number, issue in table.issues:
+            yield _rate(store, table, number, issue)
+
+
+def _entries(store: Store, table: TablePlan, which: str) -> str:
+    """Return the SQL of what the ledger tells of a table in the judged periods."""
+    low, high = store.key_range
+    inside = f"date_key BETWEEN {low} AND {high} AND table_name = {text(table.name)} AND ({which})"
+    return f"(SELECT * FROM {store.ledger} WHERE {inside})"
+
+
+def _stored(store: Store, table: TablePlan) -> str:
+    """Return the SQL of a table's stored rows in the judged periods, with the `row key` of each."""
+    low, high = store.key_range
+    there = f"WHERE {quoted(table.time or '')} BETWEEN {low} AND {high}"
+    return f'(SELECT *, {key_sql(table)} AS "row key" FROM {store.relations[table.name]} {there})'
+
+
+def _cells(store: Store, table: TablePlan) -> Iterator[Finding]:
+    """Each changed cell holds what the ledger says it does; added columns hold nothing else."""
+    there = store.columns(table.name)
+    if any(column.name not in there for column in table.columns):
+        return  # another check says so
+    types = {column.name: column.type for column in table.columns}
+    names = dict.fromkeys(
+        issue.column or ARRIVAL for _, issue in table.issues if issue.column or issue.issue == "late_arrival"
+    )
+    for name in names:
+        last = "QUALIFY row_number() OVER (PARTITION BY row_key ORDER BY issue_number DESC) = 1"
+        entries = _entries(store, table, f"action = 'changed' AND column_name = {text(name)}")
+        told = f"(FROM {entries} {last})"
+        holds = f"t.{quoted(name)} IS NOT DISTINCT FROM {read_sql('l.stored_value', types[name])}"
+        if name == ARRIVAL:
+            yield _added(store, table, name, told)
+        joined = f'FROM {told} AS l LEFT JOIN {_stored(store, table)} AS t ON l.row_key = t."row key"'
+        wrong = f't."row key" IS NULL OR NOT ({holds})'
+        sql = f"SELECT count(DISTINCT l.row_key), count(DISTINCT l.row_key) FILTER ({wrong}) {joined}"
+        yield _counted(store, f"{table.name}.{name}", "changed cells hold something else than the ledger says", sql)
+    for name in dict.fromkeys(issue.column or "" for _, issue in table.issues if issue.issue == "schema_drift"):
+        moved = f"action = 'changed' AND issue = 'schema_drift' AND column_name = {text(name)}"
+        yield _added(store, table, drifted(name), _entries(store, table, moved))
+
+
+def _added(store: Store, table: TablePlan, name: str, told: str) -> Finding:
+    """A column that an issue adds holds a value where the ledger says so, and nowhere else."""
+    held = f'SELECT DISTINCT "row key" FROM {_stored(store, table)} WHERE {quoted(name)} IS NOT NULL'
+    sql = (
+        'SELECT count(*), count(*) FILTER (held."row key" IS NULL OR l.row_key IS NULL) '
+        f'FROM ({held}) AS held FULL JOIN (SELECT DISTINCT row_key FROM {told}) AS l ON held."row key" = l.row_key'
+    )
+    return _counted(store, f"{table.name}.{name}", "rows hold a value and the ledger does not say so, or the reverse", sql)
+
+
+def _rows(store: Store, table: TablePlan) -> Iterator[Finding]:
+    """Rows that the ledger has copies of are there so often, those that it has as dropped are not."""
+    if any(name not in store.columns(table.name) for name in (*table.key, table.time)):
+        return  # another check says so
+    rows = f'(SELECT "row key", count(*) AS n FROM {_stored(store, table)} GROUP BY 1)'
+    if any(issue.copies for _, issue in table.issues):
+        entries = _entries(store, table, "action = 'copied'")
+        told = f"(SELECT row_key, count(*) AS n FROM {entries} GROUP BY 1)"
+        joined = f'FROM {told} AS l LEFT JOIN {rows} AS t ON l.row_key = t."row key"'
+        sql = f"SELECT count(*), count(*) FILTER (t.n IS DISTINCT FROM l.n + 1) {joined}"
+        yield _counted(store, f"{table.name} copies", "rows are not there as often as the ledger says", sql)
+    if any(issue.drops for _, issue in table.issues):
+        entries = _entries(store, table, "action = 'dropped'")
+        told = f"(SELECT DISTINCT row_key FROM {entries})"
+        joined = f'FROM {told} AS l LEFT JOIN {rows} AS t ON l.row_key = t."row key"'
+        sql = f"SELECT count(*), count(t.n) {joined}"
+        yield _counted(store, f"{table.name} drops", "dropped rows are there", sql)
+
+
+def _counted(store: Store, subject: str, noun: str, sql: str) -> Finding:
+    ((checked, faults),) = store.connection.sql(sql).fetchall()
+    message = f"{faults} of {checked} {noun}" if faults else f"{checked} checked"
+    return Finding(subject, faults == 0, message, {"checked": float(checked), "faults": float(faults)})
+
+
+def _rate(store: Store, table: TablePlan, number: int, issue: Issue) -> Finding:
+    """As many rows have an issue as its rate lets expect; those that another issue took are allowed for."""
+    which = f"issue_number = {number}"
+    sql = f"SELECT count(DISTINCT row_key) FROM {_entries(store, table, which)}"
+    ((found,),) = store.connection.sql(sql).fetchall()
+    plan, clean = store.plan, store.plan.table(table.name)
+    places = np.arange(store.first, store.stop, dtype=np.int64) - plan.first
+    if issue.issue == "schema_drift":
+        places = places[places >= (plan.span // 2 if issue.period is None else issue.period)]
+    elif issue.offsets:
+        places = places[np.isin(places, issue.offsets)]
+    keys = ", ".join(map(str, plan.grain.keys(places + plan.first).tolist())) or "NULL"
+    valid = f"count({quoted(issue.column)})" if issue.column else "count(*)"
+    sql = f"SELECT {valid} FROM {store.place(clean)} WHERE {quoted(clean.time or '')} IN ({keys})"
+    ((rows,),) = store.connection.sql(sql).fetchall()
+    left = 1.0
+    for other, rival in table.issues:
+        if rival.drops or (other < number and rival.issue in ("null_injection", "schema_drift", "late_arrival")):
+            left *= 1.0 - rival.rate if rival.column == issue.column or rival.drops else 1.0
+    high, low = rows * issue.rate, rows * issue.rate * left
+    allowed = _DEVIATIONS * float(np.sqrt(rows * issue.rate * (1 - issue.rate * left))) + 1.0
+    passed = low - allowed <= found <= high + allowed
+    message = f"{found} of {rows} rows, {high:.0f} \u00b1 {allowed:.0f} expected"
+    numbers = {"rows": float(rows), "found": float(found), "expected": high, "allowed": allowed}
+    return Finding(f"{table.name}: {issue.issue} {number}", passed, message, numbers)
+
+
+CHECKS.add(
+    "quality_as_declared",
+    Check("values", "What is broken on purpose is what the ledger says, and as much as declared.", True, _declared),
+)
