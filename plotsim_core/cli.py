@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 
 from plotsim_core import api
+from plotsim_core.config.output import without_budget
 from plotsim_core.config.read import read
 from plotsim_core.engine.slice import whole
 from plotsim_core.errors import ConfigError, UsageError
@@ -37,7 +38,7 @@ _scale = click.option("--scale", type=click.FloatRange(0, 1_000_000, min_open=Tr
 _periods = click.option("--periods", metavar="A..B", help="Only these periods, both included: 2024-01..2024-03, or one.")
 _quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 _strict = click.option("--strict", is_flag=True, help="Let warnings fail too, with exit code 1.")
-_file = click.Path(path_type=Path, dir_okay=False)
+_file, _folder = click.Path(path_type=Path, dir_okay=False), click.Path(path_type=Path, file_okay=False)
 _output = click.option("-o", "--output", type=_file, help="Write to this file.")
 
 
@@ -68,27 +69,27 @@ def main() -> None:
 
 @main.command()
 @_config
-@click.option(
-    "-o", "--output", "directory", type=click.Path(path_type=Path, file_okay=False), required=True, help="Directory to fill."
-)
-@click.option("--format", "format_", type=click.Choice(list(FORMATS)), default="csv", show_default=True)
+@click.option("-o", "--output", "directory", type=_folder, help="Directory to fill; default: the config's, or ./output.")
+@click.option("--format", "format_", type=click.Choice(list(FORMATS)), help="Default: the config's, or csv.")
 @_seed
 @_scale
 @_periods
 @click.option("--tables", metavar="A,B", help="Only these tables, or stages such as trajectories.")
 @click.option("--validate", is_flag=True, help=f"Check what was written, into {REPORT} and {PAGE}.")
 @click.option("--strict", is_flag=True, help="Let warnings fail too; those of the config before anything is written.")
+@click.option("--over-budget", is_flag=True, help="Whatever `output.cell_budget` of the config says.")
 @_quiet
 def run(
     config: str,
-    directory: Path,
-    format_: str,
+    directory: Path | None,
+    format_: str | None,
     seed: int | None,
     scale: float | None,
     periods: str | None,
     tables: str | None,
     validate: bool,
     strict: bool,
+    over_budget: bool,
     quiet: bool,
 ) -> None:
     """Make the tables of CONFIG and write them into a directory.
@@ -99,8 +100,10 @@ def run(
       plotsim run my.yaml -o data --format duckdb --scale 10 --validate
       plotsim run my.yaml -o data --periods 2024-01..2024-03 --tables fct_revenue,evt_login
     """
-    plan = _plan(config, seed, scale)
+    plan = _plan(config, seed, scale, over_budget)
     _warn(plan, strict)
+    said = plan.dataset.output
+    directory, format_ = directory or Path(said.directory), format_ or said.format
     names = [name.strip() for name in tables.split(",")] if tables else [table.name for table in plan.tables]
     with watched({size.table: size.rows for size in api.sizes(plan, periods=periods, tables=names)}, quiet) as seconds:
         rows = api.write_tables(plan, directory, format=format_, periods=periods, tables=names, progress=seconds)
@@ -143,7 +146,6 @@ def check(
     \b
     Examples:
       plotsim check data --config saas
-      plotsim check data --config data/config.yaml --html report.html
       plotsim check plotsim.duckdb --config saas.yaml --periods 2024-01..2024-06 --json report.json --strict
     """
     path = _path(config)
@@ -222,8 +224,7 @@ def schema(output: Path | None, force: bool) -> None:
 
     \b
     Example:
-      plotsim schema -o plotsim.schema.json
-      # then, as the first line of a config:
+      plotsim schema -o plotsim.schema.json  # then, as the first line of a config:
       # yaml-language-server: $schema=plotsim.schema.json
     """
     _put(json.dumps(json_schema(), indent=2) + "\n", output, force)
@@ -253,8 +254,10 @@ def _path(config: str) -> Path:
     return api.template(config) if config in api.list_templates() and not Path(config).exists() else Path(config)
 
 
-def _plan(config: str, seed: int | None = None, scale: float | None = None) -> Plan:
-    return api.load_config(_path(config), seed=seed, scale=scale)
+def _plan(config: str, seed: int | None = None, scale: float | None = None, over_budget: bool = False) -> Plan:
+    path = _path(config)
+    raw = without_budget(read(path)) if over_budget else read(path)
+    return api.from_mapping(raw, name=path.stem, source=str(path), seed=seed, scale=scale)
 
 
 def _warn(plan: Plan, strict: bool) -> None:
@@ -266,8 +269,7 @@ def _warn(plan: Plan, strict: bool) -> None:
 
 def _put(text: str, output: Path | None, force: bool) -> None:
     if output is None:
-        click.echo(text, nl=False)
-        return
+        return click.echo(text, nl=False)
     if output.exists() and not force:
         raise UsageError(f"{output} exists; --force overwrites it")
     try:
@@ -287,10 +289,9 @@ def _judge(plan: Plan, data: Path, periods: str | None, files: _Files, format: s
     ends = (slice_.first, slice_.stop) if slice_ else (None, None)
     with directory_store(plan, data, format, *ends) if format else find_store(plan, data, *ends) as store:
         report = check_store(store)
-        if files[0] is not None:
-            _put(report.json(), files[0], force=True)
-        if files[1] is not None:
-            _put(page(store, report, pictures(store, report)), files[1], force=True)
+        for file, made in zip(files, (report.json, lambda: page(store, report, pictures(store, report))), strict=True):
+            if file is not None:
+                _put(made(), file, force=True)
     return report
 
 

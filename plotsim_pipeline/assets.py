@@ -4,6 +4,8 @@ import dagster as dg
 import pyarrow as pa
 
 from plotsim_core import Plan, batches
+from plotsim_core.config.holdout import FEATURES
+from plotsim_core.config.quality import LEDGER
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.stages import STAGES, stage_names, stage_table
 from plotsim_pipeline.metadata import column_lineage, column_schema, stage_of, stage_prefix
@@ -35,6 +37,10 @@ def upstream(plan: Plan, table: TablePlan) -> list[str]:
     rows = [stage_prefix(plan, table) + drives[table.kind]] if table.kind in drives else []
     shown = [table.of] if table.of and any(other.name == table.of for other in plan.tables) else []
     parents = [parent for _, parent, _ in table.references if parent != table.name]
+    if table.kind == LEDGER:
+        shown = [other.name for other in plan.tables if other.issues and not other.of]
+    if table.kind == FEATURES:
+        rows = ["trajectories", "noised_metrics"]
     return list(dict.fromkeys([*rows, *columns, *shown, *parents]))
 
 

@@ -1,4 +1,5 @@
-"""CSV: UTF-8, LF, a header, text quoted and nulls left empty, so that an empty text ("") and a null differ."""
+"""CSV: UTF-8, LF, a header, text quoted and nulls left empty, so that an empty text ("") and a null differ. Amounts of
+money have two decimals (12.50), other numbers as many as they need; what is nested is JSON."""
 
 from __future__ import annotations
 
@@ -7,14 +8,15 @@ from pathlib import Path
 import pyarrow.csv as pacsv
 
 from plotsim_core.output.format import FORMATS, Batches, Format
+from plotsim_core.output.plain import plain, plain_schema
 from plotsim_core.plan.plan import Plan, TablePlan
 
 _OPTIONS = pacsv.WriteOptions(include_header=True, quoting_style="needed")
 
 
 def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
-    with pacsv.CSVWriter(directory / _file(plan, table), table.schema, write_options=_OPTIONS) as writer:
-        for batch in batches:
+    with pacsv.CSVWriter(directory / _file(plan, table), plain_schema(table), write_options=_OPTIONS) as writer:
+        for batch in plain(table, batches):
             writer.write_batch(batch)
 
 

@@ -9,42 +9,23 @@ import pyarrow as pa
 
 from plotsim_core.output.format import FORMATS, Batches, Format
 from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.sql import quoted, sql_type, text
 
 ORIGIN = "_origin"
 """The table of one row that says what the others were made from."""
 
 
-def quoted(name: str) -> str:
-    """Return a name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def text(value: str) -> str:
-    """Return a text as an SQL literal."""
-    return "'" + value.replace("'", "''") + "'"
-
-
 def columns_sql(table: TablePlan) -> str:
     """Return the column definitions of a table. Keys are checked after the fact, not enforced: enforcing costs four times
     the time."""
-    return ", ".join(f"{quoted(c.name)} {TYPES[c.type]}{'' if c.nullable else ' NOT NULL'}" for c in table.columns)
+    return ", ".join(f"{quoted(c.name)} {sql_type(c.type)}{'' if c.nullable else ' NOT NULL'}" for c in table.columns)
 
 
 def comment_sql(table: TablePlan, place: str) -> list[str]:
     """Return the statements that describe a table and its columns."""
     comments = [f"COMMENT ON TABLE {place} IS {text(table.description)}"] if table.description else []
-    described = [column for column in table.columns if column.description]
-    return comments + [f"COMMENT ON COLUMN {place}.{quoted(c.name)} IS {text(c.description)}" for c in described]
-
-
-TYPES = {
-    pa.string(): "VARCHAR",
-    pa.int64(): "BIGINT",
-    pa.float64(): "DOUBLE",
-    pa.bool_(): "BOOLEAN",
-    pa.date32(): "DATE",
-    pa.timestamp("us"): "TIMESTAMP",
-}
+    described = [column for column in table.columns if column.comment]
+    return comments + [f"COMMENT ON COLUMN {place}.{quoted(c.name)} IS {text(c.comment)}" for c in described]
 
 
 def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,19 @@ Progress = Callable[[str, int], None]
 """Called with (table, rows so far) as writing goes on, the first time with 0 rows."""
 
 
+def _nothing(plan: Plan, tables: Sequence[TablePlan], directory: Path) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Format:
-    """`write(plan, table, batches, directory)` writes one table. `file(plan, table)` is the name of the file it goes to."""
+    """`write(plan, table, batches, directory)` writes one table. `file(plan, table)` is the name of the file (or folder) it
+    goes to. `begin` and `end`, (plan, all tables of the run, directory), come before the first and after the last."""
 
     write: Callable[[Plan, TablePlan, Batches, Path], None]
     file: Callable[[Plan, TablePlan], str]
+    begin: Callable[[Plan, Sequence[TablePlan], Path], None] = _nothing
+    end: Callable[[Plan, Sequence[TablePlan], Path], None] = _nothing
 
 
 FORMATS: Family[Format] = Family("format")

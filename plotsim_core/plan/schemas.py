@@ -28,7 +28,7 @@ def table_plan(table: Table, dataset: Dataset, complete: bool = True) -> TablePl
     """Return the plan of one table; with `complete`, the columns that come by themselves are added."""
     name = kind_of(table)
     kind = KIND_WORDS[name]
-    columns = (*table.columns, *(kind.added(table, dataset) if complete else ()))
+    columns = (*kind.leading(table, dataset), *table.columns, *(kind.added(table, dataset) if complete else ()))
     references = tuple(
         (column.name, *target)
         for column in columns
@@ -50,6 +50,7 @@ def _column_plan(column: Column, dataset: Dataset) -> ColumnPlan:
     return ColumnPlan(
         spec=column,
         type=words.arrow(column.source, column, dataset),
-        nullable=words.nullable(column.source, dataset),
+        nullable=words.nullable(column.source, dataset) or words.sometimes(column, dataset),
         description=column.description or words.describe(column.source, dataset),
+        decimals=words.decimals(column.source, dataset),
     )

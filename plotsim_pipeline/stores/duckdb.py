@@ -17,7 +17,7 @@ import pyarrow as pa
 from dagster_duckdb import DuckDBResource
 
 from plotsim_core import Plan, UsageError
-from plotsim_core.output.duckdb import TYPES, quoted, text
+from plotsim_core.plan.sql import quoted, sql_type, text
 from plotsim_core.validation.store import Store as Stored
 from plotsim_pipeline.stores.store import Placement, Store, digest_of
 
@@ -52,7 +52,7 @@ class DuckDBStore(Store):
             "AND schema_name = ? AND table_name = ? ORDER BY column_index",
             [where.dataset, where.table],
         ).fetchall()
-        wanted = [(field.name, TYPES[field.type]) for field in schema]
+        wanted = [(field.name, sql_type(field.type)) for field in schema]
         if not there:
             self._create(connection, where, schema)
         elif there != wanted:
@@ -64,7 +64,7 @@ class DuckDBStore(Store):
 
     def _create(self, connection: duckdb.DuckDBPyConnection, where: Placement, schema: pa.Schema) -> None:
         place = f"{quoted(where.dataset)}.{quoted(where.table)}"
-        columns = [f"{quoted(f.name)} {TYPES[f.type]}{'' if f.nullable else ' NOT NULL'}" for f in schema]
+        columns = [f"{quoted(f.name)} {sql_type(f.type)}{'' if f.nullable else ' NOT NULL'}" for f in schema]
         connection.execute(f"CREATE TABLE {place} ({', '.join(columns)})")
         says = (schema.metadata or {}).get(b"description", b"").decode()
         if says:

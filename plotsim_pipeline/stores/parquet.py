@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plotsim_core import Plan
-from plotsim_core.output.duckdb import quoted, text
 from plotsim_core.output.parquet import write_parquet
+from plotsim_core.plan.sql import quoted, text
 from plotsim_core.validation.store import Store as Stored
 from plotsim_pipeline.stores.store import Placement, Store, digest_of, split
 

@@ -1,0 +1,160 @@
+"""What is wrong between how a config is written and what it writes: columns, log lines, files, size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.output import Event, Output, log_parts
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, Table
+from plotsim_core.errors import Problem, shown
+from plotsim_core.families import did_you_mean
+
+Parts = Mapping[str, Any]
+
+WIDE = "_wide"
+"""What the name of a fact's wide table adds to the fact's."""
+LONGEST = 63
+"""Letters of a column's name that every database keeps."""
+
+
+def logs(parts: Parts, scope: Scope) -> Iterator[Problem]:
+    """Yield a problem for each log line that cannot be filled, and for each file that two events write."""
+    files: dict[str, str] = {}
+    for declared in parts["tables"]:
+        table = declared.table
+        if not isinstance(table, Event) or table.log_format is None:
+            continue
+        yield from _unfilled(f"{declared.path}.log_format", table.log_format, declared.columns)
+        other = files.setdefault(table.log_file.lower(), table.name)
+        if other != table.name:
+            yield Problem(f"{declared.path}.log_filename", f"{other} writes to {table.log_file} too", "give another name")
+
+
+def _unfilled(path: str, format: str, columns: tuple[str, ...]) -> Iterator[Problem]:
+    try:
+        fields = [field for _, field in log_parts(format) if field is not None]
+    except ValueError:
+        yield Problem(path, f"braces do not match in {shown(format)}", "double a brace that stands for itself: {{ or }}")
+        return
+    for field in fields:
+        if field not in columns:
+            yield Problem(path, f"'{{{field}}}' is no column of the event", did_you_mean(field, list(columns)))
+
+
+def budget(parts: Parts, scope: Scope) -> Iterator[Problem]:
+    """Yield a problem where a config has more cells (units times periods) than its budget allows."""
+    output: Output | None = parts.get("output")
+    if output is None or output.cell_budget == 0 or scope.window is None:
+        return
+    kinds = [parts["segments"], *(own["segments"] for _, own in parts.get("units", ()))]
+    units = sum(max(1, round(segment.count * parts["scale"])) for segments in kinds for _, segment in segments)
+    cells = units * scope.window.length
+    if cells > output.cell_budget:
+        says = f"{units:,} units in {scope.window.length:,} periods are {cells:,} cells, more than {output.cell_budget:,}"
+        yield Problem("output.cell_budget", says, "make it larger, 0 for no limit, or run with --over-budget")
+
+
+def written(dataset: Dataset) -> Iterator[Problem]:
+    """Yield what is wrong with the output of a sound dataset: a column that no table has, or names that are too long."""
+    by = dataset.output.partition_by
+    if by is not None:
+        yield from _partitions(by, dataset)
+    if dataset.output.denormalized:
+        yield from _wide(dataset)
+
+
+@dataclass(frozen=True)
+class WideColumn:
+    """A column of a wide table: its `name`, and the `table` and `column` that a reference, the column `by`, leads to."""
+
+    name: str
+    table: str
+    column: str
+    by: str
+
+
+_LEFT_OUT = frozenset({"id", "version"})
+"""What a wide table has from the fact already, and what nobody knows at the time: when a version will end."""
+def wide_columns(table: Table, dataset: Dataset) -> list[WideColumn]:
+    """Return the columns that a fact's wide table has from the dimensions it refers to. Those of a second reference to a
+    dimension are named after the reference."""
+    found: list[WideColumn] = []
+    own = {dimension.name: dimension for dimension in dataset.dimensions}
+    every = own | {dimension.name: dimension for kind in dataset.units for dimension in kind.dimensions}
+    for reference in table.sourced("ref"):
+        name = reference.type.partition(".")[2]
+        if name not in every:
+            continue
+        again = any(wide.table == name for wide in found)
+        prefix = reference.name.removesuffix("_id").removesuffix("_key") if again else name
+        columns = (c for c in every[name].columns if c.word not in _LEFT_OUT and (name in own or not _moves(c)))
+        found += [WideColumn(f"{prefix}__{c.name}", name, c.name, reference.name) for c in columns]
+    return found
+
+
+def _moves(column: Column) -> bool:
+    """Return whether a dimension says it of its latest period: of units of another kind nobody knows it at another time."""
+    return column.word == "scd" or SOURCE_WORDS[column.word].moves(column.source)
+
+
+def _wide(dataset: Dataset) -> Iterator[Problem]:
+    """Yield what is wrong with the wide tables of a dataset: names that are taken, or too long."""
+    kinds = (dataset, *dataset.units)
+    names = {table.name.lower() for kind in kinds for table in kind.tables}
+    facts = [(table, kind) for kind in kinds for table in kind.facts]
+    if not facts:
+        yield Problem("output.denormalized", "there is no fact that could be made wide")
+    for table, kind in facts:
+        if f"{table.name}{WIDE}".lower() in names:
+            yield Problem("output.denormalized", f"a table is named {table.name}{WIDE} already", "rename it")
+        columns = wide_columns(table, kind)
+        for name in (f"{table.name}{WIDE}", *(wide.name for wide in columns)):
+            if len(name) > LONGEST:
+                says = f"{table.name}{WIDE} would have the name '{name}', of more than {LONGEST} letters"
+                yield Problem("output.denormalized", says, "shorten the names that it is made of")
+        taken = [column.name.lower() for column in table.columns]
+        for wide in columns:
+            if wide.name.lower() in taken:
+                yield Problem("output.denormalized", f"{table.name}{WIDE} would have two columns named '{wide.name}'")
+            taken.append(wide.name.lower())
+
+
+def partition_column(by: str, columns: Mapping[str, tuple[str, str] | None]) -> str | None:
+    """Return which of a table's columns (name to the table and column it refers to) `partition_by` means: the one of that
+    name, or the first that refers to a table, or to a column, of that name."""
+    if by in columns:
+        return by
+    return next((name for name, target in columns.items() if target is not None and by in target), None)
+
+
+def _partitions(by: str, dataset: Dataset) -> Iterator[Problem]:
+    found = [(table, column) for kind in (dataset, *dataset.units) for table, column in _matching(by, kind)]
+    if not found:
+        kinds = (dataset, *dataset.units)
+        known = {column.name for kind in kinds for table in kind.tables for column in table.columns}
+        known |= {table.name for kind in kinds for table in kind.dimensions}
+        yield Problem(
+            "output.partition_by", f"no table has a column '{by}', or one that refers to it", did_you_mean(by, sorted(known))
+        )
+    for kind in (dataset, *dataset.units):
+        for table, column in _matching(by, kind):
+            type_ = SOURCE_WORDS[column.word].arrow(column.source, column, kind)
+            if not (pa.types.is_integer(type_) or pa.types.is_string(type_) or type_ in (pa.date32(), pa.bool_())):
+                says = f"{table.name}.{column.name} is {type_}: folders are named after whole numbers, texts, dates or flags"
+                yield Problem("output.partition_by", says)
+
+
+def _matching(by: str, dataset: Dataset) -> Iterator[tuple[Table, Column]]:
+    for table in dataset.tables:
+        kind = next(words for words in dict(KIND_WORDS.items()).values() if type(table) is words.model)
+        columns = {column.name: column for column in (*table.columns, *kind.added(table, dataset))}
+        refers = {name: SOURCE_WORDS[c.word].refers(c.source, dataset) for name, c in columns.items()}
+        name = partition_column(by, {name: None if to and to[0] == table.name else to for name, to in refers.items()})
+        if name is not None:
+            yield table, columns[name]

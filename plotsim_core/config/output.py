@@ -1,0 +1,128 @@
+"""How a dataset is written: the `output` and `manifest` sections, and the log lines of events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from string import Formatter
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from plotsim_core.config.model import Flag, Part, pattern
+from plotsim_core.config.tables import Table
+from plotsim_core.errors import Problem, Wrong, shown
+
+FormatWord = Literal["csv", "parquet", "jsonl", "sql", "duckdb"]
+Dialect = Literal["postgresql", "mysql", "sqlite"]
+
+NEEDS_FORMAT = {"partition_by": "parquet", "sql_dialect": "sql"}
+"""Options that only one format reads."""
+
+
+def _inside(directory: str) -> str:
+    parts = re.split(r"[/\\]", directory)
+    if not directory or directory[0] in "/\\~" or ".." in parts or ":" in parts[0]:
+        raise ValueError(f"expected a folder below the current one, such as data/shops, found {shown(directory)}")
+    return directory
+
+
+class Output(Part):
+    """Where and how `plotsim run` writes when it is not told: a word (`output: parquet`) or its parts.
+
+    `format`: what files are made, csv, parquet, jsonl, sql or duckdb.
+    `directory`: the folder to fill, below the current one.
+    `denormalized`: whether each fact also comes as `<fact>_wide`, with the columns of the dimensions it refers to.
+    `partition_by`: the column, or the dimension it refers to, whose values get a folder each (Parquet).
+    `sql_dialect`: whose SQL a dump is in, that of postgresql, mysql or sqlite.
+    `cell_budget`: how many cells (units times periods) a config may have; 0 is no limit.
+    """
+
+    format: FormatWord = "csv"
+    directory: Annotated[str, AfterValidator(_inside)] = "output"
+    denormalized: Flag = False
+    partition_by: Annotated[str, Field(min_length=1)] | None = None
+    sql_dialect: Dialect = "postgresql"
+    cell_budget: Annotated[int, Field(ge=0, strict=True)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"format": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Output:
+        given = {name for name in NEEDS_FORMAT if name in self.model_fields_set and getattr(self, name) is not None}
+        idle = [
+            Problem(name, f"has no effect without `format: {NEEDS_FORMAT[name]}`")
+            for name in sorted(given)
+            if self.format != NEEDS_FORMAT[name]
+        ]
+        if idle:
+            raise Wrong(*idle)
+        return self
+
+
+def without_budget(raw: Any) -> Any:
+    """Return a config as written without a limit to its cells."""
+    output = raw.get("output") if isinstance(raw, Mapping) else None
+    return {**raw, "output": {**output, "cell_budget": 0}} if isinstance(output, Mapping) else raw
+
+
+class Manifest(Part):
+    """Whether manifest.json, which says what is true of the data, is written beside the tables.
+
+    `include`: whether.
+    """
+
+    include: Flag = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"include": value} if isinstance(value, bool) else value
+
+
+FileName = Annotated[
+    str,
+    Field(
+        pattern=pattern(
+            r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.(log|txt)$",
+            "a file name that ends in .log or .txt, of letters (a-z), digits, dots, dashes and underscores",
+        )
+    ),
+]
+
+
+class Event(Table):
+    """A table of things that happen.
+
+    `log_format`: what its rows are as lines of a log: "{at} {customer_id} logged in".
+    `log_filename`: the file of these lines; `<event>.log` unless it is given.
+    """
+
+    log_format: Annotated[str, Field(min_length=1, max_length=10_000)] | None = None
+    log_filename: FileName | None = None
+
+    @model_validator(mode="after")
+    def _logged(self) -> Event:
+        if self.log_filename is not None and self.log_format is None:
+            raise Wrong(Problem("log_filename", "has no effect without log_format, which says what a line is"))
+        return self
+
+    @property
+    def log_file(self) -> str:
+        """The name of the file that its lines go to."""
+        return self.log_filename or f"{self.name}.log"
+
+
+def log_parts(format: str) -> list[tuple[str, str | None]]:
+    """Return the parts of a log line: texts, each followed by a column's name (None: by nothing). What Python's formats
+    have after a name stays part of it, so that it names no column.
+
+    Raises ValueError where braces do not match.
+    """
+    return [
+        (literal, None if field is None else f"{field}{f'!{turned}' if turned else ''}{f':{how}' if how else ''}")
+        for literal, field, how, turned in Formatter().parse(format)
+    ]

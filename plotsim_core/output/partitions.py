@@ -1,0 +1,81 @@
+"""Parquet in folders, one per value of a column: `<table>/<column>=<value>/part-0.parquet`, as Hive and what reads it write
+them. The column itself stands in the folders' names only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from plotsim_core.config.check_output import partition_column
+from plotsim_core.errors import UsageError
+from plotsim_core.output.format import Batches, rechunked
+from plotsim_core.plan.plan import Plan, TablePlan
+
+NULL = "__HIVE_DEFAULT_PARTITION__"
+_OPEN = 200
+"""Files that are open at a time."""
+_MOST = 100_000
+"""Folders of a table."""
+
+
+def partitioned_by(plan: Plan, table: TablePlan) -> str | None:
+    """Return the column whose values a table is put into folders by; None if it is written whole."""
+    by = plan.dataset.output.partition_by
+    if by is None:
+        return None
+    targets = {column: (parent, key) for column, parent, key in table.references if parent != table.name}
+    return partition_column(by, {column.name: targets.get(column.name) for column in table.columns})
+
+
+def write_partitions(schema: pa.Schema, column: str, batches: Batches, directory: Path, rows: int) -> None:
+    """Write rows into a folder per value of a column below `directory`.
+
+    Rows are taken `rows` at a time, whatever the batches: what a value has of them is a row group. A value's rows go on in
+    another file when more files than can be open have been begun. Without rows there is no folder. Raises UsageError for too
+    many values.
+    """
+    rest = pa.schema([field for field in schema if field.name != column], schema.metadata)
+    parts: dict[str, int] = {}
+    directory.mkdir()
+    with ExitStack() as stack:
+        writers: dict[str, pq.ParquetWriter] = {}
+        for batch in rechunked(batches, schema, rows):
+            for folder, some in _split(batch, column):
+                if folder not in writers:
+                    if len(writers) == _OPEN:
+                        stack.close()
+                        writers.clear()
+                    part = parts[folder] = parts.get(folder, -1) + 1
+                    if len(parts) > _MOST:
+                        raise UsageError(f"{directory.name} would have more than {_MOST} folders, one per {column}")
+                    file = directory / folder / f"part-{part}.parquet"
+                    file.parent.mkdir(exist_ok=True)
+                    writers[folder] = stack.enter_context(pq.ParquetWriter(file, rest, compression="zstd"))
+                writers[folder].write_batch(some.select(rest.names).cast(rest))
+    if not parts:
+        directory.rmdir()
+
+
+def is_partitioned(folder: Path) -> bool:
+    """Return whether a folder holds folders of values and nothing else (nothing at all: there were no rows)."""
+    return folder.is_dir() and all(part.is_dir() and "=" in part.name for part in folder.iterdir())
+
+
+def _split(batch: pa.RecordBatch, column: str) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield the name of the folder of each value, in the order of their first rows, and its rows in their order."""
+    values = batch[column]
+    encoded = pc.dictionary_encode(values, null_encoding="encode")
+    codes = encoded.indices.to_numpy(zero_copy_only=False)
+    order = np.argsort(codes, kind="stable")
+    ends = np.searchsorted(codes[order], np.arange(len(encoded.dictionary) + 1))
+    taken = batch.take(pa.array(order)) if len(encoded.dictionary) > 1 else batch
+    for code, value in enumerate(encoded.dictionary.cast(pa.string()).to_pylist()):
+        name = NULL if value is None else quote(value, safe=" ")
+        yield f"{column}={name}", taken.slice(int(ends[code]), int(ends[code + 1] - ends[code]))

@@ -1,0 +1,46 @@
+"""Rows for formats that are text: amounts of money with all their decimals, nested values as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import duckdb
+import pyarrow as pa
+
+from plotsim_core.output.format import Batches
+from plotsim_core.plan.plan import TablePlan
+
+PRECISION = 18
+"""Digits of an amount of money, decimals included."""
+
+
+def plain_schema(table: TablePlan) -> pa.Schema:
+    """Return the schema of a table's rows as text formats write them: decimals where they are fixed, no nested types."""
+    return pa.schema([pa.field(c.name, _plain(c.type, c.decimals), c.nullable) for c in table.columns])
+
+
+def plain(table: TablePlan, batches: Batches) -> Iterator[pa.RecordBatch]:
+    """Yield the same rows with the types of `plain_schema`."""
+    schema = plain_schema(table)
+    nested = [column.name for column in table.columns if pa.types.is_nested(column.type)]
+    with duckdb.connect() as connection:
+        for batch in batches:
+            texts = as_json(connection, batch, nested)
+            arrays = [texts.get(field.name, batch[field.name]).cast(field.type) for field in schema]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def as_json(connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, names: list[str]) -> dict[str, pa.Array]:
+    """Return columns of a batch as JSON texts, by name; null where a value is."""
+    if not names or batch.num_rows == 0:
+        return {name: pa.nulls(0, pa.string()) for name in names}
+    connection.register("rows", pa.Table.from_batches([batch]).select(names))
+    asked = ", ".join(f"CAST(to_json(#{place}) AS VARCHAR)" for place in range(1, len(names) + 1))
+    made = connection.sql(f"SELECT {asked} FROM rows").to_arrow_table()
+    return {name: made.column(place).combine_chunks() for place, name in enumerate(names)}
+
+
+def _plain(type_: pa.DataType, decimals: int | None) -> pa.DataType:
+    if decimals is not None and pa.types.is_floating(type_):
+        return pa.decimal128(PRECISION, decimals)
+    return pa.string() if pa.types.is_nested(type_) else type_

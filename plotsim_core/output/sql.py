@@ -1,0 +1,141 @@
+"""SQL: one dump of all tables, `data.sql`, in one transaction: tables dropped if they are there, made with the types of the
+dialect, filled by inserts of many rows, and tied by their keys. Loading it again leaves one copy.
+
+The comments `-- rows` and `-- keys` stand around what fills the tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plotsim_core.output.dialects import DIALECTS, Dialect
+from plotsim_core.output.format import FORMATS, Batches, Format, rechunked
+from plotsim_core.output.plain import plain, plain_schema
+from plotsim_core.plan.plan import Plan, TablePlan
+
+FILE = "data.sql"
+_CHUNK = 1 << 15
+_ROWS = 250
+"""Rows of one insert."""
+
+
+def _begin(plan: Plan, tables: Sequence[TablePlan], directory: Path) -> None:
+    dialect = _dialect(plan)
+    lines = [f"-- {key}: {value}" for key, value in plan.origin.items()] + [*dialect.begin]
+    lines += [
+        f"DROP TABLE IF EXISTS {dialect.name(table.name)}{dialect.drop};" for table in reversed(_parents_first(tables))
+    ]
+    lines += [_create(dialect, table, tables) for table in tables]
+    lines.append("-- rows")
+    with _opened(directory) as file:
+        file.write("\n".join(lines).encode() + b"\n")
+
+
+def _end(plan: Plan, tables: Sequence[TablePlan], directory: Path) -> None:
+    dialect = _dialect(plan)
+    keys = [
+        f"ALTER TABLE {dialect.name(table.name)} ADD {key};"
+        for table in tables
+        if dialect.keys_after
+        for key in _foreign_keys(dialect, table, tables)
+    ]
+    with _opened(directory) as file:
+        file.write("\n".join(["-- keys", *keys, *dialect.end]).encode() + b"\n")
+
+
+def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
+    dialect = _dialect(plan)
+    names = ", ".join(dialect.name(column.name) for column in table.columns)
+    start = f"INSERT INTO {dialect.name(table.name)} ({names}) VALUES\n"
+    with _opened(directory) as file:
+        for batch in rechunked(plain(table, batches), plain_schema(table), _CHUNK):
+            lists = pa.ListArray.from_arrays(_ends(batch.num_rows), _tuples(dialect, batch))
+            inserts = pc.binary_join_element_wise(start, pc.binary_join(lists, ",\n"), ";\n", "")
+            file.write(pc.binary_join(_as_list(inserts), "")[0].as_buffer())
+
+
+def _opened(directory: Path) -> BinaryIO:
+    return (directory / FILE).open("ab")
+
+
+def _ends(rows: int) -> pa.Array:
+    return pa.array([*range(0, rows, _ROWS), rows], pa.int32())
+
+
+def _as_list(texts: pa.Array) -> pa.Array:
+    return pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
+
+
+def _tuples(dialect: Dialect, batch: pa.RecordBatch) -> pa.Array:
+    """Return the rows of a batch as `(1, 'a', NULL)`."""
+    values = [_literals(dialect, column) for column in batch.columns]
+    return pc.binary_join_element_wise("(", pc.binary_join_element_wise(*values, ", "), ")", "")
+
+
+def _literals(dialect: Dialect, column: pa.Array) -> pa.Array:
+    """Return values as SQL literals."""
+    texts = column.cast(pa.string())
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)):
+        if pa.types.is_boolean(column.type):
+            texts = pc.if_else(column, "TRUE", "FALSE")
+        else:
+            escaped = dialect.escape(texts) if pa.types.is_string(column.type) else texts
+            texts = pc.binary_join_element_wise("'", escaped, "'", "")
+    return pc.fill_null(texts, "NULL")
+
+
+def _create(dialect: Dialect, table: TablePlan, tables: Sequence[TablePlan]) -> str:
+    keys = {*table.key, *(column for column, _, _ in table.references)}
+    parts = [
+        f"{dialect.name(c.name)} {dialect.type(c, c.name in keys)}{'' if c.nullable else ' NOT NULL'}" for c in table.columns
+    ]
+    key = _primary_key(table)
+    if key:
+        parts.append(f"PRIMARY KEY ({', '.join(dialect.name(name) for name in key)})")
+    if not dialect.keys_after:
+        parts += [f"{key} DEFERRABLE INITIALLY DEFERRED" for key in _foreign_keys(dialect, table, tables)]
+    return f"CREATE TABLE {dialect.name(table.name)} (\n  " + ",\n  ".join(parts) + f"\n){dialect.table_options};"
+
+
+def _primary_key(table: TablePlan) -> tuple[str, ...]:
+    """Return the key of a table if no part of it can be null and nothing in it is broken on purpose."""
+    nullable = {column.name for column in table.columns if column.nullable}
+    return () if table.issues or nullable & set(table.key) else table.key
+
+
+def _foreign_keys(dialect: Dialect, table: TablePlan, tables: Sequence[TablePlan]) -> list[str]:
+    """Return the constraints of the references to tables of the dump whose key is what is referred to. A reference to the
+    unit of a dimension with versions is none: there it stands in several rows."""
+    keys = {other.name: _primary_key(other) for other in tables}
+    return [
+        f"FOREIGN KEY ({dialect.name(column)}) REFERENCES {dialect.name(parent)} ({dialect.name(key)})"
+        for column, parent, key in table.references
+        if keys.get(parent) == (key,) and not table.issues and (table.name, column) != (parent, key)
+    ]
+
+
+def _parents_first(tables: Sequence[TablePlan]) -> list[TablePlan]:
+    """Return tables so that each comes after those it refers to, as far as they do not go in circles."""
+    left, placed = list(tables), list[TablePlan]()
+    while left:
+        waiting = {table.name for table in left}
+        free = [t for t in left if not any(parent in waiting and parent != t.name for _, parent, _ in t.references)]
+        placed += free or left
+        left = [table for table in left if table not in free] if free else []
+    return placed
+
+
+def _dialect(plan: Plan) -> Dialect:
+    return DIALECTS[plan.dataset.output.sql_dialect]
+
+
+def _file(plan: Plan, table: TablePlan) -> str:
+    return FILE
+
+
+FORMATS.add("sql", Format(_write, _file, _begin, _end))

@@ -1,0 +1,52 @@
+"""How Arrow types, names and texts are written in the SQL of DuckDB, for whoever stores rows and whoever reads them back."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import duckdb
+import pyarrow as pa
+
+_TYPES = {
+    pa.string(): "VARCHAR",
+    pa.bool_(): "BOOLEAN",
+    pa.int8(): "TINYINT",
+    pa.int16(): "SMALLINT",
+    pa.int32(): "INTEGER",
+    pa.int64(): "BIGINT",
+    pa.float32(): "FLOAT",
+    pa.float64(): "DOUBLE",
+    pa.date32(): "DATE",
+    pa.timestamp("us"): "TIMESTAMP",
+}
+
+
+def quoted(name: str) -> str:
+    """Return a name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """Return a text as an SQL literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+@lru_cache
+def sql_type(type_: pa.DataType) -> str:
+    """Return the DuckDB type of an Arrow type, spelt as DuckDB describes a column of it. Raises KeyError where there is
+    none."""
+    if pa.types.is_dictionary(type_):
+        return sql_type(type_.value_type)
+    if pa.types.is_nested(type_):
+        return str(duckdb.sqltype(_nested(type_)))
+    return _nested(type_)
+
+
+def _nested(type_: pa.DataType) -> str:
+    if pa.types.is_list(type_):
+        return f"{_nested(type_.value_type)}[]"
+    if pa.types.is_struct(type_):
+        return f"STRUCT({', '.join(f'{quoted(field.name)} {_nested(field.type)}' for field in type_)})"
+    if pa.types.is_decimal(type_):
+        return f"DECIMAL({type_.precision},{type_.scale})"
+    return _TYPES[type_]

@@ -1,0 +1,59 @@
+"""`<fact>_wide`: the rows of a fact with the columns of the dimensions they refer to, as `<dimension>__<column>`.
+
+They are what the row's own version of a unit said at the time, so that a row is the same whenever it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from plotsim_core.columns.identity import Options as Key
+from plotsim_core.columns.identity import prefix
+from plotsim_core.columns.lookup import Options
+from plotsim_core.config.check_output import WIDE, WideColumn, wide_columns
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+from plotsim_core.plan.schemas import DERIVED
+
+
+def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterator[TablePlan]:
+    if not dataset.output.denormalized:
+        return
+    for table in declared:
+        if KIND_WORDS[table.kind].section == "facts":
+            more = tuple(_column(wide, table, dataset) for wide in wide_columns(table.spec, dataset))
+            names = ", ".join(dict.fromkeys(wide.table for wide in wide_columns(table.spec, dataset)))
+            columns = (*(_with_prefix(column, table) for column in table.spec.columns), *(column.spec for column in more))
+            yield replace(
+                table,
+                spec=table.spec.model_copy(update={"name": f"{table.name}{WIDE}", "columns": columns}),
+                columns=(*table.columns, *more),
+                description=f"{table.name} with the columns of {names}.",
+                of=table.stream,
+            )
+
+
+def _with_prefix(column: Column, table: TablePlan) -> Column:
+    """Return a column of a fact so that a key begins as it does in the fact, whatever its wide table is called."""
+    if not isinstance(column.source, Key):
+        return column
+    return column.model_copy(update={"source": column.source.model_copy(update={"prefix": prefix(table.spec)})})
+
+
+def _column(wide: WideColumn, table: TablePlan, dataset: Dataset) -> ColumnPlan:
+    words = SOURCE_WORDS["lookup"]
+    source = Options(of=f"{wide.table}.{wide.column}", by=wide.by)
+    spec = Column(name=wide.name, type=f"lookup.{wide.table}.{wide.column}", source=source)
+    reference = next(column for column in table.columns if column.name == wide.by)
+    return ColumnPlan(
+        spec=spec,
+        type=words.arrow(source, spec, dataset),
+        nullable=reference.nullable or words.nullable(source, dataset),
+        description=words.describe(source, dataset),
+        decimals=words.decimals(source, dataset),
+    )
+
+
+DERIVED.add("wide", _derive)

@@ -1,0 +1,130 @@
+"""What every output format promises: all rows of all tables, as they are, once, in the same bytes every time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pyarrow as pa
+import pytest
+
+from plotsim_core import write_tables
+from plotsim_core.config.output import FormatWord
+from plotsim_core.output.format import FORMATS
+from tests.laws.made import chunks_of
+from tests.output.support import NASTY, as_lists, files, made, read, rows
+
+WRITTEN = [
+    *((format, {}) for format in FORMATS),
+    ("parquet", {"partition_by": "date_key"}),
+    ("parquet", {"partition_by": "city"}),
+    ("sql", {"sql_dialect": "mysql"}),
+    ("sql", {"sql_dialect": "sqlite"}),
+    ("csv", {"denormalized": True}),
+]
+"""Each format, and those with options that change what is written."""
+CASES = [pytest.param(format, options, id="-".join([format, *map(str, options.values())])) for format, options in WRITTEN]
+SAME_BYTES = [case for case in CASES if case.values[0] != "duckdb"]
+"""A DuckDB file does not promise its bytes, only its rows."""
+
+
+def test_every_format_has_its_word_in_the_language() -> None:
+    assert sorted(get_args(FormatWord)) == sorted(FORMATS)
+
+
+@pytest.mark.parametrize(("format", "options"), CASES)
+def test_what_is_read_is_what_was_made(format: str, options: dict[str, object], tmp_path: Path) -> None:
+    """All tables, with all rows, columns and types; empty texts are no nulls; texts that need escaping are the same."""
+    plan = made(format, **options)
+    counted = write_tables(plan, tmp_path)
+    found = read(plan, tmp_path, format)
+    assert set(found) == {table.name for table in plan.tables} == set(counted)
+    for table in plan.tables:
+        expected = rows(plan, table.name)
+        assert found[table.name].num_rows == expected.num_rows == counted[table.name]
+        assert found[table.name].column_names == expected.column_names
+        assert as_lists(found[table.name].cast(expected.schema)) == as_lists(expected), table.name
+    assert set(NASTY) <= set(found["evt_visit"]["city"].to_pylist())
+    assert 0 < found["fct_month"]["sales"].null_count < found["fct_month"].num_rows
+
+
+@pytest.mark.parametrize(("format", "options"), [case for case in SAME_BYTES if "partition_by" not in case.values[1]])
+def test_rows_keep_their_order(format: str, options: dict[str, object], tmp_path: Path) -> None:
+    """As they are made (there is no order between folders)."""
+    plan = made(format, **options)
+    write_tables(plan, tmp_path)
+    found = read(plan, tmp_path, format)
+    for table in plan.tables:
+        expected = rows(plan, table.name)
+        assert found[table.name].cast(expected.schema).to_pylist() == expected.to_pylist()
+
+
+@pytest.mark.parametrize(("format", "options"), SAME_BYTES)
+def test_two_runs_have_the_same_bytes(format: str, options: dict[str, object], tmp_path: Path) -> None:
+    """Whatever the blocks they were made in."""
+    plan = made(format, **options)
+    write_tables(plan, tmp_path / "one")
+    with chunks_of(plan.units * 3 + 1):
+        write_tables(plan, tmp_path / "two")
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+
+
+@pytest.mark.parametrize(("format", "options"), CASES)
+def test_written_twice_is_there_once(format: str, options: dict[str, object], tmp_path: Path) -> None:
+    """Also where the first run had more rows: nothing of it is left."""
+    plan = made(format, **options)
+    write_tables(plan, tmp_path / "twice")
+    part = write_tables(plan, tmp_path / "twice", periods="2024-02..2024-04")
+    write_tables(plan, tmp_path / "once", periods="2024-02..2024-04")
+    assert set(files(tmp_path / "twice")) == set(files(tmp_path / "once"))
+    found = read(plan, tmp_path / "twice", format)
+    assert {name: table.num_rows for name, table in found.items()} == part
+    assert not list((tmp_path / "twice").glob(".plotsim*"))
+
+
+@pytest.mark.parametrize("format", ["csv", "sql"])
+def test_money_has_two_decimals(format: str, tmp_path: Path) -> None:
+    """12.50, not 12.5; other numbers have as many decimals as they need."""
+    plan = made(format)
+    write_tables(plan, tmp_path)
+    if format == "csv":
+        lines = (tmp_path / "select.csv").read_text(encoding="utf-8").splitlines()
+        assert lines == ['"plan_id","price"', '"SEL-001",9.90', '"SEL-002",20.50', '"SEL-003",7.00']
+        head, *body = (tmp_path / "fct_month.csv").read_text(encoding="utf-8").splitlines()
+        place = head.split(",").index('"sales"')
+        sales = [line.split(",")[place] for line in body]
+        assert all(value == "" or value[-3] == "." for value in sales)
+        assert any(value.endswith("0") for value in sales)
+    else:
+        dump = (tmp_path / "data.sql").read_text(encoding="utf-8")
+        assert '"sales" NUMERIC(18, 2)' in dump
+        assert "('SEL-001', 9.90)" in dump
+
+
+def test_the_schema_of_parquet_says_what_it_was_made_from(tmp_path: Path) -> None:
+    """In folders too."""
+    import pyarrow.parquet as pq
+
+    plan = made("parquet", partition_by="date_key")
+    write_tables(plan, tmp_path)
+    for file in tmp_path.rglob("*.parquet"):
+        metadata = pq.read_schema(file).metadata
+        assert metadata[b"plotsim_digest"].decode() == plan.digest
+
+
+def test_nested_values_are_nested_where_a_format_can(tmp_path: Path) -> None:
+    """JSON lines have objects and lists, CSV has the JSON of them."""
+    import csv
+    import json
+
+    plan = made()
+    write_tables(plan, tmp_path, format="jsonl")
+    write_tables(plan, tmp_path, format="csv")
+    lines = [json.loads(line) for line in (tmp_path / "dim_shop.jsonl").read_text(encoding="utf-8").splitlines()]
+    with (tmp_path / "dim_shop.csv").open(encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert isinstance(lines[0]["extra"], dict) and isinstance(lines[0]["codes"], list)
+    assert [json.loads(row["extra"]) for row in table] == [line["extra"] for line in lines]
+    assert [json.loads(row["codes"]) for row in table] == [line["codes"] for line in lines]
+    assert lines[0]["opened"].startswith("2024-") and "T" in lines[0]["opened"]
+    assert pa.types.is_struct(rows(plan, "dim_shop").schema.field("extra").type)

@@ -1,0 +1,94 @@
+"""Log lines of events: one per row, whatever the format, and nothing in a template is ever run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plotsim_core import ConfigError, from_mapping, write_tables
+from plotsim_core.output.format import FORMATS
+from tests.laws.made import chunks_of
+from tests.output.support import RAW, rows
+
+
+def config(**words: Any) -> dict[str, Any]:
+    visit, never = RAW["events"]
+    return {**RAW, "events": [{**visit, **words}, {**never, "log_format": "{never_id}"}]}
+
+
+FORMAT = "{at} {shop_id} [{yes}] {{{city}}} {date_key}"
+
+
+@pytest.mark.parametrize("format", list(FORMATS))
+def test_each_row_is_a_line(format: str, tmp_path: Path) -> None:
+    """In the order of the rows; moments ISO, doubled braces single, line breaks inside a value spaces."""
+    plan = from_mapping(config(log_format=FORMAT), name="shops")
+    write_tables(plan, tmp_path, format=format)
+    lines = (tmp_path / "evt_visit.log").read_text(encoding="utf-8").split("\n")
+    expected = []
+    for row in rows(plan, "evt_visit").to_pylist():
+        city = row["city"].replace("\n", " ")
+        at = row["at"].strftime("%Y-%m-%dT%H:%M:%S.%f")
+        expected.append(f"{at} {row['shop_id']} [true] {{{city}}} {row['date_key']}")
+    assert lines == [*expected, ""]
+    assert (tmp_path / "evt_never.log").read_bytes() == b""
+
+
+def test_the_file_may_have_another_name_and_does_not_show_its_blocks(tmp_path: Path) -> None:
+    plan = from_mapping(config(log_format=FORMAT, log_filename="visits-1.txt"), name="shops")
+    write_tables(plan, tmp_path / "one")
+    with chunks_of(plan.units * 3 + 1):
+        write_tables(plan, tmp_path / "two")
+    assert (tmp_path / "one" / "visits-1.txt").read_bytes() == (tmp_path / "two" / "visits-1.txt").read_bytes()
+    assert not (tmp_path / "one" / "evt_visit.log").exists()
+
+
+def test_a_line_without_columns_is_written_for_each_row(tmp_path: Path) -> None:
+    plan = from_mapping(config(log_format="ping {{}}"), name="shops")
+    write_tables(plan, tmp_path)
+    assert (tmp_path / "evt_visit.log").read_text() == "ping {}\n" * rows(plan, "evt_visit").num_rows
+
+
+def test_a_missing_value_is_a_dash_and_money_has_two_decimals(tmp_path: Path) -> None:
+    columns = [*RAW["events"][0]["columns"], {"name": "sales", "type": "metric.sales"}]
+    plan = from_mapping(config(columns=columns, log_format="{sales}"), name="shops")
+    write_tables(plan, tmp_path)
+    lines = (tmp_path / "evt_visit.log").read_text().splitlines()
+    values = rows(plan, "evt_visit")["sales"].to_pylist()
+    assert lines == ["-" if value is None else f"{value:.2f}" for value in values]
+    assert "-" in lines
+
+
+@pytest.mark.parametrize(
+    "format",
+    [
+        "{shop_id.__class__}",
+        "{shop_id[0]}",
+        "{shop_id!r}",
+        "{at:%Y}",
+        "{0}",
+        "{}",
+        "{shop}",
+        "{shop_id",
+        "shop_id}",
+        "{{shop_id}",
+    ],
+)
+def test_placeholders_are_columns_and_nothing_more(format: str) -> None:
+    with pytest.raises(ConfigError, match=r"events\[0\]\.log_format"):
+        from_mapping(config(log_format=format), name="shops")
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.log", "/tmp/x.log", "a/b.log", "x.csv", ".log", "x\\y.log", "con fig.log", "evt_never.log"]
+)
+def test_files_have_plain_names_of_their_own(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"events\[\d\]\.log_filename"):
+        from_mapping(config(log_format="x", log_filename=name), name="shops")
+
+
+def test_a_file_without_lines_has_no_effect() -> None:
+    with pytest.raises(ConfigError, match="has no effect without log_format"):
+        from_mapping(config(log_filename="x.log"), name="shops")
