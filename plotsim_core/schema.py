@@ -60,6 +60,7 @@ def json_schema() -> Schema:
         kinds = [{"$ref": f"#/$defs/table.{kind}"} for kind, words in KIND_WORDS.items() if words.section == section]
         properties[section] = {"type": "array", "items": {"anyOf": kinds}}
     properties["units"] = {"type": "array", "items": _further_kind(root, properties)}
+    properties["entity_features"] = {"anyOf": [{"type": "boolean"}, properties["entity_features"]]}
     properties["locale"] = {"anyOf": [{"type": "string"}, properties["locale"]]}
     optional = {name: _or_nothing(part) if name not in root["required"] else part for name, part in properties.items()}
     optional["stages"] = optional["lifecycle"]
@@ -218,6 +219,14 @@ def _noise(schema: Schema) -> Schema:
     return {"anyOf": [_choosing(noise_family=NOISE)(schema), {"enum": list(PRESETS)}]}
 
 
+def _output(schema: Schema) -> Schema:
+    return {"description": schema["description"], "anyOf": [schema, schema["properties"]["format"]]}
+
+
+def _manifest(schema: Schema) -> Schema:
+    return {"description": schema["description"], "anyOf": [schema, {"type": "boolean"}]}
+
+
 def _variation(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"const": "none"}]}
 
@@ -248,8 +257,10 @@ def _segment(schema: Schema) -> Schema:
 _COMPLETED: dict[str, Callable[[Schema], Schema]] = {
     "Archetype": _archetype,
     "Connection": _connection,
+    "Manifest": _manifest,
     "Metric": _choosing(type=METRIC_TYPES, distribution=[*DISTRIBUTIONS, *ALSO_CALLED]),
     "Noise": _noise,
+    "Output": _output,
     "Segment": _segment,
     "Stage": _stage,
     "Variation": _variation,

@@ -44,7 +44,7 @@ def test_run_writes_every_table_the_config_and_a_closing_table(tmp_path: Path) -
     found = _plotsim("run", "minimal", "-o", tmp_path / "data", "--format", "parquet")
     names = {path.name for path in (tmp_path / "data").iterdir()}
     assert names == {
-        "config.yaml", "dim_date.parquet", "dim_customer.parquet", "fct_engagement.parquet", "fct_payments.parquet",
+        "config.yaml", "manifest.json", "dim_date.parquet", "dim_customer.parquet", "fct_engagement.parquet", "fct_payments.parquet",
     }  # fmt: skip
     assert re.search(r"fct_engagement +960 +\d+\.\d\d", found.stderr)
     assert found.stdout == ""

@@ -17,6 +17,8 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Part
 from plotsim_core.config.read import read
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Table
+from tests.fields_of_sources import cases
+from tests.output.fields import WRITTEN
 
 BASE = read(Path(__file__).with_name("fields.yaml"))
 GONE = object()
@@ -47,6 +49,8 @@ CASES: dict[str, tuple[str, Any]] = {
     "Dataset.events": ("events[0]", GONE),
     "Dataset.seasonality": ("seasonality", []),
     "Dataset.noise": ("noise", "clean"),
+    "Dataset.calendar": ("calendar.weekend", ["friday"]),
+    "Dataset.rhythm": ("rhythm", {"hours": "night"}),
     "Dataset.locale": ("locale", ["de_DE"]),
     "Dataset.seed": ("seed", 8),
     "Dataset.scale": ("scale", 2),
@@ -65,6 +69,19 @@ CASES: dict[str, tuple[str, Any]] = {
     "Holdout.periods": ("holdout.periods", 2),
     "EntityFeatures.metrics": ("entity_features.metrics", ["visits"]),
     "EntityFeatures.include_labels": ("entity_features.include_labels", False),
+    "Dataset.bridges": ("bridges[0]", GONE),
+    "bridge.left": ("bridges[0].left", "dim_till"),
+    "bridge.right": ("bridges[0].right", "dim_shop"),
+    "bridge.cardinality": ("bridges[0].cardinality", [0, 4]),
+    "bridge.driver": ("bridges[0].driver", "visits"),
+    "bridge.directed": ("bridges[1].directed", True),
+    "Dataset.sources": ("sources", GONE),
+    "SourceSystem.name": ("sources[1].name", "till"),
+    "SourceSystem.key_scheme": ("sources[1].key_scheme", "uuid_short"),
+    "SourceSystem.name_drift_rate": ("sources[0].name_drift_rate", 1.0),
+    "SourceSystem.attribute_drift_rate": ("sources[0].attribute_drift_rate", 1.0),
+    "SourceSystem.missing_rate": ("sources[0].missing_rate", 0.6),
+    "SourceSystem.duplicate_rate": ("sources[0].duplicate_rate", 0.8),
     "Dataset.units": ("units[0].segments[0].count", 9),
     "Window.start": ("window.start", "2024-02"),
     "Window.end": ("window.end", "2024-11"),
@@ -145,15 +162,32 @@ CASES: dict[str, tuple[str, Any]] = {
     "Noise.noise_family": ("noise", {"gaussian_sigma": 0.1, "noise_family": "laplace"}),
     "Noise.degrees_of_freedom": ("noise.degrees_of_freedom", 30),
     "Lifecycle.track": ("lifecycle.track", "sales"),
-    "Lifecycle.stages": ("lifecycle.stages[2]", {"name": "peak", "threshold": 0.8}),
+    "Lifecycle.stages": ("lifecycle.stages[3]", {"name": "peak", "threshold": 0.8}),
+    "Lifecycle.enforce_order": (
+        "lifecycle",
+        {"track": "mood", "stages": [{"low": 0}, {"mid": 0.4}, {"high": 0.6}]},
+    ),
+    "Lifecycle.downgrade_delay": ("lifecycle.downgrade_delay", 1),
+    "Stage.threshold_exit": ("lifecycle.stages[1].threshold_exit", 0.1),
+    "Calendar.fiscal_year_starts": ("calendar.fiscal_year_starts", 10),
+    "Calendar.fiscal_year_named": ("calendar.fiscal_year_named", "start"),
+    "Calendar.weekend": ("calendar.weekend", ["friday"]),
+    "Calendar.holidays": ("calendar.holidays[1]", GONE),
+    "Holidays.country": ("calendar.holidays[0]", {"country": "DE", "language": "en_US"}),
+    "Holidays.subdivision": ("calendar.holidays[0].subdivision", "TX"),
+    "Holidays.observed": ("calendar.holidays[0].observed", False),
+    "Holidays.date": ("calendar.holidays[1].date", "2024-02-02"),
+    "Rhythm.weekdays": ("rhythm.weekdays", "weekends"),
+    "Rhythm.hours": ("rhythm.hours", [*[0] * 12, *[1] * 12]),
+    "Rhythm.holidays": ("rhythm.holidays", 3),
     "Stage.name": ("lifecycle.stages[0].name", "poor"),
-    "Stage.threshold": ("lifecycle.stages[1].threshold", 0.3),
+    "Stage.threshold": ("lifecycle.stages[1].threshold", 0.35),
     "Column.name": ("dimensions[1].columns[1].name", "keeper"),
-    "Column.type": ("dimensions[1].columns[1].type", "faker.city"),
+    "Column.type": ("dimensions[1].columns[3].type", "derived.archetype"),
     "Column.description": ("dimensions[1].columns[1].description", "Who owns it."),
     "Column.source": ("facts[0].columns[8].range", [0, 50]),
     "id.prefix": ("dimensions[1].columns[0].prefix", "SHOP"),
-    "static.values": ("dimensions[3].columns[1].type", "static.low,mid,top,extra"),
+    "static.values": ("dimensions[3].columns[1].type", "static.top,mid,low"),
     "faker.provider": ("dimensions[1].columns[1].type", "faker.company"),
     "range.range": ("facts[0].columns[8].range", [0, 1.5]),
     "pool.attribute": ("dimensions[1].columns[2].type", "pool.colour"),
@@ -163,12 +197,35 @@ CASES: dict[str, tuple[str, Any]] = {
     "metric.metric": ("facts[0].columns[3].type", "metric.zest"),
     "true.metric": ("facts[0].columns[6].type", "true.visits"),
     "expected.metric": ("facts[0].columns[7].type", "expected.visits"),
+    "sequence.start": ("dimensions[3].columns[2].start", 7),
+    "sequence.step": ("dimensions[3].columns[2].step", 5),
+    "faker.unique": ("dimensions[3].columns[3].unique", True),
     "scd.tracks": ("dimensions[1].columns[4].tracks", "visits"),
     "scd.tiers": ("dimensions[1].columns[4].tiers", ["low", "top", "mid"]),
     "scd.at": ("dimensions[1].columns[4].at", [0.1, 0.5]),
     "version.part": ("dimensions[1].columns[6]", {"name": "now", "type": "version.is_current"}),
     "child.count": ("dimensions[2].count", 5),
     "reference.count": ("dimensions[3].count", 9),
+    "fact.metrics": ("facts[1].metrics", ["zest"]),
+    "fact.cdc": ("facts[0].cdc", True),
+    "variable.metrics": ("facts[2].metrics", ["mood"]),
+    "variable.cdc": ("facts[2].cdc", True),
+    "detail.metrics": ("facts[3].metrics", ["mood"]),
+    "detail.cdc": ("facts[3].cdc", True),
+    "period.metrics": ("facts[5].metrics", ["mood"]),
+    "period.cdc": ("facts[5].cdc", True),
+    "variable.row_count_driver": ("facts[2].row_count_driver", "sales"),
+    "variable.row_count_scale": ("facts[2].row_count_scale", 0.3),
+    "detail.parent_table": ("facts[6].parent_table", "fct_order"),
+    "detail.children_per_row": ("facts[3].children_per_row", 2),
+    "cdc.part": ("facts[4].columns[5]", {"name": "what", "type": "cdc.op"}),
+    "lookup.of": ("facts[4].columns[4].type", "lookup.fct_order.lines"),
+    "lookup.by": ("facts[2].columns[7].by", "other"),
+    "total.of": ("facts[2].columns[3].type", "total.fct_line.quantity"),
+    "count.table": ("facts[2].columns[4]", {"name": "lines", "type": "static.x"}),
+    "expression.formula": ("facts[3].columns[5].formula", "quantity * price / 4"),
+    "expression.decimals": ("facts[3].columns[5].decimals", 1),
+    "ref.within": ("facts[4].columns[3].within", 6),
     "proportional.trigger": ("events[0]", {"trigger": "threshold", "metric": "mood", "above": 0.5}),
     "proportional.driver": ("events[0].driver", "zest"),
     "proportional.scale": ("events[0].scale", 1),
@@ -178,22 +235,40 @@ CASES: dict[str, tuple[str, Any]] = {
     "threshold.below": ("events[1].below", 0.3),
     "threshold.periods": ("events[1].for", 3),
     "threshold.ends_unit": ("events[1].ends_unit", False),
+    "threshold.refire": ("events[2]", {"trigger": "threshold", "metric": "mood", "below": 0.5}),
+    "threshold.again_after": ("events[2].again_after", 6),
+    "threshold.rhythm": ("events[2].rhythm", {"hours": "night"}),
+    "proportional.rhythm": ("events[0].rhythm", {"hours": "night"}),
+    "time.every": ("dimensions[4].every", "hour"),
 }
 """For each field, a change of the base config that must be seen."""
+CASES |= cases(BASE)
+
+ON_DAYS: dict[str, tuple[str, Any]] = {
+    "Metric.rhythm_sensitivity": ("metrics[0].rhythm_sensitivity", 0.2),
+    "Holidays.language": ("calendar.holidays[0].language", "th"),
+    "Holidays.name": ("calendar.holidays[1].name", "Bargains"),
+}
+"""Fields that say something only of days."""
 
 _TABLE_OF = {
     "date": "dimensions[0]",
     "unit": "dimensions[1]",
     "child": "dimensions[2]",
     "reference": "dimensions[3]",
+    "time": "dimensions[4]",
     "fact": "facts[0]",
+    "variable": "facts[2]",
+    "detail": "facts[3]",
+    "period": "facts[5]",
     "proportional": "events[0]",
     "threshold": "events[1]",
+    "bridge": "bridges[0]",
 }
 for _kind, _path in _TABLE_OF.items():
     CASES[f"{_kind}.description"] = (f"{_path}.description", "Described.")
     CASES[f"{_kind}.columns"] = (f"{_path}.columns[11]", {"name": "extra", "type": "static.x"})
-    if _kind != "date":
+    if _kind not in ("date", "time"):
         _name = BASE[_path[:-3]][int(_path[-2])]["name"]
         CASES[f"{_kind}.name"] = (_name, Renamed(f"{_name}_too"))
 
@@ -202,7 +277,9 @@ REFUSED = {
     "date.per": ("dimensions[0].per", "unit"),
     "unit.per": ("dimensions[1].per", "period"),
     "child.per": ("dimensions[2].per", "period"),
+    "period.per": ("facts[5].per", "unit"),
     "reference.reference": ("dimensions[3].reference", False),
+    "time.per": ("dimensions[4].per", "unit"),
 }
 """The words that tell table kinds apart; what stands in a table of one kind makes no table of another."""
 
@@ -210,6 +287,7 @@ ELSEWHERE = {
     "Dataset.about": "the title of `plotsim info` and of the report",
     "Segment.label": "`plotsim info` and `plotsim explain` print it beside the segment",
     "date.name": "a date dimension is called dim_date; any other name is an error",
+    "time.name": "a dimension of times is called dim_time; any other name is an error",
 }
 """Fields whose effect is not in the data or its schema, and where it is."""
 
@@ -233,11 +311,19 @@ def fields() -> list[str]:
     return list(dict.fromkeys(f"{name}.{field}" for name, model in named for field in model.model_fields))
 
 
-def changed(path: str, value: Any) -> dict[str, Any]:
-    """Return the base config with one change; a mapping given for a table keeps its name and columns."""
+def of_days() -> dict[str, Any]:
+    """Return the base config with days for periods, and what only days have."""
+    config = copy.deepcopy(BASE)
+    config["window"] = {"start": "2024-01-01", "end": "2024-01-12", "every": "day"}
+    config["dimensions"][0]["columns"].append({"name": "holiday_name", "type": "string"})
+    return config
+
+
+def changed(path: str, value: Any, base: dict[str, Any] = BASE) -> dict[str, Any]:
+    """Return a config with one change; a mapping given for a table keeps its name and columns."""
     if isinstance(value, Renamed):
         return value.throughout(BASE, path)
-    config = copy.deepcopy(BASE)
+    config = copy.deepcopy(base)
     *way, last = [int(step) if step.isdigit() else step for step in re.findall(r"[^.\[\]]+", path)]
     place: Any = config
     for step in way:
@@ -271,12 +357,18 @@ def base() -> str:
 
 
 def test_every_field_has_a_case() -> None:
-    assert sorted(fields()) == sorted([*CASES, *REFUSED, *ELSEWHERE])
+    assert sorted(fields()) == sorted([*CASES, *ON_DAYS, *WRITTEN, *REFUSED, *ELSEWHERE])
 
 
 @pytest.mark.parametrize("field", CASES)
 def test_changing_a_field_changes_what_is_seen(field: str) -> None:
     assert seen(from_mapping(changed(*CASES[field]), name="fields")) != base()
+
+
+@pytest.mark.parametrize("field", ON_DAYS)
+def test_changing_a_field_of_days_changes_what_is_seen(field: str) -> None:
+    days = of_days()
+    assert seen(from_mapping(changed(*ON_DAYS[field], days), name="fields")) != seen(from_mapping(days, name="fields"))
 
 
 @pytest.mark.parametrize("field", REFUSED)

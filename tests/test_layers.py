@@ -20,7 +20,7 @@ LAYERS: list[set[str]] = [
     {"columns"},
     {"tables"},
     {"truth", "validation", "output"},
-    {"api", "cli", "schema", "show", "__init__", "__main__"},
+    {"api", "cli", "meanings", "schema", "show", "__init__", "__main__"},
 ]
 """The layers, from the ground up. Within the first, the order is families, errors, version, numerics."""
 GROUND = ["families", "errors", "version", "numerics"]

@@ -64,6 +64,15 @@ ACCEPTED = {
     "locale word": _changed(locale="de_DE"),
     "locale list": _changed(locale=["de_DE", "en_US"]),
     "empty section": _changed(connections=None),
+    "output word": _changed(output="parquet"),
+    "output keys": _changed(output={"format": "sql", "sql_dialect": "sqlite", "denormalized": True, "cell_budget": 10_000}),
+    "no manifest": _changed(manifest=False),
+    "features word": _changed(entity_features=True),
+    "features keys": _changed(entity_features={"metrics": ["engagement"], "include_labels": False}),
+    "holdout": _changed(holdout={"target": "engagement", "periods": 2}),
+    "issues": _changed(
+        quality=[{"table": "fct_payments", "issue": "null_injection", "rate": 0.1, "column": "payments"}]
+    ),
     "arrival": _changed(segments=[_segment(arrival={"kind": "explicit", "start_periods": [0, 1, 2]})]),
 }
 
@@ -96,6 +105,9 @@ REFUSED = {
         lifecycle={"track": "engagement", "stages": [{"new": 0.0}, {"old": 0.5}]},
         stages={"track": "engagement", "stages": [{"new": 0.0}, {"old": 0.5}]},
     ),
+    "unknown issue": _changed(quality=[{"table": "fct_payments", "issue": "nulls", "rate": 0.1}]),
+    "unknown key of an issue": _changed(quality=[{"table": "fct_payments", "issue": "late_arrival", "share": 0.1}]),
+    "unknown output": _changed(output="parket"),
     "unknown column word": _with_column(type="metrik.mrr"),
     "column word without its argument": _with_column(type="metric"),
     "column word with an argument it does not take": _with_column(type="timestamp.now"),

@@ -124,9 +124,29 @@ def test_faker_gives_nothing_but_its_providers(provider: str) -> None:
         from_mapping(config, name="shops")
 
 
-def test_faker_takes_no_arguments() -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"string_format": "{{add_provider}}"},
+        {"string_format": "x" * 5000},
+        {"string_format": ["x"]},
+        {"unknown": 1},
+    ],
+)
+def test_faker_takes_no_arguments_that_call_or_grow(arguments: dict[str, object]) -> None:
     assert SOURCE_WORDS["faker"].options is Options
-    assert list(Options.model_fields) == ["provider"]
+    config = copy.deepcopy(CONFIG)
+    config["dimensions"][0]["columns"][1] |= {"type": "faker.pystr_format", "arguments": arguments}
+    with pytest.raises(ConfigError, match=r"dimensions\[0\].columns\[1\]"):
+        from_mapping(config, name="shops")
+
+
+@pytest.mark.parametrize("argument", ["nb_words", "variable_nb_words"])
+def test_faker_is_not_asked_for_endless_texts(argument: str) -> None:
+    config = copy.deepcopy(CONFIG)
+    config["dimensions"][0]["columns"][1]["type"] = f"faker.sentence:{argument}:1000000000"
+    with pytest.raises(ConfigError, match="expected at most 4096"):
+        from_mapping(config, name="shops")
 
 
 def test_an_alias_that_doubles_and_doubles_is_cheap() -> None:

@@ -17,7 +17,10 @@ _SENTENCE = re.compile(r"^\s*(?P<words>[a-z_]+(?:\s*>\s*[a-z_]+)*)\s*(?P<breaks>
 
 
 class CurvePiece(Part):
-    """One curve of a custom archetype, filling it up to the share `until` of the whole."""
+    """One curve of a custom archetype, filling it up to the share `until` of the whole.
+
+    `curve`: its name; its parameters stand beside it.
+    """
 
     curve: str
     until: Annotated[float, Field(gt=0, le=1, strict=True)]

@@ -8,30 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from plotsim_core.config.check_calendar import calendars, rhythms
 from plotsim_core.config.check_effects import noises, treatments
+from plotsim_core.config.check_output import budget, logs
+from plotsim_core.config.check_quality import entity_features, holdout, quality
 from plotsim_core.config.connections import Connection, ConnectionPhase
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.effects import Lifecycle
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import LinearArrival, Segment, StepArrival, UniformArrival
+from plotsim_core.config.sources import wrong_sources
 from plotsim_core.config.star import DATE_DIMENSION
-from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, DeclaredTable, Knowledge
+from plotsim_core.config.tables import KIND_WORDS, RESERVED, SECTIONS, SOURCE_WORDS, DeclaredTable, Knowledge
 from plotsim_core.errors import Problem
 from plotsim_core.families import nearest
 from plotsim_core.numerics.codes import LARGEST_SEGMENT, segment_number
-
-RESERVED = {
-    "trajectories",
-    "metrics",
-    "correlated_metrics",
-    "noised_metrics",
-    "validation_report",
-    "overview",
-    "_partitions",
-    "_origin",
-}
-"""Names of what is made beside tables."""
 
 Parts = dict[str, Any]
 """Section name to what of it could be read: items as (path, part) pairs in lists, other sections as themselves."""
@@ -195,6 +187,8 @@ _LACKS: dict[Knowledge, str] = {
     "unit": "belong to no {unit}",
     "period": "belong to no period",
     "cell": "are not of one {unit} in one period",
+    "metrics": "are not of one {unit} in one period",
+    "crowd": "are not of all {unit}s in a period",
     "event": "are not events",
     "calendar": "are not dates",
     "history": "are not versions of a {unit}",
@@ -260,15 +254,20 @@ def _seasons(parts: Parts, scope: Scope) -> Iterator[Problem]:
 
 
 def added(dataset: Dataset) -> Iterator[Problem]:
-    """Yield the columns of a sound dataset whose names are those of columns that come by themselves."""
+    """Yield the columns of a sound dataset whose names are those of columns that come by themselves, and what is wrong with
+    columns that can only be seen in a sound one."""
     for section in SECTIONS:
         for number, table in enumerate(getattr(dataset, section)):
             kind = next(words for words in dict(KIND_WORDS.items()).values() if type(table) is words.model)
+            for place, column in enumerate(table.columns):
+                for problem in SOURCE_WORDS[column.word].wrong(column.source, dataset):
+                    yield problem.under(f"{section}[{number}].columns[{place}]")
             own = {column.name.lower(): place for place, column in enumerate(table.columns)}
-            for column in kind.added(table, dataset):
+            for column in (*kind.leading(table, dataset), *kind.added(table, dataset)):
                 if column.name in own:
                     path = f"{section}[{number}].columns[{own[column.name]}].name"
                     yield Problem(path, f"{table.name} gets a column '{column.name}' by itself; choose another name")
+    yield from wrong_sources(dataset)
 
 
 RULES: tuple[Callable[[Parts, Scope], Iterator[Problem]], ...] = (
@@ -279,8 +278,15 @@ RULES: tuple[Callable[[Parts, Scope], Iterator[Problem]], ...] = (
     _segments,
     treatments,
     noises,
+    calendars,
+    rhythms,
     _unit_dimension,
     _columns,
     _locale,
     _seasons,
+    quality,
+    holdout,
+    entity_features,
+    logs,
+    budget,
 )

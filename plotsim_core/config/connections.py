@@ -30,6 +30,9 @@ class Connection(Part):
 
     It is the correlation of the two given the trajectory; with `pooled`, the one over the whole table, for which the
     trajectory that both share counts as well.
+
+    `metric_a`: one metric. `metric_b`: the other one; the order does not matter. `coefficient`: the correlation;
+    `relationship` is a word for one.
     """
 
     metric_a: Name
@@ -71,7 +74,12 @@ class Connection(Part):
 
 class ConnectionPhase(Part):
     """From `start_period` to `end_period` (both included, counted from 0 at the window's start) these connections hold
-    instead of those that the same pairs have otherwise."""
+    instead of those that the same pairs have otherwise.
+
+    `connections`: written as those of the whole window.
+
+    `start_period`: its first period. `end_period`: its last one.
+    """
 
     start_period: Offset
     end_period: Offset

@@ -35,7 +35,7 @@ class Dataset(Part):
     `about`: what the data is about, in a few words. `unit`: what a unit is called, in the singular. `window`: from
     when to when, in periods of which length. `metrics`: what is measured. `segments`: the groups of units.
     `connections`: which metrics move together. `connection_phases`: periods in which they do so otherwise.
-    `lifecycle`: stages read off a metric; `stages` is another name of it. `dimensions`: tables of what there is.
+    `lifecycle`: stages read off a metric, also written `stages`. `dimensions`: tables of what there is.
     `facts`: tables of what is measured. `events`: tables of what happens. `bridges`: tables of what belongs
     together. `seasonality`: months that are stronger or weaker. `calendar`: fiscal year, weekend and holidays.
     `rhythm`: weekdays and hours at which more or less happens. `sources`: systems that hold the units otherwise. `quality`: what is broken on purpose. `holdout`:

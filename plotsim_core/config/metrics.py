@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from plotsim_core.config.model import Name, Number, Pair, Part, member
 from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.families import Family, did_you_mean
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
+from plotsim_core.numerics.quantiles import reachable
 
 _HEARD = 40
 """A geometric kernel is cut where its weights are below the last digit of a number."""
@@ -41,6 +42,9 @@ class MetricType:
         return "lognormal" if bounds[0] == 0 or bounds[1] / bounds[0] >= 10 else "beta"
 
 
+ALSO_CALLED = {"lognorm": "lognormal"}
+"""What SciPy, and files written for plotsim, call a distribution."""
+
 KERNELS: Family[Callable[[int], NDArray[np.floating]]] = Family("decay kernel")
 """Kernel word to the weights of a window of so many periods, the nearest first."""
 KERNELS.add("geometric", lambda window: 0.5 ** np.arange(min(window, _HEARD), dtype=np.float64))
@@ -60,6 +64,19 @@ class Metric(Part):
     they are given. `follows` and `delay` make a metric read what another one really did `delay` periods before;
     `strength` is the correlation of the two at that distance. With a `decay_window` it reads the average of so many periods,
     weighted by a kernel that falls by half with every period (`geometric`) or in a line (`linear`).
+
+    `name`: what it is called, in columns too. `type`: what its values are like: a score in [0, 1], an amount of
+    money or time, a count, or an index of any sign. `polarity`: whether it rises or falls with the trajectory.
+    `label`: how it is called in descriptions. `decay_kernel`: `geometric` or `linear`. `seasonal_sensitivity`: how
+    much of a season's strength it takes; 0 none, below 0 the opposite. `rhythm_sensitivity`: the same for weekdays,
+    hours and holidays; 1 for amounts and counts, otherwise 0, unless it is written. `persistence`: the correlation
+    of what is left of two periods in a row when the trajectory is taken away. `distribution`: the family its values
+    are spread by; it follows from type and range unless it is written. `distribution_params`: the shape of that
+    family. `noise`: noise of its own, in place of the dataset's.
+
+    `range`: [low, high], which all values lie in. `mean`: [at position 0, at position 1]. `follows`: the metric
+    that it reads. `delay`: how many periods before. `decay_window`: over how many periods it averages. `strength`:
+    the correlation with what it follows, at that distance.
     """
 
     name: Name
@@ -74,10 +91,27 @@ class Metric(Part):
     decay_kernel: str = "geometric"
     strength: Annotated[float, Field(ge=0, le=0.99, strict=True)] = 0.7
     seasonal_sensitivity: Annotated[float, Field(ge=-100, le=100, strict=True)] = 1.0
+    rhythm_sensitivity: Annotated[float, Field(ge=-10, le=10, strict=True)] | None = None
     persistence: Annotated[float, Field(ge=0, le=0.95, strict=True)] = 0.3
     distribution: str | None = None
     distribution_params: dict[str, Number] = Field(default_factory=dict)
     noise: Noise | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _also_called(cls, value: Any) -> Any:
+        """A distribution may be named as in SciPy; `alpha` and `beta` say a beta's precision, which is their sum."""
+        if not isinstance(value, dict) or not isinstance(value.get("distribution"), str):
+            return value
+        value = {**value, "distribution": ALSO_CALLED.get(value["distribution"], value["distribution"])}
+        given = value.get("distribution_params")
+        if value["distribution"] != "beta" or not isinstance(given, dict):
+            return value
+        alpha, beta = given.get("alpha"), given.get("beta")
+        if isinstance(alpha, int | float) and isinstance(beta, int | float):
+            rest = {name: item for name, item in given.items() if name not in ("alpha", "beta")}
+            value["distribution_params"] = {**rest, "precision": alpha + beta}
+        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Metric:
@@ -166,7 +200,8 @@ class Metric(Part):
         low, high = DISTRIBUTIONS[self.family].means
         _, zeros = DISTRIBUTIONS[self.family].split(self.parameters)
         width = (self.bounds[1] - self.bounds[0]) * (1.0 - zeros)
-        return self.bounds[0] + low * width, self.bounds[0] + high * width
+        usual = self.bounds[0] + low * width, self.bounds[0] + high * width
+        return reachable(self.family, self.parameters, self.bounds, usual)
 
     @property
     def parameters(self) -> tuple[tuple[str, float], ...]:
@@ -188,6 +223,11 @@ class Metric(Part):
     def sized(self) -> bool:
         """Whether a unit's size multiplies the metric's means."""
         return METRIC_TYPES[self.type].sized
+
+    @property
+    def follows_rhythm(self) -> float:
+        """How strongly the rhythm of days and hours moves the metric's means: amounts and counts fully, others not."""
+        return (1.0 if self.sized else 0.0) if self.rhythm_sensitivity is None else self.rhythm_sensitivity
 
     @property
     def positive(self) -> bool:

@@ -40,6 +40,12 @@ Name = Annotated[
 ]
 """A name that becomes a table, a column or a stream."""
 
+Group = Annotated[
+    str,
+    Field(pattern=pattern(r"^[A-Za-z0-9_]{1,63}$", "a name: up to 63 letters (a-z), digits and underscores")),
+]
+"""A name of a group of units, which becomes a value and never a column: 2023_cohort."""
+
 
 def _flag(value: Any) -> Any:
     """Files written for YAML 1.1 say yes and no."""

@@ -7,12 +7,17 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from plotsim_core.config.archetypes import Archetype
-from plotsim_core.config.model import Count, Name, Offset, Part, Scalar, Share
+from plotsim_core.config.model import Count, Group, Name, Offset, Part, Scalar, Share
 from plotsim_core.errors import Problem, Wrong, shown
 
 
 class UniformArrival(Part):
-    """Units arrive evenly from period `start` to period `end` (both counted from 0 at the window's start)."""
+    """Units arrive evenly from period `start` to period `end` (both counted from 0 at the window's start).
+
+    `kind`: which arrival it is.
+
+    `start`: the first period in which units arrive. `end`: the last one.
+    """
 
     kind: Literal["uniform"]
     start: Offset = 0
@@ -20,7 +25,12 @@ class UniformArrival(Part):
 
 
 class LinearArrival(Part):
-    """Ever more (`increasing`) or ever fewer units arrive from period `start` to period `end`."""
+    """Ever more (`increasing`) or ever fewer units arrive from period `start` to period `end`.
+
+    `kind`: which arrival it is. `direction`: whether arrivals get more or fewer.
+
+    `start`: the first period in which units arrive. `end`: the last one.
+    """
 
     kind: Literal["linear"]
     start: Offset = 0
@@ -29,14 +39,20 @@ class LinearArrival(Part):
 
 
 class StepBlock(Part):
-    """The share of a segment that arrives at one period."""
+    """The share of a segment that arrives at one period.
+
+    `period`: counted from 0 at the window's start. `fraction`: the share that arrives then.
+    """
 
     period: Offset
     fraction: Annotated[float, Field(gt=0, le=1, strict=True)]
 
 
 class StepArrival(Part):
-    """Shares of the segment arrive at given periods; the shares add up to 1."""
+    """Shares of the segment arrive at given periods; the shares add up to 1.
+
+    `kind`: which arrival it is. `blocks`: the shares, in the order of time.
+    """
 
     kind: Literal["step"]
     blocks: Annotated[tuple[StepBlock, ...], Field(min_length=1)]
@@ -53,7 +69,10 @@ class StepArrival(Part):
 
 
 class ExplicitArrival(Part):
-    """The arrival period of each unit; a scaled dataset repeats the list."""
+    """The arrival period of each unit; a scaled dataset repeats the list.
+
+    `kind`: which arrival it is. `start_periods`: one number for each unit, from 0 at the window's start.
+    """
 
     kind: Literal["explicit"]
     start_periods: Annotated[tuple[Offset, ...], Field(min_length=1)]
@@ -83,6 +102,11 @@ class Treatment(Part):
     ten units in the order of the segment that share, give or take one, by lot. With `target_metric` only what that metric
     reads is raised (and followers read that of it), otherwise the whole trajectory. The labels are what
     `segment.treatment` calls the arms.
+
+    `treatment_label`: what the treated are called. `control_label`: what the others are called.
+
+    `fraction`: the share that is treated. `lift_log_odds`: what is added to the log odds of their positions.
+    `start_period`: when it begins, from 0 at the window's start. `target_metric`: the only metric it acts on.
     """
 
     fraction: Share
@@ -107,9 +131,17 @@ class Treatment(Part):
 
 
 class Segment(Part):
-    """A group of units with one archetype."""
+    """A group of units with one archetype.
 
-    name: Name
+    `name`: what it is called. `count`: how many units it has. `archetype`: the curve that their trajectories
+    follow. `label`: what it is called in descriptions. `attributes`: values that its units have one of each, for
+    columns of type pool. `baseline`: metric to the third of its range that its units lie in.
+    `seasonal_sensitivity`: how much of a season's strength they take. `arrival`: when they arrive; all are there
+    from the start unless it is written. `variation`: how far they differ. `treatment`: an experiment on some of
+    them.
+    """
+
+    name: Group
     count: Count
     archetype: Archetype
     label: str | None = None

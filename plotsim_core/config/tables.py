@@ -22,20 +22,38 @@ if TYPE_CHECKING:
     from plotsim_core.config.dataset import Dataset
     from plotsim_core.config.scope import Scope
 
-Knowledge = Literal["unit", "period", "cell", "event", "calendar", "history", "key", "list"]
-"""What a row can know: its unit, its period, the metrics of both (cell), that it is an event, that it is a date, that it
-has versions, that it has a key of its own, that it is one of a listed few."""
+Knowledge = Literal["unit", "period", "cell", "metrics", "crowd", "event", "calendar", "history", "key", "list"]
+"""What a row can know: its unit, its period, both together (cell), values of metrics, that it is of all units (crowd), that
+it is an event, that it is a date, that it has versions, that it has a key of its own, that it is one of a listed few."""
 
 Section = Literal["dimensions", "facts", "events", "bridges"]
 SECTIONS: tuple[Section, ...] = ("dimensions", "facts", "events", "bridges")
 
+RESERVED = {
+    "trajectories",
+    "metrics",
+    "correlated_metrics",
+    "noised_metrics",
+    "validation_report",
+    "overview",
+    "_partitions",
+    "_origin",
+}
+"""Names of what is made beside tables."""
+
 
 class Column(Part):
-    """A column: its name, the words of its source, and what the source was told."""
+    """A column: its name, the words of its source, and what the source was told. `pii_note` says what of a person it tells;
+    it is published with the schema.
+
+    `name`: what it is called. `type`: where its values come from. `description`: a sentence that is published with
+    the schema.
+    """
 
     name: Name
     type: str
     description: str | None = None
+    pii_note: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     source: Part
 
     @property
@@ -45,7 +63,11 @@ class Column(Part):
 
 
 class Table(Part):
-    """What every table says; each kind adds its own words."""
+    """What every table says; each kind adds its own words.
+
+    `name`: what it is called. `columns`: in their order. `description`: a sentence that is published with the
+    schema.
+    """
 
     name: Name
     columns: Annotated[tuple[Column, ...], Field(min_length=1)]
@@ -89,8 +111,12 @@ class SourceWords:
     `options` models what stands beside name and type; the text after the dot of the type goes into its field
     `argument` (None: the word takes no argument). `check(options, column, table, scope)` gives what is wrong in this
     place, with paths that begin at the column. `arrow(options, column, dataset)` is the type, `nullable(options, dataset)`
-    whether nulls belong there, `refers(options, dataset)` the (table, column) it points to, `describe(options, dataset)`
-    what the published schema says of it.
+    whether nulls belong there (`sometimes(column, dataset)` where the column's name tells that),
+    `refers(options, dataset)` the (table, column) it points to, `describe(options, dataset)`
+    what the published schema says of it, `decimals(options, dataset)` with how many decimals its numbers are written as text
+    (None: as many as they have), `reads(options, table)` the (table, column) pairs it is made from,
+    `wrong(options, dataset)` what can only be seen to be wrong in a dataset that is sound otherwise, `moves(options)` whether
+    what it says of a unit changes with time, so that in a dimension it is a state.
     """
 
     options: type[Part]
@@ -100,8 +126,13 @@ class SourceWords:
     needs: frozenset[Knowledge] = frozenset()
     check: Callable[[Any, Column, Table, Scope], Iterable[Problem]] = _nothing
     nullable: Callable[[Any, Dataset], bool] = _no
+    sometimes: Callable[[Column, Dataset], bool] = _no
     refers: Callable[[Any, Dataset], tuple[str, str] | None] = _none
     describe: Callable[[Any, Dataset], str] = _no_text
+    decimals: Callable[[Any, Dataset], int | None] = _none
+    reads: Callable[[Any, Table], Iterable[tuple[str, str]]] = _nothing
+    wrong: Callable[[Any, Dataset], Iterable[Problem]] = _nothing
+    moves: Callable[[Any], bool] = _no
 
 
 @dataclass(frozen=True)
@@ -110,7 +141,8 @@ class KindWords:
 
     `recognise(raw, unit)` tells it from its siblings in the section. `key(table, dataset)` are the columns that tell
     rows apart, `time(table)` the column that places a row in time (None: the rows are a state as of some moment),
-    `added(table, dataset)` the columns that come by themselves, `describe(table, dataset)` one sentence,
+    `leading(table, dataset)` and `added(table, dataset)` the columns that come by themselves, before and after those that
+    are declared, `describe(table, dataset)` one sentence,
     `ending(table)` the crossing that ends a unit, `check(table, scope)` what is wrong, with paths that begin at the table.
     """
 
@@ -122,6 +154,7 @@ class KindWords:
     describe: Callable[[Any, Dataset], str]
     check: Callable[[Any, Scope], Iterable[Problem]] = _nothing
     time: Callable[[Any], str | None] = _none
+    leading: Callable[[Any, Dataset], tuple[Column, ...]] = _nothing
     added: Callable[[Any, Dataset], tuple[Column, ...]] = _nothing
     ending: Callable[[Any], CrossingWords | None] = _none
 

@@ -79,6 +79,8 @@ def _kind(path: str, raw: Any, known: Raw, everyones: list[Any], problems: list[
     dimensions = [table for table in listed(full.get("dimensions")) if not (isinstance(table, Mapping) and is_dates(table))]
     shared = {key: value for key, value in known.items() if key not in (*OWN, *_ALONE)}
     inherited = {key: known[key] for key in ("noise", "seasonality") if key in known}
+    if isinstance(inherited.get("noise"), Mapping):  # whose values another kind's metric would make missing
+        inherited["noise"] = {key: value for key, value in inherited["noise"].items() if not key.startswith("mar_")}
     whole = {**shared, **inherited, **full, "dimensions": [*dimensions, *everyones]}
     return FurtherKind(path, whole, frozenset(str(table.get("name")) for table in everyones), raw)
 

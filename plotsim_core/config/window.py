@@ -45,6 +45,11 @@ class Window(Part):
 
     Without `end` the window is open and grows with the calendar; then `span` says in how many periods an archetype
     runs its course. A closed window's span is its length unless it is written.
+
+    `every`: the length of a period.
+
+    `start`: the first day, or month. `end`: the last one; none for an open window. `span`: so many periods an
+    archetype takes; the length of the window unless it is written.
     """
 
     start: Day

@@ -1,5 +1,41 @@
 """Table kinds, one file each. Importing this package is what makes them known; a test compares it to the folder."""
 
-from plotsim_core.tables import child, date, fact, proportional, reference, threshold, unit
+from plotsim_core.tables import (
+    bridge,
+    child,
+    date,
+    detail,
+    fact,
+    features,
+    holdout,
+    ledger,
+    period,
+    proportional,
+    reference,
+    source,
+    threshold,
+    time,
+    unit,
+    variable,
+    wide,
+)
 
-__all__ = ["child", "date", "fact", "proportional", "reference", "threshold", "unit"]
+__all__ = [
+    "bridge",
+    "child",
+    "date",
+    "detail",
+    "fact",
+    "features",
+    "holdout",
+    "ledger",
+    "period",
+    "proportional",
+    "reference",
+    "source",
+    "threshold",
+    "time",
+    "unit",
+    "variable",
+    "wide",
+]

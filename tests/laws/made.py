@@ -17,6 +17,7 @@ from plotsim_core.columns.crowd import crowd
 from plotsim_core.columns.identity import prefix
 from plotsim_core.columns.relations import rows_of
 from plotsim_core.columns.version import ROW_ID
+from plotsim_core.config.quality import LEDGER
 from plotsim_core.engine import life, replay, slice
 from plotsim_core.engine.block import block
 from plotsim_core.engine.roster import codes, select
@@ -24,7 +25,9 @@ from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.build import build, find_table
 from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.source import HOLDING
 from plotsim_core.tables.stages import stage_names
+from plotsim_core.truth.restore import restored
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 BUNDLED = list_templates()
@@ -57,6 +60,14 @@ def made(plan: Plan, name: str, first: int | None = None, stop: int | None = Non
     return pa.Table.from_batches(made_batches, schema).combine_chunks()
 
 
+def clean(plan: Plan, name: str, first: int | None = None, stop: int | None = None) -> pa.Table:
+    """Return a table or stage in the periods `first` to `stop` as it would be if nothing in it were broken on purpose."""
+    rows = made(plan, name, first, stop)
+    if not find_table(plan, name).issues:
+        return rows
+    return restored(plan, {name: rows}, made(plan, LEDGER, first, stop))[name]
+
+
 def made_of(plan: Plan, name: str, slice_: Slice) -> pa.Table:
     """Return a table or stage in a slice."""
     table = find_table(plan, name)
@@ -65,10 +76,16 @@ def made_of(plan: Plan, name: str, slice_: Slice) -> pa.Table:
 
 def frame(table: pa.Table) -> pd.DataFrame:
     """Return an Arrow table as a frame whose values compare: text, and an empty text for null."""
-    columns = {name: table[name].cast(pa.string()).to_pylist() for name in table.column_names}
+    columns = {name: _texts(table[name]) for name in table.column_names}
     return pd.DataFrame(
         {name: ["<null>" if v is None else v for v in values] for name, values in columns.items()}, dtype=str
     )
+
+
+def _texts(column: pa.ChunkedArray) -> list[str | None]:
+    if pa.types.is_nested(column.type):
+        return [None if value is None else str(value) for value in column.to_pylist()]
+    return column.cast(pa.string()).to_pylist()
 
 
 def is_state(table: TablePlan) -> bool:
@@ -117,6 +134,17 @@ def bridges(plan: Plan, to_units: bool = False) -> tuple[str, ...]:
     """Return the names of bridges, or of those whose links lead to units or their children."""
     found = [table for table in plan.tables if table.kind == "bridge"]
     return tuple(t.name for t in found if not (to_units and plan.table(t.spec.right).kind == "reference"))  # type: ignore[attr-defined]
+
+
+def latest(plan: Plan) -> tuple[str, ...]:
+    """Return what tells the latest state of units and has no history: bridges, and the tiers that sources know."""
+    held = [table for table in plan.tables if table.kind == HOLDING]
+    return (*bridges(plan), *(f"{table.name}.{c.name}" for table in held for c in table.columns if c.spec.word == "scd"))
+
+
+def over_units(plan: Plan) -> tuple[str, ...]:
+    """Return the names of tables whose rows are over all units."""
+    return tuple(table.name for table in plan.tables if table.kind == "period")
 
 
 def unit_column(plan: Plan, table: TablePlan) -> str | None:

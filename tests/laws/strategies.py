@@ -305,8 +305,11 @@ def _dates() -> Raw:
 
 
 @st.composite
-def configs(draw: st.DrawFn, grains: tuple[str, ...] = tuple(WINDOWS), ends: bool = True, noise: bool = True) -> Raw:
-    """A small config that loads. Without `ends`, no event ends a unit; without `noise`, stored values are the true ones."""
+def configs(
+    draw: st.DrawFn, grains: tuple[str, ...] = tuple(WINDOWS), ends: bool = True, noise: bool = True, pieces: int = 2
+) -> Raw:
+    """A small config that loads. Without `ends`, no event ends a unit; without `noise`, stored values are the true ones;
+    at most so many `pieces` are added."""
     grain = draw(st.sampled_from(grains))
     start, ends_at = WINDOWS[grain]
     raw: Raw = {"about": "generated", "unit": "shop", "seed": draw(st.integers(0, 1000))}
@@ -337,9 +340,8 @@ def configs(draw: st.DrawFn, grains: tuple[str, ...] = tuple(WINDOWS), ends: boo
         stages = [{"early": 0.0}, {"late": draw(shares(0.2, 0.8))}]
         raw["lifecycle"] = {"track": draw(st.sampled_from(metrics))["name"], "stages": stages}
     if "facts" in raw:
-        for piece in PIECES:
-            if draw(st.integers(0, 2)) == 0:
-                piece(draw, raw)
+        for place in sorted(draw(st.sets(st.integers(0, len(PIECES) - 1), max_size=pieces))):
+            PIECES[place](draw, raw)
     return raw
 
 

@@ -18,6 +18,7 @@ from plotsim_core import Plan, write_tables
 from plotsim_core.output import parquet
 from plotsim_core.output.format import FORMATS, rechunked
 from plotsim_core.output.run import CONFIG, config_text, write_run
+from plotsim_core.truth.manifest import MANIFEST
 from tests.laws.made import BUNDLED, bundled, chunks_of, made
 from tests.laws.strategies import examples
 
@@ -59,7 +60,7 @@ def test_a_run_written_twice_is_there_once_with_the_same_bytes(name: str, format
     before = files(tmp_path)
     assert write_tables(plan, tmp_path, format=format, periods=periods(plan)) == rows
     assert files(tmp_path) == before
-    assert set(before) == {FORMATS[format].file(plan, table) for table in plan.tables} | {CONFIG}
+    assert set(before) == {FORMATS[format].file(plan, table) for table in plan.tables} | {CONFIG, MANIFEST}
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -70,7 +71,7 @@ def test_a_database_written_twice_holds_the_rows_once(name: str, tmp_path: Path)
     assert {table: len(found) for table, found in before.items()} == rows
     write_tables(plan, tmp_path, format="duckdb", periods=periods(plan))
     assert contents(plan, tmp_path) == before
-    assert set(files(tmp_path)) == {f"{plan.name}.duckdb", CONFIG}
+    assert set(files(tmp_path)) == {f"{plan.name}.duckdb", CONFIG, MANIFEST}
 
 
 @pytest.mark.parametrize("format", list(FORMATS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -21,12 +22,12 @@ from plotsim_core.tables.build import find_table
 from tests.laws.made import (
     BUNDLED,
     bundled,
-    made,
     names,
     unit_column,
     unit_dimension,
     unit_keys,
 )
+from tests.laws.made import clean as made
 from tests.laws.strategies import Raw, configs, examples, plan_of
 
 
@@ -66,7 +67,7 @@ def references_resolve(plan: Plan) -> None:
     tables = whole(plan)
     for table in plan.tables:
         for column, to, key in table.references:
-            found = pc.is_in(tables[table.name][column], tables[to][key].combine_chunks())
+            found = pc.is_in(tables[table.name][column].drop_null(), tables[to][key].combine_chunks())
             assert pc.all(found).as_py() in (True, None), f"{table.name}.{column} to {to}.{key}"
 
 
@@ -77,23 +78,42 @@ def references_resolve_as_of_any_moment(plan: Plan) -> None:
         tables = {table.name: made(plan, table.name, None, stop) for table in plan.tables}
         for table in plan.tables:
             for column, to, key in table.references:
-                found = pc.is_in(tables[table.name][column], tables[to][key].combine_chunks())
+                found = pc.is_in(tables[table.name][column].drop_null(), tables[to][key].combine_chunks())
                 assert pc.all(found).as_py() in (True, None), f"{table.name}.{column} to {to}.{key} as of {stop}"
 
 
 def children_are_their_units(plan: Plan) -> None:
-    """Where a row names a unit and one of a unit's children, the child is that unit's."""
+    """Where a row names a unit and one of a unit's children, the child is that unit's; only bridges link to any."""
     tables = whole(plan)
     for child in (table for table in plan.tables if table.kind == "child"):
         own = sourced(child, "id")
         owner = unit_column(plan, child)
         owners = dict(zip(tables[child.name][own].to_pylist(), tables[child.name][owner].to_pylist(), strict=True))
-        for table in plan.tables:
+        for table in (table for table in plan.tables if table.kind != "bridge"):
             column = next((c for c, to, _ in table.references if to == child.name), None)
             unit = unit_column(plan, table)
             if column is not None and unit is not None:
                 rows = tables[table.name]
                 assert [owners[key] for key in rows[column].to_pylist()] == rows[unit].to_pylist()
+
+
+def bridges_keep_their_bounds(plan: Plan) -> None:
+    """No pair is linked twice and no row to itself; rows have as many links as allowed, while there are rows enough."""
+    for table in (table for table in plan.tables if table.kind == "bridge"):
+        spec = table.spec
+        pairs = list(zip(*(made(plan, table.name)[name].to_pylist() for name in table.key), strict=True))
+        if spec.left == spec.right:
+            assert all(a != b for a, b in pairs)
+        if not spec.directed:
+            assert len({frozenset(pair) for pair in pairs}) == len(pairs)
+        ends = ((made(plan, name), sourced(plan.table(name), "id")) for name in (spec.left, spec.right))
+        lefts, rights = (set(rows[key].to_pylist()) for rows, key in ends)
+        own = Counter(a for a, _ in pairs)
+        touched = own if spec.directed else own + Counter(b for _, b in pairs)
+        assert max(own.values(), default=0) <= spec.cardinality[1]
+        if not plan.endings:
+            least = min(spec.cardinality[0], len(rights) - (spec.left == spec.right))
+            assert all(touched[key] >= least for key in lefts), table.name
 
 
 def lives(plan: Plan) -> pd.DataFrame:
@@ -135,7 +155,7 @@ def rows_lie_in_their_units_lives(plan: Plan) -> None:
         of_row = life.loc[rows[unit].to_pylist()]
         assert (periods >= of_row["first"].to_numpy()).all(), name
         assert (periods <= of_row["last"].to_numpy()).all(), name
-        if table.kind == "fact":
+        if table.kind == "fact" and table.periods is None:
             assert rows.num_rows == lived, name
 
 
@@ -219,6 +239,7 @@ RULES: list[Callable[[Plan], None]] = [
     references_resolve,
     references_resolve_as_of_any_moment,
     children_are_their_units,
+    bridges_keep_their_bounds,
     events_lie_in_their_periods,
     rows_lie_in_their_units_lives,
     nothing_happens_after_the_end,

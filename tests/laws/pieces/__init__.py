@@ -11,4 +11,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-PIECES: tuple[Callable[[st.DrawFn, dict[str, Any]], None], ...] = ()
+from tests.laws.pieces import bridges, calendar, output, quality, relations, sources, units
+
+PIECES: tuple[Callable[[st.DrawFn, dict[str, Any]], None], ...] = (
+    calendar.add,
+    bridges.add,
+    sources.add,
+    units.add,
+    relations.add,
+    quality.add,
+    output.add,
+)

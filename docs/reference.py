@@ -1,0 +1,326 @@
+"""Write docs/language.md, the reference of the language, from its models. Run with `make docs`.
+
+The table of a part comes from the JSON Schema (types, bounds, defaults) and from the docstrings of its models (meanings).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from plotsim_core import api  # noqa: F401 - importing it is what makes every family known
+from plotsim_core.columns.calendar import DATE_PARTS
+from plotsim_core.config.connections import RELATIONSHIPS
+from plotsim_core.config.dataset import ALIASES
+from plotsim_core.config.metrics import METRIC_TYPES
+from plotsim_core.config.model import Part
+from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, Column, KindWords, SourceWords, Table
+from plotsim_core.meanings import is_list, meanings, paragraphs
+from plotsim_core.numerics.calendar import ADVERBS, GRAINS
+from plotsim_core.numerics.distributions import DISTRIBUTIONS
+from plotsim_core.numerics.noise import NOISE, PRESETS
+from plotsim_core.numerics.shapes import CURVES, WORDS
+from plotsim_core.schema import MODELS, json_schema
+
+PAGE = Path(__file__).with_name("language.md")
+Schema = Mapping[str, Any]
+SCHEMA = json_schema()
+NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
+TABLE_KEYS = (*Table.model_fields,)
+COLUMN_KEYS = ("name", "type", "description", "pii_note")
+
+INTRODUCTION = """# The language
+
+Every key that a config may have, generated from the models that read it (`make docs`). The pages beside this one explain;
+this one lists. An unknown key, a value out of its bounds or a key without effect where it stands is refused when the config
+is loaded. `plotsim schema` prints the same as a JSON Schema for editors.
+"""
+EXAMPLES = {
+    "Window": "window: { start: 2024-01, end: 2024-12, every: month }",
+    "Metric": "metrics: [{ name: revenue, type: amount, polarity: positive, range: [10, 500] }]",
+    "Segment": "segments: [{ name: steady, count: 40, archetype: flat > growth @ 6 }]",
+    "UniformArrival": "segments: [{ name: new, count: 40, archetype: growth, arrival: { kind: uniform, end: 6 } }]",
+    "Treatment": "segments: [{ name: new, count: 40, archetype: growth, treatment: { fraction: 0.5, lift_log_odds: 0.4 } }]",
+    "Connection": "connections: [visits driven_by mood]",
+    "ConnectionPhase": "connection_phases: [{ start_period: 6, end_period: 8, connections: [visits opposes mood] }]",
+    "Lifecycle": "lifecycle: { track: mood, stages: [{ new: 0 }, { settled: 0.6 }] }",
+    "Season": "seasonality: [{ months: [11, 12], strength: 0.4 }]",
+    "Noise": "noise: slightly_messy",
+    "Issue": "quality: [{ table: fct_visits, issue: null_injection, rate: 0.2, column: visits }]",
+    "Holdout": "holdout: { target: visits, periods: 3 }",
+    "EntityFeatures": "entity_features: { metrics: [visits] }",
+    "Output": "output: { format: parquet, directory: data }",
+    "Manifest": "manifest: { include: false }",
+}
+"""A line of some parts; the tests of the pages load them."""
+
+
+def words() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield (model, [(family, its members)]): the words that fields of a model choose from."""
+
+    def bounds(parameters: Mapping[str, Any]) -> str:
+        said = [f"{name} {b.low:g} to {b.high:g}, {b.default:g}" for name, b in parameters.items()]
+        return f" ({'; '.join(said)})" if said else ""
+
+    types = [
+        f"`{name}`{f' in {_pair(kind.default_range)}' if kind.default_range else ''}" for name, kind in METRIC_TYPES.items()
+    ]
+    families = [f"`{name}`{bounds(family.parameters)}" for name, family in DISTRIBUTIONS.items()]
+    yield "Metric", [("types", ", ".join(types)), ("distributions (parameter low to high, default)", ", ".join(families))]
+    yield "Connection", [("relationships", ", ".join(f"`{word}` {value:g}" for word, value in RELATIONSHIPS.items()))]
+    curves = [f"`{name}`{bounds(curve.parameters)}" for name, curve in CURVES.items()]
+    yield "Archetype", [("words", _listed(WORDS)), ("curves (parameter low to high, default)", ", ".join(curves))]
+    presets = [f"`{name}` {sigma:g}, {outliers:g}, {missing:g}" for name, (sigma, outliers, missing) in PRESETS.items()]
+    yield (
+        "Noise",
+        [
+            ("presets (gaussian_sigma, outlier_rate, mcar_rate)", "; ".join(presets)),
+            ("families", _listed(NOISE)),
+        ],
+    )
+    yield "Window", [("lengths of a period", _listed([*GRAINS, *ADVERBS]))]
+
+
+def _pair(pair: tuple[float, float]) -> str:
+    return f"[{pair[0]:g}, {pair[1]:g}]"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def title(name: str) -> str:
+    """`connection_phases` to Connection phases; ConnectionPhase to Connection phase."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").lower()
+    return spaced[:1].upper() + spaced[1:]
+
+
+def link(name: str) -> str:
+    """Return a link to the section of a model."""
+    said = title(name)
+    return f"[{said.lower()}](#{said.lower().replace(' ', '-')})"
+
+
+def type_of(part: Schema) -> str:
+    """Return in words what a JSON Schema takes."""
+    if "$ref" in part:
+        name = part["$ref"].rpartition("/")[2]
+        return link(name)
+    for several in ("anyOf", "oneOf"):
+        if several in part:
+            said = [type_of(option) for option in part[several] if option.get("type") != "null"]
+            return " or ".join(dict.fromkeys(said))
+    if "const" in part:
+        return f"`{part['const']}`"
+    if "enum" in part:
+        return " or ".join(f"`{word}`" for word in part["enum"])
+    kind = part.get("type", "anything")
+    if isinstance(kind, list):
+        return " or ".join(_plain(word) for word in kind if word != "null")
+    return _SAYS.get(kind, lambda part: _plain(kind))(part)
+
+
+def _plain(kind: str) -> str:
+    return {"string": "text", "boolean": "true or false", "object": "keys and values", "null": "nothing"}.get(kind, kind)
+
+
+def _number(part: Schema) -> str:
+    noun = "whole number" if part["type"] == "integer" else "number"
+    low, above = part.get("minimum"), part.get("exclusiveMinimum")
+    high, below = part.get("maximum"), part.get("exclusiveMaximum")
+    if low is not None and high is not None:
+        return noun if abs(high) >= 1e12 and abs(low) >= 1e12 else f"{noun}, {low:,.10g} to {high:,.10g}"
+    said = [f"above {above:g}" if above is not None else "", f"from {low:g}" if low is not None else ""]
+    said += [f"up to {high:g}" if high is not None else "", f"below {below:g}" if below is not None else ""]
+    return ", ".join([noun, " ".join(word for word in said if word)]).rstrip(", ")
+
+
+def _text(part: Schema) -> str:
+    return "name" if part.get("pattern") == NAME else "text"
+
+
+def _list(part: Schema) -> str:
+    if "prefixItems" in part:
+        return "[" + ", ".join(type_of(item) for item in part["prefixItems"]) + "]"
+    return f"list of {type_of(part.get('items', {}))}"
+
+
+def _mapping(part: Schema) -> str:
+    inside = part.get("additionalProperties") or next(iter(part.get("patternProperties", {}).values()), None)
+    return f"name: {type_of(inside)}" if isinstance(inside, Mapping) else "keys and values"
+
+
+_SAYS: dict[str, Callable[[Schema], str]] = {
+    "integer": _number,
+    "number": _number,
+    "string": _text,
+    "array": _list,
+    "object": _mapping,
+}
+
+
+def default_of(part: Schema, required: bool) -> str:
+    """Return what a key is when it is left out."""
+    if required:
+        return "**required**"
+    options = [option for option in part.get("anyOf", ()) if "default" in option]
+    value = part.get("default", options[0]["default"] if options else None)
+    if value is None or value in ([], {}):
+        return "–"
+    if isinstance(value, Mapping):
+        return "its defaults"
+    return f"`{yaml.safe_dump(value, default_flow_style=True, width=1000).splitlines()[0].strip()}`"
+
+
+def table(
+    model: type[Part], properties: Mapping[str, Schema], required: Iterable[str], skip: Iterable[str] = ()
+) -> list[str]:
+    """Return the rows of a table of keys."""
+    says = meanings(model)
+    by_alias = {str(field.alias or field.validation_alias): name for name, field in model.model_fields.items()}
+    lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    for key, part in properties.items():
+        if key in skip:
+            continue
+        said = says.get(by_alias.get(key, key), "") or says.get(key, "") or part.get("description", "")
+        others = {name for name in re.findall(r"`(\w+)[`\[]", said) if name in says and name != key}
+        if others and any(said.rstrip(".").removeprefix("`").casefold() in above.casefold() for above in paragraphs(model)):
+            said = "See above."
+        cells = [f"`{key}`", type_of(part), default_of(part, key in required), " ".join(said.split())]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return lines if len(lines) > 2 else []
+
+
+def part_page(name: str, model: type[Part], depth: int) -> list[str]:
+    """Return the section of one model."""
+    schema = schema_of(model)
+    own = SCHEMA["$defs"].get(name, {})
+    properties = dict(schema.get("properties", {}))
+    properties |= {key: part for key, part in own.get("properties", {}).items() if key in properties}
+    hidden = getattr(model, "unwritten", ())
+    lines = [f"{'#' * depth} {title(name)}", "", *_between(paragraphs(model))]
+    if name in EXAMPLES:
+        lines += ["```yaml", EXAMPLES[name], "```", ""]
+    rows = table(model, properties, schema.get("required", ()), hidden)
+    lines += [*rows, ""] if rows else []
+    for family, members in dict(words()).get(name, []):
+        lines += [f"{family[:1].upper()}{family[1:]}: {members}.", ""]
+    return lines
+
+
+def _between(items: Iterable[str]) -> list[str]:
+    return [line for item in items if not is_list(item) for line in (item, "")]
+
+
+def schema_of(model: type[Part]) -> Schema:
+    """Return the JSON Schema of a model, also of one that holds itself."""
+    schema = model.model_json_schema(by_alias=True)
+    found: Schema = {**schema, **schema.get("$defs", {}).get(model.__name__, {})}
+    return found
+
+
+def below(model: type[Part], seen: set[str]) -> Iterator[tuple[str, type[Part]]]:
+    """Yield the models that fields of a model hold, depth first, each once."""
+    for name in re.findall(r"\$defs/(\w+)", str(schema_of(model).get("properties", {}))):
+        if name in MODELS and name not in seen and name not in ("Table", "Column", "Dataset"):
+            seen.add(name)
+            yield name, MODELS[name]
+            yield from below(MODELS[name], seen)
+
+
+def kind_page(kind: str, words: KindWords) -> list[str]:
+    """Return the section of a table kind."""
+    schema = SCHEMA["$defs"][f"table.{kind}"]
+    fit = [word for word, source in SOURCE_WORDS.items() if source.needs <= words.knows]
+    lines = [f"#### {title(kind)} (in `{words.section}`)", "", *_between(paragraphs(words.model))]
+    rows = table(words.model, schema["properties"], schema.get("required", ()), TABLE_KEYS)
+    lines += [*rows, ""] if rows else []
+    return [*lines, f"Columns: {_listed(fit)}.", ""]
+
+
+def source_page(word: str, source: SourceWords) -> list[str]:
+    """Return the section of a column source."""
+    schema = SCHEMA["$defs"][f"column.{word}"]
+    kinds = [kind for kind, words in KIND_WORDS.items() if source.needs <= words.knows]
+    everywhere = len(kinds) == len(KIND_WORDS)
+    lines = [f"#### Column `{word}`", "", f"`type: {source.example}`", ""]
+    says = [text for text in paragraphs(source.options) if text != "The options of a source that has none."]
+    lines += _between(says or [_file_says(word)])
+    rows = table(source.options, schema["properties"], schema["required"], COLUMN_KEYS)
+    lines += [*rows, ""] if rows else []
+    where = "every table" if everywhere else ", ".join(f"[{title(kind).lower()}](#{_kind_anchor(kind)})" for kind in kinds)
+    return [*lines, f"In {where}.", ""]
+
+
+def _kind_anchor(kind: str) -> str:
+    return f"{title(kind).lower().replace(' ', '-')}-in-{KIND_WORDS[kind].section}"
+
+
+def _file_says(word: str) -> str:
+    """Return the first paragraph of the docstring of the file that a source without options stands in."""
+    import importlib
+    import pkgutil
+
+    import plotsim_core.columns as columns
+
+    for module in pkgutil.iter_modules(columns.__path__):
+        text = importlib.import_module(f"plotsim_core.columns.{module.name}").__doc__ or ""
+        if re.search(rf"`{word}[`.]", text.split("\n\n")[0]):
+            return " ".join(text.split("\n\n")[0].split())
+    return ""
+
+
+def page() -> str:
+    """Return the reference."""
+    root = MODELS["Dataset"]
+    lines = [INTRODUCTION, "## The whole", ""]
+    keys = {
+        **{key: part for key, part in SCHEMA["properties"].items() if key not in ALIASES},
+        **{section: {"type": "array", "items": {"$ref": "#/$defs/Tables"}} for section in SECTIONS},
+    }
+    lines += [*table(root, {key: _whole(key, part) for key, part in keys.items()}, SCHEMA["required"]), ""]
+    lines += ["## Parts", ""]
+    for name, model in below(root, set()):
+        lines += part_page(name, model, 3)
+    lines += [
+        "## Tables",
+        "",
+        *_between(paragraphs(Table)),
+        "Every table:",
+        "",
+        *table(Table, _of(Table), ("name", "columns")),
+        "",
+    ]
+    for kind, kind_words in KIND_WORDS.items():
+        lines += kind_page(kind, kind_words)
+    lines += ["## Columns", "", *_between(paragraphs(Column)), "Every column:", ""]
+    lines += [*table(Column, _of(Column), ("name", "type"), ("source",)), "", "Its type is one of:", ""]
+    for word, source in SOURCE_WORDS.items():
+        lines += source_page(word, source)
+    parts = ", ".join(f"`{name}`" for name in DATE_PARTS)
+    lines += ["## Parts of a date", "", f"The columns of a date dimension say by their name what they hold: {parts}.", ""]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
+
+
+def _whole(key: str, part: Schema) -> Schema:
+    """A section as the models have it: the schema's own properties say more than fits a cell."""
+    if key == "units":
+        return {**part, "items": {"type": "object"}}
+    return part
+
+
+def _of(model: type[Part]) -> Mapping[str, Schema]:
+    properties: Mapping[str, Schema] = model.model_json_schema()["properties"]
+    return {
+        **properties,
+        **({"columns": {"type": "array", "items": {"$ref": "#/$defs/Columns"}}} if "columns" in properties else {}),
+    }
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"written: docs/{PAGE.name}")

@@ -1,0 +1,46 @@
+"""The reference of the language says what the models say, of every field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from docs.reference import EXAMPLES, PAGE, below, page
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Part
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS
+from plotsim_core.meanings import meanings
+
+PARTS = dict(below(Dataset, set()))
+
+
+def models() -> Iterator[tuple[str, type[Part]]]:
+    yield "Dataset", Dataset
+    yield from PARTS.items()
+    yield from ((kind, words.model) for kind, words in KIND_WORDS.items())
+    yield from ((word, words.options) for word, words in SOURCE_WORDS.items())
+
+
+@pytest.mark.parametrize(("name", "model"), list(models()))
+def test_every_field_has_a_meaning(name: str, model: type[Part]) -> None:
+    """Name it in backquotes in the docstring of its model: "`level`: the share of ..."."""
+    assert set(model.model_fields) - set(getattr(model, "unwritten", ())) - set(meanings(model)) == set()
+
+
+def test_the_page_is_what_the_models_say() -> None:
+    """Otherwise `make docs` writes it anew."""
+    assert PAGE.read_text(encoding="utf-8") == page()
+
+
+def test_the_page_has_every_part_kind_and_source() -> None:
+    headings = {line.lstrip("# ") for line in page().splitlines() if line.startswith("#")}
+    assert {f"Column `{word}`" for word in SOURCE_WORDS} <= headings
+    assert len([heading for heading in headings if "(in `" in heading]) == len(KIND_WORDS)
+    assert set(PARTS) >= set(EXAMPLES)
+
+
+def test_no_key_is_without_words() -> None:
+    rows = [line for line in page().splitlines() if line.startswith("| `")]
+    assert len(rows) > 200
+    assert [row for row in rows if row.rstrip().endswith("|  |")] == []
