@@ -9,7 +9,7 @@ SQL ?= SELECT table_schema, table_name FROM information_schema.tables ORDER BY A
 
 export DAGSTER_HOME := $(CURDIR)/.dagster_home
 
-.PHONY: run ui query test lint bench fidelity docs laws clean lock help
+.PHONY: run ui query test lint bench fidelity compatibility docs laws clean lock help
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -58,13 +58,22 @@ ifndef PEER
 endif
 	$(BIN)/python -m benchmarks.fidelity --peer $(or $(PEER),.venv-plotsim/bin/python)
 
-docs: $(READY)  ## draw the picture of the README
+# About four minutes. PEER=/path/to/python as above.
+compatibility: $(READY)  ## compare tables, columns and keys with plotsim 0.7.0
+ifndef PEER
+	-test -x .venv-plotsim/bin/plotsim || { $(PYTHON) -m venv .venv-plotsim && echo '*' > .venv-plotsim/.gitignore && \
+	.venv-plotsim/bin/pip install --quiet --disable-pip-version-check plotsim==0.7.0; }
+endif
+	$(BIN)/python -m benchmarks.compatibility --peer $(or $(PEER),.venv-plotsim/bin/python)
+
+docs: $(READY)  ## draw the picture of the README, write the reference of the language
 	$(BIN)/python docs/picture.py
+	$(BIN)/python -m docs.reference
 
 lock:  ## write requirements.txt anew from the newest releases
 	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade -e '.[dev]' setuptools
-	$(BIN)/pip freeze --all --exclude pip --exclude-editable > requirements.txt
+	$(BIN)/pip freeze --all --exclude pip --exclude-editable | sed 's/^pgserver.*/&; python_version < "3.13"/' > requirements.txt
 	@touch $(READY)
 
 clean:  ## remove the environment, the instance and all data

@@ -43,9 +43,8 @@ def _warned(directory: Path) -> Path:
 def test_run_writes_every_table_the_config_and_a_closing_table(tmp_path: Path) -> None:
     found = _plotsim("run", "minimal", "-o", tmp_path / "data", "--format", "parquet")
     names = {path.name for path in (tmp_path / "data").iterdir()}
-    assert names == {
-        "config.yaml", "manifest.json", "dim_date.parquet", "dim_customer.parquet", "fct_engagement.parquet", "fct_payments.parquet",
-    }  # fmt: skip
+    tables = ("dim_date", "dim_customer", "fct_engagement", "fct_payments")
+    assert names == {"config.yaml", "manifest.json", *(f"{table}.parquet" for table in tables)}
     assert re.search(r"fct_engagement +960 +\d+\.\d\d", found.stderr)
     assert found.stdout == ""
     assert str(tmp_path / "data") in found.stderr

@@ -30,7 +30,7 @@ class Renamed(str):
 
     def throughout(self, value: Any, name: str) -> Any:
         if isinstance(value, dict):
-            return {key: self.throughout(item, name) for key, item in value.items()}
+            return {self.throughout(key, name): self.throughout(item, name) for key, item in value.items()}
         if isinstance(value, list):
             return [self.throughout(item, name) for item in value]
         return re.sub(rf"\b{name}\b", str(self), value) if isinstance(value, str) else value
@@ -40,7 +40,7 @@ CASES: dict[str, tuple[str, Any]] = {
     "Dataset.unit": ("unit", "store"),
     "Dataset.window": ("window", ["2024-01", "2024-11", "month"]),
     "Dataset.metrics": ("metrics[0]", {"name": "visits", "type": "count", "polarity": "positive"}),
-    "Dataset.segments": ("segments[3]", GONE),
+    "Dataset.segments": ("segments[2].archetype", "growth"),
     "Dataset.connections": ("connections", []),
     "Dataset.connection_phases": ("connection_phases", []),
     "Dataset.lifecycle": ("lifecycle", GONE),
@@ -103,7 +103,7 @@ CASES: dict[str, tuple[str, Any]] = {
     "Metric.distribution": ("metrics[3].distribution", "beta"),
     "Metric.distribution_params": ("metrics[1].distribution_params", {"shape": 9}),
     "Metric.noise": ("metrics[0].noise", "clean"),
-    "Segment.name": ("segments[0].name", "little"),
+    "Segment.name": ("small", Renamed("little")),
     "Segment.count": ("segments[0].count", 7),
     "Segment.archetype": ("segments[0].archetype", "growth"),
     "Segment.attributes": ("segments[0].attributes.city", ["A", "Z"]),

@@ -70,9 +70,7 @@ ACCEPTED = {
     "features word": _changed(entity_features=True),
     "features keys": _changed(entity_features={"metrics": ["engagement"], "include_labels": False}),
     "holdout": _changed(holdout={"target": "engagement", "periods": 2}),
-    "issues": _changed(
-        quality=[{"table": "fct_payments", "issue": "null_injection", "rate": 0.1, "column": "payments"}]
-    ),
+    "issues": _changed(quality=[{"table": "fct_payments", "issue": "null_injection", "rate": 0.1, "column": "payments"}]),
     "arrival": _changed(segments=[_segment(arrival={"kind": "explicit", "start_periods": [0, 1, 2]})]),
 }
 

@@ -1,4 +1,4 @@
-"""Several kinds of unit in one dataset: each lives its own life, and rows of one refer to those of another that are there."""
+"""Several kinds of unit in one dataset: each has its own life, and rows of one refer to units of another that are there."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ def test_nobody_to_refer_to_is_null() -> None:
 def test_noise_is_the_datasets_unless_a_kind_has_its_own() -> None:
     noisy = {"mcar_rate": 0.5}
     both = generate_tables(plan(noise=noisy), tables=["fct_customer", "fct_store"])
-    own = generate_tables(from_mapping({**RAW, "noise": noisy, "units": [{**RAW["units"][0], "noise": "clean"}]}, name="shops"))
+    own = generate_tables(
+        from_mapping({**RAW, "noise": noisy, "units": [{**RAW["units"][0], "noise": "clean"}]}, name="shops")
+    )
     assert both["fct_store"]["footfall"].isna().any()
     assert both["fct_customer"]["spend"].isna().any()
     assert not own["fct_store"]["footfall"].isna().any()

@@ -25,9 +25,7 @@ SOURCES: Family[Source] = Family("column type")
 
 def fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     """Return the values of a column in rows of its table."""
-    return rows.kept(
-        ("column", table.name, column.name), lambda: SOURCES[column.spec.word].fill(column, table, rows)
-    )
+    return rows.kept(("column", table.name, column.name), lambda: SOURCES[column.spec.word].fill(column, table, rows))
 
 
 def add_source(word: str, words: SourceWords, source: Source) -> None:

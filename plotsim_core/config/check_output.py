@@ -81,6 +81,8 @@ class WideColumn:
 
 _LEFT_OUT = frozenset({"id", "version"})
 """What a wide table has from the fact already, and what nobody knows at the time: when a version will end."""
+
+
 def wide_columns(table: Table, dataset: Dataset) -> list[WideColumn]:
     """Return the columns that a fact's wide table has from the dimensions it refers to. Those of a second reference to a
     dimension are named after the reference."""

@@ -34,15 +34,15 @@ class Dataset(Part):
 
     `about`: what the data is about, in a few words. `unit`: what a unit is called, in the singular. `window`: from
     when to when, in periods of which length. `metrics`: what is measured. `segments`: the groups of units.
-    `connections`: which metrics move together. `connection_phases`: periods in which they do so otherwise.
-    `lifecycle`: stages read off a metric, also written `stages`. `dimensions`: tables of what there is.
-    `facts`: tables of what is measured. `events`: tables of what happens. `bridges`: tables of what belongs
-    together. `seasonality`: months that are stronger or weaker. `calendar`: fiscal year, weekend and holidays.
-    `rhythm`: weekdays and hours at which more or less happens. `sources`: systems that hold the units otherwise. `quality`: what is broken on purpose. `holdout`:
-    what a model is tested on. `entity_features`: a table of what a model may learn from. `output`: where and how it
-    is written. `manifest`: whether the answers are written beside it. `noise`: measurement noise, of all metrics
-    that have none of their own. `locale`: the language of names and addresses, one or several. `seed`: another
-    number gives other values of the same dataset. `scale` multiplies the count of every segment.
+    `connections`: which metrics move together. `connection_phases`: periods in which they do so otherwise. `lifecycle`:
+    stages read off a metric, also written `stages`. `dimensions`: tables of what there is. `facts`: tables of what is
+    measured. `events`: tables of what happens. `bridges`: tables of what belongs together. `seasonality`: months that
+    are stronger or weaker. `calendar`: fiscal year, weekend and holidays. `rhythm`: weekdays and hours at which more or
+    less happens. `sources`: systems that hold the units otherwise. `quality`: what is broken on purpose. `holdout`: what
+    a model is tested on. `entity_features`: a table of what a model may learn from. `output`: where and how it is
+    written. `manifest`: whether the answers are written beside it. `noise`: measurement noise, of all metrics that have
+    none of their own. `locale`: the language of names and addresses, one or several. `seed`: another number gives other
+    values of the same dataset. `scale` multiplies the count of every segment.
     """
 
     about: Annotated[str, Field(min_length=1)]

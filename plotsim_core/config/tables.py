@@ -111,12 +111,12 @@ class SourceWords:
     `options` models what stands beside name and type; the text after the dot of the type goes into its field
     `argument` (None: the word takes no argument). `check(options, column, table, scope)` gives what is wrong in this
     place, with paths that begin at the column. `arrow(options, column, dataset)` is the type, `nullable(options, dataset)`
-    whether nulls belong there (`sometimes(column, dataset)` where the column's name tells that),
-    `refers(options, dataset)` the (table, column) it points to, `describe(options, dataset)`
-    what the published schema says of it, `decimals(options, dataset)` with how many decimals its numbers are written as text
-    (None: as many as they have), `reads(options, table)` the (table, column) pairs it is made from,
-    `wrong(options, dataset)` what can only be seen to be wrong in a dataset that is sound otherwise, `moves(options)` whether
-    what it says of a unit changes with time, so that in a dimension it is a state.
+    whether nulls belong there (`sometimes(column, dataset)` where the column's name tells that), `refers(options,
+    dataset)` the (table, column) it points to, `describe(options, dataset)` what the published schema says of it,
+    `decimals(options, dataset)` with how many decimals its numbers are written as text (None: as many as they have),
+    `reads(options, table)` the (table, column) pairs it is made from, `wrong(options, dataset)` what can only be seen to
+    be wrong in a dataset that is sound otherwise, `moves(options)` whether what it says of a unit changes with time, so
+    that in a dimension it is a state.
     """
 
     options: type[Part]

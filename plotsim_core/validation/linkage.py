@@ -10,7 +10,7 @@ from plotsim_core.config.sources import MAP, SourceSystem, attribute_columns, na
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.bridge import Bridge
-from plotsim_core.tables.source import HOLDING
+from plotsim_core.tables.sources import HOLDING
 from plotsim_core.validation.check import CHECKS, Check, Finding
 from plotsim_core.validation.scan import tallied
 from plotsim_core.validation.store import Store

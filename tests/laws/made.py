@@ -25,7 +25,7 @@ from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.build import build, find_table
 from plotsim_core.tables.kind import KINDS
-from plotsim_core.tables.source import HOLDING
+from plotsim_core.tables.sources import HOLDING
 from plotsim_core.tables.stages import stage_names
 from plotsim_core.truth.restore import restored
 
@@ -140,6 +140,17 @@ def latest(plan: Plan) -> tuple[str, ...]:
     """Return what tells the latest state of units and has no history: bridges, and the tiers that sources know."""
     held = [table for table in plan.tables if table.kind == HOLDING]
     return (*bridges(plan), *(f"{table.name}.{c.name}" for table in held for c in table.columns if c.spec.word == "scd"))
+
+
+def elsewhere(plan: Plan) -> tuple[str, ...]:
+    """Return the columns that refer to units of another kind, or show something of these."""
+    found = []
+    for kind in plan.kinds:
+        other = {table.name for further in kind.others for table in further.own}
+        for table in kind.own:
+            named = [(column.name, column.spec.type.split(".")) for column in table.columns]
+            found += [f"{table.name}.{name}" for name, type_ in named if type_[0] in ("ref", "lookup") and type_[1] in other]
+    return tuple(found)
 
 
 def over_units(plan: Plan) -> tuple[str, ...]:

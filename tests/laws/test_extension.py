@@ -16,7 +16,7 @@ from plotsim_core import ConfigError, Plan, from_mapping
 from plotsim_core.config.holdout import FEATURES
 from plotsim_core.engine.slice import whole
 from plotsim_core.tables.build import find_table
-from tests.laws.made import AS_OF, BUNDLED, CONFIGS, bridges, frame, latest, made, names, over_units, unchanged
+from tests.laws.made import AS_OF, BUNDLED, CONFIGS, bridges, elsewhere, frame, latest, made, names, over_units, unchanged
 from tests.laws.strategies import METRICS, Raw, archetypes, configs, examples, plan_length, plan_of
 
 STORED = ("metric", "stage", "scd")
@@ -116,11 +116,11 @@ def without(raw: Raw, *sections: str) -> Raw:
 MADE_OF_ROWS = ("quality", "holdout", "entity_features")
 
 
-def hold_units(raw: Raw, more: Plan) -> None:
+def hold_units(raw: Raw, more: Plan, besides: tuple[str, ...] = ()) -> None:
     """Check that units more change no row; only where a bridge draws from units, it draws from more of them, and what is
     over all units is over more."""
     before = plan_of(raw)
-    hold(before, more, besides=(*bridges(before, to_units=True), *over_units(before)))
+    hold(before, more, besides=(*bridges(before, to_units=True), *over_units(before), *besides))
 
 
 def hold(before: Plan, after: Plan, stop: int | None = None, besides: tuple[str, ...] = ()) -> None:
@@ -165,7 +165,8 @@ def test_a_larger_scale_keeps_every_row_of_bundled_configs(name: str) -> None:
 @examples(15)
 @given(configs(), st.sampled_from([1.5, 3, 7.3]))
 def test_a_larger_scale_keeps_every_row(raw: Raw, scale: float) -> None:
-    hold_units(raw, from_mapping(raw, name="generated", scale=scale))
+    """Of every kind of unit there are more; who refers to one of another kind may then refer to a new one."""
+    hold_units(raw, from_mapping(raw, name="generated", scale=scale), besides=elsewhere(plan_of(raw)))
 
 
 @examples(20)

@@ -18,7 +18,7 @@ from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.build import find_table
 from plotsim_core.tables.quality import LOST
-from plotsim_core.tables.source import HOLDING
+from plotsim_core.tables.sources import HOLDING
 from tests.laws.made import (
     AS_OF,
     BUNDLED,

@@ -194,7 +194,9 @@ CASES |= {
         "bridges_within_bounds", "bridge_plan pairs", {"bridge_plan": "INSERT INTO t SELECT * FROM t LIMIT 1"}
     ),
     "a link of a row to itself": Case(
-        "bridges_within_bounds", "bridge_peers pairs", {"bridge_peers": "UPDATE t SET company_id_b = company_id_a WHERE rowid = 7"}
+        "bridges_within_bounds",
+        "bridge_peers pairs",
+        {"bridge_peers": "UPDATE t SET company_id_b = company_id_a WHERE rowid = 7"},
     ),
     "too many links": Case(
         "bridges_within_bounds",
@@ -215,8 +217,10 @@ CASES |= {
     "names that drift too little": Case(
         "sources_as_declared",
         "dim_company_crm.company_name",
-        {"dim_company_crm": "UPDATE t SET company_name = d.company_name FROM map AS m, dim AS d WHERE "
-            "m.source = 'crm' AND m.source_key = t.company_id_crm AND d.company_id = m.company_id AND hash(m.company_id) % 2 = 0"},
+        {
+            "dim_company_crm": "UPDATE t SET company_name = d.company_name FROM map AS m, dim AS d WHERE m.source = 'crm' "
+            "AND m.source_key = t.company_id_crm AND d.company_id = m.company_id AND hash(m.company_id) % 2 = 0"
+        },
     ),
     "too many units missing": Case(
         "sources_as_declared",
@@ -251,7 +255,9 @@ _LINKED = {
 def plan() -> Plan:
     """The plan of the saas dataset, four times its size, with what only some of its checks look at."""
     raw = read(api.template("saas"))
-    return api.from_mapping({**raw, **_LINKED, "rhythm": {"weekdays": "workdays", "hours": "office_hours"}}, name="saas", scale=SCALE)
+    return api.from_mapping(
+        {**raw, **_LINKED, "rhythm": {"weekdays": "workdays", "hours": "office_hours"}}, name="saas", scale=SCALE
+    )
 
 
 @pytest.fixture(scope="module")
