@@ -28,7 +28,7 @@ def _bytes(stream: np.uint64, address: Words, count: int) -> NDArray[np.uint8]:
     """Return `count` random bytes for each address, shape (addresses, count)."""
     steps = np.arange(-(-count // 8), dtype=np.uint64) * GOLDEN
     drawn = np.stack([mix(address + stream + step) for step in steps], axis=1).astype("<u8")
-    return drawn.view(np.uint8).reshape(len(address), -1)[:, :count]
+    return drawn.view(np.uint8).reshape(len(address), 8 * len(steps))[:, :count]
 
 
 def identifiers(name: str, stream: np.uint64, address: Words) -> pa.Array:
@@ -37,7 +37,7 @@ def identifiers(name: str, stream: np.uint64, address: Words) -> pa.Array:
     if name == "uuid4":
         drawn[:, 6] = 0x40 | (drawn[:, 6] & 0x0F)
         drawn[:, 8] = 0x80 | (drawn[:, 8] & 0x3F)
-    letters = _HEX[drawn].view(np.uint8).reshape(len(address), -1)
+    letters = _HEX[drawn].view(np.uint8).reshape(len(address), 2 * drawn.shape[1])
     if name != "uuid4":
         return ascii_texts(letters)
     written = np.full((len(address), 36), ord("-"), dtype=np.uint8)

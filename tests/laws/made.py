@@ -18,6 +18,7 @@ from plotsim_core.columns.identity import prefix
 from plotsim_core.columns.relations import rows_of
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.quality import LEDGER
+from plotsim_core.config.tables import SOURCE_WORDS
 from plotsim_core.engine import life, replay, slice
 from plotsim_core.engine.block import block
 from plotsim_core.engine.roster import codes, select
@@ -139,7 +140,22 @@ def bridges(plan: Plan, to_units: bool = False) -> tuple[str, ...]:
 def latest(plan: Plan) -> tuple[str, ...]:
     """Return what tells the latest state of units and has no history: bridges, and the tiers that sources know."""
     held = [table for table in plan.tables if table.kind == HOLDING]
-    return (*bridges(plan), *(f"{table.name}.{c.name}" for table in held for c in table.columns if c.spec.word == "scd"))
+    return (
+        *bridges(plan),
+        *moving(plan),
+        *(f"{table.name}.{c.name}" for table in held for c in table.columns if c.spec.word == "scd"),
+    )
+
+
+def moving(plan: Plan) -> tuple[str, ...]:
+    """Return the columns of states that change with time."""
+    return tuple(
+        f"{table.name}.{c.name}"
+        for table in plan.tables
+        if table.time is None
+        for c in table.columns
+        if c.spec.word in SOURCE_WORDS and SOURCE_WORDS[c.spec.word].moves(c.spec.source)
+    )
 
 
 def elsewhere(plan: Plan) -> tuple[str, ...]:

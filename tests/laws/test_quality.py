@@ -241,6 +241,14 @@ def test_a_row_that_was_broken_says_that_it_changed() -> None:
     assert (rows["_updated_at"].dt.strftime("%Y%m01").astype(int) == rows["date_key"]).all()
 
 
+def test_where_no_row_is_none_says_that_it_changed() -> None:
+    """A period with no row of a fact that tells when its rows were written: no unit has arrived yet."""
+    late = {**CONFIG["segments"][0], "count": 2, "arrival": {"kind": "explicit", "start_periods": [3, 4]}}
+    plan = from_mapping({**CONFIG, "segments": [late], "quality": [{**ISSUES["a null"], "rate": 1}]}, name="late")
+    assert made(plan, "fct_all", plan.first, plan.first + 1).num_rows == 0
+    assert made(plan, LEDGER, plan.first, plan.first + 1).num_rows == 0
+
+
 def test_a_clean_dataset_has_no_ledger() -> None:
     assert LEDGER not in [table.name for table in from_mapping(CONFIG, name="clean").tables]
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.laws.pieces import bridges, calendar, output, quality, relations, sources, units
+from tests.laws.pieces import bridges, calendar, columns, output, quality, record_linkage, relations, units
 
 PIECES: tuple[Callable[[st.DrawFn, dict[str, Any]], None], ...] = (
     calendar.add,
     bridges.add,
-    sources.add,
+    columns.add,
+    record_linkage.add,
     units.add,
     relations.add,
     quality.add,

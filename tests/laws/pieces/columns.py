@@ -1,0 +1,93 @@
+"""Columns of every source, put into dimensions, facts and events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+Raw = dict[str, Any]
+
+_BANDS = ("low", "mid", "high")
+
+
+def add(draw: st.DrawFn, raw: Raw) -> None:
+    """Add some columns to the tables of units, children, listed rows, facts and events, those that each has a place for."""
+    tables = {table["name"]: table for section in ("dimensions", "facts", "events") for table in raw.get(section, ())}
+    metrics = [metric["name"] for metric in raw["metrics"]]
+    anywhere = _anywhere(draw) | _listed(draw, tables)
+    of_unit = anywhere | _of_unit(draw, raw, metrics)
+    of_cell = {
+        "before": {"type": f"lag.{draw(st.sampled_from(metrics))}", "periods": draw(st.integers(1, 5))},
+        "before_too": {"type": f"lag.{draw(st.sampled_from(metrics))}:periods:2"},
+        "true_value": {"type": f"true.{draw(st.sampled_from(metrics))}"},
+    }
+    if "lifecycle" in raw and draw(st.booleans()):
+        tables["fct_all"]["columns"] = [*tables["fct_all"]["columns"], {"name": "stage_now", "type": "stage"}]
+    unique = {
+        "mail": {"type": "faker.email", "unique": True, "pii_note": "an address"},
+        "login": {"type": "faker.user_name", "unique": draw(st.booleans()), "bundle": "another"},
+    }
+    if any(column["type"] == "scd" for column in tables["dim_shop"]["columns"]):
+        of_cell["valid_row"] = {"type": "version.row_id"}
+    places = {
+        "dim_shop": of_unit | unique,
+        "dim_clerk": of_unit | unique | {"rank": {"type": "sequence", "start": 10, "step": draw(st.sampled_from([-1, 5]))}},
+        "dim_level": _anywhere(draw) | {"rank": {"type": "sequence", "step": 2}},
+        "fct_all": of_unit | of_cell,
+        "evt_visit": of_unit | {"true_value": of_cell["true_value"]},
+    }
+    for name, fitting in places.items():
+        if name not in tables:
+            continue
+        taken = draw(st.sets(st.sampled_from(sorted(fitting)), max_size=5))
+        tables[name]["columns"] = [
+            *tables[name]["columns"],
+            *({"name": column, **fitting[column]} for column in sorted(taken)),
+        ]
+    if draw(st.booleans()):
+        tables["fct_all"]["cdc"] = True
+    if draw(st.booleans()):
+        raw["locale"] = draw(st.sampled_from([["de_DE"], ["en_GB", "fr_FR"]]))
+
+
+def _anywhere(draw: st.DrawFn) -> dict[str, Raw]:
+    """Columns that any row has a place for."""
+    return {
+        "town": {"type": "geo.city"},
+        "land": {"type": "geo.country", "countries": ["DE", "FR"], "by": draw(st.sampled_from(["city", "population"]))},
+        "code": {"type": "geo.postcode", "bundle": "elsewhere"},
+        "kind_of": {"type": "choice", "values": ["a", "b", "c"], "weights": [5, 1, 0.5]},
+        "inner": {"type": "struct", "nested_schema": {"n": "int", "x": "float", "s": "string", "b": "boolean"}},
+        "several": {"type": "array", "array_element_type": "int", "array_length": draw(st.integers(1, 4))},
+        "who": {"type": "faker.name", "description": "somebody"},
+        "since": {"type": f"faker.year:minimum:1990:maximum:{draw(st.integers(1995, 2020))}"},
+        "token": {"type": "faker.uuid4"},
+    }
+
+
+def _listed(draw: st.DrawFn, tables: dict[str, Raw]) -> dict[str, Raw]:
+    """References to listed rows, some of them more often."""
+    if "dim_level" not in tables:
+        return {}
+    return {
+        "some_level": {"type": "ref.dim_level", "weights": {"high": 5, "low": 1, "middle": 1, "other": 0.5}},
+        "known_level": {"type": "ref.dim_level", "distribution": draw(st.sampled_from(["zipf", "head_tail", "uniform"]))},
+    }
+
+
+def _of_unit(draw: st.DrawFn, raw: Raw, metrics: list[str]) -> dict[str, Raw]:
+    """Columns that rows of a unit have a place for."""
+    by_metric = {"metric": draw(st.sampled_from(metrics))} if draw(st.booleans()) else {}
+    phrases = {"how": {band: [f"{band} {n}" for n in range(3)] for band in _BANDS}}
+    lexicons = {segment["name"]: phrases for segment in raw["segments"]}
+    arm = {"arm": {"type": "segment.treatment"}} if all("treatment" in segment for segment in raw["segments"]) else {}
+    return {
+        "height": {"type": "bucket", "labels": ["low", "middle", "high"], **by_metric},
+        "note": {"type": "narrative", "template": "It is {how}, {{so}}.", "lexicons": lexicons, **by_metric},
+        "part_of": {"type": "pool.region:trajectory"},
+        "group_size": {"type": draw(st.sampled_from(["segment.count", "derived.size", "derived.archetype"]))},
+        "called": {"type": draw(st.sampled_from(["derived.name", "derived.entity_id"]))},
+        "begun": {"type": draw(st.sampled_from(["derived.date_key", "derived.period_index"]))},
+        **arm,
+    }

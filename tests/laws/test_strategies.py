@@ -1,0 +1,45 @@
+"""What the laws are held over: random configs have every kind of table, every source of columns, every issue in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from hypothesis import Phase, given, settings
+
+from plotsim_core.config.load import parse
+from plotsim_core.config.quality import Issue
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS
+from tests.laws.pieces import PIECES
+from tests.laws.strategies import Raw, configs
+
+BY_THEMSELVES = {"cdc": "`cdc: true` adds it"}
+"""Sources whose columns come by themselves."""
+
+
+def said(raw: Any, key: str) -> Iterator[str]:
+    """Yield every text that stands under a key anywhere in a config."""
+    if isinstance(raw, dict):
+        yield from (value for name, value in raw.items() if name == key and isinstance(value, str))
+    for item in raw.values() if isinstance(raw, dict) else raw if isinstance(raw, list) else ():
+        yield from said(item, key)
+
+
+def test_random_configs_use_the_whole_language() -> None:
+    kinds: set[str] = set()
+    words: set[str] = set()
+    issues: set[str] = set()
+
+    @settings(max_examples=800, derandomize=True, database=None, deadline=None, phases=[Phase.generate])
+    @given(configs(pieces=len(PIECES)))
+    def look(raw: Raw) -> None:
+        words.update(type_.partition(".")[0] for type_ in said(raw, "type"))
+        issues.update(said(raw, "issue"))
+        if kinds < set(KIND_WORDS):
+            parts, _ = parse(raw)
+            kinds.update(declared.kind for declared in parts["tables"])
+
+    look()
+    assert kinds == set(KIND_WORDS)
+    assert not set(SOURCE_WORDS) - words - set(BY_THEMSELVES)
+    assert not set(get_args(Issue.model_fields["issue"].annotation)) - issues
