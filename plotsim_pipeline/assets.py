@@ -4,11 +4,10 @@ import dagster as dg
 import pyarrow as pa
 
 from plotsim_core import Plan, batches
-from plotsim_core.config.holdout import FEATURES
-from plotsim_core.config.quality import LEDGER
 from plotsim_core.plan.plan import TablePlan
-from plotsim_core.tables.stages import STAGES, stage_names, stage_table
-from plotsim_pipeline.metadata import column_lineage, column_schema, stage_of, stage_prefix
+from plotsim_core.tables.stages import stage_names, stage_table
+from plotsim_pipeline.lineage import column_lineage, upstream
+from plotsim_pipeline.metadata import column_schema
 from plotsim_pipeline.partitions import periods_of
 from plotsim_pipeline.stores.store import placed
 
@@ -19,43 +18,21 @@ POOL = "plotsim_store"
 
 
 def stage_assets(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """Return the engine's stages as assets, each after the one before it."""
-    names = stage_names(plan)
-    before = {name: [] if place % len(STAGES) == 0 else [names[place - 1]] for place, name in enumerate(names)}
-    return [_asset(plan, stage_table(plan, name), partitions, before[name], STAGE) for name in names]
+    """Return the engine's stages as assets, of each kind of unit each after the one before it."""
+    return [_asset(plan, stage_table(plan, name), partitions, STAGE) for name in stage_names(plan)]
 
 
 def table_assets(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition) -> list[dg.AssetsDefinition]:
     """Return the tables of the config as assets."""
-    return [_asset(plan, table, partitions, upstream(plan, table), TABLE) for table in plan.tables]
+    return [_asset(plan, table, partitions, TABLE) for table in plan.tables]
 
 
-def upstream(plan: Plan, table: TablePlan) -> list[str]:
-    """Return what a table is made from, as lineage: the stage its values come from and the dimensions it refers to."""
-    columns = [stage for column in table.columns if (stage := stage_of(plan, table, column)) is not None]
-    drives = {"proportional": "correlated_metrics", "variable": "correlated_metrics", "threshold": "noised_metrics"}
-    rows = [stage_prefix(plan, table) + drives[table.kind]] if table.kind in drives else []
-    shown = [table.of] if table.of and any(other.name == table.of for other in plan.tables) else []
-    parents = [parent for _, parent, _ in table.references if parent != table.name]
-    if table.kind == LEDGER:
-        shown = [other.name for other in plan.tables if other.issues and not other.of]
-    if table.kind == FEATURES:
-        rows = ["trajectories", "noised_metrics"]
-    return list(dict.fromkeys([*rows, *columns, *shown, *parents]))
-
-
-def _asset(
-    plan: Plan,
-    table: TablePlan,
-    partitions: dg.TimeWindowPartitionsDefinition,
-    before: list[str],
-    layer: str,
-) -> dg.AssetsDefinition:
+def _asset(plan: Plan, table: TablePlan, partitions: dg.TimeWindowPartitionsDefinition, layer: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=dg.AssetKey([plan.name, table.name]),
         group_name=plan.name,
         description=table.description,
-        deps=[dg.AssetKey([plan.name, name]) for name in before],
+        deps=[dg.AssetKey([plan.name, name]) for name in upstream(plan, table)],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         code_version=plan.digest,
@@ -65,7 +42,7 @@ def _asset(
         io_manager_key="store",
         metadata={
             **placed(plan, table.time, table.key),
-            "dagster/column_schema": column_schema(plan, table),
+            "dagster/column_schema": column_schema(table),
             "dagster/column_lineage": column_lineage(plan, table),
         },
     )

@@ -46,7 +46,10 @@ def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition
         pool=POOL,
         io_manager_key="store",
         required_resource_keys={"store"},
-        metadata=placed(plan, "date_key", ("date_key", "check_name", "subject")),
+        metadata={
+            **placed(plan, "date_key", ("date_key", "check_name", "subject")),
+            "dagster/column_schema": dg.TableSchema([dg.TableColumn(field.name, str(field.type)) for field in schema]),
+        },
         check_specs=[
             dg.AssetCheckSpec(name, asset=key, description=check.says, blocking=check.blocking)
             for name, check in CHECKS.items()

@@ -32,9 +32,10 @@ class DuckDBStore(Store):
         place = f"{quoted(where.dataset)}.{quoted(where.table)}"
         digest = digest_of(batches.schema)
         with self._connected() as connection:
+            there = _columns(connection, place)  # before the transaction, which an error would end
             connection.execute("BEGIN TRANSACTION")
             try:
-                self._prepare(connection, where, batches.schema)
+                self._prepare(connection, where, batches.schema, there)
                 rows = self._replace(connection, where, place, digest, batches)
                 connection.execute("COMMIT")
             except BaseException:
@@ -42,16 +43,13 @@ class DuckDBStore(Store):
                 raise
         return rows
 
-    def _prepare(self, connection: duckdb.DuckDBPyConnection, where: Placement, schema: pa.Schema) -> None:
+    def _prepare(
+        self, connection: duckdb.DuckDBPyConnection, where: Placement, schema: pa.Schema, there: list[tuple[str, str]]
+    ) -> None:
         """Make the schema, the ledger and the table if they are not there; refuse a table with other columns."""
         dataset = quoted(where.dataset)
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {dataset}")
         connection.execute(f"CREATE TABLE IF NOT EXISTS {dataset}.{LEDGER} ({_LEDGER_COLUMNS})")
-        there = connection.execute(
-            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() "
-            "AND schema_name = ? AND table_name = ? ORDER BY column_index",
-            [where.dataset, where.table],
-        ).fetchall()
         wanted = [(field.name, sql_type(field.type)) for field in schema]
         if not there:
             self._create(connection, where, schema)
@@ -178,6 +176,14 @@ def _tables(connection: duckdb.DuckDBPyConnection, dataset: str) -> set[str]:
         "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = ?", [dataset]
     ).fetchall()
     return {name for (name,) in found}
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, place: str) -> list[tuple[str, str]]:
+    """Return name and type of a table's columns, none if it is not there. The catalogue's own tables would be read whole."""
+    try:
+        return connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {place})").fetchall()
+    except duckdb.CatalogException:
+        return []
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, place: str, batches: pa.RecordBatchReader) -> int:

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from plotsim_core import create_from_yaml
 from plotsim_pipeline.datasets import BUNDLED
+from plotsim_pipeline.run import first_query
 from tests.pipeline.support import content, keys_of, materialise, plan_of, store_at
 
 ROOT = BUNDLED.parent
@@ -109,3 +112,33 @@ def test_configs_of_ones_own(tmp_path: Path) -> None:
     broken = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", "run", "shops", PLOTSIM_CONFIGS=str(mine))
     assert broken.returncode == 2
     assert "broken.yaml: window" in broken.stderr
+
+
+EVENTS_ALONE = """
+about: Calls
+unit: caller
+window: [2024-01, 2024-03, month]
+metrics: [{ name: calls, type: count, polarity: positive }]
+segments: [{ name: all, count: 3, archetype: flat }]
+dimensions:
+  - { name: dim_date, per: period, columns: [{ name: date_key, type: id }] }
+  - { name: dim_caller, per: unit, columns: [{ name: caller_id, type: id }] }
+facts: []
+events:
+  - name: evt_call
+    trigger: proportional
+    driver: calls
+    columns: [{ name: call_id, type: id }, { name: date_key, type: ref.dim_date }, { name: caller_id, type: ref.dim_caller }]
+"""
+
+
+@pytest.mark.parametrize("text", [EVENTS_ALONE, (ROOT / "tests" / "fields.yaml").read_text()], ids=["events", "fields"])
+def test_the_first_query_fits_what_is_there(text: str) -> None:
+    """What a run proposes to ask names a table and columns of the dataset, whatever kinds of table that has."""
+    plan = create_from_yaml(text)
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE SCHEMA {plan.name}")
+        for table in plan.tables:
+            connection.register("rows", table.schema.empty_table())
+            connection.execute(f"CREATE TABLE {plan.name}.{table.name} AS FROM rows")
+        assert connection.sql(first_query(plan)).columns[0] == "date_key"

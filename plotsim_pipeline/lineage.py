@@ -1,0 +1,161 @@
+"""What tables are made from, as the catalogue tells it: the assets above a table, and the columns behind each column."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from plotsim_core import Plan
+from plotsim_core.columns.identity import key_column
+from plotsim_core.columns.reads import reads
+from plotsim_core.config.holdout import FEATURES
+from plotsim_core.config.quality import LEDGER
+from plotsim_core.config.sources import MAP
+from plotsim_core.config.tables import SOURCE_WORDS
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+from plotsim_core.tables.build import owner
+from plotsim_core.tables.sources import HOLDING
+from plotsim_core.tables.stages import STAGES, stage_names
+
+Origin = tuple[str, str]
+"""A stage or table, and a column of it."""
+
+_POSITION: Origin = ("trajectories", "trajectory")
+_STORED = "noised_metrics"
+_OF_A_METRIC = {"metric": _STORED, "lag": _STORED, "true": "correlated_metrics", "expected": "metrics"}
+"""Word of a column that is a metric's to the stage that has it."""
+_OF_A_POSITION = {"trajectory", "scd"}
+_BANDS = {"bucket", "narrative"}
+"""Words of columns that are bands of a metric, or of the position without one."""
+_ROWS = {
+    "proportional": "correlated_metrics",
+    "variable": "correlated_metrics",
+    "threshold": _STORED,
+    "bridge": "trajectories",
+}
+"""Kind of a table to the stage that decides which rows it has."""
+
+
+def stage_before(plan: Plan, name: str) -> str | None:
+    """Return the stage that a stage is made from; None for the first and for what is no stage."""
+    names = stage_names(plan)
+    place = names.index(name) if name in names else 0
+    return names[place - 1] if place % len(STAGES) else None
+
+
+def upstream(plan: Plan, table: TablePlan) -> list[str]:
+    """Return what a table or stage is made from: stages, tables that it refers to, and those that it shows.
+
+    An order that adds up its lines is not made from them: they refer to it, and no asset may be above itself.
+    """
+    if table.name in stage_names(plan):
+        before = stage_before(plan, table.name)
+        return [] if before is None else [before]
+    rows = [_prefix(plan, table) + _ROWS[table.kind]] if table.kind in _ROWS and not _shown(plan, table) else []
+    if table.kind == LEDGER:
+        rows = [other.name for other in plan.tables if other.issues and not other.of]
+    parents = [] if _shown(plan, table) else [parent for _, parent, _ in table.references if parent != table.name]
+    made = [name for column in table.columns for name, _ in _origins(plan, table, column)]
+    columns = [name for name in made if not _below(plan, table, name)]
+    return list(dict.fromkeys([*rows, *columns, *parents]))
+
+
+def column_lineage(plan: Plan, table: TablePlan) -> dg.TableColumnLineage:
+    """Return which columns of other tables and stages a table's columns are made of."""
+    found = {column.name: dict.fromkeys(_origins(plan, table, column)) for column in table.columns}
+    return dg.TableColumnLineage(
+        {
+            name: [dg.TableColumnDep(dg.AssetKey([plan.name, place]), column) for place, column in origins]
+            for name, origins in found.items()
+            if origins
+        }
+    )
+
+
+def _origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origin]:
+    if table.name in stage_names(plan):
+        yield from _of_stage(plan, table, column)
+        return
+    shown = _shown(plan, table)
+    if shown is not None and any(other.name == column.name for other in shown.columns):
+        yield shown.name, column.name
+        return
+    if table.kind == HOLDING and shown is not None:  # the one column that it has for itself is its key
+        yield shown.name, _key(shown)
+        return
+    if table.kind == MAP and column.name == "source_key":
+        yield from ((other.name, _key(other)) for other in plan.tables if other.kind == HOLDING)
+    for name, parent, key in table.references:
+        if name == column.name and parent != table.name:
+            yield parent, key
+            matching = getattr(column.spec.source, "matching", None) or {}
+            for theirs, ours in matching.items():
+                yield from ((parent, theirs), (_units(plan, table).name, ours))
+    known = column.spec.word in SOURCE_WORDS  # not those of tables that follow from others
+    for place, name in reads(column.spec, table.spec) if known else ():
+        if place != table.name:
+            yield place, name
+        else:
+            yield from _origins(plan, table, next(other for other in table.columns if other.name == name))
+    if column.spec.word == "count":
+        below = plan.table(column.spec.type.partition(".")[2])
+        yield from ((below.name, name) for name, parent, _ in below.references if parent == table.name)
+    staged = _staged(plan, table, column)
+    if staged is not None:
+        yield _prefix(plan, table) + staged[0], staged[1]
+
+
+def _staged(plan: Plan, table: TablePlan, column: ColumnPlan) -> Origin | None:
+    """Return the stage and its column that a column's values come from; None for those of no stage."""
+    word, source = column.spec.word, column.spec.source
+    metric = getattr(source, "metric", None)
+    if word in _OF_A_METRIC:
+        return _OF_A_METRIC[word], str(metric)
+    if word in _OF_A_POSITION or (word == "pool" and getattr(source, "by", "") == "trajectory"):
+        return _POSITION
+    if word == "units":
+        return _POSITION[0], _key(_units(plan, table))
+    if word in _BANDS:
+        return _POSITION if metric is None else (_STORED, metric)
+    lifecycle = owner(plan, table.name).dataset.lifecycle
+    if word == "stage" and lifecycle is not None:
+        return _STORED, lifecycle.track
+    if table.kind == FEATURES:
+        _, what, *of = column.spec.type.split(".")
+        own = {"segment": "segment", "final_trajectory_position": "trajectory"}
+        return (_STORED, of[0]) if of else ("trajectories", own[what]) if what in own else None
+    return None
+
+
+def _of_stage(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origin]:
+    before = stage_before(plan, table.name)
+    if before is not None:
+        same = column.spec.word == "ref" or not before.endswith(_POSITION[0])
+        yield before, column.name if same else _POSITION[1]
+
+
+def _shown(plan: Plan, table: TablePlan) -> TablePlan | None:
+    """Return the table whose rows a table shows; None for one that has its own."""
+    return next((other for other in plan.tables if other.name == table.of), None)
+
+
+def _below(plan: Plan, table: TablePlan, name: str) -> bool:
+    """Return whether another table refers to a table, and so comes after it."""
+    others = (other for other in plan.tables if other.name == name)
+    return any(parent == table.name for other in others for _, parent, _ in other.references)
+
+
+def _units(plan: Plan, table: TablePlan) -> TablePlan:
+    """Return the dimension of the units that a table is made from."""
+    return next(other for other in owner(plan, table.name).own if other.kind == "unit")
+
+
+def _key(table: TablePlan) -> str:
+    """Return the column that tells units or what sources hold apart, in a history those of one version."""
+    found = key_column(table.spec)
+    return table.key[0] if found is None else found.name
+
+
+def _prefix(plan: Plan, table: TablePlan) -> str:
+    """Return what the names of the stages begin with that a table is made from: those of a further kind of unit have one."""
+    own = owner(plan, table.name)
+    return "" if own is plan else f"{own.unit}_"
