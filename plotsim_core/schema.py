@@ -199,7 +199,7 @@ def _connection(schema: Schema) -> Schema:
             {"type": "array", "prefixItems": [name, {"anyOf": [word, number]}, name], "items": False, "minItems": 3},
             {
                 "type": "object",
-                "properties": {"metric_a": name, "metric_b": name, "coefficient": number, "relationship": word},
+                "properties": {**schema["properties"], "coefficient": number, "relationship": word},
                 "required": ["metric_a", "metric_b"],
                 "oneOf": [{"required": ["coefficient"]}, {"required": ["relationship"]}],
                 "additionalProperties": False,
@@ -240,7 +240,19 @@ def _stage(schema: Schema) -> Schema:
         "additionalProperties": False,
         "not": {"required": ["name"]},
     }
-    return {"description": schema["description"], "anyOf": [schema, short]}
+    pair = [schema["properties"][name] for name in ("name", "threshold")]
+    listed = {"type": "array", "prefixItems": pair, "items": False, "minItems": 2}
+    return {"description": schema["description"], "anyOf": [schema, short, listed]}
+
+
+def _calendar(schema: Schema) -> Schema:
+    lists = {name: schema["properties"][name] for name in ("weekend", "holidays")}
+    single = {name: {"anyOf": [part["items"], part]} for name, part in lists.items()}
+    return {**schema, "properties": {**schema["properties"], **single}}
+
+
+def _holidays(schema: Schema) -> Schema:
+    return {"description": schema["description"], "anyOf": [schema, {"type": "string", "examples": ["US", "US-CA"]}]}
 
 
 def _segment(schema: Schema) -> Schema:
@@ -256,7 +268,9 @@ def _segment(schema: Schema) -> Schema:
 
 _COMPLETED: dict[str, Callable[[Schema], Schema]] = {
     "Archetype": _archetype,
+    "Calendar": _calendar,
     "Connection": _connection,
+    "Holidays": _holidays,
     "Manifest": _manifest,
     "Metric": _choosing(type=METRIC_TYPES, distribution=[*DISTRIBUTIONS, *ALSO_CALLED]),
     "Noise": _noise,

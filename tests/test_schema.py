@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -13,6 +14,10 @@ import yaml
 import plotsim_core
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS
 from plotsim_core.schema import json_schema
+from tests.test_docs import BASE, FRAGMENTS
+
+ROOT = Path(__file__).parents[1]
+PATHS = [ROOT / "tests/fields.yaml", ROOT / "benchmarks/everything.yaml", *ROOT.glob("tests/compatibility/*.yaml")]
 
 SCHEMA = json_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -41,7 +46,24 @@ def test_every_bundled_config_is_accepted(name: str) -> None:
     assert [error.message for error in VALIDATOR.iter_errors(_template(name))] == []
 
 
+@pytest.mark.parametrize("path", sorted(PATHS), ids=lambda path: path.stem)
+def test_every_config_that_loads_elsewhere_is_accepted(path: Path) -> None:
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert [error.message for error in VALIDATOR.iter_errors(json.loads(json.dumps(raw, default=str)))] == []
+
+
+@pytest.mark.parametrize("fragment", FRAGMENTS)
+def test_every_fragment_of_the_pages_is_accepted(fragment: str) -> None:
+    raw = yaml.safe_load(fragment)
+    raw = raw if "about" in raw else {**yaml.safe_load(BASE), **raw}
+    assert [error.message for error in VALIDATOR.iter_errors(json.loads(json.dumps(raw, default=str)))] == []
+
+
 ACCEPTED = {
+    "stage as a list": _changed(lifecycle={"track": "engagement", "stages": [["a", 0], {"b": 0.5}]}),
+    "connection pooled": _changed(
+        connections=[{"metric_a": "payments", "metric_b": "engagement", "coefficient": 0.3, "pooled": True}]
+    ),
     "archetype sentence": _changed(segments=[_segment(archetype="flat > growth @ 8")]),
     "archetype list": _changed(segments=[_segment(archetype=[{"curve": "plateau", "level": 0.7, "until": 1.0}])]),
     "connection sentence": _changed(connections=["payments driven_by engagement"]),

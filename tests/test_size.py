@@ -47,6 +47,28 @@ def test_a_range_of_periods_is_sized_alone() -> None:
     assert (size.rows, size.per_period) == (240, 80)
 
 
+def test_versions_and_links_are_sized_over_more_periods_than_are_looked_at() -> None:
+    """Those that follow what another metric was before."""
+    plan = plotsim_core.create_from_yaml("""
+about: Shops
+unit: shop
+window: [2023-01-01, 2024-03-31, day]
+metrics:
+  - { name: visits, type: count, polarity: positive, mean: [2, 30] }
+  - { name: mood, type: score, polarity: positive, follows: visits, delay: 2, decay_window: 3, decay_kernel: linear }
+segments: [{ name: small, count: 200, archetype: growth }]
+dimensions:
+  - name: dim_shop
+    per: unit
+    columns: [{ name: shop_id, type: id }, { name: tier, type: scd, tracks: mood, tiers: [low, mid, top], at: [0.3, 0.6] }]
+  - { name: dim_plan, reference: true, columns: [{ name: plan_id, type: id }, { name: plan, type: "static.a,b,c,d" }] }
+bridges: [{ name: bridge_plan, left: dim_shop, right: dim_plan, cardinality: [1, 4], driver: mood }]
+""")
+    made = plotsim_core.generate_tables(plan, tables=["dim_shop", "bridge_plan"])
+    for size in plotsim_core.sizes(plan, tables=list(made)):
+        assert abs(size.rows / len(made[size.table]) - 1) < 0.1, size
+
+
 def test_a_million_units_are_sized_without_making_them() -> None:
     plan = plotsim_core.load_config(plotsim_core.template("saas"), scale=100_000)
     rows = {size.table: size.rows for size in plotsim_core.sizes(plan)}

@@ -60,7 +60,10 @@ def _kinds(options: Options, dataset: Dataset) -> dict[str, Kind]:
 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    return _TYPES[kind_of(parsed(options.formula), _kinds(options, dataset))]
+    try:
+        return _TYPES[kind_of(parsed(options.formula), _kinds(options, dataset))]
+    except FormulaError:  # which is told where the formula stands, not where its column is read
+        return pa.float64()
 
 
 def _nullable(options: Options, dataset: Dataset) -> bool:

@@ -83,6 +83,11 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     return pa.array(values, type=column.type, mask=missing)
 
 
+def _describe(options: Options, dataset: Dataset) -> str:
+    many = f"{options.periods} periods" if options.periods > 1 else "1 period"
+    return f"{many} earlier: {describe(_metric(options, dataset))}"
+
+
 add_source(
     "lag",
     SourceWords(
@@ -93,7 +98,7 @@ add_source(
         needs=frozenset({"cell"}),
         check=_check,
         nullable=lambda options, dataset: True,
-        describe=lambda options, dataset: f"{options.periods} period(s) earlier: {describe(_metric(options, dataset))}",
+        describe=_describe,
         decimals=lambda options, dataset: money(_metric(options, dataset)),
     ),
     Source(_fill),

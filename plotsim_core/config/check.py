@@ -10,6 +10,7 @@ import numpy as np
 
 from plotsim_core.config.check_calendar import calendars, rhythms
 from plotsim_core.config.check_effects import noises, treatments
+from plotsim_core.config.check_names import stages
 from plotsim_core.config.check_output import budget, logs
 from plotsim_core.config.check_quality import entity_features, holdout, quality
 from plotsim_core.config.connections import Connection, ConnectionPhase
@@ -20,7 +21,7 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import LinearArrival, Segment, StepArrival, UniformArrival
 from plotsim_core.config.sources import wrong_sources
 from plotsim_core.config.star import DATE_DIMENSION
-from plotsim_core.config.tables import KIND_WORDS, RESERVED, SECTIONS, SOURCE_WORDS, DeclaredTable, Knowledge
+from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, DeclaredTable, Knowledge
 from plotsim_core.errors import Problem
 from plotsim_core.families import nearest
 from plotsim_core.numerics.codes import LARGEST_SEGMENT, segment_number
@@ -39,8 +40,6 @@ def _unique(parts: Parts, scope: Scope) -> Iterator[Problem]:
         yield from _twice(section[:-1], ((path, part.name) for path, part in parts[section]))
     yield from _twice("table", ((declared.path, declared.name) for declared in parts["tables"] if declared.name))
     for declared in parts["tables"]:
-        if declared.name in RESERVED:
-            yield Problem(f"{declared.path}.name", f"'{declared.name}' is the name of a stage; choose another")
         columns = enumerate(declared.columns)
         yield from _twice("column", ((f"{declared.path}.columns[{number}]", name) for number, name in columns))
 
@@ -272,6 +271,7 @@ def added(dataset: Dataset) -> Iterator[Problem]:
 
 RULES: tuple[Callable[[Parts, Scope], Iterator[Problem]], ...] = (
     _unique,
+    stages,
     _follows,
     _connections,
     _lifecycle,

@@ -95,15 +95,15 @@ def told_apart(parts: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield a problem for each name that two kinds of unit share: of the unit, a segment, a table."""
     seen: dict[tuple[str, str], str] = {}
     numbers: dict[int, str] = {}
+    stages = {f"{own.get('unit')}_{name}".lower() for _, own in parts["units"] for name in RESERVED}
     for path, own in [("", parts), *parts["units"]]:
         dot = f"{path}." if path else ""
         named = [("unit", f"{dot}unit", str(own["unit"]))] if "unit" in own else []
         named += [("segment", f"{dot}{place}.name", segment.name) for place, segment in own["segments"]]
         tables = [table for table in own["tables"] if table.name and table.name not in own.get("inherited", ())]
         named += [("table", f"{dot}{table.path}.name", table.name) for table in tables]
-        stages = {f"{own.get('unit')}_{name}" for name in RESERVED} if path else set()
         for noun, place, name in named:
-            if noun == "table" and name in stages:
+            if noun == "table" and name.lower() in stages:
                 yield Problem(place, f"'{name}' is the name of a stage; choose another")
         here: dict[tuple[str, str], str] = {}
         for noun, place, name in named:

@@ -259,8 +259,11 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
 
     def links(units: Units) -> Floats:
         here = sample.arrived(units)
-        at = plan.metric_index(spec.driver) if spec.driver is not None else None
-        share = positions(plan, units, sample.periods) if at is None else expected_shares(plan, at, units, sample.periods)
+        if spec.driver is None:
+            share = positions(plan, units, sample.periods)
+        else:
+            at = plan.metric_index(spec.driver)
+            share = sample.by_period(lambda periods: expected_shares(plan, at, units, periods))
         so_far = np.cumsum(np.where(here, share, 0.0), axis=0) / np.maximum(np.cumsum(here, axis=0), 1)
         rows = 1.0 if plan.table(spec.left).kind == "unit" else children(plan, plan.table(spec.left).spec, units.address)
         return here * rows * (low + np.rint((high - low) * np.clip(so_far, 0, 1)))

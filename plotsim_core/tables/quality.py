@@ -210,7 +210,7 @@ def _told(table: TablePlan, rows: Rows, columns: Columns, changes: list[Change])
     """Let a table that tells when its rows were written tell of these changes: the first issue that changes a cell of a row
     corrects it, before the end of its period. A row of a whole period was then written earlier in it."""
     parts = {c.spec.type.partition(".")[2]: c.name for c in table.columns if c.spec.word == "cdc" and c.name in columns}
-    if not parts:
+    if not parts or not len(rows):
         return []
     by = np.zeros(len(rows), dtype=np.int64)
     for change in changes:

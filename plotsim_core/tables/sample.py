@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,12 @@ class Sample:
         """Return what `per_unit` (shape (periods, units)) adds up to over all units, shape (periods,)."""
         sums = [weight * per_unit(units).sum(axis=1, dtype=np.float64) for weight, units in self.parts]
         return np.sum(sums, axis=0)
+
+    def by_period(self, values: Callable[[NDArray[np.int64]], NDArray[Any]]) -> NDArray[Any]:
+        """Return `values(periods)`, shape (periods, units), of what is known of consecutive periods only."""
+        if self.periods[-1] - self.periods[0] < len(self.periods):
+            return values(self.periods)
+        return np.concatenate([values(self.periods[place : place + 1]) for place in range(len(self.periods))])
 
     def arrived(self, units: Units) -> NDArray[np.bool_]:
         """Return who has arrived, shape (periods, units)."""

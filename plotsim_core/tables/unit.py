@@ -93,7 +93,8 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
         arrived = sample.arrived(units)
         options = history[0].source
         assert isinstance(options, History)
-        band = bands(sample.plan, sample.plan.metric_index(options.tracks), options.at, units, sample.periods)
+        metric, edges = sample.plan.metric_index(options.tracks), options.at
+        band = sample.by_period(lambda periods: bands(sample.plan, metric, edges, units, periods))
         begins = np.zeros(arrived.shape, dtype=np.bool_)
         begins[1:] = arrived[:-1] & (band[1:] != band[:-1])
         return begins

@@ -110,7 +110,8 @@ def _key_of(table: TablePlan) -> ColumnPlan:
 
 
 def _belongs_to_units(table: TablePlan) -> bool:
-    return table.kind not in ("date", "reference", "period")
+    made_of_others = KINDS[table.kind].batches is not None  # which their kind answers to
+    return not made_of_others and table.kind not in ("date", "time", "reference", "period")
 
 
 def _unit_prefix(plan: Plan) -> str:

@@ -95,7 +95,8 @@ def _stages(store: Store) -> Iterator[Finding]:
         column = next((column.name for column in fact.columns if column.spec.word == "stage"), None)
         if column is None:
             continue
-        if lifecycle.enforce_order and store.first > store.plan.first:
+        begins = max(store.first, fact.periods[0] if fact.periods else store.first)
+        if lifecycle.enforce_order and begins > store.plan.first:
             yield Finding(f"{fact.name}.{column}", True, _LATE)
             continue
         seen = _histories(store, fact, metric, column)

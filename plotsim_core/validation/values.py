@@ -8,18 +8,23 @@ import numpy as np
 import pyarrow.compute as pc
 
 from plotsim_core.config.effects import missing_on, noise_of, null_rate
+from plotsim_core.plan.plan import TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding
 from plotsim_core.validation.scan import bounds_of, counted, scanned
 from plotsim_core.validation.store import Store
 
 _DEVIATIONS = 4.5
 """How many standard deviations a null count may lie from its rate: 1 of 150 000 columns does by chance."""
+_UNTOLD = "not judged: the ledger does not tell it of rows that were dropped"
 
 
 def _nulls(store: Store) -> Iterator[Finding]:
     for table in store.tables:
-        scan = scanned(store, table)
+        scan, untold = scanned(store, table), _untold(store, table)
         for place, column in enumerate(table.columns):
+            if column.name in untold:
+                yield Finding(f"{table.name}.{column.name}", True, _UNTOLD)
+                continue
             nulls = pc.subtract(scan["rows"], scan[f"there {place}"])
             found = counted(scan, f"{table.name}.{column.name}", "rows are null", scan["rows"], nulls)
             if not column.nullable:
@@ -30,6 +35,13 @@ def _nulls(store: Store) -> Iterator[Finding]:
                 if missing_on(dataset, metric.spec) is not None:
                     clumped = noise_of(dataset, metric.spec).mar_rate ** 2 / 3 * (store.stop - store.first - 1)
                 yield _null_rate(found, null_rate(dataset, metric.spec), clumped)
+
+
+def _untold(store: Store, table: TablePlan) -> set[str]:
+    """Return the columns that the ledger does not tell of dropped rows: what a wide table adds to the rows it shows."""
+    drops = any(issue.drops for _, issue in store.written.table(table.name).issues)
+    shown = {column.name for column in store.plan.table(table.of).columns} if drops and table.of else set()
+    return {column.name for column in table.columns if column.name not in shown} if shown else set()
 
 
 def _null_rate(found: Finding, rate: float, clumped: float) -> Finding:

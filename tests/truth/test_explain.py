@@ -98,6 +98,25 @@ def test_rows_of_events_children_dates_and_lists_are_found_by_their_own_key() ->
             assert pd.Timestamp(found.value) == row[column] if column.endswith("_at") else found.value == row[column]
 
 
+def test_times_are_found_and_tables_made_of_others_say_so() -> None:
+    plan = plotsim_core.create_from_yaml("""
+about: Shops
+unit: shop
+window: [2024-01, 2024-12, month]
+metrics: [{ name: visits, type: count, polarity: positive, mean: [2, 30] }]
+segments: [{ name: small, count: 5, archetype: growth }]
+dimensions:
+  - { name: dim_shop, per: unit, columns: [{ name: shop_id, type: id }, { name: owner, type: faker.name }] }
+  - { name: dim_time, per: time, every: minute, columns: [{ name: time_key, type: id }, { name: hour, type: int }] }
+sources: [{ name: crm }, { name: erp, key_scheme: numeric }]
+""")
+    assert plotsim_core.explain(plan, "dim_time", "1614", "2024-12", "hour").value == 16
+    frames = plotsim_core.generate_tables(plan, tables=["dim_shop_crm", "dim_shop_erp", "source_entity_map"])
+    for name, frame in frames.items():
+        with pytest.raises(plotsim_core.UsageError, match="ask for those"):
+            plotsim_core.explain(plan, name, str(frame.iloc[0, 0]), "2024-12", frame.columns[-1])
+
+
 _KEY = FRAMES["saas"]["fct_revenue"]["company_id"][0]
 _WRONG = [
     ("fct_revenu", _KEY, "2023-01", "mrr", "did you mean 'fct_revenue'"),
