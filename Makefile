@@ -9,7 +9,7 @@ SQL ?= SELECT table_schema, table_name FROM information_schema.tables ORDER BY A
 
 export DAGSTER_HOME := $(CURDIR)/.dagster_home
 
-.PHONY: run ui query test lint bench fidelity compatibility docs laws clean lock help
+.PHONY: run ui query test proofs lint bench fidelity compatibility docs laws clean lock help
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -34,8 +34,11 @@ query: $(READY)  ## ask what is stored (SQL="SELECT ...")
 ui: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## open the Dagster UI, with its daemon, on the same instance
 	$(BIN)/dagster dev -w workspace.yaml
 
-test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest -n 2 -q tests
+test: $(READY)  ## run the tests, but for the long proofs
+	$(BIN)/python -m pytest -n 2 -q -m "not long" tests
+
+proofs: $(READY)  ## run the long proofs: fidelity in full, the laws over the whole language
+	$(BIN)/python -m pytest -n 2 -q -m long tests
 
 laws: $(READY)  ## run the law tests with a new random seed
 	PLOTSIM_LAW_SEED=$$($(PYTHON) -c 'import secrets; print(secrets.randbelow(2**32))') && export PLOTSIM_LAW_SEED && \

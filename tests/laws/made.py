@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 
 from plotsim_core import Plan, batches, list_templates, load_config
 from plotsim_core.columns.crowd import crowd
@@ -32,14 +33,18 @@ from plotsim_core.truth.restore import restored
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 BUNDLED = list_templates()
+ROOT = CONFIGS.parent
+WHOLE = {"fields": ROOT / "tests" / "fields.yaml", "everything": ROOT / "benchmarks" / "everything.yaml"}
+"""Configs that use every field of the language, and every table kind and source."""
+DATASETS = [*BUNDLED, *(pytest.param(name, marks=pytest.mark.long) for name in WHOLE)]
 AS_OF = ("valid_to", "is_current")
 """What a later state may say otherwise of a row that an earlier one has."""
 
 
 @lru_cache(maxsize=16)
 def bundled(name: str) -> Plan:
-    """Return the plan of a bundled config."""
-    return load_config(CONFIGS / f"{name}.yaml")
+    """Return the plan of a config that is in the repository."""
+    return load_config(WHOLE.get(name, CONFIGS / f"{name}.yaml"))
 
 
 def names(plan: Plan) -> list[str]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from plotsim_core import Plan
 from plotsim_core.tables.build import find_table
-from tests.laws.made import BUNDLED, bundled, chunks_of, differing, forget, is_state, made, names
+from tests.laws.made import BUNDLED, DATASETS, bundled, chunks_of, differing, forget, is_state, made, names
 from tests.laws.strategies import Raw, configs, examples, plan_of
 
 
@@ -42,7 +42,7 @@ def work(pickled: bytes, name: str, first: int, stop: int) -> pa.Table:
     return made(pickle.loads(pickled), name, first, stop)
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", DATASETS)
 def test_blocks_of_any_size_give_the_same_rows_in_bundled_configs(name: str) -> None:
     """Blocks of many periods of all units, and of one period of almost all units."""
     plan = bundled(name)
@@ -79,7 +79,7 @@ def test_periods_in_any_order_give_the_same_rows(raw: Raw, chance: random.Random
     hold(plan, {name: piecewise(plan, name, periods) for name in expected}, expected)
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", DATASETS)
 def test_ranges_in_reverse_and_with_stages_between_give_the_same_rows_in_bundled_configs(name: str) -> None:
     plan = bundled(name)
     assert plan.stop is not None
@@ -91,7 +91,7 @@ def test_ranges_in_reverse_and_with_stages_between_give_the_same_rows_in_bundled
     hold(plan, {table: piecewise(plan, table, ranges[::-1]) for table in reversed(expected)}, expected)
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", DATASETS)
 def test_threads_at_work_on_one_plan_give_the_same_rows(name: str) -> None:
     plan = bundled(name)
     assert plan.stop is not None

@@ -20,7 +20,7 @@ from plotsim_core.engine.roster import select
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.build import find_table
 from tests.laws.made import (
-    BUNDLED,
+    DATASETS,
     bundled,
     names,
     unit_column,
@@ -249,7 +249,7 @@ RULES: list[Callable[[Plan], None]] = [
 ]
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", DATASETS)
 @pytest.mark.parametrize("rule", RULES)
 def test_tables_of_bundled_configs_keep(rule: Callable[[Plan], None], name: str) -> None:
     rule(bundled(name))

@@ -21,7 +21,7 @@ from plotsim_core.tables.quality import LOST
 from plotsim_core.tables.sources import HOLDING
 from tests.laws.made import (
     AS_OF,
-    BUNDLED,
+    DATASETS,
     bundled,
     date_keys,
     differing,
@@ -152,7 +152,7 @@ def told(plan: Plan, rows: pa.Table, stop: int) -> pa.Table:
     return rows.set_column(place, rows.schema.field("is_current"), pc.or_(rows["is_current"], later)).combine_chunks()
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", DATASETS)
 def test_periods_made_alone_are_those_of_the_whole_in_bundled_configs(name: str) -> None:
     hold_periods(bundled(name), some_periods(bundled(name)))
 
@@ -167,7 +167,7 @@ def test_periods_made_alone_are_those_of_the_whole(raw: Raw, data: st.DataObject
     hold_periods(plan, [(first, stop), (first, first + 1)])
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", DATASETS)
 def test_units_made_alone_are_those_of_the_whole_in_bundled_configs(name: str) -> None:
     plan = bundled(name)
     hold_units(plan, [1, plan.units // 3, plan.units - 1])
@@ -180,7 +180,7 @@ def test_units_made_alone_are_those_of_the_whole(raw: Raw, data: st.DataObject) 
         hold_units(plan, [data.draw(st.integers(1, plan.units - 1))] if plan.units > 1 else [])
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", DATASETS)
 def test_a_state_knows_nothing_of_what_comes_after_it_in_bundled_configs(name: str) -> None:
     plan = bundled(name)
     hold_as_of(plan, [stop for _, stop in some_periods(plan)])

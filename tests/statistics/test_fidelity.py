@@ -17,6 +17,7 @@ from benchmarks.fidelity.measures import autocorrelation, by_segment_and_period,
 from benchmarks.fidelity.measures import correlation as correlated
 from benchmarks.fidelity.peer import Peer
 
+pytestmark = pytest.mark.long
 SCALE = Scale(units=1000, shared_units=300, seeds=4, draws=100_000)
 ALONE = Peer(Path(), None)
 UNITS = 20_000
