@@ -37,6 +37,7 @@ def written(path: Path, folder: Path, where: Path, *options: str) -> dict[str, b
     return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["tables", "defects"])
 def test_another_process_in_another_folder_writes_the_same_bytes_and_another_seed_others(name: str, tmp_path: Path) -> None:
     path = FOLDER / f"{name}.yaml"

@@ -399,7 +399,7 @@ def test_a_lifecycle_adds_a_column_and_changes_none(raw: Raw) -> None:
 @examples(15)
 @given(configs())
 def test_a_history_adds_versions_and_changes_no_fact(raw: Raw) -> None:
-    raw = copy.deepcopy(explicit(raw))
+    raw = without(copy.deepcopy(explicit(raw)), "quality")  # a ledger of dropped rows lists the column that is new
     unit = next(table for table in raw["dimensions"] if table.get("per") == "unit" and "count" not in table)
     if any(column["type"] == "scd" for column in unit["columns"]):
         return

@@ -29,6 +29,9 @@ PARTS = [slice(3, 4), slice(0, 2), slice(2, 5)]
 """Places of the months that are made, run after run: one alone, older ones, and the rest with one of them again."""
 
 
+pytestmark = pytest.mark.long
+
+
 @pytest.fixture(scope="module")
 def configs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the two configs that use the whole language, one of them shorter and with wide tables and a log."""
