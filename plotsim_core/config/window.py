@@ -98,11 +98,14 @@ class Window(Part):
         if self.grain.name == "week" and len(text) == 7:
             return
         edge = moment.astype("datetime64[s]")
-        begins = self.grain.starts(self.grain.holding(np.array([edge])))[0]
+        holding = self.grain.holding(np.array([edge]))
+        begins, next_begins = (self.grain.starts(holding + more)[0] for more in (0, 1))
         if begins != edge:
-            side = "first" if name == "start" else "last"
-            near = begins.astype("datetime64[D]") - (0 if name == "start" else 1)
-            yield Problem(name, f"{text} is not the {side} day of a {self.grain.name}", f"the nearest before is {near}")
+            side, back = ("first", 0) if name == "start" else ("last", 1)
+            near, after = (moment.astype("datetime64[D]") - back for moment in (begins, next_begins))
+            backward = name == "start" or near >= np.datetime64(self.start)
+            hint = f"the nearest before is {near}" if backward else f"the nearest after is {after}"
+            yield Problem(name, f"{text} is not the {side} day of a {self.grain.name}", hint)
 
     @property
     def grain(self) -> Grain:
