@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.columns.identity import key_column, key_text, prefix
-from plotsim_core.columns.rows import Rows, picked
+from plotsim_core.columns.rows import picked
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.holdout import FEATURES
 from plotsim_core.config.segments import Segment
@@ -22,12 +22,11 @@ from plotsim_core.config.tables import Column, NoOptions, Table
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.slice import Slice, by_unit
-from plotsim_core.errors import UsageError
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.holdout import cutoff
-from plotsim_core.tables.kind import KINDS, Kind
+from plotsim_core.tables.kind import KINDS, made_of_others
 from plotsim_core.tables.sample import Sample
 
 _DECIMALS = 6
@@ -167,17 +166,9 @@ def archetype(segment: Segment) -> str:
     return " > ".join(shape.words or [piece.curve for piece in shape.curves])
 
 
-def _no_rows(table: TablePlan, block: Block) -> Rows:
-    raise UsageError(f"{table.name} sums up the rows of other tables: ask for those")
-
-
 def _expect(table: TablePlan, sample: Sample) -> Floats:
     return sample.total(sample.arrived)
 
 
-def _whole(plan: Plan, slice_: Slice) -> Iterator[Slice]:
-    yield slice_
-
-
 DERIVED.add(FEATURES, _derive)
-KINDS.add(FEATURES, Kind(_whole, _no_rows, _expect, state=True, batches=_batches))
+KINDS.add(FEATURES, made_of_others(_batches, _expect, state=True))

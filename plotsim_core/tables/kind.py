@@ -12,6 +12,7 @@ from plotsim_core.columns.rows import Rows
 from plotsim_core.config.tables import KIND_WORDS, KindWords
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
+from plotsim_core.errors import UsageError
 from plotsim_core.families import Family
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan, TablePlan
@@ -43,6 +44,19 @@ def add_kind(name: str, words: KindWords, kind: Kind) -> None:
     KIND_WORDS.add(name, words)
     KINDS.add(name, kind)
     ROWS.add(name, kind.rows)
+
+
+def made_of_others(
+    batches: Callable[[Plan, TablePlan, Slice], Iterator[pa.RecordBatch]],
+    expect: Callable[[TablePlan, Sample], Floats],
+    state: bool,
+) -> Kind:
+    """Return a kind whose rows are made of those of other tables, all of a slice by `batches`."""
+    return Kind(lambda plan, slice_: iter((slice_,)), _no_rows, expect, state, batches)
+
+
+def _no_rows(table: TablePlan, block: Block) -> Rows:
+    raise UsageError(f"{table.name} is made of the rows of other tables: ask for those")
 
 
 def column_types(raw: object) -> list[str]:

@@ -14,18 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core.columns.identity import key_column
-from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.quality import LEDGER
 from plotsim_core.config.tables import Column, NoOptions, Table
-from plotsim_core.engine.block import Block, block
+from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import CHUNK, Slice
-from plotsim_core.errors import UsageError
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
-from plotsim_core.tables.kind import KINDS, Kind
+from plotsim_core.tables.kind import KINDS, made_of_others
 from plotsim_core.tables.quality import Broken, break_rows, text_of
 from plotsim_core.tables.sample import Sample
 
@@ -123,10 +121,6 @@ def _batch(table: TablePlan, broken: Broken, clean: dict[str, pa.Array]) -> pa.R
     return pa.RecordBatch.from_arrays([columns[name].take(order) for name in columns], schema=pa.schema(fields))
 
 
-def _no_rows(table: TablePlan, block: Block) -> Rows:
-    raise UsageError(f"{table.name} is made of the rows of other tables: ask for those")
-
-
 def _expect(table: TablePlan, sample: Sample) -> Floats:
     """As many as the issues of each table change, copy and drop, on average."""
     plan = sample.plan
@@ -140,9 +134,5 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
     return total
 
 
-def _whole(plan: Plan, slice_: Slice) -> Iterator[Slice]:
-    yield slice_
-
-
 DERIVED.add(LEDGER, _derive)
-KINDS.add(LEDGER, Kind(_whole, _no_rows, _expect, state=False, batches=_batches))
+KINDS.add(LEDGER, made_of_others(_batches, _expect, state=False))

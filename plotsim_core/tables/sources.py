@@ -26,14 +26,13 @@ from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.history import bands
 from plotsim_core.engine.life import ends
 from plotsim_core.engine.slice import Slice
-from plotsim_core.errors import UsageError
 from plotsim_core.numerics.codes import segment_number
 from plotsim_core.numerics.permutation import permute
 from plotsim_core.numerics.random import Floats, Words, fold, key, uniforms, words
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.drift import ATTRIBUTE_WAYS, NAME_WAYS, drifted
-from plotsim_core.tables.kind import KINDS, Kind
+from plotsim_core.tables.kind import KINDS, made_of_others
 from plotsim_core.tables.sample import Sample
 
 HOLDING = "source"
@@ -240,14 +239,6 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
     return sample.total(sample.arrived) * sum((1 - s.missing_rate) * (1 + s.duplicate_rate) for s in own)
 
 
-def _no_rows(table: TablePlan, block: Block) -> Rows:
-    raise UsageError(f"{table.name} is made of the rows of other tables: ask for those")
-
-
-def _whole(plan: Plan, slice_: Slice) -> Iterator[Slice]:
-    yield slice_
-
-
 DERIVED.add("sources", _derive)
-KINDS.add(HOLDING, Kind(_whole, _no_rows, _expect, state=True, batches=_batches))
-KINDS.add(MAP, Kind(_whole, _no_rows, _expect, state=True, batches=_mapping))
+KINDS.add(HOLDING, made_of_others(_batches, _expect, state=True))
+KINDS.add(MAP, made_of_others(_mapping, _expect, state=True))

@@ -61,10 +61,14 @@ def _of(store: Store, table: TablePlan) -> Expected:
 
 def unit_column(plan: Plan, table: TablePlan) -> str | None:
     """Return the column of a table that refers to the unit's dimension by the unit's own key."""
-    words = {column.name: column.spec.word for column in table.columns}
     own = {dimension.name for dimension in plan.own if dimension.kind == "unit"}
-    named = (name for name, parent, _ in table.references if parent in own and words[name] == "ref")
-    return next(named, None)
+    return next(iter(columns_to(table, own)), None)
+
+
+def columns_to(table: TablePlan, dimensions: set[str]) -> list[str]:
+    """Return the columns of a table that refer to dimensions of units by the unit's own key."""
+    words = {column.name: column.spec.word for column in table.columns}
+    return [name for name, parent, _ in table.references if parent in dimensions and words[name] == "ref"]
 
 
 def endings_sql(store: Store) -> str | None:

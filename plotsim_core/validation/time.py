@@ -12,7 +12,7 @@ from plotsim_core.engine.roster import codes, select
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, Check, Finding
-from plotsim_core.validation.rows import endings_sql, unit_column
+from plotsim_core.validation.rows import columns_to, endings_sql, unit_column
 from plotsim_core.validation.scan import counted, no_faults, scanned, tallied
 from plotsim_core.validation.store import Store
 
@@ -25,7 +25,8 @@ _ORDERED = 200_000
 def _lives(store: Store) -> Iterator[Finding]:
     for kind in store.kinds:
         dimension = next((table.name for table in kind.plan.own if table.kind == "unit"), "")
-        timed = [(table, column) for table in store.tables if table.time is not None for column in _units(table, dimension)]
+        tables = [table for table in store.tables if table.time is not None]
+        timed = [(table, column) for table in tables for column in columns_to(table, {dimension})]
         if not timed:
             continue
         lives = _lives_sql(kind, dimension)
@@ -40,12 +41,6 @@ def _lives(store: Store) -> Iterator[Finding]:
             subject = f"{table.name}.{column}" if further else table.name
             noun = f"rows lie before their {kind.plan.unit} arrives or after it ended"
             yield tallied(subject, noun, store.arrow(sql))
-
-
-def _units(table: TablePlan, dimension: str) -> list[str]:
-    """Return the columns of a table that refer to a dimension of units, if by the unit's own key."""
-    words = {column.name: column.spec.word for column in table.columns}
-    return [name for name, parent, _ in table.references if parent == dimension and words[name] == "ref"]
 
 
 def _lives_sql(store: Store, dimension: str) -> str:
