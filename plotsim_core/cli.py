@@ -285,13 +285,15 @@ def _judge(plan: Plan, data: Path, periods: str | None, files: _Files, format: s
     from plotsim_core.validation.report import check_store
     from plotsim_core.validation.store import directory_store, find_store
 
+    report_file, page_file = files
     slice_ = whole(plan, *(api.parse_periods(plan, periods) or ())) if periods or format else None
     ends = (slice_.first, slice_.stop) if slice_ else (None, None)
     with directory_store(plan, data, format, *ends) if format else find_store(plan, data, *ends) as store:
         report = check_store(store)
-        for file, made in zip(files, (report.json, lambda: page(store, report, pictures(store, report))), strict=True):
-            if file is not None:
-                _put(made(), file, force=True)
+        if report_file is not None:
+            _put(report.json(), report_file, force=True)
+        if page_file is not None:
+            _put(page(store, report, pictures(store, report)), page_file, force=True)
     return report
 
 
