@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ from plotsim_core.tables.build import build, find_table
 from plotsim_core.tables.size import Size
 from plotsim_core.tables.size import sizes as table_sizes
 from plotsim_core.truth.explain import Explanation, explain
-from plotsim_core.truth.manifest import MANIFEST, manifest_text
+from plotsim_core.truth.manifest import MANIFEST, manifest, manifest_text
+from plotsim_core.truth.restore import restored
 
 __all__ = [
     "Explanation",
@@ -39,7 +40,9 @@ __all__ = [
     "generate_tables",
     "list_templates",
     "load_config",
+    "manifest",
     "parse_periods",
+    "restored",
     "sizes",
     "template",
     "write_tables",
@@ -185,12 +188,12 @@ def write_tables(
     slice_ = whole(plan, first, stop)
     found = [find_table(plan, name) for name in names]
     made = [(table, build(plan, table, slice_)) for table in found]
-    return write_run(plan, made, Path(directory), format or plan.dataset.output.format, progress, partial(_beside, plan))
+    return write_run(plan, made, Path(directory), format or plan.dataset.output.format, progress, partial(_beside, plan, slice_.stop))
 
 
-def _beside(plan: Plan, rows: Mapping[str, int]) -> dict[str, str]:
-    """Return what is written beside the tables of a run, file name to text."""
-    return {MANIFEST: manifest_text(plan, rows)} if plan.dataset.manifest.include else {}
+def _beside(plan: Plan, stop: int, rows: Mapping[str, int]) -> dict[str, Iterable[str]]:
+    """Return what is written beside the tables of a run, file name to the pieces of its text."""
+    return {MANIFEST: manifest_text(plan, rows, stop)} if plan.dataset.manifest.include else {}
 
 
 def sizes(plan: Plan, *, periods: str | None = None, tables: Sequence[str] | None = None) -> tuple[Size, ...]:

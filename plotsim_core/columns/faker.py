@@ -150,6 +150,12 @@ def _providers(locale: str) -> frozenset[str]:
     )
 
 
+@lru_cache(maxsize=256)
+def _says(provider: str, locale: str) -> Any:
+    """Return what a provider says that it gives; None for one that does not say, or that is none of Faker's."""
+    return getattr(getattr(Faker(locale), provider, None), "__annotations__", {}).get("return")
+
+
 def _made(provider: str, locale: str, given: Given, size: int) -> list[Any]:
     """Return values of a provider in a locale."""
     generator = Faker(locale)
@@ -174,6 +180,8 @@ def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
     if options.provider in PAST:
         return PAST[options.provider].type
     if options.provider in PEOPLE or options.provider in IDENTIFIERS:
+        return pa.string()
+    if _says(options.provider, dataset.locale[0]) is str:  # no need of a pool, which takes a while to make
         return pa.string()
     return pool(options.provider, dataset.locale[0], options.given).type
 

@@ -18,14 +18,14 @@ from plotsim_core.columns.metric import metric_columns
 from plotsim_core.columns.reads import circle, decimals_in, names_in, nullable_in, type_in
 from plotsim_core.columns.reference import Referred, referred
 from plotsim_core.columns.relations import above
-from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.sibling import EVERY_ROW, ancestors
 from plotsim_core.columns.source import Source, add_source, fill
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name, Part, pattern
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table
+from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table, moved_by
 from plotsim_core.engine.history import bands
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
@@ -87,7 +87,7 @@ def _check_column(options: Options, column: Column, table: Table, scope: Scope) 
     declared_knows = KIND_WORDS[declared.kind or ""].knows
     if theirs.word == "version":
         yield Problem("type", f"{options.table}.{options.column} is part of a version, not of a {scope.unit}")
-    moves = theirs.word == "scd" or ("cell" not in declared_knows and SOURCE_WORDS[theirs.word].moves(theirs.source))
+    moves = "cell" not in declared_knows and bool(moved_by(theirs, declared.table))
     if moves and ("cell" not in knows or options.table in scope.foreign):
         yield Problem("type", f"a row of {table.name} has no period in which {options.column} could be looked up")
     if circle(column, table, scope):
@@ -115,9 +115,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     assert isinstance(options, Options)
     found = found_by(column, table, rows)
     theirs = next(other for other in found.table.columns if other.name == options.column)
-    if isinstance(theirs.spec.source, History):
-        return _tier(theirs.spec.source, rows)
-    if len(found.rows.cell) < len(found.rows) and SOURCE_WORDS[theirs.spec.word].moves(theirs.spec.source):
+    if len(found.rows.cell) < len(found.rows) and moved_by(theirs.spec, found.table.spec):
         return fill(theirs, found.table, _of_the_time(found, rows))
     if found.table.kind in EVERY_ROW and bool(np.all(found.places >= 0)):  # only of those that are referred to
         which, places = np.unique(found.places, return_inverse=True)
@@ -128,16 +126,19 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
 def _of_the_time(found: Referred, rows: Rows) -> Rows:
     """Return the rows that are referred to as they were at the time of those that refer to them."""
     here = rows.block
-    own = Rows(block=here, address=found.rows.address[found.places], unit=rows.unit, period=rows.period, cell=rows.cell)
-    return own if len(found.rows.ordinal) < len(found.rows) else replace(own, ordinal=found.rows.ordinal[found.places])
+    own = replace(found.rows.taken(found.places), block=here, unit=rows.unit, cell=rows.cell)
+    histories = found.table.spec.sourced("scd")
+    return replace(own, band=_band(histories[0].source, rows)) if histories else own
 
 
-def _tier(history: History, rows: Rows) -> pa.Array:
-    """Return the tier that each row's unit was in at its time."""
+def _band(history: Part, rows: Rows) -> Integers:
+    """Return the band that each row's unit was in at its time."""
+    assert isinstance(history, History)
     here = rows.block
     metric = here.plan.metric_index(history.tracks)
     band = here.kept("bands", (metric, history.at), lambda: bands(here.plan, metric, history.at, here.units, here.periods))
-    return pa.array(list(history.tiers), pa.string()).take(pa.array(np.asarray(band).ravel()[rows.cell]))
+    found: Integers = np.asarray(band).ravel()[rows.cell]
+    return found
 
 
 def _nullable(options: Options, dataset: Dataset) -> bool:

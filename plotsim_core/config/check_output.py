@@ -11,7 +11,7 @@ import pyarrow as pa
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.output import Event, Output, log_parts
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, Table
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, Table, moved_by
 from plotsim_core.errors import Problem, shown
 from plotsim_core.families import did_you_mean
 
@@ -95,14 +95,9 @@ def wide_columns(table: Table, dataset: Dataset) -> list[WideColumn]:
             continue
         again = any(wide.table == name for wide in found)
         prefix = reference.name.removesuffix("_id").removesuffix("_key") if again else name
-        columns = (c for c in every[name].columns if c.word not in _LEFT_OUT and (name in own or not _moves(c)))
+        columns = (c for c in every[name].columns if c.word not in _LEFT_OUT and (name in own or not moved_by(c, every[name])))
         found += [WideColumn(f"{prefix}__{c.name}", name, c.name, reference.name) for c in columns]
     return found
-
-
-def _moves(column: Column) -> bool:
-    """Return whether a dimension says it of its latest period: of units of another kind nobody knows it at another time."""
-    return column.word == "scd" or SOURCE_WORDS[column.word].moves(column.source)
 
 
 def _wide(dataset: Dataset) -> Iterator[Problem]:

@@ -36,6 +36,7 @@ RESERVED = {
     "noised_metrics",
     "validation_report",
     "overview",
+    "manifest",
     "_partitions",
     "_origin",
 }
@@ -161,6 +162,22 @@ class KindWords:
 
 SOURCE_WORDS: Family[SourceWords] = Family("column type")
 KIND_WORDS: Family[KindWords] = Family("table kind")
+
+
+def moved_by(column: Column, table: Table) -> set[str]:
+    """Return the types by which what a column says of a unit changes with time: its own, those of what it is made from."""
+    seen: set[str] = set()
+    found: set[str] = set()
+    ahead = [column]
+    while ahead:
+        at = ahead.pop()
+        words = SOURCE_WORDS[at.word]
+        if at.word == "scd" or words.moves(at.source):
+            found.add(at.word)
+        seen.add(at.name)
+        read = {name for owner, name in words.reads(at.source, table) if owner == table.name} - seen
+        ahead += [other for other in table.columns if other.name in read]
+    return found
 
 
 class NoOptions(Part):

@@ -19,7 +19,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import eval_hermitenorm, gammaln
 
 Floats = NDArray[np.float64]
@@ -28,6 +27,7 @@ SCORES = np.linspace(-6.0, 6.0, 481)
 """Normal scores at which margins are sampled for `hermite_coefficients`."""
 _WEIGHTS = np.exp(-0.5 * SCORES**2) / np.exp(-0.5 * SCORES**2).sum()
 _DEGREE = 60
+_POWERS = np.arange(1, _DEGREE + 1)
 _POLYNOMIALS = np.stack([eval_hermitenorm(n, SCORES) / np.exp(0.5 * gammaln(n + 1)) for n in range(1, _DEGREE + 1)])
 _FLOOR = 1e-6
 """Share of a variable's variance that the others never explain."""
@@ -54,21 +54,24 @@ def hermite_coefficients(margin: Floats) -> Floats:
 
 def delivered(first: Floats, second: Floats, latent: float) -> float:
     """Return the correlation that two margins show under a latent one, averaged over the rows of their coefficients."""
-    powers = latent ** np.arange(1, _DEGREE + 1)
-    return float(np.mean(np.sum(first * second * powers, axis=-1)))
+    return _series(first * second, latent)
+
+
+def _series(products: Floats, latent: float) -> float:
+    return float(np.mean(np.sum(products * latent**_POWERS, axis=-1)))
 
 
 def latent(first: Floats, second: Floats, target: float) -> tuple[float, float]:
     """Return (latent correlation, what it delivers) for a declared `target`; the nearest reachable one if it is not."""
+    products = first * second
     low, high = -1.0, 1.0
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        if delivered(first, second, middle) < target:
+    while round(low, 10) != round(high, 10) and low < (middle := 0.5 * (low + high)) < high:
+        if _series(products, middle) < target:
             low = middle
         else:
             high = middle
     found = round(0.5 * (low + high), 10)
-    return found, delivered(first, second, found)
+    return found, _series(products, found)
 
 
 def nearest_row(matrix: Floats, row: Floats) -> Floats:
@@ -142,6 +145,8 @@ def _nearest(size: int, places: tuple[NDArray[np.intp], ...], wanted: Floats) ->
         np.add.at(slope, columns, 2.0 * off[:, None] * unit[rows])
         slope = (slope - unit * np.sum(slope * unit, axis=1, keepdims=True)) / length
         return float(np.sum(off**2)), slope.ravel()
+
+    from scipy.optimize import minimize  # slow to import, and few configs need it
 
     start = np.eye(size) + 0.1 * np.cos(np.arange(size * size)).reshape(size, size)
     options = {"maxiter": 5000, "maxfun": 20_000, "ftol": 1e-15, "gtol": 1e-9}

@@ -29,10 +29,10 @@ def write_run(
     directory: Path,
     format: str,
     progress: Progress | None = None,
-    beside: Callable[[Mapping[str, int]], Mapping[str, str]] = lambda rows: {},
+    beside: Callable[[Mapping[str, int]], Mapping[str, Iterable[str]]] = lambda rows: {},
 ) -> dict[str, int]:
     """Write tables, the log lines of events and a copy of the config into `directory`; return the rows of each table.
-    `beside(rows)` gives other files to write, name to text.
+    `beside(rows)` gives other files to write, name to the pieces of its text.
 
     Files appear one by one but only after all are whole, each by an atomic rename that replaces an older one.
     """
@@ -59,8 +59,9 @@ def write_run(
         for table, batches in tables:
             writer.write(plan, table, logged(table, counted(table.name, batches), aside), aside)
         writer.end(plan, every, aside)
-        for name, text in {CONFIG: config_text(plan), **beside(rows)}.items():
-            (aside / name).write_text(text, encoding="utf-8")
+        for name, pieces in {CONFIG: (config_text(plan),), **beside(rows)}.items():
+            with open(aside / name, "w", encoding="utf-8") as file:
+                file.writelines(pieces)
     return rows
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,8 +152,13 @@ def _declared(coefficient: float, wanted: float, implied: float) -> float:
 
 def margins(metric: Metric, table: QuantileTable) -> Floats:
     """Return the Hermite coefficients of a metric's margins at the reference positions, shape (positions, degree)."""
-    low, high = metric.means
-    q = _POSITIONS if metric.polarity == "positive" else 1.0 - _POSITIONS
+    return _margins(table, metric.means, metric.polarity == "positive")
+
+
+@lru_cache(maxsize=64)
+def _margins(table: QuantileTable, means: tuple[float, float], rising: bool) -> Floats:
+    low, high = means
+    q = _POSITIONS if rising else 1.0 - _POSITIONS
     return hermite_coefficients(table.lookup((low + (high - low) * q)[:, None], SCORES[None, :]))
 
 

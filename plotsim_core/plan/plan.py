@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.calendar import Grain
 from plotsim_core.numerics.quantiles import QuantileTable
 from plotsim_core.numerics.shapes import Piece
-from plotsim_core.plan.mixing import Mixing
+from plotsim_core.plan.mixing import Mixing, latent_level
 
 Floats = NDArray[np.float64]
 
@@ -44,8 +45,8 @@ class MetricPlan:
 
     `means` holds, for each segment, the means at position 0 and 1. `persistence` are the weights of a shock now, one
     period ago, and so on; their squares add up to 1. A follower reads the metric at `driver`, `delay` periods ago and, with
-    a decay, earlier still, with the weights of `kernel`. `latent` is the metric as its normal scores have it, `levels` the
-    share of their variance that lies between units, for each segment.
+    a decay, earlier still, with the weights of `kernel`. `latent` is the metric as its normal scores have it. `along` are
+    positions that the units of each segment run through, `natures` the share of the values' variance that lies between them.
     """
 
     spec: Metric
@@ -55,11 +56,19 @@ class MetricPlan:
     driver: int | None
     kernel: tuple[float, ...]
     latent: Metric
-    levels: Floats
+    along: tuple[Floats, ...]
+    natures: tuple[float, ...]
 
     @property
     def name(self) -> str:
         return self.spec.name
+
+    @cached_property
+    def levels(self) -> Floats:
+        """The share of the scores' variance that lies between units, for each segment. Solved when data is first made:
+        many plans are loaded only to be looked at."""
+        own = zip(self.means.tolist(), self.natures, self.along, strict=True)
+        return np.array([latent_level(self.spec, (low, high), self.quantiles, nature, q) for (low, high), nature, q in own])
 
     @property
     def delay(self) -> int:

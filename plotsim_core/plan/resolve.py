@@ -20,7 +20,7 @@ from plotsim_core.errors import Problem, shown
 from plotsim_core.numerics.quantiles import MeanUnreachable, QuantileTable, quantile_table
 from plotsim_core.numerics.random import Floats, key
 from plotsim_core.numerics.shapes import position
-from plotsim_core.plan.mixing import Mixing, latent_level, latent_metric, persistence_weights, solve
+from plotsim_core.plan.mixing import Mixing, latent_metric, persistence_weights, solve
 from plotsim_core.plan.plan import Crossing, Ending, MetricPlan, Plan, SegmentPlan
 from plotsim_core.plan.quality import with_quality
 from plotsim_core.plan.schemas import kind_of, table_plans
@@ -155,25 +155,21 @@ def _segments(dataset: Dataset) -> tuple[SegmentPlan, ...]:
 
 def _metrics(dataset: Dataset, tables: Sequence[QuantileTable]) -> tuple[MetricPlan, ...]:
     places = {metric.name: place for place, metric in enumerate(dataset.metrics)}
+    along = tuple(_positions(segment, dataset.window) for segment in dataset.segments)
     plans = []
     for metric, table in zip(dataset.metrics, tables, strict=True):
         latent = latent_metric(metric, table)
-        means = [_means(metric, segment.baseline.get(metric.name)) for segment in dataset.segments]
         plans.append(
             MetricPlan(
                 spec=metric,
-                means=np.array(means),
+                means=np.array([_means(metric, segment.baseline.get(metric.name)) for segment in dataset.segments]),
                 quantiles=table,
                 persistence=persistence_weights(latent.persistence),
                 driver=places[metric.follows] if metric.follows else None,
                 kernel=metric.kernel,
                 latent=latent,
-                levels=np.array(
-                    [
-                        latent_level(metric, own, table, segment.variation.level, _positions(segment, dataset.window))
-                        for segment, own in zip(dataset.segments, means, strict=True)
-                    ]
-                ),
+                along=along,
+                natures=tuple(segment.variation.level for segment in dataset.segments),
             )
         )
     return tuple(plans)

@@ -3,71 +3,97 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from typing import Any
 
+import duckdb
 import numpy as np
-import pyarrow as pa
 
-from plotsim_core.columns.identity import key_text, prefix
-from plotsim_core.config.connections import Connection
 from plotsim_core.config.segments import Segment
-from plotsim_core.engine.roster import codes, select
-from plotsim_core.plan.plan import Plan
+from plotsim_core.engine.slice import whole
+from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.sql import sql_type
+from plotsim_core.truth.answers import answers
+from plotsim_core.truth.delivered import delivered
 from plotsim_core.version import VERSION
 
 MANIFEST = "manifest.json"
+_VALUES_DEPEND_ON = ("numpy", "scipy", "faker", "holidays")
+"""Packages of which another version may give other values."""
+_UNITS = '"units":[]'
 
 
-def manifest(plan: Plan, rows: Mapping[str, int]) -> dict[str, Any]:
-    """Return what is true of a dataset of which so many `rows` were made, by table: what it was made from, its segments, and
-    the units of each kind with the arrays of their keys, segments, arrivals and arms (null: no experiment)."""
-    stop = None if plan.stop is None else plan.grain.label(plan.stop - 1)
+def manifest_text(plan: Plan, rows: Mapping[str, int], stop: int | None = None) -> Iterator[str]:
+    """Yield the manifest as JSON, piece by piece: what is known at the end of the period before `stop`.
+
+    The same data gives the same bytes. `rows` are those that were made, by table. Raises
+    UsageError for an open window without `stop`.
+    """
+    end = whole(plan, None, stop).stop
+    *pieces, last = _dumped(_head(plan, rows, end)).split(_UNITS)
+    for piece, kind in zip(pieces, plan.kinds, strict=True):
+        yield piece + _UNITS[:-1]
+        yield from _records(kind, end)
+        yield "]"
+    yield last + "\n"
+
+
+def manifest(plan: Plan, rows: Mapping[str, int] | None = None, stop: int | None = None) -> dict[str, Any]:
+    """Return the manifest as what its JSON says."""
+    found: dict[str, Any] = json.loads("".join(manifest_text(plan, rows or {}, stop)))
+    return found
+
+
+def _records(plan: Plan, stop: int) -> Iterator[str]:
+    comma = ""
+    with duckdb.connect() as connection:
+        for units in answers(plan, stop):
+            connection.register("units", units)
+            found = connection.sql("SELECT CAST(to_json(units) AS VARCHAR) FROM units").fetchall()
+            if found:
+                yield comma + ",\n".join(text for (text,) in found)
+                comma = ",\n"
+
+
+def _head(plan: Plan, rows: Mapping[str, int], stop: int) -> dict[str, Any]:
+    """Return all of the manifest but for the units."""
+    dataset = plan.dataset
+    window = {"first": plan.grain.label(plan.first), "last": plan.grain.label(stop - 1), "every": plan.grain.name}
+    holdout = dataset.holdout
     return {
-        "about": plan.dataset.about,
+        "about": dataset.about,
+        "dataset": plan.name,
         "digest": plan.digest,
-        "version": VERSION,
+        "versions": {"plotsim": VERSION, **{name: version(name) for name in _VALUES_DEPEND_ON}},
         "seed": plan.seed,
-        "scale": plan.dataset.scale,
-        "window": {"first": plan.grain.label(plan.first), "last": stop, "every": plan.grain.name, "span": plan.span},
-        "kinds": [_kind(kind) for kind in plan.kinds],
-        "tables": {
-            table.name: {
-                "rows": rows[table.name],
-                "key": list(table.key),
-                "references": {column: f"{parent}.{key}" for column, parent, key in table.references},
-            }
-            for table in plan.tables
-            if table.name in rows
-        },
+        "scale": dataset.scale,
+        "window": {**window, "span": plan.span},
+        "periods": plan.grain.keys(np.arange(plan.first, stop, dtype=np.int64)).tolist(),
+        "quality": [{"number": n, **issue.model_dump(exclude_none=True)} for n, issue in enumerate(dataset.quality, 1)],
+        "holdout": None if holdout is None else holdout.model_dump(),
+        "tables": {table.name: _table(plan, table, rows.get(table.name)) for table in plan.tables},
+        "warnings": [str(warning) for warning in plan.warnings],
+        "kinds": [_kind(kind, stop) for kind in plan.kinds],
     }
 
 
-def manifest_text(plan: Plan, rows: Mapping[str, int]) -> str:
-    """Return the manifest as JSON with sorted keys: the same data gives the same bytes."""
-    return json.dumps(manifest(plan, rows), sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n"
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _kind(plan: Plan) -> dict[str, Any]:
-    dataset = plan.dataset
+def _kind(plan: Plan, stop: int) -> dict[str, Any]:
     return {
         "unit": plan.unit,
         "segments": [_segment(segment.spec, segment.count) for segment in plan.segments],
-        "units": _units(plan),
+        "metrics": [metric.model_dump(mode="json", exclude_none=True) for metric in plan.dataset.metrics],
         "causal_graph": [
             {"driver": metric.follows, "follower": metric.name, "delay": metric.delay, "strength": metric.strength}
-            for metric in dataset.metrics
+            for metric in plan.dataset.metrics
             if metric.follows is not None
         ],
-        "connections": _connections(dataset.connections),
-        "connection_phases": [
-            {
-                "first": plan.grain.label(plan.first + phase.start_period),
-                "last": plan.grain.label(plan.first + phase.end_period),
-                "connections": _connections(phase.connections),
-            }
-            for phase in dataset.connection_phases
-        ],
+        "connections": list(delivered(plan, stop)),
+        "units": [],
     }
 
 
@@ -91,25 +117,23 @@ def _archetype(segment: Segment) -> Any:
     return " > ".join(found.words) + breaks
 
 
-def _connections(connections: Iterable[Connection]) -> list[dict[str, Any]]:
-    return [connection.model_dump() for connection in connections]
-
-
-def _units(plan: Plan) -> dict[str, list[Any]]:
-    """Return who there is, as parallel lists."""
-    units = select(plan, 0, plan.units)
-    table = next(table for table in plan.own if table.kind == "unit").spec
-    arms = [segment.spec.treatment for segment in plan.segments]
-    labels = np.array(
-        [label for arm in arms for label in ((arm.control_label, arm.treatment_label) if arm else (None, None))],
-        dtype=object,
-    )
-    names = np.array([segment.spec.name for segment in plan.segments], dtype=object)
-    periods, places = np.unique(units.arrival, return_inverse=True)
-    arrivals = np.array([plan.grain.label(int(period)) for period in periods], dtype=object)
+def _table(plan: Plan, stored: TablePlan, rows: int | None) -> dict[str, Any]:
+    """Return what is to be known of a table, with its columns as they are before anything is broken on purpose."""
+    table = (plan.clean or plan).table(stored.name) if stored.issues else stored
     return {
-        "key": key_text(prefix(table), pa.array(codes(plan, units))).to_pylist(),
-        "segment": names[units.segment].tolist(),
-        "arrival": arrivals[places].tolist(),
-        "treatment": labels[2 * units.segment + units.treated].tolist(),
+        "kind": table.kind,
+        "description": table.description,
+        "rows": rows,
+        "of": table.of or None,
+        "key": list(table.key),
+        "time": table.time,
+        "periods": None if table.periods is None else plan.grain.keys(np.array(table.periods, dtype=np.int64)).tolist(),
+        "references": {column: f"{parent}.{key}" for column, parent, key in table.references},
+        "columns": {column.name: _column(column) for column in table.columns},
     }
+
+
+def _column(column: ColumnPlan) -> dict[str, Any]:
+    note = {"pii_note": column.spec.pii_note} if column.spec.pii_note else {}
+    said = {"type": column.spec.type, "stored_as": sql_type(column.type), "nullable": column.nullable}
+    return {**said, "description": column.description, **note}

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from plotsim_core.config.connections import Connection
-from plotsim_core.plan.plan import Plan
+from plotsim_core.numerics.estimates import correlation
+from plotsim_core.plan.declared import declared
 from plotsim_core.validation.check import CHECKS, Check, Finding
-from plotsim_core.validation.residuals import Floats, Residuals, correlation, residuals
+from plotsim_core.validation.residuals import Floats, Residuals, residuals
 from plotsim_core.validation.store import Store
 
 _BIAS = 0.02
@@ -31,26 +31,11 @@ def _judged(subject: str, found: float, error: float, expected: float, more: dic
     return Finding(subject, abs(found - expected) <= allowed, message, numbers)
 
 
-def _declared(plan: Plan, seen: Residuals) -> Iterator[tuple[Connection, str, NDArray[np.bool_]]]:
-    """Yield each connection with a word on when it holds and the sampled periods in which it does."""
-    phases = plan.dataset.connection_phases
-    inside = np.array([plan.phase(period) for period in seen.periods.tolist()], dtype=np.int64)
-    for connection in plan.dataset.connections:
-        pair = {connection.metric_a, connection.metric_b}
-        other = [n for n, phase in enumerate(phases, 1) if any({c.metric_a, c.metric_b} == pair for c in phase.connections)]
-        holds = np.ones(len(inside), dtype=np.bool_) if connection.pooled else ~np.isin(inside, other)
-        yield connection, "", holds
-    for number, phase in enumerate(phases, 1):
-        label = plan.grain.label(plan.first + phase.start_period)
-        for connection in phase.connections:
-            yield connection, f" from {label}", inside == number
-
-
 def _correlations(store: Store) -> Iterator[Finding]:
     if not store.plan.dataset.connections and not store.plan.dataset.connection_phases:
         return
     seen = residuals(store)
-    for connection, when, holds in _declared(store.plan, seen):
+    for connection, phase, holds in declared(store.plan, seen.periods):
         first, second = (store.plan.metric_index(name) for name in (connection.metric_a, connection.metric_b))
         if first not in seen.stored or second not in seen.stored or not holds.any():
             continue
@@ -68,6 +53,7 @@ def _correlations(store: Store) -> Iterator[Finding]:
             moved = _selected(true, seen, (first, second), holds)
         expected = (connection.coefficient + moved) * fidelity[0] * fidelity[1]
         more = {"declared": connection.coefficient, "pooled": raw[0]}
+        when = f" from {store.plan.grain.label(store.plan.phases[phase - 1][0])}" if phase else ""
         yield _judged(f"{connection.metric_a} ~ {connection.metric_b}{when}", found, error, expected, more)
 
 

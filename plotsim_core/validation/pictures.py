@@ -17,10 +17,11 @@ from plotsim_core.columns.identity import key_text, prefix
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.slice import Slice
+from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.validation.plots import against, bins, correlogram, fan, lines, matrix
 from plotsim_core.validation.report import Report
-from plotsim_core.validation.residuals import Residuals, correlation, residuals
+from plotsim_core.validation.residuals import Residuals, residuals
 from plotsim_core.validation.store import Store
 
 Floats = NDArray[np.float64]

@@ -8,6 +8,7 @@ from plotsim_core.columns.identity import key_column
 from plotsim_core.columns.relations import parent_of
 from plotsim_core.columns.sibling import EVERY_ROW
 from plotsim_core.columns.version import ROW_ID
+from plotsim_core.config.tables import moved_by
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, Check, Finding
@@ -71,7 +72,10 @@ def _looked_up(store: Store, table: TablePlan, column: ColumnPlan) -> Iterator[F
     name = column.spec.type.split(".")[2]
     own = key_column(other.spec)
     key = own.name if own is not None else ""
-    if any(c.name == name and c.spec.word == "scd" for c in other.columns):
+    moved = set[str]() if other.kind in EVERY_ROW else moved_by(next(c.spec for c in other.columns if c.name == name), other.spec)
+    if moved - {"scd"}:
+        return  # what is stored there is how things stand at the latest period
+    if moved:
         ways = [c.name for c in table.columns if c.spec.type == "version.row_id"]
         key = ROW_ID
     if not ways or not key:

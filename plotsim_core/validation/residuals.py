@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from plotsim_core.columns.identity import key_text, prefix
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
+from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.store import Store
@@ -151,33 +152,3 @@ def _register_cells(store: Store, blocks: list[Block], parent: str) -> None:
     for name, values in (("cell units", keys), ("cell periods", dates)):
         places = pa.array(np.arange(len(values), dtype=np.int64))
         store.connection.register(name, pa.table({"key": values, "place": places}))
-
-
-def correlation(first: Floats, second: Floats) -> tuple[float, float]:
-    """Return (correlation, its standard error) over cells where both are there, counting units as independent."""
-    both = np.isfinite(first) & np.isfinite(second)
-    x = np.where(both, first - _mean(first, both), 0.0)
-    y = np.where(both, second - _mean(second, both), 0.0)
-    xx, yy, xy = (np.sum(product, axis=0) for product in (x * x, y * y, x * y))
-    scale = float(np.sqrt(np.sum(xx) * np.sum(yy)))
-    if scale == 0.0:
-        return 0.0, float("inf")
-    found = float(np.sum(xy) / scale)
-    balance = float(np.sqrt(np.sum(yy) / np.sum(xx)))
-    influence = (xy - 0.5 * found * (xx * balance + yy / balance)) / scale
-    return found, float(np.sqrt(np.sum(influence**2)))
-
-
-def ratio(values: Floats, base: Floats, where: Flags) -> tuple[float, float]:
-    """Return (sum of values over sum of base in some cells, its standard error), counting units as independent."""
-    there = where & np.isfinite(values)
-    above, below = (np.sum(np.where(there, layer, 0.0), axis=0) for layer in (values, base))
-    total = float(np.sum(below))
-    if total == 0.0:
-        return 0.0, float("inf")
-    found = float(np.sum(above)) / total
-    return found, float(np.sqrt(np.sum((above - found * below) ** 2))) / abs(total)
-
-
-def _mean(values: Floats, where: Flags) -> float:
-    return float(np.mean(values[where])) if where.any() else 0.0

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from plotsim_core.numerics.estimates import ratio
 from plotsim_core.validation.check import CHECKS, Check, Finding
-from plotsim_core.validation.residuals import Flags, Residuals, ratio, residuals
+from plotsim_core.validation.residuals import Flags, Residuals, residuals
 from plotsim_core.validation.store import Store
 
 ERRORS = 5.0

@@ -6,8 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from plotsim_core import from_mapping, write_tables
+import numpy as np
+
+from plotsim_core import from_mapping, manifest, write_tables
+from tests.laws.made import chunks_of
 from tests.output.support import RAW, made, rows
+
+STAGES = ("noised_metrics", "correlated_metrics")
 
 
 def written(directory: Path, **sections: Any) -> dict[str, Any]:
@@ -19,18 +24,20 @@ def written(directory: Path, **sections: Any) -> dict[str, Any]:
 def test_it_says_who_there_is_and_what_was_declared(tmp_path: Path) -> None:
     found = written(tmp_path)
     (kind,) = found["kinds"]
-    units = kind["units"]
+    units = {unit["key"]: unit for unit in kind["units"]}
     shops = rows(made(), "dim_shop").to_pylist()
-    arms = dict(zip(units["key"], units["treatment"], strict=True))
-    assert arms == {shop["shop_id"]: shop["arm"] for shop in shops}
-    first: dict[str, str] = {}
+    assert {key: unit["treatment"] for key, unit in units.items()} == {shop["shop_id"]: shop["arm"] for shop in shops}
+    first: dict[str, int] = {}
     for row in rows(made(), "fct_month").to_pylist():
-        first.setdefault(row["shop_id"], f"{row['date_key'] // 10000}-{row['date_key'] // 100 % 100:02d}")
-    assert dict(zip(units["key"], units["arrival"], strict=True)) == first
-    assert [units["segment"].count(s["name"]) for s in kind["segments"]] == [s["count"] for s in kind["segments"]] == [12, 8]
+        first.setdefault(row["shop_id"], row["date_key"])
+    assert {key: unit["arrival"] for key, unit in units.items()} == first
+    segments = [unit["segment"] for unit in kind["units"]]
+    assert [segments.count(s["name"]) for s in kind["segments"]] == [s["count"] for s in kind["segments"]] == [12, 8]
     assert [segment["archetype"] for segment in kind["segments"]] == ["growth", "flat > growth @ 4"]
     assert [(edge["driver"], edge["follower"], edge["delay"]) for edge in kind["causal_graph"]] == [("sales", "mood", 1)]
-    assert kind["connections"] == [{"metric_a": "visits", "metric_b": "sales", "coefficient": 0.4, "pooled": False}]
+    assert [(pair["metric_a"], pair["metric_b"], pair["declared"]) for pair in kind["connections"]] == [
+        ("visits", "sales", 0.4)
+    ]
     assert (found["seed"], found["window"]["first"], found["window"]["last"]) == (3, "2024-01", "2024-12")
     assert found["digest"] == made().digest
     assert {name: table["rows"] for name, table in found["tables"].items()} == {
@@ -39,16 +46,57 @@ def test_it_says_who_there_is_and_what_was_declared(tmp_path: Path) -> None:
     assert found["tables"]["evt_visit"]["references"]["shop_id"] == "dim_shop.shop_id"
 
 
-def test_it_is_the_same_bytes_with_sorted_keys(tmp_path: Path) -> None:
-    found = written(tmp_path / "one")
+def test_it_is_the_same_bytes_every_time(tmp_path: Path) -> None:
+    written(tmp_path / "one")
     written(tmp_path / "two")
     text = (tmp_path / "one" / "manifest.json").read_text(encoding="utf-8")
     assert text == (tmp_path / "two" / "manifest.json").read_text(encoding="utf-8")
-    assert text == json.dumps(found, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n"
+    assert json.loads(text) == manifest(made(), {table.name: rows(made(), table.name).num_rows for table in made().tables})
+
+
+def test_it_does_not_depend_on_how_units_are_cut() -> None:
+    whole = manifest(made())
+    with chunks_of(30):
+        assert manifest(made()) == whole
+
+
+def test_it_knows_no_future() -> None:
+    """The manifest of half of the window says the same of that half as the whole one, and nothing of the rest."""
+    plan = made()
+    half = plan.first + 6
+    early, late = (manifest(plan, None, stop)["kinds"][0]["units"] for stop in (half, None))
+    last = int(plan.grain.keys(np.array([half - 1]))[0])
+    later = {unit["key"]: unit for unit in late}
+    assert {unit["key"] for unit in early} == {unit["key"] for unit in late if unit["arrival"] <= last}
+    for unit in early:
+        whole = later[unit["key"]]
+        assert unit["positions"] == whole["positions"][: len(unit["positions"])]
+        assert unit["end"] in (whole["end"], None) and (unit["end"] is None or unit["end"] <= last)
+        for changes in ("stages", "tiers"):
+            assert unit.get(changes) == ([c for c in whole[changes] if c["since"] <= last] if changes in whole else None)
+
+
+def test_outliers_are_those_that_noise_put_there() -> None:
+    """With no other noise, exactly the stored values that differ from the true ones."""
+    plan = from_mapping({**RAW, "noise": {"outlier_rate": 0.05}}, name="shops")
+    told = {(unit["key"], date) for unit in manifest(plan)["kinds"][0]["units"] for date in unit["outliers"]["sales"]}
+    stored, true = (rows(plan, stage).to_pandas().set_index(["shop_id", "date_key"])["sales"] for stage in STAGES)
+    assert {cell for cell, differs in ((stored - true.round(2)).abs() > 0.005).items() if differs} == told
+    assert 5 < len(told) < 30
+
+
+def test_connections_come_out_as_declared() -> None:
+    """Within four standard errors, of 2,000 units; a phase is told with its dates."""
+    phase = {"start_period": 3, "end_period": 5, "connections": ["visits opposes sales"]}
+    plan = from_mapping({**RAW, "scale": 100, "connection_phases": [phase]}, name="shops")
+    whole, during = manifest(plan)["kinds"][0]["connections"]
+    assert (whole["first"], during["first"], during["last"]) == (None, 20240401, 20240601)
+    for pair in (whole, during):
+        assert abs(pair["delivered"] - pair["declared"]) < 0.02 + 4 * pair["error"] < 0.1
 
 
 def test_without_it_there_is_no_file(tmp_path: Path) -> None:
-    for number, manifest in enumerate(({"include": False}, False)):
+    for number, spelled in enumerate(({"include": False}, False)):
         directory = tmp_path / str(number)
-        write_tables(from_mapping({**RAW, "manifest": manifest}, name="shops"), directory)
+        write_tables(from_mapping({**RAW, "manifest": spelled}, name="shops"), directory)
         assert not (directory / "manifest.json").exists()

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from plotsim_core import Plan, create, list_templates, load_config, template, write_tables
+from plotsim_core.numerics.estimates import correlation
 from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.page import page
 from plotsim_core.validation.pictures import Picture, found_correlations, lags, pictures
 from plotsim_core.validation.plots import bins, correlogram, fan, lines, matrix
 from plotsim_core.validation.report import Report, check_store
-from plotsim_core.validation.residuals import correlation, residuals
+from plotsim_core.validation.residuals import residuals
 from plotsim_core.validation.store import Store, find_store
 
 SVG = "http://www.w3.org/2000/svg"

@@ -1,0 +1,74 @@
+"""Write what can be computed on the pages of the datasets, docs/datasets/*.md: tables, rows, answers. Run with `make docs`.
+
+A question is a block of SQL and its answer the block of text after it. The block of SQL after that is the promise of the
+story: it asks the `answer` and gives one row of truths.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from plotsim_core import Plan, batches, load_config, template
+
+PAGES = sorted(Path(__file__).with_name("datasets").glob("*.md"))
+_QUESTION = re.compile(r"```sql\n(.*?)```\n\n```text\n(.*?)```\n(.*?)```sql\n(.*?)```", re.DOTALL)
+_TABLES = re.compile(r"(?<=\n## Tables\n\n).*?(?=\n\n)", re.DOTALL)
+
+
+def questions(text: str) -> list[tuple[str, str]]:
+    """Return (question, promise) of each question of a page, as SQL."""
+    return [(found[1], found[4]) for found in _QUESTION.finditer(text)]
+
+
+def stored(plan: Plan) -> duckdb.DuckDBPyConnection:
+    """Return a database in memory with the tables of a dataset, named as `make query` names them."""
+    connection = duckdb.connect()
+    connection.execute(f"CREATE SCHEMA {plan.name}")
+    for table in plan.tables:
+        schema, made = batches(plan, table.name)
+        connection.register("incoming", pa.RecordBatchReader.from_batches(schema, made))
+        connection.execute(f"CREATE TABLE {plan.name}.{table.name} AS FROM incoming")
+    return connection
+
+
+def promised(connection: duckdb.DuckDBPyConnection, question: str, promise: str) -> dict[str, bool]:
+    """Return the truths of a promise by name, of the answer to a question."""
+    connection.sql(question.rstrip().removesuffix(";")).create_view("answer")
+    found = connection.sql(promise)
+    (row,) = found.fetchall()
+    return dict(zip(found.columns, row, strict=True))
+
+
+def written(text: str, connection: duckdb.DuckDBPyConnection, plan: Plan) -> str:
+    """Return a page with its tables and answers computed anew."""
+
+    def answered(found: re.Match[str]) -> str:
+        return found[0].replace(f"```text\n{found[2]}```", f"```text\n{connection.sql(found[1])!s}```", 1)
+
+    listed = "\n".join(_tables(plan, connection))
+    return _TABLES.sub(lambda _: listed, _QUESTION.sub(answered, text), count=1)
+
+
+def _tables(plan: Plan, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    yield "| table | rows | what it is |"
+    yield "| --- | ---: | --- |"
+    for table in plan.tables:
+        ((rows,),) = connection.sql(f"SELECT count(*) FROM {plan.name}.{table.name}").fetchall()
+        yield f"| `{table.name}` | {rows:,} | {table.description} |"
+
+
+def main() -> None:
+    """Write every page anew."""
+    for page in PAGES:
+        plan = load_config(template(page.stem))
+        text = page.read_text(encoding="utf-8")
+        page.write_text(written(text, stored(plan), plan), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Estimates with standard errors, from cells of units: what a unit does in one period it also did in the last, so units
+count as independent and cells do not."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+def correlation(first: Floats, second: Floats) -> tuple[float, float]:
+    """Return (correlation, its standard error) over cells where both are there, counting units as independent."""
+    both = np.isfinite(first) & np.isfinite(second)
+    x = np.where(both, first - _mean(first, both), 0.0)
+    y = np.where(both, second - _mean(second, both), 0.0)
+    xx, yy, xy = (np.sum(product, axis=0) for product in (x * x, y * y, x * y))
+    scale = float(np.sqrt(np.sum(xx) * np.sum(yy)))
+    if scale == 0.0:
+        return 0.0, float("inf")
+    found = float(np.sum(xy) / scale)
+    balance = float(np.sqrt(np.sum(yy) / np.sum(xx)))
+    influence = (xy - 0.5 * found * (xx * balance + yy / balance)) / scale
+    return found, float(np.sqrt(np.sum(influence**2)))
+
+
+def ratio(values: Floats, base: Floats, where: Flags) -> tuple[float, float]:
+    """Return (sum of values over sum of base in some cells, its standard error), counting units as independent."""
+    there = where & np.isfinite(values)
+    above, below = (np.sum(np.where(there, layer, 0.0), axis=0) for layer in (values, base))
+    total = float(np.sum(below))
+    if total == 0.0:
+        return 0.0, float("inf")
+    found = float(np.sum(above)) / total
+    return found, float(np.sqrt(np.sum((above - found * below) ** 2))) / abs(total)
+
+
+def _mean(values: Floats, where: Flags) -> float:
+    return float(np.mean(values[where])) if where.any() else 0.0

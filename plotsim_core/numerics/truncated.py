@@ -1,0 +1,112 @@
+"""A family truncated to bounds, picked out by the mean that truncation leaves it.
+
+Truncation keeps the mean: the untruncated family's location is solved for each mean, so that the truncated mean is the
+one that is wanted. Everything is element-wise: what is found for one mean does not depend on which others are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from plotsim_core.numerics.distributions import Distribution
+
+Floats = NDArray[np.float64]
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
+MARGIN = 0.02
+"""How close to a bound of a bounded metric its mean may come, as a share of the range."""
+NEARER = {"real": 0.5, "unit": 0.1, "positive": 0.001}
+"""And as a share of how far the declared means stay away from it, for small units and strong seasons."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """An axis on which means or values of a support are nearly straight, and the way back."""
+
+    forward: Callable[[Floats], Floats]
+    back: Callable[[Floats], Floats]
+
+
+def _identity(x: Floats) -> Floats:
+    return x
+
+
+AXES = {
+    "real": Scale(_identity, _identity),
+    "positive": Scale(np.log, np.exp),
+    "unit": Scale(logit, expit),
+    "count": Scale(np.log, np.exp),
+    "large count": Scale(np.log, np.exp),
+}
+
+
+class MeanUnreachable(ValueError):
+    """A family cannot have the mean that is asked of it inside the range; `low` and `high` are what it can have."""
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low, self.high = low, high
+        super().__init__(f"reachable means are {low:.4g} to {high:.4g}")
+
+
+@dataclass(frozen=True, eq=False)
+class Truncated:
+    """A family with its shape, inside bounds that cut off the rest of it, or without any."""
+
+    family: Distribution
+    shape: Mapping[str, float]
+    bounds: tuple[float, float] | None
+
+    def values(self, levels: Floats, location: Floats) -> Floats:
+        """Return the quantiles at `levels` of members whose means are `location` before they are truncated."""
+        if self.bounds is None:
+            return self.family.quantile(levels, location, **self.shape)
+        low, high = (self.family.cdf(np.array(end), location, **self.shape) for end in self.bounds)
+        tiny = np.finfo(np.float64).tiny
+        inside = np.clip(low + levels * (high - low), tiny, 1 - 2.0**-53)
+        return np.clip(self.family.quantile(inside, location, **self.shape), *self.bounds)
+
+    def reach(self, means: tuple[float, float]) -> tuple[float, float]:
+        """Return the lowest and highest mean inside the bounds, up to close to them. Raises MeanUnreachable if `means` are
+        not among them."""
+        assert self.bounds is not None
+        most, nearer = MARGIN * (self.bounds[1] - self.bounds[0]), NEARER[self.family.support]
+        low = self.bounds[0] + min(most, nearer * (means[0] - self.bounds[0]))
+        high = self.bounds[1] - min(most, nearer * (self.bounds[1] - means[1]))
+        reach = self._delivered(self._outermost(np.array([[low], [high]])))
+        low, high = max(low, float(reach[0, 0])), min(high, float(reach[1, 0]))
+        if means[0] < low or means[1] > high:
+            raise MeanUnreachable(low, high)
+        return low, high
+
+    def locations(self, wanted: Floats, ends: Floats) -> Floats:
+        """Return the untruncated means whose truncation has the means `wanted`, by bisection: shapes (n, 1).
+
+        `ends` are the lowest and highest mean that can be wanted, shape (2, 1): every search starts from the same two
+        places, whichever means are wanted together.
+        """
+        if self.bounds is None:
+            return wanted
+        outermost = self._outermost(ends)
+        low, high = np.full(wanted.shape, outermost[0, 0]), np.full(wanted.shape, outermost[1, 0])
+        for _ in range(44):
+            middle = 0.5 * (low + high)
+            short = self._delivered(middle) < wanted
+            low, high = np.where(short, middle, low), np.where(short, high, middle)
+        return AXES[self.family.support].back(0.5 * (low + high))
+
+    def _outermost(self, wanted: Floats) -> Floats:
+        """Return the farthest untruncated means (on the axis) that a search starts from: down, then up."""
+        assert self.bounds is not None
+        reach = (self.bounds[1] - self.bounds[0]) * 4.0 if self.family.support == "real" else 6.0
+        return AXES[self.family.support].forward(wanted) + reach * np.array([[-1.0], [1.0]])
+
+    def _delivered(self, place: Floats) -> Floats:
+        """Return the means after truncation of the untruncated means at `place` on the axis."""
+        found = self.values((0.5 * (_NODES + 1.0))[None, :], AXES[self.family.support].back(place))
+        mean: Floats = np.sum(found * (0.5 * _WEIGHTS), axis=1, keepdims=True)
+        return mean

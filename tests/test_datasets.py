@@ -1,0 +1,56 @@
+"""The bundled datasets are what their pages say: their tables, the answers to the questions, the story in them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import duckdb
+import pytest
+
+from docs.datasets import PAGES, promised, questions, stored, written
+from plotsim_core import Plan, list_templates, load_config, template
+
+TABLES = {"saas": 10, "hr": 7, "ecommerce": 8, "education": 7, "healthcare": 8}
+SEEDS = (11, 12)
+"""The stories hold with other seeds than the config's own too, so they are no luck."""
+QUESTIONS = [pytest.param(page, number, id=f"{page.stem}-{number + 1}") for page in PAGES for number in range(3)]
+
+
+@lru_cache(maxsize=2)
+def database(name: str, seed: int | None = None) -> tuple[Plan, duckdb.DuckDBPyConnection]:
+    plan = load_config(template(name), seed=seed)
+    return plan, stored(plan)
+
+
+def test_each_dataset_has_a_page_with_three_questions() -> None:
+    """The smallest config has none: the README explains it."""
+    assert [page.stem for page in PAGES] == [name for name in list_templates() if name != "minimal"]
+    assert {page.stem: len(questions(page.read_text(encoding="utf-8"))) for page in PAGES} == {p.stem: 3 for p in PAGES}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_dataset_has_as_many_tables_as_was_asked_for(name: str) -> None:
+    assert len(load_config(template(name)).tables) == TABLES[name]
+
+
+def test_there_are_daily_weekly_and_monthly_ones() -> None:
+    assert {load_config(template(name)).grain.name for name in list_templates()} >= {"day", "week", "month"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_shows_what_the_dataset_says(page) -> None:  # type: ignore[no-untyped-def]
+    """Otherwise `make docs` writes it anew."""
+    plan, connection = database(page.stem)
+    text = page.read_text(encoding="utf-8")
+    assert text == written(text, connection, plan)
+
+
+@pytest.mark.parametrize("seed", [None, *SEEDS])
+@pytest.mark.parametrize(("page", "number"), QUESTIONS)
+def test_the_answers_show_the_story(page, number: int, seed: int | None) -> None:  # type: ignore[no-untyped-def]
+    """With the margins that the page states, whatever the seed."""
+    _, connection = database(page.stem, seed)
+    question, promise = questions(page.read_text(encoding="utf-8"))[number]
+    truths = promised(connection, question, promise)
+    assert truths and all(truths.values()), truths
+    connection.execute("DROP VIEW answer")
