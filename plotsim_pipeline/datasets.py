@@ -9,6 +9,7 @@ import dagster as dg
 from plotsim_core import ConfigError, Plan, Problem, UsageError, load_config
 from plotsim_core.api import TEMPLATES
 from plotsim_pipeline.assets import stage_assets, table_assets
+from plotsim_pipeline.manifest import manifest_assets
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.schedules import automation
@@ -49,5 +50,6 @@ def _files() -> Iterator[Path]:
 def dataset_definitions(plan: Plan) -> dg.Definitions:
     """Return the assets, checks, job and schedule of one dataset."""
     partitions = partitions_for(plan)
-    assets = [*stage_assets(plan, partitions), *table_assets(plan, partitions), *report_assets(plan, partitions)]
+    made = [*stage_assets(plan, partitions), *table_assets(plan, partitions)]
+    assets = [*made, *report_assets(plan, partitions), *manifest_assets(plan)]
     return dg.Definitions.merge(dg.Definitions(assets=assets), automation(plan))

@@ -3,7 +3,6 @@
 import base64
 
 import dagster as dg
-import fsspec
 import pyarrow as pa
 
 from plotsim_core import Plan
@@ -13,7 +12,8 @@ from plotsim_core.validation.page import page
 from plotsim_core.validation.pictures import Picture, pictures
 from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store
 from plotsim_pipeline.assets import LAYER, POOL, REPORT
-from plotsim_pipeline.partitions import period_of, periods_of
+from plotsim_pipeline.beside import stored_periods, write_beside
+from plotsim_pipeline.partitions import periods_of
 from plotsim_pipeline.stores.store import Store, placed
 
 VALIDATION_REPORT, OVERVIEW = "validation_report", "overview"
@@ -97,7 +97,7 @@ def _overview(plan: Plan) -> dg.AssetsDefinition:
         with store.opened(plan, *span) as stored:
             report = check_store(stored)
             drawn = pictures(stored, report)
-            place = write_page(store, plan.name, page(stored, report, drawn))
+            place = write_beside(store, f"{plan.name}.html", [page(stored, report, drawn)])
         return dg.MaterializeResult(
             metadata={
                 "score": report.score,
@@ -108,30 +108,6 @@ def _overview(plan: Plan) -> dg.AssetsDefinition:
         )
 
     return _materialise
-
-
-def write_page(store: Store, dataset: str, text: str) -> str:
-    """Write a report's page beside the store, to `reports/<dataset>.html` of its folder; return where it lies.
-
-    Works on any path that fsspec knows, like the stores. The file is written aside and renamed.
-    """
-    filesystem, root = fsspec.core.url_to_fs(store.path)
-    above = root.rstrip("/").rpartition("/")[0] or root.rstrip("/")
-    folder = f"{above}/reports"
-    filesystem.makedirs(folder, exist_ok=True)
-    aside, place = f"{folder}/.{dataset}.html.tmp", f"{folder}/{dataset}.html"
-    with filesystem.open(aside, "wb") as sink:
-        sink.write(text.encode())
-    filesystem.mv(aside, place)
-    return str(filesystem.unstrip_protocol(place)) if "://" in store.path else place
-
-
-def stored_periods(plan: Plan, store: Store) -> tuple[int, int] | None:
-    """Return (first, stop) of the periods that are stored of any fact or event, without the states; None for none."""
-    timed = {table.name for table in plan.tables if table.time is not None}
-    keys = {key for table, kept in store.held(plan.name).items() if table in timed for key in kept}
-    there = [period_of(plan, key) for key in keys]
-    return (min(there), max(there) + 1) if there else None
 
 
 def _check_result(name: str, findings: list[Finding]) -> dg.AssetCheckResult:

@@ -16,6 +16,7 @@ from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import TablePlan
 from plotsim_pipeline.datasets import load_datasets
 from plotsim_pipeline.definitions import defs
+from plotsim_pipeline.manifest import MANIFEST
 from plotsim_pipeline.partitions import key_of
 from plotsim_pipeline.report import OVERVIEW, VALIDATION_REPORT
 from plotsim_pipeline.schedules import latest_complete
@@ -114,7 +115,7 @@ def run(name: str, console: Console) -> None:
 def _with_progress(plan: Plan, keys: list[str], console: Console) -> dict[str, float]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(f"{plan.name}: starting", total=len(plan.tables) + 2)
+        task = bar.add_task(f"{plan.name}: starting", total=len(plan.tables) + 3)
 
         def show(event: str, name: str) -> None:
             if event == "start":
@@ -133,7 +134,7 @@ def _summary(plan: Plan, store: Store, tables: list[Held], seconds: dict[str, fl
     for table in tables:
         took = f"{seconds[table.name]:.2f}" if table.name in seconds else ""
         shown.add_row(table.name, f"{table.rows:,}", table.partitions, took)
-    for name in (VALIDATION_REPORT, OVERVIEW):
+    for name in (VALIDATION_REPORT, OVERVIEW, MANIFEST):
         if name in seconds:
             shown.add_row(name, "", "", f"{seconds[name]:.2f}", style="dim")
     console.print(shown)

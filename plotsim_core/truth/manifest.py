@@ -25,13 +25,18 @@ _UNITS = '"units":[]'
 
 
 def manifest_text(plan: Plan, rows: Mapping[str, int], stop: int | None = None) -> Iterator[str]:
-    """Yield the manifest as JSON, piece by piece: what is known at the end of the period before `stop`.
+    """Return the manifest as JSON, in pieces: what is known at the end of the period before `stop`.
 
     The same data gives the same bytes. `rows` are those that were made, by table. Raises
     UsageError for an open window without `stop`.
     """
+    return with_units(plan, manifest_head(plan, rows, stop), stop)
+
+
+def with_units(plan: Plan, head: Mapping[str, Any], stop: int | None = None) -> Iterator[str]:
+    """Yield the manifest as JSON, of its head and of the units."""
     end = whole(plan, None, stop).stop
-    *pieces, last = _dumped(_head(plan, rows, end)).split(_UNITS)
+    *pieces, last = json.dumps(head, ensure_ascii=False, separators=(",", ":")).split(_UNITS)
     for piece, kind in zip(pieces, plan.kinds, strict=True):
         yield piece + _UNITS[:-1]
         yield from _records(kind, end)
@@ -56,10 +61,10 @@ def _records(plan: Plan, stop: int) -> Iterator[str]:
                 comma = ",\n"
 
 
-def _head(plan: Plan, rows: Mapping[str, int], stop: int) -> dict[str, Any]:
-    """Return all of the manifest but for the units."""
-    dataset = plan.dataset
-    window = {"first": plan.grain.label(plan.first), "last": plan.grain.label(stop - 1), "every": plan.grain.name}
+def manifest_head(plan: Plan, rows: Mapping[str, int], stop: int | None = None) -> dict[str, Any]:
+    """Return all of the manifest but for the units, whose lists are empty."""
+    dataset, end = plan.dataset, whole(plan, None, stop).stop
+    window = {"first": plan.grain.label(plan.first), "last": plan.grain.label(end - 1), "every": plan.grain.name}
     holdout = dataset.holdout
     return {
         "about": dataset.about,
@@ -69,17 +74,13 @@ def _head(plan: Plan, rows: Mapping[str, int], stop: int) -> dict[str, Any]:
         "seed": plan.seed,
         "scale": dataset.scale,
         "window": {**window, "span": plan.span},
-        "periods": plan.grain.keys(np.arange(plan.first, stop, dtype=np.int64)).tolist(),
+        "periods": plan.grain.keys(np.arange(plan.first, end, dtype=np.int64)).tolist(),
         "quality": [{"number": n, **issue.model_dump(exclude_none=True)} for n, issue in enumerate(dataset.quality, 1)],
         "holdout": None if holdout is None else holdout.model_dump(),
         "tables": {table.name: _table(plan, table, rows.get(table.name)) for table in plan.tables},
         "warnings": [str(warning) for warning in plan.warnings],
-        "kinds": [_kind(kind, stop) for kind in plan.kinds],
+        "kinds": [_kind(kind, end) for kind in plan.kinds],
     }
-
-
-def _dumped(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _kind(plan: Plan, stop: int) -> dict[str, Any]:

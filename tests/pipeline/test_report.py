@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from plotsim_core.cli import main
 from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.report import BROKEN_CAP, check_store
-from plotsim_pipeline.report import write_page
+from plotsim_pipeline.beside import write_beside
 from plotsim_pipeline.stores import STORES
 from tests.pipeline.support import keys_of, materialise, plan_of, store_at
 
@@ -105,7 +105,7 @@ def test_a_report_without_data_fails_readably(tmp_path: Path) -> None:
 def test_the_page_lies_beside_any_store() -> None:
     """A Parquet store on another file system has it there."""
     store = STORES["parquet"](path="memory://bucket/files")
-    assert write_page(store, "some", "text") == "memory:///bucket/reports/some.html"
+    assert write_beside(store, "some.html", ["te", "xt"]) == "memory:///bucket/reports/some.html"
     assert fsspec.filesystem("memory").cat("/bucket/reports/some.html") == b"text"
 
 

@@ -89,7 +89,7 @@ def test_no_asset_or_column_is_made_of_what_is_not_there(assets: tuple[Plan, dic
     """Every key that lineage names is an asset's, every column one of its table's, and every table is told of."""
     plan, specs = assets
     columns = {table.name: {column.name for column in table.columns} for table in everything(plan)}
-    assert set(specs) == {*columns, "validation_report", "overview"}
+    assert set(specs) == {*columns, "validation_report", "overview", "manifest"}
     for name in columns:
         above = {dep.asset_key.path[-1] for dep in specs[name].deps}
         assert above <= set(specs) - {name}
@@ -99,7 +99,8 @@ def test_no_asset_or_column_is_made_of_what_is_not_there(assets: tuple[Plan, dic
         assert all(column in columns[place] for place, column in origins)
         details = {"fct_line"} if name == "fct_order" else set()  # what an order adds up refers to it
         assert {place for place, _ in origins} - details <= above, name
-    assert {dep.asset_key.path[-1] for dep in specs["validation_report"].deps} == {table.name for table in plan.tables}
+    for name in ("validation_report", "manifest"):
+        assert {dep.asset_key.path[-1] for dep in specs[name].deps} == {table.name for table in plan.tables}
 
 
 @pytest.mark.parametrize(
@@ -170,6 +171,7 @@ def test_the_catalogue_tells_types_notes_and_descriptions(plan: Plan, specs: dic
     assert told["inner"].type == "struct<n: int64>"
     assert told["several"].type == "list<item: int64>"
     assert "Personal data: Names a person." in (told["who"].description or "")
+    assert {name: dict(column.tags) for name, column in told.items() if column.tags} == {"who": {"pii": "Names a person."}}
     judged = specs["validation_report"].metadata["dagster/column_schema"].columns
     assert [column.name for column in judged] == ["date_key", "check_name", "subject", "checked", "faults"]
 
