@@ -32,8 +32,10 @@ from plotsim_core.tables.stages import stage_names
 from plotsim_core.truth.restore import restored
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-BUNDLED = list_templates()
 ROOT = CONFIGS.parent
+BRIEF = ("minimal", "saas", "delivery")
+"""Bundled datasets that every run of the tests looks at; the others are long proofs."""
+BUNDLED = [name if name in BRIEF else pytest.param(name, marks=pytest.mark.long) for name in list_templates()]
 WHOLE = {"fields": ROOT / "tests" / "fields.yaml", "everything": ROOT / "benchmarks" / "everything.yaml"}
 """Configs that use every field of the language, and every table kind and source."""
 DATASETS = [*BUNDLED, *(pytest.param(name, marks=pytest.mark.long) for name in WHOLE)]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from plotsim_core import Plan
 from plotsim_core.tables.build import find_table
-from tests.laws.made import BUNDLED, DATASETS, bundled, chunks_of, differing, forget, is_state, made, names
+from tests.laws.made import BRIEF, DATASETS, bundled, chunks_of, differing, forget, is_state, made, names
 from tests.laws.strategies import Raw, configs, examples, plan_of
 
 
@@ -109,7 +109,7 @@ def test_threads_at_work_on_one_plan_give_the_same_rows(name: str) -> None:
 def test_another_process_gives_the_same_rows() -> None:
     """The plan is pickled, and unpickled by a process that was started from nothing and has made nothing before."""
     jobs = []
-    for name in BUNDLED:
+    for name in BRIEF:
         plan = bundled(name)
         assert plan.stop is not None
         pickled = pickle.dumps(plan)

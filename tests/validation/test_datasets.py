@@ -1,0 +1,88 @@
+"""Every bundled dataset passes every check, small and large, and fails where it was broken, table by table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from plotsim_core import Plan, load_config, template, write_tables
+from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.sql import quoted
+from plotsim_core.validation.check import CHECKS
+from plotsim_core.validation.report import check_store
+from plotsim_core.validation.store import Store, directory_store
+from tests.laws.made import BUNDLED
+
+SCALES = [pytest.param(1, id="as it is"), pytest.param(100, marks=pytest.mark.long, id="a hundred times its size")]
+
+TWICE = ("keys_unique", "date_spine_whole")
+
+
+@contextmanager
+def stored(plan: Plan, directory: Path) -> Iterator[Store]:
+    write_tables(plan, directory, format="parquet")
+    assert plan.stop is not None
+    with directory_store(plan, directory, "parquet", plan.first, plan.stop) as store:
+        yield store
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_dataset_passes_every_check(name: str, scale: float, tmp_path: Path) -> None:
+    plan = load_config(template(name), scale=scale)
+    assert not plan.warnings
+    with stored(plan, tmp_path) as store:
+        report = check_store(store)
+    assert report.score == 100 and not report.failed and not report.warned, report.text()
+
+
+def _found(store: Store, table: TablePlan, relation: str, checks: Iterable[str] = CHECKS) -> set[tuple[str, str]]:
+    """Return (check, subject) that fail when a table is another relation: `t` in it stands for the table as it is."""
+    own = f"FROM {store.relations[table.name]} AS t"
+    instead = {**store.relations, table.name: f"({relation.replace('FROM t', own)})"}
+    kinds = replace(store, relations=instead, _kept={}).kinds
+    findings = ((check, finding) for check in checks for kind in kinds for finding in CHECKS[check].find(kind))
+    return {(check, finding.subject) for check, finding in findings if not finding.passed}
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_row_twice_in_any_table_is_found(name: str, tmp_path: Path) -> None:
+    with stored(load_config(template(name)), tmp_path) as store:
+        for table in store.plan.tables:
+            found = _found(store, table, "SELECT * FROM t UNION ALL (SELECT * FROM t LIMIT 1)", TWICE)
+            assert any(subject.startswith(table.name) for _, subject in found), table.name
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_an_orphan_in_any_reference_is_found(name: str, tmp_path: Path) -> None:
+    """The greatest key that is referred to becomes one that nobody has."""
+    with stored(load_config(template(name)), tmp_path) as store:
+        for table in store.plan.tables:
+            for column in {column for column, _, _ in table.references}.difference(table.key, [table.time]):
+                key, there = quoted(column), store.relations[table.name]
+                nobody = "-1" if _type(table, column) == pa.int64() else "'nobody'"
+                orphan = f"CASE WHEN {key} = (SELECT max({key}) FROM {there}) THEN {nobody} ELSE {key} END"
+                found = _found(store, table, f"SELECT * REPLACE ({orphan} AS {key}) FROM t", ["references_resolve"])
+                assert any(subject.startswith(f"{table.name}.{column}") for _, subject in found), (table.name, column)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_lives_that_are_mixed_up_are_found(name: str, tmp_path: Path) -> None:
+    """In every fact per unit and period, what a unit did goes to the next one, another in each period: rows, keys and
+    margins stay the same, and no unit's rows are one life."""
+    with stored(load_config(template(name)), tmp_path) as store:
+        for table in (table for table in store.plan.tables if table.kind == "fact" and not table.of):
+            unit, date = (quoted(column) for column in table.key)
+            columns = [quoted(column.name) for column in table.columns if column.name not in table.key]
+            given = ", ".join(f"coalesce(lead({column}) OVER w, {column}) AS {column}" for column in columns)
+            window = f"WINDOW w AS (PARTITION BY {date} ORDER BY hash({unit}, {date}))"
+            assert _found(store, table, f"SELECT * REPLACE ({given}) FROM t {window}"), table.name
+
+
+def _type(table: TablePlan, column: str) -> pa.DataType:
+    return next(c.type for c in table.columns if c.name == column)
