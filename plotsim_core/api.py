@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 
 from plotsim_core.config import load, read
@@ -27,6 +26,9 @@ from plotsim_core.tables.size import sizes as table_sizes
 from plotsim_core.truth.explain import Explanation, explain
 from plotsim_core.truth.manifest import MANIFEST, manifest, manifest_text
 from plotsim_core.truth.restore import restored
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "Explanation",
@@ -159,6 +161,8 @@ def generate_tables(
 
 
 def _frame(plan: Plan, name: str, first: int | None, stop: int | None) -> pd.DataFrame:
+    import pandas as pd  # slow to import, and needed here alone
+
     schema, made = batches(plan, name, first, stop)
     table = pa.Table.from_batches(made, schema)
     frame: pd.DataFrame = table.to_pandas()
@@ -188,7 +192,8 @@ def write_tables(
     slice_ = whole(plan, first, stop)
     found = [find_table(plan, name) for name in names]
     made = [(table, build(plan, table, slice_)) for table in found]
-    return write_run(plan, made, Path(directory), format or plan.dataset.output.format, progress, partial(_beside, plan, slice_.stop))
+    beside = partial(_beside, plan, slice_.stop)
+    return write_run(plan, made, Path(directory), format or plan.dataset.output.format, progress, beside)
 
 
 def _beside(plan: Plan, stop: int, rows: Mapping[str, int]) -> dict[str, Iterable[str]]:

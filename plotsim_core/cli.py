@@ -199,7 +199,7 @@ def list_templates() -> None:
       plotsim list-templates
     """
     for name in api.list_templates():
-        click.echo(f"{name:<16}{api.load_config(api.template(name)).dataset.about}")
+        click.echo(f"{name:<16}{read(api.template(name))['about']}")  # what it says is enough: nothing is solved
 
 
 @main.command()

@@ -25,7 +25,7 @@ def automation(plan: Plan) -> dg.Definitions:
     """
     job = dg.define_asset_job(
         plan.name,
-        selection=f'group:"{plan.name}" and not tag:"{LAYER}"="{STAGE}"',
+        selection=dg.AssetSelection.groups(plan.name) - dg.AssetSelection.tag(LAYER, STAGE),  # as a text it would be parsed
         description=f"Tables and report of {plan.name}: {plan.dataset.about}.",
     )
 

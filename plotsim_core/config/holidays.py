@@ -27,12 +27,14 @@ def known_years(country: str, subdivision: str | None, language: str | None) -> 
     Raises UnknownCountry for a country, subdivision or language that nothing is known of.
     """
     import holidays  # takes a tenth of a second, and few configs need it
+    from holidays.registry import EntityLoader  # its codes alone: what there is of each country takes another tenth
 
-    countries = holidays.list_supported_countries(include_aliases=True)
+    countries = set(EntityLoader.get_country_codes())
     if country not in countries:
         raise UnknownCountry("country", country, sorted(countries))
-    if subdivision is not None and subdivision not in countries[country]:
-        raise UnknownCountry("subdivision", subdivision, sorted(countries[country]))
+    subdivisions = getattr(holidays, country).subdivisions
+    if subdivision is not None and subdivision not in subdivisions:
+        raise UnknownCountry("subdivision", subdivision, sorted(subdivisions))
     found = holidays.country_holidays(country, subdiv=subdivision)
     if language is not None and language not in found.supported_languages:
         raise UnknownCountry("language", language, sorted(found.supported_languages))

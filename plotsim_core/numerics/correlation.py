@@ -9,7 +9,7 @@ series gives the latent correlation that delivers the declared one.
 *Covariance selection* (Dempster, 1972; iterative proportional fitting as in Speed and Kiiveri, 1986): of all matrices
 with given entries, the one of largest entropy, in which variables without a given entry are independent given the rest.
 
-Everything here runs once, at load. Results are rounded to ten decimals, so that another machine's linear algebra gives
+Everything here runs before data is made. Results are rounded to ten decimals, so that another machine's linear algebra gives
 the same factors.
 """
 

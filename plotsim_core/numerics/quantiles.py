@@ -200,7 +200,8 @@ def reachable(
 def _unknown(known: NDArray[np.bool_], row: Places) -> Places:
     """Return which of `row`, and of the rows after each, are not known."""
     read = np.zeros(len(known), dtype=np.bool_)
-    read[row] = read[row + 1] = True
+    read[row] = True
+    read[1:] |= read[:-1]
     return np.flatnonzero(read & ~known)
 
 

@@ -170,11 +170,10 @@ def _latent_targets(
     warnings: list[Problem],
 ) -> Targets:
     places = {metric.name: place for place, metric in enumerate(metrics)}
-    coefficients = {place: margins(metrics[place], tables[place]) for place in range(len(metrics))}
     targets: Targets = {}
     for path, connection in connections:
         first, second = places[connection.metric_a], places[connection.metric_b]
-        pair = coefficients[first], coefficients[second]
+        pair = margins(metrics[first], tables[first]), margins(metrics[second], tables[second])
         found, reached = latent(*pair, connection.coefficient)
         if abs(reached - connection.coefficient) > 0.005:
             low, high = delivered(*pair, -1.0), delivered(*pair, 1.0)

@@ -178,6 +178,20 @@ def test_a_lookup_is_the_same_alone_and_among_others(case: Case) -> None:
     assert np.array_equal(together[::3, ::2], case.table().lookup(means[::3, None], SCORES[None, :50:2]))
 
 
+@pytest.mark.parametrize(("case", "bounded"), [(c, b) for c in CASES for b in (False, True) if c.bounds or not b])
+def test_rows_are_solved_when_they_are_read_to_the_same_bits_in_any_order(case: Case, bounded: bool) -> None:
+    bounds, means = (case.bounds, case.inside) if bounded else (None, case.means)
+    made = quantile_table.__wrapped__  # so that nothing is solved from before
+    once, turns = (made(case.family, case.own, bounds, (means[0], means[-1])) for _ in range(2))
+    low, high = once.mean_bounds()
+    read = np.concatenate([np.linspace(low, high, 30), np.linspace(means[0], means[-1], 10)])
+    values, deviations = once.lookup(read[:, None], SCORES[None, :50]), once.deviation(read)
+    assert not turns.known.any()
+    for place in np.random.default_rng(3).permutation(len(read)):
+        assert np.array_equal(turns.deviation(read[[place]]), deviations[[place]])
+        assert np.array_equal(turns.lookup(read[[place], None], SCORES[None, :50]), values[[place]])
+
+
 def test_a_mean_that_no_truncation_can_have_is_refused_with_those_it_can_have() -> None:
     with pytest.raises(MeanUnreachable) as caught:
         quantile_table("gamma", (("shape", 4.0),), (0.0, 10.0), (1.0, 9.9))
