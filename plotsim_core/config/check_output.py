@@ -95,7 +95,9 @@ def wide_columns(table: Table, dataset: Dataset) -> list[WideColumn]:
             continue
         again = any(wide.table == name for wide in found)
         prefix = reference.name.removesuffix("_id").removesuffix("_key") if again else name
-        columns = (c for c in every[name].columns if c.word not in _LEFT_OUT and (name in own or not moved_by(c, every[name])))
+        theirs = every[name]
+        # what moves is left out of other kinds of unit: nobody knows it at another time than the latest
+        columns = (c for c in theirs.columns if c.word not in _LEFT_OUT and (name in own or not moved_by(c, theirs)))
         found += [WideColumn(f"{prefix}__{c.name}", name, c.name, reference.name) for c in columns]
     return found
 

@@ -5,8 +5,9 @@ Rows of one unit and period are in the order of time, and numbered in it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -37,7 +38,7 @@ from plotsim_core.tables.moments import check_event, lengths, moments, within
 from plotsim_core.tables.sample import Sample
 
 _CROWD = 8
-"""How many rows a cell is taken to have when blocks are cut."""
+"""How many rows a cell is taken to have at most when blocks are cut."""
 _LEVELS = 15
 """How many quantiles stand for a distribution where its mean says too little."""
 
@@ -134,8 +135,24 @@ def expected_total(driver: str, sample: Sample) -> Floats:
 
 
 def cut_crowded(plan: Plan, slice_: Slice) -> Iterator[Slice]:
-    """Cut a slice so that a block has about as many rows as the blocks of other tables have cells."""
-    return blocks(slice_, CHUNK // _CROWD)
+    """Cut a slice so that a block has about as many rows as the blocks of other tables have cells, or fewer.
+
+    Rows that refer to what came before need that as well, for each block anew: where rows are few, blocks are long.
+    """
+    crowd = max(_crowd(plan, table) for table in plan.own)
+    return blocks(slice_, CHUNK // min(_CROWD, max(1, math.ceil(crowd))))
+
+
+def _crowd(plan: Plan, table: TablePlan) -> float:
+    """Return about how many rows of a table a cell has where it has most."""
+    spec: Any = table.spec
+    if table.kind == "detail":
+        return _crowd(plan, plan.table(spec.parent_table)) * float(spec.per_row[1])
+    if table.kind not in ("proportional", "variable"):
+        return 1.0
+    events = table.kind == "proportional"
+    driver, scale = (spec.driver, spec.scale) if events else (spec.row_count_driver, spec.row_count_scale)
+    return float(max(plan.metrics[plan.metric_index(driver)].spec.means) * scale)
 
 
 def _added(table: ProportionalEvent, dataset: Dataset) -> tuple[Column, ...]:

@@ -14,7 +14,8 @@ from plotsim_core.engine.slice import Slice
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan
 
-_PERIODS = 256
+_PERIODS = 400
+"""As many are sampled at most: a year of days is sampled whole."""
 _CELLS = 1 << 17
 
 

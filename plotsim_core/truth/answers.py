@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from plotsim_core.columns.identity import key_text, prefix
 from plotsim_core.columns.scd import Options as History
-from plotsim_core.config.effects import noise_of
-from plotsim_core.engine.block import Block
+from plotsim_core.config.effects import missing_on, noise_of, null_rate
+from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.history import bands
 from plotsim_core.engine.life import alive, ends
-from plotsim_core.engine.noised import outlying
+from plotsim_core.engine.noised import missing, missing_by_value, outlying
 from plotsim_core.engine.roster import codes
 from plotsim_core.engine.slice import Slice, by_unit
 from plotsim_core.engine.stages import NONE, stages
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import MetricPlan, Plan, TablePlan
 from plotsim_core.tables.kind import KINDS
 
 Integers = NDArray[np.int64]
@@ -39,7 +39,7 @@ def answers(plan: Plan, stop: int) -> Iterator[pa.Table]:
     changes. What a dataset does not have, has no column.
     """
     for slice_ in by_unit(Slice(plan.first, stop, 0, plan.units)):
-        yield _answers(Block(plan, slice_))
+        yield _answers(block(plan, slice_))
 
 
 def _answers(block: Block) -> pa.Table:
@@ -89,11 +89,22 @@ def _outliers(block: Block, here: Flags) -> dict[str, Flags]:
     """Return where stored values are outliers, by metric; only metrics that have any by their noise."""
     plan = block.plan
     found = {}
-    for place, metric in enumerate(plan.metrics):
+    for metric in plan.metrics:
         noise = noise_of(plan.dataset, metric.spec)
         if noise.outlier_rate > 0:
-            stored = here & ~np.isnan(block.noised(place))
-            found[metric.name] = stored & outlying(plan.seed, noise, metric, block.address)
+            found[metric.name] = here & outlying(plan.seed, noise, metric, block.address)
+            if null_rate(plan.dataset, metric.spec) > 0:
+                found[metric.name] &= ~_gone(block, metric)
+    return found
+
+
+def _gone(block: Block, metric: MetricPlan) -> Flags:
+    """Return where a stored value is missing."""
+    plan, noise = block.plan, noise_of(block.plan.dataset, metric.spec)
+    found = missing(plan.seed, noise, metric, block.address)
+    on = missing_on(plan.dataset, metric.spec)
+    if on is not None:
+        found |= missing_by_value(plan.seed, noise, metric, block.address, block.scores(plan.metric_index(on)))
     return found
 
 

@@ -15,9 +15,10 @@ from plotsim_core.config.read import read
 from plotsim_core.errors import UsageError
 from plotsim_core.plan.plan import DIGEST
 from plotsim_core.plan.resolve import digest
+from plotsim_core.validation.store import PARTITIONS
 
 _CONFIG = "config.yaml"
-_ORIGIN, _LEDGER = "_origin", "_partitions"
+_ORIGIN = "_origin"
 _MOST = 1000
 """So many files are asked at most."""
 
@@ -118,7 +119,7 @@ def _of_database(file: Path) -> Iterator[Origin]:
                 if (schema, table) == ("main", _ORIGIN):
                     rows = connection.sql(f"FROM {place}")
                     yield from (_said(str(file), dict(zip(rows.columns, row, strict=True))) for row in rows.fetchall())
-                elif table == _LEDGER:
+                elif table == PARTITIONS:
                     digests = connection.sql(f"SELECT digest, min(table_name) FROM {place} WHERE digest <> '' GROUP BY 1")
                     for found, example in sorted(digests.fetchall()):
                         yield Origin(f"{schema}.{example} in {file}", schema, found)

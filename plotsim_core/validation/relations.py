@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pyarrow as pa
+
 from plotsim_core.columns.identity import key_column
 from plotsim_core.columns.relations import parent_of
 from plotsim_core.columns.sibling import EVERY_ROW
@@ -39,6 +41,8 @@ def _other(store: Store, column: ColumnPlan) -> TablePlan | None:
 
 def _referred(store: Store, table: TablePlan, column: ColumnPlan) -> Iterator[Finding]:
     other = _other(store, column)
+    if getattr(column.spec.source, "matching", None) and other is not None:
+        yield from _matched(store, table, column, other)
     own, unit = key_column(other.spec) if other is not None else None, unit_column(store.plan, table)
     if other is None or own is None:
         return
@@ -54,6 +58,47 @@ def _referred(store: Store, table: TablePlan, column: ColumnPlan) -> Iterator[Fi
         elif other.kind in EVERY_ROW and not parent_of(table):
             wrong, noun = f"{wrong} OR {_late(table, other)}", "rows refer to what is of another unit or comes later"
         yield _joined(store, table, f"{table.name}.{column.name} > {other.name}", other, both, wrong, noun)
+
+
+def _matched(store: Store, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Finding]:
+    """Give whether rows refer to listed rows that say what their unit's dimension says, for life or at their time."""
+    units = next((own for own in store.tables if own.kind == "unit"), None)
+    own, listed = key_column(units.spec) if units is not None else None, key_column(other.spec)
+    unit = unit_column(store.plan, table) if units is not table or own is None else own.name
+    if units is None or own is None or listed is None or unit is None:
+        return
+    ((theirs, ours),) = column.spec.source.matching.items()  # type: ignore[attr-defined]
+    moved = next(c for c in units.columns if c.name == ours).spec.word == "scd"
+    valid = _valid(store, table, units) if moved else ""
+    if valid is None:
+        return
+    types = [c.type for one, name in ((units, ours), (other, theirs)) for c in one.columns if c.name == name]
+    numbers = all(pa.types.is_integer(type_) or pa.types.is_floating(type_) for type_ in types)
+    pair = [f"u.{quoted(ours)}", f"o.{quoted(theirs)}"]
+    says, listing = pair if numbers else [f"CAST({value} AS VARCHAR)" for value in pair]
+    every = (
+        store.place(units) if moved else f"(SELECT DISTINCT {quoted(own.name)}, {quoted(ours)} FROM {store.place(units)})"
+    )
+    sql = (
+        f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {_WRONG}) AS faults FROM "
+        f"(SELECT t.*, {says} IS DISTINCT FROM {listing} AS {_WRONG} FROM {store.relation(table)} AS t "
+        f"JOIN {every} AS u ON t.{quoted(unit)} = u.{quoted(own.name)}{valid} "
+        f"LEFT JOIN {store.place(other)} AS o ON t.{quoted(column.name)} = o.{quoted(listed.name)}) GROUP BY 1 ORDER BY 1"
+    )
+    noun = f"rows do not refer to a row whose {theirs} is the {ours} of {units.name}"
+    yield tallied(f"{table.name}.{column.name}", noun, store.arrow(sql))
+
+
+def _valid(store: Store, table: TablePlan, units: TablePlan) -> str | None:
+    """Return the SQL of whether a version `u` is that of the time of a row `t`; None where rows have no time."""
+    parts = {c.spec.type: c.name for c in units.columns if c.spec.word == "version"}
+    begin, end = (parts.get(f"version.{part}") for part in ("valid_from", "valid_to"))
+    if table.time is None or begin is None or end is None:
+        return None
+    form = "%Y%m%d%H" if store.plan.grain.name == "hour" else "%Y%m%d"
+    starts, stops = (f"CAST(strftime(u.{quoted(name)}, '{form}') AS BIGINT)" for name in (begin, end))
+    time = f"t.{quoted(table.time)}"
+    return f" AND {time} >= {starts} AND ({stops} IS NULL OR {time} < {stops})"
 
 
 def _late(table: TablePlan, other: TablePlan) -> str:
@@ -72,7 +117,8 @@ def _looked_up(store: Store, table: TablePlan, column: ColumnPlan) -> Iterator[F
     name = column.spec.type.split(".")[2]
     own = key_column(other.spec)
     key = own.name if own is not None else ""
-    moved = set[str]() if other.kind in EVERY_ROW else moved_by(next(c.spec for c in other.columns if c.name == name), other.spec)
+    theirs = next(c.spec for c in other.columns if c.name == name)
+    moved = set() if other.kind in EVERY_ROW else moved_by(theirs, other.spec)
     if moved - {"scd"}:
         return  # what is stored there is how things stand at the latest period
     if moved:

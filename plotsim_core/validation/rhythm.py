@@ -16,7 +16,7 @@ from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, Check, Finding
 from plotsim_core.validation.residuals import residuals
-from plotsim_core.validation.rows import endings_sql, unit_column
+from plotsim_core.validation.rows import endings_sql, thinned, unit_column
 from plotsim_core.validation.seasons import contrasted
 from plotsim_core.validation.store import Store
 
@@ -48,6 +48,9 @@ def _rhythms(store: Store) -> Iterator[Finding]:
         shape = rhythm_of(plan, own)
         moment = next((column.name for column in table.columns if column.spec.word == "timestamp"), None)
         if shape is None or moment is None or table.kind not in ("proportional", "variable") or plan.grain.name == "hour":
+            continue
+        if thinned(plan, table):
+            yield Finding(table.name, True, "not judged: the later a row, the more there is before it that it can refer to")
             continue
         if plan.endings and endings_sql(store) is None:
             yield Finding(table.name, True, "not judged: when units ended is not stored")

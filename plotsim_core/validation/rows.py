@@ -127,17 +127,17 @@ def _complete(store: Store) -> Iterator[Finding]:
             count = _of(store, table)
             wrong = np.where(_rows(store, table) == 0, count.least > 0, _rows(store, table) > count.most)
             yield _finding(store, table, wrong, count.most)
-        elif table.kind in ("proportional", "variable", "detail") and not _thinned(store.plan, table):
+        elif table.kind in ("proportional", "variable", "detail") and not thinned(store.plan, table):
             rows = _rows(store, table)
             usual = _usual(store, table) if bool(np.any(rows == 0)) else rows
             yield _finding(store, table, (rows == 0) & (usual >= _SOME), usual)
 
 
-def _thinned(plan: Plan, table: TablePlan) -> bool:
+def thinned(plan: Plan, table: TablePlan) -> bool:
     """Return whether some rows do not happen because they find nothing to refer to, as many as only making them tells."""
     parent = parent_of(table)
     if parent is not None:
-        return _thinned(plan, plan.table(parent))
+        return thinned(plan, plan.table(parent))
     return table.kind in MOVING and any(looks_back(c, plan) for c in table.columns if c.spec.word == "ref")
 
 

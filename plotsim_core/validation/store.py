@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,9 @@ from plotsim_core.validation.files import file_relations, formats_of
 
 Kept = TypeVar("Kept")
 
+PARTITIONS = "_partitions"
+"""The table of a DuckDB store in which it is written down which partitions it holds."""
+
 
 @dataclass(frozen=True, eq=False)
 class Store:
@@ -29,13 +33,15 @@ class Store:
     periods `first` to `stop` (exclusive) are judged.
 
     What is broken on purpose is judged as it would be without: `plan` is the plan of the clean tables and relations are
-    restored by the ledger; `written` is the plan of what is stored."""
+    restored by the ledger; `written` is the plan of what is stored. `held` has the date keys of the periods that are stored
+    of each table, with rows or without; None where nobody wrote that down."""
 
     plan: Plan
     connection: duckdb.DuckDBPyConnection
     relations: Mapping[str, str]
     first: int
     stop: int
+    held: Mapping[str, frozenset[int]] | None = None
     _kept: dict[str, Any] = field(default_factory=dict)
     _given: Plan | None = None
 
@@ -121,9 +127,33 @@ class Store:
         low, high = self.plan.grain.keys(np.array([self.first, self.stop - 1], dtype=np.int64)).tolist()
         return low, high
 
+    def held_of(self, table: TablePlan) -> frozenset[int]:
+        """Return the date keys of the periods that are stored of a table: by its rows, where it is not written down, which
+        are then from the first period with any to the last."""
+        if self.held is not None:
+            return self.held.get(table.name, frozenset())
+        low, high = self.connection.sql(
+            f"SELECT min({quoted(table.time or '')}), max({quoted(table.time or '')}) FROM {self.place(table)}"
+        ).fetchall()[0]
+        ends = [_period(self.plan.grain, key) for key in (low, high) if key is not None]
+        if not ends or ends[0] is None or ends[1] is None:
+            return frozenset()
+        return frozenset(self.plan.grain.keys(np.arange(ends[0], ends[1] + 1, dtype=np.int64)).tolist())
+
     def arrow(self, sql: str) -> pa.Table:
         """Return the result of a query."""
         return self.connection.sql(sql).to_arrow_table()
+
+
+def held_periods(plan: Plan, partitions: Iterable[tuple[str, str]]) -> dict[str, frozenset[int]]:
+    """Return the date keys of the periods that are stored of each table, from (table, partition key) such as 2024-03-01 or
+    2024-03-01-1300; of tables that are a state, none."""
+    digits = 10 if plan.grain.name == "hour" else 8
+    found: dict[str, set[int]] = {table.name: set() for table in plan.tables if table.time is not None}
+    for name, key in partitions:
+        if name in found:
+            found[name].add(int(re.sub(r"\D", "", key)[:digits]))
+    return {name: frozenset(keys) for name, keys in found.items()}
 
 
 @contextmanager
@@ -147,9 +177,9 @@ def find_store(plan: Plan, path: Path, first: int | None = None, stop: int | Non
     after the dataset. Raises UsageError where nothing of the dataset is found, or the same in two formats.
     """
     with duckdb.connect() as connection:
-        found = _found(plan, connection, path)
+        found, held = _found(plan, connection, path), _held(plan, connection, path)
         span = _stored_periods(plan, connection, found)
-        yield Store(plan, connection, found, span[0] if first is None else first, span[1] if stop is None else stop)
+        yield Store(plan, connection, found, span[0] if first is None else first, span[1] if stop is None else stop, held)
 
 
 def _found(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
@@ -165,7 +195,7 @@ def _found(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> dic
         raise UsageError(f"{path} is not there: expected a DuckDB file, or a directory with the tables of {plan.name}")
     database = path / f"{plan.name}.duckdb"
     forms = formats_of(plan, path)
-    folders = next((root for root in (path / plan.name, path) if any([*root.glob(f"{n}/*.parquet")] for n in names)), None)
+    folders = _folders(plan, path)
     kinds = [*([database.name] if database.exists() else []), *forms, *(["folders of parquet"] if folders else [])]
     if len(kinds) > 1:
         raise UsageError(f"{path} has {plan.name} more than once ({', '.join(kinds)}): expected one of them in a directory")
@@ -179,6 +209,29 @@ def _found(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> dic
     raise UsageError(
         f"{path} has nothing of {plan.name}: expected {database.name}, or files such as {names[0]}.parquet or {names[0]}.csv"
     )
+
+
+def _folders(plan: Plan, path: Path) -> Path | None:
+    """Return the directory that has a folder of Parquet files per table; None if there is none."""
+    roots = (path / plan.name, path)
+    return next((root for root in roots if any([*root.glob(f"{table.name}/*.parquet")] for table in plan.tables)), None)
+
+
+def _held(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> Mapping[str, frozenset[int]] | None:
+    """Return which periods are stored of each table, of a store of partitions; None for a run's files."""
+    if path.is_file():
+        sql = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'written' AND schema_name = ? AND table_name = ?"
+        if not connection.execute(sql, [plan.name, PARTITIONS]).fetchall():
+            return None
+        entries = connection.sql(
+            f"SELECT table_name, partition_key FROM written.{quoted(plan.name)}.{PARTITIONS}"
+        ).fetchall()
+    else:
+        folders = _folders(plan, path)
+        if folders is None:
+            return None
+        entries = [(file.parent.name, file.stem) for file in folders.glob("*/*.parquet")]
+    return held_periods(plan, entries)
 
 
 def _database_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, file: Path) -> dict[str, str]:

@@ -102,7 +102,7 @@ def _judged(store: Store, table: TablePlan, column: str, parent: str) -> str:
     back = next((within(c) for c in table.columns if c.name == column and c.spec.word == "ref"), None)
     if back is None or to.kind not in EVERY_ROW or to.time is None:
         return ""
-    stored = set(store.connection.sql(f"SELECT DISTINCT {quoted(to.time)} AS k FROM {store.place(to)}").fetchnumpy()["k"])
+    stored = store.held_of(to)
     keys = plan.grain.keys(np.arange(store.first - back, store.stop, dtype=np.int64)).tolist()
     known = [store.first - back + place < plan.first or key in stored for place, key in enumerate(keys)]
     whole = [keys[place] for place in range(back, len(keys)) if all(known[place - back : place + 1])]

@@ -18,10 +18,10 @@ from dagster_duckdb import DuckDBResource
 
 from plotsim_core import Plan, UsageError
 from plotsim_core.plan.sql import quoted, sql_type, text
+from plotsim_core.validation.store import PARTITIONS, held_periods
 from plotsim_core.validation.store import Store as Stored
 from plotsim_pipeline.stores.store import Placement, Store, digest_of
 
-LEDGER = "_partitions"
 _LEDGER_COLUMNS = "table_name VARCHAR, partition_key VARCHAR, row_count BIGINT, digest VARCHAR"
 
 
@@ -49,7 +49,7 @@ class DuckDBStore(Store):
         """Make the schema, the ledger and the table if they are not there; refuse a table with other columns."""
         dataset = quoted(where.dataset)
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {dataset}")
-        connection.execute(f"CREATE TABLE IF NOT EXISTS {dataset}.{LEDGER} ({_LEDGER_COLUMNS})")
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {dataset}.{PARTITIONS} ({_LEDGER_COLUMNS})")
         wanted = [(field.name, sql_type(field.type)) for field in schema]
         if not there:
             self._create(connection, where, schema)
@@ -80,7 +80,7 @@ class DuckDBStore(Store):
         digest: str,
         batches: pa.RecordBatchReader,
     ) -> dict[str, int]:
-        ledger = f"{quoted(where.dataset)}.{LEDGER}"
+        ledger = f"{quoted(where.dataset)}.{PARTITIONS}"
         if where.time is None:
             kept = self._kept(connection, where, ledger)
             if kept and kept[0] > where.as_of and kept[2] == digest:
@@ -141,7 +141,7 @@ class DuckDBStore(Store):
             if not _tables(connection, dataset):
                 return {}
             entries = connection.execute(
-                f"SELECT table_name, partition_key, row_count, digest FROM {quoted(dataset)}.{LEDGER} ORDER BY ALL"
+                f"SELECT table_name, partition_key, row_count, digest FROM {quoted(dataset)}.{PARTITIONS} ORDER BY ALL"
             ).fetchall()
         found: dict[str, dict[str, tuple[int, str]]] = {}
         for table, key, rows, digest in entries:
@@ -153,7 +153,9 @@ class DuckDBStore(Store):
         with self._connected() as connection:
             there = _tables(connection, plan.name)
             relations = {t.name: f"{quoted(plan.name)}.{quoted(t.name)}" for t in plan.tables if t.name in there}
-            yield Stored(plan, connection, relations, first, stop)
+            ledger = f"{quoted(plan.name)}.{PARTITIONS}"
+            entries = connection.execute(f"SELECT table_name, partition_key FROM {ledger}").fetchall() if there else []
+            yield Stored(plan, connection, relations, first, stop, held_periods(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
         if not Path(self.path).exists():

@@ -18,6 +18,7 @@ from plotsim_core import Plan
 from plotsim_core.output.parquet import write_parquet
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.validation.store import Store as Stored
+from plotsim_core.validation.store import held_periods
 from plotsim_pipeline.stores.store import Placement, Store, digest_of, split
 
 _STATE = "state"
@@ -99,8 +100,10 @@ class ParquetStore(Store):
     def opened(self, plan: Plan, first: int, stop: int) -> Iterator[Stored]:
         with self._reading() as (connection, relation):
             there = {table.name: self._folder(plan.name, table.name) for table in plan.tables}
-            relations = {name: relation(folder) for name, folder in there.items() if self._names(folder)}
-            yield Stored(plan, connection, relations, first, stop)
+            names = {name: self._names(folder) for name, folder in there.items()}
+            relations = {name: relation(there[name]) for name, found in names.items() if found}
+            entries = ((name, key) for name, found in names.items() for key in found)
+            yield Stored(plan, connection, relations, first, stop, held_periods(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
         with self._reading() as (connection, relation):

@@ -213,6 +213,24 @@ def test_what_moves_is_looked_up_as_it_was_at_the_time() -> None:
     assert rows["level"].equals(rows["theirs"].rename("level"))
 
 
+def test_what_is_made_from_what_moves_is_looked_up_as_it_was_at_the_time() -> None:
+    """A salary that follows the grade is that of the version which was valid, first day and all."""
+    dimension = [
+        {"name": "first_day", "type": "ref.dim_date"},
+        {"name": "grade", "type": "scd", "tracks": "mood", "tiers": ["low", "mid", "top"], "at": [0.3, 0.7]},
+        {"name": "share", "type": "range", "range": [0.9, 1.1]},
+        {"name": "pay", "type": "expression", "formula": "round(share * (1 if grade == 'low' else 2) * first_day, 2)"},
+    ]
+    plan = plan_of({"dim_shop": dimension, "fct_month": [{"name": "pay", "type": "lookup.dim_shop.pay"}]})
+    rows = made(plan, "fct_month").to_pandas()
+    versions = made(plan, "dim_shop").to_pandas().set_index("dim_row_id")["pay"]
+    assert len(versions) > 500  # shops
+    assert (rows["pay"].to_numpy() == versions.reindex(rows["dim_row_id"]).to_numpy()).all()
+    said = [{"name": "pay", "type": "lookup.dim_shop.pay"}]
+    with pytest.raises(ConfigError, match="dim_clerk has no period in which pay could be looked up"):
+        plan_of({"dim_shop": dimension, "dim_clerk": said})
+
+
 LEXICON = {
     "how": {"low": ["poor", "weak"], "mid": ["fair"], "high": ["good", "fine", "great"]},
     "what": {"low": ["time"], "mid": ["time"], "high": ["time", "month"]},

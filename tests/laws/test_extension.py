@@ -172,8 +172,9 @@ def test_units_more_in_a_segment_change_no_row(raw: Raw) -> None:
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_a_larger_scale_keeps_every_row_of_bundled_configs(name: str) -> None:
+    """But which unit of another kind a row refers to, of which there are more."""
     raw = raw_of(name)
-    hold_units(raw, from_mapping(raw, name=name, scale=1.7))
+    hold_units(raw, from_mapping(raw, name=name, scale=1.7), besides=elsewhere(plan_of(raw)))
 
 
 @examples(15)

@@ -160,23 +160,23 @@ def rows_lie_in_their_units_lives(plan: Plan) -> None:
 
 
 def nothing_happens_after_the_end(plan: Plan) -> None:
-    """A unit ends once, and no event of it comes after the moment of its end."""
-    endings = {ending.table for ending in plan.endings}
-    ended: list[tuple[str, np.datetime64]] = []
-    for name in endings:
-        rows = made(plan, name)
-        column = sourced(plan.table(name), "timestamp")
-        if column is not None:
-            ended += zip(rows[unit_column(plan, plan.table(name))].to_pylist(), times(rows, column), strict=True)
-    moments = dict(ended)
-    assert len(moments) == len(ended), "a unit ends twice"
-    for table in plan.tables:
-        column = sourced(table, "timestamp")
-        if table.time is None or column is None:
-            continue
-        rows = made(plan, table.name)
-        for unit, moment in zip(rows[unit_column(plan, table)].to_pylist(), times(rows, column), strict=True):
-            assert moment <= moments.get(unit, moment), f"{table.name}: {unit} at {moment}, ended at {moments[unit]}"
+    """A unit ends once, and no event of it comes after the moment of its end. So it is of every kind of unit."""
+    for kind in plan.kinds:
+        ended: list[tuple[str, np.datetime64]] = []
+        for name in {ending.table for ending in kind.endings}:
+            rows = made(kind, name)
+            column = sourced(kind.table(name), "timestamp")
+            if column is not None:
+                ended += zip(rows[unit_column(kind, kind.table(name))].to_pylist(), times(rows, column), strict=True)
+        moments = dict(ended)
+        assert len(moments) == len(ended), "a unit ends twice"
+        for table in kind.own:
+            column = sourced(table, "timestamp")
+            if table.time is None or column is None:
+                continue
+            rows = made(kind, table.name)
+            for unit, moment in zip(rows[unit_column(kind, table)].to_pylist(), times(rows, column), strict=True):
+                assert moment <= moments.get(unit, moment), f"{table.name}: {unit} at {moment}, ended at {moments[unit]}"
 
 
 def histories_are_whole(plan: Plan) -> None:

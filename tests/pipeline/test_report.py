@@ -16,6 +16,7 @@ from plotsim_core.cli import main
 from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.report import BROKEN_CAP, check_store
 from plotsim_pipeline.beside import write_beside
+from plotsim_pipeline.partitions import key_of
 from plotsim_pipeline.stores import STORES
 from tests.pipeline.support import keys_of, materialise, plan_of, store_at
 
@@ -131,3 +132,23 @@ def test_the_command_judges_what_dagster_stored(kind: str, tmp_path: Path) -> No
         pq.write_table(pa.concat_tables([rows, rows.slice(0, 1)]), file)
     code, said = checked("minimal")
     assert code == 1 and "FAIL keys_unique" in said
+
+
+@pytest.mark.parametrize("kind", list(STORES))
+def test_days_that_are_not_stored_yet_are_no_fault(kind: str, tmp_path: Path) -> None:
+    """Orders of some days only: returns of days that look back to others are not judged; with all days, all are."""
+    plan, store = plan_of("ecommerce"), store_at(kind, tmp_path)
+    first = plan.first + 60
+    days = [*range(first, first + 3), *range(first + 4, first + 30)]
+    for begin, stop in ((0, 3), (3, len(days))):
+        keys = [key_of(plan, day) for day in days[begin:stop]]
+        materialise(plan, store, keys, only=["fct_order_lines", "fct_returns"])
+    with store.opened(plan, first, first + 30) as opened:
+        held = opened.held_of(plan.table("fct_order_lines"))
+        found = [
+            finding
+            for finding in check_store(opened).of("references_resolve")
+            if finding.subject.startswith("fct_returns.line_id")
+        ]
+    assert len(held) == 29
+    assert found and all(finding.passed for finding in found), found
