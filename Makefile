@@ -69,9 +69,10 @@ ifndef PEER
 endif
 	$(BIN)/python -m benchmarks.compatibility --peer $(or $(PEER),.venv-plotsim/bin/python)
 
-docs: $(READY)  ## draw the picture of the README, write the reference of the language
+docs: $(READY)  ## draw the picture of the README, write the reference of the language and the answers on the pages of datasets
 	$(BIN)/python docs/picture.py
 	$(BIN)/python -m docs.reference
+	$(BIN)/python -m docs.datasets
 
 lock:  ## write requirements.txt anew from the newest releases
 	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)

@@ -1,4 +1,5 @@
-"""Write what can be computed on the pages of the datasets, docs/datasets/*.md: tables, rows, answers. Run with `make docs`.
+"""Write what can be computed on the pages of the datasets, docs/datasets/*.md: tables, rows, answers; and the list of
+datasets in the README. Run with `make docs`.
 
 A question is a block of SQL and its answer the block of text after it. The block of SQL after that is the promise of the
 story: it asks the `answer` and gives one row of truths.
@@ -7,7 +8,7 @@ story: it asks the `answer` and gives one row of truths.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -18,6 +19,8 @@ from plotsim_core import Plan, batches, load_config, template
 PAGES = sorted(Path(__file__).with_name("datasets").glob("*.md"))
 _QUESTION = re.compile(r"```sql\n(.*?)```\n\n```text\n(.*?)```\n(.*?)```sql\n(.*?)```", re.DOTALL)
 _TABLES = re.compile(r"(?<=\n## Tables\n\n).*?(?=\n\n)", re.DOTALL)
+README = Path(__file__).parents[1] / "README.md"
+_DATASETS = re.compile(r"(?<=\n\n)\| dataset \|.*?(?=\n\n)", re.DOTALL)
 
 
 def questions(text: str) -> list[tuple[str, str]]:
@@ -62,12 +65,26 @@ def _tables(plan: Plan, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
         yield f"| `{table.name}` | {rows:,} | {table.description} |"
 
 
+def listed(text: str, plans: Iterable[Plan]) -> str:
+    """Return the README with its list of datasets computed anew."""
+    lines = ["| dataset | grain | units | tables | what it is about |", "| --- | --- | --- | --- | --- |"]
+    for plan in plans:
+        units = " and ".join(f"{kind.units} {_plural(kind.unit)}" for kind in plan.kinds)
+        name = f"[{plan.name}](docs/datasets/{plan.name}.md)"
+        lines.append(f"| {name} | {plan.grain.name} | {units} | {len(plan.tables)} | {plan.dataset.about} |")
+    return _DATASETS.sub(lambda _: "\n".join(lines), text, count=1)
+
+
+def _plural(noun: str) -> str:
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+
+
 def main() -> None:
-    """Write every page anew."""
-    for page in PAGES:
-        plan = load_config(template(page.stem))
-        text = page.read_text(encoding="utf-8")
-        page.write_text(written(text, stored(plan), plan), encoding="utf-8")
+    """Write every page anew, and the list of all."""
+    plans = {page: load_config(template(page.stem)) for page in PAGES}
+    for page, plan in plans.items():
+        page.write_text(written(page.read_text(encoding="utf-8"), stored(plan), plan), encoding="utf-8")
+    README.write_text(listed(README.read_text(encoding="utf-8"), plans.values()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from functools import lru_cache
 import duckdb
 import pytest
 
-from docs.datasets import PAGES, promised, questions, stored, written
+from docs.datasets import PAGES, README, listed, promised, questions, stored, written
 from plotsim_core import Plan, list_templates, load_config, template
 
 TABLES = {"saas": 10, "hr": 7, "ecommerce": 8, "education": 7, "healthcare": 8}
@@ -43,6 +43,11 @@ def test_a_page_shows_what_the_dataset_says(page) -> None:  # type: ignore[no-un
     plan, connection = database(page.stem)
     text = page.read_text(encoding="utf-8")
     assert text == written(text, connection, plan)
+
+
+def test_the_readme_lists_them() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert text == listed(text, [load_config(template(page.stem)) for page in PAGES])
 
 
 @pytest.mark.parametrize("seed", [None, *SEEDS])
