@@ -236,8 +236,8 @@ def _stage(schema: Schema) -> Schema:
         "type": "object",
         "minProperties": 1,
         "maxProperties": 1,
-        "patternProperties": {f"^{_NAME}$": schema["properties"]["threshold"]},
-        "additionalProperties": False,
+        "propertyNames": {"minLength": 1},
+        "additionalProperties": schema["properties"]["threshold"],
         "not": {"required": ["name"]},
     }
     pair = [schema["properties"][name] for name in ("name", "threshold")]

@@ -89,7 +89,12 @@ def _origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origi
             yield parent, key
             matching = getattr(column.spec.source, "matching", None) or {}
             for theirs, ours in matching.items():
-                yield from ((parent, theirs), (_units(plan, table).name, ours))
+                yield parent, theirs
+                units = _units(plan, table)
+                if units is table:
+                    yield from _origins(plan, table, next(other for other in table.columns if other.name == ours))
+                else:
+                    yield units.name, ours
     known = column.spec.word in SOURCE_WORDS  # not those of tables that follow from others
     for place, name in reads(column.spec, table.spec) if known else ():
         if place != table.name:

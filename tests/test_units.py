@@ -97,3 +97,23 @@ def test_stages_of_a_further_kind_are_tables(name: str) -> None:
     assert isinstance(rows, pd.DataFrame)
     assert set(rows.columns) > {"date_key", "store_id"}
     assert len(rows) == len(generate_tables(plan(), tables=["fct_store"])["fct_store"])
+
+
+@pytest.mark.parametrize(
+    ("unit", "says"),
+    [
+        ("company", "Companies, one row per company."),
+        ("day", "Days, one row per day."),
+        ("branch", "Branches, one row per branch."),
+        ("sales_rep", "Sales reps, one row per sales rep."),
+    ],
+)
+def test_the_dimension_of_a_unit_is_described_in_words(unit: str, says: str) -> None:
+    raw = {
+        "about": "Some",
+        "unit": unit,
+        "window": ["2024-01", "2024-02", "month"],
+        "metrics": [{"name": "sales", "type": "count", "polarity": "positive", "mean": [1, 2]}],
+        "segments": [{"name": "all", "count": 2, "archetype": "growth"}],
+    }
+    assert from_mapping(raw, name="some").table(f"dim_{unit}").description == says

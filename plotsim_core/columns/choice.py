@@ -100,7 +100,8 @@ def common_type(values: list[Any]) -> pa.DataType:
     return pa.string()
 
 
-def _typed(texts: list[str]) -> list[Any]:
+def typed(texts: list[str]) -> list[Any]:
+    """Return texts as whole numbers if all are, else as numbers if all are, else as they are."""
     for read in (int, float):
         try:
             return [read(text) for text in texts]
@@ -110,7 +111,7 @@ def _typed(texts: list[str]) -> list[Any]:
 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    return common_type(_typed(listed(column)))
+    return common_type(typed(listed(column)))
 
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
@@ -121,13 +122,11 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 def _decimals(options: Options, dataset: Dataset) -> int | None:
     """Return 2 for prices: numbers all written with two decimals."""
     prices = all(text.strip()[-3:-2] == "." for text in options.values.split(","))
-    return (
-        2 if prices and common_type(_typed([text.strip() for text in options.values.split(",")])) == pa.float64() else None
-    )
+    return 2 if prices and common_type(typed([text.strip() for text in options.values.split(",")])) == pa.float64() else None
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    values = _typed(listed(column.spec))
+    values = typed(listed(column.spec))
     if len(values) == 1:
         return pa.repeat(pa.scalar(values[0], column.type), len(rows))
     places = rows.ordinal % len(values) if table.kind == "reference" else rows.choose(table, column, len(values))

@@ -99,7 +99,7 @@ add_source(
         arrow=lambda options, column, dataset: pa.int64(),
         example="units",
         needs=frozenset({"crowd"}),
-        describe=lambda options, dataset: f"How many {dataset.unit}s are there.",
+        describe=lambda options, dataset: f"How many {dataset.plural} are there.",
     ),
     Source(_units),
 )

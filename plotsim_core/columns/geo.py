@@ -87,6 +87,14 @@ def _drawn_from(countries: tuple[str, ...] | None, by: str) -> tuple[Integers, t
     return np.array(places, dtype=np.int64), tuple(weights)
 
 
+def names_of(options: Options, table: Table) -> list[str] | None:
+    """Return the names that a place's column can say; None for postcodes and numbers."""
+    if options.part in (*_NUMBERS, "postcode"):
+        return None
+    places, _ = _drawn_from(*agreed(table, options.bundle))
+    return list(dict.fromkeys(cities()[options.part][place] for place in places.tolist()))
+
+
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     known = [*dict.fromkeys(cities()["country_code"]), *dict.fromkeys(cities()["country"])]
     for place, country in enumerate(options.countries or ()):

@@ -102,7 +102,7 @@ add_source(
         needs=frozenset({"unit"}),
         check=_check,
         describe=lambda options, dataset: (
-            f"One of the segment's values for {options.attribute}{', as the trajectory goes' * (options.by != 'chance')}."
+            f"{options.attribute.replace('_', ' ').capitalize()}, by segment{' and over time' * (options.by != 'chance')}."
         ),
         moves=lambda options: options.by == "trajectory",
     ),

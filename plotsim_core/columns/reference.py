@@ -2,15 +2,15 @@
 
 To the date dimension: the row's period. To the unit's dimension: the row's unit. To a dimension of the unit's children:
 one of this unit's children. To the dimension of another kind of unit: one that is there in the row's period, in
-proportion to its size. To a listed dimension: any row, or with `matching: {plan_name: plan_tier}` the row whose
-`plan_name` is what the unit's history column `plan_tier` says at that time. To a fact or event with keys: a row that
-happened to the same unit before. A row that belongs to another one (`parent_table`) refers to what that one refers to
-where both have a column of one name and type.
+proportion to its size. To a listed dimension: any row, or with `matching: {plan_name: plan}` one whose
+`plan_name` is what the unit's dimension says in `plan`: for life, or its tier of that time. To a fact or event with keys:
+a row that happened to the same unit before. A row that belongs to another one (`parent_table`) refers to what that one
+refers to where both have a column of one name and type.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -18,22 +18,20 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from plotsim_core.columns.choice import listed
 from plotsim_core.columns.identity import key_column
+from plotsim_core.columns.matching import check_matching, matched
 from plotsim_core.columns.popularity import Popularity, check_popularity, popular_of, popular_row
 from plotsim_core.columns.relations import above, column_of_parent, parent_of
 from plotsim_core.columns.rows import Integers, Rows
-from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.sibling import EVERY_ROW, check_row_reference, happened_before, is_row
 from plotsim_core.columns.source import Source, add_source, fill
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table
 from plotsim_core.engine.elsewhere import drawn_units, everyone
-from plotsim_core.engine.history import bands
 from plotsim_core.errors import Problem
-from plotsim_core.families import Family, did_you_mean
+from plotsim_core.families import Family
 from plotsim_core.numerics.random import choose, fold, key, words
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
@@ -53,7 +51,7 @@ class Referred:
 
 
 class Options(Popularity):
-    """`table` is the table; `matching` ties a listed dimension to a history column of the unit's; `within` is how many
+    """`table` is the table; `matching` ties a listed dimension to a column of the unit's; `within` is how many
     periods back a fact or event may lie."""
 
     table: Name
@@ -90,7 +88,12 @@ def _refers(options: Options, dataset: Dataset) -> tuple[str, str]:
 
 
 def _nullable(options: Options, dataset: Dataset) -> bool:
-    """Units of another kind may all be yet to come, or gone."""
+    """Units of another kind may all be yet to come, or gone; what is matched may be missing."""
+    if options.matching is not None:
+        ours = next(iter(options.matching.values()))
+        units = (t for t in dataset.dimensions if getattr(t, "per", None) == "unit" and not hasattr(t, "count"))
+        held = (other for table in units for other in table.columns if other.name == ours)
+        return any(SOURCE_WORDS[other.word].nullable(other.source, dataset) for other in held)
     kinds = [kind for kind in dataset.units if any(table.name == options.table for table in kind.dimensions)]
     own = {table.name for table in dataset.tables}
     return options.table not in own and any(
@@ -132,40 +135,11 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
     if declared.kind in ("unit", "child") and "unit" not in own:
         yield Problem("type", f"a row of {table.name} has no {scope.unit} that it could refer to")
     if options.matching is not None:
-        yield from _check_matching(options.matching, declared.kind, declared.table, own, scope)
+        yield from check_matching(options.matching, column, table, declared.kind, declared.table, scope)
         for name in options.said:
             yield Problem(name, "has no effect: `matching` says which row is referred to")
     else:
         yield from check_popularity(options, declared.name, declared.kind, declared.table)
-
-
-def _check_matching(
-    matching: Mapping[str, str], kind: str, table: Table, own: frozenset[str], scope: Scope
-) -> Iterable[Problem]:
-    if kind != "reference" or len(matching) != 1:
-        found = f"found {len(matching)} columns" if kind == "reference" else f"{table.name} is not a reference dimension"
-        says = "ties one column of a reference dimension to the history column of the unit's dimension"
-        yield Problem("matching", f"{says}; {found}")
-        return
-    ((theirs, ours),) = matching.items()
-    columns = {column.name: column for column in table.columns}
-    if theirs not in columns or columns[theirs].word != "static":
-        static = [column.name for column in table.sourced("static")]
-        yield Problem("matching", f"{table.name} has no static column '{theirs}'", did_you_mean(theirs, static))
-        return
-    if "cell" not in own:
-        yield Problem("matching", f"has no place here: it needs rows of a {scope.unit} in a period")
-    unit = scope.dimension("unit")
-    held = {column.name: column for column in unit.columns} if unit else {}
-    if ours not in held or not isinstance(held[ours].source, History):
-        history_columns = [name for name, column in held.items() if isinstance(column.source, History)]
-        hint = did_you_mean(ours, history_columns)
-        yield Problem("matching", f"the {scope.unit} dimension has no column '{ours}' of type scd", hint)
-        return
-    history = held[ours].source
-    missing = [tier for tier in history.tiers if tier not in listed(columns[theirs])]  # type: ignore[attr-defined]
-    if missing:
-        yield Problem("matching", f"{table.name}.{theirs} does not list the tier '{missing[0]}' of {ours}")
 
 
 def referred(column: ColumnPlan, table: TablePlan, rows: Rows) -> Referred:
@@ -235,7 +209,7 @@ def _to_listed(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePl
     every = Rows(block=rows.block, address=words(listed), ordinal=listed)
     if options.matching is None:
         return Referred(parent, every, popular_row(options, parent.spec, rows.uniforms(table, column)))
-    return Referred(parent, every, _matched(options.matching, parent.spec, rows))
+    return Referred(parent, every, matched(options.matching, column, table, rows, parent.spec))
 
 
 REFERRED: Family[Callable[[ColumnPlan, TablePlan, Rows, TablePlan], Referred]] = Family("kind to refer to")
@@ -252,19 +226,6 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     found = referred(column, table, rows)
     own = next(column for column in found.table.columns if column.spec.word == "id")
     return found.values(own)
-
-
-def _matched(matching: Mapping[str, str], parent: Table, rows: Rows) -> Integers:
-    plan, block = rows.block.plan, rows.block
-    ((theirs, _),) = matching.items()
-    found = history_column(plan.dataset)
-    assert found is not None and isinstance(found[1].source, History)
-    history = found[1].source
-    values = listed(next(column for column in parent.columns if column.name == theirs))
-    place_of_band = np.array([values.index(tier) for tier in history.tiers], dtype=np.int64)
-    metric = plan.metric_index(history.tracks)
-    band = block.kept("bands", (metric, history.at), lambda: bands(plan, metric, history.at, block.units, block.periods))
-    return place_of_band[band.ravel()[rows.cell]]
 
 
 add_source(

@@ -77,6 +77,14 @@ class Dataset(Part):
         """All tables, in the order dimensions, facts, events, bridges."""
         return self.dimensions + self.facts + self.events + self.bridges
 
+    @property
+    def plural(self) -> str:
+        """What several units are called in a sentence: companies, branches, sales reps."""
+        noun = self.unit.replace("_", " ")
+        if re.search("[^aeiou]y$", noun):
+            return f"{noun[:-1]}ies"
+        return f"{noun}es" if re.search("(s|x|z|ch|sh)$", noun) else f"{noun}s"
+
 
 ALIASES = {
     str(choice): name

@@ -61,7 +61,7 @@ add_kind(
         model=PeriodFact,
         knows=frozenset({"period", "metrics", "crowd"}),
         key=lambda table, dataset: (reference_to("date", table, dataset),),
-        describe=lambda table, dataset: f"One row per {dataset.window.grain.name}, over all {dataset.unit}s.",
+        describe=lambda table, dataset: f"One row per {dataset.window.grain.name}, over all {dataset.plural}.",
         check=_check,
         time=date_column,
         added=added_columns,

@@ -63,7 +63,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
             key=(key_plan.name,),
             time=None,
             references=tuple(reference for reference in units.references if reference[1] != units.name),
-            description=f"{dataset.unit.capitalize()}s as {source.name} holds them.",
+            description=f"{dataset.plural.capitalize()} as {source.name} holds them.",
             of=units.name,
         )
     linking = (

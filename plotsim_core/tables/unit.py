@@ -108,7 +108,8 @@ def _key(table: Table, dataset: Dataset) -> tuple[str, ...]:
 
 
 def _describe(table: Table, dataset: Dataset) -> str:
-    return f"{dataset.unit.capitalize()}s, one row per {'version' if table.sourced('scd') else dataset.unit}."
+    each = "version" if table.sourced("scd") else dataset.unit.replace("_", " ")
+    return f"{dataset.plural.capitalize()}, one row per {each}."
 
 
 add_kind(

@@ -35,6 +35,14 @@ dimensions:
     columns:
       - { name: customer_id, type: id }
       - { name: tier, type: scd, tracks: orders, tiers: [low, high], at: [0.5] }
+      - { name: rebate, type: expression, formula: "0.1 if tier == 'high' else 0.0" }
+      - { name: level, type: bucket, labels: [few, many] }
+      - { name: payment, type: pool.payment }
+      - { name: payment_id, type: ref.dim_payment, matching: { payment: payment } }
+  - name: dim_payment
+    reference: true
+    columns: [{ name: payment_id, type: id }, { name: payment, type: "static.cash,card,barter,card" }]
+  - { name: dim_tier, reference: true, columns: [{ name: tier_id, type: id }, { name: tier, type: "static.high,low" }] }
   - name: dim_product
     reference: true
     columns: [{ name: product_id, type: id }, { name: price, type: "static.1.50,20.00,30.25" }]
@@ -48,8 +56,12 @@ facts:
       - { name: order_date, type: ref.dim_date }
       - { name: at, type: timestamp }
       - { name: tier, type: lookup.dim_customer.tier }
+      - { name: rebate, type: lookup.dim_customer.rebate }
+      - { name: level, type: lookup.dim_customer.level }
       - { name: total, type: total.fct_lines.amount }
       - { name: lines, type: count.fct_lines }
+      - { name: payment_id, type: ref.dim_payment, matching: { payment: payment } }
+      - { name: tier_id, type: ref.dim_tier, matching: { tier: tier } }
   - name: fct_lines
     parent_table: fct_orders
     children_per_row: [0, 4]
@@ -104,6 +116,23 @@ TORN = {
         "fct_orders.tier",
         "fct_orders",
         "UPDATE t SET tier = CASE tier WHEN 'low' THEN 'high' ELSE 'low' END WHERE rowid = 5",
+    ),
+    "a rebate of another time": ("fct_orders.rebate", "fct_orders", "UPDATE t SET rebate = 0.1 - rebate WHERE rowid = 5"),
+    "an order paid as its customer does not pay": (
+        "fct_orders.payment_id",
+        "fct_orders",
+        "UPDATE t SET payment_id = 'PAY-003' WHERE rowid = 5",
+    ),
+    "an order that is not paid": ("fct_orders.payment_id", "fct_orders", "UPDATE t SET payment_id = NULL WHERE rowid = 5"),
+    "a customer who does not pay as it says beside": (
+        "dim_customer.payment_id",
+        "dim_customer",
+        "UPDATE t SET payment_id = 'PAY-003' WHERE rowid = 5",
+    ),
+    "a reference to the tier of another time": (
+        "fct_orders.tier_id",
+        "fct_orders",
+        "UPDATE t SET tier_id = CASE tier_id WHEN 'TIE-001' THEN 'TIE-002' ELSE 'TIE-001' END WHERE rowid = 5",
     ),
     "a moment that is not the order's": (
         "fct_returns.ordered_at",
@@ -162,3 +191,39 @@ def test_a_store_that_lacks_the_orders_before_is_not_blamed_for_it(plan: Plan, t
     found = [f for f in report.of("references_resolve") if f.subject.startswith("fct_returns.order_id")]
     assert len(found) == 1
     assert found[0].passed, found[0].message
+
+
+def test_a_day_on_which_nothing_was_ordered_hides_no_lost_order(tmp_path: Path) -> None:
+    """A few orders a day leave some days empty; the returns of the days after them are judged all the same."""
+    window = {"start": "2024-01-01", "end": "2024-03-31", "every": "day"}
+    facts = [{**fact, **({"row_count_scale": 0.01} if fact["name"] == "fct_orders" else {})} for fact in CONFIG["facts"]]
+    plan = api.from_mapping({**CONFIG, "window": window, "facts": facts}, name="orders")
+    api.write_tables(plan, tmp_path, format="parquet")
+    file = tmp_path / "fct_returns.parquet"
+    with duckdb.connect() as connection:
+        days = connection.sql(f"SELECT count(DISTINCT order_date) FROM '{tmp_path}/fct_orders.parquet'").fetchall()[0][0]
+        connection.execute(f"CREATE TABLE t AS FROM '{file}'")
+        connection.execute("UPDATE t SET order_id = 'nobody' WHERE date_key BETWEEN 20240110 AND 20240320")
+        connection.execute(f"COPY t TO '{file}' (FORMAT parquet)")
+        count = connection.sql("SELECT count(*) FROM t WHERE order_id = 'nobody'").fetchall()[0][0]
+    assert days < 90, "some days are empty"
+    (found,) = [f for f in _report(plan, tmp_path).of("references_resolve") if f.subject.startswith("fct_returns.order_id")]
+    assert f"{count} of" in found.message
+
+
+def test_hours_are_not_judged_of_rows_that_need_something_before_them(tmp_path: Path) -> None:
+    """A return in the morning seldom finds an order of its own day, so those that happen are later than the rhythm says."""
+    facts = [
+        {**fact, **({"columns": _today(fact["columns"])} if fact["name"] == "fct_returns" else {})}
+        for fact in CONFIG["facts"]
+    ]
+    window = {"start": "2024-01-01", "end": "2024-03-31", "every": "day"}
+    segments = [{"name": "some", "count": 100, "archetype": "growth", "attributes": {"payment": ["card"]}}]
+    raw = {**CONFIG, "window": window, "segments": segments, "facts": facts, "rhythm": {"hours": "daytime"}}
+    plan = api.from_mapping(raw, name="orders")
+    api.write_tables(plan, tmp_path, format="parquet")
+    assert [finding.message for finding in _report(plan, tmp_path).of("rhythm_as_declared") if not finding.passed] == []
+
+
+def _today(columns: list[dict[str, object]]) -> list[dict[str, object]]:
+    return [{**column, **({"within": 0} if column["name"] == "order_id" else {})} for column in columns]

@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.laws.pieces import bridges, calendar, columns, output, quality, record_linkage, relations, units
+from tests.laws.pieces import bridges, calendar, columns, matching, output, quality, record_linkage, relations, units
 
 PIECES: tuple[Callable[[st.DrawFn, dict[str, Any]], None], ...] = (
     calendar.add,
@@ -22,4 +22,5 @@ PIECES: tuple[Callable[[st.DrawFn, dict[str, Any]], None], ...] = (
     relations.add,
     quality.add,
     output.add,
+    matching.add,
 )
