@@ -69,8 +69,9 @@ ifndef PEER
 endif
 	$(BIN)/python -m benchmarks.compatibility --peer $(or $(PEER),.venv-plotsim/bin/python)
 
-docs: $(READY)  ## draw the picture of the README, write the reference of the language and the answers on the pages of datasets
+docs: $(READY)  ## draw the pictures, write the reference of the language and the answers on the pages of datasets
 	$(BIN)/python docs/picture.py
+	$(BIN)/python -m docs.gallery
 	$(BIN)/python -m docs.reference
 	$(BIN)/python -m docs.datasets
 

@@ -15,7 +15,7 @@ from plotsim_core import api  # noqa: F401 - importing it is what makes every fa
 from plotsim_core.columns.calendar import DATE_PARTS
 from plotsim_core.config.connections import RELATIONSHIPS
 from plotsim_core.config.dataset import ALIASES
-from plotsim_core.config.metrics import METRIC_TYPES
+from plotsim_core.config.metrics import METRIC_TYPES, MetricType
 from plotsim_core.config.model import Part
 from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, Column, KindWords, SourceWords, Table
 from plotsim_core.meanings import is_list, meanings, paragraphs
@@ -54,6 +54,24 @@ EXAMPLES = {
     "Manifest": "manifest: { include: false }",
 }
 """A line of some parts; the tests of the pages load them."""
+EXPLAINED = {
+    "Metric": "statistics.md",
+    "Noise": "statistics.md#noise",
+    "Segment": "archetypes.md",
+    "Archetype": "archetypes.md",
+    "Variation": "statistics.md#units-and-time",
+    "Treatment": "statistics.md#treatment",
+    "Connection": "statistics.md#correlation",
+    "Lifecycle": "lifecycle.md",
+    "Calendar": "calendar.md",
+    "Rhythm": "calendar.md#rhythm",
+    "SourceSystem": "record_linkage.md",
+    "Issue": "quality.md",
+    "Holdout": "holdout.md",
+    "Output": "output.md",
+    "Manifest": "answer_key.md",
+}
+"""The page that explains a part."""
 
 
 def words() -> Iterator[tuple[str, list[tuple[str, str]]]]:
@@ -63,11 +81,9 @@ def words() -> Iterator[tuple[str, list[tuple[str, str]]]]:
         said = [f"{name} {b.low:g} to {b.high:g}, {b.default:g}" for name, b in parameters.items()]
         return f" ({'; '.join(said)})" if said else ""
 
-    types = [
-        f"`{name}`{f' in {_pair(kind.default_range)}' if kind.default_range else ''}" for name, kind in METRIC_TYPES.items()
-    ]
+    types = [_type(name, kind) for name, kind in METRIC_TYPES.items()]
     families = [f"`{name}`{bounds(family.parameters)}" for name, family in DISTRIBUTIONS.items()]
-    yield "Metric", [("types", ", ".join(types)), ("distributions (parameter low to high, default)", ", ".join(families))]
+    yield "Metric", [("types", "; ".join(types)), ("distributions (parameter low to high, default)", ", ".join(families))]
     yield "Connection", [("relationships", ", ".join(f"`{word}` {value:g}" for word, value in RELATIONSHIPS.items()))]
     curves = [f"`{name}`{bounds(curve.parameters)}" for name, curve in CURVES.items()]
     yield "Archetype", [("words", _listed(WORDS)), ("curves (parameter low to high, default)", ", ".join(curves))]
@@ -80,6 +96,12 @@ def words() -> Iterator[tuple[str, list[tuple[str, str]]]]:
         ],
     )
     yield "Window", [("lengths of a period", _listed([*GRAINS, *ADVERBS]))]
+
+
+def _type(name: str, kind: MetricType) -> str:
+    bounds = f" in {_pair(kind.default_range)}" if kind.default_range else ""
+    digits = "whole numbers" if kind.decimals is None else f"{kind.decimals} decimals"
+    return f"`{name}`{bounds}, {digits}{', times the size of the unit' if kind.sized else ''}"
 
 
 def _pair(pair: tuple[float, float]) -> str:
@@ -123,7 +145,7 @@ def part_page(name: str, model: type[Part], depth: int) -> list[str]:
     lines += [*rows, ""] if rows else []
     for family, members in dict(words()).get(name, []):
         lines += [f"{family[:1].upper()}{family[1:]}: {members}.", ""]
-    return lines
+    return [*lines, f"More in [{EXPLAINED[name].split('#')[0]}]({EXPLAINED[name]}).", ""] if name in EXPLAINED else lines
 
 
 def _between(items: Iterable[str]) -> list[str]:

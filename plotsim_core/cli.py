@@ -94,6 +94,8 @@ def run(
 ) -> None:
     """Make the tables of CONFIG and write them into a directory.
 
+    Files of these tables that are there already are overwritten; others stay.
+
     \b
     Examples:
       plotsim run saas -o data

@@ -9,8 +9,10 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from docs.gallery import PICTURE, picture
 from plotsim_core import ConfigError, from_mapping, generate_tables, load_config
 from plotsim_core.cli import main
+from plotsim_core.numerics.shapes import CURVES, WORDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -86,3 +88,15 @@ def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         assert done.exit_code == 0, done.output
         if command.startswith("explain"):
             assert done.output.strip() in [block.strip() for block in blocks("text")]
+
+
+def test_the_picture_of_the_curves_is_what_is_drawn() -> None:
+    """Otherwise `make docs` draws it anew."""
+    assert PICTURE.read_text(encoding="utf-8") == picture()
+
+
+def test_the_page_of_the_curves_has_every_word_and_every_curve() -> None:
+    page = (ROOT / "docs" / "archetypes.md").read_text(encoding="utf-8")
+    words, curves = page.split("## Words")[1].split("## Curves")
+    assert set(re.findall(r"^\| `(\w+)`", words, re.MULTILINE)) == set(WORDS)
+    assert set(re.findall(r"^\| `(\w+)`", curves.split("## Time")[0], re.MULTILINE)) == set(CURVES)

@@ -21,7 +21,10 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 
 class Options(Part):
-    """The metric `tracks`, the `tiers` from low to high, and the edges `at` between them."""
+    """The metric `tracks`, the `tiers` from low to high, and the edges `at` between them.
+
+    It reads the expected value, without season, shock and noise, so a tier changes when a unit moves.
+    """
 
     tracks: Name
     tiers: Annotated[tuple[str, ...], Field(min_length=2, max_length=20)]

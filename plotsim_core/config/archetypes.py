@@ -19,7 +19,8 @@ _SENTENCE = re.compile(r"^\s*(?P<words>[a-z_]+(?:\s*>\s*[a-z_]+)*)\s*(?P<breaks>
 class CurvePiece(Part):
     """One curve of a custom archetype, filling it up to the share `until` of the whole.
 
-    `curve`: its name; its parameters stand beside it.
+    `curve`: its name; its parameters stand beside it. `until`: the share of the way at which it ends, 1 for the last (for
+    a change at period k, counted from 0, of n periods: k / n).
     """
 
     curve: str

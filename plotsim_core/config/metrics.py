@@ -65,14 +65,18 @@ class Metric(Part):
     `strength` is the correlation of the two at that distance. With a `decay_window` it reads the average of so many periods,
     weighted by a kernel that falls by half with every period (`geometric`) or in a line (`linear`).
 
+    A follower reads the position of its driver as well: the one of `delay` periods before. The size of a unit multiplies
+    the means of its amounts and counts, not of scores and indices.
+
     `name`: what it is called, in columns too. `type`: what its values are like: a score in [0, 1], an amount of
     money or time, a count, or an index of any sign. `polarity`: whether it rises or falls with the trajectory.
     `label`: how it is called in descriptions. `decay_kernel`: `geometric` or `linear`. `seasonal_sensitivity`: how
     much of a season's strength it takes; 0 none, below 0 the opposite. `rhythm_sensitivity`: the same for weekdays,
     hours and holidays; 1 for amounts and counts, otherwise 0, unless it is written. `persistence`: the correlation
     of what is left of two periods in a row when the trajectory is taken away. `distribution`: the family its values
-    are spread by; it follows from type and range unless it is written. `distribution_params`: the shape of that
-    family. `noise`: noise of its own, in place of the dataset's.
+    are spread by (unless it is written `beta` for a score, `poisson` for a count, `normal` for an index, and `lognormal` for
+    an amount, or `beta` if its range begins above 0 and ends below ten times that). `distribution_params`: the shape of
+    that family, which has to be written too. `noise`: noise of its own, in place of the dataset's.
 
     `range`: [low, high], which all values lie in. `mean`: [at position 0, at position 1]. `follows`: the metric
     that it reads. `delay`: how many periods before. `decay_window`: over how many periods it averages. `strength`:
@@ -147,7 +151,8 @@ class Metric(Part):
 
     def _distribution_problems(self) -> Iterator[Problem]:
         if self.distribution is None and self.distribution_params:
-            yield Problem("distribution_params", "has no effect without `distribution`")
+            hint = f"write `distribution: {self.family}` beside it: the family it has anyway"
+            yield Problem("distribution_params", "has no effect without `distribution`", hint)
             return
         family = DISTRIBUTIONS[self.family]
         counts = METRIC_TYPES[self.type].decimals is None

@@ -14,6 +14,8 @@ from plotsim_core.errors import Problem, Wrong, shown
 class UniformArrival(Part):
     """Units arrive evenly from period `start` to period `end` (both counted from 0 at the window's start).
 
+    Where `start` and `end` are the same, all arrive in that period.
+
     `kind`: which arrival it is.
 
     `start`: the first period in which units arrive. `end`: the last one.
@@ -84,6 +86,9 @@ Arrival = Annotated[UniformArrival | LinearArrival | StepArrival | ExplicitArriv
 class Variation(Part):
     """How far the units of a segment differ.
 
+    All three hold for all metrics of the segment. Rare counts need a small `level`: with a mean of 0.2, the default makes
+    units differ by 100 % of it, 0.03 by 39 %.
+
     `level`: the share of a metric's variance (given the trajectory) that lies between units rather than within them.
     `timing`: standard deviation of the shift of a unit's curve, as a share of its span. `size`: standard deviation of
     the logarithm of a unit's size, which multiplies the means of its amounts and counts and averages to 1.
@@ -99,7 +104,8 @@ class Treatment(Part):
 
     From period `start_period` of the window on (counted from 0), the position p of a treated unit has its log odds
     log(p / (1 - p)) raised by `lift_log_odds`; positions 0 and 1 stay. `fraction` is the share that is treated: of every
-    ten units in the order of the segment that share, give or take one, by lot. With `target_metric` only what that metric
+    ten units in the order of the segment that share, give or take one, by lot. So 16 units may have arms of 7 and 9, while
+    halves of 20 are exact: take multiples of ten. With `target_metric` only what that metric
     reads is raised (and followers read that of it), otherwise the whole trajectory. The labels are what
     `segment.treatment` calls the arms.
 
@@ -135,10 +141,11 @@ class Segment(Part):
 
     `name`: what it is called. `count`: how many units it has. `archetype`: the curve that their trajectories
     follow. `label`: what it is called in descriptions. `attributes`: values that its units have one of each, for
-    columns of type pool. `baseline`: metric to the third of its range that its units lie in.
-    `seasonal_sensitivity`: how much of a season's strength they take. `arrival`: when they arrive; all are there
-    from the start unless it is written. `variation`: how far they differ. `treatment`: an experiment on some of
-    them.
+    columns of type pool. `baseline`: metric to the third of the way between its two means that positions 0 to 1 run over
+    (of means 10 and 100, `low` is 10 to 40, `mid` 40 to 70, `high` 70 to 100). `seasonal_sensitivity`: how much of a
+    season's strength they take (5 for those who live by it, 0 for none, below 0 for the opposite). `arrival`: when they
+    arrive (each runs its whole curve from then to the end, so late ones run through it faster), all from the start unless it
+    is written. `variation`: how far they differ. `treatment`: an experiment on some of them.
     """
 
     name: Group
