@@ -76,6 +76,15 @@ def test_it_knows_no_future() -> None:
             assert unit.get(changes) == ([c for c in whole[changes] if c["since"] <= last] if changes in whole else None)
 
 
+def test_more_units_and_metrics_change_no_record_of_those_that_are_there() -> None:
+    more = {"name": "heat", "type": "score", "polarity": "positive"}
+    plan = from_mapping({**RAW, "scale": 2, "metrics": [*RAW["metrics"], more]}, name="shops")
+    larger = {unit["key"]: unit for unit in manifest(plan)["kinds"][0]["units"]}
+    units = manifest(made())["kinds"][0]["units"]
+    assert len(larger) == 2 * len(units)
+    assert [larger[unit["key"]] for unit in units] == units
+
+
 def test_outliers_are_those_that_noise_put_there() -> None:
     """With no other noise, exactly the stored values that differ from the true ones."""
     plan = from_mapping({**RAW, "noise": {"outlier_rate": 0.05}}, name="shops")
