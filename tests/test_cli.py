@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 import plotsim_core
 from plotsim_core.cli import PAGE, REPORT, main
 from plotsim_core.schema import json_schema
+from tests.laws.made import BUNDLED
 
 BROKEN = "about: x\nunit: company\nwindow: [2024-01, 2024-12]\nsegmnts: []\nmetrics: [{name: a, type: scor}]\n"
 
@@ -102,7 +103,7 @@ def test_strict_stops_at_a_warning_before_anything_is_written(tmp_path: Path) ->
     _plotsim("validate", path, "--strict", code=1)
 
 
-@pytest.mark.parametrize("name", plotsim_core.list_templates())
+@pytest.mark.parametrize("name", BUNDLED)
 def test_info_shows_segments_metrics_and_tables_and_makes_nothing(name: str, tmp_path: Path) -> None:
     plan = plotsim_core.load_config(plotsim_core.template(name))
     said = _plotsim("info", name).stdout

@@ -68,7 +68,6 @@ def manifest_head(plan: Plan, rows: Mapping[str, int], stop: int | None = None) 
     holdout = dataset.holdout
     return {
         "about": dataset.about,
-        "dataset": plan.name,
         "digest": plan.digest,
         "versions": {"plotsim": VERSION, **{name: version(name) for name in _VALUES_DEPEND_ON}},
         "seed": plan.seed,

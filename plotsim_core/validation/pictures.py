@@ -242,7 +242,7 @@ def rows(store: Store) -> Picture:
     places = bins(len(keys))
     edges = np.flatnonzero(np.diff(places, prepend=-1))
     drawings = []
-    for table in (table for table in store.tables if table.time is not None):
+    for table in (table for kind in store.kinds for table in kind.tables if table.time is not None):
         counted = store.arrow(f'SELECT "{table.time}" AS time, count(*) AS n FROM {store.relation(table)} GROUP BY 1')
         period = np.searchsorted(keys, counted["time"].to_numpy(), side="right") - 1
         counts = np.bincount(period, counted["n"].to_numpy(), minlength=len(keys))

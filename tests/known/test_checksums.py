@@ -8,9 +8,10 @@ import pytest
 
 from plotsim_core import list_templates
 from tests.known.checksums import KEPT, checksum
+from tests.laws.made import BUNDLED
 
 
-@pytest.mark.parametrize("name", list_templates())
+@pytest.mark.parametrize("name", BUNDLED)
 def test_a_bundled_config_gives_the_bytes_it_has_always_given(name: str) -> None:
     """If this is meant to change: `python -m tests.known.checksums --write`, and a line in the list of changes."""
     assert json.loads(KEPT.read_text(encoding="utf-8")).get(name) == checksum(name)

@@ -10,9 +10,10 @@ import pytest
 
 import plotsim_core
 from plotsim_core.tables.stages import STAGES
+from tests.laws.made import BRIEF, bundled
 
 CELLS = 12
-PLANS = {name: plotsim_core.load_config(plotsim_core.template(name)) for name in plotsim_core.list_templates()}
+PLANS = {name: bundled(name) for name in (*BRIEF, "retail")}
 NOISY = "{gaussian_sigma: 0.1, outlier_rate: 0.3, mcar_rate: 0.3}"
 
 
@@ -26,10 +27,6 @@ COLUMNS = [
 ]
 
 
-def _unit_column(frame: pd.DataFrame, plan: plotsim_core.Plan) -> str:
-    return f"{plan.unit}_id"
-
-
 def _same(value: object, stored: object) -> bool:
     return value is None if pd.isna(stored) else value == stored
 
@@ -39,7 +36,7 @@ def test_any_column_of_a_fact_or_stage_is_explained_with_the_generated_value(nam
     plan, frame = PLANS[name], FRAMES[name][table]
     for place in np.random.default_rng(7).integers(0, len(frame), CELLS).tolist():
         row = frame.iloc[place]
-        key = row[_unit_column(frame, plan)]
+        key = row[f"{plan.owner(table).unit}_id"]
         found = plotsim_core.explain(plan, table, key, str(row["date_key"]), column)
         assert _same(found.value, row[column]), found.text()
         assert found.steps[-1].value == found.value
