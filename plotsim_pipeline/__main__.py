@@ -15,7 +15,7 @@ def main() -> None:
     """The datasets of this code location from the command line.
 
     The store is chosen by PLOTSIM_STORE (duckdb or parquet) and PLOTSIM_STORE_PATH; further configs are found in the
-    directories that PLOTSIM_CONFIGS names.
+    directories that PLOTSIM_CONFIGS names; PLOTSIM_DATASETS lists the datasets to load, if not all.
     """
 
 
@@ -28,7 +28,7 @@ def run(dataset: str) -> None:
     """
     prepare_home()
     try:
-        from plotsim_pipeline.run import run as run_dataset  # loads every config
+        from plotsim_pipeline.run import run as run_dataset  # slow to import
 
         run_dataset(dataset, Console())
     except (ConfigError, UsageError) as error:
@@ -43,12 +43,12 @@ def query(sql: str) -> None:
 
     Example: python -m plotsim_pipeline query "SELECT * FROM saas.evt_churn LIMIT 5"
     """
-    from plotsim_pipeline.datasets import load_datasets
+    from plotsim_pipeline.datasets import dataset_files
     from plotsim_pipeline.stores import store_from_environment
 
     try:
         store = store_from_environment()
-        click.echo(str(store.query(sql, [plan.name for plan in load_datasets()])))
+        click.echo(str(store.query(sql, list(dataset_files()))))
     except (UsageError, duckdb.Error) as error:
         click.echo(str(error), err=True)
         sys.exit(2)

@@ -1,42 +1,65 @@
 """Datasets: which configs there are, and one config as Dagster definitions."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import dagster as dg
 
 from plotsim_core import ConfigError, Plan, Problem, UsageError, load_config
 from plotsim_core.api import TEMPLATES
+from plotsim_core.config.dataset import dataset_name
+from plotsim_core.families import did_you_mean
 from plotsim_pipeline.assets import stage_assets, table_assets
 from plotsim_pipeline.manifest import manifest_assets
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.schedules import automation
+from plotsim_pipeline.stores import store_from_environment
 
-CONFIGS_VARIABLE = "PLOTSIM_CONFIGS"
+CONFIGS_VARIABLE, DATASETS_VARIABLE = "PLOTSIM_CONFIGS", "PLOTSIM_DATASETS"
 BUNDLED = TEMPLATES
 
 
-def load_datasets() -> list[Plan]:
-    """Return the plans of all configs: the bundled ones and those in the directories that `PLOTSIM_CONFIGS` names.
+def dataset_files() -> dict[str, Path]:
+    """Return the config of each dataset by name: the bundled ones and those in the directories that `PLOTSIM_CONFIGS` names;
+    only the datasets that `PLOTSIM_DATASETS` lists, if it is set. Nothing is read.
 
-    Raises ConfigError that names every problem of every config.
+    Raises UsageError for a directory or a dataset that is not there, and for two datasets of one name.
     """
-    plans: dict[str, Plan] = {}
-    problems: list[Problem] = []
+    found: dict[str, Path] = {}
     for file in _files():
+        name = dataset_name(file.stem)
+        if name in found:
+            raise UsageError(f"{file}: there is already a dataset named {name}, {found[name]}")
+        found[name] = file
+    wanted = [name.strip() for name in os.environ.get(DATASETS_VARIABLE, "").split(",") if name.strip()]
+    for name in wanted:
+        if name not in found:
+            raise UsageError(f"{DATASETS_VARIABLE}: no dataset is named {name!r}; {did_you_mean(name, list(found))}")
+    return {name: found[name] for name in wanted or found}
+
+
+def load_dataset(name: str) -> Plan:
+    """Return the plan of one dataset. Raises UsageError for an unknown one, ConfigError for one that is wrong."""
+    files = dataset_files()
+    if name not in files:
+        raise UsageError(f"no dataset is named {name!r}; {did_you_mean(name, list(files))}")
+    return load_config(files[name])
+
+
+def load_datasets() -> list[Plan]:
+    """Return the plans of all datasets. Raises ConfigError that names every problem of every config."""
+    plans: list[Plan] = []
+    problems: list[Problem] = []
+    for file in dataset_files().values():
         try:
-            plan = load_config(file)
+            plans.append(load_config(file))
         except ConfigError as error:
             problems += [Problem(f"{file}: {p.path}", p.message, p.hint) for p in error.problems]
-            continue
-        if plan.name in plans:
-            problems.append(Problem(str(file), f"there is already a dataset named {plan.name}"))
-        plans.setdefault(plan.name, plan)
     if problems:
         raise ConfigError(problems, "configs")
-    return list(plans.values())
+    return plans
 
 
 def _files() -> Iterator[Path]:
@@ -45,6 +68,15 @@ def _files() -> Iterator[Path]:
         if not directory.is_dir():
             raise UsageError(f"{CONFIGS_VARIABLE}: {directory} is not a directory")
         yield from sorted(file for pattern in ("*.yaml", "*.yml") for file in directory.glob(pattern))
+
+
+def definitions_of(plans: Iterable[Plan]) -> dg.Definitions:
+    """Return a code location with the given datasets and the store that the environment names. One process makes all
+    assets of a run: the work is vectorised, and a process per step would cost seconds."""
+    return dg.Definitions.merge(
+        *(dataset_definitions(plan) for plan in plans),
+        dg.Definitions(resources={"store": store_from_environment()}, executor=dg.in_process_executor),
+    )
 
 
 def dataset_definitions(plan: Plan) -> dg.Definitions:

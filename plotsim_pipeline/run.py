@@ -11,11 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from plotsim_core import Plan, UsageError
-from plotsim_core.families import did_you_mean
+from plotsim_core import Plan
 from plotsim_core.plan.plan import TablePlan
-from plotsim_pipeline.datasets import load_datasets
-from plotsim_pipeline.definitions import defs
+from plotsim_pipeline.datasets import definitions_of, load_dataset
 from plotsim_pipeline.manifest import MANIFEST
 from plotsim_pipeline.partitions import key_of
 from plotsim_pipeline.report import OVERVIEW, VALIDATION_REPORT
@@ -35,14 +33,6 @@ class Held:
     rows: int
     partitions: str
     whole: bool
-
-
-def find_plan(name: str) -> Plan:
-    """Return the plan of a dataset by name. Raises UsageError for an unknown one."""
-    plans = {plan.name: plan for plan in load_datasets()}
-    if name not in plans:
-        raise UsageError(f"no dataset is named {name!r}; {did_you_mean(name, list(plans))}")
-    return plans[name]
 
 
 def window_keys(plan: Plan) -> list[str]:
@@ -70,7 +60,7 @@ def materialise(plan: Plan, keys: list[str], progress: Callable[[str, str], None
 
     `progress(event, asset)` is told when an asset's step starts ("start") and ends ("end").
     """
-    job = defs.resolve_job_def(plan.name)
+    job = definitions_of([plan]).resolve_job_def(plan.name)
     seconds: dict[str, float] = {}
     begun: dict[str, float] = {}
 
@@ -100,7 +90,7 @@ def materialise(plan: Plan, keys: list[str], progress: Callable[[str, str], None
 
 def run(name: str, console: Console) -> None:
     """Make what is missing of a dataset and print what is there."""
-    plan = find_plan(name)
+    plan = load_dataset(name)
     store = store_from_environment()
     keys = window_keys(plan)
     before = held(plan, store, keys)

@@ -32,14 +32,15 @@ def run(directory: Path, *command: str, store: str = "duckdb", **environment: st
         "PLOTSIM_STORE": store,
         "PLOTSIM_STORE_PATH": path,
         "PYTHONPATH": str(ROOT),
+        "PLOTSIM_DATASETS": "saas,delivery,minimal",
         **environment,
     }
     return subprocess.run(command, cwd=directory, env=surroundings, capture_output=True, text=True, timeout=300)
 
 
 def test_definitions_are_valid(tmp_path: Path) -> None:
-    """`dagster definitions validate` accepts the code location."""
-    done = run(tmp_path, DAGSTER, "definitions", "validate", *LOCATION)
+    """`dagster definitions validate` accepts the code location, with all datasets."""
+    done = run(tmp_path, DAGSTER, "definitions", "validate", *LOCATION, PLOTSIM_DATASETS="")
     assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -88,6 +89,7 @@ def test_run_says_what_is_there_and_a_second_run_changes_nothing(tmp_path: Path)
         (["run", "sass"], {}, "did you mean 'saas'?"),
         (["run"], {"PLOTSIM_STORE": "oracle"}, "expected one of duckdb, parquet"),
         (["run"], {"PLOTSIM_CONFIGS": "/nowhere/at/all"}, "is not a directory"),
+        (["run"], {"PLOTSIM_DATASETS": "sass, minimal"}, "PLOTSIM_DATASETS: no dataset is named 'sass'; did you mean 'saas'?"),
         (["query", "SELECT 1"], {}, "materialise a dataset first"),
     ],
 )
@@ -101,17 +103,23 @@ def test_mistakes_are_answered_readably(command: list[str], environment: dict[st
 
 
 def test_configs_of_ones_own(tmp_path: Path) -> None:
-    """A directory named by PLOTSIM_CONFIGS adds datasets; a broken config there is named with all its problems."""
+    """A directory named by PLOTSIM_CONFIGS adds datasets; a broken config there is named with its problems, and two of one
+    name are refused."""
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "shops.yaml").write_text((BUNDLED / "minimal.yaml").read_text().replace("customer", "shop"))
-    done = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", "run", "shops", PLOTSIM_CONFIGS=str(mine))
+    more = {"PLOTSIM_CONFIGS": str(mine), "PLOTSIM_DATASETS": ""}
+    done = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", "run", "shops", **more)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "dim_shop" in done.stdout
     (mine / "broken.yaml").write_text("about: x\nunit: shop\nmetrics: []\n")
-    broken = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", "run", "shops", PLOTSIM_CONFIGS=str(mine))
+    broken = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", "run", "broken", **more)
     assert broken.returncode == 2
-    assert "broken.yaml: window" in broken.stderr
+    assert "broken.yaml: 3 problems" in broken.stderr
+    (mine / "saas.yml").write_text((BUNDLED / "minimal.yaml").read_text())
+    twice = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", "run", "shops", **more)
+    assert twice.returncode == 2
+    assert "there is already a dataset named saas" in twice.stderr
 
 
 EVENTS_ALONE = """

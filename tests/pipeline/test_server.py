@@ -50,6 +50,7 @@ def server(tmp_path: Path) -> Iterator[str]:
         "PLOTSIM_STORE_PATH": str(tmp_path / "store.duckdb"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
+        "PLOTSIM_DATASETS": "saas",
     }
     command = [str(Path(sys.executable).parent / "dagster"), "dev", "-w", str(ROOT / "workspace.yaml"), "-p", str(port)]
     with (tmp_path / "log").open("wb") as log:
