@@ -8,6 +8,7 @@ DATASET ?= saas
 SQL ?= SELECT table_schema, table_name FROM information_schema.tables ORDER BY ALL
 
 export DAGSTER_HOME := $(CURDIR)/.dagster_home
+export SQL
 
 .PHONY: run ui query test proofs lint bench fidelity compatibility docs laws clean lock help
 
@@ -21,15 +22,15 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
-$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+$(DAGSTER_HOME)/dagster.yaml: plotsim_pipeline/instance.yaml
 	@mkdir -p $(DAGSTER_HOME)
-	@cp dagster.yaml $@
+	@cp $< $@
 
 run: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## materialise a dataset into DuckDB (DATASET=saas)
 	@$(BIN)/python -m plotsim_pipeline run $(DATASET)
 
 query: $(READY)  ## ask what is stored (SQL="SELECT ...")
-	@$(BIN)/python -m plotsim_pipeline query "$(SQL)"
+	@$(BIN)/python -m plotsim_pipeline query "$$SQL"
 
 ui: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## open the Dagster UI, with its daemon, on the same instance
 	$(BIN)/dagster dev -w workspace.yaml

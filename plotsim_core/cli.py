@@ -18,6 +18,7 @@ from plotsim_core.config.output import without_budget
 from plotsim_core.config.read import read
 from plotsim_core.engine.slice import whole
 from plotsim_core.errors import ConfigError, UsageError
+from plotsim_core.families import did_you_mean
 from plotsim_core.output.format import FORMATS
 from plotsim_core.output.progress import print_written, watched
 from plotsim_core.plan.plan import Plan
@@ -253,7 +254,12 @@ def explain(config: str, table: str, key: str, period: str, column: str, seed: i
 
 
 def _path(config: str) -> Path:
-    return api.template(config) if config in api.list_templates() and not Path(config).exists() else Path(config)
+    path, names = Path(config), api.list_templates()
+    if path.exists() or path.suffix or path.name != config:
+        return path
+    if config not in names:
+        raise UsageError(f"no file and no template is named {config!r}; {did_you_mean(config, names)}")
+    return api.template(config)
 
 
 def _plan(config: str, seed: int | None = None, scale: float | None = None, over_budget: bool = False) -> Plan:

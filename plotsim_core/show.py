@@ -54,7 +54,7 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console) -> None:
         console.print(f"The window is open: sizes are those of its first {plan.span} {plan.grain.name}s.")
     for kind in plan.kinds:
         if kind.endings:
-            console.print(f"A {kind.unit} can leave, so rows are an upper bound.")
+            console.print(f"Units ({kind.unit}) can leave, so rows are an upper bound.")
 
 
 def _kind(plan: Plan) -> tuple[Table, Table]:

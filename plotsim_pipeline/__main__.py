@@ -3,6 +3,7 @@
 import sys
 
 import click
+import dagster as dg
 import duckdb
 from rich.console import Console
 
@@ -22,7 +23,7 @@ def main() -> None:
 @main.command()
 @click.argument("dataset", default="saas")
 def run(dataset: str) -> None:
-    """Materialise what is missing of DATASET, and print what is there.
+    """Materialise DATASET, unless it is whole, and print what is there.
 
     Example: python -m plotsim_pipeline run delivery
     """
@@ -34,6 +35,12 @@ def run(dataset: str) -> None:
     except (ConfigError, UsageError) as error:
         click.echo(str(error), err=True)
         sys.exit(2)
+    except KeyboardInterrupt:
+        click.echo("stopped: what is written stays, and the same command goes on from there", err=True)
+        sys.exit(130)
+    except dg.Failure as failure:
+        click.echo(f"{dataset}.{failure.description}\nThe log of the run is in the Dagster UI (make ui).", err=True)
+        sys.exit(1)
 
 
 @main.command()

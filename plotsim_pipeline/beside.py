@@ -10,13 +10,12 @@ from plotsim_pipeline.stores.store import Store
 
 
 def write_beside(store: Store, name: str, pieces: Iterable[str]) -> str:
-    """Write the pieces of a text to `reports/<name>` in the folder of a store; return where it lies.
+    """Write the pieces of a text to `reports/<name>` in the folder that a store is in, or is; return where it lies.
 
     Works on any path that fsspec knows, like the stores. The file is written aside and renamed.
     """
-    filesystem, root = fsspec.core.url_to_fs(store.path)
-    above = root.rstrip("/").rpartition("/")[0] or root.rstrip("/")
-    folder = f"{above}/reports"
+    filesystem, root = fsspec.core.url_to_fs(store.folder)
+    folder = f"{root.rstrip('/')}/reports"
     filesystem.makedirs(folder, exist_ok=True)
     aside, place = f"{folder}/.{name}.tmp", f"{folder}/{name}"
     with filesystem.open(aside, "wb") as sink:

@@ -56,7 +56,7 @@ def load_datasets() -> list[Plan]:
         try:
             plans.append(load_config(file))
         except ConfigError as error:
-            problems += [Problem(f"{file}: {p.path}", p.message, p.hint) for p in error.problems]
+            problems += [Problem(f"{file}: {p.path}" if p.path else str(file), p.message, p.hint) for p in error.problems]
     if problems:
         raise ConfigError(problems, "configs")
     return plans

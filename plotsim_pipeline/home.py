@@ -14,6 +14,6 @@ def prepare_home() -> Path:
     home.mkdir(parents=True, exist_ok=True)
     settings = home / "dagster.yaml"
     if not settings.exists():
-        shutil.copyfile(ROOT / "dagster.yaml", settings)
+        shutil.copyfile(Path(__file__).with_name("instance.yaml"), settings)
     os.environ["DAGSTER_HOME"] = str(home.resolve())
     return home

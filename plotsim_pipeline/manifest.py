@@ -1,5 +1,6 @@
 """The answer key as an asset: `manifest` says what is true of all that is stored, for whoever checks what they found."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -62,4 +63,4 @@ def _listed(kinds: Iterable[Mapping[str, Any]], what: str) -> list[dg.TableRecor
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)

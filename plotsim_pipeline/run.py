@@ -1,9 +1,10 @@
 """Materialise a dataset through Dagster from the command line, with progress, and say what is there now."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from uuid import uuid4
 
 import dagster as dg
@@ -14,14 +15,15 @@ from rich.table import Table
 from plotsim_core import Plan
 from plotsim_core.plan.plan import TablePlan
 from plotsim_pipeline.datasets import definitions_of, load_dataset
-from plotsim_pipeline.manifest import MANIFEST
+from plotsim_pipeline.manifest import MANIFEST, manifest_assets
 from plotsim_pipeline.partitions import key_of
 from plotsim_pipeline.report import OVERVIEW, VALIDATION_REPORT
 from plotsim_pipeline.schedules import latest_complete
 from plotsim_pipeline.stores import store_from_environment
 from plotsim_pipeline.stores.store import Store
 
-_QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_CODE_VERSION = "dagster/code_version"
 _RANGE = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
@@ -55,10 +57,20 @@ def _held(plan: Plan, table: TablePlan, kept: dict[str, tuple[int, str]], keys: 
     return Held(table.name, rows, f"{len(kept)} of {len(keys)}", current.issuperset(keys))
 
 
+def reported(plan: Plan, instance: dg.DagsterInstance) -> bool:
+    """Return whether an instance knows report, overview and manifest of a dataset as it is now."""
+    names = [VALIDATION_REPORT, OVERVIEW, *(asset.key.path[-1] for asset in manifest_assets(plan))]
+    events = [instance.get_latest_materialization_event(dg.AssetKey([plan.name, name])) for name in names]
+    made = [event.asset_materialization for event in events if event is not None]
+    current = [found is not None and (found.tags or {}).get(_CODE_VERSION) == plan.digest for found in made]
+    return len(current) == len(names) and all(current)
+
+
 def materialise(plan: Plan, keys: list[str], progress: Callable[[str, str], None]) -> dict[str, float]:
     """Run a dataset's job over a range of partitions on the instance; return the seconds of each asset.
 
-    `progress(event, asset)` is told when an asset's step starts ("start") and ends ("end").
+    `progress(event, asset)` is told when an asset's step starts ("start"), and how it ends ("done" or "failed"). Raises
+    Failure with what was wrong.
     """
     job = definitions_of([plan]).resolve_job_def(plan.name)
     seconds: dict[str, float] = {}
@@ -74,18 +86,33 @@ def materialise(plan: Plan, keys: list[str], progress: Callable[[str, str], None
             progress("start", name)
         elif event.event_type_value in ("STEP_SUCCESS", "STEP_FAILURE"):
             seconds[name] = time.perf_counter() - begun.get(name, time.perf_counter())
-            progress("end", name)
+            progress("done" if event.event_type_value == "STEP_SUCCESS" else "failed", name)
 
     run_id = str(uuid4())
     with dg.DagsterInstance.get() as instance:
         instance.add_event_listener(run_id, listen)
-        job.execute_in_process(
+        result = job.execute_in_process(
             instance=instance,
             run_id=run_id,
             run_config=_QUIET,
             tags=dict(zip(_RANGE, (keys[0], keys[-1]), strict=True)),
+            raise_on_error=False,
         )
+    if not result.success:
+        raise dg.Failure(next(_failures(plan, result), "the run failed"))
     return seconds
+
+
+def _failures(plan: Plan, result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    """Yield what was wrong in the end in each step that failed, in a line."""
+    for event in result.filter_events(lambda event: event.is_step_failure):
+        error = event.step_failure_data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+            raise KeyboardInterrupt
+        if error is not None:
+            yield f"{(event.step_key or '').removeprefix(f'{plan.name}__')}: {error.message.strip()}"
 
 
 def run(name: str, console: Console) -> None:
@@ -93,9 +120,10 @@ def run(name: str, console: Console) -> None:
     plan = load_dataset(name)
     store = store_from_environment()
     keys = window_keys(plan)
-    before = held(plan, store, keys)
     seconds: dict[str, float] = {}
-    if all(table.whole for table in before):
+    with dg.DagsterInstance.get() as instance:
+        whole = all(table.whole for table in held(plan, store, keys)) and reported(plan, instance)
+    if whole:
         console.print(f"[bold]{plan.name}[/] is whole and made from this config: nothing to do.")
     else:
         seconds = _with_progress(plan, keys, console)
@@ -103,6 +131,9 @@ def run(name: str, console: Console) -> None:
 
 
 def _with_progress(plan: Plan, keys: list[str], console: Console) -> dict[str, float]:
+    if not console.is_terminal:
+        begun = time.perf_counter()
+        return materialise(plan, keys, partial(_say, plan, console, begun))
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(f"{plan.name}: starting", total=len(plan.tables) + 3)
@@ -114,6 +145,12 @@ def _with_progress(plan: Plan, keys: list[str], console: Console) -> dict[str, f
                 bar.advance(task)
 
         return materialise(plan, keys, show)
+
+
+def _say(plan: Plan, console: Console, begun: float, event: str, name: str) -> None:
+    """Tell the progress in lines, where nothing can be drawn."""
+    if event != "start":
+        console.print(f"{plan.name}.{name}: {event} after {time.perf_counter() - begun:.1f} s", soft_wrap=True)
 
 
 def _summary(plan: Plan, store: Store, tables: list[Held], seconds: dict[str, float], console: Console) -> None:

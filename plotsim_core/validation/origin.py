@@ -85,8 +85,8 @@ def _differs(origin: Origin, wanted: str) -> str:
     known = [f"{word} {value:g}" for word, value in (("seed", origin.seed), ("scale", origin.scale)) if value is not None]
     says = ", ".join([f"digest {origin.digest}", *known])
     return (
-        f"{origin.place} was not made from this config, seed, scale and version of plotsim: it says dataset "
-        f"{origin.dataset}, {says}; the config has digest {wanted}"
+        f"{origin.place} was not made from this config, seed, scale and version of plotsim: it says "
+        f"{f'dataset {origin.dataset}, ' if origin.dataset else ''}{says}; the config has digest {wanted}"
     )
 
 

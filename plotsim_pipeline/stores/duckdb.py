@@ -28,6 +28,10 @@ _LEDGER_COLUMNS = "table_name VARCHAR, partition_key VARCHAR, row_count BIGINT, 
 class DuckDBStore(Store):
     """A DuckDB file at `path`."""
 
+    @property
+    def folder(self) -> str:
+        return str(Path(self.path).parent)
+
     def write(self, where: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
         place = f"{quoted(where.dataset)}.{quoted(where.table)}"
         digest = digest_of(batches.schema)

@@ -120,6 +120,11 @@ class Store(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> pa.Table:
         return self.read(placement(context))
 
+    @property
+    def folder(self) -> str:
+        """The folder that files beside the tables belong to: the store itself, if it is one."""
+        return self.path
+
     @abstractmethod
     def write(self, where: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
         """Replace the partitions (or the state) at `where` in one step; return the rows of each key."""

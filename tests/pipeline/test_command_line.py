@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 
@@ -20,22 +22,27 @@ DAGSTER = str(Path(sys.executable).parent / "dagster")
 LOCATION = ["-m", "plotsim_pipeline.definitions"]
 
 
-def run(directory: Path, *command: str, store: str = "duckdb", **environment: str) -> subprocess.CompletedProcess[str]:
+def run(directory: Path, *command: str, store: str = "duckdb", **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command in an empty directory, with the store and a Dagster home inside it."""
+    surroundings = environment(directory, store, **more)
+    return subprocess.run(command, cwd=directory, env=surroundings, capture_output=True, text=True, timeout=300)
+
+
+def environment(directory: Path, store: str = "duckdb", **more: str) -> dict[str, str]:
+    """Return the environment of a command: the store and a Dagster home inside a directory, and three datasets."""
     home = directory / "home"
     home.mkdir(exist_ok=True)
-    (home / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+    (home / "dagster.yaml").write_text((ROOT / "plotsim_pipeline" / "instance.yaml").read_text())
     path = str(directory / ("store.duckdb" if store == "duckdb" else "files"))
-    surroundings = {
+    return {
         **os.environ,
         "DAGSTER_HOME": str(home),
         "PLOTSIM_STORE": store,
         "PLOTSIM_STORE_PATH": path,
         "PYTHONPATH": str(ROOT),
         "PLOTSIM_DATASETS": "saas,delivery,minimal",
-        **environment,
+        **more,
     }
-    return subprocess.run(command, cwd=directory, env=surroundings, capture_output=True, text=True, timeout=300)
 
 
 def test_definitions_are_valid(tmp_path: Path) -> None:
@@ -79,27 +86,60 @@ def test_run_says_what_is_there_and_a_second_run_changes_nothing(tmp_path: Path)
     assert second.returncode == 0
     assert "nothing to do" in second.stdout
     assert (tmp_path / "store.duckdb").read_bytes() == before
-    query = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", "query", "SELECT count(*) FROM minimal.fct_payments")
+    assert "minimal.overview: done after" in first.stdout, "progress is told in lines where nothing can be drawn"
+    with dg.DagsterInstance.from_config(str(tmp_path / "home")) as instance:
+        instance.wipe_assets([dg.AssetKey(["minimal", "manifest"])])
+    again = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", "run", "minimal")
+    assert "minimal.manifest: done after" in again.stdout, "a run that was stopped before its reports is not whole"
+    query = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", "query", "SELECT count(*)\nFROM minimal.fct_payments")
     assert "960" in query.stdout
 
 
 @pytest.mark.parametrize(
-    ("command", "environment", "says"),
+    ("command", "settings", "says"),
     [
         (["run", "sass"], {}, "did you mean 'saas'?"),
         (["run"], {"PLOTSIM_STORE": "oracle"}, "expected one of duckdb, parquet"),
         (["run"], {"PLOTSIM_CONFIGS": "/nowhere/at/all"}, "is not a directory"),
-        (["run"], {"PLOTSIM_DATASETS": "sass, minimal"}, "PLOTSIM_DATASETS: no dataset is named 'sass'; did you mean 'saas'?"),
+        (
+            ["run"],
+            {"PLOTSIM_DATASETS": "sass, minimal"},
+            "no dataset is named 'sass'; did you mean 'saas'?",
+        ),
         (["query", "SELECT 1"], {}, "materialise a dataset first"),
     ],
 )
-def test_mistakes_are_answered_readably(command: list[str], environment: dict[str, str], says: str, tmp_path: Path) -> None:
+def test_mistakes_are_answered_readably(command: list[str], settings: dict[str, str], says: str, tmp_path: Path) -> None:
     """A wrong name or setting gives one sentence and exit code 2, and nothing is written."""
-    done = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", *command, **environment)
+    done = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", *command, **settings)
     assert done.returncode == 2, done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "store.duckdb").exists()
+
+
+@pytest.mark.parametrize("store", ["duckdb", "parquet"])
+def test_a_store_that_cannot_be_written_is_told_in_a_line(store: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    path = str(tmp_path / "file" / "store")
+    done = run(tmp_path, sys.executable, "-m", "plotsim_pipeline", "run", "minimal", store=store, PLOTSIM_STORE_PATH=path)
+    assert done.returncode == 1
+    assert "minimal.dim_customer" in done.stderr
+    assert str(tmp_path / "file") in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_that_is_interrupted_says_so(tmp_path: Path) -> None:
+    """As Ctrl-C does it, in the middle of the work; the next run completes it."""
+    command = [sys.executable, "-m", "plotsim_pipeline", "run", "delivery"]
+    surroundings = environment(tmp_path)
+    with subprocess.Popen(command, cwd=tmp_path, env=surroundings, stdout=-1, stderr=-1, text=True) as running:
+        assert running.stdout is not None and running.stderr is not None
+        assert "done after" in running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        said = running.stderr.read()
+    assert running.returncode == 130
+    assert "stopped: what is written stays" in said
 
 
 def test_configs_of_ones_own(tmp_path: Path) -> None:

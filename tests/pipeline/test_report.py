@@ -106,8 +106,8 @@ def test_a_report_without_data_fails_readably(tmp_path: Path) -> None:
 def test_the_page_lies_beside_any_store() -> None:
     """A Parquet store on another file system has it there."""
     store = STORES["parquet"](path="memory://bucket/files")
-    assert write_beside(store, "some.html", ["te", "xt"]) == "memory:///bucket/reports/some.html"
-    assert fsspec.filesystem("memory").cat("/bucket/reports/some.html") == b"text"
+    assert write_beside(store, "some.html", ["te", "xt"]) == "memory:///bucket/files/reports/some.html"
+    assert fsspec.filesystem("memory").cat("/bucket/files/reports/some.html") == b"text"
 
 
 @pytest.mark.parametrize("kind", list(STORES))

@@ -39,7 +39,7 @@ def server(tmp_path: Path) -> Iterator[str]:
     """`dagster dev` on a free port with an instance and a store of its own; gives its GraphQL address."""
     home = tmp_path / "home"
     home.mkdir()
-    (home / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+    (home / "dagster.yaml").write_text((ROOT / "plotsim_pipeline" / "instance.yaml").read_text())
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
