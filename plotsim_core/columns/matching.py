@@ -99,7 +99,7 @@ def _circular(column: Column, ours: Column, unit: Table) -> bool:
     named = {other.name: other for other in unit.columns}
     seen: set[str] = set()
     while ours.word == "lookup" and ours.name not in seen:
-        seen.add(ours.name)
+        seen |= {ours.name}
         way = _way(ours, unit)
         if way is None or way.name == column.name:
             return way is not None

@@ -32,7 +32,7 @@ FOLDERS: list[tuple[ModuleType, Family]] = [  # type: ignore[type-arg]
     (plotsim_core.output, FORMATS),
     (distributions, DISTRIBUTIONS),
 ]
-HELPERS = {"stages", "distribution", "dialects", "matching"}
+HELPERS = {"stages", "distribution", "dialects"}
 """Files that add to another family than their folder's, or define what a member is."""
 FAMILIES = [SOURCES, SOURCE_WORDS, KINDS, KIND_WORDS, STAGES, FORMATS, DISTRIBUTIONS, NOISE, PRESETS, CURVES, WORDS, GRAINS]
 
