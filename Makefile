@@ -38,7 +38,7 @@ ui: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## open the Dagster UI, with its daem
 test: $(READY)  ## run the tests, but for the long proofs
 	$(BIN)/python -m pytest -n 2 -q -m "not long" tests
 
-proofs: $(READY)  ## run the long proofs: fidelity in full, the laws over the whole language
+proofs: $(READY)  ## run the long proofs: fidelity in full, runs that are killed, the laws over all datasets and the whole language
 	$(BIN)/python -m pytest -n 2 -q -m long tests
 
 laws: $(READY)  ## run the law tests with a new random seed

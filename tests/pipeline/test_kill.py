@@ -18,6 +18,8 @@ from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import CONFIGS, content, keys_of, materialise, store_at
 
+pytestmark = pytest.mark.long
+
 NEW_SEED = 99
 SCRIPT = """
 import json, os, signal, sys

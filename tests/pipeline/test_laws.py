@@ -46,6 +46,7 @@ def test_backwards_is_the_whole(batch: tuple[str, dict[str, object]], tmp_path: 
     assert content(plan, store) == whole
 
 
+@pytest.mark.long
 def test_random_order_in_processes_is_the_whole(batch: tuple[str, dict[str, object]], tmp_path: Path) -> None:
     """Order: months made in random order by three processes are the whole."""
     kind, whole = batch
@@ -114,6 +115,7 @@ def test_an_asset_alone_on_a_blank_store(name: str, tmp_path: Path) -> None:
     assert alone.query(sql, ["saas"]) == together.query(sql, ["saas"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", list(STORES))
 @pytest.mark.parametrize(
     "window",
