@@ -13,6 +13,7 @@ from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.engine.block import Block
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -28,15 +29,19 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
         yield Problem("type", "no segment has a `treatment` whose arms it could tell")
 
 
+def arms(block: Block) -> pa.Array:
+    """Return the arm of each unit of a block, null where its segment has no experiment."""
+    treatments = [segment.spec.treatment for segment in block.plan.segments]
+    labels = [label for arm in treatments for label in ((arm.control_label, arm.treatment_label) if arm else (None, None))]
+    return pa.array(labels, pa.string()).take(pa.array(2 * block.units.segment + block.units.treated))
+
+
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
     segments = rows.block.plan.segments
     if options.fact == "treatment":
-        arms = [s.spec.treatment for s in segments]
-        labels = [label for arm in arms for label in ((arm.control_label, arm.treatment_label) if arm else (None, None))]
-        units = rows.block.units
-        return picked(labels, (2 * units.segment + units.treated)[rows.unit], column.type)
+        return arms(rows.block).take(pa.array(rows.unit)).cast(column.type)
     values = [segment.spec.name if options.fact == "name" else segment.count for segment in segments]
     return picked(values, rows.block.units.segment[rows.unit], column.type)
 

@@ -9,11 +9,11 @@ from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.tables import NoOptions, SourceWords
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
-_DECIMALS = 6
+DECIMALS = 6
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    return pa.array(rows.block.positions().ravel()[rows.cell].round(_DECIMALS))
+    return pa.array(rows.block.positions().ravel()[rows.cell].round(DECIMALS))
 
 
 add_source(

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from plotsim_core.columns.identity import key_text, prefix
 from plotsim_core.columns.scd import Options as History
+from plotsim_core.columns.segment import arms
+from plotsim_core.columns.trajectory import DECIMALS
 from plotsim_core.config.effects import missing_on, noise_of, null_rate
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.history import bands
 from plotsim_core.engine.life import alive, ends
 from plotsim_core.engine.noised import missing, missing_by_value, outlying
-from plotsim_core.engine.roster import codes
 from plotsim_core.engine.slice import Slice, by_unit
 from plotsim_core.engine.stages import NONE, stages
 from plotsim_core.plan.plan import MetricPlan, Plan, TablePlan
@@ -26,8 +27,6 @@ from plotsim_core.tables.kind import KINDS
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-DECIMALS = 6
-"""Of positions; those of the stored trajectories."""
 
 
 def answers(plan: Plan, stop: int) -> Iterator[pa.Table]:
@@ -49,9 +48,9 @@ def _answers(block: Block) -> pa.Table:
     ended = last < block.slice.stop
     names = pa.array([segment.spec.name for segment in plan.segments])
     found: dict[str, pa.Array] = {
-        "key": key_text(prefix(_dimension(plan).spec), pa.array(codes(plan, units))),
+        "key": key_text(prefix(_dimension(plan).spec), pa.array(block.codes)),
         "segment": names.take(pa.array(units.segment)),
-        **_arms(block),
+        **({"treatment": arms(block)} if any(s.spec.treatment for s in plan.segments) else {}),
         "arrival": pa.array(dates[np.minimum(units.arrival - plan.first, len(dates) - 1)]),
         "end": pa.array(dates[np.where(ended, last - plan.first, 0)], mask=~ended),
     }
@@ -106,14 +105,6 @@ def _gone(block: Block, metric: MetricPlan) -> Flags:
     if on is not None:
         found |= missing_by_value(plan.seed, noise, metric, block.address, block.scores(plan.metric_index(on)))
     return found
-
-
-def _arms(block: Block) -> dict[str, pa.Array]:
-    arms = [segment.spec.treatment for segment in block.plan.segments]
-    if not any(arms):
-        return {}
-    labels = pa.array(label for arm in arms for label in ((arm.control_label, arm.treatment_label) if arm else (None, None)))
-    return {"treatment": labels.take(pa.array(2 * block.units.segment + block.units.treated))}
 
 
 def _by_name(what: str, where: dict[str, Flags], dates: Integers) -> dict[str, pa.Array]:
