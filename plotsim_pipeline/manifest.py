@@ -8,8 +8,8 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_core.truth.manifest import manifest_head, with_units
-from plotsim_pipeline.assets import LAYER, POOL, REPORT
-from plotsim_pipeline.beside import stored_periods, write_beside
+from plotsim_pipeline.assets import asset_of_all
+from plotsim_pipeline.beside import write_beside
 from plotsim_pipeline.stores.store import Store
 
 MANIFEST = "manifest"
@@ -21,36 +21,19 @@ def manifest_assets(plan: Plan) -> list[dg.AssetsDefinition]:
 
 
 def _manifest(plan: Plan) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=dg.AssetKey([plan.name, MANIFEST]),
-        group_name=plan.name,
-        description="The answer key, as of the latest stored period: segments, positions, changes, events, causes.",
-        deps=[dg.AssetKey([plan.name, table.name]) for table in plan.tables],
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        code_version=plan.digest,
-        tags={LAYER: REPORT},
-        kinds={"json"},
-        pool=POOL,
-        required_resource_keys={"store"},
-    )
-    def _materialise(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # as in assets.py
-        store: Store = context.resources.store
-        span = stored_periods(plan, store)
-        if span is None:
-            return dg.MaterializeResult(metadata={"stored": "no partition of any table yet"})
+    def tell(store: Store, first: int, stop: int) -> dict[str, Any]:
         rows = {name: sum(count for count, _ in kept.values()) for name, kept in store.held(plan.name).items()}
-        head = manifest_head(plan, rows, span[1])
-        place = write_beside(store, f"{plan.name}.{MANIFEST}.json", with_units(plan, head, span[1]))
+        head = manifest_head(plan, rows, stop)
+        place = write_beside(store, f"{plan.name}.{MANIFEST}.json", with_units(plan, head, stop))
         told = {what: _listed(head["kinds"], what) for what in ("segments", "connections", "causal_graph")}
-        return dg.MaterializeResult(
-            metadata={
-                "manifest": dg.MetadataValue.path(place),
-                "as_of": head["window"]["last"],
-                **{what: dg.MetadataValue.table(records) for what, records in told.items() if records},
-            }
-        )
+        return {
+            "manifest": dg.MetadataValue.path(place),
+            "as_of": head["window"]["last"],
+            **{what: dg.MetadataValue.table(records) for what, records in told.items() if records},
+        }
 
-    return _materialise
+    says = "The answer key, as of the latest stored period: segments, positions, changes, events, causes."
+    return asset_of_all(plan, MANIFEST, says, [table.name for table in plan.tables], "json", tell)
 
 
 def _listed(kinds: Iterable[Mapping[str, Any]], what: str) -> list[dg.TableRecord]:

@@ -1,6 +1,7 @@
 """Judgement as assets: `validation_report` per partition with its checks, and `overview` of all that is stored."""
 
 import base64
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -11,8 +12,8 @@ from plotsim_core.validation.check import CHECKS, Finding
 from plotsim_core.validation.page import page
 from plotsim_core.validation.pictures import Picture, pictures
 from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store
-from plotsim_pipeline.assets import LAYER, POOL, REPORT
-from plotsim_pipeline.beside import stored_periods, write_beside
+from plotsim_pipeline.assets import LAYER, POOL, REPORT, asset_of_all
+from plotsim_pipeline.beside import write_beside
 from plotsim_pipeline.partitions import periods_of
 from plotsim_pipeline.stores.store import Store, placed
 
@@ -77,37 +78,20 @@ def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition
 
 
 def _overview(plan: Plan) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=dg.AssetKey([plan.name, OVERVIEW]),
-        group_name=plan.name,
-        description="Pictures of the stages and the score of all that is stored, and the report as a page.",
-        deps=[dg.AssetKey([plan.name, VALIDATION_REPORT])],
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        code_version=plan.digest,
-        tags={LAYER: REPORT},
-        kinds={"python"},
-        pool=POOL,
-        required_resource_keys={"store"},
-    )
-    def _materialise(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # as in assets.py
-        store: Store = context.resources.store
-        span = stored_periods(plan, store)
-        if span is None:
-            return dg.MaterializeResult(metadata={"stored": "no partition of any table yet"})
-        with store.opened(plan, *span) as stored:
+    def tell(store: Store, first: int, stop: int) -> dict[str, Any]:
+        with store.opened(plan, first, stop) as stored:
             report = check_store(stored)
             drawn = pictures(stored, report)
             place = write_beside(store, f"{plan.name}.html", [page(stored, report, drawn)])
-        return dg.MaterializeResult(
-            metadata={
-                "score": report.score,
-                "report": dg.MetadataValue.md(f"```\n{report.text()}\n```"),
-                "page": dg.MetadataValue.path(place),
-                **{picture.name: _shown(picture) for picture in drawn if not picture.folded},
-            }
-        )
+        return {
+            "score": report.score,
+            "report": dg.MetadataValue.md(f"```\n{report.text()}\n```"),
+            "page": dg.MetadataValue.path(place),
+            **{picture.name: _shown(picture) for picture in drawn if not picture.folded},
+        }
 
-    return _materialise
+    says = "Pictures of the stages and the score of all that is stored, and the report as a page."
+    return asset_of_all(plan, OVERVIEW, says, [VALIDATION_REPORT], "python", tell)
 
 
 def _check_result(name: str, findings: list[Finding]) -> dg.AssetCheckResult:
