@@ -1,13 +1,13 @@
 """Judgement as assets: `validation_report` per partition with its checks, and `overview` of all that is stored."""
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
 from plotsim_core import Plan
-from plotsim_core.plan.plan import DIGEST
 from plotsim_core.validation.check import CHECKS, Finding
 from plotsim_core.validation.page import page
 from plotsim_core.validation.pictures import Picture, pictures
@@ -32,7 +32,7 @@ def report_assets(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition) -> 
 
 def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     key = dg.AssetKey([plan.name, VALIDATION_REPORT])
-    schema = PERIODS_SCHEMA.with_metadata({DIGEST: plan.digest, "description": "What the checks counted, by period."})
+    schema = PERIODS_SCHEMA.with_metadata({**plan.origin, "description": "What the checks counted, by period."})
 
     @dg.asset(
         key=key,
@@ -85,6 +85,7 @@ def _overview(plan: Plan) -> dg.AssetsDefinition:
             place = write_beside(store, f"{plan.name}.html", [page(stored, report, drawn)])
         return {
             "score": report.score,
+            **{f"{picture.name}_at_a_glance": _drawn(picture, [picture.glance]) for picture in drawn if picture.glance},
             "report": dg.MetadataValue.md(f"```\n{report.text()}\n```"),
             "page": dg.MetadataValue.path(place),
             **{picture.name: _shown(picture) for picture in drawn if not picture.folded},
@@ -132,6 +133,10 @@ def _records(report: Report) -> list[dg.TableRecord]:
 
 def _shown(picture: Picture) -> dg.MarkdownMetadataValue:
     """Return a picture as metadata: of many drawings, the first."""
-    encoded = [base64.b64encode(drawing.encode()).decode() for drawing in picture.drawings[:_DRAWINGS]]
-    drawn = " ".join(f"![{picture.name}](data:image/svg+xml;base64,{text})" for text in encoded)
+    drawn = _drawn(picture, picture.drawings[:_DRAWINGS]).md_str
     return dg.MetadataValue.md(f"{picture.says}\n\n{drawn}")
+
+
+def _drawn(picture: Picture, drawings: Sequence[str]) -> dg.MarkdownMetadataValue:
+    encoded = [base64.b64encode(drawing.encode()).decode() for drawing in drawings]
+    return dg.MetadataValue.md(" ".join(f"![{picture.name}](data:image/svg+xml;base64,{text})" for text in encoded))

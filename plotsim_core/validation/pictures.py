@@ -19,7 +19,7 @@ from plotsim_core.engine.life import alive
 from plotsim_core.engine.slice import Slice
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.validation.plots import against, bins, correlogram, fan, lines, matrix
+from plotsim_core.validation.plots import against, bins, correlogram, fan, glance, lines, matrix
 from plotsim_core.validation.report import Report
 from plotsim_core.validation.residuals import Residuals, residuals
 from plotsim_core.validation.store import Store
@@ -40,13 +40,15 @@ _ERRORS = 3.0
 
 @dataclass(frozen=True)
 class Picture:
-    """Drawings (SVG) of one thing, with a title and a sentence that tells how to read them. `folded` ones are details."""
+    """Drawings (SVG) of one thing, with a title and a sentence that tells how to read them. `folded` ones are details;
+    `glance` is a drawing of few characters, if there is one."""
 
     name: str
     title: str
     says: str
     drawings: tuple[str, ...]
     folded: bool = False
+    glance: str = ""
 
 
 def pictures(store: Store, report: Report) -> list[Picture]:
@@ -89,7 +91,7 @@ def trajectories(sample: Sequence[Block]) -> Picture:
         series[_segment(block)] = np.where(there.any(axis=1), means, np.nan).tolist()
     drawing = lines("Mean position by segment", _ticks(sample[0]), series)
     says = "Where each segment's units are on their curve, from 0 to 1; all metrics follow from it."
-    return Picture("trajectories", "Trajectories by segment", says, (drawing,))
+    return Picture("trajectories", "Trajectories by segment", says, (drawing,), glance=glance(list(series.values())))
 
 
 def units(sample: Sequence[Block]) -> Picture:

@@ -26,6 +26,8 @@ _POINTS = 120
 _NAMED = 12
 """A matrix of more names than this has no numbers in its cells."""
 _SHADES = 10
+_GLANCE = 700
+"""What a glance may have of characters: Dagster draws markdown of less than 1,000 in its tables, base64 included."""
 
 
 def lines(
@@ -42,6 +44,28 @@ def lines(
         parts.append(f'<text x="{right + 12}" y="{_TOP + 10 + 17 * place}" fill="{colour}">{_short(name, 20)}</text>')
     parts.append(_ends(ticks, _LEFT, right, _HEIGHT - 6))
     return _svg(parts, _WIDTH, height)
+
+
+def glance(series: Sequence[Sequence[float]], low: float = 0.0, high: float = 1.0) -> str:
+    """Return lines as a picture of at most 700 characters, for where little is drawn: no words, as many points as fit."""
+    for points in range(40, 1, -1):
+        drawn = "".join(_stroke(values, points, low, high, place) for place, values in enumerate(series))
+        text = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 99 32" width="330" fill="none">{drawn}</svg>'
+        if len(text) <= _GLANCE:
+            return text
+    return ""
+
+
+def _stroke(values: Sequence[float], points: int, low: float, high: float, colour: int) -> str:
+    """Return a line through `points` of the values that are there, in whole numbers."""
+    there = np.flatnonzero(np.isfinite(values))
+    if len(there) < 2:
+        return ""
+    places = np.unique(there[np.linspace(0, len(there) - 1, points).round().astype(int)])
+    x = np.round(places * (99 / (len(values) - 1))).astype(int)
+    y = np.round(31 - 30 * (np.asarray(values)[places] - low) / (high - low)).astype(int)
+    path = " ".join(f"{across},{up}" for across, up in zip(x.tolist(), y.tolist(), strict=True))
+    return f'<path d="M{path}" stroke="{COLOURS[colour % len(COLOURS)]}"/>'
 
 
 def fan(

@@ -16,7 +16,7 @@ from plotsim_core.numerics.estimates import correlation
 from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.page import page
 from plotsim_core.validation.pictures import Picture, found_correlations, lags, pictures
-from plotsim_core.validation.plots import bins, correlogram, fan, lines, matrix
+from plotsim_core.validation.plots import bins, correlogram, fan, glance, lines, matrix
 from plotsim_core.validation.report import Report, check_store
 from plotsim_core.validation.residuals import residuals
 from plotsim_core.validation.store import Store, find_store
@@ -188,3 +188,18 @@ def test_a_long_window_is_drawn_in_at_most_120_points(count: int) -> None:
     assert places[0] == 0 and places[-1] < 120
     assert set(np.diff(places).tolist()) <= {0, 1}
     assert (count <= 120) == (places[-1] == count - 1)
+
+
+def test_a_glance_is_short_however_many_lines_it_has() -> None:
+    """A small picture stays below 700 characters, leaves out what is not there, and ends where the values do."""
+    rising = np.linspace(0, 1, 500)
+    gone = np.where(np.arange(500) < 400, 0.5, np.nan)
+    for count in (1, 6, 12):
+        drawn = glance([rising.tolist(), gone.tolist()][:count] + [rising.tolist()] * (count - 2))
+        assert len(drawn) <= 700
+        paths = [path.get("d", "") for path in ElementTree.fromstring(drawn)]
+        assert len(paths) == count
+        assert paths[0].startswith("M0,31")
+        assert paths[0].endswith("99,1")
+        assert count == 1 or 78 <= int(paths[1].split()[-1].split(",")[0]) <= 80
+    assert ElementTree.fromstring(glance([[0.5]])).find(f"{{{SVG}}}path") is None
