@@ -47,7 +47,7 @@ def test_larger_units_are_referred_to_more_often() -> None:
     made = with_stores(segments=segments, events=[])
     tables = generate_tables(made, tables=["evt_visit", "dim_store"])
     visits = tables["evt_visit"]["store_id"].value_counts().reindex(tables["dim_store"]["store_id"]).to_numpy()
-    sizes = everyone(made.others[0]).units.size
+    sizes = everyone(made.others[0], made.first + 1).units.size
     assert stats.chisquare(visits, sizes / sizes.sum() * visits.sum()).pvalue > 0.001
     assert np.ptp(sizes) > 0.3
 

@@ -17,7 +17,7 @@ from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.tables import NoOptions, SourceWords
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.life import alive
-from plotsim_core.engine.slice import Slice, blocks
+from plotsim_core.engine.slice import blocks, whole
 from plotsim_core.families import Family
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
@@ -48,7 +48,7 @@ def crowd(plan: Plan, wanted: tuple[tuple[str, int], ...], first: int, stop: int
     """Return what all units add up to in the periods `first` to `stop`."""
     there = np.zeros(stop - first, dtype=np.int64)
     low, high, present = (np.zeros((len(wanted), stop - first), dtype=np.int64) for _ in range(3))
-    for part in blocks(Slice(first, stop, 0, plan.units)):
+    for part in blocks(plan, whole(plan, first, stop)):
         here = block(plan, part)
         living = alive(here)
         periods = slice(part.first - first, part.stop - first)
@@ -56,9 +56,9 @@ def crowd(plan: Plan, wanted: tuple[tuple[str, int], ...], first: int, stop: int
         for place, (word, metric) in enumerate(wanted):
             values = LAYERS[word](here, metric)
             known = living & ~np.isnan(values)
-            whole = np.rint(np.where(known, values, 0.0) * 10.0 ** decimals_of(plan, word, metric)).astype(np.int64)
-            low[place, periods] += (whole & ((1 << _HALF) - 1)).sum(axis=1)
-            high[place, periods] += (whole >> _HALF).sum(axis=1)
+            number = np.rint(np.where(known, values, 0.0) * 10.0 ** decimals_of(plan, word, metric)).astype(np.int64)
+            low[place, periods] += (number & ((1 << _HALF) - 1)).sum(axis=1)
+            high[place, periods] += (number >> _HALF).sum(axis=1)
             present[place, periods] += known.sum(axis=1)
     sums = [[(a << _HALF) + b for a, b in zip(*both, strict=True)] for both in zip(high.tolist(), low.tolist(), strict=True)]
     return Crowd(there, {name: (sums[place], present[place]) for place, name in enumerate(wanted)})

@@ -28,6 +28,7 @@ from plotsim_core.columns.source import Source, add_source, fill
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
+from plotsim_core.config.segments import OngoingArrival, Segment
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table
 from plotsim_core.engine.elsewhere import drawn_units, everyone
 from plotsim_core.errors import Problem
@@ -97,10 +98,14 @@ def _nullable(options: Options, dataset: Dataset) -> bool:
     kinds = [kind for kind in dataset.units if any(table.name == options.table for table in kind.dimensions)]
     own = {table.name for table in dataset.tables}
     return options.table not in own and any(
-        all(segment.arrival is not None for segment in kind.segments)
-        or any(getattr(e, "ends_unit", False) for e in kind.events)
+        all(_may_be_empty(segment) for segment in kind.segments) or any(getattr(e, "ends_unit", False) for e in kind.events)
         for kind in kinds
     )
+
+
+def _may_be_empty(segment: Segment) -> bool:
+    """Return whether there may be a time at which no unit of a segment is there."""
+    return segment.tenure is not None or not (segment.arrival is None or isinstance(segment.arrival, OngoingArrival))
 
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
@@ -180,7 +185,7 @@ def _to_unit(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan
 
 
 def _to_another_kind(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan, owner: Plan) -> Referred:
-    block = everyone(owner)
+    block = everyone(owner, rows.block.slice.stop)
     units = block.units
     every = Rows(block=block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival)
     return Referred(parent, every, drawn_units(owner, rows.period, rows.uniforms(table, column)))

@@ -10,15 +10,16 @@ import numpy as np
 
 from plotsim_core.config.check_calendar import calendars, rhythms
 from plotsim_core.config.check_effects import noises, treatments
+from plotsim_core.config.check_lives import lives
 from plotsim_core.config.check_names import stages
-from plotsim_core.config.check_output import budget, logs
+from plotsim_core.config.check_output import budget, layouts, logs
 from plotsim_core.config.check_quality import entity_features, holdout, quality
 from plotsim_core.config.connections import Connection, ConnectionPhase
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.effects import Lifecycle
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.segments import LinearArrival, Segment, StepArrival, UniformArrival
+from plotsim_core.config.segments import Segment
 from plotsim_core.config.sources import wrong_sources
 from plotsim_core.config.star import DATE_DIMENSION
 from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, DeclaredTable, Knowledge
@@ -141,31 +142,6 @@ def _segments(parts: Parts, scope: Scope) -> Iterator[Problem]:
             yield from scope.unknown_metric(name, f"{path}.baseline.{name}")
         if parts["scale"] * segment.count > LARGEST_SEGMENT:
             yield Problem(f"{path}.count", f"more than {LARGEST_SEGMENT} units, scale included")
-        if scope.window is None:
-            continue
-        length = scope.window.length
-        for at in segment.archetype.breaks:
-            if at >= length:
-                yield Problem(f"{path}.archetype", f"period {at} is not before the end of its {length} periods")
-        yield from _arrival(path, segment, length)
-
-
-def _arrival(path: str, segment: Segment, length: int) -> Iterator[Problem]:
-    arrival = segment.arrival
-    if isinstance(arrival, UniformArrival | LinearArrival):
-        last = length - 1 if arrival.end is None else arrival.end
-        if arrival.start > last:
-            yield Problem(f"{path}.arrival.start", f"expected at most {last}, where the arrival ends, found {arrival.start}")
-            return
-        offsets = [("end", last)]
-    elif isinstance(arrival, StepArrival):
-        offsets = [(f"blocks[{number}].period", block.period) for number, block in enumerate(arrival.blocks)]
-    else:
-        listed = arrival.start_periods if arrival else ()
-        offsets = [(f"start_periods[{number}]", period) for number, period in enumerate(listed)]
-    for field, offset in offsets:
-        if offset >= length:
-            yield Problem(f"{path}.arrival.{field}", f"expected a period of the window, 0 to {length - 1}, found {offset}")
 
 
 def _unit_dimension(parts: Parts, scope: Scope) -> Iterator[Problem]:
@@ -276,6 +252,7 @@ RULES: tuple[Callable[[Parts, Scope], Iterator[Problem]], ...] = (
     _connections,
     _lifecycle,
     _segments,
+    lives,
     treatments,
     noises,
     calendars,
@@ -289,4 +266,5 @@ RULES: tuple[Callable[[Parts, Scope], Iterator[Problem]], ...] = (
     entity_features,
     logs,
     budget,
+    layouts,
 )

@@ -80,7 +80,45 @@ class ExplicitArrival(Part):
     start_periods: Annotated[tuple[Offset, ...], Field(min_length=1)]
 
 
-Arrival = Annotated[UniformArrival | LinearArrival | StepArrival | ExplicitArrival, Field(discriminator="kind")]
+class OngoingArrival(Part):
+    """Units keep arriving, for as long as the window is: the segment's `count` are there at the start, and so many more come
+    in each period on average. Each runs its curve over a whole span from its own arrival on.
+
+    With `ages: mixed` those who are there at the start came at different times before it: as long ago as a unit is there on
+    average that has stayed until now (by the `tenure`; without one, up to a span ago). So the first year is like the fifth.
+    With `ages: new` all begin with the window.
+
+    `kind`: which arrival it is. `per_period`: how many units arrive in a period, on average. `ages`: whether those there at
+    the start are as old as units of any later time, or new.
+    """
+
+    kind: Literal["ongoing"]
+    per_period: Annotated[float, Field(gt=0, le=1e6, strict=True)]
+    ages: Literal["mixed", "new"] = "mixed"
+
+
+Arrival = Annotated[
+    UniformArrival | LinearArrival | StepArrival | ExplicitArrival | OngoingArrival, Field(discriminator="kind")
+]
+
+
+class Tenure(Part):
+    """How many periods units stay, their first included; then their lives end, if no event has ended them before.
+
+    Every unit stays for `least` periods; after that, as many leave in every period in proportion to those who are there,
+    so that they stay for `mean` periods on average. With `least` the same as `mean` all stay exactly so long.
+
+    `mean`: for how many periods a unit stays on average. `least`: for how many it stays at least.
+    """
+
+    mean: Annotated[float, Field(ge=1, le=10_000_000, strict=True)]
+    least: Annotated[int, Field(ge=1, le=10_000_000, strict=True)] = 1
+
+    @model_validator(mode="after")
+    def _mean_beyond(self) -> Tenure:
+        if self.mean < self.least:
+            raise Wrong(Problem("mean", f"expected at least {self.least}, the `least`, found {self.mean:g}"))
+        return self
 
 
 class Variation(Part):
@@ -139,13 +177,18 @@ class Treatment(Part):
 class Segment(Part):
     """A group of units with one archetype.
 
-    `name`: what it is called. `count`: how many units it has. `archetype`: the curve that their trajectories
-    follow. `label`: what it is called in descriptions. `attributes`: values that its units have one of each, for
-    columns of type pool. `baseline`: metric to the third of the way between its two means that positions 0 to 1 run over
-    (of means 10 and 100, `low` is 10 to 40, `mid` 40 to 70, `high` 70 to 100). `seasonal_sensitivity`: how much of a
-    season's strength they take (5 for those who live by it, 0 for none, below 0 for the opposite). `arrival`: when they
-    arrive (each runs its whole curve from then to the end, so late ones run through it faster), all from the start unless it
-    is written. `variation`: how far they differ. `treatment`: an experiment on some of them.
+    `name`: what it is called. `count`: how many units it has (with ongoing arrivals: at the start). `archetype`: the
+    curve that their trajectories follow. `label`: what it is called in descriptions. `attributes`: values that its units
+    have one of each, for columns of type pool. `baseline`: metric to the third of the way between its two means that
+    positions 0 to 1 run over (of means 10 and 100, `low` is 10 to 40, `mid` 40 to 70, `high` 70 to 100).
+    `seasonal_sensitivity`: how much of a season's strength they take (5 for those who live by it, 0 for none, below 0
+    for the opposite). `arrival`: when they arrive (each runs its whole curve from then to the end of the span, so late
+    ones run through it faster, unless arrivals are ongoing), all from the start unless it is written. `tenure`: how long
+    they stay, for ever unless it is written. `span`: in how many periods they run through their curve, that of the
+    window unless it is written. `after`: what comes after it: they stay where the curve ended (`hold`), run through it
+    again and again, a span each (`repeat`), or with a new shift of their own each time (`restart`); curves that follow
+    the calendar (`seasonal`) go on without a break. `variation`: how far they differ. `treatment`: an experiment on some
+    of them.
     """
 
     name: Group
@@ -156,6 +199,9 @@ class Segment(Part):
     baseline: dict[Name, Literal["high", "mid", "low"]] = Field(default_factory=dict)
     seasonal_sensitivity: Annotated[float, Field(ge=-100, le=100, strict=True)] = 1.0
     arrival: Arrival | None = None
+    tenure: Tenure | None = None
+    span: Annotated[Offset, Field(ge=1)] | None = None
+    after: Literal["hold", "repeat", "restart"] = "hold"
     variation: Variation = Variation()
     treatment: Treatment | None = None
 

@@ -23,11 +23,12 @@ from plotsim_core.plan.plan import Plan
 class Block:
     """The stages of `slice_`. Arrays are (periods, units), read only by everyone."""
 
-    def __init__(self, plan: Plan, slice_: Slice) -> None:
+    def __init__(self, plan: Plan, slice_: Slice, units: Units | None = None) -> None:
+        """`units` are those of the slice, or only some of them."""
         self.plan = plan
         self.slice = slice_
         self.periods: NDArray[np.int64] = slice_.periods
-        self.units: Units = select(plan, slice_.unit_first, slice_.unit_stop)
+        self.units: Units = select(plan, slice_.unit_first, slice_.unit_stop) if units is None else units
         self.draw = drawing(plan, self.units)
         self._kept: dict[tuple[str, Any], Any] = {}
 
@@ -42,6 +43,12 @@ class Block:
         """The address of each cell."""
         found: Words = self.kept("address", None, lambda: fold(self.units.address[None, :], words(self.periods)[:, None]))
         return found
+
+    @property
+    def tenured(self) -> NDArray[np.bool_]:
+        """Which cells lie within the tenures of their units, shape (periods, units); events may end lives before."""
+        periods = self.periods[:, None]
+        return (periods >= self.units.arrival[None, :]) & (periods <= self.units.leaves[None, :])
 
     @property
     def codes(self) -> NDArray[np.str_]:

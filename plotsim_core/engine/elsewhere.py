@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.engine.block import Block
+from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.life import NEVER, first_crossings
 from plotsim_core.engine.slice import Slice
 from plotsim_core.numerics.random import Floats
@@ -16,10 +17,14 @@ from plotsim_core.plan.plan import Plan
 Places = NDArray[np.int64]
 
 
+def everyone(plan: Plan, stop: int) -> Block:
+    """Return a block of all units of a kind that may arrive before the period `stop`, in the window's first period."""
+    return _first_of(plan, units_by(plan, stop))
+
+
 @lru_cache(maxsize=8)
-def everyone(plan: Plan) -> Block:
-    """Return a block of all units of a kind, in the window's first period."""
-    return Block(plan, Slice(plan.first, plan.first + 1, 0, plan.units))
+def _first_of(plan: Plan, units: int) -> Block:
+    return Block(plan, Slice(plan.first, plan.first + 1, 0, units))
 
 
 def drawn_units(plan: Plan, periods: NDArray[np.int64], u: Floats) -> Places:
@@ -38,9 +43,9 @@ def drawn_units(plan: Plan, periods: NDArray[np.int64], u: Floats) -> Places:
 @lru_cache(maxsize=256)
 def _present(plan: Plan, period: int) -> tuple[Places, Floats]:
     """Return who is there in a period, and their sizes added up in the order of the roster."""
-    units = everyone(plan).units
+    units = everyone(plan, period + 1).units
     last = np.full(len(units), NEVER)
     for ending in plan.endings:
         last = np.minimum(last, first_crossings(plan, ending.crossing, units, period + 1))
-    there = np.flatnonzero((units.arrival <= period) & (last > period))
+    there = np.flatnonzero((units.arrival <= period) & (last > period) & (units.leaves >= period))
     return there, np.cumsum(units.size[there])

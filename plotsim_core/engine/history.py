@@ -13,7 +13,7 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.correlated import levels
 from plotsim_core.engine.metrics import reads, unseasoned
 from plotsim_core.engine.replay import state_before
-from plotsim_core.engine.roster import Units
+from plotsim_core.engine.roster import Units, spells, taken
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan
 
@@ -29,8 +29,15 @@ def expected_shares(plan: Plan, metric: int, units: Units, periods: NDArray[np.i
 
 
 def bands(plan: Plan, metric: int, edges: tuple[float, ...], units: Units, periods: NDArray[np.int64]) -> Bands:
-    """Return the band (0 to len(edges)) of each unit in each period."""
-    return np.searchsorted(np.array(edges), expected_shares(plan, metric, units, periods), side="right")
+    """Return the band (0 to len(edges)) of each unit in each of some consecutive periods; -1 where it is not known, at some
+    times at which the unit is not there."""
+    found = np.full((len(periods), len(units)), -1, dtype=np.int64)
+    for here, going in spells(units, periods):
+        if len(going):
+            own = units if len(going) == len(units) else taken(units, going)
+            shares = expected_shares(plan, metric, own, periods[here])
+            found[here, going] = np.searchsorted(np.array(edges), shares, side="right")
+    return found
 
 
 def since(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
@@ -39,10 +46,10 @@ def since(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
     def find() -> Bands:
         plan, units = block.plan, block.units
 
-        def initial() -> tuple[Bands, Bands]:
+        def initial(units: Units) -> tuple[Bands, Bands]:
             return np.full(len(units), -1, dtype=np.int64), units.arrival
 
-        def advance(state: tuple[Bands, Bands], first: int, stop: int) -> tuple[Bands, Bands]:
+        def advance(units: Units, state: tuple[Bands, Bands], first: int, stop: int) -> tuple[Bands, Bands]:
             return _follow(plan, metric, edges, units, np.arange(first, stop, dtype=np.int64), state)[1]
 
         before = state_before(plan, f"bands {metric} {edges}", units, block.slice.first, initial, advance)

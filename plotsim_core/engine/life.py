@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.replay import state_before
+from plotsim_core.engine.roster import NEVER as NEVER
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import CHUNK, Slice
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Crossing, Plan
 
-NEVER = np.iinfo(np.int64).max
 BEFORE = np.iinfo(np.int64).min // 2
 """Stands for a period so long ago that nothing is waited for any more."""
 Run = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -28,10 +28,10 @@ Run = tuple[NDArray[np.int64], NDArray[np.int64]]
 def first_crossings(plan: Plan, crossing: Crossing, units: Units, stop: int) -> NDArray[np.int64]:
     """Return the period in which each unit's first crossing is complete, NEVER where there is none before `stop`."""
 
-    def initial() -> Run:
+    def initial(units: Units) -> Run:
         return np.zeros(len(units), dtype=np.int64), np.full(len(units), NEVER)
 
-    def advance(state: Run, first: int, stop: int) -> Run:
+    def advance(units: Units, state: Run, first: int, stop: int) -> Run:
         length, fired = state
         for period, row in stored(plan, crossing.metric, units, first, stop):
             length = _run(crossing, units, length, period, row)
@@ -45,7 +45,7 @@ def stored(plan: Plan, metric: int, units: Units, first: int, stop: int) -> Iter
     """Yield each period and the stored values of a metric in it, shape (units,); NaN where one is missing."""
     step = max(1, CHUNK // max(1, len(units)))
     for begin in range(first, stop, step):
-        part = Block(plan, Slice(begin, min(begin + step, stop), units.start, units.start + len(units)))
+        part = Block(plan, Slice(begin, min(begin + step, stop), units.start, units.start + len(units)), units)
         yield from zip(part.periods.tolist(), part.noised(metric), strict=True)
 
 
@@ -61,13 +61,13 @@ def refired(block: Block, crossing: Crossing, after: int) -> NDArray[np.bool_]:
     """
     plan, units = block.plan, block.units
 
-    def initial() -> Run:
+    def initial(units: Units) -> Run:
         return np.zeros(len(units), dtype=np.int64), np.full(len(units), BEFORE)
 
     def fires(length: NDArray[np.int64], last: NDArray[np.int64], period: int) -> NDArray[np.bool_]:
         return (length == crossing.periods) & (period - last >= after)
 
-    def advance(state: Run, first: int, stop: int) -> Run:
+    def advance(units: Units, state: Run, first: int, stop: int) -> Run:
         length, last = state
         for period, row in stored(plan, crossing.metric, units, first, stop):
             length = _run(crossing, units, length, period, row)
@@ -85,10 +85,11 @@ def refired(block: Block, crossing: Crossing, after: int) -> NDArray[np.bool_]:
 
 
 def ends(block: Block) -> NDArray[np.int64]:
-    """Return the last period of each unit's life, NEVER where it does not end before the block does."""
+    """Return the last period of each unit's life, by an event or its tenure; NEVER where it does not end before the block
+    does."""
 
     def find() -> NDArray[np.int64]:
-        last = np.full(len(block.units), NEVER)
+        last = np.where(block.units.leaves < block.slice.stop, block.units.leaves, NEVER)
         for ending in block.plan.endings:
             last = np.minimum(last, first_crossings(block.plan, ending.crossing, block.units, block.slice.stop))
         return last
@@ -99,5 +100,5 @@ def ends(block: Block) -> NDArray[np.int64]:
 
 def alive(block: Block) -> NDArray[np.bool_]:
     """Return who is there, shape (periods, units): from the arrival to the end of its life, both included."""
-    periods = block.periods[:, None]
-    return (periods >= block.units.arrival[None, :]) & (periods <= ends(block)[None, :])
+    here = block.tenured
+    return here & (block.periods[:, None] <= ends(block)[None, :]) if block.plan.endings else here

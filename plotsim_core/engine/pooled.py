@@ -15,6 +15,7 @@ import numpy as np
 from plotsim_core.config.connections import Connection
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
+from plotsim_core.engine.strata import strata
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.correlation import SCORES, delivered, hermite_coefficients
 from plotsim_core.numerics.random import Floats
@@ -84,16 +85,17 @@ def _blocks(plan: Plan) -> list[tuple[float, Block]]:
     """Return a part of each segment over the whole window, with how many units each of its own stands for."""
     stop = plan.stop if plan.stop is not None else plan.first + plan.span
     most = max(1, min(_UNITS, _CELLS // (stop - plan.first)))
-    taken = [min(segment.count, most) for segment in plan.segments]
+    parts = strata(plan, plan.first, stop)
+    taken = [min(part.count, most) for part in parts]
     return [
-        (segment.count / units, Block(plan, Slice(plan.first, stop, segment.first, segment.first + units)))
-        for segment, units in zip(plan.segments, taken, strict=True)
+        (part.count / units, Block(plan, Slice(plan.first, stop, part.first, part.first + units)))
+        for part, units in zip(parts, taken, strict=True)
     ]
 
 
 def _weights(plan: Plan) -> Floats:
     """Return the weights of the cells that stand for the whole, shape (cells,), with sum 1."""
-    parts = [weight * (block.periods[:, None] >= block.units.arrival)[_every(block)] for weight, block in _blocks(plan)]
+    parts = [weight * block.tenured[_every(block)] for weight, block in _blocks(plan)]
     found = np.concatenate([part.ravel() for part in parts]).astype(np.float64)
     return found / np.sum(found)
 

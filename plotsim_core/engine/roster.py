@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,24 +12,32 @@ from plotsim_core.config.segments import (
     Arrival,
     ExplicitArrival,
     LinearArrival,
+    OngoingArrival,
     StepArrival,
     UniformArrival,
 )
+from plotsim_core.engine.cohorts import begins, layout
 from plotsim_core.engine.treatment import treated_units
-from plotsim_core.numerics.codes import segment_number, unit_codes
+from plotsim_core.numerics.codes import PERIODS, segment_number, unit_codes
 from plotsim_core.numerics.random import Floats, Words, fold, key, normals, uniforms, words
-from plotsim_core.plan.plan import Plan
+from plotsim_core.numerics.tenure import left_after, mixed_ages
+from plotsim_core.plan.plan import Plan, SegmentPlan
 
+NEVER = np.iinfo(np.int64).max
 _TIMING_LIMIT = 3.0
+_SPELL, _FEW = 64, 1 << 15
+"""So many periods are a spell, or more where it has fewer cells."""
 
 
 @dataclass(frozen=True, eq=False)
 class Units:
     """Units `start` to `start + len` of the roster, as parallel arrays.
 
-    `segment` is the place of the segment in the plan, `ordinal` the place in the segment; `arrival` is a period number,
-    `timing` the shift of the curve as a share of its span, `size` the factor on amounts and counts, `treated` whether the
-    unit is in the treated arm of its segment.
+    `segment` is the place of the segment in the plan, `ordinal` what tells the unit from others of its segment; `arrival` is
+    the first period in which it is there, `leaves` the last that its tenure has (NEVER without one). It runs its curve from
+    period `begin` on (before its arrival, if it was there before the window) in `course` periods; `timing` is the shift of
+    the curve as a share of that, `size` the factor on amounts and counts, `treated` whether the unit is in the treated arm
+    of its segment.
     """
 
     start: int
@@ -36,6 +45,9 @@ class Units:
     ordinal: NDArray[np.int64]
     address: Words
     arrival: NDArray[np.int64]
+    leaves: NDArray[np.int64]
+    begin: NDArray[np.int64]
+    course: NDArray[np.int64]
     timing: Floats
     size: Floats
     treated: NDArray[np.bool_]
@@ -47,25 +59,57 @@ class Units:
 def select(plan: Plan, start: int, stop: int) -> Units:
     """Return units `start` to `stop` of the roster."""
     places = np.arange(start, stop, dtype=np.int64)
-    firsts = np.array([segment.first for segment in plan.segments], dtype=np.int64)
-    segment = np.searchsorted(firsts, places, side="right") - 1
-    ordinal = places - firsts[segment]
+    parts = layout(plan)
+    part = np.searchsorted(parts.first, places, side="right") - 1
+    segment = parts.segment[part]
+    ordinal = parts.ordinal[part] + (places - parts.first[part])
     names = np.array([s.address for s in plan.segments], dtype=np.uint64)
     address = fold(names[segment], words(ordinal))
     timing = np.array([s.spec.variation.timing for s in plan.segments])[segment]
     size = np.array([s.spec.variation.size for s in plan.segments])[segment]
     drift = np.clip(normals(key(plan.seed, "timing"), address), -_TIMING_LIMIT, _TIMING_LIMIT)
     growth = normals(key(plan.seed, "size"), address)
+    arrival, leaves, begin, course = _lives(plan, segment, parts.cohort[part], ordinal, address)
     return Units(
         start=start,
         segment=segment,
         ordinal=ordinal,
         address=address,
-        arrival=_arrivals(plan, segment, ordinal, uniforms(key(plan.seed, "arrival"), address)),
+        arrival=arrival,
+        leaves=leaves,
+        begin=begin,
+        course=course,
         timing=timing * drift,
         size=np.exp(size * growth - 0.5 * size * size),
         treated=treated_units(plan, segment, ordinal),
     )
+
+
+def part(units: Units, start: int, stop: int) -> Units:
+    """Return those of some units that have the places `start` to `stop` of the roster."""
+    own = slice(start - units.start, stop - units.start)
+    arrays = {field.name: getattr(units, field.name)[own] for field in fields(units) if field.name != "start"}
+    return Units(start=start, **arrays)
+
+
+def taken(units: Units, places: NDArray[np.intp]) -> Units:
+    """Return some of some units, which no longer follow each other in the roster."""
+    arrays = {field.name: getattr(units, field.name)[places] for field in fields(units) if field.name != "start"}
+    return Units(start=units.start, **arrays)
+
+
+def spells(units: Units, periods: NDArray[np.int64]) -> Iterator[tuple[slice, NDArray[np.intp]]]:
+    """Cut consecutive periods into spells: (which of the periods, which units are there by arrival and tenure in some of
+    them). Without tenures there is one."""
+    if not len(periods):
+        return
+    if int(units.leaves.min()) == NEVER:
+        yield slice(0, len(periods)), np.arange(len(units))
+        return
+    step = max(_SPELL, _FEW // len(units))
+    for begin in range(0, len(periods), step):
+        here = slice(begin, min(begin + step, len(periods)))
+        yield here, np.flatnonzero((units.leaves >= periods[begin]) & (units.arrival <= periods[here.stop - 1]))
 
 
 def codes(plan: Plan, units: Units) -> NDArray[np.str_]:
@@ -74,14 +118,43 @@ def codes(plan: Plan, units: Units) -> NDArray[np.str_]:
     return unit_codes(own[units.segment], units.ordinal, plan.seed)
 
 
-def _arrivals(plan: Plan, segment: NDArray[np.intp], ordinal: NDArray[np.int64], u: Floats) -> NDArray[np.int64]:
-    offsets = np.zeros(len(u), dtype=np.int64)
-    for place, segment_plan in enumerate(plan.segments):
-        arrival = segment_plan.spec.arrival
-        if arrival is not None:
-            here = segment == place
-            offsets[here] = _offsets(arrival, ordinal[here], u[here], plan.span)
-    return plan.first + offsets
+def _lives(
+    plan: Plan, segment: NDArray[np.intp], cohort: NDArray[np.int64], ordinal: NDArray[np.int64], address: Words
+) -> tuple[NDArray[np.int64], ...]:
+    """Return (arrival, leaves, begin, course) of units."""
+    u = uniforms(key(plan.seed, "arrival"), address)
+    later = cohort >= 0
+    spread = (u * PERIODS[plan.grain.name]).astype(np.int64)
+    arrival = np.where(later, begins(plan, cohort) + spread, plan.first)
+    begin, leaves = arrival.copy(), np.full(len(u), NEVER)
+    course = np.full(len(u), plan.span, dtype=np.int64)
+    for place, own in enumerate(plan.segments):
+        here = np.flatnonzero(segment == place)
+        if not len(here):
+            continue
+        kind, tenure = own.spec.arrival, own.spec.tenure
+        if isinstance(kind, OngoingArrival):
+            course[here] = own.span
+            age = np.zeros(len(here), dtype=np.int64)
+            if kind.ages == "mixed":
+                age = np.where(later[here], 0, _ages(plan, own, address[here]))
+                begin[here] = arrival[here] - age
+        else:
+            age = np.zeros(len(here), dtype=np.int64)
+            if kind is not None:
+                arrival[here] += _offsets(kind, ordinal[here], u[here], own.span)
+                begin[here] = arrival[here]
+            course[here] = plan.first + own.span - arrival[here]
+        if tenure is not None:
+            stay = uniforms(key(plan.seed, "tenure"), address[here])
+            leaves[here] = begin[here] + left_after(tenure.mean, tenure.least, age, stay) - 1
+    return arrival, leaves, begin, course
+
+
+def _ages(plan: Plan, own: SegmentPlan, address: Words) -> NDArray[np.int64]:
+    """Return for how many periods units that are there at the start have been there before."""
+    u, tenure = uniforms(key(plan.seed, "age"), address), own.spec.tenure
+    return (u * own.span).astype(np.int64) if tenure is None else mixed_ages(tenure.mean, tenure.least, u)
 
 
 def _offsets(arrival: Arrival, ordinal: NDArray[np.int64], u: Floats, span: int) -> NDArray[np.int64]:
@@ -93,6 +166,7 @@ def _offsets(arrival: Arrival, ordinal: NDArray[np.int64], u: Floats, span: int)
         edges = np.cumsum([block.fraction for block in arrival.blocks])[:-1]
         periods = np.array([block.period for block in arrival.blocks], dtype=np.int64)
         return periods[np.searchsorted(edges, u, side="right")]
+    assert not isinstance(arrival, OngoingArrival)
     last = span - 1 if arrival.end is None else arrival.end
     share = u if isinstance(arrival, UniformArrival) else _linear(arrival, u)
     return arrival.start + (share * (last - arrival.start + 1)).astype(np.int64)

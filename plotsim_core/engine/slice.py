@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.engine.cohorts import runs, units_by
+from plotsim_core.engine.strata import left_by, staying
 from plotsim_core.errors import UsageError
 from plotsim_core.plan.plan import Plan
 
@@ -50,20 +52,34 @@ def whole(plan: Plan, first: int | None = None, stop: int | None = None) -> Slic
             f"periods {plan.grain.label(begin)} to {plan.grain.label(end - 1)} are not in the window "
             f"{plan.grain.label(plan.first)} to {last}"
         )
-    return Slice(begin, end, 0, plan.units)
+    return Slice(begin, end, 0, units_by(plan, end))
 
 
-def blocks(slice_: Slice, chunk: int = CHUNK) -> Iterator[Slice]:
-    """Cut a slice into blocks of about `chunk` cells, so that their rows follow each other period by period."""
-    units = slice_.shape[1]
-    if units <= chunk:
-        step = max(1, chunk // units)
-        for first in range(slice_.first, slice_.stop, step):
-            yield Slice(first, min(first + step, slice_.stop), slice_.unit_first, slice_.unit_stop)
-        return
-    for first in range(slice_.first, slice_.stop):
-        for start in range(slice_.unit_first, slice_.unit_stop, chunk):
-            yield Slice(first, first + 1, start, min(start + chunk, slice_.unit_stop))
+def of_kind(plan: Plan, slice_: Slice) -> Slice:
+    """Return the periods of a slice with all units of another kind."""
+    return replace(slice_, unit_first=0, unit_stop=units_by(plan, slice_.stop))
+
+
+def blocks(plan: Plan, slice_: Slice, chunk: int = CHUNK) -> Iterator[Slice]:
+    """Cut a slice into blocks of about `chunk` cells, so that their rows follow each other period by period. Cohorts that
+    arrive after a block are not in it, nor, where it has one period, those that have left before."""
+    first = slice_.first
+    while first < slice_.stop:
+        units = _arriving(plan, slice_, first + 1) - slice_.unit_first
+        stop = min(first + max(1, chunk // units), slice_.stop)
+        if stop - first > 1:
+            yield Slice(first, stop, slice_.unit_first, _arriving(plan, slice_, stop))
+        else:
+            end = slice_.unit_first + units
+            for begin, after in staying(plan, slice_.unit_first, end, first):
+                for start in range(begin, after, chunk):
+                    yield Slice(first, stop, start, min(start + chunk, after))
+        first = stop
+
+
+def _arriving(plan: Plan, slice_: Slice, stop: int) -> int:
+    """Return the place after the last unit of a slice that may be there before `stop`; the slice has one unit at least."""
+    return max(slice_.unit_first + 1, min(slice_.unit_stop, units_by(plan, stop)))
 
 
 def by_unit(slice_: Slice, chunk: int = CHUNK) -> Iterator[Slice]:
@@ -72,3 +88,12 @@ def by_unit(slice_: Slice, chunk: int = CHUNK) -> Iterator[Slice]:
     step = max(1, chunk // periods)
     for start in range(slice_.unit_first, slice_.unit_stop, step):
         yield Slice(slice_.first, slice_.stop, start, min(start + step, slice_.unit_stop))
+
+
+def lives(plan: Plan, slice_: Slice, over: bool = True) -> Iterator[Slice]:
+    """Cut the units of a slice into runs with all periods of their lives so far: from the window's first, or the first in
+    which their cohort arrives, to the end of the slice, or the period in which the last tenure of a run is `over`."""
+    for start, stop, first in runs(plan, slice_.unit_first, slice_.unit_stop):
+        begin = min(first, slice_.stop - 1)
+        end = min(slice_.stop, left_by(plan, start, stop)) if over else slice_.stop
+        yield from by_unit(Slice(begin, max(begin + 1, end), start, stop))

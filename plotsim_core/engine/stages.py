@@ -32,10 +32,10 @@ def stages(block: Block, lifecycle: Lifecycle) -> Integers:
     if lifecycle.leaves_below is None:
         return reached(lifecycle, shares(plan, lifecycle, block.noised(metric)))
 
-    def initial() -> Walk:
+    def initial(units: Units) -> Walk:
         return np.zeros(len(units), dtype=np.int64), np.zeros(len(units), dtype=np.int64)
 
-    def advance(walk: Walk, first: int, stop: int) -> Walk:
+    def advance(units: Units, walk: Walk, first: int, stop: int) -> Walk:
         for period, row in stored(plan, metric, units, first, stop):
             walk = step(lifecycle, walk, shares(plan, lifecycle, _lived(units, period, row)))
         return walk

@@ -1,4 +1,8 @@
-"""Trajectories: the position of each unit in each period."""
+"""Trajectories: the position of each unit in each period.
+
+A unit runs its curve from its arrival to the end of the span (its first round), and then stays, or runs it again: each later
+round begins a span after the one before, earlier or later by the round's timing.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,77 @@ from numpy.typing import NDArray
 
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.treatment import treated
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.random import Floats, fold, key, normals, words
 from plotsim_core.numerics.shapes import position
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Plan, SegmentPlan
+
+Integers = NDArray[np.int64]
+_SHIFT = 0.5
+"""No later round is shifted by more than this share of the span, so that rounds stay in order."""
 
 
-def progress(plan: Plan, units: Units, periods: NDArray[np.int64]) -> Floats:
+def progress(plan: Plan, units: Units, periods: Integers) -> Floats:
     """Return how far along its curve each unit is, shape (periods, units); values outside [0, 1] hold at the ends.
 
-    A unit runs its whole curve from its arrival to the end of the span, shifted by its timing.
+    A unit runs its whole curve in its course, shifted by its timing; in later rounds in a span.
     """
-    left = np.maximum(plan.first + plan.span - 1 - units.arrival, 1)
-    return (periods[:, None] - units.arrival[None, :]) / left[None, :] + units.timing[None, :]
+    found = np.empty((len(periods), len(units)))
+    for place, segment in enumerate(plan.segments):
+        here = np.flatnonzero(units.segment == place)
+        if len(here):
+            found[:, here] = _along(plan, segment, units, here, periods)[0]
+    return found
+
+
+def rounds(plan: Plan, units: Units, periods: Integers) -> Integers:
+    """Return in which round each unit is, shape (periods, units): 0 in the first, and wherever there is no other."""
+    found = np.zeros((len(periods), len(units)), dtype=np.int64)
+    for place, segment in enumerate(plan.segments):
+        here = np.flatnonzero(units.segment == place)
+        if segment.spec.after != "hold" and len(here):
+            found[:, here] = _rounds(plan, segment, units, here, periods)[0]
+    return found
+
+
+def _along(
+    plan: Plan, segment: SegmentPlan, units: Units, here: Integers, periods: Integers
+) -> tuple[Floats, Floats | None]:
+    """Return how far along their curve some units of a segment are, and for how many years they have run it by the calendar:
+    None where time stands still with the curve, which is not run again. Shape (periods, units)."""
+    begin, course, timing = units.begin[here], units.course[here], units.timing[here]
+    first = (periods[:, None] - begin[None, :]) / np.maximum(course - 1, 1)[None, :] + timing[None, :]
+    if segment.spec.after == "hold":
+        return first, None
+    number, since = _rounds(plan, segment, units, here, periods)
+    years = course / plan.grain.per_year
+    elapsed = (periods[:, None] - begin[None, :]) / plan.grain.per_year + (timing * years)[None, :]
+    again = number > 0
+    along = np.where(again, np.minimum(since / max(segment.span - 1, 1), 1.0), first)
+    return along, np.where(again, elapsed, np.maximum(first, 0.0) * years[None, :])
+
+
+def _rounds(plan: Plan, segment: SegmentPlan, units: Units, here: Integers, periods: Integers) -> tuple[Integers, Floats]:
+    """Return (round, periods since it began) of some units, shape (periods, units).
+
+    Round n >= 1 begins n - 1 spans after the first has ended, earlier by its timing: that of the unit, or one of its own.
+    """
+    after = periods[:, None] - (units.begin + units.course)[here][None, :]
+    usual = 1 + after // segment.span
+    if segment.spec.after == "repeat":
+        shift = np.clip(units.timing[here], -_SHIFT, _SHIFT)[None, :] * segment.span
+        number = 1 + np.floor((after + shift) / segment.span).astype(np.int64)
+        return np.maximum(number, 0), after + shift - (number - 1) * segment.span
+    low = usual[0] - 1
+    drawn = low[None, :] + np.arange(int((usual[-1] - low).max()) + 2, dtype=np.int64)[:, None]
+    scores = normals(key(plan.seed, "timing again"), fold(units.address[here][None, :], words(drawn)))
+    shifts = np.clip(segment.spec.variation.timing * scores, -_SHIFT, _SHIFT) * segment.span
+    unit = np.arange(len(here))[None, :]
+    number = usual - 1
+    for candidate in (usual, usual + 1):
+        begun = after - (candidate - 1) * segment.span + shifts[candidate - low[None, :], unit] >= 0
+        number = np.where(begun, candidate, number)
+    since = after - (number - 1) * segment.span + shifts[number - low[None, :], unit]
+    return np.maximum(number, 0), since
 
 
 def positions(plan: Plan, units: Units, periods: NDArray[np.int64]) -> Floats:
@@ -26,13 +89,13 @@ def positions(plan: Plan, units: Units, periods: NDArray[np.int64]) -> Floats:
     return treated(plan, units, periods, untreated(plan, units, periods), None)
 
 
-def untreated(plan: Plan, units: Units, periods: NDArray[np.int64]) -> Floats:
+def untreated(plan: Plan, units: Units, periods: Integers) -> Floats:
     """Return trajectory positions in [0, 1] as they would be without any treatment, shape (periods, units)."""
-    along = progress(plan, units, periods)
-    years = (plan.first + plan.span - units.arrival) / plan.grain.per_year
-    result = np.empty(along.shape)
+    years = units.course / plan.grain.per_year
+    result = np.empty((len(periods), len(units)))
     for place, segment in enumerate(plan.segments):
-        here = units.segment == place
-        if here.any():
-            result[:, here] = position(segment.pieces, along[:, here], np.broadcast_to(years[here], along[:, here].shape))
+        here = np.flatnonzero(units.segment == place)
+        if len(here):
+            along, elapsed = _along(plan, segment, units, here, periods)
+            result[:, here] = position(segment.pieces, along, np.broadcast_to(years[here], along.shape), elapsed)
     return result

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.numerics.codes import COHORT, LATER
 from plotsim_core.numerics.random import Floats, fold, key, uniforms, words
 from plotsim_core.plan.plan import Plan, SegmentPlan
 
@@ -19,11 +20,12 @@ _BLOCK = 10
 
 
 def treated_units(plan: Plan, segment: NDArray[np.intp], ordinal: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which units are treated, shape (units,); the ordinals of a segment are consecutive.
+    """Return which units are treated, shape (units,).
 
     Permuted blocks (Zelen, "The randomization and stratification of patients to clinical trials", 1974): of each ten
     units those with the smallest draws are treated, as many as keep the share of all blocks so far within one unit of
-    what is declared. It depends on nothing but seed, segment and ordinal.
+    what is declared. Each cohort of those who arrive later has blocks of its own. It depends on nothing but seed, segment
+    and ordinal.
     """
     found = np.zeros(len(ordinal), dtype=np.bool_)
     for place, segment_plan in enumerate(plan.segments):
@@ -36,15 +38,18 @@ def treated_units(plan: Plan, segment: NDArray[np.intp], ordinal: NDArray[np.int
 
 def _lots(seed: int, segment: SegmentPlan, fraction: float, ordinal: NDArray[np.int64]) -> NDArray[np.bool_]:
     address = np.array([segment.address], dtype=np.uint64)
-    first = int(ordinal[0]) // _BLOCK
-    blocks = np.arange(first, int(ordinal[-1]) // _BLOCK + 1, dtype=np.int64)
-    members = blocks[:, None] * _BLOCK + np.arange(_BLOCK, dtype=np.int64)
+    base = np.where((segment.rate > 0) & (ordinal >= LATER), ordinal // COHORT * COHORT, 0)
+    firsts, place = np.unique(base + (ordinal - base) // _BLOCK * _BLOCK, return_inverse=True)
+    members = firsts[:, None] + np.arange(_BLOCK, dtype=np.int64)
     ranks = uniforms(key(seed, "treatment"), fold(address, words(members))).argsort(axis=1).argsort(axis=1)
-    start = uniforms(key(seed, "treatment start"), address)
+    bases = np.where((segment.rate > 0) & (firsts >= LATER), firsts // COHORT * COHORT, 0)
+    of_cohort = np.where(bases > 0, fold(address, words(bases)), address)
+    start = uniforms(key(seed, "treatment start"), of_cohort)
+    blocks = (firsts - bases) // _BLOCK
     before = np.floor(blocks * (_BLOCK * fraction) + start)
     after = np.floor((blocks + 1) * (_BLOCK * fraction) + start)
-    chosen = ranks < (after - before)[:, None]
-    return chosen.ravel()[ordinal - first * _BLOCK]
+    chosen: NDArray[np.bool_] = (ranks < (after - before)[:, None])[place, (ordinal - base) % _BLOCK]
+    return chosen
 
 
 def treated(plan: Plan, units: Units, periods: NDArray[np.int64], positions: Floats, metric: str | None) -> Floats:

@@ -123,11 +123,12 @@ def piece_index(pieces: tuple[Piece, ...], u: Floats) -> NDArray[np.intp]:
     return np.searchsorted(np.array([piece.begin for piece in pieces[1:]]), u, side="right")
 
 
-def position(pieces: tuple[Piece, ...], u: Floats, span_years: Floats) -> Floats:
+def position(pieces: tuple[Piece, ...], u: Floats, span_years: Floats, elapsed: Floats | None = None) -> Floats:
     """Return positions in [0, 1].
 
     `u` is progress through the whole trajectory (values outside [0, 1] hold at the ends) and `span_years` how many
-    calendar years that whole is; both have one shape, which is the result's.
+    calendar years that whole is; both have one shape, which is the result's. Where the trajectory is run again and again,
+    `elapsed` are the calendar years since it was begun first.
     """
     progress = np.clip(u, 0.0, 1.0)
     index = piece_index(pieces, progress)
@@ -135,6 +136,9 @@ def position(pieces: tuple[Piece, ...], u: Floats, span_years: Floats) -> Floats
     for number, piece in enumerate(pieces):
         here = index == number
         local = (progress[here] - piece.begin) / (piece.end - piece.begin)
-        years = (progress[here] - piece.begin) * span_years[here]
+        if elapsed is None:
+            years = (progress[here] - piece.begin) * span_years[here]
+        else:
+            years = elapsed[here] - piece.begin * span_years[here]
         result[here] = CURVES[piece.curve].value(local, years, **dict(piece.parameters))
     return np.clip(result, 0.0, 1.0)

@@ -31,8 +31,8 @@ from plotsim_core.engine.elsewhere import everyone
 from plotsim_core.engine.history import expected_shares, since
 from plotsim_core.engine.life import ends
 from plotsim_core.engine.means import Means
-from plotsim_core.engine.roster import Units
-from plotsim_core.engine.slice import Slice, by_unit
+from plotsim_core.engine.roster import Units, select
+from plotsim_core.engine.slice import Slice, lives, whole
 from plotsim_core.engine.trajectories import positions
 from plotsim_core.errors import Problem, shown
 from plotsim_core.numerics.random import Floats, fold, key, words
@@ -137,13 +137,15 @@ def _describe(table: Bridge, dataset: Dataset) -> str:
 
 
 def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
-    return by_unit(Slice(plan.first, slice_.stop, slice_.unit_first, slice_.unit_stop))
+    specs = [table.spec for table in plan.own if table.kind == "bridge"]
+    paired = any(isinstance(spec, Bridge) and not spec.directed for spec in specs)  # all must be as of one moment
+    return lives(plan, slice_, over=not paired)
 
 
 @lru_cache(maxsize=4)
-def _arriving(plan: Plan, name: str) -> Targets:
-    """Return the rows of a dimension of units or of their children, all of them."""
-    table, block = plan.table(name), everyone(plan)
+def _arriving(plan: Plan, name: str, stop: int) -> Targets:
+    """Return the rows of a dimension of units or of their children, all that can be linked to before the period `stop`."""
+    table, block = plan.table(name), everyone(plan, stop)
     units = block.units
     order = np.argsort(units.arrival, kind="stable")
     counts, least, most = np.ones(len(units), dtype=np.int64), 1, 1
@@ -171,7 +173,7 @@ def _targets(spec: Bridge, block: Block) -> Targets:
     plan = block.plan
     right = plan.table(spec.right)
     if right.kind != "reference":
-        return _arriving(plan.owner(spec.right), spec.right)
+        return _arriving(plan.owner(spec.right), spec.right, block.slice.stop)
     listed = np.arange(right.spec.rows, dtype=np.int64)  # type: ignore[attr-defined]
     return Targets(Rows(block=block, address=words(listed), ordinal=listed), listed, listed[:0])
 
@@ -198,9 +200,7 @@ def _links(table: TablePlan, block: Block) -> tuple[Rows, Integers, Targets, Lin
 def _before(plan: Plan, left: TablePlan, start: int) -> int:
     """Return how many rows of a table are those of units before `start`."""
     return (
-        start
-        if left.kind == "unit" or start == 0
-        else int(children(plan, left.spec, everyone(plan).units.address[:start]).sum())
+        start if left.kind == "unit" or start == 0 else int(children(plan, left.spec, select(plan, 0, start).address).sum())
     )
 
 
@@ -208,7 +208,7 @@ def _before(plan: Plan, left: TablePlan, start: int) -> int:
 def _pairs(plan: Plan, name: str, stop: int) -> Integers:
     """Return all links of a table to itself, each as left * rows + right, in order."""
     found = []
-    for part in by_unit(Slice(plan.first, stop, 0, plan.units)):
+    for part in lives(plan, whole(plan, None, stop), over=False):
         _, own, to, links = _links(plan.table(name), Block(plan, part))
         found.append(own[links.left] * len(to.rows) + links.right)
     return np.sort(np.concatenate(found))

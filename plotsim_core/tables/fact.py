@@ -37,6 +37,8 @@ class Fact(AnyFact):
 
 
 _KNOWN = {"date": f"ref.{DATE_DIMENSION}"}
+_TOLD_APART = {"row_count_driver", "parent_table", "snapshot_of"}
+"""Words of facts of other kinds."""
 
 
 def needs_references(table: Table, scope: Scope) -> Iterable[Problem]:
@@ -102,12 +104,12 @@ def _rows(table: TablePlan, block: Block) -> Rows:
 
 def cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
     """Cut a slice period by period."""
-    return blocks(slice_)
+    return blocks(plan, slice_)
 
 
 FACT_WORDS = KindWords(
     section="facts",
-    recognise=lambda raw, unit: not ({"row_count_driver", "parent_table"} & raw.keys()) and raw.get("per") != "period",
+    recognise=lambda raw, unit: not (_TOLD_APART & raw.keys()) and raw.get("per") != "period",
     model=Fact,
     knows=frozenset({"unit", "period", "cell", "metrics"}),
     key=lambda table, dataset: (reference_to("unit", table, dataset), reference_to("date", table, dataset)),
@@ -116,4 +118,4 @@ FACT_WORDS = KindWords(
     time=date_column,
     added=added_columns,
 )
-add_kind("fact", FACT_WORDS, Kind(cut, _rows, lambda table, sample: sample.total(sample.arrived), state=False))
+add_kind("fact", FACT_WORDS, Kind(cut, _rows, lambda table, sample: sample.total(sample.there), state=False))

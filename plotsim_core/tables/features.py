@@ -8,6 +8,7 @@ start). Sums run along time in one order, each unit for itself, so that no bit d
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +22,7 @@ from plotsim_core.config.segments import Segment
 from plotsim_core.config.tables import Column, NoOptions, Table
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.life import alive
-from plotsim_core.engine.slice import Slice, by_unit
+from plotsim_core.engine.slice import Slice, lives
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
@@ -96,15 +97,15 @@ def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordB
     stop = slice_.stop if edge is None else min(slice_.stop, edge)
     if stop <= plan.first:
         return
-    for part in by_unit(Slice(plan.first, stop, slice_.unit_first, slice_.unit_stop)):
+    for part in lives(plan, replace(slice_, first=plan.first, stop=stop)):
         made = block(plan, part)
         there = np.flatnonzero(made.units.arrival < stop)
-        lives = alive(made)
+        here = alive(made)
         columns: dict[str, pa.Array] = {"unit": _keys(plan, made, there)}
         for name in names:
-            sums = _sums(made.noised(plan.metric_index(name)), lives)
+            sums = _sums(made.noised(plan.metric_index(name)), here, part.first - plan.first)
             columns |= {f"{word}.{name}": _rounded(values[there]) for word, values in sums.items()}
-        columns |= _labels(plan, made, there, lives)
+        columns |= _labels(plan, made, there, here)
         arrays = [columns[column.spec.type.partition(".")[2]].cast(column.type) for column in table.columns]
         yield pa.RecordBatch.from_arrays(arrays, schema=table.schema)
 
@@ -114,12 +115,12 @@ def _keys(plan: Plan, made: Block, there: NDArray[np.int64]) -> pa.Array:
     return key_text(prefix(units.spec), pa.array(made.codes[there]))
 
 
-def _sums(values: Floats, lives: NDArray[np.bool_]) -> dict[str, Floats]:
+def _sums(values: Floats, lives: NDArray[np.bool_], begin: int) -> dict[str, Floats]:
     """Return what sums up values, shape (periods, units), of the cells in which a unit is there: NaN where nothing does."""
     there = lives & np.isfinite(values)
     count, total, times = (np.zeros(values.shape[1]) for _ in range(3))
     first, last, peak, top = (np.full(values.shape[1], np.nan) for _ in range(4))
-    for period, (row, here) in enumerate(zip(values, there, strict=True)):
+    for period, (row, here) in enumerate(zip(values, there, strict=True), begin):
         first = np.where(here & (count == 0), row, first)
         last = np.where(here, row, last)
         higher = here & ((count == 0) | (row > top))
@@ -130,7 +131,7 @@ def _sums(values: Floats, lives: NDArray[np.bool_]) -> dict[str, Floats]:
     with np.errstate(invalid="ignore", divide="ignore"):
         mean, middle = total / count, times / count
         squares, spread, product = (np.zeros(values.shape[1]) for _ in range(3))
-        for period, (row, here) in enumerate(zip(values, there, strict=True)):
+        for period, (row, here) in enumerate(zip(values, there, strict=True), begin):
             off, away = np.where(here, row - mean, 0.0), np.where(here, period - middle, 0.0)
             squares += off * off
             spread += away * away

@@ -50,7 +50,7 @@ def _rows(table: TablePlan, block: Block) -> Rows:
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
-    return np.minimum(sample.total(sample.arrived), 1.0)
+    return np.minimum(sample.total(sample.there), 1.0)
 
 
 add_kind(

@@ -129,7 +129,7 @@ def expected_total(driver: str, sample: Sample) -> Floats:
         centre = centres(plan, metric, units, sample.periods, read)
         if not metric.spec.positive:  # there are no rows where the metric is negative, whatever its mean
             centre = np.mean([np.maximum(metric.quantiles.lookup(centre, score), 0.0) for score in scores], axis=0)
-        return sample.arrived(units) * centre
+        return sample.there(units) * centre
 
     return sample.total(rows)
 
@@ -140,7 +140,7 @@ def cut_crowded(plan: Plan, slice_: Slice) -> Iterator[Slice]:
     Rows that refer to what came before need that as well, for each block anew: where rows are few, blocks are long.
     """
     crowd = max(_crowd(plan, table) for table in plan.own)
-    return blocks(slice_, CHUNK // min(_CROWD, max(1, math.ceil(crowd))))
+    return blocks(plan, slice_, CHUNK // min(_CROWD, max(1, math.ceil(crowd))))
 
 
 def _crowd(plan: Plan, table: TablePlan) -> float:

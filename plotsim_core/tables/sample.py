@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from plotsim_core.engine.roster import Units, select
 from plotsim_core.engine.slice import Slice
+from plotsim_core.engine.strata import strata
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan
 
@@ -21,7 +22,7 @@ _CELLS = 1 << 17
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Some units of each segment, each standing for `weight` units, and `periods` spread evenly over a slice."""
+    """Some units of each stratum, each standing for `weight` units, and `periods` spread evenly over a slice."""
 
     plan: Plan
     periods: NDArray[np.int64]
@@ -42,14 +43,19 @@ class Sample:
         """Return who has arrived, shape (periods, units)."""
         return self.periods[:, None] >= units.arrival[None, :]
 
+    def there(self, units: Units) -> NDArray[np.bool_]:
+        """Return who has arrived and is not past its tenure, shape (periods, units)."""
+        return self.arrived(units) & (self.periods[:, None] <= units.leaves[None, :])
+
 
 def sample(plan: Plan, slice_: Slice) -> Sample:
     """Return a sample of a slice: every period of short windows and every unit of small segments."""
     count = min(slice_.shape[0], _PERIODS)
     periods = np.linspace(slice_.first, slice_.stop - 1, count).round().astype(np.int64)
-    most = _CELLS // count
+    own = strata(plan, plan.first, slice_.stop)
+    most = max(1, _CELLS * len(plan.segments) // len(own) // count)
     parts = []
-    for segment in plan.segments:
-        taken = min(segment.count, most)
-        parts.append((segment.count / taken, select(plan, segment.first, segment.first + taken)))
+    for part in own:
+        taken = min(part.count, most)
+        parts.append((part.count / taken, select(plan, part.first, part.first + taken)))
     return Sample(plan, periods, tuple(parts))

@@ -121,12 +121,13 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
     """At most one row per unit; when is not known, so they are spread over its time. Where there can be more, some units
     of each segment are asked how many."""
     if table.spec.refire:  # type: ignore[attr-defined]
-        return sample.total(lambda units: sample.arrived(units).astype(np.float64) * _rate(table, sample, units))
-    stop = sample.plan.first + sample.plan.span
+        return sample.total(lambda units: sample.there(units).astype(np.float64) * _rate(table, sample, units))
 
     def share(units: Units) -> Floats:
-        left = np.maximum(stop - np.maximum(units.arrival, sample.periods[0]), 1)
-        return sample.arrived(units) / left
+        course = units.begin + units.course
+        end = np.minimum(np.where(course > sample.periods[0], course, sample.periods[-1] + 1), units.leaves)
+        left = np.maximum(end - np.maximum(units.arrival, sample.periods[0]), 1)
+        return sample.there(units) / left
 
     return sample.total(share)
 

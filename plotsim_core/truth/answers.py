@@ -20,7 +20,7 @@ from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.history import bands
 from plotsim_core.engine.life import alive, ends
 from plotsim_core.engine.noised import missing, missing_by_value, outlying
-from plotsim_core.engine.slice import Slice, by_unit
+from plotsim_core.engine.slice import lives, whole
 from plotsim_core.engine.stages import NONE, stages
 from plotsim_core.plan.plan import MetricPlan, Plan, TablePlan
 from plotsim_core.tables.kind import KINDS
@@ -37,7 +37,7 @@ def answers(plan: Plan, stop: int) -> Iterator[pa.Table]:
     threshold events, by table, `outliers` of stored values that are outliers, by metric; `tiers` and `stages` are lists of
     changes. What a dataset does not have, has no column.
     """
-    for slice_ in by_unit(Slice(plan.first, stop, 0, plan.units)):
+    for slice_ in lives(plan, whole(plan, None, stop)):
         yield _answers(block(plan, slice_))
 
 
@@ -51,8 +51,8 @@ def _answers(block: Block) -> pa.Table:
         "key": key_text(prefix(_dimension(plan).spec), pa.array(block.codes)),
         "segment": names.take(pa.array(units.segment)),
         **({"treatment": arms(block)} if any(s.spec.treatment for s in plan.segments) else {}),
-        "arrival": pa.array(dates[np.minimum(units.arrival - plan.first, len(dates) - 1)]),
-        "end": pa.array(dates[np.where(ended, last - plan.first, 0)], mask=~ended),
+        "arrival": pa.array(dates[np.minimum(units.arrival - block.slice.first, len(dates) - 1)]),
+        "end": pa.array(dates[np.where(ended, last - block.slice.first, 0)], mask=~ended),
     }
     lifecycle, history = plan.dataset.lifecycle, _dimension(plan).spec.sourced("scd")
     if lifecycle is not None:

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.engine.block import Block
+from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.slice import Slice
+from plotsim_core.engine.strata import strata, taken
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.declared import declared
 from plotsim_core.plan.plan import Plan
@@ -48,11 +50,11 @@ def delivered(plan: Plan, stop: int) -> Iterator[dict[str, Any]]:
 
 
 def _blocks(plan: Plan, stop: int) -> Iterator[Block]:
-    """Yield a block per segment: as many of the latest periods as leave room for enough units."""
-    periods = max(1, min(stop - plan.first, _CELLS // min(plan.units, _FEWEST * len(plan.segments))))
-    for segment in plan.segments:
-        units = min(segment.count, max(_FEWEST, _CELLS // periods * segment.count // plan.units))
-        yield Block(plan, Slice(stop - periods, stop, segment.first, segment.first + units))
+    """Yield a block per stratum: as many of the latest periods as leave room for enough units."""
+    periods = max(1, min(stop - plan.first, _CELLS // min(units_by(plan, stop), _FEWEST * len(plan.segments))))
+    parts = strata(plan, stop - periods, stop)
+    for part, units in zip(parts, taken(parts, _CELLS // periods, _FEWEST), strict=True):
+        yield Block(plan, Slice(stop - periods, stop, part.first, part.first + units))
 
 
 def _read(blocks: list[Block], metric: int, pooled: bool) -> NDArray[np.float64]:
@@ -63,5 +65,5 @@ def _read(blocks: list[Block], metric: int, pooled: bool) -> NDArray[np.float64]
         if not pooled:
             centre = block.centres(metric)
             values = np.clip((values - centre) / table.deviation(centre), -_LIMIT, _LIMIT)
-        found.append(np.where(block.periods[:, None] >= block.units.arrival[None, :], values, np.nan))
+        found.append(np.where(block.tenured, values, np.nan))
     return np.concatenate(found, axis=1)

@@ -13,6 +13,7 @@ from plotsim_core.columns.identity import key_column, prefix
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import SOURCES
 from plotsim_core.engine.block import block
+from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.life import NEVER, ends
 from plotsim_core.engine.roster import codes, select
 from plotsim_core.engine.slice import CHUNK, Slice, whole
@@ -65,16 +66,19 @@ def find_column(table: TablePlan, name: str) -> ColumnPlan:
     raise UsageError(f"{table.name} has no column named {name!r}; {hint}")
 
 
-def find_unit(plan: Plan, key: str) -> int:
-    """Return the place in the roster of the unit whose code is in `key`. Raises UsageError if there is none.
+def find_unit(plan: Plan, key: str, stop: int) -> int:
+    """Return the place in the roster of the unit whose code is in `key`, of those who arrive before the period `stop`.
+
+    Raises UsageError if there is none.
 
     Codes are made for all units until it is found: a second per few million units.
     """
     parts = key.split("-")
     wanted = parts[1] if len(parts) > 1 else ""
     best, likeness = "", -1
-    for start in range(0, plan.units, CHUNK):
-        made = codes(plan, select(plan, start, min(start + CHUNK, plan.units)))
+    count = units_by(plan, stop)
+    for start in range(0, count, CHUNK):
+        made = codes(plan, select(plan, start, min(start + CHUNK, count)))
         here = np.flatnonzero(made == wanted)
         if len(here):
             return start + int(here[0])
@@ -92,7 +96,7 @@ def find_row(plan: Plan, table: TablePlan, key: str, period: int) -> Row:
     """Return the row of a table that has `key` in a period: a unit's key for a fact, the row's own for other tables; of
     a unit with a history, the version that is valid. Raises UsageError if there is none."""
     column = _key_of(table)
-    unit = find_unit(plan, key) if _belongs_to_units(table) else None
+    unit = find_unit(plan, key, plan.stop or period + 1) if _belongs_to_units(table) else None
     first = unit if unit is not None else 0
     part = next(iter(KINDS[table.kind].cut(plan, Slice(period, period + 1, first, first + 1))))
     rows = KINDS[table.kind].rows(table, block(plan, part))

@@ -16,7 +16,7 @@ from plotsim_core.engine.history import expected_shares
 from plotsim_core.engine.metrics import directed, seasonal_factors, unseasoned
 from plotsim_core.engine.noised import jittered, missing, missing_by_value, missing_odds, outlying
 from plotsim_core.engine.rhythm import metric_factors
-from plotsim_core.engine.trajectories import positions, progress, untreated
+from plotsim_core.engine.trajectories import positions, progress, rounds, untreated
 from plotsim_core.numerics.random import Floats
 from plotsim_core.numerics.shapes import piece_index
 from plotsim_core.plan.plan import MetricPlan
@@ -42,10 +42,11 @@ def unit_steps(block: Block, key: str) -> list[Step]:
     """Return who the unit of a block of one unit is."""
     plan, units = block.plan, block.units
     segment = plan.segments[int(units.segment[0])]
-    place = f"{int(units.ordinal[0]) + 1} of {segment.count}"
+    ordinal = int(units.ordinal[0])
+    place = f"unit {ordinal + 1} of {segment.count}" if ordinal < segment.count else "a unit of those who arrive later"
     return [
         Step(plan.unit, key, f"arrives in {plan.grain.label(int(units.arrival[0]))}"),
-        Step("segment", segment.spec.name, f"unit {place}" + (f"; {segment.spec.label}" if segment.spec.label else "")),
+        Step("segment", segment.spec.name, place + (f"; {segment.spec.label}" if segment.spec.label else "")),
         *_arm_steps(block, segment.spec.treatment),
     ]
 
@@ -68,6 +69,8 @@ def position_steps(block: Block, delay: int = 0) -> list[Step]:
     piece = pieces[number]
     curve = " ".join([piece.curve, *(f"{name} {value:g}" for name, value in piece.parameters)])
     when = f"in {plan.grain.label(int(periods[0]))}" + (f", {delay} periods before" if delay else "")
+    again = int(rounds(plan, units, periods)[0, 0])
+    when += f", on the way for the {again + 1}. time" if again else ""
     part = f"piece {number + 1} of {len(pieces)}, from {piece.begin:.4g} to {piece.end:.4g} of the way"
     position = _only(positions(plan, units, periods))
     steps = [

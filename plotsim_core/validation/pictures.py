@@ -6,8 +6,10 @@ most 120 points, each of several periods.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +19,7 @@ from plotsim_core.columns.identity import key_text, prefix
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.slice import Slice
+from plotsim_core.engine.strata import strata, taken
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.validation.plots import against, bins, correlogram, fan, glance, lines, matrix
@@ -73,22 +76,27 @@ def _of_kind(store: Store, further: bool) -> list[Picture]:
 
 
 def _sample(plan: Plan, first: int, stop: int) -> list[Block]:
-    """Return a block for each segment, with the first of its units."""
-    share = min(1.0, _CELLS / max(1, plan.units * (stop - first)))
-    counts = [min(segment.count, max(_FEWEST, round(segment.count * share))) for segment in plan.segments]
-    return [
-        Block(plan, Slice(first, stop, segment.first, segment.first + count))
-        for segment, count in zip(plan.segments, counts, strict=True)
-    ]
+    """Return a block for each stratum, with the first of its units."""
+    parts = strata(plan, first, stop)
+    counts = taken(parts, _CELLS / (stop - first), _FEWEST)
+    return [Block(plan, Slice(first, stop, p.first, p.first + n)) for p, n in zip(parts, counts, strict=True)]
+
+
+def _by_segment(sample: Sequence[Block], values: Callable[[Block], NDArray[Any]]) -> dict[int, Floats]:
+    """Return what `values`, shape (periods,), of the blocks of each segment add up to."""
+    found: dict[int, Floats] = {}
+    for block in sample:
+        place = int(block.units.segment[0])
+        found[place] = found.get(place, 0.0) + values(block).astype(np.float64)
+    return found
 
 
 def trajectories(sample: Sequence[Block]) -> Picture:
     """Return the mean position of each segment's units over time."""
-    series = {}
-    for block in sample:
-        there = block.periods[:, None] >= block.units.arrival[None, :]
-        means = np.where(there, block.positions(), 0.0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
-        series[_segment(block)] = np.where(there.any(axis=1), means, np.nan).tolist()
+    sums = _by_segment(sample, lambda block: np.where(block.tenured, block.positions(), 0.0).sum(axis=1))
+    counts = _by_segment(sample, lambda block: block.tenured.sum(axis=1))
+    names = [segment.spec.name for segment in sample[0].plan.segments]
+    series = {names[s]: np.where(n > 0, sums[s] / np.maximum(n, 1), np.nan).tolist() for s, n in counts.items()}
     drawing = lines("Mean position by segment", _ticks(sample[0]), series)
     says = "Where each segment's units are on their curve, from 0 to 1; all metrics follow from it."
     return Picture("trajectories", "Trajectories by segment", says, (drawing,), glance=glance(list(series.values())))
@@ -96,9 +104,17 @@ def trajectories(sample: Sequence[Block]) -> Picture:
 
 def units(sample: Sequence[Block]) -> Picture:
     """Return how many units of each segment are there over time."""
-    series = {_segment(block): alive(block).mean(axis=1).tolist() for block in sample}
+    plan = sample[0].plan
+    living = _by_segment(sample, lambda block: alive(block).sum(axis=1))
+    counts = _by_segment(sample, lambda block: np.full(1, len(block.units) if block.units.start < plan.units else 0))
+    series = {plan.segments[s].spec.name: (n / counts[s]).tolist() for s, n in living.items()}
     drawing = lines("Share of the segment's units", _ticks(sample[0]), series)
-    return Picture("units", "Units that are there", "Units arrive and leave; this is how many are there.", (drawing,))
+    return Picture(
+        "units",
+        "Units that are there",
+        "Units arrive and leave; this is how many are there, of as many as the segment has by itself.",
+        (drawing,),
+    )
 
 
 def metrics(store: Store, sample: Sequence[Block]) -> list[Picture]:
@@ -109,23 +125,28 @@ def metrics(store: Store, sample: Sequence[Block]) -> list[Picture]:
     ticks = _ticks(sample[0])
     for metric, found in _quantiles(store, sample).items():
         name = store.plan.metrics[metric].name
-        sums = np.array([np.where(alive(block), block.centres(metric), 0.0).sum(axis=1) for block in sample])
-        counts = np.array([alive(block).sum(axis=1) for block in sample])
+        centres = partial(_centres, metric)
+        sums = np.array(list(_by_segment(sample, centres).values()))
+        counts = np.array(list(_by_segment(sample, lambda block: alive(block).sum(axis=1)).values()))
         overall.append(fan(name, ticks, found[-1], _binned_mean(sums.sum(axis=0), counts.sum(axis=0))))
-        for place, block in enumerate(sample):
+        for place, segment in enumerate(store.plan.segments):
             line = _binned_mean(sums[place], counts[place])
-            apart.append(fan(f"{name}, {_segment(block)}", ticks, found[place], line, colour=place))
+            apart.append(fan(f"{name}, {segment.spec.name}", ticks, found[place], line, colour=place))
     says = (
         "Half of the stored values lie in the dark band, nine of ten in the light one; the line is their median, "
         "the dashes are the mean that the config lets expect."
     )
     found_all = Picture("metrics", "Metrics over time", says, tuple(overall))
     found_apart = Picture("metrics_by_segment", "Metrics over time, by segment", says, tuple(apart), folded=True)
-    return [found_all, found_apart] if len(sample) > 1 and len(apart) <= _FOLDED_FANS else [found_all]
+    return [found_all, found_apart] if len(store.plan.segments) > 1 and len(apart) <= _FOLDED_FANS else [found_all]
+
+
+def _centres(metric: int, block: Block) -> Floats:
+    return np.where(alive(block), block.centres(metric), 0.0).sum(axis=1)
 
 
 def _quantiles(store: Store, sample: Sequence[Block]) -> dict[int, list[list[Floats]]]:
-    """Return, for each stored metric, its quantiles in each bin of periods: of each block, and last of all of them."""
+    """Return, for each stored metric, its quantiles in each bin of periods: of each segment, and last of all of them."""
     plan, periods = store.plan, sample[0].periods
     places = bins(len(periods))
     _register(store, "picture periods", key=pa.array(plan.grain.keys(periods)), bin=pa.array(places))
@@ -134,17 +155,17 @@ def _quantiles(store: Store, sample: Sequence[Block]) -> dict[int, list[list[Flo
         unit, date = table.key
         parent = next(parent for name, parent, _ in table.references if name == unit)
         keys = [key_text(prefix(plan.table(parent).spec), pa.array(block.codes)) for block in sample]
-        owner = np.repeat(np.arange(len(sample)), [len(block.units) for block in sample])
+        owner = np.concatenate([block.units.segment for block in sample])
         _register(store, "picture units", key=pa.concat_arrays(keys), owner=pa.array(owner))
         asked = ", ".join(f'quantile_cont("{name}"::DOUBLE, {list(_QUANTILES)}) AS m{metric}' for metric, name in columns)
         rows = store.arrow(
-            f"SELECT bin, coalesce(owner, {len(sample)}) AS owner, {asked} FROM {store.relation(table)} AS facts "
+            f"SELECT bin, coalesce(owner, {len(plan.segments)}) AS owner, {asked} FROM {store.relation(table)} AS facts "
             f'JOIN "picture units" AS units ON facts."{unit}" = units.key '
             f'JOIN "picture periods" AS periods ON facts."{date}" = periods.key GROUP BY GROUPING SETS ((bin), (bin, owner))'
         )
         at = rows["owner"].to_numpy(), rows["bin"].to_numpy()
         for metric, _ in columns:
-            grid = np.full((len(sample) + 1, int(places[-1]) + 1, len(_QUANTILES)), np.nan)
+            grid = np.full((len(plan.segments) + 1, int(places[-1]) + 1, len(_QUANTILES)), np.nan)
             values = [row if row is not None else [np.nan] * len(_QUANTILES) for row in rows[f"m{metric}"].to_pylist()]
             grid[at] = np.array(values, dtype=np.float64).reshape(len(values), len(_QUANTILES))
             found[metric] = [list(part.T) for part in grid]
@@ -269,10 +290,6 @@ def _binned_mean(sums: Floats, counts: NDArray[np.int64]) -> Floats:
 
 def _register(store: Store, relation: str, **columns: pa.Array) -> None:
     store.connection.register(relation, pa.table(columns))
-
-
-def _segment(block: Block) -> str:
-    return block.plan.segments[int(block.units.segment[0])].spec.name
 
 
 def _ticks(block: Block) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.stages import NONE, reached, shares, step
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.sql import quoted
@@ -41,7 +42,7 @@ class Histories:
 
 def _some(store: Store, unit: str) -> str:
     """Return the SQL condition that takes some units, all periods of which are about `_CELLS` cells."""
-    every = max(1, round(store.plan.units * (store.stop - store.plan.first) / _CELLS))
+    every = max(1, round(units_by(store.plan, store.stop) * (store.stop - store.plan.first) / _CELLS))
     return f"hash({quoted(unit)}) % {every} = 0"
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from plotsim_core.columns.identity import key_text, prefix
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
+from plotsim_core.engine.strata import strata, taken
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted
@@ -78,9 +79,10 @@ def residuals(store: Store) -> Residuals:
 def _residuals(store: Store) -> Residuals:
     plan = store.plan
     length = store.stop - store.first
-    cells = int(np.clip(plan.units * length * _SHARE, _PROBED, _CELLS))
+    units = sum(part.count for part in strata(plan, store.first, store.stop))
+    cells = int(np.clip(units * length * _SHARE, _PROBED, _CELLS))
     year = min(_YEAR, math.ceil(plan.grain.per_year) + 1)
-    periods = min(length, max(year, cells // plan.units))
+    periods = min(length, max(year, cells // units))
     blocks = _blocks(plan, store.stop - periods, store.stop, cells // periods)
     probes = _blocks(plan, store.stop - periods, store.stop, min(cells, _PROBED) // periods)
     probes = [whole if whole.slice == part.slice else part for whole, part in zip(blocks, probes, strict=True)]
@@ -91,7 +93,7 @@ def _residuals(store: Store) -> Residuals:
     true: dict[int, Floats] = {}
     made: dict[int, Floats] = {}
     for metric in values:
-        arrived = [part.periods[:, None] >= part.units.arrival[None, :] for part in probes]
+        arrived = [part.tenured for part in probes]
         there = zip(probes, arrived, strict=True)
         true[metric] = np.concatenate([np.where(here, part.correlated(metric), np.nan) for part, here in there], axis=1)
         noised = np.concatenate([part.noised(metric) for part in probes], axis=1)
@@ -106,9 +108,10 @@ def _residuals(store: Store) -> Residuals:
 
 
 def _blocks(plan: Plan, first: int, stop: int, units: int) -> list[Block]:
-    """Return a block per segment, of about `units` units in all."""
-    taken = [min(s.count, max(_FEWEST, round(units * s.count / plan.units))) for s in plan.segments]
-    return [Block(plan, Slice(first, stop, s.first, s.first + n)) for s, n in zip(plan.segments, taken, strict=True)]
+    """Return a block per stratum, of about `units` units in all."""
+    parts = strata(plan, first, stop)
+    counts = taken(parts, units, _FEWEST)
+    return [Block(plan, Slice(first, stop, p.first, p.first + n)) for p, n in zip(parts, counts, strict=True)]
 
 
 def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[int, Floats]]:

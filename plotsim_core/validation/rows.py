@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from plotsim_core.columns.happening import looks_back
-from plotsim_core.columns.identity import date_keys
+from plotsim_core.columns.identity import date_keys, key_text, prefix
 from plotsim_core.columns.relations import parent_of
 from plotsim_core.columns.sibling import MOVING
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
-from plotsim_core.engine.roster import select
-from plotsim_core.engine.slice import Slice
+from plotsim_core.engine.roster import NEVER, Units, codes, select
+from plotsim_core.engine.slice import Slice, whole
+from plotsim_core.engine.strata import strata, taken
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.kind import KINDS
@@ -37,7 +39,8 @@ _SOME = 30.0
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """How many units are there in each judged period: `most` and `least`, shape (periods,); equal where it is known."""
+    """How many units are there in each judged period: `most` and `least`, shape (periods,); equal where it is known.
+    `arrived` are all who have arrived and are not past their tenure."""
 
     arrived: Floats
     most: Floats
@@ -85,31 +88,54 @@ def endings_sql(store: Store) -> str | None:
 def _expected(store: Store) -> Expected:
     plan = store.plan
     periods = np.arange(store.first, store.stop, dtype=np.int64)
-    arrived = np.zeros(len(periods))
-    for start in range(0, plan.units, _UNITS):
-        arrivals = np.sort(select(plan, start, min(start + _UNITS, plan.units)).arrival)
-        arrived += np.searchsorted(arrivals, periods, side="right")
+    sql = endings_sql(store)
+    ended = store.arrow(f"SELECT unit, ended FROM ({sql})").drop_null() if sql else None
+    arrived, most = np.zeros(len(periods)), np.zeros(len(periods))
+    for part in strata(plan, store.first, store.stop):
+        for start in range(part.first, part.first + part.count, _UNITS):
+            units = select(plan, start, min(start + _UNITS, part.first + part.count))
+            arrived += _there(periods, units.arrival, units.leaves)
+            if ended is not None and len(ended):
+                most += _there(periods, units.arrival, np.minimum(units.leaves, _ended(store, units, ended)))
+    if ended is None or not len(ended):
+        most = arrived
     if not plan.endings:
         return Expected(arrived, arrived, arrived)
-    sql = endings_sql(store)
-    ended = np.sort(np.asarray(store.connection.sql(f"SELECT ended FROM ({sql})").fetchnumpy()["ended"])) if sql else None
-    known = 0 if ended is None else np.searchsorted(ended, plan.grain.keys(periods), side="left")
-    most = arrived - known
-    whole = store.first == plan.first and all(ending.table in store.relations for ending in plan.endings)
-    return Expected(arrived, most, most if whole else np.minimum(most, _least(plan, periods, arrived)))
+    complete = store.first == plan.first and all(ending.table in store.relations for ending in plan.endings)
+    return Expected(arrived, most, most if complete else np.minimum(most, _least(plan, periods, arrived)))
+
+
+def _there(periods: NDArray[np.int64], arrival: NDArray[np.int64], last: NDArray[np.int64]) -> Floats:
+    """Return how many units are there in each period, from their first and their last."""
+    came = np.searchsorted(np.sort(arrival), periods, side="right")
+    return (came - np.searchsorted(np.sort(last[last >= arrival]), periods, side="left")).astype(np.float64)
+
+
+def _ended(store: Store, units: Units, ended: pa.Table) -> NDArray[np.int64]:
+    """Return the last period of each unit by what is stored, NEVER where none is."""
+    plan = store.plan
+    dimension = next(table for table in plan.own if table.kind == "unit")
+    keys = key_text(prefix(dimension.spec), pa.array(codes(plan, units)))
+    place = pc.index_in(keys, ended["unit"].combine_chunks())
+    there = np.asarray(pc.is_valid(place))
+    last = np.full(len(units), NEVER)
+    dates = ended["ended"].to_numpy(zero_copy_only=False)[np.asarray(pc.fill_null(place, 0))[there]]
+    periods = np.arange(plan.first, store.stop, dtype=np.int64)
+    last[there] = periods[np.minimum(np.searchsorted(plan.grain.keys(periods), dates), len(periods) - 1)]
+    return last
 
 
 def _least(plan: Plan, periods: NDArray[np.int64], arrived: Floats) -> Floats:
     """Return how many units are there at least, from a sample of each segment's."""
     wanted = max(1, _CELLS // len(periods))
     total, variance = np.zeros(len(periods)), np.zeros(len(periods))
-    for segment in plan.segments:
-        taken = min(segment.count, max(20, round(wanted * segment.count / plan.units)))
-        block = Block(plan, Slice(int(periods[0]), int(periods[-1]) + 1, segment.first, segment.first + taken))
-        share = alive(block).mean(axis=1)
-        total += segment.count * share
-        if taken < segment.count:
-            variance += segment.count**2 * np.maximum(share * (1 - share), 1 / taken) / taken
+    first, stop = int(periods[0]), int(periods[-1]) + 1
+    parts = strata(plan, first, stop)
+    for part, count in zip(parts, taken(parts, wanted, 20), strict=True):
+        share = alive(Block(plan, Slice(first, stop, part.first, part.first + count))).mean(axis=1)
+        total += part.count * share
+        if count < part.count:
+            variance += part.count**2 * np.maximum(share * (1 - share), 1 / count) / count
     return np.maximum(total - _ERRORS * np.sqrt(variance), 0.0)
 
 
@@ -143,7 +169,7 @@ def thinned(plan: Plan, table: TablePlan) -> bool:
 
 def _usual(store: Store, table: TablePlan) -> Floats:
     """Return how many events are expected in each judged period."""
-    drawn = sample(store.plan, Slice(store.first, store.stop, 0, store.plan.units))
+    drawn = sample(store.plan, whole(store.plan, store.first, store.stop))
     usual = KINDS[table.kind].expect(table, drawn)
     count = expected(store)
     left = count.least / np.maximum(count.arrived, 1.0)

@@ -1,0 +1,93 @@
+"""Cohorts: where in the roster the units of ongoing arrivals are, without counting anybody.
+
+First come the units that the segments have by themselves, segment by segment. Those who arrive later follow in cohorts, so
+many periods of arrivals each (`PERIODS`), and within a cohort segment by segment. So nobody's place moves as time goes on,
+and the first places are all that a slice needs. A unit's address and key know no place: they know the segment, the cohort
+and the number in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plotsim_core.errors import UsageError
+from plotsim_core.numerics.codes import COHORT, COHORTS, LATER, PERIODS
+from plotsim_core.numerics.random import fold, key, uniforms, words
+from plotsim_core.plan.plan import Plan
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The parts of the roster in order, as parallel arrays: `segment` (its place in the plan), the number of its `cohort`
+    (-1: there at the start), the `ordinal` of its first unit and its place, `first`. `edges` are the places at which cohorts
+    begin, one more than there are cohorts."""
+
+    segment: NDArray[np.intp]
+    cohort: Integers
+    ordinal: Integers
+    first: Integers
+    count: Integers
+    edges: Integers
+
+
+@lru_cache(maxsize=64)
+def layout(plan: Plan) -> Layout:
+    """Return the parts of a plan's roster: all cohorts that there can be."""
+    ongoing = [place for place, segment in enumerate(plan.segments) if segment.rate > 0]
+    cohorts = np.arange(COHORTS if ongoing else 0, dtype=np.int64)
+    numbers = np.array([segment.count for segment in plan.segments], dtype=np.int64)
+    sizes = np.zeros((len(cohorts), len(ongoing)), dtype=np.int64)
+    for column, place in enumerate(ongoing):
+        segment = plan.segments[place]
+        u = uniforms(key(plan.seed, "cohort"), fold(np.array([segment.address]), words(cohorts)))
+        sizes[:, column] = np.floor(segment.rate * PERIODS[plan.grain.name] + u)  # more when the rate is higher, never fewer
+    count = np.concatenate([numbers, sizes.ravel()])
+    places = np.cumsum(count) - count
+    cohort = np.repeat(cohorts, len(ongoing))
+    total = int(numbers.sum())
+    return Layout(
+        segment=np.concatenate([np.arange(len(numbers)), np.tile(np.array(ongoing, dtype=np.intp), len(cohorts))]),
+        cohort=np.concatenate([np.full(len(numbers), -1, dtype=np.int64), cohort]),
+        ordinal=np.concatenate([np.zeros(len(numbers), dtype=np.int64), LATER + cohort * COHORT]),
+        first=places,
+        count=count,
+        edges=total + np.concatenate([[0], np.cumsum(sizes.sum(axis=1))]),
+    )
+
+
+def begins(plan: Plan, cohort: Integers) -> Integers:
+    """Return the first period in which units of cohorts arrive."""
+    return plan.first + 1 + cohort * PERIODS[plan.grain.name]
+
+
+def units_by(plan: Plan, stop: int) -> int:
+    """Return how many places of the roster hold all units that arrive before the period `stop`.
+
+    Raises UsageError where units have arrived for longer than there are keys for.
+    """
+    if not any(segment.rate > 0 for segment in plan.segments):
+        return plan.units
+    begun = -(-max(0, stop - plan.first - 1) // PERIODS[plan.grain.name])
+    if begun > COHORTS:
+        most = COHORTS * PERIODS[plan.grain.name]
+        raise UsageError(f"units of {plan.name} arrive for at most {most:,} {plan.grain.name}s; begin a new window")
+    return int(layout(plan).edges[begun])
+
+
+def runs(plan: Plan, start: int, stop: int) -> list[tuple[int, int, int]]:
+    """Cut places `start` to `stop` of the roster where cohorts begin: (start, stop, the first period in which one of them
+    may be there)."""
+    edges = layout(plan).edges
+    if len(edges) == 1:
+        return [(start, stop, plan.first)]
+    inside = edges[(edges > start) & (edges < stop)].tolist()
+    cuts = sorted({start, *inside, stop})
+    cohort = np.searchsorted(edges, np.array(cuts[:-1]), side="right") - 1
+    first = np.where(cohort < 0, plan.first, begins(plan, cohort)).tolist()
+    return list(zip(cuts, cuts[1:], first, strict=False))

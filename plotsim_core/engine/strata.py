@@ -1,0 +1,82 @@
+"""Strata: the parts of the roster that samples are taken from, a segment's units at the start and each of its cohorts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from plotsim_core.engine.cohorts import begins, layout, runs
+from plotsim_core.engine.roster import NEVER, select
+from plotsim_core.plan.plan import Plan
+
+_TOGETHER = 1 << 20
+"""So many units are looked at at once."""
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """Units `first` to `first + count` of the roster, all of the segment at the place `segment` of the plan."""
+
+    segment: int
+    first: int
+    count: int
+
+
+def strata(plan: Plan, first: int, stop: int) -> tuple[Stratum, ...]:
+    """Return the strata in which some unit may be there in the periods `first` to `stop`; of each segment there is one at
+    least. Without ongoing arrivals these are the segments."""
+    parts = layout(plan)
+    arriving = np.flatnonzero((parts.cohort < 0) | (begins(plan, parts.cohort) < stop))
+    found = [place for place in arriving.tolist() if parts.cohort[place] < 0 or _stays(plan, place, first)]
+    return tuple(Stratum(int(parts.segment[p]), int(parts.first[p]), int(parts.count[p])) for p in found if parts.count[p])
+
+
+def _stays(plan: Plan, place: int, first: int) -> bool:
+    return _last(plan, place) >= first
+
+
+@lru_cache(maxsize=4096)
+def _last(plan: Plan, place: int) -> int:
+    """Return the last period in which one of the units of a part of the roster has its tenure."""
+    parts = layout(plan)
+    start, count = int(parts.first[place]), int(parts.count[place])
+    if plan.segments[int(parts.segment[place])].spec.tenure is None or count == 0:
+        return int(NEVER) if count else int(plan.first) - 1
+    parts_of = ((begin, min(begin + _TOGETHER, start + count)) for begin in range(start, start + count, _TOGETHER))
+    return max(int(select(plan, *part).leaves.max()) for part in parts_of)
+
+
+def staying(plan: Plan, start: int, stop: int, first: int) -> list[tuple[int, int]]:
+    """Return the parts (start, stop) of units `start` to `stop` of the roster without the cohorts whose tenures have all
+    ended before the period `first`; there is one at least."""
+    found: list[tuple[int, int]] = []
+    for begin, end, _ in runs(plan, start, stop):
+        if left_by(plan, begin, end) < first:
+            continue
+        if found and found[-1][1] == begin:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((begin, end))
+    return found or [(start, start + 1)]
+
+
+def left_by(plan: Plan, start: int, stop: int) -> int:
+    """Return the stop of the first slice in which it is known that all units `start` to `stop` of the roster have left, by
+    their tenures; NEVER if one has none."""
+    parts = layout(plan).first
+    first, last = np.searchsorted(parts, [start, stop - 1], side="right") - 1
+    latest = max(_last(plan, place) for place in range(int(first), int(last) + 1))
+    return latest if latest == NEVER else latest + 2
+
+
+def taken(parts: Sequence[Stratum], units: float, fewest: int) -> list[int]:
+    """Return how many units of each stratum to look at, of `units` in all, each by its share: no fewer than `fewest` of a
+    segment, if it has them."""
+    total = sum(part.count for part in parts)
+    of_segment = {part.segment: sum(other.count for other in parts if other.segment == part.segment) for part in parts}
+    least = [fewest * part.count / of_segment[part.segment] for part in parts]
+    shares = [units * part.count / total for part in parts]
+    return [min(p.count, max(1, round(max(low, share)))) for p, low, share in zip(parts, least, shares, strict=True)]

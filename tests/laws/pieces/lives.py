@@ -1,0 +1,31 @@
+"""Lives: units that keep arriving and leave after a time, curves with a span of their own and what comes after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from plotsim_core.config.window import Window
+
+
+def add(draw: st.DrawFn, raw: dict[str, Any]) -> None:
+    """Change how units of each segment live."""
+    length = Window.model_validate(raw["window"]).length
+    kinds = [segment for kind in raw.get("units", ()) for segment in kind["segments"]]
+    for segment in [*raw["segments"], *kinds]:
+        _change(draw, segment, length)
+
+
+def _change(draw: st.DrawFn, segment: dict[str, Any], length: int) -> None:
+    if draw(st.booleans()):
+        segment["arrival"] = {"kind": "ongoing", "per_period": draw(st.sampled_from([0.04, 0.3, 1.2]))}
+        segment["arrival"]["ages"] = draw(st.sampled_from(["mixed", "new"]))
+    if draw(st.booleans()):
+        least = draw(st.integers(1, min(3, length - 1)))
+        segment["tenure"] = {"mean": draw(st.sampled_from([least, least + 1.5, least + 6.0])), "least": least}
+    free = segment.get("arrival", {"kind": "ongoing"})["kind"] == "ongoing" and "@" not in segment["archetype"]
+    if free and length > 2 and draw(st.booleans()):
+        segment["span"] = draw(st.integers(1, min(9, length - 1)))
+        timed = segment.get("variation", {}) != "none" and segment.get("variation", {"timing": 1})["timing"] > 0
+        segment["after"] = draw(st.sampled_from(["hold", "repeat", *(["restart"] if timed else [])]))
