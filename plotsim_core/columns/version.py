@@ -1,8 +1,8 @@
 """`version.<part>`: the version of a unit's dimension that a row is, or that was valid when the row happened.
 
 Parts: `row_id` (its key), `valid_from` and `valid_to` (a half-open interval of dates, of moments where periods are hours;
-null while it is the current one), `is_current`. A dimension with an `scd` column gets all four, facts and events of the
-unit the row_id.
+null while it is the current one, which no version of a unit that has left is), `is_current`. A dimension with an `scd`
+column gets all four, facts and events of the unit the row_id.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _TYPES = {"row_id": pa.string(), "valid_from": pa.date32(), "valid_to": pa.date3
 _SAYS = {
     "row_id": "Key of the version that was valid at the time.",
     "valid_from": "When the version begins to be valid.",
-    "valid_to": "When the next version takes over; null for the current one.",
-    "is_current": "Whether this is the latest version known.",
+    "valid_to": "When the next version takes over, or the unit has left; null for the current one.",
+    "is_current": "Whether this is how things stand; false for all versions of a unit that has left.",
 }
 
 

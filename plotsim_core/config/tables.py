@@ -144,7 +144,8 @@ class KindWords:
     rows apart, `time(table)` the column that places a row in time (None: the rows are a state as of some moment),
     `leading(table, dataset)` and `added(table, dataset)` the columns that come by themselves, before and after those that
     are declared, `describe(table, dataset)` one sentence,
-    `ending(table)` the crossing that ends a unit, `check(table, scope)` what is wrong, with paths that begin at the table.
+    `ending(table)` the crossing that ends a unit, `check(table, scope)` what is wrong, with paths that begin at the table,
+    `of(table)` the dimension whose columns it has rather than columns of its own.
     """
 
     section: Section
@@ -158,6 +159,7 @@ class KindWords:
     leading: Callable[[Any, Dataset], tuple[Column, ...]] = _nothing
     added: Callable[[Any, Dataset], tuple[Column, ...]] = _nothing
     ending: Callable[[Any], CrossingWords | None] = _none
+    of: Callable[[Any], str | None] = _none
 
 
 SOURCE_WORDS: Family[SourceWords] = Family("column type")

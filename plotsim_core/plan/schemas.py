@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.read_tables import column
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, Table
 from plotsim_core.families import Family
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -12,10 +13,19 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 DERIVED: Family[Callable[[Dataset, tuple[TablePlan, ...]], Iterable[TablePlan]]] = Family("derived table")
 """Tables that follow from others: each member gives them from the dataset and the plans of the tables it declares."""
 
+FOLLOWING: Family[Callable[[Table, TablePlan, Dataset], TablePlan]] = Family("table that shows a dimension")
+"""Kinds of declared tables whose columns are those of a dimension: each member gives the plan of a table from that of the
+dimension."""
+
 
 def table_plans(dataset: Dataset) -> tuple[TablePlan, ...]:
     """Return the plans of all tables: those of the config in its order, then those that follow from them."""
-    declared = tuple(table_plan(table, dataset) for table in dataset.tables)
+    made: dict[str, TablePlan] = {}
+    for table in dataset.tables:
+        kind = kind_of(table)
+        of = KIND_WORDS[kind].of(table)
+        made[table.name] = table_plan(table, dataset) if of is None else FOLLOWING[kind](table, made[of], dataset)
+    declared = tuple(made.values())
     return declared + tuple(table for _, derive in DERIVED.items() for table in derive(dataset, declared))
 
 
@@ -37,7 +47,7 @@ def table_plan(table: Table, dataset: Dataset, complete: bool = True) -> TablePl
     return TablePlan(
         spec=table,
         kind=name,
-        columns=tuple(_column_plan(column, dataset) for column in columns),
+        columns=tuple(column_plan(column, dataset) for column in columns),
         key=kind.key(table, dataset),
         time=kind.time(table),
         references=references,
@@ -45,7 +55,15 @@ def table_plan(table: Table, dataset: Dataset, complete: bool = True) -> TablePl
     )
 
 
-def _column_plan(column: Column, dataset: Dataset) -> ColumnPlan:
+def date_column(name: str, says: str, dataset: Dataset) -> tuple[ColumnPlan, tuple[str, str, str]]:
+    """Return a column of date keys, and as (column, table, key) that it refers to the date dimension."""
+    dates = next(table for table in dataset.dimensions if getattr(table, "per", None) == "period")
+    planned = column_plan(column(name, f"ref.{dates.name}", description=says), dataset)
+    return planned, (name, *(SOURCE_WORDS["ref"].refers(planned.spec.source, dataset) or ("", "")))
+
+
+def column_plan(column: Column, dataset: Dataset) -> ColumnPlan:
+    """Return the plan of a column: its type and what follows from its words."""
     words = SOURCE_WORDS[column.word]
     return ColumnPlan(
         spec=column,

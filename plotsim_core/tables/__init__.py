@@ -2,6 +2,7 @@
 
 from plotsim_core.tables import (
     bridge,
+    changes,
     child,
     date,
     detail,
@@ -12,6 +13,7 @@ from plotsim_core.tables import (
     period,
     proportional,
     reference,
+    snapshot,
     sources,
     threshold,
     time,
@@ -22,6 +24,7 @@ from plotsim_core.tables import (
 
 __all__ = [
     "bridge",
+    "changes",
     "child",
     "date",
     "detail",
@@ -32,6 +35,7 @@ __all__ = [
     "period",
     "proportional",
     "reference",
+    "snapshot",
     "sources",
     "threshold",
     "time",

@@ -1,7 +1,8 @@
 """The dimension of the unit (`per: unit`): one row per unit that has arrived, or one per version of it.
 
 With an `scd` column it is a history (SCD type 2): versions with contiguous half-open intervals, as far as they are
-known at the end of the slice. No row knows the future.
+known at the end of the slice. No row knows the future. The last version of a unit whose life has ended is closed: it is
+valid to the period after its last, and no version of it is current.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.tables import Column, KindWords, Table
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.history import bands
-from plotsim_core.engine.life import alive
+from plotsim_core.engine.life import alive, ends
 from plotsim_core.engine.roster import Units
-from plotsim_core.engine.slice import Slice, by_unit
+from plotsim_core.engine.slice import Slice, lives
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.date import key_name, needs_key
@@ -52,7 +53,7 @@ def _added(table: UnitDimension, dataset: Dataset) -> tuple[Column, ...]:
 
 
 def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
-    return by_unit(Slice(plan.first, slice_.stop, slice_.unit_first, slice_.unit_stop))
+    return lives(plan, slice_)
 
 
 def _rows(table: TablePlan, block: Block) -> Rows:
@@ -72,7 +73,8 @@ def _versions(table: TablePlan, block: Block, history: object) -> Rows:
     begins[1:] &= ~here[:-1] | (band[1:] != band[:-1])
     unit, place = np.nonzero(begins.T)
     since = np.maximum(block.periods[place], units.arrival[unit])
-    until = np.full(len(unit), CURRENT, dtype=np.int64)
+    last = ends(block)[unit]
+    until = np.where(last < block.slice.stop - 1, last + 1, CURRENT)
     continued = unit[1:] == unit[:-1]
     until[:-1][continued] = since[1:][continued]
     return Rows(
@@ -90,13 +92,13 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
     history = table.spec.sourced("scd")
 
     def changed(units: Units) -> NDArray[np.bool_]:
-        arrived = sample.arrived(units)
+        there = sample.there(units)
         options = history[0].source
         assert isinstance(options, History)
         metric, edges = sample.plan.metric_index(options.tracks), options.at
         band = sample.by_period(lambda periods: bands(sample.plan, metric, edges, units, periods))
-        begins = np.zeros(arrived.shape, dtype=np.bool_)
-        begins[1:] = arrived[:-1] & (band[1:] != band[:-1])
+        begins = np.zeros(there.shape, dtype=np.bool_)
+        begins[1:] = there[:-1] & there[1:] & (band[1:] != band[:-1])
         return begins
 
     units = sample.total(sample.arrived)

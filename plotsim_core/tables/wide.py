@@ -22,7 +22,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterator[Table
     if not dataset.output.denormalized:
         return
     for table in declared:
-        if KIND_WORDS[table.kind].section == "facts":
+        if KIND_WORDS[table.kind].section == "facts" and not table.of:
             more = tuple(_column(wide, table, dataset) for wide in wide_columns(table.spec, dataset))
             names = ", ".join(dict.fromkeys(wide.table for wide in wide_columns(table.spec, dataset)))
             columns = (*(_with_prefix(column, table) for column in table.spec.columns), *(column.spec for column in more))

@@ -10,6 +10,7 @@ from plotsim_core.validation import (  # isort: skip
     quality,
     rows,
     time,
+    cadence,
     replayed,
     values,
     trajectory,
@@ -22,6 +23,7 @@ from plotsim_core.validation import (  # isort: skip
 
 __all__ = [
     "behaviour",
+    "cadence",
     "linkage",
     "quality",
     "relations",

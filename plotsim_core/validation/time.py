@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
 from plotsim_core.columns.identity import key_text, prefix
 from plotsim_core.engine.roster import codes, select
+from plotsim_core.engine.strata import strata, taken
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, Check, Finding
@@ -33,7 +35,7 @@ def _lives(store: Store) -> Iterator[Finding]:
         further = kind is not store
         for table, column in timed:
             time, end = quoted(table.time or ""), "<=" if further else "<"
-            wrong = f"count(*) FILTER (WHERE {time} < arrived OR ended {end} {time})"
+            wrong = f"count(*) FILTER (WHERE {time} < arrived OR last < {time} OR ended {end} {time})"
             sql = (
                 f"SELECT {time} AS date_key, count(*) AS checked, {wrong} AS faults FROM {store.relation(table)} AS t "
                 f"JOIN ({lives}) AS lives ON t.{quoted(column)} = lives.unit GROUP BY 1 ORDER BY 1"
@@ -44,24 +46,27 @@ def _lives(store: Store) -> Iterator[Finding]:
 
 
 def _lives_sql(store: Store, dimension: str) -> str:
-    """Return the SQL of (unit, arrived, ended) of units of a kind."""
+    """Return the SQL of (unit, arrived, last, ended) of units of a kind: `last` is the end of a tenure."""
     plan, name = store.plan, f"lives of {store.plan.unit}"
-    keys, arrivals = [], []
-    for segment in plan.segments:
-        taken = min(segment.count, max(20, round(_LIVES * segment.count / plan.units)))
-        units = select(plan, segment.first, segment.first + taken)
+    keys, arrivals, leaves = [], [], []
+    parts = strata(plan, store.first, store.stop)
+    for part, count in zip(parts, taken(parts, _LIVES, 20), strict=True):
+        units = select(plan, part.first, part.first + count)
+        leaves.append(plan.grain.keys(np.minimum(units.leaves, store.stop)))
         keys.append(key_text(prefix(plan.table(dimension).spec), pa.array(codes(plan, units))))
         arrivals.append(plan.grain.keys(units.arrival))
-    store.connection.register(name, pa.table({"unit": pa.concat_arrays(keys), "arrived": np.concatenate(arrivals)}))
+    spans = {"arrived": np.concatenate(arrivals), "last": np.concatenate(leaves)}
+    store.connection.register(name, pa.table({"unit": pa.concat_arrays(keys), **spans}))
     ended = endings_sql(store)
     if ended is None:
-        return f"SELECT unit, arrived, NULL::BIGINT AS ended FROM {quoted(name)}"
-    return f"SELECT l.unit, l.arrived, e.ended FROM {quoted(name)} AS l LEFT JOIN ({ended}) AS e ON l.unit = e.unit"
+        return f"SELECT unit, arrived, last, NULL::BIGINT AS ended FROM {quoted(name)}"
+    return f"SELECT l.unit, l.arrived, l.last, e.ended FROM {quoted(name)} AS l LEFT JOIN ({ended}) AS e ON l.unit = e.unit"
 
 
 def _moments(store: Store) -> Iterator[Finding]:
     for table in (table for table in store.tables if table.time is not None):
-        for place, column in enumerate(table.columns):
+        own = table.columns if table.kind != "snapshot" else ()  # whose moments are those of the dimension
+        for place, column in enumerate(own):
             if not pa.types.is_timestamp(column.type) or column.spec.word == "lookup":  # that is the moment of another row
                 continue
             subject, noun = f"{table.name}.{column.name}", "moments lie outside their period or out of order"
@@ -121,18 +126,37 @@ def _misplaced(store: Store, table: TablePlan, name: str) -> pa.Table:
     return store.arrow(sql)
 
 
+def _closed_otherwise(store: Store, end: str) -> str:
+    """Return the SQL of whether a unit's last version is not valid to the end of its life: to the period after its last if
+    that is judged, and on and on where it has not ended. Units whose lives are not looked at are taken as they are."""
+    store.connection.register("judged periods", _period_ends(replace(store, first=store.plan.first)))
+    edge = store.plan.grain.starts(np.array([store.stop], dtype=np.int64)).astype("datetime64[us]")[0]
+    known = store.first == store.plan.first and all(ending.table in store.relations for ending in store.plan.endings)
+    early = f"coalesce({end} < TIMESTAMP '{edge}' AND lives.unit IS NOT NULL, false)" if known else "false"
+    over, wrong = f"p.stops < TIMESTAMP '{edge}'", f"{end} IS DISTINCT FROM p.stops"
+    if store.plan.endings and not known:  # an event before the judged periods may have ended it sooner than its tenure
+        wrong = f"CASE WHEN lives.ended IS NULL THEN {end} IS NULL OR {end} > p.stops ELSE {wrong} END"
+    return f"CASE WHEN {over} THEN {wrong} ELSE {early} END"
+
+
 def _histories(store: Store) -> Iterator[Finding]:
     for table in store.tables:
         history = {column.spec.type: column.name for column in table.columns if column.spec.word == "version"}
         if "version.valid_from" not in history:
             continue
         unit = next(column.name for column in table.columns if column.spec.word == "id")
-        begin, end, current = (quoted(history[f"version.{part}"]) for part in ("valid_from", "valid_to", "is_current"))
+        parts = (f"v.{quoted(history[f'version.{part}'])}" for part in ("valid_from", "valid_to", "is_current"))
+        begin, end, current = parts
+        wrong = (
+            f"{current} != ({end} IS NULL) OR {begin} >= {end} OR CASE WHEN following IS NULL "
+            f"THEN {_closed_otherwise(store, end)} ELSE {end} IS DISTINCT FROM following END"
+        )
+        following = f"lead({begin}) OVER (PARTITION BY v.{quoted(unit)} ORDER BY {begin}) AS following"
         sql = (
-            "SELECT NULL AS date_key, count(*) AS checked, count(*) FILTER (WHERE following IS DISTINCT FROM "
-            f"{end} OR {current} != ({end} IS NULL) OR {begin} >= {end}) AS faults FROM "
-            f"(SELECT *, lead({begin}) OVER (PARTITION BY {quoted(unit)} ORDER BY {begin}) AS following "
-            f"FROM {store.place(table)})"
+            f"SELECT NULL AS date_key, count(*) AS checked, count(*) FILTER (WHERE {wrong}) AS faults FROM "
+            f"(SELECT {following}, v.* FROM {store.place(table)} AS v) AS v "
+            f"LEFT JOIN ({_lives_sql(store, table.name)}) AS lives ON v.{quoted(unit)} = lives.unit "
+            'LEFT JOIN "judged periods" AS p ON least(lives.last, lives.ended) = p.date_key'
         )
         yield tallied(table.name, "versions overlap, leave a gap, or are wrongly current", store.arrow(sql))
 
@@ -140,6 +164,6 @@ def _histories(store: Store) -> Iterator[Finding]:
 for _name, _check in {
     "life_spans_kept": Check("time", "No row lies before its unit arrives or after it ended.", True, _lives),
     "moments_in_period": Check("time", "Moments lie inside their period, and events are numbered in order.", True, _moments),
-    "histories_contiguous": Check("time", "Versions of a unit follow each other without gap.", True, _histories),
+    "histories_contiguous": Check("time", "Versions of a unit follow each other without gap, to its end.", True, _histories),
 }.items():
     CHECKS.add(_name, _check)

@@ -15,8 +15,10 @@ from hypothesis import given
 
 from plotsim_core import Plan
 from plotsim_core.columns.version import ROW_ID
-from plotsim_core.engine.life import NEVER, first_crossings
-from plotsim_core.engine.roster import select
+from plotsim_core.engine.block import block
+from plotsim_core.engine.cohorts import units_by
+from plotsim_core.engine.life import ends
+from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.build import find_table
 from tests.laws.made import (
@@ -31,9 +33,14 @@ from tests.laws.made import clean as made
 from tests.laws.strategies import Raw, configs, examples, plan_of
 
 
+def clean_tables(plan: Plan) -> tuple[TablePlan, ...]:
+    """Return the plans of all tables as they are before anything in them is broken."""
+    return (plan.clean or plan).tables
+
+
 def whole(plan: Plan) -> dict[str, pa.Table]:
     """Return all tables of a plan."""
-    return {table.name: made(plan, table.name) for table in plan.tables}
+    return {table.name: made(plan, table.name) for table in clean_tables(plan)}
 
 
 def sourced(table: TablePlan, type_: str) -> str | None:
@@ -57,7 +64,7 @@ def periods_of(plan: Plan, table: TablePlan, rows: pa.Table) -> np.ndarray:
 def keys_are_unique(plan: Plan) -> None:
     """The key columns of a table tell its rows apart, stages too, and hold no null."""
     for name in names(plan):
-        keys = made(plan, name).select(list(find_table(plan, name).key)).to_pandas()
+        keys = made(plan, name).select(list(find_table(plan.clean or plan, name).key)).to_pandas()
         assert not keys.duplicated().any(), name
         assert not keys.isna().any().any(), name
 
@@ -65,7 +72,7 @@ def keys_are_unique(plan: Plan) -> None:
 def references_resolve(plan: Plan) -> None:
     """Every reference of every table leads to a row."""
     tables = whole(plan)
-    for table in plan.tables:
+    for table in clean_tables(plan):
         for column, to, key in table.references:
             found = pc.is_in(tables[table.name][column].drop_null(), tables[to][key].combine_chunks())
             assert pc.all(found).as_py() in (True, None), f"{table.name}.{column} to {to}.{key}"
@@ -75,8 +82,8 @@ def references_resolve_as_of_any_moment(plan: Plan) -> None:
     """What a store holds after some periods is whole in itself: no row refers to what comes later."""
     assert plan.stop is not None
     for stop in {plan.first + 1, (plan.first + plan.stop + 1) // 2}:
-        tables = {table.name: made(plan, table.name, None, stop) for table in plan.tables}
-        for table in plan.tables:
+        tables = {table.name: made(plan, table.name, None, stop) for table in clean_tables(plan)}
+        for table in clean_tables(plan):
             for column, to, key in table.references:
                 found = pc.is_in(tables[table.name][column].drop_null(), tables[to][key].combine_chunks())
                 assert pc.all(found).as_py() in (True, None), f"{table.name}.{column} to {to}.{key} as of {stop}"
@@ -85,11 +92,11 @@ def references_resolve_as_of_any_moment(plan: Plan) -> None:
 def children_are_their_units(plan: Plan) -> None:
     """Where a row names a unit and one of a unit's children, the child is that unit's; only bridges link to any."""
     tables = whole(plan)
-    for child in (table for table in plan.tables if table.kind == "child"):
+    for child in (table for table in clean_tables(plan) if table.kind == "child"):
         own = sourced(child, "id")
         owner = unit_column(plan, child)
         owners = dict(zip(tables[child.name][own].to_pylist(), tables[child.name][owner].to_pylist(), strict=True))
-        for table in (table for table in plan.tables if table.kind != "bridge"):
+        for table in (table for table in clean_tables(plan) if table.kind != "bridge"):
             column = next((c for c, to, _ in table.references if to == child.name), None)
             unit = unit_column(plan, table)
             if column is not None and unit is not None:
@@ -99,7 +106,7 @@ def children_are_their_units(plan: Plan) -> None:
 
 def bridges_keep_their_bounds(plan: Plan) -> None:
     """No pair is linked twice and no row to itself; rows have as many links as allowed, while there are rows enough."""
-    for table in (table for table in plan.tables if table.kind == "bridge"):
+    for table in (table for table in clean_tables(plan) if table.kind == "bridge"):
         spec = table.spec
         pairs = list(zip(*(made(plan, table.name)[name].to_pylist() for name in table.key), strict=True))
         if spec.left == spec.right:
@@ -111,7 +118,7 @@ def bridges_keep_their_bounds(plan: Plan) -> None:
         own = Counter(a for a, _ in pairs)
         touched = own if spec.directed else own + Counter(b for _, b in pairs)
         assert max(own.values(), default=0) <= spec.cardinality[1]
-        if not plan.endings:
+        if not plan.endings and all(segment.spec.tenure is None for segment in plan.segments):
             least = min(spec.cardinality[0], len(rights) - (spec.left == spec.right))
             assert all(touched[key] >= least for key in lefts), table.name
 
@@ -119,18 +126,16 @@ def bridges_keep_their_bounds(plan: Plan) -> None:
 def lives(plan: Plan) -> pd.DataFrame:
     """Return, for each unit, the first and the last period of its life."""
     assert plan.stop is not None
-    units = select(plan, 0, plan.units)
-    last = np.full(plan.units, NEVER)
-    for ending in plan.endings:
-        last = np.minimum(last, first_crossings(plan, ending.crossing, units, plan.stop))
-    return pd.DataFrame({"first": units.arrival, "last": last}, index=unit_keys(plan, 0, plan.units).to_pylist())
+    whole = block(plan, Slice(plan.first, plan.stop, 0, units_by(plan, plan.stop)))
+    keys = unit_keys(plan, 0, whole.slice.unit_stop).to_pylist()
+    return pd.DataFrame({"first": whole.units.arrival, "last": ends(whole)}, index=keys)
 
 
 def events_lie_in_their_periods(plan: Plan) -> None:
     """An event happens in the period of its date key."""
-    for table in plan.tables:
+    for table in clean_tables(plan):
         column = sourced(table, "timestamp")
-        if table.time is None or column is None:
+        if table.time is None or column is None or table.kind == "snapshot":  # whose moments are those of the dimension
             continue
         rows = made(plan, table.name)
         periods = periods_of(plan, table, rows)
@@ -140,13 +145,13 @@ def events_lie_in_their_periods(plan: Plan) -> None:
 
 
 def rows_lie_in_their_units_lives(plan: Plan) -> None:
-    """A unit makes rows from its arrival to its end, facts one in every period of that, and none before or after."""
+    """A unit makes rows from its arrival to its end, facts one in every period of that, and none before or after; a log
+    tells of its end in the period after it."""
     assert plan.stop is not None
     life = lives(plan)
-    ends = np.minimum(life["last"], plan.stop - 1)
-    lived = int(np.maximum(ends - life["first"] + 1, 0).sum())
+    lived = int(np.maximum(np.minimum(life["last"], plan.stop - 1) - life["first"] + 1, 0).sum())
     for name in names(plan):
-        table = find_table(plan, name)
+        table = find_table(plan.clean or plan, name)
         unit = unit_column(plan, table)
         if table.time is None or unit is None:
             continue
@@ -154,7 +159,7 @@ def rows_lie_in_their_units_lives(plan: Plan) -> None:
         periods = periods_of(plan, table, rows)
         of_row = life.loc[rows[unit].to_pylist()]
         assert (periods >= of_row["first"].to_numpy()).all(), name
-        assert (periods <= of_row["last"].to_numpy()).all(), name
+        assert (periods - (table.kind == "changes") <= of_row["last"].to_numpy()).all(), name
         if table.kind == "fact" and table.periods is None:
             assert rows.num_rows == lived, name
 
@@ -180,7 +185,8 @@ def nothing_happens_after_the_end(plan: Plan) -> None:
 
 
 def histories_are_whole(plan: Plan) -> None:
-    """Versions of a unit follow each other without gap, overlap or empty interval; the last is current; tiers change."""
+    """Versions of a unit follow each other without gap, overlap or empty interval; the last is current, unless the unit has
+    left; tiers change."""
     table = unit_dimension(plan)
     tier = next((column.name for column in table.columns if column.spec.word == "scd"), None)
     if tier is None:
@@ -190,29 +196,26 @@ def histories_are_whole(plan: Plan) -> None:
     for _, versions in rows.groupby(key, sort=False):
         begins, ends = versions["valid_from"].to_list(), versions["valid_to"].to_list()
         assert ends[:-1] == begins[1:]
-        assert pd.isna(ends[-1])
-        assert all(a < b for a, b in itertools.pairwise(begins))
-        assert versions["is_current"].to_list() == [False] * (len(begins) - 1) + [True]
+        open_ = bool(pd.isna(ends[-1]))
+        assert all(a < b for a, b in itertools.pairwise(begins if open_ else [*begins, ends[-1]]))
+        assert versions["is_current"].to_list() == [False] * (len(begins) - 1) + [open_]
         tiers = versions[tier].to_list()
         assert all(a != b for a, b in itertools.pairwise(tiers))
 
 
 def versions_end_with_their_units(plan: Plan) -> None:
-    """No version of a unit begins after the period in which its life ended."""
+    """The last version of a unit is valid to the period after the last of its life, as far as that is known."""
     table = unit_dimension(plan)
-    if not table.spec.sourced("scd") or not plan.endings or plan.stop is None:
+    if not table.spec.sourced("scd") or plan.stop is None:
         return
-    units = select(plan, 0, plan.units)
-    last = np.full(plan.units, NEVER)
-    for ending in plan.endings:
-        last = np.minimum(last, first_crossings(plan, ending.crossing, units, plan.stop))
-    keys = unit_keys(plan, 0, plan.units).to_pylist()
-    ended = {key: end for key, end in zip(keys, last.tolist(), strict=True) if end != NEVER}
-    rows = made(plan, table.name)
-    for key, begin in zip(rows[unit_column(plan, table)].to_pylist(), rows["valid_from"].to_pylist(), strict=True):
-        if key in ended:
-            period = int(plan.grain.holding(np.array([np.datetime64(begin, "s")]))[0])
-            assert period <= ended[key], f"{key} has a version from {begin}"
+    ended = lives(plan)["last"].to_dict()
+    key_column = unit_column(plan, table)
+    rows = made(plan, table.name).to_pandas().drop_duplicates(key_column, keep="last")
+    for key, end in zip(rows[key_column], rows["valid_to"], strict=True):
+        if ended[key] < plan.stop - 1:
+            assert np.datetime64(end, "s") == plan.grain.starts(np.array([ended[key] + 1]))[0], f"{key} ends at {end}"
+        else:
+            assert pd.isna(end), f"{key} is closed at {end}"
 
 
 def facts_join_the_version_of_their_time(plan: Plan) -> None:
@@ -222,7 +225,7 @@ def facts_join_the_version_of_their_time(plan: Plan) -> None:
         return
     versions = made(plan, dimension.name).to_pandas().set_index(ROW_ID)
     key = unit_column(plan, dimension)
-    for table in plan.tables:
+    for table in clean_tables(plan):
         if table.time is None or not any(column.name == ROW_ID for column in table.columns):
             continue
         rows = made(plan, table.name)

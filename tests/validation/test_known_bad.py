@@ -189,7 +189,36 @@ CASES = {
 
 
 _HALF = "rowid % 2 = 0"
+_CLOSED = "(SELECT max(rowid) FROM t WHERE valid_to IS NOT NULL AND rowid IN (SELECT max(rowid) FROM t GROUP BY company_id))"
 CASES |= {
+    "a unit that left but is still current": Case(
+        "histories_contiguous",
+        "dim_company",
+        {"dim_company": f"UPDATE t SET valid_to = NULL, is_current = true WHERE rowid = {_CLOSED}"},
+    ),
+    "a change that is lost": Case(
+        "logs_in_order",
+        "log_company",
+        {"log_company": "DELETE FROM t WHERE rowid = (SELECT min(rowid) FROM t WHERE op = 'U')"},
+    ),
+    "an insert that says that it is an update": Case(
+        "logs_in_order",
+        "log_company",
+        {"log_company": "UPDATE t SET op = 'U' WHERE rowid = (SELECT max(rowid) FROM t WHERE op = 'I')"},
+    ),
+    "a snapshot that lacks a unit": Case(
+        "snapshots_agree",
+        "snp_company ~ log_company",
+        {"snp_company": "DELETE FROM t WHERE rowid = 70"},
+    ),
+    "a snapshot that has a unit that left": Case(
+        "snapshots_agree",
+        "snp_company ~ dim_company",
+        {
+            "snp_company": "INSERT INTO t SELECT * REPLACE (20241001 AS snapshot_date_key) FROM t WHERE company_id NOT IN "
+            "(SELECT company_id FROM t WHERE snapshot_date_key = 20241001) LIMIT 1"
+        },
+    ),
     "a link that is there twice": Case(
         "bridges_within_bounds", "bridge_plan pairs", {"bridge_plan": "INSERT INTO t SELECT * FROM t LIMIT 1"}
     ),
@@ -255,8 +284,20 @@ _LINKED = {
 def plan() -> Plan:
     """The plan of the saas dataset, four times its size, with what only some of its checks look at."""
     raw = read(api.template("saas"))
+    shown = {
+        "facts": [
+            *raw["facts"],
+            {"name": "snp_company", "snapshot_of": "dim_company", "every": "quarter"},
+            {"name": "snp_user", "snapshot_of": "dim_user", "every": "once"},
+        ],
+        "events": [
+            *raw["events"],
+            {"name": "log_company", "changes_of": "dim_company"},
+            {"name": "log_user", "changes_of": "dim_user"},
+        ],
+    }
     return api.from_mapping(
-        {**raw, **_LINKED, "rhythm": {"weekdays": "workdays", "hours": "office_hours"}}, name="saas", scale=SCALE
+        {**raw, **_LINKED, **shown, "rhythm": {"weekdays": "workdays", "hours": "office_hours"}}, name="saas", scale=SCALE
     )
 
 

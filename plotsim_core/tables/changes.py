@@ -1,0 +1,192 @@
+"""A change log (`changes_of`): what a source system did to the rows of a dimension, as change data capture tells it.
+
+A row is inserted (I) when it arrives, updated (U) when anything that its dimension says of it changes, and deleted (D) in
+the period after the last of its unit's life. `before` and `after` are the whole row. A change happens at the beginning of
+its period, as a version does: the rows of that period refer to what it made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.source import fill
+from plotsim_core.columns.timestamp import TYPE as MOMENT
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Name
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import Column, KindWords, NoOptions, Table
+from plotsim_core.engine.block import block
+from plotsim_core.engine.slice import Slice, blocks
+from plotsim_core.errors import Problem
+from plotsim_core.numerics.random import Floats
+from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.schemas import FOLLOWING, date_column
+from plotsim_core.tables.kind import add_kind, made_of_others
+from plotsim_core.tables.members import (
+    NoColumns,
+    check_shown,
+    columns_of,
+    holding,
+    key_of,
+    members,
+    moving,
+    present,
+    standing,
+)
+from plotsim_core.tables.sample import Sample
+
+SEQUENCE, MOMENT_OF, DATE, OP, BEFORE, AFTER = "sequence", "changed_at", "date_key", "op", "before", "after"
+_OWN = frozenset({SEQUENCE, MOMENT_OF, DATE, OP, BEFORE, AFTER})
+_OPS = ("I", "U", "D")
+_INSERTED, _UPDATED, _DELETED = range(3)
+_NONE = -1
+_KINDS = ("unit", "child")
+_ASKED = 1 << 15
+"""So many cells of each segment are asked how often they change."""
+
+
+class Changes(Table):
+    """Every change of a dimension's rows, in order; its columns come by themselves.
+
+    `changes_of`: the dimension. `columns`: none, they come by themselves.
+    """
+
+    changes_of: Name
+    columns: NoColumns = ()
+
+
+def _check(table: Changes, scope: Scope) -> Iterable[Problem]:
+    yield from check_shown("changes_of", table.changes_of, _KINDS, lambda own, key: _OWN & {key}, scope)
+
+
+def _plan(table: Table, dimension: TablePlan, dataset: Dataset) -> TablePlan:
+    assert isinstance(table, Changes)
+    dated, reference = date_column(DATE, "The period at whose beginning the row changed.", dataset)
+    key, image = key_of(dimension), pa.struct([pa.field(c.name, c.type) for c in columns_of(dimension)])
+    columns = (
+        _column(SEQUENCE, pa.string(), "The order of all changes, as texts sort; no two are the same."),
+        _column(MOMENT_OF, MOMENT, "When the row changed."),
+        dated,
+        _column(OP, pa.string(), "I: inserted; U: updated; D: deleted."),
+        _column(key.name, key.type, f"The row that changed: the key of {dimension.name}."),
+        _column(BEFORE, image, "The row before the change; null where it was inserted.", nullable=True),
+        _column(AFTER, image, "The row after the change; null where it was deleted.", nullable=True),
+    )
+    return TablePlan(
+        spec=table.model_copy(update={"columns": tuple(column.spec for column in columns)}),
+        kind="changes",
+        columns=columns,
+        key=(SEQUENCE,),
+        time=DATE,
+        references=(reference, (key.name, dimension.name, key.name)),
+        description=table.description or f"Every insert, update and delete of {dimension.name}.",
+        of=dimension.name,
+    )
+
+
+def _column(name: str, type_: pa.DataType, says: str, *, nullable: bool = False) -> ColumnPlan:
+    return ColumnPlan(Column(name=name, type=f"change.{name}", source=NoOptions()), type_, nullable, says)
+
+
+def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+    own, dimension, slice_ = holding(plan, table, slice_)
+    for part in blocks(own, slice_):
+        held, ops = _changed(own, dimension, part)
+        place, which = np.nonzero(ops != _NONE)
+        yield _batch(own, table, dimension, held, ops[place, which], place + part.first, which)
+
+
+def _changed(plan: Plan, dimension: TablePlan, part: Slice) -> tuple[Rows, NDArray[np.int8]]:
+    """Return the members of a slice and what happens to them, shape (periods, members); it is seen beside the period before,
+    which the members' block holds too."""
+    held = members(dimension, block(plan, replace(part, first=max(part.first - 1, plan.first))))
+    there = present(held)
+    differs = np.zeros(there.shape, dtype=np.bool_)
+    moved = moving(dimension)
+    place, which = np.nonzero(there if moved else there[:0])
+    rows = standing(dimension, held, place, which)
+    for column in moved:
+        said = np.full(there.shape, _NONE, dtype=np.int64)
+        said[place, which] = _codes(fill(column, dimension, rows))
+        differs[1:] |= said[1:] != said[:-1]
+    if part.first == plan.first:  # nothing was there before
+        there, differs = (np.concatenate([np.zeros_like(values[:1]), values]) for values in (there, differs))
+    before, after = there[:-1], there[1:]
+    ops = np.full(after.shape, _NONE, dtype=np.int8)
+    ops[after & ~before] = _INSERTED
+    ops[before & ~after] = _DELETED
+    ops[before & after & differs[1:]] = _UPDATED
+    return held, ops
+
+
+def _codes(values: pa.Array) -> Integers:
+    """Return a number for each value, equal for equal ones; null is one too."""
+    plain = values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
+    coded = pc.dictionary_encode(plain, null_encoding="encode")
+    return np.asarray(coded.indices, dtype=np.int64)
+
+
+def _batch(
+    plan: Plan, table: TablePlan, dimension: TablePlan, held: Rows, op: NDArray[np.int8], period: Integers, which: Integers
+) -> pa.RecordBatch:
+    key = fill(key_of(dimension), dimension, held.taken(which))
+    dates = pa.array(plan.grain.keys(period))
+    columns = {
+        SEQUENCE: pc.binary_join_element_wise(dates.cast(pa.string()), key, "-"),
+        MOMENT_OF: pa.array(plan.grain.starts(period).astype("datetime64[us]"), MOMENT),
+        DATE: dates,
+        OP: pa.array(_OPS).take(pa.array(op)),
+        BEFORE: _image(dimension, held, op != _INSERTED, period - 1, which),
+        AFTER: _image(dimension, held, op != _DELETED, period, which),
+    }
+    arrays = [columns.get(column.name, key) for column in table.columns]
+    return pa.RecordBatch.from_arrays(arrays, schema=table.schema)
+
+
+def _image(dimension: TablePlan, held: Rows, there: NDArray[np.bool_], period: Integers, which: Integers) -> pa.Array:
+    """Return members as they stand in a period each, as one struct per change; null where they are not there."""
+    rows = standing(dimension, held, (period - held.block.slice.first)[there], which[there])
+    columns = columns_of(dimension)
+    images = pa.StructArray.from_arrays(
+        [fill(column, dimension, rows) for column in columns], fields=[pa.field(c.name, c.type) for c in columns]
+    )
+    return images.take(pa.array(np.cumsum(there) - 1, mask=~there))
+
+
+def _expect(table: TablePlan, sample: Sample) -> Floats:
+    """As many as some units of each segment have: nobody knows in advance who changes."""
+    plan, dimension = sample.plan, sample.plan.table(table.of)
+    first, stop = int(sample.periods[0]), int(sample.periods[-1]) + 1
+    total = np.zeros(stop - first)
+    for weight, units in sample.parts:
+        count = max(1, min(len(units), _ASKED // (stop - first)))
+        every = weight * len(units) / count
+        for part in blocks(plan, Slice(first, stop, units.start, units.start + count)):
+            _, ops = _changed(plan, dimension, part)
+            total[part.first - first : part.stop - first] += every * (ops != _NONE).sum(axis=1)
+    return total[sample.periods - first] if len(total) == len(sample.periods) else np.full(len(sample.periods), total.mean())
+
+
+add_kind(
+    "changes",
+    KindWords(
+        section="events",
+        recognise=lambda raw, unit: "changes_of" in raw,
+        model=Changes,
+        knows=frozenset(),
+        key=lambda table, dataset: (SEQUENCE,),
+        describe=lambda table, dataset: f"Every change of {table.changes_of}.",
+        check=_check,
+        time=lambda table: DATE,
+        of=lambda table: table.changes_of,
+    ),
+    made_of_others(_batches, _expect, state=False),
+)
+FOLLOWING.add("changes", _plan)

@@ -1,0 +1,127 @@
+"""A snapshot (`snapshot_of`): a whole dimension as it stands at the end of a period, again every day, week, month or
+quarter, or once. Who has not arrived or has left is not in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Name
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import KindWords, Table
+from plotsim_core.engine.slice import Slice, blocks
+from plotsim_core.errors import Problem
+from plotsim_core.numerics.calendar import GRAINS
+from plotsim_core.numerics.random import Floats
+from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.schemas import FOLLOWING, date_column
+from plotsim_core.tables.kind import add_kind, made_of_others
+from plotsim_core.tables.members import NoColumns, check_shown, columns_of, expected_members, holding, key_of, whole_rows
+from plotsim_core.tables.sample import Sample
+
+DATE = "snapshot_date_key"
+"""The column that says at the end of which period the rows stand so."""
+_KINDS = ("unit", "child", "reference")
+
+
+class Snapshot(Table):
+    """A whole dimension as it stands, again and again; its columns are those of the dimension.
+
+    `snapshot_of`: the dimension. `every`: at the end of each hour, day, week, month or quarter, or `once`, at the end of the
+    window's first period; by default at the end of every period. `columns`: none, they come by themselves.
+    """
+
+    snapshot_of: Name
+    every: Literal["hour", "day", "week", "month", "quarter", "once"] | None = None
+    columns: NoColumns = ()
+
+
+def due(plan: Plan, every: str | None, periods: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return at the end of which periods a snapshot is taken: the last to begin in each stretch of that length."""
+    if every == "once":
+        return periods == plan.first
+    if every is None or every == plan.grain.name:
+        return np.ones(len(periods), dtype=np.bool_)
+    holding_ = GRAINS[every].holding
+    starts, following = plan.grain.starts(periods), plan.grain.starts(periods + 1)
+    return np.asarray(holding_(starts) != holding_(following))
+
+
+def _check(table: Snapshot, scope: Scope) -> Iterable[Problem]:
+    yield from check_shown("snapshot_of", table.snapshot_of, _KINDS, lambda own, key: {DATE} & {*own}, scope)
+    if scope.window is None or table.every is None or table.every == "once":
+        return
+    names = list(GRAINS)
+    grain = scope.window.grain.name
+    if names.index(table.every) < names.index(grain):
+        longer = ", ".join(names[names.index(grain) :])
+        yield Problem("every", f"a period is a {grain}, and nothing is known of a {table.every} in it", f"{longer} or once")
+
+
+def _plan(table: Table, dimension: TablePlan, dataset: Dataset) -> TablePlan:
+    assert isinstance(table, Snapshot)
+    dated, reference = date_column(DATE, "The period at whose end the row stood so.", dataset)
+    columns, key = (dated, *columns_of(dimension)), key_of(dimension).name
+    return TablePlan(
+        spec=table.model_copy(update={"columns": tuple(column.spec for column in columns)}),
+        kind="snapshot",
+        columns=columns,
+        key=(DATE, key),
+        time=DATE,
+        references=(
+            reference,
+            (key, dimension.name, key),
+            *(other for other in dimension.references if any(column.name == other[0] for column in columns)),
+        ),
+        description=table.description or f"{dimension.name} as it stands at the end of {_often(table, dataset)}.",
+        of=dimension.name,
+    )
+
+
+def _often(table: Snapshot, dataset: Dataset) -> str:
+    grain = dataset.window.grain.name
+    return f"the first {grain}" if table.every == "once" else f"each {table.every or grain}"
+
+
+def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+    own, dimension, slice_ = holding(plan, table, slice_)
+    assert isinstance(table.spec, Snapshot)
+    periods = slice_.periods[due(own, table.spec.every, slice_.periods)]
+    for run in np.split(periods, np.flatnonzero(np.diff(periods) != 1) + 1):
+        if len(run):
+            for part in blocks(own, Slice(int(run[0]), int(run[-1]) + 1, slice_.unit_first, slice_.unit_stop)):
+                place, columns = whole_rows(own, dimension, part)
+                dates = pa.array(own.grain.keys(part.periods)[place])
+                yield pa.RecordBatch.from_arrays([dates, *columns], schema=table.schema)
+
+
+def _expect(table: TablePlan, sample: Sample) -> Floats:
+    assert isinstance(table.spec, Snapshot)
+    every = np.arange(sample.periods[0], sample.periods[-1] + 1)
+    wanted = due(sample.plan, table.spec.every, every)
+    share = wanted[sample.periods - every[0]] if len(every) == len(sample.periods) else wanted.mean()
+    return expected_members(sample.plan.table(table.of), sample) * share
+
+
+add_kind(
+    "snapshot",
+    KindWords(
+        section="facts",
+        recognise=lambda raw, unit: "snapshot_of" in raw,
+        model=Snapshot,
+        knows=frozenset(),
+        key=lambda table, dataset: (DATE,),
+        describe=lambda table, dataset: f"{table.snapshot_of} as it stands.",
+        check=_check,
+        time=lambda table: DATE,
+        of=lambda table: table.snapshot_of,
+    ),
+    made_of_others(_batches, _expect, state=False),
+)
+FOLLOWING.add("snapshot", _plan)

@@ -1,0 +1,38 @@
+"""What a warehouse must hold when it has taken in everything up to and including a period."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pyarrow as pa
+
+from plotsim_core.engine.slice import Slice, blocks, whole
+from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.tables.build import build, find_table
+from plotsim_core.tables.members import columns_of, holding, key_of, whole_rows
+
+LOG = "changes"
+"""The kind of a table that says how another becomes what it is, rather than being it."""
+
+
+def expected_rows(plan: Plan, table: str, period: int) -> tuple[TablePlan, pa.Table]:
+    """Return what a warehouse holds of a table at the end of a period, and the plan of a table with these columns.
+
+    Of a dimension or another state, its rows as of then: of a history, the versions that have begun, with the ends that are
+    known. Of a fact, an event or a snapshot, all rows that have been delivered. Of a change log, the rows that are there
+    when it is applied from the beginning. Raises UsageError for an unknown table, and for a period outside the window.
+    """
+    found, slice_ = find_table(plan, table), whole(plan, plan.first, period + 1)
+    if found.kind == LOG:
+        return _applied(plan, found, slice_)
+    return found, pa.Table.from_batches(build(plan, found, slice_), found.schema)
+
+
+def _applied(plan: Plan, log: TablePlan, slice_: Slice) -> tuple[TablePlan, pa.Table]:
+    own, dimension, units = holding(plan, log, slice_)
+    shown = replace(dimension, columns=columns_of(dimension), key=(key_of(dimension).name,))
+    last = Slice(slice_.stop - 1, slice_.stop, units.unit_first, units.unit_stop)
+    rows = (
+        pa.RecordBatch.from_arrays(whole_rows(own, dimension, part)[1], schema=shown.schema) for part in blocks(own, last)
+    )
+    return shown, pa.Table.from_batches(rows, shown.schema)

@@ -1,0 +1,123 @@
+"""Checks of dimensions that come in several ways: what a change log makes, what snapshots show, what a history says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from plotsim_core.config.tables import moved_by
+from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.sql import quoted, text
+from plotsim_core.tables.changes import AFTER, BEFORE, DATE, OP, SEQUENCE
+from plotsim_core.tables.members import columns_of, key_of
+from plotsim_core.tables.snapshot import DATE as TAKEN
+from plotsim_core.tables.snapshot import due
+from plotsim_core.validation.check import CHECKS, Check, Finding
+from plotsim_core.validation.scan import tallied
+from plotsim_core.validation.store import Store
+
+_SUBJECT = "changes are out of order, or do not begin with what the one before left"
+
+
+def _logs(store: Store) -> Iterator[Finding]:
+    for log in (table for table in store.tables if table.kind == "changes"):
+        key = quoted(key_of(store.plan.table(log.of)).name)
+        before, after, left = quoted(BEFORE), quoted(AFTER), quoted("left by the one before")
+        inserted, deleted = f"{quoted(OP)} = 'I'", f"{quoted(OP)} = 'D'"
+        wrong = (
+            f"{quoted(OP)} NOT IN ('I', 'U', 'D') OR ({before} IS NULL) <> ({inserted}) OR ({after} IS NULL) <> ({deleted}) "
+            f"OR coalesce({after}, {before}).{key} <> {key} OR {before} = {after}"
+        )
+        if store.first == store.plan.first and _whole(store, log):
+            wrong += f" OR {before} IS DISTINCT FROM {left}"
+        sql = (
+            f"SELECT {quoted(DATE)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {wrong}) AS faults FROM "
+            f"(SELECT *, lag({after}) OVER (PARTITION BY {key} ORDER BY {quoted(SEQUENCE)}) AS {left} "
+            f"FROM {store.relation(log)}) GROUP BY 1 ORDER BY 1"
+        )
+        yield tallied(log.name, _SUBJECT, store.arrow(sql))
+
+
+def _whole(store: Store, log: TablePlan) -> bool:
+    """Return whether all periods of a log are stored, from the window's first to the last that is judged."""
+    if store.held is None:
+        return store.first == store.plan.first
+    wanted = store.plan.grain.keys(np.arange(store.plan.first, store.stop, dtype=np.int64)).tolist()
+    return frozenset(wanted) <= store.held_of(log)
+
+
+def _snapshots(store: Store) -> Iterator[Finding]:
+    for snapshot in (table for table in store.tables if table.kind == "snapshot"):
+        days = _days(store, snapshot)
+        for other in (t for t in store.tables if t.name == snapshot.of or (t.kind == "changes" and t.of == snapshot.of)):
+            if other.kind == "changes" and _whole(store, other):
+                yield _compared(store, snapshot, other, days, _applied(store, other))
+            elif "version.valid_from" in {column.spec.type for column in other.columns}:
+                yield _compared(store, snapshot, other, days, _valid(store, other))
+
+
+def _days(store: Store, snapshot: TablePlan) -> str:
+    """Return a relation of the date keys, `day`, at whose end a snapshot is due in the periods that are judged, and stored;
+    `begins` is when their period does."""
+    periods = np.arange(store.first, store.stop, dtype=np.int64)
+    periods = periods[due(store.plan, snapshot.spec.every, periods)]  # type: ignore[attr-defined]
+    keys = store.plan.grain.keys(periods)
+    held = np.ones(len(keys), dtype=np.bool_)
+    if store.held is not None:
+        held = np.isin(keys, np.array(sorted(store.held_of(snapshot)), dtype=np.int64))
+    starts = store.plan.grain.starts(periods).astype("datetime64[us]")
+    name = f"days of {snapshot.name}"
+    store.connection.register(name, pa.table({"day": keys[held], "begins": starts[held]}))
+    return quoted(name)
+
+
+def _applied(store: Store, log: TablePlan) -> tuple[str, str, dict[str, str]]:
+    """Return (relation, whether a row of it `o` holds on a day `d`, its columns) of what a log makes."""
+    key = quoted(key_of(store.plan.table(log.of)).name)
+    sql = (
+        f"(SELECT *, lead({quoted(DATE)}) OVER (PARTITION BY {key} ORDER BY {quoted(SEQUENCE)}) AS {quoted('next change')} "
+        f"FROM {store.place(log)} WHERE {quoted(DATE)} <= {store.key_range[1]})"
+    )
+    holds = f"o.{quoted(DATE)} <= d.day AND (o.{quoted('next change')} IS NULL OR d.day < o.{quoted('next change')})"
+    columns = columns_of(store.plan.table(log.of))
+    return sql, f"{holds} AND o.{quoted(OP)} <> 'D'", {c.name: f"o.{quoted(AFTER)}.{quoted(c.name)}" for c in columns}
+
+
+def _valid(store: Store, history: TablePlan) -> tuple[str, str, dict[str, str]]:
+    """Return the same of the versions of a history, without the columns that are as of a version's last period."""
+    parts = {c.spec.type: f"o.{quoted(c.name)}" for c in history.columns if c.spec.word == "version"}
+    begin, end = parts["version.valid_from"], parts["version.valid_to"]
+    kept = (c for c in columns_of(history) if moved_by(c.spec, history.spec) <= {"scd"})
+    return (
+        store.place(history),
+        f"{begin} <= d.begins AND ({end} IS NULL OR d.begins < {end})",
+        {column.name: f"o.{quoted(column.name)}" for column in kept},
+    )
+
+
+def _compared(
+    store: Store, snapshot: TablePlan, other: TablePlan, days: str, made: tuple[str, str, dict[str, str]]
+) -> Finding:
+    relation, holds, columns = made
+    key = key_of(store.plan.table(snapshot.of)).name
+    wanted = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
+    differs = " OR ".join(f"w.{quoted(name)} IS DISTINCT FROM s.{quoted(name)}" for name in columns)
+    sql = (
+        f"SELECT coalesce(w.day, s.{quoted(TAKEN)}) AS date_key, count(*) AS checked, "
+        f"count(*) FILTER (WHERE w.day IS NULL OR s.{quoted(TAKEN)} IS NULL OR {differs}) AS faults FROM "
+        f"(SELECT d.day, {wanted} FROM {days} AS d JOIN {relation} AS o ON {holds}) AS w "
+        f"FULL JOIN {store.relation(snapshot)} AS s ON w.day = s.{quoted(TAKEN)} AND w.{quoted(key)} = s.{quoted(key)} "
+        "GROUP BY 1 ORDER BY 1"
+    )
+    return tallied(f"{snapshot.name} ~ {other.name}", f"rows are not those of {text(other.name)}", store.arrow(sql))
+
+
+for _name, _check in {
+    "logs_in_order": Check("time", "Each change of a log begins with what the one before it left.", True, _logs),
+    "snapshots_agree": Check(
+        "time", "Snapshots show what the log makes, applied, and what the history says.", True, _snapshots
+    ),
+}.items():
+    CHECKS.add(_name, _check)

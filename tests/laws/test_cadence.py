@@ -1,0 +1,160 @@
+"""Cadence: the change log applied, the snapshot, the history and the expected state say the same of every moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plotsim_core import Plan, from_mapping
+from plotsim_core.config.star import complete
+from plotsim_core.config.tables import moved_by
+from plotsim_core.plan.plan import TablePlan
+from plotsim_core.truth.expected import expected_rows
+from tests.laws.made import BUNDLED, bundled, made
+from tests.laws.strategies import Raw, configs, examples, plan_of
+
+Record = dict[str, Any]
+
+
+def with_both(plan: Plan) -> Plan:
+    """Return the plan of a config with a log and a snapshot of each dimension that can have them, of every kind of unit."""
+    raw = with_both_of(plan, plan.raw)
+    kinds = {kind.unit: kind for kind in plan.others}
+    further = [with_both_of(kinds[other["unit"]], other) for other in raw.get("units") or ()]
+    return from_mapping({**raw, **({"units": further} if further else {})}, name=plan.name)
+
+
+def with_both_of(kind: Plan, raw: Raw) -> Raw:
+    """Return the config of a kind of unit with a log and a snapshot of each of its dimensions of units and children."""
+    raw = complete(raw)
+    facts, events = [*(raw.get("facts") or ())], [*(raw.get("events") or ())]
+    there = {(table.kind, table.of) for table in kind.own}
+    for table in kind.own:
+        if table.kind in ("unit", "child"):
+            if ("snapshot", table.name) not in there:
+                facts.append({"name": f"all_{table.name}", "snapshot_of": table.name})
+            if ("changes", table.name) not in there:
+                events.append({"name": f"every_{table.name}", "changes_of": table.name})
+    inherited = {table.name for table in kind.inherited}  # the dates, which all kinds share
+    own = [table for table in raw["dimensions"] if table["name"] not in inherited]
+    return {**raw, "dimensions": own, "facts": facts, "events": events}
+
+
+def applied(log: pa.Table, key: str, last: int) -> dict[str, Record]:
+    """Apply a log up to a date key, one change after the other, and hold that each begins with what it finds."""
+    state: dict[str, Record] = {}
+    for change in sorted((row for row in log.to_pylist() if row["date_key"] <= last), key=lambda row: row["sequence"]):
+        own = change[key]
+        assert change["before"] == state.get(own), change
+        assert (change["op"] == "I") == (change["before"] is None)
+        assert (change["op"] == "D") == (change["after"] is None)
+        assert change["before"] != change["after"]
+        if change["op"] == "D":
+            del state[own]
+        else:
+            assert change["after"][key] == own
+            state[own] = change["after"]
+    return state
+
+
+def by_key(rows: pa.Table, key: str, without: str = "") -> dict[str, Record]:
+    """Return rows by their key, which no two share."""
+    found = {row[key]: {name: value for name, value in row.items() if name != without} for row in rows.to_pylist()}
+    assert len(found) == rows.num_rows
+    return found
+
+
+def valid(plan: Plan, history: pa.Table, dimension: TablePlan, key: str, period: int) -> dict[str, Record]:
+    """Return what a history says of a period, by plain SQL, without what is as of a version's last period."""
+    begins = plan.grain.starts(np.array([period], dtype=np.int64)).astype("datetime64[us]")[0]
+    kept = [c.name for c in dimension.columns if c.spec.word != "version" and moved_by(c.spec, dimension.spec) <= {"scd"}]
+    asked = ", ".join(f'"{name}"' for name in kept)
+    with duckdb.connect() as connection:
+        connection.register("history", history)
+        sql = (
+            f"SELECT {asked} FROM history WHERE valid_from <= TIMESTAMP '{begins}' "
+            f"AND (valid_to IS NULL OR TIMESTAMP '{begins}' < valid_to)"
+        )
+        return by_key(connection.sql(sql).to_arrow_table(), key)
+
+
+def shown(plan: Plan) -> Iterator[tuple[Plan, TablePlan, TablePlan, TablePlan]]:
+    """Yield (plan of its kind of unit, dimension, snapshot, log) of every dimension that has both."""
+    for kind in plan.kinds:
+        for snapshot in (table for table in kind.own if table.kind == "snapshot"):
+            for log in (table for table in kind.own if table.kind == "changes" and table.of == snapshot.of):
+                yield kind, plan.table(snapshot.of), snapshot, log
+
+
+def hold(plan: Plan, periods: list[int]) -> int:
+    """Check that all four agree in some periods; return how many rows were compared."""
+    compared = 0
+    for _, dimension, snapshot, log in shown(plan):
+        key = snapshot.key[1]
+        changes, latest = made(plan, log.name), made(plan, dimension.name)
+        taken = made(plan, snapshot.name)
+        for period in periods:
+            date = int(plan.grain.keys(np.array([period], dtype=np.int64))[0])
+            state = applied(changes, key, date)
+            compared += len(state)
+            assert by_key(expected_rows(plan, log.name, period)[1], key) == state
+            rows = taken.filter(pa.array(taken["snapshot_date_key"].to_numpy() == date))
+            if rows.num_rows or not state:
+                assert by_key(rows, key, "snapshot_date_key") == state
+            else:
+                assert snapshot.spec.every is not None, "a snapshot that is due every period is not there"  # type: ignore[attr-defined]
+            if "valid_from" in latest.column_names:
+                told = valid(plan, latest, dimension, key, period)
+                assert valid(plan, expected_rows(plan, dimension.name, period)[1], dimension, key, period) == told
+                assert told == {own: {name: row[name] for name in told[own]} for own, row in state.items()}
+            else:
+                assert state.keys() <= {*made(plan, dimension.name, None, period + 1)[key].to_pylist()}
+    return compared
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_log_snapshot_history_and_expected_state_agree_in_bundled_configs(name: str) -> None:
+    plan = with_both(bundled(name))
+    assert plan.stop is not None
+    length = plan.stop - plan.first
+    assert hold(plan, sorted({plan.first, plan.first + 1, plan.first + length // 2, plan.stop - 1})) > 0
+
+
+@examples(25)
+@given(configs(), st.data())
+def test_log_snapshot_history_and_expected_state_agree(raw: Raw, data: st.DataObject) -> None:
+    plan = with_both(plan_of(raw))
+    assert plan.stop is not None
+    hold(plan, data.draw(st.lists(st.integers(plan.first, plan.stop - 1), min_size=1, max_size=4)))
+
+
+def test_a_snapshot_is_taken_in_the_last_period_that_begins_in_each_stretch() -> None:
+    plan = from_mapping(
+        {
+            **{section: bundled("minimal").raw[section] for section in ("about", "unit", "metrics", "segments")},
+            "window": ["2024-01-29", "2024-05-26", "week"],
+            "dimensions": [
+                {
+                    "name": f"dim_{bundled('minimal').unit}",
+                    "per": "unit",
+                    "columns": [{"name": "key", "type": "id"}],
+                }
+            ],
+            "facts": [
+                {"name": f"snp_{every}", "snapshot_of": f"dim_{bundled('minimal').unit}", "every": every}
+                for every in ("week", "month", "quarter", "once")
+            ],
+        },
+        name="weekly",
+    )
+    days = {every: sorted({*made(plan, f"snp_{every}")["snapshot_date_key"].to_pylist()}) for every in ("month", "quarter")}
+    assert days == {"month": [20240129, 20240226, 20240325, 20240429], "quarter": [20240325]}
+    assert set(made(plan, "snp_once")["snapshot_date_key"].to_pylist()) == {20240129}
+    assert len(set(made(plan, "snp_week")["snapshot_date_key"].to_pylist())) == 17
