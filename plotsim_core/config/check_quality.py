@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.holdout import FEATURES, HOLDOUT, TRAIN, EntityFeatures, Holdout
-from plotsim_core.config.quality import ARRIVAL, LEDGER, MOST, Issue, drifted
+from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, MOST, Issue, drifted
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, DeclaredTable, KindWords, Table
 from plotsim_core.errors import Problem
@@ -44,6 +44,10 @@ def _place_of(path: str, issue: Issue, declared: DeclaredTable | None) -> Iterat
     if declared.path.startswith("dimensions"):
         says = f"{issue.table} is a dimension: it is written anew with every period, so nothing in it is broken once"
         yield Problem(f"{path}.table", says, "name a fact, an event or a bridge that has rows per period")
+    elif declared.table is not None and KIND_WORDS[declared.kind or ""].of(declared.table) is not None:
+        of = KIND_WORDS[declared.kind or ""].of(declared.table)
+        says = f"{issue.table} shows {of} as it is, so that what is made of both agrees"
+        yield Problem(f"{path}.table", says, "name a fact or an event of its own rows")
     elif declared.table is not None and KIND_WORDS[declared.kind or ""].time(declared.table) is None:
         yield Problem(f"{path}.table", f"rows of {issue.table} are of no period: there is no date reference to list them by")
 
@@ -51,12 +55,28 @@ def _place_of(path: str, issue: Issue, declared: DeclaredTable | None) -> Iterat
 def _periods(path: str, issue: Issue, scope: Scope) -> Iterator[Problem]:
     named = [("period", issue.period)] if issue.period is not None else []
     named += [(f"periods[{place}]", period) for place, period in enumerate(issue.periods or ())]
+    yield from _since(path, issue, scope)
     if scope.window is None or scope.window.stop is None:
         return
     last = scope.window.stop - scope.window.first - 1
     for word, period in named:
         if period is not None and period > last:
             yield Problem(f"{path}.{word}", f"expected a period of the window, 0 to {last}, found {period}")
+
+
+def _since(path: str, issue: Issue, scope: Scope) -> Iterator[Problem]:
+    window = scope.window
+    if window is None or issue.since is None:
+        return
+    try:
+        period = window.grain.read(issue.since)
+    except ValueError:
+        yield Problem(f"{path}.since", f"there is no day {issue.since}")
+        return
+    if period < window.first or (window.stop is not None and period >= window.stop):
+        last = f"to {window.grain.label(window.stop - 1)}" if window.stop is not None else "on"
+        says = f"expected a date of the window, from {window.grain.label(window.first)} {last}; found {issue.since}"
+        yield Problem(f"{path}.since", says)
 
 
 def _taken(name: str, tables: dict[str, DeclaredTable], wanted: bool, section: str) -> Iterator[Problem]:
@@ -135,12 +155,17 @@ def _broken(issue: Issue, table: Table, dataset: Dataset, whole: Dataset) -> Ite
     columns = {column.name: column for column in _all(table, dataset)}
     if issue.issue == "late_arrival" and ARRIVAL in columns:
         yield Problem("table", f"{table.name} has a column '{ARRIVAL}' of its own; rename it")
+    if issue.delivers and DELIVERED in columns:
+        yield Problem("table", f"{table.name} has a column '{DELIVERED}' of its own; rename it")
     if issue.drops:
         by = [other.name for kind in (whole, *whole.units) for other in kind.tables if _refers_to(other, table, kind)]
         if by:
             yield Problem("mode", f"rows of {by[0]} refer to rows of {table.name}, which have to be there")
     if issue.column is None:
         return
+    drifts = [other for other in whole.quality if (other.table, other.issue) == (issue.table, "schema_drift")]
+    if issue.mode == "rename" and sum(other.column == issue.column for other in drifts) > 1:
+        yield Problem("mode", f"{issue.column} is renamed, and drifts in another entry as well: one of them has to go")
     if issue.column not in columns:
         says = f"{table.name} has no column '{issue.column}'"
         yield Problem("column", says, did_you_mean(issue.column, _open(table, columns, words, dataset)))

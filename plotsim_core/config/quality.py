@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from plotsim_core.config.model import Name, Offset, Part, Share
+from plotsim_core.config.window import Day
 from plotsim_core.errors import Problem, Wrong
 
 MOST = 50
@@ -18,6 +20,12 @@ LEDGER = "quality_ledger"
 ARRIVAL = "_arrival_period"
 """The column that says when a late row arrived."""
 
+DELIVERED = "_delivered_date_key"
+"""The column that says when a row was delivered, in tables with an issue of delivery; their partitions go by it."""
+
+USUAL_DELAY = 5
+"""So many periods after its time a row is delivered at most, unless it is said."""
+
 Kind = Literal[
     "null_injection",
     "duplicate_rows",
@@ -26,27 +34,34 @@ Kind = Literal[
     "schema_drift",
     "volume_anomaly",
     "orphaned_keys",
+    "late_delivery",
+    "redelivery",
+    "restatement",
 ]
 
-_OF_A_COLUMN = ("null_injection", "type_mismatch", "schema_drift", "orphaned_keys")
+OF_DELIVERY = ("late_delivery", "redelivery", "restatement")
+"""Issues that say when rows are delivered."""
+_OF_A_COLUMN = ("null_injection", "type_mismatch", "schema_drift", "orphaned_keys", "restatement")
 _READS: dict[str, tuple[str, ...]] = {
-    "mode": ("volume_anomaly",),
+    "mode": ("volume_anomaly", "schema_drift"),
     "period": ("volume_anomaly", "schema_drift"),
     "periods": ("volume_anomaly",),
+    "up_to": OF_DELIVERY,
 }
 """Word to the issues that read it."""
 
 
 class Issue(Part):
     """One issue: `rate` of the rows (or of the rows of some periods) of `table` have it. Another `seed_offset` gives it to
-    other rows. `period` and `periods` count from the window's start, from 0.
+    other rows. `period` and `periods` count from the window's start, from 0; `since` is a date.
 
     `issue`: what is wrong. `column`: where. `mode`: whether a volume anomaly has too many rows (`spike`) or too few
-    (`drop`).
+    (`drop`), or that a column drifts in all rows, so that files of a partition have either name (`rename`).
 
     `table`: which table is broken. `rate`: the share of its rows. `seed_offset`: another number breaks other rows.
     `period`: the period of a volume anomaly, or the first with the new column of a drift. `periods`: several
-    periods of a volume anomaly.
+    periods of a volume anomaly. `since`: only rows of the period of this date and of later ones have the issue.
+    `up_to`: so many periods later a row is delivered, or delivered again, at most (5 unless it is said).
     """
 
     table: Name
@@ -54,9 +69,11 @@ class Issue(Part):
     rate: Share
     column: Name | None = None
     seed_offset: Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)] = 0
-    mode: Literal["spike", "drop"] | None = None
+    mode: Literal["spike", "drop", "rename"] | None = None
     period: Offset | None = None
     periods: Annotated[tuple[Offset, ...], Field(min_length=1)] | None = None
+    since: Day | None = None
+    up_to: Annotated[int, Field(ge=1, le=366, strict=True)] | None = None
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -67,14 +84,24 @@ class Issue(Part):
             problems.append(Problem("column", f"has no effect: {self.issue} is about whole rows"))
         for word, issues in _READS.items():
             if getattr(self, word) is not None and self.issue not in issues:
-                problems.append(Problem(word, f"has no effect on {self.issue}, only on {' and '.join(issues)}"))
+                only = " and ".join(filter(None, (", ".join(issues[:-1]), issues[-1])))
+                problems.append(Problem(word, f"has no effect on {self.issue}, only on {only}"))
         if self.issue == "volume_anomaly":
-            if self.mode is None:
-                problems.append(Problem("mode", "is missing", "spike (more rows) or drop (fewer)"))
-            if self.period is None and self.periods is None:
-                problems.append(Problem("period", "is missing: which period, or `periods` for several"))
+            if self.mode in (None, "rename"):
+                says = "is missing" if self.mode is None else f"has no effect on {self.issue}"
+                problems.append(Problem("mode", says, "spike (more rows) or drop (fewer)"))
+            if self.period is None and self.periods is None and self.since is None:
+                says = "is missing: which period, `periods` for several, or `since` for all from a date on"
+                problems.append(Problem("period", says))
             if self.period is not None and self.periods is not None:
                 problems.append(Problem("periods", "says the same as period; give one of them"))
+        if self.issue == "schema_drift" and self.mode not in (None, "rename"):
+            problems.append(Problem("mode", f"{self.mode} has no effect on schema_drift", "rename, or leave it out"))
+        if self.mode == "rename" and self.rate < 1:
+            problems.append(Problem("rate", f"expected 1, found {self.rate:g}", "what is renamed is so in all rows"))
+        if self.since is not None and (self.period is not None or self.periods is not None):
+            word = "period" if self.period is not None else "periods"
+            problems.append(Problem("since", f"says when, and so does {word}; give one of them"))
         if problems:
             raise Wrong(*problems)
         return self
@@ -98,6 +125,24 @@ class Issue(Part):
     def drops(self) -> bool:
         """Whether it takes rows away."""
         return self.mode == "drop"
+
+    @property
+    def delivers(self) -> bool:
+        """Whether it says when rows are delivered."""
+        return self.issue in OF_DELIVERY
+
+    @property
+    def delay(self) -> int:
+        """How many periods later it delivers at most; 0 for an issue that does not deliver."""
+        return (USUAL_DELAY if self.up_to is None else self.up_to) if self.delivers else 0
+
+
+def look_back(issues: Iterable[Issue]) -> int:
+    """Return how many periods before its delivery a row of a table with these issues may be of: that by which it comes late,
+    and that after which it comes again."""
+    found = list(issues)
+    late = max((issue.delay for issue in found if issue.issue == "late_delivery"), default=0)
+    return late + max((issue.delay for issue in found if issue.issue != "late_delivery"), default=0)
 
 
 def drifted(column: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 
-from plotsim_core.config.quality import ARRIVAL, LEDGER, Issue, drifted
+from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, Issue, drifted
 from plotsim_core.config.tables import Column, NoOptions
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
@@ -20,15 +21,24 @@ def with_quality(plan: Plan) -> Plan:
     if not plan.dataset.quality:
         return plan
     issues = tuple(enumerate(plan.dataset.quality, 1))
-    others = tuple(replace(other, own=_stored(other.own, issues)) for other in plan.others)
-    return replace(plan, own=_stored(plan.own, issues), others=others, clean=plan)
+    others = tuple(replace(other, own=_stored(plan, other.own, issues)) for other in plan.others)
+    return replace(plan, own=_stored(plan, plan.own, issues), others=others, clean=plan)
 
 
-def _stored(tables: Sequence[TablePlan], issues: Sequence[Numbered]) -> tuple[TablePlan, ...]:
-    return tuple(stored(table, issues) for table in tables)
+def begins(plan: Plan, issue: Issue) -> int:
+    """Return the first period that an issue is about."""
+    if issue.since is not None:
+        return plan.grain.read(issue.since)
+    if issue.issue == "schema_drift":
+        return plan.first + (plan.span // 2 if issue.period is None else issue.period)
+    return plan.first
 
 
-def stored(table: TablePlan, issues: Sequence[Numbered]) -> TablePlan:
+def _stored(plan: Plan, tables: Sequence[TablePlan], issues: Sequence[Numbered]) -> tuple[TablePlan, ...]:
+    return tuple(stored(plan, table, issues) for table in tables)
+
+
+def stored(plan: Plan, table: TablePlan, issues: Sequence[Numbered]) -> TablePlan:
     """Return the plan of a table as it is stored with issues: those of the table whose rows it shows, in columns it has."""
     names = {column.name for column in table.columns}
     own = tuple(
@@ -44,22 +54,42 @@ def stored(table: TablePlan, issues: Sequence[Numbered]) -> TablePlan:
             says = "When a row that came late arrived (a date key); null for a row that came in time."
             columns[ARRIVAL] = added(ARRIVAL, pa.int64(), says)
         elif issue.column is not None and issue.issue != "orphaned_keys":
-            columns |= _broken(columns, issue)
-    return replace(table, columns=tuple(columns.values()), issues=own)
+            columns |= _broken(plan, columns, issue)
+    if not any(issue.delivers for _, issue in own):
+        return replace(table, columns=tuple(columns.values()), issues=own)
+    says = "The period in which the row was delivered (a date key)."
+    columns[DELIVERED] = replace(added(DELIVERED, pa.int64(), says), nullable=False)
+    date = next(reference for reference in table.references if reference[0] == table.time)
+    return replace(
+        table,
+        columns=tuple(columns.values()),
+        key=(*table.key, DELIVERED),
+        time=DELIVERED,
+        references=(*table.references, (DELIVERED, *date[1:])),
+        issues=own,
+    )
 
 
-def _broken(columns: dict[str, ColumnPlan], issue: Issue) -> dict[str, ColumnPlan]:
+def _broken(plan: Plan, columns: dict[str, ColumnPlan], issue: Issue) -> dict[str, ColumnPlan]:
     name = issue.column or ""
     column = columns[name]
     if issue.issue == "type_mismatch":
         says = f"{column.description} Text, since some are of another type ({LEDGER})."
         return {name: replace(column, type=pa.string(), description=says, decimals=None)}
+    if issue.issue == "restatement":
+        says = f"{column.description} What is delivered first may be provisional ({LEDGER})."
+        number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_boolean(column.type)
+        return {name: replace(column, nullable=column.nullable or not number, description=says)}
     if issue.issue == "null_injection":
         return {name: replace(column, nullable=True, description=f"{column.description} Some were lost ({LEDGER}).")}
     new = drifted(name)
     says = f"{column.description} Some are in {new} ({LEDGER})."
+    old = replace(column, nullable=True, description=says)
     later = added(new, column.type, f"What {name} became: {column.description}")
-    return {name: replace(column, nullable=True, description=says), new: later}
+    if issue.mode == "rename":
+        (date,) = plan.grain.keys(np.array([begins(plan, issue)], dtype=np.int64)).tolist()
+        old, later = replace(old, until=date), replace(later, since=date)
+    return {name: old, new: later}
 
 
 def added(name: str, type_: pa.DataType, says: str) -> ColumnPlan:

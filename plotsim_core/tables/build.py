@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 
 from plotsim_core.columns.source import fill
+from plotsim_core.config.quality import DELIVERED
 from plotsim_core.engine.block import block
-from plotsim_core.engine.slice import Slice
+from plotsim_core.engine.slice import Slice, of_kind
 from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.tables.delivery import delivered, steps
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.tables.quality import break_rows, stored_rows
 from plotsim_core.tables.stages import stage_owner, stage_table
@@ -39,8 +42,11 @@ def build(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatc
     plan = plan.clean or plan
     own = owner(plan, table.name)
     if own is not plan:
-        plan, slice_ = own, replace(slice_, unit_first=0, unit_stop=own.units)
+        plan, slice_ = own, of_kind(own, slice_)
     clean = plan.table(table.name) if table.issues else table
+    if any(issue.delivers for _, issue in table.issues):
+        yield from _delivered(plan, table, clean, slice_)
+        return
     for part in kind.cut(plan, _within(table, slice_)):
         rows = kind.rows(clean, block(plan, part))
         columns = {column.name: fill(column, clean, rows) for column in clean.columns}
@@ -48,6 +54,22 @@ def build(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatc
             yield stored_rows(table, break_rows(table, rows, columns))
         else:
             yield pa.RecordBatch.from_arrays(list(columns.values()), schema=table.schema)
+
+
+def _delivered(plan: Plan, table: TablePlan, clean: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+    """Yield the rows that are delivered in a slice, in the order of delivery, then of the rows themselves."""
+    kind = KINDS[table.kind]
+    for part in steps(kind, plan, table, slice_):
+        made = (
+            stored_rows(table, break_rows(table, rows, {c.name: fill(c, clean, rows) for c in clean.columns}, found))
+            for rows, found in delivered(kind, plan, table, clean, part)
+        )
+        if part.stop - part.first == 1:
+            yield from made
+            continue
+        rows = pa.Table.from_batches(made, table.schema).combine_chunks()
+        order = np.argsort(rows[DELIVERED].to_numpy(), kind="stable")
+        yield from rows.take(pa.array(order)).combine_chunks().to_batches()
 
 
 def _within(table: TablePlan, slice_: Slice) -> Slice:

@@ -1,7 +1,9 @@
 """The ledger of what is broken on purpose: a row for each cell that was changed, each row that was copied, and each cell of
 a row that was dropped. Together with what is stored it gives back what would have been stored.
 
-`row_key` is what tells the row apart, as it is stored (of a dropped row, as it would have been).
+`row_key` is what tells the row apart, as it is stored (of a dropped row, as it would have been). Where rows are delivered
+late or again, the ledger lies in the partitions of delivery: it says of a row that it is held back in the period in which
+it should have come, and that it came when it came.
 """
 
 from __future__ import annotations
@@ -14,19 +16,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core.columns.identity import key_column
+from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.quality import LEDGER
+from plotsim_core.config.quality import DELIVERED, LEDGER
 from plotsim_core.config.tables import Column, NoOptions, Table
 from plotsim_core.engine.block import block
-from plotsim_core.engine.slice import CHUNK, Slice
+from plotsim_core.engine.slice import CHUNK, Slice, of_kind
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
+from plotsim_core.tables.delivery import Deliveries, delivered
+from plotsim_core.tables.hit import speaks_of
 from plotsim_core.tables.kind import KINDS, made_of_others
 from plotsim_core.tables.quality import Broken, break_rows, text_of
 from plotsim_core.tables.sample import Sample
 
+WHEN = "delivered_date_key"
 _COLUMNS: dict[str, tuple[pa.DataType, bool, str]] = {
     "table_name": (pa.string(), False, "The table that was broken."),
     "row_key": (pa.string(), False, "What tells the row apart: the values of its key as they are stored, joined by |."),
@@ -39,6 +45,17 @@ _COLUMNS: dict[str, tuple[pa.DataType, bool, str]] = {
     "stored_value": (pa.string(), True, "What the cell holds."),
 }
 KEY = ("table_name", "row_key", "column_name", "issue_number")
+_DELIVERY: dict[str, tuple[pa.DataType, bool, str]] = {
+    **_COLUMNS,
+    "action": (
+        pa.string(),
+        False,
+        "changed (a cell), copied (a row, once), dropped (a cell of a row), held_back (a cell of a row that did not come in "
+        "time), delivered (a row that was held back), redelivered (a row, once more) or restated (a row, put right).",
+    ),
+    WHEN: (pa.int64(), False, "The date of the partition of this: when the row was delivered, or should have been."),
+}
+"""The columns of the ledger of a dataset in which rows are delivered late or again."""
 
 
 def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
@@ -47,18 +64,20 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
     dates = next(table for table in declared if table.kind == "date")
     key = key_column(dates.spec)
     assert key is not None
+    delivery = any(issue.delivers for issue in dataset.quality)
     columns = tuple(
         ColumnPlan(Column(name=name, type="quality", source=NoOptions()), type_, nullable, says)
-        for name, (type_, nullable, says) in _COLUMNS.items()
+        for name, (type_, nullable, says) in (_DELIVERY if delivery else _COLUMNS).items()
     )
+    times = ("date_key", WHEN) if delivery else ("date_key",)
     says = "Everything that is broken on purpose, and what it would be."
     yield TablePlan(
         spec=Table(name=LEDGER, columns=tuple(column.spec for column in columns), description=says),
         kind=LEDGER,
         columns=columns,
-        key=KEY,
-        time="date_key",
-        references=(("date_key", dates.name, key.name),),
+        key=(*KEY, *times[1:]),
+        time=times[-1],
+        references=((times[-1], dates.name, key.name),),
         description=says,
     )
 
@@ -74,26 +93,30 @@ def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordB
             for own, whole in zip(plan.kinds, clean.kinds, strict=True)
             for broken in own.own
             if broken.issues and not broken.of
-            for batch in _entries(whole, broken, part if own is plan else replace(part, unit_first=0, unit_stop=own.units))
+            for batch in _entries(whole, broken, table, part if own is plan else of_kind(own, part))
         ]
         entries = pa.Table.from_batches(found, table.schema)
-        order = np.argsort(entries["date_key"].to_numpy(), kind="stable")
+        order = np.argsort(entries[table.time].to_numpy(), kind="stable")
         yield from entries.take(pa.array(order)).combine_chunks().to_batches()
 
 
-def _entries(plan: Plan, broken: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+def _entries(plan: Plan, broken: TablePlan, ledger: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
     """Yield what was done to the rows of one table."""
     kind, clean = KINDS[broken.kind], plan.table(broken.name)
     needed = {*clean.key, clean.time, *(issue.column for _, issue in broken.issues)}
-    every = any(issue.drops for _, issue in broken.issues)
+    every = any(issue.drops or issue.issue == "late_delivery" for _, issue in broken.issues)
     columns = [c for c in clean.columns if every or c.name in needed or c.spec.word == "cdc"]
-    for part in kind.cut(plan, slice_):
-        rows = kind.rows(clean, block(plan, part))
+    parts: Iterator[tuple[Rows, Deliveries | None]]
+    if any(issue.delivers for _, issue in broken.issues):
+        parts = delivered(kind, plan, broken, clean, slice_)
+    else:
+        parts = ((kind.rows(clean, block(plan, part)), None) for part in kind.cut(plan, slice_))
+    for rows, found in parts:
         made = {column.name: fill(column, clean, rows) for column in columns}
-        yield _batch(broken, break_rows(broken, rows, made), made)
+        yield _batch(clean, ledger, break_rows(broken, rows, made, found), made)
 
 
-def _batch(table: TablePlan, broken: Broken, clean: dict[str, pa.Array]) -> pa.RecordBatch:
+def _batch(table: TablePlan, ledger: TablePlan, broken: Broken, clean: dict[str, pa.Array]) -> pa.RecordBatch:
     changes = [change for change in broken.changes if len(change.rows)]
     counts = [len(change.rows) for change in changes]
     places = np.concatenate([change.rows for change in changes]) if changes else np.empty(0, dtype=np.int64)
@@ -106,19 +129,20 @@ def _batch(table: TablePlan, broken: Broken, clean: dict[str, pa.Array]) -> pa.R
     which = pa.array(np.repeat(np.arange(len(changes), dtype=np.int64), counts))
     dropped = pa.array([change.action == "dropped" for change in changes], pa.bool_()).take(which)
     texts = pa.string()
+    dates = clean[table.time or ""]
     columns = {
         "table_name": pa.array([table.name] * len(changes), texts).take(which),
         "row_key": pc.if_else(dropped, keys(clean), keys(broken.columns)),
         "column_name": pa.array([change.column for change in changes], texts).take(which),
         "issue_number": pa.array([change.number for change in changes], pa.int64()).take(which),
-        "date_key": clean[table.time or ""].take(at),
+        "date_key": dates.take(at),
         "issue": pa.array([change.issue for change in changes], texts).take(which),
         "action": pa.array([change.action for change in changes], texts).take(which),
         "clean_value": pa.concat_arrays([change.clean for change in changes] or [pa.nulls(0, texts)]),
         "stored_value": pa.concat_arrays([change.stored for change in changes] or [pa.nulls(0, texts)]),
+        WHEN: broken.columns.get(DELIVERED, dates).take(at),
     }
-    fields = [pa.field(name, _COLUMNS[name][0], _COLUMNS[name][1]) for name in columns]
-    return pa.RecordBatch.from_arrays([columns[name].take(order) for name in columns], schema=pa.schema(fields))
+    return pa.RecordBatch.from_arrays([columns[name].take(order) for name in ledger.schema.names], schema=ledger.schema)
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
@@ -128,9 +152,11 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
     for broken in (table for table in plan.own if table.issues and not table.of):
         rows = KINDS[broken.kind].expect(broken, sample)
         for _, issue in broken.issues:
-            here = np.isin(sample.periods - plan.first, issue.offsets) if issue.offsets and issue.mode else 1.0
+            here = speaks_of(plan, issue, sample.periods)
             told = 2 if issue.column and any(c.spec.word == "cdc" for c in broken.columns) else 0
-            total += rows * issue.rate * here * (len(broken.columns) if issue.drops else 1 + told)
+            told += int(issue.issue == "restatement")
+            told = len(broken.columns) - 1 if issue.drops or issue.issue == "late_delivery" else told
+            total += rows * issue.rate * here * (1 + told)
     return total
 
 

@@ -6,8 +6,8 @@ Issues are dealt with in the order of the list: those that change cells first, t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from plotsim_core.columns.identity import date_keys
 from plotsim_core.columns.rows import Integers, Rows
-from plotsim_core.config.quality import ARRIVAL, Issue, drifted
+from plotsim_core.config.quality import ARRIVAL, DELIVERED, drifted
 from plotsim_core.numerics.random import choose, key, uniforms
 from plotsim_core.plan.plan import TablePlan
+from plotsim_core.tables.delivery import ACTIONS, HELD, IN_TIME, Deliveries
+from plotsim_core.tables.hit import Hit, hit
 
 ROW = "*"
 """Stands for the whole row where the name of a column is expected."""
@@ -27,6 +29,9 @@ LOST = "-X"
 _LATEST = 5
 """So many periods late a row arrives at most."""
 _CODES = 1000
+_DIGITS = 6
+"""Decimals of an estimate of a number that has as many as it likes."""
+_NONE: Integers = np.empty(0, dtype=np.int64)
 
 Columns = dict[str, pa.Array]
 
@@ -53,22 +58,33 @@ class Broken:
     changes: list[Change]
 
 
-def break_rows(table: TablePlan, rows: Rows, columns: Mapping[str, pa.Array]) -> Broken:
-    """Return rows with the issues of their table; `columns` are the clean ones, all or those that issues are about."""
+def break_rows(table: TablePlan, rows: Rows, columns: Mapping[str, pa.Array], found: Deliveries | None = None) -> Broken:
+    """Return rows with the issues of their table; `columns` are the clean ones, all or those that issues are about. In a
+    table with issues of delivery, `found` are the deliveries that the rows are of, one each."""
     broken = dict(columns)
     changes: list[Change] = []
+    when = rows.period if found is None else found.period
     for number, issue in table.issues:
         if issue.issue in _CELLS:
-            changes.append(_CELLS[issue.issue](_hit(table, rows, number, issue), broken))
-    changes += _told(table, rows, broken, changes)
+            by = when if issue.issue == "schema_drift" else None  # a source has the columns of the day on which it delivers
+            changes.append(_CELLS[issue.issue](hit(table, rows, number, issue, by), broken))
+        elif issue.issue == "restatement" and found is not None:
+            spoilt = replace(hit(table, rows, number, issue), here=found.provisional(number))
+            decimals = next(column.decimals for column in table.columns if column.name == issue.column)
+            changes.append(_provisional(spoilt, broken, columns[spoilt.column], decimals, changes))
+    changes += _told(table, rows, broken, changes, found)
     times = np.ones(len(rows), dtype=np.int64)
     copied: list[Change] = []
-    dropped: list[Change] = []
+    gone: list[Change] = []
+    if found is not None:
+        broken[DELIVERED] = pa.array(date_keys(rows.block.plan, found.period))
+        times[~found.stored] = 0
+        copied += _deliveries(table, found)
+        gone += _held(table, columns, found)
     for number, issue in table.issues:
-        if issue.issue in _CELLS:
-            continue
-        places = np.flatnonzero(_hit(table, rows, number, issue).here)
+        places = np.flatnonzero(hit(table, rows, number, issue).here) if issue.copies or issue.drops else _NONE
         if issue.copies:
+            places = places if found is None else places[found.first[places]]
             times[places] += times[places] > 0
             copied.append(Change(number, issue.issue, "copied", ROW, places, *_nothing(len(places), 2)))
         elif issue.drops:
@@ -76,8 +92,8 @@ def break_rows(table: TablePlan, rows: Rows, columns: Mapping[str, pa.Array]) ->
             times[places] = 0
             for name, values in columns.items():
                 clean = text_of(values.take(pa.array(places)))
-                dropped.append(Change(number, issue.issue, "dropped", name, places, clean, *_nothing(len(places), 1)))
-    return Broken(broken, times, [*(_kept(change, times) for change in (*changes, *copied)), *dropped])
+                gone.append(Change(number, issue.issue, "dropped", name, places, clean, *_nothing(len(places), 1)))
+    return Broken(broken, times, [*(_kept(change, times) for change in (*changes, *copied)), *gone])
 
 
 def stored_rows(table: TablePlan, broken: Broken) -> pa.RecordBatch:
@@ -88,38 +104,21 @@ def stored_rows(table: TablePlan, broken: Broken) -> pa.RecordBatch:
     return batch.take(pa.array(np.repeat(np.arange(len(broken.times), dtype=np.int64), broken.times)))
 
 
-@dataclass(frozen=True, eq=False)
-class Hit:
-    """The rows that issue `number` is about (`here`), and what its draws are addressed by."""
-
-    number: int
-    issue: Issue
-    rows: Rows
-    here: NDArray[np.bool_]
-    names: tuple[int | str, ...]
-
-    @property
-    def column(self) -> str:
-        """The column that the issue is about."""
-        return self.issue.column or ""
-
-    def stream(self, what: str) -> np.uint64:
-        """Return the key of one of the issue's streams."""
-        return key(self.rows.block.plan.seed, *self.names, what)
+def _deliveries(table: TablePlan, found: Deliveries) -> Iterator[Change]:
+    """Tell of rows that are delivered at another time than their own, or again."""
+    for number, issue in table.issues:
+        for code in range(IN_TIME + 1, HELD) if issue.delivers else ():
+            places = np.flatnonzero((found.number == number) & (found.action == code))
+            yield Change(number, issue.issue, ACTIONS[code], ROW, places, *_nothing(len(places), 2))
 
 
-def _hit(table: TablePlan, rows: Rows, number: int, issue: Issue) -> Hit:
-    """Return which rows an issue is about. The same issue a second time draws for itself."""
-    plan = rows.block.plan
-    before = sum(other.draws == issue.draws for place, other in table.issues if place < number)
-    names = ("quality", *issue.draws, before)
-    here = uniforms(key(plan.seed, *names), rows.address) < issue.rate
-    if issue.issue == "schema_drift":
-        since = plan.span // 2 if issue.period is None else issue.period
-        here &= rows.period >= plan.first + since
-    elif issue.issue == "volume_anomaly":
-        here &= np.isin(rows.period, plan.first + np.array(issue.offsets, dtype=np.int64))
-    return Hit(number, issue, rows, here, names)
+def _held(table: TablePlan, columns: Mapping[str, pa.Array], found: Deliveries) -> Iterator[Change]:
+    """Tell of rows that are not delivered in time, cell by cell."""
+    for number, issue in table.issues:
+        places = np.flatnonzero((found.number == number) & (found.action == HELD)) if issue.delivers else _NONE
+        for name, values in columns.items() if len(places) else ():
+            clean = text_of(values.take(pa.array(places)))
+            yield Change(number, issue.issue, ACTIONS[HELD], name, places, clean, *_nothing(len(places), 1))
 
 
 def _changed(hit: Hit, name: str, here: NDArray[np.bool_], before: pa.Array, after: pa.Array) -> Change:
@@ -179,6 +178,31 @@ _CELLS: dict[str, Callable[[Hit, Columns], Change]] = {
 """What each issue about cells does to the columns, and what it tells of it."""
 
 
+def _provisional(hit: Hit, columns: Columns, clean: pa.Array, decimals: int | None, changes: list[Change]) -> Change:
+    """Put another value in the place of those that are put right later, but where an issue before this one broke them."""
+    before = columns[hit.column]
+    here = hit.here & _there(before)
+    for change in changes:
+        if change.column == hit.column:
+            here[change.rows] = False
+    wrong = estimate(clean.filter(pa.array(here)), decimals, hit.stream("estimate"), hit.rows.address[here])
+    columns[hit.column] = pc.replace_with_mask(before, pa.array(here), pc.cast(wrong, before.type))
+    return _changed(hit, hit.column, here, before, columns[hit.column])
+
+
+def estimate(values: pa.Array, decimals: int | None, stream: np.uint64, address: NDArray[np.uint64]) -> pa.Array:
+    """Return values as somebody knows them who is still waiting for the right ones: numbers between half and one and a half
+    of them, yes and no the other way round, all else not at all. None is the right one."""
+    if pa.types.is_boolean(values.type):
+        return pc.invert(values)
+    if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
+        return pa.nulls(len(values), values.type)
+    right = values.to_numpy(zero_copy_only=False)
+    about = right * ((50 + choose(stream, address, 101)) / 100)
+    about = np.round(about, 0 if pa.types.is_integer(values.type) else _DIGITS if decimals is None else decimals)
+    return pc.cast(pa.array(np.where(about == right, right + 1, about)), values.type)
+
+
 def misspelt(values: pa.Array, stream: np.uint64, address: NDArray[np.uint64]) -> pa.Array:
     """Return values as texts of another type: numbers that no program reads as such, texts that are numbers, days written
     the other way round, yes and no as letters."""
@@ -206,15 +230,16 @@ def text_of(values: pa.Array) -> pa.Array:
     return pc.cast(values, pa.string())
 
 
-def _told(table: TablePlan, rows: Rows, columns: Columns, changes: list[Change]) -> list[Change]:
+def _told(table: TablePlan, rows: Rows, columns: Columns, changes: list[Change], found: Deliveries | None) -> list[Change]:
     """Let a table that tells when its rows were written tell of these changes: the first issue that changes a cell of a row
-    corrects it, before the end of its period. A row of a whole period was then written earlier in it."""
+    corrects it, before the end of its period. A row of a whole period was then written earlier in it. A row that is restated
+    was updated in the period of that."""
     parts = {c.spec.type.partition(".")[2]: c.name for c in table.columns if c.spec.word == "cdc" and c.name in columns}
     if not parts or not len(rows):
         return []
     by = np.zeros(len(rows), dtype=np.int64)
     for change in changes:
-        if change.column != ARRIVAL:
+        if change.column != ARRIVAL and change.issue != "restatement":
             by[change.rows] = np.where(by[change.rows] == 0, change.number, by[change.rows])
     starts, ends = (rows.block.plan.grain.starts(rows.period + more).astype("datetime64[us]") for more in (0, 1))
     share = uniforms(key(rows.block.plan.seed, "quality", table.stream, "corrected"), rows.address)
@@ -224,15 +249,24 @@ def _told(table: TablePlan, rows: Rows, columns: Columns, changes: list[Change])
     times = (since, drawn) if since is rows.moment else (drawn, ends - np.timedelta64(1, "us"))
     new = dict(zip(("inserted_at", "updated_at"), times, strict=True))
     hit = (by > 0) & (new["updated_at"] > new["inserted_at"])
+    numbers = {part: np.where(hit, by, 0) for part in parts}
+    if found is not None:
+        number, period = found.restated()
+        right = number > 0
+        begins, stops = (rows.block.plan.grain.starts(period[right] + more).astype("datetime64[us]") for more in (0, 1))
+        drawn = begins + np.floor(share[right] * (stops - begins).astype(np.int64)).astype("timedelta64[us]")
+        new["updated_at"] = new["updated_at"].copy()
+        new["updated_at"][right] = drawn
+        numbers = {part: own if part == "inserted_at" else np.where(right, number, own) for part, own in numbers.items()}
     told: list[Change] = []
     for part, name in parts.items():
         before = columns[name]
         after = pa.scalar("U") if part == "op" else pa.array(new[part], before.type)
-        columns[name] = pc.if_else(pa.array(hit), after, before)
-        moved = hit & pc.not_equal(before, columns[name]).to_numpy(zero_copy_only=False)
-        for number, issue in table.issues:
-            here = Hit(number, issue, rows, moved & (by == number), ())
-            told.append(_changed(here, name, here.here, before, columns[name]))
+        columns[name] = pc.if_else(pa.array(numbers[part] > 0), after, before)
+        moved = pc.not_equal(before, columns[name]).to_numpy(zero_copy_only=False)
+        for number_, issue in table.issues:
+            here = moved & (numbers[part] == number_)
+            told.append(_changed(Hit(number_, issue, rows, here, ()), name, here, before, columns[name]))
     return told
 
 

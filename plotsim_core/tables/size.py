@@ -16,10 +16,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from plotsim_core.engine.slice import Slice
+from plotsim_core.config.quality import Issue
+from plotsim_core.engine.slice import Slice, of_kind
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.tables.build import owner
+from plotsim_core.tables.hit import speaks_of
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.tables.sample import Sample, sample
 
@@ -55,14 +57,16 @@ class Size:
 
 def sizes(plan: Plan, tables: tuple[TablePlan, ...], slice_: Slice) -> tuple[Size, ...]:
     """Return the expected sizes of tables (or stages) in a slice of all units. No value is made."""
-    samples: dict[Plan, Sample] = {}
+    samples: dict[tuple[Plan, bool], Sample] = {}
     found = []
     for table in tables:
         own = owner(plan, table.name)
-        if own not in samples:
-            samples[own] = sample(own, replace(slice_, unit_first=0, unit_stop=own.units))
-        drawn = samples[own]
-        expected = KINDS[table.kind].expect(table, drawn) * _stored(table, drawn)
+        lived = (own, KINDS[table.kind].state)  # a state knows all lives so far
+        if lived not in samples:
+            here = of_kind(own, slice_)
+            samples[lived] = sample(own, replace(here, first=own.first) if lived[1] else here)
+        drawn = samples[lived]
+        expected = _stored(table, drawn, KINDS[table.kind].expect(table, drawn))
         found.append(_size(table, expected, drawn.periods, slice_))
     return tuple(found)
 
@@ -74,16 +78,29 @@ def _size(table: TablePlan, expected: Floats, sampled: NDArray[np.int64], slice_
     return Size(table.name, rows, float(per_period.mean()), round(rows * widths + _FOOTER * len(table.columns)))
 
 
-def _stored(table: TablePlan, drawn: Sample) -> Floats:
-    """Return how often a row is stored on average, in each of the sample's periods: not outside those that the table has
-    rows of, less and more often where rows are dropped and copied on purpose."""
-    times = np.ones(len(drawn.periods))
+def _stored(table: TablePlan, drawn: Sample, expected: Floats) -> Floats:
+    """Return how many rows are stored in each of the sample's periods, where `expected` happen: not outside those that the
+    table has rows of, less and more where rows are dropped, copied and delivered at other times on purpose."""
+    rows = expected
     for _, issue in table.issues:
-        here = np.isin(drawn.periods - drawn.plan.first, issue.offsets) if issue.offsets and issue.mode else 1.0
-        times *= 1.0 + here * issue.rate * (int(issue.copies) - int(issue.drops))
+        own = issue.rate * speaks_of(drawn.plan, issue, drawn.periods)
+        rows = rows * (1.0 + own * (int(issue.copies) - int(issue.drops)))
     if table.periods is not None:
-        times *= (drawn.periods >= table.periods[0]) & (drawn.periods < table.periods[1])
-    return times
+        rows = rows * ((drawn.periods >= table.periods[0]) & (drawn.periods < table.periods[1]))
+    for late in (True, False):  # what comes again does so after it has come
+        moved = [issue for _, issue in table.issues if issue.delivers and (issue.issue == "late_delivery") == late]
+        rows = rows + sum(_moved(issue, drawn, rows) for issue in moved)
+    return rows
+
+
+def _moved(issue: Issue, drawn: Sample, rows: Floats) -> Floats:
+    """Return how many rows an issue of delivery adds to each of the sample's periods, and takes from them."""
+    own = issue.rate * rows * speaks_of(drawn.plan, issue, drawn.periods)
+    come = np.zeros(len(rows))
+    for delay in range(1, issue.delay + 1):
+        there = drawn.periods - delay
+        come += np.where(there >= drawn.plan.first, np.interp(there, drawn.periods, own), 0.0) / issue.delay
+    return come - own if issue.issue == "late_delivery" else come
 
 
 def _width(column: ColumnPlan) -> float:

@@ -12,12 +12,14 @@ from plotsim_core.columns.identity import prefix
 from plotsim_core.columns.metric import Options as MetricOptions
 from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.source import fill
+from plotsim_core.config.quality import DELIVERED
 from plotsim_core.config.tables import Column
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.life import ends
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.build import find_table, owner
+from plotsim_core.tables.delivery import deliveries
 from plotsim_core.tables.quality import ROW, break_rows
 from plotsim_core.truth.find import Row, find_column, find_period, find_row
 from plotsim_core.truth.steps import (
@@ -82,18 +84,25 @@ def explain(plan: Plan, table: str, key: str, period: str, column: str) -> Expla
 
 
 def broken_steps(table: TablePlan, clean: TablePlan, row: Row, column: str) -> tuple[object, list[Step]]:
-    """Return a value as it is stored with the issues of its table, and what each of them did to it or to its row."""
-    made = {c.name: fill(c, clean, row.rows) for c in clean.columns}
-    broken = break_rows(table, row.rows, made)
+    """Return a value as it is stored with the issues of its table, and what each of them did to it or to its row. Of a row
+    that is delivered more than once, it is that of the last delivery."""
+    rows, mine, found = row.rows, np.array([row.place]), None
+    if table.time == DELIVERED:
+        found = deliveries(table, rows)
+        rows, mine = rows.taken(found.place), np.flatnonzero(found.place == row.place)
+    made = {c.name: fill(c, clean, rows) for c in clean.columns}
+    broken = break_rows(table, rows, made, found)
     steps: list[Step] = []
     for change in broken.changes:
-        for place in np.flatnonzero(change.rows == row.place).tolist():
+        for place in np.flatnonzero(np.isin(change.rows, mine)).tolist():
             if change.column in (column, ROW) or change.action == "dropped":
                 says = f"broken on purpose: {change.issue}, entry {change.number} of `quality`; the row is {change.action}"
-                says = says.replace("the row is changed", "the value is changed")
+                says = says.replace("the row is changed", "the value is changed").replace("held_back", "held back")
+                if found is not None:
+                    says += f" in {broken.columns[DELIVERED][int(change.rows[place])]}"
                 steps.append(Step("quality", change.stored[place].as_py(), says))
-    value = broken.columns[column][row.place].as_py()
-    clean_steps = [Step("value", made[column][row.place].as_py(), "as it would be")] if steps and column in made else []
+    value = broken.columns[column][int(mine[-1])].as_py()
+    clean_steps = [Step("value", made[column][int(mine[-1])].as_py(), "as it would be")] if steps and column in made else []
     return value, [*clean_steps, *dict.fromkeys(steps)]
 
 

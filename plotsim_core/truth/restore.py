@@ -13,11 +13,12 @@ from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.restore import restored_sql, told_sql
 
 
-def restored(plan: Plan, tables: Mapping[str, pa.Table], ledger: pa.Table) -> dict[str, pa.Table]:
+def restored(plan: Plan, tables: Mapping[str, pa.Table], ledger: pa.Table, awaited: bool = True) -> dict[str, pa.Table]:
     """Return tables as they would be without `quality`, by name: those given but for the ledger.
 
     `tables` are stored rows, of any periods that `ledger` covers too. Rows come in the order of their keys where their table
-    was broken, and as they are where it was not. Raises UsageError for a table that the plan has not.
+    was broken, and as they are where it was not. Rows that are held back and have not come yet are among them, unless
+    nothing that is `awaited` is wanted. Raises UsageError for a table that the plan has not.
     """
     found: dict[str, pa.Table] = {}
     with duckdb.connect() as connection:
@@ -30,7 +31,7 @@ def restored(plan: Plan, tables: Mapping[str, pa.Table], ledger: pa.Table) -> di
                 continue
             connection.register("stored rows", rows)
             connection.register("told", connection.sql(told_sql(plan, stored, clean, "ledger")).to_arrow_table())
-            sql = restored_sql(stored, clean, '"stored rows"', '"told"', rows.column_names)
+            sql = restored_sql(stored, clean, '"stored rows"', '"told"', rows.column_names, awaited)
             order = ", ".join(quoted(key) for key in dict.fromkeys([clean.time or clean.key[0], *clean.key]))
             made = connection.sql(f"SELECT * FROM {sql} ORDER BY {order}").to_arrow_table()
             found[name] = made.cast(clean.schema)

@@ -6,15 +6,20 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from plotsim_core.config.quality import ARRIVAL, LEDGER, Issue, drifted
+from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, Issue, drifted, look_back
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.sql import quoted, text
-from plotsim_core.tables.restore import key_sql, read_sql
+from plotsim_core.tables.hit import speaks_of
+from plotsim_core.tables.restore import entry_sql, key_sql, read_sql, repeated_sql
 from plotsim_core.validation.check import CHECKS, Check, Finding
 from plotsim_core.validation.store import Store
 
 _DEVIATIONS = 4.5
 """How many standard deviations a share may lie from its rate: 1 of 150 000 does by chance."""
+
+_TAKING = ("null_injection", "schema_drift", "late_arrival", "late_delivery")
+"""Issues that leave nothing for another one about the same."""
+_AGAIN = ("redelivery", "restatement")
 
 
 def _declared(store: Store) -> Iterator[Finding]:
@@ -29,6 +34,7 @@ def _declared(store: Store) -> Iterator[Finding]:
     for table in broken:
         yield from _cells(store, table)
         yield from _rows(store, table)
+        yield from _deliveries(store, table)
         for number, issue in table.issues:
             yield _rate(store, table, number, issue)
 
@@ -36,8 +42,9 @@ def _declared(store: Store) -> Iterator[Finding]:
 def _entries(store: Store, table: TablePlan, which: str) -> str:
     """Return the SQL of what the ledger tells of a table in the judged periods."""
     low, high = store.key_range
-    inside = f"date_key BETWEEN {low} AND {high} AND table_name = {text(table.name)} AND ({which})"
-    return f"(SELECT * FROM {store.ledger} WHERE {inside})"
+    time = store.written.table(LEDGER).time if table.time == DELIVERED else "date_key"
+    inside = f"{time} BETWEEN {low} AND {high} AND table_name = {text(table.name)} AND ({which})"
+    return f"(SELECT * REPLACE ({entry_sql(table)} AS row_key) FROM {store.ledger} WHERE {inside})"
 
 
 def _stored(store: Store, table: TablePlan) -> str:
@@ -50,13 +57,13 @@ def _stored(store: Store, table: TablePlan) -> str:
 def _cells(store: Store, table: TablePlan) -> Iterator[Finding]:
     """Each changed cell holds what the ledger says it does; added columns hold nothing else."""
     there = store.columns(table.name)
-    if any(column.name not in there for column in table.columns):
+    if any(name not in there for name in (*table.key, table.time)):
         return  # another check says so
     types = {column.name: column.type for column in table.columns}
     names = dict.fromkeys(
         issue.column or ARRIVAL for _, issue in table.issues if issue.column or issue.issue == "late_arrival"
     )
-    for name in names:
+    for name in (name for name in names if name in there):
         last = "QUALIFY row_number() OVER (PARTITION BY row_key ORDER BY issue_number DESC) = 1"
         entries = _entries(store, table, f"action = 'changed' AND column_name = {text(name)}")
         told = f"(FROM {entries} {last})"
@@ -69,7 +76,8 @@ def _cells(store: Store, table: TablePlan) -> Iterator[Finding]:
         yield _counted(store, f"{table.name}.{name}", "changed cells hold something else than the ledger says", sql)
     for name in dict.fromkeys(issue.column or "" for _, issue in table.issues if issue.issue == "schema_drift"):
         moved = f"action = 'changed' AND issue = 'schema_drift' AND column_name = {text(name)}"
-        yield _added(store, table, drifted(name), _entries(store, table, moved))
+        if drifted(name) in there:
+            yield _added(store, table, drifted(name), _entries(store, table, moved))
 
 
 def _added(store: Store, table: TablePlan, name: str, told: str) -> Finding:
@@ -101,6 +109,34 @@ def _rows(store: Store, table: TablePlan) -> Iterator[Finding]:
         yield _counted(store, f"{table.name} drops", "dropped rows are there", sql)
 
 
+def _deliveries(store: Store, table: TablePlan) -> Iterator[Finding]:
+    """Rows are delivered at another time than their own where the ledger says so, and nowhere else."""
+    if table.time != DELIVERED or any(name not in store.columns(table.name) for name in table.key):
+        return
+    own = store.plan.table(table.name).time or ""
+    entries = _entries(store, table, "action IN ('delivered', 'redelivered', 'restated')")
+    there = f'SELECT DISTINCT "row key" FROM {_stored(store, table)} WHERE {DELIVERED} <> {quoted(own)}'
+    sql = (
+        'SELECT count(*), count(*) FILTER (t."row key" IS NULL OR l.row_key IS NULL) '
+        f'FROM ({there}) AS t FULL JOIN {entries} AS l ON t."row key" = l.row_key'
+    )
+    yield _counted(
+        store, f"{table.name} deliveries", "are late or repeated, or should be, and the ledger says otherwise", sql
+    )
+    entries = _entries(store, table, "action = 'held_back'")
+    sql = (
+        'SELECT count(*), count(t."row key") '
+        f"FROM (SELECT DISTINCT row_key FROM {entries}) AS l "
+        f'LEFT JOIN {_stored(store, table)} AS t ON t."row key" = l.row_key'
+    )
+    yield _counted(store, f"{table.name} held back", "rows that are held back are there", sql)
+    clean, stored = store.plan.table(table.name), store.columns(table.name)
+    every = repeated_sql(table, clean, store.relations[table.name], store.told(clean), stored)
+    each = f'SELECT min("what it is") AS least, max("what it is") AS most FROM {every} GROUP BY "its key"'
+    sql = f"SELECT count(*), count(*) FILTER (WHERE least <> most) FROM ({each})"
+    yield _counted(store, f"{table.name} repeated", "rows that come again are not what they were", sql)
+
+
 def _counted(store: Store, subject: str, noun: str, sql: str) -> Finding:
     ((checked, faults),) = store.connection.sql(sql).fetchall()
     message = f"{faults} of {checked} {noun}" if faults else f"{checked} checked"
@@ -108,24 +144,28 @@ def _counted(store: Store, subject: str, noun: str, sql: str) -> Finding:
 
 
 def _rate(store: Store, table: TablePlan, number: int, issue: Issue) -> Finding:
-    """As many rows have an issue as its rate lets expect; those that another issue took are allowed for."""
-    which = f"issue_number = {number}"
-    sql = f"SELECT count(DISTINCT row_key) FROM {_entries(store, table, which)}"
-    ((found,),) = store.connection.sql(sql).fetchall()
+    """As many rows have an issue as its rate lets expect; those that another issue took are allowed for. Periods whose rows
+    may still come, or come again, are left out."""
     plan, clean = store.plan, store.plan.table(table.name)
-    places = np.arange(store.first, store.stop, dtype=np.int64) - plan.first
-    if issue.issue == "schema_drift":
-        places = places[places >= (plan.span // 2 if issue.period is None else issue.period)]
-    elif issue.offsets:
-        places = places[np.isin(places, issue.offsets)]
-    keys = ", ".join(map(str, plan.grain.keys(places + plan.first).tolist())) or "NULL"
-    valid = f"count({quoted(issue.column)})" if issue.column else "count(*)"
+    periods = np.arange(store.first, store.stop, dtype=np.int64)
+    if table.time == DELIVERED:
+        held = store.held_of(table)
+        back = look_back(issue for _, issue in table.issues)
+        there = [all(key in held for key in plan.grain.keys(np.arange(p, p + back + 1)).tolist()) for p in periods.tolist()]
+        periods = periods[np.array(there, dtype=np.bool_)]
+    periods = periods[speaks_of(plan, issue, periods)]
+    keys = ", ".join(map(str, plan.grain.keys(periods).tolist())) or "NULL"
+    of = f"table_name = {text(table.name)} AND issue_number = {number} AND date_key IN ({keys})"
+    ((found,),) = store.connection.sql(f"SELECT count(DISTINCT row_key) FROM {store.ledger} WHERE {of}").fetchall()
+    valid = f"count({quoted(issue.column)})" if issue.column and issue.issue != "restatement" else "count(*)"
     sql = f"SELECT {valid} FROM {store.place(clean)} WHERE {quoted(clean.time or '')} IN ({keys})"
     ((rows,),) = store.connection.sql(sql).fetchall()
     left = 1.0
     for other, rival in table.issues:
-        if rival.drops or (other < number and rival.issue in ("null_injection", "schema_drift", "late_arrival")):
+        if rival.drops or (other < number and rival.issue in _TAKING):
             left *= 1.0 - rival.rate if rival.column == issue.column or rival.drops else 1.0
+        elif issue.issue in _AGAIN and rival.issue in _AGAIN and other != number:  # a row comes once in a period
+            left *= 1.0 - rival.rate / max(issue.delay, rival.delay)
     high, low = rows * issue.rate, rows * issue.rate * left
     allowed = _DEVIATIONS * float(np.sqrt(rows * issue.rate * (1 - issue.rate * left))) + 1.0
     passed = low - allowed <= found <= high + allowed

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from plotsim_core.columns.sibling import EVERY_ROW, within
-from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type
 from plotsim_core.validation.check import CHECKS, Check, Finding
 from plotsim_core.validation.scan import counted, no_faults, scanned, tallied
@@ -29,11 +29,19 @@ def _columns(store: Store) -> Iterator[Finding]:
     for table in (store.written.table(table.name) for table in store.tables):
         there = store.columns(table.name)
         wanted = {column.name: sql_type(column.type) for column in table.columns}
-        wrong = [f"{name} is missing" for name in wanted if name not in there]
+        wrong = [f"{c.name} is missing" for c in table.columns if c.name not in there and _needed(store, table, c)]
         wrong += [f"{name} is not declared" for name in there if name not in wanted]
         wrong += [f"{n} is {there[n]}, not {type_}" for n, type_ in wanted.items() if n in there and there[n] != type_]
         numbers = {"columns": float(len(wanted)), "wrong": float(len(wrong))}
         yield Finding(table.name, not wrong, "; ".join(wrong) or f"{len(wanted)} columns", numbers)
+
+
+def _needed(store: Store, table: TablePlan, column: ColumnPlan) -> bool:
+    """Return whether a column has to be there: one that comes or goes only if partitions of its time are held."""
+    if store.held is None or (column.since is None and column.until is None):
+        return True
+    held = store.held.get(table.name, frozenset())
+    return any((column.since or 0) <= key and (column.until is None or key < column.until) for key in held)
 
 
 def _keys(store: Store) -> Iterator[Finding]:

@@ -38,8 +38,10 @@ def _nulls(store: Store) -> Iterator[Finding]:
 
 
 def _untold(store: Store, table: TablePlan) -> set[str]:
-    """Return the columns that the ledger does not tell of dropped rows: what a wide table adds to the rows it shows."""
-    drops = any(issue.drops for _, issue in store.written.table(table.name).issues)
+    """Return the columns that the ledger does not tell of rows that were dropped or held back: what a wide table adds to the
+    rows it shows."""
+    issues = (issue for _, issue in store.written.table(table.name).issues)
+    drops = any(issue.drops or issue.issue == "late_delivery" for issue in issues)
     shown = {column.name for column in store.plan.table(table.of).columns} if drops and table.of else set()
     return {column.name for column in table.columns if column.name not in shown} if shown else set()
 

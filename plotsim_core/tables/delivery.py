@@ -1,0 +1,142 @@
+"""When rows are delivered: in time, late, once more, or first with a value that is put right later.
+
+A row is delivered at most once in a period. What is delivered is as it is known at that time, so whoever keeps the latest
+delivery of each key has the right rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.config.quality import look_back
+from plotsim_core.engine.block import block
+from plotsim_core.engine.slice import Slice
+from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.tables.hit import hit
+from plotsim_core.tables.kind import Kind
+
+ACTIONS = ("", "delivered", "restated", "redelivered", "held_back")
+"""What the ledger says of a delivery, by its code; nothing of one in time."""
+IN_TIME, LATE, RESTATED, REDELIVERED, HELD = range(5)
+NEVER = np.iinfo(np.int64).min
+_AGAIN = {"restatement": RESTATED, "redelivery": REDELIVERED}
+
+
+@dataclass(frozen=True, eq=False)
+class Deliveries:
+    """Deliveries of rows, parallel arrays in the order of time: `place` of the row, the `period` in which it is delivered,
+    the `number` of the issue that says so (0: none), and the code of what it is, see `ACTIONS`: a row that is held back is
+    not delivered. `due` has for each restatement the period in which it puts each row right (NEVER: it does not)."""
+
+    place: Integers
+    period: Integers
+    number: Integers
+    action: Integers
+    due: Mapping[int, Integers]
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    @property
+    def stored(self) -> NDArray[np.bool_]:
+        """Which of them are rows of the table."""
+        return self.action != HELD
+
+    @property
+    def first(self) -> NDArray[np.bool_]:
+        """Which of them are the first of their row."""
+        return (self.action == IN_TIME) | (self.action == LATE)
+
+    def provisional(self, number: int) -> NDArray[np.bool_]:
+        """Return which of them come before a restatement puts them right."""
+        return (self.due[number] != NEVER) & (self.period < self.due[number])
+
+    def restated(self) -> tuple[Integers, Integers]:
+        """Return the restatement that was the last to put each right by then (0: none), and its period (NEVER)."""
+        number, when = np.zeros(len(self), dtype=np.int64), np.full(len(self), NEVER)
+        for issue, due in self.due.items():
+            later = (due <= self.period) & (due > when)
+            number, when = np.where(later, issue, number), np.where(later, due, when)
+        return number, when
+
+    def taken(self, places: Integers | NDArray[np.bool_]) -> Deliveries:
+        """Return some of them."""
+        due = {number: own[places] for number, own in self.due.items()}
+        return Deliveries(self.place[places], self.period[places], self.number[places], self.action[places], due)
+
+
+def deliveries(table: TablePlan, rows: Rows) -> Deliveries:
+    """Return all deliveries of rows, those after the end of the window too. Rows that are dropped have one, in time, which
+    is then not stored."""
+    there = np.ones(len(rows), dtype=np.bool_)
+    for number, issue in table.issues:
+        if issue.drops:
+            there &= ~hit(table, rows, number, issue).here
+    came, by = _first(table, rows, there)
+    held = np.flatnonzero(by)
+    parts = [
+        (np.arange(len(rows)), came, by, np.where(by > 0, LATE, IN_TIME)),
+        (held, rows.period[held], by[held], np.full(len(held), HELD)),
+    ]
+    due: dict[int, Integers] = {}
+    for number, issue in table.issues:
+        if issue.issue in _AGAIN:
+            found = hit(table, rows, number, issue)
+            again = np.where(found.here & there, came + found.delay(), NEVER)
+            here = np.flatnonzero(again != NEVER)
+            parts.append((here, again[here], np.full(len(here), number), np.full(len(here), _AGAIN[issue.issue])))
+            if issue.issue == "restatement":
+                due[number] = again
+    place, period, by, action = (np.concatenate(columns).astype(np.int64) for columns in zip(*parts, strict=True))
+    order = np.lexsort((by, action, place, period))
+    same = (place[order][1:] == place[order][:-1]) & (period[order][1:] == period[order][:-1])
+    order = np.delete(order, np.flatnonzero(same) + 1)  # once in a period
+    place = place[order]
+    return Deliveries(place, period[order], by[order], action[order], {number: own[place] for number, own in due.items()})
+
+
+def _first(table: TablePlan, rows: Rows, there: NDArray[np.bool_]) -> tuple[Integers, Integers]:
+    """Return the period in which each row is delivered first, and the number of the issue that makes it late (0: none)."""
+    came, by = rows.period, np.zeros(len(rows), dtype=np.int64)
+    for number, issue in table.issues:
+        if issue.issue == "late_delivery":
+            found = hit(table, rows, number, issue)
+            here = found.here & (by == 0) & there
+            came, by = np.where(here, rows.period + found.delay(), came), np.where(here, number, by)
+    return came, by
+
+
+def delivered(
+    kind: Kind, plan: Plan, table: TablePlan, clean: TablePlan, slice_: Slice
+) -> Iterator[tuple[Rows, Deliveries]]:
+    """Yield the deliveries of a table in the periods of a slice, each with its row, block by block of the rows' own periods.
+
+    Within a block they are in the order of delivery, then of rows. Where the slice is one period, so they are altogether.
+    """
+    back = look_back(issue for _, issue in table.issues)
+    first, stop = clean.periods or (plan.first, slice_.stop)
+    begin, end = max(slice_.first - back, first, plan.first), min(slice_.stop, stop)
+    if begin >= end:
+        return
+    for part in kind.cut(plan, replace(slice_, first=begin, stop=end)):
+        rows = kind.rows(clean, block(plan, part))
+        found = deliveries(table, rows)
+        found = found.taken((found.period >= slice_.first) & (found.period < slice_.stop))
+        yield rows.taken(found.place), found
+
+
+def steps(kind: Kind, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[Slice]:
+    """Cut a slice into periods whose deliveries are put in order together: as many as a block has, without those that are
+    looked back to, or one."""
+    back = look_back(issue for _, issue in table.issues)
+    first = slice_.first
+    while first < slice_.stop:
+        begun = next(kind.cut(plan, replace(slice_, first=max(first - back, plan.first))), slice_)
+        stop = min(max(begun.stop, first + 1), slice_.stop)
+        yield replace(slice_, first=first, stop=stop)
+        first = stop

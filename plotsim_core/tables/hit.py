@@ -1,0 +1,55 @@
+"""Which rows an issue is about. Every row decides for itself, by its address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.config.quality import Issue
+from plotsim_core.numerics.random import choose, key, uniforms
+from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.quality import begins
+
+
+@dataclass(frozen=True, eq=False)
+class Hit:
+    """The rows that issue `number` is about (`here`), and what its draws are addressed by."""
+
+    number: int
+    issue: Issue
+    rows: Rows
+    here: NDArray[np.bool_]
+    names: tuple[int | str, ...]
+
+    @property
+    def column(self) -> str:
+        """The column that the issue is about."""
+        return self.issue.column or ""
+
+    def stream(self, what: str) -> np.uint64:
+        """Return the key of one of the issue's streams."""
+        return key(self.rows.block.plan.seed, *self.names, what)
+
+    def delay(self) -> Integers:
+        """Return for each row how many periods later an issue of delivery delivers it: 1 to `up_to`."""
+        return 1 + choose(self.stream("periods"), self.rows.address, self.issue.delay)
+
+
+def hit(table: TablePlan, rows: Rows, number: int, issue: Issue, when: Integers | None = None) -> Hit:
+    """Return which rows an issue is about; `when` are the periods that decide on it, by default the rows' own. The same
+    issue a second time draws for itself."""
+    plan = rows.block.plan
+    before = sum(other.draws == issue.draws for place, other in table.issues if place < number)
+    names = ("quality", *issue.draws, before)
+    here = uniforms(key(plan.seed, *names), rows.address) < issue.rate
+    return Hit(number, issue, rows, here & speaks_of(plan, issue, rows.period if when is None else when), names)
+
+
+def speaks_of(plan: Plan, issue: Issue, periods: Integers) -> NDArray[np.bool_]:
+    """Return which periods an issue is about."""
+    if issue.offsets and issue.issue == "volume_anomaly":
+        return np.isin(periods, plan.first + np.array(issue.offsets, dtype=np.int64))
+    return np.asarray(periods >= begins(plan, issue))
