@@ -209,7 +209,7 @@ def _connection(schema: Schema) -> Schema:
 
 
 def _window(schema: Schema) -> Schema:
-    schema = _choosing(every=[*GRAINS, *ADVERBS])(schema)
+    schema = _choosing(every=[*GRAINS, *ADVERBS], partition=["day", "week", "month", "quarter", "year"])(schema)
     fields = [schema["properties"][name] for name in ("start", "end", "every")]
     listed = {"type": "array", "prefixItems": fields, "items": False, "minItems": 2}
     return {"description": schema["description"], "anyOf": [schema, listed]}

@@ -9,52 +9,111 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from plotsim_core.numerics.calendar import HOLDING, Grain, grain_named
 from plotsim_core.numerics.shapes import position
+from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.plan import MetricPlan, Plan, SegmentPlan
 from plotsim_core.tables.size import Size
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 24
+_BOOKKEEPING = 0.001
+"""Seconds that Dagster takes per asset and partition with the instance that comes with it: benchmarks/bookkeeping.md."""
+_SPEED = 400_000
+"""Rows per second from a config to Parquet: benchmarks/results.md."""
+_LONG = 10
+"""Seconds of bookkeeping that are worth a remark."""
 
 
 def sparkline(plan: Plan, segment: SegmentPlan) -> str:
     """Return a segment's curve as a line of small bars."""
     along = (np.arange(_WIDTH) + 0.5) / _WIDTH
-    years = np.full(_WIDTH, plan.span / plan.grain.per_year)
+    years = np.full(_WIDTH, segment.span / plan.grain.per_year)
     heights = position(segment.pieces, along, years) * (len(_BARS) - 1)
     return "".join(_BARS[round(height)] for height in heights.tolist())
 
 
-def show_plan(plan: Plan, sizes: Sequence[Size], console: Console) -> None:
-    """Print the window, segments, metrics and tables of a plan, with the expected sizes of its tables."""
+def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str | None = None) -> None:
+    """Print the window, segments, metrics and tables of a plan, with the expected sizes of its tables in some periods."""
     last = plan.grain.label(plan.stop - 1) if plan.stop is not None else "..."
-    partitions = f"{plan.stop - plan.first} partitions" if plan.stop is not None else f"a partition each {plan.grain.name}"
+    length, longer = plan.partition.name, plan.partition is not plan.grain
+    partitions = f"{_partitions(plan):,} partitions{f' of a {length}' if longer else ''}"
+    partitions = partitions if plan.stop is not None else f"a partition each {length}"
     console.print(Text(f"{plan.name}: {plan.dataset.about}", style="bold"))
     console.print(
-        f"{plan.grain.label(plan.first)} to {last}, {partitions}, span {plan.span}, {plan.units:,} units, "
+        f"{plan.grain.label(plan.first)} to {last}, {partitions}, span {plan.span}, {_units(plan)}, "
         f"seed {plan.seed}, scale {plan.dataset.scale:g}",
         highlight=False,
     )
     console.print()
     for kind in plan.kinds:
         if plan.others:
-            console.print(Text(f"{kind.unit}: {kind.units:,} units", style="bold"))
-        for drawn in _kind(kind):
-            console.print(drawn)
-            console.print()
-    tables = _table("table", "kind", "rows >", f"per {plan.grain.name} >", "Parquet >")
+            console.print(Text(f"{kind.unit}: {_units(kind)}", style="bold"))
+        segments, metrics = _kind(kind)
+        console.print(segments)
+        for segment in kind.segments:
+            if told := _lives(plan, segment):
+                console.print(f"{segment.spec.name}: {told}", highlight=False)
+        console.print()
+        console.print(metrics)
+        console.print()
+    tables = _table("table", "kind", "cadence", "rows >", f"per {plan.grain.name} >", "Parquet >")
     for table, size in zip(plan.tables, sizes, strict=True):
-        tables.add_row(size.table, table.kind, f"{size.rows:,}", f"{size.per_period:,.0f}", readable(size.bytes))
+        comes = str(cadence(table, plan.grain.name))
+        tables.add_row(size.table, table.kind, comes, f"{size.rows:,}", f"{size.per_period:,.0f}", readable(size.bytes))
     tables.add_section()
     total = sum(size.rows for size in sizes), sum(size.bytes for size in sizes)
-    tables.add_row("all", "", f"{total[0]:,}", "", readable(total[1]))
+    tables.add_row("all", "", "", f"{total[0]:,}", "", readable(total[1]))
     console.print(tables)
     console.print()
-    if plan.stop is None:
+    if periods is not None:
+        console.print(f"Sizes are those of {periods}.")
+    elif plan.stop is None:
         console.print(f"The window is open: sizes are those of its first {plan.span} {plan.grain.name}s.")
     for kind in plan.kinds:
         if kind.endings:
             console.print(f"Units ({kind.unit}) can leave, so rows are an upper bound.")
+    for line in backfill(plan, total[0]):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def backfill(plan: Plan, rows: int) -> list[str]:
+    """Return, in a line or two, how long a backfill of everything takes through Dagster, and whether longer partitions would
+    help. An open window is taken as long as its span."""
+    assets, count = len(plan.tables) + 1, _partitions(plan)
+    making, books = rows / _SPEED, assets * count * _BOOKKEEPING
+    says = f"Made through Dagster in one run: about {_duration(making + books)}, "
+    says += f"{_duration(books)} of it for its records ({assets} assets x {count:,} partitions)."
+    longer = [(grain, assets * _partitions(plan, grain) * _BOOKKEEPING) for grain in _longer(plan)]
+    if books < max(_LONG, making) or not longer:
+        return [says]
+    grain, seconds = next(((grain, found) for grain, found in longer if found < _LONG), longer[-1])
+    return [says, f"With `window.partition: {grain.name}` the records take {_duration(seconds)}: see docs/partitions.md."]
+
+
+def _partitions(plan: Plan, length: Grain | None = None) -> int:
+    """Return how many partitions, of the plan's or another length, the window has, or the span of an open one."""
+    stop = plan.stop if plan.stop is not None else plan.first + plan.span
+    ends = plan.grain.starts(np.array([plan.first, stop - 1], dtype=np.int64))
+    low, high = (length or plan.partition).holding(ends).tolist()
+    return int(high - low + 1)
+
+
+def _longer(plan: Plan) -> list[Grain]:
+    """Return the lengths of partitions beyond the plan's own that its window could have, the shortest first."""
+    names = HOLDING[plan.grain.name]
+    names = names[names.index(plan.partition.name) + 1 :] if plan.partition.name in names else names
+    ends = [plan.first] if plan.stop is None else [plan.first, plan.stop]
+    edges = plan.grain.starts(np.array(ends, dtype=np.int64))
+    grains = [grain_named(name) for name in names]
+    return [grain for grain in grains if np.array_equal(grain.starts(grain.holding(edges)), edges)]
+
+
+def _duration(seconds: float) -> str:
+    """Return a time as people say it."""
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _kind(plan: Plan) -> tuple[Table, Table]:
@@ -67,6 +126,24 @@ def _kind(plan: Plan) -> tuple[Table, Table]:
     for metric in plan.metrics:
         metrics.add_row(*_metric(metric))
     return segments, metrics
+
+
+def _units(plan: Plan) -> str:
+    more = " at the start" if any(segment.rate for segment in plan.segments) else ""
+    return f"{plan.units:,} units{more}"
+
+
+def _lives(plan: Plan, segment: SegmentPlan) -> str:
+    """Return how units come and go, and what comes after their curve, in words; nothing where nothing is said of it."""
+    spec, grain = segment.spec, plan.grain.name
+    found = [f"{segment.rate:g} more arrive per {grain}"] if segment.rate else []
+    if spec.tenure is not None:
+        found.append(f"they stay for {spec.tenure.mean:g} {grain}s on average")
+        if segment.rate:
+            found.append(f"so in the long run about {segment.rate * spec.tenure.mean:,.0f} are there")
+    if spec.span is not None:
+        found.append(f"a curve takes {spec.span}")
+    return "; ".join([*found, *([f"after it: {spec.after}"] if spec.after != "hold" else [])])
 
 
 def readable(count: float) -> str:

@@ -1,67 +1,114 @@
-"""Windows as partitions: one partitions definition per dataset, shared by all its assets."""
+"""Windows as partitions: one partitions definition per dataset, shared by all its assets. A partition is a period, or
+several (`window.partition`). All moments are UTC."""
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
 import numpy as np
 
-from plotsim_core import Plan
+from plotsim_core import Plan, UsageError
+from plotsim_core.numerics.calendar import Grain
 
+BACKFILL_VARIABLE = "PLOTSIM_BACKFILL"
 _CRON = {
     "hour": "0 * * * *",
     "day": "0 0 * * *",
     "week": "0 0 * * 1",
     "month": "0 0 1 * *",
     "quarter": "0 0 1 */3 *",
+    "year": "0 0 1 1 *",
 }
 _FORMAT = {"hour": "%Y-%m-%d-%H:%M"}
 _DAY = "%Y-%m-%d"
 _STEP = 500
-"""How many periods ahead of today a closed window's definition reaches are rounded up to: it stays the same over reloads."""
+"""The partitions that a closed window has ahead of today are rounded up to so many: the definition stays over reloads."""
 
 
 def partitions_for(plan: Plan) -> dg.TimeWindowPartitionsDefinition:
-    """Return one partition per period of the plan's window; a key is the first moment of its period.
+    """Return the partitions of the plan's window; a key is the first moment of its partition.
 
     A closed window has all its partitions whatever today is. An open one has those that are over.
     """
-    form = _FORMAT.get(plan.grain.name, _DAY)
+    form = _format(plan)
     return dg.TimeWindowPartitionsDefinition(
-        start=_moment(plan, plan.first).strftime(form),
-        end=_moment(plan, plan.stop).strftime(form) if plan.stop is not None else None,
+        start=_moment(plan.grain, plan.first).strftime(form),
+        end=_moment(plan.grain, plan.stop).strftime(form) if plan.stop is not None else None,
         fmt=form,
-        cron_schedule=_CRON[plan.grain.name],
+        cron_schedule=_CRON[plan.partition.name],
         end_offset=_ahead(plan) if plan.stop is not None else 0,
     )
+
+
+def backfill_policy() -> dg.BackfillPolicy:
+    """Return how backfills are cut into runs: one run for a range, or one for each `PLOTSIM_BACKFILL` partitions.
+
+    Raises UsageError for anything but a whole number of at least 1.
+    """
+    most = os.environ.get(BACKFILL_VARIABLE, "").strip()
+    if not most:
+        return dg.BackfillPolicy.single_run()
+    if not most.isdecimal() or int(most) < 1:
+        raise UsageError(f"{BACKFILL_VARIABLE}={most}: expected how many partitions a run makes at most, 1 or more")
+    return dg.BackfillPolicy.multi_run(int(most))
 
 
 def periods_of(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, keys: Sequence[str]) -> tuple[int, int]:
     """Return (first, stop) of the periods that a range of partition keys covers."""
     first = partitions.time_window_for_partition_key(keys[0]).start
     stop = partitions.time_window_for_partition_key(keys[-1]).end
-    low, high = (plan.grain.read(moment.strftime("%Y-%m-%dT%H")) for moment in (first, stop))
-    return low, high
+    return _holding(plan.grain, first), _holding(plan.grain, stop)
+
+
+def periods_in(plan: Plan, key: str) -> tuple[int, int]:
+    """Return (first, stop) of the periods of one partition."""
+    place = _holding(plan.partition, datetime.strptime(key, _format(plan)))
+    first, stop = (_holding(plan.grain, _moment(plan.partition, edge)) for edge in (place, place + 1))
+    return first, stop
 
 
 def key_of(plan: Plan, period: int) -> str:
-    """Return the partition key of a period."""
-    return _moment(plan, period).strftime(_FORMAT.get(plan.grain.name, _DAY))
+    """Return the key of the partition that holds a period."""
+    place = _holding(plan.partition, _moment(plan.grain, period))
+    return _moment(plan.partition, place).strftime(_format(plan))
 
 
-def period_of(plan: Plan, key: str) -> int:
-    """Return the period of a partition key."""
-    moment = datetime.strptime(key, _FORMAT.get(plan.grain.name, _DAY))
-    return plan.grain.read(moment.strftime("%Y-%m-%dT%H"))
+def keys_between(plan: Plan, first: int, stop: int) -> list[str]:
+    """Return the keys of the partitions that hold the periods `first` to `stop` (exclusive), in their order."""
+    if stop <= first:
+        return []
+    low, high = (_holding(plan.partition, _moment(plan.grain, period)) for period in (first, stop - 1))
+    form = _format(plan)
+    return [moment.strftime(form) for moment in plan.partition.starts(np.arange(low, high + 1)).tolist()]
 
 
-def _moment(plan: Plan, period: int) -> datetime:
-    moment: datetime = plan.grain.starts(np.array([period]))[0].item()
+def latest_complete(plan: Plan, now: datetime) -> int:
+    """Return the number of the last period of the last partition that was over at `now`, a moment with a time zone."""
+    running = _holding(plan.partition, now.astimezone(UTC))
+    return _holding(plan.grain, _moment(plan.partition, running)) - 1
+
+
+def window_keys(plan: Plan, now: datetime) -> list[str]:
+    """Return the keys of the whole window, or of what is over of it at `now` if it is open."""
+    return keys_between(plan, plan.first, plan.stop if plan.stop is not None else latest_complete(plan, now) + 1)
+
+
+def _format(plan: Plan) -> str:
+    return _FORMAT.get(plan.partition.name, _DAY)
+
+
+def _holding(grain: Grain, moment: datetime) -> int:
+    return int(grain.holding(np.array([moment.replace(tzinfo=None)], dtype="datetime64[s]"))[0])
+
+
+def _moment(grain: Grain, period: int) -> datetime:
+    moment: datetime = grain.starts(np.array([period]))[0].item()
     return moment
 
 
 def _ahead(plan: Plan) -> int:
-    """Return how many periods the window reaches beyond today, rounded up; Dagster shows none of the future by itself."""
+    """Return how many partitions the window reaches beyond today, rounded up; Dagster shows none of the future by itself."""
     assert plan.stop is not None
-    today = plan.grain.read(datetime.now(UTC).strftime("%Y-%m-%d"))
-    return max(0, -(-(plan.stop - today) // _STEP) * _STEP)
+    last, today = _holding(plan.partition, _moment(plan.grain, plan.stop - 1)), datetime.now(UTC)
+    return max(0, -(-(last + 1 - _holding(plan.partition, today)) // _STEP) * _STEP)

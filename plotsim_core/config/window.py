@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from plotsim_core.config.model import Offset, Part, pattern
 from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.families import did_you_mean
-from plotsim_core.numerics.calendar import ADVERBS, GRAINS, Grain
+from plotsim_core.numerics.calendar import ADVERBS, GRAINS, HOLDING, YEAR, Grain, grain_named
 
 
 def _day_text(value: Any) -> Any:
@@ -49,13 +49,15 @@ class Window(Part):
     `every`: the length of a period.
 
     `start`: the first day, or month. `end`: the last one; none for an open window. `span`: so many periods an
-    archetype takes; the length of the window unless it is written.
+    archetype takes; the length of the window unless it is written. `partition`: the length of a partition, if several
+    periods are stored and made together: week, month, quarter or year (day, for hours); the rows are the same.
     """
 
     start: Day
     end: Day | None = None
     every: str = "month"
     span: Annotated[Offset, Field(ge=1)] | None = None
+    partition: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -88,29 +90,53 @@ class Window(Part):
         if self.stop is not None and self.stop <= self.first:
             yield Problem("end", f"there is no whole {self.grain.name} from {self.start} to {self.end}")
             return
-        yield from self._aligned("start", self.start, np.datetime64(self.start))
+        wrong = list(self._partition_problems())
+        yield from wrong
+        grain = self.grain if wrong else self.partitioned
+        yield from self._aligned(grain, "start", self.start, np.datetime64(self.start))
         if self.end is not None:
-            yield from self._aligned("end", self.end, np.datetime64(self.end) + 1)
+            yield from self._aligned(grain, "end", self.end, np.datetime64(self.end) + 1)
 
-    def _aligned(self, name: str, text: str, moment: np.datetime64) -> Iterator[Problem]:
-        """Refuse a day that cuts a period in two. Months and weeks never align, so a window of months holds the weeks
-        that begin in it."""
+    def _partition_problems(self) -> Iterator[Problem]:
+        """Refuse a partition that does not hold several whole periods."""
+        own, longer = self.grain.name, HOLDING[self.grain.name]
+        if self.partition is None or self.partition in longer:
+            return
+        if self.partition not in (*GRAINS, YEAR.name):
+            known = did_you_mean(self.partition, list(longer)) if longer else "leave it out: a partition is then a week"
+            yield Problem("partition", f"no period is called '{self.partition}'", known)
+        elif own == "week":
+            hint = "leave it out: a partition is then a week"
+            yield Problem("partition", f"a {self.partition} does not hold whole weeks", hint)
+        else:
+            hint = f"leave it out for a partition each {own}; longer are {', '.join(longer)}"
+            yield Problem("partition", f"a {self.partition} does not hold several periods of a {own}", hint)
+
+    def _aligned(self, grain: Grain, name: str, text: str, moment: np.datetime64) -> Iterator[Problem]:
+        """Refuse a day that cuts a period (or partition) in two. Months and weeks never align, so a window of months holds
+        the weeks that begin in it."""
         if self.grain.name == "week" and len(text) == 7:
             return
         edge = moment.astype("datetime64[s]")
-        holding = self.grain.holding(np.array([edge]))
-        begins, next_begins = (self.grain.starts(holding + more)[0] for more in (0, 1))
+        holding = grain.holding(np.array([edge]))
+        begins, next_begins = (grain.starts(holding + more)[0] for more in (0, 1))
         if begins != edge:
             side, back = ("first", 0) if name == "start" else ("last", 1)
             near, after = (moment.astype("datetime64[D]") - back for moment in (begins, next_begins))
             backward = name == "start" or near >= np.datetime64(self.start)
             hint = f"the nearest before is {near}" if backward else f"the nearest after is {after}"
-            yield Problem(name, f"{text} is not the {side} day of a {self.grain.name}", hint)
+            also = ", the length of a partition" if grain is not self.grain else ""
+            yield Problem(name, f"{text} is not the {side} day of a {grain.name}{also}", hint)
 
     @property
     def grain(self) -> Grain:
         """The length of a period."""
         return GRAINS[ADVERBS.get(self.every, self.every)]
+
+    @property
+    def partitioned(self) -> Grain:
+        """The length of a partition: that of a period unless a longer one is written."""
+        return self.grain if self.partition is None else grain_named(self.partition)
 
     @property
     def first(self) -> int:

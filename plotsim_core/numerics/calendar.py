@@ -126,7 +126,7 @@ def _quarter_labels(moments: Moments) -> list[str]:
 
 def grain_named(name: str) -> Grain:
     """Return the grain of that name."""
-    return GRAINS[name]
+    return YEAR if name == YEAR.name else GRAINS[name]
 
 
 GRAINS: Family[Grain] = Family("grain")
@@ -141,3 +141,15 @@ for _grain in (
 
 ADVERBS: dict[str, str] = {grain.adverb: name for name, grain in GRAINS.items()}
 """The spelling of `every:` that plotsim's files use (`monthly`), to the grain's own name."""
+
+YEAR = Grain("year", "yearly", 1.0, *_by_unit("Y"), _text("Y"))
+"""No period is that long, but a partition can be."""
+
+HOLDING: dict[str, tuple[str, ...]] = {
+    "hour": ("day", "week", "month", "quarter", "year"),
+    "day": ("week", "month", "quarter", "year"),
+    "week": (),
+    "month": ("quarter", "year"),
+    "quarter": ("year",),
+}
+"""Name of a grain to those that hold whole periods of it. Weeks cross the ends of all others."""

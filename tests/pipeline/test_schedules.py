@@ -1,51 +1,201 @@
-"""The schedule of a dataset asks for its latest complete period, and for nothing outside its window."""
+"""The increment's schedule makes the latest complete partition and catches up with what was missed; it asks for nothing
+twice, and for nothing outside the window."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
-from plotsim_pipeline.schedules import automation
-from tests.pipeline.support import plan_of
+from plotsim_core import Plan, from_mapping
+from plotsim_pipeline.datasets import dataset_definitions, definitions_of
+from plotsim_pipeline.report import VALIDATION_REPORT
+from plotsim_pipeline.schedules import requests
+from tests.pipeline.support import END, START, content, keys_of, materialise, plan_of, store_at
+
+SMALL = {
+    "about": "Shops",
+    "unit": "shop",
+    "window": {"start": "2024-01-01", "every": "day", "span": 365},
+    "metrics": [{"name": "visits", "type": "count", "polarity": "positive", "mean": [2, 30]}],
+    "segments": [{"name": "all", "count": 4, "archetype": "growth"}],
+}
 
 
-def schedule_of(name: str) -> dg.ScheduleDefinition:
-    (schedule,) = automation(plan_of(name)).schedules or ()
-    assert isinstance(schedule, dg.ScheduleDefinition)
-    return schedule
+def small(**window: Any) -> Plan:
+    """An open window of days from 2024-01-01, or as the window says."""
+    return from_mapping({**SMALL, "window": {**SMALL["window"], **window}}, name="shops")  # type: ignore[dict-item]
 
 
-def tick(name: str, moment: datetime) -> dg.RunRequest | dg.SkipReason:
-    schedule = schedule_of(name)
-    with dg.build_schedule_context(scheduled_execution_time=moment) as context:
-        found = schedule(context)
-    assert isinstance(found, dg.RunRequest | dg.SkipReason)
-    return found
+def tick(plan: Plan, moment: str, instance: dg.DagsterInstance) -> list[tuple[str, str]]:
+    """Return (first, last) key of each run that the schedule asks for at a moment in UTC; none where it says why not."""
+    found = requests(plan, instance, datetime.fromisoformat(moment).replace(tzinfo=UTC))
+    return [] if isinstance(found, dg.SkipReason) else [range_of(request) for request in found]
+
+
+def ticked(plan: Plan, moment: str, instance: dg.DagsterInstance) -> list[dg.RunRequest]:
+    """Return what the schedule itself asks for, as the daemon evaluates it."""
+    repository = definitions_of([plan]).get_repository_def()
+    now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    with dg.build_schedule_context(instance, scheduled_execution_time=now, repository_def=repository) as context:
+        return list(repository.get_schedule_def(f"{plan.name}_increment").evaluate_tick(context).run_requests or ())
+
+
+def range_of(request: dg.RunRequest) -> tuple[str, str]:
+    key = request.partition_key
+    return (key, key) if key is not None else (request.tags[START], request.tags[END])
+
+
+def made(plan: Plan, keys: Iterable[str], instance: dg.DagsterInstance, but: str = "") -> None:
+    """Let an instance know partitions of all tables and the report as made, `but` those of one."""
+    for name in (*(table.name for table in plan.tables), VALIDATION_REPORT):
+        for key in keys if name != but else ():
+            event = dg.AssetMaterialization(dg.AssetKey([plan.name, name]), partition=key)
+            instance.report_runless_asset_event(event)
+
+
+def days(first: int, stop: int) -> list[str]:
+    return [f"2024-03-{day:02d}" for day in range(first, stop)]
+
+
+@pytest.fixture
+def instance() -> Iterable[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
 
 
 @pytest.mark.parametrize(
-    ("name", "moment", "key"),
+    ("window", "moment", "key"),
     [
-        ("saas", datetime(2024, 3, 1, 2, 30, tzinfo=UTC), "2024-02-01"),
-        ("saas", datetime(2025, 1, 1, 2, 30, tzinfo=UTC), "2024-12-01"),
-        ("delivery", datetime(2024, 3, 1, 2, 30, tzinfo=UTC), "2024-02-29"),
+        ({"every": "hour"}, "2024-03-01T02:10", "2024-03-01-01:00"),
+        ({}, "2024-03-01T02:30", "2024-02-29"),
+        ({"every": "week"}, "2024-03-04T02:30", "2024-02-26"),
+        ({"every": "month"}, "2024-03-01T02:30", "2024-02-01"),
+        ({"every": "quarter"}, "2024-04-01T02:30", "2024-01-01"),
+        ({"partition": "week"}, "2024-03-04T02:30", "2024-02-26"),
+        ({"partition": "month"}, "2024-03-31T23:59", "2024-02-01"),
+        ({"partition": "quarter"}, "2024-04-01T02:30", "2024-01-01"),
+        ({"partition": "year"}, "2025-01-01T02:30", "2024-01-01"),
+        ({"every": "hour", "partition": "day"}, "2024-03-01T02:10", "2024-02-29"),
     ],
 )
-def test_the_latest_complete_period(name: str, moment: datetime, key: str) -> None:
-    """A tick makes the month or day that ended last."""
-    request = tick(name, moment)
-    assert isinstance(request, dg.RunRequest)
-    assert (request.partition_key, request.run_key) == (key, key)
+def test_on_a_blank_instance_it_is_the_latest_complete_partition(
+    window: dict[str, str], moment: str, key: str, instance: dg.DagsterInstance
+) -> None:
+    """However long the window is open already: a schedule that is switched on makes no backfill."""
+    assert tick(small(**window), moment, instance) == [(key, key)]
 
 
-@pytest.mark.parametrize("moment", [datetime(2022, 5, 1, 3, tzinfo=UTC), datetime(2025, 3, 1, 3, tzinfo=UTC)])
-def test_nothing_outside_the_window(moment: datetime) -> None:
-    """Before the window and after it, a tick says why it does nothing."""
-    assert isinstance(tick("saas", moment), dg.SkipReason)
+def test_moments_are_utc(instance: dg.DagsterInstance) -> None:
+    """Half past midnight of March in Tokyo is still February."""
+    tokyo = datetime(2024, 3, 1, 0, 30, tzinfo=timezone(timedelta(hours=9)))
+    found = requests(small(partition="month"), instance, tokyo)
+    assert isinstance(found, list) and found[0].partition_key == "2024-01-01"
 
 
-def test_off_until_switched_on() -> None:
-    """A schedule does not run until somebody switches it on."""
-    assert schedule_of("saas").default_status == dg.DefaultScheduleStatus.STOPPED
+def test_missed_days_are_one_run(instance: dg.DagsterInstance) -> None:
+    """Five days without a tick are a range; a day that lies before, too, in a run of its own."""
+    plan = small()
+    made(plan, [*days(1, 4), *days(5, 8)], instance)
+    assert tick(plan, "2024-03-13T02:30", instance) == [("2024-03-04", "2024-03-04"), ("2024-03-08", "2024-03-12")]
+
+
+def test_a_table_that_lacks_a_day_is_caught_up(instance: dg.DagsterInstance) -> None:
+    plan = small()
+    made(plan, days(1, 5), instance)
+    made(plan, days(5, 6), instance, but="fct_visits")
+    made(plan, days(6, 8), instance)
+    assert tick(plan, "2024-03-08T02:30", instance) == [("2024-03-05", "2024-03-05")]
+
+
+def test_what_is_made_is_not_asked_for(instance: dg.DagsterInstance) -> None:
+    plan = small()
+    made(plan, days(1, 8), instance)
+    answer = requests(plan, instance, datetime(2024, 3, 8, 2, 30, tzinfo=UTC))
+    assert isinstance(answer, dg.SkipReason)
+    assert answer.skip_message == "shops is made, or being made, from 2024-03-01 to 2024-03-07"
+
+
+@pytest.mark.parametrize(
+    ("job", "tags"),
+    [
+        ("shops", {START: "2024-03-03", END: "2024-03-05"}),
+        ("shops_increment", {START: "2024-03-03", END: "2024-03-05"}),
+        ("__ASSET_JOB", {START: "2024-03-03", END: "2024-03-05"}),
+    ],
+)
+def test_nothing_is_asked_for_while_a_run_makes_it(job: str, tags: dict[str, str], instance: dg.DagsterInstance) -> None:
+    """Be it a run of the job, of the schedule, or of a backfill; what it fails to make is asked for at the next tick."""
+    plan = small()
+    made(plan, days(1, 3), instance)
+    selection = frozenset({dg.AssetKey(["shops", "fct_visits"])}) if job == "__ASSET_JOB" else None
+    run = dg.DagsterRun(job_name=job, status=dg.DagsterRunStatus.STARTED, tags=tags, asset_selection=selection)
+    other = dg.DagsterRun(job_name="other", status=dg.DagsterRunStatus.STARTED, tags={"dagster/partition": "2024-03-06"})
+    for known in (run, other):
+        instance.add_run(known)
+    assert tick(plan, "2024-03-07T02:30", instance) == [("2024-03-06", "2024-03-06")]
+    instance.report_run_failed(run)
+    assert tick(plan, "2024-03-07T03:30", instance) == [("2024-03-03", "2024-03-06")]
+
+
+def test_a_run_key_is_of_its_tick(instance: dg.DagsterInstance) -> None:
+    """The daemon that evaluates a tick again launches nothing twice; a later tick may ask for the same days."""
+    plan = small()
+    ticks = [requests(plan, instance, datetime(2024, 3, 8, hour, tzinfo=UTC)) for hour in (2, 2, 3)]
+    keys = [request.run_key for found in ticks if isinstance(found, list) for request in found]
+    assert keys[0] == keys[1] == "2024-03-07...2024-03-07 at 2024-03-08 02:00"
+    assert keys[2] != keys[0]
+
+
+def test_nothing_outside_the_window(instance: dg.DagsterInstance) -> None:
+    """Before the window and after it, a tick says why it does nothing; what is missing at its end is still made."""
+    plan = plan_of("saas")
+    before, after = (requests(plan, instance, datetime(year, 3, 1, 3, tzinfo=UTC)) for year in (2022, 2025))
+    assert isinstance(before, dg.SkipReason) and before.skip_message == "the window of saas begins with 2023-01"
+    assert isinstance(after, dg.SkipReason) and "is over" in str(after.skip_message)
+    made(plan, ["2024-10-01"], instance)
+    assert tick(plan, "2025-03-01T03:00", instance) == [("2024-11-01", "2024-12-01")]
+
+
+def test_off_until_switched_on_and_without_what_judges_the_whole() -> None:
+    """No schedule runs until somebody switches it on; an increment makes neither overview nor manifest."""
+    found = dataset_definitions(plan_of("saas"))
+    schedules = {
+        schedule.name: schedule for schedule in found.schedules or () if isinstance(schedule, dg.ScheduleDefinition)
+    }
+    assert set(schedules) == {"saas_increment", "saas_overview"}
+    assert {schedule.default_status for schedule in schedules.values()} == {dg.DefaultScheduleStatus.STOPPED}
+    resolved = definitions_of([plan_of("saas")])
+    parts = [
+        {node.name for node in resolved.resolve_job_def(name).nodes} for name in ("saas_increment", "saas_overview", "saas")
+    ]
+    assert {"saas__overview", "saas__manifest"} <= parts[1]
+    assert parts[0] | parts[1] == parts[2] and not parts[0] & parts[1]
+
+
+def test_days_by_the_schedule_are_the_days_of_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A schedule that ticks, misses four days, and ticks again: the store holds what one range of these days gives, and what
+    was made before has not changed."""
+    plan = small()
+    monkeypatch.setenv("PLOTSIM_STORE_PATH", str(tmp_path / "store.duckdb"))
+    closed = small(end="2024-03-09")
+    store = store_at("duckdb", tmp_path)
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as real:
+        for moment in ("2024-03-03T02:30", "2024-03-04T02:30", "2024-03-09T02:30", "2024-03-10T02:30"):
+            before = {key: rows for key, (rows, _) in store.held("shops").get("fct_visits", {}).items()}
+            for request in ticked(plan, moment, real):
+                job = definitions_of([plan]).resolve_job_def("shops_increment")
+                tags, key = dict(request.tags), request.partition_key
+                assert job.execute_in_process(instance=real, partition_key=key, tags=tags).success
+            kept = {key: rows for key, (rows, _) in store.held("shops")["fct_visits"].items()}
+            assert before.items() <= kept.items()
+        assert ticked(plan, "2024-03-10T03:30", real) == []
+    names = [table.name for table in plan.tables]
+    whole = store_at("duckdb", tmp_path / "whole")
+    materialise(closed, whole, keys_of(closed)[-8:], only=names)
+    found = content(closed, store)
+    assert {name: found[name] for name in names} == content(closed, whole)
