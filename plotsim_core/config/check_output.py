@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
 from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.layout import wrong_partition
 from plotsim_core.config.output import Event, Output, log_parts
 from plotsim_core.config.scope import Scope
+from plotsim_core.config.segments import OngoingArrival
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, Table, moved_by
 from plotsim_core.errors import Problem, shown
 from plotsim_core.families import did_you_mean
@@ -53,11 +55,23 @@ def budget(parts: Parts, scope: Scope) -> Iterator[Problem]:
     if output is None or output.cell_budget == 0 or scope.window is None:
         return
     kinds = [parts["segments"], *(own["segments"] for _, own in parts.get("units", ()))]
-    units = sum(max(1, round(segment.count * parts["scale"])) for segments in kinds for _, segment in segments)
-    cells = units * scope.window.length
+    length, scale = scope.window.length, parts["scale"]
+    own = [segment for segments in kinds for _, segment in segments]
+    units = sum(max(1, round(segment.count * scale)) for segment in own)
+    rates = [segment.arrival.per_period for segment in own if isinstance(segment.arrival, OngoingArrival)]
+    units += round(sum(rates) * scale * (length - 1))
+    cells = units * length
     if cells > output.cell_budget:
         says = f"{units:,} units in {scope.window.length:,} periods are {cells:,} cells, more than {output.cell_budget:,}"
         yield Problem("output.cell_budget", says, "make it larger, 0 for no limit, or run with --over-budget")
+
+
+def layouts(parts: Parts, scope: Scope) -> Iterator[Problem]:
+    """Yield a problem where two partitions of the window would be one file."""
+    output: Output | None = parts.get("output")
+    if output is not None and output.layout is not None and scope.window is not None:
+        for problem in wrong_partition(output.layout, scope.window.partitioned):
+            yield replace(problem, path=f"output.{problem.path}")
 
 
 def written(dataset: Dataset) -> Iterator[Problem]:
@@ -65,6 +79,7 @@ def written(dataset: Dataset) -> Iterator[Problem]:
     by = dataset.output.partition_by
     if by is not None:
         yield from _partitions(by, dataset)
+    yield from _sorting(dataset)
     if dataset.output.denormalized:
         yield from _wide(dataset)
 
@@ -106,7 +121,7 @@ def _wide(dataset: Dataset) -> Iterator[Problem]:
     """Yield what is wrong with the wide tables of a dataset: names that are taken, or too long."""
     kinds = (dataset, *dataset.units)
     names = {table.name.lower() for kind in kinds for table in kind.tables}
-    facts = [(table, kind) for kind in kinds for table in kind.facts]
+    facts = [(table, kind) for kind in kinds for table in kind.facts if "snapshot_of" not in type(table).model_fields]
     if not facts:
         yield Problem("output.denormalized", "there is no fact that could be made wide")
     for table, kind in facts:
@@ -149,11 +164,30 @@ def _partitions(by: str, dataset: Dataset) -> Iterator[Problem]:
                 yield Problem("output.partition_by", says)
 
 
+def _sorting(dataset: Dataset) -> Iterator[Problem]:
+    """Yield what is wrong with the order of rows: a column that no table has, or that has no order."""
+    kinds = (dataset, *dataset.units)
+    columns = [(table, column, kind) for kind in kinds for table in kind.tables for column in _columns(table, kind)]
+    for place, name in enumerate(dataset.output.sort_by):
+        found = [(table, column, kind) for table, column, kind in columns if column.name == name]
+        if not found:
+            hint = did_you_mean(name, sorted({column.name for _, column, _ in columns}))
+            yield Problem(f"output.sort_by[{place}]", f"no table has a column '{name}'", hint)
+        for table, column, kind in found:
+            if pa.types.is_nested(SOURCE_WORDS[column.word].arrow(column.source, column, kind)):
+                yield Problem(f"output.sort_by[{place}]", f"{table.name}.{name} is nested, which has no order")
+
+
 def _matching(by: str, dataset: Dataset) -> Iterator[tuple[Table, Column]]:
     for table in dataset.tables:
-        kind = next(words for words in dict(KIND_WORDS.items()).values() if type(table) is words.model)
-        columns = {column.name: column for column in (*table.columns, *kind.added(table, dataset))}
+        columns = {column.name: column for column in _columns(table, dataset)}
         refers = {name: SOURCE_WORDS[c.word].refers(c.source, dataset) for name, c in columns.items()}
         name = partition_column(by, {name: None if to and to[0] == table.name else to for name, to in refers.items()})
         if name is not None:
             yield table, columns[name]
+
+
+def _columns(table: Table, dataset: Dataset) -> tuple[Column, ...]:
+    """Return the columns of a table, with those that its kind adds."""
+    kind = next(words for words in dict(KIND_WORDS.items()).values() if type(table) is words.model)
+    return (*table.columns, *kind.added(table, dataset))

@@ -9,14 +9,24 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from plotsim_core.config.model import Flag, Part, pattern
+from plotsim_core.config.layout import wrong_text
+from plotsim_core.config.model import Flag, Name, Part, pattern
 from plotsim_core.config.tables import Table
 from plotsim_core.errors import Problem, Wrong, shown
 
 FormatWord = Literal["csv", "parquet", "jsonl", "sql", "duckdb"]
 Dialect = Literal["postgresql", "mysql", "sqlite"]
 
-NEEDS_FORMAT = {"partition_by": "parquet", "sql_dialect": "sql"}
+Compression = Literal["zstd", "snappy", "gzip", "lz4", "brotli", "none"]
+
+NEEDS_FORMAT = {
+    "partition_by": "parquet",
+    "layout": "parquet",
+    "compression": "parquet",
+    "row_group_rows": "parquet",
+    "sort_by": "parquet",
+    "sql_dialect": "sql",
+}
 """Options that only one format reads."""
 
 
@@ -27,6 +37,13 @@ def _inside(directory: str) -> str:
     return directory
 
 
+def _laid(layout: str) -> str:
+    problems = list(wrong_text(layout))
+    if problems:
+        raise Wrong(*problems)
+    return layout
+
+
 class Output(Part):
     """Where and how `plotsim run` writes when it is not told: a word (`output: parquet`) or its parts.
 
@@ -34,6 +51,10 @@ class Output(Part):
     `directory`: the folder to fill, below the current one.
     `denormalized`: whether each fact also comes as `<fact>_wide`, with the columns of the dimensions it refers to.
     `partition_by`: the column, or the dimension it refers to, whose values get a folder each (Parquet).
+    `layout`: where the partitions of a table lie as files, a name such as hive or a path with placeholders (Parquet).
+    `compression`: how Parquet is compressed, by zstd, snappy, gzip, lz4, brotli or none.
+    `row_group_rows`: how many rows a row group of Parquet has.
+    `sort_by`: the columns that the rows of a file are ordered by, in tables that have them (Parquet).
     `sql_dialect`: whose SQL a dump is in, that of postgresql, mysql or sqlite.
     `cell_budget`: how many cells (units times periods) a config may have; 0 is no limit.
     """
@@ -42,6 +63,10 @@ class Output(Part):
     directory: Annotated[str, AfterValidator(_inside)] = "output"
     denormalized: Flag = False
     partition_by: Annotated[str, Field(min_length=1)] | None = None
+    layout: Annotated[str, AfterValidator(_laid)] | None = None
+    compression: Compression = "zstd"
+    row_group_rows: Annotated[int, Field(ge=1, le=1 << 24, strict=True)] = 1 << 18
+    sort_by: tuple[Name, ...] = ()
     sql_dialect: Dialect = "postgresql"
     cell_budget: Annotated[int, Field(ge=0, strict=True)] = 0
 
@@ -58,8 +83,12 @@ class Output(Part):
             for name in sorted(given)
             if self.format != NEEDS_FORMAT[name]
         ]
-        if idle:
-            raise Wrong(*idle)
+        wrong = [*idle]
+        if self.layout is not None and self.partition_by is not None:
+            hint = "one says which files a partition of time is, the other which files the values of a column are"
+            wrong.append(Problem("partition_by", "has no effect together with layout", hint))
+        if wrong:
+            raise Wrong(*wrong)
         return self
 
 

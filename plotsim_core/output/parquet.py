@@ -1,8 +1,10 @@
-"""Parquet: zstd, row groups of one size whatever the blocks were, so that the same rows are the same bytes. With
-`partition_by`, a table that has the column is a folder of folders, one per value."""
+"""Parquet: row groups of one size whatever the blocks were, so that the same rows are the same bytes. With `partition_by`,
+a table that has the column is a folder of folders, one per value; with a `layout`, a file per partition of time."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +13,64 @@ import pyarrow.parquet as pq
 
 from plotsim_core.output.format import FORMATS, Batches, Format, rechunked
 from plotsim_core.output.partitions import partitioned_by, write_partitions
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.output.sorting import in_order
+from plotsim_core.plan.plan import SINCE, UNTIL, Plan, TablePlan
 
 ROW_GROUP = 1 << 18
 
 
-def write_parquet(sink: Any, schema: pa.Schema, batches: Batches) -> int:
-    """Write batches to a path or an open file; return the rows written."""
+@dataclass(frozen=True)
+class Encoding:
+    """How rows become Parquet: by which compression, so many rows in a row group, in the order of which columns."""
+
+    compression: str = "zstd"
+    row_group_rows: int = ROW_GROUP
+    sort_by: tuple[str, ...] = ()
+
+
+USUAL = Encoding()
+
+
+def encoding_of(plan: Plan, columns: Iterable[str]) -> Encoding:
+    """Return the encoding that a config asks for, of a table with some columns: in the order of those that it has."""
+    output, there = plan.dataset.output, frozenset(columns)
+    return Encoding(output.compression, output.row_group_rows, tuple(name for name in output.sort_by if name in there))
+
+
+def columns_between(schema: pa.Schema, begin: int, end: int) -> pa.Schema:
+    """Return a schema with the columns that rows from one date key to another have: one that is renamed goes when the other
+    comes."""
+    ends = (SINCE.encode(), UNTIL.encode())
+
+    def there(field: pa.Field) -> bool:
+        told = {name.decode(): int(value) for name, value in (field.metadata or {}).items() if name in ends}
+        return told.get(SINCE, begin) < end and begin < told.get(UNTIL, end)
+
+    return pa.schema([field for field in schema if there(field)], schema.metadata)
+
+
+def write_parquet(sink: Any, schema: pa.Schema, batches: Batches, how: Encoding = USUAL) -> int:
+    """Write those columns of batches that a schema has to a path or an open file; return the rows written."""
     rows = 0
-    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-        for batch in rechunked(batches, schema, ROW_GROUP):
-            writer.write_batch(batch.cast(schema), row_group_size=ROW_GROUP)
+    there = (batch.select(schema.names) for batch in batches)
+    ordered = in_order(there, schema, tuple(name for name in how.sort_by if name in schema.names))
+    with pq.ParquetWriter(sink, schema, compression=how.compression) as writer:
+        for batch in rechunked(ordered, schema, how.row_group_rows):
+            writer.write_batch(batch.cast(schema), row_group_size=how.row_group_rows)
             rows += batch.num_rows
     return rows
 
 
 def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
     column, place = partitioned_by(plan, table), directory / _file(plan, table)
+    how = encoding_of(plan, (column.name for column in table.columns))
     if column is None:
-        write_parquet(place, plan.schema(table), batches)
+        write_parquet(place, plan.schema(table), batches, how)
     else:
-        write_partitions(plan.schema(table), column, batches, place, ROW_GROUP)
+        ordered = in_order(batches, plan.schema(table), how.sort_by)
+        write_partitions(plan.schema(table), column, ordered, place, how.row_group_rows, how.compression)
         if not place.exists():  # an empty table is a file that says which columns it has
-            write_parquet(directory / f"{table.name}.parquet", plan.schema(table), [])
+            write_parquet(directory / f"{table.name}.parquet", plan.schema(table), [], how)
 
 
 def _file(plan: Plan, table: TablePlan) -> str:

@@ -34,7 +34,9 @@ def partitioned_by(plan: Plan, table: TablePlan) -> str | None:
     return partition_column(by, {column.name: targets.get(column.name) for column in table.columns})
 
 
-def write_partitions(schema: pa.Schema, column: str, batches: Batches, directory: Path, rows: int) -> None:
+def write_partitions(
+    schema: pa.Schema, column: str, batches: Batches, directory: Path, rows: int, compression: str = "zstd"
+) -> None:
     """Write rows into a folder per value of a column below `directory`.
 
     Rows are taken `rows` at a time, whatever the batches: what a value has of them is a row group. A value's rows go on in
@@ -57,7 +59,7 @@ def write_partitions(schema: pa.Schema, column: str, batches: Batches, directory
                         raise UsageError(f"{directory.name} would have more than {_MOST} folders, one per {column}")
                     file = directory / folder / f"part-{part}.parquet"
                     file.parent.mkdir(exist_ok=True)
-                    writers[folder] = stack.enter_context(pq.ParquetWriter(file, rest, compression="zstd"))
+                    writers[folder] = stack.enter_context(pq.ParquetWriter(file, rest, compression=compression))
                 writers[folder].write_batch(some.select(rest.names).cast(rest))
     if not parts:
         directory.rmdir()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +12,8 @@ import yaml
 
 from plotsim_core.errors import UsageError
 from plotsim_core.families import UnknownMember
+from plotsim_core.output.aside import clear_orphans, staging
+from plotsim_core.output.by_layout import write_by_layout
 from plotsim_core.output.format import FORMATS, Batches, Progress
 from plotsim_core.output.logs import logged
 from plotsim_core.output.partitions import is_partitioned
@@ -30,9 +30,11 @@ def write_run(
     format: str,
     progress: Progress | None = None,
     beside: Callable[[Mapping[str, int]], Mapping[str, Iterable[str]]] = lambda rows: {},
+    span: tuple[int, int] | None = None,
 ) -> dict[str, int]:
     """Write tables, the log lines of events and a copy of the config into `directory`; return the rows of each table.
-    `beside(rows)` gives other files to write, name to the pieces of its text.
+    `beside(rows)` gives other files to write, name to the pieces of its text. `span` are the periods (first, stop) that the
+    tables are of: with a layout in the config, Parquet is then a file per partition of them.
 
     Files appear one by one but only after all are whole, each by an atomic rename that replaces an older one.
     """
@@ -54,10 +56,15 @@ def write_run(
 
     tables = list(tables)
     every = [table for table, _ in tables]
-    with staged(directory) as aside:
+    parted = span if format == "parquet" and plan.dataset.output.layout is not None else None
+    with staged(directory, merge=parted is not None) as aside:
         writer.begin(plan, every, aside)
         for table, batches in tables:
-            writer.write(plan, table, logged(table, counted(table.name, batches), aside), aside)
+            made = logged(table, counted(table.name, batches), aside)
+            if parted is not None:
+                write_by_layout(plan, table, made, aside, *parted)
+            else:
+                writer.write(plan, table, made, aside)
         writer.end(plan, every, aside)
         for name, pieces in {CONFIG: (config_text(plan),), **beside(rows)}.items():
             with open(aside / name, "w", encoding="utf-8") as file:
@@ -70,33 +77,46 @@ def config_text(plan: Plan) -> str:
     return yaml.safe_dump(plan.raw, sort_keys=False, allow_unicode=True)
 
 
+def files_in(directory: Path) -> dict[Path, int]:
+    """Return the files of a directory that a run has filled, each with a number that changes when it is replaced.
+
+    None of any other directory: what lies there is not ours to look through.
+    """
+    if not (directory / CONFIG).is_file():
+        return {}
+    return {path: path.stat().st_ino for path in directory.rglob("*") if path.is_file()}
+
+
 @contextmanager
-def staged(directory: Path) -> Iterator[Path]:
+def staged(directory: Path, merge: bool = False) -> Iterator[Path]:
     """Give an empty directory beside the files of `directory`; on success, move what it holds into place.
 
-    A folder takes the place of a table's older folder as a whole, and of its file; a file that of its folder. Raises
-    UsageError where a folder has to go that holds something else.
+    A folder takes the place of a table's older folder as a whole, and of its file; a file that of its folder. With `merge`
+    the files of folders take the place of older ones, and others stay. Raises UsageError where a folder has to go that holds
+    something else.
     """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=_STAGING, dir=directory))
-    except OSError as error:
-        raise UsageError(f"cannot write into {directory}: {error.strerror}") from None
-    try:
+    with ExitStack() as stack:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            clear_orphans(directory, _STAGING, "")
+            aside = stack.enter_context(staging(directory, _STAGING))
+        except OSError as error:
+            raise UsageError(f"cannot write into {directory}: {error.strerror}") from None
         yield aside
+        if merge:
+            for path in sorted(path for path in aside.rglob("*") if path.is_file()):
+                place = directory / path.relative_to(aside)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(path, place)
+            return
         made = sorted(aside.iterdir())
         for path in made:
             older = directory / path.name
             if path.is_dir() and older.exists() and not is_partitioned(older):
                 raise UsageError(f"cannot write the folder {older}: something else is there")
-        gone = Path(tempfile.mkdtemp(prefix=_STAGING, dir=directory))
-        try:
-            for path in made:
-                _replace(path, directory, gone)
-        finally:
-            shutil.rmtree(gone, ignore_errors=True)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        gone = stack.enter_context(staging(directory, _STAGING))
+        for path in made:
+            _replace(path, directory, gone)
 
 
 def _replace(path: Path, directory: Path, gone: Path) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from plotsim_core.config.layout import folder_of, template, told_by
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type, text
 
@@ -44,6 +47,39 @@ def file_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, directory:
                 f"read_csv({text(str(lies))}, header = true, allow_quoted_nulls = false" if format == "csv" else _json(lies),
             )
     return relations
+
+
+def partition_files(plan: Plan, path: Path) -> dict[str, dict[str | None, Path]]:
+    """Return the files of partitions below a directory, or below the one that a store is in, by table and partition key
+    (None for a state), as the layout of the config has them; nothing if there are none."""
+    layout = template(plan.dataset.output.layout, plan.partition)
+    roots = [(path, "")]
+    if layout.startswith("{dataset}/"):
+        roots.append((path, f"{plan.name}/"))
+    for root, before in roots:
+        found: dict[str, dict[str | None, Path]] = {}
+        for file in sorted((root if before else root / folder_of(layout, plan.name)).rglob("*.parquet")):
+            told = told_by(layout, plan.name, before + file.relative_to(root).as_posix())
+            if told is not None:
+                found.setdefault(told[0], {})[told[1]] = file
+        there = {table.name: found[table.name] for table in plan.tables if table.name in found}
+        if there:
+            return there
+    return {}
+
+
+def partition_relations(
+    connection: duckdb.DuckDBPyConnection, folders: Mapping[str, Mapping[str | None, Path]]
+) -> dict[str, str]:
+    """Make tables known to a connection that are files of partitions; return their relations by name."""
+    for name, files in folders.items():
+        every = [file for _, file in sorted(files.items(), key=lambda one: one[0] or "")]
+        moved = pq.read_schema(every[0]).names != pq.read_schema(every[-1]).names  # what comes or goes is there at one end
+        listed = ", ".join(text(str(file)) for file in every)
+        # folders such as month=03 add no columns
+        source = f"read_parquet([{listed}], hive_partitioning = false{', union_by_name = true' if moved else ''})"
+        connection.execute(f"CREATE VIEW {quoted(name)} AS FROM {source}")
+    return {name: quoted(name) for name in folders}
 
 
 def _lies(directory: Path, table: TablePlan, format: str) -> Path | None:

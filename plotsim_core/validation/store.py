@@ -13,13 +13,13 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from plotsim_core.config.quality import LEDGER
+from plotsim_core.config.quality import DELIVERED, LEDGER
 from plotsim_core.errors import UsageError
 from plotsim_core.numerics.calendar import Grain
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type, text
 from plotsim_core.tables.restore import restored_sql, told_sql
-from plotsim_core.validation.files import file_relations, formats_of
+from plotsim_core.validation.files import file_relations, formats_of, partition_files, partition_relations
 
 Kept = TypeVar("Kept")
 
@@ -132,9 +132,12 @@ class Store:
         are then from the first period with any to the last."""
         if self.held is not None:
             return self.held.get(table.name, frozenset())
-        low, high = self.connection.sql(
-            f"SELECT min({quoted(table.time or '')}), max({quoted(table.time or '')}) FROM {self.place(table)}"
-        ).fetchall()[0]
+        stored = self.written.table(table.name)
+        time, rows = table.time, self.place(table)
+        if stored.time == DELIVERED and DELIVERED in self.columns(table.name):  # its partitions go by it
+            time, rows = DELIVERED, self.relations[table.name]
+        sql = f"SELECT min({quoted(time or '')}), max({quoted(time or '')}) FROM {rows}"
+        low, high = self.connection.sql(sql).fetchall()[0]
         ends = [_period(self.plan.grain, key) for key in (low, high) if key is not None]
         if not ends or ends[0] is None or ends[1] is None:
             return frozenset()
@@ -148,12 +151,24 @@ class Store:
 def held_periods(plan: Plan, partitions: Iterable[tuple[str, str]]) -> dict[str, frozenset[int]]:
     """Return the date keys of the periods that are stored of each table, from (table, partition key) such as 2024-03-01 or
     2024-03-01-1300; of tables that are a state, none."""
-    digits = 10 if plan.grain.name == "hour" else 8
     found: dict[str, set[int]] = {table.name: set() for table in plan.tables if table.time is not None}
+    keys: dict[str, list[int]] = {}
     for name, key in partitions:
         if name in found:
-            found[name].add(int(re.sub(r"\D", "", key)[:digits]))
-    return {name: frozenset(keys) for name, keys in found.items()}
+            if key not in keys:
+                keys[key] = _keys_in(plan, key)
+            found[name].update(keys[key])
+    return {name: frozenset(there) for name, there in found.items()}
+
+
+def _keys_in(plan: Plan, key: str) -> list[int]:
+    """Return the date keys of the periods of a partition."""
+    digits = re.sub(r"\D", "", key)
+    day = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
+    begin = np.array([np.datetime64(f"{day}T{digits[8:10]}" if len(digits) > 8 else day, "s")])
+    place = plan.partition.holding(begin)
+    low, high = (plan.grain.holding(plan.partition.starts(place + more))[0] for more in (0, 1))
+    return [int(key) for key in plan.grain.keys(np.arange(low, high, dtype=np.int64))]
 
 
 @contextmanager
@@ -163,6 +178,8 @@ def directory_store(plan: Plan, directory: Path, format: str, first: int, stop: 
         if format == "duckdb":
             file = directory / f"{plan.name}.duckdb"
             relations = _database_relations(plan, connection, file) if file.exists() else {}
+        elif format == "parquet" and (folders := partition_files(plan, directory)):
+            relations = partition_relations(connection, folders)
         else:
             relations = file_relations(plan, connection, directory, format)
         yield Store(plan, connection, relations, first, stop)
@@ -173,8 +190,8 @@ def find_store(plan: Plan, path: Path, first: int | None = None, stop: int | Non
     """Give the store of what lies at `path`, by default of all periods that are stored of it.
 
     `path` is a DuckDB file (a run's, or that of the Dagster side, with a schema named after the dataset) or a directory:
-    with a run's files of one format, or with a folder of Parquet files per table, in it or in a folder named
-    after the dataset. Raises UsageError where nothing of the dataset is found, or the same in two formats.
+    with a run's files of one format, or with Parquet files per partition in the layout of the config. Raises UsageError
+    where nothing of the dataset is found, or the same in two formats.
     """
     with duckdb.connect() as connection:
         found, held = _found(plan, connection, path), _held(plan, connection, path)
@@ -195,7 +212,7 @@ def _found(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> dic
         raise UsageError(f"{path} is not there: expected a DuckDB file, or a directory with the tables of {plan.name}")
     database = path / f"{plan.name}.duckdb"
     forms = formats_of(plan, path)
-    folders = _folders(plan, path)
+    folders = partition_files(plan, path)
     kinds = [*([database.name] if database.exists() else []), *forms, *(["folders of parquet"] if folders else [])]
     if len(kinds) > 1:
         raise UsageError(f"{path} has {plan.name} more than once ({', '.join(kinds)}): expected one of them in a directory")
@@ -203,18 +220,13 @@ def _found(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> dic
         return _database_relations(plan, connection, database)
     if forms:
         return file_relations(plan, connection, path, forms[0])
-    if folders is not None:
-        there = [name for name in names if any(folders.glob(f"{name}/*.parquet"))]
-        return {name: f"read_parquet({text(f'{folders}/{name}/*.parquet')})" for name in there}
+    if folders:
+        return partition_relations(connection, folders)
+    if any((path / plan.name / name / "_delta_log").is_dir() for name in names):
+        raise UsageError(f"{path} has Delta tables, which are judged where they are made: see the asset validation_report")
     raise UsageError(
         f"{path} has nothing of {plan.name}: expected {database.name}, or files such as {names[0]}.parquet or {names[0]}.csv"
     )
-
-
-def _folders(plan: Plan, path: Path) -> Path | None:
-    """Return the directory that has a folder of Parquet files per table; None if there is none."""
-    roots = (path / plan.name, path)
-    return next((root for root in roots if any([*root.glob(f"{table.name}/*.parquet")] for table in plan.tables)), None)
 
 
 def _held(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> Mapping[str, frozenset[int]] | None:
@@ -227,10 +239,10 @@ def _held(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> Mapp
             f"SELECT table_name, partition_key FROM written.{quoted(plan.name)}.{PARTITIONS}"
         ).fetchall()
     else:
-        folders = _folders(plan, path)
-        if folders is None:
+        folders = partition_files(plan, path)
+        if not folders:
             return None
-        entries = [(file.parent.name, file.stem) for file in folders.glob("*/*.parquet")]
+        entries = [(name, key) for name, files in folders.items() for key in files if key is not None]
     return held_periods(plan, entries)
 
 

@@ -14,6 +14,22 @@ WRITTEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"output": {"format": "parquet", "partition_by": "date_key"}},
         {"output": {"format": "parquet", "partition_by": "shop_id"}},
     ),
+    "Output.layout": (
+        {"output": {"format": "parquet", "layout": "hive"}},
+        {"output": {"format": "parquet", "layout": "nested_daily"}},
+    ),
+    "Output.compression": (
+        {"output": {"format": "parquet", "compression": "gzip"}},
+        {"output": {"format": "parquet", "compression": "none"}},
+    ),
+    "Output.row_group_rows": (
+        {"output": {"format": "parquet"}},
+        {"output": {"format": "parquet", "row_group_rows": 50}},
+    ),
+    "Output.sort_by": (
+        {"output": {"format": "parquet"}},
+        {"output": {"format": "parquet", "sort_by": ["shop_id", "date_key"]}},
+    ),
     "Output.sql_dialect": (
         {"output": {"format": "sql", "sql_dialect": "mysql"}},
         {"output": {"format": "sql", "sql_dialect": "sqlite"}},

@@ -68,6 +68,15 @@ def test_a_config_with_more_cells_than_its_budget_is_refused(here: Path) -> None
         ({"directory": ""}, "output.directory"),
         ({"sql_dialect": "mysql"}, "output.sql_dialect: has no effect without `format: sql`"),
         ({"format": "csv", "partition_by": "date_key"}, "output.partition_by: has no effect without `format: parquet`"),
+        ({"format": "csv", "layout": "hive"}, "output.layout: has no effect without `format: parquet`"),
+        ({"format": "duckdb", "compression": "zstd"}, "output.compression: has no effect without `format: parquet`"),
+        ({"format": "jsonl", "row_group_rows": 5}, "output.row_group_rows: has no effect without `format: parquet`"),
+        ({"format": "sql", "sort_by": ["shop_id"]}, "output.sort_by: has no effect without `format: parquet`"),
+        (
+            {"format": "parquet", "layout": "hive", "partition_by": "shop_id"},
+            "output.partition_by: has no effect together with layout",
+        ),
+        ({"format": "parquet", "layout": "{dataset}/{table}/{yyyy}.parquet"}, "two partitions, of a month each"),
         ({"format": "sql", "sql_dialect": "oracle"}, "output.sql_dialect: expected postgresql, mysql or sqlite"),
         (
             {"format": "parquet", "partition_by": "date_kee"},
@@ -93,7 +102,14 @@ def test_how_data_is_written_does_not_make_it_other_data(tmp_path: Path) -> None
 
 def test_check_finds_what_a_run_wrote_in_any_format(here: Path) -> None:
     for number, output in enumerate(
-        ("jsonl", "parquet", {"format": "parquet", "partition_by": "date_key"}, {"format": "sql", "sql_dialect": "mysql"})
+        (
+            "jsonl",
+            "parquet",
+            {"format": "parquet", "partition_by": "date_key"},
+            {"format": "sql", "sql_dialect": "mysql"},
+            {"format": "parquet", "layout": "flat_with_date_suffix", "sort_by": ["shop_id"]},
+            {"format": "parquet", "layout": "hive"},
+        )
     ):
         assert run(here, output, "-o", str(number)).exit_code == 0
         done = CliRunner().invoke(main, ["check", str(number), "--config", "shops.yaml"])

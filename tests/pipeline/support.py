@@ -7,14 +7,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from plotsim_core import Plan, load_config
 from plotsim_pipeline.assets import stage_assets, table_assets
-from plotsim_pipeline.partitions import key_of, partitions_for
+from plotsim_pipeline.partitions import keys_between, partitions_for
 from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
 
+KINDS = [pytest.param(kind, marks=pytest.mark.long) if kind == "delta" else kind for kind in STORES]
+"""The stores; Delta, which writes files as the Parquet store does, among the long proofs."""
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -29,7 +32,7 @@ def store_at(kind: str, directory: Path) -> Store:
 
 def keys_of(plan: Plan) -> list[str]:
     assert plan.stop is not None
-    return [key_of(plan, period) for period in range(plan.first, plan.stop)]
+    return keys_between(plan, plan.first, plan.stop)
 
 
 def materialise(

@@ -10,6 +10,7 @@ import pytest
 
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import DIGEST, Placement, Store
+from tests.pipeline.objects import BUCKET, Server, known_to, served
 from tests.pipeline.support import keys_of, materialise, plan_of, store_at
 
 SCHEMA = pa.schema(
@@ -50,10 +51,19 @@ def rows(*values: tuple[int, str | None, float | None], schema: pa.Schema = SCHE
     return pa.table(columns, schema=schema).to_reader()
 
 
-@pytest.fixture(params=[*STORES, "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with served(tmp_path_factory.mktemp("objects") / "root") as server:
+        yield server
+
+
+@pytest.fixture(params=[*STORES, "memory", "s3 parquet", "s3 delta"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     if request.param == "memory":
         return STORES["parquet"](path=f"memory://{tmp_path.name}")
+    if request.param.startswith("s3"):
+        known_to(request.getfixturevalue("objects"), monkeypatch)
+        return STORES[request.param.partition(" ")[2]](path=f"s3://{BUCKET}/{tmp_path.name}")
     return store_at(request.param, tmp_path)
 
 
@@ -68,6 +78,14 @@ def test_a_range_is_written_and_read(store: Store) -> None:
     assert set(read["name"].to_pylist()) == {"a", "b", "", None}
     assert store.read(placed(2, 2)).num_rows == 0
     assert {key: n for key, (n, _) in store.held("ds")["fct"].items()} == counted
+
+
+def test_rows_are_found_by_any_column(store: Store) -> None:
+    store.write(placed(1, 2), rows((20240101, "a", 1.0), (20240101, None, 2.0), (20240102, "b", None)))
+    asked = {"name = 'a'": "1", "name IS NULL": "1", "value < 3": "2", "value IS NULL": "1", "date_key >= 20240102": "1"}
+    for condition, count in asked.items():
+        said = store.query(f"SELECT 'rows ' || count(*) AS said FROM ds.fct WHERE {condition}", ["ds"])
+        assert f"rows {count}" in said, condition
 
 
 def test_a_write_replaces_its_partitions_and_nothing_else(store: Store) -> None:
@@ -89,7 +107,7 @@ def test_a_failing_write_leaves_what_was_there(store: Store) -> None:
     with pytest.raises(Exception, match="lost"):
         store.write(placed(1, 1), pa.RecordBatchReader.from_batches(SCHEMA, breaking()))
     assert store.read(placed(1, 1))["name"].to_pylist() == ["old"]
-    if not store.path.startswith("memory") and Path(store.path).is_dir():
+    if "://" not in store.path and Path(store.path).is_dir():
         assert not [file for file in Path(store.path).rglob("*") if file.name.endswith(".tmp")]
 
 

@@ -1,0 +1,111 @@
+"""Files that are written aside and renamed into place, and what writers that were killed have left of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+from uuid import uuid4
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
+
+_SUFFIX = ".tmp"
+_YOUNG, _OLD = 60.0, 3600.0
+"""Seconds since its last write after which a file that no writer locks is left over, and one whose lock cannot be seen."""
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write that takes the place of `path` when it is whole; after an error `path` is what it was.
+
+    While it is written its writer holds a lock on it, which ends with the writer, however that ends.
+    """
+    aside = path.with_name(f".{path.name}.{uuid4().hex}{_SUFFIX}")
+    try:
+        with open(aside, "wb") as sink:
+            _lock(sink.fileno())
+            yield sink
+        os.replace(aside, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            aside.unlink()
+        raise
+
+
+@contextmanager
+def staging(directory: Path, prefix: str) -> Iterator[Path]:
+    """Give a new folder in a directory, which is gone in the end; locked like a file that is written aside."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=directory))
+    descriptor = os.open(folder, os.O_RDONLY) if fcntl is not None else None
+    try:
+        if descriptor is not None:
+            _lock(descriptor)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process or thread is alone in a folder, and be it. The lock ends with its holder, however that
+    ends; a file system without locks gives none."""
+    descriptor = os.open(folder, os.O_RDONLY) if fcntl is not None else None
+    try:
+        if descriptor is not None:
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Mark an open file or folder as being written by this process, where the system can."""
+    if fcntl is not None:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def clear_orphans(folder: Path, prefix: str = ".", suffix: str = _SUFFIX) -> list[Path]:
+    """Remove what writers that are dead have left in a folder; return what it was. A live writer's files stay."""
+    gone: list[Path] = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(prefix) and entry.name.endswith(suffix) and _orphaned(Path(entry.path)):
+                place = Path(entry.path)
+                with suppress(OSError):  # another may clear as well
+                    shutil.rmtree(place) if place.is_dir() else place.unlink()
+                    gone.append(place)
+    return gone
+
+
+def _orphaned(path: Path) -> bool:
+    """Return whether nobody writes a file (or folder) any more."""
+    try:
+        age = time.time() - path.stat().st_mtime
+        if age < _YOUNG or fcntl is None:  # its writer may not have come to lock it
+            return age > _OLD
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return age > _OLD
+    else:
+        return True
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,64 @@
+"""Parquet by a layout: a file per partition of time, as the Parquet store of the Dagster side lays them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby, pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from plotsim_core.config.layout import partition_file, state_file, template
+from plotsim_core.errors import UsageError
+from plotsim_core.output.format import Batches
+from plotsim_core.output.parquet import columns_between, encoding_of, write_parquet
+from plotsim_core.plan.plan import Plan, TablePlan
+
+
+def write_by_layout(plan: Plan, table: TablePlan, batches: Batches, directory: Path, first: int, stop: int) -> None:
+    """Write the rows of the periods `first` to `stop` into a file for each of their partitions, with rows or without.
+
+    Raises UsageError where the periods begin or end within a partition, whose file would lose its other rows.
+    """
+    layout = template(plan.dataset.output.layout, plan.partition)
+    how = encoding_of(plan, (column.name for column in table.columns))
+    if table.time is None:
+        write_parquet(_made(directory / state_file(layout, plan.name, table.name)), plan.schema(table), batches, how)
+        return
+    keys, bounds = _partitions(plan, first, stop)
+    files = [directory / partition_file(layout, plan.name, table.name, key) for key in keys]
+    written: set[int] = set()
+    for place, pieces in groupby(_pieces(batches, table.time, bounds), key=lambda piece: piece[0]):
+        own = columns_between(plan.schema(table), bounds[place], bounds[place + 1])
+        write_parquet(_made(files[place]), own, (rows for _, rows in pieces), how)
+        written.add(place)
+    for place in set(range(len(files))) - written:
+        own = columns_between(plan.schema(table), bounds[place], bounds[place + 1])
+        write_parquet(_made(files[place]), own, [], how)
+
+
+def _partitions(plan: Plan, first: int, stop: int) -> tuple[list[str], np.ndarray]:
+    """Return the keys of the partitions that some periods make up, and the date keys between them."""
+    ends = plan.partition.holding(plan.grain.starts(np.array([first, stop - 1], dtype=np.int64)))
+    moments = plan.partition.starts(np.arange(ends[0], ends[1] + 2, dtype=np.int64))
+    edges = plan.grain.holding(moments)
+    if edges[0] != first or edges[-1] != stop:
+        says = f"the periods cut a partition, a {plan.partition.name}: with `output.layout` whole partitions are written"
+        raise UsageError(says)
+    form = "%Y-%m-%d-%H:%M" if plan.partition.name == "hour" else "%Y-%m-%d"
+    return [moment.strftime(form) for moment in moments[:-1].tolist()], plan.grain.keys(edges)
+
+
+def _pieces(batches: Batches, time: str, bounds: np.ndarray) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Yield (partition, rows); rows come in the order of time."""
+    for batch in batches:
+        edges = np.searchsorted(batch.column(time).to_numpy(), bounds, side="left").tolist()
+        for place, (begin, end) in enumerate(pairwise(edges)):
+            if end > begin:
+                yield place, batch.slice(begin, end - begin)
+
+
+def _made(file: Path) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
