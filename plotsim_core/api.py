@@ -12,10 +12,12 @@ import pyarrow as pa
 from plotsim_core.config import load, read
 from plotsim_core.config.check import Parts
 from plotsim_core.config.dataset import dataset_name
+from plotsim_core.config.override import overridden
 from plotsim_core.engine.pooled import given
 from plotsim_core.engine.slice import whole
 from plotsim_core.errors import ConfigError, UsageError
 from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.target import scale_to
 from plotsim_core.output.format import Progress
 from plotsim_core.output.run import write_run
 from plotsim_core.plan.plan import Plan
@@ -23,7 +25,9 @@ from plotsim_core.plan.resolve import Numbers, numbers, phase_connections, resol
 from plotsim_core.tables.build import build, find_table
 from plotsim_core.tables.size import Size
 from plotsim_core.tables.size import sizes as table_sizes
+from plotsim_core.truth.expected import expected_rows
 from plotsim_core.truth.explain import Explanation, explain
+from plotsim_core.truth.find import find_period
 from plotsim_core.truth.manifest import MANIFEST, manifest, manifest_text
 from plotsim_core.truth.restore import restored
 
@@ -37,6 +41,7 @@ __all__ = [
     "batches",
     "create",
     "create_from_yaml",
+    "expected_state",
     "explain",
     "from_mapping",
     "generate_tables",
@@ -56,12 +61,30 @@ TEMPLATES = next(
 """The bundled configs: beside the packages in a checkout, inside this one in a wheel."""
 
 
-def load_config(path: str | Path, *, seed: int | None = None, scale: float | None = None) -> Plan:
-    """Read a YAML config and return its plan. `seed` and `scale` override the file's and are recorded as its own.
+def load_config(
+    path: str | Path,
+    *,
+    seed: int | None = None,
+    scale: float | None = None,
+    target_rows: int | None = None,
+    noise: str | None = None,
+    compression: str | None = None,
+) -> Plan:
+    """Read a YAML config and return its plan. What is given overrides the file's and is recorded as its own (see
+    `from_mapping`).
 
-    Raises ConfigError with everything that is wrong.
+    Raises ConfigError with everything that is wrong, UsageError for a request that makes no sense.
     """
-    return from_mapping(read.read(Path(path)), name=Path(path).stem, source=str(path), seed=seed, scale=scale)
+    return from_mapping(
+        read.read(Path(path)),
+        name=Path(path).stem,
+        source=str(path),
+        seed=seed,
+        scale=scale,
+        target_rows=target_rows,
+        noise=noise,
+        compression=compression,
+    )
 
 
 def create_from_yaml(text: str | Path) -> Plan:
@@ -77,12 +100,43 @@ def create(*, name: str = "dataset", **sections: Any) -> Plan:
 
 
 def from_mapping(
-    raw: Any, *, name: str, source: str = "config", seed: int | None = None, scale: float | None = None
+    raw: Any,
+    *,
+    name: str,
+    source: str = "config",
+    seed: int | None = None,
+    scale: float | None = None,
+    target_rows: int | None = None,
+    noise: str | None = None,
+    compression: str | None = None,
 ) -> Plan:
-    """Return the plan of a config given as what its YAML says. Raises ConfigError with everything that is wrong."""
-    overrides = {key: value for key, value in (("seed", seed), ("scale", scale)) if value is not None}
-    if isinstance(raw, Mapping):
-        raw = {**raw, **overrides}
+    """Return the plan of a config given as what its YAML says, with other words in it where they are given.
+
+    `noise` is a preset, or none, for all metrics. `target_rows` is how many rows all tables shall have together: the scale
+    is solved so that the expected rows (`sizes`) come within 1 % of it, or as near as whole units allow. Raises ConfigError
+    with everything that is wrong, UsageError for both a scale and target rows, and for an unknown noise.
+    """
+    raw = overridden(raw, seed=seed, scale=scale, noise=noise, compression=compression)
+    if target_rows is not None:
+        if scale is not None:
+            raise UsageError("either the scale or the target rows can be given: one follows from the other")
+        return _of_rows(raw, name, source, target_rows)
+    return _loaded(raw, name, source)
+
+
+def _of_rows(raw: Any, name: str, source: str, target_rows: int) -> Plan:
+    """Return the plan of a config at the scale at which its tables are expected to have so many rows together."""
+    plans = {(first := _loaded(raw, name, source)).dataset.scale: first}
+
+    def rows(scale: float) -> float:
+        if scale not in plans:
+            plans[scale] = _loaded({**raw, "scale": scale}, name, source)
+        return float(sum(size.rows for size in sizes(plans[scale])))
+
+    return plans[scale_to(rows, target_rows, first.dataset.scale, 1e-6, 1e6)]
+
+
+def _loaded(raw: Any, name: str, source: str) -> Plan:
     parts, problems = load.parse(raw)
     solved = []
     for path, own in [*parts.get("units", ()), ("", parts)]:
@@ -160,13 +214,29 @@ def generate_tables(
     return {name: _frame(plan, name, first, stop) for name in tables or [table.name for table in plan.tables]}
 
 
+def expected_state(plan: Plan, table: str, as_of: str) -> pd.DataFrame:
+    """Return what a warehouse must hold of a table when it has taken in everything up to and including the period `as_of`, a
+    label or a date in it: to test a pipeline against.
+
+    Of a dimension its rows as of then (of a history, with the ends that are known), of a fact, an event or a snapshot all
+    rows delivered so far, of a change log the rows that are there when it is applied. Raises UsageError for an unknown
+    table, and for a period outside the window.
+    """
+    return _framed(expected_rows(plan, table, find_period(plan, as_of))[1])
+
+
 def _frame(plan: Plan, name: str, first: int | None, stop: int | None) -> pd.DataFrame:
+    schema, made = batches(plan, name, first, stop)
+    return _framed(pa.Table.from_batches(made, schema))
+
+
+def _framed(table: pa.Table) -> pd.DataFrame:
     import pandas as pd  # slow to import, and needed here alone
 
-    schema, made = batches(plan, name, first, stop)
-    table = pa.Table.from_batches(made, schema)
     frame: pd.DataFrame = table.to_pandas()
-    for field in schema:
+    for field in table.schema:
+        if field.nullable and pa.types.is_struct(field.type):  # whole numbers in one stay whole where another is missing
+            frame[field.name] = pd.Series(table[field.name].to_pylist(), dtype=object)
         if field.nullable and field.type == pa.int64():  # whole numbers stay whole where some are missing
             frame[field.name] = table[field.name].to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     return frame
@@ -193,7 +263,8 @@ def write_tables(
     found = [find_table(plan, name) for name in names]
     made = [(table, build(plan, table, slice_)) for table in found]
     beside = partial(_beside, plan, slice_.stop)
-    return write_run(plan, made, Path(directory), format or plan.dataset.output.format, progress, beside)
+    span = slice_.first, slice_.stop
+    return write_run(plan, made, Path(directory), format or plan.dataset.output.format, progress, beside, span)
 
 
 def _beside(plan: Plan, stop: int, rows: Mapping[str, int]) -> dict[str, Iterable[str]]:

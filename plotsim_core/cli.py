@@ -7,23 +7,30 @@ Data goes to files and what was asked for to stdout; progress, warnings and erro
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from rich.console import Console
 
 from plotsim_core import api
-from plotsim_core.config.output import without_budget
+from plotsim_core.config.output import Compression, without_budget
+from plotsim_core.config.override import overridden
 from plotsim_core.config.read import read
 from plotsim_core.engine.slice import whole
 from plotsim_core.errors import ConfigError, UsageError
 from plotsim_core.families import did_you_mean
 from plotsim_core.output.format import FORMATS
 from plotsim_core.output.progress import print_written, watched
+from plotsim_core.output.run import files_in
+from plotsim_core.output.single import as_csv, write_single
 from plotsim_core.plan.plan import Plan
 from plotsim_core.schema import json_schema
 from plotsim_core.show import show_plan
+from plotsim_core.truth.expected import expected_rows
+from plotsim_core.truth.find import find_period
 from plotsim_core.validation.origin import origins, overrides
 from plotsim_core.version import VERSION
 
@@ -31,11 +38,16 @@ if TYPE_CHECKING:
     from plotsim_core.validation.report import Report
 
 REPORT, PAGE = "validation_report.json", "validation_report.html"
+_NAMED = 5
+"""How many files are named that an earlier run has left."""
+_GROUP = "plotsim.commands"
 _Files = tuple[Path | None, Path | None]
 
 _config = click.argument("config", metavar="CONFIG")
 _seed = click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Use this seed instead of the config's.")
 _scale = click.option("--scale", type=click.FloatRange(0, 1_000_000, min_open=True), help="Multiply the number of units.")
+_rows = click.option("--target-rows", type=click.IntRange(1), help="Scale to about so many rows in all tables together.")
+_noise = click.option("--noise", metavar="PRESET", help="Noise of all metrics: none, realistic, messy ...")
 _periods = click.option("--periods", metavar="A..B", help="Only these periods, both included: 2024-01..2024-03, or one.")
 _quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 _strict = click.option("--strict", is_flag=True, help="Let warnings fail too, with exit code 1.")
@@ -44,7 +56,8 @@ _output = click.option("-o", "--output", type=_file, help="Write to this file.")
 
 
 class _Commands(click.Group):
-    """Commands that answer a wrong config or request with what is wrong, and exit code 2."""
+    """Commands that answer a wrong config or request with what is wrong, and exit code 2. Installed packages add commands of
+    their own by the entry point group `plotsim.commands`, which are loaded when they are called for."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -52,6 +65,18 @@ class _Commands(click.Group):
         except (ConfigError, UsageError) as error:
             click.echo(str(error), err=True)
             ctx.exit(2)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        own = super().get_command(ctx, name)
+        found = () if own is not None else entry_points(group=_GROUP, name=name)
+        return next((entry.load() for entry in found), own)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_commands(ctx, formatter)
+        others = sorted(entry.name for entry in entry_points(group=_GROUP) if entry.name not in self.commands)
+        if others:
+            with formatter.section("Commands of installed packages (each has --help)"):
+                formatter.write_text(", ".join(others))
 
 
 @click.group(cls=_Commands)
@@ -74,6 +99,9 @@ def main() -> None:
 @click.option("--format", "format_", type=click.Choice(list(FORMATS)), help="Default: the config's, or csv.")
 @_seed
 @_scale
+@_rows
+@_noise
+@click.option("--compression", type=click.Choice(get_args(Compression)), help="Of Parquet; default: the config's, or zstd.")
 @_periods
 @click.option("--tables", metavar="A,B", help="Only these tables, or stages such as trajectories.")
 @click.option("--validate", is_flag=True, help=f"Check what was written, into {REPORT} and {PAGE}.")
@@ -86,6 +114,9 @@ def run(
     format_: str | None,
     seed: int | None,
     scale: float | None,
+    target_rows: int | None,
+    noise: str | None,
+    compression: str | None,
     periods: str | None,
     tables: str | None,
     validate: bool,
@@ -95,24 +126,29 @@ def run(
 ) -> None:
     """Make the tables of CONFIG and write them into a directory.
 
-    Files of these tables that are there already are overwritten; others stay.
+    Files of these tables that are there already are overwritten; others stay, and are named in a note.
 
     \b
     Examples:
       plotsim run saas -o data
       plotsim run my.yaml -o data --format duckdb --scale 10 --validate
       plotsim run my.yaml -o data --periods 2024-01..2024-03 --tables fct_revenue,evt_login
+      plotsim run my.yaml -o data --target-rows 1000000 --noise none
     """
-    plan = _plan(config, seed, scale, over_budget)
+    if compression is not None and format_ not in (None, "parquet"):
+        raise UsageError(f"--compression is that of Parquet, not of {format_}")
+    plan = _plan(config, seed, scale, over_budget, target_rows=target_rows, noise=noise, compression=compression)
     _warn(plan, strict)
     said = plan.dataset.output
     directory, format_ = directory or Path(said.directory), format_ or said.format
     names = [name.strip() for name in tables.split(",")] if tables else [table.name for table in plan.tables]
+    before = files_in(directory)
     with watched({size.table: size.rows for size in api.sizes(plan, periods=periods, tables=names)}, quiet) as seconds:
         rows = api.write_tables(plan, directory, format=format_, periods=periods, tables=names, progress=seconds)
         seconds.stop()
     if not quiet:
         print_written(rows, seconds.spent, directory)
+        _tell_left(directory, before, (REPORT, PAGE) if validate else ())
     if validate:
         report = _judge(plan, directory, periods, (directory / REPORT, directory / PAGE), format_)
         if not quiet or report.failed:
@@ -120,11 +156,22 @@ def run(
         _leave(report, strict)
 
 
+def _tell_left(directory: Path, before: Mapping[Path, int], to_come: Collection[str]) -> None:
+    """Say which files were there and are not of this run: another dataset's, of another format, or of an older config."""
+    now = files_in(directory)
+    same = (str(path.relative_to(directory)) for path, number in before.items() if now.get(path) == number)
+    left = sorted(name for name in same if name not in to_come)
+    if left:
+        more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+        click.echo(f"note: also in {directory}, and not of this run: {', '.join(left[:_NAMED])}{more}", err=True)
+
+
 @main.command()
 @click.argument("data", type=click.Path(path_type=Path, exists=True))
 @click.option("--config", required=True, metavar="CONFIG", help="What the data was made from.")
 @_seed
 @_scale
+@_noise
 @_periods
 @click.option("--json", "json_file", type=_file, help="Write the report for machines to this file.")
 @click.option("--html", "html_file", type=_file, help="Write the report as a page, with pictures, to this file.")
@@ -135,6 +182,7 @@ def check(
     config: str,
     seed: int | None,
     scale: float | None,
+    noise: str | None,
     periods: str | None,
     json_file: Path | None,
     html_file: Path | None,
@@ -152,7 +200,7 @@ def check(
       plotsim check plotsim.duckdb --config saas.yaml --periods 2024-01..2024-06 --json report.json --strict
     """
     path = _path(config)
-    raw, said = read(path), origins(data)
+    raw, said = overridden(read(path), noise=noise), origins(data)
     if not said:
         click.echo(f"warning: {data} does not say what it was made from; it is taken to be {config}", err=True)
     plan = api.from_mapping(raw, source=str(path), **overrides(raw, path.stem, said, seed, scale))
@@ -182,15 +230,41 @@ def validate(config: str, strict: bool) -> None:
 @_config
 @_seed
 @_scale
-def info(config: str, seed: int | None, scale: float | None) -> None:
+@_rows
+@_noise
+@_periods
+def info(
+    config: str, seed: int | None, scale: float | None, target_rows: int | None, noise: str | None, periods: str | None
+) -> None:
     """Show what CONFIG would make, and how large; nothing is made.
 
     \b
     Example:
       plotsim info saas --scale 1000
     """
+    plan = _plan(config, seed=seed, scale=scale, target_rows=target_rows, noise=noise)
+    show_plan(plan, api.sizes(plan, periods=periods), Console(), periods)
+
+
+@main.command()
+@_config
+@click.argument("table")
+@click.argument("period")
+@click.option("-o", "--output", type=_file, help="Write to this file, .csv, .jsonl or .parquet; default: CSV to stdout.")
+@_seed
+@_scale
+def expected(config: str, table: str, period: str, output: Path | None, seed: int | None, scale: float | None) -> None:
+    """Print what a warehouse holds of a table once it has taken in everything up to and including PERIOD.
+
+    Of a change log, the rows that are there when it is applied. Seed and scale must be those of the run.
+
+    \b
+    Example:
+      plotsim expected saas dim_company 2024-03 -o expected.parquet
+    """
     plan = _plan(config, seed, scale)
-    show_plan(plan, api.sizes(plan), Console())
+    found, rows = expected_rows(plan, table, find_period(plan, period))
+    click.echo(as_csv(plan, found, rows), nl=False) if output is None else write_single(plan, found, rows, output)
 
 
 @main.command("list-templates")
@@ -241,16 +315,17 @@ def schema(output: Path | None, force: bool) -> None:
 @click.argument("column")
 @_seed
 @_scale
-def explain(config: str, table: str, key: str, period: str, column: str, seed: int | None, scale: float | None) -> None:
+@_noise
+def explain(config: str, table: str, key: str, period: str, column: str, **words: Any) -> None:
     """Tell how one value came to be.
 
-    KEY is the unit's key in a fact and the row's own key in other tables. Seed and scale must be those of the run.
+    KEY is the unit's key in a fact and the row's own key in other tables. Seed, scale and noise must be those of the run.
 
     \b
     Example:
       plotsim explain saas fct_revenue COM-9TEVGFZ4D1 2024-03 mrr
     """
-    click.echo(api.explain(_plan(config, seed, scale), table, key, period, column).text())
+    click.echo(api.explain(_plan(config, **words), table, key, period, column).text())
 
 
 def _path(config: str) -> Path:
@@ -262,10 +337,11 @@ def _path(config: str) -> Path:
     return api.template(config)
 
 
-def _plan(config: str, seed: int | None = None, scale: float | None = None, over_budget: bool = False) -> Plan:
+def _plan(config: str, seed: int | None = None, scale: float | None = None, over_budget: bool = False, **more: Any) -> Plan:
+    """Return the plan of a config with other words in it: seed and scale, target_rows, noise and compression."""
     path = _path(config)
     raw = without_budget(read(path)) if over_budget else read(path)
-    return api.from_mapping(raw, name=path.stem, source=str(path), seed=seed, scale=scale)
+    return api.from_mapping(raw, name=path.stem, source=str(path), seed=seed, scale=scale, **more)
 
 
 def _warn(plan: Plan, strict: bool) -> None:

@@ -1,6 +1,12 @@
-"""`python -m plotsim_pipeline`: materialise a dataset, or ask what is stored."""
+"""`python -m plotsim_pipeline`: materialise a dataset, see what is there and what is missing, ask what is stored.
+
+The same commands are there as `plotsim materialize`, `plotsim status` and `plotsim query`.
+"""
 
 import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, get_args
 
 import click
 import dagster as dg
@@ -8,56 +14,145 @@ import duckdb
 from rich.console import Console
 
 from plotsim_core import ConfigError, UsageError
+from plotsim_core.config.output import Compression
 from plotsim_pipeline.home import prepare_home
+
+_PARAMETERS = ("seed", "scale", "target_rows", "noise", "store", "path", "compression")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """The datasets of this code location from the command line.
 
-    The store is chosen by PLOTSIM_STORE (duckdb or parquet) and PLOTSIM_STORE_PATH; further configs are found in the
+    The store is chosen by PLOTSIM_STORE (duckdb, parquet or delta) and PLOTSIM_STORE_PATH; further configs are found in the
     directories that PLOTSIM_CONFIGS names; PLOTSIM_DATASETS lists the datasets to load, if not all.
     """
 
 
+def _answered(command: Callable[..., None]) -> Callable[..., None]:
+    """Let what is wrong be told in a line, with exit code 2 for a request and 1 for a run that fails."""
+
+    @wraps(command)
+    def answered(*positional: Any, **named: Any) -> None:
+        try:
+            command(*positional, **named)
+        except (ConfigError, UsageError, duckdb.Error) as error:
+            click.echo(str(error), err=True)
+            sys.exit(2)
+        except KeyboardInterrupt:
+            click.echo("stopped: what is written stays, and the same command goes on from there", err=True)
+            sys.exit(130)
+        except dg.Failure as failure:
+            click.echo(f"{failure.description}\nThe log of the run is in the Dagster UI (make ui).", err=True)
+            sys.exit(1)
+
+    return answered
+
+
+def _asked(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what a run may be asked: which partitions and tables, and what otherwise than the config says."""
+    options = (
+        click.option("--partition-range", "partitions", metavar="A...B", help="Only these partitions, both included, or A."),
+        click.option("--tables", metavar="A,B", help="Only these tables, without the reports."),
+        click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Use this seed instead of the config's."),
+        click.option("--scale", type=click.FloatRange(0, 1_000_000, min_open=True), help="Use this scale."),
+        click.option("--target-rows", type=click.IntRange(1), help="Scale to about so many rows in all tables together."),
+        click.option("--noise", metavar="PRESET", help="Noise of all metrics: none, realistic, messy ..."),
+        click.option("--store", metavar="KIND", help="The kind of store: duckdb, parquet or delta."),
+        click.option("--path", metavar="PATH", help="Where the store lies."),
+        click.option("--compression", type=click.Choice(get_args(Compression)), help="Of Parquet."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _request(dataset: str, named: dict[str, Any]) -> Any:
+    from plotsim_pipeline.run import Request
+
+    parameters = {name: named.pop(name) for name in _PARAMETERS if name in named}
+    return Request(dataset, parameters={name: value for name, value in parameters.items() if value is not None}, **named)
+
+
 @main.command()
 @click.argument("dataset", default="saas")
-def run(dataset: str) -> None:
-    """Materialise DATASET, unless it is whole, and print what is there.
+@_asked
+@click.option("--all", "everything", is_flag=True, help="Make what is there again as well.")
+@click.option("--batch", "at_once", type=click.IntRange(1), metavar="N", help="At most N partitions in a run.")
+@click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing.")
+@_answered
+def run(dataset: str, dry_run: bool, **named: Any) -> None:
+    """Materialise what is missing of DATASET, or made from another config, and print what is there.
 
-    Example: python -m plotsim_pipeline run delivery
+    The store tells what is missing. A run that was stopped is completed by the same command. What is given in place of the
+    config's words is refused where the store holds partitions that were made otherwise and would stay.
+
+    \b
+    Examples:
+      plotsim materialize delivery
+      plotsim materialize delivery --partition-range 2024-03-01...2024-03-31 --dry-run
+      plotsim materialize saas --seed 7 --target-rows 1000000 --store parquet --path data/large
     """
     prepare_home()
-    try:
-        from plotsim_pipeline.run import run as run_dataset  # slow to import
+    from plotsim_pipeline.run import run as run_dataset  # slow to import
 
-        run_dataset(dataset, Console())
-    except (ConfigError, UsageError) as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        click.echo("stopped: what is written stays, and the same command goes on from there", err=True)
-        sys.exit(130)
-    except dg.Failure as failure:
-        click.echo(f"{dataset}.{failure.description}\nThe log of the run is in the Dagster UI (make ui).", err=True)
+    run_dataset(_request(dataset, named), Console(), dry_run)
+
+
+@main.command()
+@click.argument("dataset", default="saas")
+@_asked
+@click.option("--strict", is_flag=True, help="Exit with code 1 if anything is missing or stale.")
+@click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+@_answered
+def status(dataset: str, strict: bool, as_json: bool, **named: Any) -> None:
+    """Show what the store holds of DATASET: what is made, missing, and stale (made from another config), by table.
+
+    \b
+    Examples:
+      plotsim status delivery
+      plotsim status delivery --strict --json
+    """
+    prepare_home()
+    from plotsim_pipeline.show import show_status
+
+    whole = show_status(_request(dataset, named), Console(), as_json)
+    if strict and not whole:
         sys.exit(1)
 
 
 @main.command()
 @click.argument("sql")
+@_answered
 def query(sql: str) -> None:
-    """Run SQL on what is stored: each dataset is a schema, each table a table of it.
+    """Run SQL on what is stored: each dataset is a schema, each table a table of it, and the run log is
+    log_synthetic_data_generation.
 
-    Example: python -m plotsim_pipeline query "SELECT * FROM saas.evt_churn LIMIT 5"
+    \b
+    Example:
+      plotsim query "SELECT * FROM saas.evt_churn LIMIT 5"
     """
     from plotsim_pipeline.datasets import dataset_files
     from plotsim_pipeline.stores import store_from_environment
 
-    try:
-        store = store_from_environment()
-        click.echo(str(store.query(sql, list(dataset_files()))))
-    except (UsageError, duckdb.Error) as error:
+    click.echo(str(store_from_environment().query(sql, list(dataset_files()))))
+
+
+@main.command()
+@_answered
+def configs() -> None:
+    """List the datasets of this code location, and what is wrong with their configs. Exit code 2 if anything is.
+
+    A broken config does not keep the others from being used; this command is how CI finds it.
+    """
+    from plotsim_pipeline.datasets import load_datasets
+
+    plans, broken = load_datasets()
+    for plan in plans:
+        click.echo(f"{plan.name}: {plan.dataset.about}")
+    for error in broken.values():
         click.echo(str(error), err=True)
+    if broken:
         sys.exit(2)
 
 

@@ -1,10 +1,12 @@
-"""Materialise a dataset through Dagster from the command line, with progress, and say what is there now."""
+"""Materialise what is missing of a dataset through Dagster from the command line, and say what is there now."""
 
+import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import dagster as dg
@@ -13,61 +15,77 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.table import Table
 
 from plotsim_core import Plan
-from plotsim_core.plan.plan import TablePlan
+from plotsim_pipeline.assets import SHARED
 from plotsim_pipeline.datasets import definitions_of, load_dataset
-from plotsim_pipeline.manifest import MANIFEST, manifest_assets
-from plotsim_pipeline.partitions import key_of
+from plotsim_pipeline.dead import end_dead_runs
+from plotsim_pipeline.manifest import MANIFEST
+from plotsim_pipeline.parameters import expected_rows, plan_with, refuse_mixture
+from plotsim_pipeline.partitions import window_keys
 from plotsim_pipeline.report import OVERVIEW, VALIDATION_REPORT
-from plotsim_pipeline.schedules import latest_complete
-from plotsim_pipeline.stores import store_from_environment
+from plotsim_pipeline.status import Held, Step, between, chosen, held, steps
+from plotsim_pipeline.stores import store_from_environment, store_with
 from plotsim_pipeline.stores.store import Store
 
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_CODE_VERSION = "dagster/code_version"
+_LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
 _RANGE = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+_PARAMETERS = "plotsim/parameters"
 
 
 @dataclass(frozen=True)
-class Held:
-    """What a store holds of one table: rows, partitions (of how many), and whether that is all the config asks for."""
+class Request:
+    """What is asked of a run: a dataset, which partitions (`A...B`) and tables (`a,b`) of it, whether what is there is made
+    again (`everything`), how many partitions at a time, and what is made otherwise than the config says."""
 
-    name: str
-    rows: int
-    partitions: str
-    whole: bool
-
-
-def window_keys(plan: Plan) -> list[str]:
-    """Return the partition keys of a dataset: of its whole window, or up to the latest complete period if it is open."""
-    stop = plan.stop if plan.stop is not None else latest_complete(plan, datetime.now(UTC)) + 1
-    return [key_of(plan, period) for period in range(plan.first, stop)]
+    dataset: str
+    partitions: str | None = None
+    tables: str | None = None
+    everything: bool = False
+    at_once: int | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-def held(plan: Plan, store: Store, keys: list[str]) -> list[Held]:
-    """Return what the store holds of each table of a dataset."""
-    kept = store.held(plan.name)
-    return [_held(plan, table, kept.get(table.name, {}), keys) for table in plan.tables]
+@dataclass(frozen=True)
+class Found:
+    """What there is of what is asked for: the plan as the config has it, and as it is made, and where it is stored."""
+
+    base: Plan
+    plan: Plan
+    store: Store
+    keys: tuple[str, ...]
+    tables: tuple[Held, ...]
 
 
-def _held(plan: Plan, table: TablePlan, kept: dict[str, tuple[int, str]], keys: list[str]) -> Held:
-    rows = sum(count for count, _ in kept.values())
-    current = {key for key, (_, digest) in kept.items() if digest == plan.digest}
-    if table.time is None:
-        return Held(table.name, rows, "as of the latest" if kept else "none", bool(current))
-    return Held(table.name, rows, f"{len(kept)} of {len(keys)}", current.issuperset(keys))
+def find(request: Request) -> Found:
+    """Return what there is of what is asked for. Raises UsageError or ConfigError for what cannot be."""
+    base = load_dataset(request.dataset)
+    plan = plan_with(base, request.parameters)
+    store = store_with(store_from_environment(), request.parameters)
+    keys = between(plan, window_keys(plan, datetime.now(UTC)), request.partitions)
+    return Found(base, plan, store, tuple(keys), tuple(held(plan, store, keys)))
 
 
-def reported(plan: Plan, instance: dg.DagsterInstance) -> bool:
-    """Return whether an instance knows report, overview and manifest of a dataset as it is now."""
-    names = [VALIDATION_REPORT, OVERVIEW, *(asset.key.path[-1] for asset in manifest_assets(plan))]
-    events = [instance.get_latest_materialization_event(dg.AssetKey([plan.name, name])) for name in names]
-    made = [event.asset_materialization for event in events if event is not None]
-    current = [found is not None and (found.tags or {}).get(_CODE_VERSION) == plan.digest for found in made]
-    return len(current) == len(names) and all(current)
+def planned(request: Request, found: Found, instance: dg.DagsterInstance) -> list[Step]:
+    """Return the runs that do what is asked. Raises Failure where its parameters contradict what is stored."""
+    changed = found.plan.digest != found.base.digest
+    todo = steps(
+        found.plan,
+        found.tables,
+        found.keys,
+        instance,
+        everything=request.everything,
+        only=chosen(found.plan, request.tables),
+        at_once=None if changed else request.at_once,
+        one=changed,  # each run is judged by what it replaces
+    )
+    if changed and todo:
+        refuse_mixture(found.plan, found.store, {name for step in todo for name in step.assets}, todo[0].keys)
+    return todo
 
 
-def materialise(plan: Plan, keys: list[str], progress: Callable[[str, str], None]) -> dict[str, float]:
-    """Run a dataset's job over a range of partitions on the instance; return the seconds of each asset.
+def materialise(
+    plan: Plan, step: Step, progress: Callable[[str, str], None], parameters: Mapping[str, Any] | None = None
+) -> dict[str, float]:
+    """Make a step in one run on the instance; return the seconds of each asset.
 
     `progress(event, asset)` is told when an asset's step starts ("start"), and how it ends ("done" or "failed"). Raises
     Failure with what was wrong.
@@ -88,14 +106,20 @@ def materialise(plan: Plan, keys: list[str], progress: Callable[[str, str], None
             seconds[name] = time.perf_counter() - begun.get(name, time.perf_counter())
             progress("done" if event.event_type_value == "STEP_SUCCESS" else "failed", name)
 
+    tags = dict(zip(_RANGE, (step.keys[0], step.keys[-1]), strict=True)) if step.keys else {}
+    config: dict[str, Any] = {"loggers": _LOGGERS}
+    if parameters:
+        config["resources"] = {SHARED.parameters: {"config": dict(parameters)}}
+        tags[_PARAMETERS] = json.dumps(dict(parameters), sort_keys=True)
     run_id = str(uuid4())
     with dg.DagsterInstance.get() as instance:
         instance.add_event_listener(run_id, listen)
         result = job.execute_in_process(
             instance=instance,
             run_id=run_id,
-            run_config=_QUIET,
-            tags=dict(zip(_RANGE, (keys[0], keys[-1]), strict=True)),
+            run_config=config,
+            tags=tags,
+            asset_selection=[dg.AssetKey([plan.name, name]) for name in step.assets],
             raise_on_error=False,
         )
     if not result.success:
@@ -107,36 +131,55 @@ def _failures(plan: Plan, result: dg.ExecuteInProcessResult) -> Iterator[str]:
     """Yield what was wrong in the end in each step that failed, in a line."""
     for event in result.filter_events(lambda event: event.is_step_failure):
         error = event.step_failure_data.error
-        while error is not None and error.cause is not None:
+        while error is not None and error.cause is not None and error.cls_name != dg.Failure.__name__:
             error = error.cause
         if error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
             raise KeyboardInterrupt
         if error is not None:
-            yield f"{(event.step_key or '').removeprefix(f'{plan.name}__')}: {error.message.strip()}"
+            name = (event.step_key or "").removeprefix(f"{plan.name}__")
+            said = error.message.strip().removeprefix(f"{dg.Failure.__module__}.{dg.Failure.__name__}: ")
+            yield f"{plan.name}.{name}: {said}"
 
 
-def run(name: str, console: Console) -> None:
-    """Make what is missing of a dataset and print what is there."""
-    plan = load_dataset(name)
-    store = store_from_environment()
-    keys = window_keys(plan)
-    seconds: dict[str, float] = {}
+def run(request: Request, console: Console, dry: bool = False) -> None:
+    """Make what is missing and stale of what is asked for, and print what is there; if it is a `dry` run, print what would
+    be made."""
+    found = find(request)
     with dg.DagsterInstance.get() as instance:
-        whole = all(table.whole for table in held(plan, store, keys)) and reported(plan, instance)
-    if whole:
-        console.print(f"[bold]{plan.name}[/] is whole and made from this config: nothing to do.")
-    else:
-        seconds = _with_progress(plan, keys, console)
-    _summary(plan, store, held(plan, store, keys), seconds, console)
+        end_dead_runs(instance)
+        todo = planned(request, found, instance)
+    name = found.plan.name
+    if "target_rows" in request.parameters:
+        console.print(_aimed(found.plan, request.parameters["target_rows"]), soft_wrap=True)
+    if not todo:
+        console.print(f"[bold]{name}[/] is whole and made from this config: nothing to do.")
+    elif dry or len(todo) > 1 or todo[0].keys != found.keys:
+        console.print(f"[bold]{name}[/]: {'would make' if dry else 'makes'}, in {len(todo)} run{'s'[: len(todo) != 1]},")
+        for step in todo:
+            console.print(f"  {step}", soft_wrap=True)
+    if dry:
+        return
+    seconds: dict[str, float] = {}
+    for step in todo:
+        for asset, spent in _with_progress(found.base, step, request.parameters, console).items():
+            seconds[asset] = seconds.get(asset, 0.0) + spent
+    _summary(found.plan, found.store, held(found.plan, found.store, found.keys), seconds, console)
 
 
-def _with_progress(plan: Plan, keys: list[str], console: Console) -> dict[str, float]:
+def _aimed(plan: Plan, rows: int) -> str:
+    expected = expected_rows(plan)
+    return (
+        f"{plan.name}: scale {plan.dataset.scale:g} gives about {expected:,} rows ({expected / rows - 1:+.1%} of {rows:,})"
+    )
+
+
+def _with_progress(plan: Plan, step: Step, parameters: Mapping[str, Any], console: Console) -> dict[str, float]:
     if not console.is_terminal:
         begun = time.perf_counter()
-        return materialise(plan, keys, partial(_say, plan, console, begun))
+        return materialise(plan, step, partial(_say, plan, console, begun), parameters)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(f"{plan.name}: starting", total=len(plan.tables) + 3)
+        task = bar.add_task(f"{plan.name}: starting", total=len(step.assets))
 
         def show(event: str, name: str) -> None:
             if event == "start":
@@ -144,7 +187,7 @@ def _with_progress(plan: Plan, keys: list[str], console: Console) -> dict[str, f
             else:
                 bar.advance(task)
 
-        return materialise(plan, keys, show)
+        return materialise(plan, step, show, parameters)
 
 
 def _say(plan: Plan, console: Console, begun: float, event: str, name: str) -> None:
@@ -153,14 +196,18 @@ def _say(plan: Plan, console: Console, begun: float, event: str, name: str) -> N
         console.print(f"{plan.name}.{name}: {event} after {time.perf_counter() - begun:.1f} s", soft_wrap=True)
 
 
-def _summary(plan: Plan, store: Store, tables: list[Held], seconds: dict[str, float], console: Console) -> None:
+def _summary(plan: Plan, store: Store, tables: Sequence[Held], seconds: Mapping[str, float], console: Console) -> None:
     shown = Table(title=f"{plan.name}: {plan.dataset.about}", title_justify="left")
     shown.add_column("table")
     for heading in ("rows", "partitions", "seconds"):
         shown.add_column(heading, justify="right")
     for table in tables:
-        took = f"{seconds[table.name]:.2f}" if table.name in seconds else ""
-        shown.add_row(table.name, f"{table.rows:,}", table.partitions, took)
+        if table.table == VALIDATION_REPORT:
+            continue
+        took = f"{seconds[table.table]:.2f}" if table.table in seconds else ""
+        many = len(table.made) + len(table.due)
+        there = ("as of the latest" if table.made else "none") if table.state else f"{len(table.made)} of {many}"
+        shown.add_row(table.table, f"{table.rows:,}", there, took)
     for name in (VALIDATION_REPORT, OVERVIEW, MANIFEST):
         if name in seconds:
             shown.add_row(name, "", "", f"{seconds[name]:.2f}", style="dim")

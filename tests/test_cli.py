@@ -107,7 +107,7 @@ def test_strict_stops_at_a_warning_before_anything_is_written(tmp_path: Path) ->
 def test_info_shows_segments_metrics_and_tables_and_makes_nothing(name: str, tmp_path: Path) -> None:
     plan = plotsim_core.load_config(plotsim_core.template(name))
     said = _plotsim("info", name).stdout
-    assert f"{(plan.stop or 0) - plan.first} partitions" in said
+    assert (f"{plan.stop - plan.first} partitions" if plan.stop is not None else "a partition each") in said
     for word in [s.spec.name for s in plan.segments] + [m.name for m in plan.metrics] + [t.name for t in plan.tables]:
         assert word in said
     assert any(bar in said for bar in "▁▂▃▄▅▆▇█")
@@ -259,3 +259,16 @@ def test_check_of_what_is_no_data_is_exit_code_2(tmp_path: Path) -> None:
     for data in ("empty", "some.duckdb", "nosuch"):
         assert data in _plotsim("check", tmp_path / data, "--config", "minimal", code=2).stderr
     assert "--config" in _plotsim("check", tmp_path / "empty", code=2).stderr
+
+
+def test_files_that_are_not_of_this_run_are_named(tmp_path: Path) -> None:
+    """Of another dataset or format; not those that the run replaces, and nothing in a directory that is not a run's."""
+    (tmp_path / "notes.txt").write_text("mine")
+    first = _plotsim("run", "minimal", "-o", tmp_path, "--format", "csv")
+    assert "not of this run" not in first.stderr
+    again = _plotsim("run", "minimal", "-o", tmp_path, "--format", "csv")
+    assert f"note: also in {tmp_path}, and not of this run: notes.txt" in again.stderr.splitlines()
+    other = _plotsim("run", "minimal", "-o", tmp_path, "--format", "parquet", "--quiet")
+    assert "not of this run" not in other.stderr
+    third = _plotsim("run", "minimal", "-o", tmp_path, "--format", "parquet")
+    assert "dim_customer.csv, dim_date.csv, fct_engagement.csv, fct_payments.csv, notes.txt" in third.stderr

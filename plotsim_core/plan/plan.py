@@ -26,17 +26,25 @@ Floats = NDArray[np.float64]
 
 DIGEST = "plotsim_digest"
 """Metadata of a stored table's schema: the hash of config and version that it was made from."""
+SINCE, UNTIL = "plotsim_since", "plotsim_until"
+"""Metadata of a field that is not there all the time: the date keys between which it is."""
+PARTITION = "plotsim_partition"
+"""Metadata of a stored table's schema: the length of its partitions, where that is not a period."""
 
 
 @dataclass(frozen=True, eq=False)
 class SegmentPlan:
-    """A segment with its place in the roster (`first` to `first + count`) and its curve."""
+    """A segment with the place in the roster of those who are there at the start (`first` to `first + count`), how many
+    arrive per period later on average (`rate`; where it is above 0, `count` are there at the start), and its curve, which
+    takes `span` periods."""
 
     spec: Segment
     first: int
     count: int
     address: np.uint64
     pieces: tuple[Piece, ...]
+    span: int
+    rate: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,13 +105,16 @@ class Ending:
 @dataclass(frozen=True)
 class ColumnPlan:
     """A column with its type fixed. `decimals` are those its numbers are written with as text; None: as many as they
-    have."""
+    have. Of a column that comes or goes, `since` is the first date key at which it is there and `until` the first at which
+    it is not: where a partition has columns of its own, it has this one only then."""
 
     spec: Column
     type: pa.DataType
     nullable: bool
     description: str
     decimals: int | None = None
+    since: int | None = None
+    until: int | None = None
 
     @property
     def name(self) -> str:
@@ -119,7 +130,8 @@ class ColumnPlan:
     def metadata(self) -> dict[str, str]:
         """What the field of a published schema carries."""
         note = {"pii_note": self.spec.pii_note} if self.spec.pii_note else {}
-        return {"description": self.description, **note}
+        ends = {SINCE: self.since, UNTIL: self.until}
+        return {"description": self.description, **note, **{name: str(end) for name, end in ends.items() if end is not None}}
 
 
 @dataclass(frozen=True)
@@ -193,13 +205,18 @@ class Plan:
         return self.dataset.seed
 
     @property
+    def partition(self) -> Grain:
+        """The length of a partition: that of a period, or a longer one."""
+        return self.dataset.window.partitioned
+
+    @property
     def unit(self) -> str:
         """What a unit is called (`company`)."""
         return self.dataset.unit
 
     @property
     def units(self) -> int:
-        """How many units there are."""
+        """How many units there are, but for those of ongoing arrivals, who come after all others in the roster."""
         return sum(segment.count for segment in self.segments)
 
     def phase(self, period: int) -> int:
@@ -215,7 +232,9 @@ class Plan:
     def origin(self) -> dict[str, str]:
         """What data was made from, as texts: dataset, digest, seed and scale. Whatever is written carries it."""
         scale = f"{self.dataset.scale:g}"
-        return {"plotsim_dataset": self.name, DIGEST: self.digest, "plotsim_seed": str(self.seed), "plotsim_scale": scale}
+        longer = {PARTITION: self.partition.name} if self.partition is not self.grain else {}
+        origin = {"plotsim_dataset": self.name, DIGEST: self.digest, "plotsim_seed": str(self.seed), "plotsim_scale": scale}
+        return {**origin, **longer}
 
     @property
     def kinds(self) -> tuple[Plan, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from plotsim_core.config.connections import Connection, ConnectionPhase
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import Metric
-from plotsim_core.config.segments import Segment
+from plotsim_core.config.segments import OngoingArrival, Segment
 from plotsim_core.config.tables import KIND_WORDS, CrossingWords
 from plotsim_core.config.window import Window
 from plotsim_core.errors import Problem, shown
@@ -23,7 +23,7 @@ from plotsim_core.numerics.shapes import position
 from plotsim_core.plan.mixing import Mixing, latent_metric, persistence_weights, solve
 from plotsim_core.plan.plan import Crossing, Ending, MetricPlan, Plan, SegmentPlan
 from plotsim_core.plan.quality import with_quality
-from plotsim_core.plan.schemas import kind_of, table_plans
+from plotsim_core.plan.schemas import FOLLOWING, kind_of, table_plans
 from plotsim_core.version import VERSION
 
 _ALONG = 16
@@ -112,7 +112,7 @@ def resolve(
         metrics=_metrics(dataset, found.tables),
         mixings=tuple(found.mixings),
         phases=tuple((window.first + p.start_period, window.first + p.end_period + 1) for p in dataset.connection_phases),
-        own=tuple(table for table in tables if (table.of or table.name) not in inherited),
+        own=tuple(t for t in tables if t.name not in inherited and (t.of not in inherited or t.kind in FOLLOWING)),
         endings=_endings(dataset),
         warnings=tuple(found.warnings),
         inherited=tuple(table for table in tables if table.name in inherited),
@@ -148,7 +148,9 @@ def _segments(dataset: Dataset) -> tuple[SegmentPlan, ...]:
     for segment in dataset.segments:
         count = max(1, round(segment.count * dataset.scale))
         address = key(0, "segment", segment.name)
-        plans.append(SegmentPlan(segment, first, count, address, segment.archetype.pieces(dataset.window.length)))
+        span = segment.span or dataset.window.length
+        rate = segment.arrival.per_period * dataset.scale if isinstance(segment.arrival, OngoingArrival) else 0.0
+        plans.append(SegmentPlan(segment, first, count, address, segment.archetype.pieces(span), span, rate))
         first += count
     return tuple(plans)
 
@@ -177,8 +179,8 @@ def _metrics(dataset: Dataset, tables: Sequence[QuantileTable]) -> tuple[MetricP
 
 def _positions(segment: Segment, window: Window) -> Floats:
     """Return the positions that a segment's units run through, evenly along their curve."""
-    along = (np.arange(_ALONG) + 0.5) / _ALONG
-    return position(segment.archetype.pieces(window.length), along, np.full(_ALONG, window.length / window.grain.per_year))
+    along, span = (np.arange(_ALONG) + 0.5) / _ALONG, segment.span or window.length
+    return position(segment.archetype.pieces(span), along, np.full(_ALONG, span / window.grain.per_year))
 
 
 def _means(metric: Metric, baseline: str | None) -> tuple[float, float]:

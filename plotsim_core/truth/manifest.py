@@ -10,8 +10,10 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from plotsim_core.config.quality import DELIVERED
 from plotsim_core.config.segments import Segment
 from plotsim_core.engine.slice import whole
+from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import sql_type
 from plotsim_core.truth.answers import answers
@@ -104,8 +106,16 @@ def _segment(segment: Segment, count: int) -> dict[str, Any]:
         "label": segment.label,
         "count": count,
         "archetype": _archetype(segment),
+        "lives": _lives(segment),
         "treatment": None if arm is None else arm.model_dump(),
     }
+
+
+def _lives(segment: Segment) -> dict[str, Any]:
+    """Return how a segment's units arrive, how long they stay and what comes after their curve, as it is written."""
+    parts = {"arrival": segment.arrival, "tenure": segment.tenure}
+    told = {name: None if part is None else part.model_dump(mode="json") for name, part in parts.items()}
+    return {**told, "span": segment.span, "after": segment.after}
 
 
 def _archetype(segment: Segment) -> Any:
@@ -122,15 +132,23 @@ def _table(plan: Plan, stored: TablePlan, rows: int | None) -> dict[str, Any]:
     table = (plan.clean or plan).table(stored.name) if stored.issues else stored
     return {
         "kind": table.kind,
+        **_cadence(plan, stored),
         "description": table.description,
         "rows": rows,
         "of": table.of or None,
         "key": list(table.key),
         "time": table.time,
+        **({"delivered": DELIVERED} if stored.time == DELIVERED else {}),
         "periods": None if table.periods is None else plan.grain.keys(np.array(table.periods, dtype=np.int64)).tolist(),
         "references": {column: f"{parent}.{key}" for column, parent, key in table.references},
         "columns": {column.name: _column(column) for column in table.columns},
     }
+
+
+def _cadence(plan: Plan, table: TablePlan) -> dict[str, str]:
+    """Return how a table comes, for whoever loads it: `cadence`, `load` and, of a snapshot, `every`."""
+    found = cadence(table, plan.grain.name)
+    return {"cadence": found.name, "load": found.load, **({} if found.every is None else {"every": found.every})}
 
 
 def _column(column: ColumnPlan) -> dict[str, Any]:

@@ -1,0 +1,63 @@
+"""What a request says in place of the file: seed, scale, noise and compression, put where the file would say them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from plotsim_core.errors import UsageError
+from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.noise import PRESETS
+
+NONE = "none"
+"""The word for no noise at all."""
+
+
+def overridden(
+    raw: Any,
+    *,
+    seed: int | None = None,
+    scale: float | None = None,
+    noise: str | None = None,
+    compression: str | None = None,
+) -> Any:
+    """Return a config as written with other words in it; what is None is left as it is.
+
+    `noise` is a preset, or none, and that of all metrics: it takes the place of the dataset's, of the metrics' own and of
+    that of further kinds of unit. `compression` is that of Parquet, so that is the format then. What is no config is
+    returned as it is. Raises UsageError for an unknown noise.
+    """
+    if not isinstance(raw, Mapping):
+        return raw
+    given = {name: value for name, value in (("seed", seed), ("scale", scale)) if value is not None}
+    if noise is not None:
+        raw = {**_without_noise(raw), "noise": _noise(noise)}
+        if "units" in raw and isinstance(raw["units"], Sequence):
+            raw = {**raw, "units": [_without_noise(kind) for kind in raw["units"]]}
+    if compression is not None:
+        output = raw.get("output")
+        said = output if isinstance(output, Mapping) else {}
+        raw = {**raw, "output": {**said, "format": "parquet", "compression": compression}}
+    return {**raw, **given}
+
+
+def _noise(word: str) -> Any:
+    plain = word.strip().lower().replace(" ", "_")
+    if plain == NONE:
+        return {}
+    if plain not in PRESETS:
+        raise UsageError(f"no noise is named {word!r}; {did_you_mean(plain, [NONE, *PRESETS])}")
+    return plain
+
+
+def _without_noise(kind: Any) -> Any:
+    """Return a kind of unit as written without noise of its own and of its metrics."""
+    if not isinstance(kind, Mapping):
+        return kind
+    metrics = kind.get("metrics")
+    listed = metrics if isinstance(metrics, Sequence) and not isinstance(metrics, str) else ()
+    own = [
+        {name: value for name, value in metric.items() if name != "noise"} if isinstance(metric, Mapping) else metric
+        for metric in listed
+    ]
+    return {name: own if name == "metrics" and listed else value for name, value in kind.items() if name != "noise"}

@@ -1,0 +1,56 @@
+"""Stale partitions where Dagster shows none: it tells of a partition whether its config has changed, of an asset with
+partitions it does not. So a check says of the whole dataset what was made from another config, whenever it is asked."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from plotsim_core import Plan
+from plotsim_pipeline.assets import SHARED, Needs
+from plotsim_pipeline.parameters import NOTHING, plan_with
+from plotsim_pipeline.partitions import window_keys
+from plotsim_pipeline.report import OVERVIEW
+from plotsim_pipeline.status import held, ranges
+from plotsim_pipeline.stores import store_with
+
+CURRENT = "made_from_this_config"
+
+
+def current_check(plan: Plan, needs: Needs = SHARED) -> dg.AssetChecksDefinition:
+    """Return the check that nothing of a dataset is stored that was made from another config; missing partitions are told,
+    and are no fault."""
+
+    @dg.asset_check(
+        asset=dg.AssetKey([plan.name, OVERVIEW]),
+        name=CURRENT,
+        description="No stored partition is made from another config than this one.",
+        required_resource_keys={needs.store},
+        resource_defs={needs.parameters: NOTHING},
+    )
+    def _check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        parameters = getattr(context.resources, needs.parameters).given()
+        made = plan_with(plan, parameters)
+        keys = window_keys(made, datetime.now(UTC))
+        tables = held(made, store_with(getattr(context.resources, needs.store), parameters), keys)
+        records = [
+            dg.TableRecord(
+                {
+                    "table": table.table,
+                    "stale": "; ".join(f"{ranges(keys, some)} ({digest})" for digest, some in table.stale.items()),
+                    "missing": ranges(keys, table.missing),
+                }
+            )
+            for table in tables
+        ]
+        stale = [table.table for table in tables if table.stale]
+        says = (
+            f"{', '.join(stale)}: stale; plotsim materialize {plan.name} makes them again" if stale else "nothing is stale"
+        )
+        return dg.AssetCheckResult(
+            passed=not stale,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=says,
+            metadata={"tables": dg.MetadataValue.table(records), "config_hash": made.digest},
+        )
+
+    return _check

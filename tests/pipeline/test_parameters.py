@@ -1,0 +1,145 @@
+"""What a run makes otherwise than the config says: asked in the launchpad or on the command line, recorded, and refused
+where it would not go together with what is stored."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from plotsim_core import Plan, load_config, sizes
+from plotsim_pipeline.datasets import definitions_of
+from plotsim_pipeline.parameters import Parameters, plan_with
+from tests.pipeline.support import CONFIGS, END, START, content, keys_of, materialise, store_at
+from tests.pipeline.test_status import KEYS, config, plan_of, said
+
+__all__ = ["config"]
+TABLES = ["dim_date", "dim_caller", "fct_calls"]
+
+
+def launched(
+    plan: Plan, parameters: dict[str, Any], keys: tuple[str, ...] = KEYS, only: tuple[str, ...] = ("fct_calls",)
+) -> Any:
+    """Run the job of a dataset as the launchpad does, with parameters in its config."""
+    job = definitions_of([plan]).resolve_job_def(plan.name)
+    return job.execute_in_process(
+        run_config={"resources": {"parameters": {"config": parameters}}},
+        asset_selection=[dg.AssetKey([plan.name, name]) for name in only],
+        tags={START: keys[0], END: keys[-1]},
+        raise_on_error=True,
+    )
+
+
+def test_the_launchpad_changes_seed_scale_and_store(config: Path, tmp_path: Path) -> None:
+    """The rows are those of a config that says so, in the store that is named; metadata and run log tell of it."""
+    asked = {"seed": 7, "scale": 2.0, "noise": "messy", "store": "parquet", "path": str(tmp_path / "files")}
+    result = launched(plan_of(config), asked)
+    same = load_config(config, seed=7, scale=2.0, noise="messy")
+    store, expected = store_at("parquet", tmp_path), store_at("duckdb", tmp_path / "expected")
+    materialise(same, expected, keys_of(same), only=["fct_calls"])
+    assert content(same, store) == content(same, expected)
+    assert not (tmp_path / "store.duckdb").exists()
+    (event, *_) = result.asset_materializations_for_node("calls__fct_calls")
+    assert event.metadata["plotsim/said/parameters"].value == asked
+    assert event.tags["dagster/code_version"] == same.digest, "so that Dagster knows that it is not made as the config says"
+    (row,) = store.logged().to_pylist()
+    assert (json.loads(row["parameters"]), row["seed"], row["scale"]) == (asked, 7, 2.0)
+
+
+@pytest.mark.long
+def test_compression_is_that_of_the_files(config: Path, tmp_path: Path) -> None:
+    """It changes no value, so it goes together with what is stored."""
+    plan, store = plan_of(config), store_at("parquet", tmp_path)
+    materialise(plan, store, KEYS[:1], only=["fct_calls"])
+    said("run", "calls", "--tables", "fct_calls", "--store", "parquet", "--path", store.path, "--compression", "gzip")
+    found = {
+        file.stem: pq.read_metadata(file).row_group(0).column(0).compression
+        for file in (tmp_path / "files" / "calls" / "fct_calls").glob("*.parquet")
+    }
+    assert found == {key: "ZSTD" if key == KEYS[0] else "GZIP" for key in KEYS}
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"sed": 7}, 'Received unexpected config entry "sed"'),
+        ({"seed": "seven"}, 'not valid for expected type "Int"'),
+        ({"store": "oracle"}, "not in enum type StoreWord got oracle"),
+        ({"noise": "loud"}, "not in enum type NoiseWord got loud"),
+    ],
+)
+def test_wrong_parameters_are_refused_before_the_run(asked: dict[str, Any], says: str, config: Path) -> None:
+    with pytest.raises(dg.DagsterInvalidConfigError, match=says):
+        launched(plan_of(config), asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"seed": -1}, "seed: expected"),
+        ({"scale": 0.0}, "scale: expected"),
+        ({"scale": 2.0, "target_rows": 100}, "either the scale or the target rows"),
+    ],
+)
+def test_parameters_that_cannot_be_are_told(asked: dict[str, Any], says: str, config: Path, tmp_path: Path) -> None:
+    with pytest.raises(dg.Failure, match=says):
+        launched(plan_of(config), asked)
+    assert not (tmp_path / "store.duckdb").exists()
+
+
+def test_parameters_that_contradict_the_store_are_refused(config: Path, tmp_path: Path) -> None:
+    """Partitions of another seed beside those that would stay: the run is refused and changes nothing; all of them together,
+    or into another store, is allowed, and so is a config that was edited."""
+    plan, store = plan_of(config), store_at("duckdb", tmp_path)
+    materialise(plan, store, KEYS, only=TABLES)
+    before = content(plan, store)
+    with pytest.raises(dg.Failure, match="they would not go together"):
+        launched(plan, {"seed": 7}, KEYS[:2])
+    refused = said("run", "calls", "--seed", "7", "--tables", "fct_calls", code=1).output
+    assert f"holds partitions of digest {plan.digest}" in refused and "dim_date 2024-01-01" in refused
+    assert content(plan, store) == before
+    launched(plan, {"seed": 7}, KEYS, tuple(TABLES))
+    other = plan_with(plan, {"seed": 7})
+    assert {digest for kept in store.held("calls").values() for _, digest in kept.values()} == {other.digest}
+    materialise(plan, store, KEYS[:1], only=["fct_calls"])  # as after an edit of the file: the rest is stale
+    assert {digest for _, digest in store.held("calls")["fct_calls"].values()} == {plan.digest, other.digest}
+
+
+@pytest.mark.long
+def test_the_command_line_says_how_near_the_target_is(config: Path, tmp_path: Path) -> None:
+    """`--target-rows` solves the scale; what is made is what it says, and whole by these parameters."""
+    asked = ["--target-rows", "5000", "--tables", ",".join(TABLES)]
+    shown = said("run", "calls", *asked).output
+    plan = load_config(config, target_rows=5000)
+    expected = sum(size.rows for size in sizes(plan))
+    assert abs(expected - 5000) <= 0.02 * 5000
+    assert f"scale {plan.dataset.scale:g} gives about {expected:,} rows" in shown
+    assert sum(rows for kept in store_at("duckdb", tmp_path).held("calls").values() for rows, _ in kept.values()) == expected
+    assert "nothing to do" in said("run", "calls", *asked).output
+    tables = json.loads(said("status", "calls", *asked, "--json").output)["tables"]
+    assert not any(table["missing"] or table["stale"] for table in tables.values())
+
+
+def test_plans_are_kept(config: Path) -> None:
+    """The same parameters give the same plan, and none the plan itself."""
+    plan = plan_of(config)
+    assert plan_with(plan, {"seed": 7}) is plan_with(plan, {"seed": 7})
+    assert plan_with(plan, {"store": "parquet"}) is plan
+
+
+def test_every_parameter_is_described() -> None:
+    """The launchpad shows what each is, docs/operations.md too, and the config it shows is one."""
+    assert all(field.description for field in Parameters.model_fields.values())
+    page = (CONFIGS.parent / "docs" / "operations.md").read_text(encoding="utf-8")
+    table = page.split("| parameter | what it does |")[1].split("\n\n")[0]
+    named = [name for line in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", line.split("|")[1])]
+    assert sorted(named) == sorted(Parameters.model_fields)
+    (shown,) = re.findall(r"```text\n(resources:.*?)```", page, re.DOTALL)
+    asked = yaml.safe_load(shown)["resources"]["parameters"]["config"]
+    assert Parameters(**asked).given() == asked
