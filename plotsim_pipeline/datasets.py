@@ -1,21 +1,24 @@
 """Datasets: which configs there are, and one config as Dagster definitions."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import dagster as dg
 
-from plotsim_core import ConfigError, Plan, Problem, UsageError, load_config
+from plotsim_core import ConfigError, Plan, UsageError, load_config
 from plotsim_core.api import TEMPLATES
 from plotsim_core.config.dataset import dataset_name
 from plotsim_core.families import did_you_mean
-from plotsim_pipeline.assets import stage_assets, table_assets
+from plotsim_pipeline.assets import SHARED, Needs, stage_assets, table_assets
+from plotsim_pipeline.broken import broken_definitions
+from plotsim_pipeline.current import current_check
+from plotsim_pipeline.dead import dead_runs_sensor
 from plotsim_pipeline.manifest import manifest_assets
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.schedules import automation
-from plotsim_pipeline.stores import store_from_environment
+from plotsim_pipeline.stores import for_assets_on_top, store_from_environment
 
 CONFIGS_VARIABLE, DATASETS_VARIABLE = "PLOTSIM_CONFIGS", "PLOTSIM_DATASETS"
 BUNDLED = TEMPLATES
@@ -48,18 +51,16 @@ def load_dataset(name: str) -> Plan:
     return load_config(files[name])
 
 
-def load_datasets() -> list[Plan]:
-    """Return the plans of all datasets. Raises ConfigError that names every problem of every config."""
+def load_datasets() -> tuple[list[Plan], dict[str, ConfigError]]:
+    """Return the plans of all datasets, and for each whose config is wrong what is wrong with it."""
     plans: list[Plan] = []
-    problems: list[Problem] = []
-    for file in dataset_files().values():
+    broken: dict[str, ConfigError] = {}
+    for name, file in dataset_files().items():
         try:
             plans.append(load_config(file))
         except ConfigError as error:
-            problems += [Problem(f"{file}: {p.path}" if p.path else str(file), p.message, p.hint) for p in error.problems]
-    if problems:
-        raise ConfigError(problems, "configs")
-    return plans
+            broken[name] = error
+    return plans, broken
 
 
 def _files() -> Iterator[Path]:
@@ -70,18 +71,27 @@ def _files() -> Iterator[Path]:
         yield from sorted(file for pattern in ("*.yaml", "*.yml") for file in directory.glob(pattern))
 
 
-def definitions_of(plans: Iterable[Plan]) -> dg.Definitions:
-    """Return a code location with the given datasets and the store that the environment names. One process makes all
-    assets of a run: the work is vectorised, and a process per step would cost seconds."""
+def definitions_of(plans: Iterable[Plan], broken: Mapping[str, ConfigError] | None = None) -> dg.Definitions:
+    """Return a code location with the given datasets, those that are `broken` among them, and the store that the environment
+    names. One process makes all assets of a run: the work is vectorised, and a process per step would cost seconds."""
+    store = store_from_environment()
+    needs = Needs(pool=SHARED.pool if store.one_writer else None)
     return dg.Definitions.merge(
-        *(dataset_definitions(plan) for plan in plans),
-        dg.Definitions(resources={"store": store_from_environment()}, executor=dg.in_process_executor),
+        *(dataset_definitions(plan, needs) for plan in plans),
+        *(broken_definitions(name, error) for name, error in (broken or {}).items()),
+        dg.Definitions(
+            resources={needs.store: store, **for_assets_on_top(store)},
+            executor=dg.in_process_executor,
+            sensors=[dead_runs_sensor()],
+        ),
     )
 
 
-def dataset_definitions(plan: Plan) -> dg.Definitions:
-    """Return the assets, checks, job and schedule of one dataset."""
+def dataset_definitions(plan: Plan, needs: Needs = SHARED, cron: str | None = None, running: bool = False) -> dg.Definitions:
+    """Return the assets, checks, jobs and schedules of one dataset, without the resources that they need. The increment's
+    schedule is at its usual time or as `cron` says, and `running` from the start or not."""
     partitions = partitions_for(plan)
-    made = [*stage_assets(plan, partitions), *table_assets(plan, partitions)]
-    assets = [*made, *report_assets(plan, partitions), *manifest_assets(plan)]
-    return dg.Definitions.merge(dg.Definitions(assets=assets), automation(plan))
+    made = [*stage_assets(plan, partitions, needs), *table_assets(plan, partitions, needs)]
+    assets = [*made, *report_assets(plan, partitions, needs), *manifest_assets(plan, needs)]
+    checks = [current_check(plan, needs)]
+    return dg.Definitions.merge(dg.Definitions(assets=assets, asset_checks=checks), automation(plan, cron, running))

@@ -2,4 +2,4 @@
 
 from plotsim_pipeline.datasets import definitions_of, load_datasets
 
-defs = definitions_of(load_datasets())
+defs = definitions_of(*load_datasets())

@@ -13,6 +13,8 @@ from plotsim_core.config.sources import MAP
 from plotsim_core.config.tables import SOURCE_WORDS
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.tables.build import owner
+from plotsim_core.tables.changes import AFTER, BEFORE, SEQUENCE
+from plotsim_core.tables.members import columns_of, key_of
 from plotsim_core.tables.sources import HOLDING
 from plotsim_core.tables.stages import STAGES, stage_names
 
@@ -82,6 +84,8 @@ def _origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origi
     if table.kind == HOLDING and shown is not None:  # the one column that it has for itself is its key
         yield shown.name, _key(shown)
         return
+    if table.kind == "changes" and shown is not None:
+        yield from ((shown.name, name) for name in _of_a_change(shown, column))
     if table.kind == MAP and column.name == "source_key":
         yield from ((other.name, _key(other)) for other in plan.tables if other.kind == HOLDING)
     for name, parent, key in table.references:
@@ -107,6 +111,13 @@ def _origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origi
     staged = _staged(plan, table, column)
     if staged is not None:
         yield _prefix(plan, table) + staged[0], staged[1]
+
+
+def _of_a_change(dimension: TablePlan, column: ColumnPlan) -> list[str]:
+    """Return the columns of a dimension that a column of its change log is made of."""
+    if column.name in (BEFORE, AFTER):
+        return [other.name for other in columns_of(dimension)]
+    return [key_of(dimension).name] if column.name == SEQUENCE else []
 
 
 def _staged(plan: Plan, table: TablePlan, column: ColumnPlan) -> Origin | None:

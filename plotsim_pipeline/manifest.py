@@ -8,20 +8,20 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_core.truth.manifest import manifest_head, with_units
-from plotsim_pipeline.assets import asset_of_all
+from plotsim_pipeline.assets import SHARED, Needs, asset_of_all
 from plotsim_pipeline.beside import write_beside
 from plotsim_pipeline.stores.store import Store
 
 MANIFEST = "manifest"
 
 
-def manifest_assets(plan: Plan) -> list[dg.AssetsDefinition]:
+def manifest_assets(plan: Plan, needs: Needs = SHARED) -> list[dg.AssetsDefinition]:
     """Return the manifest of a dataset, unless its config leaves it out."""
-    return [_manifest(plan)] if plan.dataset.manifest.include else []
+    return [_manifest(plan, needs)] if plan.dataset.manifest.include else []
 
 
-def _manifest(plan: Plan) -> dg.AssetsDefinition:
-    def tell(store: Store, first: int, stop: int) -> dict[str, Any]:
+def _manifest(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
+    def tell(plan: Plan, store: Store, first: int, stop: int) -> dict[str, Any]:
         rows = {name: sum(count for count, _ in kept.values()) for name, kept in store.held(plan.name).items()}
         head = manifest_head(plan, rows, stop)
         place = write_beside(store, f"{plan.name}.{MANIFEST}.json", with_units(plan, head, stop))
@@ -33,7 +33,7 @@ def _manifest(plan: Plan) -> dg.AssetsDefinition:
         }
 
     says = "The answer key, as of the latest stored period: segments, positions, changes, events, causes."
-    return asset_of_all(plan, MANIFEST, says, [table.name for table in plan.tables], "json", tell)
+    return asset_of_all(plan, MANIFEST, says, [table.name for table in plan.tables], "json", needs, tell)
 
 
 def _listed(kinds: Iterable[Mapping[str, Any]], what: str) -> list[dg.TableRecord]:

@@ -12,9 +12,10 @@ from plotsim_core.validation.check import CHECKS, Finding
 from plotsim_core.validation.page import page
 from plotsim_core.validation.pictures import Picture, pictures
 from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store
-from plotsim_pipeline.assets import LAYER, POOL, REPORT, asset_of_all
+from plotsim_pipeline.assets import LAYER, REPORT, SHARED, Needs, asked, asset_of_all
 from plotsim_pipeline.beside import write_beside
-from plotsim_pipeline.partitions import periods_of
+from plotsim_pipeline.parameters import CODE_VERSION, NOTHING, said
+from plotsim_pipeline.partitions import backfill_policy, periods_of
 from plotsim_pipeline.stores.store import Store, placed
 
 VALIDATION_REPORT, OVERVIEW = "validation_report", "overview"
@@ -25,14 +26,16 @@ _DRAWINGS = 12
 _FINDINGS = dg.TableSchema([dg.TableColumn("subject"), dg.TableColumn("passed", "bool"), dg.TableColumn("found")])
 
 
-def report_assets(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition) -> list[dg.AssetsDefinition]:
+def report_assets(
+    plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs = SHARED
+) -> list[dg.AssetsDefinition]:
     """Return the report of a dataset's partitions, and the overview of the whole."""
-    return [_validation_report(plan, partitions), _overview(plan)]
+    return [_validation_report(plan, partitions, needs), _overview(plan, needs)]
 
 
-def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
+def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs) -> dg.AssetsDefinition:
     key = dg.AssetKey([plan.name, VALIDATION_REPORT])
-    schema = PERIODS_SCHEMA.with_metadata({**plan.origin, "description": "What the checks counted, by period."})
+    says = "What the checks counted, by period."
 
     @dg.asset(
         key=key,
@@ -40,16 +43,17 @@ def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition
         description="Stored data judged against the config: one row per period, check and subject.",
         deps=[dg.AssetKey([plan.name, table.name]) for table in plan.tables],
         partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=backfill_policy(),
         code_version=plan.digest,
         tags={LAYER: REPORT},
         kinds={"python"},
-        pool=POOL,
-        io_manager_key="store",
-        required_resource_keys={"store"},
+        pool=needs.pool,
+        io_manager_key=needs.store,
+        required_resource_keys={needs.store},
+        resource_defs={needs.parameters: NOTHING},
         metadata={
             **placed(plan, "date_key", ("date_key", "check_name", "subject")),
-            "dagster/column_schema": dg.TableSchema([dg.TableColumn(field.name, str(field.type)) for field in schema]),
+            "dagster/column_schema": dg.TableSchema([dg.TableColumn(one.name, str(one.type)) for one in PERIODS_SCHEMA]),
         },
         check_specs=[
             dg.AssetCheckSpec(name, asset=key, description=check.says, blocking=check.blocking)
@@ -57,28 +61,30 @@ def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition
         ],
     )
     def _materialise(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # as in assets.py
-        store: Store = context.resources.store
+        made, store, parameters = asked(context, plan, needs)
         first, stop = periods_of(plan, partitions, context.partition_keys)
-        with store.opened(plan, first, stop) as stored:
+        with store.opened(made, first, stop) as stored:
             report = check_store(stored)
         for line in report.text().splitlines():
             context.log.info(line)
-        table: pa.Table = report.periods().cast(schema)
+        table: pa.Table = report.periods().cast(PERIODS_SCHEMA.with_metadata({**made.origin, "description": says}))
         return dg.MaterializeResult(
             value=table,
             metadata={
                 "score": report.score,
                 "checks": dg.MetadataValue.table(_records(report)),
                 "seconds": round(sum(report.seconds.values()), 3),
+                **said(made, parameters),
             },
+            tags={CODE_VERSION: made.digest},
             check_results=[_check_result(name, report.of(name)) for name in CHECKS],
         )
 
     return _materialise
 
 
-def _overview(plan: Plan) -> dg.AssetsDefinition:
-    def tell(store: Store, first: int, stop: int) -> dict[str, Any]:
+def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
+    def tell(plan: Plan, store: Store, first: int, stop: int) -> dict[str, Any]:
         with store.opened(plan, first, stop) as stored:
             report = check_store(stored)
             drawn = pictures(stored, report)
@@ -92,7 +98,7 @@ def _overview(plan: Plan) -> dg.AssetsDefinition:
         }
 
     says = "Pictures of the stages and the score of all that is stored, and the report as a page."
-    return asset_of_all(plan, OVERVIEW, says, [VALIDATION_REPORT], "python", tell)
+    return asset_of_all(plan, OVERVIEW, says, [VALIDATION_REPORT], "python", needs, tell)
 
 
 def _check_result(name: str, findings: list[Finding]) -> dg.AssetCheckResult:

@@ -1,30 +1,59 @@
 """Stores, one IO manager each. `STORES` is what `PLOTSIM_STORE` chooses from."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from dagster_duckdb import DuckDBResource
 
 from plotsim_core import UsageError
 from plotsim_core.families import Family
+from plotsim_pipeline.stores.delta import DeltaStore
 from plotsim_pipeline.stores.duckdb import DuckDBStore
+from plotsim_pipeline.stores.lock import AGENT
 from plotsim_pipeline.stores.parquet import ParquetStore
 from plotsim_pipeline.stores.store import Store
 
 STORES: Family[type[Store]] = Family("store")
 STORES.add("duckdb", DuckDBStore)
 STORES.add("parquet", ParquetStore)
+STORES.add("delta", DeltaStore)
 
 KIND_VARIABLE = "PLOTSIM_STORE"
 PLACE_VARIABLE = "PLOTSIM_STORE_PATH"
-_DEFAULT_PLACES = {"duckdb": "data/plotsim.duckdb", "parquet": "data/parquet"}
+_DEFAULT_PLACES = {"duckdb": "data/plotsim.duckdb", "parquet": "data/parquet", "delta": "data/delta"}
 
 
 def store_from_environment() -> Store:
-    """Return the store that the environment names: `PLOTSIM_STORE` (duckdb or parquet) at `PLOTSIM_STORE_PATH`.
+    """Return the store that the environment names: `PLOTSIM_STORE` (duckdb, parquet or delta) at `PLOTSIM_STORE_PATH`.
 
     By default a DuckDB file under `data/` of the working directory. Raises UsageError for an unknown store.
     """
     kind = os.environ.get(KIND_VARIABLE, "duckdb")
     if kind not in STORES:
         raise UsageError(f"{KIND_VARIABLE}={kind}: expected one of {', '.join(STORES)}")
-    place = os.environ.get(PLACE_VARIABLE) or str(Path(_DEFAULT_PLACES[kind]).absolute())
-    return STORES[kind](path=place)
+    return store_of(kind, os.environ.get(PLACE_VARIABLE))
+
+
+def store_of(kind: str, path: str | None = None) -> Store:
+    """Return the store of a kind at a path, by default under `data/` of the working directory. Raises UsageError for an
+    unknown kind."""
+    if kind not in STORES:
+        raise UsageError(f"no store is named {kind!r}: expected one of {', '.join(STORES)}")
+    return STORES[kind](path=path or str(Path(_DEFAULT_PLACES[kind]).absolute()))
+
+
+def store_with(store: Store, parameters: Mapping[str, Any]) -> Store:
+    """Return the store that the parameters of a run name (`store`, `path`), or the given one."""
+    if "store" in parameters:
+        return store_of(parameters["store"], parameters.get("path"))
+    return type(store)(path=parameters["path"]) if "path" in parameters else store
+
+
+def for_assets_on_top(store: Store) -> dict[str, Any]:
+    """Return what a code location has for people's own assets that read what is stored: dagster-duckdb's resource, where the
+    store is a DuckDB file."""
+    if not isinstance(store, DuckDBStore):
+        return {}
+    return {"duckdb": DuckDBResource(database=store.path, connection_config=AGENT)}

@@ -1,8 +1,8 @@
 """DuckDB: one embedded file, a schema per dataset, a table per asset.
 
 A write is one transaction: the rows of the partitions go, the new ones come, and the ledger `_partitions` of the schema
-says so. dagster-duckdb gives the connection (it waits for a file that another process holds); its writes are replaced,
-since they delete and insert in two transactions, by position, and lose a partition when killed in between.
+says so. Nothing of it is dagster-duckdb's: that deletes and inserts in two transactions, by position, and loses a partition
+when killed in between; and it takes every error for a lock, and waits for it without saying who holds it (see lock.py).
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,25 +14,51 @@ import dagster as dg
 import duckdb
 import numpy as np
 import pyarrow as pa
-from dagster_duckdb import DuckDBResource
 
 from plotsim_core import Plan, UsageError
 from plotsim_core.plan.sql import quoted, sql_type, text
 from plotsim_core.validation.store import PARTITIONS, held_periods
 from plotsim_core.validation.store import Store as Stored
-from plotsim_pipeline.stores.store import Placement, Store, digest_of
+from plotsim_pipeline.stores.lock import AGENT, connected
+from plotsim_pipeline.stores.log import LOG, SCHEMA, Writing, append, completed
+from plotsim_pipeline.stores.store import Placement, Store, digest_of, length_of, of_another_length
 
-_LEDGER_COLUMNS = "table_name VARCHAR, partition_key VARCHAR, row_count BIGINT, digest VARCHAR"
+_LEDGER_COLUMNS = "table_name VARCHAR, partition_key VARCHAR, row_count BIGINT, digest VARCHAR, length VARCHAR"
 
 
 class DuckDBStore(Store):
     """A DuckDB file at `path`."""
 
     @property
+    def one_writer(self) -> bool:
+        return True
+
+    @property
     def folder(self) -> str:
         return str(Path(self.path).parent)
 
     def write(self, where: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
+        return self._write(where, batches, None)[0]
+
+    def write_logged(
+        self, where: Placement, batches: pa.RecordBatchReader, writing: Writing
+    ) -> tuple[dict[str, int], pa.Table]:
+        return self._write(where, batches, writing)
+
+    def log(self, row: pa.Table) -> None:
+        with duckdb.connect(self.path, config=AGENT) as connection:  # at once or not at all: it is about what has failed
+            append(connection, row)
+
+    def logged(self) -> pa.Table:
+        if not Path(self.path).exists():
+            return SCHEMA.empty_table()
+        with self._connected() as connection:
+            there = _columns(connection, f"main.{LOG}")
+            return connection.sql(f"FROM main.{LOG}").to_arrow_table() if there else SCHEMA.empty_table()
+
+    def _write(
+        self, where: Placement, batches: pa.RecordBatchReader, writing: Writing | None
+    ) -> tuple[dict[str, int], pa.Table | None]:
         place = f"{quoted(where.dataset)}.{quoted(where.table)}"
         digest = digest_of(batches.schema)
         with self._connected() as connection:
@@ -41,28 +67,44 @@ class DuckDBStore(Store):
             try:
                 self._prepare(connection, where, batches.schema, there)
                 rows = self._replace(connection, where, place, digest, batches)
+                row = None if writing is None else append(connection, completed(writing, self.files(where)))
                 connection.execute("COMMIT")
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
-        return rows
+        return rows, row
 
     def _prepare(
         self, connection: duckdb.DuckDBPyConnection, where: Placement, schema: pa.Schema, there: list[tuple[str, str]]
     ) -> None:
         """Make the schema, the ledger and the table if they are not there; refuse a table with other columns."""
         dataset = quoted(where.dataset)
+        if Path(self.path).stem.lower() == where.dataset.lower():
+            raise dg.Failure(
+                f"{self.path}: a DuckDB file must not be named like a dataset in it, for {where.dataset}.{where.table} "
+                "would mean two things to DuckDB. Give the file another name.",
+                allow_retries=False,
+            )
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {dataset}")
-        connection.execute(f"CREATE TABLE IF NOT EXISTS {dataset}.{PARTITIONS} ({_LEDGER_COLUMNS})")
+        ledger = f"{dataset}.{PARTITIONS}"
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {ledger} ({_LEDGER_COLUMNS})")
+        connection.execute(f"ALTER TABLE {ledger} ADD COLUMN IF NOT EXISTS length VARCHAR")  # files of version 0.4 have none
         wanted = [(field.name, sql_type(field.type)) for field in schema]
         if not there:
             self._create(connection, where, schema)
+            connection.execute(f"DELETE FROM {ledger} WHERE table_name = ?", [where.table])  # somebody dropped the table
         elif there != wanted:
             raise dg.Failure(
                 f"{where.dataset}.{where.table} in {self.path} has other columns than its config asks for "
                 f"({', '.join(name for name, _ in set(there) ^ set(wanted))}). "
                 f"Drop it and materialise its partitions again: DROP TABLE {where.dataset}.{where.table}"
             )
+        elif where.time is not None:
+            lengths = f"SELECT DISTINCT coalesce(length, '') FROM {ledger} WHERE table_name = ?"
+            for (stored,) in connection.execute(lengths, [where.table]).fetchall():
+                if stored != length_of(schema):
+                    remedy = f"DROP TABLE {where.dataset}.{where.table}"
+                    raise of_another_length(where, stored, length_of(schema), remedy)
 
     def _create(self, connection: duckdb.DuckDBPyConnection, where: Placement, schema: pa.Schema) -> None:
         place = f"{quoted(where.dataset)}.{quoted(where.table)}"
@@ -112,6 +154,7 @@ class DuckDBStore(Store):
                 "partition_key": list(rows),
                 "row_count": list(rows.values()),
                 "digest": [digest] * len(rows),
+                "length": [length_of(batches.schema)] * len(rows),
             }
         )
         connection.register("ledger entries", entries)
@@ -164,17 +207,14 @@ class DuckDBStore(Store):
     def query(self, sql: str, datasets: Sequence[str]) -> str:
         if not Path(self.path).exists():
             raise UsageError(f"{self.path} is not there yet: materialise a dataset first (make run)")
-        with duckdb.connect(self.path, read_only=True) as connection:
+        with connected(self.path, read_only=True) as connection:
             return str(connection.sql(sql))
 
     @contextmanager
     def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-        with DuckDBResource(database=self.path).get_connection() as connection:
-            try:
-                yield connection
-            finally:
-                connection.close()
+        with connected(self.path) as connection:
+            yield connection
 
 
 def _tables(connection: duckdb.DuckDBPyConnection, dataset: str) -> set[str]:

@@ -1,0 +1,77 @@
+"""A dataset as a component of one's own Dagster project: `dg scaffold defs plotsim_pipeline.DatasetComponent my_shop`."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import dagster as dg
+from pydantic import Field
+
+from plotsim_core import ConfigError, load_config, template
+from plotsim_core.config.dataset import dataset_name
+from plotsim_pipeline.assets import Needs
+from plotsim_pipeline.broken import broken_definitions
+from plotsim_pipeline.datasets import dataset_definitions
+from plotsim_pipeline.stores import store_of
+
+STARTER = "minimal"
+"""The bundled config that a new component begins with."""
+
+
+class Scaffolder(dg.Scaffolder[Any]):
+    """Writes `defs.yaml`, and a config to change beside it."""
+
+    def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
+        name = dataset_name(request.target_path.name)
+        config = request.target_path / f"{name}.yaml"
+        if not config.exists():
+            shutil.copyfile(template(STARTER), config)
+        dg.scaffold_component(
+            request,
+            {
+                "config": config.name,
+                "store": {"kind": "duckdb", "path": "data/plotsim.duckdb"},
+                "schedule": {"enabled": False},
+            },
+        )
+
+
+class StoreModel(dg.Model, dg.Resolvable):
+    kind: Annotated[str, Field(description="Which store: duckdb, or any other that PLOTSIM_STORE knows.")] = "duckdb"
+    path: Annotated[str, Field(description="Where it lies: a path from the project's root, or a URL.")]
+
+
+class ScheduleModel(dg.Model, dg.Resolvable):
+    enabled: Annotated[bool, Field(description="Whether the schedule runs from the start; it is in the UI anyway.")] = False
+    cron: Annotated[str | None, Field(description="When, in UTC; by default shortly after the end of each partition.")] = (
+        None
+    )
+
+
+@dg.scaffold_with(Scaffolder)
+class DatasetComponent(dg.Component, dg.Model, dg.Resolvable):
+    """A dataset of plotsim: its stages, tables, report, overview and manifest as assets, its jobs and its schedules.
+
+    The dataset is named after its config file; its assets are `<dataset>/<table>`, and each dataset keeps its store to
+    itself, so any number of them live in one project.
+    """
+
+    config: Annotated[str, Field(description="The config: a path from the folder of this component.")]
+    store: Annotated[StoreModel, Field(description="Where the rows are kept.")]
+    schedule: Annotated[ScheduleModel, Field(description="When the next partition is made.")] = ScheduleModel()
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        file = context.path / self.config
+        try:
+            plan = load_config(file)
+        except ConfigError as error:
+            return broken_definitions(dataset_name(file.stem), error)
+        path = self.store.path if "://" in self.store.path else str(Path(context.project_root) / self.store.path)
+        store = store_of(self.store.kind, path)
+        needs = Needs(
+            store=f"{plan.name}_store",
+            parameters=f"{plan.name}_parameters",
+            pool=f"plotsim_{dataset_name(Path(path).stem)}" if store.one_writer else None,
+        )
+        made = dataset_definitions(plan, needs, self.schedule.cron, self.schedule.enabled)
+        return dg.Definitions.merge(made, dg.Definitions(resources={needs.store: store}))

@@ -1,0 +1,93 @@
+"""What goes wrong with a store, in a sentence: what happened, that nothing is half, what to do."""
+
+import errno
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import dagster as dg
+
+TRIES = 3
+"""How often a step is tried again that has lost its store."""
+_WHOLE = "Every partition is as it was or as it should be"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A way to fail: the numbers and words that tell it, what it is called, what to do, whether it may pass by itself."""
+
+    numbers: frozenset[int]
+    words: tuple[str, ...]
+    says: str
+    remedy: str
+    passes: bool = False
+
+
+_KINDS = (
+    _Kind(
+        frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG}),
+        ("no space left", "disk quota exceeded", "file too large", "disk is full"),
+        "there is no space left on the device",
+        "Free some space and run again",
+    ),
+    _Kind(
+        frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}),
+        ("read-only file system", "permission denied", "operation not permitted", "access denied", "accessdenied"),
+        "it cannot be written",
+        "Let this user write there, or choose another place with PLOTSIM_STORE_PATH, and run again",
+    ),
+    _Kind(
+        frozenset(
+            {errno.ECONNREFUSED, errno.ECONNRESET, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPIPE}
+        ),
+        (
+            "could not connect",
+            "connection refused",
+            "connection reset",
+            "connection was closed",
+            "connection aborted",
+            "connect timeout",
+            "timed out",
+            "error sending request",
+            "name or service not known",
+        ),
+        "it cannot be reached",
+        "See that it is up and run again",
+        passes=True,
+    ),
+)
+
+
+def explained(error: BaseException, what: str, path: str, tried: int = 0) -> dg.Failure | dg.RetryRequested | None:
+    """Return how the failure of writing `what` to the store at `path` is told, or None for one that has no better words.
+
+    A lost store is asked for again some seconds later, up to `TRIES` times: `tried` says how often the step was tried
+    before.
+    """
+    if not isinstance(error, Exception) or isinstance(error, dg.Failure | dg.RetryRequested):
+        return None
+    chain = list(_chain(error))
+    numbers = {number for cause in chain if isinstance(number := getattr(cause, "errno", None), int)}
+    words = " ".join(str(cause) for cause in chain).lower()
+    for kind in _KINDS:
+        if kind.numbers & numbers or any(word in words for word in kind.words):
+            last = str(chain[0]).strip().splitlines() or [type(error).__name__]
+            failure = dg.Failure(
+                f"{what} is not written to {path}: {kind.says} ({last[0]}). {_WHOLE}. {kind.remedy}.", allow_retries=False
+            )
+            if kind.passes and tried < TRIES:
+                again = dg.RetryRequested(TRIES, seconds_to_wait=2.0**tried * random.uniform(0.5, 1.5))
+                again.__cause__ = failure
+                return again
+            return failure
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it came from."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -1,0 +1,72 @@
+"""Waiting for a DuckDB file: one process can have it open to write, and nobody else may have it open meanwhile."""
+
+import os
+import random
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+import duckdb
+
+from plotsim_core import UsageError
+
+PATIENCE_VARIABLE = "PLOTSIM_LOCK_SECONDS"
+AGENT: dict[str, str | bool | int | float | list[str]] = {"custom_user_agent": "dagster"}
+"""What dagster-duckdb connects with, which waits without saying for whom: connections of one process have to agree."""
+_PATIENCE = 120.0
+_FIRST, _LONGEST = 0.05, 1.0
+"""Seconds between two tries, at first and in the end."""
+_TELL = 5.0
+"""Seconds after which the log says who is waited for, and how long again and again."""
+_HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+
+
+@contextmanager
+def connected(path: str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a connection to a DuckDB file, and wait while another process holds it: `PLOTSIM_LOCK_SECONDS`, by default 120.
+
+    Raises Failure that names the holder after that time.
+    """
+    patience, begun, told, delay = _patience(), time.monotonic(), _TELL, _FIRST
+    while True:
+        try:
+            connection = duckdb.connect(path, read_only=read_only, config=AGENT)
+        except duckdb.IOException as error:
+            holder = _holder(error)
+            waited = time.monotonic() - begun
+            if holder is None:
+                raise
+            if waited >= patience:
+                raise dg.Failure(
+                    f"{path} is held by {holder}, and DuckDB lets one process write at a time. It was waited for "
+                    f"{waited:.0f} seconds; what is stored is untouched. Close it there (a notebook or a shell that has the "
+                    f"file open holds it) and run again, or wait longer: {PATIENCE_VARIABLE}=600.",
+                    allow_retries=False,
+                ) from None
+            if waited >= told:
+                dg.get_dagster_logger("plotsim").info("waiting for %s: it is held by %s", path, holder)
+                told = waited + _TELL
+        else:
+            break
+        time.sleep(delay * random.uniform(0.5, 1.5))  # so that those who wait do not come at the same moments
+        delay = min(1.5 * delay, _LONGEST)
+    with connection:
+        yield connection
+
+
+def _holder(error: duckdb.IOException) -> str | None:
+    """Return who holds a file, from DuckDB's error; None if it is about something else."""
+    found = _HOLDER.search(str(error))
+    if found is not None:
+        return f"process {found['pid']} ({found['program']})"
+    return "another process" if "Could not set lock" in str(error) else None
+
+
+def _patience() -> float:
+    said = os.environ.get(PATIENCE_VARIABLE, "")
+    try:
+        return float(said) if said else _PATIENCE
+    except ValueError:
+        raise UsageError(f"{PATIENCE_VARIABLE}={said}: expected a number of seconds") from None

@@ -1,0 +1,172 @@
+"""Datasets as components of somebody's own Dagster project: ten lines of YAML each, found, checked and run by `dg`."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import dagster as dg
+import duckdb
+import pytest
+import yaml
+
+from plotsim_core import load_config
+from plotsim_pipeline import DatasetComponent
+from plotsim_pipeline.component import Scaffolder
+from plotsim_pipeline.datasets import BUNDLED
+from plotsim_pipeline.stores import store_of
+from tests.pipeline.support import content, keys_of, materialise, store_at
+
+ROOT = BUNDLED.parent
+DG = str(Path(sys.executable).parent / "dg")
+GROUP = "dagster_dg_cli.registry_modules"
+PROJECT = """
+[project]
+name = "shop"
+version = "0"
+[tool.dg]
+directory_type = "project"
+[tool.dg.project]
+root_module = "shop"
+code_location_name = "shop"
+"""
+DEFINITIONS = """
+from pathlib import Path
+import dagster as dg
+
+@dg.definitions
+def defs():
+    found = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+    return dg.Definitions.merge(found, dg.Definitions(executor=dg.in_process_executor))
+"""
+
+
+def component(project: Path, name: str, **attributes: Any) -> dg.Definitions:
+    """Return the definitions of a component whose folder is `<project>/<name>`."""
+    made = DatasetComponent.resolve_from_dict({"config": f"{name}.yaml", **attributes})
+    context = cast(dg.ComponentLoadContext, SimpleNamespace(path=project / name, project_root=project))
+    return made.build_defs(context)
+
+
+def config(project: Path, name: str, text: str | None = None) -> Path:
+    file = project / name / f"{name}.yaml"
+    file.parent.mkdir()
+    file.write_text(text or (BUNDLED / "minimal.yaml").read_text())
+    return file
+
+
+def test_two_components_with_two_stores_live_in_one_project(tmp_path: Path) -> None:
+    """Each writes to its own store, whatever the other's is, and in the same run."""
+    plans = [load_config(config(tmp_path, name)) for name in ("shop", "bank")]
+    both = dg.Definitions.merge(
+        component(tmp_path, "shop", store={"kind": "duckdb", "path": "data/plotsim.duckdb"}),
+        component(tmp_path, "bank", store={"kind": "parquet", "path": "data/bank"}),
+    )
+    dg.Definitions.validate_loadable(both)
+    job = both.resolve_implicit_global_asset_job_def()
+    chosen = [dg.AssetKey([name, "fct_payments"]) for name in ("shop", "bank")]
+    assert job.execute_in_process(asset_selection=chosen, partition_key="2024-03-01").success
+    for plan, kind, path in zip(plans, ("duckdb", "parquet"), ("data/plotsim.duckdb", "data/bank"), strict=True):
+        held = store_of(kind, str(tmp_path / path)).held(plan.name)
+        assert {table: list(kept) for table, kept in held.items()} == {"fct_payments": ["2024-03-01"]}
+
+
+def test_the_schedule_is_as_the_component_says(tmp_path: Path) -> None:
+    config(tmp_path, "shop")
+    store = {"path": "plotsim.duckdb"}
+    made = component(tmp_path, "shop", store=store, schedule={"enabled": True, "cron": "5 4 * * *"})
+    schedules = {schedule.name: schedule for schedule in made.schedules or () if isinstance(schedule, dg.ScheduleDefinition)}
+    assert schedules["shop_increment"].cron_schedule == "5 4 * * *"
+    assert schedules["shop_increment"].default_status == dg.DefaultScheduleStatus.RUNNING
+    usual = component(tmp_path, "shop", store=store).schedules or ()
+    assert {schedule.default_status for schedule in usual if isinstance(schedule, dg.ScheduleDefinition)} == {
+        dg.DefaultScheduleStatus.STOPPED
+    }
+
+
+def test_a_broken_config_is_one_asset_of_the_project(tmp_path: Path) -> None:
+    config(tmp_path, "shop", "about: x\n")
+    made = component(tmp_path, "shop", store={"path": "plotsim.duckdb"})
+    assert [spec.key.to_user_string() for spec in made.resolve_all_asset_specs()] == ["shop/config"]
+
+
+def test_what_the_page_shows_is_what_the_scaffold_writes(tmp_path: Path) -> None:
+    """The ten lines of docs/component.md, read by the component and written by its scaffold."""
+    shown = re.findall(r"```yml\n(.*?)```", (ROOT / "docs" / "component.md").read_text(), re.DOTALL)[0]
+    assert len(shown.splitlines()) <= 10
+    (tmp_path / "my_shop").mkdir()
+    request = dg.ScaffoldRequest("plotsim_pipeline.DatasetComponent", tmp_path / "my_shop", "yaml", tmp_path, None)
+    Scaffolder().scaffold(request)
+    assert (tmp_path / "my_shop" / "defs.yaml").read_text() == shown
+    assert (tmp_path / "my_shop" / "my_shop.yaml").read_text() == (BUNDLED / "minimal.yaml").read_text()
+    DatasetComponent.resolve_from_dict(yaml.safe_load(shown)["attributes"])
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """An empty Dagster project, in an environment where this package is installed as its pyproject.toml says."""
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    installed = tmp_path / "site" / f"plotsim_pipeline-{metadata['version']}.dist-info"
+    package = tmp_path / "src" / "shop"
+    for folder in (installed, package / "defs", tmp_path / "home"):
+        folder.mkdir(parents=True)
+    about = f"Metadata-Version: 2.1\nName: {metadata['name']}\nVersion: {metadata['version']}\n"
+    (installed / "METADATA").write_text(about)
+    points = "\n".join(f"{name} = {module}" for name, module in metadata["entry-points"][GROUP].items())
+    (installed / "entry_points.txt").write_text(f"[{GROUP}]\n{points}\n")
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    (tmp_path / "home" / "dagster.yaml").write_text((ROOT / "plotsim_pipeline" / "instance.yaml").read_text())
+    for folder in (package, package / "defs"):
+        (folder / "__init__.py").touch()
+    (package / "definitions.py").write_text(DEFINITIONS)
+    return tmp_path
+
+
+def dg_says(project: Path, *command: str, succeeds: bool = True) -> str:
+    """Run `dg` in a project and return what it says."""
+    environment = {
+        **os.environ,
+        "HOME": str(project),
+        "DAGSTER_HOME": str(project / "home"),
+        "PYTHONPATH": os.pathsep.join([str(project / "site"), str(project / "src"), str(ROOT)]),
+        "SHOP_STORE": "data/plotsim.duckdb",
+        "COLUMNS": "200",
+    }
+    done = subprocess.run([DG, *command], cwd=project, env=environment, capture_output=True, text=True, timeout=300)
+    assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.long
+def test_dg_scaffolds_checks_lists_and_launches(project: Path) -> None:
+    """From an empty project to rows in the store, with the config that the scaffold wrote; YAML that is wrong is named."""
+    dg_says(project, "scaffold", "defs", "plotsim_pipeline.DatasetComponent", "my_shop")
+    folder = project / "src" / "shop" / "defs" / "my_shop"
+    written = (folder / "defs.yaml").read_text()
+    assert len([line for line in written.splitlines() if line]) <= 10
+    said = yaml.safe_load(written)
+    said["attributes"]["store"]["path"] = "{{ env.SHOP_STORE }}"
+    (folder / "defs.yaml").write_text(yaml.safe_dump(said))
+    dg_says(project, "check", "yaml")
+    dg_says(project, "check", "defs")
+    listed = dg_says(project, "list", "defs", "--json")
+    assert "my_shop/fct_payments" in listed and "my_shop_increment" in listed
+    plan = load_config(folder / "my_shop.yaml")
+    keys = keys_of(plan)
+    chosen = 'group:"my_shop" and not tag:"layer"="stage"'
+    dg_says(project, "launch", "--assets", chosen, "--partition-range", f"{keys[0]}...{keys[-1]}")
+    expected = store_at("duckdb", project / "expected")
+    materialise(plan, expected, keys, only=[table.name for table in plan.tables])
+    made = store_of("duckdb", str(project / "data" / "plotsim.duckdb"))
+    assert content(plan, made) == content(plan, expected)
+    with duckdb.connect(made.path, read_only=True) as connection:
+        assert connection.sql("SELECT count(*) FROM my_shop.validation_report").fetchall()[0][0] > 0
+    said["attributes"]["stores"] = said["attributes"].pop("store")
+    (folder / "defs.yaml").write_text(yaml.safe_dump(said))
+    assert "stores" in dg_says(project, "check", "yaml", succeeds=False)

@@ -1,0 +1,83 @@
+"""A config that is edited, broken and mended under a running UI: what is shown, and what runs make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plotsim_core import load_config
+from plotsim_pipeline.datasets import BUNDLED
+from tests.pipeline.live import asked, served, until
+from tests.pipeline.support import store_at
+
+pytestmark = pytest.mark.long
+
+LAUNCH = """
+mutation ($key: String!) {
+  launchRun(executionParams: {
+    selector: {
+      repositoryName: "__repository__", repositoryLocationName: "plotsim_pipeline", pipelineName: "shop_increment"
+    }
+    mode: "default", runConfigData: {}
+    executionMetadata: { tags: [{ key: "dagster/partition", value: $key }] }
+  }) { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } }
+}
+"""
+ENDED = """
+query ($id: ID!) {
+  runOrError(runId: $id) { ... on Run { status eventConnection { events { ... on MessageEvent { message } } } } }
+}
+"""
+RELOAD = """
+mutation { reloadRepositoryLocation(repositoryLocationName: "plotsim_pipeline") { __typename } }
+"""
+ASSETS = "{ assetNodes { assetKey { path } description } }"
+
+
+def test_edits_under_a_running_ui(tmp_path: Path) -> None:
+    """A run makes what the file says when its process begins; a broken one tells so; a reload shows what the file says."""
+    config = tmp_path / "mine" / "shop.yaml"
+    config.parent.mkdir()
+    sound = (BUNDLED / "minimal.yaml").read_text()
+    config.write_text(sound)
+    environment = {
+        "PLOTSIM_STORE": "duckdb",
+        "PLOTSIM_STORE_PATH": store_at("duckdb", tmp_path).path,
+        "PLOTSIM_CONFIGS": str(config.parent),
+        "PLOTSIM_DATASETS": "shop",
+    }
+    with served(tmp_path / "home", environment) as address:
+
+        def ended(key: str) -> dict[str, Any]:
+            """Launch a run of a partition, and return how it ended."""
+            launched = asked(address, LAUNCH, key=key)["launchRun"]
+            assert launched["__typename"] == "LaunchRunSuccess", launched
+
+            def over() -> dict[str, Any] | None:
+                run: dict[str, Any] = asked(address, ENDED, id=launched["run"]["runId"])["runOrError"]
+                return run if run["status"] in ("SUCCESS", "FAILURE") else None
+
+            found: dict[str, Any] = until("the end of the run", 120, over)
+            return found
+
+        def shown() -> dict[str, str]:
+            return {"/".join(node["assetKey"]["path"]): node["description"] for node in asked(address, ASSETS)["assetNodes"]}
+
+        config.write_text(sound.replace("seed: 42", "seed: 43"))
+        assert ended("2024-01-01")["status"] == "SUCCESS"
+        edited = load_config(config)
+        assert store_at("duckdb", tmp_path).held("shop")["fct_payments"]["2024-01-01"][1] == edited.digest
+        config.write_text("about: x\n")
+        failed = ended("2024-02-01")
+        assert failed["status"] == "FAILURE"
+        messages = "\n".join(event.get("message", "") for event in failed["eventConnection"]["events"])
+        assert "shop" in messages
+        asked(address, RELOAD)
+        until("the broken config to be shown", 60, lambda: list(shown()) == ["shop/config"])
+        assert "cannot be used" in shown()["shop/config"]
+        config.write_text(sound)
+        asked(address, RELOAD)
+        until("the mended config to be shown", 60, lambda: "shop/fct_payments" in shown())
+        assert ended("2024-02-01")["status"] == "SUCCESS"
