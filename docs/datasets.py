@@ -10,17 +10,32 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from plotsim_core import Plan, batches, load_config, template
+from plotsim_core import Plan, batches, from_mapping, template
+from plotsim_core.config.read import read
 
 PAGES = sorted(Path(__file__).with_name("datasets").glob("*.md"))
 _QUESTION = re.compile(r"```sql\n(.*?)```\n\n```text\n(.*?)```\n(.*?)```sql\n(.*?)```", re.DOTALL)
 _TABLES = re.compile(r"(?<=\n## Tables\n\n).*?(?=\n\n)", re.DOTALL)
 README = Path(__file__).parents[1] / "README.md"
 _DATASETS = re.compile(r"(?<=\n\n)\| dataset \|.*?(?=\n\n)", re.DOTALL)
+UNTIL = "2026-03-31"
+"""The last day of a dataset without an end that pages, checksums and tests look at, so that what they say stays true."""
+
+
+def ended(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return what a config says, with an end if it has none: the values of its periods are the same."""
+    window = raw["window"]
+    return {**raw, "window": {**window, "end": UNTIL}} if isinstance(window, dict) and "end" not in window else raw
+
+
+def shown(config: Path, *, seed: int | None = None, scale: float | None = None) -> Plan:
+    """Return the plan of a config, ended."""
+    return from_mapping(ended(read(config)), name=config.stem, source=str(config), seed=seed, scale=scale)
 
 
 def questions(text: str) -> list[tuple[str, str]]:
@@ -70,6 +85,7 @@ def listed(text: str, plans: Iterable[Plan]) -> str:
     lines = ["| dataset | grain | units | tables | what it is about |", "| --- | --- | --- | --- | --- |"]
     for plan in plans:
         units = " and ".join(f"{kind.units} {_plural(kind.unit)}" for kind in plan.kinds)
+        units += " at a time" if any(segment.rate for segment in plan.segments) else ""
         name = f"[{plan.name}](docs/datasets/{plan.name}.md)"
         lines.append(f"| {name} | {plan.grain.name} | {units} | {len(plan.tables)} | {plan.dataset.about} |")
     return _DATASETS.sub(lambda _: "\n".join(lines), text, count=1)
@@ -81,7 +97,7 @@ def _plural(noun: str) -> str:
 
 def main() -> None:
     """Write every page anew, and the list of all."""
-    plans = {page: load_config(template(page.stem)) for page in PAGES}
+    plans = {page: shown(template(page.stem)) for page in PAGES}
     for page, plan in plans.items():
         page.write_text(written(page.read_text(encoding="utf-8"), stored(plan), plan), encoding="utf-8")
     README.write_text(listed(README.read_text(encoding="utf-8"), plans.values()), encoding="utf-8")

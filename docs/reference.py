@@ -175,7 +175,8 @@ def kind_page(kind: str, words: KindWords) -> list[str]:
     lines = [f"#### {title(kind)} (in `{words.section}`)", "", *_between(paragraphs(words.model))]
     rows = table(words.model, schema["properties"], schema.get("required", ()), TABLE_KEYS)
     lines += [*rows, ""] if rows else []
-    return [*lines, f"Columns: {_listed(fit)}.", ""]
+    none = schema["properties"]["columns"].get("maxItems") == 0
+    return [*lines, "Columns: none are written ([cadence](cadence.md))." if none else f"Columns: {_listed(fit)}.", ""]
 
 
 def source_page(word: str, source: SourceWords) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from docs.datasets import PAGES, README, listed, promised, questions, stored, written
+from docs.datasets import PAGES, README, listed, promised, questions, shown, stored, written
 from plotsim_core import Plan, list_templates, load_config, template
 
 TABLES = {"saas": 10, "hr": 7, "ecommerce": 8, "education": 7, "healthcare": 8}
@@ -18,7 +18,7 @@ SEEDS = [None, *(pytest.param(seed, marks=pytest.mark.long) for seed in (11, 12)
 
 @lru_cache(maxsize=3)
 def database(name: str, seed: int | None = None) -> tuple[Plan, duckdb.DuckDBPyConnection]:
-    plan = load_config(template(name), seed=seed)
+    plan = shown(template(name), seed=seed)
     return plan, stored(plan)
 
 
@@ -47,7 +47,7 @@ def test_a_page_shows_what_the_dataset_says(page: Path) -> None:
 
 def test_the_readme_lists_them() -> None:
     text = README.read_text(encoding="utf-8")
-    assert text == listed(text, [load_config(template(page.stem)) for page in PAGES])
+    assert text == listed(text, [shown(template(page.stem)) for page in PAGES])
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -46,7 +46,7 @@ CASES: dict[str, tuple[str, Any]] = {
     "Dataset.lifecycle": ("lifecycle", GONE),
     "Dataset.dimensions": ("dimensions[2]", GONE),
     "Dataset.facts": ("facts[0].columns[9]", GONE),
-    "Dataset.events": ("events[0]", GONE),
+    "Dataset.events": ("events[2]", GONE),
     "Dataset.seasonality": ("seasonality", []),
     "Dataset.noise": ("noise", "clean"),
     "Dataset.calendar": ("calendar.weekend", ["friday"]),
@@ -65,6 +65,8 @@ CASES: dict[str, tuple[str, Any]] = {
     "Issue.mode": ("quality[1].mode", "drop"),
     "Issue.period": ("quality[1].period", 1),
     "Issue.periods": ("quality[2].periods", [1]),
+    "Issue.since": ("quality[3].since", "2024-05"),
+    "Issue.up_to": ("quality[3].up_to", 3),
     "Holdout.target": ("holdout.target", "mood"),
     "Holdout.periods": ("holdout.periods", 2),
     "EntityFeatures.metrics": ("entity_features.metrics", ["visits"]),
@@ -131,6 +133,14 @@ CASES: dict[str, tuple[str, Any]] = {
         "segments[2].arrival.blocks",
         [{"period": 0, "fraction": 0.05}, {"period": 4, "fraction": 0.95}],
     ),
+    "OngoingArrival.kind": ("segments[4].arrival", {"kind": "uniform"}),
+    "OngoingArrival.per_period": ("segments[4].arrival.per_period", 3),
+    "OngoingArrival.ages": ("segments[4].arrival.ages", "new"),
+    "Tenure.mean": ("segments[4].tenure.mean", 4),
+    "Tenure.least": ("segments[4].tenure.least", 3),
+    "Segment.tenure": ("segments[4].tenure", GONE),
+    "Segment.span": ("segments[4].span", 7),
+    "Segment.after": ("segments[4].after", "repeat"),
     "ExplicitArrival.kind": ("segments[3].arrival", {"kind": "uniform"}),
     "ExplicitArrival.start_periods": ("segments[3].arrival.start_periods", [0, 5]),
     "Segment.treatment": ("segments[1].treatment", {"fraction": 0.5, "lift_log_odds": 1}),
@@ -240,6 +250,9 @@ CASES: dict[str, tuple[str, Any]] = {
     "threshold.rhythm": ("events[2].rhythm", {"hours": "night"}),
     "proportional.rhythm": ("events[0].rhythm", {"hours": "night"}),
     "time.every": ("dimensions[4].every", "hour"),
+    "snapshot.snapshot_of": ("facts[7].snapshot_of", "dim_till"),
+    "snapshot.every": ("facts[7].every", "once"),
+    "changes.changes_of": ("events[3].changes_of", "dim_till"),
 }
 """For each field, a change of the base config that must be seen."""
 CASES |= cases(BASE)
@@ -264,10 +277,13 @@ _TABLE_OF = {
     "proportional": "events[0]",
     "threshold": "events[1]",
     "bridge": "bridges[0]",
+    "snapshot": "facts[7]",
+    "changes": "events[3]",
 }
 for _kind, _path in _TABLE_OF.items():
     CASES[f"{_kind}.description"] = (f"{_path}.description", "Described.")
-    CASES[f"{_kind}.columns"] = (f"{_path}.columns[11]", {"name": "extra", "type": "static.x"})
+    if _kind not in ("snapshot", "changes"):
+        CASES[f"{_kind}.columns"] = (f"{_path}.columns[11]", {"name": "extra", "type": "static.x"})
     if _kind not in ("date", "time"):
         _name = BASE[_path[:-3]][int(_path[-2])]["name"]
         CASES[f"{_kind}.name"] = (_name, Renamed(f"{_name}_too"))
@@ -280,12 +296,15 @@ REFUSED = {
     "period.per": ("facts[5].per", "unit"),
     "reference.reference": ("dimensions[3].reference", False),
     "time.per": ("dimensions[4].per", "unit"),
+    "snapshot.columns": ("facts[7].columns", [{"name": "extra", "type": "static.x"}]),
+    "changes.columns": ("events[3].columns", [{"name": "extra", "type": "static.x"}]),
 }
 """The words that tell table kinds apart; what stands in a table of one kind makes no table of another."""
 
 ELSEWHERE = {
     "Dataset.about": "the title of `plotsim info` and of the report",
     "Segment.label": "`plotsim info` and `plotsim explain` print it beside the segment",
+    "Window.partition": "partitions of the Dagster side, see tests/pipeline/test_partitions.py; the rows are the same",
     "date.name": "a date dimension is called dim_date; any other name is an error",
     "time.name": "a dimension of times is called dim_time; any other name is an error",
 }
@@ -315,6 +334,7 @@ def of_days() -> dict[str, Any]:
     """Return the base config with days for periods, and what only days have."""
     config = copy.deepcopy(BASE)
     config["window"] = {"start": "2024-01-01", "end": "2024-01-12", "every": "day"}
+    config["quality"][3]["since"] = "2024-01-03"
     config["dimensions"][0]["columns"].append({"name": "holiday_name", "type": "string"})
     return config
 

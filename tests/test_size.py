@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import plotsim_core
+from docs.datasets import shown
 from tests.laws.made import BUNDLED
 
 BYTES = 3.0
@@ -18,7 +19,7 @@ SCALES = {"saas": 5, "delivery": 2, "minimal": 20}
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_estimates_hold_for_every_bundled_config(name: str, tmp_path: Path) -> None:
-    plan = plotsim_core.load_config(plotsim_core.template(name), scale=SCALES.get(name, 1))
+    plan = shown(plotsim_core.template(name), scale=SCALES.get(name, 1))
     made = plotsim_core.write_tables(plan, tmp_path, format="parquet")
     for table, size in zip(plan.tables, plotsim_core.sizes(plan), strict=True):
         rows = made[table.name]

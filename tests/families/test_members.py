@@ -41,7 +41,9 @@ def members(folder: Path) -> set[str]:
     """Return the files of a folder that add a member: those that call `add_source(...)` or the like at their top level."""
     found = set()
     for path in folder.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        top = [node for node in body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        for node in (inner for outer in top for inner in ast.walk(outer)):
             called = node.func if isinstance(node, ast.Call) else None
             name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
             if name in ADDERS and path.stem not in HELPERS:

@@ -12,7 +12,8 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from plotsim_core import ConfigError, Plan, from_mapping
+from docs.datasets import ended, shown
+from plotsim_core import ConfigError, Plan, from_mapping, load_config, template
 from plotsim_core.config.holdout import FEATURES
 from plotsim_core.engine.slice import whole
 from plotsim_core.plan.plan import ColumnPlan
@@ -22,6 +23,7 @@ from tests.laws.made import (
     BUNDLED,
     CONFIGS,
     bridges,
+    differing,
     elsewhere,
     frame,
     latest,
@@ -38,8 +40,8 @@ STORED = ("metric", "stage", "scd")
 
 
 def raw_of(name: str) -> Raw:
-    """Return a bundled config as its YAML says it."""
-    return yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
+    """Return a bundled config as its YAML says it, ended if it has no end."""
+    return ended(yaml.safe_load((CONFIGS / f"{name}.yaml").read_text()))
 
 
 def with_segment(raw: Raw, archetype: Any = "growth > flat") -> Raw:
@@ -52,7 +54,8 @@ def with_segment(raw: Raw, archetype: Any = "growth > flat") -> Raw:
 def phrased(raw: Raw, like: str, name: str) -> Raw:
     """Return a config whose narratives have the phrases of one segment for another that is to come, too."""
     raw = copy.deepcopy(raw)
-    for column in (c for s in ("dimensions", "facts", "events") for table in raw.get(s, []) for c in table["columns"]):
+    tables = [table for section in ("dimensions", "facts", "events") for table in raw.get(section, [])]
+    for column in (column for table in tables for column in table.get("columns", [])):
         if column.get("type") == "narrative":
             column["lexicons"][name] = column["lexicons"][like]
     return raw
@@ -115,11 +118,17 @@ def with_columns(raw: Raw) -> Raw:
     raw = copy.deepcopy(raw)
     for section in ("dimensions", "facts", "events"):
         for table in raw.get(section, []):
-            if table.get("per") == "period":
+            if table.get("per") == "period" or "snapshot_of" in table or "changes_of" in table:
                 continue
             table["columns"].insert(0, {"name": "more_1", "type": "faker.word"})
             table["columns"].append({"name": "more_2", "type": "range", "range": [0, 10]})
     return raw
+
+
+def images(plan: Plan) -> tuple[str, ...]:
+    """Return the columns that hold whole rows, before and after a change: they have the columns more too."""
+    logs = [table.name for table in plan.tables if table.kind == "changes"]
+    return tuple(f"{name}.{image}" for name in logs for image in ("before", "after"))
 
 
 def without(raw: Raw, *sections: str) -> Raw:
@@ -254,8 +263,8 @@ def test_a_metric_more_changes_no_row_of_bundled_configs(name: str) -> None:
 @pytest.mark.parametrize("name", BUNDLED)
 @pytest.mark.parametrize("extended", [with_tables, with_columns])
 def test_more_tables_and_columns_change_no_value_of_bundled_configs(name: str, extended: Any) -> None:
-    raw = explicit(raw_of(name))
-    hold(plan_of(raw), plan_of(extended(raw)))
+    before = plan_of(raw := explicit(raw_of(name)))
+    hold(before, plan_of(extended(raw)), besides=images(before))
 
 
 @examples(15)
@@ -268,8 +277,8 @@ def test_tables_more_change_no_value(raw: Raw) -> None:
 @examples(15)
 @given(configs())
 def test_columns_more_change_no_value(raw: Raw) -> None:
-    raw = explicit(raw)
-    hold(plan_of(raw), plan_of(with_columns(raw)))
+    before = plan_of(raw := explicit(raw))
+    hold(before, plan_of(with_columns(raw)), besides=images(before))
 
 
 LATER = {"hour": "2024-03-02", "day": "1970-03-31", "week": "2024-06-02", "month": "2024-12", "quarter": "2025-03"}
@@ -294,6 +303,16 @@ def test_a_later_end_changes_no_row_while_the_span_is_held(raw: Raw) -> None:
             assert new[new[time].isin(old[time])].reset_index(drop=True).equals(old), name
 
 
+@pytest.mark.long
+def test_a_bundled_config_without_an_end_gives_what_it_gives_when_it_is_ended() -> None:
+    """So what pages, checksums and these laws say of it while it is ended, they say of it."""
+    path = template("streaming")
+    open_, closed = load_config(path), shown(path)
+    assert open_.stop is None and closed.stop is not None
+    for name in names(open_):
+        assert not differing(made(open_, name, closed.first, closed.stop), made(closed, name)), name
+
+
 @examples(10)
 @given(configs())
 def test_an_open_window_is_the_closed_one_as_far_as_it_goes(raw: Raw) -> None:
@@ -304,7 +323,8 @@ def test_an_open_window_is_the_closed_one_as_far_as_it_goes(raw: Raw) -> None:
 
 
 def reading(plan: Plan, *words: str) -> tuple[str, ...]:
-    """Return the columns whose sources are among `words`, and those that read them, as `table.column`."""
+    """Return the columns whose sources are among `words`, and those that read them, as `table.column`; the change logs of
+    what has such a column."""
     tables = [find_table(plan, name) for name in names(plan)]
     found = [
         f"{table.name}.{column.name}"
@@ -318,7 +338,10 @@ def reading(plan: Plan, *words: str) -> tuple[str, ...]:
         for column in table.columns
         if column.spec.word == "lookup" and column.spec.type.partition(".")[2] in found
     ]
-    return (*found, *looked_up)
+    logs = [
+        t.name for t in tables if t.kind == "changes" and any(f"{t.of}.{c.name}" in found for c in plan.table(t.of).columns)
+    ]
+    return (*found, *looked_up, *logs)
 
 
 def _reads_metric(column: ColumnPlan) -> bool:
@@ -335,7 +358,7 @@ def counting(plan: Plan) -> tuple[str, ...]:
 
 def without_crossings(raw: Raw) -> Raw:
     """Return a config without threshold events: they read stored values, so noise speaks of them too."""
-    kept = {**raw, "events": [event for event in raw.get("events", []) if event["trigger"] != "threshold"]}
+    kept = {**raw, "events": [event for event in raw.get("events", []) if event.get("trigger") != "threshold"]}
     if "units" in raw:
         kept["units"] = [without(kind, "events") for kind in raw["units"]]
     return kept if kept["events"] else without(kept, "rhythm")  # which only events may have shown
@@ -392,7 +415,8 @@ def test_a_season_changes_what_metrics_say_and_no_dimension(raw: Raw) -> None:
 def test_a_lifecycle_adds_a_column_and_changes_none(raw: Raw) -> None:
     raw = without(copy.deepcopy(explicit(raw)), "lifecycle")
     for table in raw.get("facts", ()):
-        table["columns"] = [column for column in table["columns"] if column["type"] != "stage"]
+        if "columns" in table:
+            table["columns"] = [column for column in table["columns"] if column["type"] != "stage"]
     stages = [{"early": 0.0}, {"late": 0.4}]
     hold(plan_of(raw), plan_of({**raw, "lifecycle": {"track": raw["metrics"][0]["name"], "stages": stages}}))
 
@@ -411,6 +435,8 @@ def test_a_history_adds_versions_and_changes_no_fact(raw: Raw) -> None:
     dimension = unit["name"]
     key = next(column["name"] for column in unit["columns"] if column["type"] == "id")
     for name in names(before):
+        if find_table(before, name).kind == "changes":
+            continue  # which tells of the new column too
         old, new = frame(made(before, name)), frame(made(after, name))
         columns = list(old.columns)
         if name == dimension:
@@ -425,7 +451,7 @@ def test_ends_of_units_take_rows_away_and_change_none(raw: Raw) -> None:
     """What is left after an event ends units was there before, but for the moments within the period of the end; and the
     version in which a unit ends is its last, so that no later one closes it."""
     raw = without(raw, *MADE_OF_ROWS)
-    crossing = [event for event in raw.get("events", []) if event["trigger"] == "threshold"]
+    crossing = [event for event in raw.get("events", []) if event.get("trigger") == "threshold"]
     if not crossing:
         return
     ending = {**without(crossing[0], "refire", "again_after"), "ends_unit": True}
@@ -434,7 +460,8 @@ def test_ends_of_units_take_rows_away_and_change_none(raw: Raw) -> None:
     closing = ("dim_shop.valid_to", "dim_shop.is_current")
     moments = [name for name in reading(before, "timestamp", "cdc") if not name.startswith("dim_")]
     moments += [f"{table.name}.{c}" for table in before.tables for c, to, _ in table.references if to == "dim_time"]
-    hold(after, before, besides=(*moments, *closing, *latest(before), *over_units(before)))
+    logs = (table.name for table in before.tables if table.kind == "changes")  # which delete them
+    hold(after, before, besides=(*moments, *closing, *latest(before), *over_units(before), *logs))
 
 
 def test_the_window_of_a_plan_is_its_whole_slice() -> None:

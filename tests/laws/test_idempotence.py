@@ -116,18 +116,19 @@ def test_a_file_does_not_show_in_which_blocks_it_was_made(
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_files_read_back_are_the_rows_that_were_made(name: str, tmp_path: Path) -> None:
-    """Parquet and CSV, read again with the table's own types, equal what the generator gave."""
+    """Parquet and CSV, read again with the table's own types, equal what the generator gave; in CSV, structures are text."""
     plan = bundled(name)
     for format in SAME_BYTES:
         write_tables(plan, tmp_path, format=format)
     for table in plan.tables:
         expected = made(plan, table.name)
         assert pq.read_table(tmp_path / f"{table.name}.parquet").equals(expected), table.name
+        flat = pa.schema([field for field in table.schema if not pa.types.is_nested(field.type)])
         types = pacsv.ConvertOptions(
-            column_types=table.schema, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
+            column_types=flat, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
         )
         found = pacsv.read_csv(tmp_path / f"{table.name}.csv", convert_options=types)
-        assert found.cast(table.schema).combine_chunks().equals(expected), table.name
+        assert found.select(flat.names).cast(flat).combine_chunks().equals(expected.select(flat.names)), table.name
 
 
 def test_the_config_beside_the_files_makes_the_same_files(tmp_path: Path) -> None:

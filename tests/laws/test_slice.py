@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from plotsim_core import Plan
 from plotsim_core.config.holdout import FEATURES
 from plotsim_core.config.tables import SOURCE_WORDS, Column
+from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.build import find_table
@@ -75,7 +76,7 @@ def hold_units(plan: Plan, cuts: list[int]) -> None:
         if column is None:
             continue
         whole = made(plan, name)
-        edges = [0, *cuts, plan.units]
+        edges = [0, *cuts, units_by(plan, plan.stop)]
         for begin, end in itertools.pairwise(edges):
             alone = made_of(plan, name, Slice(plan.first, plan.stop, begin, end))
             keys = unit_keys(plan, begin, end)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from plotsim_core import list_templates, load_config, template
 from plotsim_pipeline.definitions import defs
+from plotsim_pipeline.partitions import window_keys
 
 
 def test_every_dataset_has_its_assets_job_and_schedule() -> None:
     names = set(list_templates())
     specs = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
     assert names <= {job.name for job in defs.resolve_all_job_defs()}
-    assert {f"{name}_increment" for name in names} == {schedule.name for schedule in defs.schedules or ()}
+    schedules = {f"{name}_{what}" for name in names for what in ("increment", "overview")}
+    assert schedules == {schedule.name for schedule in defs.schedules or ()}
     assert {key.partition("/")[0] for key in specs} == names
 
 
 def test_each_has_a_partition_per_period_of_its_window() -> None:
+    """One without an end has those that are over."""
     specs = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
     for name in list_templates():
         plan = load_config(template(name))
-        assert plan.stop is not None
+        keys = window_keys(plan, datetime.now(UTC))
         for table in plan.tables:
             partitions = specs[f"{name}/{table.name}"].partitions_def
             assert partitions is not None
-            assert len(partitions.get_partition_keys()) == plan.stop - plan.first
+            assert partitions.get_partition_keys() == keys

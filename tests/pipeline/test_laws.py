@@ -14,13 +14,12 @@ import yaml
 
 from plotsim_core import from_mapping
 from plotsim_pipeline.partitions import partitions_for
-from plotsim_pipeline.stores import STORES
-from tests.pipeline.support import CONFIGS, content, keys_of, materialise, plan_of, store_at
+from tests.pipeline.support import CONFIGS, KINDS, content, keys_of, materialise, plan_of, store_at
 
 TABLES = [table.name for table in plan_of("saas").tables]
 
 
-@pytest.fixture(scope="module", params=list(STORES))
+@pytest.fixture(scope="module", params=KINDS)
 def batch(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, object]]:
     """The whole window in one range: what every other way has to give."""
     plan, store = plan_of("saas"), store_at(request.param, tmp_path_factory.mktemp("batch"))
@@ -90,7 +89,7 @@ def test_part_of_the_window_is_as_of_its_end(tmp_path: Path) -> None:
     assert current == 0
 
 
-@pytest.mark.parametrize("kind", list(STORES))
+@pytest.mark.parametrize("kind", KINDS)
 def test_days_as_well_as_months(kind: str, tmp_path: Path) -> None:
     """Slice and As-of on days: weeks of days out of order are the range that spans them."""
     plan = plan_of("delivery")
@@ -101,6 +100,24 @@ def test_days_as_well_as_months(kind: str, tmp_path: Path) -> None:
     for part in (keys[21:], keys[:7], keys[14:21], [keys[10]], keys[7:14]):
         materialise(plan, parts, part, only=names)
     assert content(plan, parts) == content(plan, whole)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", KINDS)
+def test_days_of_a_dataset_without_an_end(kind: str, tmp_path: Path) -> None:
+    """Rows that come late or again, a snapshot, a log and closed versions are those of the range, in whatever order days are
+    made; and all checks hold of what is there."""
+    plan = plan_of("streaming")
+    names = [table.name for table in plan.tables]
+    keys = partitions_for(plan).get_partition_keys()[20:48]
+    whole, parts = store_at(kind, tmp_path / "whole"), store_at(kind, tmp_path / "parts")
+    result = materialise(plan, whole, keys)
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+    for part in (keys[21:], keys[:7], keys[14:21], [keys[10]], keys[7:14]):
+        materialise(plan, parts, part, only=names)
+    for name in names:
+        sql = f"SELECT count(*), hash(list(t ORDER BY t)) FROM streaming.{name} AS t"
+        assert parts.query(sql, ["streaming"]) == whole.query(sql, ["streaming"]), name
 
 
 @pytest.mark.parametrize("name", ["fct_revenue", "evt_churn", "dim_company", "noised_metrics", "trajectories"])
@@ -116,7 +133,7 @@ def test_an_asset_alone_on_a_blank_store(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", list(STORES))
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "window",
     [

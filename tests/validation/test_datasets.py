@@ -10,7 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from plotsim_core import Plan, load_config, template, write_tables
+from docs.datasets import shown
+from plotsim_core import Plan, template, write_tables
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS
@@ -34,7 +35,7 @@ def stored(plan: Plan, directory: Path) -> Iterator[Store]:
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("name", BUNDLED)
 def test_a_dataset_passes_every_check(name: str, scale: float, tmp_path: Path) -> None:
-    plan = load_config(template(name), scale=scale)
+    plan = shown(template(name), scale=scale)
     assert not plan.warnings
     with stored(plan, tmp_path) as store:
         report = check_store(store)
@@ -52,7 +53,7 @@ def _found(store: Store, table: TablePlan, relation: str, checks: Iterable[str] 
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_a_row_twice_in_any_table_is_found(name: str, tmp_path: Path) -> None:
-    with stored(load_config(template(name)), tmp_path) as store:
+    with stored(shown(template(name)), tmp_path) as store:
         for table in store.plan.tables:
             found = _found(store, table, "SELECT * FROM t UNION ALL (SELECT * FROM t LIMIT 1)", TWICE)
             assert any(subject.startswith(table.name) for _, subject in found), table.name
@@ -61,7 +62,7 @@ def test_a_row_twice_in_any_table_is_found(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", BUNDLED)
 def test_an_orphan_in_any_reference_is_found(name: str, tmp_path: Path) -> None:
     """The greatest key that is referred to becomes one that nobody has."""
-    with stored(load_config(template(name)), tmp_path) as store:
+    with stored(shown(template(name)), tmp_path) as store:
         for table in store.plan.tables:
             for column in {column for column, _, _ in table.references}.difference(table.key, [table.time]):
                 key, there = quoted(column), store.relations[table.name]
@@ -75,7 +76,7 @@ def test_an_orphan_in_any_reference_is_found(name: str, tmp_path: Path) -> None:
 def test_lives_that_are_mixed_up_are_found(name: str, tmp_path: Path) -> None:
     """In every fact per unit and period, what a unit did goes to the next one, another in each period: rows, keys and
     margins stay the same, and no unit's rows are one life."""
-    with stored(load_config(template(name)), tmp_path) as store:
+    with stored(shown(template(name)), tmp_path) as store:
         for table in (table for table in store.plan.tables if table.kind == "fact" and not table.of):
             unit, date = (quoted(column) for column in table.key)
             columns = [quoted(column.name) for column in table.columns if column.name not in table.key]

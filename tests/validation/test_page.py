@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from plotsim_core import Plan, create, load_config, template, write_tables
+from docs.datasets import shown
+from plotsim_core import Plan, create, template, write_tables
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.page import page
@@ -30,7 +31,7 @@ HOSTILE = "<script>alert('x')</script> & \"</svg>"
 @pytest.fixture(scope="module", params=BUNDLED)
 def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Report]]:
     """The store of each bundled dataset, with its report."""
-    plan, directory = load_config(template(request.param)), tmp_path_factory.mktemp(request.param)
+    plan, directory = shown(template(request.param)), tmp_path_factory.mktemp(request.param)
     write_tables(plan, directory, format="parquet")
     with find_store(plan, directory) as store:
         yield store, check_store(store)

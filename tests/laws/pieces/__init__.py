@@ -11,7 +11,19 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.laws.pieces import bridges, calendar, columns, matching, output, quality, record_linkage, relations, units
+from tests.laws.pieces import (
+    bridges,
+    cadence,
+    calendar,
+    columns,
+    lives,
+    matching,
+    output,
+    quality,
+    record_linkage,
+    relations,
+    units,
+)
 
 PIECES: tuple[Callable[[st.DrawFn, dict[str, Any]], None], ...] = (
     calendar.add,
@@ -23,4 +35,6 @@ PIECES: tuple[Callable[[st.DrawFn, dict[str, Any]], None], ...] = (
     quality.add,
     output.add,
     matching.add,
+    cadence.add,
+    lives.add,
 )
