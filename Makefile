@@ -10,7 +10,7 @@ SQL ?= SELECT table_schema, table_name FROM information_schema.tables ORDER BY A
 export DAGSTER_HOME := $(CURDIR)/.dagster_home
 export SQL
 
-.PHONY: run ui query test proofs lint bench fidelity compatibility docs laws clean lock help
+.PHONY: run status ui query test proofs lint bench bookkeeping fidelity compatibility docs laws clean lock help
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -26,8 +26,11 @@ $(DAGSTER_HOME)/dagster.yaml: plotsim_pipeline/instance.yaml
 	@mkdir -p $(DAGSTER_HOME)
 	@cp $< $@
 
-run: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## materialise a dataset into DuckDB (DATASET=saas)
+run: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## materialise what is missing of a dataset into DuckDB (DATASET=saas)
 	@$(BIN)/python -m plotsim_pipeline run $(DATASET)
+
+status: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## show what is made, missing and stale of a dataset (DATASET=saas)
+	@$(BIN)/python -m plotsim_pipeline status $(DATASET)
 
 query: $(READY)  ## ask what is stored (SQL="SELECT ...")
 	@$(BIN)/python -m plotsim_pipeline query "$$SQL"
@@ -36,10 +39,10 @@ ui: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## open the Dagster UI, with its daem
 	$(BIN)/dagster dev -w workspace.yaml
 
 test: $(READY)  ## run the tests, but for the long proofs
-	$(BIN)/python -m pytest -n 2 -q -m "not long" tests
+	$(BIN)/python -m pytest -n 2 -q -rs -m "not long" tests
 
 proofs: $(READY)  ## run the long proofs: fidelity in full, runs that are killed, the laws over all datasets and the whole language
-	$(BIN)/python -m pytest -n 2 -q -m long tests
+	$(BIN)/python -m pytest -n 2 -q -rs -m long tests
 
 laws: $(READY)  ## run the law tests with a new random seed
 	PLOTSIM_LAW_SEED=$$($(PYTHON) -c 'import secrets; print(secrets.randbelow(2**32))') && export PLOTSIM_LAW_SEED && \
@@ -52,6 +55,9 @@ lint: $(READY)  ## style and types
 
 bench: $(READY)  ## rows per second by stage and table, peak memory
 	$(BIN)/python benchmarks/speed.py
+
+bookkeeping: $(READY)  ## what Dagster's records of partitions cost, on each kind of instance (some ten minutes)
+	$(BIN)/python benchmarks/bookkeeping.py
 
 # About four minutes on two shared cores. PEER=/path/to/python uses a plotsim 0.7.0 that is there.
 # Where it cannot be installed, the page says so.

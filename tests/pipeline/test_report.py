@@ -111,7 +111,7 @@ def test_the_page_lies_beside_any_store() -> None:
     assert fsspec.filesystem("memory").cat("/bucket/files/reports/some.html") == b"text"
 
 
-@pytest.mark.parametrize("kind", list(STORES))
+@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
 def test_the_command_judges_what_dagster_stored(kind: str, tmp_path: Path) -> None:
     """`plotsim check` passes a store of whole data, fails one that is broken, and refuses one of another config."""
     plan, store = plan_of("minimal"), store_at(kind, tmp_path)
@@ -133,6 +133,13 @@ def test_the_command_judges_what_dagster_stored(kind: str, tmp_path: Path) -> No
         pq.write_table(pa.concat_tables([rows, rows.slice(0, 1)]), file)
     code, said = checked("minimal")
     assert code == 1 and "FAIL keys_unique" in said
+
+
+def test_the_command_says_who_judges_delta_tables(tmp_path: Path) -> None:
+    plan, store = plan_of("minimal"), store_at("delta", tmp_path)
+    materialise(plan, store, keys_of(plan)[:1], only=["dim_date"])
+    found = CliRunner().invoke(main, ["check", store.path, "--config", "minimal"])
+    assert found.exit_code == 2 and "validation_report" in found.output
 
 
 @pytest.mark.parametrize("kind", list(STORES))

@@ -18,10 +18,10 @@ from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.stages import stage_names, stage_table
 from plotsim_core.validation.check import CHECKS
 from plotsim_pipeline.datasets import CONFIGS_VARIABLE, dataset_definitions, load_datasets
-from plotsim_pipeline.partitions import period_of
+from plotsim_pipeline.partitions import periods_in
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
-from tests.pipeline.support import keys_of, materialise, store_at
+from tests.pipeline.support import KINDS, keys_of, materialise, store_at
 
 ROOT = Path(__file__).parent.parent.parent
 MONTHS = 5
@@ -61,7 +61,7 @@ def assets(configs: Path, request: pytest.FixtureRequest) -> tuple[Plan, dict[st
     """What the catalogue says of each asset of a config, found through the folder that the environment names."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CONFIGS_VARIABLE, str(configs))
-        found = next(plan for plan in load_datasets() if plan.name == request.param)
+        found = next(plan for plan in load_datasets()[0] if plan.name == request.param)
     return found, catalogue(found)
 
 
@@ -184,9 +184,7 @@ def rows(made: Iterable[pa.RecordBatch]) -> list[str]:
 def parts(plan: Plan) -> dict[str, dict[str, list[str]]]:
     """The batch in parts: the rows of each table or stage in each partition alone."""
     return {
-        table.name: {
-            key: rows(batches(plan, table.name, period_of(plan, key), period_of(plan, key) + 1)[1]) for key in keys_of(plan)
-        }
+        table.name: {key: rows(batches(plan, table.name, *periods_in(plan, key))[1]) for key in keys_of(plan)}
         for table in everything(plan)
     }
 
@@ -198,7 +196,7 @@ def stored(plan: Plan, store: Store) -> dict[str, list[str]]:
     return {name: rows(table.to_batches()) for name, table in found.items()}
 
 
-@pytest.fixture(scope="module", params=list(STORES))
+@pytest.fixture(scope="module", params=KINDS)
 def made(
     request: pytest.FixtureRequest,
     plan: Plan,

@@ -8,15 +8,14 @@ import pytest
 
 from plotsim_core import Plan, batches, from_mapping
 from plotsim_core.config.read import read
-from plotsim_pipeline.stores import STORES
-from tests.pipeline.support import CONFIGS, keys_of, materialise, store_at
+from tests.pipeline.support import CONFIGS, KINDS, keys_of, materialise, store_at
 
 
 def wide() -> Plan:
     return from_mapping({**read(CONFIGS / "minimal.yaml"), "output": {"denormalized": True}}, name="minimal")
 
 
-@pytest.mark.parametrize("kind", list(STORES))
+@pytest.mark.parametrize("kind", KINDS)
 def test_wide_tables_made_partition_by_partition_are_those_of_the_whole(kind: str, tmp_path: Path) -> None:
     """With the fact they belong to, in any order; the report judges them too."""
     plan, store = wide(), store_at(kind, tmp_path)
