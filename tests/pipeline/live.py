@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 import requests
 
 from plotsim_pipeline.datasets import BUNDLED
+from tests.pipeline.support import END, START
 
 ROOT = BUNDLED.parent
 PICTURES = ROOT / "build" / "screenshots"
@@ -27,6 +28,23 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 BROWSER = next((found for name in BROWSERS if (found := shutil.which(name))), None)
 
 LOADED = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"
+_BACKFILL = """
+mutation ($assets: [AssetKeyInput!]!, $keys: [String!]!) {
+  launchPartitionBackfill(backfillParams: {assetSelection: $assets, partitionNames: $keys}) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+_LAUNCH = """
+mutation ($location: String!, $job: String!, $tags: [ExecutionTag!]) {
+  launchRun(executionParams: {
+    selector: {repositoryName: "__repository__", repositoryLocationName: $location, pipelineName: $job}
+    runConfigData: {}, executionMetadata: {tags: $tags}
+  }) { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } }
+}
+"""
 
 
 @contextmanager
@@ -66,6 +84,23 @@ def asked(address: str, query: str, **variables: Any) -> Any:
     answer = requests.post(f"{address}/graphql", json={"query": query, "variables": variables}, timeout=60).json()
     assert "errors" not in answer, answer
     return answer["data"]
+
+
+def backfill(address: str, dataset: str, names: Iterable[str], keys: Sequence[str]) -> str:
+    """Launch a backfill of some partitions of tables; return its number."""
+    assets = [{"path": [dataset, name]} for name in names]
+    launched = asked(address, _BACKFILL, assets=assets, keys=list(keys))["launchPartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+    return str(launched["backfillId"])
+
+
+def launch(address: str, job: str, keys: Sequence[str] = (), location: str = "plotsim_pipeline") -> str:
+    """Launch a run of a job, of the partitions from the first of `keys` to the last; return its number."""
+    tags = dict(zip((START, END), (keys[0], keys[-1]), strict=True)) if keys else {}
+    told = [{"key": key, "value": value} for key, value in tags.items()]
+    launched = asked(address, _LAUNCH, location=location, job=job, tags=told)["launchRun"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    return str(launched["run"]["runId"])
 
 
 def until(what: str, seconds: float, found: Callable[[], Any]) -> Any:

@@ -12,19 +12,10 @@ import yaml
 
 from plotsim_pipeline.datasets import definitions_of
 from plotsim_pipeline.partitions import keys_between
-from tests.pipeline.live import asked, served, until
+from tests.pipeline.live import asked, backfill, served, until
 from tests.pipeline.support import END, START, content, materialise, store_at
 from tests.pipeline.test_schedules import SMALL, small, ticked
 
-LAUNCH = """
-mutation ($assets: [AssetKeyInput!]!, $keys: [String!]!) {
-  launchPartitionBackfill(backfillParams: {assetSelection: $assets, partitionNames: $keys}) {
-    __typename
-    ... on LaunchBackfillSuccess { backfillId }
-    ... on PythonError { message }
-  }
-}
-"""
 STATUS = "query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }"
 RUNS = "{ runsOrError { ... on Runs { results { status tags { key value } } } } }"
 MADE = """
@@ -95,12 +86,9 @@ def test_by_the_daemon_in_one_run_or_one_per_partition(per_run: str | None, tmp_
     versions: list[dict[str, Any]] = []
     with served(tmp_path / "home", environment) as address:
         for again in range(2):
-            assets: list[Any] = [{"path": ["shops", name]} for name in names]
-            launched = asked(address, LAUNCH, assets=assets, keys=keys)["launchPartitionBackfill"]
-            assert launched["__typename"] == "LaunchBackfillSuccess", launched
 
-            def done(backfill: str = launched["backfillId"]) -> bool:
-                status = asked(address, STATUS, id=backfill)["partitionBackfillOrError"]["status"]
+            def done(number: str = backfill(address, "shops", names, keys)) -> bool:
+                status = asked(address, STATUS, id=number)["partitionBackfillOrError"]["status"]
                 assert status not in ("FAILED", "COMPLETED_FAILED"), (tmp_path / "home" / "log").read_text()[-3000:]
                 return bool(status == "COMPLETED_SUCCESS")
 

@@ -9,22 +9,11 @@ import pytest
 
 from plotsim_core import load_config
 from plotsim_pipeline.datasets import BUNDLED
-from tests.pipeline.live import asked, served, until
+from tests.pipeline.live import asked, launch, served, until
 from tests.pipeline.support import store_at
 
 pytestmark = pytest.mark.long
 
-LAUNCH = """
-mutation ($key: String!) {
-  launchRun(executionParams: {
-    selector: {
-      repositoryName: "__repository__", repositoryLocationName: "plotsim_pipeline", pipelineName: "shop_increment"
-    }
-    mode: "default", runConfigData: {}
-    executionMetadata: { tags: [{ key: "dagster/partition", value: $key }] }
-  }) { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } }
-}
-"""
 ENDED = """
 query ($id: ID!) {
   runOrError(runId: $id) { ... on Run { status eventConnection { events { ... on MessageEvent { message } } } } }
@@ -52,11 +41,10 @@ def test_edits_under_a_running_ui(tmp_path: Path) -> None:
 
         def ended(key: str) -> dict[str, Any]:
             """Launch a run of a partition, and return how it ended."""
-            launched = asked(address, LAUNCH, key=key)["launchRun"]
-            assert launched["__typename"] == "LaunchRunSuccess", launched
+            number = launch(address, "shop_increment", [key])
 
             def over() -> dict[str, Any] | None:
-                run: dict[str, Any] = asked(address, ENDED, id=launched["run"]["runId"])["runOrError"]
+                run: dict[str, Any] = asked(address, ENDED, id=number)["runOrError"]
                 return run if run["status"] in ("SUCCESS", "FAILURE") else None
 
             found: dict[str, Any] = until("the end of the run", 120, over)

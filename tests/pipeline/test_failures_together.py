@@ -20,7 +20,7 @@ from plotsim_pipeline.datasets import BUNDLED
 from plotsim_pipeline.dead import end_dead_runs
 from plotsim_pipeline.stores import STORES
 from tests.pipeline import objects
-from tests.pipeline.live import asked, served, until
+from tests.pipeline.live import asked, launch, served, until
 from tests.pipeline.support import content, keys_of, materialise, store_at
 
 pytestmark = pytest.mark.long
@@ -41,17 +41,6 @@ def dying(plan, name, *span):
     return batches(plan, name, *span)
 assets.batches = dying
 from plotsim_pipeline.definitions import defs
-"""
-LAUNCH = """
-mutation ($key: String!) {
-  launchRun(executionParams: {
-    selector: {
-      repositoryName: "__repository__", repositoryLocationName: "plotsim_pipeline", pipelineName: "minimal_increment"
-    }
-    mode: "default", runConfigData: {}
-    executionMetadata: { tags: [{ key: "dagster/partition", value: $key }] }
-  }) { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } }
-}
 """
 RUNS = "{ runsOrError { ... on Runs { results { runId status startTime endTime } } } }"
 
@@ -138,10 +127,9 @@ def test_queued_runs_write_to_duckdb_one_after_the_other(tmp_path: Path, monkeyp
     assert started(tmp_path, KEYS[0], surroundings, ["-f", str(tmp_path / "dying.py")]).wait(timeout=120) == -signal.SIGKILL
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     with served(tmp_path / "home", surroundings) as address:
-        launched = [asked(address, LAUNCH, key=key)["launchRun"] for key in KEYS[:5]]
-        assert {answer["__typename"] for answer in launched} == {"LaunchRunSuccess"}, launched
+        launched = [launch(address, "minimal_increment", [key]) for key in KEYS[:5]]
         with dg.DagsterInstance.get() as instance:
-            first = until("a run to start", 200, lambda: process_of(instance, [a["run"]["runId"] for a in launched]))
+            first = until("a run to start", 200, lambda: process_of(instance, launched))
         os.kill(first, signal.SIGKILL)
 
         def over() -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from plotsim_core.plan.sql import quoted
 from plotsim_pipeline.partitions import key_of
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
-from tests.pipeline.live import BROWSER, ROOT, asked, seen, served, until
+from tests.pipeline.live import BROWSER, ROOT, asked, backfill, launch, seen, served, until
 
 pytestmark = pytest.mark.long
 
@@ -56,23 +56,6 @@ attributes:
     "workspace.yaml": "load_from: [{python_module: {module_name: town.definitions, location_name: town}}]\n",
 }
 
-LAUNCH = """
-mutation ($assets: [AssetKeyInput!]!, $keys: [String!]!) {
-  launchPartitionBackfill(backfillParams: {assetSelection: $assets, partitionNames: $keys}) {
-    __typename
-    ... on LaunchBackfillSuccess { backfillId }
-    ... on PythonError { message }
-  }
-}
-"""
-MATERIALISE = """
-mutation ($job: String!, $tags: [ExecutionTag!]) {
-  launchPipelineExecution(executionParams: {
-    selector: {pipelineName: $job, repositoryName: "__repository__", repositoryLocationName: "town"},
-    runConfigData: {}, executionMetadata: {tags: $tags}
-  }) { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } }
-}
-"""
 RUNS = "{ runsOrError { ... on Runs { results { runId status tags { key value } } } } }"
 EVENTS = """
 query ($id: ID!) {
@@ -98,12 +81,6 @@ def project(directory: Path, kind: str) -> Path:
     start = datetime.now(UTC).date() - timedelta(days=DAYS)
     config.write_text(Path(__file__).with_name("living.yaml").read_text().replace("START", str(start)))
     return config
-
-
-def backfill(address: str, plan: Plan, keys: list[str]) -> None:
-    assets = [{"path": [plan.name, table.name]} for table in plan.tables]
-    launched = asked(address, LAUNCH, assets=assets, keys=keys)["launchPartitionBackfill"]
-    assert launched["__typename"] == "LaunchBackfillSuccess", launched
 
 
 def runs(address: str) -> list[dict[str, Any]]:
@@ -155,19 +132,10 @@ def test_it_lives(tmp_path: Path) -> None:
     assert len(keys) == DAYS
     environment = {"PYTHONPATH": f"{tmp_path / 'town'}{os.pathsep}{ROOT}"}
     with served(tmp_path / "home", environment, tmp_path / "town" / "workspace.yaml") as address:
-        backfill(address, plan, keys[20:28])
-        backfill(address, plan, keys[2:6])
-        whole = asked(
-            address,
-            MATERIALISE,
-            job=f"{plan.name}_increment",
-            tags=[
-                {"key": "dagster/asset_partition_range_start", "value": keys[0]},
-                {"key": "dagster/asset_partition_range_end", "value": keys[-1]},
-            ],
-        )["launchPipelineExecution"]
-        assert whole["__typename"] == "LaunchRunSuccess", whole
-        victim = whole["run"]["runId"]
+        tables = [table.name for table in plan.tables]
+        for part in (keys[20:28], keys[2:6]):
+            backfill(address, plan.name, tables, part)
+        victim = launch(address, f"{plan.name}_increment", keys, "town")
         until("killing a run", 120, lambda: killed(address, victim))
         until("seeing that it is dead", 120, lambda: _status(address, victim) == "FAILURE")
 
@@ -179,8 +147,8 @@ def test_it_lives(tmp_path: Path) -> None:
         by_schedule = [run for run in runs(address) if any(t["key"] == "dagster/schedule_name" for t in run["tags"])]
         assert by_schedule, "the schedule asked for nothing"
         assert [run["runId"] for run in runs(address) if run["status"] == "FAILURE"] == [victim]
-        told = asked(address, MATERIALISE, job=f"{plan.name}_overview", tags=[])["launchPipelineExecution"]
-        until("the overview", 120, lambda: _status(address, told["run"]["runId"]) == "SUCCESS")
+        told = launch(address, f"{plan.name}_overview", location="town")
+        until("the overview", 120, lambda: _status(address, told) == "SUCCESS")
         _look(address, plan, tmp_path)
     assert_equals_the_batch(plan, STORES["duckdb"](path=str(tmp_path / "town" / "data" / "duckdb")), today)
 
