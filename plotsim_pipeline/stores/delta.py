@@ -7,10 +7,9 @@ the file's name the digest of what it was made from. Older versions stay readabl
 """
 
 import json
-import os
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,7 @@ from plotsim_core.output.parquet import write_parquet
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.store import Store as Stored
 from plotsim_core.validation.store import held_periods
-from plotsim_pipeline.stores.files import is_local, located, prepared, protocols, written
+from plotsim_pipeline.stores.files import access, is_local, located, own_filesystem, prepared, protocols, written
 from plotsim_pipeline.stores.log import LOG
 from plotsim_pipeline.stores.store import Placement, Store, digest_of, length_of, of_another_length, split
 
@@ -199,18 +198,16 @@ def _options(filesystem: fsspec.AbstractFileSystem) -> dict[str, str] | None:
         return None
     if protocols(filesystem)[0] != "s3":
         raise UsageError(f"a Delta store lies on a disk or on s3://, not on {protocols(filesystem)[0]}://")
-    client: Mapping[str, Any] = filesystem.client_kwargs or {}
-    given = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    endpoint = filesystem.endpoint_url or client.get("endpoint_url") or given
-    told = {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": filesystem.key,
-        "AWS_SECRET_ACCESS_KEY": filesystem.secret,
-        "AWS_SESSION_TOKEN": filesystem.token,
-        "AWS_REGION": client.get("region_name"),
-        "AWS_ALLOW_HTTP": "true" if str(endpoint).startswith("http://") else None,
+    told = access(filesystem)
+    said = {
+        "AWS_ENDPOINT_URL": told.endpoint,
+        "AWS_ACCESS_KEY_ID": told.key,
+        "AWS_SECRET_ACCESS_KEY": told.secret,
+        "AWS_SESSION_TOKEN": told.token,
+        "AWS_REGION": told.region,
+        "AWS_ALLOW_HTTP": "true" if str(told.endpoint).startswith("http://") else None,
     }
-    return {"max_retries": "3", "retry_timeout": "30s"} | {name: str(value) for name, value in told.items() if value}
+    return {"max_retries": "3", "retry_timeout": "30s"} | {name: str(value) for name, value in said.items() if value}
 
 
 def _partitions(where: Placement, batches: pa.RecordBatchReader) -> Iterator[tuple[str, Iterator[pa.RecordBatch]]]:
@@ -283,11 +280,10 @@ def _kept(table: "DeltaTable", where: Placement, schema: pa.Schema) -> dict[str,
 
 
 def _rows(table: "DeltaTable", filesystem: fsspec.AbstractFileSystem, folder: str) -> ds.Dataset:
-    """Return the rows of a table, read through the file system that wrote them."""
-    if is_local(filesystem):
-        return table.to_pyarrow_dataset()
-    below = pa_fs.SubTreeFileSystem(folder, pa_fs.PyFileSystem(pa_fs.FSSpecHandler(filesystem)))
-    return table.to_pyarrow_dataset(filesystem=below)
+    """Return the rows of a table, which lies on a disk or on S3."""
+    own = own_filesystem(filesystem)
+    assert own is not None
+    return table.to_pyarrow_dataset(filesystem=pa_fs.SubTreeFileSystem(folder, own))
 
 
 def _view(connection: duckdb.DuckDBPyConnection, rows: ds.Dataset, name: str) -> str:

@@ -1,12 +1,16 @@
 """Files on any path that fsspec knows, each whole or not there."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
 
 import fsspec
+import pyarrow.dataset as ds
+import pyarrow.fs as pa_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from plotsim_core import UsageError
@@ -84,3 +88,44 @@ def alone_in(filesystem: fsspec.AbstractFileSystem, folder: str) -> AbstractCont
 def protocols(filesystem: fsspec.AbstractFileSystem) -> tuple[str, ...]:
     """Return what the URLs of a file system may begin with."""
     return (filesystem.protocol,) if isinstance(filesystem.protocol, str) else tuple(filesystem.protocol)
+
+
+@dataclass(frozen=True)
+class Access:
+    """How an object store of the S3 protocol is reached: what fsspec was told, or the environment says; None is neither."""
+
+    endpoint: str | None
+    key: str | None
+    secret: str | None
+    token: str | None
+    region: str | None
+
+
+def access(filesystem: fsspec.AbstractFileSystem) -> Access:
+    """Return how a file system of s3fs reaches its store."""
+    client: Mapping[str, Any] = filesystem.client_kwargs or {}
+    given = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = filesystem.endpoint_url or client.get("endpoint_url") or given
+    return Access(endpoint, filesystem.key, filesystem.secret, filesystem.token, client.get("region_name"))
+
+
+def own_filesystem(filesystem: fsspec.AbstractFileSystem) -> pa_fs.FileSystem | None:
+    """Return the file system as pyarrow has it by itself, None if it has not.
+
+    Its threads read without Python. Those that read through fsspec would need the interpreter, which DuckDB holds while it
+    waits for them: a query would hang for ever.
+    """
+    if is_local(filesystem):
+        return pa_fs.LocalFileSystem()
+    if "s3" not in protocols(filesystem):
+        return None
+    told = access(filesystem)
+    scheme, _, host = (told.endpoint or "https://").partition("://")
+    given = {"access_key": told.key, "secret_key": told.secret, "session_token": told.token, "region": told.region}
+    options = {name: value for name, value in given.items() if value}
+    return pa_fs.S3FileSystem(endpoint_override=host.rstrip("/") or None, scheme=scheme, **options)
+
+
+def readable(rows: ds.Dataset, filesystem: fsspec.AbstractFileSystem) -> Any:
+    """Return rows for DuckDB to read: the data set itself, or where pyarrow reads it through fsspec, all of it."""
+    return rows if own_filesystem(filesystem) is not None else rows.to_table()
