@@ -36,6 +36,7 @@ query: $(READY)  ## ask what is stored (SQL="SELECT ...")
 	@$(BIN)/python -m plotsim_pipeline query "$$SQL"
 
 ui: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## open the Dagster UI, with its daemon, on the same instance
+	@$(BIN)/dagster instance concurrency set plotsim_store 1 > /dev/null  # a new home knows the limit from the first run on
 	$(BIN)/dagster dev -w workspace.yaml
 
 test: $(READY)  ## run the tests, but for the long proofs
