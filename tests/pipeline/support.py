@@ -18,6 +18,8 @@ from plotsim_pipeline.stores.store import Store
 
 KINDS = [pytest.param(kind, marks=pytest.mark.long) if kind == "delta" else kind for kind in STORES]
 """The stores; Delta, which writes files as the Parquet store does, among the long proofs."""
+DUCKDB_FIRST = [kind if kind == "duckdb" else pytest.param(kind, marks=pytest.mark.long) for kind in STORES]
+"""The stores, for what takes a while with each: all but DuckDB among the long proofs."""
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 

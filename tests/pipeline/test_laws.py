@@ -14,12 +14,12 @@ import yaml
 
 from plotsim_core import from_mapping
 from plotsim_pipeline.partitions import partitions_for
-from tests.pipeline.support import CONFIGS, KINDS, content, keys_of, materialise, plan_of, store_at
+from tests.pipeline.support import CONFIGS, DUCKDB_FIRST, KINDS, content, keys_of, materialise, plan_of, store_at
 
 TABLES = [table.name for table in plan_of("saas").tables]
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=DUCKDB_FIRST)
 def batch(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, object]]:
     """The whole window in one range: what every other way has to give."""
     plan, store = plan_of("saas"), store_at(request.param, tmp_path_factory.mktemp("batch"))

@@ -13,7 +13,7 @@ from plotsim_core.config.holdout import FEATURES
 from plotsim_core.config.quality import LEDGER
 from plotsim_core.validation.report import check_store
 from tests.laws.test_quality import CONFIG
-from tests.pipeline.support import KINDS, content, keys_of, materialise, store_at
+from tests.pipeline.support import DUCKDB_FIRST, content, keys_of, materialise, store_at
 from tests.validation.test_quality import MOST
 
 
@@ -25,7 +25,7 @@ def plan() -> Plan:
     return from_mapping({**CONFIG, **learnt, "segments": segments, "quality": issues}, name="broken")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DUCKDB_FIRST)
 def test_broken_data_is_the_same_however_it_is_made(kind: str, plan: Plan, tmp_path: Path) -> None:
     """In one range; month by month in a random order, one of them twice."""
     whole, parts = store_at(kind, tmp_path / "whole"), store_at(kind, tmp_path / "parts")
@@ -40,7 +40,7 @@ def test_broken_data_is_the_same_however_it_is_made(kind: str, plan: Plan, tmp_p
     assert {LEDGER, FEATURES, "fct_all_train", "fct_all_holdout"} <= expected.keys()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DUCKDB_FIRST)
 def test_the_report_finds_no_fault_in_what_is_broken_on_purpose(kind: str, plan: Plan, tmp_path: Path) -> None:
     """Of the whole, with the checks of the run, and of a month alone."""
     store = store_at(kind, tmp_path)
