@@ -219,7 +219,7 @@ def _summary(plan: Plan, store: Store, tables: Sequence[Held], seconds: Mapping[
 
 def first_query(plan: Plan) -> str:
     """Return a query worth starting with: how the metrics of the first fact move over time, or how many events there are."""
-    timed = [table for table in plan.tables if table.time is not None and table.kind != "date"]
+    timed = [table for table in (plan.clean or plan).tables if table.time is not None and table.kind != "date"]
     first = next((table for table in timed if table.kind == "fact"), timed[0] if timed else plan.tables[0])
     metrics = [column.name for column in first.columns if column.spec.word == "metric"][:2]
     shown = [*filter(None, [first.time]), "count(*) AS rows", *(f"round(avg({name}), 2) AS {name}" for name in metrics)]
