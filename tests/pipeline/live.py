@@ -103,8 +103,8 @@ def launch(address: str, job: str, keys: Sequence[str] = (), location: str = "pl
     return str(launched["run"]["runId"])
 
 
-def until(what: str, seconds: float, found: Callable[[], Any]) -> Any:
-    """Return what `found()` gives as soon as it is true."""
+def until(what: str, seconds: float, found: Callable[[], Any], every: float = 1.0) -> Any:
+    """Return what `found()` gives as soon as it is true, asked `every` so many seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -113,7 +113,7 @@ def until(what: str, seconds: float, found: Callable[[], Any]) -> Any:
             value = None
         if value:
             return value
-        time.sleep(1)
+        time.sleep(every)
     raise AssertionError(f"{what} did not happen in {seconds} seconds")
 
 
