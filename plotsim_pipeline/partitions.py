@@ -12,6 +12,8 @@ from plotsim_core import Plan, UsageError
 from plotsim_core.numerics.calendar import Grain
 
 BACKFILL_VARIABLE = "PLOTSIM_BACKFILL"
+RANGE = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+"""The tags of a run that say from which partition to which it goes."""
 _CRON = {
     "hour": "0 * * * *",
     "day": "0 0 * * *",

@@ -20,14 +20,13 @@ from plotsim_pipeline.datasets import definitions_of, load_dataset
 from plotsim_pipeline.dead import end_dead_runs
 from plotsim_pipeline.manifest import MANIFEST
 from plotsim_pipeline.parameters import expected_rows, plan_with, refuse_mixture
-from plotsim_pipeline.partitions import window_keys
+from plotsim_pipeline.partitions import RANGE, window_keys
 from plotsim_pipeline.report import OVERVIEW, VALIDATION_REPORT
 from plotsim_pipeline.status import Held, Step, between, chosen, held, steps
 from plotsim_pipeline.stores import store_from_environment, store_with
 from plotsim_pipeline.stores.store import Store
 
 _LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
-_RANGE = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 _PARAMETERS = "plotsim/parameters"
 
 
@@ -106,7 +105,7 @@ def materialise(
             seconds[name] = time.perf_counter() - begun.get(name, time.perf_counter())
             progress("done" if event.event_type_value == "STEP_SUCCESS" else "failed", name)
 
-    tags = dict(zip(_RANGE, (step.keys[0], step.keys[-1]), strict=True)) if step.keys else {}
+    tags = dict(zip(RANGE, (step.keys[0], step.keys[-1]), strict=True)) if step.keys else {}
     config: dict[str, Any] = {"loggers": _LOGGERS}
     if parameters:
         config["resources"] = {SHARED.parameters: {"config": dict(parameters)}}

@@ -8,7 +8,7 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_pipeline.assets import LAYER, STAGE, WHOLE
-from plotsim_pipeline.partitions import keys_between, latest_complete
+from plotsim_pipeline.partitions import RANGE, keys_between, latest_complete
 from plotsim_pipeline.report import VALIDATION_REPORT
 
 _INCREMENT_CRON = {
@@ -21,7 +21,6 @@ _INCREMENT_CRON = {
 }
 _OVERVIEW_CRON = {**_INCREMENT_CRON, "hour": "30 4 * * 1", "day": "30 4 * * 1"}
 _KEY = "dagster/partition"
-_RANGE = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -105,7 +104,7 @@ def in_progress(plan: Plan, instance: dg.DagsterInstance, keys: Sequence[str]) -
         ours = any(asset.path[0] == plan.name for asset in run.asset_selection or ())
         if not ours and run.job_name not in (plan.name, f"{plan.name}_increment"):
             continue
-        first, last = (run.tags.get(tag) or run.tags.get(_KEY) for tag in _RANGE)
+        first, last = (run.tags.get(tag) or run.tags.get(_KEY) for tag in RANGE)
         if first is not None and last is not None:
             found.update(key for key in keys if first <= key <= last)
     return found
@@ -129,4 +128,4 @@ def _request(keys: Sequence[str], now: datetime) -> dg.RunRequest:
     name = f"{keys[0]}...{keys[-1]} at {now.astimezone(UTC):%Y-%m-%d %H:%M}"
     if len(keys) == 1:
         return dg.RunRequest(run_key=name, partition_key=keys[0])
-    return dg.RunRequest(run_key=name, tags=dict(zip(_RANGE, (keys[0], keys[-1]), strict=True)))
+    return dg.RunRequest(run_key=name, tags=dict(zip(RANGE, (keys[0], keys[-1]), strict=True)))

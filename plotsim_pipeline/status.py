@@ -8,7 +8,7 @@ import dagster as dg
 
 from plotsim_core import Plan, UsageError
 from plotsim_core.families import did_you_mean
-from plotsim_pipeline.manifest import manifest_assets
+from plotsim_pipeline.manifest import MANIFEST
 from plotsim_pipeline.parameters import CODE_VERSION
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.report import OVERVIEW, VALIDATION_REPORT
@@ -93,9 +93,8 @@ def _state(plan: Plan, name: str, kept: Mapping[str, tuple[int, str]], last: Seq
 
 def untold(plan: Plan, instance: dg.DagsterInstance) -> list[str]:
     """Return which of overview and manifest of a dataset an instance does not know as it is now."""
-    names = [OVERVIEW, *(asset.key.path[-1] for asset in manifest_assets(plan))]
     found = []
-    for name in names:
+    for name in _of_all(plan):
         event = instance.get_latest_materialization_event(dg.AssetKey([plan.name, name]))
         made = event.asset_materialization if event is not None else None
         if made is None or (made.tags or {}).get(CODE_VERSION) != plan.digest:
@@ -144,10 +143,15 @@ def steps(
     found.reverse()
     if only:
         return found
-    told = (OVERVIEW, *(asset.key.path[-1] for asset in manifest_assets(plan))) if found else untold(plan, instance)
+    told = _of_all(plan) if found else untold(plan, instance)
     if found:
         return [*found[:-1], Step(found[-1].keys, (*found[-1].assets, *told))]
     return [Step((), tuple(told))] if told else []
+
+
+def _of_all(plan: Plan) -> list[str]:
+    """Return the assets that are about all that is stored."""
+    return [OVERVIEW, MANIFEST] if plan.dataset.manifest.include else [OVERVIEW]
 
 
 def _needs(tables: Sequence[Held], key: str, everything: bool) -> frozenset[str]:

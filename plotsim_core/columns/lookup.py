@@ -26,7 +26,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name, Part, pattern
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table, moved_by
-from plotsim_core.engine.history import bands
+from plotsim_core.engine.history import bands_of
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -134,11 +134,7 @@ def _of_the_time(found: Referred, rows: Rows) -> Rows:
 def _band(history: Part, rows: Rows) -> Integers:
     """Return the band that each row's unit was in at its time."""
     assert isinstance(history, History)
-    here = rows.block
-    metric = here.plan.metric_index(history.tracks)
-    band = here.kept("bands", (metric, history.at), lambda: bands(here.plan, metric, history.at, here.units, here.periods))
-    found: Integers = np.asarray(band).ravel()[rows.cell]
-    return found
+    return bands_of(rows.block, rows.block.plan.metric_index(history.tracks), history.at).ravel()[rows.cell]
 
 
 def _nullable(options: Options, dataset: Dataset) -> bool:

@@ -24,7 +24,7 @@ from plotsim_core.columns.source import fill
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import Segment
 from plotsim_core.config.tables import KIND_WORDS, Column, Table
-from plotsim_core.engine.history import bands
+from plotsim_core.engine.history import bands_of
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -177,7 +177,7 @@ def _own(ours: str, rows: Rows) -> tuple[list[Any], Integers]:
     if isinstance(mine.spec.source, History):
         history = mine.spec.source
         metric = plan.metric_index(history.tracks)
-        band = block.kept("bands", (metric, history.at), lambda: bands(plan, metric, history.at, block.units, block.periods))
+        band = bands_of(block, metric, history.at)
         return list(history.tiers), np.asarray(band, dtype=np.int64).ravel()[rows.cell]
 
     def told() -> tuple[list[Any], Integers]:

@@ -40,6 +40,12 @@ def bands(plan: Plan, metric: int, edges: tuple[float, ...], units: Units, perio
     return found
 
 
+def bands_of(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
+    """Return the band of each cell of a block, shape (periods, units)."""
+    found: Bands = block.kept("bands", (metric, edges), lambda: bands(block.plan, metric, edges, block.units, block.periods))
+    return found
+
+
 def since(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
     """Return, for each cell of a block, the period since which the unit has been in its band (its arrival at first)."""
 

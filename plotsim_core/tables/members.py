@@ -21,7 +21,7 @@ from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, moved_by
 from plotsim_core.engine.block import Block, block
-from plotsim_core.engine.history import bands
+from plotsim_core.engine.history import bands_of
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.slice import Slice, of_kind
 from plotsim_core.errors import Problem
@@ -94,7 +94,7 @@ def standing(dimension: TablePlan, held: Rows, place: Integers, which: Integers)
     if history:
         options = history[0].source
         assert isinstance(options, History)
-        band = _bands(block, options)[place, rows.unit]
+        band = bands_of(block, block.plan.metric_index(options.tracks), options.at)[place, rows.unit]
     return replace(rows, until=block.periods[place] + 1, band=band)
 
 
@@ -110,14 +110,6 @@ def whole_rows(plan: Plan, dimension: TablePlan, part: Slice) -> tuple[Integers,
 def expected_members(dimension: TablePlan, sample: Sample) -> Floats:
     """Return about how many members there are at the end of each of a sample's periods, if no event ends a life."""
     return sample.total(sample.there) if dimension.kind == "unit" else KINDS[dimension.kind].expect(dimension, sample)
-
-
-def _bands(block: Block, options: History) -> Integers:
-    metric = block.plan.metric_index(options.tracks)
-    made: Integers = block.kept(
-        "bands", (metric, options.at), lambda: bands(block.plan, metric, options.at, block.units, block.periods)
-    )
-    return made
 
 
 def check_shown(field: str, name: Name, kinds: tuple[str, ...], taken: Any, scope: Scope) -> Iterable[Problem]:

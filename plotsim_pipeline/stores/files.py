@@ -9,7 +9,6 @@ from typing import IO, Any
 from uuid import uuid4
 
 import fsspec
-import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
 from fsspec.implementations.local import LocalFileSystem
 
@@ -113,7 +112,7 @@ def own_filesystem(filesystem: fsspec.AbstractFileSystem) -> pa_fs.FileSystem | 
     """Return the file system as pyarrow has it by itself, None if it has not.
 
     Its threads read without Python. Those that read through fsspec would need the interpreter, which DuckDB holds while it
-    waits for them: a query would hang for ever.
+    waits for them: a query would hang for ever. What has no own is read whole before.
     """
     if is_local(filesystem):
         return pa_fs.LocalFileSystem()
@@ -124,8 +123,3 @@ def own_filesystem(filesystem: fsspec.AbstractFileSystem) -> pa_fs.FileSystem | 
     given = {"access_key": told.key, "secret_key": told.secret, "session_token": told.token, "region": told.region}
     options = {name: value for name, value in given.items() if value}
     return pa_fs.S3FileSystem(endpoint_override=host.rstrip("/") or None, scheme=scheme, **options)
-
-
-def readable(rows: ds.Dataset, filesystem: fsspec.AbstractFileSystem) -> Any:
-    """Return rows for DuckDB to read: the data set itself, or where pyarrow reads it through fsspec, all of it."""
-    return rows if own_filesystem(filesystem) is not None else rows.to_table()

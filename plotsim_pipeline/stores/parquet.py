@@ -24,7 +24,7 @@ from plotsim_core.output.parquet import Encoding, columns_between, write_parquet
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.validation.store import Store as Stored
 from plotsim_core.validation.store import held_periods
-from plotsim_pipeline.stores.files import alone_in, is_local, located, own_filesystem, prepared, readable, written
+from plotsim_pipeline.stores.files import alone_in, is_local, located, own_filesystem, prepared, written
 from plotsim_pipeline.stores.log import LOG
 from plotsim_pipeline.stores.store import Placement, Store, digest_of, length_of, of_another_length, split
 
@@ -240,7 +240,7 @@ def _view(
     else:  # read by pyarrow: DuckDB would want an extension
         source = quoted(f"files of {name}".replace('"', ""))
         columns = pa.unify_schemas(ends, promote_options="permissive") if moved else None
-        through = own_filesystem(filesystem) or filesystem
-        there = ds.dataset(files, columns, format="parquet", filesystem=through, partitioning=None)
-        connection.register(f"files of {name}".replace('"', ""), readable(there, filesystem))
+        own = own_filesystem(filesystem)
+        there = ds.dataset(files, columns, format="parquet", filesystem=own or filesystem, partitioning=None)
+        connection.register(f"files of {name}".replace('"', ""), there if own is not None else there.to_table())
     connection.execute(f"CREATE VIEW {name} AS FROM {source}")

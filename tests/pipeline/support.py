@@ -11,7 +11,7 @@ import pytest
 
 from plotsim_core import Plan, load_config
 from plotsim_pipeline.assets import stage_assets, table_assets
-from plotsim_pipeline.partitions import keys_between, partitions_for
+from plotsim_pipeline.partitions import RANGE, keys_between, partitions_for
 from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
@@ -21,7 +21,7 @@ KINDS = [pytest.param(kind, marks=pytest.mark.long) if kind == "delta" else kind
 DUCKDB_FIRST = [kind if kind == "duckdb" else pytest.param(kind, marks=pytest.mark.long) for kind in STORES]
 """The stores, for what takes a while with each: all but DuckDB among the long proofs."""
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
-START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+START, END = RANGE
 
 
 def plan_of(name: str, scale: float | None = None) -> Plan:
