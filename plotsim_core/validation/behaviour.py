@@ -7,14 +7,16 @@ units end, those that stay are not like those that left; what that does is measu
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.declared import declared
+from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding
-from plotsim_core.validation.residuals import Floats, Residuals, residuals
+from plotsim_core.validation.residuals import Floats, Residuals, measured, measuring, measuring_tables, residuals
 from plotsim_core.validation.store import Store
 
 _BIAS = 0.02
@@ -31,13 +33,29 @@ def _judged(subject: str, found: float, error: float, expected: float, more: dic
     return Finding(subject, abs(found - expected) <= allowed, message, numbers)
 
 
-def _correlations(store: Store) -> Iterator[Finding]:
-    if not store.plan.dataset.connections and not store.plan.dataset.connection_phases:
-        return
-    seen = residuals(store)
+def _pairs(plan: Plan) -> set[tuple[int, int]]:
+    """Return the pairs of metrics that a config connects, in any phase."""
+    dataset = plan.dataset
+    every = (*dataset.connections, *(one for phase in dataset.connection_phases for one in phase.connections))
+    return {(plan.metric_index(one.metric_a), plan.metric_index(one.metric_b)) for one in every}
+
+
+def _partners(plan: Plan, table: TablePlan) -> frozenset[str]:
+    """Return the facts that hold the second metric of connections whose first one a table holds."""
+    metrics = measured(plan, table)
+    partners = {measuring(plan, second) for first, second in _pairs(plan) if first in metrics}
+    return frozenset(name for name in partners if name is not None)
+
+
+def _with_connections(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return measuring_tables(plan) if _partners(plan, table) else None
+
+
+def _correlations(store: Store, table: TablePlan) -> Iterator[Finding]:
+    seen, metrics = residuals(store), measured(store.plan, table)
     for connection, phase, holds in declared(store.plan, seen.periods):
         first, second = (store.plan.metric_index(name) for name in (connection.metric_a, connection.metric_b))
-        if first not in seen.stored or second not in seen.stored or not holds.any():
+        if first not in metrics or first not in seen.stored or second not in seen.stored or not holds.any():
             continue
         raw = correlation(seen.values[first][holds], seen.values[second][holds])
         if connection.pooled:
@@ -54,7 +72,8 @@ def _correlations(store: Store) -> Iterator[Finding]:
         expected = (connection.coefficient + moved) * fidelity[0] * fidelity[1]
         more = {"declared": connection.coefficient, "pooled": raw[0]}
         when = f" from {store.plan.grain.label(store.plan.phases[phase - 1][0])}" if phase else ""
-        yield _judged(f"{connection.metric_a} ~ {connection.metric_b}{when}", found, error, expected, more)
+        subject = f"{connection.metric_a} ~ {connection.metric_b}{when}"
+        yield replace(_judged(subject, found, error, expected, more), tables=_other(store.plan, table, second))
 
 
 def _selected(true: list[Floats], seen: Residuals, pair: tuple[int, int], holds: NDArray[np.bool_]) -> float:
@@ -65,21 +84,35 @@ def _selected(true: list[Floats], seen: Residuals, pair: tuple[int, int], holds:
     return correlation(*there)[0] - correlation(*true)[0]
 
 
-def _lags(store: Store) -> Iterator[Finding]:
-    plan = store.plan
-    followers = [place for place, metric in enumerate(plan.metrics) if metric.driver is not None]
-    if not followers:
-        return
-    seen = residuals(store)
-    for place in followers:
+def _other(plan: Plan, table: TablePlan, metric: int) -> tuple[str, ...]:
+    """Return the fact that a metric is judged by, if that is another table."""
+    name = measuring(plan, metric)
+    return () if name is None or name == table.name else (name,)
+
+
+def _drivers(plan: Plan, table: TablePlan) -> frozenset[str]:
+    """Return the facts that hold the drivers of metrics that a table holds."""
+    drivers = (plan.metrics[metric].driver for metric in measured(plan, table))
+    names = {measuring(plan, driver) for driver in drivers if driver is not None}
+    return frozenset(name for name in names if name is not None)
+
+
+def _with_drivers(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return measuring_tables(plan) if _drivers(plan, table) else None
+
+
+def _lags(store: Store, table: TablePlan) -> Iterator[Finding]:
+    plan, seen = store.plan, residuals(store)
+    for place in measured(plan, table):
         metric = plan.metrics[place]
         driver = metric.driver
         if driver is None or driver not in seen.stored or place not in seen.stored:
             continue
+        others = _other(plan, table, driver)
         subject = f"{metric.name} follows {plan.metrics[driver].name} after {metric.delay}"
         periods = len(seen.periods)
         if periods <= metric.delay:
-            yield Finding(subject, True, f"not to be seen in {periods} periods", {"periods": periods})
+            yield Finding(subject, True, f"not to be seen in {periods} periods", {"periods": periods}, tables=others)
             continue
         found, error = _after(seen.stored[driver], seen.stored[place], metric.delay)
         true = [seen.standard(m, seen.surviving(m), probed=True) for m in (driver, place)]
@@ -90,7 +123,7 @@ def _lags(store: Store) -> Iterator[Finding]:
         if more["above"] > 0 and abs(expected) > judged.numbers["allowed"]:
             says = f"{judged.message}; larger after {more['peak']:.0f} by {more['above']:.2f} more than chance allows"
             judged = Finding(subject, False, says, judged.numbers)
-        yield judged
+        yield replace(judged, tables=others)
 
 
 def _after(driver: Floats, follower: Floats, delay: int) -> tuple[float, float]:
@@ -110,9 +143,23 @@ def _peak(seen: Residuals, driver: int, place: int, delay: int) -> dict[str, flo
 
 CHECKS.add(
     "correlations_as_declared",
-    Check("behaviour", "Metrics correlate, given the trajectory, as the config declares.", False, _correlations),
+    Check(
+        "behaviour",
+        "Metrics correlate, given the trajectory, as the config declares.",
+        False,
+        _correlations,
+        _with_connections,
+        _partners,
+    ),
 )
 CHECKS.add(
     "lags_found",
-    Check("behaviour", "A follower carries what its driver did, after the declared delay.", False, _lags),
+    Check(
+        "behaviour",
+        "A follower carries what its driver did, after the declared delay.",
+        False,
+        _lags,
+        _with_drivers,
+        _drivers,
+    ),
 )

@@ -3,41 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
 from plotsim_core.config.tables import moved_by
-from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.changes import AFTER, BEFORE, DATE, OP, SEQUENCE
 from plotsim_core.tables.members import columns_of, key_of
 from plotsim_core.tables.snapshot import DATE as TAKEN
 from plotsim_core.tables.snapshot import due
-from plotsim_core.validation.check import CHECKS, Check, Finding
+from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.scan import tallied
 from plotsim_core.validation.store import Store
 
 _SUBJECT = "changes are out of order, or do not begin with what the one before left"
 
 
-def _logs(store: Store) -> Iterator[Finding]:
-    for log in (table for table in store.tables if table.kind == "changes"):
-        key = quoted(key_of(store.plan.table(log.of)).name)
-        before, after, left = quoted(BEFORE), quoted(AFTER), quoted("left by the one before")
-        inserted, deleted = f"{quoted(OP)} = 'I'", f"{quoted(OP)} = 'D'"
-        wrong = (
-            f"{quoted(OP)} NOT IN ('I', 'U', 'D') OR ({before} IS NULL) <> ({inserted}) OR ({after} IS NULL) <> ({deleted}) "
-            f"OR coalesce({after}, {before}).{key} <> {key} OR {before} = {after}"
-        )
-        if store.first == store.plan.first and _whole(store, log):
-            wrong += f" OR {before} IS DISTINCT FROM {left}"
-        sql = (
-            f"SELECT {quoted(DATE)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {wrong}) AS faults FROM "
-            f"(SELECT *, lag({after}) OVER (PARTITION BY {key} ORDER BY {quoted(SEQUENCE)}) AS {left} "
-            f"FROM {store.relation(log)}) GROUP BY 1 ORDER BY 1"
-        )
-        yield tallied(log.name, _SUBJECT, store.arrow(sql))
+def _a_log(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return NO_TABLES if table.kind == "changes" else None
+
+
+def _logs(store: Store, log: TablePlan) -> Iterator[Finding]:
+    key = quoted(key_of(store.plan.table(log.of)).name)
+    before, after, left = quoted(BEFORE), quoted(AFTER), quoted("left by the one before")
+    inserted, deleted = f"{quoted(OP)} = 'I'", f"{quoted(OP)} = 'D'"
+    wrong = (
+        f"{quoted(OP)} NOT IN ('I', 'U', 'D') OR ({before} IS NULL) <> ({inserted}) OR ({after} IS NULL) <> ({deleted}) "
+        f"OR coalesce({after}, {before}).{key} <> {key} OR {before} = {after}"
+    )
+    if store.first == store.plan.first and _whole(store, log):
+        wrong += f" OR {before} IS DISTINCT FROM {left}"
+    sql = (
+        f"SELECT {quoted(DATE)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {wrong}) AS faults FROM "
+        f"(SELECT *, lag({after}) OVER (PARTITION BY {key} ORDER BY {quoted(SEQUENCE)}) AS {left} "
+        f"FROM {store.relation(log)}) GROUP BY 1 ORDER BY 1"
+    )
+    yield tallied(log.name, _SUBJECT, store.arrow(sql))
 
 
 def _whole(store: Store, log: TablePlan) -> bool:
@@ -48,14 +52,28 @@ def _whole(store: Store, log: TablePlan) -> bool:
     return frozenset(wanted) <= store.held_of(log)
 
 
-def _snapshots(store: Store) -> Iterator[Finding]:
-    for snapshot in (table for table in store.tables if table.kind == "snapshot"):
-        days = _days(store, snapshot)
-        for other in (t for t in store.tables if t.name == snapshot.of or (t.kind == "changes" and t.of == snapshot.of)):
-            if other.kind == "changes" and _whole(store, other):
-                yield _compared(store, snapshot, other, days, _applied(store, other))
-            elif "version.valid_from" in {column.spec.type for column in other.columns}:
-                yield _compared(store, snapshot, other, days, _valid(store, other))
+def _counterparts(plan: Plan, snapshot: TablePlan) -> list[TablePlan]:
+    """Return the logs and the history that tell of the same dimension as a snapshot; none for another table."""
+    if snapshot.kind != "snapshot":
+        return []
+    logs = [table for table in plan.own if table.kind == "changes" and table.of == snapshot.of]
+    dated = "version.valid_from"
+    return logs + [t for t in plan.own if t.name == snapshot.of and dated in {column.spec.type for column in t.columns}]
+
+
+def _with_counterparts(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return frozenset(other.name for other in _counterparts(plan, table)) or None
+
+
+def _snapshots(store: Store, snapshot: TablePlan) -> Iterator[Finding]:
+    days = _days(store, snapshot)
+    for other in _counterparts(store.plan, snapshot):
+        if other.name not in store.relations:
+            continue
+        if other.kind != "changes":
+            yield replace(_compared(store, snapshot, other, days, _valid(store, other)), tables=(other.name,))
+        elif _whole(store, other):
+            yield replace(_compared(store, snapshot, other, days, _applied(store, other)), tables=(other.name,))
 
 
 def _days(store: Store, snapshot: TablePlan) -> str:
@@ -115,9 +133,14 @@ def _compared(
 
 
 for _name, _check in {
-    "logs_in_order": Check("time", "Each change of a log begins with what the one before it left.", True, _logs),
+    "logs_in_order": Check("time", "Each change of a log begins with what the one before it left.", True, _logs, _a_log),
     "snapshots_agree": Check(
-        "time", "Snapshots show what the log makes, applied, and what the history says.", True, _snapshots
+        "time",
+        "Snapshots show what the log makes, applied, and what the history says.",
+        True,
+        _snapshots,
+        _with_counterparts,
+        lambda *of: _with_counterparts(*of) or NO_TABLES,
     ),
 }.items():
     CHECKS.add(_name, _check)

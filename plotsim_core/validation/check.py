@@ -1,14 +1,16 @@
-"""What a check is, and what it finds."""
+"""What a check is, of which tables it is asked, and what it finds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pyarrow as pa
 
+from plotsim_core.config.quality import LEDGER
 from plotsim_core.families import Family
+from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.validation.store import Store
 
 Category = Literal["structure", "time", "values", "behaviour"]
@@ -16,26 +18,78 @@ Category = Literal["structure", "time", "values", "behaviour"]
 TALLY = pa.schema([("date_key", pa.int64()), ("checked", pa.int64()), ("faults", pa.int64())])
 """What a check that counts rows gives: how many it looked at and how many are wrong, by period (null: a state)."""
 
+NO_TABLES: frozenset[str] = frozenset()
+
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check says of one subject (`fct_revenue.mrr`, `mrr ~ nps`). `numbers` are all measured or derived."""
+    """What a check says of one subject (`fct_revenue.mrr`, `mrr ~ nps`). `numbers` are all measured or derived.
+
+    `tables` are those it is about: first the one that the check was asked of, then the others that share its subject, such
+    as the parent of a reference. A check names the others, `Check.findings` adds the first.
+    """
 
     subject: str
     passed: bool
     message: str
     numbers: dict[str, float] = field(default_factory=dict)
     tally: pa.Table | None = None
+    tables: tuple[str, ...] = ()
+
+
+def _no_tables(plan: Plan, table: TablePlan) -> frozenset[str]:
+    return NO_TABLES
 
 
 @dataclass(frozen=True)
 class Check:
-    """A question to stored data. `blocking` ones mean broken data; the others are warnings."""
+    """A question to each stored table. `blocking` ones mean broken data; the others are warnings.
+
+    `reads(plan, table)` are the other tables whose rows are looked at to judge a table; None where the config gives the
+    check nothing to judge. `about(plan, table)` are those of them that findings are about as well.
+    """
 
     category: Category
     says: str
     blocking: bool
-    find: Callable[[Store], Iterator[Finding]]
+    find: Callable[[Store, TablePlan], Iterator[Finding]]
+    reads: Callable[[Plan, TablePlan], frozenset[str] | None]
+    about: Callable[[Plan, TablePlan], frozenset[str]] = _no_tables
+
+    def findings(self, store: Store, table: TablePlan) -> Iterator[Finding]:
+        """Yield what is found of a stored table of the store's kind of unit."""
+        if self.reads(store.plan, table) is not None:
+            for finding in self.find(store, table):
+                yield replace(finding, tables=(table.name, *finding.tables))
 
 
 CHECKS: Family[Check] = Family("check")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A check of one table: `reads` are the other tables it looks at, `about` those whose rows it judges as well."""
+
+    check: str
+    table: str
+    reads: frozenset[str]
+    about: frozenset[str]
+
+
+def questions(plan: Plan) -> list[Question]:
+    """Return every question that a dataset's config gives reason to ask, in the order of checks and tables.
+
+    Tables that are broken on purpose are judged by the ledger, so whoever looks at one reads the ledger too.
+    """
+    clean = plan.clean or plan
+    dirty = {table.name for table in plan.tables if table.issues}
+    asked = []
+    for name, check in CHECKS.items():
+        for kind in (clean, *clean.others):
+            for table in kind.own:
+                reads = check.reads(kind, table)
+                if reads is not None:
+                    ledger = {LEDGER} if dirty & {table.name, *reads} else set()
+                    reads = (reads | ledger) - {table.name}
+                    asked.append(Question(name, table.name, reads, check.about(kind, table) - {table.name}))
+    return asked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.bridge import Bridge
 from plotsim_core.tables.sources import HOLDING
-from plotsim_core.validation.check import CHECKS, Check, Finding
+from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.scan import tallied
 from plotsim_core.validation.store import Store
 
@@ -19,12 +20,15 @@ _DEVIATIONS = 4.5
 """How many standard deviations a share may lie from its rate: 1 of 150 000 does by chance."""
 
 
-def _bridges(store: Store) -> Iterator[Finding]:
-    for table in store.tables:
-        if isinstance(table.spec, Bridge):
-            yield _pairs(store, table, table.spec)
-            if table.spec.left in store.relations and table.spec.right in store.relations:
-                yield _bounds(store, table, table.spec)
+def _with_links(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return frozenset({table.spec.left, table.spec.right}) if isinstance(table.spec, Bridge) else None
+
+
+def _bridges(store: Store, table: TablePlan) -> Iterator[Finding]:
+    assert isinstance(table.spec, Bridge)
+    yield _pairs(store, table, table.spec)
+    if table.spec.left in store.relations and table.spec.right in store.relations:
+        yield _bounds(store, table, table.spec)
 
 
 def _pairs(store: Store, table: TablePlan, spec: Bridge) -> Finding:
@@ -71,10 +75,13 @@ def _least(store: Store, spec: Bridge) -> int:
     return min(spec.cardinality[0], there - (spec.left == spec.right))
 
 
-def _sources(store: Store) -> Iterator[tuple[TablePlan, SourceSystem]]:
-    for table in (table for table in store.tables if table.kind == HOLDING):
-        found = (source for source in store.plan.dataset.sources if table.name == f"{table.of}_{source.name}")
-        yield table, next(found)
+def _with_counterparts(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return frozenset({MAP, table.of}) if table.kind == HOLDING else None
+
+
+def _source(plan: Plan, table: TablePlan) -> SourceSystem:
+    """Return the source system whose units a table holds."""
+    return next(source for source in plan.dataset.sources if table.name == f"{table.of}_{source.name}")
 
 
 def _mapped(store: Store, table: TablePlan, source: SourceSystem) -> str:
@@ -94,37 +101,35 @@ def _key(plan: Plan, table: TablePlan) -> str:
     return next(column.name for column in plan.table(table.of).columns if column.spec.word == "id")
 
 
-def _complete(store: Store) -> Iterator[Finding]:
-    if MAP not in store.relations:
+def _complete(store: Store, table: TablePlan) -> Iterator[Finding]:
+    if not {MAP, table.of} <= store.relations.keys():
         return
-    for table, source in _sources(store):
-        if table.of not in store.relations:
-            continue
-        yield tallied(
-            table.name,
-            f"rows of {table.name} or {MAP} have no counterpart",
-            store.arrow(
-                "SELECT NULL::BIGINT AS date_key, count(*) AS checked, count(*) FILTER (WHERE NOT held OR unit IS NULL OR "
-                f"unit NOT IN (SELECT k FROM {_keys(store, table.of)})) AS faults FROM {_mapped(store, table, source)}"
-            ),
-        )
+    sql = (
+        "SELECT NULL::BIGINT AS date_key, count(*) AS checked, count(*) FILTER (WHERE NOT held OR unit IS NULL OR "
+        f"unit NOT IN (SELECT k FROM {_keys(store, table.of)})) AS faults "
+        f"FROM {_mapped(store, table, _source(store.plan, table))}"
+    )
+    noun = f"rows of {table.name} or {MAP} have no counterpart"
+    yield replace(tallied(table.name, noun, store.arrow(sql)), tables=(MAP,))
 
 
-def _drifted(store: Store) -> Iterator[Finding]:
-    if MAP not in store.relations:
+def _map(plan: Plan, table: TablePlan) -> frozenset[str]:
+    return frozenset({MAP}) if table.kind == HOLDING else NO_TABLES
+
+
+def _drifted(store: Store, table: TablePlan) -> Iterator[Finding]:
+    if not {MAP, table.of} <= store.relations.keys():
         return
-    for table, source in _sources(store):
-        if table.of not in store.relations:
-            continue
-        mapped = f"{_mapped(store, table, source)} WHERE held AND unit IS NOT NULL"
-        asked = (
-            "SELECT count(*), count(*) FILTER (WHERE n IS NULL), count(*) FILTER (WHERE n > 1) "
-            f"FROM {_keys(store, table.of)} LEFT JOIN (SELECT unit, count(*) AS n FROM {mapped} GROUP BY unit) ON k = unit"
-        )
-        units, missing, twice = store.connection.sql(asked).fetchall()[0]
-        yield _share(f"{table.name} missing", "units are missing", missing, units, source.missing_rate)
-        yield _share(f"{table.name} twice", "units are there twice", twice, units - missing, source.duplicate_rate)
-        yield from _columns(store, table, source)
+    source = _source(store.plan, table)
+    mapped = f"{_mapped(store, table, source)} WHERE held AND unit IS NOT NULL"
+    asked = (
+        "SELECT count(*), count(*) FILTER (WHERE n IS NULL), count(*) FILTER (WHERE n > 1) "
+        f"FROM {_keys(store, table.of)} LEFT JOIN (SELECT unit, count(*) AS n FROM {mapped} GROUP BY unit) ON k = unit"
+    )
+    units, missing, twice = store.connection.sql(asked).fetchall()[0]
+    yield _share(f"{table.name} missing", "units are missing", missing, units, source.missing_rate)
+    yield _share(f"{table.name} twice", "units are there twice", twice, units - missing, source.duplicate_rate)
+    yield from _columns(store, table, source)
 
 
 def _columns(store: Store, table: TablePlan, source: SourceSystem) -> Iterator[Finding]:
@@ -159,9 +164,17 @@ def _share(subject: str, noun: str, found: int, of: int, rate: float) -> Finding
 
 for _name, _check in {
     "bridges_within_bounds": Check(
-        "structure", "Every row has as many links as its bridge allows, none twice and none to itself.", True, _bridges
+        "structure",
+        "Every row has as many links as its bridge allows, none twice and none to itself.",
+        True,
+        _bridges,
+        _with_links,
     ),
-    "sources_mapped": Check("structure", "Every row of a source is mapped to the unit that it is.", True, _complete),
-    "sources_as_declared": Check("values", "Sources lack, repeat and misspell as many units as declared.", False, _drifted),
+    "sources_mapped": Check(
+        "structure", "Every row of a source is mapped to the unit that it is.", True, _complete, _with_counterparts, _map
+    ),
+    "sources_as_declared": Check(
+        "values", "Sources lack, repeat and misspell as many units as declared.", False, _drifted, _with_counterparts
+    ),
 }.items():
     CHECKS.add(_name, _check)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, Issue, drifted, look_back
-from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.hit import speaks_of
 from plotsim_core.tables.restore import entry_sql, key_sql, read_sql, repeated_sql
-from plotsim_core.validation.check import CHECKS, Check, Finding
+from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.store import Store
 
 _DEVIATIONS = 4.5
@@ -22,21 +23,22 @@ _TAKING = ("null_injection", "schema_drift", "late_arrival", "late_delivery")
 _AGAIN = ("redelivery", "restatement")
 
 
-def _declared(store: Store) -> Iterator[Finding]:
-    broken = [store.written.table(table.name) for table in store.tables]
-    broken = [table for table in broken if table.issues and not table.of]
-    if not broken:
-        return
+def _ledger_of(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    """Return the ledger for a table that is broken on purpose."""
+    names = {None, *(column.name for column in table.columns)}
+    broken = any(issue.table == table.name and issue.column in names for issue in plan.dataset.quality)
+    return frozenset({LEDGER}) if broken else None
+
+
+def _declared(store: Store, clean: TablePlan) -> Iterator[Finding]:
     if store.ledger is None:
         says = "is not there, or not whole: what is broken on purpose cannot be told from what is broken"
-        yield Finding(LEDGER, False, says)
+        yield Finding(clean.name, False, f"the ledger {says}", tables=(LEDGER,))
         return
-    for table in broken:
-        yield from _cells(store, table)
-        yield from _rows(store, table)
-        yield from _deliveries(store, table)
-        for number, issue in table.issues:
-            yield _rate(store, table, number, issue)
+    table = store.written.table(clean.name)
+    rates = (_rate(store, table, number, issue) for number, issue in table.issues)
+    for finding in (*_cells(store, table), *_rows(store, table), *_deliveries(store, table), *rates):
+        yield replace(finding, tables=(LEDGER,))
 
 
 def _entries(store: Store, table: TablePlan, which: str) -> str:
@@ -176,5 +178,12 @@ def _rate(store: Store, table: TablePlan, number: int, issue: Issue) -> Finding:
 
 CHECKS.add(
     "quality_as_declared",
-    Check("values", "What is broken on purpose is what the ledger says, and as much as declared.", True, _declared),
+    Check(
+        "values",
+        "What is broken on purpose is what the ledger says, and as much as declared.",
+        True,
+        _declared,
+        _ledger_of,
+        lambda *of: _ledger_of(*of) or NO_TABLES,
+    ),
 )

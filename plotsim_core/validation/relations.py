@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -11,9 +12,9 @@ from plotsim_core.columns.relations import parent_of
 from plotsim_core.columns.sibling import EVERY_ROW
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.tables import moved_by
-from plotsim_core.plan.plan import ColumnPlan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted
-from plotsim_core.validation.check import CHECKS, Check, Finding
+from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.rows import unit_column
 from plotsim_core.validation.scan import tallied
 from plotsim_core.validation.store import Store
@@ -25,29 +26,41 @@ _WRONG, _SUM = quoted("is wrong"), quoted("sum of parts")
 """Names that no column has."""
 
 
-def _relations(store: Store) -> Iterator[Finding]:
-    for table in (table for table in store.tables if not table.of):
-        for column in table.columns:
-            kind = _KINDS.get(column.spec.word)
-            if kind is not None:
-                yield from kind(store, table, column)
+@dataclass(frozen=True)
+class Relation:
+    """What the rows of a table owe those of `others`, and how it is judged where all of them are stored."""
+
+    others: tuple[str, ...]
+    judge: Callable[[Store], Finding]
 
 
-def _other(store: Store, column: ColumnPlan) -> TablePlan | None:
-    """Return the stored table that a column's type names."""
-    name = column.spec.type.split(".")[1]
-    return store.plan.table(name) if name in store.relations else None
+def _owed(plan: Plan, table: TablePlan) -> Iterator[Relation]:
+    for column in () if table.of else table.columns:
+        kind = _KINDS.get(column.spec.word)
+        if kind is not None:
+            yield from kind(plan, table, column, plan.table(column.spec.type.split(".")[1]))
 
 
-def _referred(store: Store, table: TablePlan, column: ColumnPlan) -> Iterator[Finding]:
-    other = _other(store, column)
-    if getattr(column.spec.source, "matching", None) and other is not None:
-        yield from _matched(store, table, column, other)
-    own, unit = key_column(other.spec) if other is not None else None, unit_column(store.plan, table)
-    if other is None or own is None:
+def _others(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    relations = list(_owed(plan, table))
+    return frozenset(name for relation in relations for name in relation.others) if relations else None
+
+
+def _relations(store: Store, table: TablePlan) -> Iterator[Finding]:
+    for relation in _owed(store.plan, table):
+        if all(name in store.relations for name in relation.others):
+            about = tuple(name for name in relation.others if name != table.name)
+            yield replace(relation.judge(store), tables=about)
+
+
+def _referred(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
+    if getattr(column.spec.source, "matching", None):
+        yield from _matched(plan, table, column, other)
+    own, unit = key_column(other.spec), unit_column(plan, table)
+    if own is None:
         return
     both = f"t.{quoted(column.name)} = o.{quoted(own.name)}"
-    theirs = unit_column(store.plan, other)
+    theirs = unit_column(plan, other)
     if other.kind in ("child", *EVERY_ROW) and unit is not None and theirs is not None:
         wrong, noun = f"t.{quoted(unit)} <> o.{quoted(theirs)}", "rows refer to a row of another unit"
         if other.name == parent_of(table) and table.time and other.time:
@@ -57,45 +70,48 @@ def _referred(store: Store, table: TablePlan, column: ColumnPlan) -> Iterator[Fi
             )
         elif other.kind in EVERY_ROW and not parent_of(table):
             wrong, noun = f"{wrong} OR {_late(table, other)}", "rows refer to what is of another unit or comes later"
-        yield _joined(store, table, f"{table.name}.{column.name} > {other.name}", other, both, wrong, noun)
+        yield _joined(table, f"{table.name}.{column.name} > {other.name}", other, both, wrong, noun)
 
 
-def _matched(store: Store, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Finding]:
+def _matched(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
     """Give whether rows refer to listed rows that say what their unit's dimension says, for life or at their time."""
-    units = next((own for own in store.tables if own.kind == "unit"), None)
+    units = next((own for own in plan.own if own.kind == "unit"), None)
     own, listed = key_column(units.spec) if units is not None else None, key_column(other.spec)
-    unit = unit_column(store.plan, table) if units is not table or own is None else own.name
+    unit = unit_column(plan, table) if units is not table or own is None else own.name
     if units is None or own is None or listed is None or unit is None:
         return
     ((theirs, ours),) = column.spec.source.matching.items()  # type: ignore[attr-defined]
     moved = next(c for c in units.columns if c.name == ours).spec.word == "scd"
-    valid = _valid(store, table, units) if moved else ""
+    valid = _valid(plan, table, units) if moved else ""
     if valid is None:
         return
     types = [c.type for one, name in ((units, ours), (other, theirs)) for c in one.columns if c.name == name]
     numbers = all(pa.types.is_integer(type_) or pa.types.is_floating(type_) for type_ in types)
     pair = [f"u.{quoted(ours)}", f"o.{quoted(theirs)}"]
     says, listing = pair if numbers else [f"CAST({value} AS VARCHAR)" for value in pair]
-    every = (
-        store.place(units) if moved else f"(SELECT DISTINCT {quoted(own.name)}, {quoted(ours)} FROM {store.place(units)})"
-    )
-    sql = (
-        f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {_WRONG}) AS faults FROM "
-        f"(SELECT t.*, {says} IS DISTINCT FROM {listing} AS {_WRONG} FROM {store.relation(table)} AS t "
-        f"JOIN {every} AS u ON t.{quoted(unit)} = u.{quoted(own.name)}{valid} "
-        f"LEFT JOIN {store.place(other)} AS o ON t.{quoted(column.name)} = o.{quoted(listed.name)}) GROUP BY 1 ORDER BY 1"
-    )
+    joined, key = f"t.{quoted(unit)} = u.{quoted(own.name)}{valid}", f"t.{quoted(column.name)} = o.{quoted(listed.name)}"
+    some = "*" if moved else f"DISTINCT {quoted(own.name)}, {quoted(ours)}"
     noun = f"rows do not refer to a row whose {theirs} is the {ours} of {units.name}"
-    yield tallied(f"{table.name}.{column.name}", noun, store.arrow(sql))
+
+    def judge(store: Store, units: TablePlan = units) -> Finding:
+        sql = (
+            f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {_WRONG}) AS faults FROM "
+            f"(SELECT t.*, {says} IS DISTINCT FROM {listing} AS {_WRONG} FROM {store.relation(table)} AS t "
+            f"JOIN (SELECT {some} FROM {store.place(units)}) AS u ON {joined} "
+            f"LEFT JOIN {store.place(other)} AS o ON {key}) GROUP BY 1 ORDER BY 1"
+        )
+        return tallied(f"{table.name}.{column.name}", noun, store.arrow(sql))
+
+    yield Relation((other.name, units.name), judge)
 
 
-def _valid(store: Store, table: TablePlan, units: TablePlan) -> str | None:
+def _valid(plan: Plan, table: TablePlan, units: TablePlan) -> str | None:
     """Return the SQL of whether a version `u` is that of the time of a row `t`; None where rows have no time."""
     parts = {c.spec.type: c.name for c in units.columns if c.spec.word == "version"}
     begin, end = (parts.get(f"version.{part}") for part in ("valid_from", "valid_to"))
     if table.time is None or begin is None or end is None:
         return None
-    form = "%Y%m%d%H" if store.plan.grain.name == "hour" else "%Y%m%d"
+    form = "%Y%m%d%H" if plan.grain.name == "hour" else "%Y%m%d"
     starts, stops = (f"CAST(strftime(u.{quoted(name)}, '{form}') AS BIGINT)" for name in (begin, end))
     time = f"t.{quoted(table.time)}"
     return f" AND {time} >= {starts} AND ({stops} IS NULL OR {time} < {stops})"
@@ -108,10 +124,7 @@ def _late(table: TablePlan, other: TablePlan) -> str:
     return f"{late} OR t.{quoted(names[0][0])} <= o.{quoted(names[1][0])}" if all(names) else late
 
 
-def _looked_up(store: Store, table: TablePlan, column: ColumnPlan) -> Iterator[Finding]:
-    other = _other(store, column)
-    if other is None:
-        return
+def _looked_up(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
     by = getattr(column.spec.source, "by", None)
     ways = [c.name for c in table.columns if c.spec.type == f"ref.{other.name}" and by in (None, c.name)]
     name = column.spec.type.split(".")[2]
@@ -128,45 +141,50 @@ def _looked_up(store: Store, table: TablePlan, column: ColumnPlan) -> Iterator[F
         return
     both = f"t.{quoted(ways[0])} = o.{quoted(key)}"
     wrong = f"t.{quoted(column.name)} IS DISTINCT FROM o.{quoted(name)}"
-    yield _joined(
-        store, table, f"{table.name}.{column.name}", other, both, wrong, f"values are not those of {other.name}.{name}"
-    )
+    yield _joined(table, f"{table.name}.{column.name}", other, both, wrong, f"values are not those of {other.name}.{name}")
 
 
-def _joined(store: Store, table: TablePlan, subject: str, other: TablePlan, both: str, wrong: str, noun: str) -> Finding:
-    sql = (
-        f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {_WRONG}) AS faults FROM "
-        f"(SELECT t.*, {wrong} AS {_WRONG} FROM {store.relation(table)} AS t JOIN {store.place(other)} AS o ON {both}) "
-        "GROUP BY 1 ORDER BY 1"
-    )
-    return tallied(subject, noun, store.arrow(sql))
+def _joined(table: TablePlan, subject: str, other: TablePlan, both: str, wrong: str, noun: str) -> Relation:
+    def judge(store: Store) -> Finding:
+        sql = (
+            f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {_WRONG}) AS faults FROM "
+            f"(SELECT t.*, {wrong} AS {_WRONG} FROM {store.relation(table)} AS t JOIN {store.place(other)} AS o ON {both}) "
+            "GROUP BY 1 ORDER BY 1"
+        )
+        return tallied(subject, noun, store.arrow(sql))
+
+    return Relation((other.name,), judge)
 
 
-def _added_up(store: Store, table: TablePlan, column: ColumnPlan) -> Iterator[Finding]:
-    other = _other(store, column)
-    ways = _ways(store, table, other) if other is not None else []
-    if other is None or not ways or table.time is None or other.time is None:
+def _added_up(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
+    ways = _ways(plan, table, other)
+    if not ways or table.time is None or other.time is None:
         return
     sums = "count(*)" if column.spec.word == "count" else f"coalesce(sum({quoted(column.spec.type.split('.')[2])}), 0)"
     stored, theirs = f"t.{quoted(column.name)}", ", ".join(quoted(way) for _, way in ways)
     both = " AND ".join(f"t.{quoted(own)} = parts.{quoted(way)}" for own, way in ways)
-    sql = (
-        f"WITH parts AS (SELECT {theirs}, {sums} AS {_SUM} FROM {store.relation(other)} GROUP BY {theirs}), "
-        f"there AS (SELECT DISTINCT {quoted(other.time)} FROM {store.relation(other)}) "
-        f"SELECT t.{quoted(table.time)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {stored} IS NULL OR "
-        f"abs({stored} - coalesce({_SUM}, 0)) > {_NEAR} * (1 + abs({stored}))) AS faults "
-        f"FROM {store.relation(table)} AS t LEFT JOIN parts ON {both} "
-        f"WHERE t.{quoted(table.time)} IN (FROM there) GROUP BY 1 ORDER BY 1"
-    )
-    yield tallied(f"{table.name}.{column.name}", f"values are not the sum over {other.name}", store.arrow(sql))
+    time, theirs_time = quoted(table.time), quoted(other.time)
+
+    def judge(store: Store) -> Finding:
+        sql = (
+            f"WITH parts AS (SELECT {theirs}, {sums} AS {_SUM} FROM {store.relation(other)} GROUP BY {theirs}), "
+            f"there AS (SELECT DISTINCT {theirs_time} FROM {store.relation(other)}) "
+            f"SELECT t.{time} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {stored} IS NULL OR "
+            f"abs({stored} - coalesce({_SUM}, 0)) > {_NEAR} * (1 + abs({stored}))) AS faults "
+            f"FROM {store.relation(table)} AS t LEFT JOIN parts ON {both} "
+            f"WHERE t.{time} IN (FROM there) GROUP BY 1 ORDER BY 1"
+        )
+        return tallied(f"{table.name}.{column.name}", f"values are not the sum over {other.name}", store.arrow(sql))
+
+    yield Relation((other.name,), judge)
 
 
-def _ways(store: Store, table: TablePlan, other: TablePlan) -> list[tuple[str, str]]:
+def _ways(plan: Plan, table: TablePlan, other: TablePlan) -> list[tuple[str, str]]:
     """Return the (own, theirs) columns by which rows of a detail table belong to rows: the key, or unit and date."""
     own = key_column(table.spec)
     if own is not None:
         return [(own.name, c.name) for c in other.columns if c.spec.type == f"ref.{table.name}"][:1]
-    pairs = [(unit_column(store.plan, table), unit_column(store.plan, other)), (table.time, other.time)]
+    pairs = [(unit_column(plan, table), unit_column(plan, other)), (table.time, other.time)]
     return [(mine, theirs) for mine, theirs in pairs if mine is not None and theirs is not None]
 
 
@@ -174,5 +192,12 @@ _KINDS = {"ref": _referred, "lookup": _looked_up, "total": _added_up, "count": _
 
 CHECKS.add(
     "relations_hold",
-    Check("structure", "Rows fit the rows they belong to and refer to, totals their parts.", True, _relations),
+    Check(
+        "structure",
+        "Rows fit the rows they belong to and refer to, totals their parts.",
+        True,
+        _relations,
+        _others,
+        lambda *of: _others(*of) or NO_TABLES,
+    ),
 )

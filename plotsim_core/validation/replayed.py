@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.stages import NONE, reached, shares, step
-from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.threshold import ThresholdEvent
-from plotsim_core.validation.check import CHECKS, TALLY, Check, Finding
-from plotsim_core.validation.rows import unit_column
+from plotsim_core.validation.check import CHECKS, NO_TABLES, TALLY, Check, Finding
+from plotsim_core.validation.rows import ending_tables, unit_column
 from plotsim_core.validation.scan import tallied
 from plotsim_core.validation.store import Store
 
@@ -73,12 +73,11 @@ def _cells(store: Store, units: pa.Array, found: pa.Table) -> tuple[NDArray[np.i
     return period * len(units) + unit, (keys[period] == time) & (unit >= 0)
 
 
-def _facts(store: Store, metric: str) -> Iterator[tuple[TablePlan, str]]:
-    """Yield the facts that hold a metric for each unit and period, with its column."""
-    for table in store.tables:
-        name = next((column.name for column in table.columns if column.spec.type == f"metric.{metric}"), None)
-        if table.kind == "fact" and name is not None and unit_column(store.plan, table) is not None:
-            yield table, name
+def _holding(plan: Plan, table: TablePlan, metric: str) -> str | None:
+    """Return the column of a fact that holds a metric for each unit and period; None for other tables."""
+    if table.kind != "fact" or unit_column(plan, table) is None:
+        return None
+    return next((column.name for column in table.columns if column.spec.type == f"metric.{metric}"), None)
 
 
 def _tally(store: Store, checked: Flags, faults: Flags) -> pa.Table:
@@ -87,51 +86,77 @@ def _tally(store: Store, checked: Flags, faults: Flags) -> pa.Table:
     return pa.table([keys, *counts], names=TALLY.names)
 
 
-def _stages(store: Store) -> Iterator[Finding]:
-    lifecycle = store.plan.dataset.lifecycle
-    if lifecycle is None:
-        return
+def _staged(plan: Plan, fact: TablePlan) -> tuple[str, str] | None:
+    """Return the columns of a fact that hold a lifecycle's stage and the metric that it follows; None without both."""
+    lifecycle = plan.dataset.lifecycle
+    column = next((column.name for column in fact.columns if column.spec.word == "stage"), None)
+    metric = None if lifecycle is None else _holding(plan, fact, lifecycle.track)
+    return None if column is None or metric is None else (column, metric)
+
+
+def _with_stages(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return NO_TABLES if _staged(plan, table) else None
+
+
+def _stages(store: Store, fact: TablePlan) -> Iterator[Finding]:
+    lifecycle, columns = store.plan.dataset.lifecycle, _staged(store.plan, fact)
+    assert lifecycle is not None and columns is not None
+    column, metric = columns
     names = pa.array([stage.name for stage in lifecycle.stages])
-    for fact, metric in _facts(store, lifecycle.track):
-        column = next((column.name for column in fact.columns if column.spec.word == "stage"), None)
-        if column is None:
-            continue
-        begins = max(store.first, fact.periods[0] if fact.periods else store.first)
-        if lifecycle.enforce_order and begins > store.plan.first:
-            yield Finding(f"{fact.name}.{column}", True, _LATE)
-            continue
-        seen = _histories(store, fact, metric, column)
-        wanted = np.zeros(seen.there.shape, dtype=np.int64)
-        walk = (np.zeros(len(seen.units), dtype=np.int64), np.zeros(len(seen.units), dtype=np.int64))
-        for period, row in enumerate(shares(store.plan, lifecycle, seen.values)):
-            walk = step(lifecycle, walk, row) if lifecycle.enforce_order else (reached(lifecycle, row), walk[1])
-            wanted[period] = walk[0]
-        found = np.full(wanted.shape, NONE)
-        found.ravel()[seen.rows] = np.asarray(pc.fill_null(pc.index_in(seen.texts, names), NONE))
-        noun = "rows are in another stage than the values of their unit call for"
-        yield tallied(f"{fact.name}.{column}", noun, _tally(store, seen.there, seen.there & (found != wanted)))
+    begins = max(store.first, fact.periods[0] if fact.periods else store.first)
+    if lifecycle.enforce_order and begins > store.plan.first:
+        yield Finding(f"{fact.name}.{column}", True, _LATE)
+        return
+    seen = _histories(store, fact, metric, column)
+    wanted = np.zeros(seen.there.shape, dtype=np.int64)
+    walk = (np.zeros(len(seen.units), dtype=np.int64), np.zeros(len(seen.units), dtype=np.int64))
+    for period, row in enumerate(shares(store.plan, lifecycle, seen.values)):
+        walk = step(lifecycle, walk, row) if lifecycle.enforce_order else (reached(lifecycle, row), walk[1])
+        wanted[period] = walk[0]
+    stored = np.full(wanted.shape, NONE)
+    stored.ravel()[seen.rows] = np.asarray(pc.fill_null(pc.index_in(seen.texts, names), NONE))
+    noun = "rows are in another stage than the values of their unit call for"
+    yield tallied(f"{fact.name}.{column}", noun, _tally(store, seen.there, seen.there & (stored != wanted)))
 
 
-def _crossings(store: Store) -> Iterator[Finding]:
-    for table in store.tables:
-        spec = table.spec
-        fact = next(_facts(store, spec.metric), None) if isinstance(spec, ThresholdEvent) else None
-        if not isinstance(spec, ThresholdEvent) or fact is None or unit_column(store.plan, table) is None:
-            continue
-        if store.first > store.plan.first:
-            yield Finding(table.name, True, _LATE)
-            continue
-        seen = _histories(store, *fact)
-        found, doubled = _events(store, table, seen.units)
-        excused = np.zeros(found.shape, dtype=np.bool_)
-        if spec.ends_unit:  # another event may have ended the unit earlier in that period
-            others = [e.table for e in store.plan.endings if e.table != table.name and e.table in store.relations]
-            for other in others:
-                excused |= _events(store, store.plan.table(other), seen.units)[0]
-        wanted = _crossed(spec, seen.values)
-        faults = (found != wanted) & ~(wanted & excused) | doubled
-        noun = f"events are not where {spec.metric} crossed, or are missing there"
-        yield tallied(table.name, noun, _tally(store, found | wanted, faults))
+def _crossed_fact(plan: Plan, table: TablePlan) -> tuple[TablePlan, str] | None:
+    """Return the fact whose metric crosses a level where a table has events, and its column; None for other tables."""
+    if not isinstance(table.spec, ThresholdEvent) or unit_column(plan, table) is None:
+        return None
+    columns = ((fact, _holding(plan, fact, table.spec.metric)) for fact in plan.own)
+    return next(((fact, column) for fact, column in columns if column is not None), None)
+
+
+def _with_crossings(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    fact = _crossed_fact(plan, table)
+    return None if fact is None else ending_tables(plan) | {fact[0].name}
+
+
+def _crossings(store: Store, table: TablePlan) -> Iterator[Finding]:
+    spec, held = table.spec, _crossed_fact(store.plan, table)
+    assert isinstance(spec, ThresholdEvent) and held is not None
+    fact, column = held
+    if fact.name not in store.relations:
+        return
+    if store.first > store.plan.first:
+        yield Finding(table.name, True, _LATE, tables=(fact.name,))
+        return
+    seen = _histories(store, fact, column)
+    events, doubled = _events(store, table, seen.units)
+    excused = np.zeros(events.shape, dtype=np.bool_)
+    if spec.ends_unit:  # another event may have ended the unit earlier in that period
+        others = [e.table for e in store.plan.endings if e.table != table.name and e.table in store.relations]
+        for other in others:
+            excused |= _events(store, store.plan.table(other), seen.units)[0]
+    wanted = _crossed(spec, seen.values)
+    faults = (events != wanted) & ~(wanted & excused) | doubled
+    noun = f"events are not where {spec.metric} crossed, or are missing there"
+    yield replace(tallied(table.name, noun, _tally(store, events | wanted, faults)), tables=(fact.name,))
+
+
+def _crossed_table(plan: Plan, table: TablePlan) -> frozenset[str]:
+    fact = _crossed_fact(plan, table)
+    return NO_TABLES if fact is None else frozenset({fact[0].name})
 
 
 def _events(store: Store, table: TablePlan, units: pa.Array) -> tuple[Flags, Flags]:
@@ -161,9 +186,16 @@ def _crossed(spec: ThresholdEvent, values: Floats) -> Flags:
 
 
 for _name, _check in {
-    "stages_as_declared": Check("time", "Each row is in the stage that its unit's values call for.", True, _stages),
+    "stages_as_declared": Check(
+        "time", "Each row is in the stage that its unit's values call for.", True, _stages, _with_stages
+    ),
     "crossings_found": Check(
-        "time", "There is an event wherever a metric crossed its level, and nowhere else.", True, _crossings
+        "time",
+        "There is an event wherever a metric crossed its level, and nowhere else.",
+        True,
+        _crossings,
+        _with_crossings,
+        _crossed_table,
     ),
 }.items():
     CHECKS.add(_name, _check)

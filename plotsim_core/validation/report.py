@@ -133,10 +133,10 @@ def check_store(store: Store) -> Report:
     kinds = store.kinds
     for name, check in CHECKS.items():
         begin = time.perf_counter()
-        findings += [(name, finding) for kind in kinds for finding in check.find(kind)]
+        findings += [(name, f) for kind in kinds for table in kind.tables for f in check.findings(kind, table)]
         seconds[name] = time.perf_counter() - begin
     missing = [table.name for table in store.plan.tables if table.name not in store.relations]
-    absent = [("references_resolve", Finding(name, False, "the table is not there")) for name in missing]
+    absent = [("references_resolve", Finding(name, False, "the table is not there", tables=(name,))) for name in missing]
     return Report(store.plan, store.first, store.stop, tuple(absent + findings), seconds)
 
 

@@ -119,7 +119,7 @@ def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[i
     rows: dict[int, Flags] = {}
     values: dict[int, Floats] = {}
     for table in (table for table in store.tables if table.kind == "fact"):
-        held = {column.name: store.plan.metric_index(column.spec.type.partition(".")[2]) for column in metrics_of(table)}
+        held = {column.name: store.plan.metric_index(_metric(column)) for column in metrics_of(table)}
         held = {name: metric for name, metric in held.items() if metric not in values}
         if not held:
             continue
@@ -141,6 +141,37 @@ def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[i
             grid.ravel()[cells] = found[name].to_numpy()
             rows[metric], values[metric] = there, grid
     return rows, values
+
+
+def measured(plan: Plan, table: TablePlan) -> list[int]:
+    """Return the metrics that are judged by what a table holds: those that no fact before it holds."""
+    facts = [fact for fact in plan.own if fact.kind == "fact"]
+    names = [fact.name for fact in facts]
+    before = facts[: names.index(table.name)] if table.name in names else None
+    if before is None:
+        return []
+    taken = {plan.metric_index(_metric(column)) for fact in before for column in metrics_of(fact)}
+    metrics = dict.fromkeys(plan.metric_index(_metric(column)) for column in metrics_of(table))
+    return [metric for metric in metrics if metric not in taken]
+
+
+def judged_metrics(seen: Residuals, table: TablePlan) -> list[int]:
+    """Return the metrics of `measured` whose values are stored."""
+    return [metric for metric in measured(seen.plan, table) if metric in seen.values]
+
+
+def measuring(plan: Plan, metric: int) -> str | None:
+    """Return the fact that a metric is judged by; None where no fact holds it."""
+    return next((table.name for table in plan.own if metric in measured(plan, table)), None)
+
+
+def measuring_tables(plan: Plan) -> frozenset[str]:
+    """Return all facts that metrics are judged by."""
+    return frozenset(table.name for table in plan.own if measured(plan, table))
+
+
+def _metric(column: ColumnPlan) -> str:
+    return column.spec.type.partition(".")[2]
 
 
 def metrics_of(table: TablePlan) -> list[ColumnPlan]:

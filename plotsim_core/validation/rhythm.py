@@ -12,11 +12,11 @@ from scipy.special import chdtri
 
 from plotsim_core.engine.rhythm import days_of, holiday_places, metric_factors, rhythm_of
 from plotsim_core.numerics.rhythm import Rhythm
-from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, Check, Finding
-from plotsim_core.validation.residuals import residuals
-from plotsim_core.validation.rows import endings_sql, thinned, unit_column
+from plotsim_core.validation.residuals import judged_metrics, measured, measuring_tables, residuals
+from plotsim_core.validation.rows import ending_tables, endings_sql, thinned, unit_column
 from plotsim_core.validation.seasons import contrasted
 from plotsim_core.validation.store import Store
 
@@ -41,23 +41,33 @@ class Counted:
     counts: Floats
 
 
-def _rhythms(store: Store) -> Iterator[Finding]:
-    plan = store.plan
-    for table in store.tables:
-        own = getattr(table.spec, "rhythm", None)
-        shape = rhythm_of(plan, own)
-        moment = next((column.name for column in table.columns if column.spec.word == "timestamp"), None)
-        if shape is None or moment is None or table.kind not in ("proportional", "variable") or plan.grain.name == "hour":
-            continue
-        if thinned(plan, table):
-            yield Finding(table.name, True, "not judged: the later a row, the more there is before it that it can refer to")
-            continue
-        if plan.endings and endings_sql(store) is None:
-            yield Finding(table.name, True, "not judged: when units ended is not stored")
-            continue
-        yield from _shapes(store, table, moment, shape)
-    if plan.dataset.rhythm is not None and plan.grain.name in ("day", "hour"):
-        yield from _means(store)
+def _shaped(plan: Plan, table: TablePlan) -> tuple[str, Rhythm] | None:
+    """Return the moment of a table's events and the rhythm that it has; None for other tables."""
+    shape = rhythm_of(plan, getattr(table.spec, "rhythm", None))
+    moment = next((column.name for column in table.columns if column.spec.word == "timestamp"), None)
+    if shape is None or moment is None or table.kind not in ("proportional", "variable") or plan.grain.name == "hour":
+        return None
+    return moment, shape
+
+
+def _with_rhythm(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    if _shaped(plan, table):
+        return ending_tables(plan)
+    first = np.array([plan.first])
+    moved = any(metric_factors(plan, plan.metrics[metric], first) is not None for metric in measured(plan, table))
+    return measuring_tables(plan) if moved else None
+
+
+def _rhythms(store: Store, table: TablePlan) -> Iterator[Finding]:
+    shaped = _shaped(store.plan, table)
+    if shaped is None:
+        yield from _means(store, table)
+    elif thinned(store.plan, table):
+        yield Finding(table.name, True, "not judged: the later a row, the more there is before it that it can refer to")
+    elif store.plan.endings and endings_sql(store) is None:
+        yield Finding(table.name, True, "not judged: when units ended is not stored")
+    else:
+        yield from _shapes(store, table, *shaped)
 
 
 def _shapes(store: Store, table: TablePlan, moment: str, shape: Rhythm) -> Iterator[Finding]:
@@ -119,9 +129,9 @@ def _judged(subject: str, found: Floats, wanted: Floats) -> Finding:
     return Finding(subject, statistic <= allowed, message, numbers)
 
 
-def _means(store: Store) -> Iterator[Finding]:
+def _means(store: Store, table: TablePlan) -> Iterator[Finding]:
     seen = residuals(store)
-    for metric in seen.values:
+    for metric in judged_metrics(seen, table):
         factors = metric_factors(seen.plan, seen.plan.metrics[metric], seen.periods)
         if factors is None:
             continue
@@ -139,5 +149,7 @@ def _means(store: Store) -> Iterator[Finding]:
 
 CHECKS.add(
     "rhythm_as_declared",
-    Check("behaviour", "Events, and means of days and hours, have the rhythm that is declared.", False, _rhythms),
+    Check(
+        "behaviour", "Events, and means of days and hours, have the rhythm that is declared.", False, _rhythms, _with_rhythm
+    ),
 )

@@ -147,16 +147,24 @@ def _rows(store: Store, table: TablePlan) -> Floats:
     return np.array([float(found.get(key, 0)) for key in keys.tolist()])
 
 
-def _complete(store: Store) -> Iterator[Finding]:
-    for table in store.tables:
-        if table.kind == "fact":
-            count = _of(store, table)
-            wrong = np.where(_rows(store, table) == 0, count.least > 0, _rows(store, table) > count.most)
-            yield _finding(store, table, wrong, count.most)
-        elif table.kind in ("proportional", "variable", "detail") and not thinned(store.plan, table):
-            rows = _rows(store, table)
-            usual = _usual(store, table) if bool(np.any(rows == 0)) else rows
-            yield _finding(store, table, (rows == 0) & (usual >= _SOME), usual)
+def ending_tables(plan: Plan) -> frozenset[str]:
+    """Return the tables that say when units ended."""
+    return frozenset(ending.table for ending in plan.endings)
+
+
+def _with_periods(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    events = table.kind in ("proportional", "variable", "detail") and not thinned(plan, table)
+    return ending_tables(plan) if events or table.kind == "fact" else None
+
+
+def _complete(store: Store, table: TablePlan) -> Iterator[Finding]:
+    rows = _rows(store, table)
+    if table.kind == "fact":
+        count = _of(store, table)
+        yield _finding(store, table, np.where(rows == 0, count.least > 0, rows > count.most), count.most)
+    else:
+        usual = _usual(store, table) if bool(np.any(rows == 0)) else rows
+        yield _finding(store, table, (rows == 0) & (usual >= _SOME), usual)
 
 
 def thinned(plan: Plan, table: TablePlan) -> bool:
@@ -210,24 +218,27 @@ def _tally(store: Store, checked: Floats, faults: Floats) -> pa.Table:
     return pa.table([keys, np.rint(checked).astype(np.int64), np.rint(faults).astype(np.int64)], schema=TALLY)
 
 
-def _as_expected(store: Store) -> Iterator[Finding]:
-    for table in (table for table in store.tables if table.kind == "fact"):
-        count, rows = _of(store, table), _rows(store, table)
-        fewer = rows < count.least
-        numbers = {"rows": float(rows.sum()), "most": float(count.most.sum()), "least": float(count.least.sum())}
-        worst = int(np.argmax(count.least - rows))
-        message = f"{rows.sum():.0f} rows, {count.least.sum():.0f} to {count.most.sum():.0f} expected"
-        if fewer.any():
-            label = store.plan.grain.label(store.first + worst)
-            message = f"{label} has {rows[worst]:.0f} rows, at least {count.least[worst]:.0f} expected"
-        tally = _tally(store, np.maximum(rows, count.least), np.maximum(count.least - rows, 0.0))
-        yield Finding(table.name, not fewer.any(), message, numbers, tally)
+def _a_fact(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return ending_tables(plan) if table.kind == "fact" else None
+
+
+def _as_expected(store: Store, table: TablePlan) -> Iterator[Finding]:
+    count, rows = _of(store, table), _rows(store, table)
+    fewer = rows < count.least
+    numbers = {"rows": float(rows.sum()), "most": float(count.most.sum()), "least": float(count.least.sum())}
+    worst = int(np.argmax(count.least - rows))
+    message = f"{rows.sum():.0f} rows, {count.least.sum():.0f} to {count.most.sum():.0f} expected"
+    if fewer.any():
+        label = store.plan.grain.label(store.first + worst)
+        message = f"{label} has {rows[worst]:.0f} rows, at least {count.least[worst]:.0f} expected"
+    tally = _tally(store, np.maximum(rows, count.least), np.maximum(count.least - rows, 0.0))
+    yield Finding(table.name, not fewer.any(), message, numbers, tally)
 
 
 for _name, _check in {
     "periods_complete": Check(
-        "structure", "No period lacks its rows, and none has more than there are units.", True, _complete
+        "structure", "No period lacks its rows, and none has more than there are units.", True, _complete, _with_periods
     ),
-    "rows_as_expected": Check("structure", "Units have a row in every period of their lives.", False, _as_expected),
+    "rows_as_expected": Check("structure", "Units have a row in every period of their lives.", False, _as_expected, _a_fact),
 }.items():
     CHECKS.add(_name, _check)

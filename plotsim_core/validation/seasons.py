@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding
-from plotsim_core.validation.residuals import Flags, Residuals, residuals
+from plotsim_core.validation.residuals import Flags, Residuals, judged_metrics, measured, measuring_tables, residuals
 from plotsim_core.validation.store import Store
 from plotsim_core.validation.trajectory import (
     ERRORS,
@@ -20,16 +21,19 @@ from plotsim_core.validation.trajectory import (
 )
 
 
-def _seasons(store: Store) -> Iterator[Finding]:
-    if not store.plan.dataset.seasonality:
-        return
+def _with_seasons(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    moved = any(plan.metrics[metric].spec.seasonal_sensitivity != 0 for metric in measured(plan, table))
+    return measuring_tables(plan) if plan.dataset.seasonality and moved else None
+
+
+def _seasons(store: Store, table: TablePlan) -> Iterator[Finding]:
     seen = residuals(store)
     plan = seen.plan
     months = plan.grain.starts(seen.periods).astype("datetime64[M]").astype(np.int64) % 12 + 1
     strengths = np.zeros(13)
     for season in plan.dataset.seasonality:
         strengths[list(season.months)] += season.strength
-    for metric in seen.values:
+    for metric in judged_metrics(seen, table):
         spec = plan.metrics[metric].spec
         if spec.seasonal_sensitivity == 0:
             continue
@@ -71,5 +75,5 @@ def _difference_error(seen: Residuals, metric: int, inside: Flags, outside: Flag
 
 CHECKS.add(
     "seasons_as_declared",
-    Check("behaviour", "In a season's months, means are multiplied by the declared factor.", False, _seasons),
+    Check("behaviour", "In a season's months, means are multiplied by the declared factor.", False, _seasons, _with_seasons),
 )

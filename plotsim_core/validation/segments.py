@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from plotsim_core.validation.check import CHECKS, Check, Finding
-from plotsim_core.validation.residuals import Floats, Residuals, residuals
+from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
+from plotsim_core.validation.residuals import Floats, Residuals, measured, measuring_tables, residuals
 from plotsim_core.validation.store import Store
 
 _PARTS = 3
@@ -20,11 +21,16 @@ _FEWEST = 10
 """A segment is judged in a part of the time in which so many of its units are there."""
 
 
-def _segments(store: Store) -> Iterator[Finding]:
-    plan = store.plan
-    if len(plan.segments) < 2:
-        return
-    seen = residuals(store)
+def _first_fact(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    """Return the facts that segments are told apart by, for the first of them; None where segments share an archetype."""
+    archetypes = [segment.spec.archetype for segment in plan.segments]
+    first = next((fact.name for fact in plan.own if measured(plan, fact)), None)
+    return measuring_tables(plan) if table.name == first and any(one != archetypes[0] for one in archetypes) else None
+
+
+def _segments(store: Store, table: TablePlan) -> Iterator[Finding]:
+    plan, seen = store.plan, residuals(store)
+    facts = tuple(sorted(measuring_tables(plan) - {table.name}))
     if not seen.values:
         return
     spread = _moments(seen, seen.values)[1]
@@ -45,7 +51,8 @@ def _segments(store: Store) -> Iterator[Finding]:
         numbers = {"expected": expected, "found": distance, "allowed": allowed}
         judged = expected >= _FAR + allowed
         message = f"{distance:.1f} standard deviations from {plan.segments[nearest].spec.name}, {expected:.1f} expected"
-        yield Finding(segment.spec.name, not judged or distance >= 0.5 * expected - allowed, message, numbers)
+        passed = not judged or distance >= 0.5 * expected - allowed
+        yield Finding(segment.spec.name, passed, message, numbers, tables=facts)
 
 
 def _where_stored(seen: Residuals) -> dict[int, Floats]:
@@ -83,5 +90,12 @@ def _distance(wanted: Floats, found: Floats, spread: Floats, first: int, second:
 
 CHECKS.add(
     "segments_separable",
-    Check("behaviour", "Segments of different archetypes differ in some metric.", False, _segments),
+    Check(
+        "behaviour",
+        "Segments of different archetypes differ in some metric.",
+        False,
+        _segments,
+        _first_fact,
+        lambda *of: _first_fact(*of) or NO_TABLES,
+    ),
 )

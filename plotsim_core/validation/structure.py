@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +11,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from plotsim_core.columns.sibling import EVERY_ROW, within
-from plotsim_core.plan.plan import ColumnPlan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type
-from plotsim_core.validation.check import CHECKS, Check, Finding
+from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.scan import counted, no_faults, scanned, tallied
 from plotsim_core.validation.store import Store
 
@@ -25,15 +26,14 @@ def period_of(table: TablePlan) -> str:
     return quoted(table.time) if table.time else "NULL::BIGINT"
 
 
-def _columns(store: Store) -> Iterator[Finding]:
-    for table in (store.written.table(table.name) for table in store.tables):
-        there = store.columns(table.name)
-        wanted = {column.name: sql_type(column.type) for column in table.columns}
-        wrong = [f"{c.name} is missing" for c in table.columns if c.name not in there and _needed(store, table, c)]
-        wrong += [f"{name} is not declared" for name in there if name not in wanted]
-        wrong += [f"{n} is {there[n]}, not {type_}" for n, type_ in wanted.items() if n in there and there[n] != type_]
-        numbers = {"columns": float(len(wanted)), "wrong": float(len(wrong))}
-        yield Finding(table.name, not wrong, "; ".join(wrong) or f"{len(wanted)} columns", numbers)
+def _columns(store: Store, table: TablePlan) -> Iterator[Finding]:
+    written, stored = store.written.table(table.name), store.columns(table.name)
+    wanted = {column.name: sql_type(column.type) for column in written.columns}
+    wrong = [f"{c.name} is missing" for c in written.columns if c.name not in stored and _needed(store, written, c)]
+    wrong += [f"{name} is not declared" for name in stored if name not in wanted]
+    wrong += [f"{n} is {stored[n]}, not {type_}" for n, type_ in wanted.items() if n in stored and stored[n] != type_]
+    numbers = {"columns": float(len(wanted)), "wrong": float(len(wrong))}
+    yield Finding(table.name, not wrong, "; ".join(wrong) or f"{len(wanted)} columns", numbers)
 
 
 def _needed(store: Store, table: TablePlan, column: ColumnPlan) -> bool:
@@ -44,17 +44,16 @@ def _needed(store: Store, table: TablePlan, column: ColumnPlan) -> bool:
     return any((column.since or 0) <= key and (column.until is None or key < column.until) for key in held)
 
 
-def _keys(store: Store) -> Iterator[Finding]:
-    for table in store.tables:
-        scan = scanned(store, table)
-        rows = int(pc.sum(scan["rows"]).as_py() or 0)
-        places = [place for place, column in enumerate(table.columns) if column.name in table.key]
-        subject, noun = f"{table.name}({', '.join(table.key)})", "rows repeat a key"
-        whole = all(int(pc.sum(scan[f"there {place}"]).as_py() or 0) == rows for place in places)
-        if whole and _all_differ(store, table, rows):
-            yield counted(scan, subject, noun, scan["rows"], no_faults(scan))
-        else:
-            yield tallied(subject, noun, _repeated(store, table))
+def _keys(store: Store, table: TablePlan) -> Iterator[Finding]:
+    scan = scanned(store, table)
+    rows = int(pc.sum(scan["rows"]).as_py() or 0)
+    places = [place for place, column in enumerate(table.columns) if column.name in table.key]
+    subject, noun = f"{table.name}({', '.join(table.key)})", "rows repeat a key"
+    whole = all(int(pc.sum(scan[f"there {place}"]).as_py() or 0) == rows for place in places)
+    if whole and _all_differ(store, table, rows):
+        yield counted(scan, subject, noun, scan["rows"], no_faults(scan))
+    else:
+        yield tallied(subject, noun, _repeated(store, table))
 
 
 def _all_differ(store: Store, table: TablePlan, rows: int) -> bool:
@@ -82,25 +81,32 @@ def _repeated(store: Store, table: TablePlan) -> pa.Table:
     )
 
 
-def _references(store: Store) -> Iterator[Finding]:
-    for table in store.tables:
-        for column, parent, key in table.references:
-            subject, noun = f"{table.name}.{column} > {parent}.{key}", "rows refer to nothing"
-            if parent not in store.relations:
-                yield Finding(f"{table.name}.{column}", False, f"{parent} is not there")
-                continue
-            scan = scanned(store, table)
-            keys = f"SELECT {quoted(key)} AS k FROM {store.place(store.plan.table(parent))} WHERE {quoted(key)} IS NOT NULL"
-            if _lost(store, table, column, keys):
-                judged = _judged(store, table, column, parent)
-                wrong = f"{quoted(column)} IS NOT NULL AND {quoted(column)} NOT IN ({keys}){judged}"
-                sql = (
-                    f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {wrong}) AS faults "
-                    f"FROM {store.relation(table)} GROUP BY 1 ORDER BY 1"
-                )
-                yield tallied(subject, noun, store.arrow(sql))
-            else:
-                yield counted(scan, subject, noun, scan["rows"], no_faults(scan))
+def _parents(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return frozenset(parent for _, parent, _ in table.references) if table.references else None
+
+
+def _references(store: Store, table: TablePlan) -> Iterator[Finding]:
+    for column, parent, key in table.references:
+        about = (parent,) if parent != table.name else ()
+        if parent in store.relations:
+            yield replace(_reference(store, table, column, parent, key), tables=about)
+        else:
+            yield Finding(f"{table.name}.{column}", False, f"{parent} is not there", tables=about)
+
+
+def _reference(store: Store, table: TablePlan, column: str, parent: str, key: str) -> Finding:
+    subject, noun = f"{table.name}.{column} > {parent}.{key}", "rows refer to nothing"
+    scan = scanned(store, table)
+    keys = f"SELECT {quoted(key)} AS k FROM {store.place(store.plan.table(parent))} WHERE {quoted(key)} IS NOT NULL"
+    if not _lost(store, table, column, keys):
+        return counted(scan, subject, noun, scan["rows"], no_faults(scan))
+    judged = _judged(store, table, column, parent)
+    wrong = f"{quoted(column)} IS NOT NULL AND {quoted(column)} NOT IN ({keys}){judged}"
+    sql = (
+        f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {wrong}) AS faults "
+        f"FROM {store.relation(table)} GROUP BY 1 ORDER BY 1"
+    )
+    return tallied(subject, noun, store.arrow(sql))
 
 
 def _judged(store: Store, table: TablePlan, column: str, parent: str) -> str:
@@ -128,22 +134,34 @@ def _lost(store: Store, table: TablePlan, column: str, keys: str) -> bool:
     return bool(store.connection.sql(lost).fetchall()[0][0])
 
 
-def _date_spine(store: Store) -> Iterator[Finding]:
-    for table in (table for table in store.tables if table.kind == "date"):
-        wanted = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64)).tolist()
-        scan = scanned(store, table)
-        found, rows = scan["date_key"].to_pylist(), int(pc.sum(scan["rows"]).as_py() or 0)
-        missing = sorted(set(wanted) - set(found))
-        strange = sorted(set(found) - set(wanted))
-        passed = found == wanted and rows == len(wanted)
-        message = f"{rows} periods" if passed else f"missing {missing[:3]}, unexpected {strange[:3]}, {rows} rows"
-        yield Finding(table.name, passed, message, {"expected": len(wanted), "missing": len(missing)})
+def _date_spine(store: Store, table: TablePlan) -> Iterator[Finding]:
+    wanted = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64)).tolist()
+    scan = scanned(store, table)
+    stored, rows = scan["date_key"].to_pylist(), int(pc.sum(scan["rows"]).as_py() or 0)
+    missing = sorted(set(wanted) - set(stored))
+    strange = sorted(set(stored) - set(wanted))
+    passed = stored == wanted and rows == len(wanted)
+    message = f"{rows} periods" if passed else f"missing {missing[:3]}, unexpected {strange[:3]}, {rows} rows"
+    yield Finding(table.name, passed, message, {"expected": len(wanted), "missing": len(missing)})
+
+
+def every_table(plan: Plan, table: TablePlan) -> frozenset[str]:
+    """Say that every table is judged, by itself."""
+    return NO_TABLES
+
+
+def _dates(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return NO_TABLES if table.kind == "date" else None
 
 
 for _name, _check in {
-    "columns_as_declared": Check("structure", "Columns and types are those that the config declares.", True, _columns),
-    "keys_unique": Check("structure", "No two rows share a key, and no key is null.", True, _keys),
-    "references_resolve": Check("structure", "Every reference finds its row.", True, _references),
-    "date_spine_whole": Check("structure", "The date dimension has every period, once.", True, _date_spine),
+    "columns_as_declared": Check(
+        "structure", "Columns and types are those that the config declares.", True, _columns, every_table
+    ),
+    "keys_unique": Check("structure", "No two rows share a key, and no key is null.", True, _keys, every_table),
+    "references_resolve": Check(
+        "structure", "Every reference finds its row.", True, _references, _parents, lambda *of: _parents(*of) or NO_TABLES
+    ),
+    "date_spine_whole": Check("structure", "The date dimension has every period, once.", True, _date_spine, _dates),
 }.items():
     CHECKS.add(_name, _check)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -11,10 +12,10 @@ import pyarrow as pa
 from plotsim_core.columns.identity import key_text, prefix
 from plotsim_core.engine.roster import codes, select
 from plotsim_core.engine.strata import strata, taken
-from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
-from plotsim_core.validation.check import CHECKS, Check, Finding
-from plotsim_core.validation.rows import columns_to, endings_sql, unit_column
+from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
+from plotsim_core.validation.rows import columns_to, ending_tables, endings_sql, unit_column
 from plotsim_core.validation.scan import counted, no_faults, scanned, tallied
 from plotsim_core.validation.store import Store
 
@@ -24,16 +25,21 @@ _ORDERED = 200_000
 """About so many events, of periods evenly spread, are put in order."""
 
 
-def _lives(store: Store) -> Iterator[Finding]:
+def _unit_dimension(plan: Plan) -> str:
+    return next((table.name for table in plan.own if table.kind == "unit"), "")
+
+
+def _with_units(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    """Return what says when the units of a table's rows ended; None for rows without time, or of no unit."""
+    kinds = [kind for kind in plan.kinds if columns_to(table, {_unit_dimension(kind)})]
+    return NO_TABLES.union(*map(ending_tables, kinds)) if kinds and table.time is not None else None
+
+
+def _lives(store: Store, table: TablePlan) -> Iterator[Finding]:
     for kind in store.kinds:
-        dimension = next((table.name for table in kind.plan.own if table.kind == "unit"), "")
-        tables = [table for table in store.tables if table.time is not None]
-        timed = [(table, column) for table in tables for column in columns_to(table, {dimension})]
-        if not timed:
-            continue
-        lives = _lives_sql(kind, dimension)
-        further = kind is not store
-        for table, column in timed:
+        dimension, further = _unit_dimension(kind.plan), kind is not store
+        for column in columns_to(table, {dimension}):
+            lives = store.kept(f"lives of {dimension}", partial(_lives_sql, kind, dimension))
             time, end = quoted(table.time or ""), "<=" if further else "<"
             wrong = f"count(*) FILTER (WHERE {time} < arrived OR last < {time} OR ended {end} {time})"
             sql = (
@@ -63,24 +69,32 @@ def _lives_sql(store: Store, dimension: str) -> str:
     return f"SELECT l.unit, l.arrived, l.last, e.ended FROM {quoted(name)} AS l LEFT JOIN ({ended}) AS e ON l.unit = e.unit"
 
 
-def _moments(store: Store) -> Iterator[Finding]:
-    for table in (table for table in store.tables if table.time is not None):
-        own = table.columns if table.kind != "snapshot" else ()  # whose moments are those of the dimension
-        for place, column in enumerate(own):
-            if not pa.types.is_timestamp(column.type) or column.spec.word == "lookup":  # that is the moment of another row
-                continue
-            subject, noun = f"{table.name}.{column.name}", "moments lie outside their period or out of order"
-            scan = scanned(store, table)
-            begins = _period_ends(store)
-            found = scan.select(["date_key", f"from {place}", f"to {place}"]).rename_columns(["date_key", "low", "high"])
-            store.connection.register("moments", found)
-            store.connection.register("judged periods", begins)
-            inside = 'FROM "moments" AS m JOIN "judged periods" AS p USING (date_key) WHERE low < begins OR high >= stops'
-            wrong = bool(store.connection.sql(f"SELECT count(*) {inside}").fetchall()[0][0])
-            if wrong or _disordered(store, table, column.name):
-                yield tallied(subject, noun, _misplaced(store, table, column.name))
-            else:
-                yield counted(scan, subject, noun, scan[f"there {place}"], no_faults(scan))
+def _moment_places(table: TablePlan) -> list[int]:
+    """Return the places of a table's columns that hold moments of its own rows, not of rows that it shows or looks up."""
+    if table.time is None or table.kind == "snapshot":
+        return []
+    columns = enumerate(table.columns)
+    return [place for place, c in columns if pa.types.is_timestamp(c.type) and c.spec.word != "lookup"]
+
+
+def _with_moments(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return NO_TABLES if _moment_places(table) else None
+
+
+def _moments(store: Store, table: TablePlan) -> Iterator[Finding]:
+    for place in _moment_places(table):
+        name = table.columns[place].name
+        subject, noun = f"{table.name}.{name}", "moments lie outside their period or out of order"
+        scan = scanned(store, table)
+        ends = scan.select(["date_key", f"from {place}", f"to {place}"]).rename_columns(["date_key", "low", "high"])
+        store.connection.register("moments", ends)
+        store.connection.register("judged periods", _period_ends(store))
+        inside = 'FROM "moments" AS m JOIN "judged periods" AS p USING (date_key) WHERE low < begins OR high >= stops'
+        wrong = bool(store.connection.sql(f"SELECT count(*) {inside}").fetchall()[0][0])
+        if wrong or _disordered(store, table, name):
+            yield tallied(subject, noun, _misplaced(store, table, name))
+        else:
+            yield counted(scan, subject, noun, scan[f"there {place}"], no_faults(scan))
 
 
 def _period_ends(store: Store) -> pa.Table:
@@ -139,31 +153,40 @@ def _closed_otherwise(store: Store, end: str) -> str:
     return f"CASE WHEN {over} THEN {wrong} ELSE {early} END"
 
 
-def _histories(store: Store) -> Iterator[Finding]:
-    for table in store.tables:
-        history = {column.spec.type: column.name for column in table.columns if column.spec.word == "version"}
-        if "version.valid_from" not in history:
-            continue
-        unit = next(column.name for column in table.columns if column.spec.word == "id")
-        parts = (f"v.{quoted(history[f'version.{part}'])}" for part in ("valid_from", "valid_to", "is_current"))
-        begin, end, current = parts
-        wrong = (
-            f"{current} != ({end} IS NULL) OR {begin} >= {end} OR CASE WHEN following IS NULL "
-            f"THEN {_closed_otherwise(store, end)} ELSE {end} IS DISTINCT FROM following END"
-        )
-        following = f"lead({begin}) OVER (PARTITION BY v.{quoted(unit)} ORDER BY {begin}) AS following"
-        sql = (
-            f"SELECT NULL AS date_key, count(*) AS checked, count(*) FILTER (WHERE {wrong}) AS faults FROM "
-            f"(SELECT {following}, v.* FROM {store.place(table)} AS v) AS v "
-            f"LEFT JOIN ({_lives_sql(store, table.name)}) AS lives ON v.{quoted(unit)} = lives.unit "
-            'LEFT JOIN "judged periods" AS p ON least(lives.last, lives.ended) = p.date_key'
-        )
-        yield tallied(table.name, "versions overlap, leave a gap, or are wrongly current", store.arrow(sql))
+def _version_columns(table: TablePlan) -> dict[str, str]:
+    return {column.spec.type: column.name for column in table.columns if column.spec.word == "version"}
+
+
+def _with_versions(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return ending_tables(plan) if "version.valid_from" in _version_columns(table) else None
+
+
+def _histories(store: Store, table: TablePlan) -> Iterator[Finding]:
+    history = _version_columns(table)
+    unit = next(column.name for column in table.columns if column.spec.word == "id")
+    parts = (f"v.{quoted(history[f'version.{part}'])}" for part in ("valid_from", "valid_to", "is_current"))
+    begin, end, current = parts
+    wrong = (
+        f"{current} != ({end} IS NULL) OR {begin} >= {end} OR CASE WHEN following IS NULL "
+        f"THEN {_closed_otherwise(store, end)} ELSE {end} IS DISTINCT FROM following END"
+    )
+    following = f"lead({begin}) OVER (PARTITION BY v.{quoted(unit)} ORDER BY {begin}) AS following"
+    sql = (
+        f"SELECT NULL AS date_key, count(*) AS checked, count(*) FILTER (WHERE {wrong}) AS faults FROM "
+        f"(SELECT {following}, v.* FROM {store.place(table)} AS v) AS v "
+        f"LEFT JOIN ({_lives_sql(store, table.name)}) AS lives ON v.{quoted(unit)} = lives.unit "
+        'LEFT JOIN "judged periods" AS p ON least(lives.last, lives.ended) = p.date_key'
+    )
+    yield tallied(table.name, "versions overlap, leave a gap, or are wrongly current", store.arrow(sql))
 
 
 for _name, _check in {
-    "life_spans_kept": Check("time", "No row lies before its unit arrives or after it ended.", True, _lives),
-    "moments_in_period": Check("time", "Moments lie inside their period, and events are numbered in order.", True, _moments),
-    "histories_contiguous": Check("time", "Versions of a unit follow each other without gap, to its end.", True, _histories),
+    "life_spans_kept": Check("time", "No row lies before its unit arrives or after it ended.", True, _lives, _with_units),
+    "moments_in_period": Check(
+        "time", "Moments lie inside their period, and events are numbered in order.", True, _moments, _with_moments
+    ),
+    "histories_contiguous": Check(
+        "time", "Versions of a unit follow each other without gap, to its end.", True, _histories, _with_versions
+    ),
 }.items():
     CHECKS.add(_name, _check)

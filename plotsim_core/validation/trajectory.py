@@ -11,8 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from plotsim_core.numerics.estimates import ratio
+from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding
-from plotsim_core.validation.residuals import Flags, Residuals, residuals
+from plotsim_core.validation.residuals import Flags, Residuals, judged_metrics, measured, measuring_tables, residuals
 from plotsim_core.validation.store import Store
 
 ERRORS = 5.0
@@ -50,9 +51,14 @@ def units_in(where: Flags) -> int:
     return int(np.count_nonzero(where.any(axis=0)))
 
 
-def _means(store: Store) -> Iterator[Finding]:
+def with_metrics(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    """Return the facts that are looked at together with a table that metrics are judged by."""
+    return measuring_tables(plan) if measured(plan, table) else None
+
+
+def _means(store: Store, table: TablePlan) -> Iterator[Finding]:
     seen = residuals(store)
-    for metric in seen.values:
+    for metric in judged_metrics(seen, table):
         there = np.isfinite(seen.values[metric])
         name = seen.plan.metrics[metric].name
         if units_in(there) < FEWEST:
@@ -123,10 +129,10 @@ def _spread(seen: Residuals, metric: int, there: Flags) -> tuple[float, float, f
     return found, expected, 0.25 * error if whole else float(np.hypot(error, more))
 
 
-def _polarity(store: Store) -> Iterator[Finding]:
+def _polarity(store: Store, table: TablePlan) -> Iterator[Finding]:
     seen = residuals(store)
-    for metric, values in seen.values.items():
-        plan = seen.plan.metrics[metric]
+    for metric in judged_metrics(seen, table):
+        plan, values = seen.plan.metrics[metric], seen.values[metric]
         there = np.isfinite(values)
         low, high = declared_means(seen, metric)
         place = (seen.centres[metric] - low) / (high - low)
@@ -146,13 +152,14 @@ def _polarity(store: Store) -> Iterator[Finding]:
 
 for _name, _check in {
     "polarity_as_declared": Check(
-        "behaviour", "A metric rises with the trajectory, or falls, as declared.", False, _polarity
+        "behaviour", "A metric rises with the trajectory, or falls, as declared.", False, _polarity, with_metrics
     ),
     "means_follow_trajectory": Check(
         "behaviour",
         "Means follow the position on the trajectory, and values are spread around them as declared.",
         False,
         _means,
+        with_metrics,
     ),
 }.items():
     CHECKS.add(_name, _check)

@@ -47,7 +47,8 @@ def _found(store: Store, table: TablePlan, relation: str, checks: Iterable[str] 
     own = f"FROM {store.relations[table.name]} AS t"
     instead = {**store.relations, table.name: f"({relation.replace('FROM t', own)})"}
     kinds = replace(store, relations=instead, _kept={}).kinds
-    findings = ((check, finding) for check in checks for kind in kinds for finding in CHECKS[check].find(kind))
+    asked = ((check, kind, table) for check in checks for kind in kinds for table in kind.tables)
+    findings = ((check, finding) for check, kind, table in asked for finding in CHECKS[check].findings(kind, table))
     return {(check, finding.subject) for check, finding in findings if not finding.passed}
 
 

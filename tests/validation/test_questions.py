@@ -1,0 +1,40 @@
+"""What can be asked of a dataset's tables is known from its config, before anything is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from docs.datasets import shown
+from plotsim_core import Plan, load_config, template
+from plotsim_core.validation.check import CHECKS, questions
+from plotsim_core.validation.report import Report, check_store
+from tests.validation.test_datasets import BUNDLED, stored
+
+EVERYTHING = Path(__file__).parent.parent.parent / "benchmarks" / "everything.yaml"
+
+
+def _report(name: str, directory: Path) -> tuple[Plan, Report]:
+    plan = load_config(EVERYTHING) if name == "everything" else shown(template(name))
+    with stored(plan, directory) as store:
+        return plan, check_store(store)
+
+
+@pytest.mark.parametrize("name", [*BUNDLED, "everything"])
+def test_what_is_found_is_what_was_asked(name: str, tmp_path: Path) -> None:
+    """Over a whole dataset every question is answered, nothing else is, and a finding is about no table that the question
+    does not name. So a check that a config cannot trigger exists for no table."""
+    plan, report = _report(name, tmp_path)
+    asked = {(question.check, question.table): question for question in questions(plan)}
+    answered = {(check, finding.tables[0]) for check, finding in report.findings}
+    assert answered == set(asked)
+    for check, finding in report.findings:
+        table, *others = finding.tables
+        assert set(others) <= asked[check, table].about, (check, finding.subject)
+    for question in asked.values():
+        about = {
+            t for check, f in report.findings if (check, f.tables[0]) == (question.check, question.table) for t in f.tables
+        }
+        assert about == {question.table, *question.about}, question
+    assert {question.check for question in asked.values()} <= set(CHECKS)
