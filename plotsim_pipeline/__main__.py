@@ -17,7 +17,7 @@ from plotsim_core import ConfigError, UsageError
 from plotsim_core.config.output import Compression
 from plotsim_pipeline.home import prepare_home
 
-_PARAMETERS = ("seed", "scale", "target_rows", "noise", "store", "path", "compression")
+_PARAMETERS = ("seed", "scale", "target_rows", "noise", "compression")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,8 +58,6 @@ def _asked(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--scale", type=click.FloatRange(0, 1_000_000, min_open=True), help="Use this scale."),
         click.option("--target-rows", type=click.IntRange(1), help="Scale to about so many rows in all tables together."),
         click.option("--noise", metavar="PRESET", help="Noise of all metrics: none, realistic, messy ..."),
-        click.option("--store", metavar="KIND", help="The kind of store: duckdb, parquet or delta."),
-        click.option("--path", metavar="PATH", help="Where the store lies."),
         click.option("--compression", type=click.Choice(get_args(Compression)), help="Of Parquet."),
     )
     for option in reversed(options):
@@ -78,6 +76,9 @@ def _request(dataset: str, named: dict[str, Any]) -> Any:
 @click.argument("dataset", default="saas")
 @_asked
 @click.option("--all", "everything", is_flag=True, help="Make what is there again as well.")
+@click.option(
+    "--recreate", is_flag=True, help="Make tables anew that cannot take the config's rows, since columns have changed."
+)
 @click.option("--batch", "at_once", type=click.IntRange(1), metavar="N", help="At most N partitions in a run.")
 @click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing.")
 @_answered
@@ -91,7 +92,8 @@ def run(dataset: str, dry_run: bool, **named: Any) -> None:
     Examples:
       plotsim materialize delivery
       plotsim materialize delivery --partition-range 2024-03-01...2024-03-31 --dry-run
-      plotsim materialize saas --seed 7 --target-rows 1000000 --store parquet --path data/large
+      plotsim materialize saas --seed 7 --target-rows 1000000
+      PLOTSIM_STORE=parquet PLOTSIM_STORE_PATH=data/large plotsim materialize saas
     """
     prepare_home()
     from plotsim_pipeline.run import run as run_dataset  # slow to import
@@ -119,6 +121,33 @@ def status(dataset: str, strict: bool, as_json: bool, **named: Any) -> None:
     whole = show_status(_request(dataset, named), Console(), as_json)
     if strict and not whole:
         sys.exit(1)
+
+
+@main.command()
+@click.argument("datasets", nargs=-1)
+@click.option("--wipe", is_flag=True, help="Wipe the assets that have lost partitions first: their history in Dagster goes.")
+@_answered
+def reconcile(datasets: tuple[str, ...], wipe: bool) -> None:
+    """Tell the Dagster instance what the store holds of DATASETS, by default of all that it holds anything of.
+
+    Partitions that another machine or process made are reported as materialised. Those that Dagster takes for made and the
+    store has lost fail the check in_store; with --wipe their assets are wiped, and what is there is reported again.
+
+    \b
+    Examples:
+      plotsim reconcile
+      plotsim reconcile saas --wipe
+    """
+    prepare_home()
+    from plotsim_pipeline.datasets import load_dataset, load_datasets
+    from plotsim_pipeline.reconcile import reconcile as reconcile_dataset
+    from plotsim_pipeline.stores import store_from_environment
+
+    plans = [load_dataset(name) for name in datasets] if datasets else load_datasets()[0]
+    with dg.DagsterInstance.get() as instance:
+        for plan in plans:
+            for line in reconcile_dataset(plan, store_from_environment(), instance, wipe):
+                click.echo(line)
 
 
 @main.command()

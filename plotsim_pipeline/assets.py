@@ -1,22 +1,26 @@
-"""The one asset factory: every stage and table of a dataset, as an asset whose body is one call of the core."""
+"""The asset factories: every stage, table and report of a dataset is an asset whose body is one call of the core, with the
+checks of what it stores; what is about all that is stored is an asset without partitions."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
-from plotsim_core import ConfigError, Plan, UsageError, batches
+from plotsim_core import Plan, batches
 from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.stages import stage_names, stage_table
 from plotsim_pipeline.beside import stored_periods
+from plotsim_pipeline.checks import CheckPlan, Judge, StoredCheck, check_plan, evaluations, in_store, table_checks
+from plotsim_pipeline.findings import FINDINGS, Findings
 from plotsim_pipeline.lineage import column_lineage, upstream
 from plotsim_pipeline.metadata import column_schema
-from plotsim_pipeline.parameters import CODE_VERSION, NOTHING, Parameters, plan_with, refuse_mixture, said
-from plotsim_pipeline.partitions import backfill_policy, periods_of
-from plotsim_pipeline.stores import store_with
+from plotsim_pipeline.parameters import CODE_VERSION, parameters_of, plan_with, said
+from plotsim_pipeline.partitions import backfill_policy, keys_between, periods_between
+from plotsim_pipeline.runs import run_keys
+from plotsim_pipeline.stores import store_from_environment
 from plotsim_pipeline.stores.store import Store, placed
 
 LAYER = "layer"
@@ -25,51 +29,69 @@ STAGE, TABLE, REPORT, WHOLE = "stage", "table", "report", "whole"
 
 @dataclass(frozen=True)
 class Needs:
-    """What the assets of a dataset ask of their code location: the names of their resources, and the pool that runs which
-    write to the same store share. A store that takes several writers at once needs no pool."""
+    """What the assets of a dataset ask of their code location: the name of the resource that is their store, how to find
+    that store without a run (`locate`), and the pool that runs which write to the same store share. A store that takes
+    several writers at once needs no pool. `given` are the parameters of a run of a plan that has them already."""
 
     store: str = "store"
-    parameters: str = "parameters"
+    locate: Callable[[], Store] = store_from_environment
     pool: str | None = "plotsim_store"
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
 SHARED = Needs()
 """What the datasets of this package's own code location have in common."""
 
 
-def asked(context: dg.AssetExecutionContext, plan: Plan, needs: Needs) -> tuple[Plan, Store, dict[str, Any]]:
-    """Return the plan, the store and the parameters of a run. Raises Failure for parameters that are wrong, or contradict
-    what is stored."""
-    resource: Parameters = getattr(context.resources, needs.parameters)
-    parameters = resource.given()
-    store = store_with(getattr(context.resources, needs.store), parameters)
-    try:
-        made = plan_with(plan, parameters)
-    except (ConfigError, UsageError) as error:
-        raise dg.Failure(str(error), allow_retries=False) from None
-    if made.digest != plan.digest:
-        keys = context.partition_keys if context.has_partition_key or context.has_partition_key_range else []
-        refuse_mixture(made, store, (key.path[-1] for key in selected(context)), keys)
-    return made, store, parameters
+@dataclass(frozen=True)
+class Run:
+    """What the body of an asset works with: the plan as it is made, the store, the parameters, and what the run's checks
+    have found so far."""
+
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext
+    plan: Plan
+    store: Store
+    parameters: Mapping[str, Any]
+    findings: Findings
 
 
-def selected(context: dg.AssetExecutionContext) -> Iterable[dg.AssetKey]:
-    """Return all assets that the run makes."""
-    return context.run.asset_selection or context.job_def.asset_layer.selected_asset_keys
+def run_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, plan: Plan, needs: Needs) -> Run:
+    """Return the run that an asset's body is in."""
+    parameters = needs.given or getattr(context.resources, parameters_key(plan))
+    store: Store = getattr(context.resources, needs.store)
+    made = plan if needs.given else plan_with(plan, parameters)
+    return Run(context, made, store, parameters, getattr(context.resources, FINDINGS))
+
+
+def parameters_key(plan: Plan) -> str:
+    """Return the name of the resource that has the parameters of a dataset's runs."""
+    return f"{plan.name}_parameters"
+
+
+def resource_keys(plan: Plan, needs: Needs) -> set[str]:
+    """Return the names of the resources that the assets of a dataset work with."""
+    return {needs.store, parameters_key(plan), FINDINGS}
+
+
+def resources_of(plan: Plan, needs: Needs = SHARED) -> dict[str, dg.ResourceDefinition]:
+    """Return those resources of a dataset that are the same wherever it lives: the parameters of a run, and the findings of
+    its checks."""
+    return {parameters_key(plan): parameters_of(plan, needs.locate), FINDINGS: Findings.resource}
 
 
 def stage_assets(
     plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs = SHARED
 ) -> list[dg.AssetsDefinition]:
     """Return the engine's stages as assets, of each kind of unit each after the one before it."""
-    return [_asset(plan, stage_table(plan, name), partitions, STAGE, needs) for name in stage_names(plan)]
+    return [_made(plan, stage_table(plan, name), partitions, STAGE, needs, None) for name in stage_names(plan)]
 
 
 def table_assets(
     plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs = SHARED
 ) -> list[dg.AssetsDefinition]:
-    """Return the tables of the config as assets."""
-    return [_asset(plan, table, partitions, TABLE, needs) for table in plan.tables]
+    """Return the tables of the config as assets, each with the checks of it that need no table made after it."""
+    checked = check_plan(plan)
+    return [_made(plan, table, partitions, TABLE, needs, checked) for table in plan.tables]
 
 
 def asset_of_all(
@@ -94,51 +116,153 @@ def asset_of_all(
         tags={LAYER: WHOLE},
         kinds={kind},
         pool=needs.pool,
-        required_resource_keys={needs.store},
-        resource_defs={needs.parameters: NOTHING},
+        required_resource_keys=resource_keys(plan, needs),
     )
     def _materialise(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # as below
-        made, store, parameters = asked(context, plan, needs)
-        span = stored_periods(made, store)
-        told = {"stored": "no partition of any table yet"} if span is None else tell(made, store, *span)
-        return dg.MaterializeResult(metadata={**told, **said(made, parameters)}, tags={CODE_VERSION: made.digest})
+        run = run_of(context, plan, needs)
+        span = stored_periods(run.plan, run.store)
+        told = {"stored": "no partition of any table yet"} if span is None else tell(run.plan, run.store, *span)
+        return dg.MaterializeResult(
+            metadata={**told, **said(run.plan, run.parameters)}, tags={CODE_VERSION: run.plan.digest}
+        )
 
     return _materialise
 
 
-def _asset(
-    plan: Plan, table: TablePlan, partitions: dg.TimeWindowPartitionsDefinition, layer: str, needs: Needs
+def partitioned_asset(
+    plan: Plan,
+    name: str,
+    partitions: dg.TimeWindowPartitionsDefinition,
+    needs: Needs,
+    *,
+    layer: str,
+    description: str,
+    above: Sequence[str],
+    metadata: Mapping[str, Any],
+    checks: Sequence[StoredCheck],
+    rows: Callable[[Run, int, int], tuple[pa.Table | pa.RecordBatchReader, Mapping[str, Any]]],
 ) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=dg.AssetKey([plan.name, table.name]),
+    """Return an asset that stores rows of periods, and the checks that judge what is stored of it.
+
+    `rows(run, first, stop)` gives the rows and the metadata of a materialisation. The checks are judged when the rows are
+    stored, and alone, of all that is stored, where only they are asked for.
+    """
+    key, step = dg.AssetKey([plan.name, name]), f"{plan.name}__{name}"
+
+    @dg.multi_asset(
+        name=step,
+        outs={
+            step: dg.AssetOut(
+                key=key,
+                dagster_type=dg.Any,  # whatever the store takes
+                io_manager_key=needs.store,
+                is_required=False,
+                description=description,
+                code_version=plan.digest,
+                tags={LAYER: layer},
+                kinds={"python"},
+                metadata=dict(metadata),
+            )
+        },
         group_name=plan.name,
-        description=table.description,
-        deps=[dg.AssetKey([plan.name, name]) for name in upstream(plan, table)],
+        deps=[dg.AssetKey([plan.name, other]) for other in above],
         partitions_def=partitions,
         backfill_policy=backfill_policy(),
-        code_version=plan.digest,
-        tags={LAYER: layer},
-        kinds={"python"},
         pool=needs.pool,
-        io_manager_key=needs.store,
-        required_resource_keys={needs.store},
-        resource_defs={needs.parameters: NOTHING},
+        required_resource_keys=resource_keys(plan, needs),
+        check_specs=[check.spec(plan) for check in checks],
+        can_subset=True,
+    )
+    def _materialise(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # an annotation would fix the output's type
+        run = run_of(context, plan, needs)
+        keys = list(context.partition_keys) if key in context.selected_asset_keys else None
+        if keys is not None:
+            run.findings.forget(name)
+            value, more = rows(run, *periods_between(plan, keys))
+            yield dg.MaterializeResult(
+                asset_key=key,
+                value=value,
+                data_version=dg.DataVersion(f"{run.plan.digest}-{name}"),
+                metadata={**said(run.plan, run.parameters), **more},
+                tags={CODE_VERSION: run.plan.digest},
+            )
+        names = {check.name for check in context.selected_asset_check_keys}
+        yield from judged(run, [check for check in checks if check.name in names], keys)
+
+    return _materialise
+
+
+def judged(run: Run, checks: Sequence[StoredCheck], keys: Sequence[str] | None) -> Iterator[dg.AssetCheckResult]:
+    """Yield the results of checks over the partitions `keys`, or over all that is stored."""
+    if not checks:
+        return
+    judge = judge_of(run, keys)
+    yield from evaluations(judge, checks)
+
+
+def judge_of(run: Run, keys: Sequence[str] | None) -> Judge:
+    """Return the judge of the partitions `keys` of a run, or of all that is stored."""
+    if keys is not None:
+        first, stop = periods_between(run.plan, keys)
+        return Judge(run.plan, run.store, run.findings, first, stop, tuple(keys), False, run.context.instance)
+    first, stop = stored_periods(run.plan, run.store) or (run.plan.first, run.plan.first + 1)
+    every = tuple(keys_between(run.plan, first, stop))
+    return Judge(run.plan, run.store, run.findings, first, stop, every, True, run.context.instance)
+
+
+def checks_together(plan: Plan, needs: Needs = SHARED) -> list[dg.AssetChecksDefinition]:
+    """Return the checks that need several tables, none of which is made from the others, as one step after them all; nothing
+    where a config can trigger none."""
+    checked = check_plan(plan)
+    if not checked.together:
+        return []
+    asked = {*checked.further, *(question for check in checked.together for question in check.anytime)}
+    read = sorted({name for question in asked for name in (question.table, *question.reads)})
+
+    @dg.multi_asset_check(
+        name=f"{plan.name}__checks",
+        specs=[check.spec(plan, after=read) for check in checked.together],
+        can_subset=True,
+        required_resource_keys=resource_keys(plan, needs),
+        pool=needs.pool,
+        description=f"Checks of {plan.name} that look at several tables at once.",
+    )
+    def _judge(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        run = run_of(context, plan, needs)
+        selected = context.selected_asset_check_keys
+        checks = [check for check in checked.together if check.key(plan) in selected]
+        yield from evaluations(judge_of(run, run_keys(context.run, plan)), checks, checked.further)
+
+    return [_judge]
+
+
+def _made(
+    plan: Plan,
+    table: TablePlan,
+    partitions: dg.TimeWindowPartitionsDefinition,
+    layer: str,
+    needs: Needs,
+    checked: CheckPlan | None,
+) -> dg.AssetsDefinition:
+    """Return the asset of a stage or a table."""
+
+    def rows(run: Run, first: int, stop: int) -> tuple[pa.RecordBatchReader, Mapping[str, Any]]:
+        return pa.RecordBatchReader.from_batches(*batches(run.plan, table.name, first, stop)), {}
+
+    return partitioned_asset(
+        plan,
+        table.name,
+        partitions,
+        needs,
+        layer=layer,
+        description=table.description,
+        above=upstream(plan, table),
         metadata={
             **placed(plan, table.time, table.key, [column.name for column in table.columns]),
             "plotsim/cadence": str(cadence(table, plan.grain.name)),
             "dagster/column_schema": column_schema(table),
             "dagster/column_lineage": column_lineage(plan, table),
         },
+        checks=[in_store(table.name), *([] if checked is None else table_checks(checked, table.name))],
+        rows=rows,
     )
-    def _materialise(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # an annotation would fix the output's type
-        made, _, parameters = asked(context, plan, needs)
-        first, stop = periods_of(plan, partitions, context.partition_keys)
-        reader = pa.RecordBatchReader.from_batches(*batches(made, table.name, first, stop))
-        return dg.MaterializeResult(
-            value=reader,
-            data_version=dg.DataVersion(f"{made.digest}-{table.name}"),
-            metadata=said(made, parameters),
-            tags={CODE_VERSION: made.digest},
-        )
-
-    return _materialise

@@ -25,5 +25,5 @@ def write_beside(store: Store, name: str, pieces: Iterable[str]) -> str:
 def stored_periods(plan: Plan, store: Store) -> tuple[int, int] | None:
     """Return (first, stop) of the periods that are stored of any fact or event, without the states; None for none."""
     timed = {table.name for table in plan.tables if table.time is not None}
-    keys = {key for table, kept in store.held(plan.name).items() if table in timed for key in kept}
+    keys = {key for table, kept in store.made(plan.name).items() if table in timed for key in kept}
     return (periods_in(plan, min(keys))[0], periods_in(plan, max(keys))[1]) if keys else None

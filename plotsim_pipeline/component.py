@@ -70,7 +70,7 @@ class DatasetComponent(dg.Component, dg.Model, dg.Resolvable):
         store = store_of(self.store.kind, path)
         needs = Needs(
             store=f"{plan.name}_store",
-            parameters=f"{plan.name}_parameters",
+            locate=lambda: store,
             pool=f"plotsim_{dataset_name(Path(path).stem)}" if store.one_writer else None,
         )
         made = dataset_definitions(plan, needs, self.schedule.cron, self.schedule.enabled)

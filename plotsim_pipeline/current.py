@@ -7,11 +7,9 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_pipeline.assets import SHARED, Needs
-from plotsim_pipeline.parameters import NOTHING, plan_with
 from plotsim_pipeline.partitions import window_keys
 from plotsim_pipeline.report import OVERVIEW
-from plotsim_pipeline.status import held, ranges
-from plotsim_pipeline.stores import store_with
+from plotsim_pipeline.status import ranges, statuses
 
 CURRENT = "made_from_this_config"
 
@@ -25,13 +23,10 @@ def current_check(plan: Plan, needs: Needs = SHARED) -> dg.AssetChecksDefinition
         name=CURRENT,
         description="No stored partition is made from another config than this one.",
         required_resource_keys={needs.store},
-        resource_defs={needs.parameters: NOTHING},
     )
     def _check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        parameters = getattr(context.resources, needs.parameters).given()
-        made = plan_with(plan, parameters)
-        keys = window_keys(made, datetime.now(UTC))
-        tables = held(made, store_with(getattr(context.resources, needs.store), parameters), keys)
+        keys = window_keys(plan, datetime.now(UTC))
+        tables = statuses(plan, getattr(context.resources, needs.store), keys)
         records = [
             dg.TableRecord(
                 {
@@ -50,7 +45,7 @@ def current_check(plan: Plan, needs: Needs = SHARED) -> dg.AssetChecksDefinition
             passed=not stale,
             severity=dg.AssetCheckSeverity.WARN,
             description=says,
-            metadata={"tables": dg.MetadataValue.table(records), "config_hash": made.digest},
+            metadata={"tables": dg.MetadataValue.table(records), "config_hash": plan.digest},
         )
 
     return _check

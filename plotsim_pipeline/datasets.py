@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -10,12 +11,13 @@ from plotsim_core import ConfigError, Plan, UsageError, load_config
 from plotsim_core.api import TEMPLATES
 from plotsim_core.config.dataset import dataset_name
 from plotsim_core.families import did_you_mean
-from plotsim_pipeline.assets import SHARED, Needs, stage_assets, table_assets
+from plotsim_pipeline.assets import SHARED, Needs, checks_together, resources_of, stage_assets, table_assets
 from plotsim_pipeline.broken import broken_definitions
 from plotsim_pipeline.current import current_check
 from plotsim_pipeline.dead import dead_runs_sensor
 from plotsim_pipeline.manifest import manifest_assets
 from plotsim_pipeline.partitions import partitions_for
+from plotsim_pipeline.reconcile import reconcile_sensor
 from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.schedules import automation
 from plotsim_pipeline.stores import for_assets_on_top, store_from_environment
@@ -71,27 +73,35 @@ def _files() -> Iterator[Path]:
         yield from sorted(file for pattern in ("*.yaml", "*.yml") for file in directory.glob(pattern))
 
 
-def definitions_of(plans: Iterable[Plan], broken: Mapping[str, ConfigError] | None = None) -> dg.Definitions:
+def definitions_of(
+    plans: Iterable[Plan],
+    broken: Mapping[str, ConfigError] | None = None,
+    given: Mapping[str, Any] | None = None,
+) -> dg.Definitions:
     """Return a code location with the given datasets, those that are `broken` among them, and the store that the environment
-    names. One process makes all assets of a run: the work is vectorised, and a process per step would cost seconds."""
-    store = store_from_environment()
-    needs = Needs(pool=SHARED.pool if store.one_writer else None)
+    names. One process makes all assets of a run: the work is vectorised, and a process per step would cost seconds.
+
+    `given` are the parameters that the plans have already, for the records of a run.
+    """
+    store, plans = store_from_environment(), list(plans)
+    needs = Needs(pool=SHARED.pool if store.one_writer else None, given=given or {})
     return dg.Definitions.merge(
         *(dataset_definitions(plan, needs) for plan in plans),
         *(broken_definitions(name, error) for name, error in (broken or {}).items()),
         dg.Definitions(
             resources={needs.store: store, **for_assets_on_top(store)},
             executor=dg.in_process_executor,
-            sensors=[dead_runs_sensor()],
+            sensors=[dead_runs_sensor(), reconcile_sensor(plans, needs.store)],
         ),
     )
 
 
 def dataset_definitions(plan: Plan, needs: Needs = SHARED, cron: str | None = None, running: bool = False) -> dg.Definitions:
-    """Return the assets, checks, jobs and schedules of one dataset, without the resources that they need. The increment's
+    """Return the assets, checks, jobs and schedules of one dataset, without the store that they need. The increment's
     schedule is at its usual time or as `cron` says, and `running` from the start or not."""
     partitions = partitions_for(plan)
     made = [*stage_assets(plan, partitions, needs), *table_assets(plan, partitions, needs)]
     assets = [*made, *report_assets(plan, partitions, needs), *manifest_assets(plan, needs)]
-    checks = [current_check(plan, needs)]
-    return dg.Definitions.merge(dg.Definitions(assets=assets, asset_checks=checks), automation(plan, cron, running))
+    checks = [current_check(plan, needs), *checks_together(plan, needs)]
+    own = dg.Definitions(assets=assets, asset_checks=checks, resources=resources_of(plan, needs))
+    return dg.Definitions.merge(own, automation(plan, needs, cron, running))

@@ -22,7 +22,7 @@ def manifest_assets(plan: Plan, needs: Needs = SHARED) -> list[dg.AssetsDefiniti
 
 def _manifest(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
     def tell(plan: Plan, store: Store, first: int, stop: int) -> dict[str, Any]:
-        rows = {name: sum(count for count, _ in kept.values()) for name, kept in store.held(plan.name).items()}
+        rows = {name: sum(count for count, _ in kept.values()) for name, kept in store.made(plan.name).items()}
         head = manifest_head(plan, rows, stop)
         place = write_beside(store, f"{plan.name}.{MANIFEST}.json", with_units(plan, head, stop))
         told = {what: _listed(head["kinds"], what) for what in ("segments", "connections", "causal_graph")}

@@ -1,68 +1,71 @@
-"""What one run makes otherwise than the config says: `resources: {parameters: {config: {seed: 7}}}` in the launchpad."""
+"""What one run makes otherwise than the config says: `resources: {saas_parameters: {config: {seed: 7}}}` in the launchpad,
+or options of `plotsim materialize`. A run writes to the store of its code location, which is no parameter of a run."""
 
-from collections.abc import Iterable, Mapping
-from enum import Enum
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import dagster as dg
-from pydantic import Field
 
-from plotsim_core import Plan, from_mapping, sizes
+from plotsim_core import ConfigError, Plan, UsageError, from_mapping, sizes
 from plotsim_core.config.output import Compression
 from plotsim_core.config.override import NONE
 from plotsim_core.numerics.noise import PRESETS
-from plotsim_pipeline.stores import STORES
-from plotsim_pipeline.stores.store import SAID, Store
+from plotsim_pipeline.stores.lock import patience
+from plotsim_pipeline.stores.store import SAID, Partitions, Store
 
 CODE_VERSION = "dagster/code_version"
 _SHOWN = 3
+_SECONDS = 20.0
+"""How long a launch waits for a store that is busy."""
 
 
-def _words(name: str, words: Iterable[str]) -> Any:
-    return Enum(name, {word: word for word in words})
+def _words(name: str, words: Iterable[str]) -> dg.Enum:
+    return dg.Enum(name, [dg.EnumValue(word) for word in words])
 
 
-if TYPE_CHECKING:  # the words are known when it runs
-    NoiseWord = Enum
-    StoreWord = Enum
-    CompressionWord = Enum
-else:
-    NoiseWord = _words("NoiseWord", [NONE, *PRESETS])
-    StoreWord = _words("StoreWord", STORES)
-    CompressionWord = _words("CompressionWord", get_args(Compression))
+def _optional(type_: Any, says: str) -> dg.Field:
+    return dg.Field(type_, is_required=False, description=says)
 
 
-class Parameters(dg.ConfigurableResource[Any]):
-    """What a run makes otherwise than the config says; what is not given is as the config has it.
+FIELDS = {
+    "seed": _optional(dg.Int, "Another number gives other values of the same dataset."),
+    "scale": _optional(dg.Float, "Multiplies the number of units."),
+    "target_rows": _optional(dg.Int, "Instead of scale: about how many rows all tables have."),
+    "noise": _optional(_words("Noise", [NONE, *PRESETS]), "Noise of all metrics: none, or a preset."),
+    "compression": _optional(_words("Compression", get_args(Compression)), "How Parquet is compressed."),
+}
+"""The parameters of a run, by name."""
 
-    What changes the data enters the digest as if the config said it: a run is refused whose digest is not that of what the
-    store holds of the dataset, outside of what the run replaces.
+
+def parameters_of(plan: Plan, locate: Callable[[], Store]) -> dg.ResourceDefinition:
+    """Return the resource with the parameters of a run of a dataset; `locate()` gives the store.
+
+    Dagster maps the config of a run when it is launched, before there is a run: so a launch is refused whose parameters are
+    wrong, or contradict what is stored, and no asset turns red whose rows are intact.
     """
 
-    seed: int | None = Field(default=None, description="Another number gives other values of the same dataset.")
-    scale: float | None = Field(default=None, description="Multiplies the number of units.")
-    target_rows: int | None = Field(default=None, description="Instead of scale: about how many rows all tables have.")
-    noise: NoiseWord | None = Field(default=None, description="Noise of all metrics: none, or a preset.")
-    store: StoreWord | None = Field(default=None, description="What kind of store to write to.")
-    path: str | None = Field(default=None, description="Where that store lies: a file, a folder or a URL.")
-    compression: CompressionWord | None = Field(default=None, description="How Parquet is compressed.")
+    def checked(given: Mapping[str, Any]) -> dict[str, Any]:
+        parameters = {name: value for name, value in given.items() if value is not None}
+        try:
+            made = plan_with(plan, parameters)
+        except (ConfigError, UsageError) as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+        if made.digest != plan.digest:
+            with patience(_SECONDS):
+                store = locate()
+                refuse_mixture(made, store, store.records(plan.name))
+        return parameters
 
-    def given(self) -> dict[str, Any]:
-        """Return what is given, by name."""
-        said = {name: getattr(self, name) for name in type(self).model_fields}
-        return {name: getattr(value, "value", value) for name, value in said.items() if value is not None}
-
-
-NOTHING = Parameters()
-"""The resource as it is unless a run says otherwise."""
-_DATA = ("seed", "scale", "target_rows", "noise", "compression")
+    says = "What a run makes otherwise than the config says; what is not given is as the config has it."
+    resource = dg.ResourceDefinition(lambda context: dict(context.resource_config), dict, says)
+    return resource.configured(checked, config_schema=FIELDS, description=says)
 
 
 def plan_with(plan: Plan, parameters: Mapping[str, Any]) -> Plan:
     """Return a dataset's plan with the given parameters, as if the config said them. Raises ConfigError or UsageError for
     what cannot be."""
-    words = tuple((name, parameters[name]) for name in _DATA if name in parameters)
+    words = tuple((name, parameters[name]) for name in FIELDS if name in parameters)
     return _plan_with(plan, words) if words else plan
 
 
@@ -84,22 +87,25 @@ def said(plan: Plan, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {**told, SAID + "parameters": dg.MetadataValue.json(dict(parameters))} if parameters else told
 
 
-def refuse_mixture(plan: Plan, store: Store, replaced: Iterable[str], keys: Iterable[str]) -> None:
-    """Raise Failure if a store holds anything of a dataset that is not made from this plan, but for the partitions `keys`
+def refuse_mixture(
+    plan: Plan, store: Store, partitions: Partitions, replaced: Iterable[str] = (), keys: Iterable[str] = ()
+) -> None:
+    """Raise Failure if any of the stored `partitions` of a dataset is not made from this plan, but for the partitions `keys`
     of the tables `replaced`, and for those of them that are states."""
-    tables, there = set(replaced), set(keys)
-    timed = {table.name for table in plan.tables if table.time is None}
+    tables, covered = set(replaced), set(keys)
+    states = {table.name for table in plan.tables if table.time is None}
     other: dict[str, list[str]] = {}
-    for table, kept in store.held(plan.name).items():
-        for key, (_, digest) in kept.items():
-            if digest != plan.digest and not (table in tables and (key in there or table in timed)):
-                other.setdefault(digest, []).append(f"{table} {key}")
+    for table, stored in partitions.items():
+        for key, partition in stored.items():
+            if partition.digest != plan.digest and not (table in tables and (key in covered or table in states)):
+                other.setdefault(partition.digest, []).append(f"{table} {key}")
     if other:
         digest, places = next(iter(other.items()))
         more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
         raise dg.Failure(
             f"{plan.name} in {store.path} holds partitions of digest {digest} ({', '.join(places[:_SHOWN])}{more}), and the "
-            f"parameters of this run give {plan.digest}: they would not go together. Make all partitions with these "
-            "parameters, write to another store, or leave the parameters away",
+            f"parameters of this run give {plan.digest}: they would not go together. Nothing was made. Make all partitions "
+            f"with these parameters by `plotsim materialize {plan.name}` with the same options, take another code location "
+            "whose store is another one, or leave the parameters away",
             allow_retries=False,
         )

@@ -56,18 +56,16 @@ def backfill_policy() -> dg.BackfillPolicy:
     return dg.BackfillPolicy.multi_run(int(most))
 
 
-def periods_of(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, keys: Sequence[str]) -> tuple[int, int]:
-    """Return (first, stop) of the periods that a range of partition keys covers."""
-    first = partitions.time_window_for_partition_key(keys[0]).start
-    stop = partitions.time_window_for_partition_key(keys[-1]).end
-    return _holding(plan.grain, first), _holding(plan.grain, stop)
-
-
 def periods_in(plan: Plan, key: str) -> tuple[int, int]:
     """Return (first, stop) of the periods of one partition."""
     place = _holding(plan.partition, datetime.strptime(key, _format(plan)))
     first, stop = (_holding(plan.grain, _moment(plan.partition, edge)) for edge in (place, place + 1))
     return first, stop
+
+
+def periods_between(plan: Plan, keys: Sequence[str]) -> tuple[int, int]:
+    """Return (first, stop) of the periods that a range of partition keys covers."""
+    return periods_in(plan, keys[0])[0], periods_in(plan, keys[-1])[1]
 
 
 def key_of(plan: Plan, period: int) -> str:
@@ -83,6 +81,21 @@ def keys_between(plan: Plan, first: int, stop: int) -> list[str]:
     low, high = (_holding(plan.partition, _moment(plan.grain, period)) for period in (first, stop - 1))
     form = _format(plan)
     return [moment.strftime(form) for moment in plan.partition.starts(np.arange(low, high + 1)).tolist()]
+
+
+def end_of(plan: Plan, key: str) -> str:
+    """Return the moment at which a partition ends, as stores write it down of states."""
+    return f"{_moment(plan.grain, periods_in(plan, key)[1]):%Y-%m-%d %H:%M:%S}"
+
+
+def partition_of(plan: Plan, date_key: int) -> str | None:
+    """Return the key of the partition that holds the period of a date key; None for a number that is no date."""
+    digits = str(date_key)
+    try:
+        moment = datetime.strptime(digits, "%Y%m%d%H" if len(digits) == 10 else "%Y%m%d")
+    except ValueError:
+        return None
+    return key_of(plan, _holding(plan.grain, moment))
 
 
 def latest_complete(plan: Plan, now: datetime) -> int:

@@ -1,29 +1,31 @@
-"""Judgement as assets: `validation_report` per partition with its checks, and `overview` of all that is stored."""
+"""Judgement as assets: `validation_report` per partition, and `overview` of all that is stored.
+
+The checks themselves stand on the tables that they are about (checks.py); the report is made of what they found.
+"""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
 from plotsim_core import Plan
-from plotsim_core.validation.check import CHECKS, Finding
+from plotsim_core.validation.check import CHECKS, questions
 from plotsim_core.validation.page import page
 from plotsim_core.validation.pictures import Picture, pictures
-from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store
-from plotsim_pipeline.assets import LAYER, REPORT, SHARED, Needs, asked, asset_of_all
+from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store, report_of
+from plotsim_pipeline.assets import REPORT, SHARED, Needs, Run, asset_of_all, partitioned_asset
 from plotsim_pipeline.beside import write_beside
-from plotsim_pipeline.parameters import CODE_VERSION, NOTHING, said
-from plotsim_pipeline.partitions import backfill_policy, periods_of
+from plotsim_pipeline.checks import Judge, StoredCheck, Verdict, in_store
+from plotsim_pipeline.findings import Findings
+from plotsim_pipeline.reconcile import REPORT_TIME, VALIDATION_REPORT
 from plotsim_pipeline.stores.store import Store, placed
 
-VALIDATION_REPORT, OVERVIEW = "validation_report", "overview"
-_SHOWN = 40
-"""How many findings a check's result lists, those that failed first."""
+OVERVIEW = "overview"
+NOTHING_BROKEN = "nothing_broken"
 _DRAWINGS = 12
 """How many drawings of a picture are kept as metadata; the page has them all."""
-_FINDINGS = dg.TableSchema([dg.TableColumn("subject"), dg.TableColumn("passed", "bool"), dg.TableColumn("found")])
 
 
 def report_assets(
@@ -34,53 +36,50 @@ def report_assets(
 
 
 def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs) -> dg.AssetsDefinition:
-    key = dg.AssetKey([plan.name, VALIDATION_REPORT])
-    says = "What the checks counted, by period."
+    def rows(run: Run, first: int, stop: int) -> tuple[pa.Table, Mapping[str, Any]]:
+        report = _report(run.plan, run.store, run.findings, first, stop)
+        for line in report.text().splitlines():
+            run.context.log.info(line)
+        schema = PERIODS_SCHEMA.with_metadata({**run.plan.origin, "description": "What the checks counted, by period."})
+        metadata = {"score": report.score, "checks": dg.MetadataValue.table(_records(report))}
+        return report.periods().cast(schema), metadata
 
-    @dg.asset(
-        key=key,
-        group_name=plan.name,
+    return partitioned_asset(
+        plan,
+        VALIDATION_REPORT,
+        partitions,
+        needs,
+        layer=REPORT,
         description="Stored data judged against the config: one row per period, check and subject.",
-        deps=[dg.AssetKey([plan.name, table.name]) for table in plan.tables],
-        partitions_def=partitions,
-        backfill_policy=backfill_policy(),
-        code_version=plan.digest,
-        tags={LAYER: REPORT},
-        kinds={"python"},
-        pool=needs.pool,
-        io_manager_key=needs.store,
-        required_resource_keys={needs.store},
-        resource_defs={needs.parameters: NOTHING},
+        above=[table.name for table in plan.tables],
         metadata={
-            **placed(plan, "date_key", ("date_key", "check_name", "subject")),
+            **placed(plan, REPORT_TIME, (REPORT_TIME, "check_name", "subject")),
             "dagster/column_schema": dg.TableSchema([dg.TableColumn(one.name, str(one.type)) for one in PERIODS_SCHEMA]),
         },
-        check_specs=[
-            dg.AssetCheckSpec(name, asset=key, description=check.says, blocking=check.blocking)
-            for name, check in CHECKS.items()
-        ],
+        checks=[in_store(VALIDATION_REPORT), _nothing_broken()],
+        rows=rows,
     )
-    def _materialise(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # as in assets.py
-        made, store, parameters = asked(context, plan, needs)
-        first, stop = periods_of(plan, partitions, context.partition_keys)
-        with store.opened(made, first, stop) as stored:
-            report = check_store(stored)
-        for line in report.text().splitlines():
-            context.log.info(line)
-        table: pa.Table = report.periods().cast(PERIODS_SCHEMA.with_metadata({**made.origin, "description": says}))
-        return dg.MaterializeResult(
-            value=table,
-            metadata={
-                "score": report.score,
-                "checks": dg.MetadataValue.table(_records(report)),
-                "seconds": round(sum(report.seconds.values()), 3),
-                **said(made, parameters),
-            },
-            tags={CODE_VERSION: made.digest},
-            check_results=[_check_result(name, report.of(name)) for name in CHECKS],
-        )
 
-    return _materialise
+
+def _report(plan: Plan, store: Store, findings: Findings, first: int, stop: int) -> Report:
+    """Return the report of some periods: of what the run's checks have found, and of what they were not asked."""
+    asked = questions(plan)
+    with store.opened(plan, first, stop) as stored:
+        findings.ask(stored, findings.unanswered(asked, first, stop))
+        answers = [(question.check, f) for question in asked for f in findings.of(question, first, stop)]
+        return report_of(stored, answers)
+
+
+def _nothing_broken() -> StoredCheck:
+    says = "No check of any table that means broken data failed in these partitions."
+    return StoredCheck(NOTHING_BROKEN, VALIDATION_REPORT, says, True, True, _broken_tables)
+
+
+def _broken_tables(judge: Judge, check: StoredCheck) -> Verdict:
+    report = _report(judge.plan, judge.store, judge.findings, judge.first, judge.stop)
+    wrong = [(name, f) for name, f in report.findings if CHECKS[name].blocking and not f.passed]
+    says = "; ".join(f"{name}: {finding.subject}: {finding.message}" for name, finding in wrong[:5])
+    return Verdict(not wrong, says or f"score {report.score}", (), {"score": report.score, "failed": len(wrong)})
 
 
 def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
@@ -99,28 +98,6 @@ def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
 
     says = "Pictures of the stages and the score of all that is stored, and the report as a page."
     return asset_of_all(plan, OVERVIEW, says, [VALIDATION_REPORT], "python", needs, tell)
-
-
-def _check_result(name: str, findings: list[Finding]) -> dg.AssetCheckResult:
-    wrong = [finding for finding in findings if not finding.passed]
-    says = "; ".join(f"{finding.subject}: {finding.message}" for finding in wrong[:5])
-    return dg.AssetCheckResult(
-        check_name=name,
-        passed=not wrong,
-        severity=dg.AssetCheckSeverity.ERROR if CHECKS[name].blocking else dg.AssetCheckSeverity.WARN,
-        description=says or f"{len(findings)} checked",
-        metadata={
-            "checked": len(findings),
-            "failed": len(wrong),
-            "findings": dg.MetadataValue.table(
-                [
-                    dg.TableRecord({"subject": finding.subject, "passed": finding.passed, "found": finding.message})
-                    for finding in [*wrong, *(finding for finding in findings if finding.passed)][:_SHOWN]
-                ],
-                schema=_FINDINGS,
-            ),
-        },
-    )
 
 
 def _records(report: Report) -> list[dg.TableRecord]:

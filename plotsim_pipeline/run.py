@@ -14,16 +14,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from plotsim_core import Plan
-from plotsim_pipeline.assets import SHARED
+from plotsim_core import Plan, UsageError
 from plotsim_pipeline.datasets import definitions_of, load_dataset
 from plotsim_pipeline.dead import end_dead_runs
 from plotsim_pipeline.manifest import MANIFEST
 from plotsim_pipeline.parameters import expected_rows, plan_with, refuse_mixture
 from plotsim_pipeline.partitions import RANGE, window_keys
-from plotsim_pipeline.report import OVERVIEW, VALIDATION_REPORT
-from plotsim_pipeline.status import Held, Step, between, chosen, held, steps
-from plotsim_pipeline.stores import store_from_environment, store_with
+from plotsim_pipeline.reconcile import VALIDATION_REPORT
+from plotsim_pipeline.report import OVERVIEW
+from plotsim_pipeline.status import Step, TableStatus, between, chosen, statuses, steps
+from plotsim_pipeline.stores import store_from_environment
+from plotsim_pipeline.stores.columns import remedy
 from plotsim_pipeline.stores.store import Store
 
 _LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
@@ -33,12 +34,14 @@ _PARAMETERS = "plotsim/parameters"
 @dataclass(frozen=True)
 class Request:
     """What is asked of a run: a dataset, which partitions (`A...B`) and tables (`a,b`) of it, whether what is there is made
-    again (`everything`), how many partitions at a time, and what is made otherwise than the config says."""
+    again (`everything`), whether tables that cannot take its rows are made anew (`recreate`), how many partitions at a time,
+    and what is made otherwise than the config says."""
 
     dataset: str
     partitions: str | None = None
     tables: str | None = None
     everything: bool = False
+    recreate: bool = False
     at_once: int | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
@@ -51,16 +54,16 @@ class Found:
     plan: Plan
     store: Store
     keys: tuple[str, ...]
-    tables: tuple[Held, ...]
+    tables: tuple[TableStatus, ...]
 
 
 def find(request: Request) -> Found:
     """Return what there is of what is asked for. Raises UsageError or ConfigError for what cannot be."""
     base = load_dataset(request.dataset)
     plan = plan_with(base, request.parameters)
-    store = store_with(store_from_environment(), request.parameters)
+    store = store_from_environment()
     keys = between(plan, window_keys(plan, datetime.now(UTC)), request.partitions)
-    return Found(base, plan, store, tuple(keys), tuple(held(plan, store, keys)))
+    return Found(base, plan, store, tuple(keys), tuple(statuses(plan, store, keys)))
 
 
 def planned(request: Request, found: Found, instance: dg.DagsterInstance) -> list[Step]:
@@ -77,8 +80,27 @@ def planned(request: Request, found: Found, instance: dg.DagsterInstance) -> lis
         one=changed,  # each run is judged by what it replaces
     )
     if changed and todo:
-        refuse_mixture(found.plan, found.store, {name for step in todo for name in step.assets}, todo[0].keys)
+        made = {name for step in todo for name in step.assets}
+        refuse_mixture(found.plan, found.store, found.store.records(found.plan.name), made, todo[0].keys)
     return todo
+
+
+def obstacles(request: Request, found: Found) -> dict[str, str]:
+    """Return why stored tables of those that are asked for cannot take the rows of the config, by table."""
+    only = chosen(found.plan, request.tables)
+    return {t.table: t.obstacle for t in found.tables if t.obstacle is not None and (not only or t.table in only)}
+
+
+def recreate(request: Request, found: Found, console: Console) -> Found:
+    """Take the tables away that cannot take the rows of the config, so that all of their partitions are missing; return what
+    there is now."""
+    reasons = obstacles(request, found)
+    if request.partitions is not None and reasons:
+        raise UsageError("--recreate makes all partitions of a table anew: leave --partition-range away")
+    for table, reason in reasons.items():
+        console.print(f"{found.plan.name}.{table} is made anew: {reason}", soft_wrap=True)
+        found.store.drop(found.plan.name, table)
+    return find(request) if reasons else found
 
 
 def materialise(
@@ -89,7 +111,7 @@ def materialise(
     `progress(event, asset)` is told when an asset's step starts ("start"), and how it ends ("done" or "failed"). Raises
     Failure with what was wrong.
     """
-    job = definitions_of([plan]).resolve_job_def(plan.name)
+    job = definitions_of([plan], given=parameters).resolve_job_def(plan.name)
     seconds: dict[str, float] = {}
     begun: dict[str, float] = {}
 
@@ -108,7 +130,6 @@ def materialise(
     tags = dict(zip(RANGE, (step.keys[0], step.keys[-1]), strict=True)) if step.keys else {}
     config: dict[str, Any] = {"loggers": _LOGGERS}
     if parameters:
-        config["resources"] = {SHARED.parameters: {"config": dict(parameters)}}
         tags[_PARAMETERS] = json.dumps(dict(parameters), sort_keys=True)
     run_id = str(uuid4())
     with dg.DagsterInstance.get() as instance:
@@ -144,6 +165,12 @@ def run(request: Request, console: Console, dry: bool = False) -> None:
     """Make what is missing and stale of what is asked for, and print what is there; if it is a `dry` run, print what would
     be made."""
     found = find(request)
+    reasons = obstacles(request, found)
+    if request.recreate and not dry:
+        found = recreate(request, found, console)
+    elif reasons and not request.recreate:
+        lines = (f"{found.plan.name}.{name}: {reason}. {remedy(found.plan.name, name)}" for name, reason in reasons.items())
+        raise UsageError("\n".join(lines))
     with dg.DagsterInstance.get() as instance:
         end_dead_runs(instance)
         todo = planned(request, found, instance)
@@ -160,9 +187,9 @@ def run(request: Request, console: Console, dry: bool = False) -> None:
         return
     seconds: dict[str, float] = {}
     for step in todo:
-        for asset, spent in _with_progress(found.base, step, request.parameters, console).items():
+        for asset, spent in _with_progress(found.plan, step, request.parameters, console).items():
             seconds[asset] = seconds.get(asset, 0.0) + spent
-    _summary(found.plan, found.store, held(found.plan, found.store, found.keys), seconds, console)
+    _summary(found.plan, found.store, statuses(found.plan, found.store, found.keys), seconds, console)
 
 
 def _aimed(plan: Plan, rows: int) -> str:
@@ -195,7 +222,9 @@ def _say(plan: Plan, console: Console, begun: float, event: str, name: str) -> N
         console.print(f"{plan.name}.{name}: {event} after {time.perf_counter() - begun:.1f} s", soft_wrap=True)
 
 
-def _summary(plan: Plan, store: Store, tables: Sequence[Held], seconds: Mapping[str, float], console: Console) -> None:
+def _summary(
+    plan: Plan, store: Store, tables: Sequence[TableStatus], seconds: Mapping[str, float], console: Console
+) -> None:
     shown = Table(title=f"{plan.name}: {plan.dataset.about}", title_justify="left")
     shown.add_column("table")
     for heading in ("rows", "partitions", "seconds"):

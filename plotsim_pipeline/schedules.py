@@ -1,15 +1,19 @@
 """The jobs of a dataset, and its schedules: the increment that catches up, and the overview of all that is stored."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 import dagster as dg
 
 from plotsim_core import Plan
-from plotsim_pipeline.assets import LAYER, STAGE, WHOLE
-from plotsim_pipeline.partitions import RANGE, keys_between, latest_complete
-from plotsim_pipeline.report import VALIDATION_REPORT
+from plotsim_core.tables.stages import stage_names
+from plotsim_pipeline.assets import LAYER, SHARED, STAGE, WHOLE, Needs
+from plotsim_pipeline.partitions import RANGE, end_of, keys_between, latest_complete
+from plotsim_pipeline.reconcile import time_columns
+from plotsim_pipeline.runs import in_progress
+from plotsim_pipeline.stores.lock import patience
+from plotsim_pipeline.stores.store import Partitions, Store
 
 _INCREMENT_CRON = {
     "hour": "10 * * * *",
@@ -20,20 +24,13 @@ _INCREMENT_CRON = {
     "year": "30 2 1 1 *",
 }
 _OVERVIEW_CRON = {**_INCREMENT_CRON, "hour": "30 4 * * 1", "day": "30 4 * * 1"}
-_KEY = "dagster/partition"
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
-_DEAD = timedelta(days=1)
-"""A run that has been in progress for so long was killed, and nobody could say so."""
+_PATIENCE = 30.0
+"""Seconds that a tick waits for a store that is busy; then it fails, and the daemon tries it again."""
 
 
-def automation(plan: Plan, cron: str | None = None, running: bool = False) -> dg.Definitions:
-    """Return a dataset's jobs and schedules, which are off until somebody switches them on; the increment if not `running`.
+def automation(plan: Plan, needs: Needs = SHARED, cron: str | None = None, running: bool = False) -> dg.Definitions:
+    """Return a dataset's jobs, and the schedules of one whose window is open; they are off until somebody switches them on,
+    the increment if not `running`.
 
     The job named after the dataset makes its tables, the report, overview and manifest; `<dataset>_increment` the tables and
     the report; `<dataset>_overview` what is told of all that is stored. The stages are assets off their path. The
@@ -56,9 +53,12 @@ def automation(plan: Plan, cron: str | None = None, running: bool = False) -> dg
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
         description=f"The latest complete {plan.partition.name} of {plan.name}, and what is missing before it.",
+        required_resource_keys={needs.store},
     )
     def _increment(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        return requests(plan, context.instance, context.scheduled_execution_time)
+        with patience(_PATIENCE):
+            store: Store = getattr(context.resources, needs.store)
+            return requests(plan, store, context.instance, context.scheduled_execution_time)
 
     told = dg.ScheduleDefinition(
         name=overview.name,
@@ -68,46 +68,48 @@ def automation(plan: Plan, cron: str | None = None, running: bool = False) -> dg
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=f"Pictures, score and answer key of all that is stored of {plan.name}.",
     )
-    return dg.Definitions(jobs=[everything, increment, overview], schedules=[_increment, told])
+    jobs = [everything, increment, overview]
+    return dg.Definitions(jobs=jobs, schedules=[_increment, told] if plan.stop is None else [])
 
 
-def requests(plan: Plan, instance: dg.DagsterInstance, now: datetime) -> list[dg.RunRequest] | dg.SkipReason:
+def requests(plan: Plan, store: Store, instance: dg.DagsterInstance, now: datetime) -> list[dg.RunRequest] | dg.SkipReason:
     """Return the runs that make what is missing of a dataset at a moment, one for each range of partitions without a gap.
 
-    Missing is what lies between the first partition that was made of any table, or the latest complete one if none was,
-    and the latest complete one, unless every table and the report have it or a run that makes it is in progress.
+    The store says what is made, as it does for `plotsim status`. Missing is what lies between the first partition that it
+    holds of any table, or the latest complete one if it holds none, and the latest complete one, unless every table and the
+    report have it or a run that makes it is in progress.
     """
     stop = latest_complete(plan, now) + 1
     over = plan.stop is not None and stop > plan.stop
     keys = keys_between(plan, plan.first, stop if plan.stop is None else min(stop, plan.stop))
     if not keys:
         return dg.SkipReason(f"the window of {plan.name} begins with {plan.grain.label(plan.first)}")
-    names = [*(table.name for table in plan.tables), VALIDATION_REPORT]
-    made = [instance.get_materialized_partitions(dg.AssetKey([plan.name, name])) & set(keys) for name in names]
-    begun = min(set().union(*made), default=None)
+    tables = made_keys(plan, store.made(plan.name), keys)
+    begun = min(set().union(*(keys for keys in tables if keys)), default=None)
     if begun is None and over:
-        return dg.SkipReason(f"the window of {plan.name} is over, and nothing was made of it: see make run")
+        return dg.SkipReason(f"the window of {plan.name} is over, and nothing was made of it: see plotsim materialize")
     wanted = keys[keys.index(begun) :] if begun is not None else keys[-1:]
-    running = in_progress(plan, instance, keys)
-    everywhere = set(wanted).intersection(*made)
-    missing = [key in everywhere or key in running for key in wanted]
-    found = [_request(part, now) for part in _gaps(wanted, missing)]
-    return found or dg.SkipReason(f"{plan.name} is made, or being made, from {wanted[0]} to {wanted[-1]}")
+    busy = in_progress(plan, instance, keys)
+    everywhere = set(wanted).intersection(*tables)
+    settled = [key in everywhere or key in busy for key in wanted]
+    runs = [_request(part, now) for part in _gaps(wanted, settled)]
+    return runs or dg.SkipReason(f"{plan.name} is made, or being made, from {wanted[0]} to {wanted[-1]}")
 
 
-def in_progress(plan: Plan, instance: dg.DagsterInstance, keys: Sequence[str]) -> set[str]:
-    """Return which of the partitions `keys` a run makes now: of a job of the dataset, of assets of it or of a backfill."""
-    found: set[str] = set()
-    recent = datetime.now(UTC) - _DEAD
-    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED, updated_after=recent)):
-        run = record.dagster_run
-        ours = any(asset.path[0] == plan.name for asset in run.asset_selection or ())
-        if not ours and run.job_name not in (plan.name, f"{plan.name}_increment"):
+def made_keys(plan: Plan, partitions: Partitions, keys: Sequence[str]) -> list[set[str]]:
+    """Return which of the partitions `keys` are made of each table of a dataset, and of its report. A state that is there
+    counts for all partitions up to its moment."""
+    made = []
+    for name, time_column in time_columns(plan).items():
+        stored = partitions.get(name, {})
+        if name in stage_names(plan):
             continue
-        first, last = (run.tags.get(tag) or run.tags.get(_KEY) for tag in RANGE)
-        if first is not None and last is not None:
-            found.update(key for key in keys if first <= key <= last)
-    return found
+        if time_column is None:
+            moment = next(iter(stored), "")
+            made.append({key for key in keys if stored and end_of(plan, key) <= moment})
+        else:
+            made.append({key for key in keys if key in stored})
+    return made
 
 
 def _gaps(keys: Iterable[str], there: Iterable[bool]) -> Iterator[list[str]]:

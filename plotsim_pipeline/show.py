@@ -11,8 +11,8 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from plotsim_pipeline.run import Found, Request, find, planned
-from plotsim_pipeline.status import Held, Step, chosen, ranges
+from plotsim_pipeline.run import Found, Request, find, obstacles, planned
+from plotsim_pipeline.status import Step, TableStatus, chosen, ranges
 from plotsim_pipeline.stores.log import COMPLETED, KEPT
 
 _TROUBLES = 5
@@ -41,7 +41,11 @@ def show_status(request: Request, console: Console, as_json: bool) -> bool:
     if whole:
         console.print(f"{found.plan.name} is whole and made from this config.")
     else:
-        console.print(f"To make it whole: plotsim materialize {found.plan.name}   ({len(todo)} run{'s'[: len(todo) != 1]})")
+        reasons = obstacles(request, found)
+        for table, reason in reasons.items():
+            console.print(f"{table} has to be made anew: {reason}", soft_wrap=True)
+        command = f"plotsim materialize {found.plan.name}{' --recreate' if reasons else ''}"
+        console.print(f"To make it whole: {command}   ({len(todo)} run{'s'[: len(todo) != 1]})", soft_wrap=True)
         for step in todo:
             console.print(f"  {step}", soft_wrap=True)
     return whole
@@ -71,9 +75,15 @@ def _told(found: Found, todo: Sequence[Step], troubles: Sequence[Mapping[str, An
     }
 
 
-def _table_told(table: Held) -> dict[str, Any]:
+def _table_told(table: TableStatus) -> dict[str, Any]:
     stale = {digest: list(keys) for digest, keys in table.stale.items()}
-    return {"rows": table.rows, "made": list(table.made), "missing": list(table.missing), "stale": stale}
+    return {
+        "rows": table.rows,
+        "made": list(table.made),
+        "missing": list(table.missing),
+        "stale": stale,
+        "obstacle": table.obstacle,
+    }
 
 
 def _digests(log: pa.Table) -> dict[str, str]:

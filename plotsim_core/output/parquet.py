@@ -49,8 +49,9 @@ def columns_between(schema: pa.Schema, begin: int, end: int) -> pa.Schema:
     return pa.schema([field for field in schema if there(field)], schema.metadata)
 
 
-def write_parquet(sink: Any, schema: pa.Schema, batches: Batches, how: Encoding = USUAL) -> int:
-    """Write those columns of batches that a schema has to a path or an open file; return the rows written."""
+def write_parquet(sink: Any, schema: pa.Schema, batches: Batches, how: Encoding = USUAL, rows_as: str | None = None) -> int:
+    """Write those columns of batches that a schema has to a path or an open file; return the rows written, which the file
+    says by itself in the metadata `rows_as`."""
     rows = 0
     there = (batch.select(schema.names) for batch in batches)
     ordered = in_order(there, schema, tuple(name for name in how.sort_by if name in schema.names))
@@ -58,6 +59,8 @@ def write_parquet(sink: Any, schema: pa.Schema, batches: Batches, how: Encoding 
         for batch in rechunked(ordered, schema, how.row_group_rows):
             writer.write_batch(batch.cast(schema), row_group_size=how.row_group_rows)
             rows += batch.num_rows
+        if rows_as is not None:
+            writer.add_key_value_metadata({rows_as: str(rows)})
     return rows
 
 

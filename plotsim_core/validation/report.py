@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,9 +136,14 @@ def check_store(store: Store) -> Report:
         begin = time.perf_counter()
         findings += [(name, f) for kind in kinds for table in kind.tables for f in check.findings(kind, table)]
         seconds[name] = time.perf_counter() - begin
+    return report_of(store, findings, seconds)
+
+
+def report_of(store: Store, findings: Sequence[tuple[str, Finding]], seconds: Mapping[str, float] | None = None) -> Report:
+    """Return the report of what checks found in a store, and of tables that are missing in it."""
     missing = [table.name for table in store.plan.tables if table.name not in store.relations]
     absent = [("references_resolve", Finding(name, False, "the table is not there", tables=(name,))) for name in missing]
-    return Report(store.plan, store.first, store.stop, tuple(absent + findings), seconds)
+    return Report(store.plan, store.first, store.stop, (*absent, *findings), dict(seconds or {}))
 
 
 def check_directory(plan: Plan, directory: Path, format: str, first: int, stop: int) -> Report:

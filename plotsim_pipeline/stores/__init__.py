@@ -1,7 +1,6 @@
 """Stores, one IO manager each. `STORES` is what `PLOTSIM_STORE` chooses from."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +41,6 @@ def store_of(kind: str, path: str | None = None) -> Store:
     if kind not in STORES:
         raise UsageError(f"no store is named {kind!r}: expected one of {', '.join(STORES)}")
     return STORES[kind](path=path or str(Path(_DEFAULT_PLACES[kind]).absolute()))
-
-
-def store_with(store: Store, parameters: Mapping[str, Any]) -> Store:
-    """Return the store that the parameters of a run name (`store`, `path`), or the given one."""
-    if "store" in parameters:
-        return store_of(parameters["store"], parameters.get("path"))
-    return type(store)(path=parameters["path"]) if "path" in parameters else store
 
 
 def for_assets_on_top(store: Store) -> dict[str, Any]:

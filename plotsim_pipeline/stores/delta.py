@@ -6,13 +6,15 @@ Which partitions are held is read from the table itself: the column `_partition`
 the file's name the digest of what it was made from. Older versions stay readable until somebody vacuums.
 """
 
+import hashlib
 import json
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 import dagster as dg
@@ -27,9 +29,10 @@ from plotsim_core.output.parquet import write_parquet
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.store import Store as Stored
 from plotsim_core.validation.store import held_periods
-from plotsim_pipeline.stores.files import access, is_local, located, own_filesystem, prepared, protocols, written
+from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
+from plotsim_pipeline.stores.files import access, is_local, listed, located, own_filesystem, prepared, protocols, written
 from plotsim_pipeline.stores.log import LOG
-from plotsim_pipeline.stores.store import Placement, Store, digest_of, length_of, of_another_length, split
+from plotsim_pipeline.stores.store import Partition, Partitions, Placement, Store, digest_of, length_of, split
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -86,7 +89,7 @@ class DeltaStore(Store):
             raise dg.Failure(
                 f"{where.dataset}.{where.table} has a column {KEY}, which a Delta table has by itself: rename it"
             )
-        wanted = delta.Schema.from_arrow(schema.append(pa.field(KEY, pa.string())))
+        wanted = _schema(schema)
         if not delta.DeltaTable.is_deltatable(place, options):
             says = (schema.metadata or {}).get(b"description", b"").decode()
             with suppress(delta.exceptions.DeltaError):  # another writer makes it
@@ -101,23 +104,17 @@ class DeltaStore(Store):
                     raise_if_key_not_exists=False,
                 )
         table = delta.DeltaTable(place, storage_options=options)
-        there = {(field.name, str(field.type)) for field in table.schema().fields}
-        other = there ^ {(field.name, str(field.type)) for field in wanted.fields}
-        if other:
-            raise dg.Failure(
-                f"{where.dataset}.{where.table} in {self.path} has other columns than its config asks for "
-                f"({', '.join(sorted({name for name, _ in other}))}). "
-                f"Delete it and materialise its partitions again: {place}"
-            )
-        length = table.metadata().configuration.get(_LENGTH, "")
-        if where.time is not None and length != length_of(schema):
-            raise of_another_length(where, length, length_of(schema), f"delete {place}")
+        if (reason := _obstacle(table, wanted, where.time, schema)) is not None:
+            raise refusal(where.dataset, where.table, self.path, reason)
+        changes = column_changes(_types(table.schema()), _types(wanted))
+        if changes.added:  # null in the partitions that are stored
+            table.alter.add_columns([field for field in wanted.fields if field.name in changes.added])
         return table
 
     def read(self, where: Placement) -> pa.Table:
         filesystem, root = located(self.path)
         table = _opened(self.uri(where), filesystem)
-        there = {} if table is None else _held(table)
+        there = {} if table is None else _recorded(table)
         keys = where.keys if where.time is not None and where.keys else sorted(there)
         missing = [key for key in keys if key not in there]
         if table is None or missing or not keys:
@@ -131,8 +128,35 @@ class DeltaStore(Store):
     def uri(self, where: Placement) -> str:
         return f"{self.path.rstrip('/')}/{where.dataset}/{where.table}"
 
-    def held(self, dataset: str) -> dict[str, dict[str, tuple[int, str]]]:
-        return {name: kept for name, table in self._tables(dataset) if (kept := _held(table))}
+    def records(self, dataset: str) -> Partitions:
+        return {name: partitions for name, table in self._tables(dataset) if (partitions := _recorded(table))}
+
+    def made(self, dataset: str) -> Partitions:
+        """Return the partitions of which every file that the table's log names is there, as large as it says."""
+        filesystem, root = located(self.path)
+        made = {}
+        for name, table in self._tables(dataset):
+            folder = f"{root}/{dataset}/{name}"
+            sizes = {file.removeprefix(f"{folder}/"): size for file, (size, _) in listed(filesystem, folder).items()}
+            if partitions := _recorded(table, sizes):
+                made[name] = partitions
+        return made
+
+    def version(self, dataset: str) -> str:
+        filesystem, root = located(self.path)
+        files = sorted(listed(filesystem, f"{root}/{dataset}").items())
+        return hashlib.sha256(repr(files).encode()).hexdigest() if files else ""
+
+    def obstacle(self, dataset: str, table: str, time: str | None, schema: pa.Schema) -> str | None:
+        filesystem, _ = located(self.path)
+        stored = _opened(
+            f"{self.path.rstrip('/')}/{dataset}/{table}", filesystem
+        )  # a state as well: Delta keeps its columns
+        return None if stored is None else _obstacle(stored, _schema(schema), time, schema)
+
+    def drop(self, dataset: str, table: str) -> None:
+        filesystem, root = located(self.path)
+        filesystem.rm(f"{root}/{dataset}/{table}", recursive=True)
 
     @contextmanager
     def opened(self, plan: Plan, first: int, stop: int) -> Iterator[Stored]:
@@ -142,7 +166,7 @@ class DeltaStore(Store):
             relations: dict[str, str] = {}
             entries: list[tuple[str, str]] = []
             for name, table in self._tables(plan.name):
-                held = _held(table)
+                held = _recorded(table)
                 if name in names and held:
                     relations[name] = _view(connection, _rows(table, filesystem, f"{root}/{plan.name}/{name}"), quoted(name))
                     entries += [(name, key) for key in held]
@@ -259,21 +283,43 @@ def _commit(table: "DeltaTable", schema: pa.Schema, where: Placement, added: lis
     )
 
 
-def _held(table: "DeltaTable") -> dict[str, tuple[int, str]]:
-    """Return partition key to (rows, digest): of the one file that a partition is, or of several after a compaction, which
-    takes the digest away."""
-    found: dict[str, tuple[int, str]] = {}
+def _schema(schema: pa.Schema) -> Any:
+    """Return the schema of a Delta table for rows with an Arrow schema."""
+    return _library().Schema.from_arrow(schema.append(pa.field(KEY, pa.string())))
+
+
+def _types(schema: Any) -> dict[str, str]:
+    return {field.name: str(field.type) for field in schema.fields}
+
+
+def _obstacle(table: "DeltaTable", wanted: Any, time: str | None, schema: pa.Schema) -> str | None:
+    """Return why a stored table cannot take rows with the Delta schema `wanted`; None where it can."""
+    changes = column_changes(_types(table.schema()), _types(wanted))
+    if not changes.only_added:
+        return other_columns(changes)
+    length = table.metadata().configuration.get(_LENGTH, "")
+    return other_length(length, length_of(schema)) if time is not None and length != length_of(schema) else None
+
+
+def _recorded(table: "DeltaTable", sizes: Mapping[str, int] | None = None) -> dict[str, Partition]:
+    """Return what a table's log says of each partition: of the one file that it is, or of several after a compaction, which
+    takes the digest away. With the `sizes` of the files that are there, only partitions all of whose files are whole."""
+    partitions: dict[str, Partition] = {}
+    lost = set()
     for entry in pa.table(table.get_add_actions(flatten=True)).to_pylist():
-        key, parts = entry[f"partition.{KEY}"], entry["path"].split(".")
+        key, path = entry[f"partition.{KEY}"], unquote(entry["path"])
+        parts = path.split(".")
         digest = parts[-3] if len(parts) >= 4 else ""
-        rows, other = found.get(key, (0, digest))
-        found[key] = (rows + (entry["num_records"] or 0), digest if digest == other else "")
-    return dict(sorted(found.items()))
+        before = partitions.get(key, Partition(0, digest))
+        partitions[key] = Partition(before.rows + (entry["num_records"] or 0), digest if digest == before.digest else "")
+        if sizes is not None and sizes.get(path) != entry["size_bytes"]:
+            lost.add(key)
+    return {key: partition for key, partition in sorted(partitions.items()) if key not in lost}
 
 
 def _kept(table: "DeltaTable", where: Placement, schema: pa.Schema) -> dict[str, int] | None:
     """Return the stored state that stays: one as of a later moment, made from the same config."""
-    for moment, (rows, digest) in _held(table).items():
+    for moment, (rows, digest) in _recorded(table).items():
         if moment > where.as_of and digest == digest_of(schema):
             return {moment: rows}
     return None

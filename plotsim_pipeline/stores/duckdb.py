@@ -1,11 +1,12 @@
 """DuckDB: one embedded file, a schema per dataset, a table per asset.
 
-A write is one transaction: the rows of the partitions go, the new ones come, and the ledger `_partitions` of the schema
-says so. Nothing of it is dagster-duckdb's: that deletes and inserts in two transactions, by position, and loses a partition
-when killed in between; and it takes every error for a lock, and waits for it without saying who holds it (see lock.py).
+A write is one transaction: the rows of the partitions go, the new ones come, and the records in `_partitions` of the
+schema say so, with the bounds of each partition and its count. Nothing of it is dagster-duckdb's: that deletes and inserts
+in two transactions, by position, and loses a partition when killed in between; and it takes every error for a lock, and
+waits for it without saying who holds it (see lock.py).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,28 @@ import dagster as dg
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from plotsim_core import Plan, UsageError
 from plotsim_core.plan.sql import quoted, sql_type, text
 from plotsim_core.validation.store import PARTITIONS, held_periods
 from plotsim_core.validation.store import Store as Stored
+from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
 from plotsim_pipeline.stores.lock import AGENT, connected
 from plotsim_pipeline.stores.log import LOG, SCHEMA, Writing, append, completed
-from plotsim_pipeline.stores.store import Placement, Store, digest_of, length_of, of_another_length
+from plotsim_pipeline.stores.store import Partition, Partitions, Placement, Store, digest_of, length_of
 
-_LEDGER_COLUMNS = "table_name VARCHAR, partition_key VARCHAR, row_count BIGINT, digest VARCHAR, length VARCHAR"
+_RECORD_COLUMNS = {
+    "table_name": "VARCHAR",
+    "partition_key": "VARCHAR",
+    "row_count": "BIGINT",
+    "digest": "VARCHAR",
+    "length": "VARCHAR",  # since version 0.5
+    "time_column": "VARCHAR",  # since version 0.6, with the bounds of its numbers
+    "low": "BIGINT",
+    "high": "BIGINT",
+}
+"""The columns of the partition records: partition i of a table holds the rows with low <= time_column < high."""
 
 
 class DuckDBStore(Store):
@@ -62,10 +75,10 @@ class DuckDBStore(Store):
         place = f"{quoted(where.dataset)}.{quoted(where.table)}"
         digest = digest_of(batches.schema)
         with self._connected() as connection:
-            there = _columns(connection, place)  # before the transaction, which an error would end
+            stored = _columns(connection, place)  # before the transaction, which an error would end
             connection.execute("BEGIN TRANSACTION")
             try:
-                self._prepare(connection, where, batches.schema, there)
+                self._prepare(connection, where, batches.schema, stored)
                 rows = self._replace(connection, where, place, digest, batches)
                 row = None if writing is None else append(connection, completed(writing, self.files(where)))
                 connection.execute("COMMIT")
@@ -75,9 +88,10 @@ class DuckDBStore(Store):
         return rows, row
 
     def _prepare(
-        self, connection: duckdb.DuckDBPyConnection, where: Placement, schema: pa.Schema, there: list[tuple[str, str]]
+        self, connection: duckdb.DuckDBPyConnection, where: Placement, schema: pa.Schema, stored: dict[str, str]
     ) -> None:
-        """Make the schema, the ledger and the table if they are not there; refuse a table with other columns."""
+        """Make the schema, the records and the table if they are not there; add new columns to it, and refuse other changes.
+        `stored` are the columns that the table has."""
         dataset = quoted(where.dataset)
         if Path(self.path).stem.lower() == where.dataset.lower():
             raise dg.Failure(
@@ -86,25 +100,26 @@ class DuckDBStore(Store):
                 allow_retries=False,
             )
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {dataset}")
-        ledger = f"{dataset}.{PARTITIONS}"
-        connection.execute(f"CREATE TABLE IF NOT EXISTS {ledger} ({_LEDGER_COLUMNS})")
-        connection.execute(f"ALTER TABLE {ledger} ADD COLUMN IF NOT EXISTS length VARCHAR")  # files of version 0.4 have none
-        wanted = [(field.name, sql_type(field.type)) for field in schema]
-        if not there:
+        records = f"{dataset}.{PARTITIONS}"
+        columns = ", ".join(f"{name} {type_}" for name, type_ in _RECORD_COLUMNS.items())
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {records} ({columns})")
+        for name, type_ in _RECORD_COLUMNS.items():  # files of older versions lack some
+            connection.execute(f"ALTER TABLE {records} ADD COLUMN IF NOT EXISTS {name} {type_}")
+        place = f"{dataset}.{quoted(where.table)}"
+        changes = column_changes(stored, _sql_types(schema))
+        if stored and where.time is None and not changes.only_added:  # a state is replaced as a whole
+            connection.execute(f"DROP TABLE {place}")
+            stored = {}
+        if not stored:
             self._create(connection, where, schema)
-            connection.execute(f"DELETE FROM {ledger} WHERE table_name = ?", [where.table])  # somebody dropped the table
-        elif there != wanted:
-            raise dg.Failure(
-                f"{where.dataset}.{where.table} in {self.path} has other columns than its config asks for "
-                f"({', '.join(name for name, _ in set(there) ^ set(wanted))}). "
-                f"Drop it and materialise its partitions again: DROP TABLE {where.dataset}.{where.table}"
-            )
-        elif where.time is not None:
-            lengths = f"SELECT DISTINCT coalesce(length, '') FROM {ledger} WHERE table_name = ?"
-            for (stored,) in connection.execute(lengths, [where.table]).fetchall():
-                if stored != length_of(schema):
-                    remedy = f"DROP TABLE {where.dataset}.{where.table}"
-                    raise of_another_length(where, stored, length_of(schema), remedy)
+            connection.execute(f"DELETE FROM {records} WHERE table_name = ?", [where.table])  # somebody dropped the table
+            return
+        reason = _obstacle(connection, where.dataset, where.table, where.time, schema, stored)
+        if reason is not None:
+            raise refusal(where.dataset, where.table, self.path, reason)
+        for name in changes.added:  # null in the partitions that are stored
+            connection.execute(f"ALTER TABLE {place} ADD COLUMN {quoted(name)} {_sql_types(schema)[name]}")
+            _comment(connection, place, schema.field(name))
 
     def _create(self, connection: duckdb.DuckDBPyConnection, where: Placement, schema: pa.Schema) -> None:
         place = f"{quoted(where.dataset)}.{quoted(where.table)}"
@@ -114,9 +129,7 @@ class DuckDBStore(Store):
         if says:
             connection.execute(f"COMMENT ON TABLE {place} IS {text(says)}")
         for field in schema:
-            says = (field.metadata or {}).get(b"description", b"").decode()
-            if says:
-                connection.execute(f"COMMENT ON COLUMN {place}.{quoted(field.name)} IS {text(says)}")
+            _comment(connection, place, field)
 
     def _replace(
         self,
@@ -126,20 +139,20 @@ class DuckDBStore(Store):
         digest: str,
         batches: pa.RecordBatchReader,
     ) -> dict[str, int]:
-        ledger = f"{quoted(where.dataset)}.{PARTITIONS}"
+        records = f"{quoted(where.dataset)}.{PARTITIONS}"
         if where.time is None:
-            kept = self._kept(connection, where, ledger)
-            if kept and kept[0] > where.as_of and kept[2] == digest:
-                return {kept[0]: kept[1]}
+            stored = _stored_state(connection, where)
+            if stored is not None and stored[0] > where.as_of and stored[1].digest == digest:
+                return {stored[0]: stored[1].rows}
             connection.execute(f"DELETE FROM {place}")
-            connection.execute(f"DELETE FROM {ledger} WHERE table_name = ?", [where.table])
+            connection.execute(f"DELETE FROM {records} WHERE table_name = ?", [where.table])
             rows = {where.as_of: _insert(connection, place, batches)}
         else:
             low, high = where.bounds[0], where.bounds[-1]
             time = quoted(where.time)
             connection.execute(f"DELETE FROM {place} WHERE {time} >= ? AND {time} < ?", [low, high])
             connection.execute(
-                f"DELETE FROM {ledger} WHERE table_name = ? AND list_contains(?, partition_key)",
+                f"DELETE FROM {records} WHERE table_name = ? AND list_contains(?, partition_key)",
                 [where.table, list(where.keys)],
             )
             _insert(connection, place, batches)
@@ -148,25 +161,9 @@ class DuckDBStore(Store):
                 [low, high],
             ).fetchnumpy()
             rows = where.tally(np.asarray(counted["time"]), np.asarray(counted["n"]))
-        entries = pa.table(
-            {
-                "table_name": [where.table] * len(rows),
-                "partition_key": list(rows),
-                "row_count": list(rows.values()),
-                "digest": [digest] * len(rows),
-                "length": [length_of(batches.schema)] * len(rows),
-            }
-        )
-        connection.register("ledger entries", entries)
-        connection.execute(f'INSERT INTO {ledger} BY NAME SELECT * FROM "ledger entries"')
+        connection.register("partition records", _records_of(where, rows, digest, length_of(batches.schema)))
+        connection.execute(f'INSERT INTO {records} BY NAME SELECT * FROM "partition records"')
         return rows
-
-    @staticmethod
-    def _kept(connection: duckdb.DuckDBPyConnection, where: Placement, ledger: str) -> tuple[str, int, str] | None:
-        found = connection.execute(
-            f"SELECT partition_key, row_count, digest FROM {ledger} WHERE table_name = ?", [where.table]
-        ).fetchall()
-        return found[0] if found else None
 
     def read(self, where: Placement) -> pa.Table:
         place = f"{quoted(where.dataset)}.{quoted(where.table)}"
@@ -181,27 +178,44 @@ class DuckDBStore(Store):
     def uri(self, where: Placement) -> str:
         return self.path
 
-    def held(self, dataset: str) -> dict[str, dict[str, tuple[int, str]]]:
-        if not Path(self.path).exists():
-            return {}
-        with self._connected() as connection:
-            if not _tables(connection, dataset):
+    def records(self, dataset: str) -> Partitions:
+        with self._looking() as connection:
+            return _partitions(_records(connection, dataset)) if connection is not None else {}
+
+    def made(self, dataset: str) -> Partitions:
+        with self._looking() as connection:
+            if connection is None:
                 return {}
-            entries = connection.execute(
-                f"SELECT table_name, partition_key, row_count, digest FROM {quoted(dataset)}.{PARTITIONS} ORDER BY ALL"
-            ).fetchall()
-        found: dict[str, dict[str, tuple[int, str]]] = {}
-        for table, key, rows, digest in entries:
-            found.setdefault(table, {})[key] = (rows, digest)
-        return found
+            records = _records(connection, dataset)
+            tables = records["table_name"].unique().to_pylist()
+            parts = [_as_recorded(connection, dataset, records.filter(pc.field("table_name") == name)) for name in tables]
+            return _partitions(pa.concat_tables(parts)) if parts else {}
+
+    def version(self, dataset: str) -> str:
+        files = [Path(self.path), Path(f"{self.path}.wal")]
+        return " ".join(f"{status.st_size} {status.st_mtime_ns}" for f in files if f.exists() and (status := f.stat()))
+
+    def obstacle(self, dataset: str, table: str, time: str | None, schema: pa.Schema) -> str | None:
+        with self._looking() as connection:
+            if connection is None or time is None:
+                return None
+            stored = _columns(connection, f"{quoted(dataset)}.{quoted(table)}")
+            return _obstacle(connection, dataset, table, time, schema, stored) if stored else None
+
+    def drop(self, dataset: str, table: str) -> None:
+        with self._connected() as connection:
+            connection.execute("BEGIN TRANSACTION")
+            connection.execute(f"DROP TABLE IF EXISTS {quoted(dataset)}.{quoted(table)}")
+            connection.execute(f"DELETE FROM {quoted(dataset)}.{PARTITIONS} WHERE table_name = ?", [table])
+            connection.execute("COMMIT")
 
     @contextmanager
     def opened(self, plan: Plan, first: int, stop: int) -> Iterator[Stored]:
         with self._connected() as connection:
             there = _tables(connection, plan.name)
             relations = {t.name: f"{quoted(plan.name)}.{quoted(t.name)}" for t in plan.tables if t.name in there}
-            ledger = f"{quoted(plan.name)}.{PARTITIONS}"
-            entries = connection.execute(f"SELECT table_name, partition_key FROM {ledger}").fetchall() if there else []
+            records = _records(connection, plan.name)
+            entries = zip(records["table_name"].to_pylist(), records["partition_key"].to_pylist(), strict=True)
             yield Stored(plan, connection, relations, first, stop, held_periods(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
@@ -209,6 +223,15 @@ class DuckDBStore(Store):
             raise UsageError(f"{self.path} is not there yet: materialise a dataset first (make run)")
         with connected(self.path, read_only=True) as connection:
             return str(connection.sql(sql))
+
+    @contextmanager
+    def _looking(self) -> Iterator[duckdb.DuckDBPyConnection | None]:
+        """Give a connection to the file, None where there is no file yet: a look makes none."""
+        if not Path(self.path).exists():
+            yield None
+            return
+        with connected(self.path, read_only=True) as connection:
+            yield connection
 
     @contextmanager
     def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -224,12 +247,102 @@ def _tables(connection: duckdb.DuckDBPyConnection, dataset: str) -> set[str]:
     return {name for (name,) in found}
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, place: str) -> list[tuple[str, str]]:
+def _columns(connection: duckdb.DuckDBPyConnection, place: str) -> dict[str, str]:
     """Return name and type of a table's columns, none if it is not there. The catalogue's own tables would be read whole."""
     try:
-        return connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {place})").fetchall()
+        return dict(connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {place})").fetchall())
     except duckdb.CatalogException:
-        return []
+        return {}
+
+
+def _sql_types(schema: pa.Schema) -> dict[str, str]:
+    return {field.name: sql_type(field.type) for field in schema}
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, place: str, field: pa.Field) -> None:
+    says = (field.metadata or {}).get(b"description", b"").decode()
+    if says:
+        connection.execute(f"COMMENT ON COLUMN {place}.{quoted(field.name)} IS {text(says)}")
+
+
+def _obstacle(
+    connection: duckdb.DuckDBPyConnection,
+    dataset: str,
+    table: str,
+    time: str | None,
+    schema: pa.Schema,
+    stored: Mapping[str, str],
+) -> str | None:
+    """Return why a stored table with the columns `stored` cannot take partitions with a schema; None where it can."""
+    changes = column_changes(stored, _sql_types(schema))
+    if not changes.only_added:
+        return other_columns(changes)
+    records = _records(connection, dataset)
+    lengths = records.filter(pc.field("table_name") == table)["length"].unique().to_pylist() if time is not None else []
+    length = next((length for length in lengths if (length or "") != length_of(schema)), None)
+    return other_length(length, length_of(schema)) if length is not None else None
+
+
+def _records_of(where: Placement, rows: Mapping[str, int], digest: str, length: str) -> pa.Table:
+    """Return the partition records of a write, a row for each key."""
+    timed = where.time is not None
+    return pa.table(
+        {
+            "table_name": [where.table] * len(rows),
+            "partition_key": list(rows),
+            "row_count": list(rows.values()),
+            "digest": [digest] * len(rows),
+            "length": [length] * len(rows),
+            "time_column": pa.array([where.time] * len(rows), pa.string()),
+            "low": pa.array(where.bounds[:-1] if timed else [None] * len(rows), pa.int64()),
+            "high": pa.array(where.bounds[1:] if timed else [None] * len(rows), pa.int64()),
+        }
+    )
+
+
+def _records(connection: duckdb.DuckDBPyConnection, dataset: str) -> pa.Table:
+    """Return the partition records of a dataset, with the columns of `_RECORD_COLUMNS`, in the order of tables and keys."""
+    place = f"{quoted(dataset)}.{PARTITIONS}"
+    stored = _columns(connection, place)
+    columns = (name if name in stored else f"NULL::{type_} AS {name}" for name, type_ in _RECORD_COLUMNS.items())
+    source = place if stored else f"(SELECT {', '.join(f'NULL AS {name}' for name in _RECORD_COLUMNS)} LIMIT 0)"
+    return connection.sql(f"SELECT {', '.join(columns)} FROM {source} ORDER BY 1, 2").to_arrow_table()
+
+
+def _stored_state(connection: duckdb.DuckDBPyConnection, where: Placement) -> tuple[str, Partition] | None:
+    """Return moment and partition of a state that is stored as its record says; None for none."""
+    records = _records(connection, where.dataset)
+    of_table = records.filter(pc.field("table_name") == where.table)
+    whole = _partitions(_as_recorded(connection, where.dataset, of_table)) if len(of_table) else {}
+    return next(iter(whole.get(where.table, {}).items()), None)
+
+
+def _as_recorded(connection: duckdb.DuckDBPyConnection, dataset: str, records: pa.Table) -> pa.Table:
+    """Return those records of one table whose rows are there, as many as recorded: one grouped count."""
+    place, time = f"{quoted(dataset)}.{quoted(records['table_name'][0].as_py())}", records["time_column"][0].as_py()
+    recorded = records["row_count"].to_numpy()
+    try:
+        if time is None:  # a state, or partitions of a version that did not record bounds: counted as a whole
+            ((rows,),) = connection.execute(f"SELECT count(*) FROM {place}").fetchall()
+            return records if rows == recorded.sum() else records.slice(0, 0)
+        counts = connection.execute(f"SELECT {quoted(time)} AS time, count(*) AS n FROM {place} GROUP BY 1").fetchnumpy()
+    except (duckdb.CatalogException, duckdb.BinderException):  # no such table, or no such column
+        return records.slice(0, 0)
+    times = np.ma.filled(counts["time"], -1)  # rows without a time are in no partition
+    low, high = (records[name].to_numpy() for name in ("low", "high"))
+    order = np.argsort(low)
+    partition = order[np.maximum(np.searchsorted(low[order], times, side="right") - 1, 0)]
+    inside = (low[partition] <= times) & (times < high[partition])
+    rows_of = np.bincount(partition[inside], weights=np.asarray(counts["n"])[inside], minlength=len(records))
+    return records.filter(pa.array(rows_of.astype(np.int64) == recorded))
+
+
+def _partitions(records: pa.Table) -> Partitions:
+    partitions: Partitions = {}
+    columns = (records[name].to_pylist() for name in ("table_name", "partition_key", "row_count", "digest"))
+    for table, key, rows, digest in zip(*columns, strict=True):
+        partitions.setdefault(table, {})[key] = Partition(rows, digest)
+    return partitions
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, place: str, batches: pa.RecordBatchReader) -> int:

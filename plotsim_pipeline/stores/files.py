@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 from uuid import uuid4
 
 import fsspec
@@ -68,6 +68,38 @@ def written(filesystem: fsspec.AbstractFileSystem, file: str) -> Iterator[IO[byt
         raise
     if not direct:
         filesystem.mv(place, file)
+
+
+class FileVersion(NamedTuple):
+    """What tells one version of a file from another without reading it: its size, and its time or the tag of an object."""
+
+    size: int
+    stamp: str
+
+
+def listed(filesystem: fsspec.AbstractFileSystem, folder: str) -> dict[str, FileVersion]:
+    """Return the files below a folder, by path. A folder that is not there has none."""
+    if is_local(filesystem):
+        return dict(_below(folder))
+    filesystem.invalidate_cache()  # another process may have written
+    details = filesystem.find(folder, detail=True)
+    return {file: FileVersion(info["size"], _stamp(info)) for file, info in details.items()}
+
+
+def _below(folder: str) -> Iterator[tuple[str, FileVersion]]:
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _below(entry.path)
+            elif entry.is_file():
+                with suppress(FileNotFoundError):  # renamed meanwhile
+                    status = entry.stat()
+                    yield entry.path, FileVersion(status.st_size, str(status.st_mtime_ns))
+
+
+def _stamp(info: Mapping[str, Any]) -> str:
+    names = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created")
+    return str(next((info[name] for name in names if name in info), ""))
 
 
 def prepared(filesystem: fsspec.AbstractFileSystem, folder: str) -> None:

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import dagster as dg
 import duckdb
@@ -23,22 +24,35 @@ _TELL = 5.0
 _HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
+_patience: ContextVar[float | None] = ContextVar("patience", default=None)
+
+
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """Wait at most so long for a file inside: whoever asks for a sensor or a schedule is asked for an answer in a minute."""
+    token = _patience.set(seconds)
+    try:
+        yield
+    finally:
+        _patience.reset(token)
+
+
 @contextmanager
 def connected(path: str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """Give a connection to a DuckDB file, and wait while another process holds it: `PLOTSIM_LOCK_SECONDS`, by default 120.
 
     Raises Failure that names the holder after that time.
     """
-    patience, begun, told, delay = _patience(), time.monotonic(), _TELL, _FIRST
+    longest, begun, told, delay = _longest(), time.monotonic(), _TELL, _FIRST
     while True:
         try:
-            connection = duckdb.connect(path, read_only=read_only, config=AGENT)
+            connection = _opened(path, read_only)
         except duckdb.IOException as error:
             holder = _holder(error)
             waited = time.monotonic() - begun
             if holder is None:
                 raise
-            if waited >= patience:
+            if waited >= longest:
                 raise dg.Failure(
                     f"{path} is held by {holder}, and DuckDB lets one process write at a time. It was waited for "
                     f"{waited:.0f} seconds; what is stored is untouched. Close it there (a notebook or a shell that has the "
@@ -56,6 +70,13 @@ def connected(path: str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyCon
         yield connection
 
 
+def _opened(path: str, read_only: bool) -> duckdb.DuckDBPyConnection:
+    try:
+        return duckdb.connect(path, read_only=read_only, config=AGENT)
+    except duckdb.ConnectionException:  # this process has the file open to write, and connections of one process agree
+        return duckdb.connect(path, config=AGENT)
+
+
 def _holder(error: duckdb.IOException) -> str | None:
     """Return who holds a file, from DuckDB's error; None if it is about something else."""
     found = _HOLDER.search(str(error))
@@ -64,9 +85,12 @@ def _holder(error: duckdb.IOException) -> str | None:
     return "another process" if "Could not set lock" in str(error) else None
 
 
-def _patience() -> float:
+def _longest() -> float:
+    """Return how many seconds a file is waited for."""
+    asked = _patience.get()
     said = os.environ.get(PATIENCE_VARIABLE, "")
     try:
-        return float(said) if said else _PATIENCE
+        usual = float(said) if said else _PATIENCE
     except ValueError:
         raise UsageError(f"{PATIENCE_VARIABLE}={said}: expected a number of seconds") from None
+    return usual if asked is None else min(asked, usual)

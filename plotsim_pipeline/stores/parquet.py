@@ -6,8 +6,9 @@ are the same bytes whether it was written alone or in a range. A layout other th
 `<path>/_layouts/<dataset>`, so that whoever reads finds the files, and nobody writes a dataset in two layouts.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 
@@ -24,17 +25,16 @@ from plotsim_core.output.parquet import Encoding, columns_between, write_parquet
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.validation.store import Store as Stored
 from plotsim_core.validation.store import held_periods
-from plotsim_pipeline.stores.files import alone_in, is_local, located, own_filesystem, prepared, written
+from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
+from plotsim_pipeline.stores.files import FileVersion, alone_in, is_local, listed, located, own_filesystem, prepared, written
+from plotsim_pipeline.stores.index import AS_OF, INDEX, ROWS, FileRecord, arrow_types, footer, indexed
 from plotsim_pipeline.stores.log import LOG
-from plotsim_pipeline.stores.store import Placement, Store, digest_of, length_of, of_another_length, split
+from plotsim_pipeline.stores.store import Partition, Partitions, Placement, Store, digest_of, length_of, split
 
-_AS_OF = b"plotsim_as_of"
 _LAYOUTS = "_layouts"
-_AT_ONCE = 16
-"""Footers that are read at the same time."""
 
-Files = dict[str, dict[str | None, str]]
-"""Table to partition key (None for a state) to the file that holds it."""
+Files = dict[str, dict[str | None, tuple[str, FileVersion]]]
+"""Table to partition key (None for a state) to the file that holds it, and which version of it."""
 
 
 class ParquetStore(Store):
@@ -46,7 +46,8 @@ class ParquetStore(Store):
         if where.time is None:
             return self._write_state(filesystem, root, where, batches)
         schema = batches.schema
-        self._refuse_other_length(filesystem, root, where, schema)
+        if (reason := self.obstacle(where.dataset, where.table, where.time, schema)) is not None:
+            raise refusal(where.dataset, where.table, self.path, reason)
         files = {key: f"{root}/{partition_file(where.layout, where.dataset, where.table, key)}" for key in where.keys}
         for folder in sorted({file.rpartition("/")[0] for file in files.values()}):
             prepared(filesystem, folder)
@@ -74,12 +75,11 @@ class ParquetStore(Store):
         prepared(filesystem, folder)
         with alone_in(filesystem, folder):  # or another run could write a later state between the look and the write
             if filesystem.exists(file):
-                with filesystem.open(file, "rb") as stored:
-                    kept = pq.read_metadata(stored)
-                later = (kept.schema.to_arrow_schema().metadata or {}).get(_AS_OF, b"").decode() > where.as_of
-                if later and digest_of(kept.schema.to_arrow_schema()) == digest_of(batches.schema):
-                    return {where.as_of: kept.num_rows}
-            schema = batches.schema.with_metadata({**(batches.schema.metadata or {}), _AS_OF: where.as_of})
+                stored = footer(filesystem, file)
+                later = stored is not None and stored.whole and stored.as_of > where.as_of
+                if stored is not None and later and stored.digest == digest_of(batches.schema):
+                    return {where.as_of: stored.rows}
+            schema = batches.schema.with_metadata({**(batches.schema.metadata or {}), AS_OF: where.as_of})
             return {where.as_of: _write(filesystem, file, schema, batches, where.encoding)}
 
     def _settle(self, filesystem: fsspec.AbstractFileSystem, root: str, where: Placement) -> None:
@@ -87,7 +87,7 @@ class ParquetStore(Store):
         stored = _layout(filesystem, root, where.dataset)
         if stored == where.layout:
             return
-        if any(_files(filesystem, root, where.dataset, stored).values()):
+        if _files(filesystem, root, where.dataset, stored):
             place = "/".join(filter(None, (self.path.rstrip("/"), folder_of(stored, where.dataset))))
             raise dg.Failure(
                 f"{where.dataset} lies in {self.path} as {stored}, and `output.layout` now asks for {where.layout}. "
@@ -97,17 +97,6 @@ class ParquetStore(Store):
         with written(filesystem, f"{root}/{_LAYOUTS}/{where.dataset}") as sink:
             sink.write(where.layout.encode())
 
-    def _refuse_other_length(
-        self, filesystem: fsspec.AbstractFileSystem, root: str, where: Placement, schema: pa.Schema
-    ) -> None:
-        file = _first(filesystem, root, where)
-        if file is None:
-            return
-        with filesystem.open(file, "rb") as stored:  # all that is there has one length
-            length = length_of(pq.read_schema(stored))
-        if length != length_of(schema):
-            raise of_another_length(where, length, length_of(schema), f"delete {self.uri(where)}")
-
     def read(self, where: Placement) -> pa.Table:
         filesystem, root = located(self.path)
         if where.time is None:
@@ -115,8 +104,8 @@ class ParquetStore(Store):
         elif where.keys:
             files = {key: f"{root}/{partition_file(where.layout, where.dataset, where.table, key)}" for key in where.keys}
         else:
-            there = _files(filesystem, root, where.dataset, where.layout, where.table).get(where.table, {})
-            files = {key or "": file for key, file in sorted(there.items(), key=lambda one: one[0] or "")}
+            stored = _files(filesystem, root, where.dataset, where.layout, where.table).get(where.table, {})
+            files = {key or "": file for key, (file, _) in stored.items()}
         missing = [key for key, file in files.items() if not filesystem.exists(file)]
         if missing or not files:
             raise FileNotFoundError(
@@ -144,24 +133,44 @@ class ParquetStore(Store):
         files = self.files(where)
         return any(filesystem.exists(file) for file in {files[0], files[-1]})
 
-    def held(self, dataset: str) -> dict[str, dict[str, tuple[int, str]]]:
+    def records(self, dataset: str) -> Partitions:
         filesystem, root = located(self.path)
         files = _files(filesystem, root, dataset, _layout(filesystem, root, dataset))
+        return {table: _partitions(filesystem, root, dataset, table, stored) for table, stored in sorted(files.items())}
 
-        def told(one: tuple[str, str | None, str]) -> tuple[str, str, int, str]:
-            table, key, file = one
-            with filesystem.open(file, "rb") as stored:
-                kept = pq.read_metadata(stored)
-            schema = kept.schema.to_arrow_schema()
-            as_of = (schema.metadata or {}).get(_AS_OF, b"").decode()
-            return table, as_of if key is None else key, kept.num_rows, digest_of(schema)
+    def made(self, dataset: str) -> Partitions:
+        """Return the partitions whose files are there with as many rows as their writer put into them: a file is its own
+        record."""
+        return self.records(dataset)
 
-        every = [(table, key, file) for table, there in sorted(files.items()) for key, file in there.items()]
-        found: dict[str, dict[str, tuple[int, str]]] = {}
-        with ThreadPoolExecutor(1 if is_local(filesystem) else _AT_ONCE) as readers:
-            for table, key, rows, digest in readers.map(told, every):
-                found.setdefault(table, {})[key] = (rows, digest)
-        return {table: dict(sorted(kept.items())) for table, kept in found.items()}
+    def version(self, dataset: str) -> str:
+        filesystem, root = located(self.path)
+        files = sorted(
+            listed(filesystem, f"{root}/{folder_of(_layout(filesystem, root, dataset), dataset)}".rstrip("/")).items()
+        )
+        return hashlib.sha256(repr(files).encode()).hexdigest() if files else ""
+
+    def obstacle(self, dataset: str, table: str, time: str | None, schema: pa.Schema) -> str | None:
+        filesystem, root = located(self.path)
+        if time is None:
+            return None
+        layout = _layout(filesystem, root, dataset)
+        stored = _files(filesystem, root, dataset, layout, table).get(table, {})
+        kinds = {(r.columns, r.length) for r in _records(filesystem, root, dataset, table, stored).values()}
+        for columns, length in sorted(kinds):
+            stored_types, types = json.loads(columns), arrow_types(schema)
+            changes = column_changes(stored_types, types)
+            if not changes.only_added:
+                return other_columns(changes)
+            if length != length_of(schema):
+                return other_length(length, length_of(schema))
+        return None
+
+    def drop(self, dataset: str, table: str) -> None:
+        filesystem, root = located(self.path)
+        layout = _layout(filesystem, root, dataset)
+        for file, _ in _files(filesystem, root, dataset, layout, table).get(table, {}).values():
+            filesystem.rm_file(file)
 
     @contextmanager
     def opened(self, plan: Plan, first: int, stop: int) -> Iterator[Stored]:
@@ -170,7 +179,7 @@ class ParquetStore(Store):
         with duckdb.connect() as connection:
             relations = {}
             for table in (table.name for table in plan.tables if table.name in files):
-                _view(connection, filesystem, quoted(table), files[table].values())
+                _view(connection, filesystem, quoted(table), [file for file, _ in files[table].values()])
                 relations[table] = quoted(table)
             entries = ((table, key) for table in relations for key in files[table] if key is not None)
             yield Stored(plan, connection, relations, first, stop, held_periods(plan, entries))
@@ -181,8 +190,10 @@ class ParquetStore(Store):
             connection.register(LOG, self.logged())
             for dataset in datasets:
                 connection.execute(f"CREATE SCHEMA {quoted(dataset)}")
-                for table, there in _files(filesystem, root, dataset, _layout(filesystem, root, dataset)).items():
-                    _view(connection, filesystem, f"{quoted(dataset)}.{quoted(table)}", there.values())
+                for table, stored in _files(filesystem, root, dataset, _layout(filesystem, root, dataset)).items():
+                    _view(
+                        connection, filesystem, f"{quoted(dataset)}.{quoted(table)}", [file for file, _ in stored.values()]
+                    )
             return str(connection.sql(sql))
 
 
@@ -190,7 +201,7 @@ def _write(
     filesystem: fsspec.AbstractFileSystem, file: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], how: Encoding
 ) -> int:
     with written(filesystem, file) as sink:
-        return write_parquet(sink, schema, batches, how)
+        return write_parquet(sink, schema, batches, how, rows_as=ROWS)
 
 
 def _layout(filesystem: fsspec.AbstractFileSystem, root: str, dataset: str) -> str:
@@ -204,24 +215,36 @@ def _layout(filesystem: fsspec.AbstractFileSystem, root: str, dataset: str) -> s
 
 
 def _files(filesystem: fsspec.AbstractFileSystem, root: str, dataset: str, layout: str, table: str | None = None) -> Files:
-    """Return where everything of a dataset lies that is stored in a layout, or of one of its tables."""
-    filesystem.invalidate_cache()  # another process may have written
-    found: Files = {}
-    for file in sorted(filesystem.find(f"{root}/{folder_of(layout, dataset, table)}".rstrip("/"))):
-        told = told_by(layout, dataset, file.removeprefix(f"{root}/"))
-        if told is not None and table in (None, told[0]):
-            found.setdefault(told[0], {})[told[1]] = file
-    return {name: dict(sorted(there.items(), key=lambda one: one[0] or "")) for name, there in found.items()}
+    """Return where everything of a dataset, or of one of its tables, lies in a layout, in the order of keys."""
+    files: Files = {}
+    for file, version in sorted(listed(filesystem, f"{root}/{folder_of(layout, dataset, table)}".rstrip("/")).items()):
+        place = told_by(layout, dataset, file.removeprefix(f"{root}/"))
+        if place is not None and table in (None, place[0]):
+            files.setdefault(place[0], {})[place[1]] = (file, version)
+    return {name: dict(sorted(stored.items(), key=lambda one: one[0] or "")) for name, stored in files.items()}
 
 
-def _first(filesystem: fsspec.AbstractFileSystem, root: str, where: Placement) -> str | None:
-    """Return the file of any partition of a table, None if there is none."""
-    for folder, _, names in filesystem.walk(f"{root}/{folder_of(where.layout, where.dataset, where.table)}".rstrip("/")):
-        for name in names:
-            told = told_by(where.layout, where.dataset, f"{folder}/{name}".removeprefix(f"{root}/"))
-            if told is not None and told[0] == where.table and told[1] is not None:
-                return f"{folder}/{name}"
-    return None
+def _records(
+    filesystem: fsspec.AbstractFileSystem,
+    root: str,
+    dataset: str,
+    table: str,
+    stored: Mapping[str | None, tuple[str, FileVersion]],
+) -> dict[str | None, FileRecord]:
+    """Return what the files of a table hold, by partition key; those that are not whole are left out."""
+    records = indexed(filesystem, f"{root}/{INDEX}/{dataset}/{table}.parquet", dict(stored.values()))
+    return {key: records[file] for key, (file, _) in stored.items() if file in records and records[file].whole}
+
+
+def _partitions(
+    filesystem: fsspec.AbstractFileSystem,
+    root: str,
+    dataset: str,
+    table: str,
+    stored: Mapping[str | None, tuple[str, FileVersion]],
+) -> dict[str, Partition]:
+    records = _records(filesystem, root, dataset, table, stored)
+    return {r.as_of if key is None else key: Partition(r.rows, r.digest) for key, r in records.items()}
 
 
 def _view(

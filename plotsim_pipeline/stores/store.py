@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 import numpy as np
@@ -116,13 +116,15 @@ def _said(context: dg.OutputContext) -> dict[str, Any]:
     return {name.removeprefix(SAID): value.value for name, value in told.items() if name.startswith(SAID)}
 
 
-def _asked(where: Placement, store: "Store", parameters: Mapping[str, Any]) -> tuple[Placement, "Store"]:
-    """Return where and into what a run writes that was given parameters."""
-    from plotsim_pipeline.stores import store_with  # which knows all stores
+class Partition(NamedTuple):
+    """A partition that a store holds: how many rows, and the digest of what they were made from."""
 
-    if "compression" in parameters:
-        where = replace(where, encoding=replace(where.encoding, compression=parameters["compression"]))
-    return where, store_with(store, parameters)
+    rows: int
+    digest: str
+
+
+Partitions = dict[str, dict[str, Partition]]
+"""Table to partition key to what is held of it, keys in order. A state has one partition, whose key is its moment."""
 
 
 def _moment(moment: datetime) -> str:
@@ -149,17 +151,19 @@ class Store(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: pa.Table | pa.RecordBatchReader) -> None:
         said = _said(context)
-        where, store = _asked(placement(context), self, said.get("parameters", {}))
+        where = placement(context)
+        if "compression" in (parameters := said.get("parameters", {})):
+            where = replace(where, encoding=replace(where.encoding, compression=parameters["compression"]))
         reader = obj.to_reader() if isinstance(obj, pa.Table) else obj
         begin = time.perf_counter()
         writing = Writing(where.dataset, where.table, where.keys, where.time is None, context.run_id, reader.schema, said)
         try:
-            written, row = store.write_logged(where, passing(writing, reader, where.pieces), writing)
+            written, row = self.write_logged(where, passing(writing, reader, where.pieces), writing)
         except BaseException as error:
             with contextlib.suppress(Exception):  # the error is what matters
-                store.log(failed(writing, error))
+                self.log(failed(writing, error))
             tried = context.step_context.previous_attempt_count
-            if told := explained(error, f"{where.dataset}.{where.table}", store.path, tried):
+            if told := explained(error, f"{where.dataset}.{where.table}", self.path, tried):
                 raise told from told.__cause__ or error
             raise
         if wrong := complaint(row):
@@ -167,7 +171,7 @@ class Store(dg.ConfigurableIOManager):
             context.add_output_metadata({"other_content": wrong})
         context.add_output_metadata(
             {
-                "dagster/uri": store.uri(where),
+                "dagster/uri": self.uri(where),
                 "dagster/table_name": f"{where.dataset}.{where.table}",
                 "seconds": round(time.perf_counter() - begin, 3),
             }
@@ -226,8 +230,26 @@ class Store(dg.ConfigurableIOManager):
         """Return where a table lies, for people."""
 
     @abstractmethod
-    def held(self, dataset: str) -> dict[str, dict[str, tuple[int, str]]]:
-        """Return what is held of a dataset: table to partition key to (rows, digest). A state's key is its moment."""
+    def records(self, dataset: str) -> Partitions:
+        """Return what the partition records of a dataset say, without a look at the rows."""
+
+    @abstractmethod
+    def made(self, dataset: str) -> Partitions:
+        """Return the partitions of a dataset that are made: those that the records name and of which the store holds the
+        recorded count of rows, zero included. This is what status, runs, schedules and refusals go by."""
+
+    @abstractmethod
+    def version(self, dataset: str) -> str:
+        """Return a text that changes whenever what is stored of a dataset does, without a look inside; empty for nothing."""
+
+    @abstractmethod
+    def obstacle(self, dataset: str, table: str, time: str | None, schema: pa.Schema) -> str | None:
+        """Return why the stored partitions of a table cannot take further ones with that schema; None where they can, or
+        nothing is stored. A state is replaced as a whole and takes any."""
+
+    @abstractmethod
+    def drop(self, dataset: str, table: str) -> None:
+        """Take a table away, with the records of its partitions."""
 
     @abstractmethod
     def opened(self, plan: Plan, first: int, stop: int) -> AbstractContextManager[Stored]:
@@ -248,15 +270,6 @@ def length_of(schema: pa.Schema) -> str:
     """Return the length of the partitions that a schema carries; empty for one period each."""
     found = (schema.metadata or {}).get(PARTITION.encode(), b"")
     return bytes(found).decode()
-
-
-def of_another_length(where: Placement, stored: str, asked: str, remedy: str) -> dg.Failure:
-    """Return the failure of writing partitions among others that are longer or shorter: a key would mean either."""
-    was, now = (f"a {length}" if length else "one period" for length in (stored, asked))
-    return dg.Failure(
-        f"{where.dataset}.{where.table} is stored in partitions of {was}, and `window.partition` now asks for {now}. "
-        f"Write the old length down again, or take the table away and materialise it anew: {remedy}"
-    )
 
 
 def split(where: Placement, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:

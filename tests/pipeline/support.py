@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from plotsim_core import Plan, load_config
-from plotsim_pipeline.assets import stage_assets, table_assets
+from plotsim_pipeline.assets import resources_of, stage_assets, table_assets
 from plotsim_pipeline.partitions import RANGE, keys_between, partitions_for
 from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.stores import STORES
@@ -50,8 +50,9 @@ def materialise(
     assets = [*table_assets(plan, partitions), *report_assets(plan, partitions)]
     if wanted is not None:
         assets = [a for a in [*stage_assets(plan, partitions), *assets] if a.key.path[-1] in wanted]
+    resources = {"store": store, **resources_of(plan)}
     return dg.materialize(
-        assets, resources={"store": store}, tags={START: keys[0], END: keys[-1]}, instance=instance, raise_on_error=True
+        assets, resources=resources, tags={START: keys[0], END: keys[-1]}, instance=instance, raise_on_error=True
     )
 
 

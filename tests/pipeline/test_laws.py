@@ -71,7 +71,7 @@ def test_again_changes_nothing(batch: tuple[str, dict[str, object]], tmp_path: P
     for part in (keys, keys[3:9], [keys[5]], keys[20:], keys[:1]):
         assert materialise(plan, store, part).success
     assert content(plan, store) == whole
-    assert {table: set(kept) for table, kept in store.held("saas").items() if table == "fct_revenue"} == {
+    assert {table: set(kept) for table, kept in store.made("saas").items() if table == "fct_revenue"} == {
         "fct_revenue": set(keys)
     }
 
@@ -163,4 +163,4 @@ def test_every_grain_and_an_open_window(window: dict[str, object], kind: str, tm
     for table in plan.tables:
         sql = f"SELECT count(*), hash(list(t ORDER BY t)) FROM grain.{table.name} AS t"
         assert parts.query(sql, ["grain"]) == whole.query(sql, ["grain"])
-    assert {name: set(kept) for name, kept in whole.held("grain").items()}["fct_revenue"] == set(keys)
+    assert {name: set(kept) for name, kept in whole.made("grain").items()}["fct_revenue"] == set(keys)

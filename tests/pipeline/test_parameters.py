@@ -106,9 +106,9 @@ def test_parameters_that_contradict_the_store_are_refused(config: Path, tmp_path
     assert content(plan, store) == before
     launched(plan, {"seed": 7}, KEYS, tuple(TABLES))
     other = plan_with(plan, {"seed": 7})
-    assert {digest for kept in store.held("calls").values() for _, digest in kept.values()} == {other.digest}
+    assert {digest for kept in store.made("calls").values() for _, digest in kept.values()} == {other.digest}
     materialise(plan, store, KEYS[:1], only=["fct_calls"])  # as after an edit of the file: the rest is stale
-    assert {digest for _, digest in store.held("calls")["fct_calls"].values()} == {plan.digest, other.digest}
+    assert {digest for _, digest in store.made("calls")["fct_calls"].values()} == {plan.digest, other.digest}
 
 
 @pytest.mark.long
@@ -120,7 +120,7 @@ def test_the_command_line_says_how_near_the_target_is(config: Path, tmp_path: Pa
     expected = sum(size.rows for size in sizes(plan))
     assert abs(expected - 5000) <= 0.02 * 5000
     assert f"scale {plan.dataset.scale:g} gives about {expected:,} rows" in shown
-    assert sum(rows for kept in store_at("duckdb", tmp_path).held("calls").values() for rows, _ in kept.values()) == expected
+    assert sum(rows for kept in store_at("duckdb", tmp_path).made("calls").values() for rows, _ in kept.values()) == expected
     assert "nothing to do" in said("run", "calls", *asked).output
     tables = json.loads(said("status", "calls", *asked, "--json").output)["tables"]
     assert not any(table["missing"] or table["stale"] for table in tables.values())

@@ -101,7 +101,7 @@ def test_the_rows_are_the_same_whatever_the_partitions(kind: str, tmp_path: Path
         keys = keys_of(plan)
         for cut in cuts:
             assert materialise(plan, store, keys[cut], only=names).success
-        held = {table: set(kept) for table, kept in store.held("saas").items()}
+        held = {table: set(kept) for table, kept in store.made("saas").items()}
         assert held["fct_revenue"] == held["evt_churn"] == set(keys)
         assert stored_periods(plan, store) == (plan.first, plan.stop)
         with store.opened(plan, plan.first, plan.stop or 0) as opened:

@@ -157,7 +157,7 @@ def test_a_failure_is_logged_and_hides_nothing(kind: str, tmp_path: Path, monkey
     (row,) = logged(store)
     assert (row["status"], row["content_hash"], row["partition_hashes"]) == ("FAILED", None, {})
     assert "the disk is on fire" in row["message"]
-    assert set(store.held("minimal").get("fct_payments", {})) < set(keys_of(plan)[:2]), "files are whole, one by one"
+    assert set(store.made("minimal").get("fct_payments", {})) < set(keys_of(plan)[:2]), "files are whole, one by one"
     monkeypatch.setattr(type(store), "log", lambda self, row: 1 / 0)
     with pytest.raises(Exception, match="the disk is on fire"):
         materialise(plan, store, keys_of(plan)[:2], only=["fct_payments"])
@@ -169,7 +169,7 @@ def test_rows_and_their_log_come_together(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(duckdb_store, "append", lambda connection, row: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         materialise(plan, store, keys_of(plan)[:1], only=["fct_payments"])
-    assert store.held("minimal") == {}
+    assert store.made("minimal") == {}
 
 
 def writing(run: str, day: int) -> Writing:

@@ -129,7 +129,7 @@ def test_a_run_makes_what_is_missing_and_no_more(
     monkeypatch.setenv("PLOTSIM_STORE", kind)
     monkeypatch.setenv("PLOTSIM_STORE_PATH", store.path)
     said("run", "calls", "--partition-range", "2024-03-01...2024-04-01", "--tables", "fct_calls,dim_caller")
-    assert set(store.held("calls")["fct_calls"]) == {"2024-03-01", "2024-04-01"}
+    assert set(store.made("calls")["fct_calls"]) == {"2024-03-01", "2024-04-01"}
     before = store.logged().num_rows
     dry = said("run", "calls", "--dry-run").output
     assert "would make, in 3 runs" in dry
@@ -167,7 +167,7 @@ def test_a_changed_config_makes_partitions_stale(config: Path, tmp_path: Path) -
     assert f"stale: made from {before} (seed 1, scale 1, version" in shown
     assert "plotsim materialize calls" in shown
     said("run", "calls", "--tables", "dim_date,dim_caller,fct_calls")
-    assert all(digest == plan.digest for kept in store.held("calls").values() for _, digest in kept.values())
+    assert all(digest == plan.digest for kept in store.made("calls").values() for _, digest in kept.values())
 
 
 @pytest.mark.long

@@ -77,7 +77,7 @@ def test_a_range_is_written_and_read(store: Store) -> None:
     assert read["date_key"].to_pylist() == [20240101, 20240101, 20240103, 20240103]
     assert set(read["name"].to_pylist()) == {"a", "b", "", None}
     assert store.read(placed(2, 2)).num_rows == 0
-    assert {key: n for key, (n, _) in store.held("ds")["fct"].items()} == counted
+    assert {key: n for key, (n, _) in store.made("ds")["fct"].items()} == counted
 
 
 def test_rows_are_found_by_any_column(store: Store) -> None:

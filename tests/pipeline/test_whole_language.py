@@ -226,7 +226,7 @@ def test_in_any_order_it_is_the_batch(made: tuple[Store, Any], plan: Plan) -> No
     found = stored(plan, store)
     for table in everything(plan):
         assert found[table.name] == rows(batches(plan, table.name)[1]), table.name
-    held = store.held(plan.name)
+    held = store.made(plan.name)
     assert all(set(held[name]) == set(keys_of(plan)) for name in stage_names(plan))
 
 

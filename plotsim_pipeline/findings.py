@@ -1,0 +1,49 @@
+"""What the checks of a run have found so far, so that each question is answered once in a run: by the step of a table, by
+that of the checks, or by the report, whichever comes first. A step in a process of its own starts with none."""
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+import dagster as dg
+
+from plotsim_core.validation.check import CHECKS, Finding, Question
+from plotsim_core.validation.store import Store as Stored
+
+FINDINGS = "findings"
+"""The name of the resource."""
+
+
+class Findings:
+    """The answers of one run, by question and periods."""
+
+    resource: ClassVar[dg.ResourceDefinition]
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[Question, int, int], tuple[Finding, ...]] = {}
+
+    def unanswered(self, questions: Iterable[Question], first: int, stop: int) -> list[Question]:
+        """Return those of some questions that have no answer for the periods `first` to `stop`."""
+        return [question for question in dict.fromkeys(questions) if (question, first, stop) not in self._answers]
+
+    def of(self, question: Question, first: int, stop: int) -> tuple[Finding, ...]:
+        """Return the answer to a question; nothing for one that was not asked."""
+        return self._answers.get((question, first, stop), ())
+
+    def ask(self, stored: Stored, questions: Sequence[Question]) -> None:
+        """Answer questions from what is stored."""
+        owners = {table.name: kind for kind in stored.kinds for table in kind.tables}
+        for question in questions:
+            kind = owners.get(question.table)
+            answer = () if kind is None else CHECKS[question.check].findings(kind, kind.plan.table(question.table))
+            self._answers[question, stored.first, stored.stop] = tuple(answer)
+
+    def forget(self, table: str) -> None:
+        """Forget the answers that a table that is written anew has a part in."""
+        self._answers = {
+            asked: answer
+            for asked, answer in self._answers.items()
+            if table not in {asked[0].table, *asked[0].reads, *asked[0].about}
+        }
+
+
+Findings.resource = dg.ResourceDefinition(lambda _: Findings(), description="What the checks of a run have found so far.")

@@ -1,0 +1,44 @@
+"""Runs of a dataset that are under way."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from plotsim_core import Plan
+from plotsim_pipeline.partitions import RANGE, keys_between, periods_in
+
+PARTITION = "dagster/partition"
+"""The tag of a run that makes one partition."""
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+_DEAD = timedelta(days=1)
+"""A run that has been in progress for so long was killed, and nobody could say so."""
+
+
+def in_progress(plan: Plan, instance: dg.DagsterInstance, keys: Sequence[str]) -> set[str]:
+    """Return which of the partitions `keys` a run makes now: of a job of the dataset, of assets of it or of a backfill."""
+    busy: set[str] = set()
+    recent = datetime.now(UTC) - _DEAD
+    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED, updated_after=recent)):
+        run = record.dagster_run
+        ours = any(asset.path[0] == plan.name for asset in run.asset_selection or ())
+        if not ours and run.job_name not in (plan.name, f"{plan.name}_increment"):
+            continue
+        first, last = (run.tags.get(tag) or run.tags.get(PARTITION) for tag in RANGE)
+        if first is not None and last is not None:
+            busy.update(key for key in keys if first <= key <= last)
+    return busy
+
+
+def run_keys(run: dg.DagsterRun, plan: Plan) -> list[str] | None:
+    """Return the partitions that a run makes, by its tags; None for a run without partitions."""
+    first, last = (run.tags.get(tag) or run.tags.get(PARTITION) for tag in RANGE)
+    if first is None or last is None:
+        return None
+    return keys_between(plan, periods_in(plan, first)[0], periods_in(plan, last)[1])

@@ -1,0 +1,126 @@
+"""What the files of a Parquet store hold: read from their footers once, and then from an index beside them.
+
+A file says by itself how many rows its writer put into it and what they were made from, so the index is a copy, which saves
+opening thousands of files. An entry holds as long as the size and the time of its file do. Whoever looks writes the index
+anew where files have come, changed or gone; where it cannot be written or is lost, the files are read again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from plotsim_core.plan.plan import DIGEST, PARTITION
+from plotsim_pipeline.stores.files import FileVersion, is_local, prepared, written
+
+INDEX = "_index"
+ROWS, AS_OF = "plotsim_rows", "plotsim_as_of"
+"""What the footer of a file says of itself: the rows that its writer put into it, and the moment that a state is as of."""
+_AT_ONCE = 16
+"""Footers of an object store that are read at the same time."""
+_SCHEMA = pa.schema(
+    {
+        "file": pa.string(),
+        "size": pa.int64(),
+        "stamp": pa.string(),
+        "rows": pa.int64(),
+        "whole": pa.bool_(),
+        "digest": pa.dictionary(pa.int32(), pa.string()),
+        "length": pa.dictionary(pa.int32(), pa.string()),
+        "as_of": pa.string(),
+        "columns": pa.dictionary(pa.int32(), pa.string()),
+    }
+)
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """What a file holds: its rows, and whether they are as many as its writer put into it (`whole`); the digest and the
+    length of partitions that it was made with, a state's moment (empty for a partition), its columns as name to type."""
+
+    rows: int
+    whole: bool
+    digest: str
+    length: str
+    as_of: str
+    columns: str
+
+    @property
+    def types(self) -> dict[str, str]:
+        types: dict[str, str] = json.loads(self.columns)
+        return types
+
+
+def arrow_types(schema: pa.Schema) -> dict[str, str]:
+    """Return the columns of a schema as name to type, however texts are encoded in a file."""
+    types = {field.name: field.type for field in schema}
+    return {name: str(t.value_type if pa.types.is_dictionary(t) else t) for name, t in types.items()}
+
+
+def indexed(filesystem: fsspec.AbstractFileSystem, index: str, versions: Mapping[str, FileVersion]) -> dict[str, FileRecord]:
+    """Return what Parquet files hold, by path; those that cannot be read are left out.
+
+    `versions` has the files to look at; `index` is where the index of just these files lies.
+    """
+    entries = _read(filesystem, index)
+    records = {file: record for file, (version, record) in entries.items() if versions.get(file) == version}
+    unknown = [file for file in versions if file not in records]
+    if unknown:
+        with ThreadPoolExecutor(1 if is_local(filesystem) else _AT_ONCE) as readers:
+            footers = zip(unknown, readers.map(lambda file: footer(filesystem, file), unknown), strict=True)
+            records |= {file: record for file, record in footers if record is not None}
+    if unknown or len(entries) != len(records):
+        with contextlib.suppress(Exception):  # a store that only may be read is looked at without
+            _write(filesystem, index, {file: (versions[file], record) for file, record in records.items()})
+    return records
+
+
+def footer(filesystem: fsspec.AbstractFileSystem, file: str) -> FileRecord | None:
+    """Return what the footer of a file says it holds; None for one that cannot be read."""
+    try:
+        with filesystem.open(file, "rb") as stored:
+            metadata = pq.read_metadata(stored)
+        schema = metadata.schema.to_arrow_schema()
+    except (OSError, pa.ArrowInvalid):  # gone since, cut off, or no Parquet
+        return None
+    texts = {name.decode(): value.decode() for name, value in (schema.metadata or {}).items()}
+    texts |= {name.decode(): value.decode() for name, value in (metadata.metadata or {}).items() if name != b"ARROW:schema"}
+    return FileRecord(
+        rows=metadata.num_rows,
+        whole=texts.get(ROWS, str(metadata.num_rows)) == str(metadata.num_rows),
+        digest=texts.get(DIGEST, ""),
+        length=texts.get(PARTITION, ""),
+        as_of=texts.get(AS_OF, ""),
+        columns=json.dumps(arrow_types(schema)),
+    )
+
+
+def _read(filesystem: fsspec.AbstractFileSystem, place: str) -> dict[str, tuple[FileVersion, FileRecord]]:
+    try:
+        with filesystem.open(place, "rb") as source:
+            table = pq.read_table(source)
+        if not table.schema.equals(_SCHEMA):
+            return {}
+    except (OSError, pa.ArrowInvalid):
+        return {}
+    columns = (column.to_pylist() for column in table.columns)
+    rows = zip(*columns, strict=True)
+    return {file: (FileVersion(size, stamp), FileRecord(*rest)) for file, size, stamp, *rest in rows}
+
+
+def _write(filesystem: fsspec.AbstractFileSystem, place: str, entries: Mapping[str, tuple[FileVersion, FileRecord]]) -> None:
+    rows: Iterable[tuple[object, ...]] = (
+        (file, *version, r.rows, r.whole, r.digest, r.length, r.as_of, r.columns) for file, (version, r) in entries.items()
+    )
+    columns = list(zip(*rows, strict=True)) or [()] * len(_SCHEMA)
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, _SCHEMA, strict=True)]
+    prepared(filesystem, place.rpartition("/")[0])
+    with written(filesystem, place) as sink:
+        pq.write_table(pa.table(arrays, schema=_SCHEMA), sink, compression="zstd")
