@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DATASET ?= saas
+PORT ?= 3000
 SQL ?= SELECT table_schema, table_name FROM information_schema.tables ORDER BY ALL
 
 export DAGSTER_HOME := $(CURDIR)/.dagster_home
@@ -35,9 +36,9 @@ status: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## show what is made, missing and
 query: $(READY)  ## ask what is stored (SQL="SELECT ...")
 	@$(BIN)/python -m plotsim_pipeline query "$$SQL"
 
-ui: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## open the Dagster UI, with its daemon, on the same instance
+ui: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## open the Dagster UI, with its daemon, on the same instance (PORT=3000)
 	@$(BIN)/dagster instance concurrency set plotsim_store 1 > /dev/null  # a new home knows the limit from the first run on
-	$(BIN)/dagster dev -w workspace.yaml
+	$(BIN)/dg dev -w workspace.yaml -p $(PORT)
 
 test: $(READY)  ## run the tests, but for the long proofs
 	$(BIN)/python -m pytest -n 2 -q -rs -m "not long" tests

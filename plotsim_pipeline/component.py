@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import dagster as dg
 from pydantic import Field
@@ -32,6 +32,7 @@ class Scaffolder(dg.Scaffolder[Any]):
                 "config": config.name,
                 "store": {"kind": "duckdb", "path": "data/plotsim.duckdb"},
                 "schedule": {"enabled": False},
+                "executor": "in_process",
             },
         )
 
@@ -59,13 +60,19 @@ class DatasetComponent(dg.Component, dg.Model, dg.Resolvable):
     config: Annotated[str, Field(description="The config: a path from the folder of this component.")]
     store: Annotated[StoreModel, Field(description="Where the rows are kept.")]
     schedule: Annotated[ScheduleModel, Field(description="When the next partition is made.")] = ScheduleModel()
+    executor: Annotated[
+        Literal["in_process", "project"],
+        Field(description="in_process: one process makes all steps of a run of this project. project: as the project says."),
+    ] = "project"
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        # Dagster merges definitions that name the same executor, and refuses two that differ
+        executor = dg.Definitions(executor=dg.in_process_executor if self.executor == "in_process" else None)
         file = context.path / self.config
         try:
             plan = load_config(file)
         except ConfigError as error:
-            return broken_definitions(dataset_name(file.stem), error)
+            return dg.Definitions.merge(broken_definitions(dataset_name(file.stem), error), executor)
         path = self.store.path if "://" in self.store.path else str(Path(context.project_root) / self.store.path)
         store = store_of(self.store.kind, path)
         needs = Needs(
@@ -74,4 +81,4 @@ class DatasetComponent(dg.Component, dg.Model, dg.Resolvable):
             pool=f"plotsim_{dataset_name(Path(path).stem)}" if store.one_writer else None,
         )
         made = dataset_definitions(plan, needs, self.schedule.cron, self.schedule.enabled)
-        return dg.Definitions.merge(made, dg.Definitions(resources={needs.store: store}))
+        return dg.Definitions.merge(made, dg.Definitions(resources={needs.store: store}), executor)

@@ -1,4 +1,4 @@
-"""What tests of the living thing share: `dagster dev` up, its GraphQL, and pages of its UI as pictures."""
+"""What tests of the living thing share: `dg dev` up, its GraphQL, and pages of its UI as pictures."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from typing import Any
 
 import requests
 
+from plotsim_core import Plan
 from plotsim_pipeline.datasets import BUNDLED
 from tests.pipeline.support import END, START
 
@@ -37,6 +38,20 @@ mutation ($assets: [AssetKeyInput!]!, $keys: [String!]!) {
   }
 }
 """
+_RUNS = "{ runsOrError { ... on Runs { results { runId status tags { key value } } } } }"
+_PARTITIONS = """
+query ($asset: AssetKeyInput!) {
+  assetNodeOrError(assetKey: $asset) {
+    ... on AssetNode { partitionStats { numMaterialized numPartitions } }
+  }
+}
+"""
+_CATALOGUE = """
+{ repositoriesOrError { ... on RepositoryConnection { nodes {
+  name location { name } jobs { name } schedules { name } sensors { name }
+  assetNodes { assetKey { path } groupName jobNames }
+} } } }
+"""
 _LAUNCH = """
 mutation ($location: String!, $job: String!, $tags: [ExecutionTag!]) {
   launchRun(executionParams: {
@@ -48,9 +63,11 @@ mutation ($location: String!, $job: String!, $tags: [ExecutionTag!]) {
 
 
 @contextmanager
-def served(home: Path, environment: Mapping[str, str], workspace: Path = ROOT / "workspace.yaml") -> Iterator[str]:
-    """Run `dagster dev` (webserver and daemon) on a free port, with an instance at `home`; give its address once the code
-    location is loaded. Its log is `home/log`."""
+def served(
+    home: Path, environment: Mapping[str, str], workspace: Path = ROOT / "workspace.yaml", program: str = "dg"
+) -> Iterator[str]:
+    """Run `dg dev` (webserver and daemon) on a free port, with an instance at `home`; give its address once the code
+    location is loaded. Its log is `home/log`. `program` may be `dagster`, whose `dev` is the older command."""
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
         shutil.copyfile(ROOT / "plotsim_pipeline" / "instance.yaml", home / "dagster.yaml")
@@ -64,7 +81,7 @@ def served(home: Path, environment: Mapping[str, str], workspace: Path = ROOT / 
         "PYTHONPATH": str(ROOT),
         **environment,
     }
-    command = [str(Path(sys.executable).parent / "dagster"), "dev", "-w", str(workspace), "-p", str(port)]
+    command = [str(Path(sys.executable).parent / program), "dev", "-w", str(workspace), "-p", str(port)]
     with (home / "log").open("wb") as log:
         running = subprocess.Popen(command, cwd=home, env=whole, stdout=log, stderr=log, start_new_session=True)
     address = f"http://127.0.0.1:{port}"
@@ -101,6 +118,27 @@ def launch(address: str, job: str, keys: Sequence[str] = (), location: str = "pl
     launched = asked(address, _LAUNCH, location=location, job=job, tags=told)["launchRun"]
     assert launched["__typename"] == "LaunchRunSuccess", launched
     return str(launched["run"]["runId"])
+
+
+def runs(address: str) -> list[dict[str, Any]]:
+    """Return the runs of an instance: number, status and tags of each."""
+    results: list[dict[str, Any]] = asked(address, _RUNS)["runsOrError"]["results"]
+    return results
+
+
+def materialised(address: str, plan: Plan) -> dict[str, int]:
+    """Return how many partitions of each table Dagster shows as materialised."""
+    return {
+        table.name: asked(address, _PARTITIONS, asset={"path": [plan.name, table.name]})["assetNodeOrError"][
+            "partitionStats"
+        ]["numMaterialized"]
+        for table in plan.tables
+    }
+
+
+def catalogue(address: str) -> Any:
+    """Return what a webserver serves: the assets, jobs, schedules and sensors of each code location."""
+    return asked(address, _CATALOGUE)["repositoriesOrError"]["nodes"]
 
 
 def until(what: str, seconds: float, found: Callable[[], Any], every: float = 1.0) -> Any:

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
-from plotsim_core import Plan, load_config
+from plotsim_core import Plan, batches, load_config
+from plotsim_core.plan.sql import quoted
 from plotsim_pipeline.assets import resources_of, stage_assets, table_assets
 from plotsim_pipeline.partitions import RANGE, keys_between, partitions_for
 from plotsim_pipeline.report import report_assets
@@ -65,3 +67,17 @@ def content(plan: Plan, store: Store) -> dict[str, tuple[int, str]]:
             rows = stored.connection.sql(f"SELECT * FROM {relation} ORDER BY ALL").fetchall()
             found[name] = (len(rows), hashlib.sha256(repr(rows).encode()).hexdigest()[:16])
     return found
+
+
+def assert_equals_the_batch(plan: Plan, store: Store, stop: int) -> None:
+    """Every table that is stored has exactly the rows of the batch."""
+    with store.opened(plan, plan.first, stop) as stored:
+        assert set(stored.relations) == {table.name for table in plan.tables}
+        for table in plan.tables:
+            schema, made = batches(plan, table.name, plan.first, stop)
+            stored.connection.register("batch", pa.Table.from_batches(made, schema))
+            columns = ", ".join(quoted(column.name) for column in table.columns)
+            ours, theirs = f"SELECT {columns} FROM batch", f"SELECT {columns} FROM {stored.relations[table.name]}"
+            for one, other in ((ours, theirs), (theirs, ours)):
+                difference = stored.connection.sql(f"({one}) EXCEPT ALL ({other})").fetchall()
+                assert difference == [], f"{table.name}: {len(difference)} rows differ, such as {difference[0]}"

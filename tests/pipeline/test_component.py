@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,9 +43,9 @@ import dagster as dg
 
 @dg.definitions
 def defs():
-    found = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
-    return dg.Definitions.merge(found, dg.Definitions(executor=dg.in_process_executor))
+    return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
 """
+"""As a new Dagster project has it: nothing is said of an executor."""
 
 
 def component(project: Path, name: str, **attributes: Any) -> dg.Definitions:
@@ -96,6 +97,30 @@ def test_a_broken_config_is_one_asset_of_the_project(tmp_path: Path) -> None:
     assert [spec.key.to_user_string() for spec in made.resolve_all_asset_specs()] == ["shop/config"]
 
 
+def test_components_and_their_project_may_name_one_executor(tmp_path: Path) -> None:
+    """Any number of datasets say `in_process`, a broken one too, and so may the project."""
+    config(tmp_path, "shop")
+    config(tmp_path, "bank", "about: x\n")
+    store = {"path": "plotsim.duckdb"}
+    made = [component(tmp_path, name, store=store, executor="in_process") for name in ("shop", "bank")]
+    assert [definitions.executor for definitions in made] == [dg.in_process_executor] * 2
+    for executor in (None, dg.in_process_executor):
+        whole = dg.Definitions.merge(*made, dg.Definitions(executor=executor))
+        assert whole.resolve_implicit_global_asset_job_def().executor_def is dg.in_process_executor
+
+
+def test_a_project_with_another_executor_says_project(tmp_path: Path) -> None:
+    """Dagster has one executor for all and refuses two; a component without the key leaves the project's in force."""
+    config(tmp_path, "shop")
+    store, others = {"path": "plotsim.duckdb"}, dg.Definitions(executor=dg.multiprocess_executor)
+    with pytest.raises(dg.DagsterInvariantViolationError, match="both have an executor"):
+        dg.Definitions.merge(component(tmp_path, "shop", store=store, executor="in_process"), others)
+    for attributes in ({}, {"executor": "project"}):
+        whole = dg.Definitions.merge(component(tmp_path, "shop", store=store, **attributes), others)
+        assert whole.executor is dg.multiprocess_executor
+        assert whole.resolve_job_def("shop_increment").executor_def is dg.in_process_executor
+
+
 def test_what_the_page_shows_is_what_the_scaffold_writes(tmp_path: Path) -> None:
     """The ten lines of docs/component.md, read by the component and written by its scaffold."""
     shown = re.findall(r"```yml\n(.*?)```", (ROOT / "docs" / "component.md").read_text(), re.DOTALL)[0]
@@ -141,6 +166,33 @@ def dg_says(project: Path, *command: str, succeeds: bool = True) -> str:
     done = subprocess.run([DG, *command], cwd=project, env=environment, capture_output=True, text=True, timeout=300)
     assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def processes(home: Path) -> set[int]:
+    """Return the processes that the steps of the latest run of an instance ran in."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(home))
+        with dg.DagsterInstance.get() as instance:
+            (run,) = instance.get_runs(limit=1)
+            starts = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START)
+            return {entry.get_dagster_event().pid for entry in starts}
+
+
+@pytest.mark.long
+def test_dg_launch_makes_two_assets_in_one_process(project: Path) -> None:
+    """With what the scaffold writes; with Dagster's default executor it takes a process for each."""
+    dg_says(project, "scaffold", "defs", "plotsim_pipeline.DatasetComponent", "my_shop")
+    defs = project / "src" / "shop" / "defs" / "my_shop" / "defs.yaml"
+    launch = "launch", "--assets", "my_shop/fct_engagement,my_shop/fct_payments", "--partition", "2024-03-01"
+    begin = time.perf_counter()
+    dg_says(project, *launch)
+    alone = time.perf_counter() - begin
+    assert len(processes(project / "home")) == 1
+    defs.write_text(defs.read_text().replace("executor: in_process", "executor: project"))
+    begin = time.perf_counter()
+    dg_says(project, *launch)
+    print(f"dg launch of two assets: {(time.perf_counter() - begin) / alone:.1f} times as long with a process each")
+    assert len(processes(project / "home")) == 2
 
 
 @pytest.mark.long

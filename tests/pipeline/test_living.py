@@ -9,17 +9,14 @@ import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pytest
 
-from plotsim_core import Plan, batches, load_config
-from plotsim_core.plan.sql import quoted
+from plotsim_core import Plan, load_config
 from plotsim_pipeline.partitions import key_of
 from plotsim_pipeline.stores import STORES
-from plotsim_pipeline.stores.store import Store
-from tests.pipeline.live import BROWSER, ROOT, asked, backfill, launch, seen, served, until
+from tests.pipeline.live import BROWSER, ROOT, asked, backfill, launch, materialised, runs, seen, served, until
+from tests.pipeline.support import assert_equals_the_batch
 
 pytestmark = pytest.mark.long
 
@@ -56,17 +53,9 @@ attributes:
     "workspace.yaml": "load_from: [{python_module: {module_name: town.definitions, location_name: town}}]\n",
 }
 
-RUNS = "{ runsOrError { ... on Runs { results { runId status tags { key value } } } } }"
 EVENTS = """
 query ($id: ID!) {
   logsForRun(runId: $id) { ... on EventConnection { events { __typename ... on MessageEvent { message } } } }
-}
-"""
-PARTITIONS = """
-query ($asset: AssetKeyInput!) {
-  assetNodeOrError(assetKey: $asset) {
-    ... on AssetNode { partitionStats { numMaterialized numPartitions } }
-  }
 }
 """
 
@@ -83,11 +72,6 @@ def project(directory: Path, kind: str) -> Path:
     return config
 
 
-def runs(address: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = asked(address, RUNS)["runsOrError"]["results"]
-    return found
-
-
 def killed(address: str, run: str) -> bool:
     """Kill the process of a run while it makes its first table; return whether it could be done."""
     events = asked(address, EVENTS, id=run)["logsForRun"]["events"]
@@ -97,30 +81,6 @@ def killed(address: str, run: str) -> bool:
         return False
     os.kill(found[-1], signal.SIGKILL)
     return True
-
-
-def materialised(address: str, plan: Plan) -> dict[str, int]:
-    """Return how many partitions of each table Dagster shows as materialised."""
-    return {
-        table.name: asked(address, PARTITIONS, asset={"path": [plan.name, table.name]})["assetNodeOrError"][
-            "partitionStats"
-        ]["numMaterialized"]
-        for table in plan.tables
-    }
-
-
-def assert_equals_the_batch(plan: Plan, store: Store, stop: int) -> None:
-    """Every table that is stored has exactly the rows of the batch."""
-    with store.opened(plan, plan.first, stop) as stored:
-        assert set(stored.relations) == {table.name for table in plan.tables}
-        for table in plan.tables:
-            schema, made = batches(plan, table.name, plan.first, stop)
-            stored.connection.register("batch", pa.Table.from_batches(made, schema))
-            columns = ", ".join(quoted(column.name) for column in table.columns)
-            ours, theirs = f"SELECT {columns} FROM batch", f"SELECT {columns} FROM {stored.relations[table.name]}"
-            for one, other in ((ours, theirs), (theirs, ours)):
-                difference = stored.connection.sql(f"({one}) EXCEPT ALL ({other})").fetchall()
-                assert difference == [], f"{table.name}: {len(difference)} rows differ, such as {difference[0]}"
 
 
 def test_it_lives(tmp_path: Path) -> None:
