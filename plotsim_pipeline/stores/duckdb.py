@@ -21,9 +21,11 @@ from plotsim_core.validation.store import PARTITIONS, held_periods
 from plotsim_core.validation.store import Store as Stored
 from plotsim_pipeline.stores.lock import AGENT, connected
 from plotsim_pipeline.stores.log import LOG, SCHEMA, Writing, append, completed
-from plotsim_pipeline.stores.store import Placement, Store, digest_of, length_of, of_another_length
+from plotsim_pipeline.stores.store import Placement, Store, digest_of, length_of, not_stored, of_another_length
 
 _LEDGER_COLUMNS = "table_name VARCHAR, partition_key VARCHAR, row_count BIGINT, digest VARCHAR, length VARCHAR"
+_BATCH = 131_072
+"""Rows of a batch that is read."""
 
 
 class DuckDBStore(Store):
@@ -136,7 +138,7 @@ class DuckDBStore(Store):
             rows = {where.as_of: _insert(connection, place, batches)}
         else:
             low, high = where.bounds[0], where.bounds[-1]
-            time = quoted(where.time)
+            time = _number(where.time, where, batches.schema)
             connection.execute(f"DELETE FROM {place} WHERE {time} >= ? AND {time} < ?", [low, high])
             connection.execute(
                 f"DELETE FROM {ledger} WHERE table_name = ? AND list_contains(?, partition_key)",
@@ -168,15 +170,24 @@ class DuckDBStore(Store):
         ).fetchall()
         return found[0] if found else None
 
-    def read(self, where: Placement) -> pa.Table:
+    def stream(self, where: Placement) -> pa.RecordBatchReader:
+        """As of every store. The file is held from the first batch until the last, or until the reader is thrown away."""
+        if not Path(self.path).exists():
+            raise not_stored(where)
         place = f"{quoted(where.dataset)}.{quoted(where.table)}"
-        order = ", ".join(quoted(name) for name in where.order) or "ALL"
-        condition = ""
-        if where.time is not None and where.bounds:
-            time = quoted(where.time)
-            condition = f"WHERE {time} >= {where.bounds[0]} AND {time} < {where.bounds[-1]}"
         with self._connected() as connection:
-            return connection.sql(f"SELECT * FROM {place} {condition} ORDER BY {order}").to_arrow_table()
+            if not _columns(connection, place):
+                raise not_stored(where)
+            schema = connection.sql(f"FROM {place} LIMIT 0").to_arrow_table().schema
+            if missing := _missing(connection, where):
+                raise not_stored(where, missing)
+        order = ", ".join(quoted(name) for name in where.sorting) or "ALL"
+        query = f"SELECT * FROM {place} WHERE {_condition(where, schema)} ORDER BY {order}"
+        return pa.RecordBatchReader.from_batches(schema, self._batches(query))
+
+    def _batches(self, query: str) -> Iterator[pa.RecordBatch]:
+        with self._connected() as connection:
+            yield from connection.sql(query).to_arrow_reader(_BATCH)
 
     def uri(self, where: Placement) -> str:
         return self.path
@@ -230,6 +241,30 @@ def _columns(connection: duckdb.DuckDBPyConnection, place: str) -> list[tuple[st
         return connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {place})").fetchall()
     except duckdb.CatalogException:
         return []
+
+
+def _number(time: str, where: Placement, schema: pa.Schema) -> str:
+    """Return the SQL of the column of time as the numbers of the bounds."""
+    temporal = pa.types.is_temporal(schema.field(time).type)
+    return f"strftime({quoted(time)}, {text(where.form)})::BIGINT" if temporal else quoted(time)
+
+
+def _condition(where: Placement, schema: pa.Schema) -> str:
+    """Return the SQL of being in the partitions that are asked for."""
+    if where.time is None or not where.bounds:
+        return "TRUE"
+    time = _number(where.time, where, schema)
+    between = f"{time} >= {where.bounds[0]} AND {time} < {where.bounds[-1]}"
+    return " AND ".join([between, *(f"NOT ({time} >= {begin} AND {time} < {end})" for begin, end in where.gaps)])
+
+
+def _missing(connection: duckdb.DuckDBPyConnection, where: Placement) -> list[str]:
+    """Return the partitions that are asked for and were not made; of a table that no store has written nobody knows."""
+    ledger = f"{quoted(where.dataset)}.{PARTITIONS}"
+    if where.time is None or not where.keys or not _columns(connection, ledger):
+        return []
+    entries = connection.execute(f"SELECT partition_key FROM {ledger} WHERE table_name = ?", [where.table]).fetchall()
+    return sorted(set(where.keys) - {key for (key,) in entries}) if entries else []
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, place: str, batches: pa.RecordBatchReader) -> int:

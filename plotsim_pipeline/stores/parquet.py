@@ -26,7 +26,7 @@ from plotsim_core.validation.store import Store as Stored
 from plotsim_core.validation.store import held_periods
 from plotsim_pipeline.stores.files import alone_in, is_local, located, own_filesystem, prepared, readable, written
 from plotsim_pipeline.stores.log import LOG
-from plotsim_pipeline.stores.store import Placement, Store, digest_of, length_of, of_another_length, split
+from plotsim_pipeline.stores.store import Placement, Store, digest_of, length_of, not_stored, of_another_length, split
 
 _AS_OF = b"plotsim_as_of"
 _LAYOUTS = "_layouts"
@@ -108,25 +108,22 @@ class ParquetStore(Store):
         if length != length_of(schema):
             raise of_another_length(where, length, length_of(schema), f"delete {self.uri(where)}")
 
-    def read(self, where: Placement) -> pa.Table:
+    def stream(self, where: Placement) -> pa.RecordBatchReader:
         filesystem, root = located(self.path)
         if where.time is None:
-            files = {"": f"{root}/{state_file(where.layout, where.dataset, where.table)}"}
+            asked = {"": f"{root}/{state_file(where.layout, where.dataset, where.table)}"}
         elif where.keys:
-            files = {key: f"{root}/{partition_file(where.layout, where.dataset, where.table, key)}" for key in where.keys}
+            asked = {key: f"{root}/{partition_file(where.layout, where.dataset, where.table, key)}" for key in where.keys}
         else:
-            there = _files(filesystem, root, where.dataset, where.layout, where.table).get(where.table, {})
-            files = {key or "": file for key, file in sorted(there.items(), key=lambda one: one[0] or "")}
-        missing = [key for key, file in files.items() if not filesystem.exists(file)]
-        if missing or not files:
-            raise FileNotFoundError(
-                f"{where.dataset}.{where.table}: {', '.join(missing[:3]) or 'nothing'} is not materialised"
-            )
-        tables = []
-        for file in files.values():
-            with filesystem.open(file, "rb") as source:
-                tables.append(pq.read_table(source))
-        return pa.concat_tables(tables, promote_options="default")
+            stored = _files(filesystem, root, where.dataset, where.layout, where.table).get(where.table, {})
+            asked = {key or "": file for key, file in sorted(stored.items(), key=lambda one: one[0] or "")}
+        missing = [key for key, file in asked.items() if not filesystem.exists(file)]
+        if missing or not asked:
+            raise not_stored(where, missing)
+        files = list(asked.values())
+        schema = pa.unify_schemas(_schemas(filesystem, files))
+        none = bool(where.bounds) and not where.keys
+        return pa.RecordBatchReader.from_batches(schema, _batches(filesystem, [] if none else files, schema))
 
     def uri(self, where: Placement) -> str:
         folder = folder_of(where.layout, where.dataset, where.table)
@@ -191,6 +188,31 @@ def _write(
 ) -> int:
     with written(filesystem, file) as sink:
         return write_parquet(sink, schema, batches, how)
+
+
+def _schemas(filesystem: fsspec.AbstractFileSystem, files: Sequence[str]) -> list[pa.Schema]:
+    """Return the columns of each file."""
+
+    def schema(file: str) -> pa.Schema:
+        with filesystem.open(file, "rb") as source:
+            return pq.read_schema(source)
+
+    with ThreadPoolExecutor(1 if is_local(filesystem) else _AT_ONCE) as readers:
+        return list(readers.map(schema, files))
+
+
+def _batches(filesystem: fsspec.AbstractFileSystem, files: Sequence[str], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of files one after the other; a column that a file has not is null."""
+    for file in files:
+        with filesystem.open(file, "rb") as source:
+            for batch in pq.ParquetFile(source).iter_batches():
+                columns = [
+                    batch.column(field.name).cast(field.type)
+                    if field.name in batch.schema.names
+                    else pa.nulls(len(batch), field.type)
+                    for field in schema
+                ]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _layout(filesystem: fsspec.AbstractFileSystem, root: str, dataset: str) -> str:
