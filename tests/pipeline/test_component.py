@@ -1,7 +1,5 @@
 """Datasets as components of somebody's own Dagster project: ten lines of YAML each, found, checked and run by `dg`."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
@@ -15,6 +13,7 @@ import dagster as dg
 import duckdb
 import pytest
 import yaml
+from dagster_duckdb import DuckDBResource
 
 from plotsim_core import load_config
 from plotsim_pipeline import DatasetComponent
@@ -75,6 +74,31 @@ def test_two_components_with_two_stores_live_in_one_project(tmp_path: Path) -> N
     for plan, kind, path in zip(plans, ("duckdb", "parquet"), ("data/plotsim.duckdb", "data/bank"), strict=True):
         held = store_of(kind, str(tmp_path / path)).held(plan.name)
         assert {table: list(kept) for table, kept in held.items()} == {"fct_payments": ["2024-03-01"]}
+
+
+def test_each_component_has_the_duckdb_resource_of_its_file(tmp_path: Path) -> None:
+    """An asset of one's own asks two datasets by SQL; a component that stores no DuckDB file has none."""
+    for name in ("shop", "bank", "lake"):
+        config(tmp_path, name)
+    shop = component(tmp_path, "shop", store={"path": "data/one.duckdb"})
+    bank = component(tmp_path, "bank", store={"path": "data/two.duckdb"})
+    lake = component(tmp_path, "lake", store={"kind": "parquet", "path": "data/lake"})
+
+    @dg.asset(deps=[["shop", "dim_customer"], ["bank", "dim_customer"]])
+    def customers(shop_duckdb: DuckDBResource, bank_duckdb: DuckDBResource):  # type: ignore[no-untyped-def]
+        rows = {}
+        for name, resource in (("shop", shop_duckdb), ("bank", bank_duckdb)):
+            with resource.get_connection() as connection:
+                rows[name] = connection.sql(f"SELECT count(*) FROM {name}.dim_customer").fetchall()[0][0]
+        return dg.MaterializeResult(metadata=rows)
+
+    both = dg.Definitions.merge(shop, bank, lake, dg.Definitions(assets=[customers]))
+    job = both.resolve_implicit_global_asset_job_def()
+    chosen = [dg.AssetKey([name, "dim_customer"]) for name in ("shop", "bank")]
+    assert job.execute_in_process(asset_selection=chosen, partition_key="2024-03-01").success
+    (made,) = job.execute_in_process(asset_selection=[customers.key]).asset_materializations_for_node("customers")
+    assert {name: value.value for name, value in made.metadata.items()} == {"shop": 80, "bank": 80}
+    assert "lake_duckdb" not in (lake.resources or {})
 
 
 def test_the_schedule_is_as_the_component_says(tmp_path: Path) -> None:
