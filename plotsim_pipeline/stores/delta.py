@@ -117,15 +117,16 @@ class DeltaStore(Store):
     def stream(self, where: Placement) -> pa.RecordBatchReader:
         filesystem, root = located(self.path)
         table = _opened(self.uri(where), filesystem)
-        stored = {} if table is None else _held(table)
-        keys = where.keys if where.time is not None and where.keys else sorted(stored)
-        missing = [key for key in keys if key not in stored]
+        entries = {} if table is None else _held(table)
+        keys = where.keys if where.time is not None and where.keys else sorted(entries)
+        missing = [key for key in keys if key not in entries]
         if table is None or missing or not keys:
             raise not_stored(where, missing)
         rows = _rows(table, filesystem, f"{root}/{where.dataset}/{where.table}")
         schema = rows.schema.remove(rows.schema.get_field_index(KEY))
-        none = where.time is not None and bool(where.bounds) and not where.keys
-        return pa.RecordBatchReader.from_batches(schema, _batches(rows, schema, [] if none else keys, where.sorting))
+        return pa.RecordBatchReader.from_batches(
+            schema, _batches(rows, schema, [] if where.is_empty else keys, where.sorting)
+        )
 
     def uri(self, where: Placement) -> str:
         return f"{self.path.rstrip('/')}/{where.dataset}/{where.table}"

@@ -111,19 +111,18 @@ class ParquetStore(Store):
     def stream(self, where: Placement) -> pa.RecordBatchReader:
         filesystem, root = located(self.path)
         if where.time is None:
-            asked = {"": f"{root}/{state_file(where.layout, where.dataset, where.table)}"}
+            files = {"": f"{root}/{state_file(where.layout, where.dataset, where.table)}"}
         elif where.keys:
-            asked = {key: f"{root}/{partition_file(where.layout, where.dataset, where.table, key)}" for key in where.keys}
+            files = {key: f"{root}/{partition_file(where.layout, where.dataset, where.table, key)}" for key in where.keys}
         else:
-            stored = _files(filesystem, root, where.dataset, where.layout, where.table).get(where.table, {})
-            asked = {key or "": file for key, file in sorted(stored.items(), key=lambda one: one[0] or "")}
-        missing = [key for key, file in asked.items() if not filesystem.exists(file)]
-        if missing or not asked:
+            partitions = _files(filesystem, root, where.dataset, where.layout, where.table).get(where.table, {})
+            files = {key or "": file for key, file in sorted(partitions.items(), key=lambda one: one[0] or "")}
+        missing = [key for key, file in files.items() if not filesystem.exists(file)]
+        if missing or not files:
             raise not_stored(where, missing)
-        files = list(asked.values())
-        schema = pa.unify_schemas(_schemas(filesystem, files))
-        none = bool(where.bounds) and not where.keys
-        return pa.RecordBatchReader.from_batches(schema, _batches(filesystem, [] if none else files, schema))
+        paths = list(files.values())
+        schema = pa.unify_schemas(_schemas(filesystem, paths))
+        return pa.RecordBatchReader.from_batches(schema, _batches(filesystem, [] if where.is_empty else paths, schema))
 
     def uri(self, where: Placement) -> str:
         folder = folder_of(where.layout, where.dataset, where.table)

@@ -90,6 +90,11 @@ class Placement:
         """The columns that rows are read in the order of: time, and then the key."""
         return self.order if self.time is None else tuple(dict.fromkeys((self.time, *self.order)))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no partition at all is read. A state is whole whatever partitions are asked for."""
+        return self.time is not None and bool(self.bounds) and not self.keys
+
     def tally(self, times: np.ndarray, counts: np.ndarray) -> dict[str, int]:
         """Return the rows of each partition, from the rows of each number of the time column."""
         places = np.searchsorted(np.array(self.bounds), times, side="right") - 1
@@ -246,8 +251,8 @@ class Store(dg.ConfigurableIOManager):
             context.add_output_metadata({"dagster/row_count": sum(written.values())})
 
     def load_input(self, context: dg.InputContext) -> Any:
-        wanted = type_of_input(context)
-        return wanted.from_reader(self.stream(placement(context)))
+        table_type = type_of_input(context)
+        return table_type.from_reader(self.stream(placement(context)))
 
     def read(self, where: Placement) -> pa.Table:
         """Return the rows of the partitions at `where`, or the state, ordered by key."""

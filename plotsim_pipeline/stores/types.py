@@ -85,13 +85,13 @@ def type_of_input(context: dg.InputContext) -> TableType:
 
     Raises Failure for a type that no table comes in.
     """
-    asked = context.dagster_type.typing_type
-    if asked is Any:
+    annotation = context.dagster_type.typing_type
+    if annotation is Any:
         return TYPES["pyarrow.Table"]
-    name = _name(asked)
+    name = _name(annotation)
     if name in TYPES:
         return TYPES[name]
-    raise _refusal(f"{context.asset_key.to_user_string()} is asked for as {name or asked}, in which no table comes")
+    raise _refusal(f"{context.asset_key.to_user_string()} is asked for as {name or annotation}, in which no table comes")
 
 
 def reader_of(value: Any, time: str | None, what: str) -> pa.RecordBatchReader:

@@ -42,20 +42,20 @@ class FrameManager(DuckDBIOManager):
 def reads(plan: Plan, store: Store, table: str, keys: Sequence[str] = (), **manager: Any) -> pd.DataFrame:
     """Return what an asset of one's own reads of a range of partitions, or of all, through Dagster's IO manager."""
     partitions = partitions_for(plan)
-    made = [*stage_assets(plan, partitions), *table_assets(plan, partitions), *report_assets(plan, partitions)]
-    given: list[pd.DataFrame] = []
+    upstream = [*stage_assets(plan, partitions), *table_assets(plan, partitions), *report_assets(plan, partitions)]
+    inputs: list[pd.DataFrame] = []
 
     @dg.asset(
         ins={"rows": dg.AssetIn(key=[plan.name, table], input_manager_key="theirs")},
         partitions_def=partitions if keys else None,
         io_manager_key="memory",
     )
-    def own(rows: pd.DataFrame) -> None:
-        given.append(rows)
+    def downstream(rows: pd.DataFrame) -> None:
+        inputs.append(rows)
 
     dg.materialize(
-        [*made, own],
-        selection=[own],
+        [*upstream, downstream],
+        selection=[downstream],
         resources={
             "store": store,
             "memory": dg.mem_io_manager,
@@ -63,7 +63,7 @@ def reads(plan: Plan, store: Store, table: str, keys: Sequence[str] = (), **mana
         },
         tags={START: keys[0], END: keys[-1]} if keys else None,
     )
-    (rows,) = given
+    (rows,) = inputs
     return rows
 
 
@@ -105,14 +105,14 @@ def test_their_query_gives_the_rows_of_the_partitions(window: dict[str, str], tm
         ("noised_metrics", (keys[1:3],)),
         ("validation_report", (keys[1:3],)),
     ):
-        stored = {key: rows for key, (rows, _) in store.held("shops")[table].items()}
-        assert all(stored.values())
-        for wanted in ranges:
-            rows = reads(plan, store, table, wanted)
-            assert len(rows) == sum(stored[key] for key in wanted or keys), (table, wanted)
+        counts = {key: rows for key, (rows, _) in store.held("shops")[table].items()}
+        assert all(counts.values())
+        for selected in ranges:
+            rows = reads(plan, store, table, selected)
+            assert len(rows) == sum(counts[key] for key in selected or keys), (table, selected)
             form = "%Y%m%d%H" if plan.grain.name == "hour" else "%Y%m%d"
             days = pd.to_datetime(rows["date_key"].astype(str), format=form)
-            assert days.min() >= pd.Timestamp((wanted or keys)[0])
+            assert days.min() >= pd.Timestamp((selected or keys)[0])
 
 
 def test_a_state_is_whole_whatever_partition_is_asked_for(tmp_path: Path) -> None:
@@ -128,13 +128,13 @@ def test_tables_that_are_delivered_late_are_read_by_their_delivery(tmp_path: Pat
     keys = keys_between(plan, plan.first + 10, plan.first + 14)
     for table in ("evt_play", "snp_subscriber", "quality_ledger", "log_subscriber"):
         materialise(plan, store, keys, only=[table])
-        stored = {key: rows for key, (rows, _) in store.held("streaming")[table].items()}
-        for wanted in (keys[:1], keys[1:3]):
-            assert len(reads(plan, store, table, wanted)) == sum(stored[key] for key in wanted)
+        counts = {key: rows for key, (rows, _) in store.held("streaming")[table].items()}
+        for selected in (keys[:1], keys[1:3]):
+            assert len(reads(plan, store, table, selected)) == sum(counts[key] for key in selected)
 
 
 def test_a_schema_of_their_manager_does_not_hide_the_tables(tmp_path: Path) -> None:
-    """A manager for one's own tables is often given a schema; those of a dataset are in the dataset's."""
+    """A manager for one's own tables is often inputs a schema; those of a dataset are in the dataset's."""
     plan, store = plan_with(WINDOWS["month"]), store_at("duckdb", tmp_path)
     keys = keys_of(plan)
     materialise(plan, store, keys, only=["fct_visits"])

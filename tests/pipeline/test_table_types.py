@@ -15,6 +15,7 @@ import pytest
 from plotsim_core import generate_tables
 from plotsim_pipeline.assets import table_assets
 from plotsim_pipeline.partitions import partitions_for
+from plotsim_pipeline.stores.parquet import ParquetStore
 from plotsim_pipeline.stores.store import Store
 from plotsim_pipeline.stores.types import TYPES
 from tests.pipeline.support import DUCKDB_FIRST, END, KINDS, START, keys_of, materialise, plan_of, store_at
@@ -59,33 +60,33 @@ def asks(
 ) -> pd.DataFrame:
     """Run an asset of one's own that reads a table as a type, for a partition or those of a range, or without partitions;
     return what it was given."""
-    given: list[pd.DataFrame] = []
+    inputs: list[pd.DataFrame] = []
 
     def body(rows):  # type: ignore[no-untyped-def]
         assert isinstance(rows, pa.Table if type_ in (None, Any) else type_)
-        given.append(frame(rows))
+        inputs.append(frame(rows))
 
     body.__annotations__ = {} if type_ is None else {"rows": type_}
     reads = dg.AssetIn(key=of, partition_mapping=mapping)
     partitions = PARTITIONS if partition or between else None
-    own = dg.asset(name="own", ins={"rows": reads}, partitions_def=partitions, io_manager_key="memory")(body)
+    downstream = dg.asset(name="downstream", ins={"rows": reads}, partitions_def=partitions, io_manager_key="memory")(body)
     dg.materialize(
-        [*UPSTREAM, own],
-        selection=[own],
+        [*UPSTREAM, downstream],
+        selection=[downstream],
         resources={"store": store, "memory": dg.mem_io_manager},
         partition_key=partition,
         tags={START: between[0], END: between[1]} if between else None,
     )
-    (rows,) = given
+    (rows,) = inputs
     return rows
 
 
 def same(rows: pd.DataFrame, first: str, last: str) -> bool:
     """Return whether rows are those of a range of months, as the generator gives them."""
     low, high = (int(key.replace("-", "")) for key in (first, last))
-    wanted = ROWS[ROWS["date_key"].between(low, high)]
-    order = list(wanted.columns[:2])
-    one, other = (table.sort_values(order).astype(object).to_numpy().tolist() for table in (rows, wanted))
+    expected = ROWS[ROWS["date_key"].between(low, high)]
+    order = list(expected.columns[:2])
+    one, other = (table.sort_values(order).astype(object).to_numpy().tolist() for table in (rows, expected))
     return bool(one) and one == other
 
 
@@ -110,6 +111,14 @@ def test_an_input_comes_in_the_annotated_type(filled: Store, name: str) -> None:
     assert same(asks(filled, type_), KEYS[0], KEYS[-1])
 
 
+def test_rows_come_in_the_order_of_time_and_key(filled: Store) -> None:
+    """Parquet gives them in the order of its files, which is that of time."""
+    rows = asks(filled, pa.Table)
+    keys = list(zip(rows["date_key"], rows["customer_id"], strict=True))
+    assert [day for day, _ in keys] == sorted(day for day, _ in keys)
+    assert isinstance(filled, ParquetStore) or keys == sorted(keys)
+
+
 def test_a_mapping_chooses_the_partitions(filled: Store) -> None:
     """The months before, months that do not follow each other, the last one, and none."""
     before = dg.TimeWindowPartitionMapping(start_offset=-2, end_offset=-1)
@@ -126,6 +135,8 @@ def test_a_state_is_whole_whatever_partition_is_asked_for(filled: Store) -> None
     whole = asks(filled, pd.DataFrame, of=STATE)
     assert len(whole) == 80
     assert asks(filled, pd.DataFrame, KEYS[2], of=STATE).equals(whole)
+    none = dg.TimeWindowPartitionMapping(-1, -1)
+    assert asks(filled, pd.DataFrame, KEYS[0], mapping=none, of=STATE).equals(whole)
 
 
 def test_a_table_is_read_outside_of_a_run(filled: Store) -> None:
@@ -162,15 +173,15 @@ def test_a_stream_holds_the_file_only_while_it_is_read(tmp_path: Path) -> None:
     """Nothing before its first batch, nothing after its last one; and a relation never does."""
     store = store_at("duckdb", tmp_path)
     materialise(PLAN, store, KEYS[:2], only=["fct_payments"])
-    given: dict[str, Any] = {}
+    inputs: dict[str, Any] = {}
 
     @dg.asset(ins={"rows": dg.AssetIn(key=TABLE)}, io_manager_key="memory")
     def stream(rows: pa.RecordBatchReader) -> None:
-        given["stream"] = rows
+        inputs["stream"] = rows
 
     @dg.asset(ins={"rows": dg.AssetIn(key=TABLE)}, io_manager_key="memory")
     def relation(rows: duckdb.DuckDBPyRelation) -> None:
-        given["relation"] = rows
+        inputs["relation"] = rows
 
     resources = {"store": store, "memory": dg.mem_io_manager}
     dg.materialize([*UPSTREAM, stream, relation], selection=[stream, relation], resources=resources)
@@ -183,7 +194,7 @@ def test_a_stream_holds_the_file_only_while_it_is_read(tmp_path: Path) -> None:
             return True
         return False
 
-    reader, rows = given["stream"], given["relation"]
+    reader, rows = inputs["stream"], inputs["relation"]
     assert not held()
     batch = reader.read_next_batch()
     assert held()
@@ -214,13 +225,13 @@ OWN = pd.DataFrame(
 )
 
 
-def values_of(own: pd.DataFrame) -> dict[str, Any]:
+def values_of(frame: pd.DataFrame) -> dict[str, Any]:
     """Return the same rows as every type."""
-    table = pa.Table.from_pandas(own, preserve_index=False)
+    table = pa.Table.from_pandas(frame, preserve_index=False)
     return {
         "pyarrow.Table": table,
         "pyarrow.RecordBatchReader": table.sort_by("day").to_reader(),
-        "pandas.DataFrame": own,
+        "pandas.DataFrame": frame,
         "duckdb.DuckDBPyRelation": duckdb.from_arrow(table),
         "polars.DataFrame": pl.DataFrame(table),
         "polars.LazyFrame": pl.DataFrame(table).lazy(),
