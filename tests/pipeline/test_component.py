@@ -15,7 +15,7 @@ import pytest
 import yaml
 from dagster_duckdb import DuckDBResource
 
-from plotsim_core import load_config
+from plotsim_core import generate_tables, load_config
 from plotsim_pipeline import DatasetComponent
 from plotsim_pipeline.component import Scaffolder
 from plotsim_pipeline.datasets import BUNDLED
@@ -99,6 +99,23 @@ def test_each_component_has_the_duckdb_resource_of_its_file(tmp_path: Path) -> N
     (made,) = job.execute_in_process(asset_selection=[customers.key]).asset_materializations_for_node("customers")
     assert {name: value.value for name, value in made.metadata.items()} == {"shop": 80, "bank": 80}
     assert "lake_duckdb" not in (lake.resources or {})
+
+
+def test_the_asset_of_the_page_runs(tmp_path: Path) -> None:
+    """The Python of docs/component.md, beside the component that it speaks of."""
+    plan = load_config(config(tmp_path, "my_shop"))
+    shop = component(tmp_path, "my_shop", store={"path": "data/plotsim.duckdb"})
+    names: dict[str, Any] = {}
+    (shown,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "component.md").read_text(), re.DOTALL)
+    exec(compile(shown, "docs/component.md", "exec"), names)
+    payments = names["payments_in_all"]
+    job = dg.Definitions.merge(shop, dg.Definitions(assets=[payments])).resolve_implicit_global_asset_job_def()
+    assert job.execute_in_process(
+        asset_selection=[dg.AssetKey(["my_shop", "fct_payments"])], partition_key="2024-03-01"
+    ).success
+    (made,) = job.execute_in_process(asset_selection=[payments.key]).asset_materializations_for_node("payments_in_all")
+    march = generate_tables(plan, periods="2024-03")["fct_payments"]
+    assert made.metadata["payments"].value == march["payments"].sum() > 0
 
 
 def test_the_schedule_is_as_the_component_says(tmp_path: Path) -> None:
