@@ -12,7 +12,7 @@ from plotsim_core.config.dataset import dataset_name
 from plotsim_pipeline.assets import Needs
 from plotsim_pipeline.broken import broken_definitions
 from plotsim_pipeline.datasets import dataset_definitions
-from plotsim_pipeline.stores import store_of
+from plotsim_pipeline.stores import for_assets_on_top, store_of
 
 STARTER = "minimal"
 """The bundled config that a new component begins with."""
@@ -81,4 +81,5 @@ class DatasetComponent(dg.Component, dg.Model, dg.Resolvable):
             pool=f"plotsim_{dataset_name(Path(path).stem)}" if store.one_writer else None,
         )
         made = dataset_definitions(plan, needs, self.schedule.cron, self.schedule.enabled)
-        return dg.Definitions.merge(made, dg.Definitions(resources={needs.store: store}), executor)
+        resources = {needs.store: store, **for_assets_on_top(store, f"{plan.name}_duckdb")}
+        return dg.Definitions.merge(made, dg.Definitions(resources=resources), executor)

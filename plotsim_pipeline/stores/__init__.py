@@ -43,9 +43,9 @@ def store_of(kind: str, path: str | None = None) -> Store:
     return STORES[kind](path=path or str(Path(_DEFAULT_PLACES[kind]).absolute()))
 
 
-def for_assets_on_top(store: Store) -> dict[str, Any]:
-    """Return what a code location has for people's own assets that read what is stored: dagster-duckdb's resource, where the
-    store is a DuckDB file."""
+def for_assets_on_top(store: Store, name: str = "duckdb") -> dict[str, Any]:
+    """Return what a code location has for people's own assets that read what is stored: dagster-duckdb's resource of that
+    name, where the store is a DuckDB file."""
     if not isinstance(store, DuckDBStore):
         return {}
-    return {"duckdb": DuckDBResource(database=store.path, connection_config=AGENT)}
+    return {name: DuckDBResource(database=store.path, connection_config=AGENT)}

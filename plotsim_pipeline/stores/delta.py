@@ -32,7 +32,7 @@ from plotsim_core.validation.store import held_periods
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
 from plotsim_pipeline.stores.files import access, is_local, listed, located, own_filesystem, prepared, protocols, written
 from plotsim_pipeline.stores.log import LOG
-from plotsim_pipeline.stores.store import Partition, Partitions, Placement, Store, digest_of, length_of, split
+from plotsim_pipeline.stores.store import Partition, Partitions, Placement, Store, digest_of, length_of, not_stored, split
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -111,19 +111,19 @@ class DeltaStore(Store):
             table.alter.add_columns([field for field in wanted.fields if field.name in changes.added])
         return table
 
-    def read(self, where: Placement) -> pa.Table:
+    def stream(self, where: Placement) -> pa.RecordBatchReader:
         filesystem, root = located(self.path)
         table = _opened(self.uri(where), filesystem)
-        there = {} if table is None else _recorded(table)
-        keys = where.keys if where.time is not None and where.keys else sorted(there)
-        missing = [key for key in keys if key not in there]
+        entries = {} if table is None else _recorded(table)
+        keys = where.keys if where.time is not None and where.keys else sorted(entries)
+        missing = [key for key in keys if key not in entries]
         if table is None or missing or not keys:
-            raise FileNotFoundError(
-                f"{where.dataset}.{where.table}: {', '.join(missing[:3]) or 'nothing'} is not materialised"
-            )
+            raise not_stored(where, missing)
         rows = _rows(table, filesystem, f"{root}/{where.dataset}/{where.table}")
-        order = [(name, "ascending") for name in (KEY, *where.order)]
-        return rows.to_table(filter=ds.field(KEY).isin(list(keys))).sort_by(order).drop_columns([KEY])
+        schema = rows.schema.remove(rows.schema.get_field_index(KEY))
+        return pa.RecordBatchReader.from_batches(
+            schema, _batches(rows, schema, [] if where.is_empty else keys, where.sorting)
+        )
 
     def uri(self, where: Placement) -> str:
         return f"{self.path.rstrip('/')}/{where.dataset}/{where.table}"
@@ -330,6 +330,18 @@ def _rows(table: "DeltaTable", filesystem: fsspec.AbstractFileSystem, folder: st
     own = own_filesystem(filesystem)
     assert own is not None
     return table.to_pyarrow_dataset(filesystem=pa_fs.SubTreeFileSystem(folder, own))
+
+
+def _batches(rows: ds.Dataset, schema: pa.Schema, keys: Sequence[str], order: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of partitions, each in its order: one of them is in memory at a time."""
+    fragments: dict[str, list[ds.Fragment]] = {}
+    for fragment in rows.get_fragments(ds.field(KEY).isin(pa.array(keys, pa.string()))):
+        fragments.setdefault(ds.get_partition_keys(fragment.partition_expression)[KEY], []).append(fragment)
+    for key in keys:
+        parts = [fragment.to_table(schema) for fragment in fragments.get(key, [])]
+        if parts:
+            table = pa.concat_tables(parts)
+            yield from (table.sort_by([(name, "ascending") for name in order]) if order else table).to_batches()
 
 
 def _view(connection: duckdb.DuckDBPyConnection, rows: ds.Dataset, name: str) -> str:

@@ -24,8 +24,12 @@ from plotsim_core.validation.store import Store as Stored
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
 from plotsim_pipeline.stores.lock import AGENT, connected
 from plotsim_pipeline.stores.log import LOG, SCHEMA, Writing, append, completed
-from plotsim_pipeline.stores.store import Partition, Partitions, Placement, Store, digest_of, length_of
+from plotsim_pipeline.stores.store import Partition, Partitions, Placement, Store, digest_of, length_of, not_stored
 
+_LAST_DAY = 99_999_999
+"""Numbers of time beyond it have an hour."""
+_BATCH = 131_072
+"""Rows of a batch that is read."""
 _RECORD_COLUMNS = {
     "table_name": "VARCHAR",
     "partition_key": "VARCHAR",
@@ -149,7 +153,7 @@ class DuckDBStore(Store):
             rows = {where.as_of: _insert(connection, place, batches)}
         else:
             low, high = where.bounds[0], where.bounds[-1]
-            time = quoted(where.time)
+            time = _number(where.time, _is_temporal(batches.schema, where.time), where.form)
             connection.execute(f"DELETE FROM {place} WHERE {time} >= ? AND {time} < ?", [low, high])
             connection.execute(
                 f"DELETE FROM {records} WHERE table_name = ? AND list_contains(?, partition_key)",
@@ -165,15 +169,24 @@ class DuckDBStore(Store):
         connection.execute(f'INSERT INTO {records} BY NAME SELECT * FROM "partition records"')
         return rows
 
-    def read(self, where: Placement) -> pa.Table:
+    def stream(self, where: Placement) -> pa.RecordBatchReader:
+        """As of every store. The file is held from the first batch until the last, or until the reader is thrown away."""
+        if not Path(self.path).exists():
+            raise not_stored(where)
         place = f"{quoted(where.dataset)}.{quoted(where.table)}"
-        order = ", ".join(quoted(name) for name in where.order) or "ALL"
-        condition = ""
-        if where.time is not None and where.bounds:
-            time = quoted(where.time)
-            condition = f"WHERE {time} >= {where.bounds[0]} AND {time} < {where.bounds[-1]}"
         with self._connected() as connection:
-            return connection.sql(f"SELECT * FROM {place} {condition} ORDER BY {order}").to_arrow_table()
+            if not _columns(connection, place):
+                raise not_stored(where)
+            schema = connection.sql(f"FROM {place} LIMIT 0").to_arrow_table().schema
+            if missing := _missing(connection, where):
+                raise not_stored(where, missing)
+        order = ", ".join(quoted(name) for name in where.sorting) or "ALL"
+        query = f"SELECT * FROM {place} WHERE {_condition(where, schema)} ORDER BY {order}"
+        return pa.RecordBatchReader.from_batches(schema, self._batches(query))
+
+    def _batches(self, query: str) -> Iterator[pa.RecordBatch]:
+        with self._connected() as connection:
+            yield from connection.sql(query).to_arrow_reader(_BATCH)
 
     def uri(self, where: Placement) -> str:
         return self.path
@@ -320,16 +333,18 @@ def _stored_state(connection: duckdb.DuckDBPyConnection, where: Placement) -> tu
 def _as_recorded(connection: duckdb.DuckDBPyConnection, dataset: str, records: pa.Table) -> pa.Table:
     """Return those records of one table whose rows are there, as many as recorded: one grouped count."""
     place, time = f"{quoted(dataset)}.{quoted(records['table_name'][0].as_py())}", records["time_column"][0].as_py()
-    recorded = records["row_count"].to_numpy()
+    recorded, low, high = (records[name].to_numpy() for name in ("row_count", "low", "high"))
     try:
         if time is None:  # a state, or partitions of a version that did not record bounds: counted as a whole
             ((rows,),) = connection.execute(f"SELECT count(*) FROM {place}").fetchall()
             return records if rows == recorded.sum() else records.slice(0, 0)
-        counts = connection.execute(f"SELECT {quoted(time)} AS time, count(*) AS n FROM {place} GROUP BY 1").fetchnumpy()
+        type_ = _columns(connection, place).get(time, "")
+        form = "%Y%m%d%H" if low.max() > _LAST_DAY else "%Y%m%d"
+        number = _number(time, type_.startswith(("DATE", "TIMESTAMP")), form)
+        counts = connection.execute(f"SELECT {number} AS time, count(*) AS n FROM {place} GROUP BY 1").fetchnumpy()
     except (duckdb.CatalogException, duckdb.BinderException):  # no such table, or no such column
         return records.slice(0, 0)
     times = np.ma.filled(counts["time"], -1)  # rows without a time are in no partition
-    low, high = (records[name].to_numpy() for name in ("low", "high"))
     order = np.argsort(low)
     partition = order[np.maximum(np.searchsorted(low[order], times, side="right") - 1, 0)]
     inside = (low[partition] <= times) & (times < high[partition])
@@ -343,6 +358,32 @@ def _partitions(records: pa.Table) -> Partitions:
     for table, key, rows, digest in zip(*columns, strict=True):
         partitions.setdefault(table, {})[key] = Partition(rows, digest)
     return partitions
+
+
+def _number(time: str, temporal: bool, form: str) -> str:
+    """Return the SQL of the column of time as the numbers of the bounds."""
+    return f"strftime({quoted(time)}, {text(form)})::BIGINT" if temporal else quoted(time)
+
+
+def _is_temporal(schema: pa.Schema, name: str) -> bool:
+    return bool(pa.types.is_temporal(schema.field(name).type))
+
+
+def _condition(where: Placement, schema: pa.Schema) -> str:
+    """Return the SQL of being in the partitions that are asked for."""
+    if where.time is None or not where.bounds:
+        return "TRUE"
+    time = _number(where.time, _is_temporal(schema, where.time), where.form)
+    between = f"{time} >= {where.bounds[0]} AND {time} < {where.bounds[-1]}"
+    return " AND ".join([between, *(f"NOT ({time} >= {begin} AND {time} < {end})" for begin, end in where.gaps)])
+
+
+def _missing(connection: duckdb.DuckDBPyConnection, where: Placement) -> list[str]:
+    """Return the partitions that are asked for and were not made; of a table that no store has written nobody knows."""
+    if where.time is None or not where.keys:
+        return []
+    keys = _records(connection, where.dataset).filter(pc.field("table_name") == where.table)["partition_key"].to_pylist()
+    return sorted(set(where.keys) - set(keys)) if keys else []
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, place: str, batches: pa.RecordBatchReader) -> int:

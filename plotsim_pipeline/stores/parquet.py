@@ -9,6 +9,7 @@ are the same bytes whether it was written alone or in a range. A layout other th
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import groupby
 
@@ -29,9 +30,11 @@ from plotsim_pipeline.stores.columns import column_changes, other_columns, other
 from plotsim_pipeline.stores.files import FileVersion, alone_in, is_local, listed, located, own_filesystem, prepared, written
 from plotsim_pipeline.stores.index import AS_OF, INDEX, ROWS, FileRecord, arrow_types, footer, indexed
 from plotsim_pipeline.stores.log import LOG
-from plotsim_pipeline.stores.store import Partition, Partitions, Placement, Store, digest_of, length_of, split
+from plotsim_pipeline.stores.store import Partition, Partitions, Placement, Store, digest_of, length_of, not_stored, split
 
 _LAYOUTS = "_layouts"
+_AT_ONCE = 16
+"""Footers of an object store that are read at the same time."""
 
 Files = dict[str, dict[str | None, tuple[str, FileVersion]]]
 """Table to partition key (None for a state) to the file that holds it, and which version of it."""
@@ -97,7 +100,7 @@ class ParquetStore(Store):
         with written(filesystem, f"{root}/{_LAYOUTS}/{where.dataset}") as sink:
             sink.write(where.layout.encode())
 
-    def read(self, where: Placement) -> pa.Table:
+    def stream(self, where: Placement) -> pa.RecordBatchReader:
         filesystem, root = located(self.path)
         if where.time is None:
             files = {"": f"{root}/{state_file(where.layout, where.dataset, where.table)}"}
@@ -108,14 +111,10 @@ class ParquetStore(Store):
             files = {key or "": file for key, (file, _) in stored.items()}
         missing = [key for key, file in files.items() if not filesystem.exists(file)]
         if missing or not files:
-            raise FileNotFoundError(
-                f"{where.dataset}.{where.table}: {', '.join(missing[:3]) or 'nothing'} is not materialised"
-            )
-        tables = []
-        for file in files.values():
-            with filesystem.open(file, "rb") as source:
-                tables.append(pq.read_table(source))
-        return pa.concat_tables(tables, promote_options="default")
+            raise not_stored(where, missing)
+        paths = list(files.values())
+        schema = pa.unify_schemas(_schemas(filesystem, paths))
+        return pa.RecordBatchReader.from_batches(schema, _batches(filesystem, [] if where.is_empty else paths, schema))
 
     def uri(self, where: Placement) -> str:
         folder = folder_of(where.layout, where.dataset, where.table)
@@ -202,6 +201,31 @@ def _write(
 ) -> int:
     with written(filesystem, file) as sink:
         return write_parquet(sink, schema, batches, how, rows_as=ROWS)
+
+
+def _schemas(filesystem: fsspec.AbstractFileSystem, files: Sequence[str]) -> list[pa.Schema]:
+    """Return the columns of each file."""
+
+    def schema(file: str) -> pa.Schema:
+        with filesystem.open(file, "rb") as source:
+            return pq.read_schema(source)
+
+    with ThreadPoolExecutor(1 if is_local(filesystem) else _AT_ONCE) as readers:
+        return list(readers.map(schema, files))
+
+
+def _batches(filesystem: fsspec.AbstractFileSystem, files: Sequence[str], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of files one after the other; a column that a file has not is null."""
+    for file in files:
+        with filesystem.open(file, "rb") as source:
+            for batch in pq.ParquetFile(source).iter_batches():
+                columns = [
+                    batch.column(field.name).cast(field.type)
+                    if field.name in batch.schema.names
+                    else pa.nulls(len(batch), field.type)
+                    for field in schema
+                ]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _layout(filesystem: fsspec.AbstractFileSystem, root: str, dataset: str) -> str:

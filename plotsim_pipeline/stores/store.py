@@ -17,32 +17,49 @@ from typing import Any, NamedTuple
 import dagster as dg
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from plotsim_core import Plan
 from plotsim_core.config.layout import BY_TABLE, template
 from plotsim_core.output.parquet import USUAL, Encoding, encoding_of
 from plotsim_core.plan.plan import DIGEST, PARTITION
+from plotsim_core.plan.sql import quoted, text
 from plotsim_core.validation.store import Store as Stored
 from plotsim_pipeline.dead import note_host
 from plotsim_pipeline.metadata import add_row_counts
 from plotsim_pipeline.stores.failures import explained
 from plotsim_pipeline.stores.log import Writing, append_file, compared, complaint, completed, failed, passing, read_files
+from plotsim_pipeline.stores.types import reader_of, storable, type_of_input
 
-_TIME = "partition_expr"
+_TIME = "plotsim/time_column"
 _TIME_FORMAT = "plotsim/time_format"
+_EXPRESSION, _SCHEMA = "partition_expr", "schema"
+"""What the IO managers of dagster-duckdb and its kin read: an SQL expression of a row's moment, and a schema's name."""
 _KEY = "plotsim/key"
 _LAYOUT = "plotsim/layout"
 _ENCODING = "plotsim/encoding"
+WHOLE = "whole"
+"""The moment of a state that is of no moment: a table without partitions."""
 SAID = "plotsim/said/"
 """What the names of an asset's metadata begin with that go into the run log."""
 
 
 def placed(plan: Plan, time: str | None, key: Sequence[str], columns: Sequence[str] = ()) -> dict[str, Any]:
     """Return the definition metadata that tells a store how to keep a table of that time column, key and columns."""
+    form = "%Y%m%d%H" if plan.grain.name == "hour" else "%Y%m%d"
     where: dict[str, Any] = {} if time is None else {_TIME: time}
+    where |= {_EXPRESSION: _moment_of_a_row(time, form), _SCHEMA: plan.name}
     where[_LAYOUT] = template(plan.dataset.output.layout, plan.partition)
     where[_ENCODING] = asdict(encoding_of(plan, columns))
-    return {**where, _TIME_FORMAT: "%Y%m%d%H" if plan.grain.name == "hour" else "%Y%m%d", _KEY: list(key)}
+    return {**where, _TIME_FORMAT: form, _KEY: list(key)}
+
+
+def _moment_of_a_row(time: str | None, form: str) -> str:
+    """Return the SQL by which Dagster's IO managers place a row in time, for `<it> >= 'begin' AND <it> < 'end'`.
+
+    A state is the same whatever partition of it is asked for, so its condition is true of every row and partition.
+    """
+    return "TRUE OR NULL::TIMESTAMP" if time is None else f"strptime({quoted(time)}::VARCHAR, {text(form)})"
 
 
 @dataclass(frozen=True)
@@ -52,6 +69,8 @@ class Placement:
 
     Without a `time` column the table is a state; `as_of` is the end of the partitions. `layout` says where files lie, as a
     text with placeholders, and `encoding` how rows become Parquet: stores that are no files, or no Parquet, need neither.
+    `form` writes a date or a timestamp as such a number. A read of all that is stored has neither keys nor bounds; one of
+    partitions that do not follow each other has in `gaps` what lies between them, (begin, end) each.
     """
 
     dataset: str
@@ -63,6 +82,18 @@ class Placement:
     as_of: str
     layout: str = BY_TABLE
     encoding: Encoding = USUAL
+    form: str = "%Y%m%d"
+    gaps: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def sorting(self) -> tuple[str, ...]:
+        """The columns that rows are read in the order of: time, and then the key."""
+        return self.order if self.time is None else tuple(dict.fromkeys((self.time, *self.order)))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no partition at all is read. A state is whole whatever partitions are asked for."""
+        return self.time is not None and bool(self.bounds) and not self.keys
 
     def tally(self, times: np.ndarray, counts: np.ndarray) -> dict[str, int]:
         """Return the rows of each partition, from the rows of each number of the time column."""
@@ -79,28 +110,68 @@ class Placement:
 
 
 def placement(context: dg.OutputContext | dg.InputContext) -> Placement:
-    """Return the placement of what an IO manager is asked to write or read."""
+    """Return the placement of what an IO manager is asked to write or read. Raises Failure for a table with partitions that
+    nothing places in time."""
     metadata: Mapping[str, Any] = _definition_metadata(context)
-    *_, dataset, table = context.asset_key.path
+    *prefix, table = context.asset_key.path
     partitioned = context.has_asset_partitions
-    keys = list(context.asset_partition_keys) if partitioned else []
+    whole = not partitioned or _wants_all(context)
+    keys = [] if whole else list(context.asset_partition_keys)
     definition = context.asset_partitions_def if partitioned else None
+    time = _time_column(metadata)
+    if partitioned and _KEY not in metadata:
+        _refuse_unplaced(context, definition, time)
+    if not partitioned and isinstance(context, dg.OutputContext):
+        time = None
     timed = definition if isinstance(definition, dg.TimeWindowPartitionsDefinition) else None
     windows = [timed.time_window_for_partition_key(key) for key in keys] if timed else []
-    form = str(metadata.get(_TIME_FORMAT, "%Y%m%d"))
-    encoding: Mapping[str, Any] = metadata.get(_ENCODING, {})
     edges = [window.start for window in windows] + [window.end for window in windows[-1:]]
+    form = str(metadata.get(_TIME_FORMAT) or ("%Y%m%d%H" if any(edge.hour for edge in edges) else "%Y%m%d"))
+    numbers = tuple(int(edge.strftime(form)) for edge in edges)
+    apart = [(one.end, other.start) for one, other in pairwise(windows) if one.end != other.start]
+    encoding: Mapping[str, Any] = metadata.get(_ENCODING, {})
     return Placement(
-        dataset=dataset,
+        dataset=str(metadata.get(_SCHEMA) or (prefix[-1] if prefix else "public")),
         table=table,
-        time=metadata.get(_TIME),
+        time=time,
         order=tuple(metadata.get(_KEY, ())),
         keys=tuple(keys),
-        bounds=tuple(int(edge.strftime(form)) for edge in edges),
-        as_of=_moment(windows[-1].end) if windows else "",
+        bounds=numbers if keys or whole else (0,),
+        as_of=_moment(windows[-1].end) if windows else WHOLE,
         layout=str(metadata.get(_LAYOUT, BY_TABLE)),
         encoding=Encoding(**{**encoding, "sort_by": tuple(encoding.get("sort_by", ()))}),
+        form=form,
+        gaps=tuple((int(begin.strftime(form)), int(end.strftime(form))) for begin, end in apart),
     )
+
+
+def _time_column(metadata: Mapping[str, Any]) -> str | None:
+    """Return the column that places a row in time: the one that our own key names, or Dagster's, where it is a column."""
+    expression = str(metadata.get(_EXPRESSION, ""))
+    return metadata.get(_TIME) or (expression if expression.isidentifier() and _KEY not in metadata else None)
+
+
+def _wants_all(context: dg.OutputContext | dg.InputContext) -> bool:
+    """Return whether an asset without partitions asks for every partition, by which it means what is stored."""
+    if isinstance(context, dg.OutputContext):
+        return False
+    try:
+        reads_partitions = context.step_context.entity_partitions_def is not None
+    except dg.DagsterInvariantViolationError:  # outside of a run
+        return False
+    return not reads_partitions and len(context.asset_partition_keys) == context.asset_partitions_def.get_num_partitions()
+
+
+def _refuse_unplaced(
+    context: dg.OutputContext | dg.InputContext, definition: dg.PartitionsDefinition[Any] | None, time: str | None
+) -> None:
+    if time is None or not isinstance(definition, dg.TimeWindowPartitionsDefinition):
+        lacks = "no column that places a row in time" if time is None else "partitions that are not of time"
+        raise dg.Failure(
+            f"{context.asset_key.to_user_string()} has {lacks}, so the store cannot tell its partitions apart. Say in its "
+            f'metadata which column does, {{"{_EXPRESSION}": "day"}}, for partitions of time; or give it no partitions.',
+            allow_retries=False,
+        )
 
 
 def _definition_metadata(context: dg.OutputContext | dg.InputContext) -> Mapping[str, Any]:
@@ -132,7 +203,7 @@ def _moment(moment: datetime) -> str:
 
 
 class Store(dg.ConfigurableIOManager):
-    """An IO manager for Arrow tables and record batch readers.
+    """An IO manager for tables of every type that types.py has; an input comes in the type that it is annotated with.
 
     `path` is where the store lies. A write replaces the partitions it covers, all of them and nothing else; a
     state replaces itself unless what is stored is as of a later moment. Reading gives the partitions in key order.
@@ -149,12 +220,14 @@ class Store(dg.ConfigurableIOManager):
         if context.instance is not None and context.run is not None:
             note_host(context.instance, context.run.run_id)
 
-    def handle_output(self, context: dg.OutputContext, obj: pa.Table | pa.RecordBatchReader) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         said = _said(context)
         where = placement(context)
         if "compression" in (parameters := said.get("parameters", {})):
             where = replace(where, encoding=replace(where.encoding, compression=parameters["compression"]))
-        reader = obj.to_reader() if isinstance(obj, pa.Table) else obj
+        reader = reader_of(obj, where.time, f"{where.dataset}.{where.table}")
+        if _KEY not in context.definition_metadata:
+            reader = storable(reader, f"{where.dataset}.{where.table}")
         begin = time.perf_counter()
         writing = Writing(where.dataset, where.table, where.keys, where.time is None, context.run_id, reader.schema, said)
         try:
@@ -181,8 +254,13 @@ class Store(dg.ConfigurableIOManager):
         else:
             context.add_output_metadata({"dagster/row_count": sum(written.values())})
 
-    def load_input(self, context: dg.InputContext) -> pa.Table:
-        return self.read(placement(context))
+    def load_input(self, context: dg.InputContext) -> Any:
+        table_type = type_of_input(context)
+        return table_type.from_reader(self.stream(placement(context)))
+
+    def read(self, where: Placement) -> pa.Table:
+        """Return the rows of the partitions at `where`, or the state, ordered by key."""
+        return self.stream(where).read_all()
 
     @property
     def folder(self) -> str:
@@ -222,8 +300,9 @@ class Store(dg.ConfigurableIOManager):
         """Replace the partitions (or the state) at `where` in one step; return the rows of each key."""
 
     @abstractmethod
-    def read(self, where: Placement) -> pa.Table:
-        """Return the rows of the partitions at `where`, or the state, ordered by key."""
+    def stream(self, where: Placement) -> pa.RecordBatchReader:
+        """Return the rows of the partitions at `where`, or the state, ordered by key, in batches that are read when they are
+        asked for. Raises FileNotFoundError for partitions that are not stored."""
 
     @abstractmethod
     def uri(self, where: Placement) -> str:
@@ -272,13 +351,39 @@ def length_of(schema: pa.Schema) -> str:
     return bytes(found).decode()
 
 
+def not_stored(where: Placement, keys: Sequence[str] = ()) -> FileNotFoundError:
+    """Return the error of reading what was not made: some partitions, or a table."""
+    return FileNotFoundError(f"{where.dataset}.{where.table}: {', '.join(keys[:3]) or 'nothing'} is not materialised")
+
+
 def split(where: Placement, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Yield (partition, rows) of batches whose rows come in the order of time; empty pieces are left out."""
+    """Yield (partition, rows) of batches whose rows come in the order of time; empty pieces are left out.
+
+    Raises Failure for rows outside the partitions, or in another order.
+    """
+    latest = None
     for batch in batches:
-        times = batch.column(where.time).to_numpy()
+        times = _numbers(where, batch.column(where.time))
+        if not len(times):
+            continue
+        if np.any(times[1:] < times[:-1]) or (latest is not None and times[0] < latest):
+            raise dg.Failure(
+                f"{where.table}: its rows do not come in the order of {where.time}: sort them", allow_retries=False
+            )
+        latest = times[-1]
         edges = np.searchsorted(times, np.array(where.bounds), side="left")
-        if len(times) and (edges[0] != 0 or edges[-1] != len(times)):
+        if edges[0] != 0 or edges[-1] != len(times):
             raise dg.Failure(f"{where.table}: rows outside the partitions {where.keys[0]} to {where.keys[-1]}")
         for place, (begin, end) in enumerate(pairwise(edges)):
             if end > begin:
                 yield place, batch.slice(begin, end - begin)
+
+
+def _numbers(where: Placement, column: pa.Array) -> np.ndarray:
+    """Return a column of time as the numbers of the bounds."""
+    if column.null_count:
+        raise dg.Failure(f"{where.table}: {column.null_count} rows have no {where.time}, so they are of no partition")
+    if pa.types.is_temporal(column.type):
+        column = pc.cast(pc.strftime(column, format=where.form), pa.int64())
+    numbers: np.ndarray = column.to_numpy()
+    return numbers

@@ -1,7 +1,5 @@
 """Datasets as components of somebody's own Dagster project: ten lines of YAML each, found, checked and run by `dg`."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
@@ -16,8 +14,9 @@ import dagster as dg
 import duckdb
 import pytest
 import yaml
+from dagster_duckdb import DuckDBResource
 
-from plotsim_core import load_config
+from plotsim_core import generate_tables, load_config
 from plotsim_pipeline import DatasetComponent
 from plotsim_pipeline.component import Scaffolder
 from plotsim_pipeline.datasets import BUNDLED
@@ -76,6 +75,48 @@ def test_two_components_with_two_stores_live_in_one_project(tmp_path: Path) -> N
     for plan, kind, path in zip(plans, ("duckdb", "parquet"), ("data/plotsim.duckdb", "data/bank"), strict=True):
         held = store_of(kind, str(tmp_path / path)).made(plan.name)
         assert {table: list(kept) for table, kept in held.items()} == {"fct_payments": ["2024-03-01"]}
+
+
+def test_each_component_has_the_duckdb_resource_of_its_file(tmp_path: Path) -> None:
+    """An asset of one's own asks two datasets by SQL; a component that stores no DuckDB file has none."""
+    for name in ("shop", "bank", "lake"):
+        config(tmp_path, name)
+    shop = component(tmp_path, "shop", store={"path": "data/one.duckdb"})
+    bank = component(tmp_path, "bank", store={"path": "data/two.duckdb"})
+    lake = component(tmp_path, "lake", store={"kind": "parquet", "path": "data/lake"})
+
+    @dg.asset(deps=[["shop", "dim_customer"], ["bank", "dim_customer"]])
+    def customers(shop_duckdb: DuckDBResource, bank_duckdb: DuckDBResource):  # type: ignore[no-untyped-def]
+        rows = {}
+        for name, resource in (("shop", shop_duckdb), ("bank", bank_duckdb)):
+            with resource.get_connection() as connection:
+                rows[name] = connection.sql(f"SELECT count(*) FROM {name}.dim_customer").fetchall()[0][0]
+        return dg.MaterializeResult(metadata=rows)
+
+    both = dg.Definitions.merge(shop, bank, lake, dg.Definitions(assets=[customers]))
+    job = both.resolve_implicit_global_asset_job_def()
+    chosen = [dg.AssetKey([name, "dim_customer"]) for name in ("shop", "bank")]
+    assert job.execute_in_process(asset_selection=chosen, partition_key="2024-03-01").success
+    (made,) = job.execute_in_process(asset_selection=[customers.key]).asset_materializations_for_node("customers")
+    assert {name: value.value for name, value in made.metadata.items()} == {"shop": 80, "bank": 80}
+    assert "lake_duckdb" not in (lake.resources or {})
+
+
+def test_the_asset_of_the_page_runs(tmp_path: Path) -> None:
+    """The Python of docs/component.md, beside the component that it speaks of."""
+    plan = load_config(config(tmp_path, "my_shop"))
+    shop = component(tmp_path, "my_shop", store={"path": "data/plotsim.duckdb"})
+    names: dict[str, Any] = {}
+    (shown,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "component.md").read_text(), re.DOTALL)
+    exec(compile(shown, "docs/component.md", "exec"), names)
+    payments = names["payments_in_all"]
+    job = dg.Definitions.merge(shop, dg.Definitions(assets=[payments])).resolve_implicit_global_asset_job_def()
+    assert job.execute_in_process(
+        asset_selection=[dg.AssetKey(["my_shop", "fct_payments"])], partition_key="2024-03-01"
+    ).success
+    (made,) = job.execute_in_process(asset_selection=[payments.key]).asset_materializations_for_node("payments_in_all")
+    march = generate_tables(plan, periods="2024-03")["fct_payments"]
+    assert made.metadata["payments"].value == march["payments"].sum() > 0
 
 
 def test_the_schedule_is_as_the_component_says(tmp_path: Path) -> None:
