@@ -19,6 +19,7 @@ from plotsim_core.config.segments import Segment
 from plotsim_core.config.sources import Sources
 from plotsim_core.config.tables import Table
 from plotsim_core.config.window import Window
+from plotsim_core.config.words import phrase, plural
 
 
 def _listed(value: Any) -> Any:
@@ -80,10 +81,7 @@ class Dataset(Part):
     @property
     def plural(self) -> str:
         """What several units are called in a sentence: companies, branches, sales reps."""
-        noun = self.unit.replace("_", " ")
-        if re.search("[^aeiou]y$", noun):
-            return f"{noun[:-1]}ies"
-        return f"{noun}es" if re.search("(s|x|z|ch|sh)$", noun) else f"{noun}s"
+        return plural(phrase(self.unit))
 
 
 ALIASES = {
