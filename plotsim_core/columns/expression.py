@@ -32,7 +32,7 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _DECIMALS = 4
 _WHOLE = 2.0**53
-_SAID = 60
+_SPELT_OUT = 60
 """The longest formula that a description spells out, in letters."""
 _TYPES: dict[Kind, pa.DataType] = {"whole": pa.int64(), "number": pa.float64(), "bool": pa.bool_(), "text": pa.string()}
 
@@ -251,7 +251,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
     """Say the formula, or where it is long, what it reads."""
     read = several(name for _, name in _reads(options, table))
-    how = f"computed as {options.formula}" if len(options.formula) <= _SAID or not read else f"computed from {read}"
+    how = f"computed as {options.formula}" if len(options.formula) <= _SPELT_OUT or not read else f"computed from {read}"
     return f"{begun(phrase(column.name))}, {how}."
 
 

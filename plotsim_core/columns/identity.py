@@ -21,8 +21,7 @@ from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Part, pattern
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, SourceWords, Table
-from plotsim_core.config.words import phrase
+from plotsim_core.config.tables import Column, SourceWords, Table, row_noun
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
@@ -71,13 +70,6 @@ def date_keys(plan: Plan, periods: Integers) -> Integers:
         return periods
     first = int(periods.min())
     return plan.grain.keys(np.arange(first, int(periods.max()) + 1))[periods - first]
-
-
-def row_noun(table: Table) -> str:
-    """Return what a row of a table is, in words: what its key is named after, or the table."""
-    own = key_column(table)
-    stem = own.name.removesuffix("_id").removesuffix("_key") if own is not None else ""
-    return phrase(stem if stem not in ("", "id", "key") else table.name.partition("_")[2] or table.name)
 
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:

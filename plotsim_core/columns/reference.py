@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from plotsim_core.columns.identity import key_column, row_noun
+from plotsim_core.columns.identity import key_column
 from plotsim_core.columns.matching import check_matching, matched
 from plotsim_core.columns.popularity import Popularity, check_popularity, popular_of, popular_row
 from plotsim_core.columns.relations import above, column_of_parent, parent_of
@@ -29,7 +29,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import OngoingArrival, Segment
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table, row_noun
 from plotsim_core.config.words import phrase, several
 from plotsim_core.engine.elsewhere import drawn_units, everyone
 from plotsim_core.errors import Problem

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from plotsim_core.columns.identity import row_noun
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.tables import Column, NoOptions, SourceWords, Table
+from plotsim_core.config.tables import Column, NoOptions, SourceWords, Table, row_noun
 from plotsim_core.config.words import phrase
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 

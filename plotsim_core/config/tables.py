@@ -15,6 +15,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.config.model import Name, Part
+from plotsim_core.config.words import phrase
 from plotsim_core.errors import Problem
 from plotsim_core.families import Family
 
@@ -181,6 +182,13 @@ def moved_by(column: Column, table: Table) -> set[str]:
         read = {name for owner, name in words.reads(at.source, table) if owner == table.name} - seen
         ahead += [other for other in table.columns if other.name in read]
     return found
+
+
+def row_noun(table: Table) -> str:
+    """Return what a row of a table is, in words: what its key is named after, or the table."""
+    key = next(iter(table.sourced("id")), None)
+    stem = key.name.removesuffix("_id").removesuffix("_key") if key is not None else ""
+    return phrase(stem if stem not in ("", "id", "key") else table.name.partition("_")[2] or table.name)
 
 
 class NoOptions(Part):

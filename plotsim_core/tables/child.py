@@ -11,12 +11,11 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BeforeValidator
 
-from plotsim_core.columns.identity import row_noun
 from plotsim_core.columns.reference import children
 from plotsim_core.columns.rows import Rows, numbered
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KindWords, Table
+from plotsim_core.config.tables import KindWords, Table, row_noun
 from plotsim_core.config.words import begun, bounds, phrase, plural
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice, by_unit

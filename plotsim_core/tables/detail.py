@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from plotsim_core.columns.identity import key_column, row_noun
+from plotsim_core.columns.identity import key_column
 from plotsim_core.columns.reference import Options as Reference
 from plotsim_core.columns.relations import belonging, rows_of
 from plotsim_core.columns.rows import Rows
@@ -19,7 +19,7 @@ from plotsim_core.columns.sibling import ancestors, is_row
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, KindWords, Table
+from plotsim_core.config.tables import Column, KindWords, Table, row_noun
 from plotsim_core.config.words import begun, bounds, plural
 from plotsim_core.engine.block import Block
 from plotsim_core.errors import Problem, shown

@@ -51,7 +51,8 @@ _DELIVERY: dict[str, tuple[pa.DataType, bool, str]] = {
         pa.string(),
         False,
         "Kind of action: changed (a cell), copied (a row, once), dropped (a cell of a row), held_back (a cell of a row that "
-        "did not come in time), delivered (a row that was held back), redelivered (a row, once more) or restated (a row, put right).",
+        "did not come in time), delivered (a row that was held back), redelivered (a row, once more) or restated (a row, "
+        "put right).",
     ),
     WHEN: (pa.int64(), False, "Date key of the partition: when the row was delivered, or should have been."),
 }

@@ -14,14 +14,13 @@ from pydantic import Field
 from scipy.special import ndtri
 
 from plotsim_core.columns.happening import happening
-from plotsim_core.columns.identity import row_noun
 from plotsim_core.columns.rows import Integers, Rows, numbered
 from plotsim_core.config.calendar import Rhythm
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.output import Event
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, KindWords
+from plotsim_core.config.tables import Column, KindWords, row_noun
 from plotsim_core.config.words import begun, phrase, plural
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive

@@ -9,10 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from plotsim_core.columns.choice import listed
-from plotsim_core.columns.identity import row_noun
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.model import Count
-from plotsim_core.config.tables import KindWords, Table
+from plotsim_core.config.tables import KindWords, Table, row_noun
 from plotsim_core.config.words import begun, plural
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice

@@ -13,14 +13,13 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from plotsim_core.columns.identity import row_noun
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.calendar import Rhythm
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name, Number
 from plotsim_core.config.output import Event
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, CrossingWords, KindWords
+from plotsim_core.config.tables import Column, CrossingWords, KindWords, row_noun
 from plotsim_core.config.words import begun, phrase
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive, first_crossings, refired

@@ -12,11 +12,10 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from plotsim_core.columns.identity import row_noun
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KindWords
+from plotsim_core.config.tables import KindWords, row_noun
 from plotsim_core.config.words import begun, phrase, plural
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
