@@ -8,27 +8,25 @@ import dagster as dg
 import pyarrow as pa
 
 from plotsim_core import ConfigError, Plan, UsageError, batches
-from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.stages import stage_names, stage_table
 from plotsim_pipeline.beside import stored_periods
-from plotsim_pipeline.lineage import column_lineage, upstream
-from plotsim_pipeline.metadata import column_schema
+from plotsim_pipeline.catalogue import STAGE, TABLE, entry_of_all, entry_of_table
+from plotsim_pipeline.lineage import upstream
 from plotsim_pipeline.parameters import CODE_VERSION, NOTHING, Parameters, plan_with, refuse_mixture, said
 from plotsim_pipeline.partitions import backfill_policy, periods_of
 from plotsim_pipeline.stores import store_with
-from plotsim_pipeline.stores.store import Store, placed
-
-LAYER = "layer"
-STAGE, TABLE, REPORT, WHOLE = "stage", "table", "report", "whole"
+from plotsim_pipeline.stores.duckdb import DuckDBStore
+from plotsim_pipeline.stores.store import Store
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What the assets of a dataset ask of their code location: the names of their resources, and the pool that runs which
-    write to the same store share. A store that takes several writers at once needs no pool."""
+    """What the assets of a dataset ask of their code location: the names of their resources, the kind of the store, and the
+    pool that runs which write to the same store share. A store that takes several writers at once needs no pool."""
 
     store: str = "store"
+    store_kind: str = DuckDBStore.kind
     parameters: str = "parameters"
     pool: str | None = "plotsim_store"
 
@@ -83,16 +81,19 @@ def asset_of_all(
 ) -> dg.AssetsDefinition:
     """Return an asset about all that is stored of a dataset, without partitions: `tell(plan, store, first, stop)`
     gives its metadata for the periods that there are."""
+    entry = entry_of_all(plan, says, kind)
 
     @dg.asset(
         key=dg.AssetKey([plan.name, name]),
-        group_name=plan.name,
-        description=says,
+        group_name=entry.group,
+        description=entry.description,
+        kinds=entry.kinds,
+        owners=entry.owners,
+        tags=entry.tags,
+        metadata=entry.metadata,
         deps=[dg.AssetKey([plan.name, other]) for other in above],
         backfill_policy=dg.BackfillPolicy.single_run(),
         code_version=plan.digest,
-        tags={LAYER: WHOLE},
-        kinds={kind},
         pool=needs.pool,
         required_resource_keys={needs.store},
         resource_defs={needs.parameters: NOTHING},
@@ -109,26 +110,24 @@ def asset_of_all(
 def _asset(
     plan: Plan, table: TablePlan, partitions: dg.TimeWindowPartitionsDefinition, layer: str, needs: Needs
 ) -> dg.AssetsDefinition:
+    entry = entry_of_table(plan, table, layer, needs.store_kind)
+
     @dg.asset(
         key=dg.AssetKey([plan.name, table.name]),
-        group_name=plan.name,
-        description=table.description,
+        group_name=entry.group,
+        description=entry.description,
+        kinds=entry.kinds,
+        owners=entry.owners,
+        tags=entry.tags,
+        metadata=entry.metadata,
         deps=[dg.AssetKey([plan.name, name]) for name in upstream(plan, table)],
         partitions_def=partitions,
         backfill_policy=backfill_policy(),
         code_version=plan.digest,
-        tags={LAYER: layer},
-        kinds={"python"},
         pool=needs.pool,
         io_manager_key=needs.store,
         required_resource_keys={needs.store},
         resource_defs={needs.parameters: NOTHING},
-        metadata={
-            **placed(plan, table.time, table.key, [column.name for column in table.columns]),
-            "plotsim/cadence": str(cadence(table, plan.grain.name)),
-            "dagster/column_schema": column_schema(table),
-            "dagster/column_lineage": column_lineage(plan, table),
-        },
     )
     def _materialise(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # an annotation would fix the output's type
         made, _, parameters = asked(context, plan, needs)

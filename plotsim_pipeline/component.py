@@ -70,6 +70,7 @@ class DatasetComponent(dg.Component, dg.Model, dg.Resolvable):
         store = store_of(self.store.kind, path)
         needs = Needs(
             store=f"{plan.name}_store",
+            store_kind=store.kind,
             parameters=f"{plan.name}_parameters",
             pool=f"plotsim_{dataset_name(Path(path).stem)}" if store.one_writer else None,
         )

@@ -75,7 +75,7 @@ def definitions_of(plans: Iterable[Plan], broken: Mapping[str, ConfigError] | No
     """Return a code location with the given datasets, those that are `broken` among them, and the store that the environment
     names. One process makes all assets of a run: the work is vectorised, and a process per step would cost seconds."""
     store = store_from_environment()
-    needs = Needs(pool=SHARED.pool if store.one_writer else None)
+    needs = Needs(store_kind=store.kind, pool=SHARED.pool if store.one_writer else None)
     return dg.Definitions.merge(
         *(dataset_definitions(plan, needs) for plan in plans),
         *(broken_definitions(name, error) for name, error in (broken or {}).items()),

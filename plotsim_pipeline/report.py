@@ -12,13 +12,23 @@ from plotsim_core.validation.check import CHECKS, Finding
 from plotsim_core.validation.page import page
 from plotsim_core.validation.pictures import Picture, pictures
 from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store
-from plotsim_pipeline.assets import LAYER, REPORT, SHARED, Needs, asked, asset_of_all
+from plotsim_pipeline.assets import SHARED, Needs, asked, asset_of_all
 from plotsim_pipeline.beside import write_beside
+from plotsim_pipeline.catalogue import entry_of_report
 from plotsim_pipeline.parameters import CODE_VERSION, NOTHING, said
 from plotsim_pipeline.partitions import backfill_policy, periods_of
-from plotsim_pipeline.stores.store import Store, placed
+from plotsim_pipeline.stores.store import Store
 
 VALIDATION_REPORT, OVERVIEW = "validation_report", "overview"
+_KEY = ("date_key", "check_name", "subject")
+_COLUMNS = {
+    "date_key": "Date key of the period that was judged.",
+    "check_name": "Name of the check.",
+    "subject": "What was judged: a table, a column of it or a metric.",
+    "checked": "Number of rows that the check looked at.",
+    "faults": "Number of rows that are wrong.",
+}
+_PERIODS = dg.TableSchema([dg.TableColumn(one.name, str(one.type), _COLUMNS[one.name]) for one in PERIODS_SCHEMA])
 _SHOWN = 40
 """How many findings a check's result lists, those that failed first."""
 _DRAWINGS = 12
@@ -36,25 +46,25 @@ def report_assets(
 def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs) -> dg.AssetsDefinition:
     key = dg.AssetKey([plan.name, VALIDATION_REPORT])
     says = "What the checks counted, by period."
+    description = "Stored data judged against the config: one row per period, check and subject."
+    entry = entry_of_report(plan, description, _KEY, _PERIODS, needs.store_kind)
 
     @dg.asset(
         key=key,
-        group_name=plan.name,
-        description="Stored data judged against the config: one row per period, check and subject.",
+        group_name=entry.group,
+        description=entry.description,
+        kinds=entry.kinds,
+        owners=entry.owners,
+        tags=entry.tags,
+        metadata=entry.metadata,
         deps=[dg.AssetKey([plan.name, table.name]) for table in plan.tables],
         partitions_def=partitions,
         backfill_policy=backfill_policy(),
         code_version=plan.digest,
-        tags={LAYER: REPORT},
-        kinds={"python"},
         pool=needs.pool,
         io_manager_key=needs.store,
         required_resource_keys={needs.store},
         resource_defs={needs.parameters: NOTHING},
-        metadata={
-            **placed(plan, "date_key", ("date_key", "check_name", "subject")),
-            "dagster/column_schema": dg.TableSchema([dg.TableColumn(one.name, str(one.type)) for one in PERIODS_SCHEMA]),
-        },
         check_specs=[
             dg.AssetCheckSpec(name, asset=key, description=check.says, blocking=check.blocking)
             for name, check in CHECKS.items()
@@ -98,7 +108,7 @@ def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
         }
 
     says = "Pictures of the stages and the score of all that is stored, and the report as a page."
-    return asset_of_all(plan, OVERVIEW, says, [VALIDATION_REPORT], "python", needs, tell)
+    return asset_of_all(plan, OVERVIEW, says, [VALIDATION_REPORT], "html", needs, tell)
 
 
 def _check_result(name: str, findings: list[Finding]) -> dg.AssetCheckResult:

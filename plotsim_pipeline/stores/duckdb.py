@@ -8,7 +8,7 @@ when killed in between; and it takes every error for a lock, and waits for it wi
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import dagster as dg
 import duckdb
@@ -28,6 +28,8 @@ _LEDGER_COLUMNS = "table_name VARCHAR, partition_key VARCHAR, row_count BIGINT, 
 
 class DuckDBStore(Store):
     """A DuckDB file at `path`."""
+
+    kind: ClassVar[str] = "duckdb"
 
     @property
     def one_writer(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import groupby
+from typing import ClassVar
 
 import dagster as dg
 import duckdb
@@ -39,6 +40,8 @@ Files = dict[str, dict[str | None, str]]
 
 class ParquetStore(Store):
     """Parquet files under `path`, which may be local or any URL that fsspec knows (s3://bucket/folder, memory://x)."""
+
+    kind: ClassVar[str] = "parquet"
 
     def write(self, where: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
         filesystem, root = located(self.path)
@@ -76,9 +79,9 @@ class ParquetStore(Store):
             if filesystem.exists(file):
                 with filesystem.open(file, "rb") as stored:
                     kept = pq.read_metadata(stored)
-                later = (kept.schema.to_arrow_schema().metadata or {}).get(_AS_OF, b"").decode() > where.as_of
-                if later and digest_of(kept.schema.to_arrow_schema()) == digest_of(batches.schema):
-                    return {where.as_of: kept.num_rows}
+                moment = (kept.schema.to_arrow_schema().metadata or {}).get(_AS_OF, b"").decode()
+                if moment > where.as_of and digest_of(kept.schema.to_arrow_schema()) == digest_of(batches.schema):
+                    return {moment: kept.num_rows}
             schema = batches.schema.with_metadata({**(batches.schema.metadata or {}), _AS_OF: where.as_of})
             return {where.as_of: _write(filesystem, file, schema, batches, where.encoding)}
 
