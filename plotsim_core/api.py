@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,7 +76,7 @@ def load_config(
 
     Raises ConfigError with everything that is wrong, UsageError for a request that makes no sense.
     """
-    return from_mapping(
+    plan = from_mapping(
         read.read(Path(path)),
         name=Path(path).stem,
         source=str(path),
@@ -85,6 +86,7 @@ def load_config(
         noise=noise,
         compression=compression,
     )
+    return replace(plan, file=str(Path(path).absolute()))
 
 
 def create_from_yaml(text: str | Path) -> Plan:

@@ -45,6 +45,8 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str 
         f"seed {plan.seed}, scale {plan.dataset.scale:g}",
         highlight=False,
     )
+    if plan.dataset.owners:
+        console.print(f"owned by {', '.join(plan.dataset.owners)}", highlight=False)
     console.print()
     for kind in plan.kinds:
         if plan.others:

@@ -25,7 +25,8 @@ def main() -> None:
     """The datasets of this code location from the command line.
 
     The store is chosen by PLOTSIM_STORE (duckdb, parquet or delta) and PLOTSIM_STORE_PATH; further configs are found in the
-    directories that PLOTSIM_CONFIGS names; PLOTSIM_DATASETS lists the datasets to load, if not all.
+    directories that PLOTSIM_CONFIGS names; PLOTSIM_DATASETS lists the datasets to load, if not all;
+    PLOTSIM_OWNERS says who owns them, where a config does not.
     """
 
 

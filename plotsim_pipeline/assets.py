@@ -9,31 +9,29 @@ import dagster as dg
 import pyarrow as pa
 
 from plotsim_core import Plan, batches
-from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.stages import stage_names, stage_table
 from plotsim_pipeline.beside import stored_periods
+from plotsim_pipeline.catalogue import STAGE, TABLE, Entry, entry_of_all, entry_of_table
 from plotsim_pipeline.checks import CheckPlan, Judge, StoredCheck, check_plan, evaluations, in_store, table_checks
 from plotsim_pipeline.findings import FINDINGS, Findings
-from plotsim_pipeline.lineage import column_lineage, upstream
-from plotsim_pipeline.metadata import column_schema
+from plotsim_pipeline.lineage import upstream
 from plotsim_pipeline.parameters import CODE_VERSION, parameters_of, plan_with, said
 from plotsim_pipeline.partitions import backfill_policy, keys_between, periods_between
 from plotsim_pipeline.runs import run_keys
 from plotsim_pipeline.stores import store_from_environment
-from plotsim_pipeline.stores.store import Store, placed
-
-LAYER = "layer"
-STAGE, TABLE, REPORT, WHOLE = "stage", "table", "report", "whole"
+from plotsim_pipeline.stores.duckdb import DuckDBStore
+from plotsim_pipeline.stores.store import Store
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What the assets of a dataset ask of their code location: the name of the resource that is their store, how to find
-    that store without a run (`locate`), and the pool that runs which write to the same store share. A store that takes
-    several writers at once needs no pool. `given` are the parameters of a run of a plan that has them already."""
+    """What the assets of a dataset ask of their code location: the name of the resource that is their store and its kind,
+    how to find that store without a run (`locate`), and the pool that runs which write to the same store share. A store that
+    takes several writers at once needs no pool. `given` are the parameters of a run of a plan that has them already."""
 
     store: str = "store"
+    store_kind: str = DuckDBStore.kind
     locate: Callable[[], Store] = store_from_environment
     pool: str | None = "plotsim_store"
     given: Mapping[str, Any] = field(default_factory=dict)
@@ -105,16 +103,19 @@ def asset_of_all(
 ) -> dg.AssetsDefinition:
     """Return an asset about all that is stored of a dataset, without partitions: `tell(plan, store, first, stop)`
     gives its metadata for the periods that there are."""
+    entry = entry_of_all(plan, says, kind)
 
     @dg.asset(
         key=dg.AssetKey([plan.name, name]),
-        group_name=plan.name,
-        description=says,
+        group_name=entry.group,
+        description=entry.description,
+        kinds=entry.kinds,
+        owners=entry.owners,
+        tags=entry.tags,
+        metadata=entry.metadata,
         deps=[dg.AssetKey([plan.name, other]) for other in above],
         backfill_policy=dg.BackfillPolicy.single_run(),
         code_version=plan.digest,
-        tags={LAYER: WHOLE},
-        kinds={kind},
         pool=needs.pool,
         required_resource_keys=resource_keys(plan, needs),
     )
@@ -135,10 +136,8 @@ def partitioned_asset(
     partitions: dg.TimeWindowPartitionsDefinition,
     needs: Needs,
     *,
-    layer: str,
-    description: str,
+    entry: Entry,
     above: Sequence[str],
-    metadata: Mapping[str, Any],
     checks: Sequence[StoredCheck],
     rows: Callable[[Run, int, int], tuple[pa.Table | pa.RecordBatchReader, Mapping[str, Any]]],
 ) -> dg.AssetsDefinition:
@@ -157,14 +156,15 @@ def partitioned_asset(
                 dagster_type=dg.Any,  # whatever the store takes
                 io_manager_key=needs.store,
                 is_required=False,
-                description=description,
+                description=entry.description,
+                group_name=entry.group,
                 code_version=plan.digest,
-                tags={LAYER: layer},
-                kinds={"python"},
-                metadata=dict(metadata),
+                kinds=entry.kinds,
+                owners=entry.owners,
+                tags=entry.tags,
+                metadata=entry.metadata,
             )
         },
-        group_name=plan.name,
         deps=[dg.AssetKey([plan.name, other]) for other in above],
         partitions_def=partitions,
         backfill_policy=backfill_policy(),
@@ -254,15 +254,8 @@ def _made(
         table.name,
         partitions,
         needs,
-        layer=layer,
-        description=table.description,
+        entry=entry_of_table(plan, table, layer, needs.store_kind),
         above=upstream(plan, table),
-        metadata={
-            **placed(plan, table.time, table.key, [column.name for column in table.columns]),
-            "plotsim/cadence": str(cadence(table, plan.grain.name)),
-            "dagster/column_schema": column_schema(table),
-            "dagster/column_lineage": column_lineage(plan, table),
-        },
         checks=[in_store(table.name), *([] if checked is None else table_checks(checked, table.name))],
         rows=rows,
     )

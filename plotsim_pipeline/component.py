@@ -77,6 +77,7 @@ class DatasetComponent(dg.Component, dg.Model, dg.Resolvable):
         store = store_of(self.store.kind, path)
         needs = Needs(
             store=f"{plan.name}_store",
+            store_kind=store.kind,
             locate=lambda: store,
             pool=f"plotsim_{dataset_name(Path(path).stem)}" if store.one_writer else None,
         )

@@ -84,7 +84,7 @@ def definitions_of(
     `given` are the parameters that the plans have already, for the records of a run.
     """
     store, plans = store_from_environment(), list(plans)
-    needs = Needs(pool=SHARED.pool if store.one_writer else None, given=given or {})
+    needs = Needs(store_kind=store.kind, pool=SHARED.pool if store.one_writer else None, given=given or {})
     return dg.Definitions.merge(
         *(dataset_definitions(plan, needs) for plan in plans),
         *(broken_definitions(name, error) for name, error in (broken or {}).items()),

@@ -28,12 +28,11 @@ def column_schema(table: TablePlan) -> dg.TableSchema:
     )
 
 
-def add_row_counts(context: dg.OutputContext, rows: Mapping[str, int]) -> None:
-    """Let the materialisation of each partition key tell its rows."""
+def add_by_partition(context: dg.OutputContext, metadata: Mapping[str, Mapping[str, Any]]) -> None:
+    """Let the materialisation of each partition key have metadata of its own."""
     step = context.step_context
     told: dict[Any, Mapping[str, Any]] = {
-        AssetMetadataHandle(asset_key=context.asset_key, partition_key=key): {"dagster/partition_row_count": count}
-        for key, count in rows.items()
+        AssetMetadataHandle(asset_key=context.asset_key, partition_key=key): values for key, values in metadata.items()
     }
     before = step._metadata_accumulator.per_output_metadata
     step._metadata_accumulator = OutputMetadataAccumulator(per_output_metadata={**before, **told})

@@ -12,7 +12,7 @@ from plotsim_core.config.output import Compression
 from plotsim_core.config.override import NONE
 from plotsim_core.numerics.noise import PRESETS
 from plotsim_pipeline.stores.lock import patience
-from plotsim_pipeline.stores.store import SAID, Partitions, Store
+from plotsim_pipeline.stores.store import PARAMETERS, Partitions, Store
 
 CODE_VERSION = "dagster/code_version"
 _SHOWN = 3
@@ -80,11 +80,14 @@ def expected_rows(plan: Plan) -> int:
     return sum(size.rows for size in sizes(plan))
 
 
+def target_rows(plan: Plan, parameters: Mapping[str, Any]) -> int:
+    """Return how many rows a run with the given parameters wants the whole dataset to have."""
+    return int(parameters.get("target_rows") or expected_rows(plan_with(plan, parameters)))
+
+
 def said(plan: Plan, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the metadata by which an asset tells its store, and the run log, how it is made."""
-    rows = parameters.get("target_rows", expected_rows(plan))
-    told = {SAID + "target_rows": rows}
-    return {**told, SAID + "parameters": dg.MetadataValue.json(dict(parameters))} if parameters else told
+    """Return the metadata by which an asset tells people, its store and the run log what it makes otherwise."""
+    return {PARAMETERS: dg.MetadataValue.json(dict(parameters))} if parameters else {}
 
 
 def refuse_mixture(

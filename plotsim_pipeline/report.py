@@ -15,15 +15,25 @@ from plotsim_core.validation.check import CHECKS, questions
 from plotsim_core.validation.page import page
 from plotsim_core.validation.pictures import Picture, pictures
 from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store, report_of
-from plotsim_pipeline.assets import REPORT, SHARED, Needs, Run, asset_of_all, partitioned_asset
+from plotsim_pipeline.assets import SHARED, Needs, Run, asset_of_all, partitioned_asset
 from plotsim_pipeline.beside import write_beside
+from plotsim_pipeline.catalogue import entry_of_report
 from plotsim_pipeline.checks import Judge, StoredCheck, Verdict, in_store
 from plotsim_pipeline.findings import Findings
 from plotsim_pipeline.reconcile import REPORT_TIME, VALIDATION_REPORT
-from plotsim_pipeline.stores.store import Store, placed
+from plotsim_pipeline.stores.store import Store
 
 OVERVIEW = "overview"
 NOTHING_BROKEN = "nothing_broken"
+_KEY = (REPORT_TIME, "check_name", "subject")
+_COLUMNS = {
+    REPORT_TIME: "Date key of the period that was judged.",
+    "check_name": "Name of the check.",
+    "subject": "What was judged: a table, a column of it or a metric.",
+    "checked": "Number of rows that the check looked at.",
+    "faults": "Number of rows that are wrong.",
+}
+_PERIODS = dg.TableSchema([dg.TableColumn(one.name, str(one.type), _COLUMNS[one.name]) for one in PERIODS_SCHEMA])
 _DRAWINGS = 12
 """How many drawings of a picture are kept as metadata; the page has them all."""
 
@@ -36,6 +46,8 @@ def report_assets(
 
 
 def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs) -> dg.AssetsDefinition:
+    description = "Stored data judged against the config: one row per period, check and subject."
+
     def rows(run: Run, first: int, stop: int) -> tuple[pa.Table, Mapping[str, Any]]:
         report = _report(run.plan, run.store, run.findings, first, stop)
         for line in report.text().splitlines():
@@ -49,13 +61,8 @@ def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition
         VALIDATION_REPORT,
         partitions,
         needs,
-        layer=REPORT,
-        description="Stored data judged against the config: one row per period, check and subject.",
+        entry=entry_of_report(plan, description, _KEY, _PERIODS, needs.store_kind),
         above=[table.name for table in plan.tables],
-        metadata={
-            **placed(plan, REPORT_TIME, (REPORT_TIME, "check_name", "subject")),
-            "dagster/column_schema": dg.TableSchema([dg.TableColumn(one.name, str(one.type)) for one in PERIODS_SCHEMA]),
-        },
         checks=[in_store(VALIDATION_REPORT), _nothing_broken()],
         rows=rows,
     )
@@ -97,7 +104,7 @@ def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
         }
 
     says = "Pictures of the stages and the score of all that is stored, and the report as a page."
-    return asset_of_all(plan, OVERVIEW, says, [VALIDATION_REPORT], "python", needs, tell)
+    return asset_of_all(plan, OVERVIEW, says, [VALIDATION_REPORT], "html", needs, tell)
 
 
 def _records(report: Report) -> list[dg.TableRecord]:

@@ -8,7 +8,8 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_core.tables.stages import stage_names
-from plotsim_pipeline.assets import LAYER, SHARED, STAGE, WHOLE, Needs
+from plotsim_pipeline.assets import SHARED, Needs
+from plotsim_pipeline.catalogue import LAYER, WHOLE
 from plotsim_pipeline.partitions import RANGE, end_of, keys_between, latest_complete
 from plotsim_pipeline.reconcile import time_columns
 from plotsim_pipeline.runs import in_progress
@@ -36,7 +37,7 @@ def automation(plan: Plan, needs: Needs = SHARED, cron: str | None = None, runni
     the report; `<dataset>_overview` what is told of all that is stored. The stages are assets off their path. The
     increment's schedule runs shortly after the end of a partition, or as `cron` says (in UTC).
     """
-    made = dg.AssetSelection.groups(plan.name) - dg.AssetSelection.tag(LAYER, STAGE)  # as a text it would be parsed
+    made = dg.AssetSelection.groups(plan.name)  # the stages have a group of their own
     whole = made & dg.AssetSelection.tag(LAYER, WHOLE)
     # one process whatever the project around them says: a step takes milliseconds, a process of its own seconds
     job = partial(dg.define_asset_job, executor_def=dg.in_process_executor)

@@ -303,6 +303,7 @@ REFUSED = {
 
 ELSEWHERE = {
     "Dataset.about": "the title of `plotsim info` and of the report",
+    "Dataset.owners": "the catalogue of the Dagster side, the manifest and `plotsim info`",
     "Segment.label": "`plotsim info` and `plotsim explain` print it beside the segment",
     "Window.partition": "partitions of the Dagster side, see tests/pipeline/test_partitions.py; the rows are the same",
     "date.name": "a date dimension is called dim_date; any other name is an error",
@@ -397,7 +398,11 @@ def test_what_tells_kinds_apart_is_checked(field: str) -> None:
         from_mapping(changed(*REFUSED[field]), name="fields")
 
 
-@pytest.mark.parametrize("field", ["Dataset.about", "Segment.label"])
+@pytest.mark.parametrize("field", ["Dataset.about", "Dataset.owners", "Segment.label"])
 def test_fields_shown_elsewhere_leave_the_data_alone(field: str) -> None:
-    path = {"Dataset.about": "about", "Segment.label": "segments[0].label"}[field]
-    assert seen(from_mapping(changed(path, "Said otherwise"), name="fields")) == base()
+    path, value = {
+        "Dataset.about": ("about", "Said otherwise"),
+        "Dataset.owners": ("owners", ["team:shops"]),
+        "Segment.label": ("segments[0].label", "Said otherwise"),
+    }[field]
+    assert seen(from_mapping(changed(path, value), name="fields")) == base()

@@ -16,6 +16,7 @@ from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.tables import SourceWords
+from plotsim_core.config.words import several
 from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -49,7 +50,7 @@ add_source(
         needs=frozenset({"unit"}),
         check=lambda options, column, table, scope: check_metric(options.metric, scope),
         nullable=lambda options, dataset: may_be_missing(options.metric, dataset),
-        describe=lambda options, dataset: f"Band of {told(options.metric)}: {', '.join(options.labels)}.",
+        describe=lambda options, column, table, dataset: f"Band of {told(options.metric)}: {several(options.labels)}.",
         moves=lambda options: True,
     ),
     Source(_fill),

@@ -39,6 +39,7 @@ _MONTHS = [
     "December",
 ]
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+_LENGTHS = ("hour", "day", "week", "month", "quarter", "year")
 _DAY_PARTS = ["night", "morning", "afternoon", "evening"]
 
 Value = Callable[[Plan, Integers, Moments], Any]
@@ -49,10 +50,13 @@ Value = Callable[[Plan, Integers, Moments], Any]
 class DatePart:
     """A part of a date: `forms` are the column types that it can be told as, the usual one first, and its values.
 
-    With `of_days` it is a day's, and belongs into dimensions of days or hours only; with `sometimes`, not every date has it.
+    `says` is what it is in words. With `within` it is the same in all of a period of that length. With `of_days` it is a
+    day's, and belongs into dimensions of days or hours only; with `sometimes`, not every date has it.
     """
 
     forms: dict[str, Value]
+    says: str
+    within: str = ""
     of_days: bool = False
     sometimes: bool = False
 
@@ -137,41 +141,86 @@ for _name, _part in {
             "date": lambda plan, periods, starts: starts.astype("datetime64[D]"),
             "string": lambda plan, periods, starts: [str(day) for day in starts.astype("datetime64[D]")],
             "int": lambda plan, periods, starts: date_keys(starts),
-        }
+        },
+        "Calendar day",
+        "day",
     ),
-    "year": DatePart(_number(_year)),
-    "quarter": DatePart(_number(lambda *of: (_month(*of) - 1) // 3 + 1)),
-    "month": DatePart(_number(_month)),
-    "month_name": DatePart({"string": _named(_MONTHS, lambda *of: _month(*of) - 1)}),
-    "week": DatePart(_number(lambda plan, periods, starts: iso_year_week(starts)[1])),
-    "hour": DatePart(_number(lambda plan, periods, starts: starts.astype("datetime64[h]").astype(np.int64) % 24)),
-    "day_of_week": DatePart({**_number(lambda *of: _weekday(*of) + 1), "string": _named(_DAYS, _weekday)}),
-    "day_name": DatePart({"string": _named(_DAYS, _weekday)}),
-    "day_of_month": DatePart(_number(_day_of_month)),
-    "is_weekend": DatePart(_truth(lambda plan, *of: np.array(plan.dataset.calendar.days_off)[_weekday(plan, *of)])),
-    "is_holiday": DatePart(_truth(_holiday), of_days=True),
-    "holiday_name": DatePart({"string": _holiday_name}, of_days=True, sometimes=True),
-    "is_working_day": DatePart(_truth(_working), of_days=True),
-    "working_days": DatePart(_number(_counted(lambda plan, days: working(plan.dataset.calendar, days)))),
-    "holidays": DatePart(_number(_counted(lambda plan, days: holiday_places(plan.dataset.calendar, days)[1] >= 0))),
-    "fiscal_year": DatePart(_number(_fiscal_year)),
-    "fiscal_quarter": DatePart(_number(lambda *of: (_fiscal_month(*of) - 1) // 3 + 1)),
-    "fiscal_month": DatePart(_number(_fiscal_month)),
-    "period_label": DatePart({"string": lambda plan, periods, starts: plan.grain.labels(starts)}),
-    "period_index": DatePart(_number(lambda plan, periods, starts: periods - plan.first)),
+    "year": DatePart(_number(_year), "Calendar year", "year"),
+    "quarter": DatePart(_number(lambda *of: (_month(*of) - 1) // 3 + 1), "Quarter of the calendar year, 1 to 4", "quarter"),
+    "month": DatePart(_number(_month), "Month of the year, 1 to 12", "month"),
+    "month_name": DatePart(
+        {"string": _named(_MONTHS, lambda *of: _month(*of) - 1)}, "Name of the month in English", "month"
+    ),
+    "week": DatePart(
+        _number(lambda plan, periods, starts: iso_year_week(starts)[1]), "ISO week of the year, 1 to 53", "week"
+    ),
+    "hour": DatePart(
+        _number(lambda plan, periods, starts: starts.astype("datetime64[h]").astype(np.int64) % 24),
+        "Hour of the day, 0 to 23",
+        "hour",
+    ),
+    "day_of_week": DatePart(
+        {**_number(lambda *of: _weekday(*of) + 1), "string": _named(_DAYS, _weekday)},
+        "Day of the week, 1 or Monday to 7 or Sunday",
+        "day",
+    ),
+    "day_name": DatePart({"string": _named(_DAYS, _weekday)}, "Name of the weekday in English", "day"),
+    "day_of_month": DatePart(_number(_day_of_month), "Day of the month, 1 to 31", "day"),
+    "is_weekend": DatePart(
+        _truth(lambda plan, *of: np.array(plan.dataset.calendar.days_off)[_weekday(plan, *of)]),
+        "Sign that the day is one of the weekend",
+        "day",
+    ),
+    "is_holiday": DatePart(_truth(_holiday), "Sign that the day is a holiday of the calendar", of_days=True),
+    "holiday_name": DatePart(
+        {"string": _holiday_name}, "Name of the holiday, null on other days", of_days=True, sometimes=True
+    ),
+    "is_working_day": DatePart(_truth(_working), "Sign that the day is neither of the weekend nor a holiday", of_days=True),
+    "working_days": DatePart(
+        _number(_counted(lambda plan, days: working(plan.dataset.calendar, days))),
+        "Number of days in the {grain} that are neither of the weekend nor holidays",
+    ),
+    "holidays": DatePart(
+        _number(_counted(lambda plan, days: holiday_places(plan.dataset.calendar, days)[1] >= 0)),
+        "Number of holidays in the {grain}",
+    ),
+    "fiscal_year": DatePart(_number(_fiscal_year), "Fiscal year, named after the calendar year that it {named} in", "month"),
+    "fiscal_quarter": DatePart(
+        _number(lambda *of: (_fiscal_month(*of) - 1) // 3 + 1), "Quarter of the fiscal year, 1 to 4", "month"
+    ),
+    "fiscal_month": DatePart(_number(_fiscal_month), "Month of the fiscal year, 1 to 12", "month"),
+    "period_label": DatePart(
+        {"string": lambda plan, periods, starts: plan.grain.labels(starts)}, "The {grain} as people write it"
+    ),
+    "period_index": DatePart(
+        _number(lambda plan, periods, starts: periods - plan.first),
+        "Number of the {grain}, counted from 0 at the start of the window",
+    ),
 }.items():
     DATE_PARTS.add(_name, _part)
 
 TIME_PARTS: Family[DatePart] = Family("part of a time of day")
 for _name, _part in {
-    "time": DatePart({"string": lambda plan, minutes, _: [f"{m // 60:02d}:{m % 60:02d}" for m in minutes.tolist()]}),
-    "hour": DatePart(_number(lambda plan, minutes, _: minutes // 60)),
-    "minute": DatePart(_number(lambda plan, minutes, _: minutes % 60)),
-    "minute_of_day": DatePart(_number(lambda plan, minutes, _: minutes)),
-    "hour_12": DatePart(_number(lambda plan, minutes, _: (minutes // 60 + 11) % 12 + 1)),
-    "am_pm": DatePart({"string": _named(["am", "pm"], lambda plan, minutes, _: minutes // 720)}),
-    "day_part": DatePart({"string": _named(_DAY_PARTS, lambda plan, minutes, _: minutes // 360)}),
-    "is_office_hours": DatePart(_truth(lambda plan, minutes, _: (minutes >= 9 * 60) & (minutes < 17 * 60))),
+    "time": DatePart(
+        {"string": lambda plan, minutes, _: [f"{m // 60:02d}:{m % 60:02d}" for m in minutes.tolist()]},
+        "Time of day as HH:MM",
+    ),
+    "hour": DatePart(_number(lambda plan, minutes, _: minutes // 60), "Hour of the day, 0 to 23"),
+    "minute": DatePart(_number(lambda plan, minutes, _: minutes % 60), "Minute of the hour, 0 to 59"),
+    "minute_of_day": DatePart(_number(lambda plan, minutes, _: minutes), "Number of minutes since midnight"),
+    "hour_12": DatePart(
+        _number(lambda plan, minutes, _: (minutes // 60 + 11) % 12 + 1), "Hour on a clock of twelve, 1 to 12"
+    ),
+    "am_pm": DatePart(
+        {"string": _named(["am", "pm"], lambda plan, minutes, _: minutes // 720)}, "Half of the day, am or pm"
+    ),
+    "day_part": DatePart(
+        {"string": _named(_DAY_PARTS, lambda plan, minutes, _: minutes // 360)},
+        "Part of the day by six hours: night, morning, afternoon or evening",
+    ),
+    "is_office_hours": DatePart(
+        _truth(lambda plan, minutes, _: (minutes >= 9 * 60) & (minutes < 17 * 60)), "Sign that it is between 9:00 and 17:00"
+    ),
 }.items():
     TIME_PARTS.add(_name, _part)
 
@@ -214,6 +263,13 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     return made.cast(column.type) if isinstance(made, pa.Array) else pa.array(made).cast(column.type)
 
 
+def _describe(options: NoOptions, column: Column, table: Table, dataset: Dataset) -> str:
+    part, grain = _parts(table)[column.name], dataset.window.grain.name
+    says = part.says.format(grain=grain, named="ends" if dataset.calendar.fiscal_year_named == "end" else "begins")
+    shorter = grain != "week" and _LENGTHS.index(grain) < _LENGTHS.index(part.within or grain)
+    return f"{says}." if shorter or part.within in ("", grain) else f"{says}, at the start of the {grain}."
+
+
 for _word in _TYPES:
     add_source(
         _word,
@@ -224,7 +280,7 @@ for _word in _TYPES:
             needs=frozenset({"calendar"}),
             check=_check,
             sometimes=_sometimes,
-            describe=lambda options, dataset: "Part of the date.",
+            describe=_describe,
         ),
         Source(_fill),
     )

@@ -23,9 +23,9 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 Moments = NDArray[Any]
 
 _SAYS = {
-    "inserted_at": "When the row was written.",
-    "updated_at": "When the row last changed.",
-    "op": "I: as it was written; U: changed since.",
+    "inserted_at": "Moment at which the row was written.",
+    "updated_at": "Moment at which the row last changed.",
+    "op": "Kind of the last change: I as it was written, U changed since.",
 }
 _LAST = np.timedelta64(1, "us")
 
@@ -66,7 +66,7 @@ add_source(
         example="cdc.updated_at",
         argument="part",
         needs=frozenset({"period", "metrics"}),
-        describe=lambda options, dataset: _SAYS[options.part],
+        describe=lambda options, column, table, dataset: _SAYS[options.part],
     ),
     Source(_fill),
 )

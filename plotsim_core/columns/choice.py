@@ -21,6 +21,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import LARGEST, Part, Scalar
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.words import begun, phrase, several
 from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -125,6 +126,11 @@ def _decimals(options: Options, dataset: Dataset) -> int | None:
     return 2 if prices and common_type(typed([text.strip() for text in options.values.split(",")])) == pa.float64() else None
 
 
+def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
+    values = list(dict.fromkeys(listed(column)))
+    return f"{begun(phrase(column.name))}, {'one of' if len(values) > 1 else 'always'} {several(values)}."
+
+
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     values = typed(listed(column.spec))
     if len(values) == 1:
@@ -141,7 +147,7 @@ add_source(
         example="static.bronze,silver,gold",
         argument="values",
         check=_check,
-        describe=lambda options, dataset: f"Given: {options.values.replace(',', ', ')}.",
+        describe=_describe,
         decimals=_decimals,
     ),
     Source(_fill),
@@ -161,7 +167,7 @@ add_source(
         options=Choice,
         arrow=lambda options, column, dataset: common_type(list(options.values)),
         example="choice",
-        describe=lambda options, dataset: f"One of {', '.join(str(value) for value in options.values)}.",
+        describe=lambda options, column, table, dataset: f"{begun(phrase(column.name))}, one of {several(options.values)}.",
     ),
     Source(_fill_choice),
 )

@@ -99,7 +99,9 @@ add_source(
         arrow=lambda options, column, dataset: pa.int64(),
         example="units",
         needs=frozenset({"crowd"}),
-        describe=lambda options, dataset: f"How many {dataset.plural} are there.",
+        describe=lambda options, column, table, dataset: (
+            f"Number of {dataset.plural} that are there in the {dataset.window.grain.name}."
+        ),
     ),
     Source(_units),
 )

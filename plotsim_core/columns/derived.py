@@ -16,6 +16,7 @@ from plotsim_core.config.archetypes import Archetype
 from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table
+from plotsim_core.config.words import phrase
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -23,12 +24,12 @@ _NUMBERS = ("size", "date_key", "period_index")
 _OF_PERIOD = ("date_key", "period_index")
 _DIGITS = 4
 _SAYS = {
-    "archetype": "The archetype of the unit's segment.",
-    "name": "The unit's segment and its number there.",
-    "entity_id": "Key of the unit.",
-    "date_key": "Key of the date.",
-    "period_index": "Number of the period, from 0 at the window's start.",
-    "size": "How many units the segment has.",
+    "archetype": "Curves of the {unit}'s segment, in words.",
+    "name": "Segment of the {unit} and its number there.",
+    "entity_id": "Key of the {unit}, spelt out in the row.",
+    "date_key": "Date of the row, as a number.",
+    "period_index": "Number of the period, counted from 0 at the window's start.",
+    "size": "Number of units in the {unit}'s segment.",
 }
 
 
@@ -81,7 +82,7 @@ add_source(
         example="derived.archetype",
         argument="what",
         check=_check,
-        describe=lambda options, dataset: _SAYS[options.what],
+        describe=lambda options, column, table, dataset: _SAYS[options.what].format(unit=phrase(dataset.unit)),
     ),
     Source(_fill),
 )

@@ -24,6 +24,7 @@ from plotsim_core.config.formula import FormulaError, Kind, digits_of, kind_of, 
 from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.words import begun, phrase, several
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.random import Floats
@@ -31,6 +32,8 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _DECIMALS = 4
 _WHOLE = 2.0**53
+_SPELT_OUT = 60
+"""The longest formula that a description spells out, in letters."""
 _TYPES: dict[Kind, pa.DataType] = {"whole": pa.int64(), "number": pa.float64(), "bool": pa.bool_(), "text": pa.string()}
 
 
@@ -245,6 +248,13 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
+def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
+    """Say the formula, or where it is long, what it reads."""
+    read = several(name for _, name in _reads(options, table))
+    how = f"computed as {options.formula}" if len(options.formula) <= _SPELT_OUT or not read else f"computed from {read}"
+    return f"{begun(phrase(column.name))}, {how}."
+
+
 add_source(
     "expression",
     SourceWords(
@@ -253,7 +263,7 @@ add_source(
         example="expression",
         check=_check,
         nullable=_nullable,
-        describe=lambda options, dataset: f"{options.formula}.",
+        describe=_describe,
         decimals=lambda options, dataset: decimals_of(options) if decimals_of(options) == 2 else None,
         reads=_reads,
         wrong=_wrong,

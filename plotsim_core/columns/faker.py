@@ -33,6 +33,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name, Part, Scalar
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.words import phrase
 from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.random import key, uniforms
@@ -277,6 +278,20 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     return pa.concat_arrays(pools).take(pa.array(place.astype(np.int32)))
 
 
+_SAYS = {
+    "name": "Full name of an invented person",
+    "first_name": "First name of an invented person",
+    "last_name": "Last name of an invented person",
+    "email": "E-mail address of an invented person",
+    "user_name": "User name of an invented person",
+}
+
+
+def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
+    once = ", of which no two are the same" if options.unique else ""
+    return f"{_SAYS.get(options.provider, f'Invented {phrase(options.provider)}')}{once}."
+
+
 add_source(
     "faker",
     SourceWords(
@@ -285,7 +300,7 @@ add_source(
         example="faker.company",
         argument="provider",
         check=_check,
-        describe=lambda options, dataset: f"Synthetic {options.provider.replace('_', ' ')}.",
+        describe=_describe,
     ),
     Source(_fill),
 )

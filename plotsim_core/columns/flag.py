@@ -14,7 +14,7 @@ add_source(
         arrow=lambda options, column, dataset: pa.bool_(),
         example="flag",
         needs=frozenset({"event"}),
-        describe=lambda options, dataset: "True: the event happened.",
+        describe=lambda options, column, table, dataset: "Sign that the event happened: true in every row.",
     ),
     Source(lambda column, table, rows: pa.repeat(pa.scalar(True), len(rows))),
 )

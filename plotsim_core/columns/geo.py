@@ -34,13 +34,13 @@ _SPREAD = 0.05
 """How far from the middle of the city a place lies at most, in degrees."""
 _DECIMALS = 4
 _SAYS = {
-    "country": "Name of the country.",
+    "country": "Name of a real country.",
     "country_code": "Country, as its ISO 3166 code of two letters.",
-    "region": "Region of the country.",
-    "city": "City.",
+    "region": "Region of the country that the city lies in.",
+    "city": "City that exists in the country.",
     "postcode": "Postcode, in the form that the country writes it.",
-    "latitude": "Degrees north.",
-    "longitude": "Degrees east.",
+    "latitude": "Degrees north of the equator.",
+    "longitude": "Degrees east of Greenwich.",
 }
 _DRAWN = {"#": b"0123456789", "@": b"ABCDEFGHJKLMNPRSTUVWXYZ"}
 
@@ -151,7 +151,7 @@ add_source(
         example="geo.city",
         argument="part",
         check=_check,
-        describe=lambda options, dataset: _SAYS[options.part],
+        describe=lambda options, column, table, dataset: _SAYS[options.part],
         decimals=lambda options, dataset: _DECIMALS if options.part in _NUMBERS else None,
     ),
     Source(_fill),

@@ -21,7 +21,7 @@ from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Part, pattern
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.tables import Column, SourceWords, Table, row_noun
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
@@ -72,6 +72,17 @@ def date_keys(plan: Plan, periods: Integers) -> Integers:
     return plan.grain.keys(np.arange(first, int(periods.max()) + 1))[periods - first]
 
 
+def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
+    per = getattr(table, "per", None)
+    if per == "time":
+        return "Key of the time of day, as a number HHMM."
+    if per == "period":
+        grain = dataset.window.grain.name
+        return f"Key of the {grain}, its start as a number {'YYYYMMDDHH' if grain == 'hour' else 'YYYYMMDD'}."
+    each = "the same in all of its versions" if table.sourced("scd") else "one for each row"
+    return f"Key of the {row_noun(table)}, {each}."
+
+
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
     dates = any(key_column(t) is column for t in dataset.dimensions if getattr(t, "per", None) in ("period", "time"))
     return pa.int64() if dates else pa.string()
@@ -118,7 +129,7 @@ add_source(
         example="id",
         needs=frozenset({"key"}),
         check=_check,
-        describe=lambda options, dataset: "Key of the row.",
+        describe=_describe,
     ),
     Source(_fill),
 )

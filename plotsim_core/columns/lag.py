@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, WithJsonSchema, model_validator
 
-from plotsim_core.columns.metric import describe, money
+from plotsim_core.columns.metric import label, money
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
@@ -20,6 +20,7 @@ from plotsim_core.config.metrics import Metric
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem, Wrong, shown
@@ -83,9 +84,10 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     return pa.array(values, type=column.type, mask=missing)
 
 
-def _describe(options: Options, dataset: Dataset) -> str:
-    many = f"{options.periods} periods" if options.periods > 1 else "1 period"
-    return f"{many} earlier: {describe(_metric(options, dataset))}"
+def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
+    grain = dataset.window.grain.name
+    many = f"{options.periods} {grain}s" if options.periods > 1 else f"one {grain}"
+    return f"{label(_metric(options, dataset))} {many} earlier; null where the {phrase(dataset.unit)} was not there yet."
 
 
 add_source(

@@ -26,6 +26,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name, Part, pattern
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table, moved_by
+from plotsim_core.config.words import begun, phrase
 from plotsim_core.engine.history import bands_of
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
@@ -94,6 +95,13 @@ def _check_column(options: Options, column: Column, table: Table, scope: Scope) 
         yield Problem("type", f"{table.name}.{column.name} depends on itself")
 
 
+def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
+    ways = [other.name for other in table.sourced("ref") if other.type == f"ref.{options.table}"]
+    by = options.by or (ways[0] if len(ways) == 1 else None)
+    row = f"that {by} refers to" if by else "that it belongs to"
+    return f"{begun(phrase(options.column))} of the row of {options.table} {row}."
+
+
 def _reads(options: Options, table: Table) -> Iterator[tuple[str, str]]:
     yield options.table, options.column
 
@@ -157,7 +165,7 @@ add_source(
         argument="of",
         check=_check,
         nullable=_nullable,
-        describe=lambda options, dataset: f"The {options.column} of its row of {options.table}.",
+        describe=_describe,
         decimals=lambda options, dataset: decimals_in(options.table, options.column, dataset),
         reads=_reads,
     ),

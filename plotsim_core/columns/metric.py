@@ -20,12 +20,14 @@ from plotsim_core.config.metrics import Metric
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.words import begun, figure, phrase
 from plotsim_core.engine.block import Block
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _EXPECTED_DECIMALS = 6
+_SAYS = {"metric": "", "true": " before noise", "expected": ", the mean that values are drawn around"}
 
 
 class Options(Part):
@@ -58,10 +60,22 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
     return scope.unknown_metric(options.metric, "type")
 
 
-def describe(metric: Metric) -> str:
-    """Return one sentence on what a metric's values are."""
-    bounds = f", in [{metric.bounds[0]:g}, {metric.bounds[1]:g}]" if metric.bounds else ""
-    return f"{metric.label or metric.name.replace('_', ' ').capitalize()} ({metric.type}, {metric.family}{bounds})."
+def label(metric: Metric) -> str:
+    """Return what a metric is called at the beginning of a sentence."""
+    return begun(metric.label or phrase(metric.name))
+
+
+def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
+    metric, grain = spec(options, dataset), dataset.window.grain.name
+    what = f"{label(metric)}{_SAYS[column.word]}"
+    if getattr(table, "per", None) == "period":
+        return f"{what}, the {'sum' if metric.sized else 'mean'} over all {dataset.plural} of the {grain}."
+    low, high = (figure(mean) for mean in (metric.means if metric.polarity == "positive" else metric.means[::-1]))
+    says = f"{what}, on average from {low} to {high} along the trajectory."
+    if metric.follows is None:
+        return says
+    later = f"{metric.delay} {grain}s" if metric.delay != 1 else f"one {grain}"
+    return f"{says} It follows {phrase(metric.follows)} by {later}."
 
 
 def money(metric: Metric) -> int | None:
@@ -98,11 +112,7 @@ def _filling(layer: Callable[[Block, int], Floats]) -> Source:
     return Source(fill)
 
 
-for _word, _layer, _says in (
-    ("metric", _stored, ""),
-    ("true", _true, "Before noise: "),
-    ("expected", _expected, "The mean that is drawn around: "),
-):
+for _word, _layer in (("metric", _stored), ("true", _true), ("expected", _expected)):
     add_source(
         _word,
         SourceWords(
@@ -115,7 +125,7 @@ for _word, _layer, _says in (
             nullable=lambda options, dataset, word=_word: (  # type: ignore[misc]
                 word == "metric" and null_rate(dataset, spec(options, dataset)) > 0
             ),
-            describe=lambda options, dataset, says=_says: says + describe(spec(options, dataset)),  # type: ignore[misc]
+            describe=_describe,
             decimals=lambda options, dataset, word=_word: (  # type: ignore[misc]
                 None if word == "expected" else money(spec(options, dataset))
             ),

@@ -22,6 +22,7 @@ from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.model import Group, Name, Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.words import phrase
 from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -131,7 +132,9 @@ add_source(
         needs=frozenset({"unit"}),
         check=_check,
         nullable=lambda options, dataset: may_be_missing(options.metric, dataset),
-        describe=lambda options, dataset: f"A sentence that fits {told(options.metric)}.",
+        describe=lambda options, column, table, dataset: (
+            f"Text that fits {told(options.metric)} and the {phrase(dataset.unit)}'s segment."
+        ),
         moves=lambda options: True,
     ),
     Source(_fill),

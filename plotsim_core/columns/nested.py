@@ -21,6 +21,7 @@ from plotsim_core.config.model import Name, Part
 from plotsim_core.config.read_tables import column as read_column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table
+from plotsim_core.config.words import begun, phrase, several
 from plotsim_core.errors import ConfigError, Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.random import Floats, fold, key, uniforms, words
@@ -127,7 +128,9 @@ add_source(
         arrow=lambda options, column, dataset: pa.struct(_fields(options, column, dataset)),
         example="struct",
         check=_check,
-        describe=lambda options, dataset: f"Fields: {', '.join(options.nested_schema)}.",
+        describe=lambda options, column, table, dataset: (
+            f"{begun(phrase(column.name))}, a record with the fields {several(options.nested_schema)}."
+        ),
     ),
     Source(_fill_struct),
 )
@@ -137,7 +140,9 @@ add_source(
         options=Array,
         arrow=lambda options, column, dataset: pa.list_(_TYPES[options.array_element_type]),
         example="array",
-        describe=lambda options, dataset: f"{options.array_length} values of type {options.array_element_type}.",
+        describe=lambda options, column, table, dataset: (
+            f"{begun(phrase(column.name))}, a list of {options.array_length} values of type {options.array_element_type}."
+        ),
     ),
     Source(_fill_array),
 )

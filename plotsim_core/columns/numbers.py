@@ -12,6 +12,7 @@ from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import LARGEST, Part, pair, rising
 from plotsim_core.config.tables import Column, SourceWords
+from plotsim_core.config.words import begun, figure, phrase
 from plotsim_core.errors import shown
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -57,7 +58,9 @@ add_source(
         options=Options,
         arrow=_arrow,
         example="range",
-        describe=lambda options, dataset: f"Between {options.range[0]:g} and {options.range[1]:g}.",
+        describe=lambda options, column, table, dataset: (
+            f"{begun(phrase(column.name))}, evenly drawn between {figure(options.range[0])} and {figure(options.range[1])}."
+        ),
     ),
     Source(_fill),
 )

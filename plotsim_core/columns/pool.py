@@ -21,6 +21,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.words import begun, phrase
 from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -101,8 +102,9 @@ add_source(
         argument="attribute",
         needs=frozenset({"unit"}),
         check=_check,
-        describe=lambda options, dataset: (
-            f"{options.attribute.replace('_', ' ').capitalize()}, by segment{' and over time' * (options.by != 'chance')}."
+        describe=lambda options, column, table, dataset: (
+            f"{begun(phrase(options.attribute))} that the {phrase(dataset.unit)}'s segment lists, "
+            f"{'by the position on the curve' if options.by == 'trajectory' else 'by chance'}."
         ),
         moves=lambda options: options.by == "trajectory",
     ),

@@ -29,7 +29,8 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import OngoingArrival, Segment
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table, row_noun
+from plotsim_core.config.words import phrase, several
 from plotsim_core.engine.elsewhere import drawn_units, everyone
 from plotsim_core.errors import Problem
 from plotsim_core.families import Family
@@ -101,6 +102,13 @@ def _nullable(options: Options, dataset: Dataset) -> bool:
         all(_may_be_empty(segment) for segment in kind.segments) or any(getattr(e, "ends_unit", False) for e in kind.events)
         for kind in kinds
     )
+
+
+def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
+    to = target(options.table, dataset)
+    noun = dataset.window.grain.name if getattr(to, "per", None) == "period" else row_noun(to)
+    pairs = [f"its {theirs} is the {phrase(dataset.unit)}'s {ours}" for theirs, ours in (options.matching or {}).items()]
+    return f"Key of the {noun} in {options.table}{f': {several(pairs)}' if pairs else ''}."
 
 
 def _may_be_empty(segment: Segment) -> bool:
@@ -243,7 +251,7 @@ add_source(
         check=_check,
         nullable=_nullable,
         refers=_refers,
-        describe=lambda options, dataset: f"Refers to {options.table}.",
+        describe=_describe,
     ),
     Source(_fill),
 )

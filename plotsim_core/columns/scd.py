@@ -16,6 +16,7 @@ from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.words import phrase, several
 from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -61,7 +62,9 @@ add_source(
         example="scd",
         needs=frozenset({"history"}),
         check=_check,
-        describe=lambda options, dataset: f"Tier by {options.tracks}: {', '.join(options.tiers)}.",
+        describe=lambda options, column, table, dataset: (
+            f"Tier that follows {phrase(options.tracks)}, a new version with each change: {several(options.tiers)}."
+        ),
     ),
     Source(_fill),
 )

@@ -13,9 +13,16 @@ from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+_SAYS = {
+    "name": "Name of the {unit}'s segment.",
+    "count": "Number of units in the {unit}'s segment.",
+    "treatment": "Arm of the experiment that the {unit} is in, null outside it.",
+}
 
 
 class Options(Part):
@@ -58,9 +65,7 @@ add_source(
         nullable=lambda options, dataset: (
             options.fact == "treatment" and any(segment.treatment is None for segment in dataset.segments)
         ),
-        describe=lambda options, dataset: (
-            "The arm of the segment's experiment." if options.fact == "treatment" else f"The {options.fact} of the segment."
-        ),
+        describe=lambda options, column, table, dataset: _SAYS[options.fact].format(unit=phrase(dataset.unit)),
     ),
     Source(_fill),
 )

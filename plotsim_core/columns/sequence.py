@@ -14,6 +14,7 @@ from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.words import begun, phrase
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -49,7 +50,9 @@ add_source(
         example="sequence",
         needs=frozenset({"key"}),
         check=_check,
-        describe=lambda options, dataset: f"Numbers from {options.start} in steps of {options.step}.",
+        describe=lambda options, column, table, dataset: (
+            f"{begun(phrase(column.name))}, counted from {options.start} in steps of {options.step}."
+        ),
     ),
     Source(_fill),
 )

@@ -12,6 +12,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.effects import null_rate
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, NoOptions, SourceWords, Table
+from plotsim_core.config.words import phrase, several
 from plotsim_core.engine.stages import NONE, stages
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -45,6 +46,13 @@ def _nullable(options: NoOptions, dataset: Dataset) -> bool:
     return any(null_rate(dataset, metric) > 0 for metric in dataset.metrics if metric.name == lifecycle.track)
 
 
+def _describe(options: NoOptions, column: Column, table: Table, dataset: Dataset) -> str:
+    lifecycle = dataset.lifecycle
+    assert lifecycle is not None  # checked
+    names = several(stage.name for stage in lifecycle.stages)
+    return f"Stage of the lifecycle that {phrase(lifecycle.track)} puts the {phrase(dataset.unit)} in: {names}."
+
+
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     plan = rows.block.plan
     lifecycle = plan.dataset.lifecycle
@@ -63,7 +71,7 @@ add_source(
         needs=frozenset({"cell"}),
         check=_check,
         nullable=_nullable,
-        describe=lambda options, dataset: "Stage of the lifecycle.",
+        describe=_describe,
     ),
     Source(_fill),
 )

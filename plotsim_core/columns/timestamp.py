@@ -6,7 +6,9 @@ import pyarrow as pa
 
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
-from plotsim_core.config.tables import NoOptions, SourceWords
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.tables import Column, NoOptions, SourceWords, Table, row_noun
+from plotsim_core.config.words import phrase
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 TYPE = pa.timestamp("us")
@@ -18,6 +20,12 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     return pa.array(rows.block.plan.grain.starts(rows.period).astype("datetime64[us]"), TYPE)
 
 
+def _describe(options: NoOptions, column: Column, table: Table, dataset: Dataset) -> str:
+    if getattr(table, "per", None) == "unit":
+        return f"Start of the {dataset.window.grain.name} in which the {phrase(dataset.unit)} arrived."
+    return f"Moment of the {row_noun(table)}."
+
+
 add_source(
     "timestamp",
     SourceWords(
@@ -25,7 +33,7 @@ add_source(
         arrow=lambda options, column, dataset: TYPE,
         example="timestamp",
         needs=frozenset({"period"}),
-        describe=lambda options, dataset: "When it happened.",
+        describe=_describe,
     ),
     Source(_fill),
 )

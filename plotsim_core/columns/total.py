@@ -128,7 +128,9 @@ add_source(
         argument="of",
         needs=frozenset({"cell"}),
         check=_check,
-        describe=lambda options, dataset: f"The sum of {options.column} over its rows of {options.table}.",
+        describe=lambda options, column, table, dataset: (
+            f"Sum of {options.column} over the rows of {options.table} that belong to the row."
+        ),
         decimals=lambda options, dataset: decimals_in(options.table, options.column, dataset),
         reads=_reads,
         wrong=_wrong,
@@ -144,7 +146,7 @@ add_source(
         argument="table",
         needs=frozenset({"cell"}),
         check=_check_count,
-        describe=lambda options, dataset: f"How many rows of {options.table} belong to it.",
+        describe=lambda options, column, table, dataset: f"Number of rows of {options.table} that belong to the row.",
     ),
     Source(_fill_count),
 )

@@ -7,6 +7,7 @@ import pyarrow as pa
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.tables import NoOptions, SourceWords
+from plotsim_core.config.words import phrase
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 DECIMALS = 6
@@ -23,7 +24,9 @@ add_source(
         arrow=lambda options, column, dataset: pa.float64(),
         example="trajectory",
         needs=frozenset({"cell"}),
-        describe=lambda options, dataset: "Position on the unit's curve, from 0 to 1.",
+        describe=lambda options, column, table, dataset: (
+            f"Position of the {phrase(dataset.unit)} on its curve, from 0 to 1."
+        ),
     ),
     Source(_fill),
 )

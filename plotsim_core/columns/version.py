@@ -24,6 +24,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.words import phrase
 from plotsim_core.engine.history import since
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -31,10 +32,10 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 ROW_ID = "dim_row_id"
 _TYPES = {"row_id": pa.string(), "valid_from": pa.date32(), "valid_to": pa.date32(), "is_current": pa.bool_()}
 _SAYS = {
-    "row_id": "Key of the version that was valid at the time.",
-    "valid_from": "When the version begins to be valid.",
-    "valid_to": "When the next version takes over, or the unit has left; null for the current one.",
-    "is_current": "Whether this is how things stand; false for all versions of a unit that has left.",
+    "row_id": "Key of the version of the {unit} that was valid at the time.",
+    "valid_from": "Date on which the version begins to be valid.",
+    "valid_to": "Date on which the next version takes over, or the {unit} has left; null for the current one.",
+    "is_current": "Sign that this is how things stand; false for all versions of a {unit} that has left.",
 }
 
 
@@ -94,6 +95,12 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     return pa.array(starts, TIMESTAMP, mask=open_).cast(column.type)
 
 
+def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
+    if options.part == "row_id" and table.sourced("scd"):
+        return "Key of the version, which the rows of facts and events name; one for each row."
+    return _SAYS[options.part].format(unit=phrase(dataset.unit))
+
+
 add_source(
     "version",
     SourceWords(
@@ -105,7 +112,7 @@ add_source(
         check=_check,
         nullable=lambda options, dataset: options.part == "valid_to",
         refers=_refers,
-        describe=lambda options, dataset: _SAYS[options.part],
+        describe=_describe,
     ),
     Source(_fill),
 )

@@ -12,13 +12,21 @@ from plotsim_core.config.connections import Connection, ConnectionPhase
 from plotsim_core.config.effects import Lifecycle, Noise, Season
 from plotsim_core.config.holdout import EntityFeatures, Holdout, spelled
 from plotsim_core.config.metrics import Metric
-from plotsim_core.config.model import Name, Number, Part
+from plotsim_core.config.model import Name, Number, Part, pattern
 from plotsim_core.config.output import Manifest, Output
 from plotsim_core.config.quality import Issue
 from plotsim_core.config.segments import Segment
 from plotsim_core.config.sources import Sources
 from plotsim_core.config.tables import Table
 from plotsim_core.config.window import Window
+from plotsim_core.config.words import phrase, plural
+
+OWNER = pattern(
+    r"^([A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}|team:[^\s,][^,\n]*)$",
+    "an e-mail address or a team, as team:name",
+)
+Owner = Annotated[str, Field(pattern=OWNER)]
+"""Who answers for a dataset, as Dagster takes it."""
 
 
 def _listed(value: Any) -> Any:
@@ -40,7 +48,8 @@ class Dataset(Part):
     are stronger or weaker. `calendar`: fiscal year, weekend and holidays. `rhythm`: weekdays and hours at which more or
     less happens. `sources`: systems that hold the units otherwise. `quality`: what is broken on purpose. `holdout`: what
     a model is tested on. `entity_features`: a table of what a model may learn from. `output`: where and how it is
-    written. `manifest`: whether the answers are written beside it. `noise`: measurement noise, of all metrics that have
+    written. `manifest`: whether the answers are written beside it. `owners`: who answers
+    for it, e-mail addresses or teams as team:name, for the catalogue. `noise`: measurement noise, of all metrics that have
     none of their own. `locale`: the language of names and addresses, one or several. `seed`: another number gives other
     values of the same dataset. `scale` multiplies the count of every segment.
     """
@@ -66,6 +75,7 @@ class Dataset(Part):
     entity_features: Annotated[EntityFeatures | None, BeforeValidator(spelled)] = None
     output: Output = Output()
     manifest: Manifest = Manifest()
+    owners: tuple[Owner, ...] = ()
     noise: Noise = Noise()
     locale: Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_listed)] = ("en_US",)
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)] = 0
@@ -80,10 +90,7 @@ class Dataset(Part):
     @property
     def plural(self) -> str:
         """What several units are called in a sentence: companies, branches, sales reps."""
-        noun = self.unit.replace("_", " ")
-        if re.search("[^aeiou]y$", noun):
-            return f"{noun[:-1]}ies"
-        return f"{noun}es" if re.search("(s|x|z|ch|sh)$", noun) else f"{noun}s"
+        return plural(phrase(self.unit))
 
 
 ALIASES = {

@@ -15,6 +15,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.config.model import Name, Part
+from plotsim_core.config.words import phrase
 from plotsim_core.errors import Problem
 from plotsim_core.families import Family
 
@@ -113,7 +114,8 @@ class SourceWords:
     `argument` (None: the word takes no argument). `check(options, column, table, scope)` gives what is wrong in this
     place, with paths that begin at the column. `arrow(options, column, dataset)` is the type, `nullable(options, dataset)`
     whether nulls belong there (`sometimes(column, dataset)` where the column's name tells that), `refers(options,
-    dataset)` the (table, column) it points to, `describe(options, dataset)` what the published schema says of it,
+    dataset)` the (table, column) it points to, `describe(options, column, table, dataset)` what the published schema says
+    of it where the config does not: a sentence, the noun first,
     `decimals(options, dataset)` with how many decimals its numbers are written as text (None: as many as they have),
     `reads(options, table)` the (table, column) pairs it is made from, `wrong(options, dataset)` what can only be seen to
     be wrong in a dataset that is sound otherwise, `moves(options)` whether what it says of a unit changes with time, so
@@ -129,7 +131,7 @@ class SourceWords:
     nullable: Callable[[Any, Dataset], bool] = _no
     sometimes: Callable[[Column, Dataset], bool] = _no
     refers: Callable[[Any, Dataset], tuple[str, str] | None] = _none
-    describe: Callable[[Any, Dataset], str] = _no_text
+    describe: Callable[[Any, Column, Table, Dataset], str] = _no_text
     decimals: Callable[[Any, Dataset], int | None] = _none
     reads: Callable[[Any, Table], Iterable[tuple[str, str]]] = _nothing
     wrong: Callable[[Any, Dataset], Iterable[Problem]] = _nothing
@@ -180,6 +182,13 @@ def moved_by(column: Column, table: Table) -> set[str]:
         read = {name for owner, name in words.reads(at.source, table) if owner == table.name} - seen
         ahead += [other for other in table.columns if other.name in read]
     return found
+
+
+def row_noun(table: Table) -> str:
+    """Return what a row of a table is, in words: what its key is named after, or the table."""
+    key = next(iter(table.sourced("id")), None)
+    stem = key.name.removesuffix("_id").removesuffix("_key") if key is not None else ""
+    return phrase(stem if stem not in ("", "id", "key") else table.name.partition("_")[2] or table.name)
 
 
 class NoOptions(Part):

@@ -21,7 +21,7 @@ Raw = Mapping[str, Any]
 
 OWN = ("unit", "metrics", "segments", "connections", "connection_phases", "lifecycle", "noise", "seasonality", *SECTIONS)
 """What each kind of unit says for itself; noise and seasons are the dataset's where it says nothing of them."""
-_ALONE = ("quality", "holdout", "entity_features", "sources", "manifest", "units")
+_ALONE = ("quality", "holdout", "entity_features", "sources", "manifest", "owners", "units")
 """What is said once, of the dataset."""
 
 

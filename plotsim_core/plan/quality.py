@@ -51,13 +51,13 @@ def stored(plan: Plan, table: TablePlan, issues: Sequence[Numbered]) -> TablePla
     columns = {column.name: column for column in table.columns}
     for _, issue in own:
         if issue.issue == "late_arrival":
-            says = "When a row that came late arrived (a date key); null for a row that came in time."
+            says = "Date key of the period in which a row that came late arrived; null for a row that came in time."
             columns[ARRIVAL] = added(ARRIVAL, pa.int64(), says)
         elif issue.column is not None and issue.issue != "orphaned_keys":
             columns |= _broken(plan, columns, issue)
     if not any(issue.delivers for _, issue in own):
         return replace(table, columns=tuple(columns.values()), issues=own)
-    says = "The period in which the row was delivered (a date key)."
+    says = "Date key of the period in which the row was delivered."
     columns[DELIVERED] = replace(added(DELIVERED, pa.int64(), says), nullable=False)
     date = next(reference for reference in table.references if reference[0] == table.time)
     return replace(
@@ -85,7 +85,7 @@ def _broken(plan: Plan, columns: dict[str, ColumnPlan], issue: Issue) -> dict[st
     new = drifted(name)
     says = f"{column.description} Some are in {new} ({LEDGER})."
     old = replace(column, nullable=True, description=says)
-    later = added(new, column.type, f"What {name} became: {column.description}")
+    later = added(new, column.type, f"Later name of {name}: {column.description}")
     if issue.mode == "rename":
         (date,) = plan.grain.keys(np.array([begins(plan, issue)], dtype=np.int64)).tolist()
         old, later = replace(old, until=date), replace(later, since=date)

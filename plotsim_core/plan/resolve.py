@@ -136,8 +136,8 @@ def _endings(dataset: Dataset) -> tuple[Ending, ...]:
 
 def digest(raw: Mapping[str, Any]) -> str:
     """Return a hash of a config and of the generator's version: the same digest means the same data. How it is written
-    is left out."""
-    data = {name: value for name, value in raw.items() if name not in ("output", "manifest")}
+    and who owns it is left out."""
+    data = {name: value for name, value in raw.items() if name not in ("output", "manifest", "owners")}
     text = json.dumps({"version": VERSION, **data}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -26,6 +26,7 @@ from plotsim_core.config.model import Flag, Name
 from plotsim_core.config.read_tables import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import SOURCE_WORDS, Column, KindWords, Table
+from plotsim_core.config.words import bounds
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.elsewhere import everyone
 from plotsim_core.engine.history import expected_shares, since
@@ -131,9 +132,7 @@ def _leading(table: Bridge, dataset: Dataset) -> tuple[Column, ...]:
 
 
 def _describe(table: Bridge, dataset: Dataset) -> str:
-    low, high = table.cardinality
-    each = f"{low}" if low == high else f"{low} to {high}"
-    return f"Which rows of {table.right} go with each row of {table.left}: {each}."
+    return f"Links of each row of {table.left} to {bounds(table.cardinality)} rows of {table.right}."
 
 
 def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:

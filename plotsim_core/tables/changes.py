@@ -68,16 +68,16 @@ def _check(table: Changes, scope: Scope) -> Iterable[Problem]:
 
 def _plan(table: Table, dimension: TablePlan, dataset: Dataset) -> TablePlan:
     assert isinstance(table, Changes)
-    dated, reference = date_column(DATE, "The period at whose beginning the row changed.", dataset)
+    dated, reference = date_column(DATE, "Period at whose beginning the row changed.", table, dataset)
     key, image = key_of(dimension), pa.struct([pa.field(c.name, c.type) for c in columns_of(dimension)])
     columns = (
-        _column(SEQUENCE, pa.string(), "The order of all changes, as texts sort; no two are the same."),
-        _column(MOMENT_OF, MOMENT, "When the row changed."),
+        _column(SEQUENCE, pa.string(), "Order of all changes, as texts sort; no two are the same."),
+        _column(MOMENT_OF, MOMENT, "Moment at which the row changed."),
         dated,
-        _column(OP, pa.string(), "I: inserted; U: updated; D: deleted."),
-        _column(key.name, key.type, f"The row that changed: the key of {dimension.name}."),
-        _column(BEFORE, image, "The row before the change; null where it was inserted.", nullable=True),
-        _column(AFTER, image, "The row after the change; null where it was deleted.", nullable=True),
+        _column(OP, pa.string(), "Kind of change: I for an insert, U for an update, D for a delete."),
+        _column(key.name, key.type, f"Key of the row of {dimension.name} that changed."),
+        _column(BEFORE, image, "Row before the change; null where it was inserted.", nullable=True),
+        _column(AFTER, image, "Row after the change; null where it was deleted.", nullable=True),
     )
     return TablePlan(
         spec=table.model_copy(update={"columns": tuple(column.spec for column in columns)}),

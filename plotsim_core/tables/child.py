@@ -13,8 +13,10 @@ from pydantic import BeforeValidator
 
 from plotsim_core.columns.reference import children
 from plotsim_core.columns.rows import Rows, numbered
+from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KindWords, Table
+from plotsim_core.config.tables import KindWords, Table, row_noun
+from plotsim_core.config.words import begun, bounds, phrase, plural
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice, by_unit
 from plotsim_core.errors import Problem, shown
@@ -88,6 +90,10 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
     return sample.total(lambda units: sample.arrived(units) * children(sample.plan, table.spec, units.address))
 
 
+def _describe(table: ChildDimension, dataset: Dataset) -> str:
+    return f"{begun(plural(row_noun(table)))}, {bounds(table.per_unit)} for each {phrase(dataset.unit)}."
+
+
 add_kind(
     "child",
     KindWords(
@@ -98,7 +104,7 @@ add_kind(
         model=ChildDimension,
         knows=frozenset({"unit", "period", "key"}),
         key=lambda table, dataset: (key_name(table),),
-        describe=lambda table, dataset: f"Rows that belong to a {dataset.unit}.",
+        describe=_describe,
         check=_check,
     ),
     Kind(_cut, _rows, _expect, state=True),

@@ -67,7 +67,7 @@ add_kind(
         model=DateDimension,
         knows=frozenset({"period", "calendar", "key"}),
         key=lambda table, dataset: (key_name(table),),
-        describe=lambda table, dataset: f"The periods of the window, one row per {dataset.window.grain.name}.",
+        describe=lambda table, dataset: f"Dates of the window, one row per {dataset.window.grain.name}.",
         check=_check,
         time=key_name,
     ),

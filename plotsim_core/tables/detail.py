@@ -19,7 +19,8 @@ from plotsim_core.columns.sibling import ancestors, is_row
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, KindWords, Table
+from plotsim_core.config.tables import Column, KindWords, Table, row_noun
+from plotsim_core.config.words import begun, bounds, plural
 from plotsim_core.engine.block import Block
 from plotsim_core.errors import Problem, shown
 from plotsim_core.families import did_you_mean
@@ -98,7 +99,9 @@ add_kind(
         model=DetailFact,
         knows=frozenset({"unit", "period", "cell", "metrics", "event", "key"}),
         key=lambda table, dataset: (key_name(table),),
-        describe=lambda table, dataset: f"Rows that belong to a row of {table.parent_table}.",
+        describe=lambda table, dataset: (
+            f"{begun(plural(row_noun(table)))}, {bounds(table.per_row)} for each row of {table.parent_table}."
+        ),
         check=_check,
         time=date_column,
         leading=_parent_key,

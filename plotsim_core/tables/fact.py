@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from plotsim_core.columns.cdc import change_columns
+from plotsim_core.columns.metric import Options as MetricOptions
 from plotsim_core.columns.metric import metric_columns
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.stage import stage_column
@@ -16,6 +17,7 @@ from plotsim_core.config.model import Flag, Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star import DATE_DIMENSION
 from plotsim_core.config.tables import Column, KindWords, Table
+from plotsim_core.config.words import begun, phrase, several
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.slice import Slice, blocks
@@ -79,6 +81,14 @@ def added_columns(table: AnyFact, dataset: Dataset) -> tuple[Column, ...]:
     return (*metric_columns(table), *of_units, *(change_columns(table) if table.cdc else ()))
 
 
+def measured(table: AnyFact, dataset: Dataset) -> str:
+    """Return what the rows of a fact hold, in words: the metrics that it has columns of."""
+    named = [column.source.metric for column in table.columns if isinstance(column.source, MetricOptions)]
+    held = list(dict.fromkeys([*named, *getattr(table, "metrics", ())]))
+    nouns = [phrase(name) for name in held] or [phrase(column.name) for column in table.columns if column.word != "ref"]
+    return begun(several(nouns)) or "Presence"
+
+
 def check_metrics(table: AnyFact, scope: Scope) -> Iterable[Problem]:
     """Yield a problem for each of a fact's metrics that there is not."""
     for number, name in enumerate(table.metrics):
@@ -113,7 +123,10 @@ FACT_WORDS = KindWords(
     model=Fact,
     knows=frozenset({"unit", "period", "cell", "metrics"}),
     key=lambda table, dataset: (reference_to("unit", table, dataset), reference_to("date", table, dataset)),
-    describe=lambda table, dataset: f"One row per {dataset.unit} and {dataset.window.grain.name}.",
+    describe=lambda table, dataset: (
+        f"{measured(table, dataset)} of each {phrase(dataset.unit)}, one row per {phrase(dataset.unit)} "
+        f"and {dataset.window.grain.name}."
+    ),
     check=_check,
     time=date_column,
     added=added_columns,

@@ -20,6 +20,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.holdout import FEATURES
 from plotsim_core.config.segments import Segment
 from plotsim_core.config.tables import Column, NoOptions, Table
+from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.slice import Slice, lives
@@ -60,16 +61,18 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
     units = next(table for table in declared if table.kind == "unit")
     key = key_column(units.spec)
     assert key is not None
-    columns = [_column(key.name, "unit", pa.string(), False, f"Refers to {units.name}.")]
+    columns = [_column(key.name, "unit", pa.string(), False, f"Key of the {phrase(dataset.unit)} in {units.name}.")]
     for name in summed(dataset, declared):
         for word, says in _SUMS.items():
             type_ = pa.int64() if word == "peak_period" else pa.float64()
             columns.append(_column(f"{name}_{word}", f"{word}.{name}", type_, True, says.format(name)))
     if dataset.entity_features.include_labels:
-        columns.append(_column(_ARCHETYPE, _ARCHETYPE, pa.string(), False, "The curves of the unit's segment."))
-        columns.append(_column(_SEGMENT, _SEGMENT, pa.string(), False, "The unit's segment."))
+        columns.append(_column(_ARCHETYPE, _ARCHETYPE, pa.string(), False, "Curves of the unit's segment."))
+        columns.append(_column(_SEGMENT, _SEGMENT, pa.string(), False, "Name of the unit's segment."))
         if any(segment.treatment is not None for segment in dataset.segments):
-            columns.append(_column(_TREATMENT, _TREATMENT, pa.string(), True, "The unit's arm of its segment's experiment."))
+            columns.append(
+                _column(_TREATMENT, _TREATMENT, pa.string(), True, "Arm of its segment's experiment that the unit is in.")
+            )
         says = "Position on the unit's curve in the last period that is known of it."
         columns.append(_column(_POSITION, _POSITION, pa.float64(), False, says))
     says = f"A row per {dataset.unit} that sums up its metrics."

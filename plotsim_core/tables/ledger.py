@@ -34,15 +34,15 @@ from plotsim_core.tables.sample import Sample
 
 WHEN = "delivered_date_key"
 _COLUMNS: dict[str, tuple[pa.DataType, bool, str]] = {
-    "table_name": (pa.string(), False, "The table that was broken."),
-    "row_key": (pa.string(), False, "What tells the row apart: the values of its key as they are stored, joined by |."),
-    "column_name": (pa.string(), False, "The column; * for the whole row."),
-    "issue_number": (pa.int64(), False, "Which entry of `quality` did it, from 1."),
-    "date_key": (pa.int64(), False, "The date of the row."),
-    "issue": (pa.string(), False, "What is wrong."),
-    "action": (pa.string(), False, "changed (a cell), copied (a row, once) or dropped (a cell of a row)."),
-    "clean_value": (pa.string(), True, "What the cell would hold."),
-    "stored_value": (pa.string(), True, "What the cell holds."),
+    "table_name": (pa.string(), False, "Table that was broken."),
+    "row_key": (pa.string(), False, "Key of the row: the values of its key columns as they are stored, joined by |."),
+    "column_name": (pa.string(), False, "Column that was broken; * for the whole row."),
+    "issue_number": (pa.int64(), False, "Number of the entry of `quality` that did it, from 1."),
+    "date_key": (pa.int64(), False, "Date key of the row."),
+    "issue": (pa.string(), False, "Kind of fault."),
+    "action": (pa.string(), False, "Kind of action: changed (a cell), copied (a row, once) or dropped (a cell of a row)."),
+    "clean_value": (pa.string(), True, "Value that the cell would hold without the fault."),
+    "stored_value": (pa.string(), True, "Value that the cell holds."),
 }
 KEY = ("table_name", "row_key", "column_name", "issue_number")
 _DELIVERY: dict[str, tuple[pa.DataType, bool, str]] = {
@@ -50,10 +50,11 @@ _DELIVERY: dict[str, tuple[pa.DataType, bool, str]] = {
     "action": (
         pa.string(),
         False,
-        "changed (a cell), copied (a row, once), dropped (a cell of a row), held_back (a cell of a row that did not come in "
-        "time), delivered (a row that was held back), redelivered (a row, once more) or restated (a row, put right).",
+        "Kind of action: changed (a cell), copied (a row, once), dropped (a cell of a row), held_back (a cell of a row that "
+        "did not come in time), delivered (a row that was held back), redelivered (a row, once more) or restated (a row, "
+        "put right).",
     ),
-    WHEN: (pa.int64(), False, "The date of the partition of this: when the row was delivered, or should have been."),
+    WHEN: (pa.int64(), False, "Date key of the partition: when the row was delivered, or should have been."),
 }
 """The columns of the ledger of a dataset in which rows are delivered late or again."""
 

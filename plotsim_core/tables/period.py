@@ -17,7 +17,7 @@ from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats, words
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.tables.fact import AnyFact, added_columns, check_metrics, date_column, reference_to
+from plotsim_core.tables.fact import AnyFact, added_columns, check_metrics, date_column, measured, reference_to
 from plotsim_core.tables.kind import Kind, add_kind
 from plotsim_core.tables.sample import Sample
 
@@ -61,7 +61,9 @@ add_kind(
         model=PeriodFact,
         knows=frozenset({"period", "metrics", "crowd"}),
         key=lambda table, dataset: (reference_to("date", table, dataset),),
-        describe=lambda table, dataset: f"One row per {dataset.window.grain.name}, over all {dataset.plural}.",
+        describe=lambda table, dataset: (
+            f"{measured(table, dataset)} over all {dataset.plural}, one row per {dataset.window.grain.name}."
+        ),
         check=_check,
         time=date_column,
         added=added_columns,

@@ -20,7 +20,8 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.output import Event
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, KindWords
+from plotsim_core.config.tables import Column, KindWords, row_noun
+from plotsim_core.config.words import begun, phrase, plural
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.metrics import centres, reads
@@ -167,7 +168,10 @@ add_kind(
         model=ProportionalEvent,
         knows=frozenset({"unit", "period", "cell", "metrics", "event", "key"}),
         key=lambda table, dataset: (key_name(table),),
-        describe=lambda table, dataset: f"Events in proportion to {table.driver}.",
+        describe=lambda table, dataset: (
+            f"{begun(plural(row_noun(table)))} of each {phrase(dataset.unit)}, in proportion to "
+            f"{phrase(table.driver)} ({table.scale:g} for each on average)."
+        ),
         check=_check,
         time=date_column,
         added=_added,

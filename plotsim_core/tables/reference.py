@@ -11,7 +11,8 @@ from pydantic import Field
 from plotsim_core.columns.choice import listed
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.model import Count
-from plotsim_core.config.tables import KindWords, Table
+from plotsim_core.config.tables import KindWords, Table, row_noun
+from plotsim_core.config.words import begun, plural
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.numerics.random import Floats, words
@@ -59,7 +60,7 @@ add_kind(
         model=ReferenceDimension,
         knows=frozenset({"key", "list"}),
         key=lambda table, dataset: (key_name(table),),
-        describe=lambda table, dataset: "Reference values.",
+        describe=lambda table, dataset: f"{begun(plural(row_noun(table)))}, a list of {table.rows} that nothing changes.",
         check=needs_key,
     ),
     Kind(_cut, _rows, _expect, state=True),

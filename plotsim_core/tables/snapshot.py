@@ -66,7 +66,7 @@ def _check(table: Snapshot, scope: Scope) -> Iterable[Problem]:
 
 def _plan(table: Table, dimension: TablePlan, dataset: Dataset) -> TablePlan:
     assert isinstance(table, Snapshot)
-    dated, reference = date_column(DATE, "The period at whose end the row stood so.", dataset)
+    dated, reference = date_column(DATE, "Period at whose end the row stood so.", table, dataset)
     columns, key = (dated, *columns_of(dimension)), key_of(dimension).name
     return TablePlan(
         spec=table.model_copy(update={"columns": tuple(column.spec for column in columns)}),

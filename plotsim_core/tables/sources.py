@@ -22,6 +22,7 @@ from plotsim_core.columns.source import fill
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.sources import MAP, SourceSystem, attribute_columns, name_column
 from plotsim_core.config.tables import Column, NoOptions, Table
+from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.history import bands
 from plotsim_core.engine.life import ends
@@ -67,9 +68,9 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
             of=units.name,
         )
     linking = (
-        _column("source", pa.string(), "The source that has the row."),
-        _column("source_key", pa.string(), "The key of the row in the source, as a text."),
-        _column(own.name, pa.string(), f"The {dataset.unit} that the row is: refers to {units.name}."),
+        _column("source", pa.string(), "Name of the source that has the row."),
+        _column("source_key", pa.string(), "Key of the row in the source, as a text."),
+        _column(own.name, pa.string(), f"Key of the {phrase(dataset.unit)} that the row is, in {units.name}."),
     )
     yield TablePlan(
         spec=Table(name=MAP, columns=tuple(column.spec for column in linking)),

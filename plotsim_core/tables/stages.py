@@ -8,6 +8,7 @@ from plotsim_core.columns.identity import key_column
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.read_tables import column
 from plotsim_core.config.tables import Column
+from plotsim_core.config.words import phrase
 from plotsim_core.families import Family
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.schemas import table_plan
@@ -23,11 +24,14 @@ def _metrics(word: str) -> Callable[[Dataset], list[Column]]:
 
 
 STAGES: Family[tuple[str, Callable[[Dataset], list[Column]]]] = Family("stage")
-"""Name of a stage to (what it is, its columns beside unit and date), in the order the data takes."""
-STAGES.add("trajectories", ("The position of every unit in every period.", _trajectories))
-STAGES.add("metrics", ("The mean that each metric is drawn around.", _metrics("expected")))
-STAGES.add("correlated_metrics", ("The true value of each metric, correlated and before noise.", _metrics("true")))
-STAGES.add("noised_metrics", ("The value of each metric as it is stored.", _metrics("metric")))
+"""Name of a stage to (what it is, for a {unit} and {grain}, its columns beside unit and date), in the order of the data."""
+STAGES.add("trajectories", ("Position of each {unit} on its curve, one row per {unit} and {grain}.", _trajectories))
+STAGES.add("metrics", ("Mean that each metric of each {unit} is drawn around, by {grain}.", _metrics("expected")))
+STAGES.add(
+    "correlated_metrics",
+    ("True value of each metric of each {unit}, before noise, by {grain}.", _metrics("true")),
+)
+STAGES.add("noised_metrics", ("Value of each metric of each {unit} as it is stored, by {grain}.", _metrics("metric")))
 
 
 def stage_names(plan: Plan) -> list[str]:
@@ -52,5 +56,6 @@ def stage_table(plan: Plan, name: str) -> TablePlan:
     unit = next(table for table in plan.own if table.kind == "unit").spec
     date = next(table for table in dimensions if getattr(table, "per", None) == "period")
     references = [column(key_column(table).name, f"ref.{table.name}") for table in (date, unit)]  # type: ignore[union-attr]
+    says = says.format(unit=phrase(plan.unit), grain=plan.grain.name)
     spec = Fact(name=name, columns=tuple(references + columns(plan.dataset)), description=says)
     return table_plan(spec, plan.dataset, complete=False)

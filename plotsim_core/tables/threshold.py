@@ -19,7 +19,8 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name, Number
 from plotsim_core.config.output import Event
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, CrossingWords, KindWords
+from plotsim_core.config.tables import Column, CrossingWords, KindWords, row_noun
+from plotsim_core.config.words import begun, phrase
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive, first_crossings, refired
 from plotsim_core.engine.roster import Units
@@ -147,8 +148,11 @@ def _added(table: ThresholdEvent, dataset: Dataset) -> tuple[Column, ...]:
 
 def _describe(table: ThresholdEvent, dataset: Dataset) -> str:
     side, level = ("above", table.above) if table.above is not None else ("below", table.below)
-    often = "Each time that" if table.refire else "When"
-    return f"{often} {table.metric} has been {side} {level:g} for {table.periods} {dataset.window.grain.name}(s)."
+    often = "each time that" if table.refire else "the first time that"
+    grain = dataset.window.grain.name
+    long = f"{table.periods} {grain}s" if table.periods > 1 else f"one {grain}"
+    what = f"{begun(row_noun(table))} of the {phrase(dataset.unit)}"
+    return f"{what}, {often} {phrase(table.metric)} has been {side} {level:g} for {long}."
 
 
 add_kind(

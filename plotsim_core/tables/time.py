@@ -77,7 +77,7 @@ add_kind(
         model=TimeDimension,
         knows=frozenset({"calendar", "key"}),
         key=lambda table, dataset: (key_name(table),),
-        describe=lambda table, dataset: f"The times of a day, one row per {table.every}.",
+        describe=lambda table, dataset: f"Times of a day, one row per {table.every}.",
         check=_check,
     ),
     Kind(_cut, _times, _expect, state=True),

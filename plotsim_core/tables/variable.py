@@ -15,7 +15,8 @@ from pydantic import Field
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KindWords
+from plotsim_core.config.tables import KindWords, row_noun
+from plotsim_core.config.words import begun, phrase, plural
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
 from plotsim_core.errors import Problem
@@ -74,7 +75,10 @@ add_kind(
         model=VariableFact,
         knows=frozenset({"unit", "period", "cell", "metrics", "event", "key"}),
         key=lambda table, dataset: (key_name(table),),
-        describe=lambda table, dataset: f"Rows by {table.row_count_driver}, {table.row_count_scale:g} for each.",
+        describe=lambda table, dataset: (
+            f"{begun(plural(row_noun(table)))} of each {phrase(dataset.unit)}, in proportion to "
+            f"{phrase(table.row_count_driver)} ({table.row_count_scale:g} for each on average)."
+        ),
         check=_check,
         time=date_column,
         added=added_columns,

@@ -51,7 +51,7 @@ def _column(wide: WideColumn, table: TablePlan, dataset: Dataset) -> ColumnPlan:
         spec=spec,
         type=words.arrow(source, spec, dataset),
         nullable=reference.nullable or words.nullable(source, dataset),
-        description=words.describe(source, dataset),
+        description=words.describe(source, spec, table.spec, dataset),
         decimals=words.decimals(source, dataset),
     )
 

@@ -70,6 +70,7 @@ def manifest_head(plan: Plan, rows: Mapping[str, int], stop: int | None = None) 
     holdout = dataset.holdout
     return {
         "about": dataset.about,
+        "owners": list(dataset.owners),
         "digest": plan.digest,
         "versions": {"plotsim": VERSION, **{name: version(name) for name in _VALUES_DEPEND_ON}},
         "seed": plan.seed,

@@ -15,9 +15,8 @@ from plotsim_pipeline.stores.parquet import ParquetStore
 from plotsim_pipeline.stores.store import Store
 
 STORES: Family[type[Store]] = Family("store")
-STORES.add("duckdb", DuckDBStore)
-STORES.add("parquet", ParquetStore)
-STORES.add("delta", DeltaStore)
+for _store in (DuckDBStore, ParquetStore, DeltaStore):
+    STORES.add(_store.kind, _store)
 
 KIND_VARIABLE = "PLOTSIM_STORE"
 PLACE_VARIABLE = "PLOTSIM_STORE_PATH"

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -47,6 +47,8 @@ _TRIES = 60
 
 class DeltaStore(Store):
     """Delta tables under `path`, which may be local or s3://bucket/folder."""
+
+    kind: ClassVar[str] = "delta"
 
     def write(self, where: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
         delta = _library()

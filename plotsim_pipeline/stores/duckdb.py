@@ -9,7 +9,7 @@ waits for it without saying who holds it (see lock.py).
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import dagster as dg
 import duckdb
@@ -45,6 +45,8 @@ _RECORD_COLUMNS = {
 
 class DuckDBStore(Store):
     """A DuckDB file at `path`."""
+
+    kind: ClassVar[str] = "duckdb"
 
     @property
     def one_writer(self) -> bool:

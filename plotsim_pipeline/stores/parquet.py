@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import groupby
+from typing import ClassVar
 
 import dagster as dg
 import duckdb
@@ -42,6 +43,8 @@ Files = dict[str, dict[str | None, tuple[str, FileVersion]]]
 
 class ParquetStore(Store):
     """Parquet files under `path`, which may be local or any URL that fsspec knows (s3://bucket/folder, memory://x)."""
+
+    kind: ClassVar[str] = "parquet"
 
     def write(self, where: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
         filesystem, root = located(self.path)
@@ -81,7 +84,7 @@ class ParquetStore(Store):
                 stored = footer(filesystem, file)
                 later = stored is not None and stored.whole and stored.as_of > where.as_of
                 if stored is not None and later and stored.digest == digest_of(batches.schema):
-                    return {where.as_of: stored.rows}
+                    return {stored.as_of: stored.rows}
             schema = batches.schema.with_metadata({**(batches.schema.metadata or {}), AS_OF: where.as_of})
             return {where.as_of: _write(filesystem, file, schema, batches, where.encoding)}
 

@@ -7,12 +7,12 @@ column places a row in time and how that column's numbers are written, or that t
 import contextlib
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import dagster as dg
 import numpy as np
@@ -26,32 +26,66 @@ from plotsim_core.plan.plan import DIGEST, PARTITION
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.validation.store import Store as Stored
 from plotsim_pipeline.dead import note_host
-from plotsim_pipeline.metadata import add_row_counts
+from plotsim_pipeline.metadata import add_by_partition
 from plotsim_pipeline.stores.failures import explained
-from plotsim_pipeline.stores.log import Writing, append_file, compared, complaint, completed, failed, passing, read_files
+from plotsim_pipeline.stores.log import (
+    KEPT,
+    Writing,
+    append_file,
+    compared,
+    complaint,
+    completed,
+    failed,
+    passing,
+    read_files,
+)
 from plotsim_pipeline.stores.types import reader_of, storable, type_of_input
 
 _TIME = "plotsim/time_column"
 _TIME_FORMAT = "plotsim/time_format"
 _EXPRESSION, _SCHEMA = "partition_expr", "schema"
 """What the IO managers of dagster-duckdb and its kin read: an SQL expression of a row's moment, and a schema's name."""
-_KEY = "plotsim/key"
+_KEY = "row_key"
 _LAYOUT = "plotsim/layout"
+_LINEAGE = "dagster/column_lineage"
 _ENCODING = "plotsim/encoding"
 WHOLE = "whole"
 """The moment of a state that is of no moment: a table without partitions."""
-SAID = "plotsim/said/"
-"""What the names of an asset's metadata begin with that go into the run log."""
+_TARGET_ROWS = "plotsim/target_rows"
+_INTERNAL = "plotsim/"
+"""What the names of metadata begin with that a store reads and the catalogue does not show."""
+PARAMETERS = "parameters"
+"""The metadata of a materialisation that says what its run makes otherwise than the config."""
 
 
-def placed(plan: Plan, time: str | None, key: Sequence[str], columns: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the definition metadata that tells a store how to keep a table of that time column, key and columns."""
+class RowKey(str):
+    """The columns that tell a table's rows apart, as the catalogue shows them, with all that a store is told (`where`)."""
+
+    where: Mapping[str, Any]
+
+    def __new__(cls, key: Sequence[str], where: Mapping[str, Any]) -> "RowKey":
+        made = super().__new__(cls, ", ".join(key))
+        made.where = {**where, _KEY: list(key)}
+        return made
+
+
+def placed(
+    plan: Plan,
+    time: str | None,
+    key: Sequence[str],
+    columns: Sequence[str] = (),
+    target_rows: Callable[[Mapping[str, Any]], int] | None = None,
+) -> dict[str, Any]:
+    """Return the definition metadata that tells a store how to keep a table of that time column, key and columns.
+    `target_rows` gives the rows that a run with some parameters wants the whole dataset to have, for the run log."""
     form = "%Y%m%d%H" if plan.grain.name == "hour" else "%Y%m%d"
     where: dict[str, Any] = {} if time is None else {_TIME: time}
     where |= {_EXPRESSION: _moment_of_a_row(time, form), _SCHEMA: plan.name}
     where[_LAYOUT] = template(plan.dataset.output.layout, plan.partition)
     where[_ENCODING] = asdict(encoding_of(plan, columns))
-    return {**where, _TIME_FORMAT: form, _KEY: list(key)}
+    where |= {_TIME_FORMAT: form, _TARGET_ROWS: target_rows}
+    shown = {name: value for name, value in where.items() if not name.startswith(_INTERNAL)}
+    return {**shown, _KEY: RowKey(key, where)}
 
 
 def _moment_of_a_row(time: str | None, form: str) -> str:
@@ -175,16 +209,38 @@ def _refuse_unplaced(
 
 
 def _definition_metadata(context: dg.OutputContext | dg.InputContext) -> Mapping[str, Any]:
-    if isinstance(context, dg.OutputContext):
-        return context.definition_metadata
-    upstream = context.upstream_output
-    return upstream.definition_metadata if upstream is not None else {}
+    source = context if isinstance(context, dg.OutputContext) else context.upstream_output
+    shown = {} if source is None else source.definition_metadata
+    key = shown.get(_KEY)
+    return {**shown, **key.where} if isinstance(key, RowKey) else shown
 
 
 def _said(context: dg.OutputContext) -> dict[str, Any]:
-    """Return what an asset says of a write for the run log."""
-    told = context.output_metadata or {}
-    return {name.removeprefix(SAID): value.value for name, value in told.items() if name.startswith(SAID)}
+    """Return what an asset says of a write for the run log: the run's parameters and target rows."""
+    given = (context.output_metadata or {}).get(PARAMETERS)
+    parameters = given.value if given is not None else {}
+    target_rows = _definition_metadata(context).get(_TARGET_ROWS)
+    return {"parameters": parameters, "target_rows": None if target_rows is None else target_rows(parameters)}
+
+
+def _of_a_state(written: Mapping[str, int], row: pa.Table) -> dict[str, Any]:
+    """Return what a materialisation says of a state: its rows and moment, and whether they are from this run at all."""
+    ((moment, rows),) = written.items()
+    stays = row["status"][0].as_py() == KEPT
+    later = {"state": f"a later state stays, and nothing was written: as of {moment}"} if stays else {}
+    return {"dagster/row_count": rows, "written": not stays, "as_of": moment, **later}
+
+
+def _by_partition(context: dg.OutputContext, where: Placement, written: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+    """Return what the materialisation of each partition says alone: the rows of it, and the last one the column lineage of
+    all, which would be long in every one."""
+    rows: dict[str, dict[str, Any]] = {}
+    if where.time is not None:
+        rows = {key: {"dagster/partition_row_count": count} for key, count in written.items()}
+    lineage = context.definition_metadata.get(_LINEAGE)
+    if lineage is not None and where.keys:
+        rows[where.keys[-1]] = {**rows.get(where.keys[-1], {}), _LINEAGE: dg.MetadataValue.column_lineage(lineage)}
+    return rows
 
 
 class Partition(NamedTuple):
@@ -209,6 +265,8 @@ class Store(dg.ConfigurableIOManager):
     state replaces itself unless what is stored is as of a later moment. Reading gives the partitions in key order.
     """
 
+    kind: ClassVar[str]
+    """What the catalogue calls the store."""
     path: str
 
     @property
@@ -249,10 +307,9 @@ class Store(dg.ConfigurableIOManager):
                 "seconds": round(time.perf_counter() - begin, 3),
             }
         )
-        if where.time is not None:
-            add_row_counts(context, written)
-        else:
-            context.add_output_metadata({"dagster/row_count": sum(written.values())})
+        if where.time is None:
+            context.add_output_metadata(_of_a_state(written, row))
+        add_by_partition(context, _by_partition(context, where, written))
 
     def load_input(self, context: dg.InputContext) -> Any:
         table_type = type_of_input(context)

@@ -46,7 +46,7 @@ def test_the_launchpad_changes_seed_scale_and_store(config: Path, tmp_path: Path
     assert content(same, store) == content(same, expected)
     assert not (tmp_path / "store.duckdb").exists()
     (event, *_) = result.asset_materializations_for_node("calls__fct_calls")
-    assert event.metadata["plotsim/said/parameters"].value == asked
+    assert event.metadata["parameters"].value == asked
     assert event.tags["dagster/code_version"] == same.digest, "so that Dagster knows that it is not made as the config says"
     (row,) = store.logged().to_pylist()
     assert (json.loads(row["parameters"]), row["seed"], row["scale"]) == (asked, 7, 2.0)

@@ -1,0 +1,180 @@
+"""What the catalogue says of an asset: description, group, kinds, owners, tags, and the line of the config it comes from."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from plotsim_core import Plan, UsageError
+from plotsim_core.config.dataset import OWNER
+from plotsim_core.config.model import PATTERNS
+from plotsim_core.config.sources import MAP
+from plotsim_core.config.tables import SECTIONS
+from plotsim_core.plan.cadence import cadence
+from plotsim_core.plan.plan import TablePlan
+from plotsim_core.tables.sources import HOLDING
+from plotsim_core.tables.stages import stage_owner
+from plotsim_pipeline.lineage import column_lineage
+from plotsim_pipeline.metadata import column_schema
+from plotsim_pipeline.parameters import target_rows
+from plotsim_pipeline.stores.store import placed
+
+LAYER = "layer"
+"""The tag that says what an asset is: one of the following."""
+STAGE, TABLE, REPORT, WHOLE = "stage", "table", "report", "whole"
+OWNERS_VARIABLE = "PLOTSIM_OWNERS"
+_ORIGINS = dg.TableSchema(
+    [
+        dg.TableColumn("column", description="Column of the table."),
+        dg.TableColumn("made_of", description="Columns of other tables and stages that its values are made of."),
+    ]
+)
+_STATE = "State as of the end of the latest partition made."
+_KEYS = {"date": "window", "unit": "unit", HOLDING: "sources", MAP: "sources", "quality_ledger": "quality"}
+"""Kind of a table that no list declares to the key of the config that it follows from; `metrics` for all others."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the catalogue says of an asset, as `dg.asset` takes it."""
+
+    group: str
+    description: str
+    kinds: set[str]
+    owners: list[str]
+    tags: dict[str, str]
+    metadata: dict[str, Any]
+
+
+def entry_of_table(plan: Plan, table: TablePlan, layer: str, store: str) -> Entry:
+    """Return the entry of a table or stage that lies in a store of the kind `store`. Raises UsageError for owners that are
+    none."""
+    lineage = column_lineage(plan, table)
+    return Entry(
+        group=stage_group(plan) if layer == STAGE else plan.name,
+        description=table.description if table.time is not None else f"{table.description} {_STATE}",
+        kinds={"table", store},
+        owners=owners(plan),
+        tags={LAYER: layer},
+        metadata={
+            **placed(plan, table.time, table.key, [c.name for c in table.columns], partial(target_rows, plan)),
+            "cadence": str(cadence(table, plan.grain.name)),
+            "dagster/column_schema": column_schema(table),
+            "dagster/column_lineage": lineage,
+            **({"column_origins": _origins(lineage)} if lineage.deps_by_column else {}),
+            **code_reference(plan, table.name),
+        },
+    )
+
+
+def entry_of_report(plan: Plan, description: str, key: Sequence[str], schema: dg.TableSchema, store: str) -> Entry:
+    """Return the entry of the report of a dataset's partitions: rows of `schema`, told apart by `key`, which begins with
+    the column of time. Raises UsageError for owners that are none."""
+    return Entry(
+        group=plan.name,
+        description=description,
+        kinds={"table", store},
+        owners=owners(plan),
+        tags={LAYER: REPORT},
+        metadata={
+            **placed(plan, key[0], key, target_rows=partial(target_rows, plan)),
+            "dagster/column_schema": schema,
+            **code_reference(plan),
+        },
+    )
+
+
+def entry_of_all(plan: Plan, description: str, kind: str) -> Entry:
+    """Return the entry of an asset about all that is stored of a dataset: a file of the format `kind`. Raises UsageError for
+    owners that are none."""
+    return Entry(plan.name, description, {kind}, owners(plan), {LAYER: WHOLE}, {**code_reference(plan)})
+
+
+def stage_group(plan: Plan) -> str:
+    """Return the group that a dataset's stages are in; everything else of it is in the group of its name."""
+    return f"{plan.name}_stages"
+
+
+def owners(plan: Plan) -> list[str]:
+    """Return who owns a dataset's assets: whom its config names, otherwise whom PLOTSIM_OWNERS does, a list with commas.
+    Raises UsageError for what is neither an e-mail address nor team:name."""
+    if plan.dataset.owners:
+        return list(plan.dataset.owners)
+    names = [name.strip() for name in os.environ.get(OWNERS_VARIABLE, "").split(",") if name.strip()]
+    for name in names:
+        if re.fullmatch(OWNER, name) is None:
+            raise UsageError(f"{OWNERS_VARIABLE}: expected {PATTERNS[OWNER]}, found {name!r}")
+    return names
+
+
+def code_reference(plan: Plan, name: str = "") -> dict[str, dg.CodeReferencesMetadataValue]:
+    """Return, as metadata, the line of the config that declares a table, or that a generated table or a stage follows from;
+    without a name the first line. Nothing for a plan that was read from no file."""
+    if not plan.file:
+        return {}
+    line = _line(plan, name) if name else 1
+    label = f"{Path(plan.file).name}, line {line}"
+    return {
+        "dagster/code_references": dg.CodeReferencesMetadataValue(
+            code_references=[dg.LocalFileCodeReference(file_path=plan.file, line_number=line, label=label)]
+        )
+    }
+
+
+def _origins(lineage: dg.TableColumnLineage) -> dg.TableMetadataValue:
+    """Return column lineage as a table, which the open-source UI shows: it draws no column lineage."""
+    records = [
+        dg.TableRecord({"column": name, "made_of": ", ".join(f"{dep.asset_key.path[-1]}.{dep.column_name}" for dep in deps)})
+        for name, deps in lineage.deps_by_column.items()
+    ]
+    return dg.MetadataValue.table(records, schema=_ORIGINS)
+
+
+def _line(plan: Plan, name: str) -> int:
+    """Return the number of the line that a table or stage comes from, from 1."""
+    declared, keys = _marks(plan.file, Path(plan.file).stat().st_mtime_ns)
+    stage = stage_owner(plan, name)
+    if stage is not None:
+        return keys.get((stage[0].unit, "metrics"), 1)
+    table = plan.table(name)
+    for declaring in (table.name, table.of):
+        if declaring in declared:
+            return declared[declaring]
+    kind = plan.table(table.of).kind if table.of and table.kind not in _KEYS else table.kind
+    unit, key = plan.owner(name).unit, _KEYS.get(kind, table.kind)
+    return keys.get((unit, key)) or keys.get((plan.unit, key)) or keys.get((unit, "metrics"), 1)
+
+
+@lru_cache(maxsize=256)
+def _marks(file: str, changed: int) -> tuple[Mapping[str, int], Mapping[tuple[str, str], int]]:
+    """Return the line of each table that a config declares, and of each key of each kind of unit, by (unit, key).
+
+    `changed` is when the file last changed: a file that was edited is read again.
+    """
+    root = yaml.compose(Path(file).read_text(encoding="utf-8-sig"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    further = [item for key, value in _pairs(root) if key.value == "units" for item in _items(value)]
+    declared: dict[str, int] = {}
+    keys: dict[tuple[str, str], int] = {}
+    for kind in (root, *further):
+        unit = next((value.value for key, value in _pairs(kind) if key.value == "unit"), "")
+        for key, value in _pairs(kind):
+            keys[unit, key.value] = key.start_mark.line + 1
+            for item in _items(value) if key.value in SECTIONS else ():
+                names = {value.value: key.start_mark.line + 1 for key, value in _pairs(item) if key.value == "name"}
+                declared.update(names)
+    return declared, keys
+
+
+def _pairs(node: yaml.Node | None) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
+    if isinstance(node, yaml.MappingNode):
+        yield from ((key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode))
+
+
+def _items(node: yaml.Node) -> Sequence[yaml.Node]:
+    return node.value if isinstance(node, yaml.SequenceNode) else ()
