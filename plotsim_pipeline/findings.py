@@ -30,12 +30,13 @@ class Findings:
         return self._answers.get((question, first, stop), ())
 
     def ask(self, stored: Stored, questions: Sequence[Question]) -> None:
-        """Answer questions from what is stored."""
+        """Answer questions from what is stored. What refers to a table that is not there is left out: it cannot be judged."""
         owners = {table.name: kind for kind in stored.kinds for table in kind.tables}
         for question in questions:
             kind = owners.get(question.table)
             answer = () if kind is None else CHECKS[question.check].findings(kind, kind.plan.table(question.table))
-            self._answers[question, stored.first, stored.stop] = tuple(answer)
+            judged = tuple(finding for finding in answer if stored.relations.keys() >= set(finding.tables))
+            self._answers[question, stored.first, stored.stop] = judged
 
     def forget(self, table: str) -> None:
         """Forget the answers that a table that is written anew has a part in."""

@@ -85,32 +85,27 @@ def requests(plan: Plan, store: Store, instance: dg.DagsterInstance, now: dateti
     keys = keys_between(plan, plan.first, stop if plan.stop is None else min(stop, plan.stop))
     if not keys:
         return dg.SkipReason(f"the window of {plan.name} begins with {plan.grain.label(plan.first)}")
-    tables = made_keys(plan, store.made(plan.name), keys)
-    begun = min(set().union(*(keys for keys in tables if keys)), default=None)
+    of_partitions, of_states = made_keys(plan, store.made(plan.name), keys)
+    begun = min(set().union(*of_partitions), default=None)
     if begun is None and over:
         return dg.SkipReason(f"the window of {plan.name} is over, and nothing was made of it: see plotsim materialize")
     wanted = keys[keys.index(begun) :] if begun is not None else keys[-1:]
     busy = in_progress(plan, instance, keys)
-    everywhere = set(wanted).intersection(*tables)
+    everywhere = set(wanted).intersection(*of_partitions, *of_states)
     settled = [key in everywhere or key in busy for key in wanted]
     runs = [_request(part, now) for part in _gaps(wanted, settled)]
     return runs or dg.SkipReason(f"{plan.name} is made, or being made, from {wanted[0]} to {wanted[-1]}")
 
 
-def made_keys(plan: Plan, partitions: Partitions, keys: Sequence[str]) -> list[set[str]]:
-    """Return which of the partitions `keys` are made of each table of a dataset, and of its report. A state that is there
-    counts for all partitions up to its moment."""
-    made = []
-    for name, time_column in time_columns(plan).items():
-        stored = partitions.get(name, {})
-        if name in stage_names(plan):
-            continue
-        if time_column is None:
-            moment = next(iter(stored), "")
-            made.append({key for key in keys if stored and end_of(plan, key) <= moment})
-        else:
-            made.append({key for key in keys if key in stored})
-    return made
+def made_keys(plan: Plan, partitions: Partitions, keys: Sequence[str]) -> tuple[list[set[str]], list[set[str]]]:
+    """Return which of the partitions `keys` are made of each table of a dataset and of its report: first of those that store
+    partitions, then of the states, each of which stands for all partitions up to its moment."""
+    stages = set(stage_names(plan))
+    columns = {name: column for name, column in time_columns(plan).items() if name not in stages}
+    timed = [{key for key in keys if key in partitions.get(name, {})} for name, column in columns.items() if column]
+    moments = [next(iter(partitions.get(name, {})), "") for name, column in columns.items() if column is None]
+    ends = {key: end_of(plan, key) for key in keys} if moments else {}
+    return timed, [{key for key, end in ends.items() if end <= moment} for moment in moments]
 
 
 def _gaps(keys: Iterable[str], there: Iterable[bool]) -> Iterator[list[str]]:

@@ -195,7 +195,7 @@ class DuckDBStore(Store):
 
     def records(self, dataset: str) -> Partitions:
         with self._looking() as connection:
-            return _partitions(_records(connection, dataset)) if connection is not None else {}
+            return _by_table(_records(connection, dataset)) if connection is not None else {}
 
     def made(self, dataset: str) -> Partitions:
         with self._looking() as connection:
@@ -204,7 +204,7 @@ class DuckDBStore(Store):
             records = _records(connection, dataset)
             tables = records["table_name"].unique().to_pylist()
             parts = [_as_recorded(connection, dataset, records.filter(pc.field("table_name") == name)) for name in tables]
-            return _partitions(pa.concat_tables(parts)) if parts else {}
+            return _by_table(pa.concat_tables(parts)) if parts else {}
 
     def version(self, dataset: str) -> str:
         files = [Path(self.path), Path(f"{self.path}.wal")]
@@ -328,7 +328,7 @@ def _stored_state(connection: duckdb.DuckDBPyConnection, where: Placement) -> tu
     """Return moment and partition of a state that is stored as its record says; None for none."""
     records = _records(connection, where.dataset)
     of_table = records.filter(pc.field("table_name") == where.table)
-    whole = _partitions(_as_recorded(connection, where.dataset, of_table)) if len(of_table) else {}
+    whole = _by_table(_as_recorded(connection, where.dataset, of_table)) if len(of_table) else {}
     return next(iter(whole.get(where.table, {}).items()), None)
 
 
@@ -354,7 +354,7 @@ def _as_recorded(connection: duckdb.DuckDBPyConnection, dataset: str, records: p
     return records.filter(pa.array(rows_of.astype(np.int64) == recorded))
 
 
-def _partitions(records: pa.Table) -> Partitions:
+def _by_table(records: pa.Table) -> Partitions:
     partitions: Partitions = {}
     columns = (records[name].to_pylist() for name in ("table_name", "partition_key", "row_count", "digest"))
     for table, key, rows, digest in zip(*columns, strict=True):

@@ -259,7 +259,7 @@ def _records(
     stored: Mapping[str | None, tuple[str, FileVersion]],
 ) -> dict[str | None, FileRecord]:
     """Return what the files of a table hold, by partition key; those that are not whole are left out."""
-    records = indexed(filesystem, f"{root}/{INDEX}/{dataset}/{table}.parquet", dict(stored.values()))
+    records = indexed(filesystem, f"{root}/{INDEX}/{dataset}/{table}", dict(stored.values()))
     return {key: records[file] for key, (file, _) in stored.items() if file in records and records[file].whole}
 
 

@@ -20,7 +20,7 @@ from plotsim_core import Plan, load_config
 from plotsim_pipeline.__main__ import main
 from plotsim_pipeline.current import CURRENT, current_check
 from plotsim_pipeline.report import OVERVIEW
-from plotsim_pipeline.status import Held, Step, steps
+from plotsim_pipeline.status import Step, TableStatus, steps
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.live import ROOT, asked, served
@@ -69,11 +69,11 @@ def plan_of(file: Path) -> Plan:
     return load_config(file)
 
 
-def table(name: str, missing: str = "", stale: str = "", state: bool = False) -> Held:
+def table(name: str, missing: str = "", stale: str = "", state: bool = False) -> TableStatus:
     """A table of which months (as digits) are missing, and stale."""
     keys = {months: tuple(KEYS[int(month) - 1] for month in months) for months in (missing, stale)}
     made = tuple(key for key in KEYS if key not in keys[missing] + keys[stale])
-    return Held(name, state, 1, made, keys[missing], {"old": keys[stale]} if stale else {})
+    return TableStatus(name, state, 1, made, keys[missing], {"old": keys[stale]} if stale else {})
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,14 @@ def test_a_changed_config_makes_partitions_stale(config: Path, tmp_path: Path) -
     said("run", "calls", "--partition-range", "2024-06-01", "--tables", "fct_calls")
     status = json.loads(said("status", "calls", "--json").output)
     assert status["config_hash"] == plan.digest
-    assert status["tables"]["fct_calls"] == {"rows": 18, "made": [KEYS[5]], "missing": [], "stale": {before: list(KEYS[:5])}}
+    stale = {before: list(KEYS[:5])}
+    assert status["tables"]["fct_calls"] == {
+        "rows": 18,
+        "made": [KEYS[5]],
+        "missing": [],
+        "stale": stale,
+        "obstacle": None,
+    }
     assert status["tables"]["dim_caller"]["stale"] == {before: [KEYS[5]]}
     shown = said("status", "calls").output
     assert f"stale: made from {before} (seed 1, scale 1, version" in shown
@@ -238,7 +245,7 @@ def test_plotsim_has_the_commands_of_the_pipeline(config: Path, tmp_path: Path) 
         return subprocess.run(program, env=environment, capture_output=True, text=True, check=True, timeout=120).stdout
 
     help_of_all = shown("--help")
-    assert "materialize, query, status" in help_of_all and help_of_all.rstrip().endswith("False")
+    assert "materialize, query, reconcile, status" in help_of_all and help_of_all.rstrip().endswith("False")
     assert "plotsim status delivery --strict" in shown("status", "--help")
 
 
