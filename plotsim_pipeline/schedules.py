@@ -8,6 +8,7 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_pipeline.assets import LAYER, STAGE, WHOLE
+from plotsim_pipeline.home import command
 from plotsim_pipeline.partitions import keys_between, latest_complete
 from plotsim_pipeline.report import VALIDATION_REPORT
 
@@ -87,7 +88,7 @@ def requests(plan: Plan, instance: dg.DagsterInstance, now: datetime) -> list[dg
     made = [instance.get_materialized_partitions(dg.AssetKey([plan.name, name])) & set(keys) for name in names]
     begun = min(set().union(*made), default=None)
     if begun is None and over:
-        return dg.SkipReason(f"the window of {plan.name} is over, and nothing was made of it: see make run")
+        return dg.SkipReason(f"the window of {plan.name} is over, and nothing was made of it: {command('run', plan.name)}")
     wanted = keys[keys.index(begun) :] if begun is not None else keys[-1:]
     running = in_progress(plan, instance, keys)
     everywhere = set(wanted).intersection(*made)
