@@ -9,6 +9,7 @@ from pydantic import Field
 
 from plotsim_core import ConfigError, load_config, template
 from plotsim_core.config.dataset import dataset_name
+from plotsim_pipeline.alerts import alert_sensors
 from plotsim_pipeline.assets import Needs
 from plotsim_pipeline.broken import broken_definitions
 from plotsim_pipeline.datasets import dataset_definitions
@@ -74,4 +75,5 @@ class DatasetComponent(dg.Component, dg.Model, dg.Resolvable):
             pool=f"plotsim_{dataset_name(Path(path).stem)}" if store.one_writer else None,
         )
         made = dataset_definitions(plan, needs, self.schedule.cron, self.schedule.enabled)
-        return dg.Definitions.merge(made, dg.Definitions(resources={needs.store: store}))
+        sensors = alert_sensors(plan.name, made)
+        return dg.Definitions.merge(made, dg.Definitions(resources={needs.store: store}, sensors=sensors))

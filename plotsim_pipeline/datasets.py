@@ -10,6 +10,7 @@ from plotsim_core import ConfigError, Plan, UsageError, load_config
 from plotsim_core.api import TEMPLATES
 from plotsim_core.config.dataset import dataset_name
 from plotsim_core.families import did_you_mean
+from plotsim_pipeline.alerts import alert_sensors
 from plotsim_pipeline.assets import SHARED, Needs, stage_assets, table_assets
 from plotsim_pipeline.broken import broken_definitions
 from plotsim_pipeline.current import current_check
@@ -76,13 +77,16 @@ def definitions_of(plans: Iterable[Plan], broken: Mapping[str, ConfigError] | No
     names. One process makes all assets of a run: the work is vectorised, and a process per step would cost seconds."""
     store = store_from_environment()
     needs = Needs(pool=SHARED.pool if store.one_writer else None)
-    return dg.Definitions.merge(
+    datasets = dg.Definitions.merge(
         *(dataset_definitions(plan, needs) for plan in plans),
         *(broken_definitions(name, error) for name, error in (broken or {}).items()),
+    )
+    return dg.Definitions.merge(
+        datasets,
         dg.Definitions(
             resources={needs.store: store, **for_assets_on_top(store)},
             executor=dg.in_process_executor,
-            sensors=[dead_runs_sensor()],
+            sensors=[dead_runs_sensor(), *alert_sensors("plotsim", datasets)],
         ),
     )
 
