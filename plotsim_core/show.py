@@ -18,7 +18,7 @@ from plotsim_core.tables.size import Size
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 24
 _BOOKKEEPING = 0.001
-"""Seconds that Dagster takes per asset and partition with the instance that comes with it: benchmarks/bookkeeping.md."""
+"""Seconds that Dagster takes per asset and partition in `plotsim materialize`: benchmarks/bookkeeping.md."""
 _SPEED = 400_000
 """Rows per second from a config to Parquet: benchmarks/results.md."""
 _LONG = 10

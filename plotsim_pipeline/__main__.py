@@ -1,6 +1,6 @@
 """`python -m plotsim_pipeline`: materialise a dataset, see what is there and what is missing, ask what is stored.
 
-The same commands are there as `plotsim materialize`, `plotsim status` and `plotsim query`.
+The same commands are there as `plotsim materialize`, `plotsim status`, `plotsim query` and `plotsim ui`.
 """
 
 import sys
@@ -15,7 +15,8 @@ from rich.console import Console
 
 from plotsim_core import ConfigError, UsageError
 from plotsim_core.config.output import Compression
-from plotsim_pipeline.home import prepare_home
+from plotsim_pipeline.home import command as to_type
+from plotsim_pipeline.home import open_ui, prepare_home
 
 _PARAMETERS = ("seed", "scale", "target_rows", "noise", "compression")
 
@@ -44,7 +45,7 @@ def _answered(command: Callable[..., None]) -> Callable[..., None]:
             click.echo("stopped: what is written stays, and the same command goes on from there", err=True)
             sys.exit(130)
         except dg.Failure as failure:
-            click.echo(f"{failure.description}\nThe log of the run is in the Dagster UI (make ui).", err=True)
+            click.echo(f"{failure.description}\nThe log of the run is in the Dagster UI ({to_type('ui')}).", err=True)
             sys.exit(1)
 
     return answered
@@ -166,6 +167,23 @@ def query(sql: str) -> None:
     from plotsim_pipeline.stores import store_from_environment
 
     click.echo(str(store_from_environment().query(sql, list(dataset_files()))))
+
+
+@main.command()
+@click.option("--port", "-p", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Of the webserver.")
+@_answered
+def ui(port: int) -> None:
+    """Open the Dagster UI, with its daemon, on the datasets of this code location, until Ctrl-C.
+
+    Runs and events are kept in DAGSTER_HOME, or in .dagster_home of the working directory.
+
+    \b
+    Example:
+      plotsim ui --port 3001
+    """
+    from plotsim_pipeline.assets import SHARED
+
+    open_ui(port, SHARED.pool)
 
 
 @main.command()

@@ -9,9 +9,11 @@ from pydantic import Field
 
 from plotsim_core import ConfigError, load_config, template
 from plotsim_core.config.dataset import dataset_name
+from plotsim_pipeline.alerts import alert_sensors
 from plotsim_pipeline.assets import Needs
 from plotsim_pipeline.broken import broken_definitions
 from plotsim_pipeline.datasets import dataset_definitions
+from plotsim_pipeline.reconcile import reconcile_sensor
 from plotsim_pipeline.stores import for_assets_on_top, store_of
 
 STARTER = "minimal"
@@ -83,4 +85,5 @@ class DatasetComponent(dg.Component, dg.Model, dg.Resolvable):
         )
         made = dataset_definitions(plan, needs, self.schedule.cron, self.schedule.enabled)
         resources = {needs.store: store, **for_assets_on_top(store, f"{plan.name}_duckdb")}
-        return dg.Definitions.merge(made, dg.Definitions(resources=resources), executor)
+        sensors = [reconcile_sensor([plan], needs.store, f"{plan.name}_reconcile"), *alert_sensors(plan.name, made)]
+        return dg.Definitions.merge(made, dg.Definitions(resources=resources, sensors=sensors), executor)

@@ -11,6 +11,7 @@ from plotsim_core import ConfigError, Plan, UsageError, load_config
 from plotsim_core.api import TEMPLATES
 from plotsim_core.config.dataset import dataset_name
 from plotsim_core.families import did_you_mean
+from plotsim_pipeline.alerts import alert_sensors
 from plotsim_pipeline.assets import SHARED, Needs, checks_together, resources_of, stage_assets, table_assets
 from plotsim_pipeline.broken import broken_definitions
 from plotsim_pipeline.current import current_check
@@ -85,13 +86,16 @@ def definitions_of(
     """
     store, plans = store_from_environment(), list(plans)
     needs = Needs(store_kind=store.kind, pool=SHARED.pool if store.one_writer else None, given=given or {})
-    return dg.Definitions.merge(
+    datasets = dg.Definitions.merge(
         *(dataset_definitions(plan, needs) for plan in plans),
         *(broken_definitions(name, error) for name, error in (broken or {}).items()),
+    )
+    return dg.Definitions.merge(
+        datasets,
         dg.Definitions(
             resources={needs.store: store, **for_assets_on_top(store)},
             executor=dg.in_process_executor,
-            sensors=[dead_runs_sensor(), reconcile_sensor(plans, needs.store)],
+            sensors=[dead_runs_sensor(), reconcile_sensor(plans, needs.store), *alert_sensors("plotsim", datasets)],
         ),
     )
 

@@ -2,7 +2,10 @@
 
 Dagster's own writes each event in two transactions, with a connection and a statement made anew for each; a range of a
 thousand partitions is two thousand events per asset. This one takes the events of a step at once, into the same files, so it
-can be switched on and off at any time. `instance.yaml` names it; benchmarks/bookkeeping.md has what it saves.
+can be switched on and off at any time. Who uses it: `home.batched_instance`, and a `dagster.yaml` that names it.
+benchmarks/bookkeeping.md has what it saves.
+
+A batch needs names that Dagster does not publish. Where one is missing, this is Dagster's own log under another name.
 """
 
 import os
@@ -11,13 +14,18 @@ from typing import Any
 
 import dagster as dg
 
-# Dagster publishes no class of its storages: these are the names that its own dagster.yaml refers to, and the two tables.
+# This name is in the settings that Dagster writes for its own instances; the others below are looked for.
 from dagster._core.storage.event_log import SqliteEventLogStorage
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._record import copy
-from dagster._serdes import ConfigurableClassData
 from sqlalchemy import func, select
 
+try:
+    from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as _TABLE  # noqa: N814
+except ImportError:
+    _TABLE = None  # type: ignore[assignment]
+
+_METHODS = ("run_connection", "index_transaction", "_event_to_row", "_store_asset_event_tags", "_store_asset_event")
+BATCHES = _TABLE is not None and all(hasattr(SqliteEventLogStorage, name) for name in _METHODS)
+"""Whether this version of Dagster has what batches are made of."""
 _BATCH_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
 _BATCH = "1000"
 """Events of a batch, as Dagster reads it from the environment; without it, it hands over one at a time."""
@@ -33,25 +41,26 @@ class BatchedEventLog(SqliteEventLogStorage):
     """The event log of the instance at `base_dir` (`DAGSTER_HOME`), where Dagster's own keeps it by default."""
 
     @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> "BatchedEventLog":
-        os.environ.setdefault(_BATCH_VARIABLE, _BATCH)
+    def from_config_value(cls, inst_data: Any, config_value: Mapping[str, Any]) -> "BatchedEventLog":
+        if BATCHES:
+            os.environ.setdefault(_BATCH_VARIABLE, _BATCH)
         return cls(base_dir=os.path.join(config_value["base_dir"], *_HISTORY), inst_data=inst_data)
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
-        """Store events of one run: those of assets in one transaction of the run's file and one of the index."""
-        batch = [event for event in events if event.dagster_event_type in _OF_ASSETS]
-        super().store_event_batch([event for event in events if event.dagster_event_type not in _OF_ASSETS])
+        """Store events of one run: those of assets in one transaction of the index and one of the run's file.
+
+        The index, where most private names are needed, comes first: if it fails nothing of the batch is stored, and Dagster
+        hands the events over again one by one.
+        """
+        batch = [event for event in events if BATCHES and event.dagster_event_type in _OF_ASSETS]
+        super().store_event_batch([event for event in events if not BATCHES or event.dagster_event_type not in _OF_ASSETS])
         if not batch:
             return
         rows = [self._event_to_row(event) for event in batch]
-        with self.run_connection(batch[0].run_id) as connection:
-            connection.execute(SqlEventLogStorageTable.insert(), rows)
         with self.index_transaction() as connection:
-            connection.execute(SqlEventLogStorageTable.insert(), rows)
+            connection.execute(_TABLE.insert(), rows)
             # the transaction has the lock of the only writer, so the numbers of its rows have no gap
-            last = connection.execute(select(func.max(SqlEventLogStorageTable.c.id))).scalar_one()
+            last = connection.execute(select(func.max(_TABLE.c.id))).scalar_one()
             numbers = range(last - len(batch) + 1, last + 1)
             self._store_asset_event_tags(connection, batch, numbers)
             latest = {
@@ -59,16 +68,25 @@ class BatchedEventLog(SqliteEventLogStorage):
             }
             for place in sorted(latest.values()):
                 self._store_asset_event(connection, batch[place], numbers[place])
+        with self.run_connection(batch[0].run_id) as connection:
+            connection.execute(_TABLE.insert(), rows)
 
     def _store_asset_check_evaluation_planned(self, event: dg.EventLogEntry, event_id: int | None) -> None:
-        """Plan a check of a range once. Dagster's own plans it once per partition, which nothing ever completes: a range has
-        one evaluation."""
+        super()._store_asset_check_evaluation_planned(_planned_once(event), event_id)
+
+
+def _planned_once(event: dg.EventLogEntry) -> dg.EventLogEntry:
+    """Return the event that plans a check of a range once. Dagster's own plans it once per partition, which nothing ever
+    completes: a range has one evaluation. Where its parts have other names, the event is returned as it is."""
+    try:
         step = event.get_dagster_event()
         planned = step.asset_check_planned_data
-        if planned.partitions_subset is not None and len(planned.partitions_subset) > 1:
-            once = step._replace(event_specific_data=copy(planned, partitions_subset=None))
-            event = event._replace(dagster_event=once)
-        super()._store_asset_check_evaluation_planned(event, event_id)
+        if planned.partitions_subset is None or len(planned.partitions_subset) < 2:
+            return event
+        once = type(planned)(asset_key=planned.asset_key, check_name=planned.check_name)
+        return event._replace(dagster_event=step._replace(event_specific_data=once))
+    except (AttributeError, TypeError):
+        return event
 
 
-__all__ = ["BatchedEventLog"]
+__all__ = ["BATCHES", "BatchedEventLog"]

@@ -30,7 +30,7 @@ class Findings:
         return self._answers.get((question, first, stop), ())
 
     def ask(self, stored: Stored, questions: Sequence[Question]) -> None:
-        """Answer questions from what is stored. What refers to a table that is not there is left out: it cannot be judged."""
+        """Answer questions from what is stored. What refers to a table that is not there is left out."""
         owners = {table.name: kind for kind in stored.kinds for table in kind.tables}
         for question in questions:
             kind = owners.get(question.table)

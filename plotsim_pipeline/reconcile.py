@@ -125,11 +125,11 @@ def reconcile(plan: Plan, store: Store, instance: dg.DagsterInstance, wipe: bool
         yield f"{plan.name}: the instance knows what the store holds"
 
 
-def reconcile_sensor(plans: Sequence[Plan], store_key: str) -> dg.SensorDefinition:
+def reconcile_sensor(plans: Sequence[Plan], store_key: str, name: str = SENSOR) -> dg.SensorDefinition:
     """Return the sensor that tells an instance what the store holds, once a minute where the store has changed."""
 
     @dg.sensor(
-        name=SENSOR,
+        name=name,
         minimum_interval_seconds=_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={store_key},

@@ -17,6 +17,7 @@ from rich.table import Table
 from plotsim_core import Plan, UsageError
 from plotsim_pipeline.datasets import definitions_of, load_dataset
 from plotsim_pipeline.dead import end_dead_runs
+from plotsim_pipeline.home import batched_instance, command
 from plotsim_pipeline.manifest import MANIFEST
 from plotsim_pipeline.parameters import expected_rows, plan_with, refuse_mixture
 from plotsim_pipeline.partitions import RANGE, window_keys
@@ -132,7 +133,7 @@ def materialise(
     if parameters:
         tags[_PARAMETERS] = json.dumps(dict(parameters), sort_keys=True)
     run_id = str(uuid4())
-    with dg.DagsterInstance.get() as instance:
+    with batched_instance() as instance:
         instance.add_event_listener(run_id, listen)
         result = job.execute_in_process(
             instance=instance,
@@ -241,8 +242,8 @@ def _summary(
             shown.add_row(name, "", "", f"{seconds[name]:.2f}", style="dim")
     console.print(shown)
     console.print(f"Stored in [bold]{store.path}[/]", soft_wrap=True)
-    console.print(f'A first query:   make query SQL="{first_query(plan)}"', soft_wrap=True)
-    console.print("The Dagster UI:  make ui")
+    console.print(f"A first query:   {command('query', first_query(plan))}", soft_wrap=True)
+    console.print(f"The Dagster UI:  {command('ui')}")
 
 
 def first_query(plan: Plan) -> str:

@@ -10,6 +10,7 @@ from plotsim_core import Plan
 from plotsim_core.tables.stages import stage_names
 from plotsim_pipeline.assets import SHARED, Needs
 from plotsim_pipeline.catalogue import LAYER, WHOLE
+from plotsim_pipeline.home import command
 from plotsim_pipeline.partitions import RANGE, end_of, keys_between, latest_complete
 from plotsim_pipeline.reconcile import time_columns
 from plotsim_pipeline.runs import in_progress
@@ -88,7 +89,7 @@ def requests(plan: Plan, store: Store, instance: dg.DagsterInstance, now: dateti
     of_partitions, of_states = made_keys(plan, store.made(plan.name), keys)
     begun = min(set().union(*of_partitions), default=None)
     if begun is None and over:
-        return dg.SkipReason(f"the window of {plan.name} is over, and nothing was made of it: see plotsim materialize")
+        return dg.SkipReason(f"the window of {plan.name} is over, and nothing was made of it: {command('run', plan.name)}")
     wanted = keys[keys.index(begun) :] if begun is not None else keys[-1:]
     busy = in_progress(plan, instance, keys)
     everywhere = set(wanted).intersection(*of_partitions, *of_states)

@@ -21,6 +21,7 @@ from plotsim_core import Plan, UsageError
 from plotsim_core.plan.sql import quoted, sql_type, text
 from plotsim_core.validation.store import PARTITIONS, held_periods
 from plotsim_core.validation.store import Store as Stored
+from plotsim_pipeline.home import command
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
 from plotsim_pipeline.stores.lock import AGENT, connected
 from plotsim_pipeline.stores.log import LOG, SCHEMA, Writing, append, completed
@@ -235,7 +236,7 @@ class DuckDBStore(Store):
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
         if not Path(self.path).exists():
-            raise UsageError(f"{self.path} is not there yet: materialise a dataset first (make run)")
+            raise UsageError(f"{self.path} is not there yet: materialise a dataset first ({command('run', 'saas')})")
         with connected(self.path, read_only=True) as connection:
             return str(connection.sql(sql))
 

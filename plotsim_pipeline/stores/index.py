@@ -1,8 +1,9 @@
 """What the files of a Parquet store hold: read from their footers once, and then from an index beside them.
 
 A file says by itself how many rows its writer put into it and what they were made from, so the index is a copy, which saves
-opening thousands of files; it is Parquet too, but not named so, since it holds no rows of a table. An entry holds as long as the size and the time of its file do. Whoever looks writes the index
-anew where files have come, changed or gone; where it cannot be written or is lost, the files are read again.
+opening thousands of files. It is Parquet too, but not named so, since it holds no rows of a table. An entry holds as long as
+the size and the time of its file do. Whoever looks writes the index anew where files have come, changed or gone; where it
+cannot be written or is lost, the files are read again.
 """
 
 from __future__ import annotations

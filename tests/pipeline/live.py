@@ -71,9 +71,7 @@ def served(
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
         shutil.copyfile(ROOT / "plotsim_pipeline" / "instance.yaml", home / "dagster.yaml")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     whole = {
         **os.environ,
         "DAGSTER_HOME": str(home),
@@ -94,6 +92,14 @@ def served(
             running.wait(timeout=20)
         except subprocess.TimeoutExpired:
             os.killpg(running.pid, signal.SIGKILL)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def asked(address: str, query: str, **variables: Any) -> Any:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
 from plotsim_pipeline import event_log
-from plotsim_pipeline.datasets import definitions_of
+from plotsim_pipeline.datasets import BUNDLED, definitions_of
 from plotsim_pipeline.event_log import BatchedEventLog
 from plotsim_pipeline.partitions import keys_between
 from plotsim_pipeline.report import VALIDATION_REPORT
 from tests.pipeline.support import END, START
 from tests.pipeline.test_schedules import small
 
-OURS = (Path(event_log.__file__).parent / "instance.yaml").read_text(encoding="utf-8")
+SETTINGS = (Path(event_log.__file__).parent / "instance.yaml").read_text(encoding="utf-8")
+SECTION = """event_log_storage:
+  module: plotsim_pipeline.event_log
+  class: BatchedEventLog
+  config:
+    base_dir: {env: DAGSTER_HOME}
+"""
+"""What names the log in a dagster.yaml: so the homes of version 0.5 have it, and the settings of today as a comment."""
+OURS = SETTINGS + SECTION
 OWN = "telemetry: {enabled: false}\n"
 
 
@@ -74,6 +84,14 @@ def test_it_holds_what_dagsters_own_holds(tmp_path: Path, monkeypatch: pytest.Mo
         assert told(found, result.run_id) == expected
     with instance(tmp_path / "ours", OWN, monkeypatch) as found:
         assert told(found, result.run_id) == expected
+
+
+def test_the_settings_name_it_in_a_comment_only() -> None:
+    """Taken in, the comment is the section, as docs/partitions.md shows it."""
+    assert "".join(f"# {line}" for line in SECTION.splitlines(True)) in SETTINGS
+    page = (BUNDLED.parent / "docs" / "partitions.md").read_text(encoding="utf-8")
+    assert textwrap.indent(f"```yml\n{SECTION}```", "  ") in page
+    assert "event_log_storage" not in yaml.safe_load(SETTINGS)
 
 
 def test_the_checks_of_a_range_are_planned_once_and_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
