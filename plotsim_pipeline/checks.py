@@ -4,8 +4,8 @@ A question (a check of one table) that reads no table but those a table is made 
 its rows are stored, and blocks what depends on the table. So is what rows of an earlier table owe to it: the total of orders
 is judged where their lines are made. What needs tables that are not made from each other is asked in one step after all.
 
-A check has one result per run. Partitions that are broken, and those that were and are whole again, get an evaluation of
-their own without a run, so a partition found broken stays red until it is sound, whatever else is made.
+A check has one result per run, and names the partitions that are broken. One that was found broken before and is not judged
+by a run is reported again after it, so it stays red until it is sound, whatever else is made.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ import dagster as dg
 from plotsim_core import Plan
 from plotsim_core.config.quality import LEDGER
 from plotsim_core.validation.check import CHECKS, Finding, Question, questions
-from plotsim_pipeline.evaluations import IN_STORE, Broken, Evaluation, broken_before, events_of, report
+from plotsim_pipeline.evaluations import IN_STORE, Broken, broken_in, evaluation, latest
 from plotsim_pipeline.findings import Findings
 from plotsim_pipeline.lineage import upstream
 from plotsim_pipeline.partitions import partition_of
@@ -187,30 +187,29 @@ def table_checks(checked: CheckPlan, table: str) -> tuple[StoredCheck, ...]:
 def evaluations(
     judge: Judge, checks: Sequence[StoredCheck], further: Sequence[Question] = ()
 ) -> Iterator[dg.AssetCheckResult]:
-    """Yield the result of each check, and report what has to be known of single partitions, and of tables related to these.
+    """Yield the result of each check, and report what has to be known besides: that partitions which are not judged now are
+    broken still, and what was found about tables together with these.
 
-    A result is in the log before the evaluations of partitions follow, so that what the check shows last is red as long as
-    any partition is.
+    A result is in the log before the evaluation that follows it, so a check shows red as long as any partition is broken.
     """
     asked = [question for check in checks for question in check.questions(judge)]
     judge.ask([*asked, *further])
     results = {(check.table, check.name) for check in checks}
     for check in checks:
-        key = check.key(judge.plan)
-        verdict, before = check.verdict(judge, check), broken_before(judge.instance, key)
-        remaining = before.without(judge.keys)
-        broken = Broken(tuple(sorted({*verdict.broken, *remaining.keys})))
+        key, verdict = check.key(judge.plan), check.verdict(judge, check)
+        remaining = broken_in(latest(judge.instance, key)).without(judge.keys)
         yield dg.AssetCheckResult(
             asset_key=key.asset_key,
             check_name=key.name,
             passed=verdict.passed,
             severity=check.severity,
             description=verdict.says,
-            metadata={**verdict.metadata, **broken.metadata},
+            metadata={**verdict.metadata, **remaining.and_also(verdict.broken).metadata},
         )
-        evaluation = Evaluation(key, check.severity, check.blocking, verdict.says, broken)
-        healed = [k for k in before.keys if k in judge.keys and k not in verdict.broken]
-        report(judge.instance, events_of(evaluation, healed, verdict.broken, remaining.keys))
+        if verdict.passed and remaining.keys:
+            says = f"found broken before, and not made or judged since: {remaining}"
+            event = evaluation(key, remaining, False, says, check.severity, check.blocking)
+            judge.instance.report_runless_asset_event(event)
     for question in dict.fromkeys((*asked, *further)):
         for name in sorted({question.table, *question.about}):
             if (name, question.check) not in results:
@@ -218,21 +217,21 @@ def evaluations(
 
 
 def _report_related(judge: Judge, question: Question, table: str) -> None:
-    """Report to a table that is not judged itself what was found about it together with another: what is broken, and what
-    was and is no longer."""
+    """Report to a table that is not judged itself what was found about it together with another: what is broken, or that
+    what was broken is sound."""
     key = dg.AssetCheckKey(dg.AssetKey([judge.plan.name, table]), question.check)
     found = judge.of([question], table)
-    verdict = _verdict(judge, found)
-    before = broken_before(judge.instance, key)
-    healed = [k for k in before.keys if k in judge.keys and k not in verdict.broken] if found else []
-    if verdict.passed and not healed:
+    verdict, before = _verdict(judge, found), latest(judge.instance, key)
+    was_broken = before is not None and not before.passed
+    if not found or (verdict.passed and not was_broken):
         return
-    broken = Broken(tuple(sorted({*verdict.broken, *(k for k in before.keys if k not in healed)})))
+    broken = broken_in(before).without(judge.keys).and_also(verdict.broken)
+    passed = verdict.passed and not broken.keys
     check = CHECKS[question.check]
     severity = dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN
-    evaluation = Evaluation(key, severity, check.blocking, verdict.says, broken)
-    remaining = before.without(judge.keys).keys
-    report(judge.instance, events_of(evaluation, healed, verdict.broken, remaining, verdict.passed))
+    says = verdict.says if verdict.passed == passed else f"found broken before, and not made or judged since: {broken}"
+    event = evaluation(key, broken, passed, says, severity, check.blocking)
+    judge.instance.report_runless_asset_event(event)
 
 
 def _of_findings(judge: Judge, check: StoredCheck) -> Verdict:
@@ -274,5 +273,5 @@ def _in_store(judge: Judge, check: StoredCheck) -> Verdict:
     if not judge.everything:
         return Verdict(True, f"{len(judge.keys)} partitions as written")
     lost = lost_partitions(judge.plan, judge.store, judge.instance, check.table)
-    says = f"{len(lost)} partitions that were made are not in the store: {', '.join(lost[:5])}" if lost else "all there"
+    says = f"{len(lost)} partitions that were made are not in the store: {Broken(tuple(lost))}" if lost else "all there"
     return Verdict(not lost, says, tuple(lost), {"lost": len(lost)})

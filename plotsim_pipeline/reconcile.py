@@ -15,7 +15,7 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_core.tables.stages import stage_names, stage_table
-from plotsim_pipeline.evaluations import IN_STORE, Broken, Evaluation, broken_before, events_of
+from plotsim_pipeline.evaluations import IN_STORE, Broken, broken_in, evaluation, latest
 from plotsim_pipeline.partitions import end_of, window_keys
 from plotsim_pipeline.runs import in_progress
 from plotsim_pipeline.stores.lock import patience
@@ -84,8 +84,8 @@ def lost_partitions(plan: Plan, store: Store, instance: dg.DagsterInstance, name
 
 
 def events_for(plan: Plan, instance: dg.DagsterInstance, difference: Difference) -> Iterator[Event]:
-    """Yield what an instance has to be told so that it agrees with the store: materialisations, and the check `in_store` of
-    partitions that are lost or there again."""
+    """Yield what an instance has to be told so that it agrees with the store: materialisations, and the check `in_store`
+    where partitions are lost, or there again."""
     asset = dg.AssetKey([plan.name, difference.table])
     for key, partition in difference.unreported.items():
         yield dg.AssetMaterialization(
@@ -95,14 +95,12 @@ def events_for(plan: Plan, instance: dg.DagsterInstance, difference: Difference)
             metadata={"dagster/partition_row_count": partition.rows},
             tags={CODE_VERSION: partition.digest, DATA_VERSION: f"{partition.digest}-{difference.table}"},
         )
-    check = dg.AssetCheckKey(asset, IN_STORE)
-    before = broken_before(instance, check).keys
-    healed = [key for key in before if key not in difference.lost]
-    news = [key for key in difference.lost if key not in before]
-    if healed or news:
-        says = "this partition was made, and is not in the store: make it again, or wipe it by `plotsim reconcile --wipe`"
-        evaluation = Evaluation(check, dg.AssetCheckSeverity.ERROR, True, says, Broken(difference.lost))
-        yield from events_of(evaluation, healed, news or difference.lost, ())
+    check, lost = dg.AssetCheckKey(asset, IN_STORE), Broken(difference.lost)
+    before = broken_in(latest(instance, check))
+    if before != lost:
+        remedy = "make them again, or wipe them by `plotsim reconcile --wipe`"
+        says = f"made, and not in the store: {lost}; {remedy}" if lost.keys else f"in the store again: {before}"
+        yield evaluation(check, lost, not lost.keys, says, dg.AssetCheckSeverity.ERROR, True)
 
 
 def reconcile(plan: Plan, store: Store, instance: dg.DagsterInstance, wipe: bool) -> Iterator[str]:

@@ -13,10 +13,14 @@ import pytest
 from click.testing import CliRunner
 
 from plotsim_core.cli import main
-from plotsim_core.validation.check import CHECKS
+from plotsim_core.tables.stages import STAGES
+from plotsim_core.validation.check import CHECKS, questions
 from plotsim_core.validation.report import BROKEN_CAP, check_store
 from plotsim_pipeline.beside import write_beside
+from plotsim_pipeline.evaluations import IN_STORE
 from plotsim_pipeline.partitions import key_of
+from plotsim_pipeline.reconcile import time_columns
+from plotsim_pipeline.report import NOTHING_BROKEN
 from plotsim_pipeline.stores import STORES
 from tests.pipeline.support import keys_of, materialise, plan_of, store_at
 
@@ -73,15 +77,18 @@ def test_broken_data_is_caught_by_the_check_that_names_it(check: str, stored: Pa
 
 
 def test_checks_and_pictures_reach_dagster(tmp_path: Path) -> None:
-    """The report asset carries a result per check, its table and score; the overview a picture per stage."""
+    """Each table has a result of each check that its config gives reason to ask, once; the report its score; the overview a
+    picture per stage."""
     plan, store = plan_of("saas"), store_at("duckdb", tmp_path)
     result = materialise(plan, store, keys_of(plan))
-    evaluations = {evaluation.check_name: evaluation for evaluation in result.get_asset_check_evaluations()}
-    assert set(evaluations) == set(CHECKS)
-    assert all(evaluation.passed for evaluation in evaluations.values())
-    assert {name for name, e in evaluations.items() if e.severity == dg.AssetCheckSeverity.ERROR} == {
-        name for name, check in CHECKS.items() if check.blocking
-    }
+    evaluations = [(e.asset_key.path[-1], e.check_name) for e in result.get_asset_check_evaluations()]
+    asked = {(table, q.check) for q in questions(plan) for table in (q.table, *q.about)}
+    own = {("validation_report", NOTHING_BROKEN), *((name, IN_STORE) for name in time_columns(plan) if name not in STAGES)}
+    assert sorted(evaluations) == sorted(asked | own)
+    assert all(evaluation.passed for evaluation in result.get_asset_check_evaluations())
+    blocking = {name for name, check in CHECKS.items() if check.blocking} | {NOTHING_BROKEN, IN_STORE}
+    errors = {e.check_name for e in result.get_asset_check_evaluations() if e.severity == dg.AssetCheckSeverity.ERROR}
+    assert errors == blocking & {name for _, name in evaluations}
     overview = result.asset_materializations_for_node("saas__overview")[0].metadata
     shown = ("trajectories", "units", "metrics", "correlations", "lags", "expected", "rows")
     assert set(shown) <= set(overview)
@@ -98,7 +105,7 @@ def test_checks_and_pictures_reach_dagster(tmp_path: Path) -> None:
 def test_a_report_without_data_fails_readably(tmp_path: Path) -> None:
     """On a blank store the report says which tables are not there."""
     plan, store = plan_of("minimal"), store_at("duckdb", tmp_path)
-    with pytest.raises(Exception, match="references_resolve"):
+    with pytest.raises(Exception, match=f"validation_report: {NOTHING_BROKEN}"):
         materialise(plan, store, keys_of(plan)[:1], only=["validation_report"])
     with store.opened(plan, plan.first, plan.first + 1) as opened:
         assert "fct_payments: the table is not there" in check_store(opened).text()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
+import duckdb
 import pyarrow as pa
 import pytest
 
 from plotsim_pipeline.stores import STORES
+from plotsim_pipeline.stores.duckdb import DuckDBStore
 from plotsim_pipeline.stores.store import DIGEST, Placement, Store
 from tests.pipeline.objects import BUCKET, Server, known_to, served
-from tests.pipeline.support import keys_of, materialise, plan_of, store_at
+from tests.pipeline.support import KINDS, keys_of, materialise, plan_of, store_at
 
 SCHEMA = pa.schema(
     [pa.field("date_key", pa.int64(), False), pa.field("name", pa.string()), pa.field("value", pa.float64())],
@@ -130,17 +134,87 @@ def test_rows_outside_their_partitions_are_refused(tmp_path: Path) -> None:
         store.write(placed(1, 1), rows((20240102, "a", 1.0)))
 
 
-def test_other_columns_are_refused_and_nothing_is_lost(tmp_path: Path) -> None:
-    """DuckDB: a table with other columns than the config asks for is named, and its rows stay."""
-    store = store_at("duckdb", tmp_path)
+KEYS = ("2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04")
+OTHERS = {
+    "one that goes": (SCHEMA.remove(2), "value is gone"),
+    "one of another type": (SCHEMA.set(2, pa.field("value", pa.string())), "value was .* and is now"),
+}
+
+
+def of_schema(schema: pa.Schema, *values: tuple[object, ...]) -> pa.RecordBatchReader:
+    columns = zip(*values, strict=True)
+    return pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema).to_reader()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_column_is_null_in_older_partitions(kind: str, tmp_path: Path) -> None:
+    """The older partition stays as it is, and a query over both sees nothing in the new column of it; so in any order, and
+    again when another column comes."""
+    store = store_at(kind, tmp_path)
     store.write(placed(1, 1), rows((20240101, "old", 1.0)))
-    wider = SCHEMA.append(pa.field("more", pa.int64()))
-    with pytest.raises(Exception, match=r"more.*Drop it"):
-        store.write(
-            placed(1, 1),
-            pa.table({"date_key": [20240101], "name": ["x"], "value": [1.0], "more": [1]}, schema=wider).to_reader(),
-        )
+    wider = pa.schema([SCHEMA.field(0), pa.field("more", pa.int64()), *list(SCHEMA)[1:]])
+    store.write(placed(2, 2), of_schema(wider, (20240102, 7, "new", 2.0)))
+    widest = wider.append(pa.field("most", pa.string()))
+    store.write(placed(3, 3), of_schema(widest, (20240103, 8, "newer", 3.0, "x")))
+    table = store.read(placed(1, 3))
+    assert table.select(["date_key", "name", "more", "most"]).to_pylist() == [
+        {"date_key": 20240101, "name": "old", "more": None, "most": None},
+        {"date_key": 20240102, "name": "new", "more": 7, "most": None},
+        {"date_key": 20240103, "name": "newer", "more": 8, "most": "x"},
+    ]
+    assert sorted(store.made("ds")["fct"]) == ["2024-01-01", "2024-01-02", "2024-01-03"]
+
+
+@pytest.mark.parametrize("change", OTHERS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_changes_of_columns_are_refused_and_nothing_is_lost(kind: str, change: str, tmp_path: Path) -> None:
+    """The refusal names the column and the command that works; status sees the same obstacle; a dropped table takes all."""
+    schema, says = OTHERS[change]
+    store = store_at(kind, tmp_path)
+    store.write(placed(1, 1), rows((20240101, "old", 1.0)))
+    value = () if len(schema) == 2 else ("text",)
+    with pytest.raises(dg.Failure, match=rf"{says}.*plotsim materialize ds --recreate --tables fct"):
+        store.write(placed(2, 2), of_schema(schema, (20240102, "new", *value)))
     assert store.read(placed(1, 1))["name"].to_pylist() == ["old"]
+    assert list(store.made("ds")["fct"]) == ["2024-01-01"]
+    assert re.search(says, store.obstacle("ds", "fct", "date_key", schema) or "")
+    assert store.obstacle("ds", "fct", "date_key", SCHEMA) is None
+    store.drop("ds", "fct")
+    assert "fct" not in store.made("ds")
+    store.write(placed(2, 2), of_schema(schema, (20240102, "new", *value)))
+    assert store.read(placed(2, 2)).column_names == schema.names
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_lost_is_not_made(kind: str, tmp_path: Path) -> None:
+    """Rows deleted, a file removed or cut off, a table taken away behind the store's back: these partitions are not
+    made, the others are, an empty one too. Writing again makes it whole."""
+    store = store_at(kind, tmp_path)
+    data = rows((20240101, "a", 1.0), (20240102, "b", 2.0), (20240102, "c", 3.0), (20240104, "d", 4.0))
+    store.write(placed(1, 4), data)
+    assert {key: part.rows for key, part in store.made("ds")["fct"].items()} == dict(zip(KEYS, (1, 2, 0, 1), strict=True))
+    lose(store, "2024-01-02")
+    assert list(store.made("ds")["fct"]) == ["2024-01-01", "2024-01-03", "2024-01-04"]
+    store.write(placed(2, 2), rows((20240102, "b", 2.0), (20240102, "c", 3.0)))
+    assert list(store.made("ds")["fct"]) == list(KEYS)
+    before = store.version("ds")
+    lose(store, None)
+    assert "fct" not in store.made("ds") and store.version("ds") != before
+
+
+def lose(store: Store, key: str | None) -> None:
+    """Take a row, a file or a whole table out of a store as somebody would who does not know of it."""
+    if isinstance(store, DuckDBStore):
+        with duckdb.connect(store.path) as connection:
+            delete = f"DELETE FROM ds.fct WHERE date_key = {key.replace('-', '')} AND name = 'b'" if key else ""
+            connection.execute(delete or "DROP TABLE ds.fct")
+        return
+    files = sorted((Path(store.path) / "ds" / "fct").glob("*.parquet"))
+    for file in (file for file in files if key is None or file.name.startswith(key)):
+        if key is None:
+            file.unlink()
+        else:
+            file.write_bytes(file.read_bytes()[:-20])
 
 
 def test_columns_are_described(tmp_path: Path) -> None:
