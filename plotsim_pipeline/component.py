@@ -75,6 +75,11 @@ class DatasetComponent(dg.Component, dg.Model, dg.Resolvable):
             plan = load_config(file)
         except ConfigError as error:
             return dg.Definitions.merge(broken_definitions(dataset_name(file.stem), error), executor)
+        if plan.stop is not None and (self.schedule.enabled or self.schedule.cron is not None):
+            raise dg.DagsterInvalidDefinitionError(
+                f"{file}: `schedule` has no effect, since the window of {plan.name} has an end and so no next partition. "
+                "Leave `schedule` away in defs.yaml, or take the end of the window away"
+            )
         path = self.store.path if "://" in self.store.path else str(Path(context.project_root) / self.store.path)
         store = store_of(self.store.kind, path)
         needs = Needs(

@@ -111,8 +111,13 @@ def _reference(store: Store, table: TablePlan, column: str, parent: str, key: st
 
 def _judged(store: Store, table: TablePlan, column: str, parent: str) -> str:
     """Return the SQL of which rows' references are judged: of those that look back, where all periods that they look back to
-    are stored; of the others, all."""
+    are stored; of those to a date, where its period is stored; of the others, all."""
     plan, to = store.plan, store.plan.table(parent)
+    if to.kind == "date":
+        stop = store.stop if plan.stop is None else plan.stop
+        window = plan.grain.keys(np.arange(plan.first, stop, dtype=np.int64)).tolist()
+        absent = sorted(set(window) - store.held_of(to))
+        return f" AND {quoted(column)} NOT IN ({', '.join(map(str, absent))})" if absent else ""
     back = next((within(c) for c in table.columns if c.name == column and c.spec.word == "ref"), None)
     if back is None or to.kind not in EVERY_ROW or to.time is None:
         return ""

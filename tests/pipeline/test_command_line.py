@@ -15,6 +15,7 @@ import pytest
 from plotsim_core import create_from_yaml
 from plotsim_pipeline.datasets import BUNDLED
 from plotsim_pipeline.run import first_query
+from plotsim_pipeline.stores.index import INDEX
 from plotsim_pipeline.stores.log import LOG
 from tests.pipeline.support import content, keys_of, materialise, plan_of, store_at
 
@@ -68,13 +69,13 @@ def test_materialise_a_partition_and_a_range(tmp_path: Path) -> None:
 
 
 def test_materialise_one_asset_alone_into_parquet(tmp_path: Path) -> None:
-    """One asset, one partition, the other store; nothing else appears but a row of the run log."""
+    """One asset, one partition, the other store; nothing else appears but a row of the run log and an index."""
     wanted = ["--select", 'key:"delivery/fct_day"', "--partition", "2024-02-29"]
     done = run(tmp_path, DAGSTER, "asset", "materialize", *LOCATION, *wanted, store="parquet")
     assert done.returncode == 0, done.stderr[-2000:]
     files = [str(file.relative_to(tmp_path / "files")) for file in (tmp_path / "files").rglob("*") if file.is_file()]
-    assert [file for file in files if not file.startswith(LOG)] == ["delivery/fct_day/2024-02-29.parquet"]
-    assert len(files) == 2
+    assert [file for file in files if not file.startswith((LOG, INDEX))] == ["delivery/fct_day/2024-02-29.parquet"]
+    assert len(files) == 3
 
 
 def test_run_says_what_is_there_and_a_second_run_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

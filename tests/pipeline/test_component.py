@@ -120,7 +120,9 @@ def test_the_asset_of_the_page_runs(tmp_path: Path) -> None:
 
 
 def test_the_schedule_is_as_the_component_says(tmp_path: Path) -> None:
-    config(tmp_path, "shop")
+    closed = (BUNDLED / "minimal.yaml").read_text()
+    growing = closed.replace('["2024-01", "2024-12", "monthly"]', "{ start: 2024-01, every: month, span: 12 }")
+    file = config(tmp_path, "shop", growing)
     store = {"path": "plotsim.duckdb"}
     made = component(tmp_path, "shop", store=store, schedule={"enabled": True, "cron": "5 4 * * *"})
     schedules = {schedule.name: schedule for schedule in made.schedules or () if isinstance(schedule, dg.ScheduleDefinition)}
@@ -130,6 +132,10 @@ def test_the_schedule_is_as_the_component_says(tmp_path: Path) -> None:
     assert {schedule.default_status for schedule in usual if isinstance(schedule, dg.ScheduleDefinition)} == {
         dg.DefaultScheduleStatus.STOPPED
     }
+    file.write_text(closed)
+    assert not component(tmp_path, "shop", store=store).schedules, "a window with an end has no next partition"
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match="`schedule` has no effect"):
+        component(tmp_path, "shop", store=store, schedule={"enabled": True})
 
 
 def test_a_broken_config_is_one_asset_of_the_project(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from dagster_duckdb import DuckDBIOManager
 from dagster_duckdb.io_manager import DuckDbClient
 
 from plotsim_core import Plan, from_mapping, load_config
-from plotsim_pipeline.assets import stage_assets, table_assets
+from plotsim_pipeline.assets import resources_of, stage_assets, table_assets
 from plotsim_pipeline.partitions import keys_between, partitions_for
 from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.stores.store import Store
@@ -58,6 +58,7 @@ def reads(plan: Plan, store: Store, table: str, keys: Sequence[str] = (), **mana
         selection=[downstream],
         resources={
             "store": store,
+            **resources_of(plan),
             "memory": dg.mem_io_manager,
             "theirs": FrameManager(database=store.path, **manager),
         },

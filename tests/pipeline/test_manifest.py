@@ -10,6 +10,7 @@ import pytest
 
 from plotsim_core import from_mapping, manifest
 from plotsim_core.config.read import read
+from plotsim_pipeline.assets import resources_of
 from plotsim_pipeline.manifest import manifest_assets
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
@@ -17,7 +18,8 @@ from tests.pipeline.support import CONFIGS, keys_of, materialise, plan_of, store
 
 
 def told(store: Store) -> dict[str, dg.MetadataValue]:
-    result = dg.materialize(manifest_assets(plan_of("saas")), resources={"store": store})
+    plan = plan_of("saas")
+    result = dg.materialize(manifest_assets(plan), resources={"store": store, **resources_of(plan)})
     (event,) = result.asset_materializations_for_node("saas__manifest")
     return dict(event.metadata)
 

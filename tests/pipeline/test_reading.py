@@ -13,6 +13,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+import plotsim_pipeline
 from plotsim_core import generate_tables
 from plotsim_pipeline.datasets import BUNDLED
 from plotsim_pipeline.stores import store_of
@@ -42,6 +43,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.chdir(folder)
         patch.setenv("PLOTSIM_DATASETS", "saas")
         patch.delitem(sys.modules, "plotsim_pipeline.definitions", raising=False)
+        patch.delattr(plotsim_pipeline, "definitions", raising=False)  # where another test has imported it
         yield folder
     sys.modules.pop("plotsim_pipeline.definitions", None)
 
@@ -109,10 +111,9 @@ def test_the_metadata_are_those_of_the_page(mine: ModuleType) -> None:
     metadata = next(iter(by_key.values()))
     rows = dict(re.findall(r"^\| `([\w/]+)` \| (.*?) \|", PAGE, re.MULTILINE))
     assert f"`{metadata['partition_expr']}`" in rows["partition_expr"] and metadata["schema"] == "saas"
-    assert (
-        metadata["plotsim/time_column"] == "date_key"
-        and f"`{metadata['plotsim/time_format']}`" in rows["plotsim/time_format"]
-    )
+    where = metadata["row_key"].where
+    assert where["plotsim/time_column"] == "date_key"
+    assert f"`{where['plotsim/time_format']}`" in rows["plotsim/time_format"]
 
 
 def test_the_partitions_that_a_project_writes_down_are_those_of_the_dataset(mine: ModuleType) -> None:

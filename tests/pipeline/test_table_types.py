@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from plotsim_core import generate_tables
-from plotsim_pipeline.assets import table_assets
+from plotsim_pipeline.assets import resources_of, table_assets
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.stores.parquet import ParquetStore
 from plotsim_pipeline.stores.store import Store
@@ -25,6 +25,7 @@ PLAN = plan_of("minimal")
 PARTITIONS = partitions_for(PLAN)
 KEYS = keys_of(PLAN)
 UPSTREAM = table_assets(PLAN, PARTITIONS)
+RESOURCES = resources_of(PLAN)
 TABLE, STATE = dg.AssetKey(["minimal", "fct_payments"]), dg.AssetKey(["minimal", "dim_customer"])
 ROWS = generate_tables(PLAN)["fct_payments"]
 CLASSES = {
@@ -73,7 +74,7 @@ def asks(
     dg.materialize(
         [*UPSTREAM, downstream],
         selection=[downstream],
-        resources={"store": store, "memory": dg.mem_io_manager},
+        resources={"store": store, "memory": dg.mem_io_manager, **RESOURCES},
         partition_key=partition,
         tags={START: between[0], END: between[1]} if between else None,
     )
@@ -141,7 +142,7 @@ def test_a_state_is_whole_whatever_partition_is_asked_for(filled: Store) -> None
 
 def test_a_table_is_read_outside_of_a_run(filled: Store) -> None:
     """As a notebook does it: by the definitions, a partition or all of it."""
-    defs = dg.Definitions(assets=UPSTREAM, resources={"store": filled})
+    defs = dg.Definitions(assets=UPSTREAM, resources={"store": filled, **RESOURCES})
     assert same(defs.load_asset_value(TABLE, python_type=pd.DataFrame, partition_key=KEYS[2]), KEYS[2], KEYS[2])
     assert same(defs.load_asset_value(TABLE, python_type=pd.DataFrame), KEYS[0], KEYS[-1])
 
@@ -183,7 +184,7 @@ def test_a_stream_holds_the_file_only_while_it_is_read(tmp_path: Path) -> None:
     def relation(rows: duckdb.DuckDBPyRelation) -> None:
         inputs["relation"] = rows
 
-    resources = {"store": store, "memory": dg.mem_io_manager}
+    resources = {"store": store, "memory": dg.mem_io_manager, **RESOURCES}
     dg.materialize([*UPSTREAM, stream, relation], selection=[stream, relation], resources=resources)
 
     def held() -> bool:
@@ -328,7 +329,7 @@ def test_what_is_derived_does_not_say_that_it_is_the_original(tmp_path: Path) ->
     """Arrow tables carry the digest and the seed of their dataset; an asset of one's own is not made from its config."""
     store = store_at("duckdb", tmp_path)
     materialise(PLAN, store, KEYS[:1], only=["fct_payments"])
-    table = dg.Definitions(assets=UPSTREAM, resources={"store": store}).load_asset_value(TABLE)
+    table = dg.Definitions(assets=UPSTREAM, resources={"store": store, **RESOURCES}).load_asset_value(TABLE)
     labelled = table.replace_schema_metadata({"plotsim_digest": "one", "plotsim_seed": "42"})
     keeps(store, labelled)
     assert [digest for _, digest in store.made("shop")["sales"].values()] == [""]
@@ -381,7 +382,7 @@ def test_a_stream_from_the_store_goes_back_into_it(tmp_path: Path) -> None:
     def copy(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
         return rows
 
-    dg.materialize([*UPSTREAM, copy], selection=[copy], resources={"store": store}, tags=RANGE)
+    dg.materialize([*UPSTREAM, copy], selection=[copy], resources={"store": store, **RESOURCES}, tags=RANGE)
     assert store.made("shop")["copy"].keys() == set(KEYS[:2])
     stored = store.made("minimal")["fct_payments"]
     assert [store.made("shop")["copy"][key][0] for key in KEYS[:2]] == [stored[key][0] for key in KEYS[:2]]
