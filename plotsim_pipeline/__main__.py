@@ -60,6 +60,9 @@ def _asked(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--scale", type=click.FloatRange(0, 1_000_000, min_open=True), help="Use this scale."),
         click.option("--target-rows", type=click.IntRange(1), help="Scale to about so many rows in all tables together."),
         click.option("--noise", metavar="PRESET", help="Noise of all metrics: none, realistic, messy ..."),
+        click.option(
+            "--verify", is_flag=True, help="Compare stored rows with those that the config makes; what differs is missing."
+        ),
         click.option("--compression", type=click.Choice(get_args(Compression)), help="Of Parquet."),
     )
     for option in reversed(options):

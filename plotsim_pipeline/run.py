@@ -27,6 +27,7 @@ from plotsim_pipeline.status import Step, TableStatus, between, chosen, statuses
 from plotsim_pipeline.stores import store_from_environment
 from plotsim_pipeline.stores.columns import remedy
 from plotsim_pipeline.stores.store import Store
+from plotsim_pipeline.verify import verified
 
 _LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
 _PARAMETERS = "plotsim/parameters"
@@ -35,14 +36,16 @@ _PARAMETERS = "plotsim/parameters"
 @dataclass(frozen=True)
 class Request:
     """What is asked of a run: a dataset, which partitions (`A...B`) and tables (`a,b`) of it, whether what is there is made
-    again (`everything`), whether tables that cannot take its rows are made anew (`recreate`), how many partitions at a time,
-    and what is made otherwise than the config says."""
+    again (`everything`), whether tables that cannot take its rows are made anew (`recreate`), whether stored rows are
+    compared with those that the config makes (`verify`), how many partitions at a time, and what is made otherwise than the
+    config says."""
 
     dataset: str
     partitions: str | None = None
     tables: str | None = None
     everything: bool = False
     recreate: bool = False
+    verify: bool = False
     at_once: int | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
@@ -64,7 +67,13 @@ def find(request: Request) -> Found:
     plan = plan_with(base, request.parameters)
     store = store_from_environment()
     keys = between(plan, window_keys(plan, datetime.now(UTC)), request.partitions)
-    return Found(base, plan, store, tuple(keys), tuple(statuses(plan, store, keys)))
+    tables = statuses(plan, store, keys)
+    if request.verify:
+        only = chosen(plan, request.tables)
+        chosen_tables = [table for table in tables if not only or table.table in only]
+        checked = {table.table: table for table in verified(plan, store, keys, chosen_tables)}
+        tables = [checked.get(table.table, table) for table in tables]
+    return Found(base, plan, store, tuple(keys), tuple(tables))
 
 
 def planned(request: Request, found: Found, instance: dg.DagsterInstance) -> list[Step]:

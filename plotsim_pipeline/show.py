@@ -44,7 +44,8 @@ def show_status(request: Request, console: Console, as_json: bool) -> bool:
         reasons = obstacles(request, found)
         for table, reason in reasons.items():
             console.print(f"{table} has to be made anew: {reason}", soft_wrap=True)
-        command = f"plotsim materialize {found.plan.name}{' --recreate' if reasons else ''}"
+        options = " --recreate" * bool(reasons) + " --verify" * request.verify
+        command = f"plotsim materialize {found.plan.name}{options}"
         console.print(f"To make it whole: {command}   ({len(todo)} run{'s'[: len(todo) != 1]})", soft_wrap=True)
         for step in todo:
             console.print(f"  {step}", soft_wrap=True)

@@ -65,6 +65,13 @@ def arrow_types(schema: pa.Schema) -> dict[str, str]:
     return {name: str(t.value_type if pa.types.is_dictionary(t) else t) for name, t in types.items()}
 
 
+def record_of(schema: pa.Schema, rows: int) -> FileRecord:
+    """Return the record of a file that holds so many rows of a schema."""
+    texts = {name.decode(): value.decode() for name, value in (schema.metadata or {}).items()}
+    columns = json.dumps(arrow_types(schema))
+    return FileRecord(rows, True, texts.get(DIGEST, ""), texts.get(PARTITION, ""), texts.get(AS_OF, ""), columns)
+
+
 def indexed(filesystem: fsspec.AbstractFileSystem, index: str, versions: Mapping[str, FileVersion]) -> dict[str, FileRecord]:
     """Return what Parquet files hold, by path; those that cannot be read are left out.
 
@@ -81,6 +88,17 @@ def indexed(filesystem: fsspec.AbstractFileSystem, index: str, versions: Mapping
         with contextlib.suppress(Exception):  # a store that only may be read is looked at without
             _write(filesystem, index, {file: (versions[file], record) for file, record in records.items()})
     return records
+
+
+def remember(
+    filesystem: fsspec.AbstractFileSystem, index: str, versions: Mapping[str, FileVersion], records: Mapping[str, FileRecord]
+) -> None:
+    """Put files that were just written into an index, so that nobody has to open them; `versions` has all files that it is
+    of."""
+    entries = {file: entry for file, entry in _read(filesystem, index).items() if versions.get(file) == entry[0]}
+    news = {file: (versions[file], record) for file, record in records.items() if file in versions}
+    with contextlib.suppress(Exception):  # an index that is not there is made by whoever looks
+        _write(filesystem, index, entries | news)
 
 
 def footer(filesystem: fsspec.AbstractFileSystem, file: str) -> FileRecord | None:

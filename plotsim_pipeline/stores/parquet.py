@@ -29,7 +29,7 @@ from plotsim_core.validation.store import Store as Stored
 from plotsim_core.validation.store import held_periods
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
 from plotsim_pipeline.stores.files import FileVersion, alone_in, is_local, listed, located, own_filesystem, prepared, written
-from plotsim_pipeline.stores.index import AS_OF, INDEX, ROWS, FileRecord, arrow_types, footer, indexed
+from plotsim_pipeline.stores.index import AS_OF, INDEX, ROWS, FileRecord, arrow_types, footer, indexed, record_of, remember
 from plotsim_pipeline.stores.log import LOG
 from plotsim_pipeline.stores.store import Partition, Partitions, Placement, Store, digest_of, length_of, not_stored, split
 
@@ -57,20 +57,17 @@ class ParquetStore(Store):
         files = {key: f"{root}/{partition_file(where.layout, where.dataset, where.table, key)}" for key in where.keys}
         for folder in sorted({file.rpartition("/")[0] for file in files.values()}):
             prepared(filesystem, folder)
+        ends = zip(where.keys, where.bounds[:-1], where.bounds[1:], strict=True)
+        schemas = {key: columns_between(schema, begin, end) for key, begin, end in ends}
         rows = dict.fromkeys(where.keys, 0)
         for place, pieces in groupby(split(where, batches), key=lambda piece: piece[0]):
             key = where.keys[place]
-            own = columns_between(schema, where.bounds[place], where.bounds[place + 1])
-            rows[key] = _write(filesystem, files[key], own, (rows for _, rows in pieces), where.encoding)
-        for place, key in enumerate(where.keys):
-            if rows[key] == 0:
-                _write(
-                    filesystem,
-                    files[key],
-                    columns_between(schema, where.bounds[place], where.bounds[place + 1]),
-                    (),
-                    where.encoding,
-                )
+            rows[key] = _write(filesystem, files[key], schemas[key], (some for _, some in pieces), where.encoding)
+        for key in (key for key in where.keys if rows[key] == 0):
+            _write(filesystem, files[key], schemas[key], (), where.encoding)
+        records = {files[key]: record_of(schemas[key], rows[key]) for key in where.keys}
+        stored = _files(filesystem, root, where.dataset, where.layout, where.table).get(where.table, {})
+        remember(filesystem, _index(root, where.dataset, where.table), dict(stored.values()), records)
         return rows
 
     def _write_state(
@@ -251,6 +248,10 @@ def _files(filesystem: fsspec.AbstractFileSystem, root: str, dataset: str, layou
     return {name: dict(sorted(stored.items(), key=lambda one: one[0] or "")) for name, stored in files.items()}
 
 
+def _index(root: str, dataset: str, table: str) -> str:
+    return f"{root}/{INDEX}/{dataset}/{table}"
+
+
 def _records(
     filesystem: fsspec.AbstractFileSystem,
     root: str,
@@ -259,7 +260,7 @@ def _records(
     stored: Mapping[str | None, tuple[str, FileVersion]],
 ) -> dict[str | None, FileRecord]:
     """Return what the files of a table hold, by partition key; those that are not whole are left out."""
-    records = indexed(filesystem, f"{root}/{INDEX}/{dataset}/{table}", dict(stored.values()))
+    records = indexed(filesystem, _index(root, dataset, table), dict(stored.values()))
     return {key: records[file] for key, (file, _) in stored.items() if file in records and records[file].whole}
 
 

@@ -1,0 +1,67 @@
+"""Stored rows against the rows that the config makes: what counts and sizes cannot tell, since they are right.
+
+Nothing but the config is needed for it, as any partition can be made alone: each is made again in memory, and compared.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+
+from plotsim_core import Plan, batches
+from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.sql import quoted
+from plotsim_core.validation.store import Store as Stored
+from plotsim_pipeline.partitions import partition_of, periods_between
+from plotsim_pipeline.status import TableStatus
+from plotsim_pipeline.stores.store import Store
+
+_AT_ONCE = 31
+"""So many partitions are compared at a time."""
+
+
+def verified(plan: Plan, store: Store, keys: Sequence[str], tables: Sequence[TableStatus]) -> list[TableStatus]:
+    """Return the status of tables by what is in them: partitions whose rows are not those that the config makes count as
+    missing. The report is left as it is, since it is made from the others."""
+    plans = {table.name: table for table in plan.tables}
+    return [_verified(plan, store, keys, one, plans[one.table]) if one.table in plans else one for one in tables]
+
+
+def _verified(plan: Plan, store: Store, keys: Sequence[str], status: TableStatus, table: TablePlan) -> TableStatus:
+    different: set[str] = set()
+    for some in _stretches(keys, set(status.made)):
+        first, stop = periods_between(plan, some)
+        with store.opened(plan, first, stop) as stored:
+            different.update(_different(plan, stored, table, some))
+    made = tuple(key for key in status.made if key not in different)
+    missing = tuple(key for key in keys if key in different or key in status.missing)
+    return replace(status, made=made, missing=missing)
+
+
+def _stretches(keys: Sequence[str], made: set[str]) -> Iterator[list[str]]:
+    """Yield the partitions that are made, in stretches without a gap of at most `_AT_ONCE`."""
+    stretch: list[str] = []
+    for key in keys:
+        if stretch and (key not in made or len(stretch) == _AT_ONCE):
+            yield stretch
+            stretch = []
+        if key in made:
+            stretch.append(key)
+    if stretch:
+        yield stretch
+
+
+def _different(plan: Plan, stored: Stored, table: TablePlan, keys: Sequence[str]) -> set[str]:
+    """Return the partitions of a table whose stored rows are not those that are made now."""
+    if table.name not in stored.relations:
+        return set(keys)
+    schema, made = batches(plan, table.name, stored.first, stored.stop)
+    stored.connection.register("rows made", pa.Table.from_batches(made, schema))
+    columns = ", ".join(quoted(name) for name in schema.names)
+    time = quoted(table.time) if table.time else "NULL"
+    low, high = stored.key_range
+    inside = f"WHERE {time} BETWEEN {low} AND {high}" if table.time else ""
+    ours, theirs = f"SELECT {columns} FROM {stored.relations[table.name]} {inside}", f'SELECT {columns} FROM "rows made"'
+    both = f"(({ours}) EXCEPT ALL ({theirs})) UNION ALL (({theirs}) EXCEPT ALL ({ours}))"
+    days = [day for (day,) in stored.connection.sql(f"SELECT DISTINCT {time} FROM ({both})").fetchall()]
+    return {key for day in days for key in ([partition_of(plan, day)] if table.time else keys) if key is not None}
