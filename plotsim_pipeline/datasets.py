@@ -27,28 +27,40 @@ CONFIGS_VARIABLE, DATASETS_VARIABLE = "PLOTSIM_CONFIGS", "PLOTSIM_DATASETS"
 BUNDLED = TEMPLATES
 
 
-def dataset_files() -> dict[str, Path]:
-    """Return the config of each dataset by name: the bundled ones and those in the directories that `PLOTSIM_CONFIGS` names;
-    only the datasets that `PLOTSIM_DATASETS` lists, if it is set. Nothing is read.
+def known_files() -> dict[str, Path]:
+    """Return the config of each dataset by name: the bundled ones and those in the directories that `PLOTSIM_CONFIGS` names.
+    Nothing is read.
 
-    Raises UsageError for a directory or a dataset that is not there, and for two datasets of one name.
+    Raises UsageError for a directory that is not there, and for two datasets of one name.
     """
-    found: dict[str, Path] = {}
-    for file in _files():
+    files: dict[str, Path] = {}
+    for file in _files(BUNDLED, *_own_directories()):
         name = dataset_name(file.stem)
-        if name in found:
-            raise UsageError(f"{file}: there is already a dataset named {name}, {found[name]}")
-        found[name] = file
+        if name in files:
+            raise UsageError(f"{file}: there is already a dataset named {name}, {files[name]}")
+        files[name] = file
+    return files
+
+
+def dataset_files() -> dict[str, Path]:
+    """Return the configs of the datasets that the code location is asked to load: those that `PLOTSIM_DATASETS` lists;
+    without it those in the directories that `PLOTSIM_CONFIGS` names; without both the bundled ones. Nothing is read.
+
+    Raises UsageError as `known_files`, and for a dataset that is not there.
+    """
+    files = known_files()
     wanted = [name.strip() for name in os.environ.get(DATASETS_VARIABLE, "").split(",") if name.strip()]
     for name in wanted:
-        if name not in found:
-            raise UsageError(f"{DATASETS_VARIABLE}: no dataset is named {name!r}; {did_you_mean(name, list(found))}")
-    return {name: found[name] for name in wanted or found}
+        if name not in files:
+            raise UsageError(f"{DATASETS_VARIABLE}: no dataset is named {name!r}; {did_you_mean(name, list(files))}")
+    own = [dataset_name(file.stem) for file in _files(*_own_directories())]
+    return {name: files[name] for name in wanted or own or files}
 
 
 def load_dataset(name: str) -> Plan:
-    """Return the plan of one dataset. Raises UsageError for an unknown one, ConfigError for one that is wrong."""
-    files = dataset_files()
+    """Return the plan of one dataset, loaded by the code location or not. Raises UsageError for an unknown one, ConfigError
+    for one that is wrong."""
+    files = known_files()
     if name not in files:
         raise UsageError(f"no dataset is named {name!r}; {did_you_mean(name, list(files))}")
     return load_config(files[name])
@@ -66,9 +78,12 @@ def load_datasets() -> tuple[list[Plan], dict[str, ConfigError]]:
     return plans, broken
 
 
-def _files() -> Iterator[Path]:
-    extra = [Path(name) for name in os.environ.get(CONFIGS_VARIABLE, "").split(os.pathsep) if name]
-    for directory in (BUNDLED, *extra):
+def _own_directories() -> list[Path]:
+    return [Path(name) for name in os.environ.get(CONFIGS_VARIABLE, "").split(os.pathsep) if name]
+
+
+def _files(*directories: Path) -> Iterator[Path]:
+    for directory in directories:
         if not directory.is_dir():
             raise UsageError(f"{CONFIGS_VARIABLE}: {directory} is not a directory")
         yield from sorted(file for pattern in ("*.yaml", "*.yml") for file in directory.glob(pattern))

@@ -16,6 +16,7 @@ import yaml
 from plotsim_core import Plan, load_config, sizes
 from plotsim_pipeline.datasets import definitions_of
 from plotsim_pipeline.parameters import FIELDS, plan_with
+from tests.pipeline.live import asked, served
 from tests.pipeline.support import CONFIGS, END, START, content, keys_of, materialise, store_at
 from tests.pipeline.test_status import KEYS, config, plan_of, said
 
@@ -149,3 +150,32 @@ def test_every_parameter_is_described() -> None:
     assert asked
     job = definitions_of([load_config(CONFIGS / "saas.yaml")]).resolve_job_def("saas")
     assert dg.validate_run_config(job, yaml.safe_load(shown))
+
+
+LAUNCH = """
+mutation ($config: RunConfigData!) {
+  launchRun(executionParams: {
+    selector: {repositoryName: "__repository__", repositoryLocationName: "plotsim_pipeline", pipelineName: "calls"}
+    runConfigData: $config
+    executionMetadata: {tags: [
+      {key: "dagster/asset_partition_range_start", value: "2024-01-01"}
+      {key: "dagster/asset_partition_range_end", value: "2024-02-01"}
+    ]}
+  }) { __typename ... on PythonError { message cause { message } } ... on RunConfigValidationInvalid { errors { message } } }
+}
+"""
+RUNS = "{ runsOrError { ... on Runs { results { status } } } }"
+
+
+@pytest.mark.long
+def test_the_launchpad_refuses_before_there_is_a_run(config: Path, tmp_path: Path) -> None:
+    """A seed that contradicts the store: the launch says what is stored, there is no run, and nothing has turned red."""
+    said("run", "calls")
+    with served(tmp_path / "home", {}) as address:
+        before = asked(address, RUNS)["runsOrError"]["results"]
+        wanted = {"resources": {"calls_parameters": {"config": {"seed": 7}}}}
+        answer = asked(address, LAUNCH, config=wanted)["launchRun"]
+        assert answer["__typename"] != "LaunchRunSuccess"
+        assert "they would not go together" in json.dumps(answer), answer
+        assert asked(address, RUNS)["runsOrError"]["results"] == before
+        assert [run["status"] for run in before] == ["SUCCESS"]
