@@ -31,9 +31,8 @@ def column_schema(table: TablePlan) -> dg.TableSchema:
 def add_by_partition(context: dg.OutputContext, metadata: Mapping[str, Mapping[str, Any]]) -> None:
     """Let the materialisation of each partition key have metadata of its own."""
     step = context.step_context
+    told: dict[Any, Mapping[str, Any]] = {
+        AssetMetadataHandle(asset_key=context.asset_key, partition_key=key): values for key, values in metadata.items()
+    }
     before = step._metadata_accumulator.per_output_metadata
-    told: dict[Any, Mapping[str, Any]] = {}
-    for key, values in metadata.items():
-        handle = AssetMetadataHandle(asset_key=context.asset_key, partition_key=key)
-        told[handle] = {**before.get(handle, {}), **values}
     step._metadata_accumulator = OutputMetadataAccumulator(per_output_metadata={**before, **told})
