@@ -327,9 +327,9 @@ class Store(dg.ConfigurableIOManager):
             context.add_output_metadata(_of_a_state(written, row))
         if not where.keys:
             context.add_output_metadata(of_all)
-        told = _by_partition(context, where, written, writing, of_all)
-        last = told.pop(where.keys[-1]) if where.keys else None
-        add_by_partition(context, told)
+        partitions = _by_partition(context, where, written, writing, of_all)
+        last = partitions.pop(where.keys[-1]) if where.keys else None
+        add_by_partition(context, partitions)
         if last is not None:  # the asset itself has told something of this partition already
             context.step_context.add_asset_metadata(last, asset_key=context.asset_key, partition_key=where.keys[-1])
 
