@@ -10,7 +10,9 @@ import dagster as dg
 import pyarrow as pa
 
 from plotsim_core import Plan
+from plotsim_core.tables.stages import stage_names
 from plotsim_core.validation.check import CHECKS, questions
+from plotsim_core.validation.glances import stage_glance
 from plotsim_core.validation.page import page
 from plotsim_core.validation.pictures import Picture, pictures
 from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store, report_of
@@ -98,6 +100,7 @@ def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
         return {
             "score": report.score,
             **{f"{picture.name}_at_a_glance": drawn(picture.name, [picture.glance]) for picture in shown if picture.glance},
+            **_glances(plan, first, stop),
             "report": dg.MetadataValue.md(f"```\n{report.text()}\n```"),
             "page": dg.MetadataValue.path(place),
             **{picture.name: _shown(picture) for picture in shown if not picture.folded},
@@ -105,6 +108,13 @@ def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
 
     says = "Pictures of the stages and the score of all that is stored, and the report as a page."
     return asset_of_all(plan, OVERVIEW, says, [VALIDATION_REPORT], "html", needs, tell)
+
+
+def _glances(plan: Plan, first: int, stop: int) -> dict[str, dg.MarkdownMetadataValue]:
+    """Return the means of the metrics and the values of one unit as small pictures, of each kind of unit."""
+    names = [name for name in stage_names(plan) if name.endswith("metrics")]
+    glances = {name: stage_glance(plan, name, first, stop) for name in names if not name.endswith("correlated_metrics")}
+    return {f"{name}_at_a_glance": drawn(name, [one.drawing]) for name, one in glances.items() if one is not None}
 
 
 def _records(report: Report) -> list[dg.TableRecord]:

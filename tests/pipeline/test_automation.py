@@ -115,6 +115,18 @@ def test_they_know_no_gap_before_they_were_switched_on(instance: dg.DagsterInsta
     assert scheduled(plan, store, instance, "2024-03-08T02:31") == [f"2024-03-{day:02d}" for day in range(4, 8)]
 
 
+def test_they_ask_the_records_and_not_the_store(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    """The other difference: what was lost from the store the schedule makes again."""
+    plan, store = shops(), store_at("duckdb", tmp_path)
+    days = ["2024-03-01", "2024-03-02", "2024-03-03"]
+    materialise(plan, store, days, instance=instance)
+    store.drop(plan.name, "fct_visits")
+    sensor = Looked(plan, instance)
+    sensor.at("2024-03-04T02:00")
+    assert sensor.at("2024-03-04T02:31") == {}
+    assert scheduled(plan, store, instance, "2024-03-04T02:31") == days
+
+
 def test_the_whole_is_told_when_its_schedule_would(instance: dg.DagsterInstance) -> None:
     """Overview and manifest on Monday mornings, whatever was made."""
     sensor = Looked(shops(), instance)
