@@ -91,11 +91,11 @@ def freshness_of(plan: Plan, needs: Needs = SHARED, cron: str | None = None) -> 
         description=f"Whether the latest partition of {plan.name} is made.",
     )
     def _check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        found = freshness(plan, run_of(context, plan, needs).store, datetime.now(UTC), cron)
+        state = freshness(plan, run_of(context, plan, needs).store, datetime.now(UTC), cron)
         for key in context.selected_asset_check_keys:
             table = key.asset_key.path[-1]
-            if found is not None:
-                yield next(result for result in found.results(plan) if result.asset_key == key.asset_key)
+            if state is not None:
+                yield next(result for result in state.results(plan) if result.asset_key == key.asset_key)
             else:
                 says = f"nothing of {plan.name} is due yet"
                 yield dg.AssetCheckResult(
@@ -112,20 +112,20 @@ def freshness_of(plan: Plan, needs: Needs = SHARED, cron: str | None = None) -> 
     def _sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         store: Store = getattr(context.resources, needs.store)
         with patience(_PATIENCE):
-            found = freshness(plan, store, datetime.now(UTC), cron)
-        if found is None:
+            state = freshness(plan, store, datetime.now(UTC), cron)
+        if state is None:
             return dg.SkipReason(f"nothing of {plan.name} is due yet")
-        cursor = json.dumps([found.key, found.made])
+        cursor = json.dumps([state.key, state.made])
         if cursor == context.cursor:
-            return dg.SkipReason(f"nothing has changed: {found.key} is due")
-        return dg.SensorResult(asset_events=list(evaluations_of(plan, found)), cursor=cursor)
+            return dg.SkipReason(f"nothing has changed: {state.key} is due")
+        return dg.SensorResult(asset_events=list(evaluations_of(plan, state)), cursor=cursor)
 
     return dg.Definitions(asset_checks=[_check], sensors=[_sensor])
 
 
-def evaluations_of(plan: Plan, found: Freshness) -> Iterator[dg.AssetCheckEvaluation]:
+def evaluations_of(plan: Plan, state: Freshness) -> Iterator[dg.AssetCheckEvaluation]:
     """Yield the evaluations by which an instance learns without a run what is fresh."""
-    for result in found.results(plan):
+    for result in state.results(plan):
         assert result.asset_key is not None
         yield dg.AssetCheckEvaluation(
             asset_key=result.asset_key,

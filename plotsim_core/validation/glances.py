@@ -70,10 +70,10 @@ def _one(plan: Plan, stage: str, first: int, stop: int) -> tuple[str, str]:
     """Draw the values of one unit: in a mean of all, neither correlation nor noise would be seen."""
     sample = sample_of(plan, first, stop, _CELLS)
     block, unit = max(((block, unit) for block in sample for unit in [_longest(block)]), key=lambda one: _periods(*one))
-    there = alive(block)[:, unit]
+    present = alive(block)[:, unit]
     read, kind = (block.correlated, "before noise") if stage == "correlated_metrics" else (block.noised, "as stored")
     metrics = enumerate(plan.metrics[:_METRICS_OF_ONE])
-    series = {metric.name: np.where(there, read(place)[:, unit], np.nan) for place, metric in metrics}
+    series = {metric.name: np.where(present, read(place)[:, unit], np.nan) for place, metric in metrics}
     says = f"Values of one {phrase(plan.unit)} {kind}, each metric on its own scale: {_legend(list(series))}."
     return _on_own_scales(series), says
 
@@ -93,10 +93,10 @@ def _on_own_scales(series: Mapping[str, Floats]) -> str:
 
 def _scaled(values: Floats) -> list[float]:
     """Return values as parts of the way from the least of them to the most."""
-    there = values[np.isfinite(values)]
-    if not len(there):
+    present = values[np.isfinite(values)]
+    if not len(present):
         return values.tolist()
-    low, width = float(there.min()), float(np.ptp(there))
+    low, width = float(present.min()), float(np.ptp(present))
     scaled: list[float] = ((values - low) / width if width > 0 else values - low + 0.5).tolist()
     return scaled
 

@@ -127,8 +127,8 @@ def add_up(writing: Writing, batch: pa.RecordBatch, lengths: Mapping[str, int]) 
     starts = np.cumsum([0, *lengths.values()])[:-1]
     columns = [batch.column(name).to_numpy(zero_copy_only=False).astype(np.float64) for name in writing.measures]
     values = np.array(columns)
-    there = np.isfinite(values)
-    parts = np.add.reduceat([np.where(there, values, 0.0), there], starts, axis=2)
+    finite = np.isfinite(values)
+    parts = np.add.reduceat([np.where(finite, values, 0.0), finite], starts, axis=2)
     for place, key in enumerate(lengths):
         writing.sums[key] = writing.sums.get(key, 0.0) + parts[:, :, place]
 

@@ -243,16 +243,16 @@ def _by_partition(
 ) -> dict[str, dict[str, Any]]:
     """Return what the materialisation of each partition says alone: its rows, where these are not one a period, and the mean
     of each measure; and the last one what is `of_all`, with the column lineage, which would be long in every one."""
-    told: dict[str, dict[str, Any]] = {}
+    metadata: dict[str, dict[str, Any]] = {}
     if where.time is not None:
         counted = where.order != (where.time,)
         rows = {key: {"dagster/partition_row_count": count} if counted else {} for key, count in written.items()}
-        told = {key: {**count, **means(writing, key)} for key, count in rows.items()}
+        metadata = {key: {**count, **means(writing, key)} for key, count in rows.items()}
     lineage = context.definition_metadata.get(_LINEAGE)
     lines = {} if lineage is None else {_LINEAGE: dg.MetadataValue.column_lineage(lineage)}
     if where.keys:
-        told[where.keys[-1]] = {**of_all, **lines, **told.get(where.keys[-1], {})}
-    return told
+        metadata[where.keys[-1]] = {**of_all, **lines, **metadata.get(where.keys[-1], {})}
+    return metadata
 
 
 class Partition(NamedTuple):

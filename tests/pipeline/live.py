@@ -190,18 +190,18 @@ def clicked(page: str, button: str, shown: str, name: str, profile: Path, height
         address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
         with connect(address, max_size=None) as tab:
 
-            def asked(method: str, **parameters: Any) -> Any:
+            def call(method: str, **parameters: Any) -> Any:
                 tab.send(json.dumps({"id": 1, "method": method, "params": parameters}))
                 return next(answer for answer in map(json.loads, tab) if answer.get("id") == 1)["result"]
 
-            def said(script: str) -> Any:
-                return asked("Runtime.evaluate", expression=script)["result"].get("value")
+            def evaluated(script: str) -> Any:
+                return call("Runtime.evaluate", expression=script)["result"].get("value")
 
             buttons = f"[...document.querySelectorAll('button')].filter(b => b.innerText.trim() == {json.dumps(button)})"
-            until(f"a click on {button}", 60, lambda: said(f"{buttons}.map(b => b.click()).length"))
-            text: str = until(shown, 60, lambda: _holding(said("document.body.innerText"), shown))
+            until(f"a click on {button}", 60, lambda: evaluated(f"{buttons}.map(b => b.click()).length"))
+            text: str = until(shown, 60, lambda: _holding(evaluated("document.body.innerText"), shown))
             time.sleep(3)  # until a plot is drawn
-            (PICTURES / f"{name}.png").write_bytes(base64.b64decode(asked("Page.captureScreenshot")["data"]))
+            (PICTURES / f"{name}.png").write_bytes(base64.b64decode(call("Page.captureScreenshot")["data"]))
             return text
     finally:
         browser.terminate()

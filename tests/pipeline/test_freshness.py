@@ -32,9 +32,9 @@ def shops(start: str = "2024-01-01", **window: Any) -> Plan:
 
 def late(plan: Plan, store: Store, moment: str, cron: str | None = None) -> tuple[str, set[str]]:
     """Return the partition that is due at a moment in UTC, and the tables that lack it."""
-    found = freshness(plan, store, datetime.fromisoformat(moment).replace(tzinfo=UTC), cron)
-    assert found is not None and set(found.made) == TABLES
-    return found.key, {table for table, is_made in found.made.items() if not is_made}
+    due = freshness(plan, store, datetime.fromisoformat(moment).replace(tzinfo=UTC), cron)
+    assert due is not None and set(due.made) == TABLES
+    return due.key, {table for table, is_made in due.made.items() if not is_made}
 
 
 def test_a_backfill_of_an_old_day_makes_nothing_fresh(tmp_path: Path) -> None:
@@ -78,9 +78,9 @@ def test_nothing_is_due_where_nothing_was_made(tmp_path: Path) -> None:
 
 def test_closed_windows_have_no_such_check() -> None:
     closed, opened = (dataset_definitions(plan) for plan in (plan_of("saas"), shops()))
-    names = [{key.name for check in found.asset_checks or () for key in check.check_keys} for found in (closed, opened)]
-    assert [FRESH in found for found in names] == [False, True]
-    assert [len(list(found.sensors or ())) for found in (closed, opened)] == [0, 2]
+    names = [{key.name for check in one.asset_checks or () for key in check.check_keys} for one in (closed, opened)]
+    assert [FRESH in checks for checks in names] == [False, True]
+    assert [len(list(one.sensors or ())) for one in (closed, opened)] == [0, 2]
 
 
 def test_it_turns_red_when_nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,8 +124,8 @@ def test_a_run_of_the_increment_judges_it_too(tmp_path: Path, monkeypatch: pytes
     job = definitions_of([plan]).resolve_job_def("shops_increment")
     for made, passed in ((keys[:2], False), (keys[2:], True)):
         result = job.execute_in_process(tags={START: made[0], END: made[-1]})
-        found = [evaluation for evaluation in result.get_asset_check_evaluations() if evaluation.check_name == FRESH]
-        assert result.success and len(found) == len(TABLES) and {evaluation.passed for evaluation in found} == {passed}
+        judged = [evaluation for evaluation in result.get_asset_check_evaluations() if evaluation.check_name == FRESH]
+        assert result.success and len(judged) == len(TABLES) and {evaluation.passed for evaluation in judged} == {passed}
 
 
 def test_the_latest_partition_is_over() -> None:
