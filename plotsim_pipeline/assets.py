@@ -1,6 +1,7 @@
 """The asset factories: every stage, table and report of a dataset is an asset whose body is one call of the core, with the
 checks of what it stores; what is about all that is stored is an asset without partitions."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,14 +12,16 @@ import pyarrow as pa
 from plotsim_core import Plan, batches
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.stages import stage_names, stage_table
+from plotsim_core.validation.glances import stage_glance
 from plotsim_pipeline.beside import stored_periods
 from plotsim_pipeline.catalogue import STAGE, TABLE, Entry, entry_of_all, entry_of_table
 from plotsim_pipeline.checks import CheckPlan, Judge, StoredCheck, check_plan, evaluations, in_store, table_checks
+from plotsim_pipeline.drawings import drawn
 from plotsim_pipeline.findings import FINDINGS, Findings
 from plotsim_pipeline.lineage import upstream
 from plotsim_pipeline.parameters import CODE_VERSION, parameters_of, plan_with, said
 from plotsim_pipeline.partitions import backfill_policy, keys_between, periods_between
-from plotsim_pipeline.runs import run_keys
+from plotsim_pipeline.runs import PARAMETERS_TAG, run_keys
 from plotsim_pipeline.stores import store_from_environment
 from plotsim_pipeline.stores.duckdb import DuckDBStore
 from plotsim_pipeline.stores.store import Store
@@ -55,7 +58,9 @@ class Run:
 
 def run_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, plan: Plan, needs: Needs) -> Run:
     """Return the run that an asset's body is in."""
-    parameters = needs.given or getattr(context.resources, parameters_key(plan))
+    # a run that was made with parameters is re-executed with them: its tags come along
+    parameters = needs.given or json.loads(context.run.tags.get(PARAMETERS_TAG, "{}"))
+    parameters = parameters or getattr(context.resources, parameters_key(plan))
     store: Store = getattr(context.resources, needs.store)
     made = plan if needs.given else plan_with(plan, parameters)
     return Run(context, made, store, parameters, getattr(context.resources, FINDINGS))
@@ -143,8 +148,8 @@ def partitioned_asset(
 ) -> dg.AssetsDefinition:
     """Return an asset that stores rows of periods, and the checks that judge what is stored of it.
 
-    `rows(run, first, stop)` gives the rows and the metadata of a materialisation. The checks are judged when the rows are
-    stored, and alone, of all that is stored, where only they are asked for.
+    `rows(run, first, stop)` gives the rows, and metadata of them all, which the last partition of a materialisation has. The
+    checks are judged when the rows are stored, and alone, of all that is stored, where only they are asked for.
     """
     key, step = dg.AssetKey([plan.name, name]), f"{plan.name}__{name}"
 
@@ -178,12 +183,14 @@ def partitioned_asset(
         keys = list(context.partition_keys) if key in context.selected_asset_keys else None
         if keys is not None:
             run.findings.forget(name)
-            value, more = rows(run, *periods_between(plan, keys))
+            value, of_all = rows(run, *periods_between(plan, keys))
+            if of_all:  # one partition tells what is of all: every one would have a copy
+                context.add_asset_metadata(of_all, asset_key=key, partition_key=keys[-1])
             yield dg.MaterializeResult(
                 asset_key=key,
                 value=value,
                 data_version=dg.DataVersion(f"{run.plan.digest}-{name}"),
-                metadata={**said(run.plan, run.parameters), **more},
+                metadata=said(run.plan, run.parameters),
                 tags={CODE_VERSION: run.plan.digest},
             )
         names = {check.name for check in context.selected_asset_check_keys}
@@ -247,7 +254,9 @@ def _made(
     """Return the asset of a stage or a table."""
 
     def rows(run: Run, first: int, stop: int) -> tuple[pa.RecordBatchReader, Mapping[str, Any]]:
-        return pa.RecordBatchReader.from_batches(*batches(run.plan, table.name, first, stop)), {}
+        shown = stage_glance(run.plan, table.name, first, stop)
+        glance = {} if shown is None else {"at_a_glance": drawn(table.name, [shown.drawing]), "glance_shows": shown.says}
+        return pa.RecordBatchReader.from_batches(*batches(run.plan, table.name, first, stop)), glance
 
     return partitioned_asset(
         plan,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import yaml
 
 from plotsim_core import Plan, UsageError
@@ -25,6 +26,8 @@ from plotsim_pipeline.metadata import column_schema
 from plotsim_pipeline.parameters import target_rows
 from plotsim_pipeline.stores.store import placed
 
+_MEASURED = {"metric", "true", "expected", "trajectory", "total", "expression", "units"}
+"""Sources of columns whose mean tells something: what is read from the trajectories, and what is computed from that."""
 LAYER = "layer"
 """The tag that says what an asset is: one of the following."""
 STAGE, TABLE, REPORT, WHOLE = "stage", "table", "report", "whole"
@@ -63,7 +66,9 @@ def entry_of_table(plan: Plan, table: TablePlan, layer: str, store: str) -> Entr
         owners=owners(plan),
         tags={LAYER: layer},
         metadata={
-            **placed(plan, table.time, table.key, [c.name for c in table.columns], partial(target_rows, plan)),
+            **placed(
+                plan, table.time, table.key, [c.name for c in table.columns], partial(target_rows, plan), measures(table)
+            ),
             "cadence": str(cadence(table, plan.grain.name)),
             "dagster/column_schema": column_schema(table),
             "dagster/column_lineage": lineage,
@@ -71,6 +76,15 @@ def entry_of_table(plan: Plan, table: TablePlan, layer: str, store: str) -> Entr
             **code_reference(plan, table.name),
         },
     )
+
+
+def measures(table: TablePlan) -> list[str]:
+    """Return the columns of a table whose mean the materialisation of each partition tells, so that Dagster plots it."""
+    apart = {*table.key, *(name for name, _, _ in table.references)}
+    numbers = (column for column in table.columns if pa.types.is_integer(column.type) or pa.types.is_floating(column.type))
+    if table.time is None or table.kind == "date":
+        return []
+    return [column.name for column in numbers if column.spec.word in _MEASURED and column.name not in apart]
 
 
 def entry_of_report(plan: Plan, description: str, key: Sequence[str], schema: dg.TableSchema, store: str) -> Entry:

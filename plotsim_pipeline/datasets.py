@@ -16,11 +16,12 @@ from plotsim_pipeline.assets import SHARED, Needs, checks_together, resources_of
 from plotsim_pipeline.broken import broken_definitions
 from plotsim_pipeline.current import current_check
 from plotsim_pipeline.dead import dead_runs_sensor
+from plotsim_pipeline.freshness import freshness_of
 from plotsim_pipeline.manifest import manifest_assets
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.reconcile import reconcile_sensor
 from plotsim_pipeline.report import report_assets
-from plotsim_pipeline.schedules import automation
+from plotsim_pipeline.schedules import automation, with_conditions
 from plotsim_pipeline.stores import for_assets_on_top, store_from_environment
 
 CONFIGS_VARIABLE, DATASETS_VARIABLE = "PLOTSIM_CONFIGS", "PLOTSIM_DATASETS"
@@ -122,5 +123,7 @@ def dataset_definitions(plan: Plan, needs: Needs = SHARED, cron: str | None = No
     made = [*stage_assets(plan, partitions, needs), *table_assets(plan, partitions, needs)]
     assets = [*made, *report_assets(plan, partitions, needs), *manifest_assets(plan, needs)]
     checks = [current_check(plan, needs), *checks_together(plan, needs)]
-    own = dg.Definitions(assets=assets, asset_checks=checks, resources=resources_of(plan, needs))
-    return dg.Definitions.merge(own, automation(plan, needs, cron, running))
+    own = dg.Definitions(
+        assets=with_conditions(plan, assets, cron), asset_checks=checks, resources=resources_of(plan, needs)
+    )
+    return dg.Definitions.merge(own, automation(plan, needs, cron, running), freshness_of(plan, needs, cron))

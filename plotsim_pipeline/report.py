@@ -3,15 +3,16 @@
 The checks themselves stand on the tables that they are about (checks.py); the report is made of what they found.
 """
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
 from plotsim_core import Plan
+from plotsim_core.tables.stages import stage_names
 from plotsim_core.validation.check import CHECKS, questions
+from plotsim_core.validation.glances import stage_glance
 from plotsim_core.validation.page import page
 from plotsim_core.validation.pictures import Picture, pictures
 from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store, report_of
@@ -19,6 +20,7 @@ from plotsim_pipeline.assets import SHARED, Needs, Run, asset_of_all, partitione
 from plotsim_pipeline.beside import write_beside
 from plotsim_pipeline.catalogue import entry_of_report
 from plotsim_pipeline.checks import Judge, StoredCheck, Verdict, in_store
+from plotsim_pipeline.drawings import drawn
 from plotsim_pipeline.findings import Findings
 from plotsim_pipeline.reconcile import REPORT_TIME, VALIDATION_REPORT
 from plotsim_pipeline.stores.store import Store
@@ -93,18 +95,26 @@ def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
     def tell(plan: Plan, store: Store, first: int, stop: int) -> dict[str, Any]:
         with store.opened(plan, first, stop) as stored:
             report = check_store(stored)
-            drawn = pictures(stored, report)
-            place = write_beside(store, f"{plan.name}.html", [page(stored, report, drawn)])
+            shown = pictures(stored, report)
+            place = write_beside(store, f"{plan.name}.html", [page(stored, report, shown)])
         return {
             "score": report.score,
-            **{f"{picture.name}_at_a_glance": _drawn(picture, [picture.glance]) for picture in drawn if picture.glance},
+            **{f"{picture.name}_at_a_glance": drawn(picture.name, [picture.glance]) for picture in shown if picture.glance},
+            **_glances(plan, first, stop),
             "report": dg.MetadataValue.md(f"```\n{report.text()}\n```"),
             "page": dg.MetadataValue.path(place),
-            **{picture.name: _shown(picture) for picture in drawn if not picture.folded},
+            **{picture.name: _shown(picture) for picture in shown if not picture.folded},
         }
 
     says = "Pictures of the stages and the score of all that is stored, and the report as a page."
     return asset_of_all(plan, OVERVIEW, says, [VALIDATION_REPORT], "html", needs, tell)
+
+
+def _glances(plan: Plan, first: int, stop: int) -> dict[str, dg.MarkdownMetadataValue]:
+    """Return the means of the metrics and the values of one unit as small pictures, of each kind of unit."""
+    names = [name for name in stage_names(plan) if name.endswith("metrics")]
+    glances = {name: stage_glance(plan, name, first, stop) for name in names if not name.endswith("correlated_metrics")}
+    return {f"{name}_at_a_glance": drawn(name, [one.drawing]) for name, one in glances.items() if one is not None}
 
 
 def _records(report: Report) -> list[dg.TableRecord]:
@@ -123,10 +133,4 @@ def _records(report: Report) -> list[dg.TableRecord]:
 
 def _shown(picture: Picture) -> dg.MarkdownMetadataValue:
     """Return a picture as metadata: of many drawings, the first."""
-    drawn = _drawn(picture, picture.drawings[:_DRAWINGS]).md_str
-    return dg.MetadataValue.md(f"{picture.says}\n\n{drawn}")
-
-
-def _drawn(picture: Picture, drawings: Sequence[str]) -> dg.MarkdownMetadataValue:
-    encoded = [base64.b64encode(drawing.encode()).decode() for drawing in drawings]
-    return dg.MetadataValue.md(" ".join(f"![{picture.name}](data:image/svg+xml;base64,{text})" for text in encoded))
+    return dg.MetadataValue.md(f"{picture.says}\n\n{drawn(picture.name, picture.drawings[:_DRAWINGS]).md_str}")

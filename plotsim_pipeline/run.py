@@ -23,6 +23,7 @@ from plotsim_pipeline.parameters import expected_rows, plan_with, refuse_mixture
 from plotsim_pipeline.partitions import RANGE, window_keys
 from plotsim_pipeline.reconcile import VALIDATION_REPORT
 from plotsim_pipeline.report import OVERVIEW
+from plotsim_pipeline.runs import ORIGIN, PARAMETERS_TAG, REPOSITORY_TAG, give_origin
 from plotsim_pipeline.status import Step, TableStatus, between, chosen, statuses, steps
 from plotsim_pipeline.stores import store_from_environment
 from plotsim_pipeline.stores.columns import remedy
@@ -30,7 +31,6 @@ from plotsim_pipeline.stores.store import Store
 from plotsim_pipeline.verify import verified
 
 _LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
-_PARAMETERS = "plotsim/parameters"
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,8 @@ def materialise(
 
     def listen(entry: dg.EventLogEntry) -> None:
         event = entry.dagster_event
+        if event is not None and event.event_type == dg.DagsterEventType.RUN_START:
+            give_origin(instance, run_id)
         if event is None or event.step_key is None:
             return
         name = event.step_key.removeprefix(f"{plan.name}__")
@@ -138,9 +140,10 @@ def materialise(
             progress("done" if event.event_type_value == "STEP_SUCCESS" else "failed", name)
 
     tags = dict(zip(RANGE, (step.keys[0], step.keys[-1]), strict=True)) if step.keys else {}
+    tags[REPOSITORY_TAG] = ORIGIN.get_label()
     config: dict[str, Any] = {"loggers": _LOGGERS}
     if parameters:
-        tags[_PARAMETERS] = json.dumps(dict(parameters), sort_keys=True)
+        tags[PARAMETERS_TAG] = json.dumps(dict(parameters), sort_keys=True)
     run_id = str(uuid4())
     with batched_instance() as instance:
         instance.add_event_listener(run_id, listen)

@@ -1,9 +1,12 @@
-"""Runs of a dataset that are under way."""
+"""Runs of a dataset: which partitions they make, and whose they are in the UI."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+
+# the timeline and the pages of jobs show a run by its origin, which only runs that are launched get by themselves
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 
 from plotsim_core import Plan
 from plotsim_pipeline.partitions import RANGE, keys_between, periods_in
@@ -19,6 +22,19 @@ _UNFINISHED = [
 ]
 _DEAD = timedelta(days=1)
 """A run that has been in progress for so long was killed, and nobody could say so."""
+ORIGIN = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("plotsim_pipeline"), "__repository__")
+"""This package's code location, by the name that workspace.yaml and deploy/ give it."""
+PARAMETERS_TAG = "plotsim/parameters"
+"""The tag with the parameters of a run that `plotsim materialize` made, as JSON."""
+REPOSITORY_TAG = ".dagster/repository"
+"""The tag by which the UI looks for the runs of a code location."""
+
+
+def give_origin(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Write down that a run, which was executed and not launched, is one of this package's code location."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None:
+        instance.run_storage.replace_job_origin(run, ORIGIN.get_job_origin(run.job_name))
 
 
 def in_progress(plan: Plan, instance: dg.DagsterInstance, keys: Sequence[str]) -> set[str]:

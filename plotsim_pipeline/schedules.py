@@ -1,7 +1,7 @@
 """The jobs of a dataset, and its schedules: the increment that catches up, and the overview of all that is stored."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import dagster as dg
@@ -17,7 +17,7 @@ from plotsim_pipeline.runs import in_progress
 from plotsim_pipeline.stores.lock import patience
 from plotsim_pipeline.stores.store import Partitions, Store
 
-_INCREMENT_CRON = {
+INCREMENT_CRON = {
     "hour": "10 * * * *",
     "day": "30 2 * * *",
     "week": "30 2 * * 1",
@@ -25,9 +25,13 @@ _INCREMENT_CRON = {
     "quarter": "30 2 1 */3 *",
     "year": "30 2 1 1 *",
 }
-_OVERVIEW_CRON = {**_INCREMENT_CRON, "hour": "30 4 * * 1", "day": "30 4 * * 1"}
+OVERVIEW_CRON = {**INCREMENT_CRON, "hour": "30 4 * * 1", "day": "30 4 * * 1"}
+"""Length of partitions to when the increment and the overview run, in UTC."""
 _PATIENCE = 30.0
 """Seconds that a tick waits for a store that is busy; then it fails, and the daemon tries it again."""
+
+_CATCHING_UP = timedelta(days=366)
+"""So long may nobody have looked at automation conditions, and what is missing is still asked for."""
 
 
 def automation(plan: Plan, needs: Needs = SHARED, cron: str | None = None, running: bool = False) -> dg.Definitions:
@@ -51,7 +55,7 @@ def automation(plan: Plan, needs: Needs = SHARED, cron: str | None = None, runni
     @dg.schedule(
         name=increment.name,
         job=increment,
-        cron_schedule=cron or _INCREMENT_CRON[plan.partition.name],
+        cron_schedule=cron or INCREMENT_CRON[plan.partition.name],
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
         description=f"The latest complete {plan.partition.name} of {plan.name}, and what is missing before it.",
@@ -65,13 +69,15 @@ def automation(plan: Plan, needs: Needs = SHARED, cron: str | None = None, runni
     told = dg.ScheduleDefinition(
         name=overview.name,
         job=overview,
-        cron_schedule=_OVERVIEW_CRON[plan.partition.name],
+        cron_schedule=OVERVIEW_CRON[plan.partition.name],
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=f"Pictures, score and answer key of all that is stored of {plan.name}.",
     )
     jobs = [everything, increment, overview]
-    return dg.Definitions(jobs=jobs, schedules=[_increment, told] if plan.stop is None else [])
+    if plan.stop is not None:
+        return dg.Definitions(jobs=jobs)
+    return dg.Definitions(jobs=jobs, schedules=[_increment, told], sensors=[automation_sensor(plan)])
 
 
 def requests(plan: Plan, store: Store, instance: dg.DagsterInstance, now: datetime) -> list[dg.RunRequest] | dg.SkipReason:
@@ -107,6 +113,47 @@ def made_keys(plan: Plan, partitions: Partitions, keys: Sequence[str]) -> tuple[
     moments = [next(iter(partitions.get(name, {})), "") for name, column in columns.items() if column is None]
     ends = {key: end_of(plan, key) for key in keys} if moments else {}
     return timed, [{key for key, end in ends.items() if end <= moment} for moment in moments]
+
+
+def with_conditions(
+    plan: Plan, assets: Sequence[dg.AssetsDefinition], cron: str | None = None
+) -> Sequence[dg.AssetsDefinition]:
+    """Return the assets of a dataset with the automation conditions that come nearest to its schedules, if its window is
+    open: tables and report are asked for as the increment's schedule does it, overview and manifest as the overview's."""
+    if plan.stop is not None:
+        return assets
+
+    def with_condition(spec: dg.AssetSpec) -> dg.AssetSpec:
+        if spec.group_name != plan.name:
+            return spec
+        whole = spec.tags[LAYER] == WHOLE
+        tick = OVERVIEW_CRON[plan.partition.name] if whole else cron or INCREMENT_CRON[plan.partition.name]
+        return spec.replace_attributes(automation_condition=_at(tick) if whole else _missing_at(tick))
+
+    return dg.map_asset_specs(with_condition, assets)
+
+
+def _at(tick: str) -> dg.AutomationCondition[dg.AssetKey]:
+    return dg.AutomationCondition.cron_tick_passed(tick, "UTC") & ~dg.AutomationCondition.in_progress()
+
+
+def _missing_at(tick: str) -> dg.AutomationCondition[dg.AssetKey]:
+    """Return the condition of partitions that are missing at a tick, of those from the one on that was the latest complete
+    one when the sensor first looked. Dagster has no condition for partitions after the first one that was ever made."""
+    latest = dg.AutomationCondition.in_latest_time_window()
+    completed = dg.AutomationCondition.in_latest_time_window(_CATCHING_UP).newly_true()
+    seen = latest | (completed & ~dg.AutomationCondition.initial_evaluation())
+    return _at(tick) & dg.AutomationCondition.missing() & seen.since(dg.AutomationCondition.newly_updated())
+
+
+def automation_sensor(plan: Plan) -> dg.AutomationConditionSensorDefinition:
+    """Return the sensor that evaluates the automation conditions of a dataset; it is off until somebody switches it on."""
+    return dg.AutomationConditionSensorDefinition(
+        f"{plan.name}_automation",
+        target=dg.AssetSelection.groups(plan.name),
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description=f"Asks for {plan.name} by automation conditions, in place of its schedules: switch on one or the other.",
+    )
 
 
 def _gaps(keys: Iterable[str], there: Iterable[bool]) -> Iterator[list[str]]:

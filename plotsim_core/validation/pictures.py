@@ -62,7 +62,7 @@ def pictures(store: Store, report: Report) -> list[Picture]:
 
 def _of_kind(store: Store, further: bool) -> list[Picture]:
     """Return the pictures of one kind of unit; those of a further kind say of which."""
-    sample = _sample(store.plan, store.first, store.stop)
+    sample = sample_of(store.plan, store.first, store.stop)
     seen = residuals(store)
     found = [
         trajectories(sample),
@@ -75,14 +75,14 @@ def _of_kind(store: Store, further: bool) -> list[Picture]:
     return [replace(p, name=f"{unit}_{p.name}", title=f"{p.title} ({unit})") if further else p for p in found]
 
 
-def _sample(plan: Plan, first: int, stop: int) -> list[Block]:
-    """Return a block for each stratum, with the first of its units."""
+def sample_of(plan: Plan, first: int, stop: int, cells: int = _CELLS) -> list[Block]:
+    """Return a block for each stratum, with the first of its units, so many that they have about so many cells."""
     parts = strata(plan, first, stop)
-    counts = taken(parts, _CELLS / (stop - first), _FEWEST)
+    counts = taken(parts, cells / (stop - first), _FEWEST)
     return [Block(plan, Slice(first, stop, p.first, p.first + n)) for p, n in zip(parts, counts, strict=True)]
 
 
-def _by_segment(sample: Sequence[Block], values: Callable[[Block], NDArray[Any]]) -> dict[int, Floats]:
+def by_segment(sample: Sequence[Block], values: Callable[[Block], NDArray[Any]]) -> dict[int, Floats]:
     """Return what `values`, shape (periods,), of the blocks of each segment add up to."""
     found: dict[int, Floats] = {}
     for block in sample:
@@ -93,8 +93,8 @@ def _by_segment(sample: Sequence[Block], values: Callable[[Block], NDArray[Any]]
 
 def trajectories(sample: Sequence[Block]) -> Picture:
     """Return the mean position of each segment's units over time."""
-    sums = _by_segment(sample, lambda block: np.where(block.tenured, block.positions(), 0.0).sum(axis=1))
-    counts = _by_segment(sample, lambda block: block.tenured.sum(axis=1))
+    sums = by_segment(sample, lambda block: np.where(block.tenured, block.positions(), 0.0).sum(axis=1))
+    counts = by_segment(sample, lambda block: block.tenured.sum(axis=1))
     names = [segment.spec.name for segment in sample[0].plan.segments]
     series = {names[s]: np.where(n > 0, sums[s] / np.maximum(n, 1), np.nan).tolist() for s, n in counts.items()}
     drawing = lines("Mean position by segment", _ticks(sample[0]), series)
@@ -105,8 +105,8 @@ def trajectories(sample: Sequence[Block]) -> Picture:
 def units(sample: Sequence[Block]) -> Picture:
     """Return how many units of each segment are there over time."""
     plan = sample[0].plan
-    living = _by_segment(sample, lambda block: alive(block).sum(axis=1))
-    counts = _by_segment(sample, lambda block: np.full(1, len(block.units) if block.units.start < plan.units else 0))
+    living = by_segment(sample, lambda block: alive(block).sum(axis=1))
+    counts = by_segment(sample, lambda block: np.full(1, len(block.units) if block.units.start < plan.units else 0))
     series = {plan.segments[s].spec.name: (n / counts[s]).tolist() for s, n in living.items()}
     drawing = lines("Share of the segment's units", _ticks(sample[0]), series)
     return Picture(
@@ -126,8 +126,8 @@ def metrics(store: Store, sample: Sequence[Block]) -> list[Picture]:
     for metric, found in _quantiles(store, sample).items():
         name = store.plan.metrics[metric].name
         centres = partial(_centres, metric)
-        sums = np.array(list(_by_segment(sample, centres).values()))
-        counts = np.array(list(_by_segment(sample, lambda block: alive(block).sum(axis=1)).values()))
+        sums = np.array(list(by_segment(sample, centres).values()))
+        counts = np.array(list(by_segment(sample, lambda block: alive(block).sum(axis=1)).values()))
         overall.append(fan(name, ticks, found[-1], _binned_mean(sums.sum(axis=0), counts.sum(axis=0))))
         for place, segment in enumerate(store.plan.segments):
             line = _binned_mean(sums[place], counts[place])
@@ -137,7 +137,7 @@ def metrics(store: Store, sample: Sequence[Block]) -> list[Picture]:
         "the dashes are the mean that the config lets expect."
     )
     found_all = Picture("metrics", "Metrics over time", says, tuple(overall))
-    found_apart = Picture("metrics_by_segment", "Metrics over time, by segment", says, tuple(apart), folded=True)
+    found_apart = Picture("metricsby_segment", "Metrics over time, by segment", says, tuple(apart), folded=True)
     return [found_all, found_apart] if len(store.plan.segments) > 1 and len(apart) <= _FOLDED_FANS else [found_all]
 
 

@@ -16,10 +16,12 @@ from operator import and_
 from typing import Any
 
 import duckdb
+import numpy as np
 import psutil
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from plotsim_core.output.content import ContentHash
 from plotsim_core.plan.plan import DIGEST
@@ -75,6 +77,8 @@ class Writing:
 
     `said` is what the asset says of it (`target_rows`, `parameters`). `hashes` are those of the partitions that have had
     rows, `memory` is the most that the process was seen to hold, in bytes; `taken` tells whether the store wanted the rows.
+    `measures` are columns of numbers, and `sums` of each partition what their values add up to and how many there are, in
+    an array of shape (2, measures).
     """
 
     dataset: str
@@ -84,6 +88,8 @@ class Writing:
     run_id: str
     schema: pa.Schema
     said: Mapping[str, Any] = field(default_factory=dict)
+    measures: tuple[str, ...] = ()
+    sums: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     hashes: dict[str, ContentHash] = field(default_factory=dict)
     taken: bool = False
     rows: int = 0
@@ -96,19 +102,42 @@ class Writing:
 def passing(
     writing: Writing, batches: pa.RecordBatchReader, pieces: Callable[[pa.RecordBatch], Iterator[tuple[str, pa.RecordBatch]]]
 ) -> pa.RecordBatchReader:
-    """Return the same batches, counted and hashed as they pass. `pieces` gives the rows of a batch by partition."""
+    """Return the same batches, counted, added up and hashed as they pass. `pieces` gives a batch's rows by partition."""
     process = psutil.Process()
 
     def watched() -> Iterator[pa.RecordBatch]:
         writing.taken = True
         for batch in batches:
+            lengths: dict[str, int] = {}
             for key, rows in pieces(batch):
                 writing.hashes.setdefault(key, ContentHash(batches.schema)).update(rows)
+                lengths[key] = rows.num_rows
+            if writing.measures and lengths:
+                add_up(writing, batch, lengths)
             writing.rows += batch.num_rows
             yield batch
             writing.memory = max(writing.memory, process.memory_info().rss)
 
     return pa.RecordBatchReader.from_batches(batches.schema, watched())
+
+
+def add_up(writing: Writing, batch: pa.RecordBatch, lengths: Mapping[str, int]) -> None:
+    """Add the measures of a batch to those that have passed by; `lengths` are its rows by partition, in their order. What is
+    null or no number does not count."""
+    starts = np.cumsum([0, *lengths.values()])[:-1]
+    columns = [batch.column(name).to_numpy(zero_copy_only=False).astype(np.float64) for name in writing.measures]
+    values = np.array(columns)
+    finite = np.isfinite(values)
+    parts = np.add.reduceat([np.where(finite, values, 0.0), finite], starts, axis=2)
+    for place, key in enumerate(lengths):
+        writing.sums[key] = writing.sums.get(key, 0.0) + parts[:, :, place]
+
+
+def means(writing: Writing, key: str) -> dict[str, float]:
+    """Return the mean of each measure of a partition, to six digits; of a measure without values there is none."""
+    totals, counts = writing.sums.get(key, np.zeros((2, len(writing.measures))))
+    pairs = zip(writing.measures, totals.tolist(), counts.tolist(), strict=True)
+    return {name: float(f"{total / count:.6g}") for name, total, count in pairs if count}
 
 
 def completed(writing: Writing, files: Sequence[str]) -> pa.Table:

@@ -36,6 +36,7 @@ from plotsim_pipeline.stores.log import (
     complaint,
     completed,
     failed,
+    means,
     passing,
     read_files,
 )
@@ -52,6 +53,7 @@ _ENCODING = "plotsim/encoding"
 WHOLE = "whole"
 """The moment of a state that is of no moment: a table without partitions."""
 _TARGET_ROWS = "plotsim/target_rows"
+_MEASURES = "plotsim/measures"
 _INTERNAL = "plotsim/"
 """What the names of metadata begin with that a store reads and the catalogue does not show."""
 PARAMETERS = "parameters"
@@ -75,15 +77,17 @@ def placed(
     key: Sequence[str],
     columns: Sequence[str] = (),
     target_rows: Callable[[Mapping[str, Any]], int] | None = None,
+    measures: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the definition metadata that tells a store how to keep a table of that time column, key and columns.
-    `target_rows` gives the rows that a run with some parameters wants the whole dataset to have, for the run log."""
+    `target_rows` gives the rows that a run with some parameters wants the whole dataset to have, for the run log; `measures`
+    are the columns whose mean each partition tells."""
     form = "%Y%m%d%H" if plan.grain.name == "hour" else "%Y%m%d"
     where: dict[str, Any] = {} if time is None else {_TIME: time}
     where |= {_EXPRESSION: _moment_of_a_row(time, form), _SCHEMA: plan.name}
     where[_LAYOUT] = template(plan.dataset.output.layout, plan.partition)
     where[_ENCODING] = asdict(encoding_of(plan, columns))
-    where |= {_TIME_FORMAT: form, _TARGET_ROWS: target_rows}
+    where |= {_TIME_FORMAT: form, _TARGET_ROWS: target_rows, _MEASURES: tuple(measures)}
     shown = {name: value for name, value in where.items() if not name.startswith(_INTERNAL)}
     return {**shown, _KEY: RowKey(key, where)}
 
@@ -104,7 +108,8 @@ class Placement:
     Without a `time` column the table is a state; `as_of` is the end of the partitions. `layout` says where files lie, as a
     text with placeholders, and `encoding` how rows become Parquet: stores that are no files, or no Parquet, need neither.
     `form` writes a date or a timestamp as such a number. A read of all that is stored has neither keys nor bounds; one of
-    partitions that do not follow each other has in `gaps` what lies between them, (begin, end) each.
+    partitions that do not follow each other has in `gaps` what lies between them, (begin, end) each. `measures` are the
+    columns whose means are told.
     """
 
     dataset: str
@@ -118,6 +123,7 @@ class Placement:
     encoding: Encoding = USUAL
     form: str = "%Y%m%d"
     gaps: tuple[tuple[int, int], ...] = ()
+    measures: tuple[str, ...] = ()
 
     @property
     def sorting(self) -> tuple[str, ...]:
@@ -176,6 +182,7 @@ def placement(context: dg.OutputContext | dg.InputContext) -> Placement:
         encoding=Encoding(**{**encoding, "sort_by": tuple(encoding.get("sort_by", ()))}),
         form=form,
         gaps=tuple((int(begin.strftime(form)), int(end.strftime(form))) for begin, end in apart),
+        measures=tuple(metadata.get(_MEASURES, ())),
     )
 
 
@@ -224,23 +231,28 @@ def _said(context: dg.OutputContext) -> dict[str, Any]:
 
 
 def _of_a_state(written: Mapping[str, int], row: pa.Table) -> dict[str, Any]:
-    """Return what a materialisation says of a state: its rows and moment, and whether they are from this run at all."""
-    ((moment, rows),) = written.items()
+    """Return what a materialisation says of a state: its moment, and whether it is from this run at all."""
+    (moment,) = written
     stays = row["status"][0].as_py() == KEPT
     later = {"state": f"a later state stays, and nothing was written: as of {moment}"} if stays else {}
-    return {"dagster/row_count": rows, "written": not stays, "as_of": moment, **later}
+    return {"written": not stays, "as_of": moment, **later}
 
 
-def _by_partition(context: dg.OutputContext, where: Placement, written: Mapping[str, int]) -> dict[str, dict[str, Any]]:
-    """Return what the materialisation of each partition says alone: the rows of it, and the last one the column lineage of
-    all, which would be long in every one."""
-    rows: dict[str, dict[str, Any]] = {}
+def _by_partition(
+    context: dg.OutputContext, where: Placement, written: Mapping[str, int], writing: Writing, of_all: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return what the materialisation of each partition says alone: its rows, where these are not one a period, and the mean
+    of each measure; and the last one what is `of_all`, with the column lineage, which would be long in every one."""
+    metadata: dict[str, dict[str, Any]] = {}
     if where.time is not None:
-        rows = {key: {"dagster/partition_row_count": count} for key, count in written.items()}
+        counted = where.order != (where.time,)
+        rows = {key: {"dagster/partition_row_count": count} if counted else {} for key, count in written.items()}
+        metadata = {key: {**count, **means(writing, key)} for key, count in rows.items()}
     lineage = context.definition_metadata.get(_LINEAGE)
-    if lineage is not None and where.keys:
-        rows[where.keys[-1]] = {**rows.get(where.keys[-1], {}), _LINEAGE: dg.MetadataValue.column_lineage(lineage)}
-    return rows
+    lines = {} if lineage is None else {_LINEAGE: dg.MetadataValue.column_lineage(lineage)}
+    if where.keys:
+        metadata[where.keys[-1]] = {**of_all, **lines, **metadata.get(where.keys[-1], {})}
+    return metadata
 
 
 class Partition(NamedTuple):
@@ -287,7 +299,10 @@ class Store(dg.ConfigurableIOManager):
         if _KEY not in context.definition_metadata:
             reader = storable(reader, f"{where.dataset}.{where.table}")
         begin = time.perf_counter()
-        writing = Writing(where.dataset, where.table, where.keys, where.time is None, context.run_id, reader.schema, said)
+        measures = tuple(name for name in where.measures if name in reader.schema.names)
+        writing = Writing(
+            where.dataset, where.table, where.keys, where.time is None, context.run_id, reader.schema, said, measures
+        )
         try:
             written, row = self.write_logged(where, passing(writing, reader, where.pieces), writing)
         except BaseException as error:
@@ -304,12 +319,19 @@ class Store(dg.ConfigurableIOManager):
             {
                 "dagster/uri": self.uri(where),
                 "dagster/table_name": f"{where.dataset}.{where.table}",
-                "seconds": round(time.perf_counter() - begin, 3),
             }
         )
+        of_all: dict[str, Any] = {"seconds": round(time.perf_counter() - begin, 3)}
         if where.time is None:
+            of_all["dagster/row_count"] = sum(written.values())
             context.add_output_metadata(_of_a_state(written, row))
-        add_by_partition(context, _by_partition(context, where, written))
+        if not where.keys:
+            context.add_output_metadata(of_all)
+        partitions = _by_partition(context, where, written, writing, of_all)
+        last = partitions.pop(where.keys[-1]) if where.keys else None
+        add_by_partition(context, partitions)
+        if last is not None:  # the asset itself has told something of this partition already
+            context.step_context.add_asset_metadata(last, asset_key=context.asset_key, partition_key=where.keys[-1])
 
     def load_input(self, context: dg.InputContext) -> Any:
         table_type = type_of_input(context)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
 import shutil
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from websockets.sync.client import connect
 
 from plotsim_core import Plan
 from plotsim_pipeline.datasets import BUNDLED
@@ -161,18 +164,59 @@ def until(what: str, seconds: float, found: Callable[[], Any], every: float = 1.
     raise AssertionError(f"{what} did not happen in {seconds} seconds")
 
 
-def seen(page: str, name: str, profile: Path) -> str:
-    """Open a page in a headless browser, keep a picture of it as `build/screenshots/<name>.png`, return its text."""
+def seen(page: str, name: str, profile: Path, height: int = 1100) -> str:
+    """Open a page in a headless browser of some height, keep a picture of it as `build/screenshots/<name>.png`, return its
+    text."""
     assert BROWSER is not None
     PICTURES.mkdir(parents=True, exist_ok=True)
     picture = PICTURES / f"{name}.png"
     picture.unlink(missing_ok=True)
     quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", *quiet]
-    command += [f"--user-data-dir={profile}", "--window-size=1400,1100", "--virtual-time-budget=20000"]
+    command += [f"--user-data-dir={profile}", f"--window-size=1400,{height}", "--virtual-time-budget=20000"]
     for what in (f"--screenshot={picture}", "--dump-dom"):
         done = subprocess.run([*command, what, page], capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr[-2000:]
     assert picture.stat().st_size > 10_000, f"{picture} shows hardly anything"
     text = re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", done.stdout, flags=re.DOTALL)
     return re.sub(r"\s+", " ", unescape(text))
+
+
+def clicked(page: str, button: str, shown: str, name: str, profile: Path, height: int = 2000) -> str:
+    """Open a page in a headless browser, click the button of that label, wait for a text; keep a picture of it, return its
+    text."""
+    assert BROWSER is not None
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0"]
+    command = [BROWSER, *quiet, f"--user-data-dir={profile}", f"--window-size=1400,{height}", page]
+    browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        port = until("starting a browser", 30, lambda: _lines(profile / "DevToolsActivePort"))[0]
+        tabs = until("opening a page", 30, lambda: requests.get(f"http://127.0.0.1:{port}/json", timeout=10).json())
+        address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
+        with connect(address, max_size=None) as tab:
+
+            def call(method: str, **parameters: Any) -> Any:
+                tab.send(json.dumps({"id": 1, "method": method, "params": parameters}))
+                return next(answer for answer in map(json.loads, tab) if answer.get("id") == 1)["result"]
+
+            def evaluated(script: str) -> Any:
+                return call("Runtime.evaluate", expression=script)["result"].get("value")
+
+            buttons = f"[...document.querySelectorAll('button')].filter(b => b.innerText.trim() == {json.dumps(button)})"
+            until(f"a click on {button}", 60, lambda: evaluated(f"{buttons}.map(b => b.click()).length"))
+            text: str = until(shown, 60, lambda: _holding(evaluated("document.body.innerText"), shown))
+            time.sleep(3)  # until a plot is drawn
+            (PICTURES / f"{name}.png").write_bytes(base64.b64decode(call("Page.captureScreenshot")["data"]))
+            return text
+    finally:
+        browser.terminate()
+        browser.wait(timeout=20)
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def _holding(text: str, part: str) -> str:
+    return text if part in text else ""

@@ -1,0 +1,105 @@
+"""The stages at a glance: a drawing of few characters of what each knows, of a bounded number of units and periods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from plotsim_core.config.words import phrase
+from plotsim_core.engine.block import Block
+from plotsim_core.engine.life import alive
+from plotsim_core.plan.plan import Plan
+from plotsim_core.tables.stages import stage_owner
+from plotsim_core.validation.pictures import Floats, by_segment, sample_of, trajectories
+from plotsim_core.validation.plots import glance
+
+_CELLS = 20_000
+"""About so many cells (period x unit) are looked at."""
+_LEAST, _MOST = 120, 1_000
+"""Of means, so many periods are drawn if the window has them, and no more."""
+_OF_ONE = 30
+"""So many are drawn of a single unit."""
+_METRICS, _METRICS_OF_ONE = 6, 3
+_NAMES = ("blue", "yellow", "red", "turquoise", "green", "pink", "violet", "light blue", "brown", "grey")
+"""What the colours of lines are called, in their order."""
+
+
+@dataclass(frozen=True)
+class Glance:
+    """A drawing (SVG) without words, and what it shows."""
+
+    drawing: str
+    says: str
+
+
+def stage_glance(plan: Plan, name: str, first: int, stop: int) -> Glance | None:
+    """Return what a stage has of the periods `first` to `stop`, or of more before them where these are few; None for what
+    is no stage, and for a single period at the start of the window."""
+    stage = stage_owner(plan, name)
+    if stage is None:
+        return None
+    owner, what = stage
+    draw = {"trajectories": _positions, "metrics": _means}.get(what, _one)
+    first = stop - _OF_ONE if draw is _one else max(min(first, stop - _LEAST), stop - _MOST)
+    first = max(plan.first, first)
+    drawing, says = draw(owner, what, first, stop)
+    return Glance(drawing, f"{says} From {plan.grain.label(first)} to {plan.grain.label(stop - 1)}.") if drawing else None
+
+
+def _positions(plan: Plan, stage: str, first: int, stop: int) -> tuple[str, str]:
+    sample = sample_of(plan, first, stop, _CELLS)
+    shown = list(by_segment(sample, lambda block: block.tenured.sum(axis=1)))
+    names = [plan.segments[segment].spec.name for segment in shown]
+    return trajectories(sample).glance, f"Mean position of each segment, from 0 to 1: {_legend(names)}."
+
+
+def _means(plan: Plan, stage: str, first: int, stop: int) -> tuple[str, str]:
+    sample = sample_of(plan, first, stop, _CELLS)
+    counts = sum(alive(block).sum(axis=1) for block in sample)
+    series = {}
+    for place, metric in enumerate(plan.metrics[:_METRICS]):
+        sums = sum(np.where(alive(block), block.centres(place), 0.0).sum(axis=1) for block in sample)
+        series[metric.name] = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    says = f"Mean over units that each metric is drawn around, each on its own scale: {_legend(list(series))}."
+    return _on_own_scales(series), says
+
+
+def _one(plan: Plan, stage: str, first: int, stop: int) -> tuple[str, str]:
+    """Draw the values of one unit: in a mean of all, neither correlation nor noise would be seen."""
+    sample = sample_of(plan, first, stop, _CELLS)
+    block, unit = max(((block, unit) for block in sample for unit in [_longest(block)]), key=lambda one: _periods(*one))
+    present = alive(block)[:, unit]
+    read, kind = (block.correlated, "before noise") if stage == "correlated_metrics" else (block.noised, "as stored")
+    metrics = enumerate(plan.metrics[:_METRICS_OF_ONE])
+    series = {metric.name: np.where(present, read(place)[:, unit], np.nan) for place, metric in metrics}
+    says = f"Values of one {phrase(plan.unit)} {kind}, each metric on its own scale: {_legend(list(series))}."
+    return _on_own_scales(series), says
+
+
+def _longest(block: Block) -> int:
+    """Return the place of the unit that is there in most periods."""
+    return int(alive(block).sum(axis=0).argmax())
+
+
+def _periods(block: Block, unit: int) -> int:
+    return int(alive(block)[:, unit].sum())
+
+
+def _on_own_scales(series: Mapping[str, Floats]) -> str:
+    return glance([_scaled(values) for values in series.values()])
+
+
+def _scaled(values: Floats) -> list[float]:
+    """Return values as parts of the way from the least of them to the most."""
+    present = values[np.isfinite(values)]
+    if not len(present):
+        return values.tolist()
+    low, width = float(present.min()), float(np.ptp(present))
+    scaled: list[float] = ((values - low) / width if width > 0 else values - low + 0.5).tolist()
+    return scaled
+
+
+def _legend(names: Sequence[str]) -> str:
+    return ", ".join(f"{name} {_NAMES[place % len(_NAMES)]}" for place, name in enumerate(names))

@@ -1,0 +1,138 @@
+"""Whether an open window keeps up, judged by partition: a backfill of an old day makes nothing fresh.
+
+Dagster's freshness policies look at when an asset was last made, and its checks of time partitions ask its own records by a
+run. This check asks the store, and its sensor needs no run, so that it turns red when nothing runs at all.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from dagster._utils.schedules import get_latest_completed_cron_tick  # Dagster has no public reader of cron
+
+from plotsim_core import Plan
+from plotsim_core.tables.stages import stage_names
+from plotsim_pipeline.assets import SHARED, Needs, resource_keys, run_of
+from plotsim_pipeline.partitions import end_of, key_of, latest_complete
+from plotsim_pipeline.reconcile import time_columns
+from plotsim_pipeline.schedules import INCREMENT_CRON
+from plotsim_pipeline.stores.lock import patience
+from plotsim_pipeline.stores.store import Partition, Store
+
+FRESH = "fresh"
+"""The check that the latest partition of a table that is due is made."""
+_GRACE = {"hour": timedelta(minutes=20)}
+_USUAL_GRACE = timedelta(hours=2)
+"""After the increment's tick a run has so long, unless the partitions are hours."""
+_SECONDS, _PATIENCE = 300, 5.0
+_SAYS = "The latest partition that is due is in the store. It is due after the increment's tick and some time to make it."
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """What is due of a dataset: the partition `key`, since the moment `deadline`, and which tables have it."""
+
+    key: str
+    deadline: datetime
+    made: dict[str, bool]
+
+    def results(self, plan: Plan) -> Iterator[dg.AssetCheckResult]:
+        """Yield the result of the check for each table."""
+        for table, is_made in self.made.items():
+            yield dg.AssetCheckResult(
+                asset_key=dg.AssetKey([plan.name, table]),
+                check_name=FRESH,
+                passed=is_made,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=f"{self.key} is {'made' if is_made else 'due, and is not made'}",
+                metadata={"due": self.key, "deadline": dg.MetadataValue.timestamp(self.deadline)},
+            )
+
+
+def freshness(plan: Plan, store: Store, now: datetime, cron: str | None = None) -> Freshness | None:
+    """Return what is due of a dataset at a moment; None where nothing was made yet, or nothing is due."""
+    grace = _GRACE.get(plan.partition.name, _USUAL_GRACE)
+    tick = get_latest_completed_cron_tick(cron or INCREMENT_CRON[plan.partition.name], now - grace, "UTC")
+    latest = latest_complete(plan, tick)
+    made = store.made(plan.name)
+    if latest < plan.first or not any(made.values()):
+        return None
+    due = key_of(plan, latest)
+    columns = time_columns(plan)
+    tables = {name: _has(made.get(name, {}), due, None if columns[name] else end_of(plan, due)) for name in _judged(plan)}
+    return Freshness(due, tick + grace, tables)
+
+
+def _judged(plan: Plan) -> list[str]:
+    """Return the tables of a dataset, and its report: what its increment makes."""
+    return [name for name in time_columns(plan) if name not in stage_names(plan)]
+
+
+def _has(stored: Mapping[str, Partition], key: str, moment: str | None) -> bool:
+    """Return whether a table has a partition, or whether a state is as of a `moment` or later."""
+    return key in stored if moment is None else any(other >= moment for other in stored)
+
+
+def freshness_of(plan: Plan, needs: Needs = SHARED, cron: str | None = None) -> dg.Definitions:
+    """Return the checks `fresh` of a dataset whose window is open, and the sensor that evaluates them; nothing for another.
+    `cron` says when the increment runs, if not at its usual time."""
+    if plan.stop is not None:
+        return dg.Definitions()
+    assets = [dg.AssetKey([plan.name, name]) for name in _judged(plan)]
+
+    @dg.multi_asset_check(
+        name=f"{plan.name}__fresh",
+        specs=[dg.AssetCheckSpec(FRESH, asset=asset, description=_SAYS) for asset in assets],
+        can_subset=True,
+        required_resource_keys=resource_keys(plan, needs),
+        pool=needs.pool,
+        description=f"Whether the latest partition of {plan.name} is made.",
+    )
+    def _check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        state = freshness(plan, run_of(context, plan, needs).store, datetime.now(UTC), cron)
+        for key in context.selected_asset_check_keys:
+            table = key.asset_key.path[-1]
+            if state is not None:
+                yield next(result for result in state.results(plan) if result.asset_key == key.asset_key)
+            else:
+                says = f"nothing of {plan.name} is due yet"
+                yield dg.AssetCheckResult(
+                    asset_key=dg.AssetKey([plan.name, table]), check_name=FRESH, passed=True, description=says
+                )
+
+    @dg.sensor(
+        name=f"{plan.name}_fresh",
+        minimum_interval_seconds=_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        required_resource_keys={needs.store},
+        description=f"Evaluates the checks `{FRESH}` of {plan.name} from the store, without a run.",
+    )
+    def _sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        store: Store = getattr(context.resources, needs.store)
+        with patience(_PATIENCE):
+            state = freshness(plan, store, datetime.now(UTC), cron)
+        if state is None:
+            return dg.SkipReason(f"nothing of {plan.name} is due yet")
+        cursor = json.dumps([state.key, state.made])
+        if cursor == context.cursor:
+            return dg.SkipReason(f"nothing has changed: {state.key} is due")
+        return dg.SensorResult(asset_events=list(evaluations_of(plan, state)), cursor=cursor)
+
+    return dg.Definitions(asset_checks=[_check], sensors=[_sensor])
+
+
+def evaluations_of(plan: Plan, state: Freshness) -> Iterator[dg.AssetCheckEvaluation]:
+    """Yield the evaluations by which an instance learns without a run what is fresh."""
+    for result in state.results(plan):
+        assert result.asset_key is not None
+        yield dg.AssetCheckEvaluation(
+            asset_key=result.asset_key,
+            check_name=FRESH,
+            passed=result.passed,
+            severity=result.severity,
+            description=result.description,
+            metadata=result.metadata,
+            blocking=False,
+        )
