@@ -21,10 +21,11 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import dagster as dg
 
 from plotsim_core import UsageError
+from plotsim_pipeline.evaluations import FRESH
+from plotsim_pipeline.partitions import RANGE
+from plotsim_pipeline.runs import PARTITION
 
 URL_VARIABLE, UI_VARIABLE = "PLOTSIM_ALERT_URL", "PLOTSIM_UI_URL"
-FRESH = "fresh"
-"""The name of the checks that fail when a partition is late."""
 RUN_FAILED, CHECK_FAILED, FRESHNESS_MISSED = "run_failed", "check_failed", "freshness_missed"
 _INTERVAL, _TIME_OUT, _BUDGET = 30, 10.0, 30.0
 """Seconds between ticks, that one post may take, and after which a tick leaves the rest to the next."""
@@ -33,8 +34,6 @@ _RUNS, _EVENTS, _KEYS, _LETTERS = 100, 1000, 20, 1000
 _REFUSED, _REFUSALS = {400, 413, 415, 422}, 5
 """The answers that speak of the alert and not of the receiver's state, and after how many of them an alert is given up."""
 _ENDS = dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED
-_RANGE = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-_KEY = "dagster/partition"
 _NO_RUN = ""
 
 
@@ -317,7 +316,7 @@ def _alert(
 
 def _partitions(run: dg.DagsterRun) -> list[str]:
     """Return the partition or the range of partitions of a run, as people write it."""
-    first, last = (run.tags.get(tag) or run.tags.get(_KEY) for tag in _RANGE)
+    first, last = (run.tags.get(tag) or run.tags.get(PARTITION) for tag in RANGE)
     if first is None or last is None:
         return []
     return [first if first == last else f"{first}...{last}"]

@@ -13,6 +13,8 @@ import dagster as dg
 
 IN_STORE = "in_store"
 """The check that the partitions which Dagster takes for made are in the store."""
+FRESH = "fresh"
+"""The check that the latest partition of a table that is due is made."""
 _BROKEN = "broken_partitions"
 _LOOKED_AT = 5
 """So many of the latest records of a check are looked at for the last one that has a result: a run plans it before."""

@@ -10,23 +10,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from dagster._utils.schedules import get_latest_completed_cron_tick  # Dagster has no public reader of cron
 
 from plotsim_core import Plan
 from plotsim_core.tables.stages import stage_names
 from plotsim_pipeline.assets import SHARED, Needs, resource_keys, run_of
+from plotsim_pipeline.evaluations import FRESH
 from plotsim_pipeline.partitions import end_of, key_of, latest_complete
 from plotsim_pipeline.reconcile import time_columns
 from plotsim_pipeline.schedules import INCREMENT_CRON
 from plotsim_pipeline.stores.lock import patience
 from plotsim_pipeline.stores.store import Partition, Store
 
-FRESH = "fresh"
-"""The check that the latest partition of a table that is due is made."""
 _GRACE = {"hour": timedelta(minutes=20)}
 _USUAL_GRACE = timedelta(hours=2)
 """After the increment's tick a run has so long, unless the partitions are hours."""
 _SECONDS, _PATIENCE = 300, 5.0
+_FORM = "%Y-%m-%d %H:%M"
+_DAYS = {"hour": 15, "day": 40, "week": 70, "month": 190, "quarter": 400, "year": 1500}
+_LOOK_BACK = {name: timedelta(days=days) for name, days in _DAYS.items()}
+"""How long before a tick of the increment is looked for, by the length of a partition."""
 _SAYS = "The latest partition that is due is in the store. It is due after the increment's tick and some time to make it."
 
 
@@ -54,15 +56,23 @@ class Freshness:
 def freshness(plan: Plan, store: Store, now: datetime, cron: str | None = None) -> Freshness | None:
     """Return what is due of a dataset at a moment; None where nothing was made yet, or nothing is due."""
     grace = _GRACE.get(plan.partition.name, _USUAL_GRACE)
-    tick = get_latest_completed_cron_tick(cron or INCREMENT_CRON[plan.partition.name], now - grace, "UTC")
-    latest = latest_complete(plan, tick)
+    tick = _latest_tick(plan, cron or INCREMENT_CRON[plan.partition.name], now - grace)
+    latest = plan.first - 1 if tick is None else latest_complete(plan, tick)
     made = store.made(plan.name)
-    if latest < plan.first or not any(made.values()):
+    if tick is None or latest < plan.first or not any(made.values()):
         return None
     due = key_of(plan, latest)
     columns = time_columns(plan)
     tables = {name: _has(made.get(name, {}), due, None if columns[name] else end_of(plan, due)) for name in _judged(plan)}
     return Freshness(due, tick + grace, tables)
+
+
+def _latest_tick(plan: Plan, cron: str, moment: datetime) -> datetime | None:
+    """Return the latest moment before another at which a cron line ticks; None where it did not for long."""
+    begin = moment.astimezone(UTC) - _LOOK_BACK[plan.partition.name]
+    ticks = dg.TimeWindowPartitionsDefinition(start=begin.strftime(_FORM), fmt=_FORM, cron_schedule=cron)
+    keys = ticks.get_partition_keys(current_time=moment)
+    return ticks.time_window_for_partition_key(keys[-1]).end if keys else None
 
 
 def _judged(plan: Plan) -> list[str]:

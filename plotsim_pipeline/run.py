@@ -23,7 +23,7 @@ from plotsim_pipeline.parameters import expected_rows, plan_with, refuse_mixture
 from plotsim_pipeline.partitions import RANGE, window_keys
 from plotsim_pipeline.reconcile import VALIDATION_REPORT
 from plotsim_pipeline.report import OVERVIEW
-from plotsim_pipeline.runs import ORIGIN, PARAMETERS_TAG, REPOSITORY_TAG, give_origin
+from plotsim_pipeline.runs import LOCATION, PARAMETERS_TAG, REPOSITORY, REPOSITORY_TAG, give_origin
 from plotsim_pipeline.status import Step, TableStatus, between, chosen, statuses, steps
 from plotsim_pipeline.stores import store_from_environment
 from plotsim_pipeline.stores.columns import remedy
@@ -140,7 +140,7 @@ def materialise(
             progress("done" if event.event_type_value == "STEP_SUCCESS" else "failed", name)
 
     tags = dict(zip(RANGE, (step.keys[0], step.keys[-1]), strict=True)) if step.keys else {}
-    tags[REPOSITORY_TAG] = ORIGIN.get_label()
+    tags[REPOSITORY_TAG] = f"{REPOSITORY}@{LOCATION}"
     config: dict[str, Any] = {"loggers": _LOGGERS}
     if parameters:
         tags[PARAMETERS_TAG] = json.dumps(dict(parameters), sort_keys=True)

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-# the timeline and the pages of jobs show a run by its origin, which only runs that are launched get by themselves
-from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
+try:  # the timeline shows a run by its origin, which only runs that are launched get by themselves
+    from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
+except ImportError:  # a Dagster with other private names: runs are there, but not on the timeline
+    RemoteRepositoryOrigin = None  # type: ignore[assignment,misc]
 
 from plotsim_core import Plan
 from plotsim_pipeline.partitions import RANGE, keys_between, periods_in
@@ -22,7 +24,7 @@ _UNFINISHED = [
 ]
 _DEAD = timedelta(days=1)
 """A run that has been in progress for so long was killed, and nobody could say so."""
-ORIGIN = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("plotsim_pipeline"), "__repository__")
+LOCATION, REPOSITORY = "plotsim_pipeline", "__repository__"
 """This package's code location, by the name that workspace.yaml and deploy/ give it."""
 PARAMETERS_TAG = "plotsim/parameters"
 """The tag with the parameters of a run that `plotsim materialize` made, as JSON."""
@@ -33,8 +35,9 @@ REPOSITORY_TAG = ".dagster/repository"
 def give_origin(instance: dg.DagsterInstance, run_id: str) -> None:
     """Write down that a run, which was executed and not launched, is one of this package's code location."""
     run = instance.get_run_by_id(run_id)
-    if run is not None:
-        instance.run_storage.replace_job_origin(run, ORIGIN.get_job_origin(run.job_name))
+    if run is not None and RemoteRepositoryOrigin is not None:
+        origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(LOCATION), REPOSITORY)
+        instance.run_storage.replace_job_origin(run, origin.get_job_origin(run.job_name))
 
 
 def in_progress(plan: Plan, instance: dg.DagsterInstance, keys: Sequence[str]) -> set[str]:

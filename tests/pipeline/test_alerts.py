@@ -16,8 +16,8 @@ import pytest
 
 from plotsim_core import Plan, UsageError
 from plotsim_pipeline import alerts
-from plotsim_pipeline.alerts import FRESH
 from plotsim_pipeline.datasets import BUNDLED, definitions_of
+from plotsim_pipeline.evaluations import FRESH
 from tests.pipeline.live import asked, launch, served, until
 from tests.pipeline.receiver import Receiver, receiver
 from tests.pipeline.support import END, START
