@@ -11,7 +11,7 @@ SQL ?= SELECT table_schema, table_name FROM information_schema.tables ORDER BY A
 export DAGSTER_HOME := $(CURDIR)/.dagster_home
 export SQL
 
-.PHONY: run status ui query test proofs lint bench bookkeeping fidelity compatibility docs laws clean lock help
+.PHONY: run status ui query test proofs lint bench checks bookkeeping fidelity compatibility docs laws clean lock help
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -57,6 +57,10 @@ lint: $(READY)  ## style and types
 
 bench: $(READY)  ## rows per second by stage and table, peak memory
 	$(BIN)/python benchmarks/speed.py
+
+checks: $(READY)  ## what a look at a store costs, and what checks cost a backfill (some twenty minutes)
+	$(BIN)/python -m benchmarks.status
+	$(BIN)/python -m benchmarks.checks
 
 bookkeeping: $(READY)  ## what Dagster's records of partitions cost, on each kind of instance (some ten minutes)
 	$(BIN)/python benchmarks/bookkeeping.py
