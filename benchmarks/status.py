@@ -26,7 +26,8 @@ from plotsim_pipeline.partitions import partitions_for, window_keys
 from plotsim_pipeline.reconcile import REPORT_TIME
 from plotsim_pipeline.status import statuses, stored_schemas
 from plotsim_pipeline.stores import STORES
-from plotsim_pipeline.stores.store import Placement, Store
+from plotsim_pipeline.stores.placement import Placement
+from plotsim_pipeline.stores.store import Store
 
 PAGE = Path(__file__).with_suffix(".md")
 CONFIG = {

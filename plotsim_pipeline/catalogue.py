@@ -24,7 +24,7 @@ from plotsim_core.tables.stages import stage_owner
 from plotsim_pipeline.lineage import column_lineage
 from plotsim_pipeline.metadata import column_schema
 from plotsim_pipeline.parameters import target_rows
-from plotsim_pipeline.stores.store import placed
+from plotsim_pipeline.stores.placement import placed
 
 _MEASURED = {"metric", "true", "expected", "trajectory", "total", "expression", "units"}
 """Sources of columns whose mean tells something: what is read from the trajectories, and what is computed from that."""

@@ -12,7 +12,8 @@ from plotsim_core.config.output import Compression
 from plotsim_core.config.override import NONE
 from plotsim_core.numerics.noise import PRESETS
 from plotsim_pipeline.stores.lock import patience
-from plotsim_pipeline.stores.store import PARAMETERS, Partitions, Store
+from plotsim_pipeline.stores.placement import PARAMETERS
+from plotsim_pipeline.stores.store import Partitions, Store
 
 CODE_VERSION = "dagster/code_version"
 _SHOWN = 3

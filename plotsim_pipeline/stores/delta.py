@@ -32,7 +32,8 @@ from plotsim_core.validation.store import held_periods
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
 from plotsim_pipeline.stores.files import access, is_local, listed, located, own_filesystem, prepared, protocols, written
 from plotsim_pipeline.stores.log import LOG
-from plotsim_pipeline.stores.store import Partition, Partitions, Placement, Store, digest_of, length_of, not_stored, split
+from plotsim_pipeline.stores.placement import Placement, not_stored, split
+from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable

@@ -25,7 +25,8 @@ from plotsim_pipeline.home import command
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
 from plotsim_pipeline.stores.lock import AGENT, connected
 from plotsim_pipeline.stores.log import LOG, SCHEMA, Writing, append, completed
-from plotsim_pipeline.stores.store import Partition, Partitions, Placement, Store, digest_of, length_of, not_stored
+from plotsim_pipeline.stores.placement import Placement, not_stored
+from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
 
 _LAST_DAY = 99_999_999
 """Numbers of time beyond it have an hour."""

@@ -31,7 +31,8 @@ from plotsim_pipeline.stores.columns import column_changes, other_columns, other
 from plotsim_pipeline.stores.files import FileVersion, alone_in, is_local, listed, located, own_filesystem, prepared, written
 from plotsim_pipeline.stores.index import AS_OF, INDEX, ROWS, FileRecord, arrow_types, footer, indexed, record_of, remember
 from plotsim_pipeline.stores.log import LOG
-from plotsim_pipeline.stores.store import Partition, Partitions, Placement, Store, digest_of, length_of, not_stored, split
+from plotsim_pipeline.stores.placement import Placement, not_stored, split
+from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
 
 _LAYOUTS = "_layouts"
 _AT_ONCE = 16

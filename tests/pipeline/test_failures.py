@@ -25,7 +25,8 @@ from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.stores import parquet
 from plotsim_pipeline.stores.failures import TRIES, explained
 from plotsim_pipeline.stores.lock import PATIENCE_VARIABLE
-from plotsim_pipeline.stores.store import Placement, Store
+from plotsim_pipeline.stores.placement import Placement
+from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import content, keys_of, materialise, store_at
 
 KINDS = ["duckdb", "parquet"]

@@ -23,7 +23,8 @@ from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.reconcile import SENSOR
 from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.schedules import requests
-from plotsim_pipeline.stores.store import Placement, Store
+from plotsim_pipeline.stores.placement import Placement
+from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import END, KINDS, START, content, materialise, store_at
 from tests.pipeline.test_status import CONFIG, KEYS, config, said
 from tests.pipeline.test_status import plan_of as plan_in
