@@ -19,8 +19,8 @@ from plotsim_pipeline.partitions import (
     keys_between,
     latest_complete,
     partitions_for,
+    periods_between,
     periods_in,
-    periods_of,
     window_keys,
 )
 from plotsim_pipeline.stores import STORES
@@ -60,8 +60,8 @@ def test_a_closed_window_has_all_its_partitions(window: dict[str, str], first: s
     assert plan.stop is not None
     assert keys == list(dict.fromkeys(key_of(plan, period) for period in range(plan.first, plan.stop)))
     assert keys == keys_between(plan, plan.first, plan.stop) == window_keys(plan, datetime(2000, 1, 1, tzinfo=UTC))
-    assert periods_of(plan, partitions, keys) == (plan.first, plan.stop)
-    parts = [periods_of(plan, partitions, [key]) for key in keys]
+    assert periods_between(plan, keys) == (plan.first, plan.stop)
+    parts = [periods_between(plan, [key]) for key in keys]
     assert parts == [periods_in(plan, key) for key in keys]
     assert [period for first, stop in parts for period in range(first, stop)] == list(range(plan.first, plan.stop))
 
