@@ -61,7 +61,7 @@ def dataset_files() -> dict[str, Path]:
 def load_dataset(name: str) -> Plan:
     """Return the plan of one dataset, loaded by the code location or not. Raises UsageError for an unknown one, ConfigError
     for one that is wrong."""
-    files = known_files()
+    files = known_files() | dataset_files()
     if name not in files:
         raise UsageError(f"no dataset is named {name!r}; {did_you_mean(name, list(files))}")
     return load_config(files[name])

@@ -33,7 +33,7 @@ def _ledger_of(plan: Plan, table: TablePlan) -> frozenset[str] | None:
 def _declared(store: Store, clean: TablePlan) -> Iterator[Finding]:
     if store.ledger is None:
         says = "is not there, or not whole: what is broken on purpose cannot be told from what is broken"
-        yield Finding(clean.name, False, f"the ledger {says}", tables=(LEDGER,))
+        yield Finding(LEDGER, False, says, tables=(LEDGER,))
         return
     table = store.written.table(clean.name)
     rates = (_rate(store, table, number, issue) for number, issue in table.issues)
