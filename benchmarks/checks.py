@@ -43,7 +43,7 @@ def plan_of(years: int) -> Plan:
                 {"name": "visits", "type": "count", "polarity": "positive", "mean": [2, 30]},
                 {"name": "mood", "type": "score", "polarity": "positive"},
             ],
-            "connections": [{"metric_a": "visits", "metric_b": "mood", "strength": 0.4}],
+            "connections": [{"metric_a": "visits", "metric_b": "mood", "coefficient": 0.4}],
             "segments": [{"name": "all", "count": 20, "archetype": "growth"}],
         },
         name="shops",
