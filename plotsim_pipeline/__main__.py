@@ -45,7 +45,9 @@ def _answered(command: Callable[..., None]) -> Callable[..., None]:
             click.echo("stopped: what is written stays, and the same command goes on from there", err=True)
             sys.exit(130)
         except dg.Failure as failure:
-            click.echo(f"{failure.description}\nThe log of the run is in the Dagster UI ({to_type('ui')}).", err=True)
+            click.echo(failure.description, err=True)
+            if type(failure).__name__ == "RunFailed":  # its module is slow to import
+                click.echo(f"The log of the run is in the Dagster UI ({to_type('ui')}).", err=True)
             sys.exit(1)
 
     return answered

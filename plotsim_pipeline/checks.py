@@ -26,6 +26,7 @@ from plotsim_pipeline.stores.store import Store
 
 _SHOWN = 40
 """How many findings a check's result lists, those that failed first."""
+_STILL = "found broken before, and not made or judged since (executing the check judges all that is stored)"
 _FINDINGS = dg.TableSchema([dg.TableColumn("subject"), dg.TableColumn("passed", "bool"), dg.TableColumn("found")])
 
 
@@ -51,8 +52,7 @@ class Judge:
         open_questions = self.findings.unanswered(asked, self.first, self.stop)
         if not open_questions:
             return
-        partitions = self.store.records(self.plan.name)
-        current = {n for n, stored in partitions.items() if all(p.digest == self.plan.digest for p in stored.values())}
+        current = {table for table, digests in self.store.digests(self.plan.name).items() if digests == {self.plan.digest}}
         judged = {question.table for question in open_questions}
         dirty = {table.name for table in self.plan.tables if table.issues}
         with self.store.opened(self.plan, self.first, self.stop) as stored:
@@ -207,7 +207,7 @@ def evaluations(
             metadata={**verdict.metadata, **remaining.and_also(verdict.broken).metadata},
         )
         if verdict.passed and remaining.keys:
-            says = f"found broken before, and not made or judged since: {remaining}"
+            says = f"{_STILL}: {remaining}"
             event = evaluation(key, remaining, False, says, check.severity, check.blocking)
             judge.instance.report_runless_asset_event(event)
     for question in dict.fromkeys((*asked, *further)):
@@ -229,7 +229,7 @@ def _report_related(judge: Judge, question: Question, table: str) -> None:
     passed = verdict.passed and not broken.keys
     check = CHECKS[question.check]
     severity = dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN
-    says = verdict.says if verdict.passed == passed else f"found broken before, and not made or judged since: {broken}"
+    says = verdict.says if verdict.passed == passed else f"{_STILL}: {broken}"
     event = evaluation(key, broken, passed, says, severity, check.blocking)
     judge.instance.report_runless_asset_event(event)
 
@@ -273,5 +273,5 @@ def _in_store(judge: Judge, check: StoredCheck) -> Verdict:
     if not judge.everything:
         return Verdict(True, f"{len(judge.keys)} partitions as written")
     lost = lost_partitions(judge.plan, judge.store, judge.instance, check.table)
-    says = f"{len(lost)} partitions that were made are not in the store: {Broken(tuple(lost))}" if lost else "all there"
-    return Verdict(not lost, says, tuple(lost), {"lost": len(lost)})
+    says = f"{len(lost)} partitions are not in the store as they were written: {Broken(tuple(lost))}"
+    return Verdict(not lost, says if lost else "all there", tuple(lost), {"lost": len(lost)})

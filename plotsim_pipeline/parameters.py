@@ -108,8 +108,8 @@ def refuse_mixture(
         more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
         raise dg.Failure(
             f"{plan.name} in {store.path} holds partitions of digest {digest} ({', '.join(places[:_SHOWN])}{more}), and the "
-            f"parameters of this run give {plan.digest}: they would not go together. Nothing was made. Make all partitions "
-            f"with these parameters by `plotsim materialize {plan.name}` with the same options, take another code location "
-            "whose store is another one, or leave the parameters away",
+            f"parameters of this run give {plan.digest}: they would not go together. Nothing was made. Make all of it with "
+            f"these parameters (`plotsim materialize {plan.name}` without --tables and --partition-range), take another "
+            "store, or leave the parameters away",
             allow_retries=False,
         )

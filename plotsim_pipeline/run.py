@@ -33,6 +33,10 @@ from plotsim_pipeline.verify import verified
 _LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
 
 
+class RunFailed(dg.Failure):
+    """A run failed, and its log is in the instance."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What is asked of a run: a dataset, which partitions (`A...B`) and tables (`a,b`) of it, whether what is there is made
@@ -156,7 +160,7 @@ def materialise(
             raise_on_error=False,
         )
     if not result.success:
-        raise dg.Failure(next(_failures(plan, result), "the run failed"))
+        raise RunFailed(next(_failures(plan, result), "the run failed"))
     return seconds
 
 

@@ -59,7 +59,7 @@ def _table(found: Found, known: Mapping[str, str]) -> Table:
         shown.add_column(heading, justify="right" if heading == "rows" else "left", overflow="fold")
     for table in found.tables:
         stale = "; ".join(f"{ranges(found.keys, keys)} ({digest})" for digest, keys in table.stale.items())
-        outside = f" and {len(table.outside)} outside what is asked for" if table.outside else ""
+        outside = f" and {len(table.outside)} others" if table.outside else ""
         made = ("as of " if table.state and table.made else "") + ranges(found.keys, table.made) + outside
         shown.add_row(table.table, f"{table.rows:,}", made, ranges(found.keys, table.missing), stale)
     return shown

@@ -164,6 +164,8 @@ def held_periods(plan: Plan, partitions: Iterable[tuple[str, str]]) -> dict[str,
 def _keys_in(plan: Plan, key: str) -> list[int]:
     """Return the date keys of the periods of a partition."""
     digits = re.sub(r"\D", "", key)
+    if plan.partition is plan.grain:  # a period each, whose date key the partition's key spells
+        return [int(digits[:10] if plan.grain.name == "hour" else digits[:8])]
     day = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
     begin = np.array([np.datetime64(f"{day}T{digits[8:10]}" if len(digits) > 8 else day, "s")])
     place = plan.partition.holding(begin)

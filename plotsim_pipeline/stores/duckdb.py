@@ -73,7 +73,8 @@ class DuckDBStore(Store):
     def logged(self) -> pa.Table:
         if not Path(self.path).exists():
             return SCHEMA.empty_table()
-        with self._connected() as connection:
+        with self._looking() as connection:
+            assert connection is not None  # the file is there
             there = _columns(connection, f"main.{LOG}")
             return connection.sql(f"FROM main.{LOG}").to_arrow_table() if there else SCHEMA.empty_table()
 
@@ -198,6 +199,14 @@ class DuckDBStore(Store):
     def records(self, dataset: str) -> Partitions:
         with self._looking() as connection:
             return _by_table(_records(connection, dataset)) if connection is not None else {}
+
+    def digests(self, dataset: str) -> dict[str, set[str]]:
+        place = f"{quoted(dataset)}.{PARTITIONS}"
+        with self._looking() as connection:
+            if connection is None or not _columns(connection, place):
+                return {}
+            sql = f"SELECT table_name, list(DISTINCT digest) FROM {place} GROUP BY table_name"
+            return {table: set(digests) for table, digests in connection.execute(sql).fetchall()}
 
     def made(self, dataset: str) -> Partitions:
         with self._looking() as connection:
@@ -386,8 +395,10 @@ def _missing(connection: duckdb.DuckDBPyConnection, where: Placement) -> list[st
     """Return the partitions that are asked for and were not made; of a table that no store has written nobody knows."""
     if where.time is None or not where.keys:
         return []
-    keys = _records(connection, where.dataset).filter(pc.field("table_name") == where.table)["partition_key"].to_pylist()
-    return sorted(set(where.keys) - set(keys)) if keys else []
+    records = _records(connection, where.dataset).filter(pc.field("table_name") == where.table)
+    if not len(records):
+        return []
+    return sorted(set(where.keys).difference(_as_recorded(connection, where.dataset, records)["partition_key"].to_pylist()))
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, place: str, batches: pa.RecordBatchReader) -> int:

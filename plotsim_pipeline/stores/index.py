@@ -60,9 +60,10 @@ class FileRecord:
 
 
 def arrow_types(schema: pa.Schema) -> dict[str, str]:
-    """Return the columns of a schema as name to type, however texts are encoded in a file."""
+    """Return the columns of a schema as name to type, however texts are encoded or addressed in a file."""
     types = {field.name: field.type for field in schema}
-    return {name: str(t.value_type if pa.types.is_dictionary(t) else t) for name, t in types.items()}
+    plain = {name: str(t.value_type if pa.types.is_dictionary(t) else t) for name, t in types.items()}
+    return {name: type_.removeprefix("large_") for name, type_ in plain.items()}
 
 
 def record_of(schema: pa.Schema, rows: int) -> FileRecord:
@@ -113,7 +114,7 @@ def footer(filesystem: fsspec.AbstractFileSystem, file: str) -> FileRecord | Non
     texts |= {name.decode(): value.decode() for name, value in (metadata.metadata or {}).items() if name != b"ARROW:schema"}
     return FileRecord(
         rows=metadata.num_rows,
-        whole=texts.get(ROWS, str(metadata.num_rows)) == str(metadata.num_rows),
+        whole=DIGEST not in texts or texts.get(ROWS) == str(metadata.num_rows),  # others copy the digest, and not the rows
         digest=texts.get(DIGEST, ""),
         length=texts.get(PARTITION, ""),
         as_of=texts.get(AS_OF, ""),

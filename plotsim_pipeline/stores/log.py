@@ -253,11 +253,25 @@ def append_file(path: str, row: pa.Table) -> None:
 
 
 def read_files(path: str, **only: str | None) -> pa.Table:
-    """Return the log of a store of files, or the rows of it that have the given values."""
+    """Return the log of a store of files, or the rows of it that have the given values; a file that is no log is passed
+    over."""
     filesystem, root = located(path)
     files = filesystem.glob(f"{root}/{LOG}/*.parquet")
-    wanted = [ds.field(name) == value for name, value in only.items()]
-    return ds.dataset(files, SCHEMA, "parquet", filesystem).to_table(filter=reduce(and_, wanted) if wanted else None)
+    wanted = reduce(and_, [ds.field(name) == value for name, value in only.items()]) if only else None
+    try:
+        return ds.dataset(files, SCHEMA, "parquet", filesystem).to_table(filter=wanted)
+    except pa.ArrowInvalid:
+        readable = [file for file in files if _is_parquet(filesystem, file)]
+        return ds.dataset(readable, SCHEMA, "parquet", filesystem).to_table(filter=wanted)
+
+
+def _is_parquet(filesystem: Any, file: str) -> bool:
+    try:
+        with filesystem.open(file, "rb") as source:
+            pq.read_metadata(source)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def compared(path: str, row: pa.Table) -> pa.Table:

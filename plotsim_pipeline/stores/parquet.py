@@ -175,13 +175,13 @@ class ParquetStore(Store):
     @contextmanager
     def opened(self, plan: Plan, first: int, stop: int) -> Iterator[Stored]:
         filesystem, root = located(self.path)
-        files = _files(filesystem, root, plan.name, _layout(filesystem, root, plan.name))
+        stored = _whole_files(filesystem, root, plan.name)
         with duckdb.connect() as connection:
             relations = {}
-            for table in (table.name for table in plan.tables if table.name in files):
-                _view(connection, filesystem, quoted(table), [file for file, _ in files[table].values()])
+            for table in (table.name for table in plan.tables if table.name in stored):
+                _view(connection, filesystem, quoted(table), stored[table].values())
                 relations[table] = quoted(table)
-            entries = ((table, key) for table in relations for key in files[table] if key is not None)
+            entries = ((table, key) for table in relations for key in stored[table] if key is not None)
             yield Stored(plan, connection, relations, first, stop, held_periods(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
@@ -190,10 +190,8 @@ class ParquetStore(Store):
             connection.register(LOG, self.logged())
             for dataset in datasets:
                 connection.execute(f"CREATE SCHEMA {quoted(dataset)}")
-                for table, stored in _files(filesystem, root, dataset, _layout(filesystem, root, dataset)).items():
-                    _view(
-                        connection, filesystem, f"{quoted(dataset)}.{quoted(table)}", [file for file, _ in stored.values()]
-                    )
+                for table, stored in _whole_files(filesystem, root, dataset).items():
+                    _view(connection, filesystem, f"{quoted(dataset)}.{quoted(table)}", stored.values())
             return str(connection.sql(sql))
 
 
@@ -276,23 +274,39 @@ def _partitions(
     return {r.as_of if key is None else key: Partition(r.rows, r.digest) for key, r in records.items()}
 
 
+def _whole_files(
+    filesystem: fsspec.AbstractFileSystem, root: str, dataset: str
+) -> dict[str, dict[str | None, tuple[str, FileRecord]]]:
+    """Return, by table and partition key, the files of a dataset that are whole and what they hold. What lies there besides
+    and cannot be read is nobody's rows."""
+    files = _files(filesystem, root, dataset, _layout(filesystem, root, dataset))
+    whole = {}
+    for table, stored in files.items():
+        records = _records(filesystem, root, dataset, table, stored)
+        if records:
+            whole[table] = {key: (stored[key][0], record) for key, record in records.items()}
+    return whole
+
+
 def _view(
-    connection: duckdb.DuckDBPyConnection, filesystem: fsspec.AbstractFileSystem, name: str, files: Iterable[str]
+    connection: duckdb.DuckDBPyConnection,
+    filesystem: fsspec.AbstractFileSystem,
+    name: str,
+    stored: Iterable[tuple[str, FileRecord]],
 ) -> None:
     """Make a view of all rows of some files. Folders such as month=03 add no columns: they are in the files."""
-    files = list(files)
-    ends = []
-    for file in (files[0], files[-1]):
-        with filesystem.open(file, "rb") as stored:
-            ends.append(pq.read_schema(stored))
-    moved = ends[0].names != ends[1].names  # whatever comes or goes is there at one end
+    columns_of = {file: record.columns for file, record in stored}
+    files = list(columns_of)
+    one_of_each = list({columns: file for file, columns in columns_of.items()}.values())
+    differ = len(one_of_each) > 1
     if is_local(filesystem):
-        union = ", union_by_name = true" if moved else ""
+        union = ", union_by_name = true" if differ else ""
         source = f"read_parquet([{', '.join(text(file) for file in files)}], hive_partitioning = false{union})"
     else:  # read by pyarrow: DuckDB would want an extension
         source = quoted(f"files of {name}".replace('"', ""))
-        columns = pa.unify_schemas(ends, promote_options="permissive") if moved else None
+        schemas = _schemas(filesystem, one_of_each) if differ else []
+        columns = pa.unify_schemas(schemas, promote_options="permissive") if differ else None
         own = own_filesystem(filesystem)
-        there = ds.dataset(files, columns, format="parquet", filesystem=own or filesystem, partitioning=None)
-        connection.register(f"files of {name}".replace('"', ""), there if own is not None else there.to_table())
+        rows = ds.dataset(files, columns, format="parquet", filesystem=own or filesystem, partitioning=None)
+        connection.register(f"files of {name}".replace('"', ""), rows if own is not None else rows.to_table())
     connection.execute(f"CREATE VIEW {name} AS FROM {source}")

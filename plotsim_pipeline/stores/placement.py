@@ -206,7 +206,8 @@ def _moment(moment: datetime) -> str:
 
 def not_stored(where: Placement, keys: Sequence[str] = ()) -> FileNotFoundError:
     """Return the error of reading what was not made: some partitions, or a table."""
-    return FileNotFoundError(f"{where.dataset}.{where.table}: {', '.join(keys[:3]) or 'nothing'} is not materialised")
+    what = f"{', '.join(keys[:3])} is" if keys else "it is"
+    return FileNotFoundError(f"{where.dataset}.{where.table}: {what} not materialised")
 
 
 def split(where: Placement, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:

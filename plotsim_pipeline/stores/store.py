@@ -210,6 +210,10 @@ class Store(dg.ConfigurableIOManager):
     def records(self, dataset: str) -> Partitions:
         """Return what the partition records of a dataset say, without a look at the rows."""
 
+    def digests(self, dataset: str) -> dict[str, set[str]]:
+        """Return the digests that the partition records of each table of a dataset name."""
+        return {table: {part.digest for part in parts.values()} for table, parts in self.records(dataset).items()}
+
     @abstractmethod
     def made(self, dataset: str) -> Partitions:
         """Return the partitions of a dataset that are made: those that the records name and of which the store holds the
