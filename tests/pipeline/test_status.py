@@ -218,13 +218,15 @@ def test_a_wrong_request_is_answered(command: list[str], says: str, config: Path
 
 
 @pytest.mark.long
-def test_every_store_tells_what_is_missing(config: Path, tmp_path: Path) -> None:
+def test_every_store_tells_what_is_missing(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Status reads each kind of store alike."""
     plan = plan_of(config)
     for kind in STORES:
         store = store_at(kind, tmp_path / kind)
         materialise(plan, store, KEYS[1:3], only=["fct_calls", "dim_caller"])
-        status = json.loads(said("status", "calls", "--json", "--store", kind, "--path", store.path).output)
+        monkeypatch.setenv("PLOTSIM_STORE", kind)
+        monkeypatch.setenv("PLOTSIM_STORE_PATH", store.path)
+        status = json.loads(said("status", "calls", "--json").output)
         assert status["tables"]["fct_calls"]["made"] == list(KEYS[1:3])
         assert status["tables"]["dim_caller"]["missing"] == [KEYS[5]], "it is as of March"
 
