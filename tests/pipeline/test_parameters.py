@@ -138,7 +138,7 @@ def test_plans_are_kept(config: Path) -> None:
     assert plan_with(plan, {}) is plan
 
 
-def test_every_parameter_is_described() -> None:
+def test_every_parameter_is_described(config: Path) -> None:
     """The launchpad shows what each is, docs/operations.md too, and the config it shows is one."""
     assert all(field.description for field in FIELDS.values())
     page = (CONFIGS.parent / "docs" / "operations.md").read_text(encoding="utf-8")
