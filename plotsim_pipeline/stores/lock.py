@@ -5,8 +5,9 @@ import random
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from pathlib import Path
 
 import dagster as dg
 import duckdb
@@ -71,10 +72,26 @@ def connected(path: str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyCon
 
 
 def _opened(path: str, read_only: bool) -> duckdb.DuckDBPyConnection:
+    if not read_only and not os.path.exists(path):
+        _create(path)
     try:
         return duckdb.connect(path, read_only=read_only, config=AGENT)
     except duckdb.ConnectionException:  # this process has the file open to write, and connections of one process agree
         return duckdb.connect(path, config=AGENT)
+
+
+def _create(path: str) -> None:
+    """Make a file with an empty database, whole at once.
+
+    DuckDB empties a new file before it locks it: of two processes that open it first, one destroys what the other wrote.
+    """
+    fresh = Path(f"{path}.{os.getpid()}.tmp")
+    try:
+        duckdb.connect(str(fresh), config=AGENT).close()
+        with suppress(OSError):  # another process was first, or a file system without links: DuckDB makes it there
+            os.link(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _holder(error: duckdb.IOException) -> str | None:
