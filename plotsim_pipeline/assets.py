@@ -19,7 +19,7 @@ from plotsim_pipeline.checks import CheckPlan, Judge, StoredCheck, check_plan, e
 from plotsim_pipeline.drawings import drawn
 from plotsim_pipeline.findings import FINDINGS, Findings
 from plotsim_pipeline.lineage import upstream
-from plotsim_pipeline.parameters import CODE_VERSION, parameters_of, plan_with, said
+from plotsim_pipeline.parameters import CODE_VERSION, parameter_metadata, parameters_of, plan_with, refuse_mixture
 from plotsim_pipeline.partitions import backfill_policy, keys_between, periods_between
 from plotsim_pipeline.runs import PARAMETERS_TAG, run_keys
 from plotsim_pipeline.stores import store_from_environment
@@ -59,10 +59,13 @@ class Run:
 def run_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, plan: Plan, needs: Needs) -> Run:
     """Return the run that an asset's body is in."""
     # a run that was made with parameters is re-executed with them: its tags come along
-    parameters = needs.given or json.loads(context.run.tags.get(PARAMETERS_TAG, "{}"))
-    parameters = parameters or getattr(context.resources, parameters_key(plan))
+    repeated = {} if needs.given else json.loads(context.run.tags.get(PARAMETERS_TAG, "{}"))
+    parameters = needs.given or repeated or getattr(context.resources, parameters_key(plan))
     store: Store = getattr(context.resources, needs.store)
     made = plan if needs.given else plan_with(plan, parameters)
+    if repeated and made.digest != plan.digest:  # no launch has compared them with what is stored by now
+        names = [asset.path[-1] for asset in context.run.asset_selection or ()]
+        refuse_mixture(made, store, store.records(plan.name), names, run_keys(context.run, plan) or ())
     return Run(context, made, store, parameters, getattr(context.resources, FINDINGS))
 
 
@@ -127,9 +130,9 @@ def asset_of_all(
     def _materialise(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # as below
         run = run_of(context, plan, needs)
         span = stored_periods(run.plan, run.store)
-        told = {"stored": "no partition of any table yet"} if span is None else tell(run.plan, run.store, *span)
+        metadata = {"stored": "no partition of any table yet"} if span is None else tell(run.plan, run.store, *span)
         return dg.MaterializeResult(
-            metadata={**told, **said(run.plan, run.parameters)}, tags={CODE_VERSION: run.plan.digest}
+            metadata={**metadata, **parameter_metadata(run.parameters)}, tags={CODE_VERSION: run.plan.digest}
         )
 
     return _materialise
@@ -190,7 +193,7 @@ def partitioned_asset(
                 asset_key=key,
                 value=value,
                 data_version=dg.DataVersion(f"{run.plan.digest}-{name}"),
-                metadata=said(run.plan, run.parameters),
+                metadata=parameter_metadata(run.parameters),
                 tags={CODE_VERSION: run.plan.digest},
             )
         names = {check.name for check in context.selected_asset_check_keys}

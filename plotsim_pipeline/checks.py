@@ -10,6 +10,7 @@ by a run is reported again after it, so it stays red until it is sound, whatever
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import dagster as dg
@@ -120,6 +121,7 @@ class CheckPlan:
     further: tuple[Question, ...]
 
 
+@lru_cache(maxsize=64)
 def check_plan(plan: Plan) -> CheckPlan:
     """Return where each check that a config can trigger is judged."""
     asked = questions(plan)

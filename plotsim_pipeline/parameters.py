@@ -86,7 +86,7 @@ def target_rows(plan: Plan, parameters: Mapping[str, Any]) -> int:
     return int(parameters.get("target_rows") or expected_rows(plan_with(plan, parameters)))
 
 
-def said(plan: Plan, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def parameter_metadata(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the metadata by which an asset tells people, its store and the run log what it makes otherwise."""
     return {PARAMETERS: dg.MetadataValue.json(dict(parameters))} if parameters else {}
 

@@ -16,6 +16,7 @@ import dagster as dg
 from plotsim_core import Plan
 from plotsim_core.tables.stages import stage_names, stage_table
 from plotsim_pipeline.evaluations import IN_STORE, Broken, broken_in, evaluation, latest
+from plotsim_pipeline.parameters import CODE_VERSION
 from plotsim_pipeline.partitions import end_of, window_keys
 from plotsim_pipeline.runs import in_progress
 from plotsim_pipeline.stores.lock import patience
@@ -23,7 +24,7 @@ from plotsim_pipeline.stores.store import Partition, Partitions, Store
 
 SENSOR = "plotsim_reconcile"
 VALIDATION_REPORT, REPORT_TIME = "validation_report", "date_key"
-CODE_VERSION, DATA_VERSION = "dagster/code_version", "dagster/data_version"
+DATA_VERSION = "dagster/data_version"
 _PER_TICK = 400
 """So many events are reported by a tick; the next one goes on."""
 _SECONDS, _PATIENCE = 60, 5.0

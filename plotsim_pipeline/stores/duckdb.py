@@ -71,12 +71,10 @@ class DuckDBStore(Store):
             append(connection, row)
 
     def logged(self) -> pa.Table:
-        if not Path(self.path).exists():
-            return SCHEMA.empty_table()
         with self._looking() as connection:
-            assert connection is not None  # the file is there
-            there = _columns(connection, f"main.{LOG}")
-            return connection.sql(f"FROM main.{LOG}").to_arrow_table() if there else SCHEMA.empty_table()
+            if connection is None or not _columns(connection, f"main.{LOG}"):
+                return SCHEMA.empty_table()
+            return connection.sql(f"FROM main.{LOG}").to_arrow_table()
 
     def _write(
         self, where: Placement, batches: pa.RecordBatchReader, writing: Writing | None
@@ -348,7 +346,9 @@ def _as_recorded(connection: duckdb.DuckDBPyConnection, dataset: str, records: p
     place, time = f"{quoted(dataset)}.{quoted(records['table_name'][0].as_py())}", records["time_column"][0].as_py()
     recorded, low, high = (records[name].to_numpy() for name in ("row_count", "low", "high"))
     try:
-        if time is None:  # a state, or partitions of a version that did not record bounds: counted as a whole
+        if records[
+            "low"
+        ].null_count:  # a state, or any partition of a version that did not record bounds: counted as a whole
             ((rows,),) = connection.execute(f"SELECT count(*) FROM {place}").fetchall()
             return records if rows == recorded.sum() else records.slice(0, 0)
         type_ = _columns(connection, place).get(time, "")

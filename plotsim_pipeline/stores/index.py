@@ -53,11 +53,6 @@ class FileRecord:
     as_of: str
     columns: str
 
-    @property
-    def types(self) -> dict[str, str]:
-        types: dict[str, str] = json.loads(self.columns)
-        return types
-
 
 def arrow_types(schema: pa.Schema) -> dict[str, str]:
     """Return the columns of a schema as name to type, however texts are encoded or addressed in a file."""
@@ -68,9 +63,7 @@ def arrow_types(schema: pa.Schema) -> dict[str, str]:
 
 def record_of(schema: pa.Schema, rows: int) -> FileRecord:
     """Return the record of a file that holds so many rows of a schema."""
-    texts = {name.decode(): value.decode() for name, value in (schema.metadata or {}).items()}
-    columns = json.dumps(arrow_types(schema))
-    return FileRecord(rows, True, texts.get(DIGEST, ""), texts.get(PARTITION, ""), texts.get(AS_OF, ""), columns)
+    return _record(schema, _texts(schema.metadata), rows, whole=True)
 
 
 def indexed(filesystem: fsspec.AbstractFileSystem, index: str, versions: Mapping[str, FileVersion]) -> dict[str, FileRecord]:
@@ -110,16 +103,18 @@ def footer(filesystem: fsspec.AbstractFileSystem, file: str) -> FileRecord | Non
         schema = metadata.schema.to_arrow_schema()
     except (OSError, pa.ArrowInvalid):  # gone since, cut off, or no Parquet
         return None
-    texts = {name.decode(): value.decode() for name, value in (schema.metadata or {}).items()}
-    texts |= {name.decode(): value.decode() for name, value in (metadata.metadata or {}).items() if name != b"ARROW:schema"}
-    return FileRecord(
-        rows=metadata.num_rows,
-        whole=DIGEST not in texts or texts.get(ROWS) == str(metadata.num_rows),  # others copy the digest, and not the rows
-        digest=texts.get(DIGEST, ""),
-        length=texts.get(PARTITION, ""),
-        as_of=texts.get(AS_OF, ""),
-        columns=json.dumps(arrow_types(schema)),
-    )
+    texts = {**_texts(schema.metadata), **_texts(metadata.metadata)}
+    whole = DIGEST not in texts or texts.get(ROWS) == str(metadata.num_rows)  # others copy the digest, and not the rows
+    return _record(schema, texts, metadata.num_rows, whole)
+
+
+def _texts(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in (metadata or {}).items() if name != b"ARROW:schema"}
+
+
+def _record(schema: pa.Schema, texts: Mapping[str, str], rows: int, whole: bool) -> FileRecord:
+    columns = json.dumps(arrow_types(schema))
+    return FileRecord(rows, whole, texts.get(DIGEST, ""), texts.get(PARTITION, ""), texts.get(AS_OF, ""), columns)
 
 
 def _read(filesystem: fsspec.AbstractFileSystem, place: str) -> dict[str, tuple[FileVersion, FileRecord]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import yaml
 from plotsim_core import Plan, load_config, sizes
 from plotsim_pipeline.datasets import definitions_of
 from plotsim_pipeline.parameters import FIELDS, plan_with
+from plotsim_pipeline.runs import PARAMETERS_TAG
 from tests.pipeline.live import asked, served
 from tests.pipeline.support import CONFIGS, END, START, content, keys_of, materialise, store_at
 from tests.pipeline.test_status import KEYS, config, plan_of, said
@@ -114,6 +116,26 @@ def test_parameters_that_contradict_the_store_are_refused(config: Path, tmp_path
     assert {digest for kept in store.made("calls").values() for _, digest in kept.values()} == {other.digest}
     materialise(plan, store, KEYS[:1], only=["fct_calls"])  # as after an edit of the file: the rest is stale
     assert {digest for _, digest in store.made("calls")["fct_calls"].values()} == {plan.digest, other.digest}
+
+
+def test_a_run_that_is_repeated_does_not_mix(config: Path, tmp_path: Path) -> None:
+    """A run by the command line, repeated from the UI with its tags: of all its partitions it goes; beside tables that were
+    made as the config says by now it is refused, and they stay."""
+    plan, store = plan_of(config), store_at("duckdb", tmp_path)
+
+    def repeated(only: Sequence[str]) -> bool:
+        job = definitions_of([plan]).resolve_job_def(plan.name)
+        tags = {START: KEYS[0], END: KEYS[-1], PARAMETERS_TAG: json.dumps({"seed": 7})}
+        selection = [dg.AssetKey([plan.name, name]) for name in only]
+        return job.execute_in_process(tags=tags, asset_selection=selection, raise_on_error=False).success
+
+    materialise(plan, store, KEYS, only=TABLES)
+    before = content(plan, store)
+    assert not repeated(["fct_calls"])
+    assert content(plan, store) == before
+    assert repeated(TABLES)
+    digests = {digest for partitions in store.made("calls").values() for _, digest in partitions.values()}
+    assert digests == {plan_with(plan, {"seed": 7}).digest}
 
 
 @pytest.mark.long

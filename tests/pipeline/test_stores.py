@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import duckdb
@@ -201,6 +202,34 @@ def test_what_is_lost_is_not_made(kind: str, tmp_path: Path) -> None:
     before = store.version("ds")
     lose(store, None)
     assert "fct" not in store.made("ds") and store.version("ds") != before
+
+
+def test_records_without_bounds_are_counted_as_a_whole(tmp_path: Path) -> None:
+    """Version 0.5 recorded no bounds: a table with such a record is made while it has all its rows, and not at all after."""
+    store = store_at("duckdb", tmp_path)
+    store.write(placed(1, 2), rows((20240101, "a", 1.0), (20240102, "b", 2.0), (20240102, "c", 3.0)))
+    with duckdb.connect(store.path) as connection:
+        bounds = "time_column = NULL, low = NULL, high = NULL"
+        connection.execute(f"UPDATE ds._partitions SET {bounds} WHERE table_name = 'fct' AND partition_key = '2024-01-01'")
+    assert list(store.made("ds")["fct"]) == ["2024-01-01", "2024-01-02"]
+    lose(store, "2024-01-02")
+    assert "fct" not in store.made("ds")
+
+
+def test_a_new_file_is_seen_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two processes that make a DuckDB file at the same moment, DuckDB lets one destroy what the other wrote: whenever
+    the store opens its file, there is a database in it."""
+    store, opened, connect = store_at("duckdb", tmp_path), [], duckdb.connect
+
+    def looking(path: str, **options: Any) -> duckdb.DuckDBPyConnection:
+        if path == store.path:
+            opened.append(Path(path).read_bytes()[8:12])
+        return connect(path, **options)
+
+    monkeypatch.setattr(duckdb, "connect", looking)
+    store.write(placed(1, 1), rows((20240101, "a", 1.0)))
+    assert opened and set(opened) == {b"DUCK"}
+    assert [file.name for file in tmp_path.iterdir() if file.name.startswith("store")] == ["store.duckdb"]
 
 
 def lose(store: Store, key: str | None) -> None:
