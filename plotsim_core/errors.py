@@ -78,5 +78,9 @@ class ConfigError(ValueError):
         return "\n".join([head, *(f"  {line}" for p in self.problems for line in str(p).splitlines())])
 
 
+class SchemaError(RuntimeError):
+    """Rows that are not what the schema of their table says: a fault of the generator, found where they are made."""
+
+
 class UsageError(ValueError):
     """A request that makes no sense for a valid config (an unknown table, a period outside the window)."""

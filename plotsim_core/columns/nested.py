@@ -20,7 +20,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.read_tables import column as read_column
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table, may_be_null
 from plotsim_core.config.words import begun, phrase, several
 from plotsim_core.errors import ConfigError, Problem
 from plotsim_core.families import did_you_mean
@@ -106,7 +106,7 @@ def _fill_struct(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
             arrays.append(_values(type_, rows.uniforms(table, column, name)))
             continue
         own = _field(column.spec, name, type_)
-        nullable = SOURCE_WORDS[own.word].nullable(own.source, rows.block.plan.dataset)
+        nullable = may_be_null(own, rows.block.plan.dataset)
         arrays.append(fill(ColumnPlan(own, field.type, nullable, ""), table, rows))
     return pa.StructArray.from_arrays(arrays, fields=list(column.type))
 

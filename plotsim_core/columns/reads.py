@@ -10,7 +10,7 @@ from plotsim_core.columns.metric import metric_columns
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import SOURCE_WORDS, Column, DeclaredTable, Table
+from plotsim_core.config.tables import SOURCE_WORDS, Column, DeclaredTable, Table, may_be_null
 
 
 def reads(column: Column, table: Table) -> list[tuple[str, str]]:
@@ -68,7 +68,7 @@ def noun_of(type_: pa.DataType) -> str:
 def nullable_in(table: str, name: str, dataset: Dataset) -> bool:
     """Return whether a table's column may have nulls."""
     column, kind = column_in(table, name, dataset)
-    return SOURCE_WORDS[column.word].nullable(column.source, kind)
+    return may_be_null(column, kind)
 
 
 def decimals_in(table: str, name: str, dataset: Dataset) -> int | None:

@@ -29,7 +29,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import OngoingArrival, Segment
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table, row_noun
+from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table, may_be_null, row_noun
 from plotsim_core.config.words import phrase, several
 from plotsim_core.engine.elsewhere import drawn_units, everyone
 from plotsim_core.errors import Problem
@@ -90,18 +90,29 @@ def _refers(options: Options, dataset: Dataset) -> tuple[str, str]:
 
 
 def _nullable(options: Options, dataset: Dataset) -> bool:
-    """Units of another kind may all be yet to come, or gone; what is matched may be missing."""
+    """Units of another kind may all be yet to come, or gone; what is matched may be missing, and what the row refers to that
+    this one belongs to."""
+    if any(may_be_null(column, dataset) for column in _columns_above(options, dataset)):
+        return True
     if options.matching is not None:
         ours = next(iter(options.matching.values()))
         units = (t for t in dataset.dimensions if getattr(t, "per", None) == "unit" and not hasattr(t, "count"))
         held = (other for table in units for other in table.columns if other.name == ours)
-        return any(SOURCE_WORDS[other.word].nullable(other.source, dataset) for other in held)
+        return any(may_be_null(other, dataset) for other in held)
     kinds = [kind for kind in dataset.units if any(table.name == options.table for table in kind.dimensions)]
     own = {table.name for table in dataset.tables}
     return options.table not in own and any(
         all(_may_be_empty(segment) for segment in kind.segments) or any(getattr(e, "ends_unit", False) for e in kind.events)
         for kind in kinds
     )
+
+
+def _columns_above(options: Options, dataset: Dataset) -> list[Column]:
+    """Return the column that a reference takes its rows from: that of its name and table in the table of its parents."""
+    tables = {table.name: table for table in dataset.tables}
+    own = [(t, column) for t in tables.values() for column in t.sourced("ref") if column.source is options]
+    parents = [(tables[name], column) for t, column in own if (name := getattr(t, "parent_table", None)) in tables]
+    return [c for parent, column in parents for c in parent.sourced("ref") if (c.name, c.type) == (column.name, column.type)]
 
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:

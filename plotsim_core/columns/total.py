@@ -108,8 +108,9 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
         sums = np.zeros(len(rows), dtype=np.int64)
         np.add.at(sums, below.owner, values)
         return pa.array(sums)
-    # bincount adds one value after the other, so a row's sum does not depend on the rows around it
-    return pa.array(np.bincount(below.owner, values, minlength=len(rows)).round(_DECIMALS))
+    # bincount adds one value after the other, so a row's sum does not depend on the rows around it; of nothing it counts
+    sums = np.bincount(below.owner, values, minlength=len(rows)).astype(np.float64)
+    return pa.array(sums.round(_DECIMALS))
 
 
 def _fill_count(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:

@@ -168,6 +168,12 @@ SOURCE_WORDS: Family[SourceWords] = Family("column type")
 KIND_WORDS: Family[KindWords] = Family("table kind")
 
 
+def may_be_null(column: Column, dataset: Dataset) -> bool:
+    """Return whether a column may have nulls: what every table says that has it or shows it."""
+    words = SOURCE_WORDS[column.word]
+    return words.nullable(column.source, dataset) or words.sometimes(column, dataset)
+
+
 def moved_by(column: Column, table: Table) -> set[str]:
     """Return the types by which what a column says of a unit changes with time: its own, those of what it is made from."""
     seen: set[str] = set()

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.read_tables import column
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, Table
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, Table, may_be_null
 from plotsim_core.config.words import begun, phrase
 from plotsim_core.families import Family
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -96,7 +96,7 @@ def column_plan(column: Column, table: Table, dataset: Dataset) -> ColumnPlan:
     return ColumnPlan(
         spec=column,
         type=words.arrow(column.source, column, dataset),
-        nullable=words.nullable(column.source, dataset) or words.sometimes(column, dataset),
+        nullable=may_be_null(column, dataset),
         description=column.description or words.describe(column.source, column, table, dataset),
         decimals=words.decimals(column.source, dataset),
     )

@@ -13,6 +13,7 @@ from plotsim_core.config.quality import DELIVERED
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice, of_kind
 from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.delivery import delivered, steps
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.tables.quality import break_rows, stored_rows
@@ -53,7 +54,7 @@ def build(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatc
         if table.issues:
             yield stored_rows(table, break_rows(table, rows, columns))
         else:
-            yield pa.RecordBatch.from_arrays(list(columns.values()), schema=table.schema)
+            yield batch_of(table, list(columns.values()))
 
 
 def _delivered(plan: Plan, table: TablePlan, clean: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:

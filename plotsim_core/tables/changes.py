@@ -28,6 +28,7 @@ from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import FOLLOWING, date_column
+from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.kind import add_kind, made_of_others
 from plotsim_core.tables.members import (
     NoColumns,
@@ -147,7 +148,7 @@ def _batch(
         AFTER: _image(dimension, held, op != _DELETED, period, which),
     }
     arrays = [columns.get(column.name, key) for column in table.columns]
-    return pa.RecordBatch.from_arrays(arrays, schema=table.schema)
+    return batch_of(table, arrays)
 
 
 def _image(dimension: TablePlan, held: Rows, there: NDArray[np.bool_], period: Integers, which: Integers) -> pa.Array:

@@ -27,6 +27,7 @@ from plotsim_core.engine.slice import Slice, lives
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
+from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.holdout import cutoff
 from plotsim_core.tables.kind import KINDS, made_of_others
 from plotsim_core.tables.sample import Sample
@@ -110,7 +111,7 @@ def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordB
             columns |= {f"{word}.{name}": _rounded(values[there]) for word, values in sums.items()}
         columns |= _labels(plan, made, there, here)
         arrays = [columns[column.spec.type.partition(".")[2]].cast(column.type) for column in table.columns]
-        yield pa.RecordBatch.from_arrays(arrays, schema=table.schema)
+        yield batch_of(table, arrays)
 
 
 def _keys(plan: Plan, made: Block, there: NDArray[np.int64]) -> pa.Array:

@@ -26,6 +26,7 @@ from plotsim_core.engine.slice import CHUNK, Slice, of_kind
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
+from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.delivery import Deliveries, delivered
 from plotsim_core.tables.hit import speaks_of
 from plotsim_core.tables.kind import KINDS, made_of_others
@@ -143,7 +144,7 @@ def _batch(table: TablePlan, ledger: TablePlan, broken: Broken, clean: dict[str,
         "stored_value": pa.concat_arrays([change.stored for change in changes] or [pa.nulls(0, texts)]),
         WHEN: broken.columns.get(DELIVERED, dates).take(at),
     }
-    return pa.RecordBatch.from_arrays([columns[name].take(order) for name in ledger.schema.names], schema=ledger.schema)
+    return batch_of(ledger, [columns[column.name].take(order) for column in ledger.columns])
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:

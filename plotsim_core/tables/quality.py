@@ -19,6 +19,7 @@ from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, drifted
 from plotsim_core.numerics.random import choose, key, uniforms
 from plotsim_core.plan.plan import TablePlan
+from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.delivery import ACTIONS, HELD, IN_TIME, Deliveries
 from plotsim_core.tables.hit import Hit, hit
 
@@ -98,7 +99,7 @@ def break_rows(table: TablePlan, rows: Rows, columns: Mapping[str, pa.Array], fo
 
 def stored_rows(table: TablePlan, broken: Broken) -> pa.RecordBatch:
     """Return broken rows as they are stored: a copy follows its original."""
-    batch = pa.RecordBatch.from_arrays([broken.columns[column.name] for column in table.columns], schema=table.schema)
+    batch = batch_of(table, [broken.columns[column.name] for column in table.columns])
     if bool(np.all(broken.times == 1)):
         return batch
     return batch.take(pa.array(np.repeat(np.arange(len(broken.times), dtype=np.int64), broken.times)))

@@ -21,6 +21,7 @@ from plotsim_core.numerics.calendar import GRAINS
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.schemas import FOLLOWING, date_column
+from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.kind import add_kind, made_of_others
 from plotsim_core.tables.members import NoColumns, check_shown, columns_of, expected_members, holding, key_of, whole_rows
 from plotsim_core.tables.sample import Sample
@@ -98,7 +99,7 @@ def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordB
             for part in blocks(own, Slice(int(run[0]), int(run[-1]) + 1, slice_.unit_first, slice_.unit_stop)):
                 place, columns = whole_rows(own, dimension, part)
                 dates = pa.array(own.grain.keys(part.periods)[place])
-                yield pa.RecordBatch.from_arrays([dates, *columns], schema=table.schema)
+                yield batch_of(table, [dates, *columns])
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:

@@ -32,6 +32,7 @@ from plotsim_core.numerics.permutation import permute
 from plotsim_core.numerics.random import Floats, Words, fold, key, uniforms, words
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
+from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.drift import ATTRIBUTE_WAYS, NAME_WAYS, drifted
 from plotsim_core.tables.kind import KINDS, made_of_others
 from plotsim_core.tables.sample import Sample
@@ -170,7 +171,7 @@ def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordB
             else:
                 values = values.take(pa.array(found.place))
             arrays.append(values)
-        yield pa.RecordBatch.from_arrays(arrays, schema=table.schema)
+        yield batch_of(table, arrays)
 
 
 def _units(plan: Plan, table: TablePlan, made: Block, there: Integers) -> Rows:
@@ -231,7 +232,7 @@ def _mapping(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordB
                 key_values(plan, source, found.number).cast(pa.string()),
                 keys.take(pa.array(found.place)),
             ]
-            yield pa.RecordBatch.from_arrays(arrays, schema=table.schema)
+            yield batch_of(table, arrays)
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from plotsim_core.columns.identity import Options as Key
 from plotsim_core.columns.identity import prefix
 from plotsim_core.columns.lookup import Options
+from plotsim_core.columns.reads import nullable_in
 from plotsim_core.config.check_output import WIDE, WideColumn, wide_columns
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column
@@ -50,7 +51,7 @@ def _column(wide: WideColumn, table: TablePlan, dataset: Dataset) -> ColumnPlan:
     return ColumnPlan(
         spec=spec,
         type=words.arrow(source, spec, dataset),
-        nullable=reference.nullable or words.nullable(source, dataset),
+        nullable=reference.nullable or nullable_in(wide.table, wide.column, dataset),
         description=words.describe(source, spec, table.spec, dataset),
         decimals=words.decimals(source, dataset),
     )

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from plotsim_core.engine.slice import Slice, blocks, whole
 from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.build import build, find_table
 from plotsim_core.tables.members import columns_of, holding, key_of, whole_rows
 
@@ -32,7 +33,5 @@ def _applied(plan: Plan, log: TablePlan, slice_: Slice) -> tuple[TablePlan, pa.T
     own, dimension, units = holding(plan, log, slice_)
     shown = replace(dimension, columns=columns_of(dimension), key=(key_of(dimension).name,))
     last = Slice(slice_.stop - 1, slice_.stop, units.unit_first, units.unit_stop)
-    rows = (
-        pa.RecordBatch.from_arrays(whole_rows(own, dimension, part)[1], schema=shown.schema) for part in blocks(own, last)
-    )
+    rows = (batch_of(shown, whole_rows(own, dimension, part)[1]) for part in blocks(own, last))
     return shown, pa.Table.from_batches(rows, shown.schema)

@@ -1,0 +1,27 @@
+"""The one place where rows become a batch of a table, and are held to what its schema says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from plotsim_core.errors import SchemaError
+from plotsim_core.plan.plan import TablePlan
+
+
+def batch_of(table: TablePlan, columns: Sequence[pa.Array]) -> pa.RecordBatch:
+    """Return a batch of a table's rows, from an array per column in their order.
+
+    Raises SchemaError for a column of another type than declared, and for a null where none belongs: a fault of the
+    generator, never of the config.
+    """
+    for column, values in zip(table.columns, columns, strict=True):
+        if values.type != column.type:
+            says = f"is of type {values.type}, and its schema says {column.type}"
+        elif values.null_count and not column.nullable:
+            says = f"has {values.null_count} nulls in {len(values)} rows, and its schema says that it has none"
+        else:
+            continue
+        raise SchemaError(f"{table.name}.{column.name} {says}; please report it with the config")
+    return pa.RecordBatch.from_arrays(list(columns), schema=table.schema)
