@@ -12,11 +12,13 @@ from plotsim_core.api import (
     generate_tables,
     list_templates,
     load_config,
+    load_template,
     manifest,
     parse_periods,
     restored,
     sizes,
     template,
+    validate,
     write_tables,
 )
 from plotsim_core.errors import ConfigError, Problem, UsageError
@@ -42,10 +44,12 @@ __all__ = [
     "generate_tables",
     "list_templates",
     "load_config",
+    "load_template",
     "manifest",
     "parse_periods",
     "restored",
     "sizes",
     "template",
+    "validate",
     "write_tables",
 ]

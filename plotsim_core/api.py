@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import pyarrow as pa
 
@@ -15,13 +15,14 @@ from plotsim_core.config.check import Parts
 from plotsim_core.config.dataset import dataset_name
 from plotsim_core.config.override import overridden
 from plotsim_core.engine.pooled import given
-from plotsim_core.engine.slice import whole
+from plotsim_core.engine.slice import Slice, whole
 from plotsim_core.errors import ConfigError, UsageError
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.target import scale_to
 from plotsim_core.output.format import Progress
+from plotsim_core.output.frames import frame_of, rows_of
 from plotsim_core.output.run import write_run
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.resolve import Numbers, numbers, phase_connections, resolve
 from plotsim_core.tables.build import build, find_table
 from plotsim_core.tables.size import Size
@@ -31,6 +32,7 @@ from plotsim_core.truth.explain import Explanation, explain
 from plotsim_core.truth.find import find_period
 from plotsim_core.truth.manifest import MANIFEST, manifest, manifest_text
 from plotsim_core.truth.restore import restored
+from plotsim_core.validation.report import REPORT_TEXT, Report, check_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,11 +50,13 @@ __all__ = [
     "generate_tables",
     "list_templates",
     "load_config",
+    "load_template",
     "manifest",
     "parse_periods",
     "restored",
     "sizes",
     "template",
+    "validate",
     "write_tables",
 ]
 
@@ -209,11 +213,20 @@ def batches(
 
 
 def generate_tables(
-    plan: Plan, *, periods: str | None = None, tables: Sequence[str] | None = None
+    plan: Plan, rng: object = None, *, periods: str | None = None, tables: Sequence[str] | None = None
 ) -> dict[str, pd.DataFrame]:
-    """Return tables as pandas frames, by name. `periods` is `A..B`; `tables` defaults to all tables of the config."""
+    """Return tables as pandas frames, by name. `periods` is `A..B`; `tables` defaults to all tables of the config.
+
+    An `rng` is taken for the sake of programs that pass one, and draws nothing: every value follows from the config and its
+    seed. A UserWarning says so. For other data, give another seed: `load_config(path, seed=...)`.
+    """
+    if rng is not None:
+        says = f"the rng draws nothing: all values follow from the config's seed, {plan.seed}; load_config(path, seed=...)"
+        warnings.warn(f"{says} gives others", UserWarning, stacklevel=2)
     first, stop = parse_periods(plan, periods) or (None, None)
-    return {name: _frame(plan, name, first, stop) for name in tables or [table.name for table in plan.tables]}
+    names = tables or [table.name for table in plan.tables]
+    made = ((name, batches(plan, name, first, stop)) for name in names)
+    return {name: frame_of(pa.Table.from_batches(rows, schema)) for name, (schema, rows) in made}
 
 
 def expected_state(plan: Plan, table: str, as_of: str) -> pd.DataFrame:
@@ -224,29 +237,48 @@ def expected_state(plan: Plan, table: str, as_of: str) -> pd.DataFrame:
     rows delivered so far, of a change log the rows that are there when it is applied. Raises UsageError for an unknown
     table, and for a period outside the window.
     """
-    return _framed(expected_rows(plan, table, find_period(plan, as_of))[1])
+    return frame_of(expected_rows(plan, table, find_period(plan, as_of))[1])
 
 
-def _frame(plan: Plan, name: str, first: int | None, stop: int | None) -> pd.DataFrame:
-    schema, made = batches(plan, name, first, stop)
-    return _framed(pa.Table.from_batches(made, schema))
+def validate(plan: Plan, tables: Mapping[str, pd.DataFrame], *, periods: str | None = None) -> Report:
+    """Run every check over frames by the names of their tables, and return the report; `text()` is for people.
+
+    Raises UsageError for an unknown table, and for a frame that does not have its columns.
+    """
+    slice_ = whole(plan, *(parse_periods(plan, periods) or ()))
+    return check_tables(plan, _rows_of(plan, tables), slice_.first, slice_.stop)
 
 
-def _framed(table: pa.Table) -> pd.DataFrame:
-    import pandas as pd  # slow to import, and needed here alone
+@overload
+def write_tables(
+    first: Mapping[str, pd.DataFrame],
+    second: Plan,
+    /,
+    directory: str | Path | None = None,
+    *,
+    format: str | None = None,
+    periods: str | None = None,
+) -> dict[str, int]: ...
 
-    frame: pd.DataFrame = table.to_pandas()
-    for field in table.schema:
-        if field.nullable and pa.types.is_struct(field.type):  # whole numbers in one stay whole where another is missing
-            frame[field.name] = pd.Series(table[field.name].to_pylist(), dtype=object)
-        if field.nullable and field.type == pa.int64():  # whole numbers stay whole where some are missing
-            frame[field.name] = table[field.name].to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-    return frame
+
+@overload
+def write_tables(
+    first: Plan,
+    second: str | Path,
+    /,
+    *,
+    format: str | None = None,
+    periods: str | None = None,
+    tables: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> dict[str, int]: ...
 
 
 def write_tables(
-    plan: Plan,
-    directory: str | Path,
+    first: Plan | Mapping[str, pd.DataFrame],
+    second: Plan | str | Path,
+    /,
+    directory: str | Path | None = None,
     *,
     format: str | None = None,
     periods: str | None = None,
@@ -255,23 +287,54 @@ def write_tables(
 ) -> dict[str, int]:
     """Write tables into a directory, beside the manifest and a copy of the config; return the rows of each.
 
+    `write_tables(plan, directory)` makes the rows as it writes them, so any number of them fits into memory.
+    `write_tables(tables, plan)` writes frames that are there, as `generate_tables` gives them, by default into the config's
+    directory, judges them, and adds `validation_report.txt`; `periods` are those that they were made for.
+
     `format` defaults to that of the config's `output`, whose other options hold too. Nothing is visible before everything
     is written, and writing again replaces what was there. `progress` is called with (table, rows so far), at first with 0
     rows.
     """
-    first, stop = parse_periods(plan, periods) or (None, None)
-    names = list(tables) if tables else [table.name for table in plan.tables]
-    slice_ = whole(plan, first, stop)
-    found = [find_table(plan, name) for name in names]
-    made = [(table, build(plan, table, slice_)) for table in found]
-    beside = partial(_beside, plan, slice_.stop)
+    if isinstance(first, Plan):
+        if isinstance(second, Plan) or directory is not None:
+            raise UsageError("expected write_tables(plan, directory), or write_tables(tables, plan, directory)")
+        slice_ = whole(first, *(parse_periods(first, periods) or ()))
+        found = [find_table(first, name) for name in tables or [table.name for table in first.tables]]
+        made = [(table, build(first, table, slice_)) for table in found]
+        return _write(first, made, slice_, Path(second), format, progress, {})
+    if not isinstance(second, Plan):
+        raise UsageError("expected the plan that the tables were made from: write_tables(tables, plan)")
+    if tables is not None or progress is not None:
+        raise UsageError("`tables` and `progress` are for write_tables(plan, directory): frames are all written, at once")
+    slice_ = whole(second, *(parse_periods(second, periods) or ()))
+    rows = _rows_of(second, first)
+    report = check_tables(second, rows, slice_.first, slice_.stop)
+    made = [(find_table(second, name), iter(table.to_batches())) for name, table in rows.items()]
+    place = Path(directory if directory is not None else second.dataset.output.directory)
+    return _write(second, made, slice_, place, format, progress, {REPORT_TEXT: [report.text(), "\n"]})
+
+
+def _rows_of(plan: Plan, tables: Mapping[str, pd.DataFrame]) -> dict[str, pa.Table]:
+    return {name: rows_of(plan, find_table(plan, name), frame) for name, frame in tables.items()}
+
+
+def _write(
+    plan: Plan,
+    made: Iterable[tuple[TablePlan, Iterator[pa.RecordBatch]]],
+    slice_: Slice,
+    directory: Path,
+    format: str | None,
+    progress: Progress | None,
+    texts: Mapping[str, Iterable[str]],
+) -> dict[str, int]:
+    """Write rows, and `texts` (file name to the pieces of its text) beside them."""
+
+    def beside(rows: Mapping[str, int]) -> dict[str, Iterable[str]]:
+        manifests = {MANIFEST: manifest_text(plan, rows, slice_.stop)} if plan.dataset.manifest.include else {}
+        return {**manifests, **texts}
+
     span = slice_.first, slice_.stop
-    return write_run(plan, made, Path(directory), format or plan.dataset.output.format, progress, beside, span)
-
-
-def _beside(plan: Plan, stop: int, rows: Mapping[str, int]) -> dict[str, Iterable[str]]:
-    """Return what is written beside the tables of a run, file name to the pieces of its text."""
-    return {MANIFEST: manifest_text(plan, rows, stop)} if plan.dataset.manifest.include else {}
+    return write_run(plan, made, directory, format or plan.dataset.output.format, progress, beside, span)
 
 
 def sizes(plan: Plan, *, periods: str | None = None, tables: Sequence[str] | None = None) -> tuple[Size, ...]:
@@ -282,14 +345,23 @@ def sizes(plan: Plan, *, periods: str | None = None, tables: Sequence[str] | Non
     return table_sizes(plan, tuple(found), whole(plan, first, stop))
 
 
+def load_template(name: str) -> Plan:
+    """Return the plan of a bundled config. Raises UsageError for an unknown one."""
+    return load_config(template(name))
+
+
 def list_templates() -> list[str]:
     """Return the names of the bundled configs."""
     return sorted(path.stem for path in TEMPLATES.glob("*.yaml"))
 
 
 def template(name: str) -> Path:
-    """Return the file of a bundled config. Raises UsageError for an unknown one."""
+    """Return the file of a bundled config, by its name or the beginning of it that no other has (`health`).
+
+    Raises UsageError for an unknown one.
+    """
     names = list_templates()
-    if name not in names:
+    begun = [known for known in names if name and known.startswith(name)]
+    if name not in names and len(begun) != 1:
         raise UsageError(f"no template is named {name!r}; {did_you_mean(name, names)}")
-    return TEMPLATES / f"{name}.yaml"
+    return TEMPLATES / f"{name if name in names else begun[0]}.yaml"

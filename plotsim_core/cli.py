@@ -21,7 +21,6 @@ from plotsim_core.config.override import overridden
 from plotsim_core.config.read import read
 from plotsim_core.engine.slice import whole
 from plotsim_core.errors import ConfigError, UsageError
-from plotsim_core.families import did_you_mean
 from plotsim_core.output.format import FORMATS
 from plotsim_core.output.progress import print_written, watched
 from plotsim_core.output.run import files_in
@@ -32,6 +31,7 @@ from plotsim_core.show import show_plan
 from plotsim_core.truth.expected import expected_rows
 from plotsim_core.truth.find import find_period
 from plotsim_core.validation.origin import origins, overrides
+from plotsim_core.validation.report import REPORT_TEXT
 from plotsim_core.version import VERSION
 
 if TYPE_CHECKING:
@@ -41,15 +41,16 @@ REPORT, PAGE = "validation_report.json", "validation_report.html"
 _NAMED = 5
 """How many files are named that an earlier run has left."""
 _GROUP = "plotsim.commands"
-_Files = tuple[Path | None, Path | None]
+_Files = tuple[Path | None, Path | None, Path | None]
+"""Where the report goes: as text, as JSON, as a page."""
 
 _config = click.argument("config", metavar="CONFIG")
-_seed = click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Use this seed instead of the config's.")
+_seed = click.option("-s", "--seed", type=click.IntRange(0, 2**32 - 1), help="Use this seed instead of the config's.")
 _scale = click.option("--scale", type=click.FloatRange(0, 1_000_000, min_open=True), help="Multiply the number of units.")
 _rows = click.option("--target-rows", type=click.IntRange(1), help="Scale to about so many rows in all tables together.")
 _noise = click.option("--noise", metavar="PRESET", help="Noise of all metrics: none, realistic, messy ...")
 _periods = click.option("--periods", metavar="A..B", help="Only these periods, both included: 2024-01..2024-03, or one.")
-_quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+_quiet = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 _strict = click.option("--strict", is_flag=True, help="Let warnings fail too, with exit code 1.")
 _file, _folder = click.Path(path_type=Path, dir_okay=False), click.Path(path_type=Path, file_okay=False)
 _output = click.option("-o", "--output", type=_file, help="Write to this file.")
@@ -95,7 +96,9 @@ def main() -> None:
 
 @main.command()
 @_config
-@click.option("-o", "--output", "directory", type=_folder, help="Directory to fill; default: the config's, or ./output.")
+@click.option(
+    "-o", "--output-dir", "--output", "directory", type=_folder, help="Fill it; default: the config's, or ./output."
+)
 @click.option("--format", "format_", type=click.Choice(list(FORMATS)), help="Default: the config's, or csv.")
 @_seed
 @_scale
@@ -104,7 +107,7 @@ def main() -> None:
 @click.option("--compression", type=click.Choice(get_args(Compression)), help="Of Parquet; default: the config's, or zstd.")
 @_periods
 @click.option("--tables", metavar="A,B", help="Only these tables, or stages such as trajectories.")
-@click.option("--validate", is_flag=True, help=f"Check what was written, into {REPORT} and {PAGE}.")
+@click.option("-v", "--validate", is_flag=True, help="Check what was written, into validation_report.txt, .json and .html.")
 @click.option("--strict", is_flag=True, help="Let warnings fail too; those of the config before anything is written.")
 @click.option("--over-budget", is_flag=True, help="Whatever `output.cell_budget` of the config says.")
 @_quiet
@@ -148,9 +151,10 @@ def run(
         seconds.stop()
     if not quiet:
         print_written(rows, seconds.spent, directory)
-        _tell_left(directory, before, (REPORT, PAGE) if validate else ())
+        _tell_left(directory, before, (REPORT_TEXT, REPORT, PAGE) if validate else ())
     if validate:
-        report = _judge(plan, directory, periods, (directory / REPORT, directory / PAGE), format_)
+        files = directory / REPORT_TEXT, directory / REPORT, directory / PAGE
+        report = _judge(plan, directory, periods, files, format_)
         if not quiet or report.failed:
             click.echo(report.text(), err=True)
         _leave(report, strict)
@@ -204,7 +208,7 @@ def check(
     if not said:
         click.echo(f"warning: {data} does not say what it was made from; it is taken to be {config}", err=True)
     plan = api.from_mapping(raw, source=str(path), **overrides(raw, path.stem, said, seed, scale))
-    report = _judge(plan, data, periods, (json_file, html_file))
+    report = _judge(plan, data, periods, (None, json_file, html_file))
     if not quiet:
         click.echo(report.text())
     _leave(report, strict)
@@ -282,15 +286,18 @@ def list_templates() -> None:
 @main.command()
 @click.argument("name")
 @_output
-@click.option("--force", is_flag=True, help="Overwrite the file if there is one.")
+@click.option("--force", is_flag=True, help="Overwrite the file if you have changed it.")
 def template(name: str, output: Path | None, force: bool) -> None:
     """Print a bundled config, to copy and edit.
+
+    A file that you have changed is only overwritten with --force; one that still is a bundled config always is.
 
     \b
     Example:
       plotsim template saas -o my.yaml
     """
-    _put(api.template(name).read_text(encoding="utf-8"), output, force)
+    text, *others = (api.template(known).read_text(encoding="utf-8") for known in (name, *api.list_templates()))
+    _put(text, output, force, others)
 
 
 @main.command()
@@ -329,12 +336,13 @@ def explain(config: str, table: str, key: str, period: str, column: str, **words
 
 
 def _path(config: str) -> Path:
-    path, names = Path(config), api.list_templates()
+    path = Path(config)
     if path.exists() or path.suffix or path.name != config:
         return path
-    if config not in names:
-        raise UsageError(f"no file and no template is named {config!r}; {did_you_mean(config, names)}")
-    return api.template(config)
+    try:
+        return api.template(config)
+    except UsageError as error:
+        raise UsageError(str(error).replace("no template", "no file and no template", 1)) from None
 
 
 def _plan(config: str, seed: int | None = None, scale: float | None = None, over_budget: bool = False, **more: Any) -> Plan:
@@ -351,29 +359,32 @@ def _warn(plan: Plan, strict: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _put(text: str, output: Path | None, force: bool) -> None:
+def _put(text: str, output: Path | None, force: bool, known: Collection[str] = ()) -> None:
+    """Write a text to a file, or to stdout. One that is there has to hold a `known` text, or `force`."""
     if output is None:
         return click.echo(text, nl=False)
-    if output.exists() and not force:
-        raise UsageError(f"{output} exists; --force overwrites it")
     try:
+        if output.exists() and not force and output.read_text(encoding="utf-8", errors="replace") not in known:
+            raise UsageError(f"{output} exists; --force overwrites it")
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write {output}: {error.strerror}") from None
 
 
 def _judge(plan: Plan, data: Path, periods: str | None, files: _Files, format: str | None = None) -> Report:
-    """Run the checks over what lies at `data`, and write the report as JSON and as a page to the files that are given."""
+    """Run the checks over what lies at `data`, and write the report to the files that are given."""
     from plotsim_core.validation.page import page  # not needed, and slow to import, unless asked for
     from plotsim_core.validation.pictures import pictures
     from plotsim_core.validation.report import check_store
     from plotsim_core.validation.store import directory_store, find_store
 
-    report_file, page_file = files
+    text_file, report_file, page_file = files
     slice_ = whole(plan, *(api.parse_periods(plan, periods) or ())) if periods or format else None
     ends = (slice_.first, slice_.stop) if slice_ else (None, None)
     with directory_store(plan, data, format, *ends) if format else find_store(plan, data, *ends) as store:
         report = check_store(store)
+        if text_file is not None:
+            _put(report.text() + "\n", text_file, force=True)
         if report_file is not None:
             _put(report.json(), report_file, force=True)
         if page_file is not None:

@@ -80,6 +80,14 @@ def test_the_code_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         exec(compile(block, "README.md", "exec"), {})
 
 
+def test_the_code_of_the_page_about_output_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It leaves the files that the page names."""
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "output.md").read_text(encoding="utf-8"), re.DOTALL)
+    exec(compile(code, "output.md", "exec"), {})
+    assert (tmp_path / "data" / "validation_report.txt").is_file()
+
+
 def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Each `plotsim` command shown succeeds, and `explain` prints what is shown."""
     monkeypatch.chdir(tmp_path)

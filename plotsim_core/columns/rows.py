@@ -34,7 +34,8 @@ class Rows:
     the block's flattened (periods, units) arrays; `ordinal` the number among its siblings; `moment` a time
     (datetime64[us]); `since` and `until` the periods a version begins and the next begins (`CURRENT`: none has begun);
     `band` the band a version is in; `parent` the rows that these belong to and
-    `owner` the place in them of each row's own; `targets` the (rows, places) that columns of these names refer to.
+    `owner` the place in them of each row's own; `rank` the number of a row among those that it is counted together with, in
+    tables with issues (tables/rank.py); `targets` the (rows, places) that columns of these names refer to.
     """
 
     block: Block
@@ -49,6 +50,7 @@ class Rows:
     band: Integers = field(default_factory=_none)
     parent: Rows | None = None
     owner: Integers = field(default_factory=_none)
+    rank: Integers = field(default_factory=_none)
     targets: Mapping[str, tuple[Rows, Integers]] = field(default_factory=dict)
     _kept: dict[Hashable, Any] = field(default_factory=dict)
 

@@ -34,11 +34,15 @@ def _arrival(path: str, segment: Segment, length: int) -> Iterator[Problem]:
     if arrival is None or isinstance(arrival, OngoingArrival):
         return
     if isinstance(arrival, UniformArrival | LinearArrival):
-        last = length - 1 if arrival.end is None else arrival.end
-        if arrival.start > last:
-            yield Problem(f"{path}.arrival.start", f"expected at most {last}, where the arrival ends, found {arrival.start}")
+        stop = length if arrival.end is None else arrival.end
+        if arrival.start >= stop:
+            says = f"expected less than {stop}, before which units arrive, found {arrival.start}"
+            yield Problem(f"{path}.arrival.start", says)
             return
-        offsets = [("end", last)]
+        offsets = []
+        if stop > length:
+            says = f"expected at most {length}, where the window ends, found {stop}"
+            yield Problem(f"{path}.arrival.end", says, "units arrive before this period, not in it")
     elif isinstance(arrival, StepArrival):
         offsets = [(f"blocks[{number}].period", block.period) for number, block in enumerate(arrival.blocks)]
     else:

@@ -48,10 +48,10 @@ class Dataset(Part):
     are stronger or weaker. `calendar`: fiscal year, weekend and holidays. `rhythm`: weekdays and hours at which more or
     less happens. `sources`: systems that hold the units otherwise. `quality`: what is broken on purpose. `holdout`: what
     a model is tested on. `entity_features`: a table of what a model may learn from. `output`: where and how it is
-    written. `manifest`: whether the answers are written beside it. `owners`: who answers
-    for it, e-mail addresses or teams as team:name, for the catalogue. `noise`: measurement noise, of all metrics that have
-    none of their own. `locale`: the language of names and addresses, one or several. `seed`: another number gives other
-    values of the same dataset. `scale` multiplies the count of every segment.
+    written, also written as `output_format` where it is a format alone. `manifest`: whether the answers are written beside
+    it. `owners`: who answers for it, e-mail addresses or teams as team:name, for the catalogue. `noise`: measurement noise,
+    of all metrics that have none of their own. `locale`: the language of names and addresses, one or several. `seed`:
+    another number gives other values of the same dataset. `scale` multiplies the count of every segment.
     """
 
     about: Annotated[str, Field(min_length=1)]
@@ -73,7 +73,7 @@ class Dataset(Part):
     quality: tuple[Issue, ...] = ()
     holdout: Holdout | None = None
     entity_features: Annotated[EntityFeatures | None, BeforeValidator(spelled)] = None
-    output: Output = Output()
+    output: Annotated[Output, Field(validation_alias=AliasChoices("output", "output_format"))] = Output()
     manifest: Manifest = Manifest()
     owners: tuple[Owner, ...] = ()
     noise: Noise = Noise()

@@ -52,14 +52,16 @@ _READS: dict[str, tuple[str, ...]] = {
 
 
 class Issue(Part):
-    """One issue: `rate` of the rows (or of the rows of some periods) of `table` have it. Another `seed_offset` gives it to
-    other rows. `period` and `periods` count from the window's start, from 0; `since` is a date.
+    """One issue: `rate` of the rows (or of the rows of some periods) of `table` have it: of those that a segment has in a
+    period exactly that share, rounded up or down. Another `seed_offset` gives it to other rows. `period` and `periods` count
+    from the window's start, from 0; `since` is a date.
 
     `issue`: what is wrong. `column`: where. `mode`: whether a volume anomaly has too many rows (`spike`) or too few
     (`drop`), or that a column drifts in all rows, so that files of a partition have either name (`rename`).
 
     `table`: which table is broken. `rate`: the share of its rows. `seed_offset`: another number breaks other rows.
-    `period`: the period of a volume anomaly, or the first with the new column of a drift. `periods`: several
+    `period`: the period of a volume anomaly, or the first with the new column of a drift (the first of all;
+    of a rename, the middle of the span). `periods`: several
     periods of a volume anomaly. `since`: only rows of the period of this date and of later ones have the issue.
     `up_to`: so many periods later a row is delivered, or delivered again, at most (5 unless it is said).
     """

@@ -10,33 +10,44 @@ from plotsim_core.config.archetypes import Archetype
 from plotsim_core.config.model import Count, Group, Name, Offset, Part, Scalar, Share
 from plotsim_core.errors import Problem, Wrong, shown
 
+LEAST_LIFE = 2
+"""So many periods of the span units have at least that arrive by lot, where no end is written."""
 
-class UniformArrival(Part):
-    """Units arrive evenly from period `start` to period `end` (both counted from 0 at the window's start).
 
-    Where `start` and `end` are the same, all arrive in that period.
+class _Spread(Part):
+    """Arrivals by lot, from one period to before another."""
+
+    kind: Literal["uniform", "linear"]
+    start: Offset = 0
+    end: Offset | None = None
+
+    def stop(self, span: int) -> int:
+        """Return the first period after the start of a span of so many periods in which nobody arrives any more."""
+        return max(self.start + 1, span - LEAST_LIFE) if self.end is None else self.end
+
+
+class UniformArrival(_Spread):
+    """Units arrive evenly from period `start` on and before period `end` (both counted from 0 at the window's start): with
+    `start: 0, end: 10` in periods 0 to 9. Without an `end` they arrive early enough to have two periods of the span.
 
     `kind`: which arrival it is.
 
-    `start`: the first period in which units arrive. `end`: the last one.
+    `start`: the first period in which units arrive. `end`: the first in which they do not any more.
     """
 
     kind: Literal["uniform"]
-    start: Offset = 0
-    end: Offset | None = None
 
 
-class LinearArrival(Part):
-    """Ever more (`increasing`) or ever fewer units arrive from period `start` to period `end`.
+class LinearArrival(_Spread):
+    """Ever more (`increasing`) or ever fewer units arrive from period `start` on and before period `end`, as with
+    `uniform`.
 
     `kind`: which arrival it is. `direction`: whether arrivals get more or fewer.
 
-    `start`: the first period in which units arrive. `end`: the last one.
+    `start`: the first period in which units arrive. `end`: the first in which they do not any more.
     """
 
     kind: Literal["linear"]
-    start: Offset = 0
-    end: Offset | None = None
     direction: Literal["increasing", "decreasing"] = "increasing"
 
 
@@ -52,6 +63,9 @@ class StepBlock(Part):
 
 class StepArrival(Part):
     """Shares of the segment arrive at given periods; the shares add up to 1.
+
+    They are exact: of 60 units with fractions 0.5, 0.3 and 0.2, 30, 18 and 12 arrive; what is no whole number is rounded up
+    or down. More units leave those before them as they are.
 
     `kind`: which arrival it is. `blocks`: the shares, in the order of time.
     """

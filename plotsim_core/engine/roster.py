@@ -20,6 +20,7 @@ from plotsim_core.engine.cohorts import begins, layout
 from plotsim_core.engine.treatment import treated_units
 from plotsim_core.numerics.codes import PERIODS, segment_number, unit_codes
 from plotsim_core.numerics.random import Floats, Words, fold, key, normals, uniforms, words
+from plotsim_core.numerics.shares import cycle
 from plotsim_core.numerics.tenure import left_after, mixed_ages
 from plotsim_core.plan.plan import Plan, SegmentPlan
 
@@ -158,18 +159,17 @@ def _ages(plan: Plan, own: SegmentPlan, address: Words) -> NDArray[np.int64]:
 
 
 def _offsets(arrival: Arrival, ordinal: NDArray[np.int64], u: Floats, span: int) -> NDArray[np.int64]:
-    """Return the periods after the window's start at which units arrive, by inversion of u."""
+    """Return the periods after the window's start at which units arrive: by their number, or by inversion of u."""
     if isinstance(arrival, ExplicitArrival):
         listed = np.array(arrival.start_periods, dtype=np.int64)
         return listed[ordinal % len(listed)]
     if isinstance(arrival, StepArrival):
-        edges = np.cumsum([block.fraction for block in arrival.blocks])[:-1]
+        block = cycle(tuple(block.fraction for block in arrival.blocks))
         periods = np.array([block.period for block in arrival.blocks], dtype=np.int64)
-        return periods[np.searchsorted(edges, u, side="right")]
+        return periods[block[ordinal % len(block)]]
     assert not isinstance(arrival, OngoingArrival)
-    last = span - 1 if arrival.end is None else arrival.end
     share = u if isinstance(arrival, UniformArrival) else _linear(arrival, u)
-    return arrival.start + (share * (last - arrival.start + 1)).astype(np.int64)
+    return arrival.start + (share * (arrival.stop(span) - arrival.start)).astype(np.int64)
 
 
 def _linear(arrival: LinearArrival, u: Floats) -> Floats:

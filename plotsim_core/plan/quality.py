@@ -29,9 +29,9 @@ def begins(plan: Plan, issue: Issue) -> int:
     """Return the first period that an issue is about."""
     if issue.since is not None:
         return plan.grain.read(issue.since)
-    if issue.issue == "schema_drift":
-        return plan.first + (plan.span // 2 if issue.period is None else issue.period)
-    return plan.first
+    if issue.issue == "schema_drift" and issue.period is not None:
+        return plan.first + issue.period
+    return plan.first + (plan.span // 2 if issue.mode == "rename" else 0)
 
 
 def _stored(plan: Plan, tables: Sequence[TablePlan], issues: Sequence[Numbered]) -> tuple[TablePlan, ...]:

@@ -17,6 +17,7 @@ from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.delivery import delivered, steps
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.tables.quality import break_rows, stored_rows
+from plotsim_core.tables.rank import ranked
 from plotsim_core.tables.stages import stage_owner, stage_table
 
 
@@ -52,7 +53,7 @@ def build(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatc
         rows = kind.rows(clean, block(plan, part))
         columns = {column.name: fill(column, clean, rows) for column in clean.columns}
         if table.issues:
-            yield stored_rows(table, break_rows(table, rows, columns))
+            yield stored_rows(table, break_rows(table, ranked(clean, rows), columns))
         else:
             yield batch_of(table, list(columns.values()))
 

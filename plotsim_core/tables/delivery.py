@@ -19,6 +19,7 @@ from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.hit import hit
 from plotsim_core.tables.kind import Kind
+from plotsim_core.tables.rank import ranked
 
 ACTIONS = ("", "delivered", "restated", "redelivered", "held_back")
 """What the ledger says of a delivery, by its code; nothing of one in time."""
@@ -71,8 +72,8 @@ class Deliveries:
 
 
 def deliveries(table: TablePlan, rows: Rows) -> Deliveries:
-    """Return all deliveries of rows, those after the end of the window too. Rows that are dropped have one, in time, which
-    is then not stored."""
+    """Return all deliveries of rows with ranks, those after the end of the window too. Rows that are dropped have one,
+    in time, which is then not stored."""
     there = np.ones(len(rows), dtype=np.bool_)
     for number, issue in table.issues:
         if issue.drops:
@@ -124,7 +125,7 @@ def delivered(
     if begin >= end:
         return
     for part in kind.cut(plan, replace(slice_, first=begin, stop=end)):
-        rows = kind.rows(clean, block(plan, part))
+        rows = ranked(clean, kind.rows(clean, block(plan, part)))
         found = deliveries(table, rows)
         found = found.taken((found.period >= slice_.first) & (found.period < slice_.stop))
         yield rows.taken(found.place), found

@@ -1,4 +1,4 @@
-"""Which rows an issue is about. Every row decides for itself, by its address."""
+"""Which rows an issue is about: its share of those of each period, exactly, by their ranks (tables/rank.py)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.config.quality import Issue
-from plotsim_core.numerics.random import choose, key, uniforms
+from plotsim_core.numerics.random import choose, key
+from plotsim_core.numerics.shares import chosen
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.quality import begins
+from plotsim_core.tables.rank import addresses
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +41,12 @@ class Hit:
 
 
 def hit(table: TablePlan, rows: Rows, number: int, issue: Issue, when: Integers | None = None) -> Hit:
-    """Return which rows an issue is about; `when` are the periods that decide on it, by default the rows' own. The same
-    issue a second time draws for itself."""
+    """Return which rows an issue is about; they have ranks. `when` are the periods that decide on it, by default the rows'
+    own. The same issue a second time draws for itself."""
     plan = rows.block.plan
     before = sum(other.draws == issue.draws for place, other in table.issues if place < number)
     names = ("quality", *issue.draws, before)
-    here = uniforms(key(plan.seed, *names), rows.address) < issue.rate
+    here = chosen(rows.rank, issue.rate, key(plan.seed, *names), addresses(rows))
     return Hit(number, issue, rows, here & speaks_of(plan, issue, rows.period if when is None else when), names)
 
 

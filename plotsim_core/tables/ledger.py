@@ -31,6 +31,7 @@ from plotsim_core.tables.delivery import Deliveries, delivered
 from plotsim_core.tables.hit import speaks_of
 from plotsim_core.tables.kind import KINDS, made_of_others
 from plotsim_core.tables.quality import Broken, break_rows, text_of
+from plotsim_core.tables.rank import ranked
 from plotsim_core.tables.sample import Sample
 
 WHEN = "delivered_date_key"
@@ -112,7 +113,7 @@ def _entries(plan: Plan, broken: TablePlan, ledger: TablePlan, slice_: Slice) ->
     if any(issue.delivers for _, issue in broken.issues):
         parts = delivered(kind, plan, broken, clean, slice_)
     else:
-        parts = ((kind.rows(clean, block(plan, part)), None) for part in kind.cut(plan, slice_))
+        parts = ((ranked(clean, kind.rows(clean, block(plan, part))), None) for part in kind.cut(plan, slice_))
     for rows, found in parts:
         made = {column.name: fill(column, clean, rows) for column in columns}
         yield _batch(clean, ledger, break_rows(broken, rows, made, found), made)

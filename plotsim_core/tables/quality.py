@@ -1,4 +1,5 @@
-"""Breaking rows on purpose. Every row decides for itself, by its address, so that any slice is broken as the whole is.
+"""Breaking rows on purpose. Which rows follows from their ranks, how from their addresses, so that any slice is broken as
+the whole is.
 
 Issues are dealt with in the order of the list: those that change cells first, then those that copy or drop rows.
 """
@@ -60,8 +61,8 @@ class Broken:
 
 
 def break_rows(table: TablePlan, rows: Rows, columns: Mapping[str, pa.Array], found: Deliveries | None = None) -> Broken:
-    """Return rows with the issues of their table; `columns` are the clean ones, all or those that issues are about. In a
-    table with issues of delivery, `found` are the deliveries that the rows are of, one each."""
+    """Return rows, which have ranks, with the issues of their table; `columns` are the clean ones, all or those that issues
+    are about. In a table with issues of delivery, `found` are the deliveries that the rows are of, one each."""
     broken = dict(columns)
     changes: list[Change] = []
     when = rows.period if found is None else found.period

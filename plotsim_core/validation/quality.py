@@ -11,6 +11,7 @@ from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, Issue, drift
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.hit import speaks_of
+from plotsim_core.tables.rank import most_groups
 from plotsim_core.tables.restore import entry_sql, key_sql, read_sql, repeated_sql
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.store import Store
@@ -160,8 +161,8 @@ def _rate(store: Store, table: TablePlan, number: int, issue: Issue) -> Finding:
     of = f"table_name = {text(table.name)} AND issue_number = {number} AND date_key IN ({keys})"
     ((found,),) = store.connection.sql(f"SELECT count(DISTINCT row_key) FROM {store.ledger} WHERE {of}").fetchall()
     valid = f"count({quoted(issue.column)})" if issue.column and issue.issue != "restatement" else "count(*)"
-    sql = f"SELECT {valid} FROM {store.place(clean)} WHERE {quoted(clean.time or '')} IN ({keys})"
-    ((rows,),) = store.connection.sql(sql).fetchall()
+    sql = f"SELECT {valid}, count(*) FROM {store.place(clean)} WHERE {quoted(clean.time or '')} IN ({keys})"
+    ((rows, every),) = store.connection.sql(sql).fetchall()
     left = 1.0
     for other, rival in table.issues:
         if rival.drops or (other < number and rival.issue in _TAKING):
@@ -169,7 +170,9 @@ def _rate(store: Store, table: TablePlan, number: int, issue: Issue) -> Finding:
         elif issue.issue in _AGAIN and rival.issue in _AGAIN and other != number:  # a row comes once in a period
             left *= 1.0 - rival.rate / max(issue.delay, rival.delay)
     high, low = rows * issue.rate, rows * issue.rate * left
-    allowed = _DEVIATIONS * float(np.sqrt(rows * issue.rate * (1 - issue.rate * left))) + 1.0
+    exact = most_groups(plan, store.stop) * len(periods) / 4  # each has its share of a period, rounded up or down
+    lost = (every - rows) * issue.rate * (1 - issue.rate) + high * left * (1 - left)
+    allowed = _DEVIATIONS * float(np.sqrt(min(exact + lost, rows * issue.rate * (1 - issue.rate * left)))) + 1.0
     passed = low - allowed <= found <= high + allowed
     message = f"{found} of {rows} rows, {high:.0f} \u00b1 {allowed:.0f} expected"
     numbers = {"rows": float(rows), "found": float(found), "expected": high, "allowed": allowed}

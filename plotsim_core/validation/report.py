@@ -16,8 +16,10 @@ import pyarrow as pa
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import Plan
 from plotsim_core.validation.check import CHECKS, TALLY, Finding
-from plotsim_core.validation.store import Store, directory_store
+from plotsim_core.validation.store import Store, directory_store, tables_store
 
+REPORT_TEXT = "validation_report.txt"
+"""The report for people, beside the tables of a run."""
 BROKEN_CAP = 49
 """The highest score of data with a broken key or reference."""
 
@@ -152,6 +154,12 @@ def check_directory(plan: Plan, directory: Path, format: str, first: int, stop: 
         return check_store(store)
 
 
+def check_tables(plan: Plan, tables: Mapping[str, pa.Table], first: int, stop: int) -> Report:
+    """Run every check over Arrow tables by their names, for the periods `first` to `stop`."""
+    with tables_store(plan, tables, first, stop) as store:
+        return check_store(store)
+
+
 def _texts(problems: tuple[Problem, ...]) -> list[str]:
     return [" ".join(str(problem).split()) for problem in problems]
 
@@ -160,4 +168,4 @@ def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-__all__ = ["PERIODS_SCHEMA", "TALLY", "Report", "check_directory", "check_store"]
+__all__ = ["PERIODS_SCHEMA", "REPORT_TEXT", "TALLY", "Report", "check_directory", "check_store", "check_tables"]

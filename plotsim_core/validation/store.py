@@ -188,6 +188,15 @@ def directory_store(plan: Plan, directory: Path, format: str, first: int, stop: 
 
 
 @contextmanager
+def tables_store(plan: Plan, tables: Mapping[str, pa.Table], first: int, stop: int) -> Iterator[Store]:
+    """Give the store of Arrow tables by their names, in memory."""
+    with duckdb.connect() as connection:
+        for name, table in tables.items():
+            connection.register(name, table)
+        yield Store(plan, connection, {name: quoted(name) for name in tables}, first, stop)
+
+
+@contextmanager
 def find_store(plan: Plan, path: Path, first: int | None = None, stop: int | None = None) -> Iterator[Store]:
     """Give the store of what lies at `path`, by default of all periods that are stored of it.
 
@@ -288,4 +297,4 @@ def _period(grain: Grain, key: int) -> int | None:
         return None
 
 
-__all__ = ["Store", "directory_store", "find_store"]
+__all__ = ["Store", "directory_store", "find_store", "tables_store"]

@@ -130,7 +130,7 @@ def arrivals(draw: st.DrawFn, count: int, length: int) -> Raw | None:
         return {"kind": kind, "start_periods": draw(st.lists(period, min_size=count, max_size=count))}
     low, high = sorted((draw(period), draw(period)))
     direction = {"direction": draw(st.sampled_from(["increasing", "decreasing"]))} if kind == "linear" else {}
-    return {"kind": kind, "start": low, "end": high, **direction}
+    return {"kind": kind, "start": low, "end": high + 1, **direction}
 
 
 @st.composite

@@ -203,10 +203,12 @@ def test_a_late_row_arrives_in_one_of_the_next_five_periods() -> None:
 
 
 def test_a_column_drifts_from_its_period_on() -> None:
-    """By default from the middle of the span; a value is in one of the two columns, never in both."""
+    """By default in all of them, and a column that is renamed from the middle of the span; a value is in one of the two
+    columns, never in both."""
     for options, first in (
         (ISSUES["a column that drifts"], 20240501),
-        (ISSUES["a column that drifts"] | {"period": None}, 20240701),
+        (ISSUES["a column that drifts"] | {"period": None}, 20240101),
+        (ISSUES["a column that drifts"] | {"period": None, "mode": "rename"}, 20240701),
     ):
         rows = made(broken(options, rate=1.0), "fct_all").to_pandas()
         late = rows["date_key"] >= first

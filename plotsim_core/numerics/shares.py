@@ -1,0 +1,97 @@
+"""Exact shares: of any first n things of a sequence as many are of a kind as its share of n, rounded up or down.
+
+Whether a thing is, follows from its number alone; that more things come moves none of those before.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plotsim_core.numerics.random import Words, fold, uniforms, words
+
+Integers = NDArray[np.int64]
+
+_WHOLE = 1_000_000_000
+"""A share is so many parts of a whole: whole numbers decide, so that no last bit does."""
+_LONGEST = 10_000
+"""So many numbers a cycle has at most; shares that fit in none are rounded to this part."""
+_CLOSE = 1e-9
+
+
+@lru_cache(maxsize=64)
+def cycle(shares: tuple[float, ...]) -> NDArray[np.intp]:
+    """Return a cycle of kinds, one for each number: number i of the sequence is of the kind `cycle[i % len(cycle)]`.
+
+    `shares` are those of the kinds, above 0; they are taken as parts of their sum. The quota method (Balinski and Young,
+    "The quota method of apportionment", 1975): each number goes to the kind that is most behind among those below their
+    share.
+    """
+    parts = np.array(shares) / sum(shares)
+    lengths = np.arange(1, _LONGEST + 1)[:, None]
+    fits = np.all(np.abs(lengths * parts - np.rint(lengths * parts)) <= _CLOSE * lengths, axis=1)
+    length = int(np.argmax(fits)) + 1 if fits.any() else _LONGEST
+    counts = np.floor(length * parts + _CLOSE * length).astype(np.int64)
+    behind = np.argsort(counts - length * parts, kind="stable")
+    counts[behind[: length - int(counts.sum())]] += 1
+    given = np.zeros(len(parts), dtype=np.int64)
+    found = np.empty(length, dtype=np.intp)
+    for number in range(length):
+        due = counts / (given + 1)
+        due[given * length >= (number + 1) * counts] = -1.0  # it has its share already
+        found[number] = np.argmax(due)
+        given[found[number]] += 1
+    return found
+
+
+def chosen(numbers: Integers, share: float, stream: np.uint64, address: Words) -> NDArray[np.bool_]:
+    """Return which numbers, counted from 0, of sequences with these addresses are chosen, each with probability `share`.
+
+    A sequence is cut into stretches of 1 / share numbers, whose ends may lie within a number; one of each stretch is drawn.
+    A number on an end belongs to either side by its lengths there, and is drawn from that side with probability `share`;
+    what is left is drawn evenly from the whole numbers of the stretch. So a number needs four draws, whatever its place.
+    Above one half, those that are not chosen are drawn.
+    """
+    part = round(share * _WHOLE)
+    if 2 * part > _WHOLE:
+        return ~_few(numbers, _WHOLE - part, stream, address)
+    return _few(numbers, part, stream, address)
+
+
+def _few(numbers: Integers, part: int, stream: np.uint64, address: Words) -> NDArray[np.bool_]:
+    """Return which numbers are chosen, `part` of `_WHOLE` of them, at most half."""
+    if part == 0:
+        return np.zeros(len(numbers), dtype=np.bool_)
+    begin = numbers * part
+    own = begin // _WHOLE
+    on_end = begin + part > (own + 1) * _WHOLE
+    right = on_end & ~_goes_left(own, part, stream, address)
+    stretch = own + right
+    left = _starts_within(stretch, part) & ~_goes_left(stretch - 1, part, stream, address)
+    after = _starts_within(stretch + 1, part) & _goes_left(stretch, part, stream, address)
+    share = part / _WHOLE
+    drawn = uniforms(stream, fold(address, words(2 * stretch)))
+    first, stop = _first(stretch, part), (stretch + 1) * _WHOLE // part
+    inner = (drawn - share * left - share * after) / (1.0 - share * left - share * after)
+    place = np.minimum((inner * (stop - first)).astype(np.int64), stop - first - 1)
+    whole = (inner >= 0) & (numbers - first == place)
+    at_left, at_right = drawn < share, (drawn >= share * left) & (drawn < share * left + share)
+    return np.where(on_end, np.where(right, at_left, at_right), whole)
+
+
+def _first(stretch: Integers, part: int) -> Integers:
+    """Return the first number that lies in a stretch as a whole."""
+    return -(-stretch * _WHOLE // part)
+
+
+def _starts_within(stretch: Integers, part: int) -> NDArray[np.bool_]:
+    """Return which stretches begin within a number."""
+    return stretch * _WHOLE % part != 0
+
+
+def _goes_left(stretch: Integers, part: int, stream: np.uint64, address: Words) -> NDArray[np.bool_]:
+    """Return where the number on which a stretch ends belongs to it, and not to the next one."""
+    length = (stretch + 1) * _WHOLE % part
+    return uniforms(stream, fold(address, words(2 * stretch + 1))) < length / part
