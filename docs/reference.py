@@ -28,7 +28,7 @@ from plotsim_core.schema import MODELS, json_schema
 PAGE = Path(__file__).with_name("language.md")
 SCHEMA = json_schema()
 TABLE_KEYS = (*Table.model_fields,)
-COLUMN_KEYS = ("name", "type", "description", "pii_note")
+COLUMN_KEYS = ("name", "type", "description", "decimals", "pii_note")
 
 INTRODUCTION = """# The language
 

@@ -124,6 +124,7 @@ def _column(word: str, source: SourceWords) -> Schema:
             "name": {"type": "string", "pattern": f"^{_NAME}$"},
             "type": {**type_, "examples": [source.example]},
             "description": {"type": ["string", "null"]},
+            "decimals": {"type": ["integer", "null"], "minimum": 0, "maximum": 9},
             "pii_note": {"type": ["string", "null"], "minLength": 1, "maxLength": 500},
             **options,
         },

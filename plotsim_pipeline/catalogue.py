@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 import yaml
 
 from plotsim_core import Plan, UsageError
 from plotsim_core.config.dataset import OWNER
 from plotsim_core.config.model import PATTERNS
 from plotsim_core.config.sources import MAP
-from plotsim_core.config.tables import SECTIONS
+from plotsim_core.config.tables import SECTIONS, is_number
 from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.sources import HOLDING
@@ -81,7 +80,7 @@ def entry_of_table(plan: Plan, table: TablePlan, layer: str, store: str) -> Entr
 def measures(table: TablePlan) -> list[str]:
     """Return the columns of a table whose mean the materialisation of each partition tells, so that Dagster plots it."""
     apart = {*table.key, *(name for name, _, _ in table.references)}
-    numbers = (column for column in table.columns if pa.types.is_integer(column.type) or pa.types.is_floating(column.type))
+    numbers = (column for column in table.columns if is_number(column.type))
     if table.time is None or table.kind == "date":
         return []
     return [column.name for column in numbers if column.spec.word in _MEASURED and column.name not in apart]

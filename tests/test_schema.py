@@ -131,7 +131,7 @@ REFUSED = {
     "unknown column word": _with_column(type="metrik.mrr"),
     "column word without its argument": _with_column(type="metric"),
     "column word with an argument it does not take": _with_column(type="timestamp.now"),
-    "unknown key of a column": _with_column(type="metric.mrr", decimals=2),
+    "unknown key of a column": _with_column(type="metric.mrr", digits=2),
     "unknown part of a version": _with_column(type="version.row"),
     "column that does not fit the table": _with_column(type="scd", tracks="mrr", tiers=["a", "b"], at=[0.5]),
 }

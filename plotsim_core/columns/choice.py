@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
+from plotsim_core.columns.exact import places_of
 from plotsim_core.columns.rows import Integers, Rows, picked
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
@@ -101,6 +102,12 @@ def common_type(values: list[Any]) -> pa.DataType:
     return pa.string()
 
 
+def most_places(values: Iterable[Any]) -> int | None:
+    """Return how many decimals numbers have at most, each a number or a text of one; None where one is not finite."""
+    found = [places_of(value.strip() if isinstance(value, str) else float(value)) for value in values]
+    return None if None in found else max(place for place in found if place is not None)
+
+
 def typed(texts: list[str]) -> list[Any]:
     """Return texts as whole numbers if all are, else as numbers if all are, else as they are."""
     for read in (int, float):
@@ -149,6 +156,7 @@ add_source(
         check=_check,
         describe=_describe,
         decimals=_decimals,
+        places=lambda options, dataset: most_places(options.values.split(",")),
     ),
     Source(_fill),
 )
@@ -167,6 +175,7 @@ add_source(
         options=Choice,
         arrow=lambda options, column, dataset: common_type(list(options.values)),
         example="choice",
+        places=lambda options, dataset: most_places(options.values),
         describe=lambda options, column, table, dataset: f"{begun(phrase(column.name))}, one of {several(options.values)}.",
     ),
     Source(_fill_choice),

@@ -1,13 +1,16 @@
 """`expression` with `formula: "round(quantity * unit_price, 2)"`: computed from the other columns of the row.
 
 A null in what is read gives null, and so does what has no value: a division by zero, a root or logarithm of a negative.
-Numbers are rounded to `decimals`; whole ones are exact up to 2**53, and end there.
+Numbers are rounded to the decimals of the column, or to those of a round around the formula, or to four, halves away from
+zero: sums, differences and products by the decimals themselves (`exact.py`). Whole ones are exact up to 2**53, and end
+there.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import reduce
 from typing import Annotated, Any
 
@@ -16,6 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from plotsim_core.columns.decimals import as_floats
+from plotsim_core.columns.exact import Exact, exact_column, exact_value
 from plotsim_core.columns.reads import circle, names_in, noun_of, nullable_in, table_with, type_in
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source, fill
@@ -27,6 +32,7 @@ from plotsim_core.config.tables import Column, SourceWords, Table
 from plotsim_core.config.words import begun, phrase, several
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.decimals import half_up
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -38,22 +44,21 @@ _TYPES: dict[Kind, pa.DataType] = {"whole": pa.int64(), "number": pa.float64(), 
 
 
 class Options(Part):
-    """The `formula`, and to how many `decimals` its numbers are rounded: by default those of its own round, or four."""
+    """The `formula`. Its numbers are rounded to the column's `decimals`, by default those of its own round, or four."""
 
     formula: Annotated[str, Field(min_length=1)]
-    decimals: Annotated[int, Field(ge=0, le=9, strict=True)] | None = None
 
 
 def decimals_of(options: Options) -> int:
-    """Return to how many decimals numbers are rounded."""
+    """Return to how many decimals numbers are rounded where the column does not say."""
     tree = parsed(options.formula)
-    if options.decimals is not None:
-        return options.decimals
     rounded = isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "round"
     return (digits_of(tree) or 0) if rounded and isinstance(tree, ast.Call) else _DECIMALS
 
 
 def _kind(type_: pa.DataType) -> Kind | None:
+    if pa.types.is_decimal(type_):
+        return "number"
     return next((kind for kind, known in _TYPES.items() if known == type_), None)
 
 
@@ -106,13 +111,9 @@ def _wrong(options: Options, dataset: Dataset) -> Iterable[Problem]:
             yield Problem("formula", f"cannot compute with {table.name}.{name}: it is {noun_of(type_)}")
             return
     try:
-        kind = kind_of(parsed(options.formula), _kinds(options, dataset))
+        kind_of(parsed(options.formula), _kinds(options, dataset))
     except FormulaError as error:
         yield error.problem
-        return
-    if options.decimals is not None and kind != "number":
-        gives = "whole numbers" if kind == "whole" else f"a {kind}"
-        yield Problem("decimals", f"has no effect: the formula gives {gives}")
 
 
 def _reads(options: Options, table: Table) -> Iterator[tuple[str, str]]:
@@ -127,14 +128,17 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     assert isinstance(options, Options)
     by_name = {other.name: other for other in table.columns}
     values = {name: _read(fill(by_name[name], table, rows)) for name in names(options.formula)}
+    tree = parsed(options.formula)
     with np.errstate(all="ignore"):
-        found = _value(parsed(options.formula), values, len(rows))
+        read = _Read(values, _exact_columns(values, by_name), len(rows))
+        found = _value(tree, read)
         if isinstance(found, pa.Array):
             return found
         found = np.where(np.isfinite(found), found, np.nan)
         missing = np.isnan(found)
         if column.type == pa.float64():
-            return pa.array(found.round(decimals_of(options)) + 0.0, mask=missing)
+            digits = decimals_of(options) if column.spec.decimals is None else column.spec.decimals
+            return pa.array(_rounded(tree, found, digits, read), mask=missing)
         if column.type == pa.bool_():
             return pa.array(found == 1.0, mask=missing)
         whole = np.clip(np.where(missing, 0.0, found), -_WHOLE, _WHOLE)
@@ -143,20 +147,50 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
 
 def _read(values: pa.Array) -> Any:
     """Return numbers and truths as numbers, NaN for null; texts as they are."""
+    if pa.types.is_decimal(values.type):
+        return as_floats(values)
     if pa.types.is_string(values.type) or pa.types.is_dictionary(values.type):
         return pc.cast(values, pa.string())
     return pc.fill_null(pc.cast(values, pa.float64()), np.nan).to_numpy(zero_copy_only=False)
 
 
-def _value(node: ast.expr, values: dict[str, Any], count: int) -> Any:
+@dataclass(frozen=True)
+class _Read:
+    """What a formula reads in `count` rows: each column's `values`, and as `exact` numbers those that have decimals."""
+
+    values: dict[str, Any]
+    exact: dict[str, Exact]
+    count: int
+
+
+def _exact_columns(values: dict[str, Any], columns: dict[str, ColumnPlan]) -> dict[str, Exact]:
+    places = {name: columns[name].places for name in values}
+    return {name: exact_column(values[name], place) for name, place in places.items() if place is not None}
+
+
+def _exact(node: ast.expr, read: _Read) -> Exact | None:
+    return exact_value(node, read.exact, lambda test: _value(test, read), read.count)
+
+
+def _rounded(node: ast.expr, found: Floats, digits: int, read: _Read) -> Floats:
+    """Return a formula's numbers, `found` as doubles, rounded to so many decimals."""
+    rounded = half_up(found, digits)
+    exact = _exact(node, read)
+    if exact is None:
+        return rounded
+    exact = exact.rounded(digits)
+    return np.where(exact.known, exact.units / 10.0**digits, rounded)
+
+
+def _value(node: ast.expr, read: _Read) -> Any:
     """Return a formula's value in each row: numbers (truths are 1 and 0, NaN is null), or texts as an Arrow array."""
     if isinstance(node, ast.Name):
-        return values[node.id]
+        return read.values[node.id]
     if isinstance(node, ast.Constant):
         if isinstance(node.value, str):
-            return pa.repeat(pa.scalar(node.value), count)
-        return np.full(count, float(node.value))  # type: ignore[arg-type]
-    found = [_value(child, values, count) for child in operands(node)]
+            return pa.repeat(pa.scalar(node.value), read.count)
+        return np.full(read.count, float(node.value))  # type: ignore[arg-type]
+    found = [_value(child, read) for child in operands(node)]
     if isinstance(node, ast.BinOp):
         return _ARITHMETIC[type(node.op)](*found)
     if isinstance(node, ast.UnaryOp):
@@ -164,14 +198,13 @@ def _value(node: ast.expr, values: dict[str, Any], count: int) -> Any:
     if isinstance(node, ast.BoolOp):
         return reduce(_and if isinstance(node.op, ast.And) else _or, found)
     if isinstance(node, ast.Compare):
-        return _compared(node.ops[0], *found)
+        return _compared(node.ops[0], *_same_decimals(node, found, read))
     if isinstance(node, ast.IfExp):
         return _where(*found)
     assert isinstance(node, ast.Call)
     assert isinstance(node.func, ast.Name)
     if node.func.id == "round":
-        digits = digits_of(node)
-        return np.round(found[0], digits or 0)
+        return _rounded(node.args[0], found[0], digits_of(node) or 0, read)
     return _FUNCTIONS[node.func.id](*found)
 
 
@@ -189,6 +222,21 @@ def _and(a: Floats, b: Floats) -> Floats:
 
 def _or(a: Floats, b: Floats) -> Floats:
     return np.maximum(_true(a), _true(b))
+
+
+def _same_decimals(node: ast.Compare, found: list[Any], read: _Read) -> list[Any]:
+    """Return what is compared: sums and products by their decimals, so that 0.1 + 0.2 is 0.3."""
+    if isinstance(found[0], pa.Array):
+        return found
+    sides = [_exact(side, read) for side in (node.left, node.comparators[0])]
+    scales = [side.scale for side in sides if side is not None]
+    if len(scales) < 2:
+        return found
+    return [
+        np.where(side.known, side.units / 10.0**side.scale, doubles)
+        for side, doubles in zip(sides, found, strict=True)
+        if side is not None
+    ]
 
 
 def _compared(op: ast.cmpop, a: Any, b: Any) -> Floats:
@@ -265,6 +313,7 @@ add_source(
         nullable=_nullable,
         describe=_describe,
         decimals=lambda options, dataset: decimals_of(options) if decimals_of(options) == 2 else None,
+        places=lambda options, dataset: decimals_of(options),
         reads=_reads,
         wrong=_wrong,
     ),

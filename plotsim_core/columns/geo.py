@@ -153,6 +153,7 @@ add_source(
         check=_check,
         describe=lambda options, column, table, dataset: _SAYS[options.part],
         decimals=lambda options, dataset: _DECIMALS if options.part in _NUMBERS else None,
+        places=lambda options, dataset: _DECIMALS,
     ),
     Source(_fill),
 )

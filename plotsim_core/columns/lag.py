@@ -102,6 +102,7 @@ add_source(
         nullable=lambda options, dataset: True,
         describe=_describe,
         decimals=lambda options, dataset: money(_metric(options, dataset)),
+        places=lambda options, dataset: _metric(options, dataset).decimals,
     ),
     Source(_fill),
 )

@@ -15,7 +15,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.columns.metric import metric_columns
-from plotsim_core.columns.reads import circle, decimals_in, names_in, nullable_in, type_in
+from plotsim_core.columns.reads import circle, decimals_in, names_in, nullable_in, places_in, type_in
 from plotsim_core.columns.reference import Referred, referred
 from plotsim_core.columns.relations import above
 from plotsim_core.columns.rows import Integers, Rows
@@ -167,6 +167,7 @@ add_source(
         nullable=_nullable,
         describe=_describe,
         decimals=lambda options, dataset: decimals_in(options.table, options.column, dataset),
+        places=lambda options, dataset: places_in(options.table, options.column, dataset),
         reads=_reads,
     ),
     Source(_fill),

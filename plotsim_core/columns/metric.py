@@ -129,6 +129,9 @@ for _word, _layer in (("metric", _stored), ("true", _true), ("expected", _expect
             decimals=lambda options, dataset, word=_word: (  # type: ignore[misc]
                 None if word == "expected" else money(spec(options, dataset))
             ),
+            places=lambda options, dataset, word=_word: (  # type: ignore[misc]
+                _EXPECTED_DECIMALS if word == "expected" else spec(options, dataset).decimals
+            ),
         ),
         _filling(_layer),
     )

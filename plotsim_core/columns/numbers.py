@@ -58,6 +58,7 @@ add_source(
         options=Options,
         arrow=_arrow,
         example="range",
+        places=lambda options, dataset: _DECIMALS,
         describe=lambda options, column, table, dataset: (
             f"{begun(phrase(column.name))}, evenly drawn between {figure(options.range[0])} and {figure(options.range[1])}."
         ),

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import WithJsonSchema, model_validator
 
-from plotsim_core.columns.choice import Weights, common_type, weighted, wrong_weights
+from plotsim_core.columns.choice import Weights, common_type, most_places, weighted, wrong_weights
 from plotsim_core.columns.current import shares
 from plotsim_core.columns.rows import Integers, Rows, picked
 from plotsim_core.columns.source import Source, add_source
@@ -59,7 +59,11 @@ class Options(Part):
 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    return common_type([value for segment in dataset.segments for value in segment.attributes[options.attribute]])
+    return common_type(_every(options, dataset))
+
+
+def _every(options: Options, dataset: Dataset) -> list[Any]:
+    return [value for segment in dataset.segments for value in segment.attributes[options.attribute]]
 
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
@@ -99,6 +103,7 @@ add_source(
         options=Options,
         arrow=_arrow,
         example="pool.industry",
+        places=lambda options, dataset: most_places(_every(options, dataset)),
         argument="attribute",
         needs=frozenset({"unit"}),
         check=_check,

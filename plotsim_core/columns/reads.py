@@ -10,7 +10,16 @@ from plotsim_core.columns.metric import metric_columns
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import SOURCE_WORDS, Column, DeclaredTable, Table, may_be_null
+from plotsim_core.config.tables import (
+    SOURCE_WORDS,
+    Column,
+    DeclaredTable,
+    Table,
+    column_decimals,
+    column_places,
+    column_type,
+    may_be_null,
+)
 
 
 def reads(column: Column, table: Table) -> list[tuple[str, str]]:
@@ -55,7 +64,7 @@ def column_in(table: str, name: str, dataset: Dataset) -> tuple[Column, Dataset]
 def type_in(table: str, name: str, dataset: Dataset) -> pa.DataType:
     """Return the type of a table's column."""
     column, kind = column_in(table, name, dataset)
-    return SOURCE_WORDS[column.word].arrow(column.source, column, kind)
+    return column_type(column, kind)
 
 
 def noun_of(type_: pa.DataType) -> str:
@@ -74,7 +83,13 @@ def nullable_in(table: str, name: str, dataset: Dataset) -> bool:
 def decimals_in(table: str, name: str, dataset: Dataset) -> int | None:
     """Return with how many decimals the numbers of a table's column are written (None: as many as they have)."""
     column, kind = column_in(table, name, dataset)
-    return SOURCE_WORDS[column.word].decimals(column.source, kind)
+    return column_decimals(column, kind)
+
+
+def places_in(table: str, name: str, dataset: Dataset) -> int | None:
+    """Return how many decimals the numbers of a table's column have at most; None: those of a double, or it has none."""
+    column, kind = column_in(table, name, dataset)
+    return column_places(column, kind)
 
 
 def table_with(options: Part, dataset: Dataset) -> Table:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from plotsim_core.columns.decimals import as_decimals
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.tables import SOURCE_WORDS, SourceWords
+from plotsim_core.errors import UsageError
 from plotsim_core.families import Family
+from plotsim_core.numerics.decimals import PRECISION
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 
@@ -25,7 +28,19 @@ SOURCES: Family[Source] = Family("column type")
 
 def fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     """Return the values of a column in rows of its table."""
-    return rows.kept(("column", table.name, column.name), lambda: SOURCES[column.spec.word].fill(column, table, rows))
+    return rows.kept(("column", table.name, column.name), lambda: _filled(column, table, rows))
+
+
+def _filled(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    decimals = column.spec.decimals
+    if decimals is None:
+        return SOURCES[column.spec.word].fill(column, table, rows)
+    found = SOURCES[column.spec.word].fill(replace(column, type=pa.float64()), table, rows)
+    try:
+        return as_decimals(found, decimals)
+    except OverflowError:
+        most = f"{PRECISION} digits, its {decimals} decimals included"
+        raise UsageError(f"{table.name}.{column.name} has values of more than {most}: give it fewer `decimals`") from None
 
 
 def add_source(word: str, words: SourceWords, source: Source) -> None:

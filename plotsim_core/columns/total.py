@@ -1,7 +1,8 @@
 """`total.<table>.<column>`: the sum of a column over the rows of a detail table that belong to a row; `count.<table>`: how
 many they are. An order's total is the sum of its lines.
 
-Nulls are left out, and where there are no rows the sum is zero. Values are added in the order of the rows.
+Nulls are left out, and where there are no rows the sum is zero. Numbers of up to six decimals are added as whole units of
+the last one, so their sum is exact; others in the order of the rows.
 """
 
 from __future__ import annotations
@@ -14,21 +15,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from plotsim_core.columns.decimals import Integers, decimal_array, units_of
 from plotsim_core.columns.lookup import PATH
-from plotsim_core.columns.reads import circle, decimals_in, names_in, noun_of, type_in
+from plotsim_core.columns.reads import circle, decimals_in, names_in, noun_of, places_in, type_in
 from plotsim_core.columns.relations import belonging
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source, fill
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.tables import Column, SourceWords, Table, is_number
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _DECIMALS = 6
-"""No column of numbers has more."""
+"""Columns that have no more are added up exactly, sums of others are rounded to so many."""
 
 
 class Options(Part):
@@ -84,7 +86,7 @@ def _check_count(options: Count, column: Column, table: Table, scope: Scope) -> 
 
 def _wrong(options: Options, dataset: Dataset) -> Iterable[Problem]:
     type_ = type_in(options.table, options.column, dataset)
-    if type_ not in (pa.int64(), pa.float64()):
+    if not is_number(type_):
         yield Problem("type", f"cannot add up {options.of}: it is {noun_of(type_)}")
 
 
@@ -103,14 +105,25 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     assert isinstance(options, Options)
     details, below = _below(options.table, rows)
     theirs = next(other for other in details.columns if other.name == options.column)
-    values = pc.fill_null(fill(theirs, details, below), 0).to_numpy(zero_copy_only=False)
+    parts = fill(theirs, details, below)
+    if pa.types.is_decimal(column.type):
+        return decimal_array(_added(units_of(parts), below.owner, len(rows)), column.type.scale)
+    values = pc.fill_null(parts, 0).to_numpy(zero_copy_only=False)
     if column.type == pa.int64():
-        sums = np.zeros(len(rows), dtype=np.int64)
-        np.add.at(sums, below.owner, values)
-        return pa.array(sums)
+        return pa.array(_added(values, below.owner, len(rows)))
+    if theirs.places is not None and theirs.places <= _DECIMALS:
+        whole = np.rint(values * 10.0**theirs.places).astype(np.int64)
+        return pa.array(_added(whole, below.owner, len(rows)) / 10.0**theirs.places)
     # bincount adds one value after the other, so a row's sum does not depend on the rows around it; of nothing it counts
     sums = np.bincount(below.owner, values, minlength=len(rows)).astype(np.float64)
     return pa.array(sums.round(_DECIMALS))
+
+
+def _added(values: Integers, owner: Integers, count: int) -> Integers:
+    """Return the sums of whole numbers by their owners."""
+    sums = np.zeros(count, dtype=np.int64)
+    np.add.at(sums, owner, values)
+    return sums
 
 
 def _fill_count(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
@@ -133,6 +146,7 @@ add_source(
             f"Sum of {options.column} over the rows of {options.table} that belong to the row."
         ),
         decimals=lambda options, dataset: decimals_in(options.table, options.column, dataset),
+        places=lambda options, dataset: places_in(options.table, options.column, dataset),
         reads=_reads,
         wrong=_wrong,
     ),

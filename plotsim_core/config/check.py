@@ -7,6 +7,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from plotsim_core.config.check_calendar import calendars, rhythms
 from plotsim_core.config.check_effects import noises, treatments
@@ -22,7 +23,7 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import Segment
 from plotsim_core.config.sources import wrong_sources
 from plotsim_core.config.star import DATE_DIMENSION
-from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, DeclaredTable, Knowledge
+from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, Column, DeclaredTable, Knowledge
 from plotsim_core.errors import Problem
 from plotsim_core.families import nearest
 from plotsim_core.numerics.codes import LARGEST_SEGMENT, segment_number
@@ -237,12 +238,28 @@ def added(dataset: Dataset) -> Iterator[Problem]:
             for place, column in enumerate(table.columns):
                 for problem in SOURCE_WORDS[column.word].wrong(column.source, dataset):
                     yield problem.under(f"{section}[{number}].columns[{place}]")
+                for problem in _no_fractions(column, dataset):
+                    yield problem.under(f"{section}[{number}].columns[{place}]")
             own = {column.name.lower(): place for place, column in enumerate(table.columns)}
             for column in (*kind.leading(table, dataset), *kind.added(table, dataset)):
                 if column.name in own:
                     path = f"{section}[{number}].columns[{own[column.name]}].name"
                     yield Problem(path, f"{table.name} gets a column '{column.name}' by itself; choose another name")
     yield from wrong_sources(dataset)
+
+
+def _no_fractions(column: Column, dataset: Dataset) -> Iterator[Problem]:
+    """Yield a problem where a column that has no fractions asks for decimals."""
+    type_ = SOURCE_WORDS[column.word].arrow(column.source, column, dataset)
+    if column.decimals is None or type_ == pa.float64():
+        return
+    if pa.types.is_integer(type_):
+        hint = "give an end of the range a fraction: [1.0, 20.0]" if column.word == "range" else "leave it out"
+        yield Problem("decimals", f"has no effect: {column.name} has whole numbers", hint)
+    elif pa.types.is_decimal(type_):
+        yield Problem("decimals", f"has no effect: {column.name} has the {type_.scale} decimals of what it is made from")
+    else:
+        yield Problem("decimals", f"has no effect: {column.name} has no numbers")
 
 
 RULES: tuple[Callable[[Parts, Scope], Iterator[Problem]], ...] = (

@@ -13,7 +13,7 @@ from plotsim_core.config.layout import wrong_partition
 from plotsim_core.config.output import Event, Output, log_parts
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import OngoingArrival
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, Table, moved_by
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, Table, column_type, moved_by
 from plotsim_core.errors import Problem, shown
 from plotsim_core.families import did_you_mean
 
@@ -158,7 +158,7 @@ def _partitions(by: str, dataset: Dataset) -> Iterator[Problem]:
         )
     for kind in (dataset, *dataset.units):
         for table, column in _matching(by, kind):
-            type_ = SOURCE_WORDS[column.word].arrow(column.source, column, kind)
+            type_ = column_type(column, kind)
             if not (pa.types.is_integer(type_) or pa.types.is_string(type_) or type_ in (pa.date32(), pa.bool_())):
                 says = f"{table.name}.{column.name} is {type_}: folders are named after whole numbers, texts, dates or flags"
                 yield Problem("output.partition_by", says)
@@ -174,7 +174,7 @@ def _sorting(dataset: Dataset) -> Iterator[Problem]:
             hint = did_you_mean(name, sorted({column.name for _, column, _ in columns}))
             yield Problem(f"output.sort_by[{place}]", f"no table has a column '{name}'", hint)
         for table, column, kind in found:
-            if pa.types.is_nested(SOURCE_WORDS[column.word].arrow(column.source, column, kind)):
+            if pa.types.is_nested(column_type(column, kind)):
                 yield Problem(f"output.sort_by[{place}]", f"{table.name}.{name} is nested, which has no order")
 
 

@@ -11,7 +11,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.holdout import FEATURES, HOLDOUT, TRAIN, EntityFeatures, Holdout
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, MOST, Issue, drifted
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, DeclaredTable, KindWords, Table
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, DeclaredTable, KindWords, Table, column_type
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 
@@ -190,7 +190,7 @@ def _spoilt(issue: Issue, columns: dict[str, Column], table: Table, words: KindW
         hint = "to break a reference there is orphaned_keys" if name not in words.key(table, dataset) else ""
         yield Problem("column", f"{name} is a key, a reference or a date of {table.name}, which stay what they are", hint)
         return
-    type_ = SOURCE_WORDS[columns[name].word].arrow(columns[name].source, columns[name], dataset)
+    type_ = column_type(columns[name], dataset)
     if issue.issue == "type_mismatch" and pa.types.is_nested(type_):
         yield Problem("column", f"{name} holds lists or structures, which cannot be written as a value of another type")
     if issue.issue == "schema_drift" and drifted(name) in columns:

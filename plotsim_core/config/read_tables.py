@@ -102,7 +102,7 @@ def _columns(path: str, raw: Any, problems: list[Problem]) -> list[Column]:
     return [column for column in read if column is not None]
 
 
-_HEAD = ("name", "type", "description", "pii_note")
+_HEAD = ("name", "type", "description", "decimals", "pii_note")
 
 
 def _column(path: str, raw: Any, problems: list[Problem]) -> Column | None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.config.model import Name, Part, Share
-from plotsim_core.config.tables import KIND_WORDS, RESERVED, SOURCE_WORDS, Column, Table
+from plotsim_core.config.tables import KIND_WORDS, RESERVED, Column, Table, column_type
 from plotsim_core.errors import Problem
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def wrong_sources(dataset: Dataset) -> Iterator[Problem]:
         yield Problem("sources", "one source has nothing to be linked with", "give two to five, or none")
     unit = next(table for table in dataset.dimensions if type(table) is KIND_WORDS["unit"].model)
     key = unit.sourced("id")[0].name
-    types = {c.name: SOURCE_WORDS[c.word].arrow(c.source, c, dataset) for c in unit.columns}
+    types = {c.name: column_type(c, dataset) for c in unit.columns}
     taken = {table.name.lower() for kind in (dataset, *dataset.units) for table in kind.tables} | RESERVED
     if MAP in taken:
         yield Problem("sources", f"the table {MAP} comes by itself; choose another name for the one that is declared")

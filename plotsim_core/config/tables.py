@@ -18,6 +18,7 @@ from plotsim_core.config.model import Name, Part
 from plotsim_core.config.words import phrase
 from plotsim_core.errors import Problem
 from plotsim_core.families import Family
+from plotsim_core.numerics.decimals import PRECISION
 
 if TYPE_CHECKING:
     from plotsim_core.config.dataset import Dataset
@@ -49,12 +50,13 @@ class Column(Part):
     it is published with the schema.
 
     `name`: what it is called. `type`: where its values come from. `description`: a sentence that is published with
-    the schema.
+    the schema. `decimals`: makes its numbers exact decimals of so many places, rounded half away from zero.
     """
 
     name: Name
     type: str
     description: str | None = None
+    decimals: Annotated[int, Field(ge=0, le=9, strict=True)] | None = None
     pii_note: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     source: Part
 
@@ -117,6 +119,7 @@ class SourceWords:
     dataset)` the (table, column) it points to, `describe(options, column, table, dataset)` what the published schema says
     of it where the config does not: a sentence, the noun first,
     `decimals(options, dataset)` with how many decimals its numbers are written as text (None: as many as they have),
+    `places(options, dataset)` how many decimals its fractions have at most (None: those of a double),
     `reads(options, table)` the (table, column) pairs it is made from, `wrong(options, dataset)` what can only be seen to
     be wrong in a dataset that is sound otherwise, `moves(options)` whether what it says of a unit changes with time, so
     that in a dimension it is a state.
@@ -133,6 +136,7 @@ class SourceWords:
     refers: Callable[[Any, Dataset], tuple[str, str] | None] = _none
     describe: Callable[[Any, Column, Table, Dataset], str] = _no_text
     decimals: Callable[[Any, Dataset], int | None] = _none
+    places: Callable[[Any, Dataset], int | None] = _none
     reads: Callable[[Any, Table], Iterable[tuple[str, str]]] = _nothing
     wrong: Callable[[Any, Dataset], Iterable[Problem]] = _nothing
     moves: Callable[[Any], bool] = _no
@@ -172,6 +176,34 @@ def may_be_null(column: Column, dataset: Dataset) -> bool:
     """Return whether a column may have nulls: what every table says that has it or shows it."""
     words = SOURCE_WORDS[column.word]
     return words.nullable(column.source, dataset) or words.sometimes(column, dataset)
+
+
+def column_type(column: Column, dataset: Dataset) -> pa.DataType:
+    """Return the type of a column's values."""
+    if column.decimals is not None:
+        return pa.decimal128(PRECISION, column.decimals)
+    return SOURCE_WORDS[column.word].arrow(column.source, column, dataset)
+
+
+def column_decimals(column: Column, dataset: Dataset) -> int | None:
+    """Return with how many decimals a column's numbers are written as text (None: as many as they have)."""
+    return SOURCE_WORDS[column.word].decimals(column.source, dataset) if column.decimals is None else column.decimals
+
+
+def column_places(column: Column, dataset: Dataset) -> int | None:
+    """Return how many decimals a column's numbers have at most; None: those of a double, or it has no numbers."""
+    type_ = column_type(column, dataset)
+    if pa.types.is_decimal(type_):
+        places: int = type_.scale
+        return places
+    if pa.types.is_integer(type_) or pa.types.is_boolean(type_):
+        return 0
+    return SOURCE_WORDS[column.word].places(column.source, dataset) if pa.types.is_floating(type_) else None
+
+
+def is_number(type_: pa.DataType) -> bool:
+    """Return whether values of a type are numbers: whole ones, doubles or decimals."""
+    return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_))
 
 
 def moved_by(column: Column, table: Table) -> set[str]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core.families import Family
-from plotsim_core.output.plain import PRECISION
+from plotsim_core.numerics.decimals import PRECISION
 from plotsim_core.plan.plan import ColumnPlan
 
 
@@ -36,7 +36,7 @@ class Dialect:
 
     def type(self, column: ColumnPlan, key: bool) -> str:
         """Return the type of a column; `key` says that it is part of a key."""
-        if column.decimals is not None and pa.types.is_floating(column.type):
+        if column.decimals is not None and (pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)):
             return f"{self.types['money']}({PRECISION}, {column.decimals})"
         word = next(word for word, fits in _WORDS.items() if fits(column.type))
         return self.key_text if key and word == "text" else self.types[word]

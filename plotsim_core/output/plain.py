@@ -7,11 +7,9 @@ from collections.abc import Iterator
 import duckdb
 import pyarrow as pa
 
+from plotsim_core.numerics.decimals import PRECISION
 from plotsim_core.output.format import Batches
 from plotsim_core.plan.plan import TablePlan
-
-PRECISION = 18
-"""Digits of an amount of money, decimals included."""
 
 
 def plain_schema(table: TablePlan) -> pa.Schema:

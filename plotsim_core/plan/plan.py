@@ -105,14 +105,16 @@ class Ending:
 @dataclass(frozen=True)
 class ColumnPlan:
     """A column with its type fixed. `decimals` are those its numbers are written with as text; None: as many as they
-    have. Of a column that comes or goes, `since` is the first date key at which it is there and `until` the first at which
-    it is not: where a partition has columns of its own, it has this one only then."""
+    have. `places` are the decimals that they have at most; None: those of a double, or they are no numbers. Of a column
+    that comes or goes, `since` is the first date key at which it is there and `until` the first at which it is not: where a
+    partition has columns of its own, it has this one only then."""
 
     spec: Column
     type: pa.DataType
     nullable: bool
     description: str
     decimals: int | None = None
+    places: int | None = None
     since: int | None = None
     until: int | None = None
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, Issue, drifted
-from plotsim_core.config.tables import Column, NoOptions
+from plotsim_core.config.tables import Column, NoOptions, is_number
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
 Numbered = tuple[int, Issue]
@@ -78,7 +78,7 @@ def _broken(plan: Plan, columns: dict[str, ColumnPlan], issue: Issue) -> dict[st
         return {name: replace(column, type=pa.string(), description=says, decimals=None)}
     if issue.issue == "restatement":
         says = f"{column.description} What is delivered first may be provisional ({LEDGER})."
-        number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_boolean(column.type)
+        number = is_number(column.type) or pa.types.is_boolean(column.type)
         return {name: replace(column, nullable=column.nullable or not number, description=says)}
     if issue.issue == "null_injection":
         return {name: replace(column, nullable=True, description=f"{column.description} Some were lost ({LEDGER}).")}

@@ -8,7 +8,16 @@ from dataclasses import replace
 
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.read_tables import column
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, Table, may_be_null
+from plotsim_core.config.tables import (
+    KIND_WORDS,
+    SOURCE_WORDS,
+    Column,
+    Table,
+    column_decimals,
+    column_places,
+    column_type,
+    may_be_null,
+)
 from plotsim_core.config.words import begun, phrase
 from plotsim_core.families import Family
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -95,8 +104,9 @@ def column_plan(column: Column, table: Table, dataset: Dataset) -> ColumnPlan:
     words = SOURCE_WORDS[column.word]
     return ColumnPlan(
         spec=column,
-        type=words.arrow(column.source, column, dataset),
+        type=column_type(column, dataset),
         nullable=may_be_null(column, dataset),
         description=column.description or words.describe(column.source, column, table, dataset),
-        decimals=words.decimals(column.source, dataset),
+        decimals=column_decimals(column, dataset),
+        places=column_places(column, dataset),
     )

@@ -15,9 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from plotsim_core.columns.decimals import as_decimals, as_floats
 from plotsim_core.columns.identity import date_keys
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, drifted
+from plotsim_core.config.tables import is_number
 from plotsim_core.numerics.random import choose, key, uniforms
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.batch import batch_of
@@ -197,12 +199,14 @@ def estimate(values: pa.Array, decimals: int | None, stream: np.uint64, address:
     of them, yes and no the other way round, all else not at all. None is the right one."""
     if pa.types.is_boolean(values.type):
         return pc.invert(values)
-    if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
+    if not is_number(values.type):
         return pa.nulls(len(values), values.type)
-    right = values.to_numpy(zero_copy_only=False)
+    exact = pa.types.is_decimal(values.type)
+    right = as_floats(values) if exact else values.to_numpy(zero_copy_only=False)
     about = right * ((50 + choose(stream, address, 101)) / 100)
     about = np.round(about, 0 if pa.types.is_integer(values.type) else _DIGITS if decimals is None else decimals)
-    return pc.cast(pa.array(np.where(about == right, right + 1, about)), values.type)
+    wrong = pa.array(np.where(about == right, right + 1, about))
+    return as_decimals(wrong, values.type.scale) if exact else pc.cast(wrong, values.type)
 
 
 def misspelt(values: pa.Array, stream: np.uint64, address: NDArray[np.uint64]) -> pa.Array:

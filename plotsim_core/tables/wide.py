@@ -14,7 +14,7 @@ from plotsim_core.columns.lookup import Options
 from plotsim_core.columns.reads import nullable_in
 from plotsim_core.config.check_output import WIDE, WideColumn, wide_columns
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, column_places
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 
@@ -54,6 +54,7 @@ def _column(wide: WideColumn, table: TablePlan, dataset: Dataset) -> ColumnPlan:
         nullable=reference.nullable or nullable_in(wide.table, wide.column, dataset),
         description=words.describe(source, spec, table.spec, dataset),
         decimals=words.decimals(source, dataset),
+        places=column_places(spec, dataset),
     )
 
 

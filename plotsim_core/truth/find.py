@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from plotsim_core.columns.identity import key_column, prefix
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.source import SOURCES
+from plotsim_core.columns.source import fill
 from plotsim_core.engine.block import block
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.life import NEVER, ends
@@ -38,7 +38,7 @@ class Row:
 
     def value(self, column: ColumnPlan) -> pa.Scalar:
         """Return the row's value of a column, made as the table makes it."""
-        return SOURCES[column.spec.word].fill(column, self.table, self.rows)[self.place]
+        return fill(column, self.table, self.rows)[self.place]
 
 
 def find_period(plan: Plan, text: str) -> int:
@@ -100,7 +100,7 @@ def find_row(plan: Plan, table: TablePlan, key: str, period: int) -> Row:
     first = unit if unit is not None else 0
     part = next(iter(KINDS[table.kind].cut(plan, Slice(period, period + 1, first, first + 1))))
     rows = KINDS[table.kind].rows(table, block(plan, part))
-    keys = pc.cast(SOURCES[column.spec.word].fill(column, table, rows), pa.string())
+    keys = pc.cast(fill(column, table, rows), pa.string())
     places = np.flatnonzero(np.array(keys.to_pylist(), dtype=object) == key)
     if len(places) == 0:
         why = _why(plan, unit, period, keys, key)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plotsim_core.config.layout import folder_of, template, told_by
+from plotsim_core.config.tables import is_number
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type, text
 
@@ -153,4 +154,6 @@ def _read_values(type_: pa.DataType, values: tuple[Any, ...]) -> pa.Array:
     """Return what SQLite read, as numbers where a column has them, otherwise as texts."""
     if pa.types.is_boolean(type_):
         type_ = pa.int64()
-    return pa.array(values, type_ if pa.types.is_integer(type_) or pa.types.is_floating(type_) else pa.string())
+    if pa.types.is_decimal(type_):
+        type_ = pa.float64()
+    return pa.array(values, type_ if is_number(type_) else pa.string())

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-import pyarrow as pa
-
 from plotsim_core.columns.identity import key_column
 from plotsim_core.columns.relations import parent_of
 from plotsim_core.columns.sibling import EVERY_ROW
 from plotsim_core.columns.version import ROW_ID
-from plotsim_core.config.tables import moved_by
+from plotsim_core.config.tables import is_number, moved_by
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
@@ -86,7 +84,7 @@ def _matched(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan)
     if valid is None:
         return
     types = [c.type for one, name in ((units, ours), (other, theirs)) for c in one.columns if c.name == name]
-    numbers = all(pa.types.is_integer(type_) or pa.types.is_floating(type_) for type_ in types)
+    numbers = all(is_number(type_) for type_ in types)
     pair = [f"u.{quoted(ours)}", f"o.{quoted(theirs)}"]
     says, listing = pair if numbers else [f"CAST({value} AS VARCHAR)" for value in pair]
     joined, key = f"t.{quoted(unit)} = u.{quoted(own.name)}{valid}", f"t.{quoted(column.name)} = o.{quoted(listed.name)}"

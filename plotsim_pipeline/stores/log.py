@@ -125,7 +125,7 @@ def add_up(writing: Writing, batch: pa.RecordBatch, lengths: Mapping[str, int]) 
     """Add the measures of a batch to those that have passed by; `lengths` are its rows by partition, in their order. What is
     null or no number does not count."""
     starts = np.cumsum([0, *lengths.values()])[:-1]
-    columns = [batch.column(name).to_numpy(zero_copy_only=False).astype(np.float64) for name in writing.measures]
+    columns = [batch.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False) for name in writing.measures]
     values = np.array(columns)
     finite = np.isfinite(values)
     parts = np.add.reduceat([np.where(finite, values, 0.0), finite], starts, axis=2)

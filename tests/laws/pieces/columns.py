@@ -63,6 +63,7 @@ def _anywhere(draw: st.DrawFn) -> dict[str, Raw]:
         "who": {"type": "faker.name", "description": "somebody"},
         "since": {"type": f"faker.year:minimum:1990:maximum:{draw(st.integers(1995, 2020))}"},
         "token": {"type": "faker.uuid4"},
+        "rate": {"type": "range", "range": [-9.5, 9.5], "decimals": draw(st.integers(0, 3))},
     }
 
 

@@ -1,0 +1,46 @@
+"""Columns of exact decimals: Arrow decimals, and as numbers the whole units of their last decimal, or doubles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from plotsim_core.numerics.decimals import PRECISION, units
+from plotsim_core.numerics.random import Floats
+
+Integers = NDArray[np.int64]
+
+
+def decimal_array(whole: Integers, scale: int, missing: NDArray[np.bool_] | None = None) -> pa.Array:
+    """Return units as decimals, null where they are missing. Raises OverflowError where one has too many digits."""
+    if missing is not None:
+        whole = np.where(missing, 0, whole)
+    if np.any(np.abs(whole) >= 10**PRECISION):
+        raise OverflowError
+    pairs = np.stack([whole, whole >> 63], axis=1).astype("<i8")  # decimals are 128 bits, two's complement
+    there = None if missing is None or not missing.any() else pa.array(~missing).buffers()[1]
+    return pa.Array.from_buffers(pa.decimal128(PRECISION, scale), len(whole), [there, pa.py_buffer(pairs.tobytes())])
+
+
+def as_decimals(values: pa.Array, digits: int) -> pa.Array:
+    """Return numbers as decimals, rounded as `half_up` does. Raises OverflowError where one has too many digits."""
+    found = units(values.to_numpy(zero_copy_only=False), digits)
+    missing = np.isnan(found)
+    if np.any(np.abs(found) >= 10.0**PRECISION):
+        raise OverflowError
+    return decimal_array(np.where(missing, 0.0, found).astype(np.int64), digits, missing)
+
+
+def units_of(values: pa.Array) -> Integers:
+    """Return decimals as units, 0 for a null."""
+    if len(values) == 0:
+        return np.zeros(0, dtype=np.int64)
+    pairs: Integers = np.frombuffer(values.buffers()[1], "<i8", 2 * len(values), 16 * values.offset)
+    return np.where(values.is_null().to_numpy(zero_copy_only=False), 0, pairs[::2])
+
+
+def as_floats(values: pa.Array) -> Floats:
+    """Return decimals as the doubles nearest to them, NaN for a null. (Arrow's own cast is off in the last bit.)"""
+    found = units_of(values) / 10.0**values.type.scale
+    return np.where(values.is_null().to_numpy(zero_copy_only=False), np.nan, found)
