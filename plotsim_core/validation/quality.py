@@ -12,11 +12,9 @@ from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.hit import speaks_of
 from plotsim_core.tables.restore import entry_sql, key_sql, read_sql, repeated_sql
+from plotsim_core.validation.chance import BLOCKING, hits
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.store import Store
-
-_DEVIATIONS = 4.5
-"""How many standard deviations a share may lie from its rate: 1 of 150 000 does by chance."""
 
 _TAKING = ("null_injection", "schema_drift", "late_arrival", "late_delivery")
 """Issues that leave nothing for another one about the same."""
@@ -168,12 +166,10 @@ def _rate(store: Store, table: TablePlan, number: int, issue: Issue) -> Finding:
             left *= 1.0 - rival.rate if rival.column == issue.column or rival.drops else 1.0
         elif issue.issue in _AGAIN and rival.issue in _AGAIN and other != number:  # a row comes once in a period
             left *= 1.0 - rival.rate / max(issue.delay, rival.delay)
-    high, low = rows * issue.rate, rows * issue.rate * left
-    allowed = _DEVIATIONS * float(np.sqrt(rows * issue.rate * (1 - issue.rate * left))) + 1.0
-    passed = low - allowed <= found <= high + allowed
-    message = f"{found} of {rows} rows, {high:.0f} \u00b1 {allowed:.0f} expected"
-    numbers = {"rows": float(rows), "found": float(found), "expected": high, "allowed": allowed}
-    return Finding(f"{table.name}: {issue.issue} {number}", passed, message, numbers)
+    least, most = hits(rows, issue.rate * left, issue.rate, BLOCKING)
+    message = f"{found} of {rows} rows, {least:.0f} to {most:.0f} expected"
+    numbers = {"rows": float(rows), "found": float(found), "expected": rows * issue.rate, "least": least, "most": most}
+    return Finding(f"{table.name}: {issue.issue} {number}", least <= found <= most, message, numbers)
 
 
 CHECKS.add(
