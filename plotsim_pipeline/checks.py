@@ -243,14 +243,17 @@ def _of_findings(judge: Judge, check: StoredCheck) -> Verdict:
 def _verdict(judge: Judge, found: Sequence[Finding]) -> Verdict:
     wrong = [finding for finding in found if not finding.passed]
     says = "; ".join(f"{finding.subject}: {finding.message}" for finding in wrong[:5])
+    judged = sum(finding.judged for finding in found)
+    counted = f"{judged} checked" + (f", {len(found) - judged} not judged" if judged < len(found) else "")
     listed = [*wrong, *(finding for finding in found if finding.passed)][:_SHOWN]
     records = [dg.TableRecord({"subject": f.subject, "passed": f.passed, "found": f.message}) for f in listed]
     return Verdict(
         passed=not wrong,
-        says=says or (f"{len(found)} checked" if found else "nothing to judge yet: what it is compared with is not stored"),
+        says=says or (counted if found else "nothing to judge yet: what it is compared with is not stored"),
         broken=_broken(judge, wrong),
         metadata={
-            "checked": len(found),
+            "checked": judged,
+            "not judged": len(found) - judged,
             "failed": len(wrong),
             **({"findings": dg.MetadataValue.table(records, schema=_FINDINGS)} if records else {}),
         },

@@ -55,7 +55,7 @@ def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition
         for line in report.text().splitlines():
             run.context.log.info(line)
         schema = PERIODS_SCHEMA.with_metadata({**run.plan.origin, "description": "What the checks counted, by period."})
-        metadata = {"score": report.score, "checks": dg.MetadataValue.table(_records(report))}
+        metadata = {**_score(report), "checks": dg.MetadataValue.table(_records(report))}
         return report.periods().cast(schema), metadata
 
     return partitioned_asset(
@@ -88,7 +88,7 @@ def _broken_tables(judge: Judge, check: StoredCheck) -> Verdict:
     report = _report(judge.plan, judge.store, judge.findings, judge.first, judge.stop)
     wrong = [(name, f) for name, f in report.findings if CHECKS[name].blocking and not f.passed]
     says = "; ".join(f"{name}: {finding.subject}: {finding.message}" for name, finding in wrong[:5])
-    return Verdict(not wrong, says or f"score {report.score}", (), {"score": report.score, "failed": len(wrong)})
+    return Verdict(not wrong, says or report.verdict, (), {**_score(report), "failed": len(wrong)})
 
 
 def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
@@ -98,7 +98,7 @@ def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
             shown = pictures(stored, report)
             place = write_beside(store, f"{plan.name}.html", [page(stored, report, shown)])
         return {
-            "score": report.score,
+            **_score(report),
             **{f"{picture.name}_at_a_glance": drawn(picture.name, [picture.glance]) for picture in shown if picture.glance},
             **_glances(plan, first, stop),
             "report": dg.MetadataValue.md(f"```\n{report.text()}\n```"),
@@ -108,6 +108,11 @@ def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
 
     says = "Pictures of the stages and the score of all that is stored, and the report as a page."
     return asset_of_all(plan, OVERVIEW, says, [VALIDATION_REPORT], "html", needs, tell)
+
+
+def _score(report: Report) -> dict[str, Any]:
+    """Return the score, and the share of what the config declares that was judged, as metadata."""
+    return {"score": report.score, "judged": report.judged}
 
 
 def _glances(plan: Plan, first: int, stop: int) -> dict[str, dg.MarkdownMetadataValue]:
@@ -122,8 +127,9 @@ def _records(report: Report) -> list[dg.TableRecord]:
         dg.TableRecord(
             {
                 "check": name,
-                "passed": sum(f.passed for f in report.of(name)),
+                "passed": sum(f.passed and f.judged for f in report.of(name)),
                 "of": len(report.of(name)),
+                "not judged": sum(not f.judged for f in report.of(name)),
                 "worst": next((f"{f.subject}: {f.message}" for f in report.of(name) if not f.passed), ""),
             }
         )

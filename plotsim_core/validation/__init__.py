@@ -17,6 +17,7 @@ from plotsim_core.validation import (  # isort: skip
     seasons,
     rhythm,
     behaviour,
+    counts,
     segments,
     linkage,
 )
@@ -24,6 +25,7 @@ from plotsim_core.validation import (  # isort: skip
 __all__ = [
     "behaviour",
     "cadence",
+    "counts",
     "linkage",
     "quality",
     "relations",

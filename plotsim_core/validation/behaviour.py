@@ -8,29 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
+from plotsim_core.config.connections import Connection
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.declared import declared
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.validation.check import CHECKS, Check, Finding
-from plotsim_core.validation.residuals import Floats, Residuals, measured, measuring, measuring_tables, residuals
+from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
+from plotsim_core.validation.judgement import FEWEST, Estimate, Measure, judgement
+from plotsim_core.validation.residuals import Flags, Floats, Residuals, measured, measuring, measuring_tables, residuals
 from plotsim_core.validation.store import Store
 
 _BIAS = 0.02
 """How far correlations may be off for other reasons than chance (docs: within 0.02)."""
-_ERRORS = 4.0
+_WIDE = 0.5
+"""A correlation that may be so far off is not judged: hardly any fault would show."""
 
 
-def _judged(subject: str, found: float, error: float, expected: float, more: dict[str, float]) -> Finding:
-    allowed = _BIAS + _ERRORS * error
-    numbers = {**more, "expected": expected, "found": found, "allowed": allowed}
-    if allowed >= 1.0:
-        return Finding(subject, True, f"too few rows to judge: found {found:.2f} \u00b1 {allowed:.2f}", numbers)
-    message = f"declared {more['declared']:.2f}, expected {expected:.2f}, found {found:.2f} \u00b1 {allowed:.2f}"
-    return Finding(subject, abs(found - expected) <= allowed, message, numbers)
+def _judged(store: Store, subject: str, measure: Measure, more: dict[str, float]) -> Finding:
+    judged = judgement(store, measure, _BIAS)
+    if judged is None:
+        return unjudged(subject, f"too few units with both, at least {FEWEST} are needed", more)
+    found, expected = judged.estimate.found, judged.estimate.expected
+    numbers = {**more, "expected": expected, "found": found, "allowed": judged.allowed}
+    if not judged.wrong and judged.allowed >= _WIDE:
+        return unjudged(subject, f"too few rows, found {found:.2f} \u00b1 {judged.allowed:.2f}", numbers)
+    message = f"declared {more['declared']:.2f}, expected {expected:.2f}, found {found:.2f} \u00b1 {judged.allowed:.2f}"
+    return Finding(subject, not judged.wrong, message, numbers)
 
 
 def _pairs(plan: Plan) -> set[tuple[int, int]]:
@@ -58,30 +64,37 @@ def _correlations(store: Store, table: TablePlan) -> Iterator[Finding]:
         if first not in metrics or first not in seen.stored or second not in seen.stored or not holds.any():
             continue
         raw = correlation(seen.values[first][holds], seen.values[second][holds])
-        if connection.pooled:
-            found, error = raw
-            fidelity = [correlation(seen.surviving(m), seen.made[m])[0] for m in (first, second)]
-            moved = _selected(
-                [layer[holds] for layer in (seen.true[first], seen.true[second])], seen, (first, second), holds
-            )
-        else:
-            found, error = correlation(seen.stored[first][holds], seen.stored[second][holds])
-            fidelity = [seen.fidelity[m] for m in (first, second)]
-            true = [seen.standard(m, seen.true[m], probed=True)[holds] for m in (first, second)]
-            moved = _selected(true, seen, (first, second), holds)
-        expected = (connection.coefficient + moved) * fidelity[0] * fidelity[1]
         more = {"declared": connection.coefficient, "pooled": raw[0]}
         when = f" from {store.plan.grain.label(store.plan.phases[phase - 1][0])}" if phase else ""
         subject = f"{connection.metric_a} ~ {connection.metric_b}{when}"
-        yield replace(_judged(subject, found, error, expected, more), tables=_other(store.plan, table, second))
+        measure = partial(_correlated, connection=connection, pair=(first, second), holds=holds)
+        yield replace(_judged(store, subject, measure, more), tables=_other(store.plan, table, second))
 
 
-def _selected(true: list[Floats], seen: Residuals, pair: tuple[int, int], holds: NDArray[np.bool_]) -> float:
+def _correlated(seen: Residuals, connection: Connection, pair: tuple[int, int], holds: Flags) -> Estimate | None:
+    """Measure the correlation of a pair of metrics in the periods in which a connection holds."""
+    if connection.pooled:
+        layer, true = seen.values, [seen.true[m][holds] for m in pair]
+        fidelity = [correlation(seen.surviving(m), seen.made[m])[0] for m in pair]
+    else:
+        layer, true = seen.stored, [seen.standard(m, seen.true[m], probed=True)[holds] for m in pair]
+        fidelity = [seen.fidelity[m] for m in pair]
+    expected = (connection.coefficient + _selected(true, seen, pair, holds)) * fidelity[0] * fidelity[1]
+    return _estimate(layer[pair[0]][holds], layer[pair[1]][holds], expected)
+
+
+def _estimate(first: Floats, second: Floats, expected: float) -> Estimate:
+    both = np.isfinite(first) & np.isfinite(second)
+    found, error = correlation(first, second, expected)
+    return Estimate(found, expected, error, int(np.count_nonzero(both.any(axis=0))))
+
+
+def _selected(true: list[Floats], seen: Residuals, pair: tuple[int, int], holds: Flags) -> float:
     """Return by how much the correlation of true values where values are stored differs from that of all units'."""
     if not seen.plan.endings:
         return 0.0
-    there = [np.where(np.isfinite(seen.made[m][holds]), values, np.nan) for m, values in zip(pair, true, strict=True)]
-    return correlation(*there)[0] - correlation(*true)[0]
+    stored = [np.where(np.isfinite(seen.made[m][holds]), values, np.nan) for m, values in zip(pair, true, strict=True)]
+    return correlation(stored[0], stored[1])[0] - correlation(true[0], true[1])[0]
 
 
 def _other(plan: Plan, table: TablePlan, metric: int) -> tuple[str, ...]:
@@ -112,33 +125,56 @@ def _lags(store: Store, table: TablePlan) -> Iterator[Finding]:
         subject = f"{metric.name} follows {plan.metrics[driver].name} after {metric.delay}"
         periods = len(seen.periods)
         if periods <= metric.delay:
-            yield Finding(subject, True, f"not to be seen in {periods} periods", {"periods": periods}, tables=others)
+            yield replace(unjudged(subject, f"there are {periods} periods", {"periods": periods}), tables=others)
             continue
-        found, error = _after(seen.stored[driver], seen.stored[place], metric.delay)
-        true = [seen.standard(m, seen.surviving(m), probed=True) for m in (driver, place)]
-        expected = _after(true[0], true[1], metric.delay)[0] * seen.fidelity[driver] * seen.fidelity[place]
         sign = 1.0 if metric.spec.polarity == plan.metrics[driver].spec.polarity else -1.0
-        more = {"declared": sign * metric.spec.strength, **_peak(seen, driver, place, metric.delay)}
-        judged = _judged(subject, found, error, expected, more)
-        if more["above"] > 0 and abs(expected) > judged.numbers["allowed"]:
-            says = f"{judged.message}; larger after {more['peak']:.0f} by {more['above']:.2f} more than chance allows"
-            judged = Finding(subject, False, says, judged.numbers)
+        pair = (driver, place)
+        peak = _peak(seen, pair, metric.delay)
+        more = {"declared": sign * metric.spec.strength, "peak": float(peak)}
+        judged = _judged(store, subject, partial(_lagged, pair=pair, delay=metric.delay), more)
+        if judged.passed and judged.judged and abs(judged.numbers["expected"]) > judged.numbers["allowed"]:
+            above = judgement(store, partial(_above, pair=pair, delay=metric.delay), 0.0)
+            if above is not None and above.wrong:
+                says = f"{judged.message}; larger after {peak} by {above.estimate.found:.2f}"
+                judged = Finding(subject, False, says, judged.numbers)
         yield replace(judged, tables=others)
 
 
-def _after(driver: Floats, follower: Floats, delay: int) -> tuple[float, float]:
-    """Return the correlation of a follower with its driver `delay` periods before, and its standard error."""
-    return correlation(driver[: len(driver) - delay], follower[delay:])
+def _lagged(seen: Residuals, pair: tuple[int, int], delay: int) -> Estimate | None:
+    """Measure the correlation of a follower with its driver `delay` periods before."""
+    true = [seen.standard(m, seen.surviving(m), probed=True) for m in pair]
+    expected = correlation(*_apart(true[0], true[1], delay))[0] * seen.fidelity[pair[0]] * seen.fidelity[pair[1]]
+    return _estimate(*_apart(seen.stored[pair[0]], seen.stored[pair[1]], delay), expected)
 
 
-def _peak(seen: Residuals, driver: int, place: int, delay: int) -> dict[str, float]:
-    """Return at which delay the correlation is largest (`peak`), and by how much it is there larger than chance allows,
-    compared to the declared delay (`above`)."""
-    at = {lag: _after(seen.stored[driver], seen.stored[place], lag) for lag in range(min(2 * delay + 3, len(seen.periods)))}
-    sign = np.sign(at[delay][0]) or 1.0
-    peak = max(at, key=lambda lag: float(sign * at[lag][0]) if np.isfinite(at[lag][1]) else -1.0)
-    above = sign * (at[peak][0] - at[delay][0]) - _ERRORS * float(np.hypot(at[peak][1], at[delay][1]))
-    return {"peak": float(peak), "above": max(float(above), 0.0) if np.isfinite(above) else 0.0}
+def _apart(driver: Floats, follower: Floats, delay: int) -> tuple[Floats, Floats]:
+    """Return values of a driver, and of its follower `delay` periods after."""
+    return driver[: len(driver) - delay], follower[delay:]
+
+
+def _along(seen: Residuals, pair: tuple[int, int], delay: int) -> dict[int, tuple[float, float]]:
+    """Return (correlation, error) at each delay around the declared one, of the sign that it has there."""
+    driver, follower = (seen.stored[m] for m in pair)
+    lags = range(min(2 * delay + 3, len(seen.periods)))
+    at = {lag: correlation(*_apart(driver, follower, lag)) for lag in lags}
+    sign = float(np.sign(at[delay][0])) or 1.0
+    return {lag: (sign * found, error) for lag, (found, error) in at.items() if np.isfinite(error)}
+
+
+def _peak(seen: Residuals, pair: tuple[int, int], delay: int) -> int:
+    """Return at which delay the correlation is largest."""
+    at = _along(seen, pair, delay)
+    return max(at, key=lambda lag: at[lag][0], default=delay)
+
+
+def _above(seen: Residuals, pair: tuple[int, int], delay: int) -> Estimate | None:
+    """Measure by how much the correlation is larger at another delay than at the declared one."""
+    at = _along(seen, pair, delay)
+    if delay not in at:
+        return None
+    peak = _peak(seen, pair, delay)
+    units = int(np.count_nonzero(np.isfinite(seen.stored[pair[1]]).any(axis=0)))
+    return Estimate(at[peak][0] - at[delay][0], 0.0, float(np.hypot(at[peak][1], at[delay][1])), units)
 
 
 CHECKS.add(

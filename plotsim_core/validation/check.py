@@ -26,7 +26,8 @@ class Finding:
     """What a check says of one subject (`fct_revenue.mrr`, `mrr ~ nps`). `numbers` are all measured or derived.
 
     `tables` are those it is about: first the one that the check was asked of, then the others that share its subject, such
-    as the parent of a reference. A check names the others, `Check.findings` adds the first.
+    as the parent of a reference. A check names the others, `Check.findings` adds the first. What is not `judged`,
+    since there is too little or nothing to judge it by, has passed, and its message says why.
     """
 
     subject: str
@@ -35,6 +36,12 @@ class Finding:
     numbers: dict[str, float] = field(default_factory=dict)
     tally: pa.Table | None = None
     tables: tuple[str, ...] = ()
+    judged: bool = True
+
+
+def unjudged(subject: str, why: str, numbers: dict[str, float] | None = None) -> Finding:
+    """Return the finding of a subject of which nothing can be said, and why."""
+    return Finding(subject, True, f"not judged: {why}", numbers or {}, judged=False)
 
 
 def _no_tables(plan: Plan, table: TablePlan) -> frozenset[str]:

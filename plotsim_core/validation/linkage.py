@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
-
 from plotsim_core.config.sources import MAP, SourceSystem, attribute_columns, name_column
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.bridge import Bridge
 from plotsim_core.tables.sources import HOLDING
-from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
+from plotsim_core.validation.chance import hits_of_question
+from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
 from plotsim_core.validation.scan import tallied
 from plotsim_core.validation.store import Store
-
-_DEVIATIONS = 4.5
-"""How many standard deviations a share may lie from its rate: 1 of 150 000 does by chance."""
 
 
 def _with_links(plan: Plan, table: TablePlan) -> frozenset[str] | None:
@@ -127,8 +123,8 @@ def _drifted(store: Store, table: TablePlan) -> Iterator[Finding]:
         f"FROM {_keys(store, table.of)} LEFT JOIN (SELECT unit, count(*) AS n FROM {mapped} GROUP BY unit) ON k = unit"
     )
     units, missing, twice = store.connection.sql(asked).fetchall()[0]
-    yield _share(f"{table.name} missing", "units are missing", missing, units, source.missing_rate)
-    yield _share(f"{table.name} twice", "units are there twice", twice, units - missing, source.duplicate_rate)
+    yield _share(store.plan, f"{table.name} missing", "units are missing", missing, units, source.missing_rate)
+    yield _share(store.plan, f"{table.name} twice", "units are there twice", twice, units - missing, source.duplicate_rate)
     yield from _columns(store, table, source)
 
 
@@ -151,15 +147,17 @@ def _columns(store: Store, table: TablePlan, source: SourceSystem) -> Iterator[F
         there = f"count(*) FILTER (WHERE units.{column} IS NOT NULL)"
         differ = f"count(*) FILTER (WHERE units.{column} IS NOT NULL AND held.{column} IS DISTINCT FROM units.{column})"
         rows, changed = store.connection.sql(f"SELECT {there}, {differ} {joined}").fetchall()[0]
-        yield _share(f"{table.name}.{name}", "values drifted", changed, rows, rate)
+        yield _share(store.plan, f"{table.name}.{name}", "values drifted", changed, rows, rate)
 
 
-def _share(subject: str, noun: str, found: int, of: int, rate: float) -> Finding:
+def _share(plan: Plan, subject: str, noun: str, found: int, of: int, rate: float) -> Finding:
     """Judge how many of a number are what is declared of a share of them, each by itself."""
-    allowed = _DEVIATIONS * float(np.sqrt(of * rate * (1 - rate))) + (1.0 if 0 < rate < 1 else 0.0)
-    numbers = {"found": float(found), "of": float(of), "expected": of * rate, "allowed": allowed}
-    message = f"{found} of {of} {noun}, {of * rate:.0f} \u00b1 {allowed:.0f} expected"
-    return Finding(subject, abs(found - of * rate) <= allowed, message, numbers)
+    least, most = hits_of_question(plan, of, rate)
+    numbers = {"found": float(found), "of": float(of), "expected": of * rate, "least": least, "most": most}
+    if 0 < rate < 1 and (least, most) == (0, of):
+        return unjudged(subject, f"too few rows, {found} of {of} {noun}", numbers)
+    message = f"{found} of {of} {noun}, {least:.0f} to {most:.0f} expected"
+    return Finding(subject, least <= found <= most, message, numbers)
 
 
 for _name, _check in {

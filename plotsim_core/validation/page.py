@@ -68,9 +68,12 @@ def _score(report: Report) -> str:
         colour, says = "warn", f"Whole, but {len(wrong)} of {len(report.findings)} findings are not as the config declares."
     else:
         colour, says = "ok", f"All {len(report.findings)} findings are as the config declares."
+    open_ = sum(not finding.judged for _, finding in report.findings)
+    if open_ and not wrong:
+        says = f"All {len(report.findings) - open_} findings that could be judged are as the config declares."
     means = (
-        "The score is the share of findings that passed, averaged over the categories in which something was checked; "
-        f"broken data has at most {BROKEN_CAP}."
+        f"{report.judged} % of what the config declares was judged. The score is the share of it that passed, averaged over "
+        f"the categories in which something was judged; broken data has at most {BROKEN_CAP}."
     )
     return (
         f'<div class="head"><div class="score {colour}">{report.score}</div>'
@@ -98,20 +101,22 @@ def _checks(report: Report) -> Iterable[str]:
 
 def _mark(name: str, findings: list[Finding]) -> str:
     if all(finding.passed for finding in findings):
-        return "ok" if findings else "soft"
+        return "ok" if any(finding.judged for finding in findings) else "soft"
     return "fail" if CHECKS[name].blocking else "warn"
 
 
 def _check(name: str, findings: list[Finding]) -> str:
     mark = _mark(name, findings)
     passed = sum(finding.passed for finding in findings)
-    counted = f"{passed} of {len(findings)} passed" if findings else "nothing to check"
+    open_ = sum(not finding.judged for finding in findings)
+    counted = f"{passed - open_} of {len(findings) - open_} passed" if findings else "nothing to check"
+    counted += f", {open_} not judged" if open_ else ""
     word = {"ok": "ok", "soft": "–"}.get(mark, mark)
     head = (
         f'<summary><b class="mark {mark}">{word}</b>{escape(name.replace("_", " "))}: '
         f'<span class="soft">{escape(CHECKS[name].says)} {counted}.</span></summary>'
     )
-    ordered = sorted(findings, key=lambda finding: finding.passed)
+    ordered = sorted(findings, key=lambda finding: (finding.passed, not finding.judged))
     shown = max(_SHOWN, len(findings) - passed if len(findings) - passed <= 4 * _SHOWN else 0)
     body = _findings(ordered[:shown])
     if ordered[shown:]:
@@ -125,12 +130,18 @@ def _findings(findings: list[Finding]) -> str:
     numbers = list(dict.fromkeys(name for finding in findings for name in finding.numbers))
     heads = "".join(f'<th class="n">{escape(name.replace("_", " "))}</th>' for name in numbers)
     rows = [
-        f'<tr><td class="{"ok" if finding.passed else "fail"}">{"✓" if finding.passed else "✗"}</td>'
+        f"<tr>{_tick(finding)}"
         f"<td>{escape(finding.subject)}</td><td>{escape(finding.message)}</td>"
         f"{''.join(_number(finding.numbers.get(name)) for name in numbers)}</tr>"
         for finding in findings
     ]
     return f'<div class="wide"><table><tr><th></th><th>what</th><th>found</th>{heads}</tr>{"".join(rows)}</table></div>'
+
+
+def _tick(finding: Finding) -> str:
+    if not finding.judged:
+        return '<td class="soft">–</td>'
+    return f'<td class="{"ok" if finding.passed else "fail"}">{"✓" if finding.passed else "✗"}</td>'
 
 
 def _number(value: float | None) -> str:

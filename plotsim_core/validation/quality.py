@@ -13,11 +13,9 @@ from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.hit import speaks_of
 from plotsim_core.tables.rank import most_groups
 from plotsim_core.tables.restore import entry_sql, key_sql, read_sql, repeated_sql
+from plotsim_core.validation.chance import BLOCKING, bernstein, hits
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.store import Store
-
-_DEVIATIONS = 4.5
-"""How many standard deviations a share may lie from its rate: 1 of 150 000 does by chance."""
 
 _TAKING = ("null_injection", "schema_drift", "late_arrival", "late_delivery")
 """Issues that leave nothing for another one about the same."""
@@ -169,14 +167,15 @@ def _rate(store: Store, table: TablePlan, number: int, issue: Issue) -> Finding:
             left *= 1.0 - rival.rate if rival.column == issue.column or rival.drops else 1.0
         elif issue.issue in _AGAIN and rival.issue in _AGAIN and other != number:  # a row comes once in a period
             left *= 1.0 - rival.rate / max(issue.delay, rival.delay)
-    high, low = rows * issue.rate, rows * issue.rate * left
-    exact = most_groups(plan, store.stop) * len(periods) / 4  # each has its share of a period, rounded up or down
-    lost = (every - rows) * issue.rate * (1 - issue.rate) + high * left * (1 - left)
-    allowed = _DEVIATIONS * float(np.sqrt(min(exact + lost, rows * issue.rate * (1 - issue.rate * left)))) + 1.0
-    passed = low - allowed <= found <= high + allowed
-    message = f"{found} of {rows} rows, {high:.0f} \u00b1 {allowed:.0f} expected"
-    numbers = {"rows": float(rows), "found": float(found), "expected": high, "allowed": allowed}
-    return Finding(f"{table.name}: {issue.issue} {number}", passed, message, numbers)
+    least, most = hits(rows, issue.rate * left, issue.rate, BLOCKING)
+    # each group has its exact share of a period, rounded up or down: only rivals and rows that are not asked leave it to chance
+    exact = most_groups(plan, store.stop) * len(periods) / 4
+    lost = (every - rows) * issue.rate * (1 - issue.rate) + rows * issue.rate * left * (1 - left)
+    allowed = bernstein(exact + lost, 1.0, BLOCKING)
+    least, most = max(least, rows * issue.rate * left - allowed), min(most, rows * issue.rate + allowed)
+    message = f"{found} of {rows} rows, {least:.0f} to {most:.0f} expected"
+    numbers = {"rows": float(rows), "found": float(found), "expected": rows * issue.rate, "least": least, "most": most}
+    return Finding(f"{table.name}: {issue.issue} {number}", least <= found <= most, message, numbers)
 
 
 CHECKS.add(

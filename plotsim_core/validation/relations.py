@@ -13,7 +13,7 @@ from plotsim_core.config.tables import is_number, moved_by
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
-from plotsim_core.validation.rows import unit_column
+from plotsim_core.validation.rows import links, unit_column
 from plotsim_core.validation.scan import tallied
 from plotsim_core.validation.store import Store
 from plotsim_core.validation.structure import period_of
@@ -55,7 +55,7 @@ def _referred(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan
     if getattr(column.spec.source, "matching", None):
         yield from _matched(plan, table, column, other)
     own, unit = key_column(other.spec), unit_column(plan, table)
-    if own is None:
+    if own is None or column.name in links(table):
         return
     both = f"t.{quoted(column.name)} = o.{quoted(own.name)}"
     theirs = unit_column(plan, other)

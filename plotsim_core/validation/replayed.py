@@ -15,7 +15,7 @@ from plotsim_core.engine.stages import NONE, reached, shares, step
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.threshold import ThresholdEvent
-from plotsim_core.validation.check import CHECKS, NO_TABLES, TALLY, Check, Finding
+from plotsim_core.validation.check import CHECKS, NO_TABLES, TALLY, Check, Finding, unjudged
 from plotsim_core.validation.rows import ending_tables, unit_column
 from plotsim_core.validation.scan import tallied
 from plotsim_core.validation.store import Store
@@ -25,7 +25,7 @@ Flags = NDArray[np.bool_]
 
 _CELLS = 2_000_000
 """About so many cells are looked at: all periods of some units."""
-_LATE = "not judged: what came before the first of these periods is not"
+_LATE = "what came before the first of these periods is not looked at"
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ def _stages(store: Store, fact: TablePlan) -> Iterator[Finding]:
     names = pa.array([stage.name for stage in lifecycle.stages])
     begins = max(store.first, fact.periods[0] if fact.periods else store.first)
     if lifecycle.enforce_order and begins > store.plan.first:
-        yield Finding(f"{fact.name}.{column}", True, _LATE)
+        yield unjudged(f"{fact.name}.{column}", _LATE)
         return
     seen = _histories(store, fact, metric, column)
     wanted = np.zeros(seen.there.shape, dtype=np.int64)
@@ -139,7 +139,7 @@ def _crossings(store: Store, table: TablePlan) -> Iterator[Finding]:
     if fact.name not in store.relations:
         return
     if store.first > store.plan.first:
-        yield Finding(table.name, True, _LATE, tables=(fact.name,))
+        yield replace(unjudged(table.name, _LATE), tables=(fact.name,))
         return
     seen = _histories(store, fact, column)
     events, doubled = _events(store, table, seen.units)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,14 @@ from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import Plan
 from plotsim_core.validation.check import CHECKS, TALLY, Finding
 from plotsim_core.validation.store import Store, directory_store, tables_store
+from plotsim_core.validation.unheld import unheld
 
 REPORT_TEXT = "validation_report.txt"
 """The report for people, beside the tables of a run."""
 BROKEN_CAP = 49
 """The highest score of data with a broken key or reference."""
+_OPEN = 3
+"""So many subjects of a check that were not judged are listed in the text; the record has them all."""
 
 PERIODS_SCHEMA = pa.schema(
     [
@@ -57,14 +60,20 @@ class Report:
 
     @property
     def score(self) -> int:
-        """From 0 to 100: the share of subjects that passed, averaged over the categories in which something was
-        checked; at most `BROKEN_CAP` for broken data."""
-        passed: dict[str, list[bool]] = defaultdict(list)
-        for name, finding in self.findings:
-            passed[CHECKS[name].category].append(finding.passed)
-        shares = [float(np.mean(results)) for results in passed.values()]
-        score = int(100 * float(np.mean(shares))) if shares else 0
+        """From 0 to 100: the share of what was judged that passed, averaged over the categories in which something was
+        judged; 0 where nothing was, at most `BROKEN_CAP` for broken data. `judged` says how much that is."""
+        score = _percent((name, finding.passed) for name, finding in self.findings if finding.judged)
         return min(score, BROKEN_CAP) if self.failed else score
+
+    @property
+    def judged(self) -> int:
+        """From 0 to 100: the share of what the config declares that could be judged, averaged over the categories."""
+        return _percent((name, finding.judged) for name, finding in self.findings)
+
+    @property
+    def verdict(self) -> str:
+        """The score in words, and of how much it is one."""
+        return f"score {self.score}" if self.judged == 100 else f"score {self.score} ({self.judged} % judged)"
 
     def of(self, check: str) -> list[Finding]:
         """Return what one check found."""
@@ -85,15 +94,19 @@ class Report:
     def text(self) -> str:
         """Return the report for people: a line per check, and one for each thing that is wrong."""
         grain = self.plan.grain
-        lines = [f"{self.plan.name}, {grain.label(self.first)} to {grain.label(self.stop - 1)}: score {self.score}"]
+        lines = [f"{self.plan.name}, {grain.label(self.first)} to {grain.label(self.stop - 1)}: {self.verdict}"]
         for check in CHECKS:
             found = self.of(check)
             if not found:
                 continue
             wrong = [finding for finding in found if not finding.passed]
-            mark = "ok  " if not wrong else "FAIL" if CHECKS[check].blocking else "warn"
-            lines.append(f"  {mark} {check}: {len(found) - len(wrong)} of {len(found)}")
-            lines += [f"         {finding.subject}: {finding.message}" for finding in wrong]
+            open_ = [finding for finding in found if not finding.judged]
+            judged = len(found) - len(open_)
+            mark = "FAIL" if wrong and CHECKS[check].blocking else "warn" if wrong else "ok  " if judged else "–   "
+            more = f", {len(open_)} not judged" if open_ else ""
+            lines.append(f"  {mark} {check}: {judged - len(wrong)} of {judged}{more}")
+            lines += [f"         {finding.subject}: {finding.message}" for finding in (*wrong, *open_[:_OPEN])]
+            lines += [f"         and {len(open_) - _OPEN} more that were not judged"] if len(open_) > _OPEN else []
         lines += [f"  note {warning}" for warning in _texts(self.plan.warnings)]
         return "\n".join(lines)
 
@@ -111,6 +124,7 @@ class Report:
             "first": self.plan.grain.label(self.first),
             "last": self.plan.grain.label(self.stop - 1),
             "score": self.score,
+            "judged": self.judged,
             "failed": self.failed,
             "warned": self.warned,
             "notes": _texts(self.plan.warnings),
@@ -120,6 +134,7 @@ class Report:
                     "category": CHECKS[name].category,
                     "subject": finding.subject,
                     "passed": finding.passed,
+                    "judged": finding.judged,
                     "blocking": CHECKS[name].blocking,
                     "message": finding.message,
                     "numbers": {key: _finite(value) for key, value in finding.numbers.items()},
@@ -142,10 +157,10 @@ def check_store(store: Store) -> Report:
 
 
 def report_of(store: Store, findings: Sequence[tuple[str, Finding]], seconds: Mapping[str, float] | None = None) -> Report:
-    """Return the report of what checks found in a store, and of tables that are missing in it."""
+    """Return the report of what checks found in a store, of tables that are missing in it, and of what none can show."""
     missing = [table.name for table in store.plan.tables if table.name not in store.relations]
     absent = [("references_resolve", Finding(name, False, "the table is not there", tables=(name,))) for name in missing]
-    return Report(store.plan, store.first, store.stop, (*absent, *findings), dict(seconds or {}))
+    return Report(store.plan, store.first, store.stop, (*absent, *findings, *unheld(store.plan)), dict(seconds or {}))
 
 
 def check_directory(plan: Plan, directory: Path, format: str, first: int, stop: int) -> Report:
@@ -158,6 +173,14 @@ def check_tables(plan: Plan, tables: Mapping[str, pa.Table], first: int, stop: i
     """Run every check over Arrow tables by their names, for the periods `first` to `stop`."""
     with tables_store(plan, tables, first, stop) as store:
         return check_store(store)
+
+
+def _percent(results: Iterable[tuple[str, bool]]) -> int:
+    """Return in how many of a hundred a result (check, flag) is true, averaged over the categories of checks; 0 of none."""
+    of: dict[str, list[bool]] = defaultdict(list)
+    for name, true in results:
+        of[CHECKS[name].category].append(true)
+    return int(100 * float(np.mean([np.mean(flags) for flags in of.values()]))) if of else 0
 
 
 def _texts(problems: tuple[Problem, ...]) -> list[str]:

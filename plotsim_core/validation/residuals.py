@@ -47,7 +47,8 @@ class Residuals:
     `stored` are residuals, `values` the values as they are, `centres` the means they were drawn around; `fidelity` is the
     correlation between residuals of true values and of the values that the noise makes of them. `periods` are period
     numbers, `segments` each unit's segment. `true` and `made` are values before and after noise of the `probed` units
-    (places), `true` NaN before a unit arrives, `made` as well where no row is stored.
+    (places), `true` NaN before a unit arrives, `made` as well where no row is stored. `slices` have the sampled units, in
+    their order. `original` tells what is stored from what another seed makes.
     """
 
     plan: Plan
@@ -60,6 +61,8 @@ class Residuals:
     probed: NDArray[np.intp]
     true: dict[int, Floats]
     made: dict[int, Floats]
+    slices: tuple[Slice, ...]
+    original: bool
 
     def standard(self, metric: int, values: Floats, probed: bool = False) -> Floats:
         """Return values in the sampled (or the probed) cells as residuals."""
@@ -83,12 +86,26 @@ def _residuals(store: Store) -> Residuals:
     cells = int(np.clip(units * length * _SHARE, _PROBED, _CELLS))
     year = min(_YEAR, math.ceil(plan.grain.per_year) + 1)
     periods = min(length, max(year, cells // units))
-    blocks = _blocks(plan, store.stop - periods, store.stop, cells // periods)
-    probes = _blocks(plan, store.stop - periods, store.stop, min(cells, _PROBED) // periods)
+    blocks = blocks_of(plan, store.stop - periods, store.stop, cells // periods)
+    probes = blocks_of(plan, store.stop - periods, store.stop, min(cells, _PROBED) // periods)
     probes = [whole if whole.slice == part.slice else part for whole, part in zip(blocks, probes, strict=True)]
     edges = np.cumsum([0, *(len(block.units) for block in blocks)])
     probed = np.concatenate([first + np.arange(len(part.units)) for first, part in zip(edges, probes, strict=False)])
     rows, values = _values(store, blocks)
+    return layers(plan, blocks, rows, values, probes, probed, original=True)
+
+
+def layers(
+    plan: Plan,
+    blocks: list[Block],
+    rows: dict[int, Flags],
+    values: dict[int, Floats],
+    probes: list[Block],
+    probed: NDArray[np.intp],
+    original: bool,
+) -> Residuals:
+    """Return the residuals of values, and in which cells there are `rows` of them, shape (periods, units), of the units of
+    some blocks. `probes` are blocks of those units (`probed`, places) whose true values are made anew."""
     centres = {metric: np.concatenate([block.centres(metric) for block in blocks], axis=1) for metric in values}
     true: dict[int, Floats] = {}
     made: dict[int, Floats] = {}
@@ -99,15 +116,16 @@ def _residuals(store: Store) -> Residuals:
         noised = np.concatenate([part.noised(metric) for part in probes], axis=1)
         made[metric] = np.where(rows[metric][:, probed], noised, np.nan)
     segments = np.concatenate([block.units.segment for block in blocks])
-    found = Residuals(plan, {}, {}, values, centres, blocks[0].periods, segments, probed, true, made)
+    slices = tuple(block.slice for block in blocks)
+    found = Residuals(plan, {}, {}, values, centres, blocks[0].periods, segments, probed, true, made, slices, original)
     for metric in values:
         found.stored[metric] = found.standard(metric, values[metric])
         both = [found.standard(metric, layer, probed=True) for layer in (found.surviving(metric), made[metric])]
-        found.fidelity[metric] = correlation(*both)[0]
+        found.fidelity[metric] = correlation(both[0], both[1])[0]
     return found
 
 
-def _blocks(plan: Plan, first: int, stop: int, units: int) -> list[Block]:
+def blocks_of(plan: Plan, first: int, stop: int, units: int) -> list[Block]:
     """Return a block per stratum, of about `units` units in all."""
     parts = strata(plan, first, stop)
     counts = taken(parts, units, _FEWEST)
@@ -125,7 +143,7 @@ def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[i
             continue
         unit, date = table.key
         parent = next(parent for name, parent, _ in table.references if name == unit)
-        _register_cells(store, blocks, parent)
+        register_cells(store, blocks, parent)
         listed = ", ".join(f"{quoted(name)}::DOUBLE AS {quoted(name)}" for name in held)
         found = store.connection.sql(
             f'SELECT periods.place AS "period place", units.place AS "unit place", {listed} '
@@ -179,7 +197,8 @@ def metrics_of(table: TablePlan) -> list[ColumnPlan]:
     return [column for column in table.columns if column.spec.word == "metric"]
 
 
-def _register_cells(store: Store, blocks: list[Block], parent: str) -> None:
+def register_cells(store: Store, blocks: list[Block], parent: str) -> None:
+    """Make the cells of some blocks known to a store, as `cell units` (by their key in a dimension) and `cell periods`."""
     start = prefix(store.plan.table(parent).spec)
     keys = pa.concat_arrays([key_text(start, pa.array(block.codes)) for block in blocks])
     dates = pa.array(store.plan.grain.keys(blocks[0].periods))

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtri
 
 from plotsim_core.engine.rhythm import days_of, holiday_places, metric_factors, rhythm_of
 from plotsim_core.numerics.rhythm import Rhythm
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
-from plotsim_core.validation.check import CHECKS, Check, Finding
+from plotsim_core.validation.chance import chi_square_allowed
+from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
 from plotsim_core.validation.residuals import judged_metrics, measured, measuring_tables, residuals
 from plotsim_core.validation.rows import ending_tables, endings_sql, thinned, unit_column
 from plotsim_core.validation.seasons import contrasted
@@ -22,9 +22,7 @@ from plotsim_core.validation.store import Store
 
 Floats = NDArray[np.float64]
 
-_CHANCE = 6e-5
-"""How often chance alone may look like a fault: four standard deviations."""
-_FEWEST = 5.0
+_FEWEST = 10.0
 """Classes in which fewer events are expected are put together."""
 _MOVES = 0.05
 """Means that are not moved by more are not judged."""
@@ -63,9 +61,9 @@ def _rhythms(store: Store, table: TablePlan) -> Iterator[Finding]:
     if shaped is None:
         yield from _means(store, table)
     elif thinned(store.plan, table):
-        yield Finding(table.name, True, "not judged: the later a row, the more there is before it that it can refer to")
+        yield unjudged(table.name, "the later a row, the more there is before it that it can refer to")
     elif store.plan.endings and endings_sql(store) is None:
-        yield Finding(table.name, True, "not judged: when units ended is not stored")
+        yield unjudged(table.name, "when units ended is not stored")
     else:
         yield from _shapes(store, table, *shaped)
 
@@ -81,13 +79,14 @@ def _shapes(store: Store, table: TablePlan, moment: str, shape: Rhythm) -> Itera
     wanted = total[:, None] * weights / weights.sum(axis=1, keepdims=True)
     if plan.grain.name != "day":
         found = _sums((seen.days + 3) % 7, seen.counts, 7)
-        yield _judged(f"{table.name} by weekday", found, _sums(((days + 3) % 7).ravel(), wanted.ravel(), 7))
+        yield _judged(plan, f"{table.name} by weekday", found, _sums(((days + 3) % 7).ravel(), wanted.ravel(), 7))
         if shape.holiday != 1.0:
             free = [holiday_places(plan.dataset.calendar, these)[1] >= 0 for these in (seen.days, days)]
             found = _sums(free[0].astype(np.int64), seen.counts, 2)
-            yield _judged(f"{table.name} on holidays", found, _sums(free[1].ravel().astype(np.int64), wanted.ravel(), 2))
+            usual = _sums(free[1].ravel().astype(np.int64), wanted.ravel(), 2)
+            yield _judged(plan, f"{table.name} on holidays", found, usual)
     hours = total.sum() * np.array(shape.hours) / 24.0
-    yield _judged(f"{table.name} by hour", _sums(seen.hours, seen.counts, 24), hours)
+    yield _judged(plan, f"{table.name} by hour", _sums(seen.hours, seen.counts, 24), hours)
 
 
 def _counted(store: Store, table: TablePlan, moment: str) -> Counted:
@@ -113,20 +112,32 @@ def _sums(classes: NDArray[np.int64], counts: Floats, most: int) -> Floats:
     return np.bincount(classes, counts, most).astype(np.float64)
 
 
-def _judged(subject: str, found: Floats, wanted: Floats) -> Finding:
+def _judged(plan: Plan, subject: str, found: Floats, wanted: Floats) -> Finding:
     """Return the finding of counts against expected ones: Pearson's chi-square, which is smaller still where totals per
-    period are given."""
-    few = wanted < _FEWEST
-    if few.any():
-        found, wanted = (np.append(counts[~few], counts[few].sum()) for counts in (found, wanted))
-    statistic = float(np.sum((found - wanted) ** 2 / np.maximum(wanted, 1.0)))
-    free = max(1, len(wanted) - 1)
-    allowed = float(chdtri(free, _CHANCE))
-    numbers = {"events": float(found.sum()), "found": statistic, "expected": float(free), "allowed": allowed}
-    if found.sum() < _FEWEST * 2:
-        return Finding(subject, True, f"too few events to judge: {found.sum():.0f}", numbers)
-    message = f"{found.sum():.0f} events lie {statistic:.1f} from the declared shares (chi-square), at most {allowed:.1f}"
+    period are given. Where none is expected, none may be."""
+    events, astray = float(found.sum()), float(found[wanted == 0].sum())
+    numbers = {"events": events, "astray": astray}
+    if astray:
+        return Finding(subject, False, f"{astray:.0f} of {events:.0f} events are where none may be", numbers)
+    found, wanted = _gathered(found, wanted)
+    if len(wanted) < 2:
+        return unjudged(subject, f"too few events, {events:.0f}", numbers)
+    statistic, free = float(np.sum((found - wanted) ** 2 / wanted)), len(wanted) - 1
+    allowed = chi_square_allowed(plan, free)
+    numbers |= {"found": statistic, "expected": float(free), "allowed": allowed}
+    message = f"{events:.0f} events lie {statistic:.1f} from the declared shares (chi-square), at most {allowed:.1f}"
     return Finding(subject, statistic <= allowed, message, numbers)
+
+
+def _gathered(found: Floats, wanted: Floats) -> tuple[Floats, Floats]:
+    """Return counts with classes put together, the smallest first, until each is expected to have enough."""
+    order = np.argsort(wanted, kind="stable")
+    sums = np.cumsum(wanted[order])
+    few = int(np.searchsorted(sums, _FEWEST)) + 1 if len(sums) and sums[-1] >= _FEWEST else len(sums)
+    while few < len(order) and wanted[order[few]] < _FEWEST:  # what lies above the sum may be small itself
+        few += 1
+    starts = np.append(0, np.arange(few, len(order)))
+    return np.add.reduceat(found[order], starts), np.add.reduceat(wanted[order], starts)
 
 
 def _means(store: Store, table: TablePlan) -> Iterator[Finding]:
@@ -135,7 +146,6 @@ def _means(store: Store, table: TablePlan) -> Iterator[Finding]:
         factors = metric_factors(seen.plan, seen.plan.metrics[metric], seen.periods)
         if factors is None:
             continue
-        there = np.isfinite(seen.values[metric])
         quiet = factors < float(np.median(factors))
         if not quiet.any():
             quiet = factors <= float(np.median(factors))
@@ -143,8 +153,7 @@ def _means(store: Store, table: TablePlan) -> Iterator[Finding]:
             continue
         change = float(factors[quiet].mean() / factors[~quiet].mean()) - 1.0
         if abs(change) > _MOVES:
-            quiet_cells, busy = there & quiet[:, None], there & ~quiet[:, None]
-            yield contrasted(seen, metric, f"{seen.plan.metrics[metric].name} in quiet periods", change, quiet_cells, busy)
+            yield contrasted(store, metric, f"{seen.plan.metrics[metric].name} in quiet periods", change, quiet, ~quiet)
 
 
 CHECKS.add(

@@ -17,12 +17,11 @@ from plotsim_core.columns.sibling import MOVING
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.roster import NEVER, Units, codes, select
-from plotsim_core.engine.slice import Slice, whole
-from plotsim_core.engine.strata import strata, taken
+from plotsim_core.engine.slice import Slice
+from plotsim_core.engine.strata import Stratum, strata, taken
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.kind import KINDS
-from plotsim_core.tables.sample import sample
 from plotsim_core.validation.check import CHECKS, TALLY, Check, Finding
 from plotsim_core.validation.scan import scanned
 from plotsim_core.validation.store import Store
@@ -31,20 +30,18 @@ Floats = NDArray[np.float64]
 
 _UNITS = 1 << 20
 _CELLS = 60_000
-"""So many cells are asked who is there, where stored endings do not tell."""
-_ERRORS = 4.0
-_SOME = 30.0
-"""Where at least so many events are expected, there are some."""
+"""So many cells are asked who is there, and what happens, where stored rows do not tell."""
+_ERRORS = 6.0
 
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """How many units are there in each judged period: `most` and `least`, shape (periods,); equal where it is known.
-    `arrived` are all who have arrived and are not past their tenure."""
+    """How many units are there in each judged period, shape (periods,): at `most`, at `least` by what a sample lets expect,
+    and for `certain`, those of the sample alone; all equal where it is known."""
 
-    arrived: Floats
     most: Floats
     least: Floats
+    certain: Floats
 
 
 def expected(store: Store) -> Expected:
@@ -59,13 +56,22 @@ def _of(store: Store, table: TablePlan) -> Expected:
         return count
     periods = np.arange(store.first, store.stop, dtype=np.int64)
     within = (periods >= table.periods[0]) & (periods < table.periods[1])
-    return Expected(*(np.where(within, numbers, 0.0) for numbers in (count.arrived, count.most, count.least)))
+    return Expected(*(np.where(within, numbers, 0.0) for numbers in (count.most, count.least, count.certain)))
 
 
 def unit_column(plan: Plan, table: TablePlan) -> str | None:
-    """Return the column of a table that refers to the unit's dimension by the unit's own key."""
+    """Return the column of a table that refers to the unit that a row is of, by the unit's own key: of a link, its left
+    one if that is a unit."""
     own = {dimension.name for dimension in plan.own if dimension.kind == "unit"}
-    return next(iter(columns_to(table, own)), None)
+    found = columns_to(table, own)
+    if table.kind == "bridge":
+        found = [name for name in found if name == table.key[0]]
+    return next(iter(found), None)
+
+
+def links(table: TablePlan) -> tuple[str, ...]:
+    """Return the columns of a bridge that say what it links, which may be anyone's; none of other tables."""
+    return table.key if table.kind == "bridge" else ()
 
 
 def columns_to(table: TablePlan, dimensions: set[str]) -> list[str]:
@@ -101,8 +107,10 @@ def _expected(store: Store) -> Expected:
         most = arrived
     if not plan.endings:
         return Expected(arrived, arrived, arrived)
-    complete = store.first == plan.first and all(ending.table in store.relations for ending in plan.endings)
-    return Expected(arrived, most, most if complete else np.minimum(most, _least(plan, periods, arrived)))
+    if store.first == plan.first and all(ending.table in store.relations for ending in plan.endings):
+        return Expected(most, most, most)
+    least, certain = _least(plan, periods)
+    return Expected(most, np.minimum(most, least), certain)
 
 
 def _there(periods: NDArray[np.int64], arrival: NDArray[np.int64], last: NDArray[np.int64]) -> Floats:
@@ -125,18 +133,25 @@ def _ended(store: Store, units: Units, ended: pa.Table) -> NDArray[np.int64]:
     return last
 
 
-def _least(plan: Plan, periods: NDArray[np.int64], arrived: Floats) -> Floats:
-    """Return how many units are there at least, from a sample of each segment's."""
-    wanted = max(1, _CELLS // len(periods))
-    total, variance = np.zeros(len(periods)), np.zeros(len(periods))
-    first, stop = int(periods[0]), int(periods[-1]) + 1
-    parts = strata(plan, first, stop)
-    for part, count in zip(parts, taken(parts, wanted, 20), strict=True):
-        share = alive(Block(plan, Slice(first, stop, part.first, part.first + count))).mean(axis=1)
+def _least(plan: Plan, periods: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Return how many units are there at least by what a sample of each segment lets expect, and how many of the sample."""
+    total, variance, certain = (np.zeros(len(periods)) for _ in range(3))
+    for part, block in _sampled(plan, periods):
+        there, count = alive(block), len(block.units)
+        share = there.mean(axis=1)
         total += part.count * share
+        certain += there.sum(axis=1)
         if count < part.count:
             variance += part.count**2 * np.maximum(share * (1 - share), 1 / count) / count
-    return np.maximum(total - _ERRORS * np.sqrt(variance), 0.0)
+    return np.maximum(total - _ERRORS * np.sqrt(variance), certain), certain
+
+
+def _sampled(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[Stratum, Block]]:
+    """Yield each stratum with a block of some of its units, of about `_CELLS` cells in all."""
+    first, stop = int(periods[0]), int(periods[-1]) + 1
+    parts = strata(plan, first, stop)
+    for part, count in zip(parts, taken(parts, max(1, _CELLS // len(periods)), 20), strict=True):
+        yield part, Block(plan, Slice(first, stop, part.first, part.first + count))
 
 
 def _rows(store: Store, table: TablePlan) -> Floats:
@@ -153,7 +168,7 @@ def ending_tables(plan: Plan) -> frozenset[str]:
 
 
 def _with_periods(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    events = table.kind in ("proportional", "variable", "detail") and not thinned(plan, table)
+    events = table.kind in ("proportional", "variable", "detail")
     return ending_tables(plan) if events or table.kind == "fact" else None
 
 
@@ -161,10 +176,10 @@ def _complete(store: Store, table: TablePlan) -> Iterator[Finding]:
     rows = _rows(store, table)
     if table.kind == "fact":
         count = _of(store, table)
-        yield _finding(store, table, np.where(rows == 0, count.least > 0, rows > count.most), count.most)
+        yield _finding(store, table, np.where(rows == 0, count.certain > 0, rows > count.most), count.most)
     else:
-        usual = _usual(store, table) if bool(np.any(rows == 0)) else rows
-        yield _finding(store, table, (rows == 0) & (usual >= _SOME), usual)
+        some = _happening(store.plan, table, store.first, store.stop) if bool(np.any(rows == 0)) else rows
+        yield _finding(store, table, (rows == 0) & (some > 0), some)
 
 
 def thinned(plan: Plan, table: TablePlan) -> bool:
@@ -175,13 +190,14 @@ def thinned(plan: Plan, table: TablePlan) -> bool:
     return table.kind in MOVING and any(looks_back(c, plan) for c in table.columns if c.spec.word == "ref")
 
 
-def _usual(store: Store, table: TablePlan) -> Floats:
-    """Return how many events are expected in each judged period."""
-    drawn = sample(store.plan, whole(store.plan, store.first, store.stop))
-    usual = KINDS[table.kind].expect(table, drawn)
-    count = expected(store)
-    left = count.least / np.maximum(count.arrived, 1.0)
-    return np.asarray(np.interp(np.arange(store.first, store.stop), drawn.periods, usual) * left)
+def _happening(plan: Plan, table: TablePlan, first: int, stop: int) -> Floats:
+    """Return how many rows of a table some units have in each period, as they are made anew: none is expected where their
+    metric is hardly ever above zero, and whoever makes them knows that."""
+    periods = np.arange(first, stop, dtype=np.int64)
+    found = np.zeros(len(periods))
+    for _, block in _sampled(plan, periods):
+        found += np.bincount(KINDS[table.kind].rows(table, block).period - first, minlength=len(periods))
+    return found
 
 
 def _finding(store: Store, table: TablePlan, wrong: NDArray[np.bool_], wanted: Floats) -> Finding:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,6 +12,9 @@ from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import TALLY, Finding
 from plotsim_core.validation.store import Store
+
+_NEAR = 1e-9
+"""How far a value may lie beyond its range, as a share of its larger end: what rounding to decimals leaves of an end."""
 
 
 def bounds_of(plan: Plan, table: TablePlan, column: ColumnPlan) -> tuple[float, float] | None:
@@ -37,7 +42,8 @@ def _scan(store: Store, table: TablePlan) -> pa.Table:
         asked.append(f'count({name}) AS "there {place}"')
         bounds = bounds_of(store.plan, table, column)
         if bounds is not None:
-            low, high = (f"'{end}'::DOUBLE" for end in bounds)
+            near = _NEAR * max(1.0, *(abs(end) for end in bounds if math.isfinite(end)))
+            low, high = (f"'{end}'::DOUBLE" for end in (bounds[0] - near, bounds[1] + near))
             asked.append(f'count(*) FILTER (WHERE {name} < {low} OR {name} > {high}) AS "beyond {place}"')
         if pa.types.is_timestamp(column.type):
             asked += [f'min({name}) AS "from {place}"', f'max({name}) AS "to {place}"']

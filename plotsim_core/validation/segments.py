@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
+from plotsim_core.validation.chance import errors
+from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
 from plotsim_core.validation.residuals import Floats, Residuals, measured, measuring_tables, residuals
 from plotsim_core.validation.store import Store
 
@@ -16,7 +18,6 @@ _PARTS = 3
 """Into so many parts time is cut."""
 _FAR = 1.0
 """Segments are expected to be told apart where their means lie so many standard deviations of units apart."""
-_ERRORS = 4.0
 _FEWEST = 10
 """A segment is judged in a part of the time in which so many of its units are there."""
 
@@ -47,12 +48,14 @@ def _segments(store: Store, table: TablePlan) -> Iterator[Finding]:
             continue
         nearest = min(apart, key=lambda other: apart[other][0])
         expected, distance = apart[nearest]
-        allowed = _ERRORS * float(np.sqrt(1 / counts[place] + 1 / counts[nearest]))
+        allowed = errors(plan) * float(np.sqrt(1 / counts[place] + 1 / counts[nearest]))
         numbers = {"expected": expected, "found": distance, "allowed": allowed}
-        judged = expected >= _FAR + allowed
-        message = f"{distance:.1f} standard deviations from {plan.segments[nearest].spec.name}, {expected:.1f} expected"
-        passed = not judged or distance >= 0.5 * expected - allowed
-        yield Finding(segment.spec.name, passed, message, numbers, tables=facts)
+        name, other = segment.spec.name, plan.segments[nearest].spec.name
+        message = f"{distance:.1f} standard deviations from {other}, {expected:.1f} expected"
+        if expected >= _FAR + allowed:
+            yield Finding(name, distance >= 0.5 * expected - allowed, message, numbers, tables=facts)
+        else:
+            yield replace(unjudged(name, f"{message}, too near for its units to tell them apart", numbers), tables=facts)
 
 
 def _where_stored(seen: Residuals) -> dict[int, Floats]:

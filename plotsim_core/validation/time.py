@@ -31,14 +31,22 @@ def _unit_dimension(plan: Plan) -> str:
 
 def _with_units(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     """Return what says when the units of a table's rows ended; None for rows without time, or of no unit."""
-    kinds = [kind for kind in plan.kinds if columns_to(table, {_unit_dimension(kind)})]
+    kinds = [kind for kind in plan.kinds if _at_their_time(plan, kind, table)]
     return NO_TABLES.union(*map(ending_tables, kinds)) if kinds and table.time is not None else None
+
+
+def _at_their_time(plan: Plan, kind: Plan, table: TablePlan) -> list[str]:
+    """Return the columns of a table that refer to units of a kind that are there at the row's time. What a snapshot shows of
+    another kind was drawn once, for the life of the unit that it is shown of."""
+    if table.kind == "snapshot" and kind is not plan:
+        return []
+    return columns_to(table, {_unit_dimension(kind)})
 
 
 def _lives(store: Store, table: TablePlan) -> Iterator[Finding]:
     for kind in store.kinds:
         dimension, further = _unit_dimension(kind.plan), kind is not store
-        for column in columns_to(table, {dimension}):
+        for column in _at_their_time(store.plan, kind.plan, table):
             lives = store.kept(f"lives of {dimension}", partial(_lives_sql, kind, dimension))
             time, end = quoted(table.time or ""), "<=" if further else "<"
             wrong = f"count(*) FILTER (WHERE {time} < arrived OR last < {time} OR ended {end} {time})"

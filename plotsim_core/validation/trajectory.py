@@ -6,23 +6,23 @@ noise (and, where units end, the leaving of some) makes of it, measured on a par
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 
 import numpy as np
 
 from plotsim_core.numerics.estimates import ratio
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.validation.check import CHECKS, Check, Finding
+from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
+from plotsim_core.validation.judgement import FEWEST, Estimate, Measure, judgement
 from plotsim_core.validation.residuals import Flags, Residuals, judged_metrics, measured, measuring_tables, residuals
 from plotsim_core.validation.store import Store
 
-ERRORS = 5.0
-"""Standard errors that a number may be off: dozens of bands are looked at."""
 MEAN_BIAS = 0.01
 _SPREAD_BIAS = 0.05
-_BANDS = 5
-FEWEST = 20
-"""A band, a season or a segment is judged if it has so many units."""
+BANDS = 5
+WIDE = 0.5
+"""A mean or a spread that may be off by so large a share is not judged: hardly any fault would show."""
 _MOVES = 0.05
 """A metric whose centres spread by less than this share of the way between its means does not move."""
 
@@ -59,95 +59,116 @@ def with_metrics(plan: Plan, table: TablePlan) -> frozenset[str] | None:
 def _means(store: Store, table: TablePlan) -> Iterator[Finding]:
     seen = residuals(store)
     for metric in judged_metrics(seen, table):
-        there = np.isfinite(seen.values[metric])
-        name = seen.plan.metrics[metric].name
-        if units_in(there) < FEWEST:
-            yield Finding(name, True, f"too few units to judge: {units_in(there)}", {"units": float(units_in(there))})
-            continue
-        yield _by_band(seen, metric, there)
+        bands = {"overall": None, **{f"band {n}": n for n in range(BANDS)}}
+        measures = {label: (partial(_mean, metric=metric, band=band), MEAN_BIAS) for label, band in bands.items()}
+        measures["variance"] = (partial(_spread, metric=metric), _SPREAD_BIAS)
+        yield by_band(store, seen.plan.metrics[metric].name, measures)
 
 
-def _by_band(seen: Residuals, metric: int, there: Flags) -> Finding:
+def by_band(store: Store, name: str, measures: Mapping[str, tuple[Measure, float]]) -> Finding:
+    """Judge ratios to what is expected, `overall` and in bands of it, and the `variance` of residuals if that is among them.
+    Each measure comes with how far it may be off for other reasons than chance."""
     numbers: dict[str, float] = {}
     wrong: list[str] = []
-    low, high = declared_means(seen, metric)
-    place = (seen.centres[metric] - low) / (high - low)
-    edges = np.quantile(place[there], np.linspace(0, 1, _BANDS + 1))
-    bands = [("overall", there)]
-    bands += [
-        (f"band {n}", there & (place >= edges[n]) & ((place < edges[n + 1]) | (n == _BANDS - 1))) for n in range(_BANDS)
-    ]
-    scale = 1.0 if low > 0 else size_of(seen, metric, there)
-    for label, where in bands:
-        if units_in(where) < FEWEST or units_in(where[:, seen.probed]) < FEWEST:
+    for label, (measure, bias) in measures.items():
+        judged = judgement(store, measure, bias)
+        if judged is None or (judged.allowed >= WIDE and not judged.wrong):
             continue
-        found, expected, error = shifted(seen, metric, where, scale)
-        allowed = MEAN_BIAS + ERRORS * error
+        found, expected, allowed = judged.estimate.found, judged.estimate.expected, judged.allowed
         numbers |= {f"{label} found": found, f"{label} expected": expected, f"{label} allowed": allowed}
-        if abs(found - expected) > allowed:
-            wrong.append(f"{label} at {found:.3f} of its mean, {expected:.3f} \u00b1 {allowed:.3f} expected")
-    spread, expected, error = _spread(seen, metric, there)
-    allowed = _SPREAD_BIAS + ERRORS * error
-    numbers |= {"variance found": spread, "variance expected": expected, "variance allowed": allowed}
-    if abs(spread - expected) > allowed:
-        wrong.append(f"variance of residuals {spread:.2f}, {expected:.2f} \u00b1 {allowed:.2f} expected")
-    overall = numbers.get("overall found", float("nan"))
-    message = "; ".join(wrong[:3]) or f"{overall:.3f} of its mean, variance of residuals {spread:.2f}"
-    return Finding(seen.plan.metrics[metric].name, not wrong, message, numbers)
+        if judged.wrong:
+            says = f"variance of residuals {found:.2f}" if label == "variance" else f"{label} at {found:.3f} of its mean"
+            wrong.append(f"{says}, {expected:.3f} \u00b1 {allowed:.3f} expected")
+    if "overall found" not in numbers and not wrong:
+        return unjudged(name, f"too few units or rows, at least {FEWEST} units are needed", numbers)
+    says = f"{numbers.get('overall found', float('nan')):.3f} of its mean"
+    says += f", variance of residuals {numbers['variance found']:.2f}" if "variance found" in numbers else ""
+    return Finding(name, not wrong, "; ".join(wrong[:3]) or says, numbers)
 
 
-def size_of(seen: Residuals, metric: int, there: Flags) -> float:
+def _mean(seen: Residuals, metric: int, band: int | None) -> Estimate | None:
+    """Measure the mean of a metric, overall or in one of the bands of what the trajectory lets expect."""
+    there = np.isfinite(seen.values[metric])
+    if not there.any():
+        return None
+    scale = 1.0 if declared_means(seen, metric)[0] > 0 else size_of(seen, metric)
+    if band is not None:
+        centres = seen.centres[metric]
+        edges = np.quantile(centres[there], np.linspace(0, 1, BANDS + 1))
+        there = there & (centres >= edges[band]) & ((centres < edges[band + 1]) | (band == BANDS - 1))
+    return shifted(seen, metric, there, scale)
+
+
+def size_of(seen: Residuals, metric: int) -> float:
     """Return a typical size of a metric whose mean may be zero: shifts are told as shares of it."""
     low, high = declared_means(seen, metric)
     return float(max(abs(low), abs(high), high - low))
 
 
-def shifted(seen: Residuals, metric: int, where: Flags, scale: float) -> tuple[float, float, float]:
-    """Return (stored over expected mean, what it is to be, the standard error) in some cells."""
+def shifted(seen: Residuals, metric: int, where: Flags, scale: float) -> Estimate:
+    """Measure the mean over what is expected in some cells, a mean that may be zero by its shift as a share of `scale`."""
     centres = seen.centres[metric]
     if declared_means(seen, metric)[0] > 0:
-        found, error = ratio(seen.values[metric], centres, where)
         expected, more = _noise_ratio(seen, metric, where)
-        return found, expected, float(np.hypot(error, more))
+        found, error = ratio(seen.values[metric], centres, where, expected)
+        return Estimate(found, expected, float(np.hypot(error, more)), units_in(where))
     ones = np.full(centres.shape, scale)
-    found, error = ratio(seen.values[metric] - centres, ones, where)
     probed, base = where[:, seen.probed], centres[:, seen.probed]
     of_made = ratio(seen.made[metric] - base, ones[:, seen.probed], probed)
     of_noise = ratio(seen.made[metric] - seen.true[metric], ones[:, seen.probed], probed)
     whole = len(seen.probed) == len(seen.segments)
     expected, more = (of_made[0], 0.0 if whole else of_made[1]) if seen.plan.endings else of_noise
-    return 1.0 + found, 1.0 + expected, float(np.hypot(error, more))
+    found, error = ratio(seen.values[metric] - centres, ones, where, expected)
+    return Estimate(1.0 + found, 1.0 + expected, float(np.hypot(error, more)), units_in(where))
 
 
-def _spread(seen: Residuals, metric: int, there: Flags) -> tuple[float, float, float]:
-    """Return (mean square of residuals, what it is to be, the standard error)."""
+def _spread(seen: Residuals, metric: int) -> Estimate | None:
+    """Measure the mean square of residuals, against that of what is made."""
+    there = np.isfinite(seen.values[metric])
+    if not there.any():
+        return None
     ones = np.ones(there.shape)
-    found, error = ratio(seen.stored[metric] ** 2, ones, there)
     made = seen.standard(metric, seen.made[metric], probed=True) ** 2
     expected, more = ratio(made, ones[:, seen.probed], there[:, seen.probed])
+    found, error = ratio(seen.stored[metric] ** 2, ones, there, expected)
     whole = len(seen.probed) == len(seen.segments)
-    return found, expected, 0.25 * error if whole else float(np.hypot(error, more))
+    return Estimate(found, expected, 0.25 * error if whole else float(np.hypot(error, more)), units_in(there))
 
 
 def _polarity(store: Store, table: TablePlan) -> Iterator[Finding]:
     seen = residuals(store)
     for metric in judged_metrics(seen, table):
-        plan, values = seen.plan.metrics[metric], seen.values[metric]
-        there = np.isfinite(values)
+        plan = seen.plan.metrics[metric]
+        there = np.isfinite(seen.values[metric])
         low, high = declared_means(seen, metric)
-        place = (seen.centres[metric] - low) / (high - low)
-        if not there.any() or float(np.std(place[there])) < _MOVES or units_in(there) < FEWEST:
-            yield Finding(plan.name, True, "does not move enough to judge", {"units": float(units_in(there))})
+        if not there.any() or float(np.std((seen.centres[metric] / (high - low))[there])) < _MOVES:
+            yield unjudged(plan.name, "it does not move enough", {"units": float(units_in(there))})
             continue
-        sign = 1.0 if plan.spec.polarity == "positive" else -1.0
-        weight = plan.quantiles.deviation(seen.centres[metric]) ** -2.0
-        moved = place - float(np.average(place[there], weights=weight[there]))
-        found, error = ratio(values * moved * weight, (high - low) * moved**2 * weight, there)
-        allowed = ERRORS * error
-        numbers = {"declared": sign, "found": sign * found, "allowed": allowed}
-        says = f"{plan.spec.polarity} as declared" if found > 0 else f"declared {plan.spec.polarity}"
-        message = f"{says}: a full way up moves it by {sign * found:.2f} of the way between its means \u00b1 {allowed:.2f}"
-        yield Finding(plan.name, found > 0 or allowed >= 1.0, message, numbers)
+        judged = judgement(store, partial(_slope, metric=metric), 0.0)
+        if judged is None or judged.allowed >= 1.0:
+            yield unjudged(plan.name, f"too few units or rows, at least {FEWEST} units are needed")
+            continue
+        sign, found = 1.0 if plan.spec.polarity == "positive" else -1.0, judged.estimate.found
+        passed = found > 0 or not judged.wrong
+        says = f"{plan.spec.polarity} as declared" if passed else f"declared {plan.spec.polarity}"
+        message = f"{says}: a full way up moves it by {sign * found:.2f} of the way between its means"
+        numbers = {"declared": sign, "found": sign * found, "allowed": judged.allowed}
+        yield Finding(plan.name, passed, f"{message} \u00b1 {judged.allowed:.2f}", numbers)
+
+
+def _slope(seen: Residuals, metric: int) -> Estimate | None:
+    """Measure how far a metric moves where the trajectory goes its full way up, as a share of the way between its means,
+    times the sign that it is declared to have."""
+    values = seen.values[metric]
+    there = np.isfinite(values)
+    low, high = declared_means(seen, metric)
+    place = (seen.centres[metric] - low) / (high - low)
+    weight = seen.plan.metrics[metric].quantiles.deviation(seen.centres[metric]) ** -2.0
+    if not there.any() or not weight[there].sum() > 0:
+        return None
+    moved = place - float(np.average(place[there], weights=weight[there]))
+    found, error = ratio(values * moved * weight, (high - low) * moved**2 * weight, there, 1.0)
+    return Estimate(found, 1.0, error, units_in(there))
 
 
 for _name, _check in {

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import pyarrow.compute as pc
 
 from plotsim_core.config.effects import missing_on, noise_of, null_rate
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
-from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
+from plotsim_core.validation.chance import BLOCKING, bernstein, hits
+from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
 from plotsim_core.validation.scan import bounds_of, counted, scanned
 from plotsim_core.validation.store import Store
 
-_DEVIATIONS = 4.5
-"""How many standard deviations a null count may lie from its rate: 1 of 150 000 columns does by chance."""
-_UNTOLD = "not judged: the ledger does not tell it of rows that were dropped"
+_UNTOLD = "the ledger does not tell it of rows that were dropped"
 
 
 def _with_declared_nulls(plan: Plan, table: TablePlan) -> frozenset[str] | None:
@@ -31,7 +29,7 @@ def _nulls(store: Store, table: TablePlan) -> Iterator[Finding]:
     scan, untold = scanned(store, table), _untold(store, table)
     for place, column in enumerate(table.columns):
         if column.name in untold:
-            yield Finding(f"{table.name}.{column.name}", True, _UNTOLD)
+            yield unjudged(f"{table.name}.{column.name}", _UNTOLD)
             continue
         nulls = pc.subtract(scan["rows"], scan[f"there {place}"])
         count = counted(scan, f"{table.name}.{column.name}", "rows are null", scan["rows"], nulls)
@@ -39,10 +37,10 @@ def _nulls(store: Store, table: TablePlan) -> Iterator[Finding]:
             yield count
         elif _has_rate(table, column):
             metric = store.plan.metrics[store.plan.metric_index(column.spec.type.partition(".")[2])]
-            dataset, clumped = store.plan.dataset, 0.0
+            dataset, odds = store.plan.dataset, 0.0
             if missing_on(dataset, metric.spec) is not None:
-                clumped = noise_of(dataset, metric.spec).mar_rate ** 2 / 3 * (store.stop - store.first - 1)
-            yield _null_rate(count, null_rate(dataset, metric.spec), clumped)
+                odds = noise_of(dataset, metric.spec).mar_rate
+            yield _null_rate(count, null_rate(dataset, metric.spec), odds, store.stop - store.first)
 
 
 def _untold(store: Store, table: TablePlan) -> set[str]:
@@ -54,14 +52,21 @@ def _untold(store: Store, table: TablePlan) -> set[str]:
     return {column.name for column in table.columns if column.name not in shown} if shown else set()
 
 
-def _null_rate(found: Finding, rate: float, clumped: float) -> Finding:
-    """Judge a null count. `clumped` is what a row's variance gains at most where nulls depend on a value that a unit keeps:
-    the variance of the odds, mar_rate**2 / 3, once for every other period."""
+def _null_rate(found: Finding, rate: float, odds: float, periods: int) -> Finding:
+    """Judge a null count. Where nulls depend on a value that a unit may keep for all `periods`, at odds of twice a share
+    `odds` times its quantile, rows of a unit count as one: its odds have a variance of odds**2 / 3 at most."""
     rows, nulls = found.numbers["checked"], found.numbers["faults"]
-    allowed = _DEVIATIONS * float(np.sqrt(max(rows * (rate * (1 - rate) + clumped), 1.0))) + 1.0
-    passed = abs(nulls - rows * rate) <= allowed
-    message = f"{nulls:.0f} of {rows:.0f} are null, {rows * rate:.0f} \u00b1 {allowed:.0f} expected"
-    return Finding(found.subject, passed, message, {**found.numbers, "expected": rows * rate, "allowed": allowed})
+    variance = rows * (rate * (1 - rate) + odds**2 / 3 * (periods - 1))
+    allowed = bernstein(variance, 2.0 * odds * periods, BLOCKING)
+    least, most = rows * rate - allowed, rows * rate + allowed
+    if odds == 0:
+        least, most = hits(int(rows), rate, rate, BLOCKING)
+    least, most = max(least, 0.0), min(most, rows)
+    numbers = {**found.numbers, "expected": rows * rate, "least": least, "most": most}
+    if 0 < rate < 1 and (least, most) == (0.0, rows):
+        return unjudged(found.subject, f"too few rows, {nulls:.0f} of {rows:.0f} are null", numbers)
+    message = f"{nulls:.0f} of {rows:.0f} are null, {least:.0f} to {most:.0f} expected"
+    return Finding(found.subject, least <= nulls <= most, message, numbers)
 
 
 def _with_ranges(plan: Plan, table: TablePlan) -> frozenset[str] | None:

@@ -112,6 +112,17 @@ CASES = {
         "evt_churn",
         {"evt_churn": "UPDATE t SET date_key = 20230201 WHERE rowid = (SELECT max(rowid) FROM t)"},
     ),
+    "a fifth of the events lost": Case(
+        "events_follow_driver", "evt_login", {"evt_login": "DELETE FROM t WHERE hash(login_id) % 5 = 0"}
+    ),
+    "some events twice": Case(
+        "events_follow_driver",
+        "evt_support_ticket",
+        {
+            "evt_support_ticket": "INSERT INTO t SELECT * REPLACE (ticket_id || 'x' AS ticket_id) FROM t "
+            "WHERE hash(ticket_id) % 5 = 0"
+        },
+    ),
     "events at other hours": Case(
         "rhythm_as_declared",
         "evt_login by hour",

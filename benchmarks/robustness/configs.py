@@ -1,0 +1,276 @@
+"""Random configs of the whole language, each of one seed.
+
+A config is composed section by section; what the language refuses of it (a pair of correlations that cannot be, a lookup in a
+circle) is taken out, part by part, until it loads. So the language itself says what is valid, and a config is never far
+from its edge.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.robustness.columns import Config, Star
+from benchmarks.robustness.draw import Draw
+from benchmarks.robustness.population import SHARES, SIZES, Size, connections, metrics, noise, phases, segments
+from benchmarks.robustness.tables import rhythm, tables
+from plotsim_core import ConfigError, Plan, from_mapping
+
+GRAINS = {"month": 5.0, "week": 3.0, "day": 3.0, "quarter": 1.0, "hour": 1.0}
+PARTITIONS = {"hour": ("day", "week", "month"), "day": ("week", "month", "quarter", "year"), "week": (), "month": ("quarter", "year")}
+FORMATS = ("csv", "parquet", "jsonl", "duckdb")
+LOCALES = ("en_US", "de_DE", "ja_JP", "fr_FR", ["en_US", "de_DE"])
+UNITS = ("client", "shop", "pupil", "turbine")
+_TRIES = 60
+_ADJUSTED = 400
+"""Metrics whose shapes the language refuses are drawn anew with another seed at most so often."""
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A random config: `raw` as it loads, its `plan`, the `size` it was meant to have, and `dropped`, what was taken out of
+    it as (path, what the language said)."""
+
+    seed: int
+    size: str
+    raw: Config
+    plan: Plan
+    dropped: tuple[tuple[str, str], ...]
+
+
+def composed(seed: int) -> Composed:
+    """Return the random config of a seed. Raises ConfigError where nothing that loads is left of it."""
+    draw = Draw(seed)
+    size = draw.weighted(SHARES)
+    raw = _whole(draw, SIZES[size])
+    raw["seed"] = draw.whole(0, 2**32 - 1)
+    name = f"random_{seed}"
+    dropped: list[tuple[str, str]] = []
+    for _ in range(_TRIES):
+        try:
+            return Composed(seed, size, raw, from_mapping(copy.deepcopy(raw), name=name), tuple(dropped))
+        except ConfigError as error:
+            left = len(dropped)
+            for problem in sorted(error.problems, key=lambda p: p.path, reverse=True):
+                if _take_out(raw, problem.path):
+                    dropped.append((problem.path, problem.message))
+            if len(dropped) == left:
+                raise
+    from_mapping(raw, name=name)
+    raise AssertionError("a config that did not load has loaded")
+
+
+def _whole(draw: Draw, size: Size) -> Config:
+    grain = draw.weighted(GRAINS)
+    units = draw.whole(*size.units)
+    length = min(draw.whole(*size.periods), max(1, size.cells // units))
+    raw: Config = {"about": "Something made up", "unit": draw.one(UNITS), "window": _window(draw, grain, length)}
+    closed = "end" in raw["window"]
+    raw |= _kind(draw, raw["unit"], units, length, closed, "", None)
+    star = raw.pop("star")
+    if draw.chance(0.25):
+        other = draw.one([name for name in ("depot", "brand") if name != raw["unit"]])
+        further = _kind(draw, other, max(1, units // draw.whole(2, 8)), length, closed, f"{other}_", star)
+        further.pop("star")
+        raw["units"] = [{"unit": other, **further}]
+        if star is not None:
+            _refer(draw, raw, f"dim_{other}")
+    raw |= _rest(draw, raw, grain, length, closed, star)
+    return raw
+
+
+def _window(draw: Draw, grain: str, length: int) -> Config:
+    start = np.datetime64("2019-01-01") + draw.whole(0, 1800)
+    months = {"month": 1, "quarter": 3}.get(grain)
+    if months is not None:
+        begin = start.astype("datetime64[M]")
+        begin = begin - int(begin.astype(int)) % months
+        end: Any = begin + months * length - 1
+    elif grain == "week":
+        begin = start - (int(start.astype(int)) + 3) % 7
+        end = begin + 7 * length - 1
+    else:
+        begin = start
+        end = begin + max(1, length // 24 if grain == "hour" else length) - 1
+    window: Config = {"start": str(begin), "end": str(end), "every": grain}
+    if draw.chance(0.12):
+        del window["end"]
+        window["span"] = max(2, length)
+    elif draw.chance(0.15):
+        window["span"] = draw.whole(max(1, length // 2), 2 * length)
+    if PARTITIONS.get(grain) and draw.chance(0.15):
+        _cut(window, draw.one(PARTITIONS[grain]))
+    return window
+
+
+def _cut(window: Config, partition: str) -> None:
+    """Let a window have longer partitions, and begin and end with one."""
+    window["partition"] = partition
+    day = np.datetime64(window["start"][:10], "D")
+    if partition == "week":
+        edges = [day - (int(day.astype(int)) + 3) % 7, day + 7 * 8]
+        edges[1] -= (int(edges[1].astype(int)) + 3) % 7
+    else:
+        unit, step = {"day": ("D", 1), "month": ("M", 1), "quarter": ("M", 3), "year": ("Y", 1)}[partition]
+        begin = day.astype(f"datetime64[{unit}]")
+        begin = begin - int(begin.astype(int)) % step
+        edges = [begin.astype("datetime64[D]"), (begin + 2 * step).astype("datetime64[D]")]
+    window["start"] = str(edges[0])
+    if "end" in window:
+        window["end"] = str(max(edges[1], edges[0] + 1) - 1)
+
+
+def _kind(draw: Draw, unit: str, units: int, length: int, closed: bool, prefix: str, of: Star | None) -> Config:
+    """Return what a kind of unit says for itself, and under `star` its tables, None where it declares none."""
+    found = metrics(draw, 5, prefix)
+    raw: Config = {"metrics": found, "segments": segments(draw, units, length, found, prefix)}
+    if len(found) > 1:
+        raw["connections"] = connections(draw, found)
+    if len(found) > 1 and closed and draw.chance(0.12):
+        raw["connection_phases"] = phases(draw, found, length)
+    if draw.chance(0.2):
+        stages = [{"new": 0.0}, {"known": draw.number(0.2, 0.5, 2)}, {"close": draw.number(0.6, 0.9, 2)}]
+        raw["lifecycle"] = {"track": draw.one(found)["name"], "stages": stages[: draw.whole(2, 3)]}
+        raw["lifecycle"] |= draw.one(({}, {"enforce_order": True}, {"enforce_order": True, "downgrade_delay": draw.whole(1, 3)}))
+    if draw.chance(0.45):
+        raw["noise"] = noise(draw, [metric["name"] for metric in found])
+    if draw.chance(0.25):
+        raw["seasonality"] = [
+            {"months": draw.some(range(1, 13), 1, 4), "strength": draw.one((-0.4, -0.1, 0.2, 0.6))}
+            for _ in range(draw.whole(1, 2))
+        ]
+    raw["star"] = None
+    if of is not None or draw.chance(0.85):
+        star = Star(unit, found, raw["segments"])
+        if of is not None:
+            star.tables |= {name: of.tables[name] for name in of.of_kind("date", "time", "reference")}
+            star.kinds |= {name: of.kinds[name] for name in star.tables}
+        raw |= tables(draw, star, of is None)
+        raw["star"] = star
+    return raw
+
+
+def _refer(draw: Draw, raw: Config, dimension: str) -> None:
+    """Let some tables of the first kind refer to units of another one, whose columns come first in the file."""
+    for section in ("dimensions", "facts", "events"):
+        for table in raw.get(section, []):
+            if "columns" in table and not table.get("reference") and table.get("per") not in ("period", "time"):
+                if draw.chance(0.3):
+                    table["columns"].append({"name": "elsewhere", "type": f"ref.{dimension}"})
+
+
+def _rest(draw: Draw, raw: Config, grain: str, length: int, closed: bool, star: Star | None) -> Config:
+    rest: Config = {"output": _output(draw)}
+    if draw.chance(0.3):
+        rest["calendar"] = _calendar(draw)
+    if draw.chance(0.25):
+        rest["rhythm"] = rhythm(draw)
+    if draw.chance(0.3):
+        rest["locale"] = draw.one(LOCALES)
+    if draw.chance(0.1):
+        rest["scale"] = draw.number(0.3, 3, 1)
+    if draw.chance(0.1):
+        rest["owners"] = ["team:data"]
+    if draw.chance(0.15):
+        rest["manifest"] = {"include": False}
+    if closed and length > 4 and draw.chance(0.2):
+        rest["holdout"] = {"target": draw.one(raw["metrics"])["name"], "periods": draw.whole(1, length // 2)}
+    if draw.chance(0.2):
+        rest["entity_features"] = draw.one((True, {"include_labels": False}))
+    if draw.chance(0.2):
+        rest["sources"] = [_source(draw, name) for name in draw.some(("crm", "billing"), 1, 2)]
+    if star is not None and draw.chance(0.3):
+        rest["quality"] = [issue for _ in range(draw.whole(1, 4)) if (issue := _issue(draw, star, length))]
+    return rest
+
+
+def _output(draw: Draw) -> Config:
+    output: Config = {"format": draw.one(FORMATS)}
+    if draw.chance(0.25):
+        output["denormalized"] = True
+    if output["format"] == "parquet" and draw.chance(0.4):
+        output |= {"compression": draw.one(("zstd", "snappy", "gzip", "none")), "row_group_rows": draw.whole(1, 5_000)}
+        output |= {"sort_by": ["date_key"]} if draw.chance(0.4) else {}
+    return output
+
+
+def _calendar(draw: Draw) -> Config:
+    calendar: Config = {}
+    if draw.chance(0.5):
+        calendar |= {"fiscal_year_starts": draw.whole(1, 12), "fiscal_year_named": draw.one(("end", "start"))}
+    if draw.chance(0.3):
+        calendar["weekend"] = draw.one((["friday", "saturday"], ["sunday"]))
+    if draw.chance(0.8):
+        calendar["holidays"] = draw.one(("US", "DE-BY", {"country": "JP", "language": "en_US"}, [{"name": "Our day", "date": "05-12"}]))
+    return calendar
+
+
+def _source(draw: Draw, name: str) -> Config:
+    rates = ("name_drift_rate", "attribute_drift_rate", "missing_rate", "duplicate_rate")
+    return {
+        "name": name,
+        "key_scheme": draw.one(("prefix_padded", "numeric", "uuid_short")),
+        **{rate: draw.number(0, 0.5, 2) for rate in draw.some(rates, 0, 4)},
+    }
+
+
+def _issue(draw: Draw, star: Star, length: int) -> Config:
+    names = star.of_kind("fact", "proportional", "variable", "detail", "threshold", "period")
+    table = draw.one(names)
+    kind = draw.one(
+        ("null_injection", "duplicate_rows", "type_mismatch", "late_arrival", "schema_drift", "volume_anomaly")
+        + ("orphaned_keys", "late_delivery", "redelivery", "restatement")
+    )
+    issue: Config = {"table": table, "issue": kind, "rate": draw.number(0.01, 0.4)}
+    columns = [column["name"] for column in star.tables[table]["columns"]]
+    if kind in ("null_injection", "type_mismatch", "schema_drift", "orphaned_keys", "restatement"):
+        refs = [c["name"] for c in star.tables[table]["columns"] if c["type"].startswith("ref.")]
+        issue["column"] = draw.one(refs if kind == "orphaned_keys" else columns)
+    if kind == "volume_anomaly":
+        issue |= {"mode": draw.one(("spike", "drop")), "period": draw.whole(0, length - 1)}
+    if kind == "schema_drift" and draw.chance(0.3):
+        issue |= {"mode": "rename", "rate": 1.0}
+    if kind in ("late_delivery", "redelivery", "restatement") and draw.chance(0.6):
+        issue["up_to"] = draw.whole(1, 6)
+    if draw.chance(0.2):
+        issue["seed_offset"] = draw.whole(1, 99)
+    return issue
+
+
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_KEPT = ("metrics", "segments", "window", "unit", "about")
+_NEEDED = ("name", "type", "metrics", "segments", "unit", "count", "archetype", "start", "kind")
+
+
+def _take_out(raw: Config, path: str) -> bool:
+    """Take the part at a path out of a config: the nearest item of a list, or key, without which it may do. Return whether
+    something was taken out."""
+    steps: list[Any] = [int(number) if number else word for word, number in _STEP.findall(path)]
+    if steps[0] == "window" and "partition" in raw["window"]:
+        del raw["window"]["partition"]
+        return True
+    trail: list[tuple[Any, Any]] = []
+    at: Any = raw
+    for step in steps:
+        there = isinstance(at, dict) and step in at or isinstance(at, list) and isinstance(step, int) and step < len(at)
+        if not there:
+            break
+        trail.append((at, step))
+        at = at[step]
+    words = [step for step in steps[: len(trail)] if isinstance(step, str)]
+    if "columns" in words:  # the whole column
+        trail = trail[: 1 + max(n for n, (held, _) in enumerate(trail) if isinstance(held, list))]
+    for held, step in reversed(trail):
+        if held is raw and step in _KEPT:
+            return False
+        if isinstance(held, dict) and step in _NEEDED:
+            continue
+        if isinstance(held, list) and len(held) == 1 and held in (raw["metrics"], raw["segments"]):
+            return False
+        del held[step]
+        return True
+    return False

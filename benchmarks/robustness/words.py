@@ -1,0 +1,87 @@
+"""Which words of the language a config uses, of all that there are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import get_args
+
+from plotsim_core import Plan
+from plotsim_core.config import quality, segments
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.metrics import METRIC_TYPES
+from plotsim_core.config.output import FormatWord
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS
+from plotsim_core.numerics.calendar import GRAINS
+from plotsim_core.numerics.distributions import DISTRIBUTIONS
+from plotsim_core.numerics.noise import NOISE
+from plotsim_core.numerics.shapes import CURVES, WORDS
+
+_ARRIVALS = (
+    segments.UniformArrival,
+    segments.LinearArrival,
+    segments.StepArrival,
+    segments.ExplicitArrival,
+    segments.OngoingArrival,
+)
+
+
+def every_word() -> dict[str, list[str]]:
+    """Return the words that random configs are to use, by what they are words of."""
+    return {
+        "table kind": list(KIND_WORDS),
+        "column source": list(SOURCE_WORDS),
+        "metric type": list(METRIC_TYPES),
+        "distribution": list(DISTRIBUTIONS),
+        "curve": list(CURVES),
+        "archetype word": list(WORDS),
+        "arrival": [arrival.__name__ for arrival in _ARRIVALS],
+        "noise family": list(NOISE),
+        "issue": list(get_args(quality.Kind)),
+        "grain": list(GRAINS),
+        "format": [word for word in get_args(FormatWord) if word != "sql"],
+        "section": [name for name in Dataset.model_fields],
+    }
+
+
+def words_of(plan: Plan) -> dict[str, int]:
+    """Return how often a config has each word, as `distribution beta`."""
+    found: Counter[str] = Counter()
+    for kind in (plan, *plan.others):
+        found.update(f"{what} {word}" for what, word in _of_kind(kind))
+    dataset = plan.dataset
+    found.update(f"issue {issue.issue}" for issue in dataset.quality)
+    found.update(f"section {name}" for name in Dataset.model_fields if name in dataset.model_fields_set)
+    found[f"grain {plan.grain.name}"] += 1
+    found[f"format {dataset.output.format}"] += 1
+    return dict(found)
+
+
+def _of_kind(plan: Plan) -> Iterator[tuple[str, str]]:
+    for table in plan.own:
+        yield "table kind", table.kind
+        for column in table.columns:
+            yield "column source", column.spec.word
+    for metric in plan.metrics:
+        yield "metric type", metric.spec.type
+        yield "distribution", metric.spec.family
+    for segment in plan.segments:
+        spec = segment.spec
+        for piece in spec.archetype.curves or ():
+            yield "curve", piece.curve
+        for word in spec.archetype.words or ():
+            yield "archetype word", word
+        if spec.arrival is not None:
+            yield "arrival", type(spec.arrival).__name__
+    noises = [plan.dataset.noise, *(metric.spec.noise for metric in plan.metrics)]
+    for noise in noises:
+        if noise is not None and noise.gaussian_sigma > 0:
+            yield "noise family", noise.noise_family
+
+
+def counted(configs: list[Mapping[str, int]]) -> dict[str, int]:
+    """Return in how many configs each word is."""
+    found: Counter[str] = Counter()
+    for words in configs:
+        found.update(words.keys())
+    return {f"{what} {word}": found[f"{what} {word}"] for what, known in every_word().items() for word in known}

@@ -1,0 +1,111 @@
+"""The check of how many rows there are of what happens: as many as the metric that drives them lets expect.
+
+It looks at the cells that behaviour is judged on. Expected is the mean of the driver there, times the scale and the rhythm
+of the period, where the unit is there. Where more than that decides (rows that find nothing to refer to do not happen, and
+none do where a metric is below zero), the rows are made anew, and as many are expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from plotsim_core.engine.block import Block
+from plotsim_core.engine.life import alive
+from plotsim_core.engine.rhythm import event_factors
+from plotsim_core.numerics.estimates import ratio
+from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.sql import quoted
+from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.proportional import ProportionalEvent
+from plotsim_core.tables.variable import VariableFact
+from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
+from plotsim_core.validation.judgement import Estimate
+from plotsim_core.validation.residuals import Floats, Residuals, register_cells, residuals
+from plotsim_core.validation.rows import thinned, unit_column
+from plotsim_core.validation.store import Store
+from plotsim_core.validation.trajectory import BANDS, by_band, units_in
+
+_BIAS = 0.02
+"""How far counts may be off for other reasons than chance: values are rounded, means interpolated."""
+
+
+def _driver(table: TablePlan) -> tuple[str, float] | None:
+    """Return the metric that drives how many rows a table has, and how many for one of it; None of other tables."""
+    if isinstance(table.spec, ProportionalEvent):
+        return table.spec.driver, table.spec.scale
+    if isinstance(table.spec, VariableFact):
+        return table.spec.row_count_driver, table.spec.row_count_scale
+    return None
+
+
+def _driven(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return NO_TABLES if _driver(table) and unit_column(plan, table) else None
+
+
+def _counts(store: Store, table: TablePlan) -> Iterator[Finding]:
+    stored = _stored(store, table)
+    bands = {"overall": None, **{f"band {n}": n for n in range(BANDS)}}
+    measures = {label: partial(_measure, table=table, stored=stored, band=band) for label, band in bands.items()}
+    yield by_band(store, table.name, {label: (measure, _BIAS) for label, measure in measures.items()})
+
+
+def _stored(store: Store, table: TablePlan) -> Floats:
+    """Return how many rows are stored of each sampled cell, shape (periods, units)."""
+    seen = residuals(store)
+    unit, time = unit_column(store.plan, table) or "", table.time or ""
+    parent = next(parent for name, parent, _ in table.references if name == unit)
+    register_cells(store, [Block(store.plan, part) for part in seen.slices], parent)
+    found = store.arrow(
+        f"SELECT periods.place AS period, units.place AS unit, count(*) AS n FROM {store.relation(table)} AS rows "
+        f'JOIN "cell periods" AS periods ON rows.{quoted(time)} = periods.key '
+        f'JOIN "cell units" AS units ON rows.{quoted(unit)} = units.key GROUP BY ALL'
+    )
+    counts = np.zeros((len(seen.periods), len(seen.segments)))
+    counts[found["period"].to_numpy(), found["unit"].to_numpy()] = found["n"].to_numpy()
+    return counts
+
+
+def _measure(seen: Residuals, table: TablePlan, stored: Floats, band: int | None) -> Estimate | None:
+    """Measure the rows that there are over those that are expected; of another seed, those that would be."""
+    blocks = [Block(seen.plan, part) for part in seen.slices]
+    there = np.concatenate([alive(block) for block in blocks], axis=1)
+    expected = np.concatenate([_expected(table, block) for block in blocks], axis=1)
+    if not there.any():
+        return None
+    if band is not None:
+        edges = np.quantile(expected[there], np.linspace(0, 1, BANDS + 1))
+        there = there & (expected >= edges[band]) & ((expected < edges[band + 1]) | (band == BANDS - 1))
+    made = stored if seen.original else np.concatenate([_made(table, block) for block in blocks], axis=1)
+    found, error = ratio(made, expected, there, 1.0)
+    return Estimate(found, 1.0, error, units_in(there))
+
+
+def _expected(table: TablePlan, block: Block) -> Floats:
+    driver, scale = _driver(table) or ("", 0.0)
+    metric = block.plan.metrics[block.plan.metric_index(driver)]
+    if thinned(block.plan, table) or not metric.spec.positive:
+        return _made(table, block)
+    rhythm = table.spec.rhythm if isinstance(table.spec, ProportionalEvent) else None
+    factors = event_factors(block.plan, rhythm, metric, block.periods) if table.kind == "proportional" else None
+    usual = scale * block.centres(block.plan.metric_index(driver))
+    return usual if factors is None else usual * factors[:, None]
+
+
+def _made(table: TablePlan, block: Block) -> Floats:
+    cells = KINDS[table.kind].rows(table, block).cell
+    return np.bincount(cells, minlength=len(block.periods) * len(block.units)).reshape(block.slice.shape).astype(np.float64)
+
+
+CHECKS.add(
+    "events_follow_driver",
+    Check(
+        "behaviour",
+        "There are as many rows of what happens as the metric that drives them lets expect.",
+        False,
+        _counts,
+        _driven,
+    ),
+)
