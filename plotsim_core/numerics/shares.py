@@ -51,8 +51,10 @@ def chosen(numbers: Integers, share: float, stream: np.uint64, address: Words) -
 
     A sequence is cut into stretches of 1 / share numbers, whose ends may lie within a number; one of each stretch is drawn.
     A number on an end belongs to either side by its lengths there, and is drawn from that side with probability `share`;
-    what is left is drawn evenly from the whole numbers of the stretch. So a number needs four draws, whatever its place.
-    Above one half, those that are not chosen are drawn.
+    what is left is drawn evenly from the whole numbers of the stretch. So a number needs the draws of two stretches at most,
+    whatever its place. Above one half, those that are not chosen are drawn.
+
+    It is fastest where numbers of a sequence follow each other.
     """
     part = round(share * _WHOLE)
     if 2 * part > _WHOLE:
@@ -62,28 +64,27 @@ def chosen(numbers: Integers, share: float, stream: np.uint64, address: Words) -
 
 def _few(numbers: Integers, part: int, stream: np.uint64, address: Words) -> NDArray[np.bool_]:
     """Return which numbers are chosen, `part` of `_WHOLE` of them, at most half."""
-    if part == 0:
+    if part == 0 or not len(numbers):
         return np.zeros(len(numbers), dtype=np.bool_)
-    begin = numbers * part
-    own = begin // _WHOLE
-    on_end = begin + part > (own + 1) * _WHOLE
-    right = on_end & ~_goes_left(own, part, stream, address)
-    stretch = own + right
-    left = _starts_within(stretch, part) & ~_goes_left(stretch - 1, part, stream, address)
-    after = _starts_within(stretch + 1, part) & _goes_left(stretch, part, stream, address)
+    stretch = numbers * part // _WHOLE
+    begins = np.flatnonzero(np.append(True, (np.diff(stretch) != 0) | (address[1:] != address[:-1])))
+    drawn = _drawn(stretch[begins], part, stream, address[begins])
+    found: NDArray[np.bool_] = numbers == np.repeat(drawn, np.diff(np.append(begins, len(numbers))))
+    on_end = np.flatnonzero((numbers + 1) * part > (stretch + 1) * _WHOLE)
+    found[on_end] |= numbers[on_end] == _drawn(stretch[on_end] + 1, part, stream, address[on_end])
+    return found
+
+
+def _drawn(stretch: Integers, part: int, stream: np.uint64, address: Words) -> Integers:
+    """Return the number that is drawn from each stretch."""
     share = part / _WHOLE
-    drawn = uniforms(stream, fold(address, words(2 * stretch)))
-    first, stop = _first(stretch, part), (stretch + 1) * _WHOLE // part
-    inner = (drawn - share * left - share * after) / (1.0 - share * left - share * after)
+    first, stop = -(-stretch * _WHOLE // part), (stretch + 1) * _WHOLE // part
+    left = share * (_starts_within(stretch, part) & ~_goes_left(stretch - 1, part, stream, address))
+    right = share * (_starts_within(stretch + 1, part) & _goes_left(stretch, part, stream, address))
+    u = uniforms(stream, fold(address, words(2 * stretch)))
+    inner = (u - left - right) / (1.0 - left - right)
     place = np.minimum((inner * (stop - first)).astype(np.int64), stop - first - 1)
-    whole = (inner >= 0) & (numbers - first == place)
-    at_left, at_right = drawn < share, (drawn >= share * left) & (drawn < share * left + share)
-    return np.where(on_end, np.where(right, at_left, at_right), whole)
-
-
-def _first(stretch: Integers, part: int) -> Integers:
-    """Return the first number that lies in a stretch as a whole."""
-    return -(-stretch * _WHOLE // part)
+    return np.where(inner >= 0, first + place, np.where(u < left, first - 1, stop))
 
 
 def _starts_within(stretch: Integers, part: int) -> NDArray[np.bool_]:

@@ -54,27 +54,33 @@ def groups_of(plan: Plan, units: Units) -> Groups:
 
 
 def addresses(rows: Rows) -> Words:
-    """Return an address for each row, the same for those that are counted together: of its units and its period."""
-    return rows.kept("counted together", lambda: fold(_of_units(rows), words(rows.period)))
+    """Return an address for each row, the same for those that are counted together: of its group of units and its period."""
+
+    def made() -> Words:
+        plan, units = rows.block.plan, rows.block.units
+        group = groups_of(plan, units).addresses(plan)[rows.unit] if len(rows.unit) else np.zeros(1, dtype=np.uint64)
+        return fold(group, words(rows.period))
+
+    return rows.kept("counted together", made)
 
 
 def ranked(table: TablePlan, rows: Rows) -> Rows:
     """Return the rows of a table in a block with their ranks. `table` is the plan of the clean table, `rows` are all it has
     in the block."""
-    together, own = np.unique(_of_units(rows), return_inverse=True)
+    plan, units, slice_ = rows.block.plan, rows.block.units, rows.block.slice
+    groups = groups_of(plan, units)
+    _, first, each = np.unique(groups.addresses(plan), return_index=True, return_inverse=True)
     unit = rows.unit if len(rows.unit) else np.zeros(len(rows), dtype=np.int64)
-    order = np.lexsort((unit, own, rows.period))
-    begins = np.ones(len(rows), dtype=np.bool_)
-    begins[1:] = (np.diff(own[order]) != 0) | (np.diff(rows.period[order]) != 0)
+    own = each[unit]
+    sequence = (rows.period - slice_.first) * len(first) + own
+    order = np.argsort(sequence * len(units) + unit, kind="stable")
+    begins = np.append(True, np.diff(sequence[order]) != 0)[: len(rows)]
     places = np.arange(len(rows), dtype=np.int64)
     rank = np.empty(len(rows), dtype=np.int64)
     rank[order] = places - np.maximum.accumulate(np.where(begins, places, 0))
-    if len(rows.unit) and rows.block.slice.unit_first > 0:
-        found = groups_of(rows.block.plan, rows.block.units)
-        _, first = np.unique(own, return_index=True)
-        for group, place in zip(range(len(together)), rows.unit[first].tolist(), strict=True):
-            here = own == group
-            rank[here] += _before(table, rows.block, found, place)[rows.period[here] - rows.block.slice.first]
+    for group in np.unique(own).tolist() if len(rows.unit) and slice_.unit_first > 0 else ():
+        here = own == group
+        rank[here] += _before(table, rows.block, groups, int(first[group]))[rows.period[here] - slice_.first]
     return replace(rows, rank=rank)
 
 
@@ -87,12 +93,6 @@ def most_groups(plan: Plan, stop: int) -> int:
     for segment, run, count in zip(parts.segment[here].tolist(), runs.tolist(), parts.count[here].tolist(), strict=True):
         largest[segment, run] = max(largest.get((segment, run), 0), count)
     return sum(-(-count // TOGETHER) for count in largest.values())
-
-
-def _of_units(rows: Rows) -> Words:
-    """Return an address for each row, the same for those whose units are counted together; of rows without, one for all."""
-    plan, units = rows.block.plan, rows.block.units
-    return groups_of(plan, units).addresses(plan)[rows.unit] if len(rows.unit) else np.zeros(len(rows), dtype=np.uint64)
 
 
 def _before(table: TablePlan, block: Block, found: Groups, place: int) -> Integers:
