@@ -12,6 +12,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.config.connections import Connection
+from plotsim_core.engine.pooled import expected as pooled
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.declared import declared
 from plotsim_core.plan.plan import Plan, TablePlan
@@ -69,11 +71,19 @@ def _correlations(store: Store, table: TablePlan) -> Iterator[Finding]:
             fidelity = [seen.fidelity[m] for m in (first, second)]
             true = [seen.standard(m, seen.true[m], probed=True)[holds] for m in (first, second)]
             moved = _selected(true, seen, (first, second), holds)
-        expected = (connection.coefficient + moved) * fidelity[0] * fidelity[1]
+        expected = (_expected(store.plan, connection, seen) + moved) * fidelity[0] * fidelity[1]
         more = {"declared": connection.coefficient, "pooled": raw[0]}
         when = f" from {store.plan.grain.label(store.plan.phases[phase - 1][0])}" if phase else ""
         subject = f"{connection.metric_a} ~ {connection.metric_b}{when}"
         yield replace(_judged(subject, found, error, expected, more), tables=_other(store.plan, table, second))
+
+
+def _expected(plan: Plan, connection: Connection, seen: Residuals) -> float:
+    """Return the correlation that a connection asks of the units and periods that are looked at: a pooled one is declared
+    for as many units of each segment."""
+    if not connection.pooled:
+        return connection.coefficient
+    return pooled(plan, connection, int(seen.periods[0]), int(seen.periods[-1]) + 1)
 
 
 def _selected(true: list[Floats], seen: Residuals, pair: tuple[int, int], holds: NDArray[np.bool_]) -> float:

@@ -92,7 +92,7 @@ class Report:
             mark = "ok  " if not wrong else "FAIL" if CHECKS[check].blocking else "warn"
             lines.append(f"  {mark} {check}: {len(found) - len(wrong)} of {len(found)}")
             lines += [f"         {finding.subject}: {finding.message}" for finding in wrong]
-        lines += [f"  note {warning}" for warning in _texts(self.plan.warnings)]
+        lines += [f"  note {warning}" for warning in _texts((*self.plan.warnings, *self.plan.notes))]
         return "\n".join(lines)
 
     def json(self) -> str:
@@ -111,7 +111,7 @@ class Report:
             "score": self.score,
             "failed": self.failed,
             "warned": self.warned,
-            "notes": _texts(self.plan.warnings),
+            "notes": _texts((*self.plan.warnings, *self.plan.notes)),
             "checks": [
                 {
                     "check": name,

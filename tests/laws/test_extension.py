@@ -315,6 +315,59 @@ def test_columns_more_change_no_value(raw: Raw) -> None:
     hold(before, plan_of(with_columns(raw)), besides=images(before))
 
 
+POOLED: Raw = {
+    "about": "Shops",
+    "unit": "shop",
+    "window": {"start": "2023-01", "end": "2023-12", "every": "month", "span": 12},
+    "metrics": [{"name": name, "type": "score", "polarity": "positive"} for name in ("mood", "trust")],
+    "connections": [{"metric_a": "mood", "metric_b": "trust", "coefficient": 0.8, "pooled": True}],
+}
+ARRIVALS: dict[str, Raw | None] = {
+    "all at the start": None,
+    "uniform": {"kind": "uniform"},
+    "explicit": {"kind": "explicit", "start_periods": [0, 3, 5, 7, 2]},
+    "ongoing": {"kind": "ongoing", "per_period": 1},
+}
+
+
+@pytest.mark.parametrize("arrival", ARRIVALS)
+def test_a_pooled_correlation_moves_with_neither_units_nor_the_end(arrival: str) -> None:
+    """Not with more units in segments of other sizes, a larger scale or a later end with the span held; a segment more moves
+    it, which is told."""
+    came = ARRIVALS[arrival]
+    segments = [
+        {"name": "few", "count": 5, "archetype": "growth", **({"arrival": came} if came else {})},
+        {"name": "many", "count": 16, "archetype": "flat > decline @ 7"},
+    ]
+    raw = {**POOLED, "segments": segments}
+    before = plan_of(raw)
+    window = {**raw["window"], "end": "2024-06"}
+    for after in (with_units(raw), {**raw, "scale": 3}, {**raw, "segments": [segments[0], {**segments[1], "count": 400}]}):
+        hold_units(raw, plan_of(after))
+    hold(before, plan_of({**raw, "window": window}), before.stop)
+    moved = unchanged(before, plan_of(with_segment(raw)))
+    assert {line.partition(":")[0] for line in moved} <= {"fct_mood.mood", "fct_trust.trust", *STAGED}
+    assert moved
+    assert any("`pooled` is of all segments: one more changes values of mood and trust" in str(n) for n in before.notes)
+
+
+STAGED = tuple(f"{stage}_metrics.{name}" for stage in ("correlated", "noised") for name in ("mood", "trust"))
+
+
+def test_a_pooled_correlation_of_unequal_segments_is_told_with_what_they_have() -> None:
+    """Declared for as many units of each segment; what 20 and 2000 are said to have is what is found, within 0.03."""
+    segments = [
+        {"name": "few", "count": 20, "archetype": "growth"},
+        {"name": "many", "count": 2000, "archetype": "flat"},
+    ]
+    plan = plan_of({**POOLED, "segments": segments})
+    said = float(str(plan.notes[0]).rpartition("those that there are ")[2])
+    rows = made(plan, "correlated_metrics")
+    found = np.corrcoef(rows["mood"].to_numpy(), rows["trust"].to_numpy())[0, 1]
+    assert abs(said - 0.8) > 0.02
+    assert abs(found - said) < 0.03
+
+
 LATER = {"hour": "2024-03-02", "day": "1970-03-31", "week": "2024-06-02", "month": "2024-12", "quarter": "2025-03"}
 
 
