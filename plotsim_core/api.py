@@ -165,7 +165,7 @@ def _loaded(raw: Any, name: str, source: str) -> Plan:
 def _resolved(
     name: str, parts: Parts, found: Numbers, raw: Mapping[str, Any], others: tuple[Plan, ...], path: str, source: str
 ) -> Plan:
-    """Return the plan of one kind of unit; pooled connections are solved against the units themselves."""
+    """Return the plan of one kind of unit; pooled connections are solved against a roster of its segments."""
     inherited = parts.get("inherited", frozenset())
     found.warnings[:] = [warning.under(path) for warning in found.warnings]
     if not path:
@@ -173,12 +173,13 @@ def _resolved(
     plan = resolve(name, load.dataset(parts), found, raw, others, inherited)
     if not any(connection.pooled for _, connection in parts["connections"]):
         return plan
-    connections, problems, warnings = given(plan, parts["connections"])
+    connections, problems, warnings, notes = given(plan, parts["connections"])
     again = numbers(parts["metrics"], connections, phase_connections(parts["connection_phases"]))
     if problems or again.problems:
         raise ConfigError([problem.under(path) for problem in (*problems, *again.problems)], source)
     again.warnings.extend([*found.warnings, *(warning.under(path) for warning in warnings)])
-    return resolve(name, load.dataset(parts), again, raw, others, inherited)
+    own = resolve(name, load.dataset(parts), again, raw, others, inherited)
+    return replace(own, notes=(*own.notes, *(note.under(path) for note in notes)))
 
 
 def parse_periods(plan: Plan, text: str | None) -> tuple[int, int] | None:

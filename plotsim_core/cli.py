@@ -355,6 +355,8 @@ def _plan(config: str, seed: int | None = None, scale: float | None = None, over
 def _warn(plan: Plan, strict: bool) -> None:
     for warning in plan.warnings:
         click.echo(f"warning: {warning}", err=True)
+    for note in plan.notes:
+        click.echo(f"note: {note}", err=True)
     if strict and plan.warnings:
         raise click.exceptions.Exit(1)
 

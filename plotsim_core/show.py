@@ -75,6 +75,8 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str 
     for kind in plan.kinds:
         if kind.endings:
             console.print(f"Units ({kind.unit}) can leave, so rows are an upper bound.")
+    for note in plan.notes:
+        console.print(f"note: {note}", highlight=False, soft_wrap=True)
     for line in backfill(plan, total[0]):
         console.print(line, highlight=False, soft_wrap=True)
 

@@ -96,6 +96,22 @@ def test_links_stay_inside_their_bounds(to: str, directed: bool) -> None:
     assert counts.min() >= 2
 
 
+def test_a_link_and_its_reverse_draw_on_their_own() -> None:
+    """With 4 links of each of 60 units to others there are some pairs that are linked both ways: what is drawn for a link
+    is not what is drawn for its reverse."""
+    segments = [{"name": "few", "count": 60, "archetype": "flat"}]
+    rows = bridge(
+        right="dim_shop",
+        cardinality=[4, 4],
+        columns=[{"name": "weight", "type": "faker.uuid4"}],
+        more={"segments": segments},
+    )
+    assert rows["weight"].is_unique
+    both = rows.merge(rows, left_on=["shop_id_a", "shop_id_b"], right_on=["shop_id_b", "shop_id_a"])
+    assert len(both) > 0
+    assert (both["weight_x"] != both["weight_y"]).all()
+
+
 @pytest.mark.parametrize("driver", [None, "mood", "sales"])
 def test_who_stands_higher_has_more_links(driver: str | None) -> None:
     """The rank correlation of the links with the mean of the driver, or the position, is above one half."""

@@ -14,8 +14,9 @@ import yaml
 from scipy import stats
 
 from plotsim_core import Plan, from_mapping, generate_tables
-from plotsim_core.engine.elsewhere import everyone
-from tests.laws.made import unchanged
+from plotsim_core.engine.elsewhere import everyone, last_periods
+from plotsim_core.engine.roster import codes
+from tests.laws.made import newcomers, unchanged
 
 PAGE = (Path(__file__).parent.parent / "docs" / "units.md").read_text(encoding="utf-8")
 RAW: dict[str, Any] = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[0])
@@ -52,14 +53,66 @@ def test_larger_units_are_referred_to_more_often() -> None:
     assert np.ptp(sizes) > 0.3
 
 
+def test_shares_are_those_of_size_while_units_come_and_go() -> None:
+    """Over all periods each store has the visits that its share of the sizes of those who are there says (chi-square at
+    0.1 %); stores that leave before and arrive later have none."""
+    ongoing = {"kind": "ongoing", "per_period": 3}
+    segments = [
+        {"name": "city", "count": 70, "archetype": "growth", "variation": {"size": 0.8}, "arrival": {"kind": "uniform"}},
+        {"name": "village", "count": 5, "archetype": "flat"},
+        {
+            "name": "mall",
+            "count": 9,
+            "archetype": "flat",
+            "tenure": {"mean": 4},
+            "arrival": ongoing,
+        },
+    ]
+    kind = {**copy.deepcopy(RAW["units"][0]), "segments": segments}
+    made = plan(units=[kind], scale=6)
+    stores = made.others[0]
+    units, last = everyone(stores, made.stop).units, last_periods(stores, made.stop)
+    tables = generate_tables(made, tables=["evt_visit", "dim_store"])
+    visits = tables["evt_visit"].groupby("date_key").size()
+    expected = np.zeros(len(units))
+    for period, key in zip(range(made.first, made.stop), made.grain.keys(np.arange(made.first, made.stop)), strict=True):
+        there = units.size * ((units.arrival <= period) & (last >= period))
+        expected += there / there.sum() * visits.get(key, 0)
+    keys = [f"STO-{code}" for code in codes(stores, units)]
+    found = tables["evt_visit"]["store_id"].value_counts().reindex(keys, fill_value=0).to_numpy()
+    assert not found[expected == 0].any()
+    often = expected > 5
+    assert often.sum() > 100
+    assert stats.chisquare(found[often], expected[often] * found[often].sum() / expected[often].sum()).pvalue > 0.001
+
+
+def test_a_crowd_that_has_left_is_passed_by() -> None:
+    """Of two thousand stores all but a few are gone: those who are there are found, in proportion to size, and a store more
+    takes visits and moves none."""
+    gone = {"name": "gone", "count": 2000, "archetype": "flat", "tenure": {"mean": 1.5}}
+    few = {"name": "few", "count": 3, "archetype": "flat", "variation": {"size": 0.8}}
+    one = with_stores(segments=[gone, few], events=[])
+    more = with_stores(segments=[gone, {**few, "count": 4}], events=[])
+    names = ["evt_visit", "dim_store"]
+    before, after = (generate_tables(made, tables=names) for made in (one, more))
+    new = set(after["dim_store"]["store_id"]) - set(before["dim_store"]["store_id"])
+    old, fresh = (rows["evt_visit"]["store_id"].to_numpy() for rows in (before, after))
+    assert len(new) == 1
+    assert not pd.isna(old).any()
+    went = np.isin(fresh, list(new))
+    assert 0 < went.sum() < len(went)
+    assert (fresh == old)[~went].all()
+
+
 def test_units_of_one_kind_change_no_value_of_another() -> None:
-    """More customers leave all stores alone; more stores change which store a row refers to, and nothing else."""
+    """More customers leave all stores alone; more stores take references, and change nothing else."""
     segments = copy.deepcopy(RAW["segments"])
     segments[0]["count"] += 5
     assert not unchanged(plan(), plan(segments=segments))
     stores = copy.deepcopy(RAW["units"][0]["segments"])
     stores[0]["count"] += 2
-    assert not unchanged(plan(), with_stores(segments=stores), besides=("evt_visit.store_id", "dim_customer.home_store_id"))
+    more = with_stores(segments=stores)
+    assert not unchanged(plan(), more, new=newcomers(plan(), more))
 
 
 def test_a_kind_without_tables_gets_the_star_schema() -> None:

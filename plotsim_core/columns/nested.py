@@ -115,7 +115,8 @@ def _fill_array(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Array)
     length = options.array_length
-    addresses = fold(rows.address[:, None], words(np.arange(length))[None, :]).ravel()
+    each = fold(rows.address, np.full(1, key(0, "element")))  # rows may be numbered, as elements are
+    addresses = fold(each[:, None], words(np.arange(length))[None, :]).ravel()
     stream = key(rows.block.plan.seed, "column", table.stream, column.name, "element")
     offsets = pa.array(np.arange(len(rows) + 1, dtype=np.int32) * length)
     return pa.ListArray.from_arrays(offsets, _values(options.array_element_type, uniforms(stream, addresses)))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -207,7 +208,8 @@ def _to_another_kind(column: ColumnPlan, table: TablePlan, rows: Rows, parent: T
     block = everyone(owner, rows.block.slice.stop)
     units = block.units
     every = Rows(block=block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival)
-    return Referred(parent, every, drawn_units(owner, rows.period, rows.uniforms(table, column)))
+    streams = partial(rows.stream, table, column)
+    return Referred(parent, every, drawn_units(owner, rows.period, streams, rows.address))
 
 
 def _to_child(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:

@@ -79,7 +79,7 @@ class Rows:
         """Return an integer in [0, count) for each row, of the stream that belongs to this column."""
         return choose(self.stream(table, column, *more), self.address, count)
 
-    def stream(self, table: TablePlan, column: ColumnPlan, *more: str) -> np.uint64:
+    def stream(self, table: TablePlan, column: ColumnPlan, *more: str | int) -> np.uint64:
         """Return the key of this column's stream."""
         return key(self.block.plan.seed, "column", table.stream, column.name, *more)
 

@@ -1,4 +1,4 @@
-"""Units of another kind, as rows refer to them: drawn among those that are there at the time, in proportion to size."""
+"""Units of another kind, as rows refer to them: one that is there at the time, in proportion to size."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.life import NEVER, first_crossings
+from plotsim_core.engine.race import Field, Streams, field, winners
 from plotsim_core.engine.slice import Slice
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.random import Words
 from plotsim_core.plan.plan import Plan
 
 Places = NDArray[np.int64]
@@ -27,25 +28,27 @@ def _first_of(plan: Plan, units: int) -> Block:
     return Block(plan, Slice(plan.first, plan.first + 1, 0, units))
 
 
-def drawn_units(plan: Plan, periods: NDArray[np.int64], u: Floats) -> Places:
-    """Return the place in the roster of a unit for each (period, uniform): one that arrived by that period and is there
+def drawn_units(plan: Plan, periods: Places, streams: Streams, address: Words) -> Places:
+    """Return the place in the roster of a unit for each (period, address): one that arrived by that period and is there
     to its end; -1 where nobody is. A unit is drawn in proportion to its size."""
-    result = np.full(len(u), -1, dtype=np.int64)
-    for period in np.unique(periods).tolist():
-        there, reach = _present(plan, period)
-        if len(there):
-            here = np.flatnonzero(periods == period)
-            found = np.searchsorted(reach, u[here] * reach[-1], side="right")
-            result[here] = there[np.minimum(found, len(there) - 1)]
-    return result
+    if not len(periods):
+        return np.empty(0, dtype=np.int64)
+    return winners(_sized(plan, int(periods.max()) + 1), streams, address, periods)
 
 
-@lru_cache(maxsize=256)
-def _present(plan: Plan, period: int) -> tuple[Places, Floats]:
-    """Return who is there in a period, and their sizes added up in the order of the roster."""
-    units = everyone(plan, period + 1).units
-    last = np.full(len(units), NEVER)
+def last_periods(plan: Plan, stop: int) -> Places:
+    """Return the last period to whose end each unit is there, NEVER where it does not end before the period `stop`."""
+    units = everyone(plan, stop).units
+    last = units.leaves.copy()
     for ending in plan.endings:
-        last = np.minimum(last, first_crossings(plan, ending.crossing, units, period + 1))
-    there = np.flatnonzero((units.arrival <= period) & (last > period) & (units.leaves >= period))
-    return there, np.cumsum(units.size[there])
+        crossing = first_crossings(plan, ending.crossing, units, stop)
+        last = np.minimum(last, np.where(crossing == NEVER, NEVER, crossing - 1))
+    return last
+
+
+@lru_cache(maxsize=8)
+def _sized(plan: Plan, stop: int) -> Field:
+    """Return the units that may arrive before `stop`, each with its size as its weight."""
+    units = everyone(plan, stop).units
+    one = np.ones(len(units), dtype=np.int64)
+    return field(plan, one, units.size, units.address, units.arrival, last_periods(plan, stop))

@@ -2,17 +2,21 @@
 
 Over all cells the covariance of X and Y is that of their means plus the mean of their covariances given the trajectory
 (the law of total covariance). The first part is the trajectory's, the second a power series in the latent correlation
-(see `plotsim_core/numerics/correlation.py`), which is inverted. So these numbers depend on the whole dataset: its window,
-segments and units. No others do.
+(see `plotsim_core/numerics/correlation.py`), which is inverted. So these numbers depend on the units of all segments, as
+no others do. They are solved for a reference roster over the span: as many units of each segment, all there from the start
+where arrivals are listed or go on for ever. So neither more units nor a later end move them; a segment more does. What the
+units that there are can be expected to have follows from the same series.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from plotsim_core.config.connections import Connection
+from plotsim_core.config.segments import ExplicitArrival
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import strata
@@ -20,9 +24,9 @@ from plotsim_core.errors import Problem
 from plotsim_core.numerics.correlation import SCORES, delivered, hermite_coefficients
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.mixing import REFUSED, margins
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Plan, SegmentPlan
 
-_UNITS, _CELLS = 2000, 1 << 19
+_UNITS, _CELLS = 1000, 1 << 18
 """At most so many units of a segment, and so many of its cells, stand for the whole."""
 _PERIODS = 60
 """About so many periods of them are looked at."""
@@ -33,11 +37,12 @@ _MISSED = 0.005
 
 def given(
     plan: Plan, connections: Sequence[tuple[str, Connection]]
-) -> tuple[list[tuple[str, Connection]], list[Problem], list[Problem]]:
+) -> tuple[list[tuple[str, Connection]], list[Problem], list[Problem], list[Problem]]:
     """Return connections, with their paths, in which the pooled ones say what they must be given the trajectory; problems;
-    and warnings of those that can only nearly be reached."""
+    warnings of those that can only nearly be reached; and notes of what else is to be known of them."""
     problems: list[Problem] = []
     warnings: list[Problem] = []
+    notes: list[Problem] = []
     result = []
     for path, connection in connections:
         if connection.pooled:
@@ -49,29 +54,33 @@ def given(
                     path, f"{found} {connection.coefficient:g}", f"they can have {ends[0]:.2f} to {ends[1]:.2f}"
                 )
                 (problems if off > REFUSED else warnings).append(problem)
+            notes.append(_note(plan, path, connection, latent))
             metrics = [plan.metrics[plan.metric_index(name)] for name in (connection.metric_a, connection.metric_b)]
             known = [margins(metric.spec, metric.quantiles) for metric in metrics]
             connection = connection.model_copy(update={"coefficient": delivered(known[0], known[1], latent)})
         result.append((path, connection))
-    return result, problems, warnings
+    return result, problems, warnings, notes
+
+
+def _note(plan: Plan, path: str, connection: Connection, latent: float) -> Problem:
+    """Return what a new segment does, and what the units that there are have, where that is another number."""
+    stop = plan.stop if plan.stop is not None else plan.first + plan.span
+    here = _pooled(_blocks(plan, plan.first, stop), connection)(latent)
+    pair = f"{connection.metric_a} and {connection.metric_b}"
+    says = f"`pooled` is of all segments: one more changes values of {pair}"
+    if abs(here - connection.coefficient) <= _MISSED:
+        return Problem(path, says)
+    return Problem(path, f"{says}; as many units of each have {connection.coefficient:g}, those that there are {here:.2f}")
+
+
+def expected(plan: Plan, connection: Connection, first: int, stop: int) -> float:
+    """Return the correlation that a pooled connection can be expected to have over all cells in some periods."""
+    return _pooled(_blocks(plan, first, stop), connection)(_latent(plan, connection)[0])
 
 
 def _latent(plan: Plan, connection: Connection) -> tuple[float, float, tuple[float, float]]:
     """Return (latent correlation, the pooled one it gives, the pooled ones that can be reached)."""
-    first, second = (_cells(plan, plan.metric_index(name)) for name in (connection.metric_a, connection.metric_b))
-    weight = _weights(plan)
-    means = [float(np.sum(weight * mean)) for mean, _ in (first, second)]
-    between = float(np.sum(weight * (first[0] - means[0]) * (second[0] - means[1])))
-    variances = [
-        float(np.sum(weight * ((mean - centre) ** 2 + np.sum(terms**2, axis=0))))
-        for (mean, terms), centre in zip((first, second), means, strict=True)
-    ]
-    series = np.sum(weight * first[1] * second[1], axis=1)
-    scale = float(np.sqrt(variances[0] * variances[1]))
-
-    def pooled(latent: float) -> float:
-        return (between + float(np.sum(series * latent ** np.arange(1, len(series) + 1)))) / scale
-
+    pooled = _pooled(_reference(plan), connection)
     low, high = -0.999, 0.999
     ends = pooled(low), pooled(high)
     for _ in range(50):
@@ -81,29 +90,65 @@ def _latent(plan: Plan, connection: Connection) -> tuple[float, float, tuple[flo
     return latent, pooled(latent), ends
 
 
-def _blocks(plan: Plan) -> list[tuple[float, Block]]:
-    """Return a part of each segment over the whole window, with how many units each of its own stands for."""
-    stop = plan.stop if plan.stop is not None else plan.first + plan.span
-    most = max(1, min(_UNITS, _CELLS // (stop - plan.first)))
-    parts = strata(plan, plan.first, stop)
-    taken = [min(part.count, most) for part in parts]
+def _pooled(blocks: list[tuple[float, Block]], connection: Connection) -> Callable[[float], float]:
+    """Return the pooled correlation in blocks, each with the weight of its units, by the latent one."""
+    plan = blocks[0][1].plan
+    first, second = (_cells(blocks, plan.metric_index(name)) for name in (connection.metric_a, connection.metric_b))
+    weight = _weights(blocks)
+    means = [float(np.sum(weight * mean)) for mean, _ in (first, second)]
+    between = float(np.sum(weight * (first[0] - means[0]) * (second[0] - means[1])))
+    variances = [
+        float(np.sum(weight * ((mean - centre) ** 2 + np.sum(terms**2, axis=0))))
+        for (mean, terms), centre in zip((first, second), means, strict=True)
+    ]
+    series = np.sum(weight * first[1] * second[1], axis=1)
+    scale = float(np.sqrt(variances[0] * variances[1]))
+    powers = np.arange(1, len(series) + 1)
+    return lambda latent: (between + float(np.sum(series * latent**powers))) / scale
+
+
+def _reference(plan: Plan) -> list[tuple[float, Block]]:
+    """Return as many units of each segment over the span, however many there are."""
+    count = _most(plan.span)
+    segments = [_standing(segment, place * count, count) for place, segment in enumerate(plan.segments)]
+    roster = replace(plan, segments=tuple(segments))
+    stop = plan.first + plan.span
+    return [(1.0, Block(roster, Slice(plan.first, stop, own.first, own.first + count))) for own in segments]
+
+
+def _standing(segment: SegmentPlan, first: int, count: int) -> SegmentPlan:
+    """Return a segment with a number of units that depends on none of its own; nobody arrives later than they do."""
+    spec = segment.spec
+    if isinstance(spec.arrival, ExplicitArrival):
+        spec = spec.model_copy(update={"arrival": None})
+    return replace(segment, spec=spec, first=first, count=count, rate=0.0)
+
+
+def _most(periods: int) -> int:
+    return max(1, min(_UNITS, _CELLS // periods))
+
+
+def _blocks(plan: Plan, first: int, stop: int) -> list[tuple[float, Block]]:
+    """Return a part of the units of each segment in some periods, with how many units each of its own stands for."""
+    parts = strata(plan, first, stop)
+    taken = [min(part.count, _most(stop - first)) for part in parts]
     return [
-        (part.count / units, Block(plan, Slice(plan.first, stop, part.first, part.first + units)))
+        (part.count / units, Block(plan, Slice(first, stop, part.first, part.first + units)))
         for part, units in zip(parts, taken, strict=True)
     ]
 
 
-def _weights(plan: Plan) -> Floats:
+def _weights(blocks: list[tuple[float, Block]]) -> Floats:
     """Return the weights of the cells that stand for the whole, shape (cells,), with sum 1."""
-    parts = [weight * block.tenured[_every(block)] for weight, block in _blocks(plan)]
+    parts = [weight * block.tenured[_every(block)] for weight, block in blocks]
     found = np.concatenate([part.ravel() for part in parts]).astype(np.float64)
-    return found / np.sum(found)
+    return found / max(float(np.sum(found)), 1e-300)
 
 
-def _cells(plan: Plan, metric: int) -> tuple[Floats, Floats]:
+def _cells(blocks: list[tuple[float, Block]], metric: int) -> tuple[Floats, Floats]:
     """Return (mean, Hermite coefficients times deviation) of a metric in these cells: shapes (cells,), (degree, cells)."""
-    spec = plan.metrics[metric]
-    mean = np.concatenate([block.centres(metric)[_every(block)].ravel() for _, block in _blocks(plan)])
+    spec = blocks[0][1].plan.metrics[metric]
+    mean = np.concatenate([block.centres(metric)[_every(block)].ravel() for _, block in blocks])
     knots = np.unique(np.quantile(mean, np.linspace(0.0, 1.0, _KNOTS)))
     known = hermite_coefficients(spec.quantiles.lookup(knots[:, None], SCORES[None, :]))
     known = known * spec.quantiles.deviation(knots)[:, None]

@@ -56,12 +56,16 @@ def words(numbers: NDArray[np.integer] | int) -> Words:
 
 
 def fold(address: Words, word: Words) -> Words:
-    """Return the address one level deeper: `address` and `word` are broadcast against each other."""
+    """Return the address one level deeper: `address` and `word` are broadcast against each other.
+
+    It is symmetric, and equal words all give one address. So two numbers are never folded with each other: a name is folded
+    into the first of them before.
+    """
     return mix(address ^ word)
 
 
-def uniforms(stream: np.uint64, address: Words) -> Floats:
-    """Return one uniform in the open interval (0, 1) for each address; 52 bits each."""
+def uniforms(stream: np.uint64 | Words, address: Words) -> Floats:
+    """Return one uniform in the open interval (0, 1) for each address, 52 bits each, of one stream or a stream each."""
     bits = mix(address + stream)
     bits >>= _SHIFT_12
     drawn = bits.astype(np.float64)

@@ -117,6 +117,7 @@ def resolve(
         warnings=tuple(found.warnings),
         inherited=tuple(table for table in tables if table.name in inherited),
         others=others,
+        notes=tuple(note for other in others for note in other.notes) if not inherited else (),
     )
     return with_quality(plan)
 

@@ -8,6 +8,7 @@ valid. `directed: false` makes one row of A-B and B-A.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -28,15 +29,16 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import SOURCE_WORDS, Column, KindWords, Table
 from plotsim_core.config.words import bounds
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.elsewhere import everyone
+from plotsim_core.engine.elsewhere import everyone, last_periods
 from plotsim_core.engine.history import expected_shares, since
 from plotsim_core.engine.life import ends
 from plotsim_core.engine.means import Means
+from plotsim_core.engine.race import NOBODY, field
 from plotsim_core.engine.roster import Units, select
 from plotsim_core.engine.slice import Slice, lives, whole
 from plotsim_core.engine.trajectories import positions
 from plotsim_core.errors import Problem, shown
-from plotsim_core.numerics.random import Floats, fold, key, words
+from plotsim_core.numerics.random import Floats, Words, fold, key, words
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.kind import Kind, add_kind
 from plotsim_core.tables.links import Links, Targets, begun, linked
@@ -145,17 +147,12 @@ def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
 def _arriving(plan: Plan, name: str, stop: int) -> Targets:
     """Return the rows of a dimension of units or of their children, all that can be linked to before the period `stop`."""
     table, block = plan.table(name), everyone(plan, stop)
-    units = block.units
-    order = np.argsort(units.arrival, kind="stable")
-    counts, least, most = np.ones(len(units), dtype=np.int64), 1, 1
+    counts = np.ones(len(block.units), dtype=np.int64)
     if table.kind == "child":
-        counts = children(plan, table.spec, units.address)
-        least, most = table.spec.per_unit  # type: ignore[attr-defined]
+        counts = children(plan, table.spec, block.units.address)
     rows = _left_rows(plan, table, block, counts)
-    slot = np.arange(most, dtype=np.int64)
-    first = np.cumsum(counts) - counts
-    slots = np.where(slot < counts[order][:, None], first[order][:, None] + slot, -1).ravel()
-    return Targets(rows, slots, units.arrival[order], least, most)
+    last = last_periods(plan, stop)[rows.unit]
+    return Targets(rows, field(plan, counts, np.ones(len(rows)), rows.address, rows.period, last))
 
 
 def _left_rows(plan: Plan, table: TablePlan, block: Block, counts: Integers) -> Rows:
@@ -174,57 +171,73 @@ def _targets(spec: Bridge, block: Block) -> Targets:
     if right.kind != "reference":
         return _arriving(plan.owner(spec.right), spec.right, block.slice.stop)
     listed = np.arange(right.spec.rows, dtype=np.int64)  # type: ignore[attr-defined]
-    return Targets(Rows(block=block, address=words(listed), ordinal=listed), listed, listed[:0])
+    return Targets(Rows(block=block, address=words(listed), ordinal=listed))
 
 
-def _links(table: TablePlan, block: Block) -> tuple[Rows, Integers, Targets, Links]:
-    """Return the left rows of a block, the place of each among those it may be linked to (-1: none), these, and its links;
-    of a pair both directions."""
+@dataclass(frozen=True, eq=False)
+class _Left:
+    """The left rows of a block, with a key each, and the place of the first of them among all left rows."""
+
+    rows: Rows
+    keys: Words
+    first: int
+
+
+def _left(table: TablePlan, block: Block) -> _Left:
     spec, plan = table.spec, block.plan
     assert isinstance(spec, Bridge)
     left = plan.table(spec.left)
     counts = np.ones(len(block.units), dtype=np.int64)
     if left.kind == "child":
         counts = children(plan, left.spec, block.units.address)
-    rows, to = _left_rows(plan, left, block, counts), _targets(spec, block)
+    rows = _left_rows(plan, left, block, counts)
+    keys = fold(rows.address, np.full(1, key(plan.seed, "bridge", table.stream)))
+    first = block.units.start if left.kind == "unit" else _children_before(plan, left, block.units.start)
+    return _Left(rows, keys, first)
+
+
+def _links(table: TablePlan, block: Block, left: _Left, to: Targets) -> Links:
+    """Return the links of left rows, as they are drawn: of a pair perhaps both directions."""
+    spec, plan = table.spec, block.plan
+    assert isinstance(spec, Bridge)
     driver = None if spec.driver is None else plan.metric_index(spec.driver)
     reached, began = begun(block, driver, *spec.cardinality)
-    keys = fold(rows.address, np.full(1, key(plan.seed, "bridge", table.stream)))
-    own = np.full(len(rows), -1, dtype=np.int64)
-    if spec.left == spec.right:
-        own = _before(plan, left, block.units.start) + np.arange(len(rows), dtype=np.int64)
-    return rows, own, to, linked(block, rows.unit, keys, own, reached, began, to)
+    itself = left.first + np.arange(len(left.rows), dtype=np.int64)
+    own = itself if spec.left == spec.right else np.full(len(left.rows), NOBODY, dtype=np.int64)
+    return linked(block, left.rows.unit, left.keys, own, reached, began, to)
 
 
-def _before(plan: Plan, left: TablePlan, start: int) -> int:
-    """Return how many rows of a table are those of units before `start`."""
-    return (
-        start if left.kind == "unit" or start == 0 else int(children(plan, left.spec, select(plan, 0, start).address).sum())
-    )
+def _children_before(plan: Plan, table: TablePlan, start: int) -> int:
+    """Return how many rows of children are those of units before `start`."""
+    return int(children(plan, table.spec, select(plan, 0, start).address).sum()) if start else 0
 
 
 @lru_cache(maxsize=2)
 def _pairs(plan: Plan, name: str, stop: int) -> Integers:
     """Return all links of a table to itself, each as left * rows + right, in order."""
-    found = []
+    table, found = plan.table(name), []
+    assert isinstance(table.spec, Bridge)
     for part in lives(plan, whole(plan, None, stop), over=False):
-        _, own, to, links = _links(plan.table(name), Block(plan, part))
-        found.append(own[links.left] * len(to.rows) + links.right)
+        block = Block(plan, part)
+        left, to = _left(table, block), _targets(table.spec, block)
+        links = _links(table, block, left, to)
+        found.append((left.first + links.left) * len(to.rows) + links.right)
     return np.sort(np.concatenate(found))
 
 
 def _rows(table: TablePlan, block: Block) -> Rows:
     spec, plan = table.spec, block.plan
     assert isinstance(spec, Bridge)
-    rows, own, to, links = _links(table, block)
+    own, to = _left(table, block), _targets(spec, block)
+    links = _links(table, block, own, to)
     if not spec.directed:
         links = _merged(links, own, to, _pairs(plan, table.name, block.slice.stop))
-    unit = rows.unit[links.left]
+    rows, unit = own.rows, own.rows.unit[links.left]
     history = history_column(plan.dataset) if plan.table(spec.left).spec.sourced("scd") else None
     left, right = keys_of(spec, plan.dataset)
     return Rows(
         block=Means(block),
-        address=fold(rows.address[links.left], to.rows.address[links.right]),
+        address=fold(own.keys[links.left], to.rows.address[links.right]),
         unit=unit,
         period=links.since,
         cell=unit,
@@ -233,9 +246,9 @@ def _rows(table: TablePlan, block: Block) -> Rows:
     )
 
 
-def _merged(links: Links, own: Integers, to: Targets, pairs: Integers) -> Links:
+def _merged(links: Links, own: _Left, to: Targets, pairs: Integers) -> Links:
     """Return links without those whose reverse is one too and begins at the row with the smaller address."""
-    start = own[links.left]
+    start = own.first + links.left
     reverse = links.right * len(to.rows) + start
     found = pairs[np.minimum(np.searchsorted(pairs, reverse), len(pairs) - 1)] == reverse if len(pairs) else start < 0
     kept: NDArray[np.bool_] = ~found | (to.rows.address[start] < to.rows.address[links.right])

@@ -2,39 +2,36 @@
 
 A unit begins with the smallest number of links and has more the higher it has stood so far. The number follows a mean over
 its life, so it may fall again; the last link is then the first to go, and comes back where it was. A link is drawn when its
-number is first reached, from the rows that are there by then, without replacement.
+number is first reached, from the rows that are there then, without replacement.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from plotsim_core.columns.rows import Integers, Rows, numbered
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.history import expected_shares
 from plotsim_core.engine.life import NEVER, alive, ends
+from plotsim_core.engine.race import NOBODY, Field, Free, Streams, winners
 from plotsim_core.numerics.permutation import shuffled
-from plotsim_core.numerics.random import Words
+from plotsim_core.numerics.random import Words, fold, key, uniforms, words
 
 _DECIMALS = 9
-_NOBODY = -1
+_CELLS = 1 << 20
+"""At most so many pairs are looked at at once."""
 
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """The rows that a bridge links to: `rows` of all, and for rows that arrive, their places in the order of `arrival`.
-
-    `slots` has, for each place that can be drawn, the place in `rows` or -1; `least` so many of the first slots of each unit
-    are no gaps, `most` is how many slots a unit has. Listed rows (`arrival` is empty) are always there.
-    """
+    """The rows that a bridge links to. Rows that arrive run for each link; listed rows (`who` is None) are always there."""
 
     rows: Rows
-    slots: Integers
-    arrival: Integers
-    least: int = 1
-    most: int = 1
+    who: Field | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,43 +66,67 @@ def linked(
     left, number = numbered(counts[unit])
     first = np.cumsum(counts) - counts
     began = since[first[unit[left]] + number]
-    if not len(to.arrival):
-        return Links(left, to.slots[shuffled(number, len(to.slots), keys[left])], began)
-    began = np.maximum(began, _enough(to, number, own[left] != _NOBODY))
-    there = began <= np.minimum(ends(block)[unit[left]], block.slice.stop - 1)
-    right = _drawn(keys, own, left, number, np.searchsorted(to.arrival, np.where(there, began, -NEVER), side="right"), to)
-    found = right != _NOBODY
+    if to.who is None:
+        return Links(left, shuffled(number, len(to.rows), keys[left]), began)
+    last = np.minimum(ends(block)[unit[left]], block.slice.stop - 1)
+    right, began = _won(to.who, block.plan.seed, keys, own, left, number, began)
+    found = (right != NOBODY) & (began <= last)
     return Links(left[found], right[found], began[found])
 
 
-def _enough(to: Targets, number: Integers, among: np.ndarray) -> Integers:
-    """Return when there are rows enough for a link of this number; NEVER where there never are. `among` says whether one of
-    them is the row itself."""
-    needed = -(-(number + 1 + among) // to.least) - 1
-    when = np.append(to.arrival, NEVER)
-    return when[np.minimum(needed, len(to.arrival))]
+def _won(
+    who: Field, seed: int, keys: Words, own: Integers, left: Integers, number: Integers, began: Integers
+) -> tuple[Integers, Integers]:
+    """Return the place of the row that each link leads to, and when it begins.
 
-
-def _drawn(keys: Words, own: Integers, left: Integers, number: Integers, there: Integers, to: Targets) -> Integers:
-    """Return the place of the row that each link leads to, -1 where `there` (units that have arrived) is 0.
-
-    A link takes the first slot in the order of its left row's key that holds a row, is not the row itself and is not taken
-    by an earlier link of it. The order is that of the slots which are there, so it is begun where the last link left off.
+    A link goes to who wins its race among those that are there, but for the row itself and those of earlier links of it. If
+    nobody is, it goes to one who was there, else it begins with the next one who arrives.
     """
-    result = np.full(len(left), _NOBODY, dtype=np.int64)
-    first = np.flatnonzero(number == 0)
-    begin = np.zeros(len(keys), dtype=np.int64)
+    result = np.full(len(left), NOBODY, dtype=np.int64)
+    begin = began.copy()
     start = np.zeros(len(keys), dtype=np.int64)
-    start[left[first]] = first
+    zeroth = np.flatnonzero(number == 0)
+    start[left[zeroth]] = zeroth
+    streams = partial(key, seed, "link")
     for place in range(int(number.max(initial=-1)) + 1):
-        waiting = np.flatnonzero((number == place) & (there > 0))
-        while len(waiting):
-            row, size = left[waiting], there[waiting] * to.most
-            candidate = to.slots[shuffled(begin[row] % size, size, keys[row])]
-            begin[row] += 1
-            free = (candidate != _NOBODY) & (candidate != own[row])
+        here = np.flatnonzero(number == place)
+        address = fold(keys[left[here]], words(np.full(1, place)))
+
+        def free(places: Integers, runners: Integers, here: Integers = here, place: int = place) -> NDArray[np.bool_]:
+            row = left[here[places]]
+            may = runners != own[row]
             for earlier in range(place):
-                free &= result[start[row] + earlier] != candidate
-            result[waiting[free]] = candidate[free]
-            waiting = waiting[~free]
-    return result
+                may &= runners != result[start[row] + earlier]
+            return may
+
+        winner = winners(who, streams, address, began[here], free)
+        none = np.flatnonzero(winner == NOBODY)
+        if len(none):
+            winner[none], begin[here[none]] = _next(who, streams, address[none], began[here[none]], none, place, free)
+        result[here] = winner
+    return result, begin
+
+
+def _next(
+    who: Field, streams: Streams, address: Words, period: Integers, places: Integers, taken: int, free: Free
+) -> tuple[Integers, Integers]:
+    """Return who there is for links that find nobody, and since when: who was there, or the next one who arrives."""
+    order = np.argsort(who.arrival, kind="stable")
+    arrival = who.arrival[order]
+    result, since = np.full(len(address), NOBODY, dtype=np.int64), period.copy()
+    if not len(order):
+        return result, since
+    enough = arrival[min(taken + 1, len(order) - 1)]  # by then one is free: the row itself and `taken` others are not
+    reach = np.searchsorted(arrival, np.maximum(enough, period), side="right")
+    step = max(1, _CELLS // int(reach.max()))
+    for begin in range(0, len(address), step):
+        part = slice(begin, min(begin + step, len(address)))
+        some, shape = order[: int(reach[part].max())], (part.stop - begin, int(reach[part].max()))
+        may = free(np.repeat(places[part], shape[1]), np.tile(some, shape[0])).reshape(shape)
+        when = np.where(may, np.maximum(who.arrival[some], period[part, None]), NEVER)
+        soonest = when.min(axis=1)
+        draw = uniforms(streams("next"), fold(address[part, None], who.address[some]))
+        best = np.where(when == soonest[:, None], draw, 2.0).argmin(axis=1)
+        result[part] = np.where(soonest < NEVER, some[best], NOBODY)
+        since[part] = soonest
+    return result, since

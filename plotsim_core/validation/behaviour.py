@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 
 from plotsim_core.config.connections import Connection
+from plotsim_core.engine.pooled import expected as pooled
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.declared import declared
 from plotsim_core.plan.plan import Plan, TablePlan
@@ -79,7 +80,7 @@ def _correlated(seen: Residuals, connection: Connection, pair: tuple[int, int], 
     else:
         layer, true = seen.stored, [seen.standard(m, seen.true[m], probed=True)[holds] for m in pair]
         fidelity = [seen.fidelity[m] for m in pair]
-    expected = (connection.coefficient + _selected(true, seen, pair, holds)) * fidelity[0] * fidelity[1]
+    expected = (_expected(connection, seen) + _selected(true, seen, pair, holds)) * fidelity[0] * fidelity[1]
     return _estimate(layer[pair[0]][holds], layer[pair[1]][holds], expected)
 
 
@@ -87,6 +88,14 @@ def _estimate(first: Floats, second: Floats, expected: float) -> Estimate:
     both = np.isfinite(first) & np.isfinite(second)
     found, error = correlation(first, second, expected)
     return Estimate(found, expected, error, int(np.count_nonzero(both.any(axis=0))))
+
+
+def _expected(connection: Connection, seen: Residuals) -> float:
+    """Return the correlation that a connection asks of the units and periods that are looked at: a pooled one is declared
+    for as many units of each segment."""
+    if not connection.pooled:
+        return connection.coefficient
+    return pooled(seen.plan, connection, int(seen.periods[0]), int(seen.periods[-1]) + 1)
 
 
 def _selected(true: list[Floats], seen: Residuals, pair: tuple[int, int], holds: Flags) -> float:

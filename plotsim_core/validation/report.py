@@ -107,7 +107,7 @@ class Report:
             lines.append(f"  {mark} {check}: {judged - len(wrong)} of {judged}{more}")
             lines += [f"         {finding.subject}: {finding.message}" for finding in (*wrong, *open_[:_OPEN])]
             lines += [f"         and {len(open_) - _OPEN} more that were not judged"] if len(open_) > _OPEN else []
-        lines += [f"  note {warning}" for warning in _texts(self.plan.warnings)]
+        lines += [f"  note {warning}" for warning in _texts((*self.plan.warnings, *self.plan.notes))]
         return "\n".join(lines)
 
     def json(self) -> str:
@@ -127,7 +127,7 @@ class Report:
             "judged": self.judged,
             "failed": self.failed,
             "warned": self.warned,
-            "notes": _texts(self.plan.warnings),
+            "notes": _texts((*self.plan.warnings, *self.plan.notes)),
             "checks": [
                 {
                     "check": name,

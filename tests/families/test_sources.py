@@ -331,6 +331,16 @@ def test_values_in_values_have_the_declared_types() -> None:
     )
 
 
+def test_elements_of_lists_of_numbered_rows_are_drawn_apart() -> None:
+    """Element 3 of row 1 is not element 1 of row 3, and the elements k of rows k are not one."""
+    column = {"name": "several", "type": "array", "array_element_type": "string", "array_length": 30}
+    lists = np.array(made(plan_of({"dim_plan": [column]}), "dim_plan")["several"].to_pylist())
+    rows = len(lists)
+    square = lists[:, :rows]
+    assert (square != square.T)[~np.eye(rows, dtype=bool)].all()
+    assert len(set(np.diag(square))) == rows > 3
+
+
 def test_a_pool_follows_the_trajectory_or_its_weights() -> None:
     columns = [
         {"name": "rung", "type": "pool.rung:trajectory"},

@@ -25,7 +25,7 @@ from plotsim_core.engine import life, replay, slice
 from plotsim_core.engine.block import block
 from plotsim_core.engine.roster import codes, select
 from plotsim_core.engine.slice import Slice
-from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.tables.build import build, find_table
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.tables.sources import HOLDING
@@ -211,35 +211,89 @@ def chunks_of(cells: int) -> Iterator[None]:
         forget()
 
 
-def unchanged(before: Plan, after: Plan, stop: int | None = None, besides: tuple[str, ...] = ()) -> list[str]:
+def newcomers(before: Plan, after: Plan, stop: int | None = None) -> frozenset[str]:
+    """Return the keys of units, of all kinds, and of their children that one plan has and another has not."""
+    found: set[str] = set()
+    for table in before.tables:
+        if table.kind in ("unit", "child") and not table.of:
+            own = next(c.name for c in table.columns if c.spec.word == "id")
+            old, new = (set(made(plan, table.name, None, stop)[own].to_pylist()) for plan in (before, after))
+            found |= new - old
+    return frozenset(found)
+
+
+def unchanged(
+    before: Plan,
+    after: Plan,
+    stop: int | None = None,
+    besides: tuple[str, ...] = (),
+    new: frozenset[str] = frozenset(),
+) -> list[str]:
     """Return what the rows of one plan are not any more in another: rows are matched by their keys.
 
     `stop` bounds the periods of both; `besides` are columns (`table.column`, or `column` in any table) or tables that
-    may differ.
+    may differ. A row may refer to a unit of another kind that is among the `new` ones, and then show what that one says.
     """
     found: list[str] = []
+    away = frozenset(elsewhere(before))
     for name in names(before):
         if name in besides:
             continue
         table = find_table(before, name)
-        old, new = frame(made(before, name, None, stop)), frame(made(after, name, None, stop))
+        old, fresh = frame(made(before, name, None, stop)), frame(made(after, name, None, stop))
         keys = [*table.key, "copy"]
-        for rows in (old, new):  # a row may be there several times on purpose
+        for rows in (old, fresh):  # a row may be there several times on purpose
             rows["copy"] = rows.groupby(list(table.key)).cumcount() if table.issues else 0
-        old, new = old.set_index(keys), new.set_index(keys)
-        missing = old.index.difference(new.index)
+        old, fresh = old.set_index(keys), fresh.set_index(keys)
+        missing = old.index.difference(fresh.index)
         if len(missing):
             found.append(f"{name}: {len(missing)} of {len(old)} rows are gone, {missing[0]}")
             continue
-        matched = new.loc[old.index]
+        matched = fresh.loc[old.index]
+        references = [c for c in old.columns if f"{name}.{c}" in away and table_column(table, c).spec.word == "ref"]
+        moved = {c: (old[c] != matched[c]).to_numpy() & matched[c].isin(new).to_numpy() for c in references}
         for column in old.columns:
             if column in besides or f"{name}.{column}" in besides:
                 continue
             differs = (old[column] != matched[column]).to_numpy()
+            if f"{name}.{column}" in away and moved:
+                differs = differs & ~(moved[column] if column in moved else np.any(list(moved.values()), axis=0))
             if differs.any():
                 at = int(np.flatnonzero(differs)[0])
                 found.append(
                     f"{name}.{column}: {int(differs.sum())} of {len(old)} values differ, at {old.index[at]}: "
                     f"{old[column].iloc[at]!r} became {matched[column].iloc[at]!r}"
                 )
+    return found
+
+
+def table_column(table: TablePlan, name: str) -> ColumnPlan:
+    """Return a column of a table."""
+    return next(column for column in table.columns if column.name == name)
+
+
+def relinked(before: Plan, after: Plan, name: str, new: frozenset[str]) -> list[str]:
+    """Return what links of a bridge are not any more in another plan, but for those in whose place one to a `new` row is.
+
+    A row has no fewer links than before, and those it has more, or instead, lead to new rows; so in a bridge that is not
+    directed, where either row of a pair may have drawn it. What is said of a link is said of it as long as its row has the
+    same links; where it has others, a link that stays may have begun as another of them.
+    """
+    table = before.table(name)
+    one, other = table.key
+    old, fresh = (frame(made(plan, name)) for plan in (before, after))
+    pairs, later = (set(map(tuple, rows[[one, other]].to_numpy().tolist())) for rows in (old, fresh))
+    if not table.spec.directed:  # type: ignore[attr-defined]
+        pairs, later = ({(min(pair), max(pair)) for pair in own} for own in (pairs, later))
+    strange = [pair for pair in later - pairs if not new.intersection(pair)]
+    found = [f"{name}: {len(strange)} links are new, not to new rows: {strange[0]}"] if strange else []
+    if not table.spec.directed:  # type: ignore[attr-defined]
+        return found if len(pairs - later) <= len(later - pairs) else [*found, f"{name}: links are gone"]
+    gained, lost = ([pair[0] for pair in own] for own in (later - pairs, pairs - later))
+    found += [f"{name}: {row} has lost links" for row in set(lost) if lost.count(row) > gained.count(row)]
+    old, fresh = old[~old[one].isin(gained)].set_index([one, other]), fresh.set_index([one, other])
+    for column in old.columns:
+        differs = old[column] != fresh.loc[old.index, column]
+        if differs.any():
+            found.append(f"{name}.{column}: {int(differs.sum())} of {len(old)} values differ")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
@@ -24,17 +25,20 @@ from tests.laws.made import (
     CONFIGS,
     bridges,
     differing,
-    elsewhere,
     frame,
     latest,
     made,
     moving,
     names,
+    newcomers,
     over_units,
+    relinked,
     unchanged,
 )
 from tests.laws.strategies import METRICS, Raw, archetypes, configs, examples, plan_length, plan_of
 
+Extended = Callable[[Raw], Raw]
+"""A kind of unit, as a config says it, to the same with more in it."""
 STORED = ("metric", "stage", "scd")
 """Sources whose values are read from stored metrics."""
 
@@ -47,7 +51,12 @@ def raw_of(name: str) -> Raw:
 def with_segment(raw: Raw, archetype: Any = "growth > flat") -> Raw:
     """Return a config with one more segment, which has the attributes of the last."""
     last = raw["segments"][-1]
-    more = {"name": "added", "count": 3, "archetype": archetype, "attributes": last.get("attributes", {})}
+    more = {
+        "name": "added" if "window" in raw else "added_too",
+        "count": 3,
+        "archetype": archetype,
+        "attributes": last.get("attributes", {}),
+    }
     return {**phrased(raw, last["name"], more["name"]), "segments": [*raw["segments"], more]}
 
 
@@ -139,11 +148,20 @@ def without(raw: Raw, *sections: str) -> Raw:
 MADE_OF_ROWS = ("quality", "holdout", "entity_features")
 
 
-def hold_units(raw: Raw, more: Plan, besides: tuple[str, ...] = ()) -> None:
-    """Check that units more change no row; only where a bridge draws from units, it draws from more of them, and what is
-    over all units, or tells how many there are, is of more."""
+def of_every_kind(extended: Extended, raw: Raw) -> Raw:
+    """Return a config in which every kind of unit is extended."""
+    raw = extended(raw)
+    return {**raw, "units": [extended(kind) for kind in raw["units"]]} if "units" in raw else raw
+
+
+def hold_units(raw: Raw, more: Plan) -> None:
+    """Check that units more, of whatever kind, change no row: references and links that change lead to the new ones. What
+    is over all units, or tells how many there are, is of more."""
     before = plan_of(raw)
-    hold(before, more, besides=(*bridges(before, to_units=True), *over_units(before), *counting(before), *besides))
+    new, linking = newcomers(before, more), bridges(before, to_units=True)
+    found = unchanged(before, more, None, (*linking, *over_units(before), *counting(before)), new)
+    found += [line for name in linking for line in relinked(before, more, name, new)]
+    assert not found, "\n".join(found)
 
 
 def hold(before: Plan, after: Plan, stop: int | None = None, besides: tuple[str, ...] = ()) -> None:
@@ -156,41 +174,57 @@ def hold(before: Plan, after: Plan, stop: int | None = None, besides: tuple[str,
 @pytest.mark.parametrize("extended", [with_segment, with_units])
 def test_more_units_change_no_row_of_bundled_configs(name: str, extended: Any) -> None:
     raw = raw_of(name)
-    hold_units(raw, plan_of(extended(raw)))
+    hold_units(raw, plan_of(of_every_kind(extended, raw)))
+
+
+def test_a_segment_of_stores_takes_references_and_moves_none() -> None:
+    """Of the receipts of retail some go to the new stores, and the others stay."""
+    raw = raw_of("retail")
+    more = {**raw, "units": [with_segment(raw["units"][0])]}
+    before, after = plan_of(raw), plan_of(more)
+    new = newcomers(before, after)
+    old, fresh = (made(plan, "fct_receipt")["store_id"].to_numpy() for plan in (before, after))
+    went = np.isin(fresh, list(new))
+    assert (fresh == old)[~went].all()
+    assert len(new) == 3
+    assert went.any()
 
 
 @examples(15)
 @given(configs(), st.data())
 def test_a_segment_more_changes_no_row(raw: Raw, data: st.DataObject) -> None:
     archetype = data.draw(archetypes(plan_length(raw["window"])))
-    hold_units(raw, plan_of(with_segment(raw, archetype)))
+    hold_units(raw, plan_of(of_every_kind(lambda kind: with_segment(kind, archetype), raw)))
 
 
 @examples(15)
 @given(configs())
 def test_a_segment_in_front_changes_no_row(raw: Raw) -> None:
-    more = with_segment(raw)
-    hold_units(raw, plan_of({**more, "segments": [more["segments"][-1], *more["segments"][:-1]]}))
+
+    def in_front(kind: Raw) -> Raw:
+        more = with_segment(kind)
+        return {**more, "segments": [more["segments"][-1], *more["segments"][:-1]]}
+
+    hold_units(raw, plan_of(of_every_kind(in_front, raw)))
 
 
 @examples(15)
 @given(configs())
 def test_units_more_in_a_segment_change_no_row(raw: Raw) -> None:
-    hold_units(raw, plan_of(with_units(raw)))
+    hold_units(raw, plan_of(of_every_kind(with_units, raw)))
 
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_a_larger_scale_keeps_every_row_of_bundled_configs(name: str) -> None:
-    """But which unit of another kind a row refers to, of which there are more."""
     raw = raw_of(name)
-    hold_units(raw, from_mapping(raw, name=name, scale=1.7), besides=elsewhere(plan_of(raw)))
+    hold_units(raw, from_mapping(raw, name=name, scale=1.7))
 
 
 @examples(15)
 @given(configs(), st.sampled_from([1.5, 3, 7.3]))
 def test_a_larger_scale_keeps_every_row(raw: Raw, scale: float) -> None:
-    """Of every kind of unit there are more; who refers to one of another kind may then refer to a new one."""
-    hold_units(raw, from_mapping(raw, name="generated", scale=scale), besides=elsewhere(plan_of(raw)))
+    """Of every kind of unit there are more."""
+    hold_units(raw, from_mapping(raw, name="generated", scale=scale))
 
 
 @examples(20)
@@ -279,6 +313,59 @@ def test_tables_more_change_no_value(raw: Raw) -> None:
 def test_columns_more_change_no_value(raw: Raw) -> None:
     before = plan_of(raw := explicit(raw))
     hold(before, plan_of(with_columns(raw)), besides=images(before))
+
+
+POOLED: Raw = {
+    "about": "Shops",
+    "unit": "shop",
+    "window": {"start": "2023-01", "end": "2023-12", "every": "month", "span": 12},
+    "metrics": [{"name": name, "type": "score", "polarity": "positive"} for name in ("mood", "trust")],
+    "connections": [{"metric_a": "mood", "metric_b": "trust", "coefficient": 0.8, "pooled": True}],
+}
+ARRIVALS: dict[str, Raw | None] = {
+    "all at the start": None,
+    "uniform": {"kind": "uniform"},
+    "explicit": {"kind": "explicit", "start_periods": [0, 3, 5, 7, 2]},
+    "ongoing": {"kind": "ongoing", "per_period": 1},
+}
+
+
+@pytest.mark.parametrize("arrival", ARRIVALS)
+def test_a_pooled_correlation_moves_with_neither_units_nor_the_end(arrival: str) -> None:
+    """Not with more units in segments of other sizes, a larger scale or a later end with the span held; a segment more moves
+    it, which is told."""
+    came = ARRIVALS[arrival]
+    segments = [
+        {"name": "few", "count": 5, "archetype": "growth", **({"arrival": came} if came else {})},
+        {"name": "many", "count": 16, "archetype": "flat > decline @ 7"},
+    ]
+    raw = {**POOLED, "segments": segments}
+    before = plan_of(raw)
+    window = {**raw["window"], "end": "2024-06"}
+    for after in (with_units(raw), {**raw, "scale": 3}, {**raw, "segments": [segments[0], {**segments[1], "count": 400}]}):
+        hold_units(raw, plan_of(after))
+    hold(before, plan_of({**raw, "window": window}), before.stop)
+    moved = unchanged(before, plan_of(with_segment(raw)))
+    assert {line.partition(":")[0] for line in moved} <= {"fct_mood.mood", "fct_trust.trust", *STAGED}
+    assert moved
+    assert any("`pooled` is of all segments: one more changes values of mood and trust" in str(n) for n in before.notes)
+
+
+STAGED = tuple(f"{stage}_metrics.{name}" for stage in ("correlated", "noised") for name in ("mood", "trust"))
+
+
+def test_a_pooled_correlation_of_unequal_segments_is_told_with_what_they_have() -> None:
+    """Declared for as many units of each segment; what 20 and 2000 are said to have is what is found, within 0.03."""
+    segments = [
+        {"name": "few", "count": 20, "archetype": "growth"},
+        {"name": "many", "count": 2000, "archetype": "flat"},
+    ]
+    plan = plan_of({**POOLED, "segments": segments})
+    said = float(str(plan.notes[0]).rpartition("those that there are ")[2])
+    rows = made(plan, "correlated_metrics")
+    found = np.corrcoef(rows["mood"].to_numpy(), rows["trust"].to_numpy())[0, 1]
+    assert abs(said - 0.8) > 0.02
+    assert abs(found - said) < 0.03
 
 
 LATER = {"hour": "2024-03-02", "day": "1970-03-31", "week": "2024-06-02", "month": "2024-12", "quarter": "2025-03"}
