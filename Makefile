@@ -11,7 +11,7 @@ SQL ?= SELECT table_schema, table_name FROM information_schema.tables ORDER BY A
 export DAGSTER_HOME := $(CURDIR)/.dagster_home
 export SQL
 
-.PHONY: run status ui query test proofs lint bench checks bookkeeping fidelity compatibility docs laws clean lock help
+.PHONY: run status ui query test proofs lint bench checks bookkeeping fidelity compatibility docs laws robustness clean lock help
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -81,6 +81,10 @@ ifndef PEER
 	.venv-plotsim/bin/pip install --quiet --disable-pip-version-check plotsim==0.7.0; }
 endif
 	$(BIN)/python -m benchmarks.compatibility --peer $(or $(PEER),.venv-plotsim/bin/python)
+
+# CONFIGS=50 SEED=7000 makes others, and prints the page rather than writing it.
+robustness: $(READY)  ## make and judge 1,000 random configs (some forty minutes)
+	$(BIN)/python -m benchmarks.robustness $(if $(CONFIGS),--configs $(CONFIGS)) $(if $(SEED),--seed $(SEED))
 
 docs: $(READY)  ## draw the pictures, write the reference of the language and the answers on the pages of datasets
 	$(BIN)/python docs/picture.py

@@ -37,15 +37,16 @@ class Star:
 
 Made = Config | None
 Composer = Callable[[Draw, Star, Config], Made]
-PROVIDERS = ("name", "first_name", "last_name", "company", "city", "email", "user_name", "word", "job", "street_name", "catch_phrase")
+PROVIDERS = ("name", "first_name", "last_name", "company", "city", "email", "user_name", "word", "job", "street_name")
 GEO = ("country", "country_code", "region", "city", "postcode", "latitude", "longitude")
 DATES = {
     "date": ("date",),
-    "int": ("year", "quarter", "month", "week", "day_of_week", "day_of_month", "working_days", "holidays", "fiscal_year", "period_index"),
+    "int": ("year", "quarter", "month", "week", "day_of_week", "working_days", "holidays", "fiscal_year", "period_index"),
     "float": ("working_days", "year"),
     "string": ("month_name", "day_name", "holiday_name", "period_label"),
     "bool": ("is_weekend", "is_holiday", "is_working_day"),
 }
+FORMULAS = ("{} * 2", "round({} / 3, 2)", "{} > 1", "where({} > 1, 'much', 'little')", "coalesce({}, 0) + 1", "1 / {}")
 TIMES = {"int": ("hour", "minute"), "string": ("day_part",), "bool": ("is_office_hours",)}
 
 
@@ -69,7 +70,7 @@ def _static(draw: Draw, star: Star, table: Config) -> Made:
 
 
 def _choice(draw: Draw, star: Star, table: Config) -> Made:
-    values = draw.one((["a", "b", "c"], [1, 2], [0.5, 1.5, 2.5], [True, False], ["\u00fc", "quote\"d", "com,ma"]))
+    values = draw.one((["a", "b", "c"], [1, 2], [0.5, 1.5, 2.5], [True, False], ["\u00fc", 'quote"d', "com,ma"]))
     more = {"weights": [draw.number(0.1, 5, 1) for _ in values]} if draw.chance(0.5) else {}
     return {"type": "choice", "values": list(values), **more}
 
@@ -83,10 +84,7 @@ def _expression(draw: Draw, star: Star, table: Config) -> Made:
     if not held:
         return {"type": "expression", "formula": "1 + 1"} if draw.chance(0.2) else None
     name = draw.one(held)
-    formula = draw.one(
-        ("{} * 2", "round({} / 3, 2)", "{} > 1", "where({} > 1, 'much', 'little')", "coalesce({}, 0) + 1", "1 / {}", "sqrt(abs({}))")
-    )
-    return {"type": "expression", "formula": formula.format(name)}
+    return {"type": "expression", "formula": draw.one(FORMULAS).format(name)}
 
 
 def _faker(draw: Draw, star: Star, table: Config) -> Made:
@@ -127,7 +125,9 @@ def _ref(draw: Draw, star: Star, table: Config) -> Made:
     column: Config = {"type": f"ref.{name}"}
     kind = star.kinds.get(name, "")
     if kind == "reference" and draw.chance(0.5):
-        column |= draw.one(({"distribution": "uniform"}, {"distribution": "head_tail"}, {"distribution": "zipf", "exponent": 0.8}))
+        column |= draw.one(
+            ({"distribution": "uniform"}, {"distribution": "head_tail"}, {"distribution": "zipf", "exponent": 0.8})
+        )
     if kind in ("proportional", "variable", "detail") and draw.chance(0.4):
         column["within"] = draw.whole(0, 5)
     return column
@@ -161,7 +161,8 @@ def _struct(draw: Draw, star: Star, table: Config) -> Made:
 
 
 def _array(draw: Draw, star: Star, table: Config) -> Made:
-    return {"type": "array", "array_element_type": draw.one(("int", "float", "string", "boolean")), "array_length": draw.whole(1, 4)}
+    element = draw.one(("int", "float", "string", "boolean"))
+    return {"type": "array", "array_element_type": element, "array_length": draw.whole(1, 4)}
 
 
 def _range(draw: Draw, star: Star, table: Config) -> Made:

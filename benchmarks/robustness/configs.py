@@ -1,6 +1,6 @@
 """Random configs of the whole language, each of one seed.
 
-A config is composed section by section; what the language refuses of it (a pair of correlations that cannot be, a lookup in a
+A config is composed section by section; what the language refuses of it (correlations that cannot be, a lookup in a
 circle) is taken out, part by part, until it loads. So the language itself says what is valid, and a config is never far
 from its edge.
 """
@@ -10,24 +10,21 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from typing import Any, get_args
 
 from benchmarks.robustness.columns import Config, Star
 from benchmarks.robustness.draw import Draw
 from benchmarks.robustness.population import SHARES, SIZES, Size, connections, metrics, noise, phases, segments
 from benchmarks.robustness.tables import rhythm, tables
+from benchmarks.robustness.windows import window
 from plotsim_core import ConfigError, Plan, from_mapping
+from plotsim_core.config.quality import Kind
 
-GRAINS = {"month": 5.0, "week": 3.0, "day": 3.0, "quarter": 1.0, "hour": 1.0}
-PARTITIONS = {"hour": ("day", "week", "month"), "day": ("week", "month", "quarter", "year"), "week": (), "month": ("quarter", "year")}
 FORMATS = ("csv", "parquet", "jsonl", "duckdb")
 LOCALES = ("en_US", "de_DE", "ja_JP", "fr_FR", ["en_US", "de_DE"])
 UNITS = ("client", "shop", "pupil", "turbine")
+ISSUES = get_args(Kind)
 _TRIES = 60
-_ADJUSTED = 400
-"""Metrics whose shapes the language refuses are drawn anew with another seed at most so often."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +62,10 @@ def composed(seed: int) -> Composed:
 
 
 def _whole(draw: Draw, size: Size) -> Config:
-    grain = draw.weighted(GRAINS)
     units = draw.whole(*size.units)
     length = min(draw.whole(*size.periods), max(1, size.cells // units))
-    raw: Config = {"about": "Something made up", "unit": draw.one(UNITS), "window": _window(draw, grain, length)}
+    raw: Config = {"about": "Something made up", "unit": draw.one(UNITS)}
+    raw["window"], length = window(draw, length, size.cells // units)
     closed = "end" in raw["window"]
     raw |= _kind(draw, raw["unit"], units, length, closed, "", None)
     star = raw.pop("star")
@@ -79,49 +76,8 @@ def _whole(draw: Draw, size: Size) -> Config:
         raw["units"] = [{"unit": other, **further}]
         if star is not None:
             _refer(draw, raw, f"dim_{other}")
-    raw |= _rest(draw, raw, grain, length, closed, star)
+    raw |= _rest(draw, raw, length, closed, star)
     return raw
-
-
-def _window(draw: Draw, grain: str, length: int) -> Config:
-    start = np.datetime64("2019-01-01") + draw.whole(0, 1800)
-    months = {"month": 1, "quarter": 3}.get(grain)
-    if months is not None:
-        begin = start.astype("datetime64[M]")
-        begin = begin - int(begin.astype(int)) % months
-        end: Any = begin + months * length - 1
-    elif grain == "week":
-        begin = start - (int(start.astype(int)) + 3) % 7
-        end = begin + 7 * length - 1
-    else:
-        begin = start
-        end = begin + max(1, length // 24 if grain == "hour" else length) - 1
-    window: Config = {"start": str(begin), "end": str(end), "every": grain}
-    if draw.chance(0.12):
-        del window["end"]
-        window["span"] = max(2, length)
-    elif draw.chance(0.15):
-        window["span"] = draw.whole(max(1, length // 2), 2 * length)
-    if PARTITIONS.get(grain) and draw.chance(0.15):
-        _cut(window, draw.one(PARTITIONS[grain]))
-    return window
-
-
-def _cut(window: Config, partition: str) -> None:
-    """Let a window have longer partitions, and begin and end with one."""
-    window["partition"] = partition
-    day = np.datetime64(window["start"][:10], "D")
-    if partition == "week":
-        edges = [day - (int(day.astype(int)) + 3) % 7, day + 7 * 8]
-        edges[1] -= (int(edges[1].astype(int)) + 3) % 7
-    else:
-        unit, step = {"day": ("D", 1), "month": ("M", 1), "quarter": ("M", 3), "year": ("Y", 1)}[partition]
-        begin = day.astype(f"datetime64[{unit}]")
-        begin = begin - int(begin.astype(int)) % step
-        edges = [begin.astype("datetime64[D]"), (begin + 2 * step).astype("datetime64[D]")]
-    window["start"] = str(edges[0])
-    if "end" in window:
-        window["end"] = str(max(edges[1], edges[0] + 1) - 1)
 
 
 def _kind(draw: Draw, unit: str, units: int, length: int, closed: bool, prefix: str, of: Star | None) -> Config:
@@ -135,7 +91,8 @@ def _kind(draw: Draw, unit: str, units: int, length: int, closed: bool, prefix: 
     if draw.chance(0.2):
         stages = [{"new": 0.0}, {"known": draw.number(0.2, 0.5, 2)}, {"close": draw.number(0.6, 0.9, 2)}]
         raw["lifecycle"] = {"track": draw.one(found)["name"], "stages": stages[: draw.whole(2, 3)]}
-        raw["lifecycle"] |= draw.one(({}, {"enforce_order": True}, {"enforce_order": True, "downgrade_delay": draw.whole(1, 3)}))
+        ordered = {"enforce_order": True}
+        raw["lifecycle"] |= draw.one(({}, ordered, {**ordered, "downgrade_delay": draw.whole(1, 3)}))
     if draw.chance(0.45):
         raw["noise"] = noise(draw, [metric["name"] for metric in found])
     if draw.chance(0.25):
@@ -158,12 +115,12 @@ def _refer(draw: Draw, raw: Config, dimension: str) -> None:
     """Let some tables of the first kind refer to units of another one, whose columns come first in the file."""
     for section in ("dimensions", "facts", "events"):
         for table in raw.get(section, []):
-            if "columns" in table and not table.get("reference") and table.get("per") not in ("period", "time"):
-                if draw.chance(0.3):
-                    table["columns"].append({"name": "elsewhere", "type": f"ref.{dimension}"})
+            whose = "columns" in table and not table.get("reference") and table.get("per") not in ("period", "time")
+            if whose and draw.chance(0.3):
+                table["columns"].append({"name": "elsewhere", "type": f"ref.{dimension}"})
 
 
-def _rest(draw: Draw, raw: Config, grain: str, length: int, closed: bool, star: Star | None) -> Config:
+def _rest(draw: Draw, raw: Config, length: int, closed: bool, star: Star | None) -> Config:
     rest: Config = {"output": _output(draw)}
     if draw.chance(0.3):
         rest["calendar"] = _calendar(draw)
@@ -205,7 +162,8 @@ def _calendar(draw: Draw) -> Config:
     if draw.chance(0.3):
         calendar["weekend"] = draw.one((["friday", "saturday"], ["sunday"]))
     if draw.chance(0.8):
-        calendar["holidays"] = draw.one(("US", "DE-BY", {"country": "JP", "language": "en_US"}, [{"name": "Our day", "date": "05-12"}]))
+        own = [{"name": "Our day", "date": "05-12"}]
+        calendar["holidays"] = draw.one(("US", "DE-BY", {"country": "JP", "language": "en_US"}, own))
     return calendar
 
 
@@ -221,10 +179,7 @@ def _source(draw: Draw, name: str) -> Config:
 def _issue(draw: Draw, star: Star, length: int) -> Config:
     names = star.of_kind("fact", "proportional", "variable", "detail", "threshold", "period")
     table = draw.one(names)
-    kind = draw.one(
-        ("null_injection", "duplicate_rows", "type_mismatch", "late_arrival", "schema_drift", "volume_anomaly")
-        + ("orphaned_keys", "late_delivery", "redelivery", "restatement")
-    )
+    kind = draw.one(ISSUES)
     issue: Config = {"table": table, "issue": kind, "rate": draw.number(0.01, 0.4)}
     columns = [column["name"] for column in star.tables[table]["columns"]]
     if kind in ("null_injection", "type_mismatch", "schema_drift", "orphaned_keys", "restatement"):
@@ -242,35 +197,41 @@ def _issue(draw: Draw, star: Star, length: int) -> Config:
 
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
-_KEPT = ("metrics", "segments", "window", "unit", "about")
-_NEEDED = ("name", "type", "metrics", "segments", "unit", "count", "archetype", "start", "kind")
+_KEPT = ("metrics", "segments", "window", "unit", "about", "dimensions")
+_NEEDED = ("name", "type", "metrics", "segments", "unit", "count", "start", "kind", "columns", "per")
 
 
 def _take_out(raw: Config, path: str) -> bool:
     """Take the part at a path out of a config: the nearest item of a list, or key, without which it may do. Return whether
     something was taken out."""
     steps: list[Any] = [int(number) if number else word for word, number in _STEP.findall(path)]
-    if steps[0] == "window" and "partition" in raw["window"]:
-        del raw["window"]["partition"]
-        return True
     trail: list[tuple[Any, Any]] = []
     at: Any = raw
     for step in steps:
-        there = isinstance(at, dict) and step in at or isinstance(at, list) and isinstance(step, int) and step < len(at)
-        if not there:
+        if isinstance(step, int):
+            missing = not isinstance(at, list) or step >= len(at)
+        else:
+            missing = not isinstance(at, dict) or step not in at
+        if missing:
             break
         trail.append((at, step))
         at = at[step]
-    words = [step for step in steps[: len(trail)] if isinstance(step, str)]
-    if "columns" in words:  # the whole column
+    if "columns" in [step for _, step in trail]:  # the whole column
         trail = trail[: 1 + max(n for n, (held, _) in enumerate(trail) if isinstance(held, list))]
     for held, step in reversed(trail):
-        if held is raw and step in _KEPT:
+        if (held is raw and step in _KEPT) or (isinstance(held, list) and _is_unit(held[step])):
             return False
         if isinstance(held, dict) and step in _NEEDED:
             continue
         if isinstance(held, list) and len(held) == 1 and held in (raw["metrics"], raw["segments"]):
             return False
-        del held[step]
+        if step == "archetype":
+            held[step] = "growth"
+        else:
+            del held[step]
         return True
     return False
+
+
+def _is_unit(table: Any) -> bool:
+    return isinstance(table, dict) and table.get("per") == "unit" and "count" not in table

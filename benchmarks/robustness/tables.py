@@ -11,7 +11,7 @@ Sections = dict[str, list[Config]]
 
 
 def tables(draw: Draw, star: Star, dated: bool) -> Sections:
-    """Return random tables by section; `dated` says that the dates and listed dimensions are here, and not another kind's."""
+    """Return random tables by section; `dated` says that dates and listed dimensions are here, not another kind's."""
     made: Sections = {"dimensions": [], "facts": [], "events": [], "bridges": []}
 
     def put(section: str, kind: str, table: Config) -> None:

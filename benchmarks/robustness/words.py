@@ -40,7 +40,7 @@ def every_word() -> dict[str, list[str]]:
         "issue": list(get_args(quality.Kind)),
         "grain": list(GRAINS),
         "format": [word for word in get_args(FormatWord) if word != "sql"],
-        "section": [name for name in Dataset.model_fields],
+        "section": list(Dataset.model_fields),
     }
 
 
@@ -51,7 +51,7 @@ def words_of(plan: Plan) -> dict[str, int]:
         found.update(f"{what} {word}" for what, word in _of_kind(kind))
     dataset = plan.dataset
     found.update(f"issue {issue.issue}" for issue in dataset.quality)
-    found.update(f"section {name}" for name in Dataset.model_fields if name in dataset.model_fields_set)
+    found.update(f"section {name}" for name in Dataset.model_fields if name in plan.raw)
     found[f"grain {plan.grain.name}"] += 1
     found[f"format {dataset.output.format}"] += 1
     return dict(found)
