@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.layout import wrong_partition
+from plotsim_core.config.layout import keys_in, template, wrong_partition
 from plotsim_core.config.output import Event, Output, log_parts
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import OngoingArrival
@@ -80,6 +80,7 @@ def written(dataset: Dataset) -> Iterator[Problem]:
     if by is not None:
         yield from _partitions(by, dataset)
     yield from _sorting(dataset)
+    yield from _hidden(dataset)
     if dataset.output.denormalized:
         yield from _wide(dataset)
 
@@ -164,6 +165,19 @@ def _partitions(by: str, dataset: Dataset) -> Iterator[Problem]:
                 yield Problem("output.partition_by", says)
 
 
+def _hidden(dataset: Dataset) -> Iterator[Problem]:
+    """Yield a problem for each column whose values a reader would take from the folders of a layout."""
+    layout = dataset.output.layout
+    for key in keys_in(template(layout, dataset.window.partitioned)) if layout is not None else ():
+        for kind in (dataset, *dataset.units):
+            tables = [table.name for table in kind.tables for c in _columns(table, kind) if c.name.lower() == key.lower()]
+            tables += ["the stage metrics" for metric in kind.metrics if metric.name.lower() == key.lower()]
+            if tables:
+                says = f"{tables[0]} has a column '{key}', whose values readers would take from folders {key}=..."
+                yield Problem("output.layout", says, f"name the folders otherwise: partition_{key}=...")
+                break
+
+
 def _sorting(dataset: Dataset) -> Iterator[Problem]:
     """Yield what is wrong with the order of rows: a column that no table has, or that has no order."""
     kinds = (dataset, *dataset.units)
@@ -190,4 +204,4 @@ def _matching(by: str, dataset: Dataset) -> Iterator[tuple[Table, Column]]:
 def _columns(table: Table, dataset: Dataset) -> tuple[Column, ...]:
     """Return the columns of a table, with those that its kind adds."""
     kind = next(words for words in dict(KIND_WORDS.items()).values() if type(table) is words.model)
-    return (*table.columns, *kind.added(table, dataset))
+    return (*kind.leading(table, dataset), *table.columns, *kind.added(table, dataset))

@@ -2,6 +2,7 @@
 
 A layout is a path below the store. Rendering it for a table and a partition has an inverse: each file of a layout tells
 whose partition it is. Tables without time are one file, a state, with the word `state` in the place of what names a time.
+Folders key=value of times a state has not: readers make columns of those, and would find none in a folder `state`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ _TIMES: dict[str, str] = {
     "mm": r"\d\d",
     "dd": r"\d\d",
     "hh": r"(?:[01]\d|2[0-3])",
+    "m": r"(?:1[0-2]|[1-9])",
+    "d": r"(?:[12]\d|3[01]|[1-9])",
+    "h": r"(?:1\d|2[0-3]|\d)",
     "yyyymm": r"\d{6}",
     "yyyymmdd": r"\d{8}",
     "yyyy_mm_dd": r"\d{4}_\d\d_\d\d",
@@ -33,6 +37,8 @@ _TIMES: dict[str, str] = {
 }
 """Placeholder of a time, and what it looks like."""
 PLACEHOLDERS = (*_NAMES, *_TIMES)
+_PADDED = {"m": "mm", "d": "dd", "h": "hh"}
+"""Placeholder of a whole number to that of the same one with two digits."""
 
 _DAYS = ({"key"}, {"yyyymmdd"}, {"yyyy_mm_dd"}, {"yyyy", "mm", "dd"}, {"yyyymm", "dd"})
 _MONTHS = (*_DAYS, {"yyyy", "mm"}, {"yyyymm"})
@@ -63,17 +69,20 @@ class Named:
 LAYOUTS: Family[Named] = Family("layout")
 BY_TABLE = "{dataset}/{table}/{key}.parquet"
 LAYOUTS.add("by_table", Named(BY_TABLE, BY_TABLE))
+_HIVE_MONTH = "partition_year={yyyy}/partition_month={m}"
+_HIVE_DAY = f"{_HIVE_MONTH}/partition_day={{d}}"
+"""Keys that are no usual names of columns, and values without zeros in front: every reader takes them for whole numbers."""
 for _name, _days, _hours in (
     ("nested_daily", "{yyyy}/{mm}/{dd}/{table}", "{yyyy}/{mm}/{dd}/{hh}/{table}"),
     ("nested_monthly", "{yyyy}/{mm}/{table}_{yyyymmdd}", "{yyyy}/{mm}/{table}_{yyyymmdd}_{hh}"),
     ("nested_yearly", "{yyyy}/{table}_{yyyymmdd}", "{yyyy}/{table}_{yyyymmdd}_{hh}"),
     ("flat_with_date", "{yyyymmdd}_{table}", "{yyyymmdd}_{hh}_{table}"),
     ("flat_with_date_suffix", "{table}_{yyyymmdd}", "{table}_{yyyymmdd}_{hh}"),
-    ("hive_partitioned", "year={yyyy}/month={mm}/day={dd}/{table}", "year={yyyy}/month={mm}/day={dd}/hour={hh}/{table}"),
-    ("hive_monthly", "year={yyyy}/month={mm}/{table}_{yyyymmdd}", "year={yyyy}/month={mm}/{table}_{yyyymmdd}_{hh}"),
+    ("hive_partitioned", f"{_HIVE_DAY}/{{table}}", f"{_HIVE_DAY}/partition_hour={{h}}/{{table}}"),
+    ("hive_monthly", f"{_HIVE_MONTH}/{{table}}_{{yyyymmdd}}", f"{_HIVE_MONTH}/{{table}}_{{yyyymmdd}}_{{hh}}"),
     ("iso_week", "{iso_year}/week_{iso_ww}/{table}_{yyyymmdd}", "{iso_year}/week_{iso_ww}/{table}_{yyyymmdd}_{hh}"),
     ("quarter_based", "{yyyy}/Q{q}/{table}_{yyyymmdd}", "{yyyy}/Q{q}/{table}_{yyyymmdd}_{hh}"),
-    ("hive", "{table}/year={yyyy}/month={mm}/day={dd}/data", "{table}/year={yyyy}/month={mm}/day={dd}/hour={hh}/data"),
+    ("hive", f"{{table}}/{_HIVE_DAY}/data", f"{{table}}/{_HIVE_DAY}/partition_hour={{h}}/data"),
 ):
     LAYOUTS.add(_name, Named(f"{{dataset}}/{_days}.parquet", f"{{dataset}}/{_hours}.parquet"))
 
@@ -104,13 +113,16 @@ def wrong_text(layout: str) -> Iterator[Problem]:
     for name in _NAMES:
         if f"{{{name}}}" not in layout:
             yield Problem("", f"has no {{{name}}}: two {name}s would be written to one file", f"add {{{name}}}")
+    if re.search(r"[\d}]\{[mdh]\}|\{[mdh]\}[\d{]", layout):
+        says = "{m}, {d} and {h} have one digit or two, so that what stands next to one may be taken for it"
+        yield Problem("", says, "put a letter or a sign between them, or use {mm}, {dd} and {hh}")
     if any(all(f"{{{name}}}" in part for name in _NAMES) for part in layout.split("/")):
         yield Problem("", "{dataset} and {table} in one name cannot be told apart", "give each a folder of its own")
 
 
 def wrong_partition(layout: str, partition: Grain) -> Iterator[Problem]:
     """Yield what is wrong with a sound layout of partitions of some length: two of them would be one file."""
-    there = set(re.findall(r"\{([^{}]*)\}", template(layout, partition)))
+    there = {_PADDED.get(name, name) for name in re.findall(r"\{([^{}]*)\}", template(layout, partition))}
     telling = _TELLING[partition.name]
     if not any(names <= there for names in telling):
         known = " or ".join(" ".join(f"{{{name}}}" for name in sorted(names, key=PLACEHOLDERS.index)) for names in telling)
@@ -132,6 +144,9 @@ def partition_file(layout: str, dataset: str, table: str, key: str) -> str:
         mm=month,
         dd=of_month,
         hh=hour,
+        m=day.month,
+        d=day.day,
+        h=int(hour),
         yyyymm=year + month,
         yyyymmdd=year + month + of_month,
         yyyy_mm_dd=f"{year}_{month}_{of_month}",
@@ -171,17 +186,23 @@ def folder_of(layout: str, dataset: str, table: str | None = None) -> str:
     return "/".join(known).replace("{dataset}", dataset).replace("{table}", table or "")
 
 
+def keys_in(layout: str) -> list[str]:
+    """Return the names that a layout's folders give to their values, as in key=value."""
+    return [part.partition("=")[0] for part in _folders(layout) if re.match(r"[^{}=]+=", part)]
+
+
 def _folders(layout: str) -> list[str]:
     return layout.split("/")[:-1]
 
 
 @lru_cache(maxsize=64)
 def _state(layout: str) -> str:
-    """Return a layout without times: their folders are one folder `state`, or `state` stands for them in a name."""
+    """Return a layout without times: folders key=value of them are left out, others are one folder `state`, or `state`
+    stands for them in a name."""
     folders, file = _folders(layout), layout.removesuffix(".parquet").rpartition("/")[2]
     parts: list[str] = []
     said = False
-    for part in (*folders, file):
+    for part in (*(part for part in folders if not keys_in(f"{part}/") or not _RUN.search(part)), file):
         named = any(f"{{{name}}}" in part for name in _NAMES)
         if not _RUN.search(part):
             parts.append(part)
@@ -209,6 +230,7 @@ def _expression(layout: str, dataset: str) -> re.Pattern[str]:
 
 def _key(told: dict[str, str]) -> str:
     """Return the key of the partition that placeholders tell. Raises ValueError where they are no date."""
+    told = told | {padded: f"{int(told[name]):02d}" for name, padded in _PADDED.items() if name in told}
     if "key" in told:
         day, hour = told["key"][:10], told["key"][11:13]
         return f"{day}-{hour}:00" if hour else day

@@ -33,11 +33,11 @@ PROMISED = {
     "nested_yearly": "shops/2024/orders_20241230.parquet",
     "flat_with_date": "shops/20241230_orders.parquet",
     "flat_with_date_suffix": "shops/orders_20241230.parquet",
-    "hive_partitioned": "shops/year=2024/month=12/day=30/orders.parquet",
-    "hive_monthly": "shops/year=2024/month=12/orders_20241230.parquet",
+    "hive_partitioned": "shops/partition_year=2024/partition_month=12/partition_day=30/orders.parquet",
+    "hive_monthly": "shops/partition_year=2024/partition_month=12/orders_20241230.parquet",
     "iso_week": "shops/2025/week_01/orders_20241230.parquet",
     "quarter_based": "shops/2024/Q4/orders_20241230.parquet",
-    "hive": "shops/orders/year=2024/month=12/day=30/data.parquet",
+    "hive": "shops/orders/partition_year=2024/partition_month=12/partition_day=30/data.parquet",
 }
 OWN = {
     "hour": "{dataset}/{table}/{yyyy_mm_dd}/{hh}.parquet",
@@ -46,6 +46,11 @@ OWN = {
     "month": "{dataset}/{table}_{yyyy}/{mm}.parquet",
     "quarter": "{dataset}/{yyyy}Q{q}-{table}.parquet",
     "year": "{dataset}/{yyyy}/{table}.parquet",
+}
+HIVE = {
+    "hour": "{dataset}/on={yyyymmdd}/at={h}/{table}.parquet",
+    "day": "{dataset}/{table}/y={yyyy}/{m}-{d}.parquet",
+    "month": "t={table}/{dataset}/y={yyyy}/m={m}/x.parquet",
 }
 MONTHS = {"format": "parquet", "layout": "hive"}
 
@@ -66,10 +71,13 @@ def test_each_layout_is_what_its_name_says() -> None:
     grain=st.sampled_from(list(OWN)),
     named=st.sampled_from([*LAYOUTS, None]),
     table=st.from_regex(r"\A[A-Za-z_][A-Za-z0-9_]{0,20}\Z"),
+    draw=st.data(),
 )
-def test_a_file_tells_whose_partition_it_is(moment: datetime, grain: str, named: str | None, table: str) -> None:
+def test_a_file_tells_whose_partition_it_is(
+    moment: datetime, grain: str, named: str | None, table: str, draw: st.DataObject
+) -> None:
     """Rendering has an inverse, for every layout, grain, day and table; a state is told from partitions."""
-    layout = template(named or OWN[grain], grain_named(grain))
+    layout = template(named or draw.draw(st.sampled_from([OWN[grain], HIVE.get(grain, OWN[grain])])), grain_named(grain))
     assert not [*wrong_text(layout), *wrong_partition(layout, grain_named(grain))]
     key = begin(moment, grain)
     assert told_by(layout, "shops", partition_file(layout, "shops", table, key)) == (table, key)
@@ -136,6 +144,7 @@ def test_layouts_under_which_partitions_collide_are_refused(grain: str, layout: 
         "{table}/{key}.parquet",
         "{dataset}/{key}.parquet",
         "{dataset}_{table}/{key}.parquet",
+        "{dataset}/{table}/{yyyy}/{m}{d}.parquet",
         "hive_weekly",
         "x" * 400 + "{dataset}/{table}/{key}.parquet",
     ],

@@ -88,14 +88,14 @@ def test_a_dataset_lies_in_one_layout(tmp_path: Path) -> None:
     store = store_at("parquet", tmp_path)
     old, new = shops({}), shops({"layout": "hive"})
     materialise(old, store, keys_of(old)[:1], only=["fct_month"])
-    with pytest.raises(Exception, match=r"output\.layout.* now asks for .*year="):
+    with pytest.raises(Exception, match=r"output\.layout.* now asks for .*partition_year="):
         materialise(new, store, keys_of(new)[:1], only=["fct_month"])
     assert list(store.made("shops")["fct_month"]) == ["2024-01-01"]
     for file in (Path(store.path) / "shops").rglob("*.parquet"):
         file.unlink()
     materialise(new, store, keys_of(new)[:1], only=["fct_month"])
     assert list(store.made("shops")["fct_month"]) == ["2024-01-01"]
-    with pytest.raises(Exception, match=r"as .*year=.* now asks for \{dataset\}/\{table\}/\{key\}"):
+    with pytest.raises(Exception, match=r"as .*partition_year=.* now asks for \{dataset\}/\{table\}/\{key\}"):
         materialise(old, store, keys_of(old)[:1], only=["fct_month"])
 
 
