@@ -168,7 +168,7 @@ def _rate(store: Store, table: TablePlan, number: int, issue: Issue) -> Finding:
         elif issue.issue in _AGAIN and rival.issue in _AGAIN and other != number:  # a row comes once in a period
             left *= 1.0 - rival.rate / max(issue.delay, rival.delay)
     least, most = hits(rows, issue.rate * left, issue.rate, BLOCKING)
-    # each group has its exact share of a period, rounded up or down; rivals, and rows that are not asked, leave more to chance
+    # each group has its exact share of a period, rounded up or down; rivals, and rows that are not asked, add chance
     exact = most_groups(plan, store.stop) * len(periods) / 4
     lost = (every - rows) * issue.rate * (1 - issue.rate) + rows * issue.rate * left * (1 - left)
     allowed = bernstein(exact + lost, 1.0, BLOCKING)
