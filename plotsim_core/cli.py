@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -22,10 +23,13 @@ from plotsim_core.config.read import read
 from plotsim_core.engine.slice import whole
 from plotsim_core.errors import ConfigError, UsageError
 from plotsim_core.families import did_you_mean
+from plotsim_core.output.aside import written_aside
 from plotsim_core.output.format import FORMATS
 from plotsim_core.output.progress import print_written, watched
 from plotsim_core.output.run import files_in
 from plotsim_core.output.single import as_csv, write_single
+from plotsim_core.output.staged import finish
+from plotsim_core.output.trouble import told
 from plotsim_core.plan.plan import Plan
 from plotsim_core.schema import json_schema
 from plotsim_core.show import show_plan
@@ -126,7 +130,8 @@ def run(
 ) -> None:
     """Make the tables of CONFIG and write them into a directory.
 
-    Files of these tables that are there already are overwritten; others stay, and are named in a note.
+    Files of these tables that are there already are overwritten, and what tells of an older run (manifest, report) goes;
+    others stay, and are named in a note.
 
     \b
     Examples:
@@ -200,6 +205,8 @@ def check(
       plotsim check plotsim.duckdb --config saas.yaml --periods 2024-01..2024-06 --json report.json --strict
     """
     path = _path(config)
+    if data.is_dir():
+        finish(data)
     raw, said = overridden(read(path), noise=noise), origins(data)
     if not said:
         click.echo(f"warning: {data} does not say what it was made from; it is taken to be {config}", err=True)
@@ -353,32 +360,39 @@ def _warn(plan: Plan, strict: bool) -> None:
 
 def _put(text: str, output: Path | None, force: bool) -> None:
     if output is None:
-        return click.echo(text, nl=False)
+        click.echo(text, nl=False)
+        return
     if output.exists() and not force:
         raise UsageError(f"{output} exists; --force overwrites it")
-    try:
+    with told(f"cannot write {output}"):
         output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {output}: {error.strerror}") from None
 
 
 def _judge(plan: Plan, data: Path, periods: str | None, files: _Files, format: str | None = None) -> Report:
-    """Run the checks over what lies at `data`, and write the report as JSON and as a page to the files that are given."""
+    """Run the checks over what lies at `data`, a run's own folder where its `format` is given, and write the report as JSON
+    and as a page to the files that are given."""
     from plotsim_core.validation.page import page  # not needed, and slow to import, unless asked for
     from plotsim_core.validation.pictures import pictures
     from plotsim_core.validation.report import check_store
     from plotsim_core.validation.store import directory_store, find_store
 
     report_file, page_file = files
+    write = _lay if format else partial(_put, force=True)
     slice_ = whole(plan, *(api.parse_periods(plan, periods) or ())) if periods or format else None
     ends = (slice_.first, slice_.stop) if slice_ else (None, None)
     with directory_store(plan, data, format, *ends) if format else find_store(plan, data, *ends) as store:
         report = check_store(store)
         if report_file is not None:
-            _put(report.json(), report_file, force=True)
+            write(report.json(), report_file)
         if page_file is not None:
-            _put(page(store, report, pictures(store, report)), page_file, force=True)
+            write(page(store, report, pictures(store, report)), page_file)
     return report
+
+
+def _lay(text: str, place: Path) -> None:
+    """Write a file into the folder of a run: whole or not at all, and through no link."""
+    with told(f"cannot write {place}"), written_aside(place) as file:
+        file.write(text.encode())
 
 
 def _leave(report: Report, strict: bool) -> None:

@@ -30,10 +30,19 @@ NEEDS_FORMAT = {
 """Options that only one format reads."""
 
 
+_LONGEST_NAME, _LONGEST_PATH = 200, 2000
+"""Bytes of a folder's name and of a path that systems allow, less those of what is written into it."""
+
+
 def _inside(directory: str) -> str:
     parts = re.split(r"[/\\]", directory)
     if not directory or directory[0] in "/\\~" or ".." in parts or ":" in parts[0]:
         raise ValueError(f"expected a folder below the current one, such as data/shops, found {shown(directory)}")
+    if not directory.isprintable():
+        raise ValueError(f"expected a name of visible characters, found {shown(ascii(directory)[1:-1])}")
+    if max(len(part.encode()) for part in parts) > _LONGEST_NAME or len(directory.encode()) > _LONGEST_PATH:
+        says = f"no name of a folder longer than {_LONGEST_NAME} bytes, and no path longer than {_LONGEST_PATH}"
+        raise ValueError(f"expected {says}, found {shown(directory)}")
     return directory
 
 
