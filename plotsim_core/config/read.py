@@ -85,13 +85,14 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 def read(path: Path) -> Any:
     """Return what a YAML file says, unchecked. Raises ConfigError if it cannot be read or parsed."""
     try:
-        return read_text(path.read_text(encoding="utf-8-sig"), str(path))
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(path)) from None
     except UnicodeDecodeError as error:
         raise ConfigError([Problem("", f"is not UTF-8 text: byte {error.start + 1}")], str(path)) from None
     except ValueError:  # a NUL in the name
         raise ConfigError([Problem("", "cannot be read: its name is none that a file can have")], ascii(str(path))) from None
+    return read_text(text, str(path))
 
 
 def read_text(text: str, source: str) -> Any:
