@@ -14,12 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plotsim_core.config.layout import folder_of, template, told_by
+from plotsim_core.config.output import FORMULA
 from plotsim_core.errors import UsageError
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type, text
 from plotsim_core.validation.foreign import insert_only, reading
 
 DUMP = "data.sql"
+_QUOTE = "'"
 _NOUNS = {"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON lines"}
 
 
@@ -47,6 +49,8 @@ def file_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, directory:
             else:
                 csv = f"read_csv({text(str(lies))}, header = true, allow_quoted_nulls = false"
                 _read(connection, table, csv if format == "csv" else _json(lies))
+            if format == "csv" and plan.dataset.output.escape_formulas:
+                _unescape(connection, table)
     return relations
 
 
@@ -115,6 +119,15 @@ def _read(connection: duckdb.DuckDBPyConnection, table: TablePlan, source: str) 
         _create(connection, table, f"FROM {source}, columns = {{{declared}}})")
     except duckdb.Error:
         connection.execute(f"CREATE TABLE {quoted(table.name)} AS FROM {source})")
+
+
+def _unescape(connection: duckdb.DuckDBPyConnection, table: TablePlan) -> None:
+    """Take the ' from before each text that begins as a formula does."""
+    place = quoted(table.name)
+    stored = connection.sql(f"SELECT column_name FROM (DESCRIBE {place}) WHERE column_type = 'VARCHAR'").fetchall()
+    for name in (quoted(name) for (name,) in stored):
+        hit = f"starts_with({name}, {text(_QUOTE)}) AND regexp_matches({name}, {text(FORMULA)})"
+        connection.execute(f"UPDATE {place} SET {name} = substr({name}, 2) WHERE {hit}")
 
 
 def _stored(column: ColumnPlan) -> str:
