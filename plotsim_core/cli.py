@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -21,10 +22,13 @@ from plotsim_core.config.override import overridden
 from plotsim_core.config.read import read
 from plotsim_core.engine.slice import whole
 from plotsim_core.errors import ConfigError, UsageError
+from plotsim_core.output.aside import written_aside
 from plotsim_core.output.format import FORMATS
 from plotsim_core.output.progress import print_written, watched
 from plotsim_core.output.run import files_in
 from plotsim_core.output.single import as_csv, write_single
+from plotsim_core.output.staged import finish
+from plotsim_core.output.trouble import told
 from plotsim_core.plan.plan import Plan
 from plotsim_core.schema import json_schema
 from plotsim_core.show import show_plan
@@ -129,7 +133,8 @@ def run(
 ) -> None:
     """Make the tables of CONFIG and write them into a directory.
 
-    Files of these tables that are there already are overwritten; others stay, and are named in a note.
+    Files of these tables that are there already are overwritten, and what tells of an older run (manifest, report) goes;
+    others stay, and are named in a note.
 
     \b
     Examples:
@@ -204,6 +209,8 @@ def check(
       plotsim check plotsim.duckdb --config saas.yaml --periods 2024-01..2024-06 --json report.json --strict
     """
     path = _path(config)
+    if data.is_dir():
+        finish(data)
     raw, said = overridden(read(path), noise=noise), origins(data)
     if not said:
         click.echo(f"warning: {data} does not say what it was made from; it is taken to be {config}", err=True)
@@ -364,34 +371,41 @@ def _warn(plan: Plan, strict: bool) -> None:
 def _put(text: str, output: Path | None, force: bool, known: Collection[str] = ()) -> None:
     """Write a text to a file, or to stdout. One that is there has to hold a `known` text, or `force`."""
     if output is None:
-        return click.echo(text, nl=False)
-    try:
+        click.echo(text, nl=False)
+        return
+    with told(f"cannot write {output}"):
         if output.exists() and not force and output.read_text(encoding="utf-8", errors="replace") not in known:
             raise UsageError(f"{output} exists; --force overwrites it")
         output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {output}: {error.strerror}") from None
 
 
 def _judge(plan: Plan, data: Path, periods: str | None, files: _Files, format: str | None = None) -> Report:
-    """Run the checks over what lies at `data`, and write the report to the files that are given."""
+    """Run the checks over what lies at `data`, a run's own folder where its `format` is given, and write the report to the
+    files that are given."""
     from plotsim_core.validation.page import page  # not needed, and slow to import, unless asked for
     from plotsim_core.validation.pictures import pictures
     from plotsim_core.validation.report import check_store
     from plotsim_core.validation.store import directory_store, find_store
 
     text_file, report_file, page_file = files
+    write = _lay if format else partial(_put, force=True)
     slice_ = whole(plan, *(api.parse_periods(plan, periods) or ())) if periods or format else None
     ends = (slice_.first, slice_.stop) if slice_ else (None, None)
     with directory_store(plan, data, format, *ends) if format else find_store(plan, data, *ends) as store:
         report = check_store(store)
         if text_file is not None:
-            _put(report.text() + "\n", text_file, force=True)
+            write(report.text() + "\n", text_file)
         if report_file is not None:
-            _put(report.json(), report_file, force=True)
+            write(report.json(), report_file)
         if page_file is not None:
-            _put(page(store, report, pictures(store, report)), page_file, force=True)
+            write(page(store, report, pictures(store, report)), page_file)
     return report
+
+
+def _lay(text: str, place: Path) -> None:
+    """Write a file into the folder of a run: whole or not at all, and through no link."""
+    with told(f"cannot write {place}"), written_aside(place) as file:
+        file.write(text.encode())
 
 
 def _leave(report: Report, strict: bool) -> None:

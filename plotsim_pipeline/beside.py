@@ -14,7 +14,7 @@ def write_beside(store: Store, name: str, pieces: Iterable[str]) -> str:
     Works on any path that fsspec knows, like the stores. The file is seen when it is whole.
     """
     filesystem, root = located(store.folder)
-    prepared(filesystem, f"{root}/reports")
+    prepared(filesystem, root, f"{root}/reports")
     place = f"{root}/reports/{name}"
     with written(filesystem, place) as sink:
         for piece in pieces:

@@ -25,7 +25,17 @@ from plotsim_core.columns.reads import circle, names_in, noun_of, nullable_in, t
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source, fill
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.formula import FormulaError, Kind, digits_of, kind_of, may_be_undefined, names, operands, parsed
+from plotsim_core.config.formula import (
+    FormulaError,
+    Kind,
+    constants,
+    digits_of,
+    kind_of,
+    may_be_undefined,
+    names,
+    operands,
+    parsed,
+)
 from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
@@ -114,6 +124,13 @@ def _wrong(options: Options, dataset: Dataset) -> Iterable[Problem]:
         kind_of(parsed(options.formula), _kinds(options, dataset))
     except FormulaError as error:
         yield error.problem
+        return
+    for written, part in constants(parsed(options.formula)):
+        with np.errstate(all="ignore"):
+            found = _value(part, _Read({}, {}, 1))
+        if not isinstance(found, pa.Array) and not np.isfinite(found[0]):
+            yield Problem("formula", f"{written} has no value: it is larger than any number, or not defined")
+            return
 
 
 def _reads(options: Options, table: Table) -> Iterator[tuple[str, str]]:

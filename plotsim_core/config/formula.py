@@ -147,6 +147,16 @@ def _names(node: ast.expr) -> Iterator[str]:
         yield from _names(child)
 
 
+def constants(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the largest parts of a formula that read no column and are computed, each as text and tree."""
+    if next(_names(node), None) is None:
+        if operands(node):
+            yield _text(node), node
+        return
+    for child in operands(node):
+        yield from constants(child)
+
+
 def may_be_undefined(node: ast.expr) -> bool:
     """Return whether a formula has no value for some rows though all it reads has: what is divided by zero, a root or
     logarithm of a negative, a power or exponential that is too large."""

@@ -26,14 +26,28 @@ NEEDS_FORMAT = {
     "row_group_rows": "parquet",
     "sort_by": "parquet",
     "sql_dialect": "sql",
+    "escape_formulas": "csv",
 }
 """Options that only one format reads."""
+
+
+_LONGEST_NAME, _LONGEST_PATH = 200, 2000
+"""Bytes of a folder's name and of a path that systems allow, less those of what is written into it."""
+
+
+FORMULA = r"^'*[=+\-@\t\r]"
+"""What a text begins with that a spreadsheet runs, also where it is escaped already: so one ' less is what it was."""
 
 
 def _inside(directory: str) -> str:
     parts = re.split(r"[/\\]", directory)
     if not directory or directory[0] in "/\\~" or ".." in parts or ":" in parts[0]:
         raise ValueError(f"expected a folder below the current one, such as data/shops, found {shown(directory)}")
+    if not directory.isprintable():
+        raise ValueError(f"expected a name of visible characters, found {shown(ascii(directory)[1:-1])}")
+    if max(len(part.encode()) for part in parts) > _LONGEST_NAME or len(directory.encode()) > _LONGEST_PATH:
+        says = f"no name of a folder longer than {_LONGEST_NAME} bytes, and no path longer than {_LONGEST_PATH}"
+        raise ValueError(f"expected {says}, found {shown(directory)}")
     return directory
 
 
@@ -55,6 +69,7 @@ class Output(Part):
     `compression`: how Parquet is compressed, by zstd, snappy, gzip, lz4, brotli or none.
     `row_group_rows`: how many rows a row group of Parquet has.
     `sort_by`: the columns that the rows of a file are ordered by, in tables that have them (Parquet).
+    `escape_formulas`: whether a text that a spreadsheet would run as a formula gets a ' before it (CSV).
     `sql_dialect`: whose SQL a dump is in, that of postgresql, mysql or sqlite.
     `cell_budget`: how many cells (units times periods) a config may have; 0 is no limit.
     """
@@ -67,6 +82,7 @@ class Output(Part):
     compression: Compression = "zstd"
     row_group_rows: Annotated[int, Field(ge=1, le=1 << 24, strict=True)] = 1 << 18
     sort_by: tuple[Name, ...] = ()
+    escape_formulas: Flag = False
     sql_dialect: Dialect = "postgresql"
     cell_budget: Annotated[int, Field(ge=0, strict=True)] = 0
 

@@ -15,9 +15,11 @@ from plotsim_core.families import did_you_mean, nearest
 
 Context = Mapping[str, Any]
 
+_WHOLE_TEXT = "a text of whole characters"
 _EXPECTED: dict[str, Callable[[Context], str]] = {
     "string_type": lambda ctx: "a text",
     "string_too_short": lambda ctx: "a text that is not empty",
+    "string_unicode": lambda ctx: _WHOLE_TEXT,
     "string_pattern_mismatch": lambda ctx: PATTERNS[ctx["pattern"]],
     "int_type": lambda ctx: "a whole number",
     "float_type": lambda ctx: "a number",
@@ -47,6 +49,9 @@ def validated(adapter: TypeAdapter[Any], value: Any, path: str, model: Any, prob
         found = [problem for details in error.errors() for problem in _problems(path, details, value, model)]
         misspelt = {problem.path: problem.hint for problem in found if problem.message == _UNKNOWN}
         problems.extend(problem for problem in found if not _explained(problem, misspelt))
+        return None
+    except UnicodeEncodeError as error:  # half of a surrogate pair, which is no character
+        problems.append(Problem(path, f"expected {_WHOLE_TEXT}, found half of one in {error.object[:60]!a}"))
         return None
 
 

@@ -34,6 +34,12 @@ class _Loader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from None
 
 
+def _text(loader: _Loader, node: yaml.ScalarNode) -> str:
+    if not node.value.isascii() and any(0xD800 <= ord(letter) <= 0xDFFF for letter in node.value):
+        raise ValueError("half of a character that is written in two (\\ud800 to \\udfff)")
+    return str(node.value)
+
+
 def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
     if len(node.value) > 40:
         raise ValueError(f"a number of {len(node.value)} digits")
@@ -68,6 +74,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", _BOOLEAN, list("tTfF"))
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INTEGER, list("-+0123456789"))
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
+_Loader.add_constructor("tag:yaml.org,2002:str", _text)
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 _Loader.add_constructor("tag:yaml.org,2002:float", _float)
 for _tag in (None, *(f"tag:yaml.org,2002:{name}" for name in ("binary", "timestamp", "omap", "pairs", "set"))):
@@ -78,11 +85,14 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 def read(path: Path) -> Any:
     """Return what a YAML file says, unchecked. Raises ConfigError if it cannot be read or parsed."""
     try:
-        return read_text(path.read_text(encoding="utf-8-sig"), str(path))
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(path)) from None
     except UnicodeDecodeError as error:
         raise ConfigError([Problem("", f"is not UTF-8 text: byte {error.start + 1}")], str(path)) from None
+    except ValueError:  # a NUL in the name
+        raise ConfigError([Problem("", "cannot be read: its name is none that a file can have")], ascii(str(path))) from None
+    return read_text(text, str(path))
 
 
 def read_text(text: str, source: str) -> Any:

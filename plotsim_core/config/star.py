@@ -69,7 +69,7 @@ def _with_all(dates: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any
     own = dates.get("columns")
     if not isinstance(own, list) or not own:
         return dict(dates)
-    there = {column.get("name") for column in own if isinstance(column, Mapping)}
+    there = [column.get("name") for column in own if isinstance(column, Mapping)]  # whatever it is: a list is no name
     more = [column for column in _date_columns(raw) if column["name"] not in there and column["type"] != "id"]
     return {**dates, "columns": [*own, *more]}
 

@@ -39,7 +39,7 @@ class FurtherKind:
         section = path.partition(".")[0].partition("[")[0]
         if section == "dimensions" and "[" in path:
             number = int(path.partition("[")[2].partition("]")[0])
-            return self.raw["dimensions"][number].get("name") not in self.inherited
+            return str(self.raw["dimensions"][number].get("name")) not in self.inherited
         return section in OWN or not section
 
 

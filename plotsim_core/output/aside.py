@@ -59,15 +59,23 @@ def staging(directory: Path, prefix: str) -> Iterator[Path]:
 def alone(folder: Path) -> Iterator[None]:
     """Wait until no other process or thread is alone in a folder, and be it. The lock ends with its holder, however that
     ends; a file system without locks gives none."""
-    descriptor = os.open(folder, os.O_RDONLY) if fcntl is not None else None
+    descriptor = _waited(folder) if fcntl is not None else None
     try:
-        if descriptor is not None:
-            with suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _waited(folder: Path) -> int:
+    """Return a folder opened and locked; another may have taken its place while it was waited for."""
+    while True:
+        descriptor = os.open(folder, os.O_RDONLY)
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.path.samestat(os.fstat(descriptor), os.stat(folder)):
+            return descriptor
+        os.close(descriptor)
 
 
 def _lock(descriptor: int) -> None:
@@ -77,12 +85,13 @@ def _lock(descriptor: int) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def clear_orphans(folder: Path, prefix: str = ".", suffix: str = _SUFFIX) -> list[Path]:
-    """Remove what writers that are dead have left in a folder; return what it was. A live writer's files stay."""
+def clear_orphans(folder: Path, prefix: str = ".", suffix: str = _SUFFIX, *, locked: bool = False) -> list[Path]:
+    """Remove what writers that are dead have left in a folder; return what it was. A live writer's files stay. `locked` says
+    that no writer makes one now without its lock."""
     gone: list[Path] = []
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(prefix) and entry.name.endswith(suffix) and _orphaned(Path(entry.path)):
+            if entry.name.startswith(prefix) and entry.name.endswith(suffix) and _orphaned(Path(entry.path), locked):
                 place = Path(entry.path)
                 with suppress(OSError):  # another may clear as well
                     shutil.rmtree(place) if place.is_dir() else place.unlink()
@@ -90,11 +99,11 @@ def clear_orphans(folder: Path, prefix: str = ".", suffix: str = _SUFFIX) -> lis
     return gone
 
 
-def _orphaned(path: Path) -> bool:
+def _orphaned(path: Path, locked: bool) -> bool:
     """Return whether nobody writes a file (or folder) any more."""
     try:
         age = time.time() - path.stat().st_mtime
-        if age < _YOUNG or fcntl is None:  # its writer may not have come to lock it
+        if fcntl is None or (age < _YOUNG and not locked):  # its writer may not have come to lock it
             return age > _OLD
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:

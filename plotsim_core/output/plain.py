@@ -32,10 +32,20 @@ def as_json(connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, names:
     """Return columns of a batch as JSON texts, by name; null where a value is."""
     if not names or batch.num_rows == 0:
         return {name: pa.nulls(0, pa.string()) for name in names}
-    connection.register("rows", pa.Table.from_batches([batch]).select(names))
+    rows = pa.table({name: batch[name].cast(_with_texts(batch[name].type)) for name in names})
+    connection.register("rows", rows)
     asked = ", ".join(f"CAST(to_json(#{place}) AS VARCHAR)" for place in range(1, len(names) + 1))
     made = connection.sql(f"SELECT {asked} FROM rows").to_arrow_table()
     return {name: made.column(place).combine_chunks() for place, name in enumerate(names)}
+
+
+def _with_texts(type_: pa.DataType) -> pa.DataType:
+    """Return a nested type with texts for moments: they are written as they are outside."""
+    if pa.types.is_struct(type_):
+        return pa.struct([field.with_type(_with_texts(field.type)) for field in type_])
+    if pa.types.is_list(type_):
+        return pa.list_(type_.value_field.with_type(_with_texts(type_.value_type)))
+    return pa.string() if pa.types.is_timestamp(type_) else type_
 
 
 def _plain(type_: pa.DataType, decimals: int | None) -> pa.DataType:

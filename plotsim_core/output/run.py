@@ -1,10 +1,8 @@
-"""A run into a directory: everything is written aside and moved into place when it is whole."""
+"""A run into a directory: tables, log lines, a copy of the config, and what is told of the run."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,14 +10,13 @@ import yaml
 
 from plotsim_core.errors import UsageError
 from plotsim_core.families import UnknownMember
-from plotsim_core.output.aside import clear_orphans, staging
 from plotsim_core.output.by_layout import write_by_layout
 from plotsim_core.output.format import FORMATS, Batches, Progress
 from plotsim_core.output.logs import logged
-from plotsim_core.output.partitions import is_partitioned
+from plotsim_core.output.staged import staged
+from plotsim_core.output.trouble import told
 from plotsim_core.plan.plan import Plan, TablePlan
 
-_STAGING = ".plotsim-"
 CONFIG = "config.yaml"
 
 
@@ -36,7 +33,8 @@ def write_run(
     `beside(rows)` gives other files to write, name to the pieces of its text. `span` are the periods (first, stop) that the
     tables are of: with a layout in the config, Parquet is then a file per partition of them.
 
-    Files appear one by one but only after all are whole, each by an atomic rename that replaces an older one.
+    All of it comes into place at one instant (`staged`). Raises UsageError where it cannot be written: then nothing is there
+    but what was there before.
     """
     try:
         writer = FORMATS[format]
@@ -57,7 +55,9 @@ def write_run(
     tables = list(tables)
     every = [table for table, _ in tables]
     parted = span if format == "parquet" and plan.dataset.output.layout is not None else None
-    with staged(directory, merge=parted is not None) as aside:
+    with told(f"cannot write into {directory}"):
+        str(directory.absolute()).encode()  # not every format can write elsewhere
+    with told(f"cannot write into {directory}"), staged(directory, merge=parted is not None) as aside:
         writer.begin(plan, every, aside)
         for table, batches in tables:
             made = logged(table, counted(table.name, batches), aside)
@@ -85,47 +85,3 @@ def files_in(directory: Path) -> dict[Path, int]:
     if not (directory / CONFIG).is_file():
         return {}
     return {path: path.stat().st_ino for path in directory.rglob("*") if path.is_file()}
-
-
-@contextmanager
-def staged(directory: Path, merge: bool = False) -> Iterator[Path]:
-    """Give an empty directory beside the files of `directory`; on success, move what it holds into place.
-
-    A folder takes the place of a table's older folder as a whole, and of its file; a file that of its folder. With `merge`
-    the files of folders take the place of older ones, and others stay. Raises UsageError where a folder has to go that holds
-    something else.
-    """
-    with ExitStack() as stack:
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            clear_orphans(directory, _STAGING, "")
-            aside = stack.enter_context(staging(directory, _STAGING))
-        except OSError as error:
-            raise UsageError(f"cannot write into {directory}: {error.strerror}") from None
-        yield aside
-        if merge:
-            for path in sorted(path for path in aside.rglob("*") if path.is_file()):
-                place = directory / path.relative_to(aside)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(path, place)
-            return
-        made = sorted(aside.iterdir())
-        for path in made:
-            older = directory / path.name
-            if path.is_dir() and older.exists() and not is_partitioned(older):
-                raise UsageError(f"cannot write the folder {older}: something else is there")
-        gone = stack.enter_context(staging(directory, _STAGING))
-        for path in made:
-            _replace(path, directory, gone)
-
-
-def _replace(path: Path, directory: Path, gone: Path) -> None:
-    """Move a file or folder into a directory, and what it replaces out of it."""
-    folder = path.is_dir()
-    if folder and (directory / path.name).exists():
-        os.replace(directory / path.name, gone / path.name)
-    os.replace(path, directory / path.name)
-    if folder and (directory / f"{path.name}.parquet").is_file():
-        os.replace(directory / f"{path.name}.parquet", gone / f"{path.name}.parquet")
-    if path.suffix == ".parquet" and is_partitioned(directory / path.stem):
-        os.replace(directory / path.stem, gone / path.stem)

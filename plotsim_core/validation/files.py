@@ -14,39 +14,44 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plotsim_core.config.layout import folder_of, template, told_by
+from plotsim_core.config.output import FORMULA
 from plotsim_core.config.tables import is_number
+from plotsim_core.errors import UsageError
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type, text
+from plotsim_core.validation.foreign import insert_only, reading
 
 DUMP = "data.sql"
-_FILES = ("parquet", "csv", "jsonl")
+_QUOTE = "'"
+_NOUNS = {"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON lines"}
 
 
 def formats_of(plan: Plan, directory: Path) -> list[str]:
     """Return the file formats that a directory has tables of a plan in."""
-    found = [format for format in _FILES if any(_lies(directory, table, format) for table in plan.tables)]
+    found = [format for format in _NOUNS if any(_lies(directory, table, format) for table in plan.tables)]
     return [*found, *(["sql"] if (directory / DUMP).is_file() else [])]
 
 
 def file_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, directory: Path, format: str) -> dict[str, str]:
     """Make the tables of a plan that lie in a directory known to a connection; return their relations by name."""
     if format == "sql":
-        return _dump_relations(plan, connection, directory / DUMP)
+        with reading(directory / DUMP, "a dump"):
+            return _dump_relations(plan, connection, directory / DUMP)
     relations: dict[str, str] = {}
     for table in plan.tables:
         lies = _lies(directory, table, format)
         if lies is None:
             continue
         relations[table.name] = quoted(table.name)
-        if format == "parquet":
-            source = f"read_parquet({text(str(lies))})" if lies.is_file() else _folders(table, lies)
-            connection.execute(f"CREATE VIEW {quoted(table.name)} AS FROM {source}")
-        else:
-            _read(
-                connection,
-                table,
-                f"read_csv({text(str(lies))}, header = true, allow_quoted_nulls = false" if format == "csv" else _json(lies),
-            )
+        with reading(lies, _NOUNS[format]):
+            if format == "parquet":
+                source = f"read_parquet({text(str(lies))})" if lies.is_file() else _folders(table, lies)
+                connection.execute(f"CREATE VIEW {quoted(table.name)} AS FROM {source}")
+            else:
+                csv = f"read_csv({text(str(lies))}, header = true, allow_quoted_nulls = false"
+                _read(connection, table, csv if format == "csv" else _json(lies))
+            if format == "csv" and plan.dataset.output.escape_formulas:
+                _unescape(connection, table)
     return relations
 
 
@@ -75,11 +80,13 @@ def partition_relations(
     """Make tables known to a connection that are files of partitions; return their relations by name."""
     for name, files in folders.items():
         every = [file for _, file in sorted(files.items(), key=lambda one: one[0] or "")]
-        moved = pq.read_schema(every[0]).names != pq.read_schema(every[-1]).names  # what comes or goes is there at one end
         listed = ", ".join(text(str(file)) for file in every)
-        # folders such as month=03 add no columns
-        source = f"read_parquet([{listed}], hive_partitioning = false{', union_by_name = true' if moved else ''})"
-        connection.execute(f"CREATE VIEW {quoted(name)} AS FROM {source}")
+        with reading(every[0].parent, "Parquet"):
+            ends = [pq.read_schema(file).names for file in (every[0], every[-1])]
+            moved = ends[0] != ends[1]  # what comes or goes is there at one end
+            # folders such as month=03 add no columns
+            source = f"read_parquet([{listed}], hive_partitioning = false{', union_by_name = true' if moved else ''})"
+            connection.execute(f"CREATE VIEW {quoted(name)} AS FROM {source}")
     return {name: quoted(name) for name in folders}
 
 
@@ -115,6 +122,15 @@ def _read(connection: duckdb.DuckDBPyConnection, table: TablePlan, source: str) 
         connection.execute(f"CREATE TABLE {quoted(table.name)} AS FROM {source})")
 
 
+def _unescape(connection: duckdb.DuckDBPyConnection, table: TablePlan) -> None:
+    """Take the ' from before each text that begins as a formula does."""
+    place = quoted(table.name)
+    stored = connection.sql(f"SELECT column_name FROM (DESCRIBE {place}) WHERE column_type = 'VARCHAR'").fetchall()
+    for name in (quoted(name) for (name,) in stored):
+        hit = f"starts_with({name}, {text(_QUOTE)}) AND regexp_matches({name}, {text(FORMULA)})"
+        connection.execute(f"UPDATE {place} SET {name} = substr({name}, 2) WHERE {hit}")
+
+
 def _stored(column: ColumnPlan) -> str:
     return "JSON" if pa.types.is_nested(column.type) else sql_type(column.type)
 
@@ -130,7 +146,9 @@ def _dump_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, dump: Pat
     """Make the tables of a dump known to a connection. SQLite reads its inserts: they are the same in every dialect but for
     quotes and backslashes of MySQL, and it reads them much faster than DuckDB does."""
     head, _, rest = dump.read_text(encoding="utf-8").partition("\n-- rows\n")
-    inserts = rest.rpartition("-- keys\n")[0]
+    inserts, end, _ = rest.rpartition("-- keys\n")
+    if not end:
+        raise UsageError(f"{dump} is cut off: no `-- keys` follows the rows")
     if "`" in head:  # MySQL
         inserts = re.sub(r"^INSERT INTO `.*` VALUES$", lambda line: line[0].replace("`", '"'), inserts, flags=re.MULTILINE)
         inserts = inserts.replace("\\\\", "\\")
@@ -138,6 +156,7 @@ def _dump_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, dump: Pat
     with closing(sqlite3.connect(":memory:")) as read:
         for table in there:
             read.execute(f"CREATE TABLE {quoted(table.name)} ({', '.join(quoted(column.name) for column in table.columns)})")
+        insert_only(read)
         read.executescript(inserts)
         for table in there:
             rows = read.execute(f"SELECT * FROM {quoted(table.name)}").fetchall()

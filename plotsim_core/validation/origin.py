@@ -15,6 +15,8 @@ from plotsim_core.config.read import read
 from plotsim_core.errors import UsageError
 from plotsim_core.plan.plan import DIGEST
 from plotsim_core.plan.resolve import digest
+from plotsim_core.plan.sql import quoted
+from plotsim_core.validation.foreign import attach, reading
 from plotsim_core.validation.store import PARTITIONS
 
 _CONFIG = "config.yaml"
@@ -96,11 +98,9 @@ def _of_directory(directory: Path) -> Iterator[Origin]:
     for database in databases:
         yield from _of_database(database)
     for file in files[:_MOST]:
-        try:
+        with reading(file, "Parquet"):
             metadata = pq.read_schema(file).metadata or {}
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{file} cannot be read as Parquet: {error}") from None
-        said = {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"plotsim_")}
+            said = {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"plotsim_")}
         if DIGEST in said and "plotsim_dataset" in said:
             yield _said(str(file), said)
     config = directory / _CONFIG
@@ -111,11 +111,12 @@ def _of_directory(directory: Path) -> Iterator[Origin]:
 
 
 def _of_database(file: Path) -> Iterator[Origin]:
-    try:
-        with duckdb.connect(file, read_only=True) as connection:
-            tables = connection.sql("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
-            for schema, table in sorted(tables):
-                place = f'"{schema}"."{table}"'
+    with duckdb.connect() as connection:
+        attach(connection, file)
+        with reading(file, "a DuckDB database"):
+            sql = "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'written'"
+            for schema, table in sorted(connection.sql(sql).fetchall()):
+                place = f"written.{quoted(schema)}.{quoted(table)}"
                 if (schema, table) == ("main", _ORIGIN):
                     rows = connection.sql(f"FROM {place}")
                     yield from (_said(str(file), dict(zip(rows.columns, row, strict=True))) for row in rows.fetchall())
@@ -123,9 +124,10 @@ def _of_database(file: Path) -> Iterator[Origin]:
                     digests = connection.sql(f"SELECT digest, min(table_name) FROM {place} WHERE digest <> '' GROUP BY 1")
                     for found, example in sorted(digests.fetchall()):
                         yield Origin(f"{schema}.{example} in {file}", schema, found)
-    except duckdb.Error as error:
-        raise UsageError(f"{file} cannot be read as a DuckDB database: {str(error).splitlines()[0]}") from None
 
 
 def _said(place: str, said: Mapping[str, str]) -> Origin:
-    return Origin(place, said["plotsim_dataset"], said[DIGEST], int(said["plotsim_seed"]), float(said["plotsim_scale"]))
+    try:
+        return Origin(place, said["plotsim_dataset"], said[DIGEST], int(said["plotsim_seed"]), float(said["plotsim_scale"]))
+    except (KeyError, ValueError):
+        raise UsageError(f"{place} cannot be read: it does not say which dataset, seed and scale it is of") from None

@@ -17,9 +17,10 @@ from plotsim_core.config.quality import DELIVERED, LEDGER
 from plotsim_core.errors import UsageError
 from plotsim_core.numerics.calendar import Grain
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.plan.sql import quoted, sql_type, text
+from plotsim_core.plan.sql import quoted, sql_type
 from plotsim_core.tables.restore import restored_sql, told_sql
 from plotsim_core.validation.files import file_relations, formats_of, partition_files, partition_relations
+from plotsim_core.validation.foreign import attach, reading
 
 Kept = TypeVar("Kept")
 
@@ -204,7 +205,7 @@ def find_store(plan: Plan, path: Path, first: int | None = None, stop: int | Non
     with a run's files of one format, or with Parquet files per partition in the layout of the config. Raises UsageError
     where nothing of the dataset is found, or the same in two formats.
     """
-    with duckdb.connect() as connection:
+    with duckdb.connect() as connection, reading(path, f"tables of {plan.name}"):
         found, held = _found(plan, connection, path), _held(plan, connection, path)
         span = _stored_periods(plan, connection, found)
         yield Store(plan, connection, found, span[0] if first is None else first, span[1] if stop is None else stop, held)
@@ -259,10 +260,7 @@ def _held(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> Mapp
 
 def _database_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, file: Path) -> dict[str, str]:
     """Return the tables of a DuckDB file: those in the schema named after the dataset if there are any, or in `main`."""
-    try:
-        connection.execute(f"ATTACH {text(str(file))} AS written (READ_ONLY)")
-    except duckdb.Error as error:
-        raise UsageError(f"{file} cannot be read as a DuckDB database: {str(error).splitlines()[0]}") from None
+    attach(connection, file)
     listed = connection.sql("SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'written'").fetchall()
     names = {table.name for table in plan.tables}
     for schema in (plan.name, "main"):

@@ -55,10 +55,10 @@ class DeltaStore(Store):
         delta = _library()
         filesystem, root = located(self.path)
         folder, schema = f"{root}/{where.dataset}/{where.table}", batches.schema
+        prepared(filesystem, root, folder)
         table = self._table(filesystem, where, schema)
         if where.time is None and (kept := _kept(table, where, schema)) is not None:
             return kept
-        prepared(filesystem, folder)
         added: list[Any] = []
         rows = dict.fromkeys(where.keys if where.time is not None else [where.as_of], 0)
         try:

@@ -89,7 +89,7 @@ def listed(filesystem: fsspec.AbstractFileSystem, folder: str) -> dict[str, File
 def _below(folder: str) -> Iterator[tuple[str, FileVersion]]:
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir():
+            if entry.is_dir(follow_symlinks=False):
                 yield from _below(entry.path)
             elif entry.is_file():
                 with suppress(FileNotFoundError):  # renamed meanwhile
@@ -102,9 +102,19 @@ def _stamp(info: Mapping[str, Any]) -> str:
     return str(next((info[name] for name in names if name in info), ""))
 
 
-def prepared(filesystem: fsspec.AbstractFileSystem, folder: str) -> None:
-    """Make a folder, and clear what killed writers have left in it. Object stores have no folders."""
+def prepared(filesystem: fsspec.AbstractFileSystem, root: str, folder: str) -> None:
+    """Make a folder below a root, and clear what killed writers have left in it. Object stores have no folders.
+
+    Raises UsageError where it lies behind a symbolic link: what is written below the root stays there.
+    """
     if is_local(filesystem):
+        for place in (Path(folder), *Path(folder).parents):
+            if place == Path(root):
+                break
+            if place.is_symlink():
+                raise UsageError(
+                    f"cannot write into {folder}: {place} is a symbolic link, and nothing is written through one"
+                )
         Path(folder).mkdir(parents=True, exist_ok=True)
         clear_orphans(Path(folder))
     elif _OBJECT_STORES.isdisjoint(protocols(filesystem)):

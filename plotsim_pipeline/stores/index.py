@@ -136,6 +136,6 @@ def _write(filesystem: fsspec.AbstractFileSystem, place: str, entries: Mapping[s
     )
     columns = list(zip(*rows, strict=True)) or [()] * len(_SCHEMA)
     arrays = [pa.array(values, field.type) for values, field in zip(columns, _SCHEMA, strict=True)]
-    prepared(filesystem, place.rpartition("/")[0])
+    prepared(filesystem, place.partition(f"/{INDEX}/")[0], place.rpartition("/")[0])
     with written(filesystem, place) as sink:
         pq.write_table(pa.table(arrays, schema=_SCHEMA), sink, compression="zstd")

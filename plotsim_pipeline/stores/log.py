@@ -244,7 +244,7 @@ def append_file(path: str, row: pa.Table) -> None:
     """Add a row to the log of a store of files: a file per run and process, so that nobody writes another's."""
     filesystem, root = located(path)
     folder, name = f"{root}/{LOG}", f"{row['run_id'][0].as_py() or 'none'}-{os.getpid()}.parquet"
-    prepared(filesystem, folder)
+    prepared(filesystem, root, folder)
     if filesystem.exists(f"{folder}/{name}"):
         with filesystem.open(f"{folder}/{name}", "rb") as source:
             row = pa.concat_tables([pq.read_table(source, schema=SCHEMA), row])

@@ -57,7 +57,7 @@ class ParquetStore(Store):
             raise refusal(where.dataset, where.table, self.path, reason)
         files = {key: f"{root}/{partition_file(where.layout, where.dataset, where.table, key)}" for key in where.keys}
         for folder in sorted({file.rpartition("/")[0] for file in files.values()}):
-            prepared(filesystem, folder)
+            prepared(filesystem, root, folder)
         ends = zip(where.keys, where.bounds[:-1], where.bounds[1:], strict=True)
         schemas = {key: columns_between(schema, begin, end) for key, begin, end in ends}
         rows = dict.fromkeys(where.keys, 0)
@@ -76,7 +76,7 @@ class ParquetStore(Store):
     ) -> dict[str, int]:
         file = f"{root}/{state_file(where.layout, where.dataset, where.table)}"
         folder = file.rpartition("/")[0]
-        prepared(filesystem, folder)
+        prepared(filesystem, root, folder)
         with alone_in(filesystem, folder):  # or another run could write a later state between the look and the write
             if filesystem.exists(file):
                 stored = footer(filesystem, file)
@@ -97,7 +97,7 @@ class ParquetStore(Store):
                 f"{where.dataset} lies in {self.path} as {stored}, and `output.layout` now asks for {where.layout}. "
                 f"Write the old layout down again, or take its files away and materialise it anew: they are in {place}"
             )
-        prepared(filesystem, f"{root}/{_LAYOUTS}")
+        prepared(filesystem, root, f"{root}/{_LAYOUTS}")
         with written(filesystem, f"{root}/{_LAYOUTS}/{where.dataset}") as sink:
             sink.write(where.layout.encode())
 

@@ -222,3 +222,21 @@ def test_formulas_that_read_each_other_are_refused() -> None:
     ]
     with pytest.raises(ConfigError, match="depends on itself"):
         from_mapping(config(*columns), name="formulas")
+
+
+@pytest.mark.parametrize(
+    ("formula", "part"),
+    [
+        ("9**9**9**9", "9 ** 9 ** 9 ** 9"),
+        ("n * (1 / 0)", "1 / 0"),
+        ("n + log(-1)", "log(-1)"),
+        ("n if n > 10 ** 400 else 0", "10 ** 400"),
+        ("coalesce(sales, 0 % 0)", "0 % 0"),
+    ],
+)
+def test_a_constant_that_has_no_value_is_refused(formula: str, part: str) -> None:
+    """It would be null in every row, in silence."""
+    with pytest.raises(ConfigError) as error:
+        from_mapping(config({"name": "made", "type": "expression", "formula": formula}), name="formulas")
+    problem = f"facts[0].columns[4].formula: `{part}` has no value: it is larger than any number, or not defined"
+    assert [str(found) for found in error.value.problems] == [problem]

@@ -9,6 +9,7 @@ WRITTEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Dataset.manifest": ({}, {"manifest": False}),
     "Output.format": ({"output": {"format": "csv"}}, {"output": {"format": "parquet"}}),
     "Output.directory": ({"output": {"directory": "here"}}, {"output": {"directory": "there"}}),
+    "Output.escape_formulas": ({"output": {}}, {"output": {"escape_formulas": True}}),
     "Output.denormalized": ({"output": {}}, {"output": {"denormalized": True}}),
     "Output.partition_by": (
         {"output": {"format": "parquet", "partition_by": "date_key"}},

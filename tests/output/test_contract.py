@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -11,6 +12,7 @@ import pytest
 from plotsim_core import write_tables
 from plotsim_core.config.output import FormatWord
 from plotsim_core.output.format import FORMATS
+from plotsim_core.validation.store import directory_store
 from tests.laws.made import chunks_of
 from tests.output.support import NASTY, as_lists, files, made, read, rows
 
@@ -21,6 +23,7 @@ WRITTEN = [
     ("sql", {"sql_dialect": "mysql"}),
     ("sql", {"sql_dialect": "sqlite"}),
     ("csv", {"denormalized": True}),
+    ("csv", {"escape_formulas": True}),
 ]
 """Each format, and those with options that change what is written."""
 CASES = [pytest.param(format, options, id="-".join([format, *map(str, options.values())])) for format, options in WRITTEN]
@@ -128,3 +131,51 @@ def test_nested_values_are_nested_where_a_format_can(tmp_path: Path) -> None:
     assert [json.loads(row["codes"]) for row in table] == [line["codes"] for line in lines]
     assert lines[0]["opened"].startswith("2024-") and "T" in lines[0]["opened"]
     assert pa.types.is_struct(rows(plan, "dim_shop").schema.field("extra").type)
+
+
+def test_moments_inside_nested_values_have_the_digits_of_those_outside(tmp_path: Path) -> None:
+    """Six, whatever the moment; one without a fraction too."""
+    import csv
+    import json
+    from datetime import datetime
+
+    moments = [datetime(2024, 1, 1, 9), datetime(2024, 1, 1, 9, 0, 0, 120_000), datetime(2024, 1, 1, 9, 0, 0, 17), None]
+    type_ = pa.struct([("at", pa.timestamp("us")), ("more", pa.list_(pa.timestamp("us")))])
+    nested = pa.array([{"at": moment, "more": [moment]} for moment in moments], type_)
+    batch = pa.record_batch({"opened": pa.array(moments, pa.timestamp("us")), "extra": nested})
+    spec = made().table("dim_shop")
+    columns = {column.name: column for column in spec.columns}
+    shown = (replace(columns["opened"], nullable=True), replace(columns["extra"], type=type_, nullable=True))
+    table = replace(spec, columns=shown, key=("opened",), references=())
+    for format in ("csv", "jsonl"):
+        FORMATS[format].write(made(), table, [batch.cast(table.schema)], tmp_path)
+    with (tmp_path / "dim_shop.csv").open(encoding="utf-8", newline="") as file:
+        rows_ = [(row["opened"] or None, json.loads(row["extra"])) for row in csv.DictReader(file)]
+    lines = [json.loads(line) for line in (tmp_path / "dim_shop.jsonl").read_text(encoding="utf-8").splitlines()]
+    for outside, inside in [*rows_, *((line["opened"], line["extra"]) for line in lines)]:
+        assert inside == {"at": outside, "more": [outside]}
+        assert outside is None or len(outside.partition(".")[2]) == 6
+
+
+def test_texts_that_a_spreadsheet_would_run_are_escaped_where_it_is_asked_for(tmp_path: Path) -> None:
+    """Only texts: a number below zero stays one. What is read back is what was made."""
+    texts = ["=1+1", "+49 30", "-5 %", "@cell", "\ttab", "\rreturn", "'=1", "'quoted'", "a=b", "", None]
+    batch = pa.record_batch({"city": pa.array(texts), "codes": pa.array(range(-5, 6), pa.int64())})
+    plan = made(escape_formulas=True)
+    spec = plan.table("dim_shop")
+    city, codes = (next(c for c in spec.columns if c.name == name) for name in ("city", "codes"))
+    columns = (replace(city, nullable=True), replace(codes, type=pa.int64(), nullable=True))
+    table = replace(spec, columns=columns, key=("city",), references=())
+    found = {}
+    for place, own in (("raw", made()), ("escaped", plan)):
+        (tmp_path / place).mkdir()
+        FORMATS["csv"].write(own, table, [batch.cast(table.schema)], tmp_path / place)
+        alone = replace(own, own=(table,))
+        with directory_store(alone, tmp_path / place, "csv", own.first, own.stop or 0) as store:
+            assert store.arrow("FROM dim_shop").to_pydict() == batch.to_pydict()
+        found[place] = (tmp_path / place / "dim_shop.csv").read_bytes().decode()
+    assert found["raw"].startswith('"city","codes"\n"=1+1",-5\n"+49 30",-4\n')
+    assert found["escaped"].startswith(
+        '"city","codes"\n"\'=1+1",-5\n"\'+49 30",-4\n"\'-5 %",-3\n"\'@cell",-2\n"\'\ttab",-1\n'
+    )
+    assert "\"''=1\"" in found["escaped"] and "\"'quoted'\"" in found["escaped"] and '"a=b"' in found["escaped"]

@@ -1,0 +1,49 @@
+"""Reading what somebody else may have made: what cannot be read is told in a sentence, and nothing in it is run."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from plotsim_core.errors import UsageError
+from plotsim_core.plan.sql import text
+
+_DAMAGED = (duckdb.Error, pa.ArrowException, sqlite3.Error, UnicodeError, OSError)
+"""What is raised where bytes are not what they should be."""
+_ASKED = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+"""What is raised where a query is wrong, whatever it reads."""
+_INSERTS = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_READ, sqlite3.SQLITE_SELECT, sqlite3.SQLITE_TRANSACTION})
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Raise UsageError for what cannot be read at `path` as `what`, such as a DuckDB database."""
+    try:
+        str(path.absolute()).encode()
+        yield
+    except _ASKED:
+        raise
+    except UnicodeEncodeError:
+        raise UsageError(f"{path} cannot be read as {what}: its name is not UTF-8") from None
+    except _DAMAGED as error:
+        lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+        says = error.strerror if isinstance(error, OSError) and error.strerror else lines[0]
+        raise UsageError(f"{path} cannot be read as {what}: {says}") from None
+
+
+def attach(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """Attach a DuckDB file as `written`, to be read. From then on the connection reaches no other file and no network,
+    whatever stands in this one. Raises UsageError if it is none."""
+    with reading(file, "a DuckDB database"):
+        connection.execute(f"ATTACH {text(str(file))} AS written (READ_ONLY, TYPE duckdb)")
+    connection.execute("SET enable_external_access = false")
+
+
+def insert_only(connection: sqlite3.Connection) -> None:
+    """Let a connection fill its tables and do nothing else: no other file is attached, no setting changed."""
+    connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _INSERTS else sqlite3.SQLITE_DENY)
