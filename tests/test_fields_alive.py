@@ -170,6 +170,7 @@ CASES: dict[str, tuple[str, Any]] = {
     "Noise.mar_when": ("noise.mar_when", "low"),
     "Noise.scale_with_trajectory": ("noise.scale_with_trajectory", True),
     "Noise.noise_family": ("noise", {"gaussian_sigma": 0.1, "noise_family": "laplace"}),
+    "Noise.temporal_jitter": ("noise.temporal_jitter", 2),
     "Noise.degrees_of_freedom": ("noise.degrees_of_freedom", 30),
     "Lifecycle.track": ("lifecycle.track", "sales"),
     "Lifecycle.stages": ("lifecycle.stages[3]", {"name": "peak", "threshold": 0.8}),

@@ -141,9 +141,9 @@ def _arrivals(page: Section, scale: Scale) -> None:
     rows = []
     even, rising = np.full(12, 1 / 12), (2 * np.arange(12) + 1) / 144
     kinds: dict[str, tuple[Raw, Floats]] = {
-        "uniform": ({"kind": "uniform", "start": 4, "end": 15}, even),
-        "increasing": ({"kind": "linear", "start": 4, "end": 15, "direction": "increasing"}, rising),
-        "decreasing": ({"kind": "linear", "start": 4, "end": 15, "direction": "decreasing"}, rising[::-1]),
+        "uniform": ({"kind": "uniform", "start": 4, "end": 16}, even),
+        "increasing": ({"kind": "linear", "start": 4, "end": 16, "direction": "increasing"}, rising),
+        "decreasing": ({"kind": "linear", "start": 4, "end": 16, "direction": "decreasing"}, rising[::-1]),
     }
     for name, (arrival, shares) in kinds.items():
         raw = config([metric("m", TYPES["score"])], ["growth"], 4 * scale.units, _PERIODS)

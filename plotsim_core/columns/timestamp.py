@@ -1,23 +1,43 @@
-"""`timestamp`: when an event happened; the beginning of the period for other rows."""
+"""`timestamp`: when an event happened, as it is recorded; the beginning of the period for other rows."""
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from plotsim_core.columns.relations import parent_of
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.tables import Column, NoOptions, SourceWords, Table, row_noun
 from plotsim_core.config.words import phrase
+from plotsim_core.engine.noised import recorded
+from plotsim_core.numerics.random import key
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 TYPE = pa.timestamp("us")
 
 
+def moments(table: TablePlan, rows: Rows) -> NDArray[np.datetime64]:
+    """Return the moments of rows of a table as they are recorded: when they happened, give or take the jitter of noise; the
+    beginnings of their periods where rows have none. What belongs to a row has its moment."""
+    plan = rows.block.plan
+    if len(rows.moment) != len(rows):
+        return plan.grain.starts(rows.period).astype("datetime64[us]")
+    if plan.dataset.noise.temporal_jitter == 0:
+        return rows.moment
+    if rows.parent is not None:
+        return moments(plan.table(parent_of(table) or ""), rows.parent)[rows.owner]
+    begins, ends = (plan.grain.starts(rows.period + more).astype("datetime64[us]").astype(np.int64) for more in (0, 1))
+    happened = rows.moment.astype("datetime64[us]").astype(np.int64) - begins
+    stream = key(plan.seed, "temporal jitter", table.stream)
+    found = begins + recorded(plan.dataset.noise, stream, rows.address, happened, ends - begins)
+    return found.astype("datetime64[us]")
+
+
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    if len(rows.moment) == len(rows):
-        return pa.array(rows.moment, TYPE)
-    return pa.array(rows.block.plan.grain.starts(rows.period).astype("datetime64[us]"), TYPE)
+    return pa.array(moments(table, rows), TYPE)
 
 
 def _describe(options: NoOptions, column: Column, table: Table, dataset: Dataset) -> str:

@@ -62,14 +62,14 @@ def rhythms(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
     calendar: Calendar | None = parts.get("calendar")
     grain = scope.window.grain.name if scope.window is not None else None
     root: Rhythm | None = parts.get("rhythm")
-    events = list(_events(parts))
+    moved_tables = list(events(parts))
     for path, rhythm, table in _rhythms(parts):
         if rhythm.holidays is not None and (calendar is None or not calendar.holidays):
             yield Problem(f"{path}.holidays", "has no effect: no day is a holiday", "give `calendar: { holidays: ... }`")
         if grain is None or any(declared.table is None for declared in parts["tables"]):
             continue
-        inside = [table] if table is not None else [event for event in events if _leaves_open(event)]
-        placed = grain != "hour" and any(_timed(event) for event in inside)
+        inside = [table] if table is not None else [event for event in moved_tables if _leaves_open(event)]
+        placed = grain != "hour" and any(timed(event) for event in inside)
         counted = [event for event in inside if getattr(event, "trigger", None) == "proportional"]
         moved = table is None and any(metric.follows_rhythm for _, metric in parts["metrics"])
         many = grain in _DAYS and (bool(counted) or moved)
@@ -90,7 +90,7 @@ def _unseen(grain: str) -> tuple[str, str]:
     return "has no effect: it moves no value and no moment", hint
 
 
-def _events(parts: dict[str, Any]) -> Iterator[Table]:
+def events(parts: dict[str, Any]) -> Iterator[Table]:
     """Yield the tables of all kinds of unit whose rows have moments."""
     for declared in [*parts["tables"], *(table for _, own in parts.get("units", ()) for table in own["tables"])]:
         if declared.table is not None and "event" in KIND_WORDS[declared.kind].knows:
@@ -112,6 +112,6 @@ def _leaves_open(event: Table) -> bool:
     return own is None or len(own.model_fields_set) < len(Rhythm.model_fields)
 
 
-def _timed(event: Table) -> bool:
+def timed(event: Table) -> bool:
     """Return whether the moments of events can be seen: as they are, or as what they refer to."""
     return any(column.word == "timestamp" or column.type == "ref.dim_time" for column in event.columns)

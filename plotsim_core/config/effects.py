@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from plotsim_core.config.model import Flag, Name, Part, Share, member
+from plotsim_core.config.model import Flag, Name, Number, Part, Share, member
 from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.numerics.noise import NOISE, PRESETS
 
@@ -44,7 +44,8 @@ class Noise(Part):
 
     `gaussian_sigma`: the deviation of the jitter, as a share of the value. `outlier_rate`: the share of values that
     are several times too large. `scale_with_trajectory`: the jitter grows with the unit's position. `noise_family`:
-    how the jitter is spread. `degrees_of_freedom`: of `student_t`; fewer have heavier tails.
+    how the jitter is spread. `degrees_of_freedom`: of `student_t`; fewer have heavier tails. `temporal_jitter`: the standard
+    deviation, in days, by which moments of events are recorded too early or too late, within their period.
 
     `mcar_rate`: the share of values that are missing completely at random. `mar_rate`: the share that are missing
     by the value of another metric. `mar_on`: that metric. `mar_when`: whether they are missing where it is high or
@@ -60,6 +61,7 @@ class Noise(Part):
     scale_with_trajectory: Flag = False
     noise_family: str = "gaussian"
     degrees_of_freedom: Annotated[float, Field(ge=1, le=1000, strict=True)] | None = None
+    temporal_jitter: Annotated[Number, Field(ge=0, le=366)] = 0.0
 
     @model_validator(mode="before")
     @classmethod

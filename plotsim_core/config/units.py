@@ -21,6 +21,7 @@ Raw = Mapping[str, Any]
 
 OWN = ("unit", "metrics", "segments", "connections", "connection_phases", "lifecycle", "noise", "seasonality", *SECTIONS)
 """What each kind of unit says for itself; noise and seasons are the dataset's where it says nothing of them."""
+_INHERITED = ("noise", "seasonality")
 _ALONE = ("quality", "holdout", "entity_features", "sources", "manifest", "owners", "units")
 """What is said once, of the dataset."""
 
@@ -40,6 +41,8 @@ class FurtherKind:
         if section == "dimensions" and "[" in path:
             number = int(path.partition("[")[2].partition("]")[0])
             return str(self.raw["dimensions"][number].get("name")) not in self.inherited
+        if section in _INHERITED:
+            return section in self.written
         return section in OWN or not section
 
 
@@ -78,7 +81,7 @@ def _kind(path: str, raw: Any, known: Raw, everyones: list[Any], problems: list[
             problems.append(Problem(f"{path}.dimensions[{number}]", "the dates are the dataset's, declared beside `units`"))
     dimensions = [table for table in listed(full.get("dimensions")) if not (isinstance(table, Mapping) and is_dates(table))]
     shared = {key: value for key, value in known.items() if key not in (*OWN, *_ALONE)}
-    inherited = {key: known[key] for key in ("noise", "seasonality") if key in known}
+    inherited = {key: known[key] for key in _INHERITED if key in known}
     if isinstance(inherited.get("noise"), Mapping):  # whose values another kind's metric would make missing
         inherited["noise"] = {key: value for key, value in inherited["noise"].items() if not key.startswith("mar_")}
     whole = {**shared, **inherited, **full, "dimensions": [*dimensions, *everyones]}

@@ -8,9 +8,11 @@ from scipy.special import ndtr
 
 from plotsim_core.config.effects import Noise
 from plotsim_core.numerics.noise import NOISE
-from plotsim_core.numerics.random import Floats, Words, key, uniforms
+from plotsim_core.numerics.random import Floats, Words, key, normals, uniforms
+from plotsim_core.numerics.rhythm import DAY
 from plotsim_core.plan.plan import MetricPlan
 
+Integers = NDArray[np.int64]
 _OUTLIER_FACTORS = (3.0, 10.0)
 _FAR_SHARE = 0.15
 
@@ -74,6 +76,14 @@ def jittered(seed: int, noise: Noise, metric: MetricPlan, address: Words, values
     if noise.scale_with_trajectory:
         scale = scale * positions
     return _reflected(metric, values + scale * drawn)
+
+
+def recorded(noise: Noise, stream: np.uint64, address: Words, microseconds: Integers, lengths: Integers) -> Integers:
+    """Return the microseconds after the beginnings of their periods at which moments are recorded, which happen at other
+    ones. They are reflected at both ends of a period, which is `lengths` long."""
+    off = np.rint(normals(stream, address) * (noise.temporal_jitter * DAY)).astype(np.int64)
+    found: Integers = (microseconds + off) % (2 * lengths)
+    return np.where(found < lengths, found, 2 * lengths - 1 - found)
 
 
 def _reflected(metric: MetricPlan, values: Floats) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 
 from plotsim_core.columns.reference import REFERRED, Referred
 from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.timestamp import moments
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KindWords, Table
 from plotsim_core.engine.block import Block
@@ -62,8 +63,8 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
 def _to_time(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:
     """To the time of a row's moment; of a row without one, to that at which its period begins."""
     assert isinstance(parent.spec, TimeDimension)
-    moments = rows.moment if len(rows.moment) == len(rows) else rows.block.plan.grain.starts(rows.period)
-    seconds = (moments - moments.astype("datetime64[D]")).astype("timedelta64[s]").astype(np.int64)
+    found = moments(table, rows)
+    seconds = (found - found.astype("datetime64[D]")).astype("timedelta64[s]").astype(np.int64)
     return Referred(parent, _times(parent, rows.block), seconds // (60 * _MINUTES[parent.spec.every]))
 
 

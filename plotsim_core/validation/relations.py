@@ -67,7 +67,7 @@ def _referred(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan
                 "rows are not of their row's unit and time",
             )
         elif other.kind in EVERY_ROW and not parent_of(table):
-            wrong, noun = f"{wrong} OR {_late(table, other)}", "rows refer to what is of another unit or comes later"
+            wrong, noun = f"{wrong} OR {_late(plan, table, other)}", "rows refer to what is of another unit or comes later"
         yield _joined(table, f"{table.name}.{column.name} > {other.name}", other, both, wrong, noun)
 
 
@@ -115,11 +115,13 @@ def _valid(plan: Plan, table: TablePlan, units: TablePlan) -> str | None:
     return f" AND {time} >= {starts} AND ({stops} IS NULL OR {time} < {stops})"
 
 
-def _late(table: TablePlan, other: TablePlan) -> str:
-    """Return the SQL of whether a row lies before the one it refers to: by their moments if both show them, else by date."""
+def _late(plan: Plan, table: TablePlan, other: TablePlan) -> str:
+    """Return the SQL of whether a row lies before the one it refers to: by their moments if both show them, as they were,
+    else by date."""
     names = [[c.name for c in one.columns if c.spec.word == "timestamp"][:1] for one in (table, other)]
     late = f"t.{quoted(table.time or '')} < o.{quoted(other.time or '')}"
-    return f"{late} OR t.{quoted(names[0][0])} <= o.{quoted(names[1][0])}" if all(names) else late
+    shown = all(names) and plan.dataset.noise.temporal_jitter == 0
+    return f"{late} OR t.{quoted(names[0][0])} <= o.{quoted(names[1][0])}" if shown else late
 
 
 def _looked_up(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from plotsim_core.engine.rhythm import days_of, holiday_places, metric_factors, rhythm_of
 from plotsim_core.numerics.rhythm import Rhythm
@@ -24,6 +25,10 @@ Floats = NDArray[np.float64]
 
 _FEWEST = 10.0
 """Classes in which fewer events are expected are put together."""
+_PARTS = 8
+"""An hour is taken as so many moments where moments are moved."""
+_FAR = 4.0
+"""So many standard deviations are looked at."""
 _MOVES = 0.05
 """Means that are not moved by more are not judged."""
 
@@ -76,7 +81,9 @@ def _shapes(store: Store, table: TablePlan, moment: str, shape: Rhythm) -> Itera
     weights = days_of(plan, shape, periods)
     first = plan.grain.starts(periods).astype("datetime64[D]").astype(np.int64)
     days = first[:, None] + np.arange(weights.shape[1])[None, :]
-    wanted = total[:, None] * weights / weights.sum(axis=1, keepdims=True)
+    shares = weights[:, :, None] * (np.array(shape.hours) / 24.0)
+    shares = _recorded(plan, periods, shares / shares.sum(axis=(1, 2), keepdims=True))
+    wanted = total[:, None] * shares.sum(axis=2)
     if plan.grain.name != "day":
         found = _sums((seen.days + 3) % 7, seen.counts, 7)
         yield _judged(plan, f"{table.name} by weekday", found, _sums(((days + 3) % 7).ravel(), wanted.ravel(), 7))
@@ -85,8 +92,36 @@ def _shapes(store: Store, table: TablePlan, moment: str, shape: Rhythm) -> Itera
             found = _sums(free[0].astype(np.int64), seen.counts, 2)
             usual = _sums(free[1].ravel().astype(np.int64), wanted.ravel(), 2)
             yield _judged(plan, f"{table.name} on holidays", found, usual)
-    hours = total.sum() * np.array(shape.hours) / 24.0
+    hours = (total[:, None] * shares.sum(axis=1)).sum(axis=0)
     yield _judged(plan, f"{table.name} by hour", _sums(seen.hours, seen.counts, 24), hours)
+
+
+def _recorded(plan: Plan, periods: NDArray[np.int64], shares: Floats) -> Floats:
+    """Return the shares, shape (periods, days, hours), of what is recorded in each hour, of those of what happens in it."""
+    jitter = plan.dataset.noise.temporal_jitter * 24
+    if jitter == 0:
+        return shares
+    found = np.zeros(shares.shape)
+    lengths = (plan.grain.seconds(periods) // 3600).astype(np.int64)
+    for hours in np.unique(lengths).tolist():
+        here = lengths == hours
+        flat = shares[here].reshape(int(here.sum()), -1)
+        flat[:, :hours] = flat[:, :hours] @ _moved(hours, jitter)
+        found[here] = flat.reshape(-1, *shares.shape[1:])
+    return found
+
+
+def _moved(hours: int, jitter: float) -> Floats:
+    """Return how much of each hour of a period is recorded in each, shape (from, to), by a normal jitter of so many hours
+    that is reflected at both ends of the period."""
+    edges = np.arange(hours + 1, dtype=np.float64)
+    found = np.zeros((hours, hours))
+    for part in (np.arange(_PARTS) + 0.5) / _PARTS:
+        at = edges[:-1, None] + part
+        for turn in range(-1 - int(_FAR * jitter / hours), 2 + int(_FAR * jitter / hours)):
+            for image in (2 * hours * turn + at, 2 * hours * turn - at):
+                found += np.diff(ndtr((edges - image) / jitter), axis=1)
+    return found / _PARTS
 
 
 def _counted(store: Store, table: TablePlan, moment: str) -> Counted:

@@ -114,9 +114,9 @@ def _period_ends(store: Store) -> pa.Table:
 
 def _in_order(store: Store, table: TablePlan, name: str) -> str | None:
     """Return the SQL of (date_key, early: whether a moment lies before the one numbered before it) for the events of some
-    periods; None for tables whose rows are not numbered."""
+    periods; None for tables whose rows are not numbered, and where moments are not recorded as they were."""
     unit = unit_column(store.plan, table)
-    if table.kind not in ("proportional", "variable") or unit is None:
+    if store.plan.dataset.noise.temporal_jitter > 0 or table.kind not in ("proportional", "variable") or unit is None:
         return None
     scan = scanned(store, table)
     keys, rows = scan["date_key"].to_pylist(), sum(scan["rows"].to_pylist())
