@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 
 from plotsim_core import Plan, api, list_templates
 from plotsim_core.cli import main
+from plotsim_core.config import read
 from plotsim_core.engine.slice import whole
 from plotsim_core.numerics.quantiles import quantile_table
 from plotsim_core.tables.build import build
@@ -75,3 +77,46 @@ def test_listing_the_templates_solves_nothing(monkeypatch: pytest.MonkeyPatch) -
     listed = dict(line.split(maxsplit=1) for line in CliRunner().invoke(main, ["list-templates"]).output.splitlines())
     assert list(listed) == list_templates()
     assert expected.items() <= listed.items()
+
+
+def test_merge_keys_are_read_up_to_a_bound() -> None:
+    """A thousand mappings that merge forty entries load; entries of merged mappings are as YAML says."""
+    lines = [f"base: &base {{ {', '.join(f'k{n}: {n}' for n in range(40))} }}", "all:"]
+    lines += [f"  - {{ <<: *base, k1: {n} }}" for n in range(1000)]
+    found = read.read_text("\n".join(lines), "config")["all"]
+    assert len(found) == 1000
+    assert found[7] == {**{f"k{n}": n for n in range(40)}, "k1": 7}
+
+
+JOINED = {
+    "alone": lambda n: {},
+    "in pairs": lambda n: {"connections": [[f"m{k}", 0.3, f"m{k + 1}"] for k in range(0, n - 1, 2)]},
+    "all follow one": lambda n: {"metrics": [metric(k, follows="m0", delay=1) if k else metric(k) for k in range(n)]},
+}
+
+
+def metric(number: int, **more: object) -> dict[str, object]:
+    return {"name": f"m{number}", "type": "score", "polarity": "positive", **more}
+
+
+@pytest.mark.parametrize("joined", JOINED)
+def test_loading_takes_time_in_proportion_to_the_metrics(joined: str) -> None:
+    """Two hundred take at most 2.3 times what a hundred take: CPU seconds, the best of five each, in turn."""
+
+    def seconds(count: int) -> float:
+        raw = {
+            "about": "Shops",
+            "unit": "shop",
+            "window": ["2024-01", "2024-12", "month"],
+            "metrics": [metric(k) for k in range(count)],
+            "segments": [{"name": "all", "count": 5, "archetype": "growth"}],
+            **JOINED[joined](count),
+        }
+        begin = time.process_time()
+        api.from_mapping(raw, name="shops")
+        return time.process_time() - begin
+
+    seconds(10)
+    times = [(seconds(100), seconds(200)) for _ in range(5)]
+    hundred, both = (min(column) for column in zip(*times, strict=True))
+    assert both <= 2.3 * hundred

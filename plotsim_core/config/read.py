@@ -16,6 +16,8 @@ _FLOAT = re.compile(
 )
 _INTEGER = re.compile(r"^[-+]?[0-9]+$")
 _MERGE = "tag:yaml.org,2002:merge"
+_MERGED = 50_000
+"""So many entries may merge keys bring into the mappings of a file: a few lines could bring any number."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -26,6 +28,19 @@ class _Loader(yaml.SafeLoader):
         first: [(tag, regexp) for tag, regexp in resolvers if tag.rpartition(":")[2] in ("null", "merge")]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    merged = 0
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        for key_node, value_node in node.value:
+            parts = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+            for part in (part for part in parts if key_node.tag == _MERGE and isinstance(part, yaml.MappingNode)):
+                self.flatten_mapping(part)
+                self.merged += len(part.value)
+                if self.merged > _MERGED:
+                    many = f"merge keys (<<) bring more than {_MERGED:,} entries into the file"
+                    raise yaml.MarkedYAMLError(problem=many, problem_mark=key_node.start_mark)
+        super().flatten_mapping(node)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:

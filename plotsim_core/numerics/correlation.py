@@ -31,6 +31,8 @@ _POWERS = np.arange(1, _DEGREE + 1)
 _POLYNOMIALS = np.stack([eval_hermitenorm(n, SCORES) / np.exp(0.5 * gammaln(n + 1)) for n in range(1, _DEGREE + 1)])
 _FLOOR = 1e-6
 """Share of a variable's variance that the others never explain."""
+_CLEARLY = 1e-3
+"""Where they leave so much more than that, no closer look is taken."""
 _ROUNDS, _PATIENCE = 2000, 100
 _REST = 1e-11
 """When proportional fitting is at rest; it is given up after so many rounds, or when so many do not halve what is left."""
@@ -96,6 +98,12 @@ def nearest_row(matrix: Floats, row: Floats) -> Floats:
         middle = 0.5 * (low + high)
         low, high = (middle, high) if explained(middle) > 1.0 - _FLOOR else (low, middle)
     return np.sum(vectors * (values * turned / (values + high))[None, :], axis=1)
+
+
+def fits(matrix: Floats, near: NDArray[np.intp], row: Floats) -> bool:
+    """Return whether a variable can add `row` to a correlation matrix, where only its entries at `near` are wanted."""
+    explained = float(np.sum(row[near] * np.linalg.lstsq(matrix[np.ix_(near, near)], row[near], rcond=None)[0]))
+    return explained < 1.0 - _FLOOR - _CLEARLY or np.array_equal(nearest_row(matrix, row), row)
 
 
 def completed(matrix: Floats, near: NDArray[np.intp], wanted: Floats) -> Floats:
@@ -184,14 +192,16 @@ def _fitted(size: int, entries: Mapping[tuple[int, int], float]) -> Floats | Non
 
 
 def factor(matrix: Floats) -> Floats:
-    """Return the lower Cholesky factor by the textbook loop: leading rows never depend on the rows after them."""
+    """Return the lower Cholesky factor, a column at a time: leading rows never depend on the rows after them. Sums are taken
+    entry by entry in the order of the columns, so an entry has the same bits whatever there is beside it."""
     size = len(matrix)
     lower = np.zeros((size, size))
-    for row in range(size):
-        for column in range(row + 1):
-            rest = matrix[row, column] - float(sum(lower[row, k] * lower[column, k] for k in range(column)))
-            if row == column:
-                lower[row, row] = np.sqrt(max(rest, 0.0))
-            elif lower[column, column] > 0:
-                lower[row, column] = rest / lower[column, column]
+    sums = np.zeros((size, size))
+    for column in range(size):
+        rest = matrix[column:, column] - sums[column:, column]
+        lower[column, column] = np.sqrt(max(float(rest[0]), 0.0))
+        if lower[column, column] > 0:
+            below = rest[1:] / lower[column, column]
+            lower[column + 1 :, column] = below
+            sums[column + 1 :, column + 1 :] += below[:, None] * below[None, :]
     return np.round(lower, 10)

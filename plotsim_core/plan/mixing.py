@@ -33,9 +33,9 @@ from plotsim_core.numerics.correlation import (
     completion,
     delivered,
     factor,
+    fits,
     hermite_coefficients,
     latent,
-    nearest_row,
 )
 from plotsim_core.numerics.quantiles import QuantileTable
 
@@ -281,9 +281,9 @@ def _eliminated(metrics: Sequence[Metric], wanted: Wanted) -> tuple[list[int], l
         closed = all(_pair(a, b) in pairs for a in near for b in near if a < b)
         return closed and all(metrics[other].follows != names[place] for other in left)
 
-    while free := [place for place in left if removable(place)]:
-        left.remove(free[-1])
-        tail.insert(0, free[-1])
+    while (last := next((place for place in reversed(left) if removable(place)), None)) is not None:
+        left.remove(last)
+        tail.insert(0, last)
     if len(left) == 1:
         return [], left + tail
     return left, tail
@@ -306,7 +306,7 @@ def _grown(metrics: Sequence[Metric], matrix: Floats, wanted: Wanted, moving: bo
         result[last, :last] = result[:last, last] = completed(result[:last, :last], near, result[last, near])
         if worst < 1e-9:
             break
-    return result if np.array_equal(nearest_row(result[:last, :last], result[last, :last]), result[last, :last]) else None
+    return result if fits(result[:last, :last], near, result[last, :last]) else None
 
 
 def _joint(metrics: Sequence[Metric], wanted: Wanted, moving: bool) -> Floats:

@@ -180,8 +180,8 @@ class Plan:
     A plan is about one kind of unit. The plan of a dataset with several has one for each further kind in `others`; such a
     plan has in `others` those that its tables may refer to, and in `inherited` the listed tables and the dates, which
     all kinds share. `own` are the tables that are made from this kind of unit. Where some of them are broken on purpose,
-    `clean` is the plan of the same tables whole. `notes` say what is to be known of a sound config. `file`
-    is the absolute path of the config, empty where it was none.
+    `clean` is the plan of the same tables whole. `notes` are what is to be known of a config in which nothing is wrong.
+    `file` is the absolute path of the config, empty where it was none.
     """
 
     name: str
