@@ -71,9 +71,11 @@ def finish(directory: Path) -> None:
         try:
             with alone(directory):
                 _finish(directory)
-        except OSError as error:
+        except UsageError:
+            raise
+        except (OSError, ValueError, TypeError) as error:  # or somebody else wrote what is to be done
             says = f"{directory} is between two runs, of which the later was killed, and cannot be brought to it"
-            raise UsageError(f"{says}: {error.strerror}") from None
+            raise UsageError(f"{says}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _begun(directory: Path, stack: ExitStack) -> Path:
@@ -188,10 +190,10 @@ def _finish(directory: Path) -> None:
     if whole.is_symlink() or not whole.is_dir():
         return
     if (whole / _GONE).is_file():
-        for name in json.loads((whole / _GONE).read_text(encoding="utf-8")):
-            place = directory / Path(str(name)).name  # nothing outside, whoever wrote it
-            if place not in (directory, whole):
-                shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink(missing_ok=True)
+        names = json.loads((whole / _GONE).read_text(encoding="utf-8"))
+        for place in directory.iterdir():  # nothing but what lies here, whatever is named, and whoever wrote it
+            if place.name in names and place != whole:
+                shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
         (whole / _GONE).unlink()
     for path in sorted(path for path in whole.rglob("*") if path.is_symlink() or not path.is_dir()):
         place = directory / path.relative_to(whole)

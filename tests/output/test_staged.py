@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import threading
 from pathlib import Path
@@ -145,3 +146,36 @@ def test_a_full_disk_at_the_end_leaves_what_was_there(tmp_path: Path, monkeypatc
         write_tables(PLAN, target)
     monkeypatch.undo()
     assert files(target) == before
+
+
+def interrupted(target: Path, whole: Path, gone: list[str]) -> None:
+    """Bring a folder to where a run left it that was killed before it moved any of its files, those in `whole`."""
+    whole.rename(target / ".plotsim-whole")
+    (target / ".plotsim-whole" / ".plotsim-gone").write_text(json.dumps(gone))
+
+
+def test_who_checks_a_folder_finishes_what_a_killed_run_left(tmp_path: Path) -> None:
+    target, whole = tmp_path / "out", tmp_path / "whole"
+    write_tables(load_config(template("minimal"), seed=5), target)
+    write_tables(PLAN, whole)
+    expected = files(whole)
+    (target / "validation_report.json").write_text("{}")
+    interrupted(target, whole, ["validation_report.json"])
+    done = CliRunner().invoke(main, ["check", str(target), "--config", "minimal", "--quiet"])
+    assert done.exit_code == 0, done.output
+    assert files(target) == expected
+
+
+def test_a_folder_of_others_moves_and_removes_nothing_outside(tmp_path: Path) -> None:
+    """Whatever it says has to be moved: names are names in the folder, and no link is followed."""
+    target, whole, outside = tmp_path / "out", tmp_path / "whole", tmp_path / "outside"
+    for folder in (target, whole / "sub", outside):
+        folder.mkdir(parents=True)
+    (outside / "kept.txt").write_text("mine")
+    (whole / "sub" / "x.txt").write_text("theirs")
+    (target / "sub").symlink_to(outside)
+    interrupted(target, whole, ["../outside/kept.txt", str(outside / "kept.txt"), "..", ".", "/"])
+    with pytest.raises(UsageError, match="it lies in a symbolic link"):
+        staged.finish(target)
+    assert {path.name for path in outside.iterdir()} == {"kept.txt"}
+    assert target.is_dir()
