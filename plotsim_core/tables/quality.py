@@ -190,7 +190,8 @@ def _provisional(hit: Hit, columns: Columns, clean: pa.Array, decimals: int | No
         if change.column == hit.column:
             here[change.rows] = False
     wrong = estimate(clean.filter(pa.array(here)), decimals, hit.stream("estimate"), hit.rows.address[here])
-    columns[hit.column] = pc.replace_with_mask(before, pa.array(here), pc.cast(wrong, before.type))
+    places = np.where(here, len(before) + np.cumsum(here) - 1, np.arange(len(before)))  # replace_with_mask knows no structs
+    columns[hit.column] = pa.concat_arrays([before, pc.cast(wrong, before.type)]).take(pa.array(places))
     return _changed(hit, hit.column, here, before, columns[hit.column])
 
 

@@ -8,6 +8,7 @@ none do where a metric is below zero), the rows are made anew, and as many are e
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -23,13 +24,23 @@ from plotsim_core.tables.proportional import ProportionalEvent
 from plotsim_core.tables.variable import VariableFact
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.judgement import Estimate
-from plotsim_core.validation.residuals import Floats, Residuals, register_cells, residuals
+from plotsim_core.validation.residuals import Flags, Floats, Residuals, register_cells, residuals
 from plotsim_core.validation.rows import thinned, unit_column
 from plotsim_core.validation.store import Store
 from plotsim_core.validation.trajectory import BANDS, by_band, units_in
 
 _BIAS = 0.02
 """How far counts may be off for other reasons than chance: values are rounded, means interpolated."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """How many rows are `expected` of each cell, whether its unit is `there`, and how many `rows` it has, each of shape
+    (periods, units)."""
+
+    expected: Floats
+    there: Flags
+    rows: Floats
 
 
 def _driver(table: TablePlan) -> tuple[str, float] | None:
@@ -46,9 +57,9 @@ def _driven(plan: Plan, table: TablePlan) -> frozenset[str] | None:
 
 
 def _counts(store: Store, table: TablePlan) -> Iterator[Finding]:
-    stored = _stored(store, table)
+    cells = _cells(residuals(store), table, _stored(store, table))
     bands = {"overall": None, **{f"band {n}": n for n in range(BANDS)}}
-    measures = {label: partial(_measure, table=table, stored=stored, band=band) for label, band in bands.items()}
+    measures = {label: partial(_measure, table=table, original=cells, band=band) for label, band in bands.items()}
     yield by_band(store, table.name, {label: (measure, _BIAS) for label, measure in measures.items()})
 
 
@@ -68,19 +79,26 @@ def _stored(store: Store, table: TablePlan) -> Floats:
     return counts
 
 
-def _measure(seen: Residuals, table: TablePlan, stored: Floats, band: int | None) -> Estimate | None:
+def _measure(seen: Residuals, table: TablePlan, original: Cells, band: int | None) -> Estimate | None:
     """Measure the rows that there are over those that are expected; of another seed, those that would be."""
-    blocks = [Block(seen.plan, part) for part in seen.slices]
-    there = np.concatenate([alive(block) for block in blocks], axis=1)
-    expected = np.concatenate([_expected(table, block) for block in blocks], axis=1)
+    cells = original if seen.original else _cells(seen, table, None)
+    there, expected = cells.there, cells.expected
     if not there.any():
         return None
     if band is not None:
         edges = np.quantile(expected[there], np.linspace(0, 1, BANDS + 1))
         there = there & (expected >= edges[band]) & ((expected < edges[band + 1]) | (band == BANDS - 1))
-    made = stored if seen.original else np.concatenate([_made(table, block) for block in blocks], axis=1)
-    found, error = ratio(made, expected, there, 1.0)
+    found, error = ratio(cells.rows, expected, there, 1.0)
     return Estimate(found, 1.0, error, units_in(there))
+
+
+def _cells(seen: Residuals, table: TablePlan, stored: Floats | None) -> Cells:
+    """Return the sampled cells with the rows that are stored, or else made."""
+    blocks = [Block(seen.plan, part) for part in seen.slices]
+    expected = np.concatenate([_expected(table, block) for block in blocks], axis=1)
+    there = np.concatenate([alive(block) for block in blocks], axis=1)
+    made = np.concatenate([_made(table, block) for block in blocks], axis=1) if stored is None else stored
+    return Cells(expected, there, made)
 
 
 def _expected(table: TablePlan, block: Block) -> Floats:

@@ -189,3 +189,15 @@ def test_faults_of_the_stated_size_are_found(check: str, tmp_path: Path) -> None
     report = check_directory(plan, tmp_path, "parquet", plan.first, plan.first + 24)
     wrong = [finding.subject for finding in report.of(check) if not finding.passed]
     assert subject in wrong, report.text()
+
+
+@pytest.mark.parametrize("column", [{"type": "struct", "nested_schema": {"a": "int", "b": "string"}}, {"type": "array"}])
+def test_records_and_lists_can_be_restated(column: Raw, tmp_path: Path) -> None:
+    """A value of values is put right later like any other."""
+    more = {"array_element_type": "int"} if column["type"] == "array" else {}
+    raw = _clinics(quality=[{"table": "fct_month", "issue": "restatement", "column": "kit", "rate": 0.3}])
+    raw["facts"][0]["columns"].append({"name": "kit", **column, **more})
+    raw["segments"][0]["count"] = 40
+    report = _report(from_mapping(raw, name="clinics"), tmp_path)
+    assert report.of("quality_as_declared")
+    assert not report.failed, report.text()
