@@ -16,7 +16,7 @@ from plotsim_core.config.dataset import dataset_name
 from plotsim_core.config.override import overridden
 from plotsim_core.engine.pooled import given
 from plotsim_core.engine.slice import Slice, whole
-from plotsim_core.errors import ConfigError, UsageError
+from plotsim_core.errors import ConfigError, Problem, UsageError
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.target import scale_to
 from plotsim_core.output.format import Progress
@@ -64,6 +64,10 @@ TEMPLATES = next(
     folder / "configs" for folder in (Path(__file__).parent, Path(__file__).parent.parent) if (folder / "configs").is_dir()
 )
 """The bundled configs: beside the packages in a checkout, inside this one in a wheel."""
+_SMALLEST, _LARGEST = 1e-6, 1e6
+"""The scales at which a number of rows is looked for."""
+_NEAR, _ERRORS = 0.02, 3.0
+"""Rows are near their target within this share, or so many standard deviations of their count, whichever is more."""
 
 
 def load_config(
@@ -119,7 +123,8 @@ def from_mapping(
     """Return the plan of a config given as what its YAML says, with other words in it where they are given.
 
     `noise` is a preset, or none, for all metrics. `target_rows` is how many rows all tables shall have together: the scale
-    is solved so that the expected rows (`sizes`) come within 1 % of it, or as near as whole units allow. Raises ConfigError
+    is solved so that the expected rows (`sizes`) come as near as whole units allow; a note of the plan says where that is
+    not within 2 %. Raises ConfigError
     with everything that is wrong, UsageError for both a scale and target rows, and for an unknown noise.
     """
     raw = overridden(raw, seed=seed, scale=scale, noise=noise, compression=compression)
@@ -131,15 +136,25 @@ def from_mapping(
 
 
 def _of_rows(raw: Any, name: str, source: str, target_rows: int) -> Plan:
-    """Return the plan of a config at the scale at which its tables are expected to have so many rows together."""
+    """Return the plan of a config at the scale at which its tables are expected to have so many rows together; with a note
+    where no scale comes near."""
     plans = {(first := _loaded(raw, name, source)).dataset.scale: first}
 
     def rows(scale: float) -> float:
-        if scale not in plans:
-            plans[scale] = _loaded({**raw, "scale": scale}, name, source)
+        try:
+            if scale not in plans:
+                plans[scale] = _loaded({**raw, "scale": scale}, name, source)
+        except ConfigError:  # larger than a segment may be, or than the budget of cells
+            return float("inf")
         return float(sum(size.rows for size in sizes(plans[scale])))
 
-    return plans[scale_to(rows, target_rows, first.dataset.scale, 1e-6, 1e6)]
+    scale, found = scale_to(rows, target_rows, first.dataset.scale, _SMALLEST, _LARGEST)
+    plan = plans[scale]
+    if abs(found - target_rows) <= max(_NEAR * target_rows, _ERRORS * target_rows**0.5):
+        return plan
+    why = "whole units allow" if found > target_rows else "the largest scale allows"
+    says = f"the nearest that {why} to {target_rows:,} rows is about {found:,.0f}"
+    return replace(plan, notes=(*plan.notes, Problem("scale", f"{says}, at scale {scale:g}")))
 
 
 def _loaded(raw: Any, name: str, source: str) -> Plan:

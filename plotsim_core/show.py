@@ -72,9 +72,6 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str 
         console.print(f"Sizes are those of {periods}.")
     elif plan.stop is None:
         console.print(f"The window is open: sizes are those of its first {plan.span} {plan.grain.name}s.")
-    for kind in plan.kinds:
-        if kind.endings:
-            console.print(f"Units ({kind.unit}) can leave, so rows are an upper bound.")
     for note in plan.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
     for line in backfill(plan, total[0]):

@@ -9,7 +9,17 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from plotsim_core import ConfigError, Plan, UsageError, create_from_yaml, generate_tables, load_config, sizes, template
+from plotsim_core import (
+    ConfigError,
+    Plan,
+    UsageError,
+    batches,
+    create_from_yaml,
+    generate_tables,
+    load_config,
+    sizes,
+    template,
+)
 from plotsim_core.api import from_mapping
 from plotsim_core.cli import main
 from plotsim_core.config.override import overridden
@@ -85,6 +95,27 @@ def test_target_rows_come_near(name: str, rows: int) -> None:
     assert sum(size.rows for size in sizes(plan)) == pytest.approx(rows, rel=0.01)
 
 
+@pytest.mark.parametrize(("name", "rows"), [("ecommerce", 20_000), ("saas", 60_000), ("retail", 30_000), ("minimal", 3000)])
+def test_as_many_rows_are_made_as_were_asked_for(name: str, rows: int) -> None:
+    """Within 2 %, or three standard deviations of the count: orders that find no visit are no orders."""
+    plan = load_config(template(name), target_rows=rows)
+    made = sum(batch.num_rows for table in plan.tables for batch in batches(plan, table.name)[1])
+    assert plan.notes == ()
+    assert abs(made - rows) <= max(0.02 * rows, 3 * rows**0.5)
+
+
+def test_a_target_that_no_scale_reaches_is_told_with_the_nearest() -> None:
+    """A segment has one unit at least, and a dataset its dates and listed rows; and no scale is above a million."""
+    plan = load_config(template("ecommerce"), target_rows=1000)
+    (note,) = plan.notes
+    rows = sum(batch.num_rows for table in plan.tables for batch in batches(plan, table.name)[1])
+    assert f"the nearest that whole units allow to 1,000 rows is about {rows:,}" in str(note)
+    (note,) = load_config(template("minimal"), target_rows=10**13).notes
+    assert "the nearest that the largest scale allows to 10,000,000,000,000 rows is about 2,000,000,012" in str(note)
+    told = CliRunner().invoke(main, ["info", "ecommerce", "--target-rows", "1000"]).output
+    assert "note: scale: the nearest that whole units allow" in told
+
+
 def test_target_rows_below_what_a_dataset_has_at_least() -> None:
     """A segment has a unit at least, so the nearest there is is given, whatever was asked."""
     plan = load_config(template("minimal"), target_rows=1)
@@ -100,8 +131,9 @@ def test_the_nearest_scale_is_found(target: float) -> None:
     def size(scale: float) -> float:
         return 40.0 + 12 * max(1, round(7 * scale))
 
-    found = scale_to(size, target, 1.0, 1e-6, 1e6)
-    assert abs(size(found) - target) <= max(0.01 * target, 6.0, 52.0 - target)
+    found, reached = scale_to(size, target, 1.0, 1e-6, 1e6)
+    assert size(found) == reached
+    assert abs(reached - target) <= max(0.01 * target, 6.0, 52.0 - target)
 
 
 def test_the_command_line_takes_them(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ _TRIES = 12
 _DIGITS = 4
 
 
-def scale_to(size: Callable[[float], float], target: float, start: float, low: float, high: float) -> float:
-    """Return the scale in [low, high], of four digits, at which `size` comes nearest to `target`, by regula falsi from
-    `start` and bisection in turn: within 1 %, or as near as twelve tries come. `size` grows with the scale, in steps where
-    units are whole."""
+def scale_to(size: Callable[[float], float], target: float, start: float, low: float, high: float) -> tuple[float, float]:
+    """Return the scale in [low, high], of four digits, at which `size` comes nearest to `target`, and that size, by regula
+    falsi from `start` and bisection in turn: within 1 %, or as near as twelve tries come. `size` grows with the scale, in
+    steps where units are whole, and is infinite where the scale is too large."""
     at = _rounded(start, low, high)
     tried = {at: size(at)}
     for turn in range(_TRIES):
@@ -30,7 +30,8 @@ def scale_to(size: Callable[[float], float], target: float, start: float, low: f
         if guess in tried:
             break
         tried[guess] = size(guess)
-    return min(tried, key=lambda scale: (abs(tried[scale] - target), scale))
+    best = min(tried, key=lambda scale: (abs(tried[scale] - target), scale))
+    return best, tried[best]
 
 
 def _rounded(scale: float, low: float, high: float) -> float:

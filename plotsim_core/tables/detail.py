@@ -107,5 +107,5 @@ add_kind(
         leading=_parent_key,
         added=added_columns,
     ),
-    Kind(cut_crowded, _rows, _expect, state=False),
+    Kind(cut_crowded, _rows, _expect, state=False, sampled=True),
 )

@@ -131,4 +131,4 @@ FACT_WORDS = KindWords(
     time=date_column,
     added=added_columns,
 )
-add_kind("fact", FACT_WORDS, Kind(cut, _rows, lambda table, sample: sample.total(sample.there), state=False))
+add_kind("fact", FACT_WORDS, Kind(cut, _rows, lambda table, sample: sample.total(sample.there), state=False, sampled=True))

@@ -26,7 +26,8 @@ class Kind:
     of a state, how many there are at the end of the period.
 
     A kind is a `state` if what it holds is as of the end of the slice, whatever the slice's first period. A kind whose rows
-    are made of those of other tables has `batches(plan, table, slice)` instead of rows, and fills its columns itself.
+    are made of those of other tables has `batches(plan, table, slice)` instead of rows, and fills its columns itself. Of
+    a kind that is `sampled`, only making rows tells how many there are: some are counted for estimates.
     """
 
     cut: Callable[[Plan, Slice], Iterator[Slice]]
@@ -34,6 +35,7 @@ class Kind:
     expect: Callable[[TablePlan, Sample], Floats]
     state: bool
     batches: Callable[[Plan, TablePlan, Slice], Iterator[pa.RecordBatch]] | None = None
+    sampled: bool = False
 
 
 KINDS: Family[Kind] = Family("table kind")

@@ -28,6 +28,7 @@ from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.delivery import Deliveries, delivered
+from plotsim_core.tables.estimate import delivered_after, expected
 from plotsim_core.tables.hit import speaks_of
 from plotsim_core.tables.kind import KINDS, made_of_others
 from plotsim_core.tables.quality import Broken, break_rows, text_of
@@ -153,13 +154,14 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
     plan = sample.plan
     total = np.zeros(len(sample.periods))
     for broken in (table for table in plan.own if table.issues and not table.of):
-        rows = KINDS[broken.kind].expect(broken, sample)
+        rows = expected(broken, sample)
+        columns = (plan.clean or plan).table(broken.name).columns
         for _, issue in broken.issues:
-            here = speaks_of(plan, issue, sample.periods)
-            told = 2 if issue.column and any(c.spec.word == "cdc" for c in broken.columns) else 0
-            told += int(issue.issue == "restatement")
-            told = len(broken.columns) - 1 if issue.drops or issue.issue == "late_delivery" else told
-            total += rows * issue.rate * here * (1 + told)
+            hit = rows * issue.rate * speaks_of(plan, issue, sample.periods)
+            whole = len(columns) if issue.drops or issue.issue == "late_delivery" else 0
+            told = whole or 1 + 2 * int(bool(issue.column) and any(c.spec.word == "cdc" for c in columns))
+            again = delivered_after(issue, sample, hit) if issue.delivers else np.zeros(len(hit))
+            total += again if issue.issue == "redelivery" else hit * told + again
     return total
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from plotsim_core.columns.identity import key_column
+from plotsim_core.columns.reference import children
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.source import fill
@@ -23,10 +24,12 @@ from plotsim_core.config.tables import Column, moved_by
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.history import bands_of
 from plotsim_core.engine.life import alive
+from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice, of_kind
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.tables.estimate import remaining
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.tables.sample import Sample
 
@@ -108,8 +111,16 @@ def whole_rows(plan: Plan, dimension: TablePlan, part: Slice) -> tuple[Integers,
 
 
 def expected_members(dimension: TablePlan, sample: Sample) -> Floats:
-    """Return about how many members there are at the end of each of a sample's periods, if no event ends a life."""
-    return sample.total(sample.there) if dimension.kind == "unit" else KINDS[dimension.kind].expect(dimension, sample)
+    """Return about how many members there are at the end of each of a sample's periods."""
+    if dimension.kind == _LISTED:
+        return KINDS[dimension.kind].expect(dimension, sample)
+
+    def here(units: Units) -> Floats:
+        each = 1 if dimension.kind == "unit" else children(sample.plan, dimension.spec, units.address)
+        found: Floats = np.multiply(sample.there(units), each, dtype=np.float64)
+        return found
+
+    return sample.total(here) * remaining(sample)
 
 
 def check_shown(field: str, name: Name, kinds: tuple[str, ...], taken: Any, scope: Scope) -> Iterable[Problem]:

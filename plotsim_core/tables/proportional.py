@@ -176,5 +176,5 @@ add_kind(
         time=date_column,
         added=_added,
     ),
-    Kind(cut_crowded, _rows, _expect, state=False),
+    Kind(cut_crowded, _rows, _expect, state=False, sampled=True),
 )

@@ -1,8 +1,8 @@
-"""How large tables will be, told before anything is made.
+"""How large tables will be, told before anything is written.
 
-Dates, listed values and, while a segment has no more than some thousand units, dimensions are exact; beyond that the
-units of a segment are sampled. Events in proportion to a metric are expected values. Nobody knows in advance who
-leaves, so the rows (and versions) of units that can end are an upper bound.
+Dates, listed values and, while a segment has no more than some thousand units, dimensions are exact, and so are the rows of
+facts and events, which are counted (not filled) to know who leaves and which rows happen. Beyond that units are sampled, and
+numbers lie within 2 % of what is made or three standard deviations of it, whichever is more.
 
 Bytes are those of Parquet files (zstd), from typical compressed widths by column type: right within a factor of
 three.
@@ -21,6 +21,7 @@ from plotsim_core.engine.slice import Slice, of_kind
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.tables.build import owner
+from plotsim_core.tables.estimate import delivered_after, expected
 from plotsim_core.tables.hit import speaks_of
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.tables.sample import Sample, sample
@@ -66,22 +67,21 @@ def sizes(plan: Plan, tables: tuple[TablePlan, ...], slice_: Slice) -> tuple[Siz
             here = of_kind(own, slice_)
             samples[lived] = sample(own, replace(here, first=own.first) if lived[1] else here)
         drawn = samples[lived]
-        expected = _stored(table, drawn, KINDS[table.kind].expect(table, drawn))
-        found.append(_size(table, expected, drawn.periods, slice_))
+        rows = _stored(table, drawn, expected(table, drawn))
+        found.append(_size(table, rows, drawn.periods, slice_))
     return tuple(found)
 
 
-def _size(table: TablePlan, expected: Floats, sampled: NDArray[np.int64], slice_: Slice) -> Size:
-    per_period = np.interp(slice_.periods, sampled, expected)
+def _size(table: TablePlan, wanted: Floats, sampled: NDArray[np.int64], slice_: Slice) -> Size:
+    per_period = np.interp(slice_.periods, sampled, wanted)
     rows = round(float(per_period[-1] if KINDS[table.kind].state else per_period.sum()))
     widths = sum(_width(column) for column in table.columns)
     return Size(table.name, rows, float(per_period.mean()), round(rows * widths + _FOOTER * len(table.columns)))
 
 
-def _stored(table: TablePlan, drawn: Sample, expected: Floats) -> Floats:
-    """Return how many rows are stored in each of the sample's periods, where `expected` happen: not outside those that the
+def _stored(table: TablePlan, drawn: Sample, rows: Floats) -> Floats:
+    """Return how many rows are stored in each of the sample's periods, where `rows` happen: not outside those that the
     table has rows of, less and more where rows are dropped, copied and delivered at other times on purpose."""
-    rows = expected
     for _, issue in table.issues:
         own = issue.rate * speaks_of(drawn.plan, issue, drawn.periods)
         rows = rows * (1.0 + own * (int(issue.copies) - int(issue.drops)))
@@ -96,10 +96,7 @@ def _stored(table: TablePlan, drawn: Sample, expected: Floats) -> Floats:
 def _moved(issue: Issue, drawn: Sample, rows: Floats) -> Floats:
     """Return how many rows an issue of delivery adds to each of the sample's periods, and takes from them."""
     own = issue.rate * rows * speaks_of(drawn.plan, issue, drawn.periods)
-    come = np.zeros(len(rows))
-    for delay in range(1, issue.delay + 1):
-        there = drawn.periods - delay
-        come += np.where(there >= drawn.plan.first, np.interp(there, drawn.periods, own), 0.0) / issue.delay
+    come = delivered_after(issue, drawn, own)
     return come - own if issue.issue == "late_delivery" else come
 
 

@@ -169,5 +169,5 @@ add_kind(
         added=_added,
         ending=lambda table: words(table) if table.ends_unit else None,
     ),
-    Kind(cut, _rows, _expect, state=False),
+    Kind(cut, _rows, _expect, state=False, sampled=True),
 )

@@ -83,5 +83,5 @@ add_kind(
         time=date_column,
         added=added_columns,
     ),
-    Kind(cut_crowded, _rows, _expect, state=False),
+    Kind(cut_crowded, _rows, _expect, state=False, sampled=True),
 )
