@@ -64,7 +64,7 @@ def run_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, pl
     store: Store = getattr(context.resources, needs.store)
     made = plan if needs.given else plan_with(plan, parameters)
     if repeated and made.digest != plan.digest:  # no launch has compared them with what is stored by now
-        names = [asset.path[-1] for asset in context.run.asset_selection or ()]
+        names = [asset.path[-1] for asset in context.run.asset_selection or () if asset.path[0] == plan.name]
         refuse_mixture(made, store, store.records(plan.name), names, run_keys(context.run, plan) or ())
     return Run(context, made, store, parameters, getattr(context.resources, FINDINGS))
 

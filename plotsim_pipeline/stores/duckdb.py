@@ -23,7 +23,7 @@ from plotsim_core.validation.store import PARTITIONS, held_periods
 from plotsim_core.validation.store import Store as Stored
 from plotsim_pipeline.home import command
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
-from plotsim_pipeline.stores.lock import AGENT, connected
+from plotsim_pipeline.stores.lock import connected, opened
 from plotsim_pipeline.stores.log import LOG, SCHEMA, Writing, append, completed
 from plotsim_pipeline.stores.placement import Placement, not_stored
 from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
@@ -67,7 +67,7 @@ class DuckDBStore(Store):
         return self._write(where, batches, writing)
 
     def log(self, row: pa.Table) -> None:
-        with duckdb.connect(self.path, config=AGENT) as connection:  # at once or not at all: it is about what has failed
+        with opened(self.path) as connection:  # at once or not at all: it is about what has failed
             append(connection, row)
 
     def logged(self) -> pa.Table:
@@ -346,9 +346,8 @@ def _as_recorded(connection: duckdb.DuckDBPyConnection, dataset: str, records: p
     place, time = f"{quoted(dataset)}.{quoted(records['table_name'][0].as_py())}", records["time_column"][0].as_py()
     recorded, low, high = (records[name].to_numpy() for name in ("row_count", "low", "high"))
     try:
-        if records[
-            "low"
-        ].null_count:  # a state, or any partition of a version that did not record bounds: counted as a whole
+        # a state, or a table with a partition of a version that did not record bounds: counted as a whole
+        if records["low"].null_count:
             ((rows,),) = connection.execute(f"SELECT count(*) FROM {place}").fetchall()
             return records if rows == recorded.sum() else records.slice(0, 0)
         type_ = _columns(connection, place).get(time, "")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
 import duckdb
@@ -47,7 +48,7 @@ def connected(path: str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyCon
     longest, begun, told, delay = _longest(), time.monotonic(), _TELL, _FIRST
     while True:
         try:
-            connection = _opened(path, read_only)
+            connection = opened(path, read_only)
         except duckdb.IOException as error:
             holder = _holder(error)
             waited = time.monotonic() - begun
@@ -71,7 +72,9 @@ def connected(path: str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyCon
         yield connection
 
 
-def _opened(path: str, read_only: bool) -> duckdb.DuckDBPyConnection:
+def opened(path: str, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Return a connection to a DuckDB file, which is made if there is none. Raises duckdb.IOException where another process
+    holds it."""
     if not read_only and not os.path.exists(path):
         _create(path)
     try:
@@ -85,7 +88,8 @@ def _create(path: str) -> None:
 
     DuckDB empties a new file before it locks it: of two processes that open it first, one destroys what the other wrote.
     """
-    fresh = Path(f"{path}.{os.getpid()}.tmp")
+    place = Path(path)
+    fresh = place.with_name(f".{place.name}.{uuid4().hex}.tmp")
     try:
         duckdb.connect(str(fresh), config=AGENT).close()
         with suppress(OSError):  # another process was first, or a file system without links: DuckDB makes it there

@@ -75,9 +75,8 @@ def test_an_upload_that_fails_leaves_the_old_object(server: Server, monkeypatch:
         sink.write(letters.randbytes(12 * 2**20))
         raise RuntimeError("lost")
     assert store.read(placed(1, 1))["name"].to_pylist() == ["old"]
-    assert [file.name for file in server.folder.rglob("*") if file.is_file() and INDEX not in file.parts] == [
-        "2024-01-01.parquet"
-    ]
+    files = [file.name for file in server.folder.rglob("*") if file.is_file() and INDEX not in file.parts]
+    assert files == ["2024-01-01.parquet"]
     with written(filesystem, f"{root}/large") as sink:
         sink.write(letters.randbytes(12 * 2**20))
     assert filesystem.size(f"{root}/large") == 12 * 2**20

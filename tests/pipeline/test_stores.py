@@ -14,6 +14,7 @@ import pytest
 
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.duckdb import DuckDBStore
+from plotsim_pipeline.stores.log import SCHEMA as LOG_SCHEMA
 from plotsim_pipeline.stores.placement import Placement
 from plotsim_pipeline.stores.store import DIGEST, Store
 from tests.pipeline.objects import BUCKET, Server, known_to, served
@@ -218,18 +219,22 @@ def test_records_without_bounds_are_counted_as_a_whole(tmp_path: Path) -> None:
 
 def test_a_new_file_is_seen_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two processes that make a DuckDB file at the same moment, DuckDB lets one destroy what the other wrote: whenever
-    the store opens its file, there is a database in it."""
-    store, opened, connect = store_at("duckdb", tmp_path), [], duckdb.connect
+    the store opens its file, to write rows or to log a failure, there is a database in it."""
+    store, begun, connect = store_at("duckdb", tmp_path), [], duckdb.connect
 
     def looking(path: str, **options: Any) -> duckdb.DuckDBPyConnection:
         if path == store.path:
-            opened.append(Path(path).read_bytes()[8:12])
+            begun.append(Path(path).read_bytes()[8:12])
         return connect(path, **options)
 
     monkeypatch.setattr(duckdb, "connect", looking)
     store.write(placed(1, 1), rows((20240101, "a", 1.0)))
-    assert opened and set(opened) == {b"DUCK"}
-    assert [file.name for file in tmp_path.iterdir() if file.name.startswith("store")] == ["store.duckdb"]
+    assert begun and set(begun) == {b"DUCK"}
+    assert [file.name for file in tmp_path.iterdir() if "store" in file.name] == ["store.duckdb"]
+    begun.clear()
+    Path(store.path).unlink()
+    store.log(pa.Table.from_pylist([{}], LOG_SCHEMA))
+    assert begun == [b"DUCK"]
 
 
 def lose(store: Store, key: str | None) -> None:
