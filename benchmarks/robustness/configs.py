@@ -55,7 +55,7 @@ def composed(seed: int) -> Composed:
             for problem in sorted(error.problems, key=lambda p: p.path, reverse=True):
                 if _take_out(raw, problem.path):
                     dropped.append((problem.path, problem.message))
-            if len(dropped) == left:
+            if len(dropped) == left and not _give_way(raw, dropped):
                 raise
     from_mapping(raw, name=name)
     raise AssertionError("a config that did not load has loaded")
@@ -194,6 +194,21 @@ def _issue(draw: Draw, star: Star, length: int) -> Config:
     if draw.chance(0.2):
         issue["seed_offset"] = draw.whole(1, 99)
     return issue
+
+
+def _give_way(raw: Config, dropped: list[tuple[str, str]]) -> bool:
+    """Take out what may stand behind an error whose own place cannot be: seasons, and references of a unit's dimension."""
+    for kind in (raw, *raw.get("units", [])):
+        if kind.pop("seasonality", None):
+            dropped.append(("seasonality", "may be why"))
+            return True
+        for table in filter(_is_unit, kind.get("dimensions", [])):
+            kept = [column for column in table["columns"] if not column["type"].startswith("ref.")]
+            if len(kept) < len(table["columns"]):
+                table["columns"][:] = kept
+                dropped.append((f"{table['name']}.columns", "may be why"))
+                return True
+    return False
 
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")

@@ -45,7 +45,10 @@ def given(
     notes: list[Problem] = []
     result = []
     for path, connection in connections:
-        if connection.pooled:
+        if connection.pooled and not _weights(_reference(plan)).any():
+            says = f"`pooled` is solved over the span of {plan.span} {plan.grain.name}s, and no {plan.unit} is there in it"
+            problems.append(Problem(path, says, "let some arrive earlier, or make the span longer"))
+        elif connection.pooled:
             latent, reached, ends = _latent(plan, connection)
             off = abs(reached - connection.coefficient)
             if off > _MISSED:
@@ -68,7 +71,7 @@ def _note(plan: Plan, path: str, connection: Connection, latent: float) -> Probl
     here = _pooled(_blocks(plan, plan.first, stop), connection)(latent)
     pair = f"{connection.metric_a} and {connection.metric_b}"
     says = f"`pooled` is of all segments: one more changes values of {pair}"
-    if abs(here - connection.coefficient) <= _MISSED:
+    if not abs(here - connection.coefficient) > _MISSED:  # nor where nobody is there to have one
         return Problem(path, says)
     return Problem(path, f"{says}; as many units of each have {connection.coefficient:g}, those that there are {here:.2f}")
 
@@ -104,6 +107,8 @@ def _pooled(blocks: list[tuple[float, Block]], connection: Connection) -> Callab
     series = np.sum(weight * first[1] * second[1], axis=1)
     scale = float(np.sqrt(variances[0] * variances[1]))
     powers = np.arange(1, len(series) + 1)
+    if scale == 0.0:
+        return lambda latent: float("nan")
     return lambda latent: (between + float(np.sum(series * latent**powers))) / scale
 
 
