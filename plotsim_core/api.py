@@ -255,9 +255,10 @@ def write_tables(
 ) -> dict[str, int]:
     """Write tables into a directory, beside the manifest and a copy of the config; return the rows of each.
 
-    `format` defaults to that of the config's `output`, whose other options hold too. Nothing is visible before everything
-    is written, and writing again replaces what was there. `progress` is called with (table, rows so far), at first with 0
-    rows.
+    `format` defaults to that of the config's `output`, whose other options hold too; the address of a PostgreSQL server,
+    `postgres://user@host:5432/database`, loads the tables into it, in a schema named as the dataset. Nothing is visible
+    before everything is written, and writing again replaces what was there. `progress` is called with (table, rows so far),
+    at first with 0 rows.
     """
     first, stop = parse_periods(plan, periods) or (None, None)
     names = list(tables) if tables else [table.name for table in plan.tables]

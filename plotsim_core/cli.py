@@ -10,12 +10,14 @@ import json
 from collections.abc import Collection, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from rich.console import Console
 
 from plotsim_core import api
+from plotsim_core.config.dataset import dataset_name
 from plotsim_core.config.output import Compression, without_budget
 from plotsim_core.config.override import overridden
 from plotsim_core.config.read import read
@@ -23,6 +25,7 @@ from plotsim_core.engine.slice import whole
 from plotsim_core.errors import ConfigError, UsageError
 from plotsim_core.families import did_you_mean
 from plotsim_core.output.format import FORMATS
+from plotsim_core.output.postgres import fetch, is_address, origin_at, shown_address
 from plotsim_core.output.progress import print_written, watched
 from plotsim_core.output.run import files_in
 from plotsim_core.output.single import as_csv, write_single
@@ -31,7 +34,7 @@ from plotsim_core.schema import json_schema
 from plotsim_core.show import show_plan
 from plotsim_core.truth.expected import expected_rows
 from plotsim_core.truth.find import find_period
-from plotsim_core.validation.origin import origins, overrides
+from plotsim_core.validation.origin import Origin, origin_of, origins, overrides
 from plotsim_core.version import VERSION
 
 if TYPE_CHECKING:
@@ -53,6 +56,24 @@ _quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 _strict = click.option("--strict", is_flag=True, help="Let warnings fail too, with exit code 1.")
 _file, _folder = click.Path(path_type=Path, dir_okay=False), click.Path(path_type=Path, file_okay=False)
 _output = click.option("-o", "--output", type=_file, help="Write to this file.")
+
+
+class _Format(click.Choice[str]):
+    """The name of a format, or the address of a server."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if "://" not in str(value):
+            return super().convert(value, param, ctx)
+        if not is_address(value):  # not told in full: there may be a password in it
+            self.fail(f"tables cannot be loaded into {value.partition('://')[0]}://, but into postgres://", param, ctx)
+        return value
+
+
+class _Data(click.Path):
+    """A path that is there, or the address of a server."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if is_address(str(value)) else super().convert(value, param, ctx)
 
 
 class _Commands(click.Group):
@@ -96,7 +117,13 @@ def main() -> None:
 @main.command()
 @_config
 @click.option("-o", "--output", "directory", type=_folder, help="Directory to fill; default: the config's, or ./output.")
-@click.option("--format", "format_", type=click.Choice(list(FORMATS)), help="Default: the config's, or csv.")
+@click.option(
+    "--format",
+    "format_",
+    metavar=f"[{'|'.join(FORMATS)}|postgres://...]",
+    type=_Format(list(FORMATS)),
+    help="Default: the config's, or csv. An address is that of a PostgreSQL server, where tables are loaded.",
+)
 @_seed
 @_scale
 @_rows
@@ -132,11 +159,12 @@ def run(
     Examples:
       plotsim run saas -o data
       plotsim run my.yaml -o data --format duckdb --scale 10 --validate
+      plotsim run my.yaml -o data --format postgres://me@localhost:5432/shops
       plotsim run my.yaml -o data --periods 2024-01..2024-03 --tables fct_revenue,evt_login
       plotsim run my.yaml -o data --target-rows 1000000 --noise none
     """
     if compression is not None and format_ not in (None, "parquet"):
-        raise UsageError(f"--compression is that of Parquet, not of {format_}")
+        raise UsageError(f"--compression is that of Parquet, not of {format_.partition('://')[0]}")
     plan = _plan(config, seed, scale, over_budget, target_rows=target_rows, noise=noise, compression=compression)
     _warn(plan, strict)
     said = plan.dataset.output
@@ -147,7 +175,7 @@ def run(
         rows = api.write_tables(plan, directory, format=format_, periods=periods, tables=names, progress=seconds)
         seconds.stop()
     if not quiet:
-        print_written(rows, seconds.spent, directory)
+        print_written(rows, seconds.spent, shown_address(format_) if is_address(format_) else str(directory))
         _tell_left(directory, before, (REPORT, PAGE) if validate else ())
     if validate:
         report = _judge(plan, directory, periods, (directory / REPORT, directory / PAGE), format_)
@@ -167,7 +195,7 @@ def _tell_left(directory: Path, before: Mapping[Path, int], to_come: Collection[
 
 
 @main.command()
-@click.argument("data", type=click.Path(path_type=Path, exists=True))
+@click.argument("data", type=_Data(path_type=Path, exists=True))
 @click.option("--config", required=True, metavar="CONFIG", help="What the data was made from.")
 @_seed
 @_scale
@@ -178,7 +206,7 @@ def _tell_left(directory: Path, before: Mapping[Path, int], to_come: Collection[
 @_strict
 @_quiet
 def check(
-    data: Path,
+    data: Path | str,
     config: str,
     seed: int | None,
     scale: float | None,
@@ -191,8 +219,9 @@ def check(
 ) -> None:
     """Judge data that is already written against its config.
 
-    DATA is a directory that `plotsim run` filled, a DuckDB file of it, or a store of the Dagster side. Data knows its seed
-    and scale, so they need not be given; data that was made from another config is refused. Exit code 1: it is broken.
+    DATA is a directory that `plotsim run` filled, a DuckDB file of it, the address of a PostgreSQL server that it loaded
+    (postgres://...), or a store of the Dagster side. Data knows its seed and scale, so they need not be given; data that was
+    made from another config is refused. Exit code 1: it is broken.
 
     \b
     Examples:
@@ -200,9 +229,11 @@ def check(
       plotsim check plotsim.duckdb --config saas.yaml --periods 2024-01..2024-06 --json report.json --strict
     """
     path = _path(config)
-    raw, said = overridden(read(path), noise=noise), origins(data)
+    place = data if isinstance(data, Path) else shown_address(data)
+    raw = overridden(read(path), noise=noise)
+    said = origins(data) if isinstance(data, Path) else _origins_at(data, path)
     if not said:
-        click.echo(f"warning: {data} does not say what it was made from; it is taken to be {config}", err=True)
+        click.echo(f"warning: {place} does not say what it was made from; it is taken to be {config}", err=True)
     plan = api.from_mapping(raw, source=str(path), **overrides(raw, path.stem, said, seed, scale))
     report = _judge(plan, data, periods, (json_file, html_file))
     if not quiet:
@@ -362,8 +393,20 @@ def _put(text: str, output: Path | None, force: bool) -> None:
         raise UsageError(f"cannot write {output}: {error.strerror}") from None
 
 
-def _judge(plan: Plan, data: Path, periods: str | None, files: _Files, format: str | None = None) -> Report:
-    """Run the checks over what lies at `data`, and write the report as JSON and as a page to the files that are given."""
+def _origins_at(address: str, config: Path) -> list[Origin]:
+    """Return what the dataset of a config says of itself in a server; empty if it says nothing, or is not there."""
+    said = origin_at(address, dataset_name(config.stem))
+    return [origin_of(shown_address(address), said)] if said else []
+
+
+def _judge(plan: Plan, data: Path | str, periods: str | None, files: _Files, format: str | None = None) -> Report:
+    """Run the checks over what lies at `data`, or in the server whose address it or `format` is, and write the report as
+    JSON and as a page to the files that are given."""
+    for address in (place for place in (str(data), format or "") if is_address(place)):
+        with TemporaryDirectory(prefix="plotsim-") as folder:
+            fetch(address, plan, Path(folder))
+            return _judge(plan, Path(folder), periods, files, None if format is None else "csv")
+    assert isinstance(data, Path)
     from plotsim_core.validation.page import page  # not needed, and slow to import, unless asked for
     from plotsim_core.validation.pictures import pictures
     from plotsim_core.validation.report import check_store
