@@ -26,6 +26,7 @@ NEEDS_FORMAT = {
     "row_group_rows": "parquet",
     "sort_by": "parquet",
     "sql_dialect": "sql",
+    "csv_null": "csv",
 }
 """Options that only one format reads."""
 
@@ -44,6 +45,9 @@ def _laid(layout: str) -> str:
     return layout
 
 
+_NULL = pattern(r"^[A-Za-z0-9_\\<>#.-]{0,20}$", "a word of at most 20 letters, digits and signs such as \\N or <null>")
+
+
 class Output(Part):
     """Where and how `plotsim run` writes when it is not told: a word (`output: parquet`) or its parts.
 
@@ -56,6 +60,7 @@ class Output(Part):
     `row_group_rows`: how many rows a row group of Parquet has.
     `sort_by`: the columns that the rows of a file are ordered by, in tables that have them (Parquet).
     `sql_dialect`: whose SQL a dump is in, that of postgresql, mysql or sqlite.
+    `csv_null`: the word that stands for a missing value in CSV, such as \\N, without quotes; nothing unless it is given.
     `cell_budget`: how many cells (units times periods) a config may have; 0 is no limit.
     """
 
@@ -68,6 +73,7 @@ class Output(Part):
     row_group_rows: Annotated[int, Field(ge=1, le=1 << 24, strict=True)] = 1 << 18
     sort_by: tuple[Name, ...] = ()
     sql_dialect: Dialect = "postgresql"
+    csv_null: Annotated[str, Field(pattern=_NULL)] = ""
     cell_budget: Annotated[int, Field(ge=0, strict=True)] = 0
 
     @model_validator(mode="before")

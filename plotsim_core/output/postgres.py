@@ -101,7 +101,8 @@ def fetch(url: str, plan: Plan, folder: Path) -> None:
         for table in (table for table in plan.tables if table.name in there):
             with (folder / f"{table.name}.csv").open("wb") as file:
                 place = f"{quoted(plan.name)}.{quoted(table.name)}"
-                cursor.copy_expert(f"COPY {place} TO STDOUT (FORMAT csv, HEADER)", file)
+                null = text(plan.dataset.output.csv_null)
+                cursor.copy_expert(f"COPY {place} TO STDOUT (FORMAT csv, HEADER, NULL {null})", file)
 
 
 @contextmanager
