@@ -307,9 +307,10 @@ def write_tables(
     `write_tables(tables, plan)` writes frames that are there, as `generate_tables` gives them, by default into the config's
     directory, judges them, and adds `validation_report.txt`; `periods` are those that they were made for.
 
-    `format` defaults to that of the config's `output`, whose other options hold too. Nothing is visible before everything
-    is written, and writing again replaces what was there. `progress` is called with (table, rows so far), at first with 0
-    rows.
+    `format` defaults to that of the config's `output`, whose other options hold too; the address of a PostgreSQL server,
+    `postgres://user@host:5432/database`, loads the tables into it, in a schema named as the dataset. Nothing is visible
+    before everything is written, and writing again replaces what was there. `progress` is called with (table, rows so far),
+    at first with 0 rows.
     """
     if isinstance(first, Plan):
         if isinstance(second, Plan) or directory is not None:

@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from rich.console import Console
 
 from plotsim_core import api
-from plotsim_core.config.output import Compression, without_budget
+from plotsim_core.config.dataset import dataset_name
+from plotsim_core.config.output import Compression, Output, without_budget
 from plotsim_core.config.override import overridden
 from plotsim_core.config.read import read
 from plotsim_core.engine.slice import whole
 from plotsim_core.errors import ConfigError, UsageError
 from plotsim_core.output.aside import written_aside
 from plotsim_core.output.format import FORMATS
+from plotsim_core.output.postgres import fetch, is_address, origin_at, shown_address
 from plotsim_core.output.progress import print_written, watched
 from plotsim_core.output.run import files_in
 from plotsim_core.output.single import as_csv, write_single
@@ -34,7 +38,7 @@ from plotsim_core.schema import json_schema
 from plotsim_core.show import show_plan
 from plotsim_core.truth.expected import expected_rows
 from plotsim_core.truth.find import find_period
-from plotsim_core.validation.origin import origins, overrides
+from plotsim_core.validation.origin import Origin, origin_of, origins, overrides
 from plotsim_core.validation.report import REPORT_TEXT
 from plotsim_core.version import VERSION
 
@@ -58,6 +62,24 @@ _quiet = click.option("-q", "--quiet", is_flag=True, help="Print nothing but err
 _strict = click.option("--strict", is_flag=True, help="Let warnings fail too, with exit code 1.")
 _file, _folder = click.Path(path_type=Path, dir_okay=False), click.Path(path_type=Path, file_okay=False)
 _output = click.option("-o", "--output", type=_file, help="Write to this file.")
+
+
+class _Format(click.Choice[str]):
+    """The name of a format, or the address of a server."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if "://" not in str(value):
+            return super().convert(value, param, ctx)
+        if not is_address(value):  # not told in full: there may be a password in it
+            self.fail(f"tables cannot be loaded into {value.partition('://')[0]}://, but into postgres://", param, ctx)
+        return value
+
+
+class _Data(click.Path):
+    """A path that is there, or the address of a server."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if is_address(str(value)) else super().convert(value, param, ctx)
 
 
 class _Commands(click.Group):
@@ -103,7 +125,13 @@ def main() -> None:
 @click.option(
     "-o", "--output-dir", "--output", "directory", type=_folder, help="Fill it; default: the config's, or ./output."
 )
-@click.option("--format", "format_", type=click.Choice(list(FORMATS)), help="Default: the config's, or csv.")
+@click.option(
+    "--format",
+    "format_",
+    metavar=f"[{'|'.join(FORMATS)}|postgres://...]",
+    type=_Format(list(FORMATS)),
+    help="Default: the config's, or csv. An address is that of a PostgreSQL server, where tables are loaded.",
+)
 @_seed
 @_scale
 @_rows
@@ -140,11 +168,12 @@ def run(
     Examples:
       plotsim run saas -o data
       plotsim run my.yaml -o data --format duckdb --scale 10 --validate
+      plotsim run my.yaml -o data --format postgres://me@localhost:5432/shops
       plotsim run my.yaml -o data --periods 2024-01..2024-03 --tables fct_revenue,evt_login
       plotsim run my.yaml -o data --target-rows 1000000 --noise none
     """
     if compression is not None and format_ not in (None, "parquet"):
-        raise UsageError(f"--compression is that of Parquet, not of {format_}")
+        raise UsageError(f"--compression is that of Parquet, not of {format_.partition('://')[0]}")
     plan = _plan(config, seed, scale, over_budget, target_rows=target_rows, noise=noise, compression=compression)
     _warn(plan, strict)
     said = plan.dataset.output
@@ -155,7 +184,7 @@ def run(
         rows = api.write_tables(plan, directory, format=format_, periods=periods, tables=names, progress=seconds)
         seconds.stop()
     if not quiet:
-        print_written(rows, seconds.spent, directory)
+        print_written(rows, seconds.spent, shown_address(format_) if is_address(format_) else str(directory))
         _tell_left(directory, before, (REPORT_TEXT, REPORT, PAGE) if validate else ())
     if validate:
         files = directory / REPORT_TEXT, directory / REPORT, directory / PAGE
@@ -176,7 +205,7 @@ def _tell_left(directory: Path, before: Mapping[Path, int], to_come: Collection[
 
 
 @main.command()
-@click.argument("data", type=click.Path(path_type=Path, exists=True))
+@click.argument("data", type=_Data(path_type=Path, exists=True))
 @click.option("--config", required=True, metavar="CONFIG", help="What the data was made from.")
 @_seed
 @_scale
@@ -187,7 +216,7 @@ def _tell_left(directory: Path, before: Mapping[Path, int], to_come: Collection[
 @_strict
 @_quiet
 def check(
-    data: Path,
+    data: Path | str,
     config: str,
     seed: int | None,
     scale: float | None,
@@ -200,8 +229,9 @@ def check(
 ) -> None:
     """Judge data that is already written against its config.
 
-    DATA is a directory that `plotsim run` filled, a DuckDB file of it, or a store of the Dagster side. Data knows its seed
-    and scale, so they need not be given; data that was made from another config is refused. Exit code 1: it is broken.
+    DATA is a directory that `plotsim run` filled, a DuckDB file of it, the address of a PostgreSQL server that it loaded
+    (postgres://...), or a store of the Dagster side. Data knows its seed and scale, so they need not be given; data that was
+    made from another config is refused. Exit code 1: it is broken.
 
     \b
     Examples:
@@ -209,11 +239,13 @@ def check(
       plotsim check plotsim.duckdb --config saas.yaml --periods 2024-01..2024-06 --json report.json --strict
     """
     path = _path(config)
-    if data.is_dir():
+    place = data if isinstance(data, Path) else shown_address(data)
+    if isinstance(data, Path) and data.is_dir():
         finish(data)
-    raw, said = overridden(read(path), noise=noise), origins(data)
+    raw = overridden(read(path), noise=noise)
+    said = origins(data) if isinstance(data, Path) else _origins_at(data, path)
     if not said:
-        click.echo(f"warning: {data} does not say what it was made from; it is taken to be {config}", err=True)
+        click.echo(f"warning: {place} does not say what it was made from; it is taken to be {config}", err=True)
     plan = api.from_mapping(raw, source=str(path), **overrides(raw, path.stem, said, seed, scale))
     report = _judge(plan, data, periods, (None, json_file, html_file))
     if not quiet:
@@ -379,9 +411,21 @@ def _put(text: str, output: Path | None, force: bool, known: Collection[str] = (
         output.write_text(text, encoding="utf-8")
 
 
-def _judge(plan: Plan, data: Path, periods: str | None, files: _Files, format: str | None = None) -> Report:
-    """Run the checks over what lies at `data`, a run's own folder where its `format` is given, and write the report to the
-    files that are given."""
+def _origins_at(address: str, config: Path) -> list[Origin]:
+    """Return what the dataset of a config says of itself in a server; empty if it says nothing, or is not there."""
+    said = origin_at(address, dataset_name(config.stem))
+    return [origin_of(shown_address(address), said)] if said else []
+
+
+def _judge(plan: Plan, data: Path | str, periods: str | None, files: _Files, format: str | None = None) -> Report:
+    """Run the checks over what lies at `data`, a run's own folder where its `format` is given, or in the server whose
+    address either is, and write the report to the files that are given."""
+    for address in (place for place in (str(data), format or "") if is_address(place)):
+        with TemporaryDirectory(prefix="plotsim-") as folder:
+            fetch(address, plan, Path(folder))
+            plain = replace(plan, dataset=plan.dataset.model_copy(update={"output": Output()}))
+            return _judge(plain, Path(folder), periods, files, None if format is None else "csv")
+    assert isinstance(data, Path)
     from plotsim_core.validation.page import page  # not needed, and slow to import, unless asked for
     from plotsim_core.validation.pictures import pictures
     from plotsim_core.validation.report import check_store

@@ -27,6 +27,7 @@ NEEDS_FORMAT = {
     "sort_by": "parquet",
     "sql_dialect": "sql",
     "escape_formulas": "csv",
+    "csv_null": "csv",
 }
 """Options that only one format reads."""
 
@@ -58,6 +59,9 @@ def _laid(layout: str) -> str:
     return layout
 
 
+_NULL = pattern(r"^[A-Za-z0-9_\\<>#.-]{0,20}$", "a word of at most 20 letters, digits and signs such as \\N or <null>")
+
+
 class Output(Part):
     """Where and how `plotsim run` writes when it is not told: a word (`output: parquet`) or its parts.
 
@@ -71,6 +75,7 @@ class Output(Part):
     `sort_by`: the columns that the rows of a file are ordered by, in tables that have them (Parquet).
     `escape_formulas`: whether a text that a spreadsheet would run as a formula gets a ' before it (CSV).
     `sql_dialect`: whose SQL a dump is in, that of postgresql, mysql or sqlite.
+    `csv_null`: the word that stands for a missing value in CSV, such as \\N, without quotes; nothing unless it is given.
     `cell_budget`: how many cells (units times periods) a config may have; 0 is no limit.
     """
 
@@ -84,6 +89,7 @@ class Output(Part):
     sort_by: tuple[Name, ...] = ()
     escape_formulas: Flag = False
     sql_dialect: Dialect = "postgresql"
+    csv_null: Annotated[str, Field(pattern=_NULL)] = ""
     cell_budget: Annotated[int, Field(ge=0, strict=True)] = 0
 
     @model_validator(mode="before")

@@ -1,6 +1,6 @@
-"""CSV: UTF-8, LF, a header, text quoted and nulls left empty, so that an empty text ("") and a null differ. Amounts of
-money have two decimals (12.50), other numbers as many as they need; what is nested is JSON. With `escape_formulas` a text
-that a spreadsheet would run gets a ' before it."""
+"""CSV: UTF-8, LF, a header, text quoted and nulls left empty (or the word of the config), so that an empty text ("") and a
+null differ. Amounts of money have two decimals (12.50), other numbers as many as they need; what is nested is JSON. With
+`escape_formulas` a text that a spreadsheet would run gets a ' before it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from plotsim_core.output.format import FORMATS, Batches, Format
 from plotsim_core.output.plain import plain, plain_schema
 from plotsim_core.plan.plan import Plan, TablePlan
 
-_OPTIONS = pacsv.WriteOptions(include_header=True, quoting_style="needed")
-
 
 def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
-    with pacsv.CSVWriter(directory / _file(plan, table), plain_schema(table), write_options=_OPTIONS) as writer:
+    options = pacsv.WriteOptions(include_header=True, quoting_style="needed", null_string=plan.dataset.output.csv_null)
+    with pacsv.CSVWriter(directory / _file(plan, table), plain_schema(table), write_options=options) as writer:
         for batch in plain(table, batches):
             writer.write_batch(_escaped(batch) if plan.dataset.output.escape_formulas else batch)
 

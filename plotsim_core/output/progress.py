@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -51,7 +50,7 @@ def watched(expected: Mapping[str, int], quiet: bool) -> Iterator[Seconds]:
         yield Seconds(show)
 
 
-def print_written(rows: Mapping[str, int], seconds: Mapping[str, float], directory: Path) -> None:
+def print_written(rows: Mapping[str, int], seconds: Mapping[str, float], place: str) -> None:
     """Print the rows and seconds of each table to stderr."""
     table = Table(box=None, pad_edge=False)
     table.add_column("table")
@@ -61,4 +60,4 @@ def print_written(rows: Mapping[str, int], seconds: Mapping[str, float], directo
         table.add_row(name, f"{count:,}", f"{seconds[name]:.2f}")
     console = Console(stderr=True)
     console.print(table)
-    console.print(f"{sum(rows.values()):,} rows in {directory}", soft_wrap=True, highlight=False)
+    console.print(f"{sum(rows.values()):,} rows in {place}", soft_wrap=True, highlight=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,8 +12,9 @@ import yaml
 from plotsim_core.errors import UsageError
 from plotsim_core.families import UnknownMember
 from plotsim_core.output.by_layout import write_by_layout
-from plotsim_core.output.format import FORMATS, Batches, Progress
+from plotsim_core.output.format import FORMATS, Batches, Format, Progress
 from plotsim_core.output.logs import logged
+from plotsim_core.output.postgres import is_address, loading
 from plotsim_core.output.staged import staged
 from plotsim_core.output.trouble import told
 from plotsim_core.plan.plan import Plan, TablePlan
@@ -29,17 +31,15 @@ def write_run(
     beside: Callable[[Mapping[str, int]], Mapping[str, Iterable[str]]] = lambda rows: {},
     span: tuple[int, int] | None = None,
 ) -> dict[str, int]:
-    """Write tables, the log lines of events and a copy of the config into `directory`; return the rows of each table.
+    """Write tables, the log lines of events and a copy of the config into `directory`; return the rows of each table. Where
+    `format` is the address of a server, tables go there.
     `beside(rows)` gives other files to write, name to the pieces of its text. `span` are the periods (first, stop) that the
     tables are of: with a layout in the config, Parquet is then a file per partition of them.
 
     All of it comes into place at one instant (`staged`). Raises UsageError where it cannot be written: then nothing is there
     but what was there before.
     """
-    try:
-        writer = FORMATS[format]
-    except UnknownMember as unknown:
-        raise UsageError(str(unknown)) from None
+    opened = _writer(format)
     rows: dict[str, int] = {}
 
     def counted(name: str, batches: Batches) -> Iterator[pa.RecordBatch]:
@@ -57,7 +57,7 @@ def write_run(
     parted = span if format == "parquet" and plan.dataset.output.layout is not None else None
     with told(f"cannot write into {directory}"):
         str(directory.absolute()).encode()  # not every format can write elsewhere
-    with told(f"cannot write into {directory}"), staged(directory, merge=parted is not None) as aside:
+    with told(f"cannot write into {directory}"), staged(directory, merge=parted is not None) as aside, opened as writer:
         writer.begin(plan, every, aside)
         for table, batches in tables:
             made = logged(table, counted(table.name, batches), aside)
@@ -70,6 +70,18 @@ def write_run(
             with open(aside / name, "w", encoding="utf-8") as file:
                 file.writelines(pieces)
     return rows
+
+
+def _writer(format: str) -> AbstractContextManager[Format]:
+    """Give the format of that name, or that loads into the server of that address."""
+    if is_address(format):
+        return loading(format)
+    if "://" in format:  # whose rest may be a password
+        raise UsageError(f"no format is named '{format.partition('://')[0]}://'; of servers there is postgres://...")
+    try:
+        return nullcontext(FORMATS[format])
+    except UnknownMember as unknown:
+        raise UsageError(str(unknown)) from None
 
 
 def config_text(plan: Plan) -> str:

@@ -27,25 +27,31 @@ _ROWS = 250
 def _begin(plan: Plan, tables: Sequence[TablePlan], directory: Path) -> None:
     dialect = _dialect(plan)
     lines = [f"-- {key}: {value}" for key, value in plan.origin.items()] + [*dialect.begin]
-    lines += [
-        f"DROP TABLE IF EXISTS {dialect.name(table.name)}{dialect.drop};" for table in reversed(_parents_first(tables))
-    ]
-    lines += [_create(dialect, table, tables) for table in tables]
-    lines.append("-- rows")
+    lines += [*tables_sql(dialect, tables), "-- rows"]
     with _opened(directory) as file:
         file.write("\n".join(lines).encode() + b"\n")
 
 
 def _end(plan: Plan, tables: Sequence[TablePlan], directory: Path) -> None:
     dialect = _dialect(plan)
-    keys = [
+    with _opened(directory) as file:
+        file.write("\n".join(["-- keys", *keys_sql(dialect, tables), *dialect.end]).encode() + b"\n")
+
+
+def tables_sql(dialect: Dialect, tables: Sequence[TablePlan]) -> list[str]:
+    """Return the statements that drop tables where they are there, and make them."""
+    drops = [f"DROP TABLE IF EXISTS {dialect.name(table.name)}{dialect.drop};" for table in reversed(_parents_first(tables))]
+    return drops + [_create(dialect, table, tables) for table in tables]
+
+
+def keys_sql(dialect: Dialect, tables: Sequence[TablePlan]) -> list[str]:
+    """Return the statements that tie filled tables by their keys, where they were not made with them."""
+    return [
         f"ALTER TABLE {dialect.name(table.name)} ADD {key};"
         for table in tables
         if dialect.keys_after
         for key in _foreign_keys(dialect, table, tables)
     ]
-    with _opened(directory) as file:
-        file.write("\n".join(["-- keys", *keys, *dialect.end]).encode() + b"\n")
 
 
 def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
@@ -56,7 +62,7 @@ def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> N
         for batch in rechunked(plain(table, batches), plain_schema(table), _CHUNK):
             lists = pa.ListArray.from_arrays(_ends(batch.num_rows), _tuples(dialect, batch))
             inserts = pc.binary_join_element_wise(start, pc.binary_join(lists, ",\n"), ";\n", "")
-            file.write(pc.binary_join(_as_list(inserts), "")[0].as_buffer())
+            file.write(joined(inserts))
 
 
 def _opened(directory: Path) -> BinaryIO:
@@ -67,8 +73,10 @@ def _ends(rows: int) -> pa.Array:
     return pa.array([*range(0, rows, _ROWS), rows], pa.int32())
 
 
-def _as_list(texts: pa.Array) -> pa.Array:
-    return pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
+def joined(texts: pa.Array) -> pa.Buffer:
+    """Return texts one after the other."""
+    every = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
+    return pc.binary_join(every, "")[0].as_buffer()
 
 
 def _tuples(dialect: Dialect, batch: pa.RecordBatch) -> pa.Array:

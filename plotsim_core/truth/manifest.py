@@ -24,6 +24,8 @@ MANIFEST = "manifest.json"
 _VALUES_DEPEND_ON = ("numpy", "scipy", "faker", "holidays")
 """Packages of which another version may give other values."""
 _UNITS = '"units":[]'
+_CSV = {"date": "%Y-%m-%d", "moment": "%Y-%m-%d %H:%M:%S.%f", "true": "true", "false": "false", "nested": "json"}
+"""How values stand in CSV files."""
 
 
 def manifest_text(plan: Plan, rows: Mapping[str, int], stop: int | None = None) -> Iterator[str]:
@@ -80,6 +82,7 @@ def manifest_head(plan: Plan, rows: Mapping[str, int], stop: int | None = None) 
         "quality": [{"number": n, **issue.model_dump(exclude_none=True)} for n, issue in enumerate(dataset.quality, 1)],
         "holdout": None if holdout is None else holdout.model_dump(),
         "tables": {table.name: _table(plan, table, rows.get(table.name)) for table in plan.tables},
+        "csv": {"null": dataset.output.csv_null, "empty_text": '""', **_CSV},
         "warnings": [str(warning) for warning in plan.warnings],
         "kinds": [_kind(kind, end) for kind in plan.kinds],
     }

@@ -48,8 +48,7 @@ def file_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, directory:
                 source = f"read_parquet({text(str(lies))})" if lies.is_file() else _folders(table, lies)
                 connection.execute(f"CREATE VIEW {quoted(table.name)} AS FROM {source}")
             else:
-                csv = f"read_csv({text(str(lies))}, header = true, allow_quoted_nulls = false"
-                _read(connection, table, csv if format == "csv" else _json(lies))
+                _read(connection, table, _csv(lies, plan.dataset.output.csv_null) if format == "csv" else _json(lies))
             if format == "csv" and plan.dataset.output.escape_formulas:
                 _unescape(connection, table)
     return relations
@@ -108,6 +107,10 @@ def _folders(table: TablePlan, folder: Path) -> str:
     return f"(SELECT {names} FROM {source})" if column is not None else source
 
 
+def _csv(file: Path, null: str) -> str:
+    return f"read_csv({text(str(file))}, header = true, nullstr = {text(null)}, allow_quoted_nulls = false"
+
+
 def _json(file: Path) -> str:
     return f"read_json({text(str(file))}, format = 'newline_delimited', timestampformat = '%Y-%m-%dT%H:%M:%S.%f'"
 
@@ -145,7 +148,7 @@ def _create(connection: duckdb.DuckDBPyConnection, table: TablePlan, query: str)
 def _dump_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, dump: Path) -> dict[str, str]:
     """Make the tables of a dump known to a connection. SQLite reads its inserts: they are the same in every dialect but for
     quotes and backslashes of MySQL, and it reads them much faster than DuckDB does."""
-    head, _, rest = dump.read_text(encoding="utf-8").partition("\n-- rows\n")
+    head, _, rest = dump.read_bytes().decode().partition("\n-- rows\n")
     inserts, end, _ = rest.rpartition("-- keys\n")
     if not end:
         raise UsageError(f"{dump} is cut off: no `-- keys` follows the rows")

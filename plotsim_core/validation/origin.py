@@ -102,7 +102,7 @@ def _of_directory(directory: Path) -> Iterator[Origin]:
             metadata = pq.read_schema(file).metadata or {}
             said = {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"plotsim_")}
         if DIGEST in said and "plotsim_dataset" in said:
-            yield _said(str(file), said)
+            yield origin_of(str(file), said)
     config = directory / _CONFIG
     if not databases and not files and config.exists():
         raw = read(config)
@@ -119,14 +119,17 @@ def _of_database(file: Path) -> Iterator[Origin]:
                 place = f"written.{quoted(schema)}.{quoted(table)}"
                 if (schema, table) == ("main", _ORIGIN):
                     rows = connection.sql(f"FROM {place}")
-                    yield from (_said(str(file), dict(zip(rows.columns, row, strict=True))) for row in rows.fetchall())
+                    yield from (origin_of(str(file), dict(zip(rows.columns, row, strict=True))) for row in rows.fetchall())
                 elif table == PARTITIONS:
                     digests = connection.sql(f"SELECT digest, min(table_name) FROM {place} WHERE digest <> '' GROUP BY 1")
                     for found, example in sorted(digests.fetchall()):
                         yield Origin(f"{schema}.{example} in {file}", schema, found)
 
 
-def _said(place: str, said: Mapping[str, str]) -> Origin:
+def origin_of(place: str, said: Mapping[str, str]) -> Origin:
+    """Return what data at a place says of itself, by the names that a plan gives it.
+
+    Raises UsageError where it does not say which dataset, seed and scale it is of."""
     try:
         return Origin(place, said["plotsim_dataset"], said[DIGEST], int(said["plotsim_seed"]), float(said["plotsim_scale"]))
     except (KeyError, ValueError):

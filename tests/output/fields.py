@@ -35,6 +35,7 @@ WRITTEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"output": {"format": "sql", "sql_dialect": "mysql"}},
         {"output": {"format": "sql", "sql_dialect": "sqlite"}},
     ),
+    "Output.csv_null": ({"output": {"csv_null": "\\N"}}, {"output": {"csv_null": "<null>"}}),
     "Output.cell_budget": ({"output": {"cell_budget": 1}}, {"output": {"cell_budget": 0}}),
     "Manifest.include": ({"manifest": {"include": True}}, {"manifest": {"include": False}}),
     "proportional.log_format": ({"visit": {"log_format": "a"}}, {"visit": {"log_format": "{at}"}}),
