@@ -13,6 +13,7 @@ import pyarrow as pa
 from plotsim_core.config import load, read
 from plotsim_core.config.check import Parts
 from plotsim_core.config.dataset import dataset_name
+from plotsim_core.config.notes import notes
 from plotsim_core.config.override import overridden
 from plotsim_core.engine.pooled import given
 from plotsim_core.engine.slice import whole
@@ -163,7 +164,7 @@ def _resolved(
 ) -> Plan:
     """Return the plan of one kind of unit; pooled connections are solved against the units themselves."""
     inherited = parts.get("inherited", frozenset())
-    found.warnings[:] = [warning.under(path) for warning in found.warnings]
+    found.warnings[:] = [warning.under(path) for warning in (*found.warnings, *notes(load.dataset(parts)))]
     if not path:
         found.warnings.extend(warning for other in others for warning in other.warnings)
     plan = resolve(name, load.dataset(parts), found, raw, others, inherited)

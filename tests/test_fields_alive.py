@@ -209,7 +209,7 @@ CASES: dict[str, tuple[str, Any]] = {
     "expected.metric": ("facts[0].columns[7].type", "expected.visits"),
     "sequence.start": ("dimensions[3].columns[2].start", 7),
     "sequence.step": ("dimensions[3].columns[2].step", 5),
-    "faker.unique": ("dimensions[3].columns[3].unique", True),
+    "faker.unique": ("dimensions[3].columns[3].unique", False),
     "scd.tracks": ("dimensions[1].columns[4].tracks", "visits"),
     "scd.tiers": ("dimensions[1].columns[4].tiers", ["low", "top", "mid"]),
     "scd.at": ("dimensions[1].columns[4].at", [0.1, 0.5]),

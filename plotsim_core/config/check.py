@@ -235,7 +235,7 @@ def added(dataset: Dataset) -> Iterator[Problem]:
         for number, table in enumerate(getattr(dataset, section)):
             kind = next(words for words in dict(KIND_WORDS.items()).values() if type(table) is words.model)
             for place, column in enumerate(table.columns):
-                for problem in SOURCE_WORDS[column.word].wrong(column.source, dataset):
+                for problem in SOURCE_WORDS[column.word].wrong(column.source, table, dataset):
                     yield problem.under(f"{section}[{number}].columns[{place}]")
             own = {column.name.lower(): place for place, column in enumerate(table.columns)}
             for column in (*kind.leading(table, dataset), *kind.added(table, dataset)):

@@ -117,9 +117,10 @@ class SourceWords:
     dataset)` the (table, column) it points to, `describe(options, column, table, dataset)` what the published schema says
     of it where the config does not: a sentence, the noun first,
     `decimals(options, dataset)` with how many decimals its numbers are written as text (None: as many as they have),
-    `reads(options, table)` the (table, column) pairs it is made from, `wrong(options, dataset)` what can only be seen to
-    be wrong in a dataset that is sound otherwise, `moves(options)` whether what it says of a unit changes with time, so
-    that in a dimension it is a state.
+    `reads(options, table)` the (table, column) pairs it is made from, `wrong(options, table, dataset)` what can only be
+    seen to be wrong in a dataset that is sound otherwise, `notes(options, table, dataset)` what is to be known of a sound
+    one, `variety(options, table, dataset)` how many different texts it has, in words (empty: that is no question),
+    `moves(options)` whether what it says of a unit changes with time, so that in a dimension it is a state.
     """
 
     options: type[Part]
@@ -134,7 +135,9 @@ class SourceWords:
     describe: Callable[[Any, Column, Table, Dataset], str] = _no_text
     decimals: Callable[[Any, Dataset], int | None] = _none
     reads: Callable[[Any, Table], Iterable[tuple[str, str]]] = _nothing
-    wrong: Callable[[Any, Dataset], Iterable[Problem]] = _nothing
+    wrong: Callable[[Any, Table, Dataset], Iterable[Problem]] = _nothing
+    notes: Callable[[Any, Table, Dataset], Iterable[Problem]] = _nothing
+    variety: Callable[[Any, Table, Dataset], str] = _no_text
     moves: Callable[[Any], bool] = _no
 
 
