@@ -105,7 +105,7 @@ def crowded(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[Pr
     most = capacity(name, dataset.locale)
     hint = "`unique: false` lets them repeat"
     if kind == "reference":
-        rows: int = table.rows  # type: ignore[attr-defined]
+        rows: int = table.length  # type: ignore[attr-defined]
         if rows > most:
             yield Problem("type", f"{table.name} has {rows:,} rows, and faker.{name} has {most:,} different texts", hint)
         return

@@ -80,7 +80,13 @@ def history_column(dataset: Dataset) -> tuple[Table, Column] | None:
 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    return pa.int64() if getattr(target(options.table, dataset), "per", None) in ("period", "time") else pa.string()
+    own = key_column(target(options.table, dataset))
+    return pa.string() if own is None else SOURCE_WORDS["id"].arrow(own.source, own, _kind_of(options.table, dataset))
+
+
+def _kind_of(name: str, dataset: Dataset) -> Dataset:
+    """Return the kind of unit that has a table: the dataset itself, or one of its units."""
+    return next(kind for kind in (dataset, *dataset.units) if any(table.name == name for table in kind.tables))
 
 
 def _refers(options: Options, dataset: Dataset) -> tuple[str, str]:
@@ -218,7 +224,7 @@ def _to_child(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePla
 def _to_listed(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:
     options = column.spec.source
     assert isinstance(options, Options)
-    listed = np.arange(parent.spec.rows, dtype=np.int64)  # type: ignore[attr-defined]
+    listed = np.arange(parent.spec.length, dtype=np.int64)  # type: ignore[attr-defined]
     every = Rows(block=rows.block, address=words(listed), ordinal=listed)
     if options.matching is None:
         return Referred(parent, every, popular_row(options, parent.spec, rows.uniforms(table, column)))

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from plotsim_core.config.files import with_files
 from plotsim_core.errors import ConfigError, Problem, shown
 
 _BOOLEAN = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
@@ -65,9 +66,14 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     return loader.construct_mapping(node, deep=True)
 
 
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", _BOOLEAN, list("tTfF"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INTEGER, list("-+0123456789"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
+class _Dumper(yaml.SafeDumper):
+    """The safe dumper; texts that either version of YAML reads as something else stand in quotes."""
+
+
+for _reader in (_Loader, _Dumper):
+    _reader.add_implicit_resolver("tag:yaml.org,2002:bool", _BOOLEAN, list("tTfF"))
+    _reader.add_implicit_resolver("tag:yaml.org,2002:int", _INTEGER, list("-+0123456789"))
+    _reader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 _Loader.add_constructor("tag:yaml.org,2002:float", _float)
 for _tag in (None, *(f"tag:yaml.org,2002:{name}" for name in ("binary", "timestamp", "omap", "pairs", "set"))):
@@ -76,13 +82,18 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 
 def read(path: Path) -> Any:
-    """Return what a YAML file says, unchecked. Raises ConfigError if it cannot be read or parsed."""
+    """Return what a YAML file says, unchecked, with the rows of the files that it names. Raises ConfigError if it cannot be
+    read or parsed, or such a file cannot."""
+    problems: list[Problem] = []
     try:
-        return read_text(path.read_text(encoding="utf-8-sig"), str(path))
+        raw = with_files(read_text(path.read_text(encoding="utf-8-sig"), str(path)), path.parent, problems)
     except OSError as error:
         raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(path)) from None
     except UnicodeDecodeError as error:
         raise ConfigError([Problem("", f"is not UTF-8 text: byte {error.start + 1}")], str(path)) from None
+    if problems:
+        raise ConfigError(problems, str(path))
+    return raw
 
 
 def read_text(text: str, source: str) -> Any:
@@ -99,3 +110,9 @@ def read_text(text: str, source: str) -> Any:
         raise ConfigError([Problem("", f"is not valid YAML: {said}")], source) from None
     except RecursionError:
         raise ConfigError([Problem("", "is not valid YAML: nested too deeply")], source) from None
+
+
+def written(raw: Any) -> str:
+    """Return a config as YAML text that reads as the same."""
+    text: str = yaml.dump(raw, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return text

@@ -111,7 +111,8 @@ class SourceWords:
     """The words of a column source, and what its columns are before any value is made.
 
     `options` models what stands beside name and type; the text after the dot of the type goes into its field
-    `argument` (None: the word takes no argument). `check(options, column, table, scope)` gives what is wrong in this
+    `argument` (None: the word takes no argument); with `beside` it may stand beside the type
+    instead, as a list. `check(options, column, table, scope)` gives what is wrong in this
     place, with paths that begin at the column. `arrow(options, column, dataset)` is the type, `nullable(options, dataset)`
     whether nulls belong there (`sometimes(column, dataset)` where the column's name tells that), `refers(options,
     dataset)` the (table, column) it points to, `describe(options, column, table, dataset)` what the published schema says
@@ -127,6 +128,7 @@ class SourceWords:
     arrow: Callable[[Any, Column, Dataset], pa.DataType]
     example: str
     argument: str | None = None
+    beside: bool = False
     needs: frozenset[Knowledge] = frozenset()
     check: Callable[[Any, Column, Table, Scope], Iterable[Problem]] = _nothing
     nullable: Callable[[Any, Dataset], bool] = _no
