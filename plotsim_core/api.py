@@ -164,7 +164,9 @@ def _resolved(
 ) -> Plan:
     """Return the plan of one kind of unit; pooled connections are solved against the units themselves."""
     inherited = parts.get("inherited", frozenset())
-    found.warnings[:] = [warning.under(path) for warning in (*found.warnings, *notes(load.dataset(parts)))]
+    found.warnings[:] = [
+        warning.under(path) for warning in (*found.warnings, *notes(load.dataset(parts), inherited if path else None))
+    ]
     if not path:
         found.warnings.extend(warning for other in others for warning in other.warnings)
     plan = resolve(name, load.dataset(parts), found, raw, others, inherited)

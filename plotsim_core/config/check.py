@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from plotsim_core.config.check_calendar import calendars, rhythms
-from plotsim_core.config.check_effects import noises, treatments
+from plotsim_core.config.check_effects import noises, treatments, variations
 from plotsim_core.config.check_lives import lives
 from plotsim_core.config.check_names import stages
 from plotsim_core.config.check_output import budget, layouts, logs
@@ -254,6 +254,7 @@ RULES: tuple[Callable[[Parts, Scope], Iterator[Problem]], ...] = (
     _segments,
     lives,
     treatments,
+    variations,
     noises,
     calendars,
     rhythms,

@@ -169,7 +169,7 @@ class KindWords:
     of: Callable[[Any], str | None] = _none
 
 
-SOURCE_WORDS: Family[SourceWords] = Family("column type")
+SOURCE_WORDS: Family[SourceWords] = Family("column type", "docs/language.md")
 KIND_WORDS: Family[KindWords] = Family("table kind")
 
 
