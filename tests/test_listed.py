@@ -127,10 +127,11 @@ def test_lists_that_cannot_be_rows_are_refused(columns: list[dict[str, Any]], me
         from_mapping(config(*columns), name="shop")
 
 
-def test_a_count_below_the_list_is_refused() -> None:
-    columns = [{"name": "k", "type": "id"}, {"name": "name", "type": "static.a,b,c"}]
-    with pytest.raises(ConfigError, match="2 has no effect: the lists of dim_country have 3 values"):
-        from_mapping(config(*columns, count=2), name="shop")
+def test_a_count_below_the_list_is_noted_and_one_above_repeats_it() -> None:
+    """plotsim takes a count for the least number of rows."""
+    columns = [KEY, THREE]
+    noted = from_mapping(config(*columns, count=2), name="shop").warnings
+    assert [str(note) for note in noted] == ["dimensions[1].count: 2 has no effect: the lists of dim_country have 3 values"]
     assert tables(config(*columns, count=5))["dim_country"]["name"].tolist() == ["a", "b", "c", "a", "b"]
     with pytest.raises(ConfigError, match="dim_country has 5 rows, and 3 keys of its own"):
         from_mapping(config({**KEY, "values": ["x", "y", "z"]}, THREE, count=5), name="shop")

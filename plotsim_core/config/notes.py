@@ -25,6 +25,7 @@ def notes(dataset: Dataset, inherited: frozenset[str] | None = None) -> Iterator
     yield from _sensitivities(dataset)
     yield from _phases(dataset)
     yield from _attributes(dataset)
+    yield from _counts(dataset, inherited or frozenset())
     yield from _columns(dataset, inherited or frozenset())
 
 
@@ -100,6 +101,17 @@ def _locale(dataset: Dataset) -> Iterator[Problem]:
     nested = [type_ for column in columns for type_ in getattr(column.source, "nested_schema", {}).values()]
     if not any(type_.startswith("faker.") for type_ in [*(column.type for column in columns), *nested]):
         yield Problem("locale", "has no effect: no column is of Faker's texts", "give one a type such as faker.name")
+
+
+def _counts(dataset: Dataset, inherited: frozenset[str]) -> Iterator[Problem]:
+    """Yield counts of listed rows below those that are listed."""
+    for number, table in enumerate(dataset.dimensions):
+        most = max(getattr(table, "lists", {"": 0}).values(), default=0)
+        count = getattr(table, "count", None)
+        if table.name not in inherited and isinstance(count, int) and count < most:
+            yield Problem(
+                f"dimensions[{number}].count", f"{count} has no effect: the lists of {table.name} have {most} values"
+            )
 
 
 def _columns(dataset: Dataset, inherited: frozenset[str]) -> Iterator[Problem]:

@@ -62,8 +62,6 @@ def _check(table: ReferenceDimension, scope: Scope) -> Iterable[Problem]:
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{name} {count}" for name, count in lengths.items())
         yield Problem("columns", f"the lists of {table.name} have different lengths: {found}", "give each row a value")
-    elif table.count is not None and lengths and table.count < max(lengths.values()):
-        yield Problem("count", f"{table.count} has no effect: the lists of {table.name} have {max(lengths.values())} values")
     for column in table.sourced("id"):
         if own_keys(column) and table.length > len(own_keys(column)):
             yield Problem("columns", f"{table.name} has {table.length} rows, and {len(own_keys(column))} keys of its own")

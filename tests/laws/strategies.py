@@ -246,7 +246,7 @@ def tables(draw: st.DrawFn, metrics: list[Raw], ends: bool) -> Raw:
                 "columns": [
                     {"name": "level_id", "type": "id"},
                     {"name": "level_name", "type": "static.high,low,middle,other"},
-                    {"name": "fee", "type": "static.10,20,30"},
+                    {"name": "fee", "type": "static.10,20,30,20"},
                 ],
             }
         )
