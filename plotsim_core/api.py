@@ -13,6 +13,7 @@ import pyarrow as pa
 from plotsim_core.config import load, read
 from plotsim_core.config.check import Parts
 from plotsim_core.config.dataset import dataset_name
+from plotsim_core.config.notes import notes
 from plotsim_core.config.override import overridden
 from plotsim_core.engine.pooled import given
 from plotsim_core.engine.slice import Slice, whole
@@ -182,19 +183,21 @@ def _resolved(
 ) -> Plan:
     """Return the plan of one kind of unit; pooled connections are solved against a roster of its segments."""
     inherited = parts.get("inherited", frozenset())
+    dataset = load.dataset(parts)
+    known = [note.under(path) for note in notes(dataset, inherited if path else None)]
     found.warnings[:] = [warning.under(path) for warning in found.warnings]
     if not path:
         found.warnings.extend(warning for other in others for warning in other.warnings)
-    plan = resolve(name, load.dataset(parts), found, raw, others, inherited)
-    if not any(connection.pooled for _, connection in parts["connections"]):
-        return plan
-    connections, problems, warnings, notes = given(plan, parts["connections"])
-    again = numbers(parts["metrics"], connections, phase_connections(parts["connection_phases"]))
-    if problems or again.problems:
-        raise ConfigError([problem.under(path) for problem in (*problems, *again.problems)], source)
-    again.warnings.extend([*found.warnings, *(warning.under(path) for warning in warnings)])
-    own = resolve(name, load.dataset(parts), again, raw, others, inherited)
-    return replace(own, notes=(*own.notes, *(note.under(path) for note in notes)))
+    plan = resolve(name, dataset, found, raw, others, inherited)
+    if any(connection.pooled for _, connection in parts["connections"]):
+        connections, problems, warnings, more = given(plan, parts["connections"])
+        again = numbers(parts["metrics"], connections, phase_connections(parts["connection_phases"]))
+        if problems or again.problems:
+            raise ConfigError([problem.under(path) for problem in (*problems, *again.problems)], source)
+        again.warnings.extend([*found.warnings, *(warning.under(path) for warning in warnings)])
+        known += [note.under(path) for note in more]
+        plan = resolve(name, dataset, again, raw, others, inherited)
+    return replace(plan, notes=(*plan.notes, *known))
 
 
 def parse_periods(plan: Plan, text: str | None) -> tuple[int, int] | None:

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 Member = TypeVar("Member")
 
-_LISTED = 24
+_LISTED, _FEW = 24, 4
 
 
 class UnknownMember(LookupError):
@@ -24,11 +24,16 @@ class UnknownMember(LookupError):
         super().__init__(f"{message}; {hint}")
 
 
-def did_you_mean(name: str, known: list[str]) -> str:
-    """Return `did you mean 'x'?` for the nearest known name, or what there is when nothing is near."""
+def did_you_mean(name: str, known: list[str], page: str = "") -> str:
+    """Return `did you mean 'x'?` for the nearest known name, or what there is when nothing is near: of very many the nearest
+    few, and the `page` that lists all."""
     near = nearest(name, known)
     if near is not None:
         return f"did you mean '{near}'?"
+    if len(known) > _LISTED and page:
+        few = get_close_matches(name[:64], known, n=_FEW, cutoff=0.3)
+        closest = f"nearest: {', '.join(few)}; " if few else ""
+        return f"{closest}all {len(known)} are listed in {page}"
     if len(known) > _LISTED:
         return f"known: {', '.join(known[: _LISTED // 2])} and {len(known) - _LISTED // 2} more"
     return f"known: {', '.join(known)}" if known else "there are none"
@@ -40,10 +45,10 @@ def nearest(name: str, known: list[str]) -> str | None:
 
 
 class Family(Generic[Member]):
-    """A named, ordered table of members; iteration gives the names in the order they were added."""
+    """A named, ordered table of members; iteration gives the names in the order they were added. `page` lists them."""
 
-    def __init__(self, noun: str) -> None:
-        self.noun = noun
+    def __init__(self, noun: str, page: str = "") -> None:
+        self.noun, self.page = noun, page
         self._members: dict[str, Member] = {}
 
     def add(self, name: str, member: Member) -> Member:
@@ -57,7 +62,9 @@ class Family(Generic[Member]):
         try:
             return self._members[name]
         except KeyError:
-            raise UnknownMember(f"no {self.noun} is named '{name}'", did_you_mean(name, list(self._members))) from None
+            raise UnknownMember(
+                f"no {self.noun} is named '{name}'", did_you_mean(name, list(self._members), self.page)
+            ) from None
 
     def __contains__(self, name: object) -> bool:
         return name in self._members

@@ -115,7 +115,11 @@ def _column(word: str, source: SourceWords) -> Schema:
     options = schema.get("properties", {})
     type_: Schema = {"const": word}
     if source.argument is not None:
-        type_ = {"type": "string", "pattern": rf"^{word}\.{_pattern(options.pop(source.argument))}$"}
+        argument = options.pop(source.argument)
+        type_ = {"type": "string", "pattern": rf"^{word}\.{_pattern(argument)}$"}
+        if source.beside:
+            options[source.argument] = argument
+            type_ = {"type": "string", "pattern": rf"^{word}(\..+)?$"}
     required = [name for name in schema.get("required", ()) if name != source.argument]
     return {
         "type": "object",

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from plotsim_core.config.tables import SOURCE_WORDS
 from plotsim_core.numerics.calendar import HOLDING, Grain, grain_named
 from plotsim_core.numerics.shapes import position
 from plotsim_core.plan.cadence import cadence
@@ -74,8 +75,22 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str 
         console.print(f"The window is open: sizes are those of its first {plan.span} {plan.grain.name}s.")
     for note in plan.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
+    for line in _varieties(plan):
+        console.print(line, highlight=False, soft_wrap=True)
     for line in backfill(plan, total[0]):
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _varieties(plan: Plan) -> list[str]:
+    """Return how many different texts columns have, of which some would repeat if there were no more."""
+    found = [
+        (f"{table.name}.{column.name}", SOURCE_WORDS[column.spec.word].variety(column.spec.source, table.spec, kind.dataset))
+        for kind in plan.kinds
+        for table in kind.own
+        if not table.of
+        for column in table.columns
+    ]
+    return [f"{name}: {says}." for name, says in found if says]
 
 
 def backfill(plan: Plan, rows: int) -> list[str]:

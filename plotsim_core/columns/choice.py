@@ -1,4 +1,4 @@
-"""`static.<value>` or `static.<value>,<value>,...`: given values.
+"""`static.<value>`, `static.<value>,<value>,...` or `static` with `values: [...]`: given values.
 
 In a reference dimension a list is its rows, in order. Anywhere else each row has one of the list.
 
@@ -7,19 +7,21 @@ In a reference dimension a list is its rows, in order. Anywhere else each row ha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from functools import lru_cache
-from typing import Annotated, Any
+from datetime import date, datetime
+from functools import cached_property, lru_cache
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from plotsim_core.columns.exact import places_of
 from plotsim_core.columns.rows import Integers, Rows, picked
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import LARGEST, Part, Scalar
+from plotsim_core.config.model import LARGEST, MOST_ROWS, Part, Scalar
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
 from plotsim_core.config.words import begun, phrase, several
@@ -28,17 +30,96 @@ from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 
+def _values(values: Any) -> Any:
+    if isinstance(values, str):
+        return values
+    if not isinstance(values, list | tuple) or not 0 < len(values) <= MOST_ROWS:
+        raise ValueError(f"expected a list of 1 to {MOST_ROWS:,} values, found {shown(values)}")
+    values = [value.isoformat() if isinstance(value, date) else value for value in values]
+    wrong = next((value for value in values if value is not None and not isinstance(value, str | int | float | bool)), None)
+    if wrong is not None:
+        raise ValueError(f"expected texts, numbers or true/false, found {shown(wrong)}")
+    return tuple(values)
+
+
 class Options(Part):
-    """`values` are the values, separated by commas."""
+    """`values` are the values: between commas after the dot, those with commas in double quotes, or a list of any texts,
+    numbers and truths. `value_type` says that texts are days (2024-01-31) or moments, or that all values are texts."""
 
-    values: str
+    values: Annotated[str | tuple[str | int | float | bool | None, ...], BeforeValidator(_values)]
+    value_type: Literal["text", "date", "timestamp"] | None = None
+
+    @model_validator(mode="after")
+    def _readable(self) -> Options:
+        if isinstance(self.values, str) and _split(self.values) is None:
+            raise Wrong(Problem("values", f"a quote is not closed before a comma in {shown(self.values)}"))
+        if self.value_type in _READ:
+            for value in self.given:
+                if value is not None and _moment(value, self.value_type) is None:
+                    raise Wrong(Problem("value_type", f"{shown(value)} is no {self.value_type}", _READ[self.value_type]))
+        return self
+
+    @property
+    def texts(self) -> list[str]:
+        """The values as they are written."""
+        return (
+            [text for text, _ in _split(self.values) or ()] if isinstance(self.values, str) else list(map(str, self.values))
+        )
+
+    @cached_property
+    def given(self) -> list[Any]:
+        """The values, numbers as numbers, days and moments as texts."""
+        if not isinstance(self.values, str):
+            return list(self.values)
+        if any(quoted for _, quoted in _split(self.values) or ()):
+            return list(self.texts)
+        return typed(self.texts)
 
 
-def listed(column: Column) -> list[str]:
+_READ = {"date": "write it like 2024-01-31", "timestamp": "write it like 2024-01-31T09:30:00"}
+_ITEM = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^",][^,]*|))(?:,|$)')
+
+
+def _split(values: str) -> list[tuple[str, bool]] | None:
+    """Return the texts between commas, each with whether it stands in quotes; None where a quote is not closed."""
+    found = []
+    place, more = 0, True
+    while more:
+        item = _ITEM.match(values, place)
+        if item is None:
+            return None
+        found.append((item[1].replace('""', '"'), True) if item[1] is not None else (item[2].strip(), False))
+        place, more = item.end(), item[0].endswith(",")
+    return found
+
+
+def _moment(value: Any, value_type: str | None) -> date | datetime | None:
+    try:
+        return date.fromisoformat(value) if value_type == "date" else datetime.fromisoformat(value).replace(tzinfo=None)
+    except (TypeError, ValueError):
+        return None
+
+
+def listed(column: Column) -> list[Any]:
+    """Return the values of a static column."""
+    options = column.source
+    assert isinstance(options, Options)
+    if options.value_type in _READ:
+        return [None if value is None else _moment(value, options.value_type) for value in options.given]
+    if _type(options) == pa.string():
+        return [None if value is None else value if isinstance(value, str) else _plain(value) for value in options.given]
+    return options.given
+
+
+def spelled(column: Column) -> list[str]:
     """Return the values of a static column as they are written."""
     options = column.source
     assert isinstance(options, Options)
-    return [value.strip() for value in options.values.split(",")]
+    return options.texts
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 Weights = Annotated[
@@ -108,38 +189,54 @@ def most_places(values: Iterable[Any]) -> int | None:
     return None if None in found else max(place for place in found if place is not None)
 
 
+_WHOLE, _NUMBER = (
+    re.compile(r"-?(0|[1-9][0-9]{0,17})"),
+    re.compile(r"[-+]?(0|[1-9][0-9]*)?(\.[0-9]+)?(?<=[0-9])([eE][-+]?[0-9]+)?"),
+)
+
+
 def typed(texts: list[str]) -> list[Any]:
-    """Return texts as whole numbers if all are, else as numbers if all are, else as they are."""
-    for read in (int, float):
-        try:
-            return [read(text) for text in texts]
-        except ValueError:
-            continue
+    """Return texts as whole numbers if all are, else as numbers if all are, else as they are: 004 is a text."""
+    if all(_WHOLE.fullmatch(text) for text in texts):
+        return [int(text) for text in texts]
+    if all(_NUMBER.fullmatch(text) for text in texts):
+        return [float(text) for text in texts]
     return list(texts)
 
 
+def _type(options: Options) -> pa.DataType:
+    own = {"text": pa.string(), "date": pa.date32(), "timestamp": pa.timestamp("us")}
+    if options.value_type is not None:
+        return own[options.value_type]
+    return common_type([value for value in options.given if value is not None])
+
+
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    return common_type(typed(listed(column)))
+    return _type(options)
 
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    if not all(listed(column)):
+    if isinstance(options.values, str) and not all(text or quoted for text, quoted in _split(options.values) or ()):
         yield Problem("type", f"an empty value in {shown(options.values)}", "write values between commas: static.low,high")
 
 
 def _decimals(options: Options, dataset: Dataset) -> int | None:
     """Return 2 for prices: numbers all written with two decimals."""
-    prices = all(text.strip()[-3:-2] == "." for text in options.values.split(","))
-    return 2 if prices and common_type(typed([text.strip() for text in options.values.split(",")])) == pa.float64() else None
+    prices = isinstance(options.values, str) and all(text[-3:-2] == "." for text in options.texts)
+    return 2 if prices and _type(options) == pa.float64() else None
+
+
+def _places(options: Options, dataset: Dataset) -> int | None:
+    return most_places(options.texts if isinstance(options.values, str) else [v for v in options.given if v is not None])
 
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    values = list(dict.fromkeys(listed(column)))
+    values = list(dict.fromkeys(spelled(column)))
     return f"{begun(phrase(column.name))}, {'one of' if len(values) > 1 else 'always'} {several(values)}."
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    values = typed(listed(column.spec))
+    values = listed(column.spec)
     if len(values) == 1:
         return pa.repeat(pa.scalar(values[0], column.type), len(rows))
     places = rows.ordinal % len(values) if table.kind == "reference" else rows.choose(table, column, len(values))
@@ -156,7 +253,9 @@ add_source(
         check=_check,
         describe=_describe,
         decimals=_decimals,
-        places=lambda options, dataset: most_places(options.values.split(",")),
+        places=_places,
+        nullable=lambda options, dataset: None in options.given,
+        beside=True,
     ),
     Source(_fill),
 )

@@ -113,8 +113,7 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
         yield Problem("formula", f"{table.name}.{column.name} depends on itself")
 
 
-def _wrong(options: Options, dataset: Dataset) -> Iterable[Problem]:
-    table = table_with(options, dataset)
+def _wrong(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
     for name in names(options.formula):
         type_ = type_in(table.name, name, dataset)
         if _kind(type_) is None:

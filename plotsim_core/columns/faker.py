@@ -1,10 +1,10 @@
 """`faker.<provider>`: a realistic text from the Faker library.
 
 Faker is asked once per provider and locale, for a pool; rows index into it. A pool depends on nothing but the provider,
-its arguments and the locale. All faker columns of a row are of one locale; what they tell of a person fits together
-(`people.py`), identifiers are drawn rather than pooled (`identifiers.py`), and providers that count back from today count
-back from the window's start (`past.py`). Other providers that read today's date are refused: the same config would give
-other rows tomorrow.
+its arguments and the locale. All faker columns of a row are of one locale (`locales.py`); what they tell of a person fits
+together (`people.py`), identifiers are made rather than pooled (`identifiers.py`), and providers that count back from
+today count back from the window's start (`past.py`). Other providers that read today's date are refused: the same config
+would give other rows tomorrow.
 """
 
 from __future__ import annotations
@@ -24,16 +24,29 @@ from faker.config import AVAILABLE_LOCALES
 from faker.providers.date_time import Provider as DateTimeProvider
 from pydantic import Field, WithJsonSchema, model_validator
 
-from plotsim_core.columns.identifiers import IDENTIFIERS, identifiers
+from plotsim_core.columns.forms import FORMS, forms
+from plotsim_core.columns.identifiers import (
+    DIGESTS,
+    capacity,
+    crowded,
+    digests,
+    identifiers,
+    lasting,
+    meetings,
+    missing,
+    sets,
+)
+from plotsim_core.columns.locales import lacking, locale_of
 from plotsim_core.columns.past import PAST, before, check_past
-from plotsim_core.columns.people import PEOPLE, locale_of, person
+from plotsim_core.columns.people import ADDRESSES, PEOPLE, person, variety
 from plotsim_core.columns.rows import Rows
+from plotsim_core.columns.serials import KINDS
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name, Part, Scalar
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, SourceWords, Table
-from plotsim_core.config.words import phrase
+from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table
+from plotsim_core.config.words import phrase, several
 from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.random import key, uniforms
@@ -55,23 +68,6 @@ _READS_CLOCK = {name for name in vars(DateTimeProvider) if not name.startswith("
     "traditional_month_name",
     "user_agent",
 }
-_TIMELESS_SSN = {
-    "en_US",
-    "en_GB",
-    "de_DE",
-    "fr_FR",
-    "it_IT",
-    "bg_BG",
-    "nl_NL",
-    "es_ES",
-    "pt_BR",
-    "ko_KR",
-    "da_DK",
-    "hu_HU",
-    "ro_RO",
-    "ja_JP",
-}
-"""Locales whose `ssn` was seen to be the same under another clock; elsewhere it holds a date of birth."""
 _KINDS = {
     str: "texts",
     int: "whole numbers",
@@ -90,7 +86,6 @@ _KINDS = {
 _PLAIN = {"texts", "whole numbers", "numbers", "decimal numbers", "true or false", "days", "moments"}
 
 
-_UNIQUE = ("email", "user_name")
 _MOST_ARGUMENTS = 20
 _LONGEST = 4096
 """The largest number that an argument may be that does not bound a value: it would say how long something is."""
@@ -109,12 +104,13 @@ def _read(text: str) -> Scalar:
 
 class Options(Part):
     """`provider` is the name of a Faker method, `arguments` what it is given (`faker.<provider>:<argument>:<value>` says so
-    too). `unique`, for an e-mail address or a user name, says that no two units or listed rows share one. Columns of one
-    `bundle` speak of one person; without one, all that have none do."""
+    too). `unique`, for identifiers, e-mail addresses and user names, says whether no two units, children or listed rows
+    share one; in their dimensions it is so unless it is false. Columns of one `bundle` speak of one person; without one,
+    all that have none do."""
 
     provider: Annotated[Name, WithJsonSchema({"type": "string", "pattern": _PATTERN})]
     arguments: Annotated[dict[Name, Scalar], Field(max_length=_MOST_ARGUMENTS)] = Field(default_factory=dict)
-    unique: Flag = False
+    unique: Flag | None = None
     bundle: Name | None = None
 
     @model_validator(mode="before")
@@ -140,7 +136,7 @@ class Options(Part):
 Given = tuple[tuple[str, Scalar], ...]
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _providers(locale: str) -> frozenset[str]:
     generator = Faker(locale)
     return frozenset(
@@ -180,37 +176,57 @@ def pool(provider: str, locale: str, given: Given = (), size: int = POOL) -> pa.
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
     if options.provider in PAST:
         return PAST[options.provider].type
-    if options.provider in PEOPLE or options.provider in IDENTIFIERS:
+    if options.provider in PEOPLE or options.provider in DIGESTS or _identifies(options, dataset.locale):
         return pa.string()
     if _says(options.provider, dataset.locale[0]) is str:  # no need of a pool, which takes a while to make
         return pa.string()
     return pool(options.provider, dataset.locale[0], options.given).type
 
 
+def _identifies(options: Options, locales: tuple[str, ...]) -> bool:
+    """Return whether a column has identifiers, rather than texts from a pool."""
+    return options.provider in FORMS and not options.arguments and bool(sets(options.provider, locales))
+
+
+def _distinct(options: Options, kind: str | None) -> bool:
+    """Return whether no two rows of a table of that kind share a text."""
+    return options.unique is not False and kind in KINDS
+
+
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     name = options.provider
-    if options.unique:
-        yield from _check_unique(name, table, scope)
+    locales = tuple(dict.fromkeys(locale for locale in scope.locale if locale in AVAILABLE_LOCALES))
+    if options.unique is not None:
+        yield from _check_unique(options, table, scope, locales)
     if options.bundle is not None and name not in PEOPLE:
         yield Problem("bundle", f"has no effect: faker.{name} tells nothing of a person")
     if name in PAST:
         start = scope.window.grain.starts(np.array([scope.window.first])) if scope.window else np.array(["2000-01-01"])
         found = check_past(name, options.arguments, int(start.astype("datetime64[D]").astype(np.int64)[0]))
         yield from (Problem("type", problem.message, problem.hint) for problem in found)
-    elif name in PEOPLE or name in IDENTIFIERS or name == "industry":
+    elif name in PEOPLE or name in DIGESTS or name == "industry":
         if options.arguments:
             yield Problem("type", f"faker.{name} takes no arguments here")
-    else:
-        yield from _check_provider(options, [locale for locale in scope.locale if locale in AVAILABLE_LOCALES])
+    elif not _identifies(options, locales):
+        yield from _check_provider(options, list(locales))
 
 
-def _check_unique(name: str, table: Table, scope: Scope) -> Iterable[Problem]:
-    if name not in _UNIQUE:
-        yield Problem("unique", f"has no effect: only {' and '.join(f'faker.{n}' for n in _UNIQUE)} are made to be unique")
-    elif scope.tables[table.name].kind not in ("unit", "child", "reference"):
+def _check_unique(options: Options, table: Table, scope: Scope, locales: tuple[str, ...]) -> Iterable[Problem]:
+    name = options.provider
+    if name not in ADDRESSES and not _identifies(options, locales):
+        if name in FORMS and not options.arguments:
+            without = missing(name, locales)
+            where = f"in the locale {without}" if without else "of their own in each of the locales"
+            yield Problem("unique", f"has no place here: faker.{name} gives no identifiers {where}")
+            return
         yield Problem(
-            "unique", f"has no place here: it needs a dimension, whose rows stand for things, and {table.name} is none"
+            "unique",
+            f"has no effect: faker.{name} gives no identifiers",
+            f"these do, without arguments: {', '.join([*ADDRESSES, *FORMS])}",
         )
+    elif scope.tables[table.name].kind not in KINDS:
+        why = f"rows of {table.name} stand for no thing that a code could be kept for, so their texts are drawn"
+        yield Problem("unique", f"has no place here: {why}", "units, their children and listed rows have texts of their own")
 
 
 def _check_provider(options: Options, locales: list[str]) -> Iterable[Problem]:
@@ -219,11 +235,12 @@ def _check_provider(options: Options, locales: list[str]) -> Iterable[Problem]:
         known = _providers(locale)
         if name not in known:
             where = "" if locale == "en_US" else f" in the locale {locale}"
-            every = sorted({*known, "industry", "year"})
-            yield Problem("type", f"Faker has no provider '{name}'{where}", did_you_mean(name, every))
+            yield Problem("type", f"Faker has no provider '{name}'{where}", _elsewhere(name, known))
             return
-    if name in _READS_CLOCK or (name == "ssn" and not set(locales) <= _TIMELESS_SSN):
-        yield Problem("type", f"faker.{name} reads today's date, so the same config would give other rows tomorrow")
+    if name in _READS_CLOCK or name == "ssn":
+        where = f" in the locale {missing(name, locales)}" if name == "ssn" and missing(name, locales) else ""
+        says = f"faker.{name} reads today's date{where}, so the same config would give other rows tomorrow"
+        yield Problem("type", says, _identified_in(name))
         return
     wrong = [problem for locale in locales[:1] for problem in _check_arguments(name, options.arguments, locale)]
     yield from wrong
@@ -232,6 +249,65 @@ def _check_provider(options: Options, locales: list[str]) -> Iterable[Problem]:
     kinds = {kind for locale in locales for kind in _kinds(name, locale, options.given)}
     if len(kinds) > 1 or not kinds <= _PLAIN:
         yield Problem("type", f"faker.{name} gives {' or '.join(sorted(kinds))}; expected one text or number in each row")
+
+
+_INSTEAD = {
+    **dict.fromkeys(("state", "province", "region", "administrative_unit", "department", "prefecture"), "geo.region"),
+    **dict.fromkeys(("zipcode", "postalcode", "postcode"), "geo.postcode"),
+    **dict.fromkeys(("city", "town"), "geo.city"),
+}
+"""Parts of places, which countries call otherwise, and the column type that every country has."""
+
+
+def _elsewhere(name: str, known: frozenset[str]) -> str:
+    """Return what to write instead of a provider that a locale lacks: the locales that have it, the nearest that it has."""
+    having = _locales_having(name)
+    instead = f"{_INSTEAD[name]} has it for every country" if name in _INSTEAD else ""
+    if not having:
+        return instead or did_you_mean(name, sorted({*known, "industry", "year"}))
+    has = f"these locales have it: {several(having, 12)}"
+    return f"{has}; {instead}" if instead else has
+
+
+_SEARCHED = [
+    "en_US",
+    "en_GB",
+    "en_CA",
+    "en_AU",
+    "en_IN",
+    "de_DE",
+    "de_AT",
+    "de_CH",
+    "fr_FR",
+    "fr_CA",
+    "es_ES",
+    "es_MX",
+    "it_IT",
+    "nl_NL",
+    "pt_BR",
+    "pl_PL",
+    "sv_SE",
+    "da_DK",
+    "fi_FI",
+    "cs_CZ",
+    "tr_TR",
+    "ru_RU",
+    "ja_JP",
+    "ko_KR",
+    "zh_CN",
+]
+"""Locales that a hint looks in: to look in all takes Faker seconds."""
+
+
+@lru_cache(maxsize=256)
+def _locales_having(name: str) -> tuple[str, ...]:
+    """Return the locales, of those that a hint looks in, in which Faker has a provider."""
+    return tuple(locale for locale in _SEARCHED if name in _providers(locale))
+
+
+def _identified_in(name: str) -> str:
+    having = [locale for locale in _SEARCHED if name == "ssn" and forms(name, locale)]
+    return f"it has numbers of its own in these locales: {', '.join(having)}" if having else ""
 
 
 def _check_arguments(name: str, arguments: Mapping[str, Scalar], locale: str) -> Iterable[Problem]:
@@ -262,10 +338,13 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
     plan, name, bundle = rows.block.plan, options.provider, options.bundle or ""
+    distinct = _distinct(options, plan.table(table.stream).kind)
     if name in PEOPLE:
-        return person(name, rows, table, bundle, options.unique)
-    if name in IDENTIFIERS:
-        return identifiers(name, rows.stream(table, column), rows.address)
+        return person(name, rows, table, bundle, distinct)
+    if _identifies(options, plan.dataset.locale):
+        return identifiers(name, column, table, rows, distinct)
+    if name in DIGESTS:
+        return digests(name, rows.stream(table, column), rows.address)
     if name in PAST:
         start = plan.grain.starts(np.array([plan.first])).astype("datetime64[D]").astype(np.int64)
         within = uniforms(rows.stream(table, column, "within"), rows.address)
@@ -287,8 +366,47 @@ _SAYS = {
 }
 
 
+def _kind(table: Table) -> str | None:
+    return next((kind for kind, words in KIND_WORDS.items() if words.model is type(table)), None)
+
+
+def _wrong(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
+    kind = _kind(table)
+    if kind is not None and _distinct(options, kind) and _identifies(options, dataset.locale):
+        yield from crowded(options.provider, table, kind, dataset)
+
+
+def _notes(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
+    kind = _kind(table)
+    if kind is not None and _distinct(options, kind) and _identifies(options, dataset.locale):
+        for name in meetings(options.provider, table, kind, dataset):
+            says = f"texts of units in {name} depend on the segments before it"
+            yield Problem("type", says, "keep their order, and add segments after them")
+    without = lacking(table, options.bundle, dataset.locale)
+    if without:
+        yield Problem("type", f"no locale is of {several(without)}: rows there are in any of {several(dataset.locale)}")
+
+
+def _variety(options: Options, table: Table, dataset: Dataset) -> str:
+    """Return how many different texts there are, in words."""
+    kind, name = _kind(table), options.provider
+    if kind is not None and _distinct(options, kind) and _identifies(options, dataset.locale):
+        return lasting(name, table, kind, dataset)
+    if _identifies(options, dataset.locale):
+        return f"{capacity(name, dataset.locale):,} different texts, drawn, so some may repeat"
+    if name in PAST or name in DIGESTS:
+        return ""
+    if name in ADDRESSES:
+        return "no two the same" if _distinct(options, kind) else "as often the same as people's names are"
+    if name in PEOPLE:
+        return f"up to {variety(name, dataset.locale):,} different texts"
+    there = {value for locale in dataset.locale for value in pool(name, locale, options.given).to_pylist()}
+    return f"{len(there):,} different values"
+
+
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    once = ", of which no two are the same" if options.unique else ""
+    apart = options.provider in ADDRESSES or _identifies(options, dataset.locale)
+    once = ", of which no two are the same" if apart and _distinct(options, _kind(table)) else ""
     return f"{_SAYS.get(options.provider, f'Invented {phrase(options.provider)}')}{once}."
 
 
@@ -301,6 +419,9 @@ add_source(
         argument="provider",
         check=_check,
         describe=_describe,
+        wrong=_wrong,
+        notes=_notes,
+        variety=_variety,
     ),
     Source(_fill),
 )

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from plotsim_core.columns.choice import weighted
-from plotsim_core.columns.identifiers import ascii_texts
+from plotsim_core.columns.patterns import ascii_texts
 from plotsim_core.columns.rows import Integers, Rows, picked
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.model import Name, Part
@@ -87,6 +87,23 @@ def _drawn_from(countries: tuple[str, ...] | None, by: str) -> tuple[Integers, t
     return np.array(places, dtype=np.int64), tuple(weights)
 
 
+def countries_of(table: Table, bundle: str | None) -> list[str]:
+    """Return the codes of the countries that a bundle's places lie in."""
+    places, _ = _drawn_from(*agreed(table, bundle))
+    return list(dict.fromkeys(cities()["country_code"][place] for place in places.tolist()))
+
+
+def cities_of(rows: Rows, table: TablePlan, bundle: str | None) -> Integers:
+    """Return the place in the list of the cities of each row's city."""
+    seed, name = rows.block.plan.seed, (table.stream, bundle or "")
+
+    def draw() -> Integers:
+        places, weights = _drawn_from(*agreed(table.spec, bundle))
+        return places[weighted(uniforms(key(seed, "geo", *name), rows.address), weights)]
+
+    return rows.kept(("geo", *name), draw)
+
+
 def names_of(options: Options, table: Table) -> list[str] | None:
     """Return the names that a place's column can say; None for postcodes and numbers."""
     if options.part in (*_NUMBERS, "postcode"):
@@ -112,12 +129,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
     seed, name = rows.block.plan.seed, (table.stream, options.bundle or "")
-
-    def draw() -> Integers:
-        places, weights = _drawn_from(*agreed(table.spec, options.bundle))
-        return places[weighted(uniforms(key(seed, "geo", *name), rows.address), weights)]
-
-    city = rows.kept(("geo", *name), draw)
+    city = cities_of(rows, table, options.bundle)
     listed = cities()
     if options.part in _NUMBERS:
         middle = np.array(listed[options.part])[city]

@@ -14,25 +14,59 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Integers, Rows, picked
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import Part, pattern
+from plotsim_core.config.model import MOST_ROWS, Part, pattern
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table, row_noun
-from plotsim_core.errors import Problem
+from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
 WIDTH = 3
 """Digits of a number within a key, at least; longer numbers stay whole."""
 
 
+def _key(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(f"expected a text or a whole number, found {shown(value)}")
+    return value
+
+
+Key = Annotated[str | int, BeforeValidator(_key)]
+"""A key that a listed row has of its own."""
+
+
 class Options(Part):
-    """`prefix` stands before each key; by default the first three letters of the table's name."""
+    """`prefix` stands before each key; by default the first three letters of the table's name. `values` are the keys of a
+    listed table's rows, in their order, where it has its own."""
 
     prefix: Annotated[str, Field(pattern=pattern(r"^[A-Za-z0-9]{1,12}$", "1 to 12 letters and digits"))] | None = None
+    values: Annotated[tuple[Key, ...], Field(min_length=1, max_length=MOST_ROWS)] | None = None
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Options:
+        if self.values is None:
+            return self
+        problems = [Problem("prefix", "has no effect: the keys are given")] if self.prefix is not None else []
+        if len(set(map(type, self.values))) > 1:
+            problems.append(Problem("values", "expected texts or whole numbers, found both", "write numbers in quotes"))
+        seen: set[str | int] = set()
+        twice = next((value for value in self.values if value in seen or seen.add(value)), None)  # type: ignore[func-returns-value]
+        if twice is not None:
+            problems.append(Problem("values", f"two rows have the key {shown(twice)}"))
+        if "" in self.values:
+            problems.append(Problem("values", "a key is empty"))
+        if problems:
+            raise Wrong(*problems)
+        return self
+
+
+def own_keys(column: Column) -> list[str]:
+    """Return the keys that a listed table's rows have of their own, as texts; empty if they have none."""
+    return list(map(str, getattr(column.source, "values", None) or ()))
 
 
 def key_column(table: Table) -> Column | None:
@@ -85,12 +119,14 @@ def _describe(options: Options, column: Column, table: Table, dataset: Dataset) 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
     dates = any(key_column(t) is column for t in dataset.dimensions if getattr(t, "per", None) in ("period", "time"))
-    return pa.int64() if dates else pa.string()
+    return pa.int64() if dates or isinstance((options.values or ("",))[0], int) else pa.string()
 
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     if table.sourced("id")[0] is not column:
         yield Problem("type", f"{table.name} has more than one id column")
+    if options.values is not None and scope.tables[table.name].kind != "reference":
+        yield Problem("values", f"has no place here: rows of {table.name} are not listed")
     if options.prefix is not None and getattr(table, "per", None) in ("period", "time"):
         noun = "date dimension" if getattr(table, "per", None) == "period" else "dimension of times"
         yield Problem("prefix", f"has no effect: the key of a {noun} is a number")
@@ -99,6 +135,9 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     if table.kind == "time":
         return pa.array(rows.ordinal // 60 * 100 + rows.ordinal % 60)
+    assert isinstance(column.spec.source, Options)
+    if column.spec.source.values is not None:
+        return picked(list(column.spec.source.values), rows.ordinal, column.type)
     if column.type == pa.int64():
         return pa.array(date_keys(rows.block.plan, rows.period))
     return key_text(prefix(table.spec), *_parts(rows))

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from plotsim_core.columns.choice import Choice, common_type, listed, typed
+from plotsim_core.columns.choice import Choice, common_type, listed, spelled
 from plotsim_core.columns.geo import Options as Place
 from plotsim_core.columns.geo import names_of
 from plotsim_core.columns.pool import Options as Pool
@@ -83,15 +83,15 @@ def _check_place(column: Column, ours: Column, table: Table, unit: Table, scope:
 
 def _check_listed(theirs: Column, values: list[Any], place: str, own: str) -> Iterable[Problem]:
     """Yield which of a unit's values no row lists."""
-    there = _words(typed(listed(theirs)), values)
+    there = _words(listed(theirs), values)
     known = dict.fromkeys(there)
-    words = dict(zip(_words(values, typed(listed(theirs))), map(str, values), strict=True))
+    words = dict(zip(_words(values, listed(theirs)), map(str, values), strict=True))
     missing = [value for word, value in words.items() if word not in known]
     if missing:
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         named = ", ".join(f"'{value}'" for value in missing[:_SHOWN])
         says = f"{place} does not list {named}{more}, which {own} can be"
-        yield Problem("matching", says, did_you_mean(missing[0], list(dict.fromkeys(listed(theirs)))))
+        yield Problem("matching", says, did_you_mean(missing[0], list(dict.fromkeys(spelled(theirs)))))
 
 
 def _circular(column: Column, ours: Column, unit: Table) -> bool:
@@ -128,12 +128,12 @@ def _values(column: Column, unit: Table, scope: Scope) -> list[Any] | None:
     if isinstance(source, Place):
         return names_of(source, unit)
     if column.word == "static":
-        return typed(listed(column))
+        return listed(column)
     if column.word == "lookup":
         _, name, theirs = column.type.split(".")
         declared = scope.tables.get(name)
         of = declared.table if declared is not None and declared.kind == "reference" else None
-        return next((typed(listed(other)) for other in (of.sourced("static") if of else ()) if other.name == theirs), None)
+        return next((listed(other) for other in (of.sourced("static") if of else ()) if other.name == theirs), None)
     return None
 
 
@@ -194,10 +194,10 @@ def _own(ours: str, rows: Rows) -> tuple[list[Any], Integers]:
 def _places(theirs: Column, values: list[Any], parent: Table) -> tuple[Integers, Integers, NDArray[np.int64]]:
     """Return (order, first, count): the rows that list each value are `order[first : first + count]`. A last entry stands
     for none."""
-    lists = typed(listed(theirs))
+    lists = listed(theirs)
     number = {word: place for place, word in enumerate(_words(values, lists))}
     codes = np.array([number.get(word, len(number)) for word in _words(lists, values)], dtype=np.int64)
-    codes = codes[np.arange(parent.rows, dtype=np.int64) % len(lists)]  # type: ignore[attr-defined]
+    codes = codes[np.arange(parent.length, dtype=np.int64) % len(lists)]  # type: ignore[attr-defined]
     count = np.bincount(codes, minlength=len(number) + 1)
     first = np.cumsum(count) - count
     first[-1], count[-1] = 0, 1

@@ -97,6 +97,21 @@ def _fields(options: Struct, column: Column, dataset: Dataset) -> list[pa.Field]
     return found
 
 
+def _of_fields(options: Struct, what: str, table: Table, dataset: Dataset) -> Iterable[Problem]:
+    """Yield what the sources of fields have to say (`wrong` or `notes`), at their fields."""
+    for name, type_ in options.nested_schema.items():
+        if type_ not in _TYPES:
+            own = read_column(name, type_)
+            for problem in getattr(SOURCE_WORDS[own.word], what)(own.source, table, dataset):
+                yield Problem(f"nested_schema.{name}", problem.message, problem.hint)
+
+
+def _variety(options: Struct, table: Table, dataset: Dataset) -> str:
+    own = [read_column(name, type_) for name, type_ in options.nested_schema.items() if type_ not in _TYPES]
+    says = [(column.name, SOURCE_WORDS[column.word].variety(column.source, table, dataset)) for column in own]
+    return ", ".join(f"{name}: {text}" for name, text in says if text)
+
+
 def _fill_struct(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Struct)
@@ -132,6 +147,9 @@ add_source(
         describe=lambda options, column, table, dataset: (
             f"{begun(phrase(column.name))}, a record with the fields {several(options.nested_schema)}."
         ),
+        wrong=lambda options, table, dataset: _of_fields(options, "wrong", table, dataset),
+        notes=lambda options, table, dataset: _of_fields(options, "notes", table, dataset),
+        variety=_variety,
     ),
     Source(_fill_struct),
 )

@@ -20,6 +20,7 @@ from faker import Faker
 from faker.decode import unidecode
 
 from plotsim_core.columns.choice import weighted
+from plotsim_core.columns.locales import locale_of
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.numerics.codes import segment_number, unit_codes
 from plotsim_core.numerics.permutation import code, permute
@@ -27,6 +28,8 @@ from plotsim_core.numerics.random import choose, key, uniforms, words
 from plotsim_core.plan.plan import TablePlan
 
 PEOPLE = ("name", "first_name", "last_name", "email", "user_name")
+ADDRESSES = ("email", "user_name")
+"""What tells people apart."""
 POOL = 2048
 _DOMAINS = ("example.org", "example.com", "example.net")
 _FORM = re.compile(r"^\{\{(first|last)_name\w*\}\}(.*)\{\{(first|last)_name\w*\}\}$")
@@ -122,18 +125,18 @@ def names(locales: tuple[str, ...]) -> Names:
     )
 
 
-def locale_of(rows: Rows, table: TablePlan, bundle: str) -> Integers:
-    """Return which of the dataset's locales each row is in."""
-    plan = rows.block.plan
-    count = len(plan.dataset.locale)
-    if count == 1:
-        return np.zeros(len(rows), dtype=np.int64)
-    return choose(key(plan.seed, "locale", table.stream, bundle), rows.address, count)
+def variety(what: str, locales: tuple[str, ...]) -> int:
+    """Return how many different texts `what` can be at most: names of the locales."""
+    own = names(locales)
+    if what != "name":
+        return len(pc.unique(own.first if what == "first_name" else own.last))
+    blocks = [(own.lead[start : start + POOL], own.trail[start : start + POOL]) for start in range(0, len(own.lead), POOL)]
+    return sum(len(pc.unique(lead)) * len(pc.unique(trail)) for lead, trail in blocks)
 
 
-def person(what: str, rows: Rows, table: TablePlan, bundle: str, unique: bool) -> pa.Array:
+def person(what: str, rows: Rows, table: TablePlan, bundle: str, distinct: bool) -> pa.Array:
     """Return `what` is told of the person of each row; addresses and user names once for each unit or listed row if they
-    are to be `unique`."""
+    are to be `distinct`."""
     plan = rows.block.plan
 
     def choice(of: str, count: int) -> Integers:
@@ -154,7 +157,7 @@ def person(what: str, rows: Rows, table: TablePlan, bundle: str, unique: bool) -
         lead, trail = pa.array(np.where(turned, last, first)), pa.array(np.where(turned, first, last))
         between = pool.between.take(pa.array(locale))
         return pc.binary_join_element_wise(pool.lead.take(lead), between, pool.trail.take(trail), "")
-    ending = [_codes(rows, table, bundle)] if unique else []
+    ending = [_codes(rows, table, bundle)] if distinct else []
     if what == "user_name":
         own = ending or [pc.cast(pa.array(choice("digits", _DIGITS)), pa.string())]
         return pc.binary_join_element_wise(

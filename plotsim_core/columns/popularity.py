@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from plotsim_core.columns.choice import listed, weighted
-from plotsim_core.columns.identity import WIDTH, key_column, prefix
+from plotsim_core.columns.choice import spelled, weighted
+from plotsim_core.columns.identity import WIDTH, key_column, own_keys, prefix
 from plotsim_core.columns.rows import Integers
 from plotsim_core.config.model import LARGEST, Part
 from plotsim_core.config.tables import Table
@@ -80,14 +80,14 @@ def _check_weights(weights: Mapping[str | int | float, float], table: Table) -> 
 
 def _columns(table: Table) -> dict[str, list[str]]:
     """Return the values, as texts, that each row of a listed dimension has in its key and in its static columns."""
-    count: int = table.rows  # type: ignore[attr-defined]
+    count: int = table.length  # type: ignore[attr-defined]
     found = {}
     for column in table.sourced("static"):
-        values = listed(column)
+        values = spelled(column)
         found[column.name] = [values[place % len(values)] for place in range(count)]
     own = key_column(table)
     if own is not None:
-        found[own.name] = [f"{prefix(table)}-{place + 1:0{WIDTH}d}" for place in range(count)]
+        found[own.name] = own_keys(own) or [f"{prefix(table)}-{place + 1:0{WIDTH}d}" for place in range(count)]
     return found
 
 
@@ -115,7 +115,7 @@ def popular_row(options: Popularity, table: Table, drawn: Floats) -> Integers:
     """Return which row of a listed dimension each uniform refers to."""
     if options.weights is not None:
         return weighted(drawn, _weights_of_rows(options.weights, table))
-    return popular_of(options, np.full(len(drawn), table.rows, dtype=np.int64), drawn)  # type: ignore[attr-defined]
+    return popular_of(options, np.full(len(drawn), table.length, dtype=np.int64), drawn)  # type: ignore[attr-defined]
 
 
 def popular_of(options: Popularity, counts: Integers, drawn: Floats) -> Integers:

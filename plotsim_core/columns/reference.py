@@ -30,7 +30,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import OngoingArrival, Segment
-from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table, may_be_null, row_noun
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table, may_be_null, row_noun
 from plotsim_core.config.words import phrase, several
 from plotsim_core.engine.elsewhere import drawn_units, everyone
 from plotsim_core.errors import Problem
@@ -81,7 +81,13 @@ def history_column(dataset: Dataset) -> tuple[Table, Column] | None:
 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    return pa.int64() if getattr(target(options.table, dataset), "per", None) in ("period", "time") else pa.string()
+    own = key_column(target(options.table, dataset))
+    return pa.string() if own is None else SOURCE_WORDS["id"].arrow(own.source, own, _kind_of(options.table, dataset))
+
+
+def _kind_of(name: str, dataset: Dataset) -> Dataset:
+    """Return the kind of unit that has a table: the dataset itself, or one of its units."""
+    return next(kind for kind in (dataset, *dataset.units) if any(table.name == name for table in kind.tables))
 
 
 def _refers(options: Options, dataset: Dataset) -> tuple[str, str]:
@@ -110,9 +116,7 @@ def _nullable(options: Options, dataset: Dataset) -> bool:
 
 def _columns_above(options: Options, dataset: Dataset) -> list[Column]:
     """Return the column that a reference takes its rows from: that of its name and table in the table of its parents."""
-    tables = {table.name: table for table in dataset.tables}
-    own = [(t, column) for t in tables.values() for column in t.sourced("ref") if column.source is options]
-    parents = [(tables[name], column) for t, column in own if (name := getattr(t, "parent_table", None)) in tables]
+    parents = [(parent, c) for parent, table in dataset.belonging for c in table.sourced("ref") if c.source is options]
     return [c for parent, column in parents for c in parent.sourced("ref") if (c.name, c.type) == (column.name, column.type)]
 
 
@@ -231,7 +235,7 @@ def _to_child(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePla
 def _to_listed(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:
     options = column.spec.source
     assert isinstance(options, Options)
-    listed = np.arange(parent.spec.rows, dtype=np.int64)  # type: ignore[attr-defined]
+    listed = np.arange(parent.spec.length, dtype=np.int64)  # type: ignore[attr-defined]
     every = Rows(block=rows.block, address=words(listed), ordinal=listed)
     if options.matching is None:
         return Referred(parent, every, popular_row(options, parent.spec, rows.uniforms(table, column)))

@@ -84,7 +84,7 @@ def _check_count(options: Count, column: Column, table: Table, scope: Scope) -> 
     return _check_table(options.table, table, scope)
 
 
-def _wrong(options: Options, dataset: Dataset) -> Iterable[Problem]:
+def _wrong(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
     type_ = type_in(options.table, options.column, dataset)
     if not is_number(type_):
         yield Problem("type", f"cannot add up {options.of}: it is {noun_of(type_)}")

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from plotsim_core.config.check_calendar import calendars, rhythms
-from plotsim_core.config.check_effects import noises, treatments
+from plotsim_core.config.check_effects import noises, treatments, variations
 from plotsim_core.config.check_lives import lives
 from plotsim_core.config.check_names import stages
 from plotsim_core.config.check_output import budget, layouts, logs
@@ -236,7 +236,7 @@ def added(dataset: Dataset) -> Iterator[Problem]:
         for number, table in enumerate(getattr(dataset, section)):
             kind = next(words for words in dict(KIND_WORDS.items()).values() if type(table) is words.model)
             for place, column in enumerate(table.columns):
-                for problem in SOURCE_WORDS[column.word].wrong(column.source, dataset):
+                for problem in SOURCE_WORDS[column.word].wrong(column.source, table, dataset):
                     yield problem.under(f"{section}[{number}].columns[{place}]")
                 for problem in _no_fractions(column, dataset):
                     yield problem.under(f"{section}[{number}].columns[{place}]")
@@ -271,6 +271,7 @@ RULES: tuple[Callable[[Parts, Scope], Iterator[Problem]], ...] = (
     _segments,
     lives,
     treatments,
+    variations,
     noises,
     calendars,
     rhythms,

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from plotsim_core.config.check_calendar import events, timed
 from plotsim_core.config.effects import Noise
 from plotsim_core.config.scope import Scope
+from plotsim_core.config.segments import Segment
 from plotsim_core.errors import Problem
+from plotsim_core.numerics.shapes import position
+
+_ALONG = 97
+"""Points at which a curve is looked at: no divisor of a year, so that no cycle falls on them."""
 
 
 def treatments(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
@@ -53,3 +60,21 @@ def noises(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
         yield from scope.unknown_metric(noise.mar_on, "noise.mar_on")
         if under == [noise.mar_on]:
             yield Problem("noise.mar_on", f"has no effect: no metric but {noise.mar_on} itself has this noise")
+
+
+def variations(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
+    """Yield variations that move no value: of size where no metric has one, of timing where a curve stays as it is."""
+    sized = len(parts["metrics"]) < len(scope.metrics) or any(metric.sized for _, metric in parts["metrics"])
+    for path, segment in parts["segments"]:
+        said = segment.variation.model_fields_set
+        if "size" in said and segment.variation.size > 0 and not sized:
+            yield Problem(f"{path}.variation.size", "has no effect: no metric is an amount or a count", "leave it out")
+        if "timing" in said and segment.variation.timing > 0 and constant(segment):
+            yield Problem(f"{path}.variation.timing", "has no effect: the curve is the same all along", "leave it out")
+
+
+def constant(segment: Segment) -> bool:
+    """Return whether a segment's curve stays where it is."""
+    along = (np.arange(_ALONG) + 0.5) / _ALONG
+    heights = position(segment.archetype.pieces(_ALONG), along, np.full(_ALONG, 1.0))
+    return float(np.ptp(heights)) == 0

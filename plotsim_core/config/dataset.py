@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, BeforeValidator, Field
@@ -86,6 +87,13 @@ class Dataset(Part):
     def tables(self) -> tuple[Table, ...]:
         """All tables, in the order dimensions, facts, events, bridges."""
         return self.dimensions + self.facts + self.events + self.bridges
+
+    @cached_property
+    def belonging(self) -> tuple[tuple[Table, Table], ...]:
+        """Tables whose rows belong to rows of another one (`parent_table`), each after that one."""
+        tables = {table.name: table for table in self.tables}
+        above = ((getattr(table, "parent_table", None), table) for table in self.tables)
+        return tuple((tables[name], table) for name, table in above if name in tables)
 
     @property
     def plural(self) -> str:

@@ -87,6 +87,8 @@ _REQUIRED = {
     "metrics": "what is measured: [{ name: engagement, type: score, polarity: positive }]",
     "segments": "the groups of units: [{ name: active, count: 50, archetype: growth }]",
 }
+_SPREAD = {"tables": f"tables are written under {', '.join(SECTIONS[:-1])} and {SECTIONS[-1]}"}
+"""Keys that are none, though what they name is there under others."""
 _NEEDS = f"{', '.join(_REQUIRED)} are required"
 
 
@@ -121,7 +123,9 @@ def _known_keys(raw: Mapping[Any, Any], problems: list[Problem]) -> dict[str, An
     known: dict[str, Any] = {}
     for key, value in raw.items():
         name = ALIASES.get(str(key), str(key))
-        if name not in Dataset.model_fields:
+        if name in _SPREAD:
+            problems.append(Problem(str(key), "unknown key", _SPREAD[name]))
+        elif name not in Dataset.model_fields:
             problems.append(unknown_key(str(key), str(key), [*Dataset.model_fields, *ALIASES]))
         elif name in known:
             problems.append(Problem(str(key), f"says the same as {name}; give one of them"))

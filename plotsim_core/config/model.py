@@ -13,6 +13,10 @@ LARGEST = 1e12
 """No number of a config lies further from zero: beyond it, sums and whole numbers would lose digits."""
 
 
+MOST_ROWS = 200_000
+"""The most values that a list of rows has."""
+
+
 class Part(BaseModel):
     """A frozen part of a config; unknown keys are refused and numbers are never taken from text."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from plotsim_core.config.files import with_files
 from plotsim_core.errors import ConfigError, Problem, shown
 
 _BOOLEAN = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
@@ -86,9 +87,14 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     return loader.construct_mapping(node, deep=True)
 
 
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", _BOOLEAN, list("tTfF"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INTEGER, list("-+0123456789"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
+class _Dumper(yaml.SafeDumper):
+    """The safe dumper; texts that either version of YAML reads as something else stand in quotes."""
+
+
+for _reader in (_Loader, _Dumper):
+    _reader.add_implicit_resolver("tag:yaml.org,2002:bool", _BOOLEAN, list("tTfF"))
+    _reader.add_implicit_resolver("tag:yaml.org,2002:int", _INTEGER, list("-+0123456789"))
+    _reader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
 _Loader.add_constructor("tag:yaml.org,2002:str", _text)
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 _Loader.add_constructor("tag:yaml.org,2002:float", _float)
@@ -98,7 +104,9 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 
 def read(path: Path) -> Any:
-    """Return what a YAML file says, unchecked. Raises ConfigError if it cannot be read or parsed."""
+    """Return what a YAML file says, unchecked, with the rows of the files that it names. Raises ConfigError if it cannot be
+    read or parsed, or such a file cannot."""
+    problems: list[Problem] = []
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -107,7 +115,10 @@ def read(path: Path) -> Any:
         raise ConfigError([Problem("", f"is not UTF-8 text: byte {error.start + 1}")], str(path)) from None
     except ValueError:  # a NUL in the name
         raise ConfigError([Problem("", "cannot be read: its name is none that a file can have")], ascii(str(path))) from None
-    return read_text(text, str(path))
+    raw = with_files(read_text(text, str(path)), path.parent, problems)
+    if problems:
+        raise ConfigError(problems, str(path))
+    return raw
 
 
 def read_text(text: str, source: str) -> Any:
@@ -124,3 +135,9 @@ def read_text(text: str, source: str) -> Any:
         raise ConfigError([Problem("", f"is not valid YAML: {said}")], source) from None
     except RecursionError:
         raise ConfigError([Problem("", "is not valid YAML: nested too deeply")], source) from None
+
+
+def written(raw: Any) -> str:
+    """Return a config as YAML text that reads as the same."""
+    text: str = yaml.dump(raw, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return text

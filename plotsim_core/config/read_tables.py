@@ -111,8 +111,9 @@ def _column(path: str, raw: Any, problems: list[Problem]) -> Column | None:
         return None
     words = _words(path, raw.get("type"), problems) if "type" in raw else None
     options = words_of(words.options) if words else []
-    if words and words.argument:
-        options.remove(words.argument)
+    within = words is not None and words.argument is not None and ("." in raw["type"] or not words.beside)
+    if within and words is not None:
+        options.remove(str(words.argument))
     head = {key: raw[key] for key in _HEAD if key in raw}
     others = {key: value for key, value in raw.items() if key not in _HEAD and (words is None or key not in options)}
     if words is not None or "type" not in raw:
@@ -127,11 +128,11 @@ def _column(path: str, raw: Any, problems: list[Problem]) -> Column | None:
     if words is None:
         return None
     own = {key: raw[key] for key in options if key in raw}
-    if words.argument:
-        own[words.argument] = raw["type"].partition(".")[2]
+    if within:
+        own[str(words.argument)] = raw["type"].partition(".")[2]
     found: list[Problem] = []
     source = validated(TypeAdapter(words.options), own, path, words.options, found)
-    problems.extend(replace(p, path=f"{path}.type") if p.path == f"{path}.{words.argument}" else p for p in found)
+    problems.extend(replace(p, path=f"{path}.type") if within and p.path == f"{path}.{words.argument}" else p for p in found)
     return None if shell is None or source is None or others else shell.model_copy(update={"source": source})
 
 
@@ -146,7 +147,7 @@ def _words(path: str, type_: Any, problems: list[Problem]) -> SourceWords | None
     except UnknownMember as unknown:
         problems.append(Problem(f"{path}.type", unknown.message, unknown.hint))
         return None
-    if bool(dot) != (words.argument is not None):
+    if bool(dot) != (words.argument is not None) and (dot or not words.beside):
         hint = f"write it like {words.example}" if words.argument else "it takes nothing after a dot"
         problems.append(Problem(f"{path}.type", f"cannot read '{type_}' as a {word} column", hint))
         return None

@@ -113,22 +113,25 @@ class SourceWords:
     """The words of a column source, and what its columns are before any value is made.
 
     `options` models what stands beside name and type; the text after the dot of the type goes into its field
-    `argument` (None: the word takes no argument). `check(options, column, table, scope)` gives what is wrong in this
+    `argument` (None: the word takes no argument); with `beside` it may stand beside the type
+    instead, as a list. `check(options, column, table, scope)` gives what is wrong in this
     place, with paths that begin at the column. `arrow(options, column, dataset)` is the type, `nullable(options, dataset)`
     whether nulls belong there (`sometimes(column, dataset)` where the column's name tells that), `refers(options,
     dataset)` the (table, column) it points to, `describe(options, column, table, dataset)` what the published schema says
     of it where the config does not: a sentence, the noun first,
     `decimals(options, dataset)` with how many decimals its numbers are written as text (None: as many as they have),
     `places(options, dataset)` how many decimals its fractions have at most (None: those of a double),
-    `reads(options, table)` the (table, column) pairs it is made from, `wrong(options, dataset)` what can only be seen to
-    be wrong in a dataset that is sound otherwise, `moves(options)` whether what it says of a unit changes with time, so
-    that in a dimension it is a state.
+    `reads(options, table)` the (table, column) pairs it is made from, `wrong(options, table, dataset)` what can only be
+    seen to be wrong in a dataset that is sound otherwise, `notes(options, table, dataset)` what is to be known of a sound
+    one, `variety(options, table, dataset)` how many different texts it has, in words (empty: that is no question),
+    `moves(options)` whether what it says of a unit changes with time, so that in a dimension it is a state.
     """
 
     options: type[Part]
     arrow: Callable[[Any, Column, Dataset], pa.DataType]
     example: str
     argument: str | None = None
+    beside: bool = False
     needs: frozenset[Knowledge] = frozenset()
     check: Callable[[Any, Column, Table, Scope], Iterable[Problem]] = _nothing
     nullable: Callable[[Any, Dataset], bool] = _no
@@ -138,7 +141,9 @@ class SourceWords:
     decimals: Callable[[Any, Dataset], int | None] = _none
     places: Callable[[Any, Dataset], int | None] = _none
     reads: Callable[[Any, Table], Iterable[tuple[str, str]]] = _nothing
-    wrong: Callable[[Any, Dataset], Iterable[Problem]] = _nothing
+    wrong: Callable[[Any, Table, Dataset], Iterable[Problem]] = _nothing
+    notes: Callable[[Any, Table, Dataset], Iterable[Problem]] = _nothing
+    variety: Callable[[Any, Table, Dataset], str] = _no_text
     moves: Callable[[Any], bool] = _no
 
 
@@ -168,7 +173,7 @@ class KindWords:
     of: Callable[[Any], str | None] = _none
 
 
-SOURCE_WORDS: Family[SourceWords] = Family("column type")
+SOURCE_WORDS: Family[SourceWords] = Family("column type", "docs/language.md")
 KIND_WORDS: Family[KindWords] = Family("table kind")
 
 

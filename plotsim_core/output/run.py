@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pyarrow as pa
-import yaml
 
+from plotsim_core.config.read import written
 from plotsim_core.errors import UsageError
 from plotsim_core.families import UnknownMember
 from plotsim_core.output.by_layout import write_by_layout
@@ -86,7 +86,7 @@ def _writer(format: str) -> AbstractContextManager[Format]:
 
 def config_text(plan: Plan) -> str:
     """Return the config as YAML, with the seed and the scale that are in force."""
-    return yaml.safe_dump(plan.raw, sort_keys=False, allow_unicode=True)
+    return written(plan.raw)
 
 
 def files_in(directory: Path) -> dict[Path, int]:

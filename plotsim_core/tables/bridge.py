@@ -101,7 +101,7 @@ def _check(table: Bridge, scope: Scope) -> Iterable[Problem]:
 
 def _check_right(table: Bridge, kind: str, right: Table, scope: Scope, foreign: bool) -> Iterable[Problem]:
     units = sum(segment.count for segment in scope.segments)
-    rows = getattr(right, "rows", None)
+    rows = getattr(right, "length", None)
     if kind == "unit" and not foreign:
         rows = units - (table.left == table.right)
     if kind == "child":
@@ -170,7 +170,7 @@ def _targets(spec: Bridge, block: Block) -> Targets:
     right = plan.table(spec.right)
     if right.kind != "reference":
         return _arriving(plan.owner(spec.right), spec.right, block.slice.stop)
-    listed = np.arange(right.spec.rows, dtype=np.int64)  # type: ignore[attr-defined]
+    listed = np.arange(right.spec.length, dtype=np.int64)  # type: ignore[attr-defined]
     return Targets(Rows(block=block, address=words(listed), ordinal=listed))
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from plotsim_core.columns.choice import listed
+from plotsim_core.columns.choice import spelled
+from plotsim_core.columns.identity import own_keys
 from plotsim_core.columns.rows import Rows
+from plotsim_core.config.files import File
 from plotsim_core.config.model import Count
-from plotsim_core.config.tables import KindWords, Table, row_noun
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import Column, KindWords, Table, row_noun
 from plotsim_core.config.words import begun, plural
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
+from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats, words
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.date import key_name, needs_key
@@ -23,18 +28,43 @@ from plotsim_core.tables.sample import Sample
 
 
 class ReferenceDimension(Table):
-    """As many rows as its longest list of static values has, or `count` if that is more; shorter lists repeat.
+    """As many rows as its lists of values have, or `count` if that is more: then the lists are gone through again. A list of
+    one value is that of every row.
 
-    `reference`: that its rows are listed.
+    `reference`: that its rows are listed. `rows`: the file that lists them.
     """
 
-    reference: Literal[True]
-    count: Annotated[Count, Field(le=1_000_000)] = 1
+    reference: Literal[True] = True
+    rows: File | None = None
+    count: Annotated[Count, Field(le=1_000_000)] | None = None
+    columns: tuple[Column, ...] = ()
 
     @property
-    def rows(self) -> int:
+    def lists(self) -> dict[str, int]:
+        """How many values the lists of columns have."""
+        found = {column.name: len(spelled(column)) for column in self.sourced("static")}
+        return found | {column.name: len(own_keys(column)) for column in self.sourced("id") if own_keys(column)}
+
+    @property
+    def length(self) -> int:
         """How many rows there are."""
-        return max([self.count, *(len(listed(column)) for column in self.sourced("static"))])
+        return max([self.count or 1, *self.lists.values()])
+
+
+def _check(table: ReferenceDimension, scope: Scope) -> Iterable[Problem]:
+    if table.rows is not None:
+        yield Problem("rows.file", "is beside a config that is a file, and this one is not", "load it from its path")
+        return
+    hint = "give it one: type id, with `values` where the rows have keys of their own"
+    yield from (replace(problem, hint=hint) for problem in needs_key(table, scope))
+    keys = {column.name for column in table.sourced("id")}
+    lengths = {name: n for name, n in table.lists.items() if n > 1 and (table.count is None or name not in keys)}
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"{name} {count}" for name, count in lengths.items())
+        yield Problem("columns", f"the lists of {table.name} have different lengths: {found}", "give each row a value")
+    for column in table.sourced("id"):
+        if own_keys(column) and table.length > len(own_keys(column)):
+            yield Problem("columns", f"{table.name} has {table.length} rows, and {len(own_keys(column))} keys of its own")
 
 
 def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
@@ -43,25 +73,25 @@ def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
 
 def _rows(table: TablePlan, block: Block) -> Rows:
     assert isinstance(table.spec, ReferenceDimension)
-    ordinal = np.arange(table.spec.rows, dtype=np.int64)
+    ordinal = np.arange(table.spec.length, dtype=np.int64)
     return Rows(block=block, address=words(ordinal), ordinal=ordinal)
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
     assert isinstance(table.spec, ReferenceDimension)
-    return np.full(len(sample.periods), float(table.spec.rows))
+    return np.full(len(sample.periods), float(table.spec.length))
 
 
 add_kind(
     "reference",
     KindWords(
         section="dimensions",
-        recognise=lambda raw, unit: bool(raw.get("reference")),
+        recognise=lambda raw, unit: bool(raw.get("reference")) or isinstance(raw.get("rows"), Mapping),
         model=ReferenceDimension,
         knows=frozenset({"key", "list"}),
         key=lambda table, dataset: (key_name(table),),
-        describe=lambda table, dataset: f"{begun(plural(row_noun(table)))}, a list of {table.rows} that nothing changes.",
-        check=needs_key,
+        describe=lambda table, dataset: f"{begun(plural(row_noun(table)))}, a list of {table.length} that nothing changes.",
+        check=_check,
     ),
     Kind(_cut, _rows, _expect, state=True),
 )

@@ -443,7 +443,9 @@ def plain(text: str) -> str:
 
 @pytest.mark.parametrize("table", ["dim_shop", "dim_clerk", "dim_plan", "evt_visit"])
 def test_what_a_row_tells_of_a_person_fits_together(table: str) -> None:
-    rows = frame([{"name": word, "type": f"faker.{word}"} for word in PEOPLE], table, locale=["en_US", "de_DE", "fr_FR"])
+    repeated = {} if table == "evt_visit" else {key: {"unique": False} for key in ("email", "user_name")}
+    columns = [{"name": word, "type": f"faker.{word}", **repeated.get(word, {})} for word in PEOPLE]
+    rows = frame(columns, table, locale=["en_US", "de_DE", "fr_FR"])
     assert (rows["name"] == rows["first_name"] + " " + rows["last_name"]).all()
     for first, last, mail, user in zip(*(rows[word] for word in PEOPLE[1:]), strict=True):
         local, domain = mail.split("@")

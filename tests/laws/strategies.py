@@ -13,8 +13,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from plotsim_core import Plan, from_mapping
+from plotsim_core.config.check_effects import constant
 from plotsim_core.config.connections import RELATIONSHIPS
 from plotsim_core.config.metrics import KERNELS, Metric
+from plotsim_core.config.segments import Segment
 from plotsim_core.config.window import Window
 from plotsim_core.numerics.noise import PRESETS
 from plotsim_core.numerics.shapes import CURVES, WORDS
@@ -148,10 +150,11 @@ def segment_lists(draw: st.DrawFn, metrics: list[Raw], length: int) -> list[Raw]
         if variation == "none":
             segment["variation"] = "none"
         if variation == "given":
+            sized = any(metric["type"] in ("amount", "count") for metric in metrics)
             segment["variation"] = {
                 "level": draw(shares(0, 0.9)),
-                "timing": draw(shares(0, 0.3)),
-                "size": draw(shares(0, 1)),
+                "timing": 0 if constant(Segment.model_validate(segment)) else draw(shares(0, 0.3)),
+                "size": draw(shares(0, 1)) if sized else 0,
             }
         if draw(st.integers(0, 3)) == 0:
             segment["baseline"] = {draw(st.sampled_from(metrics))["name"]: draw(st.sampled_from(["high", "mid", "low"]))}
@@ -243,7 +246,7 @@ def tables(draw: st.DrawFn, metrics: list[Raw], ends: bool) -> Raw:
                 "columns": [
                     {"name": "level_id", "type": "id"},
                     {"name": "level_name", "type": "static.high,low,middle,other"},
-                    {"name": "fee", "type": "static.10,20,30"},
+                    {"name": "fee", "type": "static.10,20,30,20"},
                 ],
             }
         )

@@ -30,7 +30,7 @@ def test_random_configs_use_the_whole_language() -> None:
     words: set[str] = set()
     issues: set[str] = set()
 
-    @settings(max_examples=800, derandomize=True, database=None, deadline=None, phases=[Phase.generate])
+    @settings(max_examples=1600, derandomize=True, database=None, deadline=None, phases=[Phase.generate])
     @given(configs(pieces=len(PIECES)))
     def look(raw: Raw) -> None:
         words.update(type_.partition(".")[0] for type_ in said(raw, "type"))

@@ -109,7 +109,7 @@ def test_missing_by_a_value_holds_its_rate_where_units_differ_and_persist() -> N
     """It is then units that are independent."""
     metrics = [metric("a", "beta", persistence=0.8), metric("b", "gamma")]
     noise = {"mar_rate": 0.3, "mar_on": "a"}
-    block = made(noise, metrics, variation={"level": 0.5, "timing": 0.1, "size": 0.5})
+    block = made(noise, metrics, variation={"level": 0.5, "timing": 0, "size": 0.5})
     of_unit = np.isnan(block.noised(1)).mean(axis=0)
     assert abs(of_unit.mean() - 0.3) < BINOMIAL * of_unit.std() / np.sqrt(len(of_unit))
 

@@ -146,7 +146,8 @@ def test_arms_are_independent_of_arrival(arrival: Raw) -> None:
 
 
 def test_arms_are_independent_of_size_and_timing() -> None:
-    units = roster(plan({}, 20_000, variation={"level": 0, "timing": 0.1, "size": 0.5}))
+    varied: Raw = {"archetype": "growth", "variation": {"level": 0, "timing": 0.1, "size": 0.5}}
+    units = roster(plan({}, 20_000, metrics=[metric("a", "gamma")], **varied))
     for trait in (units.size, units.timing):
         found, error = correlation(units.treated.astype(np.float64), trait)
         assert abs(found) < FAR * error

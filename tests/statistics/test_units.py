@@ -105,9 +105,9 @@ def arrivals(arrival: Raw, units: int = 6000, periods: int = 24) -> np.ndarray:
 @pytest.mark.parametrize(
     ("arrival", "shares"),
     [
-        ({"kind": "uniform", "start": 4, "end": 15}, np.full(12, 1 / 12)),
-        ({"kind": "linear", "start": 4, "end": 15, "direction": "increasing"}, (2 * np.arange(12) + 1) / 144),
-        ({"kind": "linear", "start": 4, "end": 15, "direction": "decreasing"}, (2 * np.arange(12) + 1)[::-1] / 144),
+        ({"kind": "uniform", "start": 4, "end": 16}, np.full(12, 1 / 12)),
+        ({"kind": "linear", "start": 4, "end": 16, "direction": "increasing"}, (2 * np.arange(12) + 1) / 144),
+        ({"kind": "linear", "start": 4, "end": 16, "direction": "decreasing"}, (2 * np.arange(12) + 1)[::-1] / 144),
         (
             {"kind": "step", "blocks": [{"period": 4, "fraction": 0.25}, {"period": 15, "fraction": 0.75}]},
             np.array([0.25, *[0] * 10, 0.75]),

@@ -27,13 +27,16 @@ def add(draw: st.DrawFn, raw: Raw) -> None:
     unique = {
         "mail": {"type": "faker.email", "unique": True, "pii_note": "an address"},
         "login": {"type": "faker.user_name", "unique": draw(st.booleans()), "bundle": "another"},
+        "iban": {"type": "faker.iban", "unique": True},
+        "phone": {"type": "faker.phone_number", "unique": draw(st.booleans())},
+        "plate": {"type": draw(st.sampled_from(["faker.uuid4", "faker.ssn", "faker.credit_card_number"]))},
     }
     if any(column["type"] == "scd" for column in tables["dim_shop"]["columns"]):
         of_cell["valid_row"] = {"type": "version.row_id"}
     places = {
         "dim_shop": of_unit | unique,
         "dim_clerk": of_unit | unique | {"rank": {"type": "sequence", "start": 10, "step": draw(st.sampled_from([-1, 5]))}},
-        "dim_level": _anywhere(draw) | {"rank": {"type": "sequence", "step": 2}},
+        "dim_level": _anywhere(draw) | {"rank": {"type": "sequence", "step": 2}, "iban": unique["iban"]},
         "fct_all": of_unit | of_cell,
         "evt_visit": of_unit | {"true_value": of_cell["true_value"]},
     }
@@ -57,6 +60,7 @@ def _anywhere(draw: st.DrawFn) -> dict[str, Raw]:
         "town": {"type": "geo.city"},
         "land": {"type": "geo.country", "countries": ["DE", "FR"], "by": draw(st.sampled_from(["city", "population"]))},
         "code": {"type": "geo.postcode", "bundle": "elsewhere"},
+        "sort_of": {"type": "static", "values": draw(st.sampled_from([["004"], ["a, b"], [None]])), "value_type": "text"},
         "kind_of": {"type": "choice", "values": ["a", "b", "c"], "weights": [5, 1, 0.5]},
         "inner": {"type": "struct", "nested_schema": {"n": "int", "x": "float", "s": "string", "b": "boolean"}},
         "several": {"type": "array", "array_element_type": "int", "array_length": draw(st.integers(1, 4))},

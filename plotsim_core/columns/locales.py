@@ -1,0 +1,67 @@
+"""Which of the dataset's locales a row is in: that of its country, where it has a place (`geo`), or one that is drawn.
+
+Everything that Faker tells in a row is of one locale. Where a place names a country that several locales are of, one of
+these is drawn; where none is of it, one of all.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from plotsim_core.columns.geo import cities, cities_of, countries_of
+from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.config.tables import Table
+from plotsim_core.numerics.random import choose, key
+from plotsim_core.plan.plan import TablePlan
+
+_TERRITORIES = {
+    "ar_AA": "SA",
+    "de": "DE",
+    "dk_DK": "DK",
+    "en": "US",
+    "es": "ES",
+    "es_CA": "ES",
+    "fr_QC": "CA",
+    "ng_NG": "NG",
+    "sw": "KE",
+    "th": "TH",
+}
+"""Countries of locales that do not end in them."""
+
+
+def territory(locale: str) -> str:
+    """Return the country of a locale, as its ISO 3166 code; empty for one that has none (Latin)."""
+    return _TERRITORIES.get(locale, locale.partition("_")[2])
+
+
+def placed_by(table: Table, bundle: str | None) -> tuple[bool, str | None]:
+    """Return whether the rows of a table have a place that says their locale, and the bundle of it: that of the same name,
+    or the one that has no name."""
+    bundles = {getattr(column.source, "bundle", None) for column in table.sourced("geo")}
+    return (True, bundle) if bundle in bundles else (None in bundles, None)
+
+
+def lacking(table: Table, bundle: str | None, locales: tuple[str, ...]) -> list[str]:
+    """Return the countries of a table's places that none of several locales is of."""
+    placed, own = placed_by(table, bundle)
+    there = {territory(locale) for locale in locales}
+    return [code for code in countries_of(table, own) if code not in there] if placed and len(locales) > 1 else []
+
+
+def locale_of(rows: Rows, table: TablePlan, bundle: str) -> Integers:
+    """Return which of the dataset's locales each row is in."""
+    plan = rows.block.plan
+    locales = plan.dataset.locale
+    if len(locales) == 1:
+        return np.zeros(len(rows), dtype=np.int64)
+    placed, own = placed_by(table.spec, bundle or None)
+    stream = key(plan.seed, "locale", table.stream, "")
+    if not placed:
+        return choose(stream, rows.address, len(locales))
+    codes = cities()["country_code"]
+    known = {code: [n for n, locale in enumerate(locales) if territory(locale) == code] for code in set(codes)}
+    fitting = [known[code] or [*range(len(locales))] for code in codes]
+    count = np.array([len(own) for own in fitting], dtype=np.int64)
+    table_of = np.array([[*own, *[0] * (len(locales) - len(own))] for own in fitting], dtype=np.int64)
+    city = cities_of(rows, table, own)
+    return np.asarray(table_of[city, choose(stream, rows.address, count[city])])

@@ -1,0 +1,188 @@
+"""Patterns of texts, from numbers to texts and no two the same.
+
+A pattern is a row of fields; a field has texts of one width, and a number says which of its fields' texts stand in a row.
+`written` does it for sets of patterns: `total` says how many numbers such a set takes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from plotsim_core.numerics.check_digits import Check, Letters
+from plotsim_core.numerics.random import Words, choose, key
+
+Integers = NDArray[np.int64]
+
+_UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+SIGNS: dict[str, str] = {"#": "0123456789", "%": "123456789", "$": "23456789", "?": _UPPER, "~": "012345678", "=": "="}
+"""What a sign of a pattern stands for: digits, letters; `~` is a digit of which a check leaves one out, `=` one that a check
+writes."""
+_OPTIONAL = {"!": "#", "@": "%"}
+"""Signs that may also stand for nothing."""
+_WRITTEN = {
+    frozenset(map(ord, SIGNS[sign])): frozenset(map(ord, letters))
+    for sign, letters in (("~", "0123456789"), ("=", f"0123456789{_UPPER}"))
+}
+"""What may stand in the end where a check writes."""
+_TOKEN = re.compile(r"\{\{(\w+)\}\}|(.)", re.DOTALL)
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """Fields, each with its texts as code points, shape (texts, width); `check` writes what follows from the others. `most`
+    is how many numbers it takes at most: fields beyond are drawn for each row. The first `skip` letters are left out."""
+
+    fields: tuple[Letters, ...]
+    check: Check | None = None
+    most: int = 1 << 60
+    skip: int = 0
+
+    @cached_property
+    def head(self) -> tuple[int, ...]:
+        """How many texts the fields have that the number says."""
+        sizes: list[int] = []
+        for texts in self.fields:
+            if prod(sizes) * len(texts) > self.most:
+                break
+            sizes.append(len(texts))
+        return tuple(sizes)
+
+    @cached_property
+    def count(self) -> int:
+        """How many numbers it takes."""
+        return prod(self.head)
+
+    @cached_property
+    def width(self) -> int:
+        """How many letters its texts have."""
+        return sum(texts.shape[1] for texts in self.fields)
+
+    @cached_property
+    def alphabets(self) -> tuple[frozenset[int], ...]:
+        """The letters that may stand in each place of a text."""
+        columns = [frozenset(column.tolist()) for texts in self.fields for column in texts.T]
+        return tuple(_WRITTEN.get(letters, letters) for letters in columns[self.skip :])
+
+
+def field(texts: Iterable[str]) -> Letters:
+    """Return texts of one width as a field."""
+    own = list(texts)
+    return np.array([[ord(letter) for letter in text] for text in own], dtype=np.uint32).reshape(len(own), -1)
+
+
+def pattern(
+    form: str,
+    texts: Mapping[str, Sequence[str]] | None = None,
+    check: Check | None = None,
+    most: int = 1 << 60,
+    skip: int = 0,
+) -> Pattern:
+    """Return the pattern that a text spells: signs (`SIGNS`), {{names}} of `texts` of one width, the rest as it is."""
+    fields = []
+    for found in _TOKEN.finditer(form):
+        name, sign = found.groups()
+        fields.append(field((texts or {})[name] if name else SIGNS.get(sign, sign)))
+    return Pattern(tuple(fields), check, most, skip)
+
+
+def patterns(forms: Iterable[str], texts: Mapping[str, Sequence[str]] | None = None, most: int = 10**10) -> list[Pattern]:
+    """Return the patterns of several forms, which may have signs that stand for nothing (! and @) and texts of several
+    widths; those that could spell a text of an earlier one are left out."""
+    made: list[Pattern] = []
+    for form in dict.fromkeys(forms):
+        signs = [(sign, "") if sign in _OPTIONAL else (sign,) for _, sign in _TOKEN.findall(form) if sign]
+        names = [name for name, _ in _TOKEN.findall(form) if name]
+        by_width = [_by_width((texts or {})[name]) for name in names]
+        for chosen in product(*signs):
+            left = iter(chosen)
+            spelled = _TOKEN.sub(lambda m, left=left: m[0] if m[1] else _plain(next(left)), form)  # type: ignore[misc]
+            for own in product(*by_width):
+                made.append(pattern(spelled, dict(zip(names, own, strict=True)), most=most))
+    return apart(made)
+
+
+def _plain(sign: str) -> str:
+    return _OPTIONAL.get(sign, sign)
+
+
+def _by_width(texts: Sequence[str]) -> list[list[str]]:
+    return [[text for text in texts if len(text) == width] for width in sorted({len(text) for text in texts})]
+
+
+def apart(made: Iterable[Pattern], taken: Sequence[Pattern] = ()) -> list[Pattern]:
+    """Return the patterns that can spell no text of an earlier one, nor of those `taken`."""
+    kept: list[Pattern] = []
+    for own in made:
+        if not any(_meet(own, other) for other in (*taken, *kept)):
+            kept.append(own)
+    return kept
+
+
+def _meet(one: Pattern, other: Pattern) -> bool:
+    pairs = zip(one.alphabets, other.alphabets, strict=False)
+    return len(one.alphabets) == len(other.alphabets) and not any(a.isdisjoint(b) for a, b in pairs)
+
+
+def total(own: Sequence[Pattern]) -> int:
+    """Return how many numbers some patterns take together."""
+    return sum(pattern.count for pattern in own)
+
+
+def written(own: Sequence[Pattern], numbers: Integers, stream: np.uint64, address: Words) -> pa.Array:
+    """Return the text of each number in [0, `total`). What the number does not say is drawn from `stream` at the address."""
+    edges = np.cumsum([pattern.count for pattern in own])
+    which = np.searchsorted(edges, numbers, side="right")
+    texts: list[pa.Array] = []
+    order: list[Integers] = []
+    for place in np.unique(which).tolist():
+        here = np.flatnonzero(which == place)
+        left = numbers[here] - (edges[place] - own[place].count)
+        order.append(here)
+        texts.append(_texts(_letters(own[place], left, stream, address[here])))
+    if not texts:
+        return pa.array([], pa.string())
+    back = np.empty(len(numbers), dtype=np.int64)
+    back[np.concatenate(order)] = np.arange(len(numbers))
+    return pa.concat_arrays(texts).take(pa.array(back))
+
+
+def _letters(own: Pattern, left: Integers, stream: np.uint64, address: Words) -> Letters:
+    letters = np.empty((len(left), own.width), dtype=np.uint32)
+    place = 0
+    for number, texts in enumerate(own.fields):
+        count, width = texts.shape
+        if count == 1:
+            chosen: Any = np.zeros(len(left), dtype=np.int64)
+        elif number < len(own.head):
+            left, chosen = np.divmod(left, count)
+        else:
+            chosen = choose(key(int(stream), "field", number), address, count)
+        letters[:, place : place + width] = texts[chosen]
+        place += width
+    if own.check is not None:
+        own.check(letters)
+    return letters[:, own.skip :]
+
+
+def ascii_texts(letters: NDArray[np.uint8]) -> pa.Array:
+    """Return rows of ASCII codes, shape (rows, width), as texts."""
+    rows, width = letters.shape
+    offsets = np.arange(rows + 1, dtype=np.int32) * np.int32(width)
+    return pa.StringArray.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(letters)))
+
+
+def _texts(letters: Letters) -> pa.Array:
+    """Return rows of code points as texts."""
+    if int(letters.max(initial=0)) < 128:
+        return ascii_texts(letters.astype(np.uint8))
+    return pa.array(np.ascontiguousarray(letters).view(f"<U{letters.shape[1]}").ravel())

@@ -1,0 +1,135 @@
+"""Serial numbers: what tells a row of a dimension apart, as a number below a limit, whoever else there is.
+
+A listed row's is its place in the list. A unit's is made of its segment's slot and its number in the segment: those who are
+there at the start have the even ones, those who arrive later the odd ones, paired from cohort and place in it. A child's
+adds its own number to its unit's. So a longer window, more units or another segment move none. Slots are hashes of the
+segments' names; where two meet, the later declared one takes another, which `meeting` tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
+
+import numpy as np
+
+from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.segments import OngoingArrival, Segment
+from plotsim_core.config.tables import Table
+from plotsim_core.errors import UsageError
+from plotsim_core.numerics.codes import COHORT, COHORTS, LATER, PERIODS
+from plotsim_core.numerics.pairing import paired
+from plotsim_core.numerics.random import key
+from plotsim_core.plan.plan import TablePlan
+
+_MOST_SLOTS = 20
+"""Bits of a slot, at most."""
+KINDS = ("unit", "child", "reference")
+"""Kinds of table whose rows have serial numbers."""
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How `total` numbers are shared: into `slots`, of `share` numbers each."""
+
+    total: int
+    slots: int
+    share: int
+
+
+def shares(total: int) -> Shares:
+    """Return how a number of numbers is shared: a third of its bits tells segments apart."""
+    slots = 1 << min(_MOST_SLOTS, (total.bit_length() - 1) // 3)
+    return Shares(total, slots, total // slots)
+
+
+@lru_cache(maxsize=256)
+def slots(names: tuple[str, ...], count: int) -> tuple[int, ...]:
+    """Return the slot of each segment, by the order of declaration where two would have the same."""
+    taken: list[int] = []
+    for name in names:
+        tries = (int(key(0, "slot", name, turn)) % count for turn in range(64 * count))
+        taken.append(next((slot for slot in tries if slot not in taken), -1))
+    return tuple(taken)
+
+
+def meeting(names: Sequence[str], count: int) -> list[str]:
+    """Return the segments that do not have the slot of their own name, as an earlier one has it."""
+    given = slots(tuple(names), count)
+    return [name for name, slot in zip(names, given, strict=True) if slot != int(key(0, "slot", name, 0)) % count]
+
+
+def serials(rows: Rows, table: TablePlan, total: int) -> Integers | None:
+    """Return a number below `total` for each row, of a table whose rows have such numbers; None for other tables.
+
+    Versions of one unit have one number. Raises UsageError where the numbers do not suffice.
+    """
+    plan = rows.block.plan
+    origin = plan.table(table.stream)
+    if origin.kind not in KINDS:
+        return None
+    if origin.kind == "reference":
+        return _below(rows.ordinal, total, table)
+    own, units = shares(total), rows.block.units
+    index = _index(units.ordinal)[rows.unit] * _per_unit(origin.spec)
+    if origin.kind == "child":
+        index = index + rows.ordinal
+    given = np.array(slots(tuple(segment.spec.name for segment in plan.segments), own.slots), dtype=np.int64)
+    return _below(index, own.share, table) * own.slots + given[units.segment][rows.unit]
+
+
+def _below(numbers: Integers, limit: int, table: TablePlan) -> Integers:
+    if int(numbers.max(initial=0)) >= limit:
+        raise UsageError(
+            f"{table.name} has more rows than there are different texts for a column; `unique: false` lets them repeat"
+        )
+    return numbers
+
+
+def _index(ordinal: Integers) -> Integers:
+    """Return the number in its segment of a unit's ordinal."""
+    later = np.maximum(ordinal - LATER, 0)
+    return np.where(ordinal < LATER, 2 * ordinal, 2 * paired(later // COHORT, later % COHORT) + 1)
+
+
+def _per_unit(table: Table) -> int:
+    return int(getattr(table, "per_unit", (1, 1))[1])
+
+
+@dataclass(frozen=True)
+class Room:
+    """For how long the numbers of a segment's units suffice: `units` are those it begins with, of which `most` have a
+    number; units that arrive later have one up to the cohort `cohorts` (None: nobody arrives later)."""
+
+    segment: str
+    units: int
+    most: int
+    cohorts: int | None
+
+
+def rooms(table: Table, dataset: Dataset, total: int) -> list[Room]:
+    """Return how far `total` numbers suffice for each segment's units, in a dimension of units or of their children."""
+    share = shares(total).share // _per_unit(table)
+    length = PERIODS[dataset.window.grain.name]
+    return [_room(segment, dataset.scale, share, length) for segment in dataset.segments]
+
+
+def _room(segment: Segment, scale: float, share: int, length: int) -> Room:
+    units = max(1, round(segment.count * scale))
+    ongoing = segment.arrival if isinstance(segment.arrival, OngoingArrival) else None
+    return Room(
+        segment.name,
+        units,
+        (share + 1) // 2,
+        None if ongoing is None else _cohorts(ongoing.per_period * scale * length, share),
+    )
+
+
+def _cohorts(size: float, share: int) -> int:
+    """Return how many cohorts of a size have a number for every unit."""
+    last = np.full(COHORTS, max(ceil(size), 1) - 1, dtype=np.int64)
+    numbers = 2 * paired(np.arange(COHORTS, dtype=np.int64), last) + 1
+    return int(np.searchsorted(np.maximum.accumulate(numbers), share))

@@ -1,0 +1,194 @@
+"""Listed tables that are read from a file beside the config: `rows: { file: countries.csv, key: code }`.
+
+What the file says is put into the config as lists of values, so it is part of the digest, and whoever has the config as
+it was read needs no file.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from pydantic import Field
+
+from plotsim_core.config.model import MOST_ROWS, Part
+from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.families import did_you_mean
+
+_LARGEST = 200_000_000
+"""The most bytes of a file."""
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_WHOLE, _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})"), re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
+_DAY, _MOMENT = re.compile(r"\d{4}-\d\d-\d\d"), re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?")
+
+
+class File(Part):
+    """A CSV or Parquet file in the config's folder, or below it, whose rows are those of the table. Its columns are the
+    table's, before those that are declared.
+
+    `file`: its path, from the config's folder. `key`: the column of the file that is the key.
+    """
+
+    file: Annotated[str, Field(min_length=1, max_length=1000)]
+    key: Annotated[str, Field(min_length=1)] | None = None
+
+
+def with_files(raw: Any, folder: Path, problems: list[Problem]) -> Any:
+    """Return a config as written with the rows of files in it; what is wrong with files is added to `problems`."""
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("dimensions"), list | tuple):
+        return raw
+    tables = list(raw["dimensions"])
+    for number, table in enumerate(tables):
+        rows = table.get("rows") if isinstance(table, Mapping) else None
+        if isinstance(rows, Mapping) and isinstance(rows.get("file"), str) and set(map(str, rows)) <= {"file", "key"}:
+            path = f"dimensions[{number}].rows"
+            try:
+                tables[number] = _filled(table, rows["file"], rows.get("key"), folder)
+            except Wrong as wrong:
+                problems.extend(problem.under(path) for problem in wrong.problems)
+    return {**raw, "dimensions": tables}
+
+
+def _filled(table: Mapping[str, Any], name: str, key: Any, folder: Path) -> dict[str, Any]:
+    """Return a listed table as written with the columns of a file before its own."""
+    found = _table(_inside(name, folder), name)
+    if key is not None and key not in found.column_names:
+        raise Wrong(Problem("key", f"{name} has no column {shown(key)}", did_you_mean(str(key), found.column_names)))
+    wrong = [column for column in found.column_names if not _NAME.fullmatch(column)]
+    if wrong:
+        raise Wrong(
+            Problem("file", f"{shown(wrong[0])} in {name} is no name of a column", "use letters, digits and underscores")
+        )
+    columns = [_column(column, found[column], name, column == key) for column in found.column_names]
+    own = table.get("columns")
+    rest = {word: value for word, value in table.items() if word not in ("rows", "reference", "columns")}
+    return {**rest, "reference": True, "columns": [*columns, *(own if isinstance(own, list | tuple) else [])]}
+
+
+def _inside(name: str, folder: Path) -> Path:
+    """Return the file of a name. Raises Wrong for one that is not in the folder."""
+    home = folder.resolve()
+    try:
+        path = (home / name).resolve()
+        inside = not Path(name).is_absolute() and path.is_relative_to(home)
+    except (OSError, ValueError, RuntimeError):
+        raise Wrong(Problem("file", f"cannot read {shown(name)}")) from None
+    if not inside:
+        raise Wrong(Problem("file", f"{shown(name)} lies outside the config's folder", "put it beside the config"))
+    if not path.is_file():
+        near = [other.relative_to(home).as_posix() for end in ("*.csv", "*.parquet") for other in home.glob(end)]
+        raise Wrong(Problem("file", f"there is no file {shown(name)} beside the config", did_you_mean(name, sorted(near))))
+    return path
+
+
+def _table(path: Path, name: str) -> pa.Table:
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise Wrong(Problem("file", f"{shown(name)} is neither a .csv nor a .parquet file"))
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise Wrong(Problem("file", f"{name} is larger than {_LARGEST // 1_000_000} MB"))
+        found = _csv(path, name) if path.suffix.lower() == ".csv" else pyarrow.parquet.read_table(path)
+    except (OSError, UnicodeDecodeError, pa.ArrowException, csv.Error) as error:
+        says = str(getattr(error, "strerror", None) or error).splitlines()[0]
+        raise Wrong(Problem("file", f"{name} cannot be read: {says[:150]}")) from None
+    if not 0 < found.num_rows <= MOST_ROWS:
+        raise Wrong(Problem("file", f"expected 1 to {MOST_ROWS:,} rows in {name}, found {found.num_rows:,}"))
+    return found
+
+
+def _csv(path: Path, name: str) -> pa.Table:
+    """Return a CSV file as texts; a cell of nothing is a null, one of two quotes an empty text."""
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        names = next(csv.reader(lines), [])
+    twice = next((column for place, column in enumerate(names) if column in names[:place]), None)
+    if twice is not None or not names:
+        raise Wrong(Problem("file", f"two columns of {name} are named {shown(twice)}" if names else f"{name} is empty"))
+    return pyarrow.csv.read_csv(
+        path,
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            null_values=[""],
+        ),
+    )
+
+
+def _column(name: str, found: pa.ChunkedArray, file: str, is_key: bool) -> dict[str, Any]:
+    """Return a column of a file as it would be written in the config."""
+    values, value_type = _values(name, found, file)
+    if not is_key:
+        more = {} if value_type is None else {"value_type": value_type}
+        return {"name": name, "type": "static", "values": values, **more}
+    if None in values:
+        raise Wrong(Problem("key", f"{name} of {file} is empty in row {values.index(None) + 1}"))
+    if value_type not in (None, "text") or not (all(type(v) is int for v in values) or all(type(v) is str for v in values)):
+        raise Wrong(Problem("key", f"{name} of {file} holds neither texts nor whole numbers"))
+    seen: dict[Any, int] = {}
+    for number, value in enumerate(values, 1):
+        if seen.setdefault(value, number) != number:
+            raise Wrong(Problem("key", f"{shown(value)} stands in rows {seen[value]} and {number} of {file}"))
+    return {"name": name, "type": "id", "values": values}
+
+
+def _values(name: str, found: pa.ChunkedArray, file: str) -> tuple[list[Any], str | None]:
+    """Return the values of a column, and what texts among them stand for."""
+    type_ = found.type.value_type if pa.types.is_dictionary(found.type) else found.type
+    values = found.to_pylist()
+    if pa.types.is_null(type_):
+        return values, "text"
+    if pa.types.is_date(type_):
+        return [_written(value) for value in values], "date"
+    if pa.types.is_timestamp(type_):
+        return [_written(value) for value in found.cast(pa.timestamp("us", type_.tz)).to_pylist()], "timestamp"
+    if pa.types.is_decimal(type_):
+        return [None if value is None else float(value) for value in values], None
+    if pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_boolean(type_):
+        return values, None
+    if not (pa.types.is_string(type_) or pa.types.is_large_string(type_) or str(type_) == "string_view"):
+        raise Wrong(Problem("file", f"{name} of {file} is of the type {type_}, which no column has", "leave it out"))
+    return (values, "text") if file.lower().endswith(".parquet") else _typed(values)
+
+
+def _written(value: date | datetime | None) -> str | None:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    return None if value is None else value.isoformat()
+
+
+def _typed(texts: list[str | None]) -> tuple[list[Any], str | None]:
+    """Return the texts of a column of a CSV file as what all of them are: numbers, truths, days, moments, or texts."""
+    there = [text for text in texts if text is not None]
+
+    def all_(form: re.Pattern[str]) -> bool:
+        return bool(there) and all(form.fullmatch(text) for text in there)
+
+    if all_(_WHOLE):
+        return [None if text is None else int(text) for text in texts], None
+    if all_(re.compile(f"{_WHOLE.pattern}|{_NUMBER.pattern}")):
+        return [None if text is None else float(text) for text in texts], None
+    if there and {*there} <= {"true", "false"}:
+        return [None if text is None else text == "true" for text in texts], None
+    for form, value_type in ((_DAY, "date"), (_MOMENT, "timestamp")):
+        if all_(form) and all(_exists(text) for text in there):
+            return list(texts), value_type
+    return list(texts), "text"
+
+
+def _exists(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+__all__ = ["File", "with_files"]

@@ -1,0 +1,122 @@
+"""What is to be known of a sound config: words that have no effect where they stand, but that plotsim takes, and limits.
+
+Words of this language alone that have no effect are refused; these are noted when the config is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from plotsim_core.config.connections import Connection
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.tables import SECTIONS, SOURCE_WORDS
+from plotsim_core.errors import Problem
+
+_YEAR = 12
+
+
+def notes(dataset: Dataset, inherited: frozenset[str] | None = None) -> Iterator[Problem]:
+    """Yield what is to be known of a dataset, or of a further kind of unit, which shares `inherited` tables."""
+    if inherited is None:
+        yield from _seasons(dataset)
+        yield from _locale(dataset)
+    yield from _sensitivities(dataset)
+    yield from _phases(dataset)
+    yield from _attributes(dataset)
+    yield from _counts(dataset, inherited or frozenset())
+    yield from _columns(dataset, inherited or frozenset())
+
+
+def _seasons(dataset: Dataset) -> Iterator[Problem]:
+    """Yield seasons that move nothing."""
+    kinds = (dataset, *dataset.units)
+    metrics = any(metric.seasonal_sensitivity for kind in kinds for metric in kind.metrics)
+    segments = any(segment.seasonal_sensitivity for kind in kinds for segment in kind.segments)
+    there = _months(dataset)
+    for number, season in enumerate(dataset.seasonality):
+        path = f"seasonality[{number}]"
+        if season.strength == 0:
+            yield Problem(f"{path}.strength", "0 has no effect")
+        elif not metrics or not segments:
+            yield Problem(path, f"has no effect: every {'segment' if metrics else 'metric'} has a seasonal_sensitivity of 0")
+        elif not there & {*season.months}:
+            yield Problem(f"{path}.months", "has no effect: no period of the window begins in these months")
+
+
+def _months(dataset: Dataset) -> set[int]:
+    """Return the months, from 1, in which periods of the window begin."""
+    window = dataset.window
+    if window.stop is None:
+        return set(range(1, _YEAR + 1))
+    starts = window.grain.starts(np.arange(window.first, window.stop)).astype("datetime64[M]").astype(np.int64)
+    return set((np.unique(starts % _YEAR) + 1).tolist())
+
+
+def _sensitivities(dataset: Dataset) -> Iterator[Problem]:
+    """Yield sensitivities to seasons that there are none of."""
+    for section in ("metrics", "segments") if not dataset.seasonality else ():
+        for number, part in enumerate(getattr(dataset, section)):
+            if "seasonal_sensitivity" in part.model_fields_set and part.seasonal_sensitivity != 1:
+                yield Problem(f"{section}[{number}].seasonal_sensitivity", "has no effect: there is no `seasonality`")
+
+
+def _phases(dataset: Dataset) -> Iterator[Problem]:
+    """Yield connections of phases that say what is so anyway."""
+
+    def said(connection: Connection) -> tuple[frozenset[str], float]:
+        return frozenset((connection.metric_a, connection.metric_b)), connection.coefficient
+
+    always = {said(connection) for connection in dataset.connections}
+    for number, phase in enumerate(dataset.connection_phases):
+        for place, connection in enumerate(phase.connections):
+            if said(connection) in always:
+                path = f"connection_phases[{number}].connections[{place}]"
+                yield Problem(path, "has no effect: `connections` says the same of the whole window")
+
+
+def _attributes(dataset: Dataset) -> Iterator[Problem]:
+    """Yield attributes of segments that no column shows."""
+    shown = {column.type.partition(".")[2].partition(":")[0] for table in dataset.tables for column in table.sourced("pool")}
+    shown |= {
+        type_.partition(".")[2].partition(":")[0]
+        for table in dataset.tables
+        for column in table.sourced("struct")
+        for type_ in getattr(column.source, "nested_schema", {}).values()
+        if type_.startswith("pool.")
+    }
+    for number, segment in enumerate(dataset.segments):
+        for name in segment.attributes:
+            if name not in shown:
+                hint = f"give a column the type pool.{name}"
+                yield Problem(f"segments[{number}].attributes.{name}", "has no effect: no column shows it", hint)
+
+
+def _locale(dataset: Dataset) -> Iterator[Problem]:
+    """Yield a locale that no text is in. Further kinds of unit have that of the dataset."""
+    if "locale" not in dataset.model_fields_set:
+        return
+    columns = [column for kind in (dataset, *dataset.units) for table in kind.tables for column in table.columns]
+    nested = [type_ for column in columns for type_ in getattr(column.source, "nested_schema", {}).values()]
+    if not any(type_.startswith("faker.") for type_ in [*(column.type for column in columns), *nested]):
+        yield Problem("locale", "has no effect: no column is of Faker's texts", "give one a type such as faker.name")
+
+
+def _counts(dataset: Dataset, inherited: frozenset[str]) -> Iterator[Problem]:
+    """Yield counts of listed rows below those that are listed."""
+    for number, table in enumerate(dataset.dimensions):
+        most = max(getattr(table, "lists", {"": 0}).values(), default=0)
+        count = getattr(table, "count", None)
+        if table.name not in inherited and isinstance(count, int) and count < most:
+            yield Problem(
+                f"dimensions[{number}].count", f"{count} has no effect: the lists of {table.name} have {most} values"
+            )
+
+
+def _columns(dataset: Dataset, inherited: frozenset[str]) -> Iterator[Problem]:
+    for section in SECTIONS:
+        for number, table in enumerate(getattr(dataset, section)):
+            for place, column in enumerate(() if table.name in inherited else table.columns):
+                for problem in SOURCE_WORDS[column.word].notes(column.source, table, dataset):
+                    yield problem.under(f"{section}[{number}].columns[{place}]")

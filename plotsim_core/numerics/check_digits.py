@@ -1,0 +1,146 @@
+"""Check digits of identifiers, computed for all rows at once.
+
+Rows are code points of their letters, shape (rows, width). Each function here makes another that writes the check letters
+into their places; `run` does several in turn. The rules are those of the standards that the names say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Letters = NDArray[np.uint32]
+Integers = NDArray[np.int64]
+Check = Callable[[Letters], None]
+_ZERO, _A = ord("0"), ord("A")
+_ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
+"""What Italian codes count letters in odd places as; digits count as the first ten letters."""
+
+
+def run(*checks: Check) -> Check:
+    """Return the check that does several in their order."""
+
+    def write(letters: Letters) -> None:
+        for check in checks:
+            check(letters)
+
+    return write
+
+
+def values(letters: Letters, places: Sequence[int]) -> Integers:
+    """Return what letters in some places count: digits as themselves, A as 10 to Z as 35; shape (rows, places)."""
+    found = letters[:, list(places)].astype(np.int64)
+    return np.where(found >= _A, found - _A + 10, found - _ZERO)
+
+
+def weighed(letters: Letters, places: Sequence[int], weights: Sequence[int]) -> Integers:
+    """Return the sum of the digits in some places, each times its weight."""
+    total = np.zeros(len(letters), dtype=np.int64)
+    for column, weight in zip(values(letters, places).T, weights, strict=True):
+        total += column * weight
+    return total
+
+
+def remainder(letters: Letters, places: Sequence[int], modulus: int) -> Integers:
+    """Return the number that the letters in some places spell (a letter as two digits), modulo `modulus`."""
+    left = np.zeros(len(letters), dtype=np.int64)
+    for column in values(letters, places).T:
+        left = (left * np.where(column > 9, 100, 10) + column) % modulus
+    return left
+
+
+def write_number(letters: Letters, place: int, numbers: Integers, width: int = 1) -> None:
+    """Write numbers as `width` digits from a place on."""
+    for step in range(width):
+        letters[:, place + step] = numbers // 10 ** (width - 1 - step) % 10 + _ZERO
+
+
+def luhn(places: Sequence[int], check: int) -> Check:
+    """ISO/IEC 7812, annex B: of cards, Swedish and Canadian numbers."""
+
+    def write(letters: Letters) -> None:
+        total = np.zeros(len(letters), dtype=np.int64)
+        for step, column in enumerate(values(letters, places).T[::-1]):
+            doubled = column * 2
+            total += np.where(doubled > 9, doubled - 9, doubled) if step % 2 == 0 else column
+        write_number(letters, check, -total % 10)
+
+    return write
+
+
+def gtin(places: Sequence[int], check: int) -> Check:
+    """GS1: of EAN codes and Swiss numbers; weights 3 and 1 from the right."""
+    weights = [3 if step % 2 == 0 else 1 for step in range(len(places))][::-1]
+    return lambda letters: write_number(letters, check, -weighed(letters, places, weights) % 10)
+
+
+def by_weights(places: Sequence[int], weights: Sequence[int], check: int, digits: Sequence[int]) -> Check:
+    """A weighted sum whose remainder by `len(digits)` chooses the check digit."""
+    chosen = np.array(digits, dtype=np.int64)
+    return lambda letters: write_number(letters, check, chosen[weighed(letters, places, weights) % len(chosen)])
+
+
+def by_weights_unless_ten(places: Sequence[int], weights: Sequence[int], check: int, sign: int = 1) -> Check:
+    """A check digit of `sign` times a weighted sum, modulo 11, where numbers that would need a 10 are not given out.
+
+    The last place is one of nine digits: of the ten, the one that would need a 10, or the last, is left out.
+    """
+    last = places[-1]
+    inverse = pow(weights[-1], -1, 11)
+
+    def write(letters: Letters) -> None:
+        rest = weighed(letters, places[:-1], weights[:-1])
+        digit = values(letters, [last])[:, 0]
+        digit += digit >= (10 * sign - rest) * inverse % 11
+        write_number(letters, last, digit)
+        write_number(letters, check, (rest + weights[-1] * digit) * sign % 11)
+
+    return write
+
+
+def by_letter(places: Sequence[int], check: int, alphabet: str) -> Check:
+    """A check letter: the number's remainder by the length of an alphabet chooses from it."""
+    codes = np.array([ord(letter) for letter in alphabet], dtype=np.uint32)
+
+    def write(letters: Letters) -> None:
+        letters[:, check] = codes[remainder(letters, places, len(codes))]
+
+    return write
+
+
+def italian(places: Sequence[int], check: int) -> Check:
+    """The check letter of Italian tax codes and bank accounts."""
+    odd = np.array([*_ODD[:10], *_ODD], dtype=np.int64)
+
+    def write(letters: Letters) -> None:
+        read = values(letters, places)
+        total = odd[read[:, 0::2]].sum(axis=1) + np.where(read > 9, read - 10, read)[:, 1::2].sum(axis=1)
+        letters[:, check] = total % 26 + _A
+
+    return write
+
+
+def crossed(places: Sequence[int], weights: Sequence[int], check: int) -> Check:
+    """German pension numbers: the digit sums of weighted digits, a letter as its two digits of place in the alphabet."""
+
+    def write(letters: Letters) -> None:
+        total = np.zeros(len(letters), dtype=np.int64)
+        left = iter(weights)
+        for place in places:
+            read = letters[:, place].astype(np.int64)
+            letter = read - _A + 1
+            digits = [letter // 10, letter % 10] if int(read.max(initial=0)) >= _A else [read - _ZERO]
+            for digit in digits:
+                product = digit * next(left)
+                total += product // 10 + product % 10
+        write_number(letters, check, total % 10)
+
+    return write
+
+
+def iban(width: int) -> Check:
+    """ISO 13616: the two digits after the country, over the account and the country."""
+    places = [*range(4, width), 0, 1]
+    return lambda letters: write_number(letters, 2, 98 - remainder(letters, places, 97) * 100 % 97, 2)
