@@ -58,7 +58,7 @@ add_kind(
         section="dimensions",
         recognise=lambda raw, unit: bool(raw.get("reference")),
         model=ReferenceDimension,
-        knows=frozenset({"key", "list"}),
+        knows=frozenset({"key", "number", "list"}),
         key=lambda table, dataset: (key_name(table),),
         describe=lambda table, dataset: f"{begun(plural(row_noun(table)))}, a list of {table.rows} that nothing changes.",
         check=needs_key,
