@@ -17,6 +17,7 @@ from plotsim_core.config.connections import RELATIONSHIPS
 from plotsim_core.config.dataset import ALIASES
 from plotsim_core.config.metrics import METRIC_TYPES, MetricType
 from plotsim_core.config.model import Part
+from plotsim_core.config.problems import words_of
 from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, Column, KindWords, SourceWords, Table
 from plotsim_core.meanings import is_list, meanings, paragraphs
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS
@@ -173,9 +174,10 @@ def kind_page(kind: str, words: KindWords) -> list[str]:
     schema = SCHEMA["$defs"][f"table.{kind}"]
     fit = [word for word, source in SOURCE_WORDS.items() if source.needs <= words.knows]
     lines = [f"#### {title(kind)} (in `{words.section}`)", "", *_between(paragraphs(words.model))]
-    rows = table(words.model, schema["properties"], schema.get("required", ()), TABLE_KEYS)
+    own = {word: schema["properties"][word] for word in words_of(words.model)}
+    rows = table(words.model, own, schema.get("required", ()), TABLE_KEYS)
     lines += [*rows, ""] if rows else []
-    none = schema["properties"]["columns"].get("maxItems") == 0
+    none = any(part.get("maxItems") == 0 for part in own["columns"].get("anyOf", [own["columns"]]))
     return [*lines, "Columns: none are written ([cadence](cadence.md))." if none else f"Columns: {_listed(fit)}.", ""]
 
 

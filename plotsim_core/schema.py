@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from pydantic import AliasChoices
+
 from plotsim_core.config.archetypes import CurvePiece
 from plotsim_core.config.connections import RELATIONSHIPS
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import ALSO_CALLED, METRIC_TYPES
 from plotsim_core.config.model import Part
+from plotsim_core.config.problems import words_of
 from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, KindWords, SourceWords
 from plotsim_core.config.units import OWN
 from plotsim_core.meanings import meanings
@@ -41,6 +44,11 @@ _find(Part)
 _NAME = "[A-Za-z_][A-Za-z0-9_]{0,62}"
 _REPLACED = ("Table", "Column", "Part", "CurvePiece")
 """Models whose written form is put together here from the members of families."""
+_NEUTRAL: Schema = {
+    "reference": {"const": False, "description": "That its rows are not listed, as is seen anyway."},
+    "count": {"const": 1, "description": "That a row is one row, as it is anyway."},
+}
+"""What a dimension may say that holds of it anyway."""
 _NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
 
 
@@ -51,6 +59,7 @@ def json_schema() -> Schema:
     definitions: Schema = {name: _told(name, part) for name, part in models.items() if name not in _REPLACED}
     for name, complete in _COMPLETED.items():
         definitions[name] = complete(definitions[name])
+    definitions = {name: _nullable(part) for name, part in definitions.items()}
     for word, source in SOURCE_WORDS.items():
         definitions[f"column.{word}"] = _column(word, source)
     for kind, words in KIND_WORDS.items():
@@ -96,23 +105,48 @@ def _further_kind(root: Schema, properties: Schema) -> Schema:
 
 
 def _or_nothing(part: Schema) -> Schema:
-    return {"anyOf": [part, {"type": "null"}]}
+    if "anyOf" not in part:
+        return {"anyOf": [part, {"type": "null"}]}
+    return part if {"type": "null"} in part["anyOf"] else {**part, "anyOf": [*part["anyOf"], {"type": "null"}]}
+
+
+def _nullable(schema: Schema) -> Schema:
+    """A model, alone or beside its short forms, whose fields may be null where they may be left out."""
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [_nullable(part) if "title" in part else part for part in schema["anyOf"]]}
+    required = schema.get("required", ())
+    own = {name: part if name in required else _or_nothing(part) for name, part in schema.get("properties", {}).items()}
+    return {**schema, **({"properties": own} if own else {})}
+
+
+def _nothing(words: Iterable[str], own: Iterable[str]) -> Schema:
+    """Words of other kinds or sources, which say nothing if they are null."""
+    others = sorted(set(words) - set(own))
+    return {"patternProperties": {f"^{_one_of(others)}$": {"type": "null"}}} if others else {}
 
 
 def _table(words: KindWords) -> Schema:
     """A table of one kind, with the columns that fit its rows."""
     schema = words.model.model_json_schema(by_alias=True)
     schema.pop("$defs")
+    properties = schema["properties"]
     fit = [{"$ref": f"#/$defs/column.{word}"} for word, source in SOURCE_WORDS.items() if source.needs <= words.knows]
-    bounds = {name: bound for name, bound in schema["properties"]["columns"].items() if name in ("minItems", "maxItems")}
-    schema["properties"]["columns"] = {"type": "array", **bounds, "items": {"anyOf": fit}}
-    return schema
+    bounds = {name: bound for name, bound in properties["columns"].items() if name in ("minItems", "maxItems")}
+    properties["columns"] = {"type": "array", **bounds, "items": {"anyOf": fit}}
+    for field in words.model.model_fields.values():
+        if isinstance(field.validation_alias, AliasChoices):
+            same = {**properties[str(field.alias)], "description": f"The same as `{field.alias}`."}
+            properties |= {str(name): same for name in field.validation_alias.choices if name != field.alias}
+    if words.section == "dimensions":
+        properties |= {name: part for name, part in _NEUTRAL.items() if name not in properties}
+    kinds = [kind for _, kind in KIND_WORDS.items() if kind.section == words.section]
+    return _nullable(schema) | _nothing((word for kind in kinds for word in words_of(kind.model)), properties)
 
 
 def _column(word: str, source: SourceWords) -> Schema:
     """A column of one source: its options stand beside name and type, the argument in the type."""
     schema = source.options.model_json_schema()
-    options = schema.get("properties", {})
+    options = _nullable(schema).get("properties", {})
     type_: Schema = {"const": word}
     if source.argument is not None:
         argument = options.pop(source.argument)
@@ -134,6 +168,7 @@ def _column(word: str, source: SourceWords) -> Schema:
         },
         "required": ["name", "type", *required],
         "additionalProperties": False,
+        **_nothing((word for _, other in SOURCE_WORDS.items() for word in words_of(other.options)), options),
     }
 
 
@@ -225,7 +260,13 @@ def _noise(schema: Schema) -> Schema:
 
 
 def _output(schema: Schema) -> Schema:
-    return {"description": schema["description"], "anyOf": [schema, schema["properties"]["format"]]}
+    words = schema["properties"]["format"]["enum"]
+    format = {**schema["properties"]["format"], "enum": [*words, *(word.upper() for word in words)]}
+    return {"description": schema["description"], "anyOf": [_with(schema, format=format), format]}
+
+
+def _with(schema: Schema, **fields: Schema) -> Schema:
+    return {**schema, "properties": {**schema["properties"], **fields}}
 
 
 def _manifest(schema: Schema) -> Schema:

@@ -50,6 +50,9 @@ PHASE = {"start_period": 0, "end_period": 2}
 
 NOTES: list[tuple[list[tuple[str, Any]], list[str]]] = [
     ([], []),
+    ([("output", {"format": "duckdb", "compression": "zstd"})], [
+        "output.compression: has no effect without `format: parquet`"]),
+    ([("output", {"format": "parquet", "compression": "zstd"})], []),
     ([("metrics[0].seasonal_sensitivity", 2)], [f"metrics[0].seasonal_sensitivity: {NO_SEASON}"]),
     ([("segments[1].seasonal_sensitivity", 0)], [f"segments[1].seasonal_sensitivity: {NO_SEASON}"]),
     ([("metrics[0].seasonal_sensitivity", 2), ("seasonality", [SEASON])], []),

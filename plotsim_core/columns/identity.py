@@ -1,8 +1,8 @@
 """`id`: the key of a row, computed from what the row is, never counted.
 
-A unit's key is a prefix and the unit's code (`COM-8T2J6Q0XKV`); its children's add their number, its events' the
-date key and their number within the period. Rows that belong to a row of another table add their number to what tells
-that one apart. Rows of a listed table are numbered in the order of the list.
+A unit's key is a prefix and the unit's code (`COM-8T2J6Q0XKV`); its children's add their number, its facts' the date key,
+its events' the date key and their number within the period. Rows that belong to a row of another table add their number to
+what tells that one apart. Rows of a listed table are numbered in the order of the list.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def date_keys(plan: Plan, periods: Integers) -> Integers:
 
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    per = getattr(table, "per", None)
+    per = getattr(table, "per", None) if table in dataset.dimensions else None
     if per == "time":
         return "Key of the time of day, as a number HHMM."
     if per == "period":
@@ -125,10 +125,11 @@ def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     if table.sourced("id")[0] is not column:
         yield Problem("type", f"{table.name} has more than one id column")
-    if options.values is not None and scope.tables[table.name].kind != "reference":
+    kind = scope.tables[table.name].kind
+    if options.values is not None and kind != "reference":
         yield Problem("values", f"has no place here: rows of {table.name} are not listed")
-    if options.prefix is not None and getattr(table, "per", None) in ("period", "time"):
-        noun = "date dimension" if getattr(table, "per", None) == "period" else "dimension of times"
+    if options.prefix is not None and kind in ("date", "time"):
+        noun = "date dimension" if kind == "date" else "dimension of times"
         yield Problem("prefix", f"has no effect: the key of a {noun} is a number")
 
 
@@ -151,9 +152,11 @@ def _parts(rows: Rows) -> list[pa.Array | NDArray[Any]]:
             part.take(pa.array(rows.owner)) if isinstance(part, pa.Array) else part[rows.owner]
             for part in _parts(rows.parent)
         ]
-    elif len(rows.unit) == len(rows):
-        parts.append(unit_codes(rows))
-        if len(rows.cell) == len(rows):
+    else:
+        of_unit, of_period = len(rows.unit) == len(rows), len(rows.period) == len(rows)
+        if of_unit:
+            parts.append(unit_codes(rows))
+        if len(rows.cell) == len(rows) or (of_period and not of_unit):
             parts.append(pc.cast(pa.array(date_keys(rows.block.plan, rows.period)), pa.string()))
     if len(rows.ordinal) == len(rows):
         parts.append(rows.ordinal + 1)

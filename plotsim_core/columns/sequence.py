@@ -18,7 +18,6 @@ from plotsim_core.config.words import begun, phrase
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
-_KINDS = ("reference", "child")
 _Whole = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000, strict=True)]
 
 
@@ -30,8 +29,6 @@ class Options(Part):
 
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    if scope.tables[table.name].kind not in _KINDS:
-        yield Problem("type", f"rows of {table.name} are not numbered", "listed dimensions and those of children are")
     if options.step == 0:
         yield Problem("step", "0 has no effect: every row would have the first number", "write static.<number>")
 
@@ -48,7 +45,7 @@ add_source(
         options=Options,
         arrow=lambda options, column, dataset: pa.int64(),
         example="sequence",
-        needs=frozenset({"key"}),
+        needs=frozenset({"number"}),
         check=_check,
         describe=lambda options, column, table, dataset: (
             f"{begun(phrase(column.name))}, counted from {options.start} in steps of {options.step}."

@@ -169,6 +169,7 @@ _LACKS: dict[Knowledge, str] = {
     "calendar": "are not dates",
     "history": "are not versions of a {unit}",
     "key": "are told apart by what they refer to",
+    "number": "are not numbered",
     "list": "are not listed",
 }
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.layout import keys_in, template, wrong_partition
-from plotsim_core.config.output import Event, Output, log_parts
+from plotsim_core.config.log_line import expected_layout, log_parts
+from plotsim_core.config.output import Event, Output
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import OngoingArrival
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, Table, column_type, moved_by
@@ -40,13 +41,28 @@ def logs(parts: Parts, scope: Scope) -> Iterator[Problem]:
 
 def _unfilled(path: str, format: str, columns: tuple[str, ...]) -> Iterator[Problem]:
     try:
-        fields = [field for _, field in log_parts(format) if field is not None]
+        fields = [part.column for part in log_parts(format) if part.column is not None]
     except ValueError:
         yield Problem(path, f"braces do not match in {shown(format)}", "double a brace that stands for itself: {{ or }}")
         return
     for field in fields:
         if field not in columns:
             yield Problem(path, f"'{{{field}}}' is no column of the event", did_you_mean(field, list(columns)))
+
+
+def _laid_out(dataset: Dataset) -> Iterator[Problem]:
+    """Yield a problem for each layout of a log line that does not fit the values of its column."""
+    for start, kind in (("", dataset), *((f"units[{number}].", kind) for number, kind in enumerate(dataset.units))):
+        for number, table in enumerate(kind.events):
+            columns = {column.name: column for column in table.columns}
+            for part in log_parts(getattr(table, "log_format", None) or ""):
+                if part.column is None or not part.layout:
+                    continue
+                column = columns[part.column]
+                expected = expected_layout(SOURCE_WORDS[column.word].arrow(column.source, column, kind), part.layout)
+                if expected is not None:
+                    says = f"cannot lay out {part.column} as '{part.layout}'"
+                    yield Problem(f"{start}events[{number}].log_format", says, f"expected {expected}")
 
 
 def budget(parts: Parts, scope: Scope) -> Iterator[Problem]:
@@ -76,6 +92,7 @@ def layouts(parts: Parts, scope: Scope) -> Iterator[Problem]:
 
 def written(dataset: Dataset) -> Iterator[Problem]:
     """Yield what is wrong with the output of a sound dataset: a column that no table has, or names that are too long."""
+    yield from _laid_out(dataset)
     by = dataset.output.partition_by
     if by is not None:
         yield from _partitions(by, dataset)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -57,6 +57,14 @@ METRIC_TYPES.add("count", MetricType("forbidden", None, sized=True, default_mean
 METRIC_TYPES.add("index", MetricType("required", 2))
 
 
+def _width(raw: Mapping[str, Any]) -> float | None:
+    """Return the width of the range of a metric as written; None where it has none that can be read."""
+    type_ = raw.get("type")
+    usual = METRIC_TYPES[type_].default_range if isinstance(type_, str) and type_ in METRIC_TYPES else None
+    low, high = given if isinstance(given := raw.get("range"), list | tuple) and len(given) == 2 else usual or (None, None)
+    return high - low if isinstance(low, int | float) and isinstance(high, int | float) else None
+
+
 class Metric(Part):
     """One measured quantity. Its mean runs from `mean[0]` at trajectory position 0 to `mean[1]` at position 1.
 
@@ -104,7 +112,8 @@ class Metric(Part):
     @model_validator(mode="before")
     @classmethod
     def _also_called(cls, value: Any) -> Any:
-        """A distribution may be named as in SciPy; `alpha` and `beta` say a beta's precision, which is their sum."""
+        """A distribution may be named as in SciPy; `alpha` and `beta` say a beta's precision, which is their sum, and its
+        `scale` is the width of the range."""
         if not isinstance(value, dict) or not isinstance(value.get("distribution"), str):
             return value
         value = {**value, "distribution": ALSO_CALLED.get(value["distribution"], value["distribution"])}
@@ -114,8 +123,10 @@ class Metric(Part):
         alpha, beta = given.get("alpha"), given.get("beta")
         if isinstance(alpha, int | float) and isinstance(beta, int | float):
             rest = {name: item for name, item in given.items() if name not in ("alpha", "beta")}
-            value["distribution_params"] = {**rest, "precision": alpha + beta}
-        return value
+            given = {**rest, "precision": alpha + beta}
+        if given.get("scale") == _width(value):
+            given = {name: item for name, item in given.items() if name != "scale"}
+        return {**value, "distribution_params": given}
 
     @model_validator(mode="after")
     def _consistent(self) -> Metric:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.families import Family, UnknownMember
@@ -18,9 +18,18 @@ MOST_ROWS = 200_000
 
 
 class Part(BaseModel):
-    """A frozen part of a config; unknown keys are refused and numbers are never taken from text."""
+    """A frozen part of a config; unknown keys are refused, numbers are never taken from text, and what may be left out may
+    be null, which is the same."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or None not in value.values():
+            return value
+        optional = {field.alias or name for name, field in cls.model_fields.items() if not field.is_required()}
+        return {key: item for key, item in value.items() if item is not None or key not in optional}
 
 
 PATTERNS: dict[str, str] = {}

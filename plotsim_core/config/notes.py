@@ -11,6 +11,7 @@ import numpy as np
 
 from plotsim_core.config.connections import Connection
 from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.output import NEEDS_FORMAT, Output
 from plotsim_core.config.tables import SECTIONS, SOURCE_WORDS
 from plotsim_core.errors import Problem
 
@@ -22,6 +23,7 @@ def notes(dataset: Dataset, inherited: frozenset[str] | None = None) -> Iterator
     if inherited is None:
         yield from _seasons(dataset)
         yield from _locale(dataset)
+        yield from _output(dataset.output)
     yield from _sensitivities(dataset)
     yield from _phases(dataset)
     yield from _attributes(dataset)
@@ -43,6 +45,13 @@ def _seasons(dataset: Dataset) -> Iterator[Problem]:
             yield Problem(path, f"has no effect: every {'segment' if metrics else 'metric'} has a seasonal_sensitivity of 0")
         elif not there & {*season.months}:
             yield Problem(f"{path}.months", "has no effect: no period of the window begins in these months")
+
+
+def _output(output: Output) -> Iterator[Problem]:
+    """Yield options of another format, with their usual value: others are refused."""
+    for name in sorted(NEEDS_FORMAT.keys() & output.model_fields_set):
+        if output.format != NEEDS_FORMAT[name]:
+            yield Problem(f"output.{name}", f"has no effect without `format: {NEEDS_FORMAT[name]}`")
 
 
 def _months(dataset: Dataset) -> set[int]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from string import Formatter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -29,7 +28,7 @@ NEEDS_FORMAT = {
     "escape_formulas": "csv",
     "csv_null": "csv",
 }
-"""Options that only one format reads."""
+"""Options that only one format reads: beside another format they are refused, or noted where they have their usual value."""
 
 
 _LONGEST_NAME, _LONGEST_PATH = 200, 2000
@@ -95,11 +94,16 @@ class Output(Part):
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
-        return {"format": value} if isinstance(value, str) else value
+        """A word is the format, in capitals or not."""
+        parts = {"format": value} if isinstance(value, str) else value
+        format = parts.get("format") if isinstance(parts, dict) else None
+        known = isinstance(format, str) and format.lower() in get_args(FormatWord)
+        return {**parts, "format": format.lower()} if known else parts  # type: ignore[union-attr]
 
     @model_validator(mode="after")
     def _consistent(self) -> Output:
-        given = {name for name in NEEDS_FORMAT if name in self.model_fields_set and getattr(self, name) is not None}
+        usual = type(self).model_fields
+        given = {name for name in NEEDS_FORMAT if getattr(self, name) != usual[name].default}
         idle = [
             Problem(name, f"has no effect without `format: {NEEDS_FORMAT[name]}`")
             for name in sorted(given)
@@ -148,7 +152,8 @@ FileName = Annotated[
 class Event(Table):
     """A table of things that happen.
 
-    `log_format`: what its rows are as lines of a log: "{at} {customer_id} logged in".
+    `log_format`: what its rows are as lines of a log: "{at} {customer_id} logged in", laid out where that is said:
+    "{at:%H:%M} {customer_id:>15}".
     `log_filename`: the file of these lines; `<event>.log` unless it is given.
     """
 
@@ -165,15 +170,3 @@ class Event(Table):
     def log_file(self) -> str:
         """The name of the file that its lines go to."""
         return self.log_filename or f"{self.name}.log"
-
-
-def log_parts(format: str) -> list[tuple[str, str | None]]:
-    """Return the parts of a log line: texts, each followed by a column's name (None: by nothing). What Python's formats
-    have after a name stays part of it, so that it names no column.
-
-    Raises ValueError where braces do not match.
-    """
-    return [
-        (literal, None if field is None else f"{field}{f'!{turned}' if turned else ''}{f':{how}' if how else ''}")
-        for literal, field, how, turned in Formatter().parse(format)
-    ]

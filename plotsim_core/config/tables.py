@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from plotsim_core.config.dataset import Dataset
     from plotsim_core.config.scope import Scope
 
-Knowledge = Literal["unit", "period", "cell", "metrics", "crowd", "event", "calendar", "history", "key", "list"]
+Knowledge = Literal["unit", "period", "cell", "metrics", "crowd", "event", "calendar", "history", "key", "number", "list"]
 """What a row can know: its unit, its period, both together (cell), values of metrics, that it is of all units (crowd), that
-it is an event, that it is a date, that it has versions, that it has a key of its own, that it is one of a listed few."""
+it is an event, that it is a date, that it has versions, that it has a key of its own, that it is
+numbered among others, that it is one of a listed few."""
 
 Section = Literal["dimensions", "facts", "events", "bridges"]
 SECTIONS: tuple[Section, ...] = ("dimensions", "facts", "events", "bridges")

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plotsim_core.config.output import Event, log_parts
+from plotsim_core.config.log_line import LogPart, log_parts
+from plotsim_core.config.output import Event
 from plotsim_core.output.format import Batches
 from plotsim_core.output.plain import plain
 from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.sql import text
 
 _MISSING = "-"
+_SHORT = {"%F": "%Y-%m-%d", "%T": "%H:%M:%S"}
+"""Parts of moments that DuckDB does not know, and what they stand for."""
 
 
 def log_of(table: TablePlan) -> Event | None:
@@ -25,30 +30,31 @@ def log_of(table: TablePlan) -> Event | None:
 def logged(table: TablePlan, batches: Batches, directory: Path) -> Iterator[pa.RecordBatch]:
     """Yield batches as they are, writing their rows as lines into the event's file below `directory`.
 
-    Moments are ISO, money has its decimals, flags are true or false, a missing value is `-`; a line break in a value is a
-    space, so that a row is a line.
+    Moments are ISO, money has its decimals, flags are true or false, unless the line lays them out; a missing value is `-`;
+    a line break in a value is a space, so that a row is a line.
     """
     event = log_of(table)
     if event is None or event.log_format is None:
         yield from batches
         return
     parts = log_parts(event.log_format)
-    with (directory / event.log_file).open("wb") as file:
+    with (directory / event.log_file).open("wb") as file, duckdb.connect() as connection:
         for batch in batches:
             yield batch
             if batch.num_rows:
-                file.write(_lines(table, batch, parts))
+                file.write(_lines(table, batch, parts, connection))
 
 
-def _lines(table: TablePlan, batch: pa.RecordBatch, parts: list[tuple[str, str | None]]) -> bytes:
+def _lines(table: TablePlan, batch: pa.RecordBatch, parts: list[LogPart], connection: duckdb.DuckDBPyConnection) -> bytes:
+    if all(part.column is None for part in parts):  # the same line for every row
+        return ("".join(part.text for part in parts) + "\n").encode() * batch.num_rows
     (rows,) = plain(table, [batch])
+    laid_out = _laid_out(batch, [part for part in parts if part.layout], connection)
     texts: list[pa.Array | str] = []
-    for literal, column in parts:
-        texts.append(literal)
-        if column is not None:
-            texts.append(_text(rows[column]))
-    if not any(column for _, column in parts):  # the same line for every row
-        return ("".join(literal for literal, _ in parts) + "\n").encode() * batch.num_rows
+    for part in parts:
+        texts.append(part.text)
+        if part.column is not None:
+            texts.append(laid_out[part] if part.layout else _text(rows[part.column]))
     lines = pc.binary_join_element_wise(*texts, "\n", "")
     every = pa.ListArray.from_arrays(pa.array([0, len(lines)], pa.int32()), lines)
     return bytes(pc.binary_join(every, "")[0].as_buffer())
@@ -60,3 +66,28 @@ def _text(values: pa.Array) -> pa.Array:
     else:
         texts = pc.replace_substring_regex(values.cast(pa.string()), "[\r\n]+", " ")
     return pc.fill_null(texts, _MISSING)
+
+
+def _laid_out(batch: pa.RecordBatch, parts: list[LogPart], connection: duckdb.DuckDBPyConnection) -> dict[LogPart, pa.Array]:
+    """Return the texts of parts with a layout, which DuckDB makes as Python does."""
+    if not parts:
+        return {}
+    values = [batch[part.column or ""] for part in parts]
+    typed = [v if _keeps_type(v.type) else _text(v) for v in values]
+    connection.register("log", pa.Table.from_arrays(typed, names=[f"v{place}" for place in range(len(parts))]))
+    made = [_sql(f"v{place}", part.layout, typed[place].type) for place, part in enumerate(parts)]
+    found = connection.sql(f"SELECT {', '.join(made)} FROM log").to_arrow_table()
+    return {part: pc.fill_null(found.column(place).combine_chunks(), _MISSING) for place, part in enumerate(parts)}
+
+
+def _keeps_type(type_: pa.DataType) -> bool:
+    return pa.types.is_temporal(type_) or pa.types.is_integer(type_) or pa.types.is_floating(type_)
+
+
+def _sql(name: str, layout: str, type_: pa.DataType) -> str:
+    """Return the SQL of values as a layout says."""
+    if pa.types.is_temporal(type_):
+        for short, long in _SHORT.items():
+            layout = layout.replace(short, long)
+        return f"strftime({name}, {text(layout)})"
+    return f"format({text('{:' + layout + '}')}, {name})"

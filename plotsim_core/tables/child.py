@@ -41,10 +41,11 @@ def _number_or_pair(value: object) -> object:
 class ChildDimension(Table):
     """Some rows per unit.
 
-    `per`: that its rows belong to units. `count`: how many each unit has, a number or [low, high].
+    `per`: that its rows belong to units, as it is unless a dimension says otherwise. `count`: how many each unit has, a
+    number or [low, high].
     """
 
-    per: Literal["unit"]
+    per: Literal["unit"] = "unit"
     count: Annotated[int | tuple[int, int], BeforeValidator(_number_or_pair)] = 1
 
     @property
@@ -99,10 +100,10 @@ add_kind(
     KindWords(
         section="dimensions",
         recognise=lambda raw, unit: (
-            raw.get("per", "unit") == "unit" and not raw.get("reference") and ("count" in raw or refers_to_a_dimension(raw))
+            raw.get("per") == "unit" and not raw.get("reference") and ("count" in raw or refers_to_a_dimension(raw))
         ),
         model=ChildDimension,
-        knows=frozenset({"unit", "period", "key"}),
+        knows=frozenset({"unit", "period", "key", "number"}),
         key=lambda table, dataset: (key_name(table),),
         describe=_describe,
         check=_check,

@@ -121,7 +121,7 @@ FACT_WORDS = KindWords(
     section="facts",
     recognise=lambda raw, unit: not (_TOLD_APART & raw.keys()) and raw.get("per") != "period",
     model=Fact,
-    knows=frozenset({"unit", "period", "cell", "metrics"}),
+    knows=frozenset({"unit", "period", "cell", "metrics", "key"}),
     key=lambda table, dataset: (reference_to("unit", table, dataset), reference_to("date", table, dataset)),
     describe=lambda table, dataset: (
         f"{measured(table, dataset)} of each {phrase(dataset.unit)}, one row per {phrase(dataset.unit)} "

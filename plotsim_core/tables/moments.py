@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from plotsim_core.columns.identity import key_column
 from plotsim_core.columns.rows import Integers
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Table
@@ -18,6 +17,7 @@ from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats, key, uniforms
 from plotsim_core.numerics.rhythm import Rhythm, placed
 from plotsim_core.plan.plan import TablePlan
+from plotsim_core.tables.date import needs_key
 from plotsim_core.tables.fact import needs_references
 
 MICROSECONDS = 1_000_000
@@ -26,8 +26,7 @@ MICROSECONDS = 1_000_000
 def check_event(table: Table, scope: Scope) -> Iterable[Problem]:
     """Yield a problem for each thing that every event needs and this one lacks."""
     yield from needs_references(table, scope)
-    if key_column(table) is None:
-        yield Problem("columns", f"{table.name} has no column of type id, so its rows have no key")
+    yield from needs_key(table, scope)
 
 
 def lengths(block: Block) -> Integers:

@@ -59,7 +59,7 @@ add_kind(
         section="facts",
         recognise=lambda raw, unit: raw.get("per") == "period" and not {"row_count_driver", "parent_table"} & raw.keys(),
         model=PeriodFact,
-        knows=frozenset({"period", "metrics", "crowd"}),
+        knows=frozenset({"period", "metrics", "crowd", "key"}),
         key=lambda table, dataset: (reference_to("date", table, dataset),),
         describe=lambda table, dataset: (
             f"{measured(table, dataset)} over all {dataset.plural}, one row per {dataset.window.grain.name}."

@@ -88,7 +88,7 @@ add_kind(
         section="dimensions",
         recognise=lambda raw, unit: bool(raw.get("reference")) or isinstance(raw.get("rows"), Mapping),
         model=ReferenceDimension,
-        knows=frozenset({"key", "list"}),
+        knows=frozenset({"key", "number", "list"}),
         key=lambda table, dataset: (key_name(table),),
         describe=lambda table, dataset: f"{begun(plural(row_noun(table)))}, a list of {table.length} that nothing changes.",
         check=_check,

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
+from plotsim_core.columns.identity import key_column
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.calendar import Rhythm
 from plotsim_core.config.dataset import Dataset
@@ -29,22 +30,26 @@ from plotsim_core.errors import Problem, Wrong
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.resolve import crossing
-from plotsim_core.tables.date import key_name
-from plotsim_core.tables.fact import cut, date_column, version_column
+from plotsim_core.tables.fact import cut, date_column, needs_references, reference_to, version_column
 from plotsim_core.tables.kind import Kind, add_kind
-from plotsim_core.tables.moments import check_event, end_shares, ends_within, lengths, moments, within
+from plotsim_core.tables.moments import end_shares, ends_within, lengths, moments, within
 from plotsim_core.tables.sample import Sample
 
 _REPLAYED = 1 << 17
 """So many cells of each segment are asked how often they cross."""
 
 
+_FOR = AliasChoices("for", "for_periods")
+
+
 class ThresholdEvent(Event):
-    """The first time that `metric` has been `above` or `below` a level `for` so many periods in a row.
+    """The first time that `metric` has been `above` or `below` a level `for` so many periods in a row. Without a column of
+    type id, a row is told by its unit and its date.
 
     With `refire`, each time that this comes true again after it was broken, but not within `again_after` periods.
 
-    `trigger`: what makes it happen. `periods`: how many periods in a row; written `for`. `ends_unit`: a unit has no
+    `trigger`: what makes it happen. `periods`: how many periods in a row; written `for`, or
+    `for_periods`. `ends_unit`: a unit has no
     rows after it. `rhythm`: weekdays and hours of its own; what it leaves open is the dataset's.
     """
 
@@ -52,11 +57,18 @@ class ThresholdEvent(Event):
     metric: Name
     above: Number | None = None
     below: Number | None = None
-    periods: Annotated[int, Field(ge=1, le=1000, strict=True, alias="for")] = 1
+    periods: Annotated[int, Field(ge=1, le=1000, strict=True, alias="for", validation_alias=_FOR)] = 1
     ends_unit: Flag = False
     refire: Flag = False
     again_after: Annotated[int, Field(ge=2, le=10_000, strict=True)] | None = None
     rhythm: Rhythm | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _once(cls, value: Any) -> Any:
+        if isinstance(value, dict) and {*_FOR.choices} <= value.keys():
+            raise Wrong(Problem("for_periods", "says the same as for; give one of them"))
+        return value
 
     @model_validator(mode="after")
     def _one_side(self) -> ThresholdEvent:
@@ -78,7 +90,7 @@ def words(table: ThresholdEvent) -> CrossingWords:
 
 
 def _check(table: ThresholdEvent, scope: Scope) -> Iterable[Problem]:
-    yield from check_event(table, scope)
+    yield from needs_references(table, scope)
     yield from scope.unknown_metric(table.metric, "metric")
     metric = scope.metrics.get(table.metric)
     side, level = ("above", table.above) if table.above is not None else ("below", table.below)
@@ -142,6 +154,11 @@ def _rate(table: TablePlan, sample: Sample, units: Units) -> float:
     return len(_rows(table, block)) / max(1, there)
 
 
+def _key(table: ThresholdEvent, dataset: Dataset) -> tuple[str, ...]:
+    own = key_column(table)
+    return (own.name,) if own is not None else tuple(reference_to(kind, table, dataset) for kind in ("unit", "date"))
+
+
 def _added(table: ThresholdEvent, dataset: Dataset) -> tuple[Column, ...]:
     return version_column(table, dataset)
 
@@ -162,7 +179,7 @@ add_kind(
         recognise=lambda raw, unit: raw.get("trigger") == "threshold",
         model=ThresholdEvent,
         knows=frozenset({"unit", "period", "cell", "metrics", "event", "key"}),
-        key=lambda table, dataset: (key_name(table),),
+        key=_key,
         describe=_describe,
         check=_check,
         time=date_column,

@@ -34,10 +34,10 @@ from plotsim_core.tables.sample import Sample
 class UnitDimension(Table):
     """One row per unit, or one per version of it.
 
-    `per`: that its rows are units.
+    `per`: that its rows are units, as it is unless a dimension says otherwise.
     """
 
-    per: Literal["unit"]
+    per: Literal["unit"] = "unit"
 
 
 def refers_to_a_dimension(raw: object) -> bool:

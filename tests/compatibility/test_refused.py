@@ -18,7 +18,7 @@ Raw = dict[str, Any]
 
 SAID = {
     "a count with a continuous distribution, or an amount with one of counts": "does not make values of type",
-    "`scale` of a beta distribution": "scale: a beta distribution has no such parameter",
+    "`scale` of a beta distribution that is not the width of its range": "scale: a beta distribution has no such parameter",
     "`alpha` and `beta` of a beta distribution that add up to less than 2": "precision: expected 2 to 10000, found 0.8",
     "a `decay_window` of 1": "decay_window: expected at least 2",
     "`decay_kernel` without `decay_window`": "decay_kernel: has no effect without `decay_window`",
@@ -40,7 +40,9 @@ SAID = {
     "an attribute that some segments lack, in a pool": "segment new has no attribute 'oven'",
     "a column named in damage of whole rows": "column: has no effect: duplicate_rows is about whole rows",
     "a holdout that leaves less than `min_training_periods`": "holdout.periods: expected at most 9",
-    "`sql_dialect` without `format: sql`, `partition_by` without `format: parquet`": "has no effect without `format: sql`",
+    "`sql_dialect` without `format: sql` (but for the usual one), `partition_by` without `format: parquet`": "has no effect "
+    "without `format: sql`",
+    "an output directory outside the current one": "expected a folder below the current one",
     "names of more than 63 letters": "up to 63 letters",
 }
 """What the texts beside tests/errors/plotsim_*.yaml say of it."""

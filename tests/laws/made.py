@@ -189,8 +189,10 @@ def over_units(plan: Plan) -> tuple[str, ...]:
 
 
 def unit_column(plan: Plan, table: TablePlan) -> str | None:
-    """Return the column that names a row's unit; None for tables whose rows have none."""
+    """Return the column that names a row's unit; None for tables whose rows have none, or name it by a row of its own."""
     unit = unit_dimension(plan)
+    if table.kind == "bridge" and table.spec.left != unit.name:  # type: ignore[attr-defined]
+        return None
     if table.name == unit.name:
         return next(column.name for column in table.columns if column.spec.word == "id")
     found = (column for column, to, key in table.references if to == unit.name and key != ROW_ID)

@@ -61,13 +61,48 @@ def test_a_missing_value_is_a_dash_and_money_has_two_decimals(tmp_path: Path) ->
     assert "-" in lines
 
 
+LAYOUTS = [
+    "{at:%Y-%m-%d %H:%M:%S.%f}|{at:%d/%b/%Y, %A %j %p%I %%}|{at:%F %T}",
+    "{shop_id:>20}|{shop_id:*^20}|{shop_id:20}|{shop_id:.5}|{city:~<9.4s}",
+    "{date_key:>12}|{date_key:012d}|{date_key:,}|{date_key:+}|{date_key:<12}",
+    "{weight:10.2f}|{weight:08.1f}|{weight:,.3f}|{weight:<9.0f}|{weight:.2e}",
+]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_values_are_laid_out_as_python_does(layout: str, tmp_path: Path) -> None:
+    columns = [*RAW["events"][0]["columns"], {"name": "weight", "type": "range", "range": [0.5, 9999.5]}]
+    plan = from_mapping(config(columns=columns, log_format=layout), name="shops")
+    write_tables(plan, tmp_path)
+    lines = (tmp_path / "evt_visit.log").read_text(encoding="utf-8").splitlines()
+    made = [{**row, "city": row["city"].replace("\n", " ")} for row in rows(plan, "evt_visit").to_pylist()]
+    assert lines == [layout.format(**row) for row in made]
+
+
+def test_a_missing_value_that_is_laid_out_is_a_dash(tmp_path: Path) -> None:
+    columns = [*RAW["events"][0]["columns"], {"name": "sales", "type": "metric.sales"}]
+    plan = from_mapping(config(columns=columns, log_format="{sales:>9.2f}"), name="shops")
+    write_tables(plan, tmp_path)
+    lines = (tmp_path / "evt_visit.log").read_text().splitlines()
+    values = rows(plan, "evt_visit")["sales"].to_pylist()
+    assert lines == ["-" if value is None else f"{value:>9.2f}" for value in values]
+    assert "-" in lines
+
+
 @pytest.mark.parametrize(
     "format",
     [
         "{shop_id.__class__}",
         "{shop_id[0]}",
         "{shop_id!r}",
-        "{at:%Y}",
+        "{at:>10}",
+        "{at:%Q}",
+        "{at:%Y{yes}}",
+        "{shop_id:%Y}",
+        "{shop_id:08d}",
+        "{shop_id:{yes}}",
+        "{date_key:.2f}",
+        "{date_key:x}",
         "{0}",
         "{}",
         "{shop}",
