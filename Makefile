@@ -87,6 +87,7 @@ docs: $(READY)  ## draw the pictures, write the reference of the language and th
 	$(BIN)/python -m docs.gallery
 	$(BIN)/python -m docs.reference
 	$(BIN)/python -m docs.datasets
+	$(BIN)/python -m docs.correlations
 
 lock:  ## write requirements.txt anew from the newest releases
 	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)

@@ -6,7 +6,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from plotsim_core.errors import Problem
+from plotsim_core.plan.declared import HEADINGS, Correlations
 from plotsim_core.plan.plan import Plan
 from plotsim_core.validation.check import CHECKS, TALLY, Finding
+from plotsim_core.validation.plain import table_correlations
 from plotsim_core.validation.store import Store, directory_store
 
 BROKEN_CAP = 49
@@ -35,13 +37,15 @@ PERIODS_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Report:
-    """What the checks found, as (name of the check, finding), and how long each check took."""
+    """What the checks found, as (name of the check, finding), and how long each check took; and of a report on all that is
+    stored, the correlations of connected metrics as a user finds them, each with the plan of its kind of unit."""
 
     plan: Plan
     first: int
     stop: int
     findings: tuple[tuple[str, Finding], ...]
     seconds: dict[str, float]
+    correlations: tuple[tuple[Plan, Correlations], ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -92,6 +96,7 @@ class Report:
             mark = "ok  " if not wrong else "FAIL" if CHECKS[check].blocking else "warn"
             lines.append(f"  {mark} {check}: {len(found) - len(wrong)} of {len(found)}")
             lines += [f"         {finding.subject}: {finding.message}" for finding in wrong]
+        lines += [f"  {line}" for line in _correlation_lines(self.correlations)]
         lines += [f"  note {warning}" for warning in _texts(self.plan.warnings)]
         return "\n".join(lines)
 
@@ -112,6 +117,19 @@ class Report:
             "failed": self.failed,
             "warned": self.warned,
             "notes": _texts(self.plan.warnings),
+            "correlations": [
+                {
+                    "subject": pair.subject(plan),
+                    "declared": pair.connection.coefficient,
+                    "pooled": pair.connection.pooled,
+                    **{
+                        f"{name}{part}": _finite(number)
+                        for name in ("given", "pearson", "ranks")
+                        for part, number in zip(("", "_error"), getattr(pair, name), strict=True)
+                    },
+                }
+                for plan, pair in self.correlations
+            ],
             "checks": [
                 {
                     "check": name,
@@ -136,7 +154,8 @@ def check_store(store: Store) -> Report:
         begin = time.perf_counter()
         findings += [(name, f) for kind in kinds for table in kind.tables for f in check.findings(kind, table)]
         seconds[name] = time.perf_counter() - begin
-    return report_of(store, findings, seconds)
+    correlations = tuple((kind.plan, pair) for kind in kinds for pair in table_correlations(kind))
+    return replace(report_of(store, findings, seconds), correlations=correlations)
 
 
 def report_of(store: Store, findings: Sequence[tuple[str, Finding]], seconds: Mapping[str, float] | None = None) -> Report:
@@ -150,6 +169,15 @@ def check_directory(plan: Plan, directory: Path, format: str, first: int, stop: 
     """Run every check over the files that a run wrote into a directory, for the periods `first` to `stop`."""
     with directory_store(plan, directory, format, first, stop) as store:
         return check_store(store)
+
+
+def _correlation_lines(pairs: Sequence[tuple[Plan, Correlations]]) -> list[str]:
+    """Return the correlations as lines of a table, with its headings."""
+    if not pairs:
+        return []
+    rows = [("correlation", *HEADINGS), *((pair.subject(plan), pair.declared, *pair.texts()) for plan, pair in pairs)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _texts(problems: tuple[Problem, ...]) -> list[str]:
