@@ -11,7 +11,7 @@ SQL ?= SELECT table_schema, table_name FROM information_schema.tables ORDER BY A
 export DAGSTER_HOME := $(CURDIR)/.dagster_home
 export SQL
 
-.PHONY: run status ui query test proofs lint bench checks bookkeeping fidelity compatibility docs laws robustness clean lock help
+.PHONY: run status ui query test proofs endurance lint bench checks bookkeeping fidelity compatibility docs laws robustness clean lock help
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -44,7 +44,11 @@ test: $(READY)  ## run the tests, but for the long proofs
 	$(BIN)/python -m pytest -n 2 -q -rs -m "not long" tests
 
 proofs: $(READY)  ## run the long proofs: fidelity in full, runs that are killed, the laws over all datasets and the whole language
-	$(BIN)/python -m pytest -n 2 -q -rs -m long tests
+	$(BIN)/python -m pytest -n 3 -q -rs -m "long and not endurance" tests  # one more than the machines of CI have cores: some wait
+
+# About fifteen minutes on two cores: benchmarks/endurance.md.
+endurance: $(READY)  ## run what the long proofs have in a shorter form: larger datasets, more runs at once, more kills
+	$(BIN)/python -m pytest -n 2 -q -rs --durations=0 -m endurance tests
 
 laws: $(READY)  ## run the law tests with a new random seed
 	PLOTSIM_LAW_SEED=$$($(PYTHON) -c 'import secrets; print(secrets.randbelow(2**32))') && export PLOTSIM_LAW_SEED && \
@@ -91,6 +95,7 @@ docs: $(READY)  ## draw the pictures, write the reference of the language and th
 	$(BIN)/python -m docs.gallery
 	$(BIN)/python -m docs.reference
 	$(BIN)/python -m docs.datasets
+	$(BIN)/python -m docs.correlations
 
 lock:  ## write requirements.txt anew from the newest releases
 	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import AliasChoices
 
 from plotsim_core.config.archetypes import CurvePiece
-from plotsim_core.config.connections import RELATIONSHIPS
+from plotsim_core.config.connections import OVER, RELATIONSHIPS
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import ALSO_CALLED, METRIC_TYPES
 from plotsim_core.config.model import Part
@@ -231,12 +231,13 @@ def _connection(schema: Schema) -> Schema:
     word = {"enum": list(RELATIONSHIPS)}
     number = {"type": "number", "minimum": -1, "maximum": 1}
     middle = rf"({'|'.join(RELATIONSHIPS)}|{_NUMBER})"
-    sentence = {"type": "string", "pattern": rf"^\s*{_NAME}\s+{middle}\s+{_NAME}\s*$"}
+    sentence = {"type": "string", "pattern": rf"^\s*{_NAME}\s+{middle}\s+{_NAME}(\s+{_one_of(OVER)})?\s*$"}
+    parts = [name, {"anyOf": [word, number]}, name, {"enum": list(OVER)}]
     return {
         "description": schema["description"],
         "anyOf": [
-            {**sentence, "examples": ["revenue driven_by engagement", "revenue 0.4 engagement"]},
-            {"type": "array", "prefixItems": [name, {"anyOf": [word, number]}, name], "items": False, "minItems": 3},
+            {**sentence, "examples": ["revenue driven_by engagement", "revenue 0.4 engagement pooled"]},
+            {"type": "array", "prefixItems": parts, "items": False, "minItems": 3},
             {
                 "type": "object",
                 "properties": {**schema["properties"], "coefficient": number, "relationship": word},

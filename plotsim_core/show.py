@@ -13,8 +13,10 @@ from plotsim_core.config.tables import SOURCE_WORDS
 from plotsim_core.numerics.calendar import HOLDING, Grain, grain_named
 from plotsim_core.numerics.shapes import position
 from plotsim_core.plan.cadence import cadence
+from plotsim_core.plan.declared import HEADINGS, HEADINGS_MEAN
 from plotsim_core.plan.plan import MetricPlan, Plan, SegmentPlan
 from plotsim_core.tables.size import Size
+from plotsim_core.truth.delivered import correlations, sample
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 24
@@ -60,6 +62,7 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str 
         console.print()
         console.print(metrics)
         console.print()
+        _show_connections(kind, console)
     tables = _table("table", "kind", "cadence", "rows >", f"per {plan.grain.name} >", "Parquet >")
     for table, size in zip(plan.tables, sizes, strict=True):
         comes = str(cadence(table, plan.grain.name))
@@ -89,8 +92,27 @@ def _varieties(plan: Plan) -> list[str]:
         for table in kind.own
         if not table.of
         for column in table.columns
+        if column.spec.word in SOURCE_WORDS  # else no config can say it: the columns of ledgers and maps
     ]
     return [f"{name}: {says}." for name, says in found if says]
+
+
+def _show_connections(plan: Plan, console: Console) -> None:
+    """Print what the connections of a kind of unit come out as, given the trajectory and in the table."""
+    if not plan.dataset.connections and not plan.dataset.connection_phases:
+        return
+    part = sample(plan, plan.stop if plan.stop is not None else plan.first + plan.span)
+    table = _table("connection", *(f"{name} >" for name in HEADINGS))
+    for expected in correlations(part):
+        table.add_row(expected.subject(plan), expected.declared, *expected.texts())
+    if not table.row_count:
+        return
+    table.columns[-1].no_wrap = True
+    console.print(table)
+    whole = len(part.periods) == part.length and part.units == part.of
+    of = "all units and periods" if whole else f"{part.units:,} of {part.of:,} units in {len(part.periods):,} periods"
+    console.print(f"{HEADINGS_MEAN} Computed from {of}.", highlight=False, soft_wrap=True)
+    console.print()
 
 
 def backfill(plan: Plan, rows: int) -> list[str]:

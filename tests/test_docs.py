@@ -9,6 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from docs import correlations
 from docs.gallery import PICTURE, picture
 from plotsim_core import ConfigError, from_mapping, generate_tables, load_config
 from plotsim_core.cli import main
@@ -71,6 +72,12 @@ def test_the_fragments_of_the_pages_make_tables_without_a_warning(fragment: str)
     last = (plan.stop or plan.first + 60) - 1  # of an open window, the first periods
     frames = generate_tables(plan, periods=f"{plan.grain.label(plan.first)}..{plan.grain.label(last)}")
     assert all(len(frame) for frame in frames.values())
+
+
+def test_the_correlations_are_those_that_come_out() -> None:
+    """Otherwise `make docs` writes them anew."""
+    assert correlations.written(README) == README
+    assert "\n".join(correlations.rows()) in README
 
 
 def test_the_code_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,8 @@ ACCEPTED = {
     "connection number": _changed(connections=["payments -0.35 engagement"]),
     "connection list": _changed(connections=[["payments", "mirrors", "engagement"]]),
     "connection list with a number": _changed(connections=[["payments", 0.2, "engagement"]]),
+    "connection over the table": _changed(connections=["payments 0.2 engagement pooled"]),
+    "connection given the trajectory": _changed(connections=[["payments", "related", "engagement", "given_trajectory"]]),
     "connection keys": _changed(connections=[{"metric_a": "payments", "metric_b": "engagement", "coefficient": 0.3}]),
     "connection words": _changed(
         connections=[{"metric_a": "payments", "metric_b": "engagement", "relationship": "related"}]

@@ -22,14 +22,16 @@ RELATIONSHIPS: dict[str, float] = {
     "opposes": -0.55,
     "inverts": -0.75,
 }
+OVER = {"given_trajectory": False, "pooled": True}
+"""Whether a correlation is the one over the whole table, by the word that may end the short form."""
 _KEYS = ["metric_a", "metric_b", "relationship", "coefficient", "pooled"]
 
 
 class Connection(Part):
     """`a word b`, `a 0.4 b`, [a, word, b], or the keys metric_a, metric_b and either relationship or coefficient.
 
-    It is the correlation of the two given the trajectory; with `pooled`, the one over the whole table, for which the
-    trajectory that both share counts as well.
+    It is the correlation of the two given the trajectory (`a 0.4 b given_trajectory` says the same). With `pooled`
+    (`a 0.4 b pooled`), it is the one over the whole table, for which the trajectory that both share counts as well.
 
     `metric_a`: one metric. `metric_b`: the other one; the order does not matter. `coefficient`: the correlation;
     `relationship` is a word for one.
@@ -44,9 +46,9 @@ class Connection(Part):
     @classmethod
     def _parse(cls, value: Any) -> Any:
         if isinstance(value, str):
-            return cls._three(value.split(), value)
+            return cls._words(value.split(), value)
         if isinstance(value, list | tuple):
-            return cls._three(value, value)
+            return cls._words(value, value)
         if not isinstance(value, dict):
             return value
         unknown = [Problem(str(key), "unknown key", did_you_mean(str(key), _KEYS)) for key in value if key not in _KEYS]
@@ -60,10 +62,16 @@ class Connection(Part):
         return value
 
     @staticmethod
-    def _three(words: Sequence[Any], written: Any) -> dict[str, Any]:
-        if len(words) != 3:
+    def _words(words: Sequence[Any], written: Any) -> dict[str, Any]:
+        if len(words) not in (3, 4):
             raise ValueError(f"expected a metric, a word or number, and a metric, found {shown(written)}")
-        return {"metric_a": words[0], "metric_b": words[2], "coefficient": _coefficient(words[1], "")}
+        pair = {"metric_a": words[0], "metric_b": words[2], "coefficient": _coefficient(words[1], "")}
+        if len(words) == 3:
+            return pair
+        if not isinstance(words[3], str) or words[3] not in OVER:
+            expected = f"expected {' or '.join(OVER)} after the second metric, found {shown(words[3])}"
+            raise Wrong(Problem("", expected, did_you_mean(str(words[3]), list(OVER))))
+        return {**pair, "pooled": OVER[words[3]]}
 
     @model_validator(mode="after")
     def _two(self) -> Connection:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -46,3 +47,32 @@ def ratio(values: Floats, base: Floats, where: Flags, expected: float | None = N
 
 def _mean(values: Floats, where: Flags) -> float:
     return float(np.mean(values[where])) if where.any() else 0.0
+
+
+def rank_correlation(first: Floats, second: Floats) -> tuple[float, float]:
+    """Return (correlation of ranks, its standard error) over cells where both are there, counting units as independent.
+
+    Arrays are (periods, units), NaN where nothing is there. The error is that of Spearman's coefficient: what a cell adds
+    to it also moves the ranks of the cells above (Hájek's projection).
+    """
+    both = np.isfinite(first) & np.isfinite(second)
+    count = int(np.count_nonzero(both))
+    if count < 2:
+        return 0.0, float("inf")
+    x, y = ((rankdata(values[both]) - 0.5 * (count + 1)) / count for values in (first, second))
+    scale = float(np.sqrt(np.mean(x * x) * np.mean(y * y)))
+    if scale == 0.0:
+        return 0.0, float("inf")
+    found = float(np.mean(x * y)) / scale
+    influence = (x * y + _above(x, y) + _above(y, x)) / scale
+    units = np.broadcast_to(np.arange(both.shape[1]), both.shape)[both]
+    of_units = np.bincount(units, influence - np.mean(influence))
+    return found, float(np.sqrt(np.sum(of_units**2))) / count
+
+
+def _above(x: Floats, y: Floats) -> Floats:
+    """Return, for each cell, the sum of `y` over cells whose `x` is at least its own, as a share of all cells."""
+    order = np.argsort(-x, kind="stable")
+    sums = np.cumsum(y[order])
+    last = np.searchsorted(-x[order], -x, side="right") - 1
+    return np.asarray(sums[last] / len(x))

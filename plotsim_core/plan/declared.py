@@ -1,8 +1,9 @@
-"""Which connection holds when: those of the dataset, and those of phases in their periods."""
+"""Which connection holds when: those of the dataset, and those of phases in their periods; and what comes of one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,3 +25,45 @@ def declared(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[Connectio
     for number, phase in enumerate(phases, 1):
         for connection in phase.connections:
             yield connection, number, inside == number
+
+
+HEADINGS = ("declared", "given", "pearson", "spearman")
+"""What `Correlations` tells, as columns."""
+HEADINGS_MEAN = (
+    "given: the correlation given the trajectory, which is what a connection declares. pearson, spearman: the plain ones of "
+    "the rows of the tables, which the trajectory adds to; a `pooled` connection declares pearson. All of stored values, so "
+    "noise weakens them; ± is the standard error."
+)
+Estimate = tuple[float, float]
+"""A number and its standard error, which is infinite where there is too little to tell."""
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """What comes of one connection: the correlation `given` the trajectory, and the plain ones over the rows of the tables,
+    of values (`pearson`) and of `ranks`. `phase` is the number of the phase that declares it, 0 where the dataset does."""
+
+    connection: Connection
+    phase: int
+    given: Estimate
+    pearson: Estimate
+    ranks: Estimate
+
+    def subject(self, plan: Plan) -> str:
+        """Return the pair, and from when it holds where a phase declares it."""
+        when = f" from {plan.grain.label(plan.phases[self.phase - 1][0])}" if self.phase else ""
+        return f"{self.connection.metric_a} ~ {self.connection.metric_b}{when}"
+
+    @property
+    def declared(self) -> str:
+        """The number that is declared, and whether it is that of the table."""
+        return f"{self.connection.coefficient:.2f}{' pooled' if self.connection.pooled else ''}"
+
+    def texts(self) -> tuple[str, str, str]:
+        """Return the three estimates as people read them."""
+        return estimate_text(self.given), estimate_text(self.pearson), estimate_text(self.ranks)
+
+
+def estimate_text(estimate: Estimate) -> str:
+    """Return a number with its standard error; a dash where there is too little to tell."""
+    return f"{estimate[0]:.2f} \u00b1 {estimate[1]:.2f}" if np.isfinite(estimate[1]) else "\u2013"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from plotsim_core.plan.declared import HEADINGS, HEADINGS_MEAN
 from plotsim_core.validation.check import CHECKS, Finding
 from plotsim_core.validation.pictures import Picture
 from plotsim_core.validation.report import BROKEN_CAP, Report
@@ -45,6 +46,7 @@ def page(store: Store, report: Report, drawn: Sequence[Picture]) -> str:
         _score(report),
         *_notes(report),
         *_checks(report),
+        *_correlations(report),
         "<h2>Pictures</h2>",
         *(_picture(picture) for picture in drawn),
         "<h2>Tables</h2>",
@@ -97,6 +99,18 @@ def _checks(report: Report) -> Iterable[str]:
         yield f"<h2>{escape(category.capitalize())}</h2>"
         for name in sorted(names, key=lambda name: (_mark(name, found[name]) not in ("fail", "warn"), not found[name])):
             yield _check(name, found[name])
+
+
+def _correlations(report: Report) -> Iterable[str]:
+    """Yield how connected metrics correlate, given the trajectory and in the rows of the tables."""
+    if not report.correlations:
+        return
+    cells = ((pair.subject(plan), pair.declared, *pair.texts()) for plan, pair in report.correlations)
+    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in cells)
+    heads = "".join(f"<th>{escape(name)}</th>" for name in ("connection", *HEADINGS))
+    yield '<h2 id="connections">Connections</h2>'
+    yield f"<p>{escape(HEADINGS_MEAN)}</p>"
+    yield f'<div class="wide"><table><tr>{heads}</tr>{rows}</table></div>'
 
 
 def _mark(name: str, findings: list[Finding]) -> str:

@@ -6,7 +6,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from plotsim_core.errors import Problem
+from plotsim_core.plan.declared import HEADINGS, Correlations
 from plotsim_core.plan.plan import Plan
 from plotsim_core.validation.check import CHECKS, TALLY, Finding
+from plotsim_core.validation.plain import table_correlations
 from plotsim_core.validation.store import Store, directory_store, tables_store
 from plotsim_core.validation.unheld import unheld
 
@@ -40,13 +42,15 @@ PERIODS_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Report:
-    """What the checks found, as (name of the check, finding), and how long each check took."""
+    """What the checks found, as (name of the check, finding), and how long each check took; and of a report on all that is
+    stored, the correlations of connected metrics as a user finds them, each with the plan of its kind of unit."""
 
     plan: Plan
     first: int
     stop: int
     findings: tuple[tuple[str, Finding], ...]
     seconds: dict[str, float]
+    correlations: tuple[tuple[Plan, Correlations], ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -107,6 +111,7 @@ class Report:
             lines.append(f"  {mark} {check}: {judged - len(wrong)} of {judged}{more}")
             lines += [f"         {finding.subject}: {finding.message}" for finding in (*wrong, *open_[:_OPEN])]
             lines += [f"         and {len(open_) - _OPEN} more that were not judged"] if len(open_) > _OPEN else []
+        lines += [f"  {line}" for line in _correlation_lines(self.correlations)]
         lines += [f"  note {warning}" for warning in _texts((*self.plan.warnings, *self.plan.notes))]
         return "\n".join(lines)
 
@@ -128,6 +133,19 @@ class Report:
             "failed": self.failed,
             "warned": self.warned,
             "notes": _texts((*self.plan.warnings, *self.plan.notes)),
+            "correlations": [
+                {
+                    "subject": pair.subject(plan),
+                    "declared": pair.connection.coefficient,
+                    "pooled": pair.connection.pooled,
+                    **{
+                        f"{name}{part}": _finite(number)
+                        for name in ("given", "pearson", "ranks")
+                        for part, number in zip(("", "_error"), getattr(pair, name), strict=True)
+                    },
+                }
+                for plan, pair in self.correlations
+            ],
             "checks": [
                 {
                     "check": name,
@@ -153,7 +171,8 @@ def check_store(store: Store) -> Report:
         begin = time.perf_counter()
         findings += [(name, f) for kind in kinds for table in kind.tables for f in check.findings(kind, table)]
         seconds[name] = time.perf_counter() - begin
-    return report_of(store, findings, seconds)
+    correlations = tuple((kind.plan, pair) for kind in kinds for pair in table_correlations(kind))
+    return replace(report_of(store, findings, seconds), correlations=correlations)
 
 
 def report_of(store: Store, findings: Sequence[tuple[str, Finding]], seconds: Mapping[str, float] | None = None) -> Report:
@@ -181,6 +200,15 @@ def _percent(results: Iterable[tuple[str, bool]]) -> int:
     for name, true in results:
         of[CHECKS[name].category].append(true)
     return int(100 * float(np.mean([np.mean(flags) for flags in of.values()]))) if of else 0
+
+
+def _correlation_lines(pairs: Sequence[tuple[Plan, Correlations]]) -> list[str]:
+    """Return the correlations as lines of a table, with its headings."""
+    if not pairs:
+        return []
+    rows = [("correlation", *HEADINGS), *((pair.subject(plan), pair.declared, *pair.texts()) for plan, pair in pairs)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _texts(problems: tuple[Problem, ...]) -> list[str]:

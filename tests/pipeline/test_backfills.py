@@ -72,9 +72,9 @@ def test_by_the_daemon_in_one_run_or_one_per_partition(per_run: str | None, tmp_
     """A backfill that is launched over GraphQL is one run, or with PLOTSIM_BACKFILL=1 a run per day; both give the same."""
     configs = tmp_path / "configs"
     configs.mkdir()
-    raw = {**SMALL, "window": {"start": "2024-03-01", "end": "2024-03-06", "every": "day"}}
+    raw = {**SMALL, "window": {"start": "2024-03-01", "end": "2024-03-04", "every": "day"}}
     (configs / "shops.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
-    plan = small(start="2024-03-01", end="2024-03-06", span=None)
+    plan = small(start="2024-03-01", end="2024-03-04", span=None)
     names = [table.name for table in plan.tables]
     environment = {
         "PLOTSIM_CONFIGS": str(configs),
@@ -83,7 +83,7 @@ def test_by_the_daemon_in_one_run_or_one_per_partition(per_run: str | None, tmp_
         "PLOTSIM_STORE_PATH": str(tmp_path / "store.duckdb"),
         **({"PLOTSIM_BACKFILL": per_run} if per_run else {}),
     }
-    keys = keys_between(plan, plan.first + 1, plan.first + 5)
+    keys = keys_between(plan, plan.first + 1, plan.first + 3)
     versions: list[dict[str, Any]] = []
     with served(tmp_path / "home", environment) as address:
         for again in range(2):
@@ -95,12 +95,12 @@ def test_by_the_daemon_in_one_run_or_one_per_partition(per_run: str | None, tmp_
 
             until("the backfill", 300, done)
             runs = asked(address, RUNS)["runsOrError"]["results"]
-            assert [run["status"] for run in runs] == ["SUCCESS"] * (again + 1) * (4 if per_run else 1)
+            assert [run["status"] for run in runs] == ["SUCCESS"] * (again + 1) * (len(keys) if per_run else 1)
             found = {name: content(plan, store_at("duckdb", tmp_path))[name] for name in names}
             versions.append(found)
             assert found == versions[0]
         made = asked(address, MADE, asset={"path": ["shops", "fct_visits"]})["assetNodeOrError"]["partitionStats"]
-        assert made == {"numMaterialized": 4, "numPartitions": 6}
+        assert made == {"numMaterialized": 2, "numPartitions": 4}
     whole = store_at("duckdb", tmp_path / "whole")
     materialise(plan, whole, keys, only=names)
     assert versions[0] == content(plan, whole)

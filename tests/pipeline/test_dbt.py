@@ -12,8 +12,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 
-from plotsim_core import generate_tables
+from plotsim_core import from_mapping, generate_tables
 from plotsim_pipeline.datasets import BUNDLED
 from plotsim_pipeline.stores import store_of
 from tests.pipeline.support import keys_of, materialise, plan_of
@@ -128,3 +129,95 @@ def test_the_page_reads_parquet(project: tuple[Path, dict[str, str]]) -> None:
     (folder / "analytics" / "models" / "sources.yml").write_text(OF_FILES)
     ran(["dbt", "build"], folder / "analytics", variables)
     assert sums(folder / "data" / "plotsim.duckdb") == pytest.approx(expected())
+
+
+SHOP = """
+about: A shop, as a project of models that is there already wants it
+unit: customer
+window: { start: 2024-01, end: 2024-06, every: month }
+metrics: [{ name: demand, type: count, polarity: positive, mean: [0.3, 1.5] }]
+segments: [{ name: all, count: 60, archetype: growth }]
+dimensions:
+  - name: raw_customers
+    per: unit
+    columns:
+      - { name: id, type: id }
+      - { name: first_name, type: faker.first_name }
+      - { name: last_name, type: faker.last_name }
+facts:
+  - name: raw_orders
+    row_count_driver: demand
+    columns:
+      - { name: id, type: id }
+      - { name: customer, type: ref.raw_customers }
+      - { name: date_key, type: ref.dim_date }
+      - { name: ordered_on, type: lookup.dim_date.date }
+      - { name: status, type: choice, values: [placed, shipped, completed, returned], weights: [2, 2, 10, 1] }
+  - name: raw_payments
+    parent_table: raw_orders
+    children_per_row: [1, 2]
+    columns:
+      - { name: id, type: id }
+      - { name: order_id, type: ref.raw_orders }
+      - { name: customer, type: ref.raw_customers }
+      - { name: date_key, type: ref.dim_date }
+      - { name: method, type: choice, values: [card, transfer, coupon] }
+      - { name: cents, type: range, range: [100, 9000] }
+"""
+MODELS = {
+    "customers_named.sql": "SELECT id AS customer_id, first_name, last_name FROM {{ source('shop', 'raw_customers') }}",
+    "orders_listed.sql": "SELECT id AS order_id, customer AS customer_id, ordered_on, status FROM "
+    "{{ source('shop', 'raw_orders') }}",
+    "payments_listed.sql": "SELECT id AS payment_id, order_id, method, cents FROM {{ source('shop', 'raw_payments') }}",
+    "orders_paid.sql": "SELECT o.*, sum(cents) AS cents, sum(cents) FILTER (method = 'card') AS by_card "
+    "FROM {{ ref('orders_listed') }} AS o LEFT JOIN {{ ref('payments_listed') }} USING (order_id) GROUP BY ALL",
+    "customers_valued.sql": "SELECT c.*, min(ordered_on) AS first_order, count(order_id) AS orders, sum(cents) AS cents "
+    "FROM {{ ref('customers_named') }} AS c LEFT JOIN {{ ref('orders_paid') }} USING (customer_id) GROUP BY ALL",
+    "models.yml": """
+sources: [{ name: shop, tables: [{ name: raw_customers }, { name: raw_orders }, { name: raw_payments }] }]
+models:
+  - name: customers_named
+    columns: [{ name: customer_id, data_tests: [unique, not_null] }]
+  - name: orders_listed
+    columns:
+      - { name: order_id, data_tests: [unique, not_null] }
+      - name: status
+        data_tests: [{ accepted_values: { arguments: { values: [placed, shipped, completed, returned] } } }]
+      - name: customer_id
+        data_tests: [not_null, { relationships: { arguments: { to: ref('customers_named'), field: customer_id } } }]
+  - name: payments_listed
+    columns:
+      - { name: payment_id, data_tests: [unique, not_null] }
+      - { name: method, data_tests: [{ accepted_values: { arguments: { values: [card, transfer, coupon] } } }] }
+      - { name: order_id, data_tests: [{ relationships: { arguments: { to: ref('orders_listed'), field: order_id } } }] }
+  - name: orders_paid
+    columns: [{ name: cents, data_tests: [not_null] }, { name: order_id, data_tests: [unique] }]
+  - name: customers_valued
+    columns: [{ name: customer_id, data_tests: [unique, not_null] }]
+""",
+}
+"""Names, lists, what was paid, what customers are worth; with tests of keys, references and words."""
+
+
+@pytest.mark.long
+def test_a_project_of_customers_orders_and_payments_is_fed(project: tuple[Path, dict[str, str]]) -> None:
+    """Models over raw customers, orders and payments, unchanged by what feeds them: all build, all their tests pass, and the
+    customers have spent what the payments say."""
+    folder, variables = project
+    plan = from_mapping(yaml.safe_load(SHOP), name="shop")
+    store = store_of("duckdb", str(folder / "data" / "plotsim.duckdb"))
+    materialise(plan, store, keys_of(plan), only=[table.name for table in plan.tables])
+    models = folder / "analytics" / "models"
+    shutil.rmtree(models)
+    models.mkdir()
+    for name, text in MODELS.items():
+        (models / name).write_text(text)
+    output = ran(["dbt", "build"], folder / "analytics", variables)
+    tests = len(re.findall("unique|not_null|relationships|accepted_values", MODELS["models.yml"]))
+    assert f"PASS={5 + tests} WARN=0 ERROR=0 SKIP=0" in output, output[-2000:]
+    payments = generate_tables(plan, tables=["raw_payments"])["raw_payments"]
+    spent = payments.groupby("customer")["cents"].sum().to_dict()
+    with duckdb.connect(str(folder / "data" / "plotsim.duckdb"), read_only=True) as connection:
+        valued = dict(connection.execute("SELECT customer_id, cents FROM analytics.customers_valued").fetchall())
+    assert {customer: cents for customer, cents in valued.items() if cents is not None} == spent
+    assert len(valued) == 60 > len(spent) > 0

@@ -96,6 +96,7 @@ def test_a_daemon_tries_ticks_again_and_clears_old_ones_and_leaves_runs_of_comma
         until("a third try", 300, lambda: len((tmp_path / "tries").read_text().splitlines()) == 3)
         (moment,) = set((tmp_path / "tries").read_text().splitlines())
         until("the run", 60, lambda: [run for run in instance.get_runs() if dict(run.tags).get("dagster/schedule_name")])
+        until("the end of the tick", 60, lambda: {one.status for one in ticks(instance, schedule)} == {TickStatus.SUCCESS})
         (only,) = ticks(instance, schedule)
         assert (f"{only.timestamp:.0f}", only.status, len(only.run_ids)) == (moment, TickStatus.SUCCESS, 1)
         until("the old tick gone", 240, lambda: old[TickStatus.SKIPPED] not in ids(instance, sensor))

@@ -6,20 +6,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from docs.datasets import shown
-from plotsim_core import Plan, template, write_tables
+from plotsim_core import Plan, list_templates, template, write_tables
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.report import check_store
 from plotsim_core.validation.store import Store, directory_store
-from tests.laws.made import BUNDLED
+from tests.laws.made import BRIEF, BUNDLED
 
-SCALES = [pytest.param(1, id="as it is"), pytest.param(100, marks=pytest.mark.long, id="a hundred times its size")]
+HEAVY = ("streaming", "ecommerce")
+"""Datasets whose hundredfold takes longest to judge: `make proofs` has their tenfold."""
 
 TWICE = ("keys_unique", "date_spine_whole")
 
@@ -32,8 +34,17 @@ def stored(plan: Plan, directory: Path) -> Iterator[Store]:
         yield store
 
 
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("name", BUNDLED)
+def sizes() -> Iterator[Any]:
+    """Yield each dataset as it is and a hundred times its size; those that are heavy ten times as well."""
+    for name in list_templates():
+        yield pytest.param(name, 1, id=f"{name}-as it is", marks=[] if name in BRIEF else pytest.mark.long)
+        if name in HEAVY:
+            yield pytest.param(name, 10, id=f"{name}-ten times its size", marks=pytest.mark.long)
+        marks = [pytest.mark.long, pytest.mark.endurance] if name in HEAVY else pytest.mark.long
+        yield pytest.param(name, 100, id=f"{name}-a hundred times its size", marks=marks)
+
+
+@pytest.mark.parametrize(("name", "scale"), [*sizes()])
 def test_a_dataset_passes_every_check(name: str, scale: float, tmp_path: Path) -> None:
     plan = shown(template(name), scale=scale)
     assert not plan.warnings

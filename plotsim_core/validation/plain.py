@@ -1,0 +1,69 @@
+"""Correlations as a user finds them: those of the stored rows themselves, beside those given the trajectory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plotsim_core.numerics.estimates import correlation, rank_correlation
+from plotsim_core.plan.declared import Correlations, declared
+from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.sql import quoted
+from plotsim_core.validation.residuals import Flags, Floats, measuring, metrics_of, residuals
+from plotsim_core.validation.store import Store
+
+_ROWS = 400_000
+"""Of a table with more rows, those of some units are looked at."""
+_NAMES = ("first", "second")
+
+
+def table_correlations(store: Store) -> Iterator[Correlations]:
+    """Yield the correlations of each connection of one kind of unit in the rows that are stored. A connection of which a
+    metric is not stored is left out."""
+    plan = store.plan
+    if not plan.dataset.connections and not plan.dataset.connection_phases:
+        return
+    seen = residuals(store)
+    periods = np.arange(store.first, store.stop, dtype=np.int64)
+    rows = declared(plan, periods)
+    sampled = declared(plan, seen.periods)
+    for (connection, phase, holds), (_, _, sampled_holds) in zip(rows, sampled, strict=True):
+        pair = plan.metric_index(connection.metric_a), plan.metric_index(connection.metric_b)
+        if pair[0] in seen.stored and pair[1] in seen.stored:
+            given = correlation(seen.stored[pair[0]][sampled_holds], seen.stored[pair[1]][sampled_holds])
+            first, second = _cells(store, pair, periods[holds])
+            yield Correlations(connection, phase, given, correlation(first, second), rank_correlation(first, second))
+
+
+def _cells(store: Store, pair: tuple[int, int], periods: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Return the stored values of two metrics in the rows that have both, shape (rows of a unit, units), NaN where a unit
+    has no more rows."""
+    plan = store.plan
+    first, second = (plan.table(measuring(plan, metric) or "") for metric in pair)
+    ((count,),) = store.connection.sql(f"SELECT count(*) FROM {store.relation(first)}").fetchall()
+    every = max(1, math.ceil(count / _ROWS))
+    rows = (_rows(store, table, metric, name) for table, metric, name in zip((first, second), pair, _NAMES, strict=True))
+    cells = store.arrow(
+        f"SELECT date, first, second, dense_rank() OVER (ORDER BY unit) - 1 AS unit, "
+        f"row_number() OVER (PARTITION BY unit ORDER BY date) - 1 AS place "
+        f"FROM ({') JOIN ('.join(rows)}) USING (unit, date) "
+        f"WHERE hash(unit) % {every} = 0 AND first IS NOT NULL AND second IS NOT NULL"
+    )
+    inside: Flags = np.isin(cells["date"].to_numpy(), store.plan.grain.keys(periods))
+    place, units = (cells[name].to_numpy()[inside] for name in ("place", "unit"))
+    shape = (int(place.max(initial=-1)) + 1, int(units.max(initial=-1)) + 1)
+    layers = np.full((2, *shape), np.nan)
+    for layer, name in zip(layers, _NAMES, strict=True):
+        layer[place, units] = cells[name].to_numpy()[inside]
+    return layers[0], layers[1]
+
+
+def _rows(store: Store, table: TablePlan, metric: int, name: str) -> str:
+    """Return a query of the values of a metric in a fact, by unit and date, under a name."""
+    unit, date = (quoted(column) for column in table.key)
+    word = f"metric.{store.plan.metrics[metric].name}"
+    column = quoted(next(column.name for column in metrics_of(table) if column.spec.type == word))
+    return f"SELECT {unit} AS unit, {date} AS date, {column}::DOUBLE AS {name} FROM {store.relation(table)}"

@@ -1,0 +1,247 @@
+"""Shapes that people ask for in public, of generators and pipelines like this one: each comes out right."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import time
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from plotsim_core import ConfigError, Plan, from_mapping, generate_tables, template, write_tables
+from plotsim_core.config.read import read
+from plotsim_core.validation.report import check_directory
+from tests.cases import EMPTY, LARGE, NUMBERS, TEXTS, WORDS, plan_of, stored, wide
+
+FORMATS = ("csv", "jsonl", "parquet", "duckdb")
+
+
+def rows_in(plan: Plan, folder: Path, format_: str, table: str, *columns: str) -> Counter[tuple[Any, ...]]:
+    """Write a dataset and return the rows that DuckDB reads of some columns of a table."""
+    write_tables(plan, folder, format=format_)
+    listed = ", ".join(f'"{column}"' for column in columns)
+    relation = {
+        "csv": f"read_csv('{folder}/{table}.csv', allow_quoted_nulls = false)",
+        "jsonl": f"read_json('{folder}/{table}.jsonl')",
+        "parquet": f"'{folder}/{table}.parquet'",
+    }
+    if format_ == "duckdb":
+        (file,) = folder.glob("*.duckdb")
+        with duckdb.connect(str(file), read_only=True) as connection:
+            return Counter(connection.sql(f'SELECT {listed} FROM "{table}"').fetchall())
+    return Counter(duckdb.sql(f"SELECT {listed} FROM {relation[format_]}").fetchall())
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_reserved_words_are_names_in_every_format(format_: str, tmp_path: Path) -> None:
+    """Of tables and columns; every check of what was written passes."""
+    plan = plan_of(WORDS)
+    assert plan.stop is not None
+    found = rows_in(plan, tmp_path / "out", format_, "order", "order", "index", "primary", "lines")
+    expected = generate_tables(plan, tables=["order"])["order"][["order", "index", "primary", "lines"]]
+    assert found == Counter(expected.itertuples(index=False, name=None)) and len(found) > 50
+    report = check_directory(plan, tmp_path / "out", format_, plan.first, plan.stop)
+    assert not report.failed, report.text()
+
+
+def dump(raw: dict[str, Any], folder: Path, dialect: str) -> str:
+    plan = from_mapping({**raw, "output": {"format": "sql", "sql_dialect": dialect}}, name="case")
+    write_tables(plan, folder)
+    (file,) = folder.glob("*.sql")
+    return file.read_text(encoding="utf-8")
+
+
+def test_reserved_words_load_into_sqlite(tmp_path: Path) -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(dump(WORDS, tmp_path / "out", "sqlite"))
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    (orders,) = connection.execute('SELECT count(*) FROM "order" JOIN "user" USING ("primary")').fetchone()
+    assert orders == len(generate_tables(plan_of(WORDS), tables=["order"])["order"])
+
+
+def test_reserved_words_load_into_duckdb(tmp_path: Path) -> None:
+    """As PostgreSQL's SQL, of which DuckDB knows all but the settings and keys that are added later."""
+    text = re.sub(r"^SET .*;$", "", dump(WORDS, tmp_path / "out", "postgresql"), flags=re.MULTILINE)
+    connection = duckdb.connect()
+    for statement in duckdb.extract_statements(text):
+        if not statement.query.lstrip().startswith("ALTER TABLE"):
+            connection.execute(statement)
+    (orders,) = connection.sql('SELECT count(*) FROM "order" JOIN "user" USING ("primary")').fetchall()[0]
+    assert orders == len(generate_tables(plan_of(WORDS), tables=["order"])["order"])
+
+
+def test_a_name_that_cannot_be_one_is_refused_in_a_sentence() -> None:
+    dimensions = [{"name": "Käufer Liste", "per": "unit", "columns": [{"name": "id", "type": "id"}]}]
+    with pytest.raises(ConfigError) as raised:
+        from_mapping({**WORDS, "dimensions": dimensions, "facts": []}, name="case")
+    assert "dimensions[0].name" in str(raised.value)
+
+
+def test_a_table_of_500_columns(tmp_path: Path) -> None:
+    """Loads and is made in seconds; a formula reads its neighbours."""
+    begin = time.perf_counter()
+    plan = plan_of(wide(500, 20))
+    write_tables(plan, tmp_path / "out", format="parquet")
+    assert time.perf_counter() - begin < 60
+    made = duckdb.sql(f"FROM '{tmp_path}/out/fct_wide.parquet'")
+    assert len(made.columns) == 503 and made.shape[0] == 20 * 12
+    wrong = " OR ".join(f"abs(c{n} - (c{n - 4} * 2 + c{n - 3})) > 0.011" for n in range(4, 500, 5))
+    assert duckdb.sql(f"SELECT count(*) FROM made WHERE {wrong}").fetchall() == [(0,)]
+
+
+def test_a_window_that_ends_in_the_future_is_whole() -> None:
+    """A plan for next year has all its months, whatever day it is."""
+    year = date.today().year
+    window = {"start": f"{year}-01", "end": f"{year + 2}-12", "every": "month"}
+    made = generate_tables(plan_of({**NUMBERS, "window": window}), tables=["dim_date", "fct_visits"])
+    assert len(made["dim_date"]) == 36
+    assert made["fct_visits"]["date_key"].max() == (year + 2) * 10000 + 1201
+
+
+MOVEMENTS = """
+WITH months AS (SELECT date AS month FROM dim_date),
+prices AS (SELECT plan_name AS plan_tier, list_price AS price FROM dim_plan),
+periods AS (
+  SELECT company_id, valid_from AS start_date, coalesce(valid_to, DATE '2025-01-01') AS end_date, price AS monthly_amount
+  FROM dim_company JOIN prices USING (plan_tier)
+),
+active AS (SELECT company_id, min(date) AS first_month, max(date) AS last_month
+           FROM fct_revenue JOIN dim_date USING (date_key) GROUP BY ALL),
+mrr AS (
+  SELECT month, a.company_id, coalesce(sum(monthly_amount) FILTER (month BETWEEN first_month AND last_month), 0) AS mrr
+  FROM months CROSS JOIN active AS a
+  LEFT JOIN periods AS p ON p.company_id = a.company_id AND month >= start_date AND month < end_date
+  GROUP BY ALL
+),
+steps AS (SELECT *, lag(mrr, 1, 0) OVER (PARTITION BY company_id ORDER BY month) AS before FROM mrr)
+SELECT month, sum(mrr) AS mrr, sum(before) AS before,
+  sum(mrr) FILTER (before = 0) AS new, sum(mrr - before) FILTER (before > 0 AND mrr > before) AS expanded,
+  sum(before - mrr) FILTER (mrr > 0 AND mrr < before) AS contracted, sum(before) FILTER (mrr = 0) AS churned
+FROM steps GROUP BY month ORDER BY month
+"""
+COVERED = """
+SELECT count(*) FILTER (periods <> 1) FROM (
+  SELECT fct_revenue.company_id, date, count(valid_from) AS periods FROM fct_revenue JOIN dim_date USING (date_key)
+  LEFT JOIN dim_company AS c ON c.company_id = fct_revenue.company_id AND date >= valid_from
+    AND (valid_to IS NULL OR date < valid_to) GROUP BY ALL
+)
+"""
+LAST = """
+SELECT sum(list_price) FROM dim_company JOIN dim_plan ON plan_name = plan_tier
+WHERE is_current AND company_id IN (SELECT company_id FROM fct_revenue WHERE date_key = 20241201)
+"""
+OVERLAPS = """
+SELECT count(*) FROM dim_company a JOIN dim_company b USING (company_id)
+WHERE a.valid_from < b.valid_from AND coalesce(a.valid_to, DATE '9999-01-01') > b.valid_from
+"""
+
+
+def test_subscription_periods_and_their_movements() -> None:
+    """The history of plan tiers gives periods that begin on months, exclude each other and cover every month that a company
+    pays; what is new, expanded, contracted and churned adds up to the change of each month, and all four occur."""
+    connection = stored(from_mapping(read(template("saas")), name="saas"))
+    assert connection.sql(OVERLAPS).fetchall() == [(0,)]
+    assert connection.sql(COVERED).fetchall() == [(0,)]
+    off = "SELECT count(*) FROM dim_company WHERE day(valid_from) <> 1 OR day(valid_to) <> 1"
+    assert connection.sql(off).fetchall() == [(0,)]
+    moved = connection.sql(MOVEMENTS).df().fillna(0.0).set_index("month").astype(float)
+    assert connection.sql(LAST).fetchall() == [(moved["mrr"].iloc[-1],)]
+    change = moved["new"] + moved["expanded"] - moved["contracted"] - moved["churned"]
+    assert (change - (moved["mrr"] - moved["before"])).abs().max() < 1e-6
+    assert (moved["before"].iloc[1:].to_numpy() == moved["mrr"].iloc[:-1].to_numpy()).all()
+    assert (moved[["new", "expanded", "contracted", "churned"]].sum() > 0).all()
+
+
+def days(start: str, end: str, every: str = "day") -> Plan:
+    return plan_of(
+        {
+            "about": "Days",
+            "unit": "shop",
+            "window": {"start": start, "end": end, "every": every},
+            "metrics": [{"name": "visits", "type": "score", "polarity": "positive"}],
+            "segments": [{"name": "all", "count": 1, "archetype": "growth"}],
+        }
+    )
+
+
+def test_two_hundred_years_of_days() -> None:
+    """Every day once, 29 February of leap years alone: not of 1900, but of 2000; each with its row and its own week day."""
+    made = generate_tables(days("1900-01-01", "2099-12-31"), tables=["dim_date", "fct_visits"])
+    dates = made["dim_date"]["date"].tolist()
+    assert dates == [date(1900, 1, 1) + timedelta(n) for n in range(73_049)]
+    leap = [day for day in dates if (day.month, day.day) == (2, 29)]
+    assert len(leap) == 49 and date(2000, 2, 29) in leap and leap[0] == date(1904, 2, 29)
+    assert made["fct_visits"]["date_key"].tolist() == made["dim_date"]["date_key"].tolist()
+    assert made["dim_date"]["date_key"].tolist() == [day.year * 10000 + day.month * 100 + day.day for day in dates]
+
+
+def test_a_window_from_leap_day_to_the_day_before() -> None:
+    made = generate_tables(days("2024-02-29", "2025-02-28"), tables=["fct_visits"])["fct_visits"]
+    assert len(made) == 366 and made["date_key"].iloc[0] == 20240229 and made["date_key"].iloc[-1] == 20250228
+
+
+def test_a_year_of_53_weeks() -> None:
+    """2020 has a week 53, which begins on 28 December; a week is one period, with its own label and date."""
+    plan = days("2020-12-21", "2022-01-09", "week")
+    assert plan.stop is not None
+    labels = [plan.grain.label(period) for period in range(plan.first, plan.stop)]
+    assert len(labels) == len(set(labels)) == 55
+    mondays = generate_tables(plan, tables=["dim_date"])["dim_date"]["date"].tolist()
+    assert mondays[1] == date(2020, 12, 28) and mondays[1].isocalendar()[:2] == (2020, 53)
+    assert [day.isocalendar()[:2] for day in mondays] == [
+        (date(2020, 12, 21) + timedelta(weeks=n)).isocalendar()[:2] for n in range(55)
+    ]
+    for label, day in zip(labels, mondays, strict=True):
+        assert plan.grain.read(label) == plan.grain.read(day.isoformat())
+
+
+def test_years_beyond_what_is_possible_are_refused_with_the_bounds() -> None:
+    with pytest.raises(ConfigError, match="1600"):
+        days("9998-01", "9999-12", "month")
+    assert len(generate_tables(days("2261-01", "2263-12", "month"), tables=["dim_date"])["dim_date"]) == 36
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize(("table", "column"), [("dim_user", "phone"), ("dim_user", "post"), ("fct_visits", "seen")])
+def test_whole_numbers_beyond_doubles_are_exact_in_every_format(
+    format_: str, table: str, column: str, tmp_path: Path
+) -> None:
+    plan = plan_of(NUMBERS)
+    found = rows_in(plan, tmp_path / "out", format_, table, column)
+    expected = Counter((int(value),) for value in generate_tables(plan, tables=[table])[table][column])
+    assert found == expected and {value for (value,) in found} == set(LARGE)
+
+
+def test_whole_numbers_beyond_doubles_are_exact_in_sql_and_python(tmp_path: Path) -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(dump(NUMBERS, tmp_path / "out", "sqlite"))
+    assert {n for (n,) in connection.execute("SELECT number FROM dim_post")} == set(LARGE)
+    frame = generate_tables(plan_of(NUMBERS), tables=["dim_post", "fct_visits"])
+    assert set(frame["dim_post"]["number"].tolist()) == set(LARGE) and str(frame["fct_visits"]["visits"].dtype) == "Int64"
+
+
+def test_a_count_with_gaps_stays_whole_in_texts(tmp_path: Path) -> None:
+    """3 and not 3.0, and nothing where it is missing."""
+    for format_ in ("csv", "jsonl"):
+        write_tables(plan_of(NUMBERS), tmp_path / format_, format=format_)
+    lines = (tmp_path / "csv" / "fct_visits.csv").read_text().splitlines()
+    place = lines[0].replace('"', "").split(",").index("visits")
+    values = [line.split(",")[place] for line in lines[1:]]
+    assert "" in values and all(value.isdigit() for value in values if value)
+    records = [json.loads(line) for line in (tmp_path / "jsonl" / "fct_visits.jsonl").read_text().splitlines()]
+    assert [record["visits"] for record in records] == [int(value) if value else None for value in values]
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_nulls_and_empty_texts_stay_apart_in_every_format(format_: str, tmp_path: Path) -> None:
+    plan = plan_of(EMPTY)
+    found = rows_in(plan, tmp_path / "out", format_, "evt_visit", "note")
+    frame = generate_tables(plan, tables=["evt_visit"])["evt_visit"]["note"].astype(object)
+    assert found == Counter((value,) for value in frame.where(frame.notna(), None))
+    assert {value for (value,) in found} == {*TEXTS, None}
