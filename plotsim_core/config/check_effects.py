@@ -63,7 +63,8 @@ def noises(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
 
 
 def variations(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
-    """Yield variations that move no value: of size where no metric has one, of timing where a curve stays as it is."""
+    """Yield what moves no value: variation of size where no metric has one, of timing where a curve stays as it is, and how
+    long such a curve takes, where nobody arrives or leaves along it."""
     sized = len(parts["metrics"]) < len(scope.metrics) or any(metric.sized for _, metric in parts["metrics"])
     for path, segment in parts["segments"]:
         said = segment.variation.model_fields_set
@@ -71,6 +72,8 @@ def variations(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
             yield Problem(f"{path}.variation.size", "has no effect: no metric is an amount or a count", "leave it out")
         if "timing" in said and segment.variation.timing > 0 and constant(segment):
             yield Problem(f"{path}.variation.timing", "has no effect: the curve is the same all along", "leave it out")
+        if segment.span is not None and segment.arrival is None and segment.tenure is None and constant(segment):
+            yield Problem(f"{path}.span", "has no effect: the curve is the same all along", "leave it out")
 
 
 def constant(segment: Segment) -> bool:
