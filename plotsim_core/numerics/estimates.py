@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -55,6 +54,8 @@ def rank_correlation(first: Floats, second: Floats) -> tuple[float, float]:
     Arrays are (periods, units), NaN where nothing is there. The error is that of Spearman's coefficient: what a cell adds
     to it also moves the ranks of the cells above (Hájek's projection).
     """
+    from scipy.stats import rankdata  # slow to import, and no config needs it to load
+
     both = np.isfinite(first) & np.isfinite(second)
     count = int(np.count_nonzero(both))
     if count < 2:

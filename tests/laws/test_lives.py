@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from plotsim_core import from_mapping
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.roster import select
-from tests.laws.made import differing, elsewhere, made, names
+from tests.laws.made import differing, made, names
 from tests.laws.pieces import lives
 from tests.laws.strategies import Raw, configs, examples, plan_of
 from tests.laws.test_extension import LATER, hold, hold_units, without
@@ -65,7 +65,7 @@ def test_tables_keep_their_relations_while_units_come_and_go(raw: Raw) -> None:
 @examples(6)
 @given(living())
 def test_a_higher_rate_of_arrivals_only_adds_units(raw: Raw) -> None:
-    hold_units(raw, from_mapping(raw, name="generated", scale=2.5), besides=elsewhere(plan_of(raw)))
+    hold_units(raw, from_mapping(raw, name="generated", scale=2.5))
 
 
 @examples(4)
