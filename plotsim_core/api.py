@@ -293,9 +293,22 @@ def write_tables(
 ) -> dict[str, int]: ...
 
 
+@overload
+def write_tables(
+    first: Plan,
+    /,
+    *,
+    directory: str | Path,
+    format: str | None = None,
+    periods: str | None = None,
+    tables: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> dict[str, int]: ...
+
+
 def write_tables(
     first: Plan | Mapping[str, pd.DataFrame],
-    second: Plan | str | Path,
+    second: Plan | str | Path | None = None,
     /,
     directory: str | Path | None = None,
     *,
@@ -316,12 +329,13 @@ def write_tables(
     at first with 0 rows.
     """
     if isinstance(first, Plan):
-        if isinstance(second, Plan) or directory is not None:
+        folder = second if directory is None else directory
+        if folder is None or isinstance(folder, Plan) or (second is not None and directory is not None):
             raise UsageError("expected write_tables(plan, directory), or write_tables(tables, plan, directory)")
         slice_ = whole(first, *(parse_periods(first, periods) or ()))
         found = [find_table(first, name) for name in tables or [table.name for table in first.tables]]
         made = [(table, build(first, table, slice_)) for table in found]
-        return _write(first, made, slice_, Path(second), format, progress, {})
+        return _write(first, made, slice_, Path(folder), format, progress, {})
     if not isinstance(second, Plan):
         raise UsageError("expected the plan that the tables were made from: write_tables(tables, plan)")
     if tables is not None or progress is not None:

@@ -175,7 +175,7 @@ def run(
     if compression is not None and format_ not in (None, "parquet"):
         raise UsageError(f"--compression is that of Parquet, not of {format_.partition('://')[0]}")
     plan = _plan(config, seed, scale, over_budget, target_rows=target_rows, noise=noise, compression=compression)
-    _warn(plan, strict)
+    _warn(plan, strict, quiet)
     said = plan.dataset.output
     directory, format_ = directory or Path(said.directory), format_ or said.format
     names = [name.strip() for name in tables.split(",")] if tables else [table.name for table in plan.tables]
@@ -391,11 +391,13 @@ def _plan(config: str, seed: int | None = None, scale: float | None = None, over
     return api.from_mapping(raw, name=path.stem, source=str(path), seed=seed, scale=scale, **more)
 
 
-def _warn(plan: Plan, strict: bool) -> None:
-    for warning in plan.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    for note in plan.notes:
-        click.echo(f"note: {note}", err=True)
+def _warn(plan: Plan, strict: bool, quiet: bool = False) -> None:
+    if strict or not quiet:
+        for warning in plan.warnings:
+            click.echo(f"warning: {warning}", err=True)
+    if not quiet:
+        for note in plan.notes:
+            click.echo(f"note: {note}", err=True)
     if strict and plan.warnings:
         raise click.exceptions.Exit(1)
 

@@ -115,6 +115,15 @@ def test_info_shows_segments_metrics_and_tables_and_makes_nothing(name: str, tmp
     assert any(bar in said for bar in "▁▂▃▄▅▆▇█")
 
 
+def test_a_note_is_told_unless_it_is_to_be_quiet(tmp_path: Path) -> None:
+    path = tmp_path / "noted.yaml"
+    raw = yaml.safe_load(plotsim_core.template("minimal").read_text(encoding="utf-8"))
+    path.write_text(yaml.safe_dump({**raw, "output": {"format": "csv", "compression": "zstd"}}), encoding="utf-8")
+    said = "note: output.compression: has no effect without `format: parquet`"
+    assert said in _plotsim("run", path, "-o", tmp_path / "data").stderr
+    assert _plotsim("run", path, "-o", tmp_path / "data", "--quiet").output == ""
+
+
 def test_templates_are_listed_printed_and_not_overwritten(tmp_path: Path) -> None:
     assert [line.split()[0] for line in _plotsim("list-templates").stdout.splitlines()] == plotsim_core.list_templates()
     text = plotsim_core.template("saas").read_text(encoding="utf-8")

@@ -28,7 +28,7 @@ BUNDLE = {"config.yaml", "manifest.json", "validation_report.txt"}
 @pytest.mark.parametrize("name", [name for name in list_templates() if name != "streaming"])
 def test_frames_are_written_as_the_run_writes_its_rows(name: str, format: str, tmp_path: Path) -> None:
     plan = load_template(name)
-    run = write_tables(plan, tmp_path / "run", format=format)
+    run = write_tables(plan, directory=tmp_path / "run", format=format)
     assert write_tables(generate_tables(plan), plan, tmp_path / "frames", format=format) == run
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert {path.name for path in (tmp_path / "frames").iterdir()} == names | BUNDLE

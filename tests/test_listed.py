@@ -228,6 +228,22 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path, file: str, conten
         load_config(from_file(tmp_path, file))
 
 
+def test_a_further_kind_of_unit_has_listed_tables_from_files_too(tmp_path: Path) -> None:
+    (tmp_path / "countries.csv").write_text(COUNTRIES, encoding="utf-8")
+    path = from_file(tmp_path)
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    kind = {"metrics": raw["metrics"], "segments": [{**raw["segments"][0], "name": "depots"}]}
+    listed = {"name": "dim_place", "rows": {"file": "countries.csv", "key": "code"}}
+    units = {"name": "dim_depot", "per": "unit", "columns": [{"name": "depot_id", "type": "id"}]}
+    raw["units"] = [{**kind, "unit": "depot", "dimensions": [units, listed]}]
+    path.write_text(yaml.safe_dump(raw, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    assert generate_tables(load_config(path))["dim_place"]["code"].tolist() == ["KR", "AF", "BO"]
+    raw["units"][0]["dimensions"][1]["rows"]["file"] = "nowhere.csv"
+    path.write_text(yaml.safe_dump(raw, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"units\[0\].dimensions\[1\].rows.file: "):
+        load_config(path)
+
+
 def test_no_link_leads_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "countries.csv").write_text(COUNTRIES, encoding="utf-8")

@@ -1,8 +1,8 @@
 """`cdc.<part>`: when a row was written (`inserted_at`), when it last changed (`updated_at`), and what that was (`op`).
 
 A fact with `cdc: true` gets all three, as `_inserted_at`, `_updated_at` and `_op`. A row is written in the moment it
-happens, one of a whole period in the last moment of it, and is then as it was written (I). What corrects rows later says so
-itself (`quality`).
+happens, as that is recorded, one of a whole period in the last moment of it, and is then as it was written (I). What
+corrects rows later says so itself (`quality`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
-from plotsim_core.columns.timestamp import TYPE
+from plotsim_core.columns.timestamp import TYPE, moments
 from plotsim_core.config.model import Part
 from plotsim_core.config.tables import Column, SourceWords, Table
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -43,10 +43,10 @@ def change_columns(table: Table) -> tuple[Column, ...]:
     return tuple(column for column in made if column.type not in there)
 
 
-def written(rows: Rows) -> Moments:
+def written(table: TablePlan, rows: Rows) -> Moments:
     """Return the moment in which each row was written."""
     if len(rows.moment) == len(rows):
-        return rows.moment
+        return moments(table, rows)
     return rows.block.plan.grain.starts(rows.period + 1).astype("datetime64[us]") - _LAST
 
 
@@ -55,7 +55,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     assert isinstance(options, Options)
     if options.part == "op":
         return pa.repeat(pa.scalar("I"), len(rows))
-    return pa.array(written(rows), TYPE)
+    return pa.array(written(table, rows), TYPE)
 
 
 add_source(

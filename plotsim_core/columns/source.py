@@ -32,14 +32,16 @@ def fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
 
 
 def _filled(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    decimals = column.spec.decimals
-    if decimals is None:
-        return SOURCES[column.spec.word].fill(column, table, rows)
-    found = SOURCES[column.spec.word].fill(replace(column, type=pa.float64()), table, rows)
+    decimals, source = column.spec.decimals, SOURCES[column.spec.word]
     try:
-        return as_decimals(found, decimals)
+        if decimals is None:
+            return source.fill(column, table, rows)
+        return as_decimals(source.fill(replace(column, type=pa.float64()), table, rows), decimals)
     except OverflowError:
-        most = f"{PRECISION} digits, its {decimals} decimals included"
+        if decimals is None and not pa.types.is_decimal(column.type):
+            raise
+        scale = column.type.scale if decimals is None else decimals
+        most = f"{PRECISION} digits, its {scale} decimals included"
         raise UsageError(f"{table.name}.{column.name} has values of more than {most}: give it fewer `decimals`") from None
 
 

@@ -2,7 +2,7 @@
 many they are. An order's total is the sum of its lines.
 
 Nulls are left out, and where there are no rows the sum is zero. Numbers of up to six decimals are added as whole units of
-the last one, so their sum is exact; others in the order of the rows.
+the last one, so their sum is exact, up to 2^53 units; others in the order of the rows.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table, is_number
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.decimals import EXACT, PRECISION
+from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _DECIMALS = 6
@@ -107,16 +109,26 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     theirs = next(other for other in details.columns if other.name == options.column)
     parts = fill(theirs, details, below)
     if pa.types.is_decimal(column.type):
-        return decimal_array(_added(units_of(parts), below.owner, len(rows)), column.type.scale)
+        whole = units_of(parts)
+        if np.any(_sizes(whole, below.owner, len(rows)) >= 10.0**PRECISION):
+            raise OverflowError
+        return decimal_array(_added(whole, below.owner, len(rows)), column.type.scale)
     values = pc.fill_null(parts, 0).to_numpy(zero_copy_only=False)
     if column.type == pa.int64():
         return pa.array(_added(values, below.owner, len(rows)))
-    if theirs.places is not None and theirs.places <= _DECIMALS:
-        whole = np.rint(values * 10.0**theirs.places).astype(np.int64)
-        return pa.array(_added(whole, below.owner, len(rows)) / 10.0**theirs.places)
     # bincount adds one value after the other, so a row's sum does not depend on the rows around it; of nothing it counts
-    sums = np.bincount(below.owner, values, minlength=len(rows)).astype(np.float64)
-    return pa.array(sums.round(_DECIMALS))
+    sums = np.bincount(below.owner, values, minlength=len(rows)).astype(np.float64).round(_DECIMALS)
+    if theirs.places is not None and theirs.places <= _DECIMALS:
+        scaled = np.rint(values * 10.0**theirs.places)
+        exact = _sizes(scaled, below.owner, len(rows)) < EXACT
+        whole = np.where(exact[below.owner], scaled, 0.0).astype(np.int64)
+        sums = np.where(exact, _added(whole, below.owner, len(rows)) / 10.0**theirs.places, sums)
+    return pa.array(sums)
+
+
+def _sizes(values: Integers | Floats, owner: Integers, count: int) -> Floats:
+    """Return how large the sums of numbers by their owners can be at most."""
+    return np.bincount(owner, np.abs(values.astype(np.float64)), minlength=count).astype(np.float64)
 
 
 def _added(values: Integers, owner: Integers, count: int) -> Integers:

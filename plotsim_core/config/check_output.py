@@ -52,16 +52,18 @@ def _unfilled(path: str, format: str, columns: tuple[str, ...]) -> Iterator[Prob
 
 def _laid_out(dataset: Dataset) -> Iterator[Problem]:
     """Yield a problem for each layout of a log line that does not fit the values of its column."""
+    mismatched = {(issue.table, issue.column) for issue in dataset.quality if issue.issue == "type_mismatch"}
     for start, kind in (("", dataset), *((f"units[{number}].", kind) for number, kind in enumerate(dataset.units))):
         for number, table in enumerate(kind.events):
             columns = {column.name: column for column in table.columns}
             for part in log_parts(getattr(table, "log_format", None) or ""):
                 if part.column is None or not part.layout:
                     continue
-                column = columns[part.column]
-                expected = expected_layout(SOURCE_WORDS[column.word].arrow(column.source, column, kind), part.layout)
+                broken = (table.name, part.column) in mismatched
+                expected = expected_layout(pa.string() if broken else column_type(columns[part.column], kind), part.layout)
                 if expected is not None:
-                    says = f"cannot lay out {part.column} as '{part.layout}'"
+                    of = ", which type_mismatch makes a text," if broken else ""
+                    says = f"cannot lay out {part.column}{of} as '{part.layout}'"
                     yield Problem(f"{start}events[{number}].log_format", says, f"expected {expected}")
 
 

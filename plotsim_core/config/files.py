@@ -42,7 +42,16 @@ class File(Part):
 
 def with_files(raw: Any, folder: Path, problems: list[Problem]) -> Any:
     """Return a config as written with the rows of files in it; what is wrong with files is added to `problems`."""
-    if not isinstance(raw, Mapping) or not isinstance(raw.get("dimensions"), list | tuple):
+    if not isinstance(raw, Mapping):
+        return raw
+    if isinstance(raw.get("units"), list | tuple):
+        kinds = []
+        for number, kind in enumerate(raw["units"]):
+            wrong: list[Problem] = []
+            kinds.append(with_files(kind, folder, wrong))
+            problems.extend(problem.under(f"units[{number}]") for problem in wrong)
+        raw = {**raw, "units": kinds}
+    if not isinstance(raw.get("dimensions"), list | tuple):
         return raw
     tables = list(raw["dimensions"])
     for number, table in enumerate(tables):

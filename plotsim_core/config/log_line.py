@@ -47,6 +47,6 @@ def expected_layout(type_: pa.DataType, layout: str) -> str | None:
         return None if fits else f"parts of a moment, such as %Y-%m-%d %H:%M, of the letters {DIRECTIVES}"
     if pa.types.is_integer(type_):
         return None if _WHOLE.fullmatch(layout) else "a width, such as >8, 08 or ,d"
-    if pa.types.is_floating(type_):
+    if pa.types.is_floating(type_) or pa.types.is_decimal(type_):
         return None if _NUMBER.fullmatch(layout) else "a width and decimals, such as >10.2f or ,.2f"
     return None if _TEXT.fullmatch(layout) else "a width, such as >12, <12 or ^12, and at most so many letters, .12"

@@ -59,6 +59,14 @@ def _laid(layout: str) -> str:
 
 
 _NULL = pattern(r"^[A-Za-z0-9_\\<>#.-]{0,20}$", "a word of at most 20 letters, digits and signs such as \\N or <null>")
+_VALUE = re.compile(r"[-+]?[0-9.]*[0-9][0-9.]*([eE][-+]?[0-9]+)?|(?i:true|false)|[0-9]{4}-[0-9]{2}-[0-9]{2}")
+"""Numbers, truths and days as CSV has them, without quotes."""
+
+
+def _no_value(null: str) -> str:
+    if _VALUE.fullmatch(null):
+        raise ValueError(f"expected a word that is no number, truth or day, such as \\N or <null>, found {shown(null)}")
+    return null
 
 
 class Output(Part):
@@ -88,7 +96,7 @@ class Output(Part):
     sort_by: tuple[Name, ...] = ()
     escape_formulas: Flag = False
     sql_dialect: Dialect = "postgresql"
-    csv_null: Annotated[str, Field(pattern=_NULL)] = ""
+    csv_null: Annotated[str, Field(pattern=_NULL), AfterValidator(_no_value)] = ""
     cell_budget: Annotated[int, Field(ge=0, strict=True)] = 0
 
     @model_validator(mode="before")

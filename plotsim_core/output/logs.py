@@ -9,8 +9,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plotsim_core.columns.decimals import as_floats
 from plotsim_core.config.log_line import LogPart, log_parts
 from plotsim_core.config.output import Event
+from plotsim_core.config.tables import is_number
 from plotsim_core.output.format import Batches
 from plotsim_core.output.plain import plain
 from plotsim_core.plan.plan import TablePlan
@@ -73,15 +75,18 @@ def _laid_out(batch: pa.RecordBatch, parts: list[LogPart], connection: duckdb.Du
     if not parts:
         return {}
     values = [batch[part.column or ""] for part in parts]
-    typed = [v if _keeps_type(v.type) else _text(v) for v in values]
+    typed = [_typed(value) for value in values]
     connection.register("log", pa.Table.from_arrays(typed, names=[f"v{place}" for place in range(len(parts))]))
     made = [_sql(f"v{place}", part.layout, typed[place].type) for place, part in enumerate(parts)]
     found = connection.sql(f"SELECT {', '.join(made)} FROM log").to_arrow_table()
     return {part: pc.fill_null(found.column(place).combine_chunks(), _MISSING) for place, part in enumerate(parts)}
 
 
-def _keeps_type(type_: pa.DataType) -> bool:
-    return pa.types.is_temporal(type_) or pa.types.is_integer(type_) or pa.types.is_floating(type_)
+def _typed(values: pa.Array) -> pa.Array:
+    """Return values that can be laid out: moments and numbers as they are, all else as texts."""
+    if pa.types.is_decimal(values.type):
+        return pa.array(as_floats(values), from_pandas=True)
+    return values if pa.types.is_temporal(values.type) or is_number(values.type) else _text(values)
 
 
 def _sql(name: str, layout: str, type_: pa.DataType) -> str:

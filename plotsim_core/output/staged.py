@@ -123,7 +123,8 @@ def _check(aside: Path, directory: Path, merge: bool) -> None:
 def _leaving(aside: Path, directory: Path, merge: bool) -> set[str]:
     """Return the names of what has to go from a directory when what is aside comes."""
     made = {path.name: path for path in aside.iterdir()}
-    gone = {name for name in ABOUT if name not in made}
+    filled = (directory / ABOUT[0]).is_file()  # by a run; what else has such a name is not ours to remove
+    gone = {name for name in ABOUT if filled and name not in made}
     gone |= {f"{name}.wal" for name in made if name.endswith(".duckdb")}
     if not merge:
         folders = {name for name, path in made.items() if path.is_dir()}

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from plotsim_core.columns.decimals import as_decimals, as_floats
 from plotsim_core.columns.identity import date_keys
 from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.timestamp import moments
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, drifted
 from plotsim_core.config.tables import is_number
 from plotsim_core.numerics.random import choose, key, uniforms
@@ -248,12 +249,12 @@ def _told(table: TablePlan, rows: Rows, columns: Columns, changes: list[Change],
     for change in changes:
         if change.column != ARRIVAL and change.issue != "restatement":
             by[change.rows] = np.where(by[change.rows] == 0, change.number, by[change.rows])
-    starts, ends = (rows.block.plan.grain.starts(rows.period + more).astype("datetime64[us]") for more in (0, 1))
+    ends = rows.block.plan.grain.starts(rows.period + 1).astype("datetime64[us]")
     share = uniforms(key(rows.block.plan.seed, "quality", table.stream, "corrected"), rows.address)
-    since = rows.moment if len(rows.moment) == len(rows) else starts
+    since, timed = moments(table, rows), len(rows.moment) == len(rows)
     left = (ends - since).astype(np.int64) - 1
     drawn = since + np.ceil(share * left).astype("timedelta64[us]")
-    times = (since, drawn) if since is rows.moment else (drawn, ends - np.timedelta64(1, "us"))
+    times = (since, drawn) if timed else (drawn, ends - np.timedelta64(1, "us"))
     new = dict(zip(("inserted_at", "updated_at"), times, strict=True))
     hit = (by > 0) & (new["updated_at"] > new["inserted_at"])
     numbers = {part: np.where(hit, by, 0) for part in parts}

@@ -83,7 +83,7 @@ def partition_relations(
         with reading(every[0].parent, "Parquet"):
             ends = [pq.read_schema(file).names for file in (every[0], every[-1])]
             moved = ends[0] != ends[1]  # what comes or goes is there at one end
-            # folders such as month=03 add no columns
+            # folders such as partition_month=3 add no columns
             source = f"read_parquet([{listed}], hive_partitioning = false{', union_by_name = true' if moved else ''})"
             connection.execute(f"CREATE VIEW {quoted(name)} AS FROM {source}")
     return {name: quoted(name) for name in folders}

@@ -294,7 +294,7 @@ def _view(
     name: str,
     stored: Iterable[tuple[str, FileRecord]],
 ) -> None:
-    """Make a view of all rows of some files. Folders such as month=03 add no columns: they are in the files."""
+    """Make a view of all rows of some files. Folders such as partition_month=3 add no columns."""
     columns_of = {file: record.columns for file, record in stored}
     files = list(columns_of)
     one_of_each = list({columns: file for file, columns in columns_of.items()}.values())

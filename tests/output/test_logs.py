@@ -127,3 +127,20 @@ def test_files_have_plain_names_of_their_own(name: str) -> None:
 def test_a_file_without_lines_has_no_effect() -> None:
     with pytest.raises(ConfigError, match="has no effect without log_format"):
         from_mapping(config(log_filename="x.log"), name="shops")
+
+
+def test_exact_decimals_are_laid_out_as_numbers(tmp_path: Path) -> None:
+    columns = [*RAW["events"][0]["columns"], {"name": "sales", "type": "metric.sales", "decimals": 2}]
+    plan = from_mapping(config(columns=columns, log_format="{sales:>10.1f}"), name="shops")
+    write_tables(plan, tmp_path)
+    lines = (tmp_path / "evt_visit.log").read_text().splitlines()
+    values = rows(plan, "evt_visit")["sales"].to_pylist()
+    assert lines == ["-" if value is None else f"{float(value):>10.1f}" for value in values]
+
+
+def test_a_layout_does_not_fit_what_is_broken_to_a_text() -> None:
+    columns = [*RAW["events"][0]["columns"], {"name": "sales", "type": "metric.sales"}]
+    raw = config(columns=columns, log_format="{sales:.2f}")
+    raw["quality"] = [{"table": "evt_visit", "issue": "type_mismatch", "column": "sales", "rate": 0.1}]
+    with pytest.raises(ConfigError, match=r"cannot lay out sales, which type_mismatch makes a text, as '\.2f'"):
+        from_mapping(raw, name="shops")

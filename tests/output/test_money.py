@@ -232,3 +232,27 @@ def test_an_amount_with_too_many_digits_is_told() -> None:
     )
     with pytest.raises(UsageError, match=r"fct_month\.large has values of more than 18 digits"):
         generate_tables(from_mapping(raw, name="orders"))
+
+
+def test_a_total_is_exact_or_near_however_large_it_is() -> None:
+    """Sums of more than 2^53 units are those of doubles, and do not wrap around."""
+    raw = config()
+    large = {"name": "large", "type": "expression", "formula": "round(quantity * 100000000000 * 1000000, 2)"}
+    raw["facts"][2]["columns"].append(large)
+    raw["facts"][1]["columns"].append({"name": "large", "type": "total.fct_line.large"})
+    plan = from_mapping(raw, name="orders")
+    sums: dict[str, float] = {}
+    for line in rows(plan, "fct_line"):
+        sums[line["order_id"]] = sums.get(line["order_id"], 0.0) + line["large"]
+    orders = rows(plan, "fct_order")
+    assert max(sums.values()) * 100 > 2.0**63
+    assert [order["large"] for order in orders] == pytest.approx([sums.get(order["order_id"], 0.0) for order in orders])
+
+
+def test_a_total_with_too_many_digits_is_told() -> None:
+    raw = config()
+    large = {"name": "large", "type": "expression", "formula": "quantity * 900000000000 * 1000.25", "decimals": 2}
+    raw["facts"][2]["columns"].append(large)
+    raw["facts"][1]["columns"].append({"name": "large", "type": "total.fct_line.large"})
+    with pytest.raises(UsageError, match=r"fct_order\.large has values of more than 18 digits, its 2 decimals included"):
+        rows(from_mapping(raw, name="orders"), "fct_order")

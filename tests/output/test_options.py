@@ -83,6 +83,10 @@ def test_a_config_with_more_cells_than_its_budget_is_refused(here: Path) -> None
             "no table has a column 'date_kee'(.|\n)*did you mean 'date_key'",
         ),
         ({"format": "parquet", "partition_by": "sales"}, "fct_month.sales is double"),
+        *(
+            ({"format": "csv", "csv_null": word}, "output.csv_null: expected a word that is no number, truth or day")
+            for word in ("0", "-3", "1.5e3", "True", "2024-01-31")
+        ),
         ({"cell_budget": -1}, "output.cell_budget: expected at least 0"),
         ({"fromat": "csv"}, "output.fromat: unknown key"),
     ],

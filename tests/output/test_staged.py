@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from plotsim_core import UsageError, load_config, template, write_tables
+from plotsim_core import UsageError, from_mapping, load_config, template, write_tables
 from plotsim_core.cli import main
 from plotsim_core.output import staged
 from plotsim_core.output.format import FORMATS
@@ -88,6 +88,18 @@ def test_what_is_not_of_the_run_stays(exchanging: bool, tmp_path: Path, monkeypa
     assert os.readlink(target / "link") == "nowhere"
     assert (target.stat().st_mode & 0o777, (target / "sub" / "deep").stat().st_mode & 0o777) == (0o750, 0o700)
     assert not [path for path in (*target.iterdir(), *tmp_path.iterdir()) if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("exchanging", [True, False])
+def test_files_of_others_with_our_names_stay(exchanging: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that no run has filled has no report or manifest of ours."""
+    both_ways(monkeypatch, exchanging)
+    mine = {"manifest.json": "mine", "validation_report.html": "mine too"}
+    for name, text in mine.items():
+        (tmp_path / name).write_text(text)
+    plan = from_mapping({**PLAN.raw, "manifest": {"include": False}}, name="minimal")
+    write_tables(plan, tmp_path)
+    assert {name: (tmp_path / name).read_text() for name in mine} == mine
 
 
 def test_who_stands_in_the_folder_goes_on_standing_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

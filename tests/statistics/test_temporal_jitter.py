@@ -61,7 +61,7 @@ CONFIG: Raw = {
     ],
 }
 CONFIG["events"][1]["columns"] = [*_EVENT, {"name": "order_id", "type": "ref.fct_order", "within": 2}]
-RECORDED = {"at", "time_key"}
+RECORDED = {"at", "time_key", "_inserted_at", "_updated_at"}
 
 
 def plan_of(jitter: float = 0.0, **more: Any) -> Plan:
@@ -84,6 +84,8 @@ def test_nothing_but_moments_is_moved(happened: dict[str, pd.DataFrame]) -> None
         moved = sorted(RECORDED & set(rows.columns)) if name not in ("dim_time",) else []
         pd.testing.assert_frame_equal(recorded[name].drop(columns=moved), rows.drop(columns=moved))
         assert all((recorded[name][column] != rows[column]).mean() > 0.9 for column in moved), name
+    orders = recorded["fct_order"]
+    assert (orders["_inserted_at"] == orders["at"]).all()  # nothing is written before it is said to happen
 
 
 def test_moments_are_moved_by_as_much_as_declared(happened: dict[str, pd.DataFrame]) -> None:
