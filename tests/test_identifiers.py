@@ -251,6 +251,20 @@ def test_more_units_than_texts_are_refused() -> None:
         from_mapping(bare, name="bank")
 
 
+def test_more_segments_than_slots_are_refused() -> None:
+    """Phones of Britain tell 32 segments apart: so many have texts of their own, one more is refused when it is loaded."""
+    column = {"name": "phone", "type": "faker.phone_number"}
+    many = [{"name": f"s{number}", "count": 5, "archetype": "growth"} for number in range(33)]
+    assert shares(capacity("phone_number", ("en_GB",))).slots == 32
+    assert accounts(config(column, segments=many[:32], locale="en_GB"))["phone"].is_unique
+    with pytest.raises(ConfigError, match=r"faker\.phone_number has texts for 32 segments, and there are 33"):
+        from_mapping(config(column, segments=many, locale="en_GB"), name="bank")
+    loose = accounts(config({**column, "unique": False}, segments=many, locale="en_GB"))
+    assert len(loose) == 165
+    with pytest.raises(UsageError, match="33 segments"):
+        slots(tuple(segment["name"] for segment in many), 32)
+
+
 def test_open_windows_end_where_texts_do() -> None:
     """The year that load and `info` name is the last in which every unit that arrives has a text of its own."""
     column = {"name": "ean", "type": "faker.ean8"}

@@ -101,13 +101,18 @@ def identifiers(name: str, column: ColumnPlan, table: TablePlan, rows: Rows, dis
 
 
 def crowded(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[Problem]:
-    """Yield where the rows of a dimension are more than there are identifiers for."""
+    """Yield where the rows of a dimension, or the segments of their units, are more than there are identifiers for."""
     most = capacity(name, dataset.locale)
     hint = "`unique: false` lets them repeat"
     if kind == "reference":
         rows: int = table.length  # type: ignore[attr-defined]
         if rows > most:
             yield Problem("type", f"{table.name} has {rows:,} rows, and faker.{name} has {most:,} different texts", hint)
+        return
+    slots = shares(most).slots
+    if len(dataset.segments) > slots:
+        found = f"faker.{name} has texts for {slots:,} segments, and there are {len(dataset.segments):,}"
+        yield Problem("type", found, f"{hint}; or declare fewer segments")
         return
     window = dataset.window
     for room in rooms(table, dataset, most):

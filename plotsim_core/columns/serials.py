@@ -8,6 +8,7 @@ segments' names; where two meet, the later declared one takes another, which `me
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -48,11 +49,18 @@ def shares(total: int) -> Shares:
 
 @lru_cache(maxsize=256)
 def slots(names: tuple[str, ...], count: int) -> tuple[int, ...]:
-    """Return the slot of each segment, by the order of declaration where two would have the same."""
+    """Return the slot of each segment, by the order of declaration where two would have the same.
+
+    Raises UsageError where there are more segments than slots.
+    """
+    if len(names) > count:
+        raise UsageError(
+            f"{len(names)} segments have different texts of a column for {count}; `unique: false` lets them repeat"
+        )
     taken: list[int] = []
     for name in names:
-        tries = (int(key(0, "slot", name, turn)) % count for turn in range(64 * count))
-        taken.append(next((slot for slot in tries if slot not in taken), -1))
+        tries = (int(key(0, "slot", name, turn)) % count for turn in itertools.count())
+        taken.append(next(slot for slot in tries if slot not in taken))
     return tuple(taken)
 
 
