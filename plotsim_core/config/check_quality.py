@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.holdout import FEATURES, HOLDOUT, TRAIN, EntityFeatures, Holdout
-from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, MOST, Issue, drifted
+from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, MOST, Issue, drifted, orphan_mark
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, DeclaredTable, KindWords, Table, column_type
 from plotsim_core.errors import Problem
@@ -176,11 +176,19 @@ def _broken(issue: Issue, table: Table, dataset: Dataset, whole: Dataset) -> Ite
 
 
 def _orphaned(name: str, column: Column, table: Table, words: KindWords, dataset: Dataset) -> Iterator[Problem]:
-    source = SOURCE_WORDS[column.word]
-    if source.refers(column.source, dataset) is None:
+    refers = SOURCE_WORDS[column.word].refers(column.source, dataset)
+    if refers is None:
         yield Problem("column", f"{name} refers to nothing, so it cannot be orphaned", "name a column of type ref.<table>")
-    elif source.arrow(column.source, column, dataset) != pa.string():
+        return
+    to = next(other for kind in (dataset, *dataset.units) for other in kind.tables if other.name == refers[0])
+    keys = next((getattr(own.source, "values", None) for own in to.sourced("id")), None)
+    if getattr(to, "per", None) in ("period", "time"):
         yield Problem("column", f"{name} is a date or a time, which stay what they are", "name another reference")
+    elif keys is not None and orphan_mark(keys) is None:
+        says = (
+            f"the keys of {to.name} lie so far apart, {min(keys)} to {max(keys)}, that no whole number is left for orphans"
+        )
+        yield Problem("column", says, "name another reference, or write the keys in quotes")
 
 
 def _spoilt(issue: Issue, columns: dict[str, Column], table: Table, words: KindWords, dataset: Dataset) -> Iterator[Problem]:

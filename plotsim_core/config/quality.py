@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
+from itertools import count
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -39,6 +41,9 @@ Kind = Literal[
     "restatement",
 ]
 
+LOST = "-X"
+"""What is appended to the key that an orphan refers to: no key that is made ends so."""
+
 OF_DELIVERY = ("late_delivery", "redelivery", "restatement")
 """Issues that say when rows are delivered."""
 _OF_A_COLUMN = ("null_injection", "type_mismatch", "schema_drift", "orphaned_keys", "restatement")
@@ -49,6 +54,21 @@ _READS: dict[str, tuple[str, ...]] = {
     "up_to": OF_DELIVERY,
 }
 """Word to the issues that read it."""
+
+
+@lru_cache(maxsize=64)
+def orphan_mark(keys: tuple[str | int, ...] | None) -> str | int | None:
+    """Return what makes an orphan of a key, however many issues do so: the end that is appended to a text, the number that
+    is added to a whole number; None where that would leave the numbers of 64 bits. `keys` are those of a listed table's own.
+    """
+    if keys is None:
+        return LOST
+    texts = [key for key in keys if isinstance(key, str)]
+    if texts:
+        return LOST * next(times for times in count(1) if not any(text.endswith(LOST * times) for text in texts))
+    numbers = [key for key in keys if isinstance(key, int)]
+    step = max(numbers) - min(numbers) + 1
+    return step if max(numbers) + MOST * step < 2**63 else None
 
 
 class Issue(Part):

@@ -19,8 +19,8 @@ from plotsim_core.columns.decimals import as_decimals, as_floats
 from plotsim_core.columns.identity import date_keys
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.timestamp import moments
-from plotsim_core.config.quality import ARRIVAL, DELIVERED, drifted
-from plotsim_core.config.tables import is_number
+from plotsim_core.config.quality import ARRIVAL, DELIVERED, drifted, orphan_mark
+from plotsim_core.config.tables import SOURCE_WORDS, is_number
 from plotsim_core.numerics.random import choose, key, uniforms
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.batch import batch_of
@@ -29,8 +29,6 @@ from plotsim_core.tables.hit import Hit, hit
 
 ROW = "*"
 """Stands for the whole row where the name of a column is expected."""
-LOST = "-X"
-"""What is appended to the key that an orphan refers to: no key ends so."""
 _LATEST = 5
 """So many periods late a row arrives at most."""
 _CODES = 1000
@@ -159,9 +157,21 @@ def _mismatch(hit: Hit, columns: Columns) -> Change:
 def _orphan(hit: Hit, columns: Columns) -> Change:
     before = columns[hit.column]
     here = hit.here & _there(before)
-    lost = pc.binary_join_element_wise(before, pa.scalar(""), LOST)
+    mark = _orphan_mark(hit)
+    lost = pc.add(before, mark) if isinstance(mark, int) else pc.binary_join_element_wise(before, pa.scalar(""), mark)
     columns[hit.column] = pc.if_else(pa.array(here), lost, before)
     return _changed(hit, hit.column, here, before, columns[hit.column])
+
+
+def _orphan_mark(hit: Hit) -> str | int:
+    """Return what makes orphans of the keys that an issue's column refers to."""
+    plan = hit.rows.block.plan
+    column = next(column.spec for column in plan.table(hit.issue.table).columns if column.name == hit.column)
+    name, key_ = SOURCE_WORDS[column.word].refers(column.source, plan.dataset) or ("", "")
+    own = next(other.spec.source for other in plan.table(name).columns if other.name == key_)
+    mark = orphan_mark(getattr(own, "values", None))
+    assert mark is not None  # or the config would have been refused
+    return mark
 
 
 def _late(hit: Hit, columns: Columns) -> Change:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 
-from plotsim_core import Plan, from_mapping
+from plotsim_core import ConfigError, Plan, from_mapping
 from plotsim_core.config.holdout import FEATURES
 from plotsim_core.config.quality import ARRIVAL, LEDGER
 from plotsim_core.engine.block import block
@@ -228,6 +228,42 @@ def test_an_orphan_refers_to_no_row() -> None:
     keys = set(made(plan, "dim_shop")["shop_id"].to_pylist())
     lost = [key for key in made(plan, "fct_all")["shop_id"].to_pylist() if key not in keys]
     assert len(lost) == made(plan, LEDGER).filter(pc.equal(made(plan, LEDGER)["column_name"], "shop_id")).num_rows > 100
+
+
+def of_country(keys: list[Any], *issues: Raw) -> Raw:
+    """Return the config with visits that refer to countries with keys of their own."""
+    country = {"name": "dim_country", "reference": True, "columns": [{"name": "code", "type": "id", "values": keys}]}
+    visit = CONFIG["events"][0]
+    columns = [*visit["columns"], {"name": "code", "type": "ref.dim_country"}]
+    return {
+        **CONFIG,
+        "dimensions": [*CONFIG["dimensions"], country],
+        "events": [{**visit, "columns": columns}],
+        "quality": [{"table": "evt_visit", "issue": "orphaned_keys", "column": "code", "rate": 0.2, **i} for i in issues],
+    }
+
+
+@pytest.mark.parametrize(
+    "keys", [["KR", "KR-X", "B"], ["A", "A-X-X", "-X"], ["A", "A-X", "A-X-X"], [7, 300, 5], [-4, 0], [2**62, 2**62 + 8], [9]]
+)
+def test_no_orphan_of_a_key_of_ones_own_refers_to_a_row(keys: list[Any]) -> None:
+    """Whatever the keys end with, texts or whole numbers, and where two issues make orphans; the ledger gives them back."""
+    raw = of_country(keys, {}, {"seed_offset": 1, "rate": 0.5})
+    plan, unbroken = from_mapping(raw, name="broken"), from_mapping({**raw, "quality": []}, name="broken")
+    stored = made(plan, "evt_visit")["code"].to_pylist()
+    ledger = made(plan, LEDGER).to_pandas()
+    lost = ledger.groupby("row_key")["issue"].count()
+    assert sum(key not in keys for key in stored) == len(lost) > 100
+    assert lost.max() == 2
+    hold_restored(plan, unbroken)
+
+
+def test_keys_that_leave_no_number_for_orphans_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"keys of dim_country lie so far apart, -1 to 9223372036854775807, that no whole"):
+        from_mapping(of_country([-1, 2**63 - 1], {}), name="broken")
+    dates = of_country([1], {"column": "date_key"})
+    with pytest.raises(ConfigError, match="date_key is a date or a time"):
+        from_mapping(dates, name="broken")
 
 
 def test_a_row_that_was_broken_says_that_it_changed() -> None:

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from plotsim_core import Plan
 from plotsim_core.config.holdout import FEATURES
+from plotsim_core.config.quality import LOST
 from plotsim_core.config.tables import SOURCE_WORDS, Column
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.build import find_table
-from plotsim_core.tables.quality import LOST
 from plotsim_core.tables.sources import HOLDING
 from tests.laws.made import (
     AS_OF,
