@@ -82,9 +82,9 @@ def _check_place(column: Column, ours: Column, table: Table, unit: Table, scope:
 
 
 def _check_listed(theirs: Column, values: list[Any], place: str, own: str) -> Iterable[Problem]:
-    """Yield which of a unit's values no row lists."""
-    there = _words(listed(theirs), values)
-    known = dict.fromkeys(there)
+    """Yield which of a unit's values no row lists; a unit without a value refers to no row."""
+    values = [value for value in values if value is not None]
+    known = dict.fromkeys(_words(listed(theirs), values))
     words = dict(zip(_words(values, listed(theirs)), map(str, values), strict=True))
     missing = [value for word, value in words.items() if word not in known]
     if missing:
@@ -151,11 +151,12 @@ def _alike(values: list[Any]) -> list[Any]:
 
 
 def _words(values: list[Any], others: list[Any]) -> list[Any]:
-    """Return values such that those which say the same as one of `others` equal it: numbers if all are, else texts."""
+    """Return values such that those which say the same as one of `others` equal it: numbers if all are, else texts. None
+    stays None, which says nothing."""
     numbers = {pa.int64(), pa.float64()}
-    if common_type(values) in numbers and common_type(others) in numbers:
-        return [float(value) for value in values]
-    return [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
+    if all(common_type([value for value in some if value is not None]) in numbers for some in (values, others)):
+        return [None if value is None else float(value) for value in values]
+    return [None if value is None else str(value).lower() if isinstance(value, bool) else str(value) for value in values]
 
 
 def matched(matching: Mapping[str, str], column: ColumnPlan, table: TablePlan, rows: Rows, parent: Table) -> Integers:

@@ -212,3 +212,40 @@ def test_units_of_a_further_kind_are_matched_by_what_their_own_dimension_says() 
     for table, column in (("fct_wealth", "channel_id"), ("fct_month", "owners")):
         rows = _made(plan, table)
         assert (rows[column] == rows["owner_id"].map(owners["channel_id"])).all()
+
+
+def _of_values(attributes: list[Any], listed: list[Any]) -> Plan:
+    """Return the plan of shops whose size is one of some attributes, matched by a list."""
+    raw = copy.deepcopy(CONFIG)
+    raw["segments"] = [{"name": "small", "count": 60, "archetype": "growth", "attributes": {"size": attributes}}]
+    columns = [{"name": "k", "type": "id"}, {"name": "v", "type": "static", "values": listed}]
+    raw["dimensions"] = [
+        {
+            "name": "dim_shop",
+            "per": "unit",
+            "columns": [
+                {"name": "shop_id", "type": "id"},
+                {"name": "size", "type": "pool.size"},
+                {"name": "given", "type": "static", "values": [*attributes, None]},
+                {"name": "size_k", "type": "ref.dim_size", "matching": {"v": "size"}},
+                {"name": "given_k", "type": "ref.dim_size", "matching": {"v": "given"}},
+            ],
+        },
+        {"name": "dim_size", "reference": True, "columns": columns},
+    ]
+    del raw["facts"], raw["events"]
+    return from_mapping(raw, name="matching")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "listed"),
+    [([2, 1.5], [1.5, 2.0, None]), (["None", "x"], [None, "x", "None"]), (["nan"], [None, "nan", None]), ([1], [None, 1])],
+)
+def test_a_row_of_no_value_is_matched_by_none(attributes: list[Any], listed: list[Any]) -> None:
+    """Nor does it make texts of the numbers beside it; a unit of no value refers to nothing."""
+    shops = _made(_of_values(attributes, listed), "dim_shop")
+    keys = {f"SIZ-{place:03d}": value for place, value in enumerate(listed, 1)}
+    assert shops["size_k"].map(keys).tolist() == shops["size"].tolist()
+    none = shops["given"].isna()
+    assert none.any() and (shops["given_k"].isna() == none).all()
+    assert shops["given_k"][~none].map(keys).tolist() == shops["given"][~none].tolist()
