@@ -82,6 +82,40 @@ def test_a_list_is_taken_as_it_is(given: list[Any]) -> None:
     assert values("static", values=given) == given
 
 
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (2**63, r"expected a whole number of 64 bits, or a text in quotes; found 9\.22337203685478e\+18"),
+        (-(2**63) - 1, "expected a whole number of 64 bits"),
+        (10**400, "expected a whole number of 64 bits, or a text in quotes; found a huge number"),
+        (float("nan"), "expected a finite number, found nan"),
+        (float("inf"), "expected a finite number, found inf"),
+    ],
+    ids=["2^63", "below -2^63", "huge", "nan", "inf"],
+)
+def test_numbers_that_no_column_holds_are_refused_in_one_sentence(number: float, message: str) -> None:
+    """In lists of values, keys, choices and attributes of segments, whatever stands beside them."""
+    name = {"name": "name", "type": "static.a,b"}
+    key = {"name": "k", "type": "id"}
+    chosen, of_segment = config(key, name), config(key, name)
+    chosen["dimensions"][0]["columns"].append({"name": "size", "type": "choice", "values": [1.5, number]})
+    of_segment["dimensions"][0]["columns"].append({"name": "size", "type": "pool.size"})
+    of_segment["segments"][0]["attributes"] = {"size": [1, number]}
+    raws = [chosen, of_segment, config(key, {**name, "type": "static", "values": [1, number]})]
+    if isinstance(number, int):
+        raws.append(config({**key, "values": [1, number]}, name))
+    for raw in raws:
+        with pytest.raises(ConfigError, match=f": 1 problem\n.*{message}"):
+            from_mapping(raw, name="shop")
+
+
+def test_whole_numbers_of_64_bits_are_values() -> None:
+    """As they are, or the nearest doubles where others have decimals."""
+    ends = [-(2**63), 2**63 - 1]
+    assert values("static", values=ends) == ends
+    assert values("static", values=[1.5, 2**53 + 1]) == [1.5, 2.0**53]
+
+
 def test_lists_may_hold_nothing_days_and_moments() -> None:
     assert values("static", values=["a", None, "b"])[::2] == ["a", "b"]
     assert values("static", values=["2024-01-31", "2024-02-29"], value_type="date") == [
@@ -182,6 +216,23 @@ def test_a_parquet_file_keeps_its_types(tmp_path: Path) -> None:
     assert rows["name"].tolist()[:2] == ["1", "02"] and rows["rate"].tolist() == [0.1, 0.25, 1e-9]
     assert rows["since"].tolist() == [datetime.date(2024, 1, 2), None, datetime.date(1900, 1, 1)]
     assert rows["seen"].tolist() == [pd.Timestamp("2024-01-02 03:04:05")] * 3
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (pa.array([1, 2**63], pa.uint64()), "row 2 of size in countries.parquet: expected a whole number"),
+        (pa.array([float("nan"), 1.5]), "row 1 of size in countries.parquet: expected a finite number, found nan"),
+        (
+            pa.array([1.5, float("-inf")], pa.float32()),
+            "row 2 of size in countries.parquet: expected a finite number, found -inf",
+        ),
+    ],
+)
+def test_numbers_of_a_file_that_no_column_holds_are_refused(tmp_path: Path, column: pa.Array, message: str) -> None:
+    pq.write_table(pa.table({"code": ["KR", "AF"], "name": ["a", "b"], "size": column}), tmp_path / "countries.parquet")
+    with pytest.raises(ConfigError, match=rf": 1 problem\n  dimensions\[1\].rows.file: {message}"):
+        load_config(from_file(tmp_path, "countries.parquet"))
 
 
 def test_what_a_file_says_is_part_of_the_digest(tmp_path: Path) -> None:

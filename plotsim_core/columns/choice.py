@@ -21,7 +21,7 @@ from plotsim_core.columns.exact import places_of
 from plotsim_core.columns.rows import Integers, Rows, picked
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import LARGEST, MOST_ROWS, Part, Scalar
+from plotsim_core.config.model import LARGEST, MOST_ROWS, Part, Scalar, storable
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
 from plotsim_core.config.words import begun, phrase, several
@@ -39,7 +39,7 @@ def _values(values: Any) -> Any:
     wrong = next((value for value in values if value is not None and not isinstance(value, str | int | float | bool)), None)
     if wrong is not None:
         raise ValueError(f"expected texts, numbers or true/false, found {shown(wrong)}")
-    return tuple(values)
+    return tuple(map(storable, values))
 
 
 class Options(Part):

@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from plotsim_core.columns.rows import Integers, Rows, picked
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import MOST_ROWS, Part, pattern
+from plotsim_core.config.model import MOST_ROWS, Part, pattern, storable
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table, row_noun
 from plotsim_core.errors import Problem, Wrong, shown
@@ -29,10 +29,10 @@ WIDTH = 3
 """Digits of a number within a key, at least; longer numbers stay whole."""
 
 
-def _key(value: object) -> object:
+def _key(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError(f"expected a text or a whole number, found {shown(value)}")
-    return value
+    return storable(value)
 
 
 Key = Annotated[str | int, BeforeValidator(_key)]

@@ -86,6 +86,8 @@ class Rows:
 
 def picked(values: list[Any] | NDArray[Any] | pa.Array, places: Integers, type_: pa.DataType) -> pa.Array:
     """Return `values[places]` as an Arrow array: what few distinct values become when they are spread over rows."""
+    if pa.types.is_floating(type_) and isinstance(values, list):  # Arrow takes no whole number that a double rounds
+        values = [None if value is None else float(value) for value in values]
     return pa.array(values, type=type_).take(pa.array(places))
 
 

@@ -18,7 +18,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from pydantic import Field
 
-from plotsim_core.config.model import MOST_ROWS, Part
+from plotsim_core.config.model import MOST_ROWS, Part, storable
 from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.families import did_you_mean
 
@@ -134,6 +134,11 @@ def _csv(path: Path, name: str) -> pa.Table:
 def _column(name: str, found: pa.ChunkedArray, file: str, is_key: bool) -> dict[str, Any]:
     """Return a column of a file as it would be written in the config."""
     values, value_type = _values(name, found, file)
+    for number, value in enumerate(values, 1):
+        try:
+            storable(value)
+        except ValueError as error:
+            raise Wrong(Problem("file", f"row {number} of {name} in {file}: {error}")) from None
     if not is_key:
         more = {} if value_type is None else {"value_type": value_type}
         return {"name": name, "type": "static", "values": values, **more}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -65,10 +66,19 @@ def _flag(value: Any) -> Any:
     return {"yes": True, "on": True, "no": False, "off": False}.get(value, value) if isinstance(value, str) else value
 
 
+def storable(value: Any) -> Any:
+    """Return `value`. Raises ValueError for a number that no column holds: a whole one beyond 64 bits, or none at all."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError(f"expected a whole number of 64 bits, or a text in quotes; found {shown(value)}")
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError(f"expected a finite number, found {shown(value)}")
+    return value
+
+
 def _scalar(value: Any) -> Any:
     if not isinstance(value, str | int | float | bool):
         raise ValueError(f"expected a text, a number or true/false, found {shown(value)}")
-    return value
+    return storable(value)
 
 
 def pair(value: Any) -> Any:
