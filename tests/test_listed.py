@@ -67,11 +67,40 @@ def values(type_: str, **options: Any) -> list[Any]:
         ("static.nan,inf", ["nan", "inf"]),
         ('static."1","2"', ["1", "2"]),
         ("static.5 in,it's", ["5 in", "it's"]),
-        ("static.12345678901234567890123,1", [1.2345678901234568e22, 1.0]),
+        ("static.12345678901234567890123,1", ["12345678901234567890123", "1"]),
+        ("static.1234567890123456789,1", [1234567890123456789, 1]),
+        ("static.9223372036854775808,1.5", ["9223372036854775808", "1.5"]),
+        ("static.1e3,.5,-2", [1000.0, 0.5, -2.0]),
+        ("static.+49,+5", ["+49", "+5"]),
+        ("static.1e400,2", ["1e400", "2"]),
+        ("static.-,.", ["-", "."]),
     ],
 )
 def test_texts_with_commas_and_zeros_stay_as_they_are(written: str, found: list[Any]) -> None:
     assert values(written) == found
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        "410,4,-68",
+        "1.50,4.00",
+        "1e3,.5,-2",
+        "+49,+5",
+        "004,68",
+        "1234567890123456789,1",
+        "12345678901234567890,1",
+        "1e400,2",
+        "5,a",
+        "nan,inf",
+    ],
+)
+def test_a_file_reads_numbers_as_a_type_does(texts: str, tmp_path: Path) -> None:
+    cells = texts.split(",")
+    (tmp_path / "countries.csv").write_text("code,name\n" + "".join(f"c{n},{c}\n" for n, c in enumerate(cells)))
+    rows = generate_tables(load_config(from_file(tmp_path)), tables=["dim_country"])["dim_country"]
+    expected = values(f"static.{texts}")
+    assert rows["name"].tolist() == expected and [*map(type, rows["name"])] == [*map(type, expected)]
 
 
 @pytest.mark.parametrize(

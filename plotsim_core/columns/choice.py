@@ -24,6 +24,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import LARGEST, MOST_ROWS, Part, Scalar, storable
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.texts import typed
 from plotsim_core.config.words import begun, phrase, several
 from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.numerics.random import Floats
@@ -73,7 +74,7 @@ class Options(Part):
             return list(self.values)
         if any(quoted for _, quoted in _split(self.values) or ()):
             return list(self.texts)
-        return typed(self.texts)
+        return list(typed(self.texts))
 
 
 _READ = {"date": "write it like 2024-01-31", "timestamp": "write it like 2024-01-31T09:30:00"}
@@ -187,21 +188,6 @@ def most_places(values: Iterable[Any]) -> int | None:
     """Return how many decimals numbers have at most, each a number or a text of one; None where one is not finite."""
     found = [places_of(value.strip() if isinstance(value, str) else float(value)) for value in values]
     return None if None in found else max(place for place in found if place is not None)
-
-
-_WHOLE, _NUMBER = (
-    re.compile(r"-?(0|[1-9][0-9]{0,17})"),
-    re.compile(r"[-+]?(0|[1-9][0-9]*)?(\.[0-9]+)?(?<=[0-9])([eE][-+]?[0-9]+)?"),
-)
-
-
-def typed(texts: list[str]) -> list[Any]:
-    """Return texts as whole numbers if all are, else as numbers if all are, else as they are: 004 is a text."""
-    if all(_WHOLE.fullmatch(text) for text in texts):
-        return [int(text) for text in texts]
-    if all(_NUMBER.fullmatch(text) for text in texts):
-        return [float(text) for text in texts]
-    return list(texts)
 
 
 def _type(options: Options) -> pa.DataType:

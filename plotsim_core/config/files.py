@@ -19,13 +19,13 @@ import pyarrow.parquet
 from pydantic import Field
 
 from plotsim_core.config.model import MOST_ROWS, Part, storable
+from plotsim_core.config.texts import typed
 from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.families import did_you_mean
 
 _LARGEST = 200_000_000
 """The most bytes of a file."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-_WHOLE, _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})"), re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
 _DAY, _MOMENT = re.compile(r"\d{4}-\d\d-\d\d"), re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?")
 
 
@@ -185,10 +185,10 @@ def _typed(texts: list[str | None]) -> tuple[list[Any], str | None]:
     def all_(form: re.Pattern[str]) -> bool:
         return bool(there) and all(form.fullmatch(text) for text in there)
 
-    if all_(_WHOLE):
-        return [None if text is None else int(text) for text in texts], None
-    if all_(re.compile(f"{_WHOLE.pattern}|{_NUMBER.pattern}")):
-        return [None if text is None else float(text) for text in texts], None
+    numbers = iter(typed(there))
+    found = [None if text is None else next(numbers) for text in texts]
+    if there and found != texts:
+        return found, None
     if there and {*there} <= {"true", "false"}:
         return [None if text is None else text == "true" for text in texts], None
     for form, value_type in ((_DAY, "date"), (_MOMENT, "timestamp")):
