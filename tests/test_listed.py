@@ -150,7 +150,7 @@ def test_lists_may_hold_nothing_days_and_moments() -> None:
     assert values("static", values=["2024-01-31", "2024-02-29"], value_type="date") == [
         datetime.date(2024, 1, 31), datetime.date(2024, 2, 29)]  # fmt: skip
     assert values("static", values=["2024-01-31T12:00:00"], value_type="timestamp") == [pd.Timestamp("2024-01-31 12:00")]
-    assert values("static.1,2", value_type="text") == ["1", "2"]
+    assert values("static.1,2.50,1e3", value_type="text") == ["1", "2.50", "1e3"]
 
 
 def test_keys_of_their_own_are_referred_to() -> None:

@@ -72,7 +72,7 @@ class Options(Part):
         """The values, numbers as numbers, days and moments as texts."""
         if not isinstance(self.values, str):
             return list(self.values)
-        if any(quoted for _, quoted in _split(self.values) or ()):
+        if self.value_type == "text" or any(quoted for _, quoted in _split(self.values) or ()):
             return list(self.texts)
         return list(typed(self.texts))
 
