@@ -27,6 +27,12 @@ def declared(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[Connectio
             yield connection, number, inside == number
 
 
+def subject(plan: Plan, connection: Connection, phase: int) -> str:
+    """Return a pair in words, and from when it holds where a phase of this number declares it (0: the dataset does)."""
+    when = f" from {plan.grain.label(plan.phases[phase - 1][0])}" if phase else ""
+    return f"{connection.metric_a} ~ {connection.metric_b}{when}"
+
+
 HEADINGS = ("declared", "given", "pearson", "spearman")
 """What `Correlations` tells, as columns."""
 HEADINGS_MEAN = (
@@ -51,8 +57,7 @@ class Correlations:
 
     def subject(self, plan: Plan) -> str:
         """Return the pair, and from when it holds where a phase declares it."""
-        when = f" from {plan.grain.label(plan.phases[self.phase - 1][0])}" if self.phase else ""
-        return f"{self.connection.metric_a} ~ {self.connection.metric_b}{when}"
+        return subject(plan, self.connection, self.phase)
 
     @property
     def declared(self) -> str:

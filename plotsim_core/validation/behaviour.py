@@ -15,7 +15,7 @@ import numpy as np
 from plotsim_core.config.connections import Connection
 from plotsim_core.engine.pooled import expected as pooled
 from plotsim_core.numerics.estimates import correlation
-from plotsim_core.plan.declared import declared
+from plotsim_core.plan.declared import declared, subject
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
 from plotsim_core.validation.judgement import FEWEST, Estimate, Measure, judgement
@@ -66,10 +66,10 @@ def _correlations(store: Store, table: TablePlan) -> Iterator[Finding]:
             continue
         raw = correlation(seen.values[first][holds], seen.values[second][holds])
         more = {"declared": connection.coefficient, "pooled": raw[0]}
-        when = f" from {store.plan.grain.label(store.plan.phases[phase - 1][0])}" if phase else ""
-        subject = f"{connection.metric_a} ~ {connection.metric_b}{when}"
         measure = partial(_correlated, connection=connection, pair=(first, second), holds=holds)
-        yield replace(_judged(store, subject, measure, more), tables=_other(store.plan, table, second))
+        yield replace(
+            _judged(store, subject(store.plan, connection, phase), measure, more), tables=_other(store.plan, table, second)
+        )
 
 
 def _correlated(seen: Residuals, connection: Connection, pair: tuple[int, int], holds: Flags) -> Estimate | None:

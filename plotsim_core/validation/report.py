@@ -179,7 +179,8 @@ def report_of(store: Store, findings: Sequence[tuple[str, Finding]], seconds: Ma
     """Return the report of what checks found in a store, of tables that are missing in it, and of what none can show."""
     missing = [table.name for table in store.plan.tables if table.name not in store.relations]
     absent = [("references_resolve", Finding(name, False, "the table is not there", tables=(name,))) for name in missing]
-    return Report(store.plan, store.first, store.stop, (*absent, *findings, *unheld(store.plan)), dict(seconds or {}))
+    open_ = unheld(store.plan, store.first, store.stop)
+    return Report(store.plan, store.first, store.stop, (*absent, *findings, *open_), dict(seconds or {}))
 
 
 def check_directory(plan: Plan, directory: Path, format: str, first: int, stop: int) -> Report:

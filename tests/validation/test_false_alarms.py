@@ -143,12 +143,17 @@ def test_a_score_says_of_how_much_it_is(tmp_path: Path) -> None:
 
 def test_what_no_fact_holds_is_not_judged(tmp_path: Path) -> None:
     """A metric that only drives events has no values to be judged by; what is declared of it is told as open."""
-    raw = _clinics(connections=["beds 0.25 wait"])
+    phase = {"start_period": 3, "end_period": 5, "connections": ["beds -0.4 wait", "praise 0.3 beds"]}
+    raw = _clinics(connections=["beds 0.25 wait"], connection_phases=[phase])
     del raw["facts"][0]["columns"][2]
     raw["segments"][0]["count"] = 100
     report = _report(from_mapping(raw, name="clinics"), tmp_path)
     told = {(check, finding.subject) for check, finding in report.findings if not finding.judged}
-    assert ("correlations_as_declared", "beds ~ wait") in told
+    assert {subject for check, subject in told if check == "correlations_as_declared"} == {
+        "beds ~ wait",
+        "beds ~ wait from 2023-04",
+        "praise ~ beds from 2023-04",
+    }
     assert ("means_follow_trajectory", "beds") in told
     assert report.judged < 100
 
