@@ -13,6 +13,9 @@ import pytest
 import yaml
 
 from plotsim_core import ConfigError, create_from_yaml, from_mapping, generate_tables, load_config, write_tables
+from plotsim_core.columns import identity
+from plotsim_core.columns.choice import Options
+from plotsim_core.config import read
 from plotsim_core.config.read import read_text, written
 
 COUNTRIES = """\
@@ -281,6 +284,33 @@ def test_a_config_is_written_as_it_is_read() -> None:
     texts = ["068", "1e5", "no", "1_000", "12:30", "0x1f", ".5", "+4", "null", "~", "2024-01-31", "true", "", " a", "a: b"]
     raw = {"values": [*texts, 68, 0.5, 1e-9, True, None]}
     assert read_text(written(raw), "config") == raw
+
+
+def test_a_config_is_the_same_text_with_libyaml_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts of any letters, breaks and lengths, also where the two dumpers fold or escape them otherwise."""
+    hard = ["\U0001f600 a", "\x85", "\t", "a \n b" * 20, "\r" + "x y " * 40, "\ufeff" + "x y " * 40, "\u2028" + "a b " * 50]
+    plain = ["x y " * 60 + "z", "é: '\"#" * 30, "one\ntwo\n", "\n\na", " a", "", "068", "- a", "\u3000", "漢字, " * 30]
+    raws = [{"values": [text, 1], "more": {"about": text, "list": [[text], []]}} for text in (*hard, *plain)]
+    raws += [{text: 1} for text in ("", "?", "k" * 200, "é" * 60, "é" * 100, "a\nb", "\t")]
+    raws += [{"a": shared, "b": shared} for shared in ([1, "a"], {"x": 0.1})]
+    made = [written(raw) for raw in raws]
+    monkeypatch.setattr(read, "_FastDumper", read._Dumper)
+    assert [written(raw) for raw in raws] == made
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="without libyaml there is one dumper")
+def test_long_lists_are_written_by_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read, "_Dumper", None)
+    raw = {"about": "Shops\nand countries\n", "values": ["Korea, Republic of", "Åland", None, 1.5, True]}
+    assert read_text(written(raw), "config") == raw
+
+
+def test_how_long_a_list_is_spells_none_of_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = config({**KEY, "values": [7, 300, 5]}, {"name": "name", "type": "static", "values": ["a", None, "b"]})
+    table = from_mapping(raw, name="shop").table("dim_country").spec
+    monkeypatch.setattr(Options, "texts", property(lambda options: pytest.fail("spelled")))
+    monkeypatch.setattr(identity, "own_keys", lambda column: pytest.fail("spelled"))
+    assert table.lists == {"name": 3, "k": 3} and table.length == 3  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,13 @@ def spelled(column: Column) -> list[str]:
     return options.texts
 
 
+def count(column: Column) -> int:
+    """Return how many values a static column has."""
+    options = column.source
+    assert isinstance(options, Options)
+    return len(options.given)
+
+
 def _plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 

@@ -69,6 +69,11 @@ def own_keys(column: Column) -> list[str]:
     return list(map(str, getattr(column.source, "values", None) or ()))
 
 
+def key_count(column: Column) -> int:
+    """Return how many keys a listed table's rows have of their own; 0 if they have none."""
+    return len(getattr(column.source, "values", None) or ())
+
+
 def key_column(table: Table) -> Column | None:
     """Return the column that holds a table's own key."""
     return next(iter(table.sourced("id")), None)

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from plotsim_core.columns.choice import spelled
-from plotsim_core.columns.identity import own_keys
+from plotsim_core.columns.choice import count
+from plotsim_core.columns.identity import key_count
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.files import File
 from plotsim_core.config.model import Count
@@ -42,8 +42,8 @@ class ReferenceDimension(Table):
     @property
     def lists(self) -> dict[str, int]:
         """How many values the lists of columns have."""
-        found = {column.name: len(spelled(column)) for column in self.sourced("static")}
-        return found | {column.name: len(own_keys(column)) for column in self.sourced("id") if own_keys(column)}
+        found = {column.name: count(column) for column in self.sourced("static")}
+        return found | {column.name: key_count(column) for column in self.sourced("id") if key_count(column)}
 
     @property
     def length(self) -> int:
@@ -63,8 +63,8 @@ def _check(table: ReferenceDimension, scope: Scope) -> Iterable[Problem]:
         found = ", ".join(f"{name} {count}" for name, count in lengths.items())
         yield Problem("columns", f"the lists of {table.name} have different lengths: {found}", "give each row a value")
     for column in table.sourced("id"):
-        if own_keys(column) and table.length > len(own_keys(column)):
-            yield Problem("columns", f"{table.name} has {table.length} rows, and {len(own_keys(column))} keys of its own")
+        if 0 < key_count(column) < table.length:
+            yield Problem("columns", f"{table.name} has {table.length} rows, and {key_count(column)} keys of its own")
 
 
 def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
