@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from stdnum.us import ssn as us
 
 from plotsim_core import ConfigError, UsageError, from_mapping, generate_tables
 from plotsim_core.columns.forms import FORMS, forms
-from plotsim_core.columns.identifiers import capacity, sets
+from plotsim_core.columns.identifiers import capacity, lasting, sets
 from plotsim_core.columns.patterns import Pattern, apart, pattern, patterns, total, written
 from plotsim_core.columns.serials import meeting, shares, slots
 from plotsim_core.numerics.pairing import paired
@@ -307,6 +308,19 @@ def test_segments_whose_slots_meet_are_told() -> None:
     plan = from_mapping(raw, name="bank")
     assert {problem.message.split()[4] for problem in plan.notes} == set(met)
     assert accounts(raw)["ean"].is_unique
+
+
+@pytest.mark.parametrize(("provider", "room"), [("phone_number", 32), ("ean8", 128)])
+def test_as_many_pairs_of_segments_meet_as_there_is_room_for_segments(provider: str, room: int) -> None:
+    """What docs/columns.md and `info` say: of 5,000 pairs one in so many, within four standard errors."""
+    column = {"name": "text", "type": f"faker.{provider}"}
+    said = (Path(__file__).parents[1] / "docs" / "columns.md").read_text(encoding="utf-8")
+    assert f"one in {room} for " in said
+    dataset = from_mapping(config(column, locale="en_GB"), name="bank").dataset
+    table = next(table for table in dataset.dimensions if table.name == "dim_account")
+    assert f"for up to {room} segments of " in lasting(provider, table, "unit", dataset)
+    met = sum(bool(meeting([f"a{number}", f"b{number}"], room)) for number in range(5000))
+    assert abs(met - 5000 / room) < 4 * (5000 / room) ** 0.5
 
 
 def test_patterns_have_limits() -> None:

@@ -139,7 +139,8 @@ def lasting(name: str, table: Table, kind: str, dataset: Dataset) -> str:
     if kind == "reference":
         return f"no two the same, for up to {most:,} rows"
     found = rooms(table, dataset, most)
-    says = f"no two the same, for up to {min(room.most for room in found):,} units of a segment"
+    units = min(room.most for room in found)
+    says = f"no two the same, for up to {shares(most).slots:,} segments of {units:,} units each"
     ends = [room.cohorts for room in found if room.cohorts is not None]
     if not ends:
         return says
