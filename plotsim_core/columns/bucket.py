@@ -28,7 +28,7 @@ class Options(Part):
     metric: Name | None = None
 
     @model_validator(mode="after")
-    def _differ(self) -> Options:
+    def _check_labels(self) -> Options:
         if len(set(self.labels)) != len(self.labels):
             raise Wrong(Problem("labels", f"two bands have one label in {shown(list(self.labels))}"))
         return self
@@ -37,8 +37,8 @@ class Options(Part):
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    band, missing = banded(shares(rows, options.metric), len(options.labels))
-    return pa.array(options.labels, pa.string()).take(pa.array(band, mask=missing))
+    bands, is_missing = banded(shares(rows, options.metric), len(options.labels))
+    return pa.array(options.labels, pa.string()).take(pa.array(bands, mask=is_missing))
 
 
 add_source(

@@ -61,19 +61,24 @@ class DatePart:
     sometimes: bool = False
 
 
-def _number(value: Value) -> dict[str, Value]:
-    return {"int": value, "float": value, "string": lambda *of: pc.cast(pa.array(value(*of)), pa.string())}
+def _number_forms(value: Value) -> dict[str, Value]:
+    return {"int": value, "float": value, "string": lambda *args: pc.cast(pa.array(value(*args)), pa.string())}
 
 
-def _truth(value: Value) -> dict[str, Value]:
-    def number(*of: Any) -> Integers:
-        return np.asarray(value(*of)).astype(np.int64)
+def _truth_forms(value: Value) -> dict[str, Value]:
+    def integers(*args: Any) -> Integers:
+        return np.asarray(value(*args)).astype(np.int64)
 
-    return {"bool": value, "int": number, "float": number, "string": lambda *of: pc.cast(pa.array(value(*of)), pa.string())}
+    return {
+        "bool": value,
+        "int": integers,
+        "float": integers,
+        "string": lambda *args: pc.cast(pa.array(value(*args)), pa.string()),
+    }
 
 
-def _named(names: list[str], place: Value) -> Value:
-    return lambda *of: pa.array(names).take(pa.array(place(*of)))
+def _names_at(names: list[str], index: Value) -> Value:
+    return lambda *args: pa.array(names).take(pa.array(index(*args)))
 
 
 def _year(plan: Plan, periods: Integers, starts: Moments) -> Integers:
@@ -99,37 +104,37 @@ def _day_of_month(plan: Plan, periods: Integers, starts: Moments) -> Integers:
 
 def _fiscal_year(plan: Plan, periods: Integers, starts: Moments) -> Integers:
     calendar = plan.dataset.calendar
-    begun = _month(plan, periods, starts) >= calendar.fiscal_year_starts
-    named_later = calendar.fiscal_year_starts > 1 and calendar.fiscal_year_named == "end"
-    return _year(plan, periods, starts) + begun - (0 if named_later else 1)
+    is_started = _month(plan, periods, starts) >= calendar.fiscal_year_starts
+    by_end_year = calendar.fiscal_year_starts > 1 and calendar.fiscal_year_named == "end"
+    return _year(plan, periods, starts) + is_started - (0 if by_end_year else 1)
 
 
 def _fiscal_month(plan: Plan, periods: Integers, starts: Moments) -> Integers:
     return (_month(plan, periods, starts) - plan.dataset.calendar.fiscal_year_starts) % 12 + 1
 
 
-def _holiday(plan: Plan, periods: Integers, starts: Moments) -> Any:
+def _is_holiday(plan: Plan, periods: Integers, starts: Moments) -> Any:
     return holiday_places(plan.dataset.calendar, _days(starts))[1] >= 0
 
 
 def _holiday_name(plan: Plan, periods: Integers, starts: Moments) -> pa.Array:
-    names, places = holiday_places(plan.dataset.calendar, _days(starts))
-    return pa.array(names, pa.string()).take(pa.array(places, mask=places < 0))
+    names, indexes = holiday_places(plan.dataset.calendar, _days(starts))
+    return pa.array(names, pa.string()).take(pa.array(indexes, mask=indexes < 0))
 
 
-def _working(plan: Plan, periods: Integers, starts: Moments) -> Any:
+def _is_working_day(plan: Plan, periods: Integers, starts: Moments) -> Any:
     return working(plan.dataset.calendar, _days(starts))
 
 
-def _counted(of_days: Callable[[Plan, Integers], Any]) -> Value:
+def _day_count(is_counted: Callable[[Plan, Integers], Any]) -> Value:
     """Return the part that counts the days of a period for which `of_days(plan, days)` holds."""
 
     def value(plan: Plan, periods: Integers, starts: Moments) -> Integers:
-        first = _days(starts)
-        stop = np.maximum(_days(plan.grain.starts(periods + 1)), first + 1)
-        days = first[:, None] + np.arange(int((stop - first).max(initial=1)))[None, :]
-        held: Integers = np.count_nonzero(of_days(plan, days) & (days < stop[:, None]), axis=1)
-        return held.astype(np.int64)
+        first_day = _days(starts)
+        stop_day = np.maximum(_days(plan.grain.starts(periods + 1)), first_day + 1)
+        days = first_day[:, None] + np.arange(int((stop_day - first_day).max(initial=1)))[None, :]
+        counts: Integers = np.count_nonzero(is_counted(plan, days) & (days < stop_day[:, None]), axis=1)
+        return counts.astype(np.int64)
 
     return value
 
@@ -145,55 +150,61 @@ for _name, _part in {
         "Calendar day",
         "day",
     ),
-    "year": DatePart(_number(_year), "Calendar year", "year"),
-    "quarter": DatePart(_number(lambda *of: (_month(*of) - 1) // 3 + 1), "Quarter of the calendar year, 1 to 4", "quarter"),
-    "month": DatePart(_number(_month), "Month of the year, 1 to 12", "month"),
+    "year": DatePart(_number_forms(_year), "Calendar year", "year"),
+    "quarter": DatePart(
+        _number_forms(lambda *args: (_month(*args) - 1) // 3 + 1), "Quarter of the calendar year, 1 to 4", "quarter"
+    ),
+    "month": DatePart(_number_forms(_month), "Month of the year, 1 to 12", "month"),
     "month_name": DatePart(
-        {"string": _named(_MONTHS, lambda *of: _month(*of) - 1)}, "Name of the month in English", "month"
+        {"string": _names_at(_MONTHS, lambda *args: _month(*args) - 1)}, "Name of the month in English", "month"
     ),
     "week": DatePart(
-        _number(lambda plan, periods, starts: iso_year_week(starts)[1]), "ISO week of the year, 1 to 53", "week"
+        _number_forms(lambda plan, periods, starts: iso_year_week(starts)[1]), "ISO week of the year, 1 to 53", "week"
     ),
     "hour": DatePart(
-        _number(lambda plan, periods, starts: starts.astype("datetime64[h]").astype(np.int64) % 24),
+        _number_forms(lambda plan, periods, starts: starts.astype("datetime64[h]").astype(np.int64) % 24),
         "Hour of the day, 0 to 23",
         "hour",
     ),
     "day_of_week": DatePart(
-        {**_number(lambda *of: _weekday(*of) + 1), "string": _named(_DAYS, _weekday)},
+        {**_number_forms(lambda *args: _weekday(*args) + 1), "string": _names_at(_DAYS, _weekday)},
         "Day of the week, 1 or Monday to 7 or Sunday",
         "day",
     ),
-    "day_name": DatePart({"string": _named(_DAYS, _weekday)}, "Name of the weekday in English", "day"),
-    "day_of_month": DatePart(_number(_day_of_month), "Day of the month, 1 to 31", "day"),
+    "day_name": DatePart({"string": _names_at(_DAYS, _weekday)}, "Name of the weekday in English", "day"),
+    "day_of_month": DatePart(_number_forms(_day_of_month), "Day of the month, 1 to 31", "day"),
     "is_weekend": DatePart(
-        _truth(lambda plan, *of: np.array(plan.dataset.calendar.days_off)[_weekday(plan, *of)]),
+        _truth_forms(lambda plan, *args: np.array(plan.dataset.calendar.days_off)[_weekday(plan, *args)]),
         "Sign that the day is one of the weekend",
         "day",
     ),
-    "is_holiday": DatePart(_truth(_holiday), "Sign that the day is a holiday of the calendar", of_days=True),
+    "is_holiday": DatePart(_truth_forms(_is_holiday), "Sign that the day is a holiday of the calendar", of_days=True),
     "holiday_name": DatePart(
         {"string": _holiday_name}, "Name of the holiday, null on other days", of_days=True, sometimes=True
     ),
-    "is_working_day": DatePart(_truth(_working), "Sign that the day is neither of the weekend nor a holiday", of_days=True),
+    "is_working_day": DatePart(
+        _truth_forms(_is_working_day), "Sign that the day is neither of the weekend nor a holiday", of_days=True
+    ),
     "working_days": DatePart(
-        _number(_counted(lambda plan, days: working(plan.dataset.calendar, days))),
+        _number_forms(_day_count(lambda plan, days: working(plan.dataset.calendar, days))),
         "Number of days in the {grain} that are neither of the weekend nor holidays",
     ),
     "holidays": DatePart(
-        _number(_counted(lambda plan, days: holiday_places(plan.dataset.calendar, days)[1] >= 0)),
+        _number_forms(_day_count(lambda plan, days: holiday_places(plan.dataset.calendar, days)[1] >= 0)),
         "Number of holidays in the {grain}",
     ),
-    "fiscal_year": DatePart(_number(_fiscal_year), "Fiscal year, named after the calendar year that it {named} in", "month"),
-    "fiscal_quarter": DatePart(
-        _number(lambda *of: (_fiscal_month(*of) - 1) // 3 + 1), "Quarter of the fiscal year, 1 to 4", "month"
+    "fiscal_year": DatePart(
+        _number_forms(_fiscal_year), "Fiscal year, named after the calendar year that it {named} in", "month"
     ),
-    "fiscal_month": DatePart(_number(_fiscal_month), "Month of the fiscal year, 1 to 12", "month"),
+    "fiscal_quarter": DatePart(
+        _number_forms(lambda *args: (_fiscal_month(*args) - 1) // 3 + 1), "Quarter of the fiscal year, 1 to 4", "month"
+    ),
+    "fiscal_month": DatePart(_number_forms(_fiscal_month), "Month of the fiscal year, 1 to 12", "month"),
     "period_label": DatePart(
         {"string": lambda plan, periods, starts: plan.grain.labels(starts)}, "The {grain} as people write it"
     ),
     "period_index": DatePart(
-        _number(lambda plan, periods, starts: periods - plan.first),
+        _number_forms(lambda plan, periods, starts: periods - plan.first),
         "Number of the {grain}, counted from 0 at the start of the window",
     ),
 }.items():
@@ -205,21 +216,22 @@ for _name, _part in {
         {"string": lambda plan, minutes, _: [f"{m // 60:02d}:{m % 60:02d}" for m in minutes.tolist()]},
         "Time of day as HH:MM",
     ),
-    "hour": DatePart(_number(lambda plan, minutes, _: minutes // 60), "Hour of the day, 0 to 23"),
-    "minute": DatePart(_number(lambda plan, minutes, _: minutes % 60), "Minute of the hour, 0 to 59"),
-    "minute_of_day": DatePart(_number(lambda plan, minutes, _: minutes), "Number of minutes since midnight"),
+    "hour": DatePart(_number_forms(lambda plan, minutes, _: minutes // 60), "Hour of the day, 0 to 23"),
+    "minute": DatePart(_number_forms(lambda plan, minutes, _: minutes % 60), "Minute of the hour, 0 to 59"),
+    "minute_of_day": DatePart(_number_forms(lambda plan, minutes, _: minutes), "Number of minutes since midnight"),
     "hour_12": DatePart(
-        _number(lambda plan, minutes, _: (minutes // 60 + 11) % 12 + 1), "Hour on a clock of twelve, 1 to 12"
+        _number_forms(lambda plan, minutes, _: (minutes // 60 + 11) % 12 + 1), "Hour on a clock of twelve, 1 to 12"
     ),
     "am_pm": DatePart(
-        {"string": _named(["am", "pm"], lambda plan, minutes, _: minutes // 720)}, "Half of the day, am or pm"
+        {"string": _names_at(["am", "pm"], lambda plan, minutes, _: minutes // 720)}, "Half of the day, am or pm"
     ),
     "day_part": DatePart(
-        {"string": _named(_DAY_PARTS, lambda plan, minutes, _: minutes // 360)},
+        {"string": _names_at(_DAY_PARTS, lambda plan, minutes, _: minutes // 360)},
         "Part of the day by six hours: night, morning, afternoon or evening",
     ),
     "is_office_hours": DatePart(
-        _truth(lambda plan, minutes, _: (minutes >= 9 * 60) & (minutes < 17 * 60)), "Sign that it is between 9:00 and 17:00"
+        _truth_forms(lambda plan, minutes, _: (minutes >= 9 * 60) & (minutes < 17 * 60)),
+        "Sign that it is between 9:00 and 17:00",
     ),
 }.items():
     TIME_PARTS.add(_name, _part)
@@ -234,9 +246,9 @@ def _parts(table: Table) -> Family[DatePart]:
 def _check(options: NoOptions, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     try:
         part = _parts(table)[column.name]
-    except UnknownMember as unknown:
-        where = "dimension of times" if _parts(table) is TIME_PARTS else "date dimension"
-        yield Problem("name", f"{unknown.message}; in a {where} the name says it", unknown.hint)
+    except UnknownMember as error:
+        noun = "dimension of times" if _parts(table) is TIME_PARTS else "date dimension"
+        yield Problem("name", f"{error.message}; in a {noun} the name says it", error.hint)
         return
     if column.word not in part.forms:
         yield Problem("type", f"{column.name} is of type {' or '.join(part.forms)}, found {column.word}")
@@ -249,7 +261,7 @@ def _check(options: NoOptions, column: Column, table: Table, scope: Scope) -> It
         yield Problem("name", "no day is a holiday", "give `calendar: { holidays: US }`, or a list of them")
 
 
-def _sometimes(column: Column, dataset: Dataset) -> bool:
+def _nullable(column: Column, dataset: Dataset) -> bool:
     return column.name in DATE_PARTS and DATE_PARTS[column.name].sometimes
 
 
@@ -257,17 +269,17 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     plan = rows.block.plan
     if table.kind == "time":
         minutes = rows.ordinal
-        made = TIME_PARTS[column.name].forms[column.spec.word](plan, minutes, minutes.astype("timedelta64[m]"))
+        values = TIME_PARTS[column.name].forms[column.spec.word](plan, minutes, minutes.astype("timedelta64[m]"))
     else:
-        made = DATE_PARTS[column.name].forms[column.spec.word](plan, rows.period, plan.grain.starts(rows.period))
-    return made.cast(column.type) if isinstance(made, pa.Array) else pa.array(made).cast(column.type)
+        values = DATE_PARTS[column.name].forms[column.spec.word](plan, rows.period, plan.grain.starts(rows.period))
+    return values.cast(column.type) if isinstance(values, pa.Array) else pa.array(values).cast(column.type)
 
 
 def _describe(options: NoOptions, column: Column, table: Table, dataset: Dataset) -> str:
     part, grain = _parts(table)[column.name], dataset.window.grain.name
-    says = part.says.format(grain=grain, named="ends" if dataset.calendar.fiscal_year_named == "end" else "begins")
-    shorter = grain != "week" and _LENGTHS.index(grain) < _LENGTHS.index(part.within or grain)
-    return f"{says}." if shorter or part.within in ("", grain) else f"{says}, at the start of the {grain}."
+    text = part.says.format(grain=grain, named="ends" if dataset.calendar.fiscal_year_named == "end" else "begins")
+    is_constant = grain != "week" and _LENGTHS.index(grain) < _LENGTHS.index(part.within or grain)
+    return f"{text}." if is_constant or part.within in ("", grain) else f"{text}, at the start of the {grain}."
 
 
 for _word in _TYPES:
@@ -279,7 +291,7 @@ for _word in _TYPES:
             example=_word,
             needs=frozenset({"calendar"}),
             check=_check,
-            sometimes=_sometimes,
+            sometimes=_nullable,
             describe=_describe,
         ),
         Source(_fill),

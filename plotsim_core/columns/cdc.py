@@ -22,12 +22,12 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 Moments = NDArray[Any]
 
-_SAYS = {
+_DESCRIPTIONS = {
     "inserted_at": "Moment at which the row was written.",
     "updated_at": "Moment at which the row last changed.",
     "op": "Kind of the last change: I as it was written, U changed since.",
 }
-_LAST = np.timedelta64(1, "us")
+_TICK = np.timedelta64(1, "us")
 
 
 class Options(Part):
@@ -38,16 +38,18 @@ class Options(Part):
 
 def change_columns(table: Table) -> tuple[Column, ...]:
     """Return the columns that a fact with `cdc` gets by itself, without those it has."""
-    there = {existing.type for existing in table.columns}
-    made = (Column(name=f"_{part}", type=f"cdc.{part}", source=Options.model_validate({"part": part})) for part in _SAYS)
-    return tuple(column for column in made if column.type not in there)
+    existing_types = {other.type for other in table.columns}
+    columns = (
+        Column(name=f"_{part}", type=f"cdc.{part}", source=Options.model_validate({"part": part})) for part in _DESCRIPTIONS
+    )
+    return tuple(column for column in columns if column.type not in existing_types)
 
 
 def written(table: TablePlan, rows: Rows) -> Moments:
     """Return the moment in which each row was written."""
     if len(rows.moment) == len(rows):
         return moments(table, rows)
-    return rows.block.plan.grain.starts(rows.period + 1).astype("datetime64[us]") - _LAST
+    return rows.block.plan.grain.starts(rows.period + 1).astype("datetime64[us]") - _TICK
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
@@ -66,7 +68,7 @@ add_source(
         example="cdc.updated_at",
         argument="part",
         needs=frozenset({"period", "metrics"}),
-        describe=lambda options, column, table, dataset: _SAYS[options.part],
+        describe=lambda options, column, table, dataset: _DESCRIPTIONS[options.part],
     ),
     Source(_fill),
 )

@@ -37,9 +37,11 @@ def _values(values: Any) -> Any:
     if not isinstance(values, list | tuple) or not 0 < len(values) <= MOST_ROWS:
         raise ValueError(f"expected a list of 1 to {MOST_ROWS:,} values, found {shown(values)}")
     values = [value.isoformat() if isinstance(value, date) else value for value in values]
-    wrong = next((value for value in values if value is not None and not isinstance(value, str | int | float | bool)), None)
-    if wrong is not None:
-        raise ValueError(f"expected texts, numbers or true/false, found {shown(wrong)}")
+    invalid_value = next(
+        (value for value in values if value is not None and not isinstance(value, str | int | float | bool)), None
+    )
+    if invalid_value is not None:
+        raise ValueError(f"expected texts, numbers or true/false, found {shown(invalid_value)}")
     return tuple(map(storable, values))
 
 
@@ -51,13 +53,13 @@ class Options(Part):
     value_type: Literal["text", "date", "timestamp"] | None = None
 
     @model_validator(mode="after")
-    def _readable(self) -> Options:
+    def _check_values(self) -> Options:
         if isinstance(self.values, str) and _split(self.values) is None:
             raise Wrong(Problem("values", f"a quote is not closed before a comma in {shown(self.values)}"))
-        if self.value_type in _READ:
+        if self.value_type in _FORMATS:
             for value in self.given:
-                if value is not None and _moment(value, self.value_type) is None:
-                    raise Wrong(Problem("value_type", f"{shown(value)} is no {self.value_type}", _READ[self.value_type]))
+                if value is not None and _parsed_moment(value, self.value_type) is None:
+                    raise Wrong(Problem("value_type", f"{shown(value)} is no {self.value_type}", _FORMATS[self.value_type]))
         return self
 
     @property
@@ -77,24 +79,24 @@ class Options(Part):
         return list(typed(self.texts))
 
 
-_READ = {"date": "write it like 2024-01-31", "timestamp": "write it like 2024-01-31T09:30:00"}
+_FORMATS = {"date": "write it like 2024-01-31", "timestamp": "write it like 2024-01-31T09:30:00"}
 _ITEM = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^",][^,]*|))(?:,|$)')
 
 
 def _split(values: str) -> list[tuple[str, bool]] | None:
     """Return the texts between commas, each with whether it stands in quotes; None where a quote is not closed."""
-    found = []
-    place, more = 0, True
-    while more:
-        item = _ITEM.match(values, place)
-        if item is None:
+    items = []
+    position, has_next = 0, True
+    while has_next:
+        match = _ITEM.match(values, position)
+        if match is None:
             return None
-        found.append((item[1].replace('""', '"'), True) if item[1] is not None else (item[2].strip(), False))
-        place, more = item.end(), item[0].endswith(",")
-    return found
+        items.append((match[1].replace('""', '"'), True) if match[1] is not None else (match[2].strip(), False))
+        position, has_next = match.end(), match[0].endswith(",")
+    return items
 
 
-def _moment(value: Any, value_type: str | None) -> date | datetime | None:
+def _parsed_moment(value: Any, value_type: str | None) -> date | datetime | None:
     try:
         return date.fromisoformat(value) if value_type == "date" else datetime.fromisoformat(value).replace(tzinfo=None)
     except (TypeError, ValueError):
@@ -105,10 +107,10 @@ def listed(column: Column) -> list[Any]:
     """Return the values of a static column."""
     options = column.source
     assert isinstance(options, Options)
-    if options.value_type in _READ:
-        return [None if value is None else _moment(value, options.value_type) for value in options.given]
+    if options.value_type in _FORMATS:
+        return [None if value is None else _parsed_moment(value, options.value_type) for value in options.given]
     if _type(options) == pa.string():
-        return [None if value is None else value if isinstance(value, str) else _plain(value) for value in options.given]
+        return [None if value is None else value if isinstance(value, str) else _text(value) for value in options.given]
     return options.given
 
 
@@ -126,7 +128,7 @@ def count(column: Column) -> int:
     return len(options.given)
 
 
-def _plain(value: Any) -> str:
+def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -143,7 +145,7 @@ class Choice(Part):
     weights: Weights | None = None
 
     @model_validator(mode="after")
-    def _fits(self) -> Choice:
+    def _check_values(self) -> Choice:
         problems = [*wrong_weights(self.weights, len(self.values), "values")]
         if len(set(map(str, self.values))) != len(self.values):
             problems.append(Problem("values", f"two values are the same in {shown(list(self.values))}"))
@@ -162,15 +164,15 @@ def wrong_weights(weights: tuple[float, ...] | None, count: int, noun: str) -> I
 
 @lru_cache(maxsize=256)
 def _edges(weights: tuple[float, ...]) -> Floats:
-    total = np.cumsum(np.array(weights))
-    edges: Floats = total[:-1] / total[-1]
+    cumulative = np.cumsum(np.array(weights))
+    edges: Floats = cumulative[:-1] / cumulative[-1]
     return edges
 
 
-def weighted(drawn: Floats, weights: tuple[float, ...]) -> Integers:
+def weighted(uniforms: Floats, weights: tuple[float, ...]) -> Integers:
     """Return which of some things each uniform draws, in proportion to their `weights`."""
-    places: Integers = np.searchsorted(_edges(weights), drawn, side="right").astype(np.int64)
-    return places
+    indexes: Integers = np.searchsorted(_edges(weights), uniforms, side="right").astype(np.int64)
+    return indexes
 
 
 def drawn_from(rows: Rows, table: TablePlan, column: ColumnPlan, count: int, weights: tuple[float, ...] | None) -> Integers:
@@ -193,14 +195,14 @@ def common_type(values: list[Any]) -> pa.DataType:
 
 def most_places(values: Iterable[Any]) -> int | None:
     """Return how many decimals numbers have at most, each a number or a text of one; None where one is not finite."""
-    found = [places_of(value.strip() if isinstance(value, str) else float(value)) for value in values]
-    return None if None in found else max(place for place in found if place is not None)
+    decimals = [places_of(value.strip() if isinstance(value, str) else float(value)) for value in values]
+    return None if None in decimals else max(digits for digits in decimals if digits is not None)
 
 
 def _type(options: Options) -> pa.DataType:
-    own = {"text": pa.string(), "date": pa.date32(), "timestamp": pa.timestamp("us")}
+    types = {"text": pa.string(), "date": pa.date32(), "timestamp": pa.timestamp("us")}
     if options.value_type is not None:
-        return own[options.value_type]
+        return types[options.value_type]
     return common_type([value for value in options.given if value is not None])
 
 
@@ -220,7 +222,9 @@ def _decimals(options: Options, dataset: Dataset) -> int | None:
 
 
 def _places(options: Options, dataset: Dataset) -> int | None:
-    return most_places(options.texts if isinstance(options.values, str) else [v for v in options.given if v is not None])
+    return most_places(
+        options.texts if isinstance(options.values, str) else [value for value in options.given if value is not None]
+    )
 
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
@@ -232,8 +236,8 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     values = listed(column.spec)
     if len(values) == 1:
         return pa.repeat(pa.scalar(values[0], column.type), len(rows))
-    places = rows.ordinal % len(values) if table.kind == "reference" else rows.choose(table, column, len(values))
-    return picked(values, places, column.type)
+    indexes = rows.ordinal % len(values) if table.kind == "reference" else rows.choose(table, column, len(values))
+    return picked(values, indexes, column.type)
 
 
 add_source(

@@ -44,47 +44,56 @@ def decimals_of(plan: Plan, word: str, metric: int) -> int:
 
 
 @lru_cache(maxsize=4)
-def crowd(plan: Plan, wanted: tuple[tuple[str, int], ...], first: int, stop: int) -> Crowd:
+def crowd(plan: Plan, layer_keys: tuple[tuple[str, int], ...], first: int, stop: int) -> Crowd:
     """Return what all units add up to in the periods `first` to `stop`."""
-    there = np.zeros(stop - first, dtype=np.int64)
-    low, high, present = (np.zeros((len(wanted), stop - first), dtype=np.int64) for _ in range(3))
-    for part in blocks(plan, whole(plan, first, stop)):
-        here = block(plan, part)
-        living = alive(here)
-        periods = slice(part.first - first, part.stop - first)
-        there[periods] += living.sum(axis=1)
-        for place, (word, metric) in enumerate(wanted):
-            values = LAYERS[word](here, metric)
-            known = living & ~np.isnan(values)
-            number = np.rint(np.where(known, values, 0.0) * 10.0 ** decimals_of(plan, word, metric)).astype(np.int64)
-            low[place, periods] += (number & ((1 << _HALF) - 1)).sum(axis=1)
-            high[place, periods] += (number >> _HALF).sum(axis=1)
-            present[place, periods] += known.sum(axis=1)
-    sums = [[(a << _HALF) + b for a, b in zip(*both, strict=True)] for both in zip(high.tolist(), low.tolist(), strict=True)]
-    return Crowd(there, {name: (sums[place], present[place]) for place, name in enumerate(wanted)})
+    unit_counts = np.zeros(stop - first, dtype=np.int64)
+    low_sums, high_sums, value_counts = (np.zeros((len(layer_keys), stop - first), dtype=np.int64) for _ in range(3))
+    for block_slice in blocks(plan, whole(plan, first, stop)):
+        unit_block = block(plan, block_slice)
+        is_alive = alive(unit_block)
+        periods = slice(block_slice.first - first, block_slice.stop - first)
+        unit_counts[periods] += is_alive.sum(axis=1)
+        for index, (word, metric) in enumerate(layer_keys):
+            values = LAYERS[word](unit_block, metric)
+            has_value = is_alive & ~np.isnan(values)
+            numbers = np.rint(np.where(has_value, values, 0.0) * 10.0 ** decimals_of(plan, word, metric)).astype(np.int64)
+            low_sums[index, periods] += (numbers & ((1 << _HALF) - 1)).sum(axis=1)
+            high_sums[index, periods] += (numbers >> _HALF).sum(axis=1)
+            value_counts[index, periods] += has_value.sum(axis=1)
+    sums = [
+        [(a << _HALF) + b for a, b in zip(*halves, strict=True)]
+        for halves in zip(high_sums.tolist(), low_sums.tolist(), strict=True)
+    ]
+    return Crowd(unit_counts, {layer_key: (sums[index], value_counts[index]) for index, layer_key in enumerate(layer_keys)})
 
 
-def crowd_of(table: TablePlan, here: Block) -> Crowd:
+def crowd_of(table: TablePlan, unit_block: Block) -> Crowd:
     """Return what the columns of a table need to know of all units, in the periods of a block."""
-    plan = here.plan
-    named = [(c.spec.word, plan.metric_index(c.spec.type.partition(".")[2])) for c in table.columns if c.spec.word in LAYERS]
-    return crowd(plan, tuple(dict.fromkeys(named)), here.slice.first, here.slice.stop)
+    plan = unit_block.plan
+    layer_keys = [
+        (column.spec.word, plan.metric_index(column.spec.type.partition(".")[2]))
+        for column in table.columns
+        if column.spec.word in LAYERS
+    ]
+    return crowd(plan, tuple(dict.fromkeys(layer_keys)), unit_block.slice.first, unit_block.slice.stop)
 
 
 def over_units(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     """Return the mean of a score or index, the sum of an amount or count, over the units that are there in each row's
     period and have a value; null where none has."""
-    here, word = rows.block, column.spec.word
-    metric = here.plan.metric_index(column.spec.type.partition(".")[2])
-    spec, decimals = here.plan.metrics[metric].spec, decimals_of(here.plan, word, metric)
-    sums, present = crowd_of(table, here).sums[word, metric]
-    places = (rows.period - here.slice.first).tolist()
+    unit_block, word = rows.block, column.spec.word
+    metric = unit_block.plan.metric_index(column.spec.type.partition(".")[2])
+    spec, decimals = unit_block.plan.metrics[metric].spec, decimals_of(unit_block.plan, word, metric)
+    sums, value_counts = crowd_of(table, unit_block).sums[word, metric]
+    positions = (rows.period - unit_block.slice.first).tolist()
     if spec.sized:
-        whole = [sums[place] if present[place] else None for place in places]
-        made = [None if value is None else value if column.type == pa.int64() else value / 10**decimals for value in whole]
-        return pa.array(made, column.type)
-    counts = present.tolist()
-    means = [round(sums[p] / (counts[p] * 10**decimals), decimals) if counts[p] else None for p in places]
+        totals = [sums[position] if value_counts[position] else None for position in positions]
+        values = [
+            None if value is None else value if column.type == pa.int64() else value / 10**decimals for value in totals
+        ]
+        return pa.array(values, column.type)
+    counts = value_counts.tolist()
+    means = [round(sums[index] / (counts[index] * 10**decimals), decimals) if counts[index] else None for index in positions]
     return pa.array(means, column.type)
 
 

@@ -30,10 +30,10 @@ Band = Annotated[str, Field(min_length=1)]
 def spoken_of(rows: Rows) -> Integers:
     """Return the period that each row's state speaks of."""
     block = rows.block
-    period = np.minimum(block.slice.stop - 1, ends(block)[rows.unit])
+    periods = np.minimum(block.slice.stop - 1, ends(block)[rows.unit])
     if len(rows.until) == len(rows):
-        period = np.where(rows.until == CURRENT, period, rows.until - 1)
-    return period
+        periods = np.where(rows.until == CURRENT, periods, rows.until - 1)
+    return periods
 
 
 def current(rows: Rows, layer: Callable[[Block], Floats]) -> Floats:
@@ -43,12 +43,12 @@ def current(rows: Rows, layer: Callable[[Block], Floats]) -> Floats:
         return layer(block).ravel()[rows.cell]
     if len(rows) == 0:
         return np.empty(0)
-    period, result = spoken_of(rows), np.empty(len(rows))
-    first, stop = int(period.min()), int(period.max()) + 1
-    for part in by_unit(Slice(first, stop, block.slice.unit_first, block.slice.unit_stop)):
-        unit = rows.unit - (part.unit_first - block.slice.unit_first)
-        here = (unit >= 0) & (unit < part.shape[1])
-        result[here] = layer(Block(block.plan, part))[period[here] - first, unit[here]]
+    periods, result = spoken_of(rows), np.empty(len(rows))
+    first, stop = int(periods.min()), int(periods.max()) + 1
+    for unit_slice in by_unit(Slice(first, stop, block.slice.unit_first, block.slice.unit_stop)):
+        units = rows.unit - (unit_slice.unit_first - block.slice.unit_first)
+        in_slice = (units >= 0) & (units < unit_slice.shape[1])
+        result[in_slice] = layer(Block(block.plan, unit_slice))[periods[in_slice] - first, units[in_slice]]
     return result
 
 
@@ -58,17 +58,17 @@ def shares(rows: Rows, metric: str | None) -> Floats:
     value is missing, and beyond 0 or 1 where it lies beyond."""
     if metric is None:
         return current(rows, lambda block: block.positions())
-    place = rows.block.plan.metric_index(metric)
-    spec = rows.block.plan.metrics[place].spec
+    index = rows.block.plan.metric_index(metric)
+    spec = rows.block.plan.metrics[index].spec
     low, high = spec.bounds or spec.means
-    return (current(rows, lambda block: block.noised(place)) - low) / (high - low)
+    return (current(rows, lambda block: block.noised(index)) - low) / (high - low)
 
 
 def banded(share: Floats, count: int) -> tuple[Integers, NDArray[np.bool_]]:
     """Return which of `count` equal bands of [0, 1] each share lies in, and where there is none."""
-    missing = np.isnan(share)
-    inside = np.clip(np.where(missing, 0.0, share), 0.0, 1.0)
-    return np.minimum((inside * count).astype(np.int64), count - 1), missing
+    is_missing = np.isnan(share)
+    clipped = np.clip(np.where(is_missing, 0.0, share), 0.0, 1.0)
+    return np.minimum((clipped * count).astype(np.int64), count - 1), is_missing
 
 
 def may_be_missing(metric: Name | None, dataset: Dataset) -> bool:

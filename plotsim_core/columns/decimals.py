@@ -12,24 +12,24 @@ from plotsim_core.numerics.random import Floats
 Integers = NDArray[np.int64]
 
 
-def decimal_array(whole: Integers, scale: int, missing: NDArray[np.bool_] | None = None) -> pa.Array:
+def decimal_array(scaled: Integers, scale: int, is_missing: NDArray[np.bool_] | None = None) -> pa.Array:
     """Return units as decimals, null where they are missing. Raises OverflowError where one has too many digits."""
-    if missing is not None:
-        whole = np.where(missing, 0, whole)
-    if np.any(np.abs(whole) >= 10**PRECISION):
+    if is_missing is not None:
+        scaled = np.where(is_missing, 0, scaled)
+    if np.any(np.abs(scaled) >= 10**PRECISION):
         raise OverflowError
-    pairs = np.stack([whole, whole >> 63], axis=1).astype("<i8")  # decimals are 128 bits, two's complement
-    there = None if missing is None or not missing.any() else pa.array(~missing).buffers()[1]
-    return pa.Array.from_buffers(pa.decimal128(PRECISION, scale), len(whole), [there, pa.py_buffer(pairs.tobytes())])
+    pairs = np.stack([scaled, scaled >> 63], axis=1).astype("<i8")  # decimals are 128 bits, two's complement
+    validity = None if is_missing is None or not is_missing.any() else pa.array(~is_missing).buffers()[1]
+    return pa.Array.from_buffers(pa.decimal128(PRECISION, scale), len(scaled), [validity, pa.py_buffer(pairs.tobytes())])
 
 
 def as_decimals(values: pa.Array, digits: int) -> pa.Array:
     """Return numbers as decimals, rounded as `half_up` does. Raises OverflowError where one has too many digits."""
-    found = units(values.to_numpy(zero_copy_only=False), digits)
-    missing = np.isnan(found)
-    if np.any(np.abs(found) >= 10.0**PRECISION):
+    scaled = units(values.to_numpy(zero_copy_only=False), digits)
+    is_missing = np.isnan(scaled)
+    if np.any(np.abs(scaled) >= 10.0**PRECISION):
         raise OverflowError
-    return decimal_array(np.where(missing, 0.0, found).astype(np.int64), digits, missing)
+    return decimal_array(np.where(is_missing, 0.0, scaled).astype(np.int64), digits, is_missing)
 
 
 def units_of(values: pa.Array) -> Integers:
@@ -42,5 +42,5 @@ def units_of(values: pa.Array) -> Integers:
 
 def as_floats(values: pa.Array) -> Floats:
     """Return decimals as the doubles nearest to them, NaN for a null. (Arrow's own cast is off in the last bit.)"""
-    found = units_of(values) / 10.0**values.type.scale
-    return np.where(values.is_null().to_numpy(zero_copy_only=False), np.nan, found)
+    floats = units_of(values) / 10.0**values.type.scale
+    return np.where(values.is_null().to_numpy(zero_copy_only=False), np.nan, floats)

@@ -23,7 +23,7 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 _NUMBERS = ("size", "date_key", "period_index")
 _OF_PERIOD = ("date_key", "period_index")
 _DIGITS = 4
-_SAYS = {
+_DESCRIPTIONS = {
     "archetype": "Curves of the {unit}'s segment, in words.",
     "name": "Segment of the {unit} and its number there.",
     "entity_id": "Key of the {unit}, spelt out in the row.",
@@ -47,9 +47,9 @@ def sentence(archetype: Archetype) -> str:
 
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    needed = "period" if options.what in _OF_PERIOD else "unit"
-    if needed not in KIND_WORDS[scope.tables[table.name].kind or ""].knows:
-        owner = needed if needed == "period" else scope.unit
+    level = "period" if options.what in _OF_PERIOD else "unit"
+    if level not in KIND_WORDS[scope.tables[table.name].kind or ""].knows:
+        owner = level if level == "period" else scope.unit
         yield Problem("type", f"a row of {table.name} belongs to no {owner} that its {options.what} could be of")
 
 
@@ -82,7 +82,7 @@ add_source(
         example="derived.archetype",
         argument="what",
         check=_check,
-        describe=lambda options, column, table, dataset: _SAYS[options.what].format(unit=phrase(dataset.unit)),
+        describe=lambda options, column, table, dataset: _DESCRIPTIONS[options.what].format(unit=phrase(dataset.unit)),
     ),
     Source(_fill),
 )

@@ -38,8 +38,8 @@ class Exact:
         """Return the same numbers with as many decimals, or more."""
         if scale == self.scale:
             return self
-        fits = self.known & (np.abs(self.units) < _LARGEST / 10.0 ** (scale - self.scale))
-        return Exact(np.where(fits, self.units, 0) * 10 ** (scale - self.scale), fits, scale)
+        in_range = self.known & (np.abs(self.units) < _LARGEST / 10.0 ** (scale - self.scale))
+        return Exact(np.where(in_range, self.units, 0) * 10 ** (scale - self.scale), in_range, scale)
 
     def rounded(self, digits: int) -> Exact:
         """Return the numbers with so many decimals, halves away from zero."""
@@ -52,8 +52,8 @@ class Exact:
 def exact_column(values: Floats, places: int) -> Exact:
     """Return a column of numbers that have at most so many decimals, NaN for null."""
     scaled = np.rint(values * 10.0**places)
-    known = np.abs(scaled) < EXACT
-    return Exact(np.where(known, scaled, 0.0).astype(np.int64), known, places)
+    is_exact = np.abs(scaled) < EXACT
+    return Exact(np.where(is_exact, scaled, 0.0).astype(np.int64), is_exact, places)
 
 
 def places_of(value: float | str) -> int | None:
@@ -68,34 +68,34 @@ def exact_value(
     """Return a formula's numbers in `count` rows; None where they are not exact by what the formula does. `test` gives
     conditions, as 1, 0 and NaN."""
 
-    def value(part: ast.expr) -> Exact | None:
-        return exact_value(part, columns, test, count)
+    def value(child: ast.expr) -> Exact | None:
+        return exact_value(child, columns, test, count)
 
     if isinstance(node, ast.Name):
         return columns.get(node.id)
     if isinstance(node, ast.Constant):
         return _constant(Fraction(str(node.value)), count) if type(node.value) in (int, float) else None
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-        found = value(node.operand)
-        negative = found is not None and isinstance(node.op, ast.USub)
-        return Exact(-found.units, found.known, found.scale) if found is not None and negative else found
+        operand = value(node.operand)
+        negative = operand is not None and isinstance(node.op, ast.USub)
+        return Exact(-operand.units, operand.known, operand.scale) if operand is not None and negative else operand
     if isinstance(node, ast.BinOp):
         if isinstance(node.op, ast.Div):
-            return _divided(value(node.left), node.right, count)
-        return _both(_ARITHMETIC.get(type(node.op)), value(node.left), value(node.right))
+            return _quotient(value(node.left), node.right, count)
+        return _combined(_ARITHMETIC.get(type(node.op)), value(node.left), value(node.right))
     if isinstance(node, ast.IfExp):
         return _where(test(node.test), value(node.body), value(node.orelse))
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
         return None
     if node.func.id == "where":
         return _where(test(node.args[0]), value(node.args[1]), value(node.args[2]))
-    parts = [value(part) for part in node.args]
+    arguments = [value(child) for child in node.args]
     if node.func.id == "round":
-        return None if parts[0] is None else parts[0].rounded(digits_of(node) or 0)
+        return None if arguments[0] is None else arguments[0].rounded(digits_of(node) or 0)
     if node.func.id == "abs":
-        return None if parts[0] is None else Exact(np.abs(parts[0].units), parts[0].known, parts[0].scale)
-    many = {"min": _least, "max": _most}.get(node.func.id)
-    return None if many is None else reduce(lambda a, b: _both(many, a, b), parts)
+        return None if arguments[0] is None else Exact(np.abs(arguments[0].units), arguments[0].known, arguments[0].scale)
+    operation = {"min": _least, "max": _most}.get(node.func.id)
+    return None if operation is None else reduce(lambda a, b: _combined(operation, a, b), arguments)
 
 
 def _constant(value: Fraction, count: int) -> Exact | None:
@@ -105,32 +105,32 @@ def _constant(value: Fraction, count: int) -> Exact | None:
     return Exact(np.full(count, int(value * 10**scale)), np.ones(count, dtype=bool), scale)
 
 
-def _divided(left: Exact | None, right: ast.expr, count: int) -> Exact | None:
+def _quotient(left: Exact | None, right: ast.expr, count: int) -> Exact | None:
     """Return a quotient by a number whose inverse is a decimal too, such as 100."""
     if not isinstance(right, ast.Constant) or type(right.value) not in (int, float) or not right.value:
         return None
-    return _both(_product, left, _constant(1 / Fraction(str(right.value)), count))
+    return _combined(_product, left, _constant(1 / Fraction(str(right.value)), count))
 
 
-def _both(how: Callable[[Exact, Exact], Exact] | None, a: Exact | None, b: Exact | None) -> Exact | None:
-    if how is None or a is None or b is None or (how is _product and a.scale + b.scale > _SCALE):
+def _combined(operation: Callable[[Exact, Exact], Exact] | None, a: Exact | None, b: Exact | None) -> Exact | None:
+    if operation is None or a is None or b is None or (operation is _product and a.scale + b.scale > _SCALE):
         return None
-    return how(a, b)
+    return operation(a, b)
 
 
-def _aligned(how: Callable[[Integers, Integers], Integers]) -> Callable[[Exact, Exact], Exact]:
+def _rescaled(operation: Callable[[Integers, Integers], Integers]) -> Callable[[Exact, Exact], Exact]:
     def apply(a: Exact, b: Exact) -> Exact:
         scale = max(a.scale, b.scale)
         a, b = a.at(scale), b.at(scale)
-        fits = (np.abs(a.units) < _LARGEST) & (np.abs(b.units) < _LARGEST)
-        return Exact(how(a.units, b.units), a.known & b.known & fits, scale)
+        in_range = (np.abs(a.units) < _LARGEST) & (np.abs(b.units) < _LARGEST)
+        return Exact(operation(a.units, b.units), a.known & b.known & in_range, scale)
 
     return apply
 
 
 def _product(a: Exact, b: Exact) -> Exact:
-    fits = np.abs(a.units.astype(np.float64)) * np.abs(b.units.astype(np.float64)) < _LARGEST
-    return Exact(np.where(fits, a.units, 0) * b.units, a.known & b.known & fits, a.scale + b.scale)
+    in_range = np.abs(a.units.astype(np.float64)) * np.abs(b.units.astype(np.float64)) < _LARGEST
+    return Exact(np.where(in_range, a.units, 0) * b.units, a.known & b.known & in_range, a.scale + b.scale)
 
 
 def _where(test: Floats, a: Exact | None, b: Exact | None) -> Exact | None:
@@ -138,13 +138,13 @@ def _where(test: Floats, a: Exact | None, b: Exact | None) -> Exact | None:
         return None
     scale = max(a.scale, b.scale)
     a, b = a.at(scale), b.at(scale)
-    yes = test != 0
-    return Exact(np.where(yes, a.units, b.units), np.where(yes, a.known, b.known) & ~np.isnan(test), scale)
+    is_true = test != 0
+    return Exact(np.where(is_true, a.units, b.units), np.where(is_true, a.known, b.known) & ~np.isnan(test), scale)
 
 
-_least, _most = _aligned(np.minimum), _aligned(np.maximum)
+_least, _most = _rescaled(np.minimum), _rescaled(np.maximum)
 _ARITHMETIC: dict[type[ast.operator], Callable[[Exact, Exact], Exact]] = {
-    ast.Add: _aligned(np.add),
-    ast.Sub: _aligned(np.subtract),
+    ast.Add: _rescaled(np.add),
+    ast.Sub: _rescaled(np.subtract),
     ast.Mult: _product,
 }

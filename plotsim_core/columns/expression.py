@@ -62,14 +62,14 @@ class Options(Part):
 def decimals_of(options: Options) -> int:
     """Return to how many decimals numbers are rounded where the column does not say."""
     tree = parsed(options.formula)
-    rounded = isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "round"
-    return (digits_of(tree) or 0) if rounded and isinstance(tree, ast.Call) else _DECIMALS
+    is_round = isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "round"
+    return (digits_of(tree) or 0) if is_round and isinstance(tree, ast.Call) else _DECIMALS
 
 
 def _kind(type_: pa.DataType) -> Kind | None:
     if pa.types.is_decimal(type_):
         return "number"
-    return next((kind for kind, known in _TYPES.items() if known == type_), None)
+    return next((kind for kind, arrow_type in _TYPES.items() if arrow_type == type_), None)
 
 
 def _kinds(options: Options, dataset: Dataset) -> dict[str, Kind]:
@@ -92,28 +92,28 @@ def _nullable(options: Options, dataset: Dataset) -> bool:
 def _reads_null(node: ast.expr, nullable: Callable[[str], bool]) -> bool:
     if isinstance(node, ast.Name):
         return nullable(node.id)
-    last = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "coalesce"
-    return any(_reads_null(child, nullable) for child in (operands(node)[-1:] if last else operands(node)))
+    is_coalesce = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "coalesce"
+    return any(_reads_null(child, nullable) for child in (operands(node)[-1:] if is_coalesce else operands(node)))
 
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     try:
-        read = names(options.formula)
+        inputs = names(options.formula)
     except FormulaError as error:
         yield error.problem
         return
-    known = [other for other in names_in(scope.tables[table.name]) if other != column.name]
-    unknown = [name for name in read if name not in known]
-    for name in unknown:
+    column_names = [other for other in names_in(scope.tables[table.name]) if other != column.name]
+    unknown_names = [name for name in inputs if name not in column_names]
+    for name in unknown_names:
         if name == column.name:
             yield Problem("formula", f"{table.name}.{name} depends on itself")
         else:
-            yield Problem("formula", f"{table.name} has no column '{name}'", did_you_mean(name, known))
-    if not unknown and circle(column, table, scope):
+            yield Problem("formula", f"{table.name} has no column '{name}'", did_you_mean(name, column_names))
+    if not unknown_names and circle(column, table, scope):
         yield Problem("formula", f"{table.name}.{column.name} depends on itself")
 
 
-def _wrong(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
+def _problems(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
     for name in names(options.formula):
         type_ = type_in(table.name, name, dataset)
         if _kind(type_) is None:
@@ -124,11 +124,11 @@ def _wrong(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem
     except FormulaError as error:
         yield error.problem
         return
-    for written, part in constants(parsed(options.formula)):
+    for text, node in constants(parsed(options.formula)):
         with np.errstate(all="ignore"):
-            found = _value(part, _Read({}, {}, 1))
-        if not isinstance(found, pa.Array) and not np.isfinite(found[0]):
-            yield Problem("formula", f"{written} has no value: it is larger than any number, or not defined")
+            value = _value(node, _Read({}, {}, 1))
+        if not isinstance(value, pa.Array) and not np.isfinite(value[0]):
+            yield Problem("formula", f"{text} has no value: it is larger than any number, or not defined")
             return
 
 
@@ -142,23 +142,23 @@ def _reads(options: Options, table: Table) -> Iterator[tuple[str, str]]:
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    by_name = {other.name: other for other in table.columns}
-    values = {name: _read(fill(by_name[name], table, rows)) for name in names(options.formula)}
+    columns = {other.name: other for other in table.columns}
+    values = {name: _read(fill(columns[name], table, rows)) for name in names(options.formula)}
     tree = parsed(options.formula)
     with np.errstate(all="ignore"):
-        read = _Read(values, _exact_columns(values, by_name), len(rows))
-        found = _value(tree, read)
-        if isinstance(found, pa.Array):
-            return found
-        found = np.where(np.isfinite(found), found, np.nan)
-        missing = np.isnan(found)
+        inputs = _Read(values, _exact_columns(values, columns), len(rows))
+        result = _value(tree, inputs)
+        if isinstance(result, pa.Array):
+            return result
+        result = np.where(np.isfinite(result), result, np.nan)
+        is_missing = np.isnan(result)
         if column.type == pa.float64():
             digits = decimals_of(options) if column.spec.decimals is None else column.spec.decimals
-            return pa.array(_rounded(tree, found, digits, read), mask=missing)
+            return pa.array(_rounded(tree, result, digits, inputs), mask=is_missing)
         if column.type == pa.bool_():
-            return pa.array(found == 1.0, mask=missing)
-        whole = np.clip(np.where(missing, 0.0, found), -_WHOLE, _WHOLE)
-        return pa.array(np.rint(whole).astype(np.int64), mask=missing)
+            return pa.array(result == 1.0, mask=is_missing)
+        integers = np.clip(np.where(is_missing, 0.0, result), -_WHOLE, _WHOLE)
+        return pa.array(np.rint(integers).astype(np.int64), mask=is_missing)
 
 
 def _read(values: pa.Array) -> Any:
@@ -180,48 +180,50 @@ class _Read:
 
 
 def _exact_columns(values: dict[str, Any], columns: dict[str, ColumnPlan]) -> dict[str, Exact]:
-    places = {name: columns[name].places for name in values}
-    return {name: exact_column(values[name], place) for name, place in places.items() if place is not None}
+    decimals = {name: columns[name].places for name in values}
+    return {name: exact_column(values[name], digits) for name, digits in decimals.items() if digits is not None}
 
 
-def _exact(node: ast.expr, read: _Read) -> Exact | None:
-    return exact_value(node, read.exact, lambda test: _value(test, read), read.count)
+def _exact(node: ast.expr, inputs: _Read) -> Exact | None:
+    return exact_value(node, inputs.exact, lambda test: _value(test, inputs), inputs.count)
 
 
-def _rounded(node: ast.expr, found: Floats, digits: int, read: _Read) -> Floats:
+def _rounded(node: ast.expr, doubles: Floats, digits: int, inputs: _Read) -> Floats:
     """Return a formula's numbers, `found` as doubles, rounded to so many decimals."""
-    rounded = half_up(found, digits)
-    exact = _exact(node, read)
+    rounded = half_up(doubles, digits)
+    exact = _exact(node, inputs)
     if exact is None:
         return rounded
     exact = exact.rounded(digits)
     return np.where(exact.known, exact.units / 10.0**digits, rounded)
 
 
-def _value(node: ast.expr, read: _Read) -> Any:
+def _value(node: ast.expr, inputs: _Read) -> Any:
     """Return a formula's value in each row: numbers (truths are 1 and 0, NaN is null), or texts as an Arrow array."""
     if isinstance(node, ast.Name):
-        return read.values[node.id]
+        return inputs.values[node.id]
     if isinstance(node, ast.Constant):
         if isinstance(node.value, str):
-            return pa.repeat(pa.scalar(node.value), read.count)
-        return np.full(read.count, float(node.value))  # type: ignore[arg-type]
-    found = [_value(child, read) for child in operands(node)]
+            return pa.repeat(pa.scalar(node.value), inputs.count)
+        return np.full(inputs.count, float(node.value))  # type: ignore[arg-type]
+    values = [_value(child, inputs) for child in operands(node)]
     if isinstance(node, ast.BinOp):
-        return _ARITHMETIC[type(node.op)](*found)
+        return _ARITHMETIC[type(node.op)](*values)
     if isinstance(node, ast.UnaryOp):
-        return _not(found[0]) if isinstance(node.op, ast.Not) else -found[0] if isinstance(node.op, ast.USub) else found[0]
+        return (
+            _not(values[0]) if isinstance(node.op, ast.Not) else -values[0] if isinstance(node.op, ast.USub) else values[0]
+        )
     if isinstance(node, ast.BoolOp):
-        return reduce(_and if isinstance(node.op, ast.And) else _or, found)
+        return reduce(_and if isinstance(node.op, ast.And) else _or, values)
     if isinstance(node, ast.Compare):
-        return _compared(node.ops[0], *_same_decimals(node, found, read))
+        return _compared(node.ops[0], *_same_decimals(node, values, inputs))
     if isinstance(node, ast.IfExp):
-        return _where(*found)
+        return _where(*values)
     assert isinstance(node, ast.Call)
     assert isinstance(node.func, ast.Name)
     if node.func.id == "round":
-        return _rounded(node.args[0], found[0], digits_of(node) or 0, read)
-    return _FUNCTIONS[node.func.id](*found)
+        return _rounded(node.args[0], values[0], digits_of(node) or 0, inputs)
+    return _FUNCTIONS[node.func.id](*values)
 
 
 def _true(a: Floats) -> Floats:
@@ -240,25 +242,25 @@ def _or(a: Floats, b: Floats) -> Floats:
     return np.maximum(_true(a), _true(b))
 
 
-def _same_decimals(node: ast.Compare, found: list[Any], read: _Read) -> list[Any]:
+def _same_decimals(node: ast.Compare, values: list[Any], inputs: _Read) -> list[Any]:
     """Return what is compared: sums and products by their decimals, so that 0.1 + 0.2 is 0.3."""
-    if isinstance(found[0], pa.Array):
-        return found
-    sides = [_exact(side, read) for side in (node.left, node.comparators[0])]
+    if isinstance(values[0], pa.Array):
+        return values
+    sides = [_exact(side, inputs) for side in (node.left, node.comparators[0])]
     scales = [side.scale for side in sides if side is not None]
     if len(scales) < 2:
-        return found
+        return values
     return [
         np.where(side.known, side.units / 10.0**side.scale, doubles)
-        for side, doubles in zip(sides, found, strict=True)
+        for side, doubles in zip(sides, values, strict=True)
         if side is not None
     ]
 
 
 def _compared(op: ast.cmpop, a: Any, b: Any) -> Floats:
     if isinstance(a, pa.Array):
-        same = pc.cast(pc.equal(a, b), pa.float64())
-        equal = pc.fill_null(same, np.nan).to_numpy(zero_copy_only=False)
+        matches = pc.cast(pc.equal(a, b), pa.float64())
+        equal = pc.fill_null(matches, np.nan).to_numpy(zero_copy_only=False)
         return equal if isinstance(op, ast.Eq) else 1.0 - equal
     compare = {
         ast.Lt: np.less,
@@ -271,31 +273,31 @@ def _compared(op: ast.cmpop, a: Any, b: Any) -> Floats:
     return np.where(np.isnan(a) | np.isnan(b), np.nan, compare(a, b).astype(np.float64))
 
 
-def _where(*found: Any) -> Any:
+def _where(*values: Any) -> Any:
     """`where(condition, a, b)`, from operands in that order; null where the condition is."""
-    test, a, b = found
+    condition, a, b = values
     if isinstance(a, pa.Array):
-        return pc.if_else(pa.array(_true(test) == 1.0, mask=np.isnan(test)), a, b)
-    return np.where(np.isnan(test), np.nan, np.where(test != 0, a, b))
+        return pc.if_else(pa.array(_true(condition) == 1.0, mask=np.isnan(condition)), a, b)
+    return np.where(np.isnan(condition), np.nan, np.where(condition != 0, a, b))
 
 
-def _coalesce(*found: Any) -> Any:
-    if isinstance(found[0], pa.Array):
-        return pc.coalesce(*found)
-    return reduce(lambda a, b: np.where(np.isfinite(a), a, b), found)
+def _coalesce(*values: Any) -> Any:
+    if isinstance(values[0], pa.Array):
+        return pc.coalesce(*values)
+    return reduce(lambda a, b: np.where(np.isfinite(a), a, b), values)
 
 
-def _divided(how: Callable[[Floats, Floats], Floats]) -> Callable[[Floats, Floats], Floats]:
-    return lambda a, b: np.where(b == 0, np.nan, how(a, b))
+def _quotient(operation: Callable[[Floats, Floats], Floats]) -> Callable[[Floats, Floats], Floats]:
+    return lambda a, b: np.where(b == 0, np.nan, operation(a, b))
 
 
 _ARITHMETIC: dict[type, Callable[[Floats, Floats], Floats]] = {
     ast.Add: np.add,
     ast.Sub: np.subtract,
     ast.Mult: np.multiply,
-    ast.Div: _divided(np.divide),
-    ast.FloorDiv: _divided(np.floor_divide),
-    ast.Mod: _divided(np.mod),
+    ast.Div: _quotient(np.divide),
+    ast.FloorDiv: _quotient(np.floor_divide),
+    ast.Mod: _quotient(np.mod),
     ast.Pow: np.power,
 }
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -305,8 +307,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "exp": np.exp,
     "floor": np.floor,
     "log": np.log,
-    "max": lambda *found: reduce(np.maximum, found),
-    "min": lambda *found: reduce(np.minimum, found),
+    "max": lambda *values: reduce(np.maximum, values),
+    "min": lambda *values: reduce(np.minimum, values),
     "sqrt": np.sqrt,
     "where": _where,
 }
@@ -314,9 +316,11 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
     """Say the formula, or where it is long, what it reads."""
-    read = several(name for _, name in _reads(options, table))
-    how = f"computed as {options.formula}" if len(options.formula) <= _SPELT_OUT or not read else f"computed from {read}"
-    return f"{begun(phrase(column.name))}, {how}."
+    inputs = several(name for _, name in _reads(options, table))
+    method = (
+        f"computed as {options.formula}" if len(options.formula) <= _SPELT_OUT or not inputs else f"computed from {inputs}"
+    )
+    return f"{begun(phrase(column.name))}, {method}."
 
 
 add_source(
@@ -331,7 +335,7 @@ add_source(
         decimals=lambda options, dataset: decimals_of(options) if decimals_of(options) == 2 else None,
         places=lambda options, dataset: decimals_of(options),
         reads=_reads,
-        wrong=_wrong,
+        wrong=_problems,
     ),
     Source(_fill),
 )

@@ -83,20 +83,20 @@ _KINDS = {
     tuple: "lists",
     set: "lists",
 }
-_PLAIN = {"texts", "whole numbers", "numbers", "decimal numbers", "true or false", "days", "moments"}
+_SCALAR_KINDS = {"texts", "whole numbers", "numbers", "decimal numbers", "true or false", "days", "moments"}
 
 
-_MOST_ARGUMENTS = 20
-_LONGEST = 4096
+_MAX_ARGUMENTS = 20
+_MAX_LENGTH = 4096
 """The largest number that an argument may be that does not bound a value: it would say how long something is."""
 _BOUNDS = ("min", "max", "step", "min_value", "max_value")
 _PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}(:[^:]+:[^:]+)*$"
 
 
-def _read(text: str) -> Scalar:
-    for read in (int, float):
+def _scalar(text: str) -> Scalar:
+    for convert in (int, float):
         try:
-            return read(text)
+            return convert(text)
         except ValueError:
             continue
     return {"true": True, "false": False}.get(text.lower(), text)
@@ -109,7 +109,7 @@ class Options(Part):
     all that have none do."""
 
     provider: Annotated[Name, WithJsonSchema({"type": "string", "pattern": _PATTERN})]
-    arguments: Annotated[dict[Name, Scalar], Field(max_length=_MOST_ARGUMENTS)] = Field(default_factory=dict)
+    arguments: Annotated[dict[Name, Scalar], Field(max_length=_MAX_ARGUMENTS)] = Field(default_factory=dict)
     unique: Flag | None = None
     bundle: Name | None = None
 
@@ -119,13 +119,13 @@ class Options(Part):
         """Take the arguments out of `<provider>:<argument>:<value>`."""
         if not isinstance(value, dict) or not isinstance(value.get("provider"), str) or ":" not in value["provider"]:
             return value
-        name, *rest = value["provider"].split(":")
-        if len(rest) % 2 or not all(rest):
-            found = shown(f"faker.{value['provider']}")
-            raise Wrong(Problem("provider", f"cannot read {found}", "write it like faker.pyint:min_value:1:max_value:6"))
+        name, *pairs = value["provider"].split(":")
+        if len(pairs) % 2 or not all(pairs):
+            text = shown(f"faker.{value['provider']}")
+            raise Wrong(Problem("provider", f"cannot read {text}", "write it like faker.pyint:min_value:1:max_value:6"))
         if "arguments" in value:
             raise Wrong(Problem("arguments", "the type says them already"))
-        return {**value, "provider": name, "arguments": dict(zip(rest[::2], map(_read, rest[1::2]), strict=True))}
+        return {**value, "provider": name, "arguments": dict(zip(pairs[::2], map(_scalar, pairs[1::2]), strict=True))}
 
     @property
     def given(self) -> Given:
@@ -148,26 +148,26 @@ def _providers(locale: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=256)
-def _says(provider: str, locale: str) -> Any:
+def _return_type(provider: str, locale: str) -> Any:
     """Return what a provider says that it gives; None for one that does not say, or that is none of Faker's."""
     return getattr(getattr(Faker(locale), provider, None), "__annotations__", {}).get("return")
 
 
-def _made(provider: str, locale: str, given: Given, size: int) -> list[Any]:
+def _generated(provider: str, locale: str, arguments: Given, size: int) -> list[Any]:
     """Return values of a provider in a locale."""
     generator = Faker(locale)
     generator.seed_instance(int(key(0, "faker", provider, locale)))
-    make = getattr(generator, provider)
-    values = [make(**dict(given)) for _ in range(size)]
+    method = getattr(generator, provider)
+    values = [method(**dict(arguments)) for _ in range(size)]
     return [" ".join(value) for value in values] if provider == "words" else values
 
 
 @lru_cache(maxsize=256)
-def pool(provider: str, locale: str, given: Given = (), size: int = POOL) -> pa.Array:
+def pool(provider: str, locale: str, arguments: Given = (), size: int = POOL) -> pa.Array:
     """Return `size` values of a provider in a locale; always the same ones."""
     if provider == "industry":
         return pa.array((files("plotsim_core") / "data" / "industries.txt").read_text(encoding="utf-8").splitlines())
-    values = _made(provider, locale, given, size)
+    values = _generated(provider, locale, arguments, size)
     if isinstance(values[0], Decimal):
         values = [float(value) for value in values]
     return pa.array(values)
@@ -176,19 +176,19 @@ def pool(provider: str, locale: str, given: Given = (), size: int = POOL) -> pa.
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
     if options.provider in PAST:
         return PAST[options.provider].type
-    if options.provider in PEOPLE or options.provider in DIGESTS or _identifies(options, dataset.locale):
+    if options.provider in PEOPLE or options.provider in DIGESTS or _is_identifier(options, dataset.locale):
         return pa.string()
-    if _says(options.provider, dataset.locale[0]) is str:  # no need of a pool, which takes a while to make
+    if _return_type(options.provider, dataset.locale[0]) is str:  # no need of a pool, which takes a while to make
         return pa.string()
     return pool(options.provider, dataset.locale[0], options.given).type
 
 
-def _identifies(options: Options, locales: tuple[str, ...]) -> bool:
+def _is_identifier(options: Options, locales: tuple[str, ...]) -> bool:
     """Return whether a column has identifiers, rather than texts from a pool."""
     return options.provider in FORMS and not options.arguments and bool(sets(options.provider, locales))
 
 
-def _distinct(options: Options, kind: str | None) -> bool:
+def _is_distinct(options: Options, kind: str | None) -> bool:
     """Return whether no two rows of a table of that kind share a text."""
     return options.unique is not False and kind in KINDS
 
@@ -202,22 +202,22 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
         yield Problem("bundle", f"has no effect: faker.{name} tells nothing of a person")
     if name in PAST:
         start = scope.window.grain.starts(np.array([scope.window.first])) if scope.window else np.array(["2000-01-01"])
-        found = check_past(name, options.arguments, int(start.astype("datetime64[D]").astype(np.int64)[0]))
-        yield from (Problem("type", problem.message, problem.hint) for problem in found)
+        problems = check_past(name, options.arguments, int(start.astype("datetime64[D]").astype(np.int64)[0]))
+        yield from (Problem("type", problem.message, problem.hint) for problem in problems)
     elif name in PEOPLE or name in DIGESTS or name == "industry":
         if options.arguments:
             yield Problem("type", f"faker.{name} takes no arguments here")
-    elif not _identifies(options, locales):
+    elif not _is_identifier(options, locales):
         yield from _check_provider(options, list(locales))
 
 
 def _check_unique(options: Options, table: Table, scope: Scope, locales: tuple[str, ...]) -> Iterable[Problem]:
     name = options.provider
-    if name not in ADDRESSES and not _identifies(options, locales):
+    if name not in ADDRESSES and not _is_identifier(options, locales):
         if name in FORMS and not options.arguments:
-            without = missing(name, locales)
-            where = f"in the locale {without}" if without else "of their own in each of the locales"
-            yield Problem("unique", f"has no place here: faker.{name} gives no identifiers {where}")
+            locales_text = missing(name, locales)
+            location = f"in the locale {locales_text}" if locales_text else "of their own in each of the locales"
+            yield Problem("unique", f"has no place here: faker.{name} gives no identifiers {location}")
             return
         yield Problem(
             "unique",
@@ -225,33 +225,35 @@ def _check_unique(options: Options, table: Table, scope: Scope, locales: tuple[s
             f"these do, without arguments: {', '.join([*ADDRESSES, *FORMS])}",
         )
     elif scope.tables[table.name].kind not in KINDS:
-        why = f"rows of {table.name} stand for no thing that a code could be kept for, so their texts are drawn"
-        yield Problem("unique", f"has no place here: {why}", "units, their children and listed rows have texts of their own")
+        reason = f"rows of {table.name} stand for no thing that a code could be kept for, so their texts are drawn"
+        yield Problem(
+            "unique", f"has no place here: {reason}", "units, their children and listed rows have texts of their own"
+        )
 
 
 def _check_provider(options: Options, locales: list[str]) -> Iterable[Problem]:
     name = options.provider
     for locale in locales:
-        known = _providers(locale)
-        if name not in known:
-            where = "" if locale == "en_US" else f" in the locale {locale}"
-            yield Problem("type", f"Faker has no provider '{name}'{where}", _elsewhere(name, known))
+        providers = _providers(locale)
+        if name not in providers:
+            location = "" if locale == "en_US" else f" in the locale {locale}"
+            yield Problem("type", f"Faker has no provider '{name}'{location}", _provider_hint(name, providers))
             return
     if name in _READS_CLOCK or name == "ssn":
-        where = f" in the locale {missing(name, locales)}" if name == "ssn" and missing(name, locales) else ""
-        says = f"faker.{name} reads today's date{where}, so the same config would give other rows tomorrow"
-        yield Problem("type", says, _identified_in(name))
+        location = f" in the locale {missing(name, locales)}" if name == "ssn" and missing(name, locales) else ""
+        message = f"faker.{name} reads today's date{location}, so the same config would give other rows tomorrow"
+        yield Problem("type", message, _locale_hint(name))
         return
-    wrong = [problem for locale in locales[:1] for problem in _check_arguments(name, options.arguments, locale)]
-    yield from wrong
-    if wrong:
+    problems = [problem for locale in locales[:1] for problem in _check_arguments(name, options.arguments, locale)]
+    yield from problems
+    if problems:
         return
-    kinds = {kind for locale in locales for kind in _kinds(name, locale, options.given)}
-    if len(kinds) > 1 or not kinds <= _PLAIN:
+    kinds = {kind for locale in locales for kind in _value_kinds(name, locale, options.given)}
+    if len(kinds) > 1 or not kinds <= _SCALAR_KINDS:
         yield Problem("type", f"faker.{name} gives {' or '.join(sorted(kinds))}; expected one text or number in each row")
 
 
-_INSTEAD = {
+_SUBSTITUTES = {
     **dict.fromkeys(("state", "province", "region", "administrative_unit", "department", "prefecture"), "geo.region"),
     **dict.fromkeys(("zipcode", "postalcode", "postcode"), "geo.postcode"),
     **dict.fromkeys(("city", "town"), "geo.city"),
@@ -259,17 +261,17 @@ _INSTEAD = {
 """Parts of places, which countries call otherwise, and the column type that every country has."""
 
 
-def _elsewhere(name: str, known: frozenset[str]) -> str:
+def _provider_hint(name: str, providers: frozenset[str]) -> str:
     """Return what to write instead of a provider that a locale lacks: the locales that have it, the nearest that it has."""
-    having = _locales_having(name)
-    instead = f"{_INSTEAD[name]} has it for every country" if name in _INSTEAD else ""
-    if not having:
-        return instead or did_you_mean(name, sorted({*known, "industry", "year"}))
-    has = f"these locales have it: {several(having, 12)}"
-    return f"{has}; {instead}" if instead else has
+    locales = _locales_with(name)
+    substitute = f"{_SUBSTITUTES[name]} has it for every country" if name in _SUBSTITUTES else ""
+    if not locales:
+        return substitute or did_you_mean(name, sorted({*providers, "industry", "year"}))
+    hint = f"these locales have it: {several(locales, 12)}"
+    return f"{hint}; {substitute}" if substitute else hint
 
 
-_SEARCHED = [
+_HINT_LOCALES = [
     "en_US",
     "en_GB",
     "en_CA",
@@ -300,37 +302,37 @@ _SEARCHED = [
 
 
 @lru_cache(maxsize=256)
-def _locales_having(name: str) -> tuple[str, ...]:
+def _locales_with(name: str) -> tuple[str, ...]:
     """Return the locales, of those that a hint looks in, in which Faker has a provider."""
-    return tuple(locale for locale in _SEARCHED if name in _providers(locale))
+    return tuple(locale for locale in _HINT_LOCALES if name in _providers(locale))
 
 
-def _identified_in(name: str) -> str:
-    having = [locale for locale in _SEARCHED if name == "ssn" and forms(name, locale)]
-    return f"it has numbers of its own in these locales: {', '.join(having)}" if having else ""
+def _locale_hint(name: str) -> str:
+    locales = [locale for locale in _HINT_LOCALES if name == "ssn" and forms(name, locale)]
+    return f"it has numbers of its own in these locales: {', '.join(locales)}" if locales else ""
 
 
 def _check_arguments(name: str, arguments: Mapping[str, Scalar], locale: str) -> Iterable[Problem]:
-    known = list(inspect.signature(getattr(Faker(locale), name)).parameters) if arguments else []
+    parameters = list(inspect.signature(getattr(Faker(locale), name)).parameters) if arguments else []
     for argument, value in arguments.items():
-        if argument not in known:
-            hint = did_you_mean(argument, known) if known else ""
+        if argument not in parameters:
+            hint = did_you_mean(argument, parameters) if parameters else ""
             yield Problem("type", f"faker.{name} has no argument '{argument}'", hint)
-        elif isinstance(value, str) and ("{{" in value or len(value) > _LONGEST):
-            yield Problem("type", f"faker.{name}: '{argument}' may neither hold {{{{ nor more than {_LONGEST} letters")
-        elif not isinstance(value, str) and argument not in _BOUNDS and not abs(value) <= _LONGEST:
-            yield Problem("type", f"faker.{name}: expected at most {_LONGEST} for '{argument}', found {shown(value)}")
+        elif isinstance(value, str) and ("{{" in value or len(value) > _MAX_LENGTH):
+            yield Problem("type", f"faker.{name}: '{argument}' may neither hold {{{{ nor more than {_MAX_LENGTH} letters")
+        elif not isinstance(value, str) and argument not in _BOUNDS and not abs(value) <= _MAX_LENGTH:
+            yield Problem("type", f"faker.{name}: expected at most {_MAX_LENGTH} for '{argument}', found {shown(value)}")
 
 
 @lru_cache(maxsize=256)
-def _kinds(provider: str, locale: str, given: Given = ()) -> frozenset[str]:
+def _value_kinds(provider: str, locale: str, arguments: Given = ()) -> frozenset[str]:
     """Return in words what a provider gives."""
     try:
-        values = _made(provider, locale, given, _SAMPLE)
-        if values != _made(provider, locale, given, _SAMPLE):
+        values = _generated(provider, locale, arguments, _SAMPLE)
+        if values != _generated(provider, locale, arguments, _SAMPLE):
             return frozenset({"other values each time it is asked"})
     except Exception:  # noqa: BLE001 - Faker raises anything
-        return frozenset({f"an error {'with these' if given else 'without'} arguments"})
+        return frozenset({f"an error {'with these' if arguments else 'without'} arguments"})
     return frozenset(_KINDS.get(type(value), "something else") for value in values)
 
 
@@ -338,26 +340,26 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
     plan, name, bundle = rows.block.plan, options.provider, options.bundle or ""
-    distinct = _distinct(options, plan.table(table.stream).kind)
+    distinct = _is_distinct(options, plan.table(table.stream).kind)
     if name in PEOPLE:
         return person(name, rows, table, bundle, distinct)
-    if _identifies(options, plan.dataset.locale):
+    if _is_identifier(options, plan.dataset.locale):
         return identifiers(name, column, table, rows, distinct)
     if name in DIGESTS:
         return digests(name, rows.stream(table, column), rows.address)
     if name in PAST:
         start = plan.grain.starts(np.array([plan.first])).astype("datetime64[D]").astype(np.int64)
-        within = uniforms(rows.stream(table, column, "within"), rows.address)
-        return before(name, options.arguments, int(start[0]), rows.uniforms(table, column), within)
+        day_uniforms = uniforms(rows.stream(table, column, "within"), rows.address)
+        return before(name, options.arguments, int(start[0]), rows.uniforms(table, column), day_uniforms)
     pools = [pool(name, locale, options.given).cast(column.type) for locale in plan.dataset.locale]
     size = len(pools[0])
-    place = rows.choose(table, column, size)
+    indexes = rows.choose(table, column, size)
     if len(pools) > 1:
-        place = place + size * locale_of(rows, table, bundle)
-    return pa.concat_arrays(pools).take(pa.array(place.astype(np.int32)))
+        indexes = indexes + size * locale_of(rows, table, bundle)
+    return pa.concat_arrays(pools).take(pa.array(indexes.astype(np.int32)))
 
 
-_SAYS = {
+_DESCRIPTIONS = {
     "name": "Full name of an invented person",
     "first_name": "First name of an invented person",
     "last_name": "Last name of an invented person",
@@ -366,48 +368,48 @@ _SAYS = {
 }
 
 
-def _kind(table: Table) -> str | None:
+def _table_kind(table: Table) -> str | None:
     return next((kind for kind, words in KIND_WORDS.items() if words.model is type(table)), None)
 
 
-def _wrong(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
-    kind = _kind(table)
-    if kind is not None and _distinct(options, kind) and _identifies(options, dataset.locale):
+def _problems(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
+    kind = _table_kind(table)
+    if kind is not None and _is_distinct(options, kind) and _is_identifier(options, dataset.locale):
         yield from crowded(options.provider, table, kind, dataset)
 
 
 def _notes(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
-    kind = _kind(table)
-    if kind is not None and _distinct(options, kind) and _identifies(options, dataset.locale):
+    kind = _table_kind(table)
+    if kind is not None and _is_distinct(options, kind) and _is_identifier(options, dataset.locale):
         for name in meetings(options.provider, table, kind, dataset):
-            says = f"texts of units in {name} depend on the segments before it"
-            yield Problem("type", says, "keep their order, and add segments after them")
-    without = lacking(table, options.bundle, dataset.locale)
-    if without:
-        yield Problem("type", f"no locale is of {several(without)}: rows there are in any of {several(dataset.locale)}")
+            message = f"texts of units in {name} depend on the segments before it"
+            yield Problem("type", message, "keep their order, and add segments after them")
+    countries = lacking(table, options.bundle, dataset.locale)
+    if countries:
+        yield Problem("type", f"no locale is of {several(countries)}: rows there are in any of {several(dataset.locale)}")
 
 
 def _variety(options: Options, table: Table, dataset: Dataset) -> str:
     """Return how many different texts there are, in words."""
-    kind, name = _kind(table), options.provider
-    if kind is not None and _distinct(options, kind) and _identifies(options, dataset.locale):
+    kind, name = _table_kind(table), options.provider
+    if kind is not None and _is_distinct(options, kind) and _is_identifier(options, dataset.locale):
         return lasting(name, table, kind, dataset)
-    if _identifies(options, dataset.locale):
+    if _is_identifier(options, dataset.locale):
         return f"{capacity(name, dataset.locale):,} different texts, drawn, so some may repeat"
     if name in PAST or name in DIGESTS:
         return ""
     if name in ADDRESSES:
-        return "no two the same" if _distinct(options, kind) else "as often the same as people's names are"
+        return "no two the same" if _is_distinct(options, kind) else "as often the same as people's names are"
     if name in PEOPLE:
         return f"up to {variety(name, dataset.locale):,} different texts"
-    there = {value for locale in dataset.locale for value in pool(name, locale, options.given).to_pylist()}
-    return f"{len(there):,} different values"
+    values = {value for locale in dataset.locale for value in pool(name, locale, options.given).to_pylist()}
+    return f"{len(values):,} different values"
 
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    apart = options.provider in ADDRESSES or _identifies(options, dataset.locale)
-    once = ", of which no two are the same" if apart and _distinct(options, _kind(table)) else ""
-    return f"{_SAYS.get(options.provider, f'Invented {phrase(options.provider)}')}{once}."
+    is_identifying = options.provider in ADDRESSES or _is_identifier(options, dataset.locale)
+    suffix = ", of which no two are the same" if is_identifying and _is_distinct(options, _table_kind(table)) else ""
+    return f"{_DESCRIPTIONS.get(options.provider, f'Invented {phrase(options.provider)}')}{suffix}."
 
 
 add_source(
@@ -419,7 +421,7 @@ add_source(
         argument="provider",
         check=_check,
         describe=_describe,
-        wrong=_wrong,
+        wrong=_problems,
         notes=_notes,
         variety=_variety,
     ),

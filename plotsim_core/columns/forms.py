@@ -22,12 +22,12 @@ from plotsim_core.numerics.check_digits import Check
 from plotsim_core.numerics.random import key
 
 Forms = Callable[[str], list[Pattern]]
-_ASKED, _SOME = 4000, 800
+_DRAWS, _MAX_TEXTS = 4000, 800
 """How often a name in a form of Faker's is asked for, and the most texts that it may then have."""
 _CONSONANTS = "BCDFGHLMNPRSTV"
 
 
-def _run(first: int, count: int) -> list[int]:
+def _span(first: int, count: int) -> list[int]:
     return list(range(first, first + count))
 
 
@@ -42,19 +42,19 @@ _BANKS: dict[str, tuple[str, Check | None]] = {
     "DK": ("##############", None),
     "EE": ("################", None),
     "ES": ("########==##########", lambda letters: _spanish(letters)),
-    "FI": ("#############=", checks.luhn(_run(4, 13), 17)),
+    "FI": ("#############=", checks.luhn(_span(4, 13), 17)),
     "FR": ("#####################==", lambda letters: _french(letters)),
     "GB": ("????##############", None),
     "GR": ("#######################", None),
     "HR": ("#################", None),
     "HU": ("########################", None),
     "IE": ("????##############", None),
-    "IT": ("=######################", checks.italian(_run(5, 22), 4)),
+    "IT": ("=######################", checks.italian(_span(5, 22), 4)),
     "LT": ("################", None),
     "LU": ("################", None),
     "LV": ("????#############", None),
     "NL": ("????##########", None),
-    "NO": ("%########~=", checks.by_weights_unless_ten(_run(4, 10), (5, 4, 3, 2, 7, 6, 5, 4, 3, 2), 14, -1)),
+    "NO": ("%########~=", checks.by_weights_unless_ten(_span(4, 10), (5, 4, 3, 2, 7, 6, 5, 4, 3, 2), 14, -1)),
     "PL": ("########################", None),
     "PT": ("###################==", lambda letters: _portuguese(letters)),
     "RO": ("????################", None),
@@ -63,25 +63,25 @@ _BANKS: dict[str, tuple[str, Check | None]] = {
     "TR": ("#####0################", None),
 }
 """Accounts by country: the part after the check digits of the IBAN (ISO 13616), with check digits of the country's own."""
-_FOREIGN = "GB"
+_DEFAULT_COUNTRY = "GB"
 """Where the accounts of people are whose country has no IBAN."""
 _SPANISH = (0, 1, *range(9, 0, -1))
 """Check digits of Spanish accounts, by the remainder of the sum."""
 
 
 def _belgian(letters: checks.Letters) -> None:
-    left = checks.remainder(letters, _run(4, 10), 97)
-    checks.write_number(letters, 14, left + 97 * (left == 0), 2)
+    remainder = checks.remainder(letters, _span(4, 10), 97)
+    checks.write_number(letters, 14, remainder + 97 * (remainder == 0), 2)
 
 
 def _spanish(letters: checks.Letters) -> None:
     weights = (1, 2, 4, 8, 5, 10, 9, 7, 3, 6)
-    for places, own, check in ((_run(4, 8), weights[2:], 12), (_run(14, 10), weights, 13)):
-        checks.by_weights(places, own, check, _SPANISH)(letters)
+    for positions, part_weights, check in ((_span(4, 8), weights[2:], 12), (_span(14, 10), weights, 13)):
+        checks.by_weights(positions, part_weights, check, _SPANISH)(letters)
 
 
 def _french(letters: checks.Letters) -> None:
-    checks.write_number(letters, 25, 97 - checks.remainder(letters, _run(4, 21), 97) * 3 % 97, 2)
+    checks.write_number(letters, 25, 97 - checks.remainder(letters, _span(4, 21), 97) * 3 % 97, 2)
 
 
 def _french_person(letters: checks.Letters) -> None:
@@ -89,16 +89,16 @@ def _french_person(letters: checks.Letters) -> None:
 
 
 def _portuguese(letters: checks.Letters) -> None:
-    checks.write_number(letters, 23, 98 - checks.remainder(letters, _run(4, 19), 97) * 3 % 97, 2)
+    checks.write_number(letters, 23, 98 - checks.remainder(letters, _span(4, 19), 97) * 3 % 97, 2)
 
 
 def _accounts(locale: str, skip: int = 0) -> list[Pattern]:
     """Return IBANs, or what is left of them without their first letters."""
     country = territory(locale)
-    country = country if country in _BANKS else _FOREIGN
-    form, own = _BANKS[country]
-    whole = checks.run(*([own] if own is not None else []), checks.iban(len(form) + 4))
-    return [pattern(f"{country}=={form}", check=whole, skip=skip)]
+    country = country if country in _BANKS else _DEFAULT_COUNTRY
+    form, own_check = _BANKS[country]
+    check = checks.run(*([own_check] if own_check is not None else []), checks.iban(len(form) + 4))
+    return [pattern(f"{country}=={form}", check=check, skip=skip)]
 
 
 @lru_cache(maxsize=4)
@@ -126,13 +126,20 @@ def _people_of(country: str) -> tuple[str, dict[str, list[str]], Check | None] |
         case "GB":
             pairs = ["".join(pair) for pair in product("ABCEGHJKLMNOPRSTWXYZ", "ABCEGHJKLMNPRSTWXYZ")]
             unused = {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"}
-            return "{{pair}}######{{end}}", {"pair": [p for p in pairs if p not in unused], "end": list("ABCD")}, None
+            return (
+                "{{pair}}######{{end}}",
+                {"pair": [code for code in pairs if code not in unused], "end": list("ABCD")},
+                None,
+            )
         case "DE":
             weights = (2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1)
             return "##{{days}}?##=", dmy, checks.crossed(range(11), weights, 11)
         case "FR":
-            places = [f"{a}{b}" for a, b, *_ in _provider("fr_FR", "ssn").departments_and_municipalities]
-            texts = {"month": _numbers(1, 13, 2), "place": sorted({p for p in places if p.isdigit() and len(p) == 5})}
+            communes = [f"{a}{b}" for a, b, *_ in _provider("fr_FR", "ssn").departments_and_municipalities]
+            texts = {
+                "month": _numbers(1, 13, 2),
+                "place": sorted({code for code in communes if code.isdigit() and len(code) == 5}),
+            }
             return "{{sex}}##{{month}}{{place}}{{order}}==", {
                 **texts, "sex": ["1", "2"], "order": _numbers(1, 1000, 3)
             }, _french_person  # fmt: skip
@@ -146,17 +153,17 @@ def _people_of(country: str) -> tuple[str, dict[str, list[str]], Check | None] |
         case "NL":
             return "%######~=", {}, checks.by_weights_unless_ten(range(8), (9, 8, 7, 6, 5, 4, 3, 2), 8)
         case "BR":
-            fall = (0, 0, *range(9, 0, -1))
-            first = checks.by_weights(range(9), range(10, 1, -1), 9, fall)
-            return "%########==", {}, checks.run(first, checks.by_weights(range(10), range(11, 1, -1), 10, fall))
+            digits = (0, 0, *range(9, 0, -1))
+            first = checks.by_weights(range(9), range(10, 1, -1), 9, digits)
+            return "%########==", {}, checks.run(first, checks.by_weights(range(10), range(11, 1, -1), 10, digits))
         case "KR":
             weights = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
             texts = {**ymd, "sex": ["1", "2"], "place": _numbers(0, 96, 2)}
-            born = [*range(6), *range(7, 13)]
+            positions = [*range(6), *range(7, 13)]
             return (
                 "{{days}}-{{sex}}{{place}}###=",
                 texts,
-                checks.by_weights(born, weights, 13, [(11 - left) % 10 for left in range(11)]),
+                checks.by_weights(positions, weights, 13, [(11 - remainder) % 10 for remainder in range(11)]),
             )
         case "RO":
             weights = (2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9)
@@ -193,10 +200,10 @@ def _people_of(country: str) -> tuple[str, dict[str, list[str]], Check | None] |
 
 def _people(locale: str) -> list[Pattern]:
     country = territory(locale)
-    known = _people_of(country)
-    if known is None:
+    scheme = _people_of(country)
+    if scheme is None:
         return []
-    form, texts, check = known
+    form, texts, check = scheme
     return [pattern(form, texts, check)]
 
 
@@ -215,15 +222,15 @@ def _goods(digits: int) -> Forms:
 
 def _phones(locale: str) -> list[Pattern]:
     provider = _provider(locale, "phone_number")
-    return _listed(locale, "phone_number", getattr(provider, "formats", ()))
+    return _listed_patterns(locale, "phone_number", getattr(provider, "formats", ()))
 
 
 def _plates(locale: str) -> list[Pattern]:
     provider = _provider(locale, "license_plate")
-    before, after = (getattr(provider, f"license_plate_{part}", ()) for part in ("prefix", "suffix"))
-    texts = {"prefix": sorted(before)} if before and isinstance(next(iter(before)), str) else {}
-    forms = [f"{{{{prefix}}}}{form}" for form in after] if texts else getattr(provider, "license_formats", ())
-    return _listed(locale, "license_plate", forms, texts)
+    prefixes, suffixes = (getattr(provider, f"license_plate_{part}", ()) for part in ("prefix", "suffix"))
+    texts = {"prefix": sorted(prefixes)} if prefixes and isinstance(next(iter(prefixes)), str) else {}
+    forms = [f"{{{{prefix}}}}{form}" for form in suffixes] if texts else getattr(provider, "license_formats", ())
+    return _listed_patterns(locale, "license_plate", forms, texts)
 
 
 def _provider(locale: str, name: str) -> Any:
@@ -231,24 +238,24 @@ def _provider(locale: str, name: str) -> Any:
     return next((provider for provider in Faker(locale).get_providers() if hasattr(provider, name)), None)
 
 
-def _listed(locale: str, name: str, forms: Any, texts: Mapping[str, list[str]] | None = None) -> list[Pattern]:
+def _listed_patterns(locale: str, name: str, forms: Any, texts: Mapping[str, list[str]] | None = None) -> list[Pattern]:
     """Return the patterns of forms that Faker lists; none where Faker itself gives texts of other forms."""
     generator = Faker(locale)
-    own = dict(texts or {})
-    for token in sorted({token for form in forms for token in re.findall(r"\{\{(\w+)\}\}", form)} - own.keys()):
+    token_texts = dict(texts or {})
+    for token in sorted({token for form in forms for token in re.findall(r"\{\{(\w+)\}\}", form)} - token_texts.keys()):
         generator.seed_instance(int(key(0, "faker", token, locale)))
-        own[token] = sorted({str(getattr(generator, token)()) for _ in range(_ASKED)})
-        if len(own[token]) > _SOME or "" in own[token]:
+        token_texts[token] = sorted({str(getattr(generator, token)()) for _ in range(_DRAWS)})
+        if len(token_texts[token]) > _MAX_TEXTS or "" in token_texts[token]:
             return []
-    made = patterns([str(form) for form in forms], own)
+    candidates = patterns([str(form) for form in forms], token_texts)
     generator.seed_instance(int(key(0, "faker", name, locale)))
-    asked = [str(getattr(generator, name)()) for _ in range(20)] if made else []
-    return made if all(any(_fits(one, text) for one in made) for text in asked) else []
+    samples = [str(getattr(generator, name)()) for _ in range(20)] if candidates else []
+    return candidates if all(any(_fits(candidate, text) for candidate in candidates) for text in samples) else []
 
 
-def _fits(own: Pattern, text: str) -> bool:
-    return len(text) == len(own.alphabets) and all(
-        ord(letter) in place for letter, place in zip(text, own.alphabets, strict=True)
+def _fits(candidate: Pattern, text: str) -> bool:
+    return len(text) == len(candidate.alphabets) and all(
+        ord(letter) in alphabet for letter, alphabet in zip(text, candidate.alphabets, strict=True)
     )
 
 

@@ -33,7 +33,7 @@ _NUMBERS = ("latitude", "longitude")
 _SPREAD = 0.05
 """How far from the middle of the city a place lies at most, in degrees."""
 _DECIMALS = 4
-_SAYS = {
+_DESCRIPTIONS = {
     "country": "Name of a real country.",
     "country_code": "Country, as its ISO 3166 code of two letters.",
     "region": "Region of the country that the city lies in.",
@@ -42,7 +42,7 @@ _SAYS = {
     "latitude": "Degrees north of the equator.",
     "longitude": "Degrees east of Greenwich.",
 }
-_DRAWN = {"#": b"0123456789", "@": b"ABCDEFGHJKLMNPRSTUVWXYZ"}
+_ALPHABETS = {"#": b"0123456789", "@": b"ABCDEFGHJKLMNPRSTUVWXYZ"}
 
 
 class Options(Part):
@@ -68,90 +68,90 @@ def cities() -> dict[str, list[Any]]:
 
 def agreed(table: Table, bundle: str | None) -> tuple[tuple[str, ...] | None, str]:
     """Return (countries, by) of a bundle: what its columns say, or nothing and population."""
-    options = [column.source for column in table.sourced("geo")]
-    ours = [own for own in options if isinstance(own, Options) and own.bundle == bundle]
-    countries = next((own.countries for own in ours if own.countries is not None), None)
-    return countries, next((own.by for own in ours if own.by is not None), "population")
+    sources = [column.source for column in table.sourced("geo")]
+    bundle_sources = [source for source in sources if isinstance(source, Options) and source.bundle == bundle]
+    countries = next((source.countries for source in bundle_sources if source.countries is not None), None)
+    return countries, next((source.by for source in bundle_sources if source.by is not None), "population")
 
 
 @lru_cache(maxsize=64)
-def _drawn_from(countries: tuple[str, ...] | None, by: str) -> tuple[Integers, tuple[float, ...]]:
+def _city_weights(countries: tuple[str, ...] | None, by: str) -> tuple[Integers, tuple[float, ...]]:
     """Return the places in the list of the cities to draw from, and their weights."""
-    listed = cities()
-    places = [
-        place
-        for place, names in enumerate(zip(listed["country_code"], listed["country"], strict=True))
+    columns = cities()
+    indexes = [
+        index
+        for index, names in enumerate(zip(columns["country_code"], columns["country"], strict=True))
         if countries is None or not set(names).isdisjoint(countries)
     ]
-    weights = [listed["population"][place] if by == "population" else 1.0 for place in places]
-    return np.array(places, dtype=np.int64), tuple(weights)
+    weights = [columns["population"][index] if by == "population" else 1.0 for index in indexes]
+    return np.array(indexes, dtype=np.int64), tuple(weights)
 
 
 def countries_of(table: Table, bundle: str | None) -> list[str]:
     """Return the codes of the countries that a bundle's places lie in."""
-    places, _ = _drawn_from(*agreed(table, bundle))
-    return list(dict.fromkeys(cities()["country_code"][place] for place in places.tolist()))
+    indexes, _ = _city_weights(*agreed(table, bundle))
+    return list(dict.fromkeys(cities()["country_code"][index] for index in indexes.tolist()))
 
 
 def cities_of(rows: Rows, table: TablePlan, bundle: str | None) -> Integers:
     """Return the place in the list of the cities of each row's city."""
-    seed, name = rows.block.plan.seed, (table.stream, bundle or "")
+    seed, bundle_key = rows.block.plan.seed, (table.stream, bundle or "")
 
     def draw() -> Integers:
-        places, weights = _drawn_from(*agreed(table.spec, bundle))
-        return places[weighted(uniforms(key(seed, "geo", *name), rows.address), weights)]
+        indexes, weights = _city_weights(*agreed(table.spec, bundle))
+        return indexes[weighted(uniforms(key(seed, "geo", *bundle_key), rows.address), weights)]
 
-    return rows.kept(("geo", *name), draw)
+    return rows.kept(("geo", *bundle_key), draw)
 
 
 def names_of(options: Options, table: Table) -> list[str] | None:
     """Return the names that a place's column can say; None for postcodes and numbers."""
     if options.part in (*_NUMBERS, "postcode"):
         return None
-    places, _ = _drawn_from(*agreed(table, options.bundle))
-    return list(dict.fromkeys(cities()[options.part][place] for place in places.tolist()))
+    indexes, _ = _city_weights(*agreed(table, options.bundle))
+    return list(dict.fromkeys(cities()[options.part][index] for index in indexes.tolist()))
 
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    known = [*dict.fromkeys(cities()["country_code"]), *dict.fromkeys(cities()["country"])]
-    for place, country in enumerate(options.countries or ()):
-        if country not in known:
-            hint = did_you_mean(country, known)
-            yield Problem(f"countries[{place}]", f"there are no cities of a country '{country}'", hint)
+    known_countries = [*dict.fromkeys(cities()["country_code"]), *dict.fromkeys(cities()["country"])]
+    for index, country in enumerate(options.countries or ()):
+        if country not in known_countries:
+            hint = did_you_mean(country, known_countries)
+            yield Problem(f"countries[{index}]", f"there are no cities of a country '{country}'", hint)
     countries, by = agreed(table, options.bundle)
-    for name, own, others in (("countries", options.countries, countries), ("by", options.by, by)):
-        if own is not None and own != others:
-            says = f"another geo column of {table.name} says otherwise, and both speak of one place"
-            yield Problem(name, says, "give them a `bundle` each")
+    for name, value, agreed_value in (("countries", options.countries, countries), ("by", options.by, by)):
+        if value is not None and value != agreed_value:
+            message = f"another geo column of {table.name} says otherwise, and both speak of one place"
+            yield Problem(name, message, "give them a `bundle` each")
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    seed, name = rows.block.plan.seed, (table.stream, options.bundle or "")
+    seed, bundle_key = rows.block.plan.seed, (table.stream, options.bundle or "")
     city = cities_of(rows, table, options.bundle)
-    listed = cities()
+    columns = cities()
     if options.part in _NUMBERS:
-        middle = np.array(listed[options.part])[city]
-        drawn = uniforms(key(seed, "geo", *name, options.part), rows.address)
-        return pa.array((middle + _SPREAD * (2.0 * drawn - 1.0)).round(_DECIMALS))
+        centres = np.array(columns[options.part])[city]
+        draws = uniforms(key(seed, "geo", *bundle_key, options.part), rows.address)
+        return pa.array((centres + _SPREAD * (2.0 * draws - 1.0)).round(_DECIMALS))
     if options.part == "postcode":
-        return _postcodes(seed, name, city, rows)
-    return picked(listed[options.part], city, column.type)
+        return _postcodes(seed, bundle_key, city, rows)
+    return picked(columns[options.part], city, column.type)
 
 
-def _postcodes(seed: int, name: tuple[str, str], city: Integers, rows: Rows) -> pa.Array:
+def _postcodes(seed: int, bundle_key: tuple[str, str], city: Integers, rows: Rows) -> pa.Array:
     """Return a postcode of each city: its pattern with a digit for each # and a letter for each @."""
     patterns = cities()["postcode"]
     width = max(map(len, patterns))
     codes = np.array([list(pattern.ljust(width).encode()) for pattern in patterns], dtype=np.uint8)
     letters = codes[city]
-    for place in range(width):
-        for sign, alphabet in _DRAWN.items():
-            if (codes[:, place] == ord(sign)).any():
-                here = letters[:, place] == ord(sign)
-                drawn = choose(key(seed, "geo", *name, "postcode", place), rows.address[here], len(alphabet))
-                letters[here, place] = np.frombuffer(alphabet, dtype=np.uint8)[drawn]
+    for position in range(width):
+        for sign, alphabet in _ALPHABETS.items():
+            if (codes[:, position] == ord(sign)).any():
+                is_sign = letters[:, position] == ord(sign)
+                indexes = choose(key(seed, "geo", *bundle_key, "postcode", position), rows.address[is_sign], len(alphabet))
+                letters[is_sign, position] = np.frombuffer(alphabet, dtype=np.uint8)[indexes]
     return pc.utf8_rtrim_whitespace(ascii_texts(letters))
 
 
@@ -163,7 +163,7 @@ add_source(
         example="geo.city",
         argument="part",
         check=_check,
-        describe=lambda options, column, table, dataset: _SAYS[options.part],
+        describe=lambda options, column, table, dataset: _DESCRIPTIONS[options.part],
         decimals=lambda options, dataset: _DECIMALS if options.part in _NUMBERS else None,
         places=lambda options, dataset: _DECIMALS,
     ),

@@ -21,10 +21,10 @@ def happening(table: TablePlan, rows: Rows) -> Rows:
     columns = [column for column in table.columns if looks_back(column, rows.block.plan)]
     if table.kind not in MOVING or not columns:
         return rows
-    found = [referred(column, table, rows) for column in columns]
-    keep = np.all([one.places >= 0 for one in found], axis=0)
-    left = rows.taken(keep)
-    for column, one in zip(columns, found, strict=True):
-        again = Referred(one.table, one.rows, one.places[keep])
-        left.kept(("referred", table.name, column.name), lambda again=again: again)  # type: ignore[misc]
-    return left
+    targets = [referred(column, table, rows) for column in columns]
+    has_targets = np.all([target.places >= 0 for target in targets], axis=0)
+    result = rows.taken(has_targets)
+    for column, target in zip(columns, targets, strict=True):
+        remaining = Referred(target.table, target.rows, target.places[has_targets])
+        result.kept(("referred", table.name, column.name), lambda remaining=remaining: remaining)  # type: ignore[misc]
+    return result

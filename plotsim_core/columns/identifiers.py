@@ -41,17 +41,17 @@ DIGESTS = {"md5": 16, "sha1": 20, "sha256": 32, "uuid4": 16}
 def _bytes(stream: np.uint64, address: Words, count: int) -> NDArray[np.uint8]:
     """Return `count` random bytes for each address, shape (addresses, count)."""
     steps = np.arange(-(-count // 8), dtype=np.uint64) * GOLDEN
-    drawn = np.stack([mix(address + stream + step) for step in steps], axis=1).astype("<u8")
-    return drawn.view(np.uint8).reshape(len(address), 8 * len(steps))[:, :count]
+    draws = np.stack([mix(address + stream + step) for step in steps], axis=1).astype("<u8")
+    return draws.view(np.uint8).reshape(len(address), 8 * len(steps))[:, :count]
 
 
 def digests(name: str, stream: np.uint64, address: Words) -> pa.Array:
     """Return a digest for each address; a `uuid4` as RFC 9562 writes one (version 4, variant 8 to b)."""
-    drawn = _bytes(stream, address, DIGESTS[name])
+    values = _bytes(stream, address, DIGESTS[name])
     if name == "uuid4":
-        drawn[:, 6] = 0x40 | (drawn[:, 6] & 0x0F)
-        drawn[:, 8] = 0x80 | (drawn[:, 8] & 0x3F)
-    letters = _HEX[drawn].view(np.uint8).reshape(len(address), 2 * drawn.shape[1])
+        values[:, 6] = 0x40 | (values[:, 6] & 0x0F)
+        values[:, 8] = 0x80 | (values[:, 8] & 0x3F)
+    letters = _HEX[values].view(np.uint8).reshape(len(address), 2 * values.shape[1])
     if name != "uuid4":
         return ascii_texts(letters)
     texts = np.full((len(address), 36), ord("-"), dtype=np.uint8)
@@ -64,16 +64,18 @@ def digests(name: str, stream: np.uint64, address: Words) -> pa.Array:
 def sets(name: str, locales: tuple[str, ...]) -> tuple[tuple[Pattern, ...], ...]:
     """Return the patterns of a provider in each of some locales: those that spell no text of another one's, or all of
     another one's. Empty where the provider has none in one of them, or none that are not another's."""
-    made: list[tuple[Pattern, ...]] = []
+    locale_patterns: list[tuple[Pattern, ...]] = []
     for locale in locales:
-        own = forms(name, locale)
-        same = next((other for other in made if _alike(own, other)), None)
-        made.append(same or tuple(apart(own, [one for other in made for one in other])))
-    return tuple(made) if all(made) else ()
+        patterns = forms(name, locale)
+        equivalent = next((other for other in locale_patterns if _same_alphabets(patterns, other)), None)
+        locale_patterns.append(
+            equivalent or tuple(apart(patterns, [pattern for other in locale_patterns for pattern in other]))
+        )
+    return tuple(locale_patterns) if all(locale_patterns) else ()
 
 
-def _alike(one: Sequence[Pattern], other: Sequence[Pattern]) -> bool:
-    return [own.alphabets for own in one] == [own.alphabets for own in other]
+def _same_alphabets(first: Sequence[Pattern], second: Sequence[Pattern]) -> bool:
+    return [pattern.alphabets for pattern in first] == [pattern.alphabets for pattern in second]
 
 
 def capacity(name: str, locales: tuple[str, ...]) -> int:
@@ -84,70 +86,74 @@ def capacity(name: str, locales: tuple[str, ...]) -> int:
 def identifiers(name: str, column: ColumnPlan, table: TablePlan, rows: Rows, distinct: bool) -> pa.Array:
     """Return an identifier for each row; no two the same in a dimension, if they are to be `distinct`."""
     plan, stream = rows.block.plan, rows.stream(table, column)
-    own = sets(name, plan.dataset.locale)
-    numbers = serials(rows, table, capacity(name, plan.dataset.locale)) if distinct else None
-    if numbers is None and name in DIGESTS:
+    locale_patterns = sets(name, plan.dataset.locale)
+    serial_numbers = serials(rows, table, capacity(name, plan.dataset.locale)) if distinct else None
+    if serial_numbers is None and name in DIGESTS:
         return digests(name, stream, rows.address)
-    locale = locale_of(rows, table, "")
+    locale_indexes = locale_of(rows, table, "")
     texts, order = [], []
-    for place, patterns in enumerate(own):
-        here = np.flatnonzero(locale == place) if len(own) > 1 else np.arange(len(rows))
-        size, address = total(patterns), rows.address[here]
-        which = choose(stream, address, size) if numbers is None else shuffled(numbers[here], size, np.array([stream]))
-        texts.append(written(patterns, which, rows.stream(table, column, "more"), address))
-        order.append(here)
-    back = np.argsort(np.concatenate(order))
-    return pa.concat_arrays(texts).take(pa.array(back))
+    for index, patterns in enumerate(locale_patterns):
+        row_indexes = np.flatnonzero(locale_indexes == index) if len(locale_patterns) > 1 else np.arange(len(rows))
+        size, address = total(patterns), rows.address[row_indexes]
+        text_numbers = (
+            choose(stream, address, size)
+            if serial_numbers is None
+            else shuffled(serial_numbers[row_indexes], size, np.array([stream]))
+        )
+        texts.append(written(patterns, text_numbers, rows.stream(table, column, "more"), address))
+        order.append(row_indexes)
+    inverse = np.argsort(np.concatenate(order))
+    return pa.concat_arrays(texts).take(pa.array(inverse))
 
 
 def crowded(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[Problem]:
     """Yield where the rows of a dimension, or the segments of their units, are more than there are identifiers for."""
-    most = capacity(name, dataset.locale)
+    limit = capacity(name, dataset.locale)
     hint = "`unique: false` lets them repeat"
     if kind == "reference":
         rows: int = table.length  # type: ignore[attr-defined]
-        if rows > most:
-            yield Problem("type", f"{table.name} has {rows:,} rows, and faker.{name} has {most:,} different texts", hint)
+        if rows > limit:
+            yield Problem("type", f"{table.name} has {rows:,} rows, and faker.{name} has {limit:,} different texts", hint)
         return
-    slots = shares(most).slots
+    slots = shares(limit).slots
     if len(dataset.segments) > slots:
-        found = f"faker.{name} has texts for {slots:,} segments, and there are {len(dataset.segments):,}"
-        yield Problem("type", found, f"{hint}; or declare fewer segments")
+        message = f"faker.{name} has texts for {slots:,} segments, and there are {len(dataset.segments):,}"
+        yield Problem("type", message, f"{hint}; or declare fewer segments")
         return
     window = dataset.window
-    for room in rooms(table, dataset, most):
+    for room in rooms(table, dataset, limit):
         if room.units > room.most:
-            found = f"faker.{name} has texts for {room.most:,} units of a segment, and {room.segment} has {room.units:,}"
-            yield Problem("type", found, hint)
+            message = f"faker.{name} has texts for {room.most:,} units of a segment, and {room.segment} has {room.units:,}"
+            yield Problem("type", message, hint)
         elif room.cohorts is not None and room.cohorts * PERIODS[window.grain.name] < (
             window.length if window.stop is None else window.stop - window.first
         ):
-            year = _year(room.cohorts, window.grain, window.first)
+            year = _last_year(room.cohorts, window.grain, window.first)
             yield Problem("type", f"faker.{name} has texts for those who arrive in {room.segment} up to {year}", hint)
 
 
 def meetings(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[str]:
     """Yield the segments whose identifiers depend on the segments declared before them."""
-    most = capacity(name, dataset.locale)
-    if most and kind in KINDS and kind != "reference":
-        yield from meeting([segment.name for segment in dataset.segments], shares(most).slots)
+    limit = capacity(name, dataset.locale)
+    if limit and kind in KINDS and kind != "reference":
+        yield from meeting([segment.name for segment in dataset.segments], shares(limit).slots)
 
 
 def lasting(name: str, table: Table, kind: str, dataset: Dataset) -> str:
     """Return how many rows of a dimension have identifiers, in words, and until when where units keep arriving."""
-    most = capacity(name, dataset.locale)
+    limit = capacity(name, dataset.locale)
     if kind == "reference":
-        return f"no two the same, for up to {most:,} rows"
-    found = rooms(table, dataset, most)
-    units = min(room.most for room in found)
-    says = f"no two the same, for up to {shares(most).slots:,} segments of {units:,} units each"
-    ends = [room.cohorts for room in found if room.cohorts is not None]
-    if not ends:
-        return says
-    return f"{says}; they last until {_year(min(ends), dataset.window.grain, dataset.window.first)}"
+        return f"no two the same, for up to {limit:,} rows"
+    segment_rooms = rooms(table, dataset, limit)
+    units = min(room.most for room in segment_rooms)
+    text = f"no two the same, for up to {shares(limit).slots:,} segments of {units:,} units each"
+    cohort_limits = [room.cohorts for room in segment_rooms if room.cohorts is not None]
+    if not cohort_limits:
+        return text
+    return f"{text}; they last until {_last_year(min(cohort_limits), dataset.window.grain, dataset.window.first)}"
 
 
-def _year(cohorts: int, grain: Grain, first: int) -> int:
+def _last_year(cohorts: int, grain: Grain, first: int) -> int:
     """Return the last year in which cohorts arrive."""
     last = first + cohorts * PERIODS[grain.name]
     return int(grain.starts(np.array([last])).astype("datetime64[Y]").astype(np.int64)[0]) + 1970

@@ -47,16 +47,16 @@ class Options(Part):
     values: Annotated[tuple[Key, ...], Field(min_length=1, max_length=MOST_ROWS)] | None = None
 
     @model_validator(mode="after")
-    def _told_apart(self) -> Options:
+    def _check_keys(self) -> Options:
         if self.values is None:
             return self
         problems = [Problem("prefix", "has no effect: the keys are given")] if self.prefix is not None else []
         if len(set(map(type, self.values))) > 1:
             problems.append(Problem("values", "expected texts or whole numbers, found both", "write numbers in quotes"))
-        seen: set[str | int] = set()
-        twice = next((value for value in self.values if value in seen or seen.add(value)), None)  # type: ignore[func-returns-value]
-        if twice is not None:
-            problems.append(Problem("values", f"two rows have the key {shown(twice)}"))
+        earlier_keys: set[str | int] = set()
+        duplicate = next((value for value in self.values if value in earlier_keys or earlier_keys.add(value)), None)  # type: ignore[func-returns-value]
+        if duplicate is not None:
+            problems.append(Problem("values", f"two rows have the key {shown(duplicate)}"))
         if "" in self.values:
             problems.append(Problem("values", "a key is empty"))
         if problems:
@@ -112,19 +112,21 @@ def date_keys(plan: Plan, periods: Integers) -> Integers:
 
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    per = getattr(table, "per", None) if table in dataset.dimensions else None
-    if per == "time":
+    level = getattr(table, "per", None) if table in dataset.dimensions else None
+    if level == "time":
         return "Key of the time of day, as a number HHMM."
-    if per == "period":
+    if level == "period":
         grain = dataset.window.grain.name
         return f"Key of the {grain}, its start as a number {'YYYYMMDDHH' if grain == 'hour' else 'YYYYMMDD'}."
-    each = "the same in all of its versions" if table.sourced("scd") else "one for each row"
-    return f"Key of the {row_noun(table)}, {each}."
+    uniqueness = "the same in all of its versions" if table.sourced("scd") else "one for each row"
+    return f"Key of the {row_noun(table)}, {uniqueness}."
 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    dates = any(key_column(t) is column for t in dataset.dimensions if getattr(t, "per", None) in ("period", "time"))
-    return pa.int64() if dates or isinstance((options.values or ("",))[0], int) else pa.string()
+    has_date_keys = any(
+        key_column(other) is column for other in dataset.dimensions if getattr(other, "per", None) in ("period", "time")
+    )
+    return pa.int64() if has_date_keys or isinstance((options.values or ("",))[0], int) else pa.string()
 
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
@@ -158,10 +160,10 @@ def _parts(rows: Rows) -> list[pa.Array | NDArray[Any]]:
             for part in _parts(rows.parent)
         ]
     else:
-        of_unit, of_period = len(rows.unit) == len(rows), len(rows.period) == len(rows)
-        if of_unit:
+        has_unit, has_period = len(rows.unit) == len(rows), len(rows.period) == len(rows)
+        if has_unit:
             parts.append(unit_codes(rows))
-        if len(rows.cell) == len(rows) or (of_period and not of_unit):
+        if len(rows.cell) == len(rows) or (has_period and not has_unit):
             parts.append(pc.cast(pa.array(date_keys(rows.block.plan, rows.period)), pa.string()))
     if len(rows.ordinal) == len(rows):
         parts.append(rows.ordinal + 1)

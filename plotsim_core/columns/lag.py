@@ -41,11 +41,11 @@ class Options(Part):
         """Take the number of periods out of `<metric>:periods:<N>`."""
         if not isinstance(value, dict) or not isinstance(value.get("metric"), str) or ":" not in value["metric"]:
             return value
-        name, _, rest = value["metric"].partition(":")
-        word, _, number = rest.partition(":")
+        name, _, suffix = value["metric"].partition(":")
+        word, _, number = suffix.partition(":")
         if word != "periods" or not number.isdecimal() or not number.isascii():
-            found = shown(f"lag.{value['metric']}")
-            raise Wrong(Problem("metric", f"cannot read {found}", "write it like lag.revenue:periods:1"))
+            text = shown(f"lag.{value['metric']}")
+            raise Wrong(Problem("metric", f"cannot read {text}", "write it like lag.revenue:periods:1"))
         if "periods" in value:
             raise Wrong(Problem("periods", "the type says it already"))
         return {"metric": name, "periods": int(number[:9])}
@@ -63,31 +63,36 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
     yield from scope.unknown_metric(options.metric, "type")
     window = scope.window
     if window is not None and window.stop is not None and options.periods >= window.stop - window.first:
-        there = window.stop - window.first
-        yield Problem("periods", f"expected less than the window's {there} periods, found {options.periods}")
+        length = window.stop - window.first
+        yield Problem("periods", f"expected less than the window's {length} periods, found {options.periods}")
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    block, place = rows.block, rows.block.plan.metric_index(options.metric)
+    block, index = rows.block, rows.block.plan.metric_index(options.metric)
 
-    def earlier() -> Any:
-        own = block.slice
-        moved = Slice(own.first - options.periods, own.stop - options.periods, own.unit_first, own.unit_stop)
-        return Block(block.plan, moved).noised(place)
+    def earlier_values() -> Any:
+        block_slice = block.slice
+        earlier_slice = Slice(
+            block_slice.first - options.periods,
+            block_slice.stop - options.periods,
+            block_slice.unit_first,
+            block_slice.unit_stop,
+        )
+        return Block(block.plan, earlier_slice).noised(index)
 
-    values = block.kept("lag", (place, options.periods), earlier).ravel()[rows.cell]
-    missing = np.isnan(values) | (rows.period - options.periods < block.units.arrival[rows.unit])
+    values = block.kept("lag", (index, options.periods), earlier_values).ravel()[rows.cell]
+    is_missing = np.isnan(values) | (rows.period - options.periods < block.units.arrival[rows.unit])
     if column.type == pa.int64():
-        values = np.where(missing, 0.0, values).astype(np.int64)
-    return pa.array(values, type=column.type, mask=missing)
+        values = np.where(is_missing, 0.0, values).astype(np.int64)
+    return pa.array(values, type=column.type, mask=is_missing)
 
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
     grain = dataset.window.grain.name
-    many = f"{options.periods} {grain}s" if options.periods > 1 else f"one {grain}"
-    return f"{label(_metric(options, dataset))} {many} earlier; null where the {phrase(dataset.unit)} was not there yet."
+    distance = f"{options.periods} {grain}s" if options.periods > 1 else f"one {grain}"
+    return f"{label(_metric(options, dataset))} {distance} earlier; null where the {phrase(dataset.unit)} was not there yet."
 
 
 add_source(

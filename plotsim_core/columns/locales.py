@@ -37,15 +37,19 @@ def territory(locale: str) -> str:
 def placed_by(table: Table, bundle: str | None) -> tuple[bool, str | None]:
     """Return whether the rows of a table have a place that says their locale, and the bundle of it: that of the same name,
     or the one that has no name."""
-    bundles = {getattr(column.source, "bundle", None) for column in table.sourced("geo")}
-    return (True, bundle) if bundle in bundles else (None in bundles, None)
+    place_bundles = {getattr(column.source, "bundle", None) for column in table.sourced("geo")}
+    return (True, bundle) if bundle in place_bundles else (None in place_bundles, None)
 
 
 def lacking(table: Table, bundle: str | None, locales: tuple[str, ...]) -> list[str]:
     """Return the countries of a table's places that none of several locales is of."""
-    placed, own = placed_by(table, bundle)
-    there = {territory(locale) for locale in locales}
-    return [code for code in countries_of(table, own) if code not in there] if placed and len(locales) > 1 else []
+    has_place, place_bundle = placed_by(table, bundle)
+    territories = {territory(locale) for locale in locales}
+    return (
+        [code for code in countries_of(table, place_bundle) if code not in territories]
+        if has_place and len(locales) > 1
+        else []
+    )
 
 
 def locale_of(rows: Rows, table: TablePlan, bundle: str) -> Integers:
@@ -54,14 +58,16 @@ def locale_of(rows: Rows, table: TablePlan, bundle: str) -> Integers:
     locales = plan.dataset.locale
     if len(locales) == 1:
         return np.zeros(len(rows), dtype=np.int64)
-    placed, own = placed_by(table.spec, bundle or None)
+    has_place, group = placed_by(table.spec, bundle or None)
     stream = key(plan.seed, "locale", table.stream, "")
-    if not placed:
+    if not has_place:
         return choose(stream, rows.address, len(locales))
     codes = cities()["country_code"]
-    known = {code: [n for n, locale in enumerate(locales) if territory(locale) == code] for code in set(codes)}
-    fitting = [known[code] or [*range(len(locales))] for code in codes]
-    count = np.array([len(own) for own in fitting], dtype=np.int64)
-    table_of = np.array([[*own, *[0] * (len(locales) - len(own))] for own in fitting], dtype=np.int64)
-    city = cities_of(rows, table, own)
-    return np.asarray(table_of[city, choose(stream, rows.address, count[city])])
+    indexes_by_country = {
+        code: [index for index, locale in enumerate(locales) if territory(locale) == code] for code in set(codes)
+    }
+    candidates = [indexes_by_country[code] or [*range(len(locales))] for code in codes]
+    count = np.array([len(group) for group in candidates], dtype=np.int64)
+    choices = np.array([[*group, *[0] * (len(locales) - len(group))] for group in candidates], dtype=np.int64)
+    city = cities_of(rows, table, group)
+    return np.asarray(choices[city, choose(stream, rows.address, count[city])])

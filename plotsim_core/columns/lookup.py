@@ -59,18 +59,18 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
     if declared is None:
         yield Problem("type", f"no table is named '{options.table}'", did_you_mean(options.table, list(scope.tables)))
         return
-    ways = [other.name for other in table.sourced("ref") if other.type == f"ref.{options.table}"]
+    references = [reference.name for reference in table.sourced("ref") if reference.type == f"ref.{options.table}"]
     if options.table in ancestors(table, scope):
         if options.by is not None:
             yield Problem("by", f"has no effect: a row of {table.name} belongs to one row of {options.table}")
-    elif not ways:
+    elif not references:
         yield Problem("type", f"{table.name} has no column of type ref.{options.table}, so it has no row to look up")
-    elif options.by is not None and options.by not in ways:
-        hint = did_you_mean(options.by, ways)
+    elif options.by is not None and options.by not in references:
+        hint = did_you_mean(options.by, references)
         yield Problem("by", f"{table.name} has no column '{options.by}' of type ref.{options.table}", hint)
-    elif options.by is None and len(ways) > 1:
-        yield Problem("by", f"is missing: {table.name} refers to {options.table} more than once", f"by: {ways[0]}")
-    elif options.by is not None and len(ways) == 1:
+    elif options.by is None and len(references) > 1:
+        yield Problem("by", f"is missing: {table.name} refers to {options.table} more than once", f"by: {references[0]}")
+    elif options.by is not None and len(references) == 1:
         yield Problem("by", f"has no effect: {table.name} refers to {options.table} only once")
     yield from _check_column(options, column, table, scope)
 
@@ -83,23 +83,25 @@ def _check_column(options: Options, column: Column, table: Table, scope: Scope) 
         return
     if declared.table is None:
         return
-    theirs = next(c for c in (*declared.table.columns, *metric_columns(declared.table)) if c.name == options.column)
-    knows = KIND_WORDS[scope.tables[table.name].kind or ""].knows
-    declared_knows = KIND_WORDS[declared.kind or ""].knows
-    if theirs.word == "version":
+    target_column = next(
+        other for other in (*declared.table.columns, *metric_columns(declared.table)) if other.name == options.column
+    )
+    capabilities = KIND_WORDS[scope.tables[table.name].kind or ""].knows
+    target_capabilities = KIND_WORDS[declared.kind or ""].knows
+    if target_column.word == "version":
         yield Problem("type", f"{options.table}.{options.column} is part of a version, not of a {scope.unit}")
-    moves = "cell" not in declared_knows and bool(moved_by(theirs, declared.table))
-    if moves and ("cell" not in knows or options.table in scope.foreign):
+    is_moving = "cell" not in target_capabilities and bool(moved_by(target_column, declared.table))
+    if is_moving and ("cell" not in capabilities or options.table in scope.foreign):
         yield Problem("type", f"a row of {table.name} has no period in which {options.column} could be looked up")
     if circle(column, table, scope):
         yield Problem("type", f"{table.name}.{column.name} depends on itself")
 
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    ways = [other.name for other in table.sourced("ref") if other.type == f"ref.{options.table}"]
-    by = options.by or (ways[0] if len(ways) == 1 else None)
-    row = f"that {by} refers to" if by else "that it belongs to"
-    return f"{begun(phrase(options.column))} of the row of {options.table} {row}."
+    references = [reference.name for reference in table.sourced("ref") if reference.type == f"ref.{options.table}"]
+    by = options.by or (references[0] if len(references) == 1 else None)
+    relation = f"that {by} refers to" if by else "that it belongs to"
+    return f"{begun(phrase(options.column))} of the row of {options.table} {relation}."
 
 
 def _reads(options: Options, table: Table) -> Iterator[tuple[str, str]]:
@@ -111,32 +113,36 @@ def found_by(column: ColumnPlan, table: TablePlan, rows: Rows) -> Referred:
     options = column.spec.source
     assert isinstance(options, Options)
     plan = rows.block.plan
-    own = above(table, rows, options.table)
-    if own is not None:
-        return Referred(plan.table(options.table), *own)
-    ways = (c for c in table.columns if c.spec.type == f"ref.{options.table}" and options.by in (None, c.name))
-    return referred(next(ways), table, rows)
+    target = above(table, rows, options.table)
+    if target is not None:
+        return Referred(plan.table(options.table), *target)
+    references = (
+        reference
+        for reference in table.columns
+        if reference.spec.type == f"ref.{options.table}" and options.by in (None, reference.name)
+    )
+    return referred(next(references), table, rows)
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    found = found_by(column, table, rows)
-    theirs = next(other for other in found.table.columns if other.name == options.column)
-    if len(found.rows.cell) < len(found.rows) and moved_by(theirs.spec, found.table.spec):
-        return fill(theirs, found.table, _of_the_time(found, rows))
-    if found.table.kind in EVERY_ROW and bool(np.all(found.places >= 0)):  # only of those that are referred to
-        which, places = np.unique(found.places, return_inverse=True)
-        found = Referred(found.table, found.rows.taken(which), places)
-    return found.values(theirs)
+    target = found_by(column, table, rows)
+    target_column = next(other for other in target.table.columns if other.name == options.column)
+    if len(target.rows.cell) < len(target.rows) and moved_by(target_column.spec, target.table.spec):
+        return fill(target_column, target.table, _rows_at_time(target, rows))
+    if target.table.kind in EVERY_ROW and bool(np.all(target.places >= 0)):  # only of those that are referred to
+        row_indexes, positions = np.unique(target.places, return_inverse=True)
+        target = Referred(target.table, target.rows.taken(row_indexes), positions)
+    return target.values(target_column)
 
 
-def _of_the_time(found: Referred, rows: Rows) -> Rows:
+def _rows_at_time(target: Referred, rows: Rows) -> Rows:
     """Return the rows that are referred to as they were at the time of those that refer to them."""
-    here = rows.block
-    own = replace(found.rows.taken(found.places), block=here, unit=rows.unit, cell=rows.cell)
-    histories = found.table.spec.sourced("scd")
-    return replace(own, band=_band(histories[0].source, rows)) if histories else own
+    block = rows.block
+    target_rows = replace(target.rows.taken(target.places), block=block, unit=rows.unit, cell=rows.cell)
+    histories = target.table.spec.sourced("scd")
+    return replace(target_rows, band=_band(histories[0].source, rows)) if histories else target_rows
 
 
 def _band(history: Part, rows: Rows) -> Integers:
@@ -148,11 +154,11 @@ def _band(history: Part, rows: Rows) -> Integers:
 def _nullable(options: Options, dataset: Dataset) -> bool:
     """Nulls come from the column, and from references that find nothing."""
     return nullable_in(options.table, options.column, dataset) or any(
-        nullable_in(table.name, other.name, dataset)
+        nullable_in(table.name, reference.name, dataset)
         for table in dataset.tables
-        if any(own.source is options for own in table.columns)
-        for other in table.sourced("ref")
-        if other.type == f"ref.{options.table}"
+        if any(source_column.source is options for source_column in table.columns)
+        for reference in table.sourced("ref")
+        if reference.type == f"ref.{options.table}"
     )
 
 

@@ -29,8 +29,8 @@ from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
-_TAKES = "pool, static, choice, segment.name, a named place, a lookup of listed values, or scd"
-_SHOWN = 3
+_SOURCES = "pool, static, choice, segment.name, a named place, a lookup of listed values, or scd"
+_MAX_NAMED = 3
 """So many values that are not listed are named."""
 
 
@@ -39,122 +39,147 @@ def check_matching(
 ) -> Iterable[Problem]:
     """Yield what is wrong with the `matching` of a reference from a table to a `parent` of a kind."""
     if kind != "reference" or len(matching) != 1:
-        found = f"found {len(matching)} columns" if kind == "reference" else f"{parent.name} is not a reference dimension"
-        yield Problem("matching", f"ties one column of a reference dimension to one of the unit's dimension; {found}")
+        detail = f"found {len(matching)} columns" if kind == "reference" else f"{parent.name} is not a reference dimension"
+        yield Problem("matching", f"ties one column of a reference dimension to one of the unit's dimension; {detail}")
         return
-    ((theirs, ours),) = matching.items()
-    columns = {other.name: other for other in parent.columns}
-    if theirs not in columns or columns[theirs].word != "static":
-        static = [other.name for other in parent.sourced("static")]
-        yield Problem("matching", f"{parent.name} has no static column '{theirs}'", did_you_mean(theirs, static))
+    ((target_name, source_name),) = matching.items()
+    target_columns = {other.name: other for other in parent.columns}
+    if target_name not in target_columns or target_columns[target_name].word != "static":
+        static_names = [other.name for other in parent.sourced("static")]
+        yield Problem(
+            "matching", f"{parent.name} has no static column '{target_name}'", did_you_mean(target_name, static_names)
+        )
         return
     unit = scope.dimension("unit")
     if unit is None:
         return  # which is wrong elsewhere
-    held = {other.name: other for other in unit.columns}
-    if ours not in held:
-        fitting = [name for name, other in held.items() if _values(other, unit, scope) is not None]
-        yield Problem("matching", f"the {scope.unit} dimension has no column '{ours}'", did_you_mean(ours, fitting))
+    unit_columns = {other.name: other for other in unit.columns}
+    if source_name not in unit_columns:
+        candidates = [name for name, other in unit_columns.items() if _possible_values(other, unit, scope) is not None]
+        yield Problem(
+            "matching", f"the {scope.unit} dimension has no column '{source_name}'", did_you_mean(source_name, candidates)
+        )
         return
-    yield from _check_place(column, held[ours], table, unit, scope)
-    values = _values(held[ours], unit, scope)
+    yield from _check_rows(column, unit_columns[source_name], table, unit, scope)
+    values = _possible_values(unit_columns[source_name], unit, scope)
     if values is None:
-        says = "changes with time" if getattr(held[ours].source, "by", None) == "trajectory" else "has no given values"
-        yield Problem("matching", f"{unit.name}.{ours} ({held[ours].type}) {says}", f"it can be {_TAKES}")
+        reason = (
+            "changes with time"
+            if getattr(unit_columns[source_name].source, "by", None) == "trajectory"
+            else "has no given values"
+        )
+        yield Problem(
+            "matching", f"{unit.name}.{source_name} ({unit_columns[source_name].type}) {reason}", f"it can be {_SOURCES}"
+        )
         return
-    yield from _check_listed(columns[theirs], values, f"{parent.name}.{theirs}", f"{unit.name}.{ours}")
+    yield from _check_listed(
+        target_columns[target_name], values, f"{parent.name}.{target_name}", f"{unit.name}.{source_name}"
+    )
 
 
-def _check_place(column: Column, ours: Column, table: Table, unit: Table, scope: Scope) -> Iterable[Problem]:
+def _check_rows(column: Column, source_column: Column, table: Table, unit: Table, scope: Scope) -> Iterable[Problem]:
     """Yield what is wrong with matching a column in rows of this table."""
-    knows = KIND_WORDS[scope.tables[table.name].kind or ""].knows
-    if ours.word == "scd" and "cell" not in knows:
+    capabilities = KIND_WORDS[scope.tables[table.name].kind or ""].knows
+    if source_column.word == "scd" and "cell" not in capabilities:
         yield Problem("matching", f"has no place here: it needs rows of a {scope.unit} in a period")
-    elif "unit" not in knows:
+    elif "unit" not in capabilities:
         yield Problem("matching", f"has no place here: it needs rows of a {scope.unit}")
-    elif table is unit and _circular(column, ours, unit):
+    elif table is unit and _is_circular(column, source_column, unit):
         yield Problem("matching", f"{unit.name}.{column.name} depends on itself")
-    above = scope.tables.get(getattr(table, "parent_table", None) or "")
-    for theirs in above.table.columns if above is not None and above.table is not None else ():
-        if (theirs.name, theirs.type) == (column.name, column.type) and theirs.source != column.source:
-            says = f"has no effect: a row refers to what its row of {above.name if above else ''} refers to"
-            yield Problem("matching", says, f"give the column another name than {column.name}, or both the same `matching`")
+    parent = scope.tables.get(getattr(table, "parent_table", None) or "")
+    for parent_column in parent.table.columns if parent is not None and parent.table is not None else ():
+        if (parent_column.name, parent_column.type) == (column.name, column.type) and parent_column.source != column.source:
+            message = f"has no effect: a row refers to what its row of {parent.name if parent else ''} refers to"
+            yield Problem(
+                "matching", message, f"give the column another name than {column.name}, or both the same `matching`"
+            )
 
 
-def _check_listed(theirs: Column, values: list[Any], place: str, own: str) -> Iterable[Problem]:
+def _check_listed(target_column: Column, values: list[Any], target_path: str, source_path: str) -> Iterable[Problem]:
     """Yield which of a unit's values no row lists; a unit without a value refers to no row."""
     values = [value for value in values if value is not None]
-    known = dict.fromkeys(_words(listed(theirs), values))
-    words = dict(zip(_words(values, listed(theirs)), map(str, values), strict=True))
-    missing = [value for word, value in words.items() if word not in known]
-    if missing:
-        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-        named = ", ".join(f"'{value}'" for value in missing[:_SHOWN])
-        says = f"{place} does not list {named}{more}, which {own} can be"
-        yield Problem("matching", says, did_you_mean(missing[0], list(dict.fromkeys(spelled(theirs)))))
+    listed_words = dict.fromkeys(_comparable(listed(target_column), values))
+    texts = dict(zip(_comparable(values, listed(target_column)), map(str, values), strict=True))
+    missing_values = [value for word, value in texts.items() if word not in listed_words]
+    if missing_values:
+        remainder = f" and {len(missing_values) - _MAX_NAMED} more" if len(missing_values) > _MAX_NAMED else ""
+        names = ", ".join(f"'{value}'" for value in missing_values[:_MAX_NAMED])
+        message = f"{target_path} does not list {names}{remainder}, which {source_path} can be"
+        yield Problem("matching", message, did_you_mean(missing_values[0], list(dict.fromkeys(spelled(target_column)))))
 
 
-def _circular(column: Column, ours: Column, unit: Table) -> bool:
+def _is_circular(column: Column, source_column: Column, unit: Table) -> bool:
     """Return whether what is matched is looked up by the reference itself, by one step or several."""
-    named = {other.name: other for other in unit.columns}
-    seen: set[str] = set()
-    while ours.word == "lookup" and ours.name not in seen:
-        seen |= {ours.name}
-        way = _way(ours, unit)
-        if way is None or way.name == column.name:
-            return way is not None
-        ours = named.get(next(iter((getattr(way.source, "matching", None) or {}).values()), ""), way)
+    unit_columns = {other.name: other for other in unit.columns}
+    visited: set[str] = set()
+    while source_column.word == "lookup" and source_column.name not in visited:
+        visited |= {source_column.name}
+        reference = _reference_of(source_column, unit)
+        if reference is None or reference.name == column.name:
+            return reference is not None
+        source_column = unit_columns.get(
+            next(iter((getattr(reference.source, "matching", None) or {}).values()), ""), reference
+        )
     return False
 
 
-def _way(ours: Column, unit: Table) -> Column | None:
+def _reference_of(source_column: Column, unit: Table) -> Column | None:
     """Return the reference by which a column of the unit's dimension is looked up."""
-    by = getattr(ours.source, "by", None)
-    to = f"ref.{ours.type.split('.')[1]}"
-    return next((other for other in unit.columns if other.type == to and by in (None, other.name)), None)
+    by = getattr(source_column.source, "by", None)
+    reference_type = f"ref.{source_column.type.split('.')[1]}"
+    return next((other for other in unit.columns if other.type == reference_type and by in (None, other.name)), None)
 
 
-def _values(column: Column, unit: Table, scope: Scope) -> list[Any] | None:
+def _possible_values(column: Column, unit: Table, scope: Scope) -> list[Any] | None:
     """Return what a column of the unit's dimension can say; None if that is not known, or changes but is no tier."""
     source = column.source
     if isinstance(source, History):
         return list(source.tiers)
     if isinstance(source, Pool) and source.by == "chance":
-        return _alike([value for segment in scope.segments for value in segment.attributes.get(source.attribute, ())])
+        return _common_values(
+            [value for segment in scope.segments for value in segment.attributes.get(source.attribute, ())]
+        )
     if isinstance(source, Choice):
-        return _alike(list(source.values))
+        return _common_values(list(source.values))
     if isinstance(source, OfSegment):
-        return _of_segments(source, scope.segments)
+        return _segment_values(source, scope.segments)
     if isinstance(source, Place):
         return names_of(source, unit)
     if column.word == "static":
         return listed(column)
     if column.word == "lookup":
-        _, name, theirs = column.type.split(".")
+        _, name, target_name = column.type.split(".")
         declared = scope.tables.get(name)
-        of = declared.table if declared is not None and declared.kind == "reference" else None
-        return next((listed(other) for other in (of.sourced("static") if of else ()) if other.name == theirs), None)
+        target_table = declared.table if declared is not None and declared.kind == "reference" else None
+        return next(
+            (
+                listed(other)
+                for other in (target_table.sourced("static") if target_table else ())
+                if other.name == target_name
+            ),
+            None,
+        )
     return None
 
 
-def _of_segments(source: OfSegment, segments: Iterable[Segment]) -> list[Any] | None:
+def _segment_values(source: OfSegment, segments: Iterable[Segment]) -> list[Any] | None:
     if source.fact == "name":
         return [segment.name for segment in segments]
     arms = [segment.treatment for segment in segments if segment.treatment is not None]
-    both = [label for arm in arms for label in (arm.control_label, arm.treatment_label)]
-    return list(dict.fromkeys(both)) if source.fact == "treatment" else None
+    labels = [label for arm in arms for label in (arm.control_label, arm.treatment_label)]
+    return list(dict.fromkeys(labels)) if source.fact == "treatment" else None
 
 
-def _alike(values: list[Any]) -> list[Any]:
+def _common_values(values: list[Any]) -> list[Any]:
     """Return values as one column has them."""
     return [str(value) for value in values] if common_type(values) == pa.string() else values
 
 
-def _words(values: list[Any], others: list[Any]) -> list[Any]:
+def _comparable(values: list[Any], others: list[Any]) -> list[Any]:
     """Return values such that those which say the same as one of `others` equal it: numbers if all are, else texts. None
     stays None, which says nothing."""
-    numbers = {pa.int64(), pa.float64()}
-    if all(common_type([value for value in some if value is not None]) in numbers for some in (values, others)):
+    number_types = {pa.int64(), pa.float64()}
+    if all(common_type([value for value in group if value is not None]) in number_types for group in (values, others)):
         return [None if value is None else float(value) for value in values]
     return [None if value is None else str(value).lower() if isinstance(value, bool) else str(value) for value in values]
 
@@ -162,47 +187,51 @@ def _words(values: list[Any], others: list[Any]) -> list[Any]:
 def matched(matching: Mapping[str, str], column: ColumnPlan, table: TablePlan, rows: Rows, parent: Table) -> Integers:
     """Return which row of a listed dimension each row refers to, -1 where its unit has no value. Of several that list one
     value, each is as likely."""
-    ((theirs, ours),) = matching.items()
-    values, which = _own(ours, rows)
-    order, first, count = _places(next(other for other in parent.columns if other.name == theirs), values, parent)
-    several = count[which]  # the last, of no place, is that of -1
-    drawn = rows.choose(table, column, several) if int(several.max(initial=1)) > 1 else np.zeros(len(which), dtype=np.int64)
-    return np.where(which < 0, -1, order[first[which] + drawn])
+    ((target_name, source_name),) = matching.items()
+    values, codes = _unit_values(source_name, rows)
+    order, starts, counts = _rows_by_value(
+        next(other for other in parent.columns if other.name == target_name), values, parent
+    )
+    choices = counts[codes]  # the last, of no place, is that of -1
+    offsets = (
+        rows.choose(table, column, choices) if int(choices.max(initial=1)) > 1 else np.zeros(len(codes), dtype=np.int64)
+    )
+    return np.where(codes < 0, -1, order[starts[codes] + offsets])
 
 
-def _own(ours: str, rows: Rows) -> tuple[list[Any], Integers]:
+def _unit_values(source_name: str, rows: Rows) -> tuple[list[Any], Integers]:
     """Return the values of a column of the unit's dimension, and which of them each row's unit has (-1: none)."""
     plan, block = rows.block.plan, rows.block
     unit = next(table for table in plan.own if table.kind == "unit")
-    mine = next(other for other in unit.columns if other.name == ours)
-    if isinstance(mine.spec.source, History):
-        history = mine.spec.source
+    source_column = next(other for other in unit.columns if other.name == source_name)
+    if isinstance(source_column.spec.source, History):
+        history = source_column.spec.source
         metric = plan.metric_index(history.tracks)
-        band = bands_of(block, metric, history.at)
-        return list(history.tiers), np.asarray(band, dtype=np.int64).ravel()[rows.cell]
+        bands = bands_of(block, metric, history.at)
+        return list(history.tiers), np.asarray(bands, dtype=np.int64).ravel()[rows.cell]
 
-    def told() -> tuple[list[Any], Integers]:
+    def coded_values() -> tuple[list[Any], Integers]:
         units = block.units
-        each = np.arange(len(units), dtype=np.int64)
-        every = Rows(block=block, address=units.address, unit=each, period=units.arrival)
-        coded = fill(mine, unit, every).dictionary_encode()
-        return coded.dictionary.to_pylist(), coded.indices.fill_null(-1).to_numpy().astype(np.int64)
+        indexes = np.arange(len(units), dtype=np.int64)
+        unit_rows = Rows(block=block, address=units.address, unit=indexes, period=units.arrival)
+        encoded = fill(source_column, unit, unit_rows).dictionary_encode()
+        return encoded.dictionary.to_pylist(), encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
 
-    values, which = block.kept("values for life", ours, told)
-    return values, which[rows.unit]
+    values, codes = block.kept("values for life", source_name, coded_values)
+    return values, codes[rows.unit]
 
 
-def _places(theirs: Column, values: list[Any], parent: Table) -> tuple[Integers, Integers, NDArray[np.int64]]:
+def _rows_by_value(target_column: Column, values: list[Any], parent: Table) -> tuple[Integers, Integers, NDArray[np.int64]]:
     """Return (order, first, count): the rows that list each value are `order[first : first + count]`. A last entry stands
     for none."""
-    lists = listed(theirs)
-    number = {word: place for place, word in enumerate(_words(values, lists))}
-    codes = np.array([number.get(word, len(number)) for word in _words(lists, values)], dtype=np.int64)
-    codes = codes[np.arange(parent.length, dtype=np.int64) % len(lists)]  # type: ignore[attr-defined]
-    count = np.bincount(codes, minlength=len(number) + 1)
-    first = np.cumsum(count) - count
-    first[-1], count[-1] = 0, 1
-    return np.argsort(codes, kind="stable"), first, count
+    listed_values = listed(target_column)
+    code_of = {word: code for code, word in enumerate(_comparable(values, listed_values))}
+    codes = np.array([code_of.get(word, len(code_of)) for word in _comparable(listed_values, values)], dtype=np.int64)
+    codes = codes[np.arange(parent.length, dtype=np.int64) % len(listed_values)]  # type: ignore[attr-defined]
+    counts = np.bincount(codes, minlength=len(code_of) + 1)
+    starts = np.cumsum(counts) - counts
+    starts[-1], counts[-1] = 0, 1
+    return np.argsort(codes, kind="stable"), starts, counts
 
 
 __all__ = ["check_matching", "matched"]

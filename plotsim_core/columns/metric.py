@@ -27,7 +27,7 @@ from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _EXPECTED_DECIMALS = 6
-_SAYS = {"metric": "", "true": " before noise", "expected": ", the mean that values are drawn around"}
+_DESCRIPTIONS = {"metric": "", "true": " before noise", "expected": ", the mean that values are drawn around"}
 
 
 class Options(Part):
@@ -38,11 +38,11 @@ class Options(Part):
 
 def metric_columns(table: Table) -> tuple[Column, ...]:
     """Return the columns that the `metrics` of a fact get by themselves: those of metrics that have none."""
-    there = {existing.type for existing in table.columns}
+    existing_types = {column.type for column in table.columns}
     return tuple(
         Column(name=name, type=f"metric.{name}", source=Options(metric=name))
         for name in dict.fromkeys(getattr(table, "metrics", ()))
-        if f"metric.{name}" not in there
+        if f"metric.{name}" not in existing_types
     )
 
 
@@ -52,8 +52,8 @@ def spec(options: Options, dataset: Dataset) -> Metric:
 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    whole = spec(options, dataset).decimals is None and column.word != "expected"
-    return pa.int64() if whole else pa.float64()
+    is_integer = spec(options, dataset).decimals is None and column.word != "expected"
+    return pa.int64() if is_integer else pa.float64()
 
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
@@ -67,15 +67,15 @@ def label(metric: Metric) -> str:
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
     metric, grain = spec(options, dataset), dataset.window.grain.name
-    what = f"{label(metric)}{_SAYS[column.word]}"
+    subject = f"{label(metric)}{_DESCRIPTIONS[column.word]}"
     if getattr(table, "per", None) == "period":
-        return f"{what}, the {'sum' if metric.sized else 'mean'} over all {dataset.plural} of the {grain}."
+        return f"{subject}, the {'sum' if metric.sized else 'mean'} over all {dataset.plural} of the {grain}."
     low, high = (figure(mean) for mean in (metric.means if metric.polarity == "positive" else metric.means[::-1]))
-    says = f"{what}, on average from {low} to {high} along the trajectory."
+    text = f"{subject}, on average from {low} to {high} along the trajectory."
     if metric.follows is None:
-        return says
-    later = f"{metric.delay} {grain}s" if metric.delay != 1 else f"one {grain}"
-    return f"{says} It follows {phrase(metric.follows)} by {later}."
+        return text
+    delay = f"{metric.delay} {grain}s" if metric.delay != 1 else f"one {grain}"
+    return f"{text} It follows {phrase(metric.follows)} by {delay}."
 
 
 def money(metric: Metric) -> int | None:
@@ -97,17 +97,17 @@ def _expected(block: Block, metric: int) -> Floats:
     return np.round(block.centres(metric), _EXPECTED_DECIMALS)
 
 
-def _filling(layer: Callable[[Block, int], Floats]) -> Source:
+def _layer_source(layer: Callable[[Block, int], Floats]) -> Source:
     def fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
         options = column.spec.source
         assert isinstance(options, Options)
         if len(rows.cell) < len(rows):
             return over_units(column, table, rows)
         values = layer(rows.block, rows.block.plan.metric_index(options.metric)).ravel()[rows.cell]
-        missing = np.isnan(values) if column.nullable else None
+        is_missing = np.isnan(values) if column.nullable else None
         if column.type == pa.int64():
-            values = (np.where(missing, 0.0, values) if missing is not None else values).astype(np.int64)
-        return pa.array(values, type=column.type, mask=missing)
+            values = (np.where(is_missing, 0.0, values) if is_missing is not None else values).astype(np.int64)
+        return pa.array(values, type=column.type, mask=is_missing)
 
     return Source(fill)
 
@@ -133,6 +133,6 @@ for _word, _layer in (("metric", _stored), ("true", _true), ("expected", _expect
                 _EXPECTED_DECIMALS if word == "expected" else spec(options, dataset).decimals
             ),
         ),
-        _filling(_layer),
+        _layer_source(_layer),
     )
     LAYERS.add(_word, _layer)

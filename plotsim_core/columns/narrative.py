@@ -34,13 +34,13 @@ _SLOT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 def _parts(template: str) -> list[tuple[str, str | None]]:
     """Return the template as (text, slot after it) pairs. Raises ValueError for anything in braces but a name."""
     try:
-        found = list(Formatter().parse(template))
+        fields = list(Formatter().parse(template))
     except ValueError as error:
         raise ValueError(f"cannot read {shown(template)}: {error}") from None
-    for _, slot, form, conversion in found:
-        if slot is not None and (form or conversion or not _SLOT.fullmatch(slot)):
+    for _, slot, format_spec, conversion in fields:
+        if slot is not None and (format_spec or conversion or not _SLOT.fullmatch(slot)):
             raise ValueError(f"expected nothing but names in braces, like {{mood}}, found {shown(template)}")
-    return [(text, slot) for text, slot, _, _ in found]
+    return [(text, slot) for text, slot, _, _ in fields]
 
 
 class Options(Part):
@@ -53,7 +53,7 @@ class Options(Part):
     metric: Name | None = None
 
     @model_validator(mode="after")
-    def _fits(self) -> Options:
+    def _check_parts(self) -> Options:
         problems = list(self._problems())
         if problems:
             raise Wrong(*problems)
@@ -106,21 +106,21 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    band, missing = banded(shares(rows, options.metric), len(options.bands))
-    place = rows.block.units.segment[rows.unit] * len(options.bands) + band
+    bands, is_missing = banded(shares(rows, options.metric), len(options.bands))
+    list_indexes = rows.block.units.segment[rows.unit] * len(options.bands) + bands
     lexicons = [options.lexicons[segment.spec.name] for segment in rows.block.plan.segments]
-    chosen: dict[str, pa.Array] = {}
+    phrases_by_slot: dict[str, pa.Array] = {}
     for slot in options.slots:
-        lists = [lexicon[slot][name] for lexicon in lexicons for name in options.bands]
+        lists = [lexicon[slot][band] for lexicon in lexicons for band in options.bands]
         sizes = np.array([len(phrases) for phrases in lists])
         firsts = np.cumsum(sizes) - sizes
-        phrase = firsts[place] + rows.choose(table, column, sizes[place], slot)
-        flat = pa.array([phrase for phrases in lists for phrase in phrases], pa.string())
-        chosen[slot] = flat.take(pa.array(phrase, mask=missing))
-    texts = []
-    for text, after in _parts(options.template):
-        texts += [pa.scalar(text)] + ([chosen[after]] if after is not None else [])
-    return pc.binary_join_element_wise(*texts, "")
+        entry = firsts[list_indexes] + rows.choose(table, column, sizes[list_indexes], slot)
+        flat = pa.array([entry for phrases in lists for entry in phrases], pa.string())
+        phrases_by_slot[slot] = flat.take(pa.array(entry, mask=is_missing))
+    pieces = []
+    for text, next_slot in _parts(options.template):
+        pieces += [pa.scalar(text)] + ([phrases_by_slot[next_slot]] if next_slot is not None else [])
+    return pc.binary_join_element_wise(*pieces, "")
 
 
 add_source(

@@ -46,16 +46,16 @@ class Array(Part):
     array_length: Annotated[int, Field(ge=1, le=100, strict=True)] = 3
 
 
-def _values(type_: str, drawn: Floats) -> pa.Array:
+def _values(type_: str, draws: Floats) -> pa.Array:
     """Return a value of a type for each uniform."""
     if type_ == "float":
-        return pa.array(drawn.round(_DECIMALS))
+        return pa.array(draws.round(_DECIMALS))
     if type_ == "boolean":
-        return pa.array(drawn < 0.5)
+        return pa.array(draws < 0.5)
     if type_ == "int":
-        return pa.array((drawn * 1000).astype(np.int64))
-    number: Integers = (drawn * 100_000).astype(np.int64)
-    return pc.binary_join_element_wise("v", pc.utf8_lpad(pc.cast(pa.array(number), pa.string()), 5, "0"), "")
+        return pa.array((draws * 1000).astype(np.int64))
+    numbers: Integers = (draws * 100_000).astype(np.int64)
+    return pc.binary_join_element_wise("v", pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), 5, "0"), "")
 
 
 def _field(column: Column, name: str, type_: str) -> Column:
@@ -69,47 +69,50 @@ def _check(options: Struct, column: Column, table: Table, scope: Scope) -> Itera
         if type_ in _TYPES:
             continue
         if type_.partition(".")[0] not in _FITTING:
-            known = [*_TYPES, *(f"{word}." for word in _FITTING)]
-            hint = did_you_mean(type_, known) if "." not in type_ else ""
-            yield Problem(path, f"a field cannot be of the type '{type_}'", hint or f"one of {', '.join(known)}")
+            type_names = [*_TYPES, *(f"{word}." for word in _FITTING)]
+            hint = did_you_mean(type_, type_names) if "." not in type_ else ""
+            yield Problem(path, f"a field cannot be of the type '{type_}'", hint or f"one of {', '.join(type_names)}")
             continue
         try:
-            field = _field(column, name, type_)
+            field_column = _field(column, name, type_)
         except ConfigError as error:
             yield from (Problem(path, problem.message, problem.hint) for problem in error.problems)
             continue
-        known_of = KIND_WORDS[scope.tables[table.name].kind or ""].knows
-        if not SOURCE_WORDS[field.word].needs <= known_of:
-            yield Problem(path, f"'{field.word}' has no place in {table.name}")
+        capabilities = KIND_WORDS[scope.tables[table.name].kind or ""].knows
+        if not SOURCE_WORDS[field_column.word].needs <= capabilities:
+            yield Problem(path, f"'{field_column.word}' has no place in {table.name}")
             continue
-        for problem in SOURCE_WORDS[field.word].check(field.source, field, table, scope):
+        for problem in SOURCE_WORDS[field_column.word].check(field_column.source, field_column, table, scope):
             yield Problem(path, problem.message, problem.hint)
 
 
 def _fields(options: Struct, column: Column, dataset: Dataset) -> list[pa.Field]:
-    found = []
+    fields = []
     for name, type_ in options.nested_schema.items():
         if type_ in _TYPES:
-            found.append(pa.field(name, _TYPES[type_]))
+            fields.append(pa.field(name, _TYPES[type_]))
             continue
-        own = _field(column, name, type_)
-        found.append(pa.field(name, SOURCE_WORDS[own.word].arrow(own.source, own, dataset)))
-    return found
+        field_column = _field(column, name, type_)
+        fields.append(pa.field(name, SOURCE_WORDS[field_column.word].arrow(field_column.source, field_column, dataset)))
+    return fields
 
 
-def _of_fields(options: Struct, what: str, table: Table, dataset: Dataset) -> Iterable[Problem]:
+def _field_problems(options: Struct, hook: str, table: Table, dataset: Dataset) -> Iterable[Problem]:
     """Yield what the sources of fields have to say (`wrong` or `notes`), at their fields."""
     for name, type_ in options.nested_schema.items():
         if type_ not in _TYPES:
-            own = read_column(name, type_)
-            for problem in getattr(SOURCE_WORDS[own.word], what)(own.source, table, dataset):
+            field_column = read_column(name, type_)
+            for problem in getattr(SOURCE_WORDS[field_column.word], hook)(field_column.source, table, dataset):
                 yield Problem(f"nested_schema.{name}", problem.message, problem.hint)
 
 
 def _variety(options: Struct, table: Table, dataset: Dataset) -> str:
-    own = [read_column(name, type_) for name, type_ in options.nested_schema.items() if type_ not in _TYPES]
-    says = [(column.name, SOURCE_WORDS[column.word].variety(column.source, table, dataset)) for column in own]
-    return ", ".join(f"{name}: {text}" for name, text in says if text)
+    field_columns = [read_column(name, type_) for name, type_ in options.nested_schema.items() if type_ not in _TYPES]
+    texts = [
+        (field_column.name, SOURCE_WORDS[field_column.word].variety(field_column.source, table, dataset))
+        for field_column in field_columns
+    ]
+    return ", ".join(f"{name}: {text}" for name, text in texts if text)
 
 
 def _fill_struct(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
@@ -120,9 +123,9 @@ def _fill_struct(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
         if type_ in _TYPES:
             arrays.append(_values(type_, rows.uniforms(table, column, name)))
             continue
-        own = _field(column.spec, name, type_)
-        nullable = may_be_null(own, rows.block.plan.dataset)
-        arrays.append(fill(ColumnPlan(own, field.type, nullable, ""), table, rows))
+        field_column = _field(column.spec, name, type_)
+        nullable = may_be_null(field_column, rows.block.plan.dataset)
+        arrays.append(fill(ColumnPlan(field_column, field.type, nullable, ""), table, rows))
     return pa.StructArray.from_arrays(arrays, fields=list(column.type))
 
 
@@ -130,8 +133,8 @@ def _fill_array(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Array)
     length = options.array_length
-    each = fold(rows.address, np.full(1, key(0, "element")))  # rows may be numbered, as elements are
-    addresses = fold(each[:, None], words(np.arange(length))[None, :]).ravel()
+    row_addresses = fold(rows.address, np.full(1, key(0, "element")))  # rows may be numbered, as elements are
+    addresses = fold(row_addresses[:, None], words(np.arange(length))[None, :]).ravel()
     stream = key(rows.block.plan.seed, "column", table.stream, column.name, "element")
     offsets = pa.array(np.arange(len(rows) + 1, dtype=np.int32) * length)
     return pa.ListArray.from_arrays(offsets, _values(options.array_element_type, uniforms(stream, addresses)))
@@ -147,8 +150,8 @@ add_source(
         describe=lambda options, column, table, dataset: (
             f"{begun(phrase(column.name))}, a record with the fields {several(options.nested_schema)}."
         ),
-        wrong=lambda options, table, dataset: _of_fields(options, "wrong", table, dataset),
-        notes=lambda options, table, dataset: _of_fields(options, "notes", table, dataset),
+        wrong=lambda options, table, dataset: _field_problems(options, "wrong", table, dataset),
+        notes=lambda options, table, dataset: _field_problems(options, "notes", table, dataset),
         variety=_variety,
     ),
     Source(_fill_struct),

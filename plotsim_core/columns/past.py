@@ -33,42 +33,42 @@ def _day(value: Any, start: int) -> int:
     text = str(value)
     if text in ("today", "now"):
         return start
-    found = _OFFSET.match(text)
-    if found:
-        return start + round(int(found[1]) * _UNITS[found[2]])
+    match = _OFFSET.match(text)
+    if match:
+        return start + round(int(match[1]) * _UNITS[match[2]])
     if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
         return int(np.datetime64(text, "D").astype(np.int64))
     raise ValueError(f"expected a day like 2020-01-31, or one from the window's start like -30y, found {shown(value)}")
 
 
-def _whole(value: Any, most: int) -> int:
-    if type(value) is not int or not 0 <= value <= most:
-        raise ValueError(f"expected a whole number from 0 to {most}, found {shown(value)}")
+def _integer(value: Any, limit: int) -> int:
+    if type(value) is not int or not 0 <= value <= limit:
+        raise ValueError(f"expected a whole number from 0 to {limit}, found {shown(value)}")
     return value
 
 
-def _since_1970(start: int, given: Mapping[str, Any]) -> Range:
+def _since_1970(start: int, arguments: Mapping[str, Any]) -> Range:
     return min(0, start - round(50 * _YEAR)), start
 
 
-def _between(start: int, given: Mapping[str, Any]) -> Range:
-    return _day(given.get("start_date", "-30y"), start), _day(given.get("end_date", "today"), start)
+def _between(start: int, arguments: Mapping[str, Any]) -> Range:
+    return _day(arguments.get("start_date", "-30y"), start), _day(arguments.get("end_date", "today"), start)
 
 
-def _birth(start: int, given: Mapping[str, Any]) -> Range:
-    youngest, oldest = _whole(given.get("minimum_age", 0), 1000), _whole(given.get("maximum_age", _OLDEST), 1000)
+def _birth(start: int, arguments: Mapping[str, Any]) -> Range:
+    youngest, oldest = _integer(arguments.get("minimum_age", 0), 1000), _integer(arguments.get("maximum_age", _OLDEST), 1000)
     return start - round((oldest + 1) * _YEAR) + 1, start - round(youngest * _YEAR)
 
 
-def _decade(start: int, given: Mapping[str, Any]) -> Range:
+def _decade(start: int, arguments: Mapping[str, Any]) -> Range:
     year = int(np.datetime64(start, "D").astype("datetime64[Y]").astype(np.int64)) + 1970
     return int(np.datetime64(f"{year - year % 10:04d}-01-01", "D").astype(np.int64)), start
 
 
-def _years(start: int, given: Mapping[str, Any]) -> Range:
+def _years(start: int, arguments: Mapping[str, Any]) -> Range:
     """Years rather than days."""
     year = int(np.datetime64(start, "D").astype("datetime64[Y]").astype(np.int64)) + 1970
-    return _whole(given.get("minimum", year - _YEARS_BACK), 9999), _whole(given.get("maximum", year), 9999)
+    return _integer(arguments.get("minimum", year - _YEARS_BACK), 9999), _integer(arguments.get("maximum", year), 9999)
 
 
 @dataclass(frozen=True)
@@ -93,16 +93,16 @@ PAST: dict[str, Past] = {
 """Providers that are counted back from the window's start."""
 
 
-def check_past(name: str, given: Mapping[str, Any], start: int) -> Iterable[Problem]:
+def check_past(name: str, arguments: Mapping[str, Any], start: int) -> Iterable[Problem]:
     """Yield what is wrong with the arguments of a provider; `start` is the window's first day."""
-    known = PAST[name].arguments
-    for argument in given:
-        if argument not in known:
-            hint = did_you_mean(argument, list(known)) if known else ""
+    parameters = PAST[name].arguments
+    for argument in arguments:
+        if argument not in parameters:
+            hint = did_you_mean(argument, list(parameters)) if parameters else ""
             yield Problem("", f"faker.{name} has no argument '{argument}'", hint)
             return
     try:
-        low, high = PAST[name].range(start, given)
+        low, high = PAST[name].range(start, arguments)
     except ValueError as error:
         yield Problem("", f"faker.{name}: {error}")
         return
@@ -110,16 +110,16 @@ def check_past(name: str, given: Mapping[str, Any], start: int) -> Iterable[Prob
         yield Problem("", f"faker.{name}: the range ends before it begins")
 
 
-def before(name: str, given: Mapping[str, Any], start: int, drawn: Floats, within: Floats) -> pa.Array:
+def before(name: str, arguments: Mapping[str, Any], start: int, uniforms: Floats, day_uniforms: Floats) -> pa.Array:
     """Return a value for each uniform `drawn` (and the uniform `within` its day)."""
-    low, high = PAST[name].range(start, given)
-    number = low + (drawn * (high - low + 1)).astype(np.int64)
+    low, high = PAST[name].range(start, arguments)
+    numbers = low + (uniforms * (high - low + 1)).astype(np.int64)
     type_ = PAST[name].type
     if name == "year":
-        return pa.array(number)
+        return pa.array(numbers)
     if type_ == pa.date32():
-        return pa.array(number.astype("datetime64[D]"), type_)
-    seconds = number * 86_400 + (within * 86_400).astype(np.int64)
+        return pa.array(numbers.astype("datetime64[D]"), type_)
+    seconds = numbers * 86_400 + (day_uniforms * 86_400).astype(np.int64)
     if type_ == pa.int64():
         return pa.array(seconds)
     if type_ == pa.string():

@@ -76,8 +76,8 @@ class Pattern:
 
 def field(texts: Iterable[str]) -> Letters:
     """Return texts of one width as a field."""
-    own = list(texts)
-    return np.array([[ord(letter) for letter in text] for text in own], dtype=np.uint32).reshape(len(own), -1)
+    rows = list(texts)
+    return np.array([[ord(letter) for letter in text] for text in rows], dtype=np.uint32).reshape(len(rows), -1)
 
 
 def pattern(
@@ -89,8 +89,8 @@ def pattern(
 ) -> Pattern:
     """Return the pattern that a text spells: signs (`SIGNS`), {{names}} of `texts` of one width, the rest as it is."""
     fields = []
-    for found in _TOKEN.finditer(form):
-        name, sign = found.groups()
+    for token in _TOKEN.finditer(form):
+        name, sign = token.groups()
         fields.append(field((texts or {})[name] if name else SIGNS.get(sign, sign)))
     return Pattern(tuple(fields), check, most, skip)
 
@@ -98,20 +98,22 @@ def pattern(
 def patterns(forms: Iterable[str], texts: Mapping[str, Sequence[str]] | None = None, most: int = 10**10) -> list[Pattern]:
     """Return the patterns of several forms, which may have signs that stand for nothing (! and @) and texts of several
     widths; those that could spell a text of an earlier one are left out."""
-    made: list[Pattern] = []
+    candidates: list[Pattern] = []
     for form in dict.fromkeys(forms):
         signs = [(sign, "") if sign in _OPTIONAL else (sign,) for _, sign in _TOKEN.findall(form) if sign]
         names = [name for name, _ in _TOKEN.findall(form) if name]
         by_width = [_by_width((texts or {})[name]) for name in names]
-        for chosen in product(*signs):
-            left = iter(chosen)
-            spelled = _TOKEN.sub(lambda m, left=left: m[0] if m[1] else _plain(next(left)), form)  # type: ignore[misc]
-            for own in product(*by_width):
-                made.append(pattern(spelled, dict(zip(names, own, strict=True)), most=most))
-    return apart(made)
+        for combination in product(*signs):
+            replacements = iter(combination)
+            spelled = _TOKEN.sub(
+                lambda match, replacements=replacements: match[0] if match[1] else _required_sign(next(replacements)), form
+            )  # type: ignore[misc]
+            for field_texts in product(*by_width):
+                candidates.append(pattern(spelled, dict(zip(names, field_texts, strict=True)), most=most))
+    return apart(candidates)
 
 
-def _plain(sign: str) -> str:
+def _required_sign(sign: str) -> str:
     return _OPTIONAL.get(sign, sign)
 
 
@@ -119,59 +121,59 @@ def _by_width(texts: Sequence[str]) -> list[list[str]]:
     return [[text for text in texts if len(text) == width] for width in sorted({len(text) for text in texts})]
 
 
-def apart(made: Iterable[Pattern], taken: Sequence[Pattern] = ()) -> list[Pattern]:
+def apart(candidates: Iterable[Pattern], reserved: Sequence[Pattern] = ()) -> list[Pattern]:
     """Return the patterns that can spell no text of an earlier one, nor of those `taken`."""
-    kept: list[Pattern] = []
-    for own in made:
-        if not any(_meet(own, other) for other in (*taken, *kept)):
-            kept.append(own)
-    return kept
+    result: list[Pattern] = []
+    for candidate in candidates:
+        if not any(_overlap(candidate, other) for other in (*reserved, *result)):
+            result.append(candidate)
+    return result
 
 
-def _meet(one: Pattern, other: Pattern) -> bool:
-    pairs = zip(one.alphabets, other.alphabets, strict=False)
-    return len(one.alphabets) == len(other.alphabets) and not any(a.isdisjoint(b) for a, b in pairs)
+def _overlap(first: Pattern, second: Pattern) -> bool:
+    pairs = zip(first.alphabets, second.alphabets, strict=False)
+    return len(first.alphabets) == len(second.alphabets) and not any(a.isdisjoint(b) for a, b in pairs)
 
 
-def total(own: Sequence[Pattern]) -> int:
+def total(pattern_set: Sequence[Pattern]) -> int:
     """Return how many numbers some patterns take together."""
-    return sum(pattern.count for pattern in own)
+    return sum(pattern.count for pattern in pattern_set)
 
 
-def written(own: Sequence[Pattern], numbers: Integers, stream: np.uint64, address: Words) -> pa.Array:
+def written(pattern_set: Sequence[Pattern], numbers: Integers, stream: np.uint64, address: Words) -> pa.Array:
     """Return the text of each number in [0, `total`). What the number does not say is drawn from `stream` at the address."""
-    edges = np.cumsum([pattern.count for pattern in own])
-    which = np.searchsorted(edges, numbers, side="right")
+    edges = np.cumsum([pattern.count for pattern in pattern_set])
+    pattern_indexes = np.searchsorted(edges, numbers, side="right")
     texts: list[pa.Array] = []
     order: list[Integers] = []
-    for place in np.unique(which).tolist():
-        here = np.flatnonzero(which == place)
-        left = numbers[here] - (edges[place] - own[place].count)
-        order.append(here)
-        texts.append(_texts(_letters(own[place], left, stream, address[here])))
+    for index in np.unique(pattern_indexes).tolist():
+        row_indexes = np.flatnonzero(pattern_indexes == index)
+        remainders = numbers[row_indexes] - (edges[index] - pattern_set[index].count)
+        order.append(row_indexes)
+        texts.append(_texts(_letters(pattern_set[index], remainders, stream, address[row_indexes])))
     if not texts:
         return pa.array([], pa.string())
-    back = np.empty(len(numbers), dtype=np.int64)
-    back[np.concatenate(order)] = np.arange(len(numbers))
-    return pa.concat_arrays(texts).take(pa.array(back))
+    inverse = np.empty(len(numbers), dtype=np.int64)
+    inverse[np.concatenate(order)] = np.arange(len(numbers))
+    return pa.concat_arrays(texts).take(pa.array(inverse))
 
 
-def _letters(own: Pattern, left: Integers, stream: np.uint64, address: Words) -> Letters:
-    letters = np.empty((len(left), own.width), dtype=np.uint32)
-    place = 0
-    for number, texts in enumerate(own.fields):
+def _letters(template: Pattern, numbers: Integers, stream: np.uint64, address: Words) -> Letters:
+    letters = np.empty((len(numbers), template.width), dtype=np.uint32)
+    offset = 0
+    for index, texts in enumerate(template.fields):
         count, width = texts.shape
         if count == 1:
-            chosen: Any = np.zeros(len(left), dtype=np.int64)
-        elif number < len(own.head):
-            left, chosen = np.divmod(left, count)
+            text_indexes: Any = np.zeros(len(numbers), dtype=np.int64)
+        elif index < len(template.head):
+            numbers, text_indexes = np.divmod(numbers, count)
         else:
-            chosen = choose(key(int(stream), "field", number), address, count)
-        letters[:, place : place + width] = texts[chosen]
-        place += width
-    if own.check is not None:
-        own.check(letters)
-    return letters[:, own.skip :]
+            text_indexes = choose(key(int(stream), "field", index), address, count)
+        letters[:, offset : offset + width] = texts[text_indexes]
+        offset += width
+    if template.check is not None:
+        template.check(letters)
+    return letters[:, template.skip :]
 
 
 def ascii_texts(letters: NDArray[np.uint8]) -> pa.Array:

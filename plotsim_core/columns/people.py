@@ -63,31 +63,31 @@ def _form(locale: str) -> tuple[bool, str]:
     """Return whether the last name leads in a locale, and what stands between the names."""
     provider = _provider(locale)
     for form in provider.formats:
-        found = _FORM.match(form)
-        if found and found[1] != found[3]:
-            return found[1] == "last", found[2]
+        match = _FORM.match(form)
+        if match and match[1] != match[3]:
+            return match[1] == "last", match[2]
     return False, " "
 
 
-def _drawn(locale: str, which: str, gender: str) -> list[str]:
+def _name_draws(locale: str, part: str, gender: str) -> list[str]:
     """Return names (`which` is first or last) as often as people of a locale have them. Faker's lists are drawn from
     here, as asking it for each name takes ten times as long."""
     provider = _provider(locale)
-    listed = getattr(provider, f"{which}_names_{gender}", None) or getattr(provider, f"{which}_names", None)
-    stream = key(0, "faker", which, gender, locale)
+    listed = getattr(provider, f"{part}_names_{gender}", None) or getattr(provider, f"{part}_names", None)
+    stream = key(0, "faker", part, gender, locale)
     if not listed:
         generator = Faker(locale)
         generator.seed_instance(int(stream))
-        return [str(getattr(generator, f"{which}_name_{gender}")()) for _ in range(POOL)]
-    own = list(listed)
-    weights = tuple(map(float, listed.values())) if isinstance(listed, Mapping) else (1.0,) * len(own)
-    return [own[place] for place in weighted(uniforms(stream, words(np.arange(POOL))), weights).tolist()]
+        return [str(getattr(generator, f"{part}_name_{gender}")()) for _ in range(POOL)]
+    candidates = list(listed)
+    weights = tuple(map(float, listed.values())) if isinstance(listed, Mapping) else (1.0,) * len(candidates)
+    return [candidates[index] for index in weighted(uniforms(stream, words(np.arange(POOL))), weights).tolist()]
 
 
-def _plain(names: list[str], readings: dict[str, str]) -> list[str]:
+def _ascii_names(names: list[str], readings: dict[str, str]) -> list[str]:
     """Return names in small letters a to z and digits."""
-    known = {name: re.sub("[^a-z0-9]", "", unidecode(readings.get(name, name)).lower()) or "x" for name in set(names)}
-    return [known[name] for name in names]
+    plain_names = {name: re.sub("[^a-z0-9]", "", unidecode(readings.get(name, name)).lower()) or "x" for name in set(names)}
+    return [plain_names[name] for name in names]
 
 
 def _readings(locale: str) -> dict[str, str]:
@@ -107,11 +107,13 @@ def names(locales: tuple[str, ...]) -> Names:
     forms = [_form(locale) for locale in locales]
     for locale, (last_leads, _) in zip(locales, forms, strict=True):
         for gender in ("female", "male"):
-            given, family = _drawn(locale, "first", gender), _drawn(locale, "last", gender)
-            first, last = first + given, last + family
-            lead, trail = (lead + family, trail + given) if last_leads else (lead + given, trail + family)
+            given_names, family_names = _name_draws(locale, "first", gender), _name_draws(locale, "last", gender)
+            first, last = first + given_names, last + family_names
+            lead, trail = (
+                (lead + family_names, trail + given_names) if last_leads else (lead + given_names, trail + family_names)
+            )
     readings = {name: reading for locale in locales for name, reading in _readings(locale).items()}
-    first_plain = _plain(first, readings)
+    first_plain = _ascii_names(first, readings)
     return Names(
         first=pa.array(first),
         last=pa.array(last),
@@ -120,50 +122,53 @@ def names(locales: tuple[str, ...]) -> Names:
         between=pa.array([between for _, between in forms]),
         last_leads=np.array([last_leads for last_leads, _ in forms]),
         first_plain=pa.array(first_plain),
-        last_plain=pa.array(_plain(last, readings)),
+        last_plain=pa.array(_ascii_names(last, readings)),
         initial=pa.array([name[0] for name in first_plain]),
     )
 
 
-def variety(what: str, locales: tuple[str, ...]) -> int:
+def variety(part: str, locales: tuple[str, ...]) -> int:
     """Return how many different texts `what` can be at most: names of the locales."""
-    own = names(locales)
-    if what != "name":
-        return len(pc.unique(own.first if what == "first_name" else own.last))
-    blocks = [(own.lead[start : start + POOL], own.trail[start : start + POOL]) for start in range(0, len(own.lead), POOL)]
+    name_pool = names(locales)
+    if part != "name":
+        return len(pc.unique(name_pool.first if part == "first_name" else name_pool.last))
+    blocks = [
+        (name_pool.lead[start : start + POOL], name_pool.trail[start : start + POOL])
+        for start in range(0, len(name_pool.lead), POOL)
+    ]
     return sum(len(pc.unique(lead)) * len(pc.unique(trail)) for lead, trail in blocks)
 
 
-def person(what: str, rows: Rows, table: TablePlan, bundle: str, distinct: bool) -> pa.Array:
+def person(part: str, rows: Rows, table: TablePlan, bundle: str, distinct: bool) -> pa.Array:
     """Return `what` is told of the person of each row; addresses and user names once for each unit or listed row if they
     are to be `distinct`."""
     plan = rows.block.plan
 
-    def choice(of: str, count: int) -> Integers:
-        return choose(key(plan.seed, "person", table.stream, bundle, of), rows.address, count)
+    def choice(purpose: str, count: int) -> Integers:
+        return choose(key(plan.seed, "person", table.stream, bundle, purpose), rows.address, count)
 
     def draw() -> tuple[Integers, Integers]:
-        base = (2 * locale + choice("gender", 2)) * POOL
+        base = (2 * locales + choice("gender", 2)) * POOL
         return base + choice("first", POOL), base + choice("last", POOL)
 
-    pool, locale = names(plan.dataset.locale), locale_of(rows, table, bundle)
+    name_pool, locales = names(plan.dataset.locale), locale_of(rows, table, bundle)
     first, last = rows.kept(("person", table.stream, bundle), draw)
-    if what == "first_name":
-        return pool.first.take(pa.array(first))
-    if what == "last_name":
-        return pool.last.take(pa.array(last))
-    if what == "name":
-        turned = pool.last_leads[locale]
-        lead, trail = pa.array(np.where(turned, last, first)), pa.array(np.where(turned, first, last))
-        between = pool.between.take(pa.array(locale))
-        return pc.binary_join_element_wise(pool.lead.take(lead), between, pool.trail.take(trail), "")
-    ending = [_codes(rows, table, bundle)] if distinct else []
-    if what == "user_name":
-        own = ending or [pc.cast(pa.array(choice("digits", _DIGITS)), pa.string())]
+    if part == "first_name":
+        return name_pool.first.take(pa.array(first))
+    if part == "last_name":
+        return name_pool.last.take(pa.array(last))
+    if part == "name":
+        is_reversed = name_pool.last_leads[locales]
+        lead, trail = pa.array(np.where(is_reversed, last, first)), pa.array(np.where(is_reversed, first, last))
+        between = name_pool.between.take(pa.array(locales))
+        return pc.binary_join_element_wise(name_pool.lead.take(lead), between, name_pool.trail.take(trail), "")
+    codes = [_codes(rows, table, bundle)] if distinct else []
+    if part == "user_name":
+        suffix = codes or [pc.cast(pa.array(choice("digits", _DIGITS)), pa.string())]
         return pc.binary_join_element_wise(
-            pool.initial.take(pa.array(first)), pool.last_plain.take(pa.array(last)), *own, ""
+            name_pool.initial.take(pa.array(first)), name_pool.last_plain.take(pa.array(last)), *suffix, ""
         )
-    parts = [pool.first_plain.take(pa.array(first)), pool.last_plain.take(pa.array(last)), *ending]
+    parts = [name_pool.first_plain.take(pa.array(first)), name_pool.last_plain.take(pa.array(last)), *codes]
     domain = pa.array(_DOMAINS).take(pa.array(choice("domain", len(_DOMAINS))))
     return pc.binary_join_element_wise(pc.binary_join_element_wise(*parts, "."), domain, "@")
 
@@ -175,8 +180,10 @@ def _codes(rows: Rows, table: TablePlan, bundle: str) -> pa.Array:
     if len(rows.unit) < len(rows):
         return pc.utf8_lower(pa.array(code(permute(rows.ordinal.astype(np.uint64), _LISTED_BITS, secret), _LISTED_DIGITS)))
     units = rows.block.units
-    own = np.array([segment_number(segment.spec.name) for segment in plan.segments], dtype=np.uint64)
-    codes = pc.utf8_lower(pa.array(unit_codes(own[units.segment], units.ordinal, int(secret)))).take(pa.array(rows.unit))
+    segment_numbers = np.array([segment_number(segment.spec.name) for segment in plan.segments], dtype=np.uint64)
+    codes = pc.utf8_lower(pa.array(unit_codes(segment_numbers[units.segment], units.ordinal, int(secret)))).take(
+        pa.array(rows.unit)
+    )
     if len(rows.ordinal) < len(rows):
         return codes
     return pc.binary_join_element_wise(codes, pc.cast(pa.array(rows.ordinal + 1), pa.string()), "")

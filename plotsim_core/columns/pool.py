@@ -45,24 +45,24 @@ class Options(Part):
             return value
         name, _, mode = value["attribute"].partition(":")
         if mode != "trajectory":
-            found = shown(f"pool.{value['attribute']}")
-            raise Wrong(Problem("attribute", f"cannot read {found}", f"write it like pool.{name}:trajectory"))
+            text = shown(f"pool.{value['attribute']}")
+            raise Wrong(Problem("attribute", f"cannot read {text}", f"write it like pool.{name}:trajectory"))
         if "by" in value:
             raise Wrong(Problem("by", "the type says it already"))
         return {**value, "attribute": name, "by": mode}
 
     @model_validator(mode="after")
-    def _fits(self) -> Options:
+    def _check_weights(self) -> Options:
         if self.weights is not None and self.by == "trajectory":
             raise Wrong(Problem("weights", "have no effect: the trajectory says which value it is"))
         return self
 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    return common_type(_every(options, dataset))
+    return common_type(_all_values(options, dataset))
 
 
-def _every(options: Options, dataset: Dataset) -> list[Any]:
+def _all_values(options: Options, dataset: Dataset) -> list[Any]:
     return [value for segment in dataset.segments for value in segment.attributes[options.attribute]]
 
 
@@ -76,7 +76,7 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
         yield from wrong_weights(options.weights, len(values), f"values that {segment.name} has")
 
 
-def _chosen(options: Options, column: ColumnPlan, table: TablePlan, rows: Rows, sizes: Integers) -> Integers:
+def _value_indexes(options: Options, column: ColumnPlan, table: TablePlan, rows: Rows, sizes: Integers) -> Integers:
     """Return which of its segment's values each row has; `sizes` is how many each segment lists."""
     if options.weights is not None:
         return weighted(rows.uniforms(table, column), options.weights)
@@ -92,9 +92,9 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     lists = [segment.spec.attributes[options.attribute] for segment in rows.block.plan.segments]
     sizes = np.array([len(values) for values in lists])
     firsts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    places = firsts[rows.block.units.segment[rows.unit]] + _chosen(options, column, table, rows, sizes)
+    indexes = firsts[rows.block.units.segment[rows.unit]] + _value_indexes(options, column, table, rows, sizes)
     flat = [value if column.type != pa.string() else str(value) for values in lists for value in values]
-    return picked(flat, places, column.type)
+    return picked(flat, indexes, column.type)
 
 
 add_source(
@@ -103,7 +103,7 @@ add_source(
         options=Options,
         arrow=_arrow,
         example="pool.industry",
-        places=lambda options, dataset: most_places(_every(options, dataset)),
+        places=lambda options, dataset: most_places(_all_values(options, dataset)),
         argument="attribute",
         needs=frozenset({"unit"}),
         check=_check,

@@ -41,15 +41,15 @@ class Popularity(Part):
         return [name for name in Popularity.model_fields if getattr(self, name) is not None]
 
 
-_DRAWN = {"reference": ("weights", "distribution", "exponent"), "child": ("distribution", "exponent")}
+_ALLOWED = {"reference": ("weights", "distribution", "exponent"), "child": ("distribution", "exponent")}
 """What can be said of tables of a kind: of others, which row is referred to is not drawn."""
 
 
 def check_popularity(options: Popularity, table: str, kind: str, rows: Table | None) -> Iterable[Problem]:
     """Yield what is wrong with what a reference to a table of a kind says of popularity."""
-    said = options.said
-    for name in said:
-        if name not in _DRAWN.get(kind, ()):
+    names = options.said
+    for name in names:
+        if name not in _ALLOWED.get(kind, ()):
             yield Problem(name, f"has no effect: which row of {table} is referred to is not drawn so")
             return
     if options.weights is not None and options.distribution is not None:
@@ -62,45 +62,51 @@ def check_popularity(options: Popularity, table: str, kind: str, rows: Table | N
 
 def _check_weights(weights: Mapping[str | int | float, float], table: Table) -> Iterable[Problem]:
     names = {str(value) for value in weights}
-    columns = _columns(table)
-    best = max(columns, key=lambda name: len(names & set(columns[name])), default="")
-    values = columns.get(best, [])
-    unknown = [name for name in map(str, weights) if name not in values]
-    if unknown:
-        known = list(dict.fromkeys(value for own in columns.values() for value in own))
-        says = f"{best} of {table.name} has no value '{unknown[0]}'"
-        yield Problem(f"weights.{unknown[0]}", says, did_you_mean(unknown[0], known[:1000]))
+    columns = _column_texts(table)
+    column_name = max(columns, key=lambda name: len(names & set(columns[name])), default="")
+    values = columns.get(column_name, [])
+    unknown_names = [name for name in map(str, weights) if name not in values]
+    if unknown_names:
+        known_values = list(dict.fromkeys(value for texts in columns.values() for value in texts))
+        message = f"{column_name} of {table.name} has no value '{unknown_names[0]}'"
+        yield Problem(f"weights.{unknown_names[0]}", message, did_you_mean(unknown_names[0], known_values[:1000]))
         return
-    missing = [value for value in dict.fromkeys(values) if value not in names]
-    if missing:
-        yield Problem("weights", f"{best} of {table.name} has the value '{missing[0]}' too", "give it a weight, perhaps 0")
+    missing_values = [value for value in dict.fromkeys(values) if value not in names]
+    if missing_values:
+        yield Problem(
+            "weights",
+            f"{column_name} of {table.name} has the value '{missing_values[0]}' too",
+            "give it a weight, perhaps 0",
+        )
     elif sum(weights.values()) == 0:
         yield Problem("weights", "expected a weight above 0")
 
 
-def _columns(table: Table) -> dict[str, list[str]]:
+def _column_texts(table: Table) -> dict[str, list[str]]:
     """Return the values, as texts, that each row of a listed dimension has in its key and in its static columns."""
     count: int = table.length  # type: ignore[attr-defined]
-    found = {}
+    texts = {}
     for column in table.sourced("static"):
         values = spelled(column)
-        found[column.name] = [values[place % len(values)] for place in range(count)]
-    own = key_column(table)
-    if own is not None:
-        found[own.name] = own_keys(own) or [f"{prefix(table)}-{place + 1:0{WIDTH}d}" for place in range(count)]
-    return found
+        texts[column.name] = [values[index % len(values)] for index in range(count)]
+    id_column = key_column(table)
+    if id_column is not None:
+        texts[id_column.name] = own_keys(id_column) or [f"{prefix(table)}-{index + 1:0{WIDTH}d}" for index in range(count)]
+    return texts
 
 
 def _weights_of_rows(weights: Mapping[str | int | float, float], table: Table) -> tuple[float, ...]:
     """Return the weight of each row; rows of one value share its weight."""
-    named = {str(value): float(weight) for value, weight in weights.items()}
-    values = next(values for values in _columns(table).values() if set(values) == set(named))
-    times = {value: values.count(value) for value in named} if len(named) < len(values) else dict.fromkeys(named, 1)
-    return tuple(named[value] / times[value] for value in values)
+    weight_of = {str(value): float(weight) for value, weight in weights.items()}
+    values = next(values for values in _column_texts(table).values() if set(values) == set(weight_of))
+    row_counts = (
+        {value: values.count(value) for value in weight_of} if len(weight_of) < len(values) else dict.fromkeys(weight_of, 1)
+    )
+    return tuple(weight_of[value] / row_counts[value] for value in values)
 
 
 @lru_cache(maxsize=256)
-def _falling(distribution: str, exponent: float, count: int) -> tuple[float, ...]:
+def _rank_weights(distribution: str, exponent: float, count: int) -> tuple[float, ...]:
     """Return the weights of `count` rows, in their order."""
     ranks = np.arange(1, count + 1, dtype=np.float64)
     if distribution == "zipf":
@@ -111,20 +117,22 @@ def _falling(distribution: str, exponent: float, count: int) -> tuple[float, ...
     return tuple(np.where(ranks <= head, _SHARE / head, (1 - _SHARE) / (count - head)).tolist())
 
 
-def popular_row(options: Popularity, table: Table, drawn: Floats) -> Integers:
+def popular_row(options: Popularity, table: Table, uniforms: Floats) -> Integers:
     """Return which row of a listed dimension each uniform refers to."""
     if options.weights is not None:
-        return weighted(drawn, _weights_of_rows(options.weights, table))
-    return popular_of(options, np.full(len(drawn), table.length, dtype=np.int64), drawn)  # type: ignore[attr-defined]
+        return weighted(uniforms, _weights_of_rows(options.weights, table))
+    return popular_of(options, np.full(len(uniforms), table.length, dtype=np.int64), uniforms)  # type: ignore[attr-defined]
 
 
-def popular_of(options: Popularity, counts: Integers, drawn: Floats) -> Integers:
+def popular_of(options: Popularity, counts: Integers, uniforms: Floats) -> Integers:
     """Return which of `counts` rows in their order each uniform refers to."""
     if options.distribution in (None, "uniform"):
-        evenly: Integers = (drawn * counts).astype(np.int64)
-        return evenly
-    places = np.zeros(len(drawn), dtype=np.int64)
+        positions: Integers = (uniforms * counts).astype(np.int64)
+        return positions
+    indexes = np.zeros(len(uniforms), dtype=np.int64)
     for count in np.unique(counts).tolist():
-        here = counts == count
-        places[here] = weighted(drawn[here], _falling(str(options.distribution), options.exponent or 1.0, count))
-    return places
+        has_count = counts == count
+        indexes[has_count] = weighted(
+            uniforms[has_count], _rank_weights(str(options.distribution), options.exponent or 1.0, count)
+        )
+    return indexes

@@ -29,23 +29,23 @@ def reads(column: Column, table: Table) -> list[tuple[str, str]]:
 
 def circle(column: Column, table: Table, scope: Scope) -> bool:
     """Return whether a column is made from itself, by one step or several."""
-    seen: dict[tuple[str, str], None] = {}
-    ahead = reads(column, table)
-    while ahead:
-        at = ahead.pop()
-        if at == (table.name, column.name):
+    visited: dict[tuple[str, str], None] = {}
+    pending = reads(column, table)
+    while pending:
+        node = pending.pop()
+        if node == (table.name, column.name):
             return True
-        if at not in seen:
-            seen[at] = None
-            ahead.extend(_next(at, scope))
+        if node not in visited:
+            visited[node] = None
+            pending.extend(_inputs_of(node, scope))
     return False
 
 
-def _next(at: tuple[str, str], scope: Scope) -> Iterator[tuple[str, str]]:
-    declared = scope.tables.get(at[0])
+def _inputs_of(node: tuple[str, str], scope: Scope) -> Iterator[tuple[str, str]]:
+    declared = scope.tables.get(node[0])
     if declared is not None and declared.table is not None:
         for column in declared.table.columns:
-            if column.name == at[1]:
+            if column.name == node[1]:
                 yield from reads(column, declared.table)
 
 
@@ -56,9 +56,9 @@ def names_in(declared: DeclaredTable) -> list[str]:
 
 def column_in(table: str, name: str, dataset: Dataset) -> tuple[Column, Dataset]:
     """Return a column of a table, and the dataset of the kind of unit that the table is made from."""
-    kinds = ((kind, other) for kind in (dataset, *dataset.units) for other in kind.tables if other.name == table)
-    kind, found = next(kinds)
-    return next(column for column in (*found.columns, *metric_columns(found)) if column.name == name), kind
+    candidates = ((kind, other) for kind in (dataset, *dataset.units) for other in kind.tables if other.name == table)
+    kind, owner = next(candidates)
+    return next(column for column in (*owner.columns, *metric_columns(owner)) if column.name == name), kind
 
 
 def type_in(table: str, name: str, dataset: Dataset) -> pa.DataType:

@@ -64,8 +64,8 @@ class Options(Popularity):
 
 def target(name: str, dataset: Dataset) -> Table:
     """Return the table of that name."""
-    own = [table for kind in (dataset, *dataset.units) for table in kind.tables]
-    return next(table for table in own if table.name == name)
+    tables = [table for kind in (dataset, *dataset.units) for table in kind.tables]
+    return next(table for table in tables if table.name == name)
 
 
 def children(plan: Plan, table: Table, unit_address: np.ndarray) -> Integers:
@@ -76,13 +76,17 @@ def children(plan: Plan, table: Table, unit_address: np.ndarray) -> Integers:
 
 def history_column(dataset: Dataset) -> tuple[Table, Column] | None:
     """Return the unit dimension and its history column, if it has one."""
-    found = ((table, column) for table in dataset.dimensions for column in table.sourced("scd"))
-    return next(found, None)
+    pairs = ((table, column) for table in dataset.dimensions for column in table.sourced("scd"))
+    return next(pairs, None)
 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    own = key_column(target(options.table, dataset))
-    return pa.string() if own is None else SOURCE_WORDS["id"].arrow(own.source, own, _kind_of(options.table, dataset))
+    id_column = key_column(target(options.table, dataset))
+    return (
+        pa.string()
+        if id_column is None
+        else SOURCE_WORDS["id"].arrow(id_column.source, id_column, _kind_of(options.table, dataset))
+    )
 
 
 def _kind_of(name: str, dataset: Dataset) -> Dataset:
@@ -92,8 +96,8 @@ def _kind_of(name: str, dataset: Dataset) -> Dataset:
 
 def _refers(options: Options, dataset: Dataset) -> tuple[str, str]:
     table = target(options.table, dataset)
-    own = key_column(table)
-    return table.name, own.name if own is not None else ""
+    id_column = key_column(table)
+    return table.name, id_column.name if id_column is not None else ""
 
 
 def _nullable(options: Options, dataset: Dataset) -> bool:
@@ -102,13 +106,13 @@ def _nullable(options: Options, dataset: Dataset) -> bool:
     if any(may_be_null(column, dataset) for column in _columns_above(options, dataset)):
         return True
     if options.matching is not None:
-        ours = next(iter(options.matching.values()))
+        source_name = next(iter(options.matching.values()))
         units = (t for t in dataset.dimensions if getattr(t, "per", None) == "unit" and not hasattr(t, "count"))
-        held = (other for table in units for other in table.columns if other.name == ours)
-        return any(may_be_null(other, dataset) for other in held)
+        unit_columns = (other for table in units for other in table.columns if other.name == source_name)
+        return any(may_be_null(other, dataset) for other in unit_columns)
     kinds = [kind for kind in dataset.units if any(table.name == options.table for table in kind.dimensions)]
-    own = {table.name for table in dataset.tables}
-    return options.table not in own and any(
+    table_names = {table.name for table in dataset.tables}
+    return options.table not in table_names and any(
         all(_may_be_empty(segment) for segment in kind.segments) or any(getattr(e, "ends_unit", False) for e in kind.events)
         for kind in kinds
     )
@@ -116,14 +120,24 @@ def _nullable(options: Options, dataset: Dataset) -> bool:
 
 def _columns_above(options: Options, dataset: Dataset) -> list[Column]:
     """Return the column that a reference takes its rows from: that of its name and table in the table of its parents."""
-    parents = [(parent, c) for parent, table in dataset.belonging for c in table.sourced("ref") if c.source is options]
-    return [c for parent, column in parents for c in parent.sourced("ref") if (c.name, c.type) == (column.name, column.type)]
+    parents = [
+        (parent, other) for parent, table in dataset.belonging for other in table.sourced("ref") if other.source is options
+    ]
+    return [
+        other
+        for parent, column in parents
+        for other in parent.sourced("ref")
+        if (other.name, other.type) == (column.name, column.type)
+    ]
 
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    to = target(options.table, dataset)
-    noun = dataset.window.grain.name if getattr(to, "per", None) == "period" else row_noun(to)
-    pairs = [f"its {theirs} is the {phrase(dataset.unit)}'s {ours}" for theirs, ours in (options.matching or {}).items()]
+    target_table = target(options.table, dataset)
+    noun = dataset.window.grain.name if getattr(target_table, "per", None) == "period" else row_noun(target_table)
+    pairs = [
+        f"its {target_name} is the {phrase(dataset.unit)}'s {source_name}"
+        for target_name, source_name in (options.matching or {}).items()
+    ]
     return f"Key of the {noun} in {options.table}{f': {several(pairs)}' if pairs else ''}."
 
 
@@ -141,8 +155,8 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
         return
     if options.within is not None:
         yield Problem("within", f"has no effect: {options.table} is no fact or event whose rows have a moment")
-    unknown = scope.unknown_table(options.table, "type")
-    yield from unknown
+    problems = scope.unknown_table(options.table, "type")
+    yield from problems
     if options.table in scope.foreign:
         if "period" not in KIND_WORDS[scope.tables[table.name].kind or ""].knows:
             yield Problem("type", f"a row of {table.name} has no period in which there could be one of {options.table}")
@@ -151,17 +165,17 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
         yield from check_popularity(options, options.table, "foreign", None)
         return
     declared = scope.tables.get(options.table)
-    if unknown or declared is None or declared.table is None or declared.kind is None:
+    if problems or declared is None or declared.table is None or declared.kind is None:
         return
     if declared.table is table:
         yield Problem("type", f"{table.name} refers to itself")
-    own = KIND_WORDS[scope.tables[table.name].kind or ""].knows
-    if declared.kind == "date" and "period" not in own:
+    capabilities = KIND_WORDS[scope.tables[table.name].kind or ""].knows
+    if declared.kind == "date" and "period" not in capabilities:
         yield Problem("type", f"a row of {table.name} has no period that {options.table} could give the date of")
     hourly = scope.window is None or scope.window.grain.name == "hour"
-    if declared.kind == "time" and "event" not in own and not (hourly and "period" in own):
+    if declared.kind == "time" and "event" not in capabilities and not (hourly and "period" in capabilities):
         yield Problem("type", f"a row of {table.name} has no moment that {options.table} could give the time of day of")
-    if declared.kind in ("unit", "child") and "unit" not in own:
+    if declared.kind in ("unit", "child") and "unit" not in capabilities:
         yield Problem("type", f"a row of {table.name} has no {scope.unit} that it could refer to")
     if options.matching is not None:
         yield from check_matching(options.matching, column, table, declared.kind, declared.table, scope)
@@ -173,26 +187,26 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 
 def referred(column: ColumnPlan, table: TablePlan, rows: Rows) -> Referred:
     """Return what rows refer to by a `ref` column."""
-    return rows.kept(("referred", table.name, column.name), lambda: _referred(column, table, rows))
+    return rows.kept(("referred", table.name, column.name), lambda: _resolved(column, table, rows))
 
 
-def _referred(column: ColumnPlan, table: TablePlan, rows: Rows) -> Referred:
+def _resolved(column: ColumnPlan, table: TablePlan, rows: Rows) -> Referred:
     options = column.spec.source
     assert isinstance(options, Options)
     plan = rows.block.plan
     parent = plan.table(options.table)
     if column.name in rows.targets:
         return Referred(parent, *rows.targets[column.name])
-    own = above(table, rows, options.table)
-    if own is not None:
-        return Referred(parent, *own)
-    theirs = column_of_parent(column, table, plan)
-    if theirs is not None and rows.parent is not None:
-        found = referred(theirs, plan.table(parent_of(table) or ""), rows.parent)
-        return Referred(found.table, found.rows, found.places[rows.owner])
-    owner = plan.owner(options.table)
-    if owner is not plan:
-        return _to_another_kind(column, table, rows, parent, owner)
+    ancestor = above(table, rows, options.table)
+    if ancestor is not None:
+        return Referred(parent, *ancestor)
+    parent_column = column_of_parent(column, table, plan)
+    if parent_column is not None and rows.parent is not None:
+        parent_target = referred(parent_column, plan.table(parent_of(table) or ""), rows.parent)
+        return Referred(parent_target.table, parent_target.rows, parent_target.places[rows.owner])
+    owner_plan = plan.owner(options.table)
+    if owner_plan is not plan:
+        return _to_another_kind(column, table, rows, parent, owner_plan)
     return REFERRED[parent.kind](column, table, rows, parent)
 
 
@@ -204,48 +218,50 @@ def _to_date(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan
 
 def _to_unit(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:
     units = rows.block.units
-    every = Rows(block=rows.block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival)
-    return Referred(parent, every, rows.unit)
+    parent_rows = Rows(
+        block=rows.block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival
+    )
+    return Referred(parent, parent_rows, rows.unit)
 
 
-def _to_another_kind(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan, owner: Plan) -> Referred:
-    block = everyone(owner, rows.block.slice.stop)
+def _to_another_kind(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan, owner_plan: Plan) -> Referred:
+    block = everyone(owner_plan, rows.block.slice.stop)
     units = block.units
-    every = Rows(block=block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival)
-    streams = partial(rows.stream, table, column)
-    return Referred(parent, every, drawn_units(owner, rows.period, streams, rows.address))
+    parent_rows = Rows(block=block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival)
+    stream_of = partial(rows.stream, table, column)
+    return Referred(parent, parent_rows, drawn_units(owner_plan, rows.period, stream_of, rows.address))
 
 
 def _to_child(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:
     block = rows.block
     options = column.spec.source
     assert isinstance(options, Options)
-    count = children(block.plan, parent.spec, block.units.address)[rows.unit]
-    number = popular_of(options, count, rows.uniforms(table, column))
-    chosen = Rows(
+    counts = children(block.plan, parent.spec, block.units.address)[rows.unit]
+    numbers = popular_of(options, counts, rows.uniforms(table, column))
+    child_rows = Rows(
         block=block,
-        address=fold(block.units.address[rows.unit], words(number)),
+        address=fold(block.units.address[rows.unit], words(numbers)),
         unit=rows.unit,
         period=block.units.arrival[rows.unit],
-        ordinal=number,
+        ordinal=numbers,
     )
-    return Referred(parent, chosen, np.arange(len(rows), dtype=np.int64))
+    return Referred(parent, child_rows, np.arange(len(rows), dtype=np.int64))
 
 
 def _to_listed(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:
     options = column.spec.source
     assert isinstance(options, Options)
-    listed = np.arange(parent.spec.length, dtype=np.int64)  # type: ignore[attr-defined]
-    every = Rows(block=rows.block, address=words(listed), ordinal=listed)
+    indexes = np.arange(parent.spec.length, dtype=np.int64)  # type: ignore[attr-defined]
+    parent_rows = Rows(block=rows.block, address=words(indexes), ordinal=indexes)
     if options.matching is None:
-        return Referred(parent, every, popular_row(options, parent.spec, rows.uniforms(table, column)))
-    return Referred(parent, every, matched(options.matching, column, table, rows, parent.spec))
+        return Referred(parent, parent_rows, popular_row(options, parent.spec, rows.uniforms(table, column)))
+    return Referred(parent, parent_rows, matched(options.matching, column, table, rows, parent.spec))
 
 
 REFERRED: Family[Callable[[ColumnPlan, TablePlan, Rows, TablePlan], Referred]] = Family("kind to refer to")
 """Kind of a table to what rows refer to in it: (column, table, rows, the table referred to)."""
-for _kind, _to in (("date", _to_date), ("unit", _to_unit), ("child", _to_child), ("reference", _to_listed)):
-    REFERRED.add(_kind, _to)
+for _kind, _resolve in (("date", _to_date), ("unit", _to_unit), ("child", _to_child), ("reference", _to_listed)):
+    REFERRED.add(_kind, _resolve)
 
 
 for _kind in EVERY_ROW:
@@ -253,9 +269,9 @@ for _kind in EVERY_ROW:
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    found = referred(column, table, rows)
-    own = next(column for column in found.table.columns if column.spec.word == "id")
-    return found.values(own)
+    target = referred(column, table, rows)
+    id_column = next(column for column in target.table.columns if column.spec.word == "id")
+    return target.values(id_column)
 
 
 add_source(

@@ -35,13 +35,13 @@ def parent_of(table: TablePlan) -> str | None:
 def above(table: TablePlan, rows: Rows, name: str) -> tuple[Rows, Integers] | None:
     """Return the rows of the table `name` that rows belong to, by one step or several, and the place of each row's own.
     None if they belong to none of it."""
-    places = np.arange(len(rows), dtype=np.int64)
-    at = table
-    while rows.parent is not None and (own := parent_of(at)) is not None:
-        places, rows = rows.owner[places], rows.parent
-        if own == name:
-            return rows, places
-        at = rows.block.plan.table(own)
+    positions = np.arange(len(rows), dtype=np.int64)
+    current = table
+    while rows.parent is not None and (parent_name := parent_of(current)) is not None:
+        positions, rows = rows.owner[positions], rows.parent
+        if parent_name == name:
+            return rows, positions
+        current = rows.block.plan.table(parent_name)
     return None
 
 
@@ -49,26 +49,26 @@ def column_of_parent(column: ColumnPlan, table: TablePlan, plan: Plan) -> Column
     """Return the column that rows take their reference from: one of the same name and type, of the rows they belong to.
     To a fact or an event, that these refer to, under any name."""
     name = parent_of(table)
-    theirs = [other for other in plan.table(name).columns if other.spec.type == column.spec.type] if name else []
-    named = next((other for other in theirs if other.name == column.name), None)
-    if named is None and theirs:
-        to = plan.table(column.spec.type.partition(".")[2])
-        return theirs[0] if to.time is not None and to.kind != "date" else None
-    return named
+    candidates = [other for other in plan.table(name).columns if other.spec.type == column.spec.type] if name else []
+    namesake = next((other for other in candidates if other.name == column.name), None)
+    if namesake is None and candidates:
+        target_table = plan.table(column.spec.type.partition(".")[2])
+        return candidates[0] if target_table.time is not None and target_table.kind != "date" else None
+    return namesake
 
 
 def belonging(table: TablePlan, parent: Rows) -> Rows:
     """Return the rows of a detail table that belong to rows of its parent table, in the order of these."""
     low, high = table.spec.per_row  # type: ignore[attr-defined]
     counts = low + choose(key(parent.block.plan.seed, "children", table.stream), parent.address, high - low + 1)
-    owner, number = numbered(counts)
+    owner, numbers = numbered(counts)
     return Rows(
         block=parent.block,
-        address=fold(parent.address[owner], words(number)),
+        address=fold(parent.address[owner], words(numbers)),
         unit=parent.unit[owner],
         period=parent.period[owner],
         cell=parent.cell[owner],
-        ordinal=number,
+        ordinal=numbers,
         moment=parent.moment[owner] if len(parent.moment) else parent.moment,
         parent=parent,
         owner=owner,
@@ -81,21 +81,29 @@ def earlier(rows: Rows, name: str, within: int) -> tuple[Rows, Integers, Integer
     Gives (candidates, order, first, count): rows of the table `name`, and for each row the places `order[first]` to
     `order[first + count]` of its candidates, in the order of time.
     """
-    plan, here = rows.block.plan, rows.block.slice
-    around = Slice(max(plan.first, here.first - within), here.stop, here.unit_first, here.unit_stop)
-    candidates = rows_of(plan, name, around)
+    plan, block_slice = rows.block.plan, rows.block.slice
+    search_slice = Slice(
+        max(plan.first, block_slice.first - within), block_slice.stop, block_slice.unit_first, block_slice.unit_stop
+    )
+    candidates = rows_of(plan, name, search_slice)
     order = np.lexsort((candidates.moment, candidates.unit))
-    unit, moment = candidates.unit[order], candidates.moment[order]
-    since = plan.grain.starts(np.arange(here.first - within, here.stop)).astype("datetime64[us]")
-    first = _before(unit, moment, rows.unit, since[rows.period - here.first])
-    return candidates, order, first, _before(unit, moment, rows.unit, rows.moment) - first
+    units, moments = candidates.unit[order], candidates.moment[order]
+    period_starts = plan.grain.starts(np.arange(block_slice.first - within, block_slice.stop)).astype("datetime64[us]")
+    first = _count_before(units, moments, rows.unit, period_starts[rows.period - block_slice.first])
+    return candidates, order, first, _count_before(units, moments, rows.unit, rows.moment) - first
 
 
-def _before(unit: Integers, moment: NDArray[Any], own: Integers, at: NDArray[Any]) -> Integers:
+def _count_before(units: Integers, moments: NDArray[Any], row_units: Integers, row_moments: NDArray[Any]) -> Integers:
     """Return how many of the sorted (unit, moment) come before each (own, at); the same moment does not."""
-    both = np.lexsort((np.repeat([1, 0], [len(unit), len(own)]), np.concatenate([moment, at]), np.concatenate([unit, own])))
-    asked = both >= len(unit)
-    passed = np.cumsum(~asked)
-    result = np.empty(len(own), dtype=np.int64)
-    result[both[asked] - len(unit)] = passed[asked]
+    order = np.lexsort(
+        (
+            np.repeat([1, 0], [len(units), len(row_units)]),
+            np.concatenate([moments, row_moments]),
+            np.concatenate([units, row_units]),
+        )
+    )
+    is_query = order >= len(units)
+    counts = np.cumsum(~is_query)
+    result = np.empty(len(row_units), dtype=np.int64)
+    result[order[is_query] - len(units)] = counts[is_query]
     return result

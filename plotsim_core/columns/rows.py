@@ -21,7 +21,7 @@ CURRENT = np.iinfo(np.int64).min
 """What stands for the beginning of the next version where there is none; every other number can be a period's."""
 
 
-def _none() -> Integers:
+def _empty() -> Integers:
     """What stands for something that the rows of a kind do not know."""
     return np.empty(0, dtype=np.int64)
 
@@ -40,59 +40,59 @@ class Rows:
 
     block: Block
     address: Words
-    unit: Integers = field(default_factory=_none)
-    period: Integers = field(default_factory=_none)
-    cell: Integers = field(default_factory=_none)
-    ordinal: Integers = field(default_factory=_none)
-    moment: NDArray[Any] = field(default_factory=_none)
-    since: Integers = field(default_factory=_none)
-    until: Integers = field(default_factory=_none)
-    band: Integers = field(default_factory=_none)
+    unit: Integers = field(default_factory=_empty)
+    period: Integers = field(default_factory=_empty)
+    cell: Integers = field(default_factory=_empty)
+    ordinal: Integers = field(default_factory=_empty)
+    moment: NDArray[Any] = field(default_factory=_empty)
+    since: Integers = field(default_factory=_empty)
+    until: Integers = field(default_factory=_empty)
+    band: Integers = field(default_factory=_empty)
     parent: Rows | None = None
-    owner: Integers = field(default_factory=_none)
-    rank: Integers = field(default_factory=_none)
+    owner: Integers = field(default_factory=_empty)
+    rank: Integers = field(default_factory=_empty)
     targets: Mapping[str, tuple[Rows, Integers]] = field(default_factory=dict)
     _kept: dict[Hashable, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.address)
 
-    def kept(self, what: Hashable, make: Callable[[], Kept]) -> Kept:
+    def kept(self, name: Hashable, compute: Callable[[], Kept]) -> Kept:
         """Return what `make()` gives, made once for `what` while the rows live."""
-        if what not in self._kept:
-            self._kept[what] = make()
-        found: Kept = self._kept[what]
-        return found
+        if name not in self._kept:
+            self._kept[name] = compute()
+        value: Kept = self._kept[name]
+        return value
 
-    def taken(self, places: Integers | NDArray[np.bool_]) -> Rows:
+    def taken(self, positions: Integers | NDArray[np.bool_]) -> Rows:
         """Return the rows at `places`."""
-        named = [f.name for f in fields(self) if f.name not in ("block", "parent", "targets", "_kept")]
-        known = {name: getattr(self, name)[places] for name in named if len(getattr(self, name))}
-        targets = {name: (rows, own[places]) for name, (rows, own) in self.targets.items()}
-        return replace(self, **known, targets=targets, _kept={})
+        field_names = [f.name for f in fields(self) if f.name not in ("block", "parent", "targets", "_kept")]
+        arrays = {name: getattr(self, name)[positions] for name in field_names if len(getattr(self, name))}
+        targets = {name: (rows, target_positions[positions]) for name, (rows, target_positions) in self.targets.items()}
+        return replace(self, **arrays, targets=targets, _kept={})
 
-    def uniforms(self, table: TablePlan, column: ColumnPlan, *more: str) -> Floats:
+    def uniforms(self, table: TablePlan, column: ColumnPlan, *parts: str) -> Floats:
         """Return a uniform for each row, of the stream that belongs to this column."""
-        return uniforms(self.stream(table, column, *more), self.address)
+        return uniforms(self.stream(table, column, *parts), self.address)
 
-    def choose(self, table: TablePlan, column: ColumnPlan, count: Integers | int, *more: str) -> Integers:
+    def choose(self, table: TablePlan, column: ColumnPlan, count: Integers | int, *parts: str) -> Integers:
         """Return an integer in [0, count) for each row, of the stream that belongs to this column."""
-        return choose(self.stream(table, column, *more), self.address, count)
+        return choose(self.stream(table, column, *parts), self.address, count)
 
-    def stream(self, table: TablePlan, column: ColumnPlan, *more: str | int) -> np.uint64:
+    def stream(self, table: TablePlan, column: ColumnPlan, *parts: str | int) -> np.uint64:
         """Return the key of this column's stream."""
-        return key(self.block.plan.seed, "column", table.stream, column.name, *more)
+        return key(self.block.plan.seed, "column", table.stream, column.name, *parts)
 
 
-def picked(values: list[Any] | NDArray[Any] | pa.Array, places: Integers, type_: pa.DataType) -> pa.Array:
+def picked(values: list[Any] | NDArray[Any] | pa.Array, indexes: Integers, type_: pa.DataType) -> pa.Array:
     """Return `values[places]` as an Arrow array: what few distinct values become when they are spread over rows."""
     if pa.types.is_floating(type_) and isinstance(values, list):  # Arrow takes no whole number that a double rounds
         values = [None if value is None else float(value) for value in values]
-    return pa.array(values, type=type_).take(pa.array(places))
+    return pa.array(values, type=type_).take(pa.array(indexes))
 
 
 def numbered(counts: Integers) -> tuple[Integers, Integers]:
     """Return (owner, number) of `counts[owner]` siblings each, in order."""
-    owner = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-    first = np.cumsum(counts) - counts
-    return owner, np.arange(len(owner), dtype=np.int64) - first[owner]
+    owners = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+    starts = np.cumsum(counts) - counts
+    return owners, np.arange(len(owners), dtype=np.int64) - starts[owners]

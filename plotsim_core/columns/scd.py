@@ -32,7 +32,7 @@ class Options(Part):
     at: tuple[Annotated[float, Field(gt=0, lt=1, strict=True)], ...]
 
     @model_validator(mode="after")
-    def _fits(self) -> Options:
+    def _check_tiers(self) -> Options:
         if len(self.at) != len(self.tiers) - 1:
             raise Wrong(Problem("at", f"{len(self.tiers)} tiers have {len(self.tiers) - 1} edges, found {len(self.at)}"))
         if list(self.at) != sorted(set(self.at)):

@@ -18,7 +18,7 @@ from plotsim_core.engine.block import Block
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
-_SAYS = {
+_DESCRIPTIONS = {
     "name": "Name of the {unit}'s segment.",
     "count": "Number of units in the {unit}'s segment.",
     "treatment": "Arm of the experiment that the {unit} is in, null outside it.",
@@ -39,7 +39,11 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 def arms(block: Block) -> pa.Array:
     """Return the arm of each unit of a block, null where its segment has no experiment."""
     treatments = [segment.spec.treatment for segment in block.plan.segments]
-    labels = [label for arm in treatments for label in ((arm.control_label, arm.treatment_label) if arm else (None, None))]
+    labels = [
+        label
+        for treatment in treatments
+        for label in ((treatment.control_label, treatment.treatment_label) if treatment else (None, None))
+    ]
     return pa.array(labels, pa.string()).take(pa.array(2 * block.units.segment + block.units.treated))
 
 
@@ -65,7 +69,7 @@ add_source(
         nullable=lambda options, dataset: (
             options.fact == "treatment" and any(segment.treatment is None for segment in dataset.segments)
         ),
-        describe=lambda options, column, table, dataset: _SAYS[options.fact].format(unit=phrase(dataset.unit)),
+        describe=lambda options, column, table, dataset: _DESCRIPTIONS[options.fact].format(unit=phrase(dataset.unit)),
     ),
     Source(_fill),
 )

@@ -26,7 +26,7 @@ from plotsim_core.numerics.pairing import paired
 from plotsim_core.numerics.random import key
 from plotsim_core.plan.plan import TablePlan
 
-_MOST_SLOTS = 20
+_MAX_SLOT_BITS = 20
 """Bits of a slot, at most."""
 KINDS = ("unit", "child", "reference")
 """Kinds of table whose rows have serial numbers."""
@@ -43,7 +43,7 @@ class Shares:
 
 def shares(total: int) -> Shares:
     """Return how a number of numbers is shared: a third of its bits tells segments apart."""
-    slots = 1 << min(_MOST_SLOTS, (total.bit_length() - 1) // 3)
+    slots = 1 << min(_MAX_SLOT_BITS, (total.bit_length() - 1) // 3)
     return Shares(total, slots, total // slots)
 
 
@@ -57,17 +57,17 @@ def slots(names: tuple[str, ...], count: int) -> tuple[int, ...]:
         raise UsageError(
             f"{len(names)} segments have different texts of a column for {count}; `unique: false` lets them repeat"
         )
-    taken: list[int] = []
+    result: list[int] = []
     for name in names:
-        tries = (int(key(0, "slot", name, turn)) % count for turn in itertools.count())
-        taken.append(next(slot for slot in tries if slot not in taken))
-    return tuple(taken)
+        candidates = (int(key(0, "slot", name, attempt)) % count for attempt in itertools.count())
+        result.append(next(slot for slot in candidates if slot not in result))
+    return tuple(result)
 
 
 def meeting(names: Sequence[str], count: int) -> list[str]:
     """Return the segments that do not have the slot of their own name, as an earlier one has it."""
-    given = slots(tuple(names), count)
-    return [name for name, slot in zip(names, given, strict=True) if slot != int(key(0, "slot", name, 0)) % count]
+    segment_slots = slots(tuple(names), count)
+    return [name for name, slot in zip(names, segment_slots, strict=True) if slot != int(key(0, "slot", name, 0)) % count]
 
 
 def serials(rows: Rows, table: TablePlan, total: int) -> Integers | None:
@@ -80,16 +80,16 @@ def serials(rows: Rows, table: TablePlan, total: int) -> Integers | None:
     if origin.kind not in KINDS:
         return None
     if origin.kind == "reference":
-        return _below(rows.ordinal, total, table)
-    own, units = shares(total), rows.block.units
-    index = _index(units.ordinal)[rows.unit] * _per_unit(origin.spec)
+        return _checked(rows.ordinal, total, table)
+    division, units = shares(total), rows.block.units
+    indexes = _segment_index(units.ordinal)[rows.unit] * _per_unit(origin.spec)
     if origin.kind == "child":
-        index = index + rows.ordinal
-    given = np.array(slots(tuple(segment.spec.name for segment in plan.segments), own.slots), dtype=np.int64)
-    return _below(index, own.share, table) * own.slots + given[units.segment][rows.unit]
+        indexes = indexes + rows.ordinal
+    segment_slots = np.array(slots(tuple(segment.spec.name for segment in plan.segments), division.slots), dtype=np.int64)
+    return _checked(indexes, division.share, table) * division.slots + segment_slots[units.segment][rows.unit]
 
 
-def _below(numbers: Integers, limit: int, table: TablePlan) -> Integers:
+def _checked(numbers: Integers, limit: int, table: TablePlan) -> Integers:
     if int(numbers.max(initial=0)) >= limit:
         raise UsageError(
             f"{table.name} has more rows than there are different texts for a column; `unique: false` lets them repeat"
@@ -97,10 +97,10 @@ def _below(numbers: Integers, limit: int, table: TablePlan) -> Integers:
     return numbers
 
 
-def _index(ordinal: Integers) -> Integers:
+def _segment_index(ordinal: Integers) -> Integers:
     """Return the number in its segment of a unit's ordinal."""
-    later = np.maximum(ordinal - LATER, 0)
-    return np.where(ordinal < LATER, 2 * ordinal, 2 * paired(later // COHORT, later % COHORT) + 1)
+    late_numbers = np.maximum(ordinal - LATER, 0)
+    return np.where(ordinal < LATER, 2 * ordinal, 2 * paired(late_numbers // COHORT, late_numbers % COHORT) + 1)
 
 
 def _per_unit(table: Table) -> int:

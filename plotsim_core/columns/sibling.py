@@ -31,15 +31,15 @@ EVERY_ROW = (*_MOMENTS, "detail")
 
 def happened_before(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> tuple[Rows, Integers]:
     """Return rows of `parent`, and for each row the place in them of one that came before it; -1 where there is none."""
-    candidates, order, first, count = earlier(rows, parent.name, within(column))
-    chosen = first + rows.choose(table, column, count)
-    return candidates, np.where(count > 0, order[np.minimum(chosen, len(order) - 1)] if len(order) else -1, -1)
+    candidates, order, starts, counts = earlier(rows, parent.name, within(column))
+    indexes = starts + rows.choose(table, column, counts)
+    return candidates, np.where(counts > 0, order[np.minimum(indexes, len(order) - 1)] if len(order) else -1, -1)
 
 
 def within(column: ColumnPlan) -> int:
     """Return how many periods back a reference looks."""
-    said = getattr(column.spec.source, "within", None)
-    return WITHIN if said is None else int(said)
+    periods = getattr(column.spec.source, "within", None)
+    return WITHIN if periods is None else int(periods)
 
 
 def is_row(name: str, scope: Scope) -> bool:
@@ -51,17 +51,17 @@ def is_row(name: str, scope: Scope) -> bool:
 def ancestors(table: Table, scope: Scope) -> list[str]:
     """Return the names of the tables that the rows of this one belong to, its parent's first."""
     names: list[str] = []
-    at: Table | None = table
-    while at is not None and (name := getattr(at, "parent_table", None)) is not None and name not in names:
+    current: Table | None = table
+    while current is not None and (name := getattr(current, "parent_table", None)) is not None and name not in names:
         names.append(name)
         declared = scope.tables.get(name)
-        at = declared.table if declared is not None else None
+        current = declared.table if declared is not None else None
     return names
 
 
 def check_row_reference(target: str, within: int | None, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     """Yield what is wrong with a reference to a row of a fact or an event."""
-    own, declared = scope.tables[table.name], scope.tables[target]
+    source, declared = scope.tables[table.name], scope.tables[target]
     if declared.table is None or declared.kind is None:
         return
     if declared.table is table:
@@ -71,50 +71,52 @@ def check_row_reference(target: str, within: int | None, column: Column, table: 
     elif target in ancestors(table, scope):
         if within is not None:
             yield Problem("within", f"has no effect: a row of {table.name} belongs to its row of {target}")
-    elif own.kind == "detail":
-        if not _of_parent(column, table, scope):
-            says = f"a row of {table.name} refers to what its row of {getattr(table, 'parent_table', '')} refers to"
-            yield Problem("type", f"{says}, which is nothing in {target}", "give the parent table this column")
+    elif source.kind == "detail":
+        if not _in_ancestors(column, table, scope):
+            message = f"a row of {table.name} refers to what its row of {getattr(table, 'parent_table', '')} refers to"
+            yield Problem("type", f"{message}, which is nothing in {target}", "give the parent table this column")
         elif within is not None:
             yield Problem("within", "has no effect: the parent table says it")
-    elif own.kind not in MOVING:
-        says = f"rows of {table.name} do not depend on anything before them, so they cannot refer to {target}"
-        yield Problem("type", says, "a fact with row_count_driver or a proportional event can")
+    elif source.kind not in MOVING:
+        message = f"rows of {table.name} do not depend on anything before them, so they cannot refer to {target}"
+        yield Problem("type", message, "a fact with row_count_driver or a proportional event can")
     elif not _has_moments(declared, scope):
         yield Problem("type", f"rows of {target} have no moment that something could come after")
-    elif table.name in _reach(target, scope):
+    elif table.name in _dependencies(target, scope):
         yield Problem("type", f"{target} depends on {table.name} itself, so its rows cannot come before")
 
 
-def _of_parent(column: Column, table: Table, scope: Scope) -> bool:
+def _in_ancestors(column: Column, table: Table, scope: Scope) -> bool:
     names = ancestors(table, scope)
-    found = [scope.tables[name].table for name in names if name in scope.tables]
-    return any(other.type == column.type for parent in found if parent is not None for other in parent.columns)
+    tables = [scope.tables[name].table for name in names if name in scope.tables]
+    return any(other.type == column.type for parent in tables if parent is not None for other in parent.columns)
 
 
 def _has_moments(declared: DeclaredTable, scope: Scope) -> bool:
     if declared.kind == "detail" and declared.table is not None:
-        above = ancestors(declared.table, scope)
-        return bool(above) and above[-1] in scope.tables and scope.tables[above[-1]].kind in _MOMENTS
+        ancestor_names = ancestors(declared.table, scope)
+        return (
+            bool(ancestor_names) and ancestor_names[-1] in scope.tables and scope.tables[ancestor_names[-1]].kind in _MOMENTS
+        )
     return declared.kind in _MOMENTS
 
 
-def _reach(name: str, scope: Scope) -> set[str]:
+def _dependencies(name: str, scope: Scope) -> set[str]:
     """Return the tables that the rows of a table depend on, by what they belong and refer to."""
-    found: dict[str, None] = {}
-    ahead = [name]
-    while ahead:
-        declared = scope.tables.get(ahead.pop())
+    names: dict[str, None] = {}
+    pending = [name]
+    while pending:
+        declared = scope.tables.get(pending.pop())
         if declared is None or declared.table is None:
             continue
-        for other in _depends(declared.table, scope):
-            if other not in found:
-                found[other] = None
-                ahead.append(other)
-    return set(found)
+        for other in _direct_dependencies(declared.table, scope):
+            if other not in names:
+                names[other] = None
+                pending.append(other)
+    return set(names)
 
 
-def _depends(table: Table, scope: Scope) -> Iterator[str]:
+def _direct_dependencies(table: Table, scope: Scope) -> Iterator[str]:
     yield from ancestors(table, scope)[:1]
     for column in table.sourced("ref"):
         name = column.type.partition(".")[2]

@@ -28,10 +28,10 @@ SOURCES: Family[Source] = Family("column type")
 
 def fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     """Return the values of a column in rows of its table."""
-    return rows.kept(("column", table.name, column.name), lambda: _filled(column, table, rows))
+    return rows.kept(("column", table.name, column.name), lambda: _values(column, table, rows))
 
 
-def _filled(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+def _values(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     decimals, source = column.spec.decimals, SOURCES[column.spec.word]
     try:
         if decimals is None:
@@ -41,8 +41,8 @@ def _filled(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
         if decimals is None and not pa.types.is_decimal(column.type):
             raise
         scale = column.type.scale if decimals is None else decimals
-        most = f"{PRECISION} digits, its {scale} decimals included"
-        raise UsageError(f"{table.name}.{column.name} has values of more than {most}: give it fewer `decimals`") from None
+        limit = f"{PRECISION} digits, its {scale} decimals included"
+        raise UsageError(f"{table.name}.{column.name} has values of more than {limit}: give it fewer `decimals`") from None
 
 
 def add_source(word: str, words: SourceWords, source: Source) -> None:

@@ -22,15 +22,18 @@ def stage_column(table: Table, dataset: Dataset) -> tuple[Column, ...]:
     """Return the column that the first fact holding the tracked metric gets by itself, if there is a lifecycle."""
     if dataset.lifecycle is None or any(fact.sourced("stage") for fact in dataset.facts):
         return ()
-    tracked = f"metric.{dataset.lifecycle.track}"
-    holding = (
+    metric_type = f"metric.{dataset.lifecycle.track}"
+    fact_names = (
         fact.name
         for fact in dataset.facts
         if not getattr(fact, "per", None)
-        and (any(c.type == tracked for c in fact.columns) or dataset.lifecycle.track in getattr(fact, "metrics", ()))
+        and (
+            any(column.type == metric_type for column in fact.columns)
+            or dataset.lifecycle.track in getattr(fact, "metrics", ())
+        )
     )
-    first = next(holding, None)
-    return (Column(name="stage", type="stage", source=NoOptions()),) if table.name == first else ()
+    first_name = next(fact_names, None)
+    return (Column(name="stage", type="stage", source=NoOptions()),) if table.name == first_name else ()
 
 
 def _check(options: NoOptions, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
@@ -57,9 +60,9 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     plan = rows.block.plan
     lifecycle = plan.dataset.lifecycle
     assert lifecycle is not None
-    place = stages(rows.block, lifecycle).ravel()[rows.cell]
+    indexes = stages(rows.block, lifecycle).ravel()[rows.cell]
     names = pa.array([stage.name for stage in lifecycle.stages])
-    return names.take(pa.array(place, mask=place == NONE))
+    return names.take(pa.array(indexes, mask=indexes == NONE))
 
 
 add_source(

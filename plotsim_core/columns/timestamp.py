@@ -29,11 +29,11 @@ def moments(table: TablePlan, rows: Rows) -> NDArray[np.datetime64]:
         return rows.moment
     if rows.parent is not None:
         return moments(plan.table(parent_of(table) or ""), rows.parent)[rows.owner]
-    begins, ends = (plan.grain.starts(rows.period + more).astype("datetime64[us]").astype(np.int64) for more in (0, 1))
-    happened = rows.moment.astype("datetime64[us]").astype(np.int64) - begins
+    starts, stops = (plan.grain.starts(rows.period + offset).astype("datetime64[us]").astype(np.int64) for offset in (0, 1))
+    elapsed = rows.moment.astype("datetime64[us]").astype(np.int64) - starts
     stream = key(plan.seed, "temporal jitter", table.stream)
-    found = begins + recorded(plan.dataset.noise, stream, rows.address, happened, ends - begins)
-    return found.astype("datetime64[us]")
+    result = starts + recorded(plan.dataset.noise, stream, rows.address, elapsed, stops - starts)
+    return result.astype("datetime64[us]")
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:

@@ -58,22 +58,22 @@ class Count(Part):
 
 
 def _check_table(name: str, table: Table, scope: Scope) -> Iterable[Problem]:
-    details = [
+    detail_names = [
         other
         for other, declared in scope.tables.items()
         if declared.table is not None and getattr(declared.table, "parent_table", None) == table.name
     ]
     declared = scope.tables.get(name)
-    if declared is None or (declared.table is not None and name not in details):
-        hint = did_you_mean(name, details) if details else f"a table has them that says parent_table: {table.name}"
+    if declared is None or (declared.table is not None and name not in detail_names):
+        hint = did_you_mean(name, detail_names) if detail_names else f"a table has them that says parent_table: {table.name}"
         yield Problem("type", f"no rows of a table '{name}' belong to rows of {table.name}", hint)
 
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    wrong = list(_check_table(options.table, table, scope))
-    yield from wrong
+    problems = list(_check_table(options.table, table, scope))
+    yield from problems
     declared = scope.tables.get(options.table)
-    if wrong or declared is None:
+    if problems or declared is None:
         return
     if options.column not in names_in(declared):
         hint = did_you_mean(options.column, names_in(declared))
@@ -86,7 +86,7 @@ def _check_count(options: Count, column: Column, table: Table, scope: Scope) -> 
     return _check_table(options.table, table, scope)
 
 
-def _wrong(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
+def _problems(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
     type_ = type_in(options.table, options.column, dataset)
     if not is_number(type_):
         yield Problem("type", f"cannot add up {options.of}: it is {noun_of(type_)}")
@@ -96,7 +96,7 @@ def _reads(options: Options, table: Table) -> Iterator[tuple[str, str]]:
     yield options.table, options.column
 
 
-def _below(name: str, rows: Rows) -> tuple[TablePlan, Rows]:
+def _detail_rows(name: str, rows: Rows) -> tuple[TablePlan, Rows]:
     """Return the rows of a detail table that belong to rows."""
     table = rows.block.plan.table(name)
     return table, belonging(table, rows)  # not kept: they know these rows, and a ring of rows would outlive its use
@@ -105,33 +105,33 @@ def _below(name: str, rows: Rows) -> tuple[TablePlan, Rows]:
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    details, below = _below(options.table, rows)
-    theirs = next(other for other in details.columns if other.name == options.column)
-    parts = fill(theirs, details, below)
+    detail_table, detail_rows = _detail_rows(options.table, rows)
+    target_column = next(other for other in detail_table.columns if other.name == options.column)
+    detail_values = fill(target_column, detail_table, detail_rows)
     if pa.types.is_decimal(column.type):
-        whole = units_of(parts)
-        if np.any(_sizes(whole, below.owner, len(rows)) >= 10.0**PRECISION):
+        units = units_of(detail_values)
+        if np.any(_magnitudes(units, detail_rows.owner, len(rows)) >= 10.0**PRECISION):
             raise OverflowError
-        return decimal_array(_added(whole, below.owner, len(rows)), column.type.scale)
-    values = pc.fill_null(parts, 0).to_numpy(zero_copy_only=False)
+        return decimal_array(_sums(units, detail_rows.owner, len(rows)), column.type.scale)
+    values = pc.fill_null(detail_values, 0).to_numpy(zero_copy_only=False)
     if column.type == pa.int64():
-        return pa.array(_added(values, below.owner, len(rows)))
+        return pa.array(_sums(values, detail_rows.owner, len(rows)))
     # bincount adds one value after the other, so a row's sum does not depend on the rows around it; of nothing it counts
-    sums = np.bincount(below.owner, values, minlength=len(rows)).astype(np.float64).round(_DECIMALS)
-    if theirs.places is not None and theirs.places <= _DECIMALS:
-        scaled = np.rint(values * 10.0**theirs.places)
-        exact = _sizes(scaled, below.owner, len(rows)) < EXACT
-        whole = np.where(exact[below.owner], scaled, 0.0).astype(np.int64)
-        sums = np.where(exact, _added(whole, below.owner, len(rows)) / 10.0**theirs.places, sums)
+    sums = np.bincount(detail_rows.owner, values, minlength=len(rows)).astype(np.float64).round(_DECIMALS)
+    if target_column.places is not None and target_column.places <= _DECIMALS:
+        scaled = np.rint(values * 10.0**target_column.places)
+        is_exact = _magnitudes(scaled, detail_rows.owner, len(rows)) < EXACT
+        units = np.where(is_exact[detail_rows.owner], scaled, 0.0).astype(np.int64)
+        sums = np.where(is_exact, _sums(units, detail_rows.owner, len(rows)) / 10.0**target_column.places, sums)
     return pa.array(sums)
 
 
-def _sizes(values: Integers | Floats, owner: Integers, count: int) -> Floats:
+def _magnitudes(values: Integers | Floats, owner: Integers, count: int) -> Floats:
     """Return how large the sums of numbers by their owners can be at most."""
     return np.bincount(owner, np.abs(values.astype(np.float64)), minlength=count).astype(np.float64)
 
 
-def _added(values: Integers, owner: Integers, count: int) -> Integers:
+def _sums(values: Integers, owner: Integers, count: int) -> Integers:
     """Return the sums of whole numbers by their owners."""
     sums = np.zeros(count, dtype=np.int64)
     np.add.at(sums, owner, values)
@@ -141,8 +141,8 @@ def _added(values: Integers, owner: Integers, count: int) -> Integers:
 def _fill_count(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Count)
-    _, below = _below(options.table, rows)
-    return pa.array(np.bincount(below.owner, minlength=len(rows)).astype(np.int64))
+    _, detail_rows = _detail_rows(options.table, rows)
+    return pa.array(np.bincount(detail_rows.owner, minlength=len(rows)).astype(np.int64))
 
 
 add_source(
@@ -160,7 +160,7 @@ add_source(
         decimals=lambda options, dataset: decimals_in(options.table, options.column, dataset),
         places=lambda options, dataset: places_in(options.table, options.column, dataset),
         reads=_reads,
-        wrong=_wrong,
+        wrong=_problems,
     ),
     Source(_fill),
 )

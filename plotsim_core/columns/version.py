@@ -31,7 +31,7 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 ROW_ID = "dim_row_id"
 _TYPES = {"row_id": pa.string(), "valid_from": pa.date32(), "valid_to": pa.date32(), "is_current": pa.bool_()}
-_SAYS = {
+_DESCRIPTIONS = {
     "row_id": "Key of the version of the {unit} that was valid at the time.",
     "valid_from": "Date on which the version begins to be valid.",
     "valid_to": "Date on which the next version takes over, or the {unit} has left; null for the current one.",
@@ -51,8 +51,8 @@ def column(part: str, name: str) -> Column:
 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    found = _TYPES[options.part]
-    return TIMESTAMP if found == pa.date32() and dataset.window.grain.name == "hour" else found
+    arrow_type = _TYPES[options.part]
+    return TIMESTAMP if arrow_type == pa.date32() and dataset.window.grain.name == "hour" else arrow_type
 
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
@@ -64,18 +64,18 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 
 
 def _refers(options: Options, dataset: Dataset) -> tuple[str, str] | None:
-    found = history_column(dataset)
-    return (found[0].name, ROW_ID) if found and options.part == "row_id" else None
+    history = history_column(dataset)
+    return (history[0].name, ROW_ID) if history and options.part == "row_id" else None
 
 
 def _starts(rows: Rows) -> Integers:
     """Return the period in which each row's version began."""
     if len(rows.since) == len(rows):
         return rows.since
-    found = history_column(rows.block.plan.dataset)
-    assert found is not None and isinstance(found[1].source, History)
-    metric = rows.block.plan.metric_index(found[1].source.tracks)
-    return since(rows.block, metric, found[1].source.at).ravel()[rows.cell]
+    history = history_column(rows.block.plan.dataset)
+    assert history is not None and isinstance(history[1].source, History)
+    metric = rows.block.plan.metric_index(history[1].source.tracks)
+    return since(rows.block, metric, history[1].source.at).ravel()[rows.cell]
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
@@ -83,22 +83,22 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     assert isinstance(options, Options)
     plan = rows.block.plan
     if options.part == "row_id":
-        found = history_column(plan.dataset)
-        assert found is not None
-        began = pc.cast(pa.array(date_keys(plan, _starts(rows))), pa.string())
-        return key_text(prefix(found[0]), unit_codes(rows), began)
+        history = history_column(plan.dataset)
+        assert history is not None
+        start_keys = pc.cast(pa.array(date_keys(plan, _starts(rows))), pa.string())
+        return key_text(prefix(history[0]), unit_codes(rows), start_keys)
     if options.part == "is_current":
         return pa.array(rows.until == CURRENT)
     periods = rows.since if options.part == "valid_from" else rows.until
-    open_ = periods == CURRENT
-    starts = plan.grain.starts(np.where(open_, plan.first, periods)).astype("datetime64[us]")
-    return pa.array(starts, TIMESTAMP, mask=open_).cast(column.type)
+    is_current = periods == CURRENT
+    starts = plan.grain.starts(np.where(is_current, plan.first, periods)).astype("datetime64[us]")
+    return pa.array(starts, TIMESTAMP, mask=is_current).cast(column.type)
 
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
     if options.part == "row_id" and table.sourced("scd"):
         return "Key of the version, which the rows of facts and events name; one for each row."
-    return _SAYS[options.part].format(unit=phrase(dataset.unit))
+    return _DESCRIPTIONS[options.part].format(unit=phrase(dataset.unit))
 
 
 add_source(
