@@ -1,4 +1,4 @@
-"""How a table comes into a warehouse: what a delivery of it holds, and what a consumer does with it."""
+"""Cadence: what a delivery of a table to a warehouse holds, and how a consumer loads it."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class Cadence:
 
 
 _BY_KIND: dict[str, CadenceName] = {"snapshot": "snapshot", "changes": "change log"}
-_AGAIN = ("redelivery", "restatement")
-"""Issues by which a row comes more than once."""
-_KEPT = ("unit", "child")
-"""Kinds of dimension of which no row ever goes."""
+_REPEATING_ISSUES = ("redelivery", "restatement")
+"""Issues that deliver a row more than once."""
+_PERMANENT_KINDS = ("unit", "child")
+"""Kinds of dimension that never lose a row."""
 
 
 def cadence(table: TablePlan, grain: str) -> Cadence:
-    """Return how a table comes; `grain` is the name of the dataset's periods."""
+    """Return the cadence of a table; `grain` is the name of the dataset's periods."""
     if table.time is not None:
         name = _BY_KIND.get(table.kind, "increment")
         every = (getattr(table.spec, "every", None) or grain) if name == "snapshot" else None
-        again = any(issue.issue in _AGAIN for _, issue in table.issues)
-        return Cadence(name, "merge" if again else "append", every)
+        has_repeats = any(issue.issue in _REPEATING_ISSUES for _, issue in table.issues)
+        return Cadence(name, "merge" if has_repeats else "append", every)
     if any(column.spec.type == "version.valid_from" for column in table.columns):
         return Cadence("history", "merge")
-    return Cadence("state", "merge" if table.kind in _KEPT else "replace")
+    return Cadence("state", "merge" if table.kind in _PERMANENT_KINDS else "replace")

@@ -1,4 +1,4 @@
-"""Which connection holds when: those of the dataset, and those of phases in their periods; and what comes of one."""
+"""Connections by period: those of the dataset, and those of phases in their periods; and the correlations that result."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ from plotsim_core.plan.plan import Plan
 
 
 def declared(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[Connection, int, NDArray[np.bool_]]]:
-    """Yield each connection, the number of the phase that declares it (0: the dataset does), and in which of `periods` it
-    holds. A phase takes the place of the dataset's connection of the same pair, unless that one is pooled."""
+    """Yield each connection, the number of the phase that declares it (0: the dataset does), and a mask of the `periods` in
+    which it is in force. A phase overrides the dataset's connection of the same pair, unless that one is pooled."""
     phases = plan.dataset.connection_phases
-    inside = np.array([plan.phase(period) for period in periods.tolist()], dtype=np.int64)
+    phase_numbers = np.array([plan.phase(period) for period in periods.tolist()], dtype=np.int64)
     for connection in plan.dataset.connections:
         pair = {connection.metric_a, connection.metric_b}
-        other = [n for n, phase in enumerate(phases, 1) if any({c.metric_a, c.metric_b} == pair for c in phase.connections)]
-        holds = np.ones(len(inside), dtype=np.bool_) if connection.pooled else ~np.isin(inside, other)
-        yield connection, 0, holds
+        overriding = [
+            n for n, phase in enumerate(phases, 1) if any({c.metric_a, c.metric_b} == pair for c in phase.connections)
+        ]
+        in_force = np.ones(len(phase_numbers), dtype=np.bool_) if connection.pooled else ~np.isin(phase_numbers, overriding)
+        yield connection, 0, in_force
     for number, phase in enumerate(phases, 1):
         for connection in phase.connections:
-            yield connection, number, inside == number
+            yield connection, number, phase_numbers == number
 
 
 def subject(plan: Plan, connection: Connection, phase: int) -> str:
-    """Return a pair in words, and from when it holds where a phase of this number declares it (0: the dataset does)."""
-    when = f" from {plan.grain.label(plan.phases[phase - 1][0])}" if phase else ""
-    return f"{connection.metric_a} ~ {connection.metric_b}{when}"
+    """Return a pair in words, with the start of the phase that declares it (0: the dataset does)."""
+    start = f" from {plan.grain.label(plan.phases[phase - 1][0])}" if phase else ""
+    return f"{connection.metric_a} ~ {connection.metric_b}{start}"
 
 
 HEADINGS = ("declared", "given", "pearson", "spearman")
-"""What `Correlations` tells, as columns."""
+"""Columns of `Correlations`."""
 HEADINGS_MEAN = (
     "given: the correlation given the trajectory, which is what a connection declares. pearson, spearman: the plain ones of "
     "the rows of the tables, which the trajectory adds to; a `pooled` connection declares pearson. All of stored values, so "
@@ -46,7 +48,7 @@ Estimate = tuple[float, float]
 
 @dataclass(frozen=True)
 class Correlations:
-    """What comes of one connection: the correlation `given` the trajectory, and the plain ones over the rows of the tables,
+    """The correlations that result from one connection: the correlation `given` the trajectory, and the plain ones over the rows of the tables,
     of values (`pearson`) and of `ranks`. `phase` is the number of the phase that declares it, 0 where the dataset does."""
 
     connection: Connection
@@ -56,7 +58,7 @@ class Correlations:
     ranks: Estimate
 
     def subject(self, plan: Plan) -> str:
-        """Return the pair, and from when it holds where a phase declares it."""
+        """Return the pair, with the start of the phase that declares it."""
         return subject(plan, self.connection, self.phase)
 
     @property

@@ -1,4 +1,5 @@
-"""How independent normal scores are mixed, so that declared correlations, persistence and lags all hold at once.
+"""Mixing: weights that make correlated scores of independent normal ones, so that declared correlations, persistence and
+lags all hold at once. The method is a Gaussian copula whose correlations are solved for the margins (NORTA).
 
 A metric's score is sqrt(level) B + sqrt(1 - level) v(t), with B fixed for a unit and v moving in time:
 
@@ -7,10 +8,10 @@ A metric's score is sqrt(level) B + sqrt(1 - level) v(t), with B fixed for a uni
 
 E (shocks) and U (levels) are jointly normal across metrics. Their correlation matrices are solved here so that both
 parts have the declared correlation, whatever a segment's level is; all scores are standard normal. Each v is a moving
-average of shocks, so its covariances are finite sums, linear in the matrix that is sought.
+average of shocks, so its covariances are finite sums, linear in the matrix to be solved.
 
-Metrics that are not connected depend on each other only through those that connect them (the matrix of largest entropy
-with the declared entries); the word `independent` is what makes a pair uncorrelated. So the order in which metrics or
+Metrics that are not connected depend on each other only through those that connect them (the maximum entropy completion
+of the declared entries); the word `independent` is what makes a pair uncorrelated. So the order in which metrics or
 connections are declared does not matter, and a metric added to some that are all connected with each other already, to
 a single one, or to none leaves the numbers of the others as they are, to the last digit.
 """
@@ -43,14 +44,16 @@ Floats = NDArray[np.float64]
 
 _POSITIONS = (np.arange(9) + 0.5) / 9
 """The reference distribution of positions against which correlations are solved: it depends on nothing in a config."""
-_FORGOTTEN = 1e-3
-_LONGEST = 0.99
-"""No score persists, and no level weighs, more than so."""
+_SMALLEST_WEIGHT = 1e-3
+"""The weight of a shock below which a process has forgotten it."""
+_HIGHEST_SHARE = 0.99
+"""The largest persistence and the largest level of scores."""
 _SWEEPS = 60
 _SMALLEST_VARIANCE = 1e-3
-_TOLERATED = 0.001
+_TOLERANCE = 0.001
 REFUSED = 0.2
-"""How far a declared correlation may be moved to make the whole possible: more is reported, or refused."""
+"""Changes of a declared correlation that makes all of them possible: above the first it is reported, above the second
+refused."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,19 +70,19 @@ class Mixing:
 
 
 def persistence_weights(persistence: float) -> tuple[float, ...]:
-    """Return the weights of the shocks 0, 1, 2 ... periods ago of an AR(1) process, cut where they are forgotten."""
-    count = 1 if persistence == 0 else int(np.ceil(np.log(_FORGOTTEN) / np.log(persistence)))
+    """Return the weights of the shocks 0, 1, 2 ... periods ago of an AR(1) process, cut where they are negligible."""
+    count = 1 if persistence == 0 else int(np.ceil(np.log(_SMALLEST_WEIGHT) / np.log(persistence)))
     weights = persistence ** np.arange(count)
     return tuple((weights / np.sqrt(np.sum(weights**2))).tolist())
 
 
 def latent_metric(metric: Metric, table: QuantileTable) -> Metric:
-    """Return a metric whose persistence is what its normal scores need for its values to have the declared one."""
+    """Return a metric with the persistence that its normal scores need for its values to have the declared one."""
     if metric.persistence == 0:
         return metric
-    known = margins(metric, table)
-    found, _ = latent(known, known, metric.persistence)
-    return metric.model_copy(update={"persistence": min(found, _LONGEST)})
+    coefficients = margins(metric, table)
+    persistence, _ = latent(coefficients, coefficients, metric.persistence)
+    return metric.model_copy(update={"persistence": min(persistence, _HIGHEST_SHARE)})
 
 
 def latent_level(metric: Metric, means: tuple[float, float], table: QuantileTable, level: float, positions: Floats) -> float:
@@ -89,26 +92,26 @@ def latent_level(metric: Metric, means: tuple[float, float], table: QuantileTabl
     """
     if level == 0:
         return 0.0
-    read = positions if metric.polarity == "positive" else 1.0 - positions
-    mean = table.clip(means[0] + (means[1] - means[0]) * read)
-    known = np.mean(hermite_coefficients(table.lookup(mean[:, None], SCORES[None, :])), axis=0)
-    return min(latent(known, known, level)[0], _LONGEST)
+    weights = positions if metric.polarity == "positive" else 1.0 - positions
+    mean = table.clip(means[0] + (means[1] - means[0]) * weights)
+    coefficients = np.mean(hermite_coefficients(table.lookup(mean[:, None], SCORES[None, :])), axis=0)
+    return min(latent(coefficients, coefficients, level)[0], _HIGHEST_SHARE)
 
 
 def causal_order(metrics: Sequence[Metric]) -> tuple[int, ...]:
-    """Return the places of the metrics, drivers before followers, otherwise as declared."""
-    places = {metric.name: place for place, metric in enumerate(metrics)}
+    """Return the indices of the metrics, drivers before followers, otherwise as declared."""
+    indices = {metric.name: index for index, metric in enumerate(metrics)}
     order: list[int] = []
 
-    def visit(place: int) -> None:
-        driver = metrics[place].follows
-        if driver is not None and places[driver] not in order:
-            visit(places[driver])
-        if place not in order:
-            order.append(place)
+    def visit(index: int) -> None:
+        driver = metrics[index].follows
+        if driver is not None and indices[driver] not in order:
+            visit(indices[driver])
+        if index not in order:
+            order.append(index)
 
-    for place in range(len(metrics)):
-        visit(place)
+    for index in range(len(metrics)):
+        visit(index)
     return tuple(order)
 
 
@@ -120,24 +123,24 @@ def solve(
     warnings: list[Problem] = []
     metrics = [latent_metric(metric, table) for metric, table in zip(metrics, tables, strict=True)]
     targets = _latent_targets(metrics, tables, connections, problems, warnings)
-    moving, still = (_layer(metrics, targets, moving) for moving in (True, False))
-    for layer in (moving, still):
-        for pair, (path, wanted, connection) in targets.items():
-            off = abs(layer.implied[pair] - wanted)
-            if off > _TOLERATED:
-                found = Problem(
+    shocks, levels = (_layer(metrics, targets, shocks) for shocks in (True, False))
+    for layer in (shocks, levels):
+        for pair, (path, target, connection) in targets.items():
+            deviation = abs(layer.correlations[pair] - target)
+            if deviation > _TOLERANCE:
+                problem = Problem(
                     path,
                     f"a correlation of {connection.coefficient:g} cannot hold together with the others",
-                    f"the nearest that can is about {_declared(connection.coefficient, wanted, layer.implied[pair]):.2f}",
+                    f"the nearest that can is about {_nearest(connection.coefficient, target, layer.correlations[pair]):.2f}",
                 )
-                (problems if off > REFUSED else warnings).append(found)
+                (problems if deviation > REFUSED else warnings).append(problem)
     mixing = Mixing(
-        factor(moving.matrix),
-        factor(still.matrix),
-        moving.own,
-        moving.pull,
-        still.own,
-        tuple(sum(pull) for pull in still.pull),
+        factor(shocks.matrix),
+        factor(levels.matrix),
+        shocks.own,
+        shocks.pull,
+        levels.own,
+        tuple(sum(weights) for weights in levels.pull),
     )
     return mixing, sorted(set(problems)), sorted(set(warnings) - set(problems))
 
@@ -146,8 +149,8 @@ Targets = dict[tuple[int, int], tuple[str, float, Connection]]
 Wanted = dict[tuple[int, int], float]
 
 
-def _declared(coefficient: float, wanted: float, implied: float) -> float:
-    return coefficient * implied / wanted if wanted else implied
+def _nearest(coefficient: float, target: float, correlation: float) -> float:
+    return coefficient * correlation / target if target else correlation
 
 
 def margins(metric: Metric, table: QuantileTable) -> Floats:
@@ -156,9 +159,9 @@ def margins(metric: Metric, table: QuantileTable) -> Floats:
 
 
 @lru_cache(maxsize=64)
-def _margins(table: QuantileTable, means: tuple[float, float], rising: bool) -> Floats:
+def _margins(table: QuantileTable, means: tuple[float, float], is_positive: bool) -> Floats:
     low, high = means
-    q = _POSITIONS if rising else 1.0 - _POSITIONS
+    q = _POSITIONS if is_positive else 1.0 - _POSITIONS
     return hermite_coefficients(table.lookup((low + (high - low) * q)[:, None], SCORES[None, :]))
 
 
@@ -169,224 +172,234 @@ def _latent_targets(
     problems: list[Problem],
     warnings: list[Problem],
 ) -> Targets:
-    places = {metric.name: place for place, metric in enumerate(metrics)}
+    indices = {metric.name: index for index, metric in enumerate(metrics)}
     targets: Targets = {}
     for path, connection in connections:
-        first, second = places[connection.metric_a], places[connection.metric_b]
-        pair = margins(metrics[first], tables[first]), margins(metrics[second], tables[second])
-        found, reached = latent(*pair, connection.coefficient)
-        if abs(reached - connection.coefficient) > 0.005:
-            low, high = delivered(*pair, -1.0), delivered(*pair, 1.0)
+        first, second = indices[connection.metric_a], indices[connection.metric_b]
+        pair_margins = margins(metrics[first], tables[first]), margins(metrics[second], tables[second])
+        target, correlation = latent(*pair_margins, connection.coefficient)
+        if abs(correlation - connection.coefficient) > 0.005:
+            low, high = delivered(*pair_margins, -1.0), delivered(*pair_margins, 1.0)
             problem = Problem(
                 path,
                 f"the distributions of {connection.metric_a} and {connection.metric_b} cannot have a correlation of "
                 f"{connection.coefficient:g}",
                 f"they can have {low:.2f} to {high:.2f}",
             )
-            (problems if abs(reached - connection.coefficient) > REFUSED else warnings).append(problem)
-        targets[first, second] = (path, float(np.clip(found, -0.999, 0.999)), connection)
+            (problems if abs(correlation - connection.coefficient) > REFUSED else warnings).append(problem)
+        targets[first, second] = (path, float(np.clip(target, -0.999, 0.999)), connection)
     return targets
 
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
+    """The shocks or the levels of all metrics: their matrix, weights and the correlations of connected pairs."""
+
     matrix: Floats
     own: tuple[float, ...]
     pull: tuple[tuple[float, ...], ...]
-    implied: Wanted
+    correlations: Wanted
 
 
-def _layer(metrics: Sequence[Metric], targets: Targets, moving: bool) -> _Layer:
-    """Solve the matrix of one layer: of the shocks (`moving`) or of the levels. Metrics that neither a connection nor a
-    lag joins do not know of each other, so each group is solved by itself."""
-    if not moving:
-        metrics = _still(metrics, {frozenset(pair) for pair in targets})
+def _layer(metrics: Sequence[Metric], targets: Targets, of_shocks: bool) -> _Layer:
+    """Solve the matrix of one layer: of the shocks (`of_shocks`) or of the levels. Groups of metrics that no connection and
+    no lag joins are independent, so each group is solved alone."""
+    if not of_shocks:
+        metrics = _without_connected_lags(metrics, {frozenset(pair) for pair in targets})
     order = causal_order(metrics)
-    turn = {place: number for number, place in enumerate(order)}
-    ordered = [metrics[place] for place in order]
-    wanted = {(turn[a], turn[b]): target for (a, b), (_, target, _) in targets.items()}
+    ranks = {index: rank for rank, index in enumerate(order)}
+    ordered = [metrics[index] for index in order]
+    pair_targets = {(ranks[a], ranks[b]): target for (a, b), (_, target, _) in targets.items()}
     matrix = np.eye(len(metrics))
-    for group in _groups(ordered, wanted):
-        within = {(group.index(a), group.index(b)): target for (a, b), target in wanted.items() if a in group}
-        matrix[np.ix_(group, group)] = _group_matrix([ordered[place] for place in group], within, moving)
+    for group in _groups(ordered, pair_targets):
+        group_targets = {(group.index(a), group.index(b)): target for (a, b), target in pair_targets.items() if a in group}
+        matrix[np.ix_(group, group)] = _group_matrix([ordered[index] for index in group], group_targets, of_shocks)
     matrix = np.round(matrix, 10)
-    spread, own, pull = _spread(ordered, matrix, moving)
-    back = np.array([turn[place] for place in range(len(metrics))])
-    implied = {(a, b): _covariance(spread[turn[a]], spread[turn[b]], matrix) for a, b in targets}
-    own, pull = [own[place] for place in back], [pull[place] for place in back]
-    return _Layer(matrix[np.ix_(back, back)], tuple(own), tuple(pull), implied)
+    averages, own_weights, driver_weights = _moving_averages(ordered, matrix, of_shocks)
+    inverse = np.array([ranks[index] for index in range(len(metrics))])
+    correlations = {(a, b): _covariance(averages[ranks[a]], averages[ranks[b]], matrix) for a, b in targets}
+    own_weights, driver_weights = [own_weights[index] for index in inverse], [driver_weights[index] for index in inverse]
+    return _Layer(matrix[np.ix_(inverse, inverse)], tuple(own_weights), tuple(driver_weights), correlations)
 
 
-def _still(metrics: Sequence[Metric], connected: set[frozenset[int]]) -> list[Metric]:
-    """Return metrics as their levels see them. Levels know no time, so a lag and a correlation of the same two metrics are
-    one number there: it is the declared correlation's, and the lag is left to what moves."""
-    places = {metric.name: place for place, metric in enumerate(metrics)}
+def _without_connected_lags(metrics: Sequence[Metric], connected: set[frozenset[int]]) -> list[Metric]:
+    """Return metrics as their levels have them: without a lag where the same two metrics are connected. Levels have no time,
+    so lag and correlation are one number there, the declared correlation."""
+    indices = {metric.name: index for index, metric in enumerate(metrics)}
     return [
         metric.model_copy(update={"follows": None})
-        if metric.follows is not None and frozenset((place, places[metric.follows])) in connected
+        if metric.follows is not None and frozenset((index, indices[metric.follows])) in connected
         else metric
-        for place, metric in enumerate(metrics)
+        for index, metric in enumerate(metrics)
     ]
 
 
-def _groups(metrics: Sequence[Metric], wanted: Wanted) -> list[list[int]]:
-    """Return the places of the metrics that connections and lags join, group by group, each in causal order."""
+def _groups(metrics: Sequence[Metric], pair_targets: Wanted) -> list[list[int]]:
+    """Return the indices of the metrics that connections and lags join, group by group (connected components), each in
+    causal order."""
     names = [metric.name for metric in metrics]
-    joined = [*wanted, *((names.index(m.follows), place) for place, m in enumerate(metrics) if m.follows)]
-    label = list(range(len(metrics)))
-    for a, b in joined:
-        label = [label[a] if found == label[b] else found for found in label]
-    return [[place for place, found in enumerate(label) if found == group] for group in dict.fromkeys(label)]
+    edges = [*pair_targets, *((names.index(m.follows), index) for index, m in enumerate(metrics) if m.follows)]
+    labels = list(range(len(metrics)))
+    for a, b in edges:
+        labels = [labels[a] if label == labels[b] else label for label in labels]
+    return [[index for index, label in enumerate(labels) if label == group] for group in dict.fromkeys(labels)]
 
 
-def _group_matrix(metrics: Sequence[Metric], wanted: Wanted, moving: bool) -> Floats:
-    """Return the matrix of one group: its core solved as a whole, then one metric after the other.
+def _group_matrix(metrics: Sequence[Metric], pair_targets: Wanted, of_shocks: bool) -> Floats:
+    """Return the matrix of one group: its core is solved at once, then one metric of the tail after the other.
 
-    Where a metric that is added asks for what the others do not leave room for, the whole group is solved at once, and
-    the correlations nearest to the declared ones are taken.
+    Where the targets of an added metric do not fit the others, the whole group is solved at once, with the correlations
+    nearest to the declared ones.
     """
-    core, tail = _eliminated(metrics, wanted)
+    core, tail = _core_and_tail(metrics, pair_targets)
     order = core + tail
-    ordered = [metrics[place] for place in order]
-    turned = {_pair(order.index(a), order.index(b)): target for (a, b), target in wanted.items()}
+    ordered = [metrics[index] for index in order]
+    ordered_targets = {_pair(order.index(a), order.index(b)): target for (a, b), target in pair_targets.items()}
     matrix = np.eye(len(order))
     if core:
-        inner = {pair: target for pair, target in turned.items() if max(pair) < len(core)}
-        matrix[: len(core), : len(core)] = _joint(ordered[: len(core)], inner, moving)
+        core_targets = {pair: target for pair, target in ordered_targets.items() if max(pair) < len(core)}
+        matrix[: len(core), : len(core)] = _joint_matrix(ordered[: len(core)], core_targets, of_shocks)
     for size in range(len(core) + 1, len(order) + 1):
-        new = {pair: target for pair, target in turned.items() if max(pair) == size - 1}
-        grown = _grown(ordered[:size], matrix[:size, :size], new, moving)
-        if grown is None:
-            matrix = _joint(ordered, turned, moving)
+        last_targets = {pair: target for pair, target in ordered_targets.items() if max(pair) == size - 1}
+        extended = _extended_matrix(ordered[:size], matrix[:size, :size], last_targets, of_shocks)
+        if extended is None:
+            matrix = _joint_matrix(ordered, ordered_targets, of_shocks)
             break
-        matrix[:size, :size] = grown
-    back = np.argsort(order)
-    return matrix[np.ix_(back, back)]
+        matrix[:size, :size] = extended
+    inverse = np.argsort(order)
+    return matrix[np.ix_(inverse, inverse)]
 
 
 def _pair(a: int, b: int) -> tuple[int, int]:
     return (a, b) if a < b else (b, a)
 
 
-def _eliminated(metrics: Sequence[Metric], wanted: Wanted) -> tuple[list[int], list[int]]:
-    """Return (core, tail): each metric of the tail, in turn, is connected only with metrics before it that are all
-    connected with each other, and drives none of them. Later metrics are put last where they can be."""
+def _core_and_tail(metrics: Sequence[Metric], pair_targets: Wanted) -> tuple[list[int], list[int]]:
+    """Return (core, tail). The tail is a perfect elimination order of the graph of connections: each metric of it, in turn, is
+    connected only with earlier metrics that form a clique, and drives none of them. Later metrics come last if possible."""
     names = [metric.name for metric in metrics]
-    pairs = {_pair(a, b) for a, b in wanted}
-    left = list(range(len(metrics)))
+    pairs = {_pair(a, b) for a, b in pair_targets}
+    remaining = list(range(len(metrics)))
     tail: list[int] = []
 
-    def removable(place: int) -> bool:
-        near = [other for other in left if _pair(place, other) in pairs]
-        closed = all(_pair(a, b) in pairs for a in near for b in near if a < b)
-        return closed and all(metrics[other].follows != names[place] for other in left)
+    def removable(index: int) -> bool:
+        neighbours = [other for other in remaining if _pair(index, other) in pairs]
+        is_clique = all(_pair(a, b) in pairs for a in neighbours for b in neighbours if a < b)
+        return is_clique and all(metrics[other].follows != names[index] for other in remaining)
 
-    while (last := next((place for place in reversed(left) if removable(place)), None)) is not None:
-        left.remove(last)
+    while (last := next((index for index in reversed(remaining) if removable(index)), None)) is not None:
+        remaining.remove(last)
         tail.insert(0, last)
-    if len(left) == 1:
-        return [], left + tail
-    return left, tail
+    if len(remaining) == 1:
+        return [], remaining + tail
+    return remaining, tail
 
 
-def _grown(metrics: Sequence[Metric], matrix: Floats, wanted: Wanted, moving: bool) -> Floats | None:
-    """Return `matrix` with its last row fitted to the latent correlations `wanted` of the last metric; None if no row is."""
+def _extended_matrix(metrics: Sequence[Metric], matrix: Floats, pair_targets: Wanted, of_shocks: bool) -> Floats | None:
+    """Return `matrix` with its last row fitted to the latent correlations of the last metric; None if no row fits."""
     last = len(metrics) - 1
-    near = np.array(sorted(min(pair) for pair in wanted), dtype=np.intp)
-    if len(near) == 0:
+    neighbours = np.array(sorted(min(pair) for pair in pair_targets), dtype=np.intp)
+    if len(neighbours) == 0:
         return matrix
     result = matrix.copy()
     for _ in range(_SWEEPS):
-        spread, _, _ = _spread(metrics, result, moving)
-        worst = 0.0
-        for first, second in sorted(wanted):
-            moved = _moved(result[first, second], wanted[first, second], spread[first], spread[second], result)
-            worst = max(worst, abs(moved - result[first, second]))
-            result[first, second] = result[second, first] = moved
-        result[last, :last] = result[:last, last] = completed(result[:last, :last], near, result[last, near])
-        if worst < 1e-9:
+        averages, _, _ = _moving_averages(metrics, result, of_shocks)
+        largest_change = 0.0
+        for first, second in sorted(pair_targets):
+            entry = _corrected_entry(
+                result[first, second], pair_targets[first, second], averages[first], averages[second], result
+            )
+            largest_change = max(largest_change, abs(entry - result[first, second]))
+            result[first, second] = result[second, first] = entry
+        result[last, :last] = result[:last, last] = completed(result[:last, :last], neighbours, result[last, neighbours])
+        if largest_change < 1e-9:
             break
-    return result if fits(result[:last, :last], near, result[last, :last]) else None
+    return result if fits(result[:last, :last], neighbours, result[last, :last]) else None
 
 
-def _joint(metrics: Sequence[Metric], wanted: Wanted, moving: bool) -> Floats:
-    """Return the matrix of metrics fitted to all `wanted` at once, or to the nearest that hold together."""
-    entries = dict(wanted)
+def _joint_matrix(metrics: Sequence[Metric], pair_targets: Wanted, of_shocks: bool) -> Floats:
+    """Return the matrix of metrics fitted to all target correlations at once, or to the nearest possible ones."""
+    entries = dict(pair_targets)
     matrix = completion(len(metrics), entries)
     for _ in range(_SWEEPS):
-        spread, _, _ = _spread(metrics, matrix, moving)
-        moved = {
-            (a, b): _moved(matrix[a, b], target, spread[a], spread[b], matrix) for (a, b), target in sorted(wanted.items())
+        averages, _, _ = _moving_averages(metrics, matrix, of_shocks)
+        corrected = {
+            (a, b): _corrected_entry(matrix[a, b], target, averages[a], averages[b], matrix)
+            for (a, b), target in sorted(pair_targets.items())
         }
-        worst = max(abs(moved[pair] - entries[pair]) for pair in moved)
-        if worst < 1e-9:
+        largest_change = max(abs(corrected[pair] - entries[pair]) for pair in corrected)
+        if largest_change < 1e-9:
             break
-        entries = moved
+        entries = corrected
         matrix = completion(len(metrics), entries)
     return matrix
 
 
 def lagged(metrics: Sequence[Metric], mixing: Mixing, driver: int, follower: int, lag: int) -> tuple[float, float]:
-    """Return the correlations that the scores of a follower have with its driver's `lag` periods before: of the parts that
-    move, and of those that are a unit's own. So much does the follower's own noise leave of `strength`."""
-    apart = {frozenset((follower, driver))} if mixing.level_pull[follower] == 0.0 else set()
-    found = []
-    for lower, moving in ((mixing.shocks, True), (mixing.levels, False)):
-        seen = metrics if moving else _still(metrics, apart)
-        order = causal_order(seen)
-        turn = {place: number for number, place in enumerate(order)}
+    """Return the correlations of a follower's scores with its driver's `lag` periods before: of the shocks and of the levels.
+    They are what the follower's own noise leaves of `strength`."""
+    connected = {frozenset((follower, driver))} if mixing.level_pull[follower] == 0.0 else set()
+    correlations = []
+    for lower, of_shocks in ((mixing.shocks, True), (mixing.levels, False)):
+        layer_metrics = metrics if of_shocks else _without_connected_lags(metrics, connected)
+        order = causal_order(layer_metrics)
+        ranks = {index: rank for rank, index in enumerate(order)}
         matrix = (lower @ lower.T)[np.ix_(order, order)]
-        spread, _, _ = _spread([seen[place] for place in order], matrix, moving)
-        later = {other: ma[lag if moving else 0 :] for other, ma in spread[turn[follower]].items()}
-        found.append(_covariance(later, spread[turn[driver]], matrix))
-    return found[0], found[1]
+        averages, _, _ = _moving_averages([layer_metrics[index] for index in order], matrix, of_shocks)
+        follower_average = {
+            other: weights[lag if of_shocks else 0 :] for other, weights in averages[ranks[follower]].items()
+        }
+        correlations.append(_covariance(follower_average, averages[ranks[driver]], matrix))
+    return correlations[0], correlations[1]
 
 
 Spread = dict[int, Floats]
-"""Metric place to the weights of its shocks 0, 1, 2 ... periods ago."""
+"""A metric as a moving average: index of a metric to the weights of its shocks 0, 1, 2 ... periods ago."""
 
 
-def _moved(entry: float, target: float, first: Spread, second: Spread, matrix: Floats) -> float:
-    """Return the entry of the matrix that makes the covariance of two metrics `target`, the others being as they are."""
-    own = [spread[max(spread)] for spread in (first, second)]
-    gain = max(_overlap(own[0], own[1]), 0.05)
+def _corrected_entry(entry: float, target: float, first: Spread, second: Spread, matrix: Floats) -> float:
+    """Return the entry of the matrix that makes the covariance of two metrics `target`, all other entries unchanged."""
+    own_shocks = [average[max(average)] for average in (first, second)]
+    gain = max(_overlap(own_shocks[0], own_shocks[1]), 0.05)
     return float(np.clip(entry + (target - _covariance(first, second, matrix)) / gain, -0.999, 0.999))
 
 
-def _spread(
-    metrics: Sequence[Metric], matrix: Floats, moving: bool
+def _moving_averages(
+    metrics: Sequence[Metric], matrix: Floats, of_shocks: bool
 ) -> tuple[list[Spread], list[float], list[tuple[float, ...]]]:
     """Return each metric as a moving average of shocks, the weight of its own part and those of its driver's, scaled to
     unit variance.
 
-    Drivers stand before their followers. A matrix that cannot be one of correlations is answered as well as it can be:
-    it is on its way to one that can, or to being refused.
+    Drivers stand before their followers. A matrix that is not positive definite gets variances of at least a minimum: the
+    sweeps lead to one that is, or it is refused.
     """
-    places = {metric.name: place for place, metric in enumerate(metrics)}
-    spreads: list[Spread] = []
-    own: list[float] = []
-    pull: list[tuple[float, ...]] = []
-    for place, metric in enumerate(metrics):
-        shocks = np.array(persistence_weights(metric.persistence) if moving else (1.0,))
+    indices = {metric.name: index for index, metric in enumerate(metrics)}
+    averages: list[Spread] = []
+    own_weights: list[float] = []
+    driver_weights: list[tuple[float, ...]] = []
+    for index, metric in enumerate(metrics):
+        shock_weights = np.array(persistence_weights(metric.persistence) if of_shocks else (1.0,))
         if metric.follows is None:
-            spreads.append({place: shocks})
-            own.append(1.0)
-            pull.append(())
+            averages.append({index: shock_weights})
+            own_weights.append(1.0)
+            driver_weights.append(())
             continue
-        driver = places[metric.follows]
-        kernel = np.array(metric.kernel if moving else (1.0,))
-        delay = np.zeros(metric.delay or 0 if moving else 0)
-        heard = {other: np.concatenate([delay, np.convolve(kernel, ma)]) for other, ma in spreads[driver].items()}
+        driver = indices[metric.follows]
+        kernel = np.array(metric.kernel if of_shocks else (1.0,))
+        delay = np.zeros(metric.delay or 0 if of_shocks else 0)
+        driver_average = {
+            other: np.concatenate([delay, np.convolve(kernel, weights)]) for other, weights in averages[driver].items()
+        }
         sign = 1.0 if metric.polarity == metrics[driver].polarity else -1.0
-        loud = sign * metric.strength / np.sqrt(max(_covariance(heard, heard, matrix), _SMALLEST_VARIANCE))
-        share = float(np.sqrt(1.0 - metric.strength**2))
-        mixed = {other: loud * ma for other, ma in heard.items()}
-        mixed[place] = share * shocks
-        scale = 1.0 / np.sqrt(max(_covariance(mixed, mixed, matrix), _SMALLEST_VARIANCE))
-        spreads.append({other: scale * ma for other, ma in mixed.items()})
-        own.append(round(float(scale * share), 10))
-        pull.append(tuple(np.round(scale * loud * kernel, 10).tolist()))
-    return spreads, own, pull
+        gain = sign * metric.strength / np.sqrt(max(_covariance(driver_average, driver_average, matrix), _SMALLEST_VARIANCE))
+        own_share = float(np.sqrt(1.0 - metric.strength**2))
+        average = {other: gain * weights for other, weights in driver_average.items()}
+        average[index] = own_share * shock_weights
+        scale = 1.0 / np.sqrt(max(_covariance(average, average, matrix), _SMALLEST_VARIANCE))
+        averages.append({other: scale * weights for other, weights in average.items()})
+        own_weights.append(round(float(scale * own_share), 10))
+        driver_weights.append(tuple(np.round(scale * gain * kernel, 10).tolist()))
+    return averages, own_weights, driver_weights
 
 
 def _covariance(first: Spread, second: Spread, matrix: Floats) -> float:
@@ -394,5 +407,5 @@ def _covariance(first: Spread, second: Spread, matrix: Floats) -> float:
 
 
 def _overlap(first: Floats, second: Floats) -> float:
-    shared = min(len(first), len(second))
-    return float(np.sum(first[:shared] * second[:shared]))
+    count = min(len(first), len(second))
+    return float(np.sum(first[:count] * second[:count]))

@@ -1,4 +1,4 @@
-"""A plan: everything that is known before the first value is made. Frozen and picklable; every worker gets the same."""
+"""A plan: everything that is fixed before the first value is made. Frozen and picklable; every worker gets the same."""
 
 from __future__ import annotations
 
@@ -75,8 +75,10 @@ class MetricPlan:
     def levels(self) -> Floats:
         """The share of the scores' variance that lies between units, for each segment. Solved when data is first made:
         many plans are loaded only to be looked at."""
-        own = zip(self.means.tolist(), self.natures, self.along, strict=True)
-        return np.array([latent_level(self.spec, (low, high), self.quantiles, nature, q) for (low, high), nature, q in own])
+        segments = zip(self.means.tolist(), self.natures, self.along, strict=True)
+        return np.array(
+            [latent_level(self.spec, (low, high), self.quantiles, nature, q) for (low, high), nature, q in segments]
+        )
 
     @property
     def delay(self) -> int:
@@ -124,16 +126,20 @@ class ColumnPlan:
 
     @property
     def comment(self) -> str:
-        """What is to be known of the column: its description, and what of a person it tells."""
+        """The comment of the column: its description, and the note on personal data."""
         note = f"Personal data: {self.spec.pii_note}" if self.spec.pii_note else ""
         return f"{self.description} {note}".strip()
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What the field of a published schema carries."""
+        """The metadata of the field in a published schema."""
         note = {"pii_note": self.spec.pii_note} if self.spec.pii_note else {}
-        ends = {SINCE: self.since, UNTIL: self.until}
-        return {"description": self.description, **note, **{name: str(end) for name, end in ends.items() if end is not None}}
+        limits = {SINCE: self.since, UNTIL: self.until}
+        return {
+            "description": self.description,
+            **note,
+            **{name: str(limit) for name, limit in limits.items() if limit is not None},
+        }
 
 
 @dataclass(frozen=True)
@@ -225,8 +231,8 @@ class Plan:
         return sum(segment.count for segment in self.segments)
 
     def phase(self, period: int) -> int:
-        """Return the place in `mixings` of what is in force in a period."""
-        return next((place for place, (first, stop) in enumerate(self.phases, 1) if first <= period < stop), 0)
+        """Return the index in `mixings` of the mixing that is in force in a period."""
+        return next((index for index, (first, stop) in enumerate(self.phases, 1) if first <= period < stop), 0)
 
     def schema(self, table: TablePlan) -> pa.Schema:
         """Return the schema that stored rows of a table carry: its own, and what it was made from."""
@@ -237,9 +243,9 @@ class Plan:
     def origin(self) -> dict[str, str]:
         """What data was made from, as texts: dataset, digest, seed and scale. Whatever is written carries it."""
         scale = f"{self.dataset.scale:g}"
-        longer = {PARTITION: self.partition.name} if self.partition is not self.grain else {}
+        partition = {PARTITION: self.partition.name} if self.partition is not self.grain else {}
         origin = {"plotsim_dataset": self.name, DIGEST: self.digest, "plotsim_seed": str(self.seed), "plotsim_scale": scale}
-        return {**origin, **longer}
+        return {**origin, **partition}
 
     @property
     def kinds(self) -> tuple[Plan, ...]:
@@ -264,7 +270,7 @@ class Plan:
         return next(owners, self)
 
     def metric_index(self, name: str) -> int:
-        """Return the place of a metric. Raises UsageError for an unknown one."""
+        """Return the index of a metric. Raises UsageError for an unknown one."""
         for index, metric in enumerate(self.metrics):
             if metric.name == name:
                 return index

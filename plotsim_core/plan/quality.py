@@ -1,4 +1,4 @@
-"""What `quality` does to the plans of tables: types that change, columns that come, nulls that may be."""
+"""Plans of tables with `quality` issues: changed types, added columns, columns that may have nulls."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Numbered = tuple[int, Issue]
 
 
 def with_quality(plan: Plan) -> Plan:
-    """Return a plan whose tables are as they are stored, with its issues; `clean` is the plan without them."""
+    """Return a plan with the tables as stored, with its issues; `clean` is the plan without them."""
     if not plan.dataset.quality:
         return plan
     issues = tuple(enumerate(plan.dataset.quality, 1))
-    others = tuple(replace(other, own=_stored(plan, other.own, issues)) for other in plan.others)
-    return replace(plan, own=_stored(plan, plan.own, issues), others=others, clean=plan)
+    others = tuple(replace(other, own=_stored_tables(plan, other.own, issues)) for other in plan.others)
+    return replace(plan, own=_stored_tables(plan, plan.own, issues), others=others, clean=plan)
 
 
 def begins(plan: Plan, issue: Issue) -> int:
-    """Return the first period that an issue is about."""
+    """Return the first period of an issue."""
     if issue.since is not None:
         return plan.grain.read(issue.since)
     if issue.issue == "schema_drift" and issue.period is not None:
@@ -34,31 +34,31 @@ def begins(plan: Plan, issue: Issue) -> int:
     return plan.first + (plan.span // 2 if issue.mode == "rename" else 0)
 
 
-def _stored(plan: Plan, tables: Sequence[TablePlan], issues: Sequence[Numbered]) -> tuple[TablePlan, ...]:
+def _stored_tables(plan: Plan, tables: Sequence[TablePlan], issues: Sequence[Numbered]) -> tuple[TablePlan, ...]:
     return tuple(stored(plan, table, issues) for table in tables)
 
 
 def stored(plan: Plan, table: TablePlan, issues: Sequence[Numbered]) -> TablePlan:
-    """Return the plan of a table as it is stored with issues: those of the table whose rows it shows, in columns it has."""
+    """Return the plan of a table as stored, with the issues of the table whose rows it shows, in columns it has."""
     names = {column.name for column in table.columns}
-    own = tuple(
+    table_issues = tuple(
         (number, issue)
         for number, issue in issues
         if issue.table == table.stream and (issue.column is None or issue.column in names)
     )
-    if not own:
+    if not table_issues:
         return table
     columns = {column.name: column for column in table.columns}
-    for _, issue in own:
+    for _, issue in table_issues:
         if issue.issue == "late_arrival":
-            says = "Date key of the period in which a row that came late arrived; null for a row that came in time."
-            columns[ARRIVAL] = added(ARRIVAL, pa.int64(), says)
+            description = "Date key of the period in which a row that came late arrived; null for a row that came in time."
+            columns[ARRIVAL] = added(ARRIVAL, pa.int64(), description)
         elif issue.column is not None and issue.issue != "orphaned_keys":
-            columns |= _broken(plan, columns, issue)
-    if not any(issue.delivers for _, issue in own):
-        return replace(table, columns=tuple(columns.values()), issues=own)
-    says = "Date key of the period in which the row was delivered."
-    columns[DELIVERED] = replace(added(DELIVERED, pa.int64(), says), nullable=False)
+            columns |= _broken_columns(plan, columns, issue)
+    if not any(issue.delivers for _, issue in table_issues):
+        return replace(table, columns=tuple(columns.values()), issues=table_issues)
+    description = "Date key of the period in which the row was delivered."
+    columns[DELIVERED] = replace(added(DELIVERED, pa.int64(), description), nullable=False)
     date = next(reference for reference in table.references if reference[0] == table.time)
     return replace(
         table,
@@ -66,30 +66,30 @@ def stored(plan: Plan, table: TablePlan, issues: Sequence[Numbered]) -> TablePla
         key=(*table.key, DELIVERED),
         time=DELIVERED,
         references=(*table.references, (DELIVERED, *date[1:])),
-        issues=own,
+        issues=table_issues,
     )
 
 
-def _broken(plan: Plan, columns: dict[str, ColumnPlan], issue: Issue) -> dict[str, ColumnPlan]:
+def _broken_columns(plan: Plan, columns: dict[str, ColumnPlan], issue: Issue) -> dict[str, ColumnPlan]:
     name = issue.column or ""
     column = columns[name]
     if issue.issue == "type_mismatch":
-        says = f"{column.description} Text, since some are of another type ({LEDGER})."
-        return {name: replace(column, type=pa.string(), description=says, decimals=None)}
+        description = f"{column.description} Text, since some are of another type ({LEDGER})."
+        return {name: replace(column, type=pa.string(), description=description, decimals=None)}
     if issue.issue == "restatement":
-        says = f"{column.description} What is delivered first may be provisional ({LEDGER})."
-        number = is_number(column.type) or pa.types.is_boolean(column.type)
-        return {name: replace(column, nullable=column.nullable or not number, description=says)}
+        description = f"{column.description} What is delivered first may be provisional ({LEDGER})."
+        is_numeric = is_number(column.type) or pa.types.is_boolean(column.type)
+        return {name: replace(column, nullable=column.nullable or not is_numeric, description=description)}
     if issue.issue == "null_injection":
         return {name: replace(column, nullable=True, description=f"{column.description} Some were lost ({LEDGER}).")}
-    new = drifted(name)
-    says = f"{column.description} Some are in {new} ({LEDGER})."
-    old = replace(column, nullable=True, description=says)
-    later = added(new, column.type, f"Later name of {name}: {column.description}")
+    new_name = drifted(name)
+    description = f"{column.description} Some are in {new_name} ({LEDGER})."
+    old_column = replace(column, nullable=True, description=description)
+    new_column = added(new_name, column.type, f"Later name of {name}: {column.description}")
     if issue.mode == "rename":
         (date,) = plan.grain.keys(np.array([begins(plan, issue)], dtype=np.int64)).tolist()
-        old, later = replace(old, until=date), replace(later, since=date)
-    return {name: old, new: later}
+        old_column, new_column = replace(old_column, until=date), replace(new_column, since=date)
+    return {name: old_column, new_name: new_column}
 
 
 def added(name: str, type_: pa.DataType, says: str) -> ColumnPlan:

@@ -26,8 +26,8 @@ from plotsim_core.plan.quality import with_quality
 from plotsim_core.plan.schemas import FOLLOWING, kind_of, table_plans
 from plotsim_core.version import VERSION
 
-_ALONG = 16
-"""Points of a curve that stand for it."""
+_CURVE_POINTS = 16
+"""Sample points of a curve."""
 _BASELINES = {"low": (0.0, 1 / 3), "mid": (1 / 3, 2 / 3), "high": (2 / 3, 1.0)}
 
 
@@ -47,7 +47,7 @@ Connections = Sequence[tuple[str, Connection]]
 
 
 def numbers(metrics: Sequence[tuple[str, Metric]], connections: Connections, phases: Sequence[Connections] = ()) -> Numbers:
-    """Return the numbers of metrics (with their paths), of connections, and of those that phases put in their place."""
+    """Return the numbers of metrics (with their paths), of connections, and of the connections of phases."""
     problems: list[Problem] = []
     tables: list[QuantileTable] = []
     for path, metric in metrics:
@@ -63,11 +63,11 @@ def numbers(metrics: Sequence[tuple[str, Metric]], connections: Connections, pha
             )
     if problems:
         return Numbers(tables, [], problems, [])
-    read = [metric for _, metric in metrics]
-    solved = [solve(read, tables, overlaid(connections, phase)) for phase in [(), *phases]]
-    unsolved = dict.fromkeys(problem for _, found, _ in solved for problem in found)
-    warnings = dict.fromkeys(problem for _, _, found in solved for problem in found)
-    return Numbers(tables, [mixing for mixing, _, _ in solved], list(unsolved), list(warnings))
+    models = [metric for _, metric in metrics]
+    solutions = [solve(models, tables, overlaid(connections, phase)) for phase in [(), *phases]]
+    unique_problems = dict.fromkeys(problem for _, phase_problems, _ in solutions for problem in phase_problems)
+    warnings = dict.fromkeys(problem for _, _, phase_problems in solutions for problem in phase_problems)
+    return Numbers(tables, [mixing for mixing, _, _ in solutions], list(unique_problems), list(warnings))
 
 
 def phase_connections(phases: Sequence[tuple[str, ConnectionPhase]]) -> list[Connections]:
@@ -79,9 +79,9 @@ def phase_connections(phases: Sequence[tuple[str, ConnectionPhase]]) -> list[Con
 
 
 def overlaid(connections: Connections, phase: Connections) -> Connections:
-    """Return connections with those of a phase in the place of the ones they speak of."""
-    kept = {frozenset((c.metric_a, c.metric_b)): (path, c) for path, c in connections}
-    return list((kept | {frozenset((c.metric_a, c.metric_b)): (path, c) for path, c in phase}).values())
+    """Return connections; those of a phase replace the ones of the same pairs."""
+    by_pair = {frozenset((c.metric_a, c.metric_b)): (path, c) for path, c in connections}
+    return list((by_pair | {frozenset((c.metric_a, c.metric_b)): (path, c) for path, c in phase}).values())
 
 
 def resolve(
@@ -123,16 +123,16 @@ def resolve(
 
 
 def crossing(dataset: Dataset, words: CrossingWords) -> Crossing:
-    """Return a crossing as the engine wants it."""
+    """Return a crossing in the form of the engine."""
     level = words.above if words.above is not None else words.below
     assert level is not None
-    places = [metric.name for metric in dataset.metrics]
-    return Crossing(places.index(words.metric), words.above is not None, level, words.periods)
+    names = [metric.name for metric in dataset.metrics]
+    return Crossing(names.index(words.metric), words.above is not None, level, words.periods)
 
 
 def _endings(dataset: Dataset) -> tuple[Ending, ...]:
-    found = ((table.name, KIND_WORDS[kind_of(table)].ending(table)) for table in dataset.tables)
-    return tuple(Ending(name, crossing(dataset, words)) for name, words in found if words is not None)
+    crossings = ((table.name, KIND_WORDS[kind_of(table)].ending(table)) for table in dataset.tables)
+    return tuple(Ending(name, crossing(dataset, words)) for name, words in crossings if words is not None)
 
 
 def digest(raw: Mapping[str, Any]) -> str:
@@ -157,8 +157,8 @@ def _segments(dataset: Dataset) -> tuple[SegmentPlan, ...]:
 
 
 def _metrics(dataset: Dataset, tables: Sequence[QuantileTable]) -> tuple[MetricPlan, ...]:
-    places = {metric.name: place for place, metric in enumerate(dataset.metrics)}
-    along = tuple(_positions(segment, dataset.window) for segment in dataset.segments)
+    indices = {metric.name: index for index, metric in enumerate(dataset.metrics)}
+    curve_positions = tuple(_positions(segment, dataset.window) for segment in dataset.segments)
     plans = []
     for metric, table in zip(dataset.metrics, tables, strict=True):
         latent = latent_metric(metric, table)
@@ -168,10 +168,10 @@ def _metrics(dataset: Dataset, tables: Sequence[QuantileTable]) -> tuple[MetricP
                 means=np.array([_means(metric, segment.baseline.get(metric.name)) for segment in dataset.segments]),
                 quantiles=table,
                 persistence=persistence_weights(latent.persistence),
-                driver=places[metric.follows] if metric.follows else None,
+                driver=indices[metric.follows] if metric.follows else None,
                 kernel=metric.kernel,
                 latent=latent,
-                along=along,
+                along=curve_positions,
                 natures=tuple(segment.variation.level for segment in dataset.segments),
             )
         )
@@ -180,8 +180,8 @@ def _metrics(dataset: Dataset, tables: Sequence[QuantileTable]) -> tuple[MetricP
 
 def _positions(segment: Segment, window: Window) -> Floats:
     """Return the positions that a segment's units run through, evenly along their curve."""
-    along, span = (np.arange(_ALONG) + 0.5) / _ALONG, segment.span or window.length
-    return position(segment.archetype.pieces(span), along, np.full(_ALONG, span / window.grain.per_year))
+    shares, span = (np.arange(_CURVE_POINTS) + 0.5) / _CURVE_POINTS, segment.span or window.length
+    return position(segment.archetype.pieces(span), shares, np.full(_CURVE_POINTS, span / window.grain.per_year))
 
 
 def _means(metric: Metric, baseline: str | None) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from plotsim_core.families import Family
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 DERIVED: Family[Callable[[Dataset, tuple[TablePlan, ...]], Iterable[TablePlan]]] = Family("derived table")
-"""Tables that follow from others: each member gives them from the dataset and the plans of the tables it declares."""
+"""Derived tables: each member gives their plans from the dataset and the plans of its declared tables."""
 
 FOLLOWING: Family[Callable[[Table, TablePlan, Dataset], TablePlan]] = Family("table that shows a dimension")
 """Kinds of declared tables whose columns are those of a dimension: each member gives the plan of a table from that of the
@@ -32,38 +32,42 @@ dimension."""
 
 def table_plans(dataset: Dataset) -> tuple[TablePlan, ...]:
     """Return the plans of all tables: those of the config in its order, then those that follow from them."""
-    made: dict[str, TablePlan] = {}
+    plans: dict[str, TablePlan] = {}
     for table in dataset.tables:
         kind = kind_of(table)
-        of = KIND_WORDS[kind].of(table)
-        made[table.name] = table_plan(table, dataset) if of is None else FOLLOWING[kind](table, made[of], dataset)
-    declared = tuple(made.values())
+        dimension = KIND_WORDS[kind].of(table)
+        plans[table.name] = (
+            table_plan(table, dataset) if dimension is None else FOLLOWING[kind](table, plans[dimension], dataset)
+        )
+    declared = tuple(plans.values())
     tables = declared + tuple(table for _, derive in DERIVED.items() for table in derive(dataset, declared))
-    shared = _shared(table.description for table in tables)
-    return tuple(_told_apart(table, table.description in shared) for table in tables)
+    shared_texts = _shared_texts(table.description for table in tables)
+    return tuple(_with_distinct_descriptions(table, table.description in shared_texts) for table in tables)
 
 
-def _shared(texts: Iterable[str]) -> set[str]:
-    """Return the texts that are there more than once."""
+def _shared_texts(texts: Iterable[str]) -> set[str]:
+    """Return the texts that occur more than once."""
     return {text for text, count in Counter(texts).items() if count > 1}
 
 
-def _told_apart(table: TablePlan, shared: bool) -> TablePlan:
-    """Return a table whose columns have descriptions of their own, and where its own is `shared` that names the table. What
-    the config says stays."""
-    same = _shared(column.description for column in table.columns)
+def _with_distinct_descriptions(table: TablePlan, is_shared: bool) -> TablePlan:
+    """Return a table with the name before each description that two columns share, and before its own if that `is_shared`.
+    Descriptions of the config stay."""
+    shared_texts = _shared_texts(column.description for column in table.columns)
     columns = tuple(
-        replace(column, description=_named(column.name, column.description))
-        if column.description in same and column.spec.description is None
+        replace(column, description=_with_name(column.name, column.description))
+        if column.description in shared_texts and column.spec.description is None
         else column
         for column in table.columns
     )
-    says = _named(table.name, table.description) if shared and table.spec.description is None else table.description
-    return replace(table, columns=columns, description=says)
+    description = (
+        _with_name(table.name, table.description) if is_shared and table.spec.description is None else table.description
+    )
+    return replace(table, columns=columns, description=description)
 
 
-def _named(name: str, says: str) -> str:
-    return f"{begun(phrase(name))}: {says[:1].lower()}{says[1:]}"
+def _with_name(name: str, description: str) -> str:
+    return f"{begun(phrase(name))}: {description[:1].lower()}{description[1:]}"
 
 
 def kind_of(table: Table) -> str:
@@ -72,7 +76,7 @@ def kind_of(table: Table) -> str:
 
 
 def table_plan(table: Table, dataset: Dataset, complete: bool = True) -> TablePlan:
-    """Return the plan of one table; with `complete`, the columns that come by themselves are added."""
+    """Return the plan of one table; with `complete`, the columns that its kind adds are there too."""
     name = kind_of(table)
     kind = KIND_WORDS[name]
     columns = (*kind.leading(table, dataset), *table.columns, *(kind.added(table, dataset) if complete else ()))
@@ -95,12 +99,12 @@ def table_plan(table: Table, dataset: Dataset, complete: bool = True) -> TablePl
 def date_column(name: str, says: str, table: Table, dataset: Dataset) -> tuple[ColumnPlan, tuple[str, str, str]]:
     """Return a column of date keys of a table, and as (column, table, key) that it refers to the date dimension."""
     dates = next(table for table in dataset.dimensions if getattr(table, "per", None) == "period")
-    planned = column_plan(column(name, f"ref.{dates.name}", description=says), table, dataset)
-    return planned, (name, *(SOURCE_WORDS["ref"].refers(planned.spec.source, dataset) or ("", "")))
+    plan = column_plan(column(name, f"ref.{dates.name}", description=says), table, dataset)
+    return plan, (name, *(SOURCE_WORDS["ref"].refers(plan.spec.source, dataset) or ("", "")))
 
 
 def column_plan(column: Column, table: Table, dataset: Dataset) -> ColumnPlan:
-    """Return the plan of a column of a table: its type and what follows from its words."""
+    """Return the plan of a column of a table: its type and the rest that follows from its source."""
     words = SOURCE_WORDS[column.word]
     return ColumnPlan(
         spec=column,

@@ -1,4 +1,4 @@
-"""How Arrow types, names and texts are written in the SQL of DuckDB, for whoever stores rows and whoever reads them back."""
+"""Arrow types, names and texts in the SQL of DuckDB, for code that stores rows and code that reads them."""
 
 from __future__ import annotations
 
