@@ -28,162 +28,181 @@ _WIDE = 0.5
 """A correlation that may be so far off is not judged: hardly any fault would show."""
 
 
-def _judged(store: Store, subject: str, measure: Measure, more: dict[str, float]) -> Finding:
-    judged = judgement(store, measure, _BIAS)
-    if judged is None:
-        return unjudged(subject, f"too few units with both, at least {FEWEST} are needed", more)
-    found, expected = judged.estimate.found, judged.estimate.expected
-    numbers = {**more, "expected": expected, "found": found, "allowed": judged.allowed}
-    if not judged.wrong and judged.allowed >= _WIDE:
-        return unjudged(subject, f"too few rows, found {found:.2f} \u00b1 {judged.allowed:.2f}", numbers)
-    message = f"declared {more['declared']:.2f}, expected {expected:.2f}, found {found:.2f} \u00b1 {judged.allowed:.2f}"
-    return Finding(subject, not judged.wrong, message, numbers)
+def _correlation_finding(store: Store, subject: str, measure: Measure, details: dict[str, float]) -> Finding:
+    verdict = judgement(store, measure, _BIAS)
+    if verdict is None:
+        return unjudged(subject, f"too few units with both, at least {FEWEST} are needed", details)
+    value, expected = verdict.estimate.found, verdict.estimate.expected
+    numbers = {**details, "expected": expected, "found": value, "allowed": verdict.allowed}
+    if not verdict.wrong and verdict.allowed >= _WIDE:
+        return unjudged(subject, f"too few rows, found {value:.2f} \u00b1 {verdict.allowed:.2f}", numbers)
+    message = f"declared {details['declared']:.2f}, expected {expected:.2f}, found {value:.2f} \u00b1 {verdict.allowed:.2f}"
+    return Finding(subject, not verdict.wrong, message, numbers)
 
 
-def _pairs(plan: Plan) -> set[tuple[int, int]]:
+def _metric_pairs(plan: Plan) -> set[tuple[int, int]]:
     """Return the pairs of metrics that a config connects, in any phase."""
     dataset = plan.dataset
-    every = (*dataset.connections, *(one for phase in dataset.connection_phases for one in phase.connections))
-    return {(plan.metric_index(one.metric_a), plan.metric_index(one.metric_b)) for one in every}
+    connections = (
+        *dataset.connections,
+        *(connection for phase in dataset.connection_phases for connection in phase.connections),
+    )
+    return {(plan.metric_index(connection.metric_a), plan.metric_index(connection.metric_b)) for connection in connections}
 
 
-def _partners(plan: Plan, table: TablePlan) -> frozenset[str]:
+def _partner_facts(plan: Plan, table: TablePlan) -> frozenset[str]:
     """Return the facts that hold the second metric of connections whose first one a table holds."""
     metrics = measured(plan, table)
-    partners = {measuring(plan, second) for first, second in _pairs(plan) if first in metrics}
+    partners = {measuring(plan, second) for first, second in _metric_pairs(plan) if first in metrics}
     return frozenset(name for name in partners if name is not None)
 
 
-def _with_connections(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return measuring_tables(plan) if _partners(plan, table) else None
+def _correlation_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return measuring_tables(plan) if _partner_facts(plan, table) else None
 
 
 def _correlations(store: Store, table: TablePlan) -> Iterator[Finding]:
-    seen, metrics = residuals(store), measured(store.plan, table)
-    for connection, phase, holds in declared(store.plan, seen.periods):
+    sample, metrics = residuals(store), measured(store.plan, table)
+    for connection, phase, in_force in declared(store.plan, sample.periods):
         first, second = (store.plan.metric_index(name) for name in (connection.metric_a, connection.metric_b))
-        if first not in metrics or first not in seen.stored or second not in seen.stored or not holds.any():
+        if first not in metrics or first not in sample.stored or second not in sample.stored or not in_force.any():
             continue
-        raw = correlation(seen.values[first][holds], seen.values[second][holds])
-        more = {"declared": connection.coefficient, "pooled": raw[0]}
-        measure = partial(_correlated, connection=connection, pair=(first, second), holds=holds)
+        raw = correlation(sample.values[first][in_force], sample.values[second][in_force])
+        details = {"declared": connection.coefficient, "pooled": raw[0]}
+        measure = partial(_pair_correlation, connection=connection, pair=(first, second), in_force=in_force)
         yield replace(
-            _judged(store, subject(store.plan, connection, phase), measure, more), tables=_other(store.plan, table, second)
+            _correlation_finding(store, subject(store.plan, connection, phase), measure, details),
+            tables=_other_fact(store.plan, table, second),
         )
 
 
-def _correlated(seen: Residuals, connection: Connection, pair: tuple[int, int], holds: Flags) -> Estimate | None:
+def _pair_correlation(sample: Residuals, connection: Connection, pair: tuple[int, int], in_force: Flags) -> Estimate | None:
     """Measure the correlation of a pair of metrics in the periods in which a connection holds."""
     if connection.pooled:
-        layer, true = seen.values, [seen.true[m][holds] for m in pair]
-        fidelity = [correlation(seen.surviving(m), seen.made[m])[0] for m in pair]
+        stored, true_values = sample.values, [sample.true[m][in_force] for m in pair]
+        fidelity = [correlation(sample.surviving(m), sample.made[m])[0] for m in pair]
     else:
-        layer, true = seen.stored, [seen.standard(m, seen.true[m], probed=True)[holds] for m in pair]
-        fidelity = [seen.fidelity[m] for m in pair]
-    expected = (_expected(connection, seen) + _selected(true, seen, pair, holds)) * fidelity[0] * fidelity[1]
-    return _estimate(layer[pair[0]][holds], layer[pair[1]][holds], expected)
+        stored, true_values = sample.stored, [sample.standard(m, sample.true[m], probed=True)[in_force] for m in pair]
+        fidelity = [sample.fidelity[m] for m in pair]
+    expected = (
+        (_expected_correlation(connection, sample) + _selection_bias(true_values, sample, pair, in_force))
+        * fidelity[0]
+        * fidelity[1]
+    )
+    return _estimate(stored[pair[0]][in_force], stored[pair[1]][in_force], expected)
 
 
 def _estimate(first: Floats, second: Floats, expected: float) -> Estimate:
-    both = np.isfinite(first) & np.isfinite(second)
-    found, error = correlation(first, second, expected)
-    return Estimate(found, expected, error, int(np.count_nonzero(both.any(axis=0))))
+    present = np.isfinite(first) & np.isfinite(second)
+    value, error = correlation(first, second, expected)
+    return Estimate(value, expected, error, int(np.count_nonzero(present.any(axis=0))))
 
 
-def _expected(connection: Connection, seen: Residuals) -> float:
+def _expected_correlation(connection: Connection, sample: Residuals) -> float:
     """Return the correlation that a connection asks of the units and periods that are looked at: a pooled one is declared
     for as many units of each segment."""
     if not connection.pooled:
         return connection.coefficient
-    return pooled(seen.plan, connection, int(seen.periods[0]), int(seen.periods[-1]) + 1)
+    return pooled(sample.plan, connection, int(sample.periods[0]), int(sample.periods[-1]) + 1)
 
 
-def _selected(true: list[Floats], seen: Residuals, pair: tuple[int, int], holds: Flags) -> float:
+def _selection_bias(true_values: list[Floats], sample: Residuals, pair: tuple[int, int], in_force: Flags) -> float:
     """Return by how much the correlation of true values where values are stored differs from that of all units'."""
-    if not seen.plan.endings:
+    if not sample.plan.endings:
         return 0.0
-    stored = [np.where(np.isfinite(seen.made[m][holds]), values, np.nan) for m, values in zip(pair, true, strict=True)]
-    return correlation(stored[0], stored[1])[0] - correlation(true[0], true[1])[0]
+    stored_values = [
+        np.where(np.isfinite(sample.made[m][in_force]), values, np.nan) for m, values in zip(pair, true_values, strict=True)
+    ]
+    return correlation(stored_values[0], stored_values[1])[0] - correlation(true_values[0], true_values[1])[0]
 
 
-def _other(plan: Plan, table: TablePlan, metric: int) -> tuple[str, ...]:
+def _other_fact(plan: Plan, table: TablePlan, metric: int) -> tuple[str, ...]:
     """Return the fact that a metric is judged by, if that is another table."""
     name = measuring(plan, metric)
     return () if name is None or name == table.name else (name,)
 
 
-def _drivers(plan: Plan, table: TablePlan) -> frozenset[str]:
+def _driver_facts(plan: Plan, table: TablePlan) -> frozenset[str]:
     """Return the facts that hold the drivers of metrics that a table holds."""
     drivers = (plan.metrics[metric].driver for metric in measured(plan, table))
     names = {measuring(plan, driver) for driver in drivers if driver is not None}
     return frozenset(name for name in names if name is not None)
 
 
-def _with_drivers(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return measuring_tables(plan) if _drivers(plan, table) else None
+def _lag_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return measuring_tables(plan) if _driver_facts(plan, table) else None
 
 
 def _lags(store: Store, table: TablePlan) -> Iterator[Finding]:
-    plan, seen = store.plan, residuals(store)
-    for place in measured(plan, table):
-        metric = plan.metrics[place]
+    plan, sample = store.plan, residuals(store)
+    for index in measured(plan, table):
+        metric = plan.metrics[index]
         driver = metric.driver
-        if driver is None or driver not in seen.stored or place not in seen.stored:
+        if driver is None or driver not in sample.stored or index not in sample.stored:
             continue
-        others = _other(plan, table, driver)
+        others = _other_fact(plan, table, driver)
         subject = f"{metric.name} follows {plan.metrics[driver].name} after {metric.delay}"
-        periods = len(seen.periods)
+        periods = len(sample.periods)
         if periods <= metric.delay:
             yield replace(unjudged(subject, f"there are {periods} periods", {"periods": periods}), tables=others)
             continue
         sign = 1.0 if metric.spec.polarity == plan.metrics[driver].spec.polarity else -1.0
-        pair = (driver, place)
-        peak = _peak(seen, pair, metric.delay)
-        more = {"declared": sign * metric.spec.strength, "peak": float(peak)}
-        judged = _judged(store, subject, partial(_lagged, pair=pair, delay=metric.delay), more)
-        if judged.passed and judged.judged and abs(judged.numbers["expected"]) > judged.numbers["allowed"]:
-            above = judgement(store, partial(_above, pair=pair, delay=metric.delay), 0.0)
-            if above is not None and above.wrong:
-                says = f"{judged.message}; larger after {peak} by {above.estimate.found:.2f}"
-                judged = Finding(subject, False, says, judged.numbers)
-        yield replace(judged, tables=others)
+        pair = (driver, index)
+        peak = _peak_lag(sample, pair, metric.delay)
+        details = {"declared": sign * metric.spec.strength, "peak": float(peak)}
+        finding = _correlation_finding(store, subject, partial(_lagged_correlation, pair=pair, delay=metric.delay), details)
+        if finding.passed and finding.judged and abs(finding.numbers["expected"]) > finding.numbers["allowed"]:
+            excess = judgement(store, partial(_peak_excess, pair=pair, delay=metric.delay), 0.0)
+            if excess is not None and excess.wrong:
+                message = f"{finding.message}; larger after {peak} by {excess.estimate.found:.2f}"
+                finding = Finding(subject, False, message, finding.numbers)
+        yield replace(finding, tables=others)
 
 
-def _lagged(seen: Residuals, pair: tuple[int, int], delay: int) -> Estimate | None:
+def _lagged_correlation(sample: Residuals, pair: tuple[int, int], delay: int) -> Estimate | None:
     """Measure the correlation of a follower with its driver `delay` periods before."""
-    true = [seen.standard(m, seen.surviving(m), probed=True) for m in pair]
-    expected = correlation(*_apart(true[0], true[1], delay))[0] * seen.fidelity[pair[0]] * seen.fidelity[pair[1]]
-    return _estimate(*_apart(seen.stored[pair[0]], seen.stored[pair[1]], delay), expected)
+    true_values = [sample.standard(m, sample.surviving(m), probed=True) for m in pair]
+    expected = (
+        correlation(*_lagged_pair(true_values[0], true_values[1], delay))[0]
+        * sample.fidelity[pair[0]]
+        * sample.fidelity[pair[1]]
+    )
+    return _estimate(*_lagged_pair(sample.stored[pair[0]], sample.stored[pair[1]], delay), expected)
 
 
-def _apart(driver: Floats, follower: Floats, delay: int) -> tuple[Floats, Floats]:
+def _lagged_pair(driver: Floats, follower: Floats, delay: int) -> tuple[Floats, Floats]:
     """Return values of a driver, and of its follower `delay` periods after."""
     return driver[: len(driver) - delay], follower[delay:]
 
 
-def _along(seen: Residuals, pair: tuple[int, int], delay: int) -> dict[int, tuple[float, float]]:
+def _lag_correlations(sample: Residuals, pair: tuple[int, int], delay: int) -> dict[int, tuple[float, float]]:
     """Return (correlation, error) at each delay around the declared one, of the sign that it has there."""
-    driver, follower = (seen.stored[m] for m in pair)
-    lags = range(min(2 * delay + 3, len(seen.periods)))
-    at = {lag: correlation(*_apart(driver, follower, lag)) for lag in lags}
-    sign = float(np.sign(at[delay][0])) or 1.0
-    return {lag: (sign * found, error) for lag, (found, error) in at.items() if np.isfinite(error)}
+    driver, follower = (sample.stored[m] for m in pair)
+    lags = range(min(2 * delay + 3, len(sample.periods)))
+    correlations = {lag: correlation(*_lagged_pair(driver, follower, lag)) for lag in lags}
+    sign = float(np.sign(correlations[delay][0])) or 1.0
+    return {lag: (sign * value, error) for lag, (value, error) in correlations.items() if np.isfinite(error)}
 
 
-def _peak(seen: Residuals, pair: tuple[int, int], delay: int) -> int:
+def _peak_lag(sample: Residuals, pair: tuple[int, int], delay: int) -> int:
     """Return at which delay the correlation is largest."""
-    at = _along(seen, pair, delay)
-    return max(at, key=lambda lag: at[lag][0], default=delay)
+    correlations = _lag_correlations(sample, pair, delay)
+    return max(correlations, key=lambda lag: correlations[lag][0], default=delay)
 
 
-def _above(seen: Residuals, pair: tuple[int, int], delay: int) -> Estimate | None:
+def _peak_excess(sample: Residuals, pair: tuple[int, int], delay: int) -> Estimate | None:
     """Measure by how much the correlation is larger at another delay than at the declared one."""
-    at = _along(seen, pair, delay)
-    if delay not in at:
+    correlations = _lag_correlations(sample, pair, delay)
+    if delay not in correlations:
         return None
-    peak = _peak(seen, pair, delay)
-    units = int(np.count_nonzero(np.isfinite(seen.stored[pair[1]]).any(axis=0)))
-    return Estimate(at[peak][0] - at[delay][0], 0.0, float(np.hypot(at[peak][1], at[delay][1])), units)
+    peak = _peak_lag(sample, pair, delay)
+    units = int(np.count_nonzero(np.isfinite(sample.stored[pair[1]]).any(axis=0)))
+    return Estimate(
+        correlations[peak][0] - correlations[delay][0],
+        0.0,
+        float(np.hypot(correlations[peak][1], correlations[delay][1])),
+        units,
+    )
 
 
 CHECKS.add(
@@ -193,8 +212,8 @@ CHECKS.add(
         "Metrics correlate, given the trajectory, as the config declares.",
         False,
         _correlations,
-        _with_connections,
-        _partners,
+        _correlation_tables,
+        _partner_facts,
     ),
 )
 CHECKS.add(
@@ -204,7 +223,7 @@ CHECKS.add(
         "A follower carries what its driver did, after the declared delay.",
         False,
         _lags,
-        _with_drivers,
-        _drivers,
+        _lag_tables,
+        _driver_facts,
     ),
 )

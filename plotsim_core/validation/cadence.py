@@ -19,37 +19,37 @@ from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.scan import tallied
 from plotsim_core.validation.store import Store
 
-_SUBJECT = "changes are out of order, or do not begin with what the one before left"
+_LOG_PROBLEM = "changes are out of order, or do not begin with what the one before left"
 
 
-def _a_log(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _log_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return NO_TABLES if table.kind == "changes" else None
 
 
 def _logs(store: Store, log: TablePlan) -> Iterator[Finding]:
     key = quoted(key_of(store.plan.table(log.of)).name)
-    before, after, left = quoted(BEFORE), quoted(AFTER), quoted("left by the one before")
-    inserted, deleted = f"{quoted(OP)} = 'I'", f"{quoted(OP)} = 'D'"
-    wrong = (
-        f"{quoted(OP)} NOT IN ('I', 'U', 'D') OR ({before} IS NULL) <> ({inserted}) OR ({after} IS NULL) <> ({deleted}) "
+    before, after, previous = quoted(BEFORE), quoted(AFTER), quoted("left by the one before")
+    is_insert, is_delete = f"{quoted(OP)} = 'I'", f"{quoted(OP)} = 'D'"
+    fault = (
+        f"{quoted(OP)} NOT IN ('I', 'U', 'D') OR ({before} IS NULL) <> ({is_insert}) OR ({after} IS NULL) <> ({is_delete}) "
         f"OR coalesce({after}, {before}).{key} <> {key} OR {before} = {after}"
     )
-    if store.first == store.plan.first and _whole(store, log):
-        wrong += f" OR {before} IS DISTINCT FROM {left}"
+    if store.first == store.plan.first and _is_complete(store, log):
+        fault += f" OR {before} IS DISTINCT FROM {previous}"
     sql = (
-        f"SELECT {quoted(DATE)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {wrong}) AS faults FROM "
-        f"(SELECT *, lag({after}) OVER (PARTITION BY {key} ORDER BY {quoted(SEQUENCE)}) AS {left} "
+        f"SELECT {quoted(DATE)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {fault}) AS faults FROM "
+        f"(SELECT *, lag({after}) OVER (PARTITION BY {key} ORDER BY {quoted(SEQUENCE)}) AS {previous} "
         f"FROM {store.relation(log)}) GROUP BY 1 ORDER BY 1"
     )
-    yield tallied(log.name, _SUBJECT, store.arrow(sql))
+    yield tallied(log.name, _LOG_PROBLEM, store.arrow(sql))
 
 
-def _whole(store: Store, log: TablePlan) -> bool:
+def _is_complete(store: Store, log: TablePlan) -> bool:
     """Return whether all periods of a log are stored, from the window's first to the last that is judged."""
     if store.held is None:
         return store.first == store.plan.first
-    wanted = store.plan.grain.keys(np.arange(store.plan.first, store.stop, dtype=np.int64)).tolist()
-    return frozenset(wanted) <= store.held_of(log)
+    expected_keys = store.plan.grain.keys(np.arange(store.plan.first, store.stop, dtype=np.int64)).tolist()
+    return frozenset(expected_keys) <= store.held_of(log)
 
 
 def _counterparts(plan: Plan, snapshot: TablePlan) -> list[TablePlan]:
@@ -57,75 +57,77 @@ def _counterparts(plan: Plan, snapshot: TablePlan) -> list[TablePlan]:
     if snapshot.kind != "snapshot":
         return []
     logs = [table for table in plan.own if table.kind == "changes" and table.of == snapshot.of]
-    dated = "version.valid_from"
-    return logs + [t for t in plan.own if t.name == snapshot.of and dated in {column.spec.type for column in t.columns}]
+    valid_from = "version.valid_from"
+    return logs + [t for t in plan.own if t.name == snapshot.of and valid_from in {column.spec.type for column in t.columns}]
 
 
-def _with_counterparts(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _counterpart_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return frozenset(other.name for other in _counterparts(plan, table)) or None
 
 
 def _snapshots(store: Store, snapshot: TablePlan) -> Iterator[Finding]:
-    days = _days(store, snapshot)
+    days = _snapshot_days(store, snapshot)
     for other in _counterparts(store.plan, snapshot):
         if other.name not in store.relations:
             continue
         if other.kind != "changes":
-            yield replace(_compared(store, snapshot, other, days, _valid(store, other)), tables=(other.name,))
-        elif _whole(store, other):
-            yield replace(_compared(store, snapshot, other, days, _applied(store, other)), tables=(other.name,))
+            yield replace(
+                _snapshot_finding(store, snapshot, other, days, _history_versions(store, other)), tables=(other.name,)
+            )
+        elif _is_complete(store, other):
+            yield replace(_snapshot_finding(store, snapshot, other, days, _log_versions(store, other)), tables=(other.name,))
 
 
-def _days(store: Store, snapshot: TablePlan) -> str:
+def _snapshot_days(store: Store, snapshot: TablePlan) -> str:
     """Return a relation of the date keys, `day`, at whose end a snapshot is due in the periods that are judged, and stored;
     `begins` is when their period does."""
     periods = np.arange(store.first, store.stop, dtype=np.int64)
     periods = periods[due(store.plan, snapshot.spec.every, periods)]  # type: ignore[attr-defined]
     keys = store.plan.grain.keys(periods)
-    held = np.ones(len(keys), dtype=np.bool_)
+    is_stored = np.ones(len(keys), dtype=np.bool_)
     if store.held is not None:
-        held = np.isin(keys, np.array(sorted(store.held_of(snapshot)), dtype=np.int64))
+        is_stored = np.isin(keys, np.array(sorted(store.held_of(snapshot)), dtype=np.int64))
     starts = store.plan.grain.starts(periods).astype("datetime64[us]")
     name = f"days of {snapshot.name}"
-    store.connection.register(name, pa.table({"day": keys[held], "begins": starts[held]}))
+    store.connection.register(name, pa.table({"day": keys[is_stored], "begins": starts[is_stored]}))
     return quoted(name)
 
 
-def _applied(store: Store, log: TablePlan) -> tuple[str, str, dict[str, str]]:
+def _log_versions(store: Store, log: TablePlan) -> tuple[str, str, dict[str, str]]:
     """Return (relation, whether a row of it `o` holds on a day `d`, its columns) of what a log makes."""
     key = quoted(key_of(store.plan.table(log.of)).name)
     sql = (
         f"(SELECT *, lead({quoted(DATE)}) OVER (PARTITION BY {key} ORDER BY {quoted(SEQUENCE)}) AS {quoted('next change')} "
         f"FROM {store.place(log)} WHERE {quoted(DATE)} <= {store.key_range[1]})"
     )
-    holds = f"o.{quoted(DATE)} <= d.day AND (o.{quoted('next change')} IS NULL OR d.day < o.{quoted('next change')})"
+    validity = f"o.{quoted(DATE)} <= d.day AND (o.{quoted('next change')} IS NULL OR d.day < o.{quoted('next change')})"
     columns = columns_of(store.plan.table(log.of))
-    return sql, f"{holds} AND o.{quoted(OP)} <> 'D'", {c.name: f"o.{quoted(AFTER)}.{quoted(c.name)}" for c in columns}
+    return sql, f"{validity} AND o.{quoted(OP)} <> 'D'", {c.name: f"o.{quoted(AFTER)}.{quoted(c.name)}" for c in columns}
 
 
-def _valid(store: Store, history: TablePlan) -> tuple[str, str, dict[str, str]]:
+def _history_versions(store: Store, history: TablePlan) -> tuple[str, str, dict[str, str]]:
     """Return the same of the versions of a history, without the columns that are as of a version's last period."""
     parts = {c.spec.type: f"o.{quoted(c.name)}" for c in history.columns if c.spec.word == "version"}
     begin, end = parts["version.valid_from"], parts["version.valid_to"]
-    kept = (c for c in columns_of(history) if moved_by(c.spec, history.spec) <= {"scd"})
+    columns = (c for c in columns_of(history) if moved_by(c.spec, history.spec) <= {"scd"})
     return (
         store.place(history),
         f"{begin} <= d.begins AND ({end} IS NULL OR d.begins < {end})",
-        {column.name: f"o.{quoted(column.name)}" for column in kept},
+        {column.name: f"o.{quoted(column.name)}" for column in columns},
     )
 
 
-def _compared(
-    store: Store, snapshot: TablePlan, other: TablePlan, days: str, made: tuple[str, str, dict[str, str]]
+def _snapshot_finding(
+    store: Store, snapshot: TablePlan, other: TablePlan, days: str, versions: tuple[str, str, dict[str, str]]
 ) -> Finding:
-    relation, holds, columns = made
+    relation, validity, columns = versions
     key = key_of(store.plan.table(snapshot.of)).name
-    wanted = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
-    differs = " OR ".join(f"w.{quoted(name)} IS DISTINCT FROM s.{quoted(name)}" for name in columns)
+    expected_columns = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
+    difference = " OR ".join(f"w.{quoted(name)} IS DISTINCT FROM s.{quoted(name)}" for name in columns)
     sql = (
         f"SELECT coalesce(w.day, s.{quoted(TAKEN)}) AS date_key, count(*) AS checked, "
-        f"count(*) FILTER (WHERE w.day IS NULL OR s.{quoted(TAKEN)} IS NULL OR {differs}) AS faults FROM "
-        f"(SELECT d.day, {wanted} FROM {days} AS d JOIN {relation} AS o ON {holds}) AS w "
+        f"count(*) FILTER (WHERE w.day IS NULL OR s.{quoted(TAKEN)} IS NULL OR {difference}) AS faults FROM "
+        f"(SELECT d.day, {expected_columns} FROM {days} AS d JOIN {relation} AS o ON {validity}) AS w "
         f"FULL JOIN {store.relation(snapshot)} AS s ON w.day = s.{quoted(TAKEN)} AND w.{quoted(key)} = s.{quoted(key)} "
         "GROUP BY 1 ORDER BY 1"
     )
@@ -133,14 +135,16 @@ def _compared(
 
 
 for _name, _check in {
-    "logs_in_order": Check("time", "Each change of a log begins with what the one before it left.", True, _logs, _a_log),
+    "logs_in_order": Check(
+        "time", "Each change of a log begins with what the one before it left.", True, _logs, _log_tables
+    ),
     "snapshots_agree": Check(
         "time",
         "Snapshots show what the log makes, applied, and what the history says.",
         True,
         _snapshots,
-        _with_counterparts,
-        lambda *of: _with_counterparts(*of) or NO_TABLES,
+        _counterpart_tables,
+        lambda *of: _counterpart_tables(*of) or NO_TABLES,
     ),
 }.items():
     CHECKS.add(_name, _check)

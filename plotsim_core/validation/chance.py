@@ -25,7 +25,7 @@ SOFT = 5e-4
 """How often a sound dataset may alarm by chance, in any of its checks that do not mean broken data."""
 BLOCKING = 1e-9
 """How often a count that means broken data may look so by chance."""
-_OF_A_METRIC = 10
+_PER_METRIC = 10
 """Comparisons per metric: its mean overall and in bands, its spread, its polarity, its quiet periods, a delay."""
 
 
@@ -36,15 +36,15 @@ def comparisons(plan: Plan) -> int:
         dataset, metrics = kind.dataset, len(kind.metrics)
         phases = sum(len(phase.connections) for phase in dataset.connection_phases)
         seasons = len({month for season in dataset.seasonality for month in season.months})
-        count += (_OF_A_METRIC + seasons) * metrics + len(dataset.connections) * (1 + len(kind.phases)) + phases
-        count += len(kind.segments) + sum(3 + _OF_A_METRIC * (table.kind != "fact") for table in kind.own)
+        count += (_PER_METRIC + seasons) * metrics + len(dataset.connections) * (1 + len(kind.phases)) + phases
+        count += len(kind.segments) + sum(3 + _PER_METRIC * (table.kind != "fact") for table in kind.own)
         count += sum(len(table.columns) for table in kind.own if table.kind == "unit") * len(dataset.sources)
     return max(count, 1)
 
 
 def errors(plan: Plan) -> float:
     """Return how many standard errors, counted around what is expected, a number of a dataset may lie off."""
-    return math.sqrt(2.0 * math.log(2.0 / _share(plan)))
+    return math.sqrt(2.0 * math.log(2.0 / _alarm_share(plan)))
 
 
 def bernstein(variance: float, largest: float, chance: float) -> float:
@@ -68,19 +68,19 @@ def _quantile(count: int, odds: float, chance: float) -> float:
     """Return the least number of hits that has more than a chance of so much, or fewer."""
     if count == 0 or odds <= 0.0 or odds >= 1.0:
         return float(count) if odds >= 1.0 else 0.0
-    found = float(bdtrik(chance, count, odds))
-    return float(np.ceil(found)) if found > 0.0 else 0.0
+    quantile = float(bdtrik(chance, count, odds))
+    return float(np.ceil(quantile)) if quantile > 0.0 else 0.0
 
 
 def hits_of_question(plan: Plan, count: int, rate: float) -> tuple[float, float]:
     """Return (least, most) hits of `count` independent trials, with the odds that a question of a dataset has."""
-    return hits(count, rate, rate, _share(plan))
+    return hits(count, rate, rate, _alarm_share(plan))
 
 
 def chi_square_allowed(plan: Plan, free: int) -> float:
     """Return how large the chi-square of a question of a dataset may be, with so many degrees of freedom."""
-    return float(chdtri(free, _share(plan)))
+    return float(chdtri(free, _alarm_share(plan)))
 
 
-def _share(plan: Plan) -> float:
+def _alarm_share(plan: Plan) -> float:
     return SOFT / comparisons(plan)

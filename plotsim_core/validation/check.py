@@ -89,14 +89,14 @@ def questions(plan: Plan) -> list[Question]:
     Tables that are broken on purpose are judged by the ledger, so whoever looks at one reads the ledger too.
     """
     clean = plan.clean or plan
-    dirty = {table.name for table in plan.tables if table.issues}
-    asked = []
+    broken_tables = {table.name for table in plan.tables if table.issues}
+    result = []
     for name, check in CHECKS.items():
         for kind in (clean, *clean.others):
             for table in kind.own:
                 reads = check.reads(kind, table)
                 if reads is not None:
-                    ledger = {LEDGER} if dirty & {table.name, *reads} else set()
+                    ledger = {LEDGER} if broken_tables & {table.name, *reads} else set()
                     reads = (reads | ledger) - {table.name}
-                    asked.append(Question(name, table.name, reads, check.about(kind, table) - {table.name}))
-    return asked
+                    result.append(Question(name, table.name, reads, check.about(kind, table) - {table.name}))
+    return result

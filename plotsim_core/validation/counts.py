@@ -52,67 +52,67 @@ def _driver(table: TablePlan) -> tuple[str, float] | None:
     return None
 
 
-def _driven(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _driver_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return NO_TABLES if _driver(table) and unit_column(plan, table) else None
 
 
 def _counts(store: Store, table: TablePlan) -> Iterator[Finding]:
-    cells = _cells(residuals(store), table, _stored(store, table))
+    cells = _cells(residuals(store), table, _stored_counts(store, table))
     bands = {"overall": None, **{f"band {n}": n for n in range(BANDS)}}
     measures = {label: partial(_measure, table=table, original=cells, band=band) for label, band in bands.items()}
     yield by_band(store, table.name, {label: (measure, _BIAS) for label, measure in measures.items()})
 
 
-def _stored(store: Store, table: TablePlan) -> Floats:
+def _stored_counts(store: Store, table: TablePlan) -> Floats:
     """Return how many rows are stored of each sampled cell, shape (periods, units)."""
-    seen = residuals(store)
+    sample = residuals(store)
     unit, time = unit_column(store.plan, table) or "", table.time or ""
     parent = next(parent for name, parent, _ in table.references if name == unit)
-    register_cells(store, [Block(store.plan, part) for part in seen.slices], parent)
-    found = store.arrow(
+    register_cells(store, [Block(store.plan, unit_slice) for unit_slice in sample.slices], parent)
+    rows = store.arrow(
         f"SELECT periods.place AS period, units.place AS unit, count(*) AS n FROM {store.relation(table)} AS rows "
         f'JOIN "cell periods" AS periods ON rows.{quoted(time)} = periods.key '
         f'JOIN "cell units" AS units ON rows.{quoted(unit)} = units.key GROUP BY ALL'
     )
-    counts = np.zeros((len(seen.periods), len(seen.segments)))
-    counts[found["period"].to_numpy(), found["unit"].to_numpy()] = found["n"].to_numpy()
+    counts = np.zeros((len(sample.periods), len(sample.segments)))
+    counts[rows["period"].to_numpy(), rows["unit"].to_numpy()] = rows["n"].to_numpy()
     return counts
 
 
-def _measure(seen: Residuals, table: TablePlan, original: Cells, band: int | None) -> Estimate | None:
+def _measure(sample: Residuals, table: TablePlan, original: Cells, band: int | None) -> Estimate | None:
     """Measure the rows that there are over those that are expected; of another seed, those that would be."""
-    cells = original if seen.original else _cells(seen, table, None)
-    there, expected = cells.there, cells.expected
-    if not there.any():
+    cells = original if sample.original else _cells(sample, table, None)
+    present, expected = cells.there, cells.expected
+    if not present.any():
         return None
     if band is not None:
-        edges = np.quantile(expected[there], np.linspace(0, 1, BANDS + 1))
-        there = there & (expected >= edges[band]) & ((expected < edges[band + 1]) | (band == BANDS - 1))
-    found, error = ratio(cells.rows, expected, there, 1.0)
-    return Estimate(found, 1.0, error, units_in(there))
+        edges = np.quantile(expected[present], np.linspace(0, 1, BANDS + 1))
+        present = present & (expected >= edges[band]) & ((expected < edges[band + 1]) | (band == BANDS - 1))
+    value, error = ratio(cells.rows, expected, present, 1.0)
+    return Estimate(value, 1.0, error, units_in(present))
 
 
-def _cells(seen: Residuals, table: TablePlan, stored: Floats | None) -> Cells:
+def _cells(sample: Residuals, table: TablePlan, stored_rows: Floats | None) -> Cells:
     """Return the sampled cells with the rows that are stored, or else made."""
-    blocks = [Block(seen.plan, part) for part in seen.slices]
-    expected = np.concatenate([_expected(table, block) for block in blocks], axis=1)
-    there = np.concatenate([alive(block) for block in blocks], axis=1)
-    made = np.concatenate([_made(table, block) for block in blocks], axis=1) if stored is None else stored
-    return Cells(expected, there, made)
+    blocks = [Block(sample.plan, unit_slice) for unit_slice in sample.slices]
+    expected = np.concatenate([_expected_counts(table, block) for block in blocks], axis=1)
+    present = np.concatenate([alive(block) for block in blocks], axis=1)
+    rows = np.concatenate([_made_counts(table, block) for block in blocks], axis=1) if stored_rows is None else stored_rows
+    return Cells(expected, present, rows)
 
 
-def _expected(table: TablePlan, block: Block) -> Floats:
+def _expected_counts(table: TablePlan, block: Block) -> Floats:
     driver, scale = _driver(table) or ("", 0.0)
     metric = block.plan.metrics[block.plan.metric_index(driver)]
     if thinned(block.plan, table) or not metric.spec.positive:
-        return _made(table, block)
+        return _made_counts(table, block)
     rhythm = table.spec.rhythm if isinstance(table.spec, ProportionalEvent) else None
     factors = event_factors(block.plan, rhythm, metric, block.periods) if table.kind == "proportional" else None
-    usual = scale * block.centres(block.plan.metric_index(driver))
-    return usual if factors is None else usual * factors[:, None]
+    counts = scale * block.centres(block.plan.metric_index(driver))
+    return counts if factors is None else counts * factors[:, None]
 
 
-def _made(table: TablePlan, block: Block) -> Floats:
+def _made_counts(table: TablePlan, block: Block) -> Floats:
     cells = KINDS[table.kind].rows(table, block).cell
     return np.bincount(cells, minlength=len(block.periods) * len(block.units)).reshape(block.slice.shape).astype(np.float64)
 
@@ -124,6 +124,6 @@ CHECKS.add(
         "There are as many rows of what happens as the metric that drives them lets expect.",
         False,
         _counts,
-        _driven,
+        _driver_tables,
     ),
 )

@@ -13,9 +13,9 @@ import pyarrow as pa
 from plotsim_core.errors import UsageError
 from plotsim_core.plan.sql import text
 
-_DAMAGED = (duckdb.Error, pa.ArrowException, sqlite3.Error, UnicodeError, OSError)
+_DATA_ERRORS = (duckdb.Error, pa.ArrowException, sqlite3.Error, UnicodeError, OSError)
 """What is raised where bytes are not what they should be."""
-_ASKED = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+_QUERY_ERRORS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
 """What is raised where a query is wrong, whatever it reads."""
 _INSERTS = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_READ, sqlite3.SQLITE_SELECT, sqlite3.SQLITE_TRANSACTION})
 
@@ -26,14 +26,14 @@ def reading(path: Path, what: str) -> Iterator[None]:
     try:
         str(path.absolute()).encode()
         yield
-    except _ASKED:
+    except _QUERY_ERRORS:
         raise
     except UnicodeEncodeError:
         raise UsageError(f"{path} cannot be read as {what}: its name is not UTF-8") from None
-    except _DAMAGED as error:
+    except _DATA_ERRORS as error:
         lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-        says = error.strerror if isinstance(error, OSError) and error.strerror else lines[0]
-        raise UsageError(f"{path} cannot be read as {what}: {says}") from None
+        message = error.strerror if isinstance(error, OSError) and error.strerror else lines[0]
+        raise UsageError(f"{path} cannot be read as {what}: {message}") from None
 
 
 def attach(connection: duckdb.DuckDBPyConnection, file: Path) -> None:

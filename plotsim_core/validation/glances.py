@@ -17,11 +17,11 @@ from plotsim_core.validation.plots import glance
 
 _CELLS = 20_000
 """About so many cells (period x unit) are looked at."""
-_LEAST, _MOST = 120, 1_000
+_MIN_PERIODS, _MAX_PERIODS = 120, 1_000
 """Of means, so many periods are drawn if the window has them, and no more."""
-_OF_ONE = 30
+_UNIT_PERIODS = 30
 """So many are drawn of a single unit."""
-_METRICS, _METRICS_OF_ONE = 6, 3
+_METRICS, _UNIT_METRICS = 6, 3
 _NAMES = ("blue", "yellow", "red", "turquoise", "green", "pink", "violet", "light blue", "brown", "grey")
 """What the colours of lines are called, in their order."""
 
@@ -40,18 +40,18 @@ def stage_glance(plan: Plan, name: str, first: int, stop: int) -> Glance | None:
     stage = stage_owner(plan, name)
     if stage is None:
         return None
-    owner, what = stage
-    draw = {"trajectories": _positions, "metrics": _means}.get(what, _one)
-    first = stop - _OF_ONE if draw is _one else max(min(first, stop - _LEAST), stop - _MOST)
+    owner, output = stage
+    draw = {"trajectories": _positions, "metrics": _means}.get(output, _unit_values)
+    first = stop - _UNIT_PERIODS if draw is _unit_values else max(min(first, stop - _MIN_PERIODS), stop - _MAX_PERIODS)
     first = max(plan.first, first)
-    drawing, says = draw(owner, what, first, stop)
-    return Glance(drawing, f"{says} From {plan.grain.label(first)} to {plan.grain.label(stop - 1)}.") if drawing else None
+    drawing, caption = draw(owner, output, first, stop)
+    return Glance(drawing, f"{caption} From {plan.grain.label(first)} to {plan.grain.label(stop - 1)}.") if drawing else None
 
 
 def _positions(plan: Plan, stage: str, first: int, stop: int) -> tuple[str, str]:
     sample = sample_of(plan, first, stop, _CELLS)
-    shown = list(by_segment(sample, lambda block: block.tenured.sum(axis=1)))
-    names = [plan.segments[segment].spec.name for segment in shown]
+    segments = list(by_segment(sample, lambda block: block.tenured.sum(axis=1)))
+    names = [plan.segments[segment].spec.name for segment in segments]
     return trajectories(sample).glance, f"Mean position of each segment, from 0 to 1: {_legend(names)}."
 
 
@@ -59,35 +59,39 @@ def _means(plan: Plan, stage: str, first: int, stop: int) -> tuple[str, str]:
     sample = sample_of(plan, first, stop, _CELLS)
     counts = sum(alive(block).sum(axis=1) for block in sample)
     series = {}
-    for place, metric in enumerate(plan.metrics[:_METRICS]):
-        sums = sum(np.where(alive(block), block.centres(place), 0.0).sum(axis=1) for block in sample)
+    for index, metric in enumerate(plan.metrics[:_METRICS]):
+        sums = sum(np.where(alive(block), block.centres(index), 0.0).sum(axis=1) for block in sample)
         series[metric.name] = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-    says = f"Mean over units that each metric is drawn around, each on its own scale: {_legend(list(series))}."
-    return _on_own_scales(series), says
+    caption = f"Mean over units that each metric is drawn around, each on its own scale: {_legend(list(series))}."
+    return _scaled_drawing(series), caption
 
 
-def _one(plan: Plan, stage: str, first: int, stop: int) -> tuple[str, str]:
+def _unit_values(plan: Plan, stage: str, first: int, stop: int) -> tuple[str, str]:
     """Draw the values of one unit: in a mean of all, neither correlation nor noise would be seen."""
     sample = sample_of(plan, first, stop, _CELLS)
-    block, unit = max(((block, unit) for block in sample for unit in [_longest(block)]), key=lambda one: _periods(*one))
+    block, unit = max(
+        ((block, unit) for block in sample for unit in [_longest_unit(block)]), key=lambda pair: _present_count(*pair)
+    )
     present = alive(block)[:, unit]
-    read, kind = (block.correlated, "before noise") if stage == "correlated_metrics" else (block.noised, "as stored")
-    metrics = enumerate(plan.metrics[:_METRICS_OF_ONE])
-    series = {metric.name: np.where(present, read(place)[:, unit], np.nan) for place, metric in metrics}
-    says = f"Values of one {phrase(plan.unit)} {kind}, each metric on its own scale: {_legend(list(series))}."
-    return _on_own_scales(series), says
+    values_of, noise_label = (
+        (block.correlated, "before noise") if stage == "correlated_metrics" else (block.noised, "as stored")
+    )
+    metrics = enumerate(plan.metrics[:_UNIT_METRICS])
+    series = {metric.name: np.where(present, values_of(index)[:, unit], np.nan) for index, metric in metrics}
+    caption = f"Values of one {phrase(plan.unit)} {noise_label}, each metric on its own scale: {_legend(list(series))}."
+    return _scaled_drawing(series), caption
 
 
-def _longest(block: Block) -> int:
+def _longest_unit(block: Block) -> int:
     """Return the place of the unit that is there in most periods."""
     return int(alive(block).sum(axis=0).argmax())
 
 
-def _periods(block: Block, unit: int) -> int:
+def _present_count(block: Block, unit: int) -> int:
     return int(alive(block)[:, unit].sum())
 
 
-def _on_own_scales(series: Mapping[str, Floats]) -> str:
+def _scaled_drawing(series: Mapping[str, Floats]) -> str:
     return glance([_scaled(values) for values in series.values()])
 
 
@@ -102,4 +106,4 @@ def _scaled(values: Floats) -> list[float]:
 
 
 def _legend(names: Sequence[str]) -> str:
-    return ", ".join(f"{name} {_NAMES[place % len(_NAMES)]}" for place, name in enumerate(names))
+    return ", ".join(f"{name} {_NAMES[index % len(_NAMES)]}" for index, name in enumerate(names))

@@ -23,7 +23,7 @@ from plotsim_core.validation.store import Store
 FEWEST = 30
 """Units that a number has to be of to be judged: of fewer, no fault would show (see `chance`)."""
 REPLICAS = 40
-_FARTHER = 2.0
+_DEVIATION_FACTOR = 2.0
 _CELLS = 8_000
 """A replica has about so many cells."""
 
@@ -58,28 +58,28 @@ class Judgement:
 
 def judgement(store: Store, measure: Measure, bias: float) -> Judgement | None:
     """Judge a number; `bias` is how far it may be off for other reasons than chance. Return None where units are too few."""
-    found = measure(residuals(store))
-    if found is None or found.units < FEWEST or not math.isfinite(found.off + found.error):
+    estimate = measure(residuals(store))
+    if estimate is None or estimate.units < FEWEST or not math.isfinite(estimate.off + estimate.error):
         return None
-    allowed = bias + errors(store.plan) * found.error
-    if found.off > allowed:
-        allowed = max(allowed, bias + _FARTHER * _farthest(store, measure, found))
-    return Judgement(found, allowed, found.off > allowed)
+    allowed = bias + errors(store.plan) * estimate.error
+    if estimate.off > allowed:
+        allowed = max(allowed, bias + _DEVIATION_FACTOR * _replica_deviation(store, measure, estimate))
+    return Judgement(estimate, allowed, estimate.off > allowed)
 
 
-def _farthest(store: Store, measure: Measure, found: Estimate) -> float:
+def _replica_deviation(store: Store, measure: Measure, estimate: Estimate) -> float:
     """Return how far off the number is in the replica in which it is farthest off, on the same side of what is expected.
 
     Replicas have fewer units than a large dataset; chance shrinks with the root of their number.
     """
-    side = 1.0 if found.found > found.expected else -1.0
-    farthest = 0.0
-    for other in replicas(store):
-        estimate = measure(other)
-        if estimate is not None and math.isfinite(estimate.off):
-            shrunk = math.sqrt(min(1.0, estimate.units / found.units))
-            farthest = max(farthest, side * (estimate.found - estimate.expected) * shrunk)
-    return farthest
+    side = 1.0 if estimate.found > estimate.expected else -1.0
+    largest = 0.0
+    for replica in replicas(store):
+        replica_estimate = measure(replica)
+        if replica_estimate is not None and math.isfinite(replica_estimate.off):
+            shrinkage = math.sqrt(min(1.0, replica_estimate.units / estimate.units))
+            largest = max(largest, side * (replica_estimate.found - replica_estimate.expected) * shrinkage)
+    return largest
 
 
 def replicas(store: Store) -> tuple[Residuals, ...]:
@@ -88,19 +88,19 @@ def replicas(store: Store) -> tuple[Residuals, ...]:
 
 
 def _replica(store: Store, number: int) -> Residuals:
-    seen = residuals(store)
-    plan = _reseeded(store.plan, number)
-    first, stop = int(seen.periods[0]), int(seen.periods[-1]) + 1
-    blocks = blocks_of(plan, first, stop, min(_CELLS // (stop - first), len(seen.segments)))
-    living = np.concatenate([alive(block) for block in blocks], axis=1)
-    periods = {metric: np.count_nonzero(np.isfinite(values), axis=1) > 0 for metric, values in seen.values.items()}
-    rows = {metric: living & stored[:, None] for metric, stored in periods.items()}
+    sample = residuals(store)
+    plan = _reseeded_plan(store.plan, number)
+    first, stop = int(sample.periods[0]), int(sample.periods[-1]) + 1
+    blocks = blocks_of(plan, first, stop, min(_CELLS // (stop - first), len(sample.segments)))
+    is_alive = np.concatenate([alive(block) for block in blocks], axis=1)
+    stored_periods = {metric: np.count_nonzero(np.isfinite(values), axis=1) > 0 for metric, values in sample.values.items()}
+    rows = {metric: is_alive & is_stored[:, None] for metric, is_stored in stored_periods.items()}
     noised = {metric: np.concatenate([block.noised(metric) for block in blocks], axis=1) for metric in rows}
-    values = {metric: np.where(there, noised[metric], np.nan) for metric, there in rows.items()}
-    return layers(plan, blocks, rows, values, blocks, np.arange(living.shape[1]), original=False)
+    values = {metric: np.where(present, noised[metric], np.nan) for metric, present in rows.items()}
+    return layers(plan, blocks, rows, values, blocks, np.arange(is_alive.shape[1]), original=False)
 
 
-def _reseeded(plan: Plan, number: int) -> Plan:
+def _reseeded_plan(plan: Plan, number: int) -> Plan:
     """Return a plan with another seed, and another digest, by which states are kept."""
     dataset = plan.dataset.model_copy(update={"seed": (plan.seed + 1 + number) % 2**32})
     return replace(plan, dataset=dataset, digest=f"{plan.digest} {number}")

@@ -16,18 +16,18 @@ from plotsim_core.validation.scan import tallied
 from plotsim_core.validation.store import Store
 
 
-def _with_links(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _linked_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return frozenset({table.spec.left, table.spec.right}) if isinstance(table.spec, Bridge) else None
 
 
 def _bridges(store: Store, table: TablePlan) -> Iterator[Finding]:
     assert isinstance(table.spec, Bridge)
-    yield _pairs(store, table, table.spec)
+    yield _pair_finding(store, table, table.spec)
     if table.spec.left in store.relations and table.spec.right in store.relations:
-        yield _bounds(store, table, table.spec)
+        yield _bounds_finding(store, table, table.spec)
 
 
-def _pairs(store: Store, table: TablePlan, spec: Bridge) -> Finding:
+def _pair_finding(store: Store, table: TablePlan, spec: Bridge) -> Finding:
     left, right = (quoted(name) for name in table.key)
     ends = (left, right) if spec.directed else (f"least({left}, {right})", f"greatest({left}, {right})")
     sql = (
@@ -38,126 +38,129 @@ def _pairs(store: Store, table: TablePlan, spec: Bridge) -> Finding:
     return tallied(f"{table.name} pairs", "links are there twice, or of a row to itself", store.arrow(sql))
 
 
-def _bounds(store: Store, table: TablePlan, spec: Bridge) -> Finding:
+def _bounds_finding(store: Store, table: TablePlan, spec: Bridge) -> Finding:
     """Judge the links of each row: how many it has, and where a link has no direction, how many touch it."""
     low, high = spec.cardinality
     left, right = (f"SELECT {quoted(name)} AS k FROM {store.relation(table)}" for name in table.key)
-    every = left if spec.directed else f"{left} UNION ALL {right}"
-    few, many = f"coalesce(touched.n, 0) < {_least(store, spec)}", f"coalesce(own.n, 0) > {high}"
+    all_links = left if spec.directed else f"{left} UNION ALL {right}"
+    too_few, too_many = f"coalesce(touched.n, 0) < {_min_links(store, spec)}", f"coalesce(own.n, 0) > {high}"
     sql = (
-        f"SELECT NULL::BIGINT AS date_key, count(*) AS checked, count(*) FILTER (WHERE {many} OR {few}) AS faults "
-        f"FROM {_keys(store, spec.left)} AS rows "
+        f"SELECT NULL::BIGINT AS date_key, count(*) AS checked, count(*) FILTER (WHERE {too_many} OR {too_few}) AS faults "
+        f"FROM {_key_relation(store, spec.left)} AS rows "
         f"LEFT JOIN (SELECT k, count(*) AS n FROM ({left}) GROUP BY k) AS own USING (k) "
-        f"LEFT JOIN (SELECT k, count(*) AS n FROM ({every}) GROUP BY k) AS touched USING (k)"
+        f"LEFT JOIN (SELECT k, count(*) AS n FROM ({all_links}) GROUP BY k) AS touched USING (k)"
     )
     noun = f"rows of {spec.left} have fewer than {low} or more than {high} links"
     return tallied(f"{table.name} {spec.left}", noun, store.arrow(sql))
 
 
-def _keys(store: Store, name: str) -> str:
+def _key_relation(store: Store, name: str) -> str:
     """Return an SQL relation with the key (`k`) of each row of a dimension, versions of one unit taken as one."""
     table = store.plan.table(name)
     key = next(column.name for column in table.columns if column.spec.word == "id")
     return f"(SELECT DISTINCT {quoted(key)} AS k FROM {store.place(table)})"
 
 
-def _least(store: Store, spec: Bridge) -> int:
+def _min_links(store: Store, spec: Bridge) -> int:
     """Return how many links each row has at least: fewer than declared where there are too few rows to link to, or where
     units may have ended before there were enough."""
     right = store.plan.table(spec.right)
     if right.kind != "reference" and store.plan.endings:
         return 0
-    there = int(store.connection.sql(f"SELECT count(*) FROM {_keys(store, spec.right)}").fetchall()[0][0])
-    return min(spec.cardinality[0], there - (spec.left == spec.right))
+    count = int(store.connection.sql(f"SELECT count(*) FROM {_key_relation(store, spec.right)}").fetchall()[0][0])
+    return min(spec.cardinality[0], count - (spec.left == spec.right))
 
 
-def _with_counterparts(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _counterpart_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return frozenset({MAP, table.of}) if table.kind == HOLDING else None
 
 
-def _source(plan: Plan, table: TablePlan) -> SourceSystem:
+def _source_of(plan: Plan, table: TablePlan) -> SourceSystem:
     """Return the source system whose units a table holds."""
     return next(source for source in plan.dataset.sources if table.name == f"{table.of}_{source.name}")
 
 
-def _mapped(store: Store, table: TablePlan, source: SourceSystem) -> str:
+def _map_relation(store: Store, table: TablePlan, source: SourceSystem) -> str:
     """Return an SQL relation: each row of a source or of the map for it with its key (`k`), the unit it is (`unit`, null:
     not mapped) and whether it is in the source (`held`)."""
     plan = store.plan
-    own = _key(plan, table)
+    unit_key = _unit_key(plan, table)
     return (
         f"(SELECT k, unit, held IS NOT NULL AS held FROM (SELECT {quoted(table.key[0])}::VARCHAR AS k, true AS held "
-        f"FROM {store.place(table)}) FULL JOIN (SELECT source_key AS k, {quoted(own)} AS unit "
+        f"FROM {store.place(table)}) FULL JOIN (SELECT source_key AS k, {quoted(unit_key)} AS unit "
         f"FROM {store.place(plan.table(MAP))} WHERE source = {text(source.name)}) USING (k))"
     )
 
 
-def _key(plan: Plan, table: TablePlan) -> str:
+def _unit_key(plan: Plan, table: TablePlan) -> str:
     """Return the name of the key of the dimension that a source's table holds otherwise."""
     return next(column.name for column in plan.table(table.of).columns if column.spec.word == "id")
 
 
-def _complete(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _map_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
     if not {MAP, table.of} <= store.relations.keys():
         return
     sql = (
         "SELECT NULL::BIGINT AS date_key, count(*) AS checked, count(*) FILTER (WHERE NOT held OR unit IS NULL OR "
-        f"unit NOT IN (SELECT k FROM {_keys(store, table.of)})) AS faults "
-        f"FROM {_mapped(store, table, _source(store.plan, table))}"
+        f"unit NOT IN (SELECT k FROM {_key_relation(store, table.of)})) AS faults "
+        f"FROM {_map_relation(store, table, _source_of(store.plan, table))}"
     )
     noun = f"rows of {table.name} or {MAP} have no counterpart"
     yield replace(tallied(table.name, noun, store.arrow(sql)), tables=(MAP,))
 
 
-def _map(plan: Plan, table: TablePlan) -> frozenset[str]:
+def _map_table(plan: Plan, table: TablePlan) -> frozenset[str]:
     return frozenset({MAP}) if table.kind == HOLDING else NO_TABLES
 
 
-def _drifted(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _drift_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
     if not {MAP, table.of} <= store.relations.keys():
         return
-    source = _source(store.plan, table)
-    mapped = f"{_mapped(store, table, source)} WHERE held AND unit IS NOT NULL"
-    asked = (
+    source = _source_of(store.plan, table)
+    mapped_rows = f"{_map_relation(store, table, source)} WHERE held AND unit IS NOT NULL"
+    sql = (
         "SELECT count(*), count(*) FILTER (WHERE n IS NULL), count(*) FILTER (WHERE n > 1) "
-        f"FROM {_keys(store, table.of)} LEFT JOIN (SELECT unit, count(*) AS n FROM {mapped} GROUP BY unit) ON k = unit"
+        f"FROM {_key_relation(store, table.of)} "
+        f"LEFT JOIN (SELECT unit, count(*) AS n FROM {mapped_rows} GROUP BY unit) ON k = unit"
     )
-    units, missing, twice = store.connection.sql(asked).fetchall()[0]
-    yield _share(store.plan, f"{table.name} missing", "units are missing", missing, units, source.missing_rate)
-    yield _share(store.plan, f"{table.name} twice", "units are there twice", twice, units - missing, source.duplicate_rate)
-    yield from _columns(store, table, source)
+    units, missing, duplicates = store.connection.sql(sql).fetchall()[0]
+    yield _share_finding(store.plan, f"{table.name} missing", "units are missing", missing, units, source.missing_rate)
+    yield _share_finding(
+        store.plan, f"{table.name} twice", "units are there twice", duplicates, units - missing, source.duplicate_rate
+    )
+    yield from _column_findings(store, table, source)
 
 
-def _columns(store: Store, table: TablePlan, source: SourceSystem) -> Iterator[Finding]:
+def _column_findings(store: Store, table: TablePlan, source: SourceSystem) -> Iterator[Finding]:
     units = store.plan.table(table.of)
-    named = name_column(units.spec)
-    rates = {} if named is None else {named.name: source.name_drift_rate}
-    texts = attribute_columns(units.spec, {column.name: column.type for column in units.columns})
-    rates |= {column.name: source.attribute_drift_rate for column in texts}
+    name_attribute = name_column(units.spec)
+    rates = {} if name_attribute is None else {name_attribute.name: source.name_drift_rate}
+    text_columns = attribute_columns(units.spec, {column.name: column.type for column in units.columns})
+    rates |= {column.name: source.attribute_drift_rate for column in text_columns}
     current = next((column.name for column in units.columns if column.spec.type == "version.is_current"), None)
-    only = f" WHERE units.{quoted(current)}" if current else ""
-    key, own = quoted(table.key[0]), quoted(_key(store.plan, table))
-    mapped = f"{store.place(store.plan.table(MAP))} AS map ON map.source = {text(source.name)}"
-    joined = (
-        f"FROM {store.place(table)} AS held JOIN {mapped} AND map.source_key = held.{key}::VARCHAR "
-        f"JOIN {store.place(units)} AS units ON units.{own} = map.{own}{only}"
+    current_filter = f" WHERE units.{quoted(current)}" if current else ""
+    source_key, unit_key = quoted(table.key[0]), quoted(_unit_key(store.plan, table))
+    map_join = f"{store.place(store.plan.table(MAP))} AS map ON map.source = {text(source.name)}"
+    join = (
+        f"FROM {store.place(table)} AS held JOIN {map_join} AND map.source_key = held.{source_key}::VARCHAR "
+        f"JOIN {store.place(units)} AS units ON units.{unit_key} = map.{unit_key}{current_filter}"
     )
     for name, rate in rates.items():
         column = quoted(name)
-        there = f"count(*) FILTER (WHERE units.{column} IS NOT NULL)"
-        differ = f"count(*) FILTER (WHERE units.{column} IS NOT NULL AND held.{column} IS DISTINCT FROM units.{column})"
-        rows, changed = store.connection.sql(f"SELECT {there}, {differ} {joined}").fetchall()[0]
-        yield _share(store.plan, f"{table.name}.{name}", "values drifted", changed, rows, rate)
+        value_count = f"count(*) FILTER (WHERE units.{column} IS NOT NULL)"
+        drift_count = f"count(*) FILTER (WHERE units.{column} IS NOT NULL AND held.{column} IS DISTINCT FROM units.{column})"
+        rows, drifted = store.connection.sql(f"SELECT {value_count}, {drift_count} {join}").fetchall()[0]
+        yield _share_finding(store.plan, f"{table.name}.{name}", "values drifted", drifted, rows, rate)
 
 
-def _share(plan: Plan, subject: str, noun: str, found: int, of: int, rate: float) -> Finding:
+def _share_finding(plan: Plan, subject: str, noun: str, count: int, total: int, rate: float) -> Finding:
     """Judge how many of a number are what is declared of a share of them, each by itself."""
-    least, most = hits_of_question(plan, of, rate)
-    numbers = {"found": float(found), "of": float(of), "expected": of * rate, "least": least, "most": most}
-    if 0 < rate < 1 and (least, most) == (0, of):
-        return unjudged(subject, f"too few rows, {found} of {of} {noun}", numbers)
-    message = f"{found} of {of} {noun}, {least:.0f} to {most:.0f} expected"
-    return Finding(subject, least <= found <= most, message, numbers)
+    least, most = hits_of_question(plan, total, rate)
+    numbers = {"found": float(count), "of": float(total), "expected": total * rate, "least": least, "most": most}
+    if 0 < rate < 1 and (least, most) == (0, total):
+        return unjudged(subject, f"too few rows, {count} of {total} {noun}", numbers)
+    message = f"{count} of {total} {noun}, {least:.0f} to {most:.0f} expected"
+    return Finding(subject, least <= count <= most, message, numbers)
 
 
 for _name, _check in {
@@ -166,13 +169,18 @@ for _name, _check in {
         "Every row has as many links as its bridge allows, none twice and none to itself.",
         True,
         _bridges,
-        _with_links,
+        _linked_tables,
     ),
     "sources_mapped": Check(
-        "structure", "Every row of a source is mapped to the unit that it is.", True, _complete, _with_counterparts, _map
+        "structure",
+        "Every row of a source is mapped to the unit that it is.",
+        True,
+        _map_findings,
+        _counterpart_tables,
+        _map_table,
     ),
     "sources_as_declared": Check(
-        "values", "Sources lack, repeat and misspell as many units as declared.", False, _drifted, _with_counterparts
+        "values", "Sources lack, repeat and misspell as many units as declared.", False, _drift_findings, _counterpart_tables
     ),
 }.items():
     CHECKS.add(_name, _check)

@@ -21,7 +21,7 @@ from plotsim_core.validation.store import PARTITIONS
 
 _CONFIG = "config.yaml"
 _ORIGIN = "_origin"
-_MOST = 1000
+_MAX_FILES = 1000
 """So many files are asked at most."""
 
 
@@ -42,11 +42,11 @@ def origins(data: Path) -> list[Origin]:
     Parquet files and a run's DuckDB file carry dataset, digest, seed and scale; a store of partitions a digest each; CSV
     has nothing but the copy of the config beside it. Raises UsageError for a file that is no DuckDB database.
     """
-    found = list(_of_database(data) if data.is_file() else _of_directory(data))
-    once: dict[tuple[str, str], Origin] = {}
-    for origin in found:
-        once.setdefault((origin.dataset, origin.digest), origin)
-    return list(once.values())
+    all_origins = list(_database_origins(data) if data.is_file() else _directory_origins(data))
+    distinct: dict[tuple[str, str], Origin] = {}
+    for origin in all_origins:
+        distinct.setdefault((origin.dataset, origin.digest), origin)
+    return list(distinct.values())
 
 
 def overrides(raw: Any, name: str, said: list[Origin], seed: int | None, scale: float | None) -> dict[str, Any]:
@@ -55,54 +55,57 @@ def overrides(raw: Any, name: str, said: list[Origin], seed: int | None, scale: 
 
     Raises UsageError if the data was made from something else.
     """
-    given = {key: value for key, value in (("seed", seed), ("scale", scale)) if value is not None}
+    arguments = {key: value for key, value in (("seed", seed), ("scale", scale)) if value is not None}
     name = dataset_name(name)
     if not said or not isinstance(raw, Mapping):
-        return {"name": name, **given}
+        return {"name": name, **arguments}
     matching = {
-        origin: tried for origin in said for tried in _candidates(origin, given) if digest({**raw, **tried}) == origin.digest
+        origin: candidate
+        for origin in said
+        for candidate in _candidates(origin, arguments)
+        if digest({**raw, **candidate}) == origin.digest
     }
-    named = {origin.dataset for origin in said if origin.dataset == name} or {origin.dataset for origin in matching}
-    mine = [origin for origin in said if origin.dataset in named] or said
-    strange = [origin for origin in mine if origin not in matching]
-    if strange:
-        raise UsageError(_differs(strange[0], digest({**raw, **given})))
-    return {"name": mine[0].dataset or name, **matching[mine[0]]}
+    names = {origin.dataset for origin in said if origin.dataset == name} or {origin.dataset for origin in matching}
+    dataset_origins = [origin for origin in said if origin.dataset in names] or said
+    mismatches = [origin for origin in dataset_origins if origin not in matching]
+    if mismatches:
+        raise UsageError(_difference_message(mismatches[0], digest({**raw, **arguments})))
+    return {"name": dataset_origins[0].dataset or name, **matching[dataset_origins[0]]}
 
 
-def _candidates(origin: Origin, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _candidates(origin: Origin, arguments: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the seeds and scales to try: the config's own first, then what the data says, where it is not given. A whole
     scale is tried as both kinds of number: they make the same data and another digest."""
-    seeds = [None] if "seed" in given or origin.seed is None else [None, origin.seed]
-    scales: list[float | None] = [None] if "scale" in given or origin.scale is None else [None, origin.scale]
+    seeds = [None] if "seed" in arguments or origin.seed is None else [None, origin.seed]
+    scales: list[float | None] = [None] if "scale" in arguments or origin.scale is None else [None, origin.scale]
     if scales[-1] is not None and scales[-1] == int(scales[-1]):
         scales.append(int(scales[-1]))
     for seed in seeds:
         for scale in scales:
-            more = {key: value for key, value in (("seed", seed), ("scale", scale)) if value is not None}
-            yield {**given, **more}
+            values = {key: value for key, value in (("seed", seed), ("scale", scale)) if value is not None}
+            yield {**arguments, **values}
 
 
-def _differs(origin: Origin, wanted: str) -> str:
-    known = [f"{word} {value:g}" for word, value in (("seed", origin.seed), ("scale", origin.scale)) if value is not None]
-    says = ", ".join([f"digest {origin.digest}", *known])
+def _difference_message(origin: Origin, config_digest: str) -> str:
+    parts = [f"{word} {value:g}" for word, value in (("seed", origin.seed), ("scale", origin.scale)) if value is not None]
+    parts_text = ", ".join([f"digest {origin.digest}", *parts])
     return (
         f"{origin.place} was not made from this config, seed, scale and version of plotsim: it says "
-        f"{f'dataset {origin.dataset}, ' if origin.dataset else ''}{says}; the config has digest {wanted}"
+        f"{f'dataset {origin.dataset}, ' if origin.dataset else ''}{parts_text}; the config has digest {config_digest}"
     )
 
 
-def _of_directory(directory: Path) -> Iterator[Origin]:
+def _directory_origins(directory: Path) -> Iterator[Origin]:
     databases = sorted(directory.glob("*.duckdb"))
     files = sorted([*directory.glob("*.parquet"), *directory.glob("*/*.parquet"), *directory.glob("*/*/*.parquet")])
     for database in databases:
-        yield from _of_database(database)
-    for file in files[:_MOST]:
+        yield from _database_origins(database)
+    for file in files[:_MAX_FILES]:
         with reading(file, "Parquet"):
             metadata = pq.read_schema(file).metadata or {}
-            said = {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"plotsim_")}
-        if DIGEST in said and "plotsim_dataset" in said:
-            yield origin_of(str(file), said)
+            entries = {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"plotsim_")}
+        if DIGEST in entries and "plotsim_dataset" in entries:
+            yield origin_of(str(file), entries)
     config = directory / _CONFIG
     if not databases and not files and config.exists():
         raw = read(config)
@@ -110,20 +113,20 @@ def _of_directory(directory: Path) -> Iterator[Origin]:
             yield Origin(str(config), "", digest(raw), raw.get("seed"), raw.get("scale"))
 
 
-def _of_database(file: Path) -> Iterator[Origin]:
+def _database_origins(file: Path) -> Iterator[Origin]:
     with duckdb.connect() as connection:
         attach(connection, file)
         with reading(file, "a DuckDB database"):
             sql = "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'written'"
             for schema, table in sorted(connection.sql(sql).fetchall()):
-                place = f"written.{quoted(schema)}.{quoted(table)}"
+                relation = f"written.{quoted(schema)}.{quoted(table)}"
                 if (schema, table) == ("main", _ORIGIN):
-                    rows = connection.sql(f"FROM {place}")
+                    rows = connection.sql(f"FROM {relation}")
                     yield from (origin_of(str(file), dict(zip(rows.columns, row, strict=True))) for row in rows.fetchall())
                 elif table == PARTITIONS:
-                    digests = connection.sql(f"SELECT digest, min(table_name) FROM {place} WHERE digest <> '' GROUP BY 1")
-                    for found, example in sorted(digests.fetchall()):
-                        yield Origin(f"{schema}.{example} in {file}", schema, found)
+                    digests = connection.sql(f"SELECT digest, min(table_name) FROM {relation} WHERE digest <> '' GROUP BY 1")
+                    for stored_digest, example in sorted(digests.fetchall()):
+                        yield Origin(f"{schema}.{example} in {file}", schema, stored_digest)
 
 
 def origin_of(place: str, said: Mapping[str, str]) -> Origin:

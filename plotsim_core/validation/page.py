@@ -12,7 +12,7 @@ from plotsim_core.validation.report import BROKEN_CAP, Report
 from plotsim_core.validation.store import Store
 from plotsim_core.version import VERSION
 
-_SHOWN = 12
+_MAX_SHOWN = 12
 """So many findings of a check are shown; the others are folded away."""
 
 _STYLE = """
@@ -38,11 +38,11 @@ def page(store: Store, report: Report, drawn: Sequence[Picture]) -> str:
     """Return a report on a store, with the pictures drawn of it, as one HTML text that needs nothing else."""
     plan = report.plan
     span = f"{plan.grain.label(report.first)} to {plan.grain.label(report.stop - 1)}"
-    made = f"seed {plan.seed}, scale {plan.dataset.scale:g}, {plan.units:,} {plan.unit} units, config {plan.digest}"
+    origin = f"seed {plan.seed}, scale {plan.dataset.scale:g}, {plan.units:,} {plan.unit} units, config {plan.digest}"
     parts = [
         f"<h1>{escape(plan.name)}</h1>",
         f"<p>{escape(plan.dataset.about)}</p>",
-        f'<p class="soft">{escape(span)}, {escape(made)}</p>',
+        f'<p class="soft">{escape(span)}, {escape(origin)}</p>',
         _score(report),
         *_notes(report),
         *_checks(report),
@@ -62,24 +62,27 @@ def page(store: Store, report: Report, drawn: Sequence[Picture]) -> str:
 
 
 def _score(report: Report) -> str:
-    wrong = [(name, finding) for name, finding in report.findings if not finding.passed]
-    broken = sum(CHECKS[name].blocking for name, _ in wrong)
+    failures = [(name, finding) for name, finding in report.findings if not finding.passed]
+    broken_count = sum(CHECKS[name].blocking for name, _ in failures)
     if report.failed:
-        colour, says = "fail", f"The data is broken: {broken} of {len(report.findings)} findings say so."
+        colour, verdict = "fail", f"The data is broken: {broken_count} of {len(report.findings)} findings say so."
     elif report.warned:
-        colour, says = "warn", f"Whole, but {len(wrong)} of {len(report.findings)} findings are not as the config declares."
+        colour, verdict = (
+            "warn",
+            f"Whole, but {len(failures)} of {len(report.findings)} findings are not as the config declares.",
+        )
     else:
-        colour, says = "ok", f"All {len(report.findings)} findings are as the config declares."
-    open_ = sum(not finding.judged for _, finding in report.findings)
-    if open_ and not wrong:
-        says = f"All {len(report.findings) - open_} findings that could be judged are as the config declares."
-    means = (
+        colour, verdict = "ok", f"All {len(report.findings)} findings are as the config declares."
+    unjudged_count = sum(not finding.judged for _, finding in report.findings)
+    if unjudged_count and not failures:
+        verdict = f"All {len(report.findings) - unjudged_count} findings that could be judged are as the config declares."
+    explanation = (
         f"{report.judged} % of what the config declares was judged. The score is the share of it that passed, averaged over "
         f"the categories in which something was judged; broken data has at most {BROKEN_CAP}."
     )
     return (
         f'<div class="head"><div class="score {colour}">{report.score}</div>'
-        f'<div><p><b class="{colour}">{says}</b></p><p class="soft">{means}</p></div></div>'
+        f'<div><p><b class="{colour}">{verdict}</b></p><p class="soft">{explanation}</p></div></div>'
     )
 
 
@@ -92,25 +95,27 @@ def _notes(report: Report) -> Iterable[str]:
 
 def _checks(report: Report) -> Iterable[str]:
     """Yield the checks by category, in each those that failed first."""
-    found = {name: report.of(name) for name in CHECKS}
+    findings = {name: report.of(name) for name in CHECKS}
     categories = list(dict.fromkeys(CHECKS[name].category for name in CHECKS))
     for category in categories:
         names = [name for name in CHECKS if CHECKS[name].category == category]
         yield f"<h2>{escape(category.capitalize())}</h2>"
-        for name in sorted(names, key=lambda name: (_mark(name, found[name]) not in ("fail", "warn"), not found[name])):
-            yield _check(name, found[name])
+        for name in sorted(
+            names, key=lambda name: (_mark(name, findings[name]) not in ("fail", "warn"), not findings[name])
+        ):
+            yield _check(name, findings[name])
 
 
 def _correlations(report: Report) -> Iterable[str]:
     """Yield how connected metrics correlate, given the trajectory and in the rows of the tables."""
     if not report.correlations:
         return
-    cells = ((pair.subject(plan), pair.declared, *pair.texts()) for plan, pair in report.correlations)
-    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in cells)
-    heads = "".join(f"<th>{escape(name)}</th>" for name in ("connection", *HEADINGS))
+    table_rows = ((pair.subject(plan), pair.declared, *pair.texts()) for plan, pair in report.correlations)
+    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in table_rows)
+    headings = "".join(f"<th>{escape(name)}</th>" for name in ("connection", *HEADINGS))
     yield '<h2 id="connections">Connections</h2>'
     yield f"<p>{escape(HEADINGS_MEAN)}</p>"
-    yield f'<div class="wide"><table><tr>{heads}</tr>{rows}</table></div>'
+    yield f'<div class="wide"><table><tr>{headings}</tr>{rows}</table></div>'
 
 
 def _mark(name: str, findings: list[Finding]) -> str:
@@ -122,34 +127,34 @@ def _mark(name: str, findings: list[Finding]) -> str:
 def _check(name: str, findings: list[Finding]) -> str:
     mark = _mark(name, findings)
     passed = sum(finding.passed for finding in findings)
-    open_ = sum(not finding.judged for finding in findings)
-    counted = f"{passed - open_} of {len(findings) - open_} passed" if findings else "nothing to check"
-    counted += f", {open_} not judged" if open_ else ""
+    unjudged_count = sum(not finding.judged for finding in findings)
+    summary = f"{passed - unjudged_count} of {len(findings) - unjudged_count} passed" if findings else "nothing to check"
+    summary += f", {unjudged_count} not judged" if unjudged_count else ""
     word = {"ok": "ok", "soft": "–"}.get(mark, mark)
-    head = (
+    heading = (
         f'<summary><b class="mark {mark}">{word}</b>{escape(name.replace("_", " "))}: '
-        f'<span class="soft">{escape(CHECKS[name].says)} {counted}.</span></summary>'
+        f'<span class="soft">{escape(CHECKS[name].says)} {summary}.</span></summary>'
     )
     ordered = sorted(findings, key=lambda finding: (finding.passed, not finding.judged))
-    shown = max(_SHOWN, len(findings) - passed if len(findings) - passed <= 4 * _SHOWN else 0)
-    body = _findings(ordered[:shown])
-    if ordered[shown:]:
-        body += f"<details><summary>{len(ordered) - shown} more</summary>{_findings(ordered[shown:])}</details>"
-    return f'<details id="{escape(name)}"{" open" if passed < len(findings) else ""}>{head}{body}</details>'
+    shown_count = max(_MAX_SHOWN, len(findings) - passed if len(findings) - passed <= 4 * _MAX_SHOWN else 0)
+    body = _findings(ordered[:shown_count])
+    if ordered[shown_count:]:
+        body += f"<details><summary>{len(ordered) - shown_count} more</summary>{_findings(ordered[shown_count:])}</details>"
+    return f'<details id="{escape(name)}"{" open" if passed < len(findings) else ""}>{heading}{body}</details>'
 
 
 def _findings(findings: list[Finding]) -> str:
     if not findings:
         return ""
     numbers = list(dict.fromkeys(name for finding in findings for name in finding.numbers))
-    heads = "".join(f'<th class="n">{escape(name.replace("_", " "))}</th>' for name in numbers)
+    headings = "".join(f'<th class="n">{escape(name.replace("_", " "))}</th>' for name in numbers)
     rows = [
         f"<tr>{_tick(finding)}"
         f"<td>{escape(finding.subject)}</td><td>{escape(finding.message)}</td>"
         f"{''.join(_number(finding.numbers.get(name)) for name in numbers)}</tr>"
         for finding in findings
     ]
-    return f'<div class="wide"><table><tr><th></th><th>what</th><th>found</th>{heads}</tr>{"".join(rows)}</table></div>'
+    return f'<div class="wide"><table><tr><th></th><th>what</th><th>found</th>{headings}</tr>{"".join(rows)}</table></div>'
 
 
 def _tick(finding: Finding) -> str:
@@ -161,8 +166,8 @@ def _tick(finding: Finding) -> str:
 def _number(value: float | None) -> str:
     if value is None:
         return '<td class="n"></td>'
-    whole = value == int(value) if abs(value) < 1e15 else False
-    return f'<td class="n">{f"{int(value):,}" if whole else f"{value:.4g}"}</td>'
+    is_integer = value == int(value) if abs(value) < 1e15 else False
+    return f'<td class="n">{f"{int(value):,}" if is_integer else f"{value:.4g}"}</td>'
 
 
 def _picture(picture: Picture) -> str:
@@ -181,8 +186,8 @@ def _tables(store: Store) -> str:
             f'<tr><td>{escape(table.name)}</td><td>{escape(table.kind)}</td><td class="n">{count:,}</td>'
             f"<td>{escape(table.description)}</td></tr>"
         )
-    head = '<tr><th>table</th><th>kind</th><th class="n">rows</th><th>what it holds</th></tr>'
-    return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
+    heading = '<tr><th>table</th><th>kind</th><th class="n">rows</th><th>what it holds</th></tr>'
+    return f'<div class="wide"><table>{heading}{"".join(rows)}</table></div>'
 
 
 __all__ = ["page"]

@@ -36,7 +36,7 @@ _FEWEST = 20
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _FOLDED_FANS = 48
 _PAIRS = 40
-_BEYOND = 5
+_EXTRA_LAGS = 5
 """How many lags are shown beyond the declared one."""
 _ERRORS = 3.0
 
@@ -56,23 +56,23 @@ class Picture:
 
 def pictures(store: Store, report: Report) -> list[Picture]:
     """Return the pictures of a store and of what the report found in it; those with nothing to show are left out."""
-    found = [picture for kind in store.kinds for picture in _of_kind(kind, kind is not store)]
-    return [picture for picture in (*found, declared_against_found(report), rows(store)) if picture.drawings]
+    unit_pictures = [picture for kind in store.kinds for picture in _kind_pictures(kind, kind is not store)]
+    return [picture for picture in (*unit_pictures, declared_against_found(report), rows(store)) if picture.drawings]
 
 
-def _of_kind(store: Store, further: bool) -> list[Picture]:
+def _kind_pictures(store: Store, is_other_kind: bool) -> list[Picture]:
     """Return the pictures of one kind of unit; those of a further kind say of which."""
     sample = sample_of(store.plan, store.first, store.stop)
-    seen = residuals(store)
-    found = [
+    residual_sample = residuals(store)
+    unit_pictures = [
         trajectories(sample),
         units(sample),
         *metrics(store, sample),
-        correlations(store.plan, seen),
-        lags(store.plan, seen),
+        correlations(store.plan, residual_sample),
+        lags(store.plan, residual_sample),
     ]
     unit = store.plan.unit
-    return [replace(p, name=f"{unit}_{p.name}", title=f"{p.title} ({unit})") if further else p for p in found]
+    return [replace(p, name=f"{unit}_{p.name}", title=f"{p.title} ({unit})") if is_other_kind else p for p in unit_pictures]
 
 
 def sample_of(plan: Plan, first: int, stop: int, cells: int = _CELLS) -> list[Block]:
@@ -84,11 +84,11 @@ def sample_of(plan: Plan, first: int, stop: int, cells: int = _CELLS) -> list[Bl
 
 def by_segment(sample: Sequence[Block], values: Callable[[Block], NDArray[Any]]) -> dict[int, Floats]:
     """Return what `values`, shape (periods,), of the blocks of each segment add up to."""
-    found: dict[int, Floats] = {}
+    sums: dict[int, Floats] = {}
     for block in sample:
-        place = int(block.units.segment[0])
-        found[place] = found.get(place, 0.0) + values(block).astype(np.float64)
-    return found
+        segment = int(block.units.segment[0])
+        sums[segment] = sums.get(segment, 0.0) + values(block).astype(np.float64)
+    return sums
 
 
 def trajectories(sample: Sequence[Block]) -> Picture:
@@ -98,8 +98,8 @@ def trajectories(sample: Sequence[Block]) -> Picture:
     names = [segment.spec.name for segment in sample[0].plan.segments]
     series = {names[s]: np.where(n > 0, sums[s] / np.maximum(n, 1), np.nan).tolist() for s, n in counts.items()}
     drawing = lines("Mean position by segment", _ticks(sample[0]), series)
-    says = "Where each segment's units are on their curve, from 0 to 1; all metrics follow from it."
-    return Picture("trajectories", "Trajectories by segment", says, (drawing,), glance=glance(list(series.values())))
+    caption = "Where each segment's units are on their curve, from 0 to 1; all metrics follow from it."
+    return Picture("trajectories", "Trajectories by segment", caption, (drawing,), glance=glance(list(series.values())))
 
 
 def units(sample: Sequence[Block]) -> Picture:
@@ -120,25 +120,31 @@ def units(sample: Sequence[Block]) -> Picture:
 def metrics(store: Store, sample: Sequence[Block]) -> list[Picture]:
     """Return the quantiles of each metric's stored values over time, with the mean that the config lets expect: of all
     units, and of each segment."""
-    overall: list[str] = []
-    apart: list[str] = []
+    overall_fans: list[str] = []
+    segment_fans: list[str] = []
     ticks = _ticks(sample[0])
-    for metric, found in _quantiles(store, sample).items():
+    for metric, quantiles in _quantiles(store, sample).items():
         name = store.plan.metrics[metric].name
         centres = partial(_centres, metric)
         sums = np.array(list(by_segment(sample, centres).values()))
         counts = np.array(list(by_segment(sample, lambda block: alive(block).sum(axis=1)).values()))
-        overall.append(fan(name, ticks, found[-1], _binned_mean(sums.sum(axis=0), counts.sum(axis=0))))
-        for place, segment in enumerate(store.plan.segments):
-            line = _binned_mean(sums[place], counts[place])
-            apart.append(fan(f"{name}, {segment.spec.name}", ticks, found[place], line, colour=place))
-    says = (
+        overall_fans.append(fan(name, ticks, quantiles[-1], _binned_mean(sums.sum(axis=0), counts.sum(axis=0))))
+        for index, segment in enumerate(store.plan.segments):
+            line = _binned_mean(sums[index], counts[index])
+            segment_fans.append(fan(f"{name}, {segment.spec.name}", ticks, quantiles[index], line, colour=index))
+    caption = (
         "Half of the stored values lie in the dark band, nine of ten in the light one; the line is their median, "
         "the dashes are the mean that the config lets expect."
     )
-    found_all = Picture("metrics", "Metrics over time", says, tuple(overall))
-    found_apart = Picture("metricsby_segment", "Metrics over time, by segment", says, tuple(apart), folded=True)
-    return [found_all, found_apart] if len(store.plan.segments) > 1 and len(apart) <= _FOLDED_FANS else [found_all]
+    overall_picture = Picture("metrics", "Metrics over time", caption, tuple(overall_fans))
+    segment_picture = Picture(
+        "metricsby_segment", "Metrics over time, by segment", caption, tuple(segment_fans), folded=True
+    )
+    return (
+        [overall_picture, segment_picture]
+        if len(store.plan.segments) > 1 and len(segment_fans) <= _FOLDED_FANS
+        else [overall_picture]
+    )
 
 
 def _centres(metric: int, block: Block) -> Floats:
@@ -148,70 +154,73 @@ def _centres(metric: int, block: Block) -> Floats:
 def _quantiles(store: Store, sample: Sequence[Block]) -> dict[int, list[list[Floats]]]:
     """Return, for each stored metric, its quantiles in each bin of periods: of each segment, and last of all of them."""
     plan, periods = store.plan, sample[0].periods
-    places = bins(len(periods))
-    _register(store, "picture periods", key=pa.array(plan.grain.keys(periods)), bin=pa.array(places))
-    found: dict[int, list[list[Floats]]] = {}
-    for table, columns in _holders(store):
+    bin_indexes = bins(len(periods))
+    _register(store, "picture periods", key=pa.array(plan.grain.keys(periods)), bin=pa.array(bin_indexes))
+    quantiles: dict[int, list[list[Floats]]] = {}
+    for table, columns in _metric_facts(store):
         unit, date = table.key
         parent = next(parent for name, parent, _ in table.references if name == unit)
         keys = [key_text(prefix(plan.table(parent).spec), pa.array(block.codes)) for block in sample]
-        owner = np.concatenate([block.units.segment for block in sample])
-        _register(store, "picture units", key=pa.concat_arrays(keys), owner=pa.array(owner))
-        asked = ", ".join(f'quantile_cont("{name}"::DOUBLE, {list(_QUANTILES)}) AS m{metric}' for metric, name in columns)
+        segments = np.concatenate([block.units.segment for block in sample])
+        _register(store, "picture units", key=pa.concat_arrays(keys), owner=pa.array(segments))
+        expressions = ", ".join(
+            f'quantile_cont("{name}"::DOUBLE, {list(_QUANTILES)}) AS m{metric}' for metric, name in columns
+        )
         rows = store.arrow(
-            f"SELECT bin, coalesce(owner, {len(plan.segments)}) AS owner, {asked} FROM {store.relation(table)} AS facts "
+            f"SELECT bin, coalesce(owner, {len(plan.segments)}) AS owner, {expressions} "
+            f"FROM {store.relation(table)} AS facts "
             f'JOIN "picture units" AS units ON facts."{unit}" = units.key '
             f'JOIN "picture periods" AS periods ON facts."{date}" = periods.key GROUP BY GROUPING SETS ((bin), (bin, owner))'
         )
-        at = rows["owner"].to_numpy(), rows["bin"].to_numpy()
+        positions = rows["owner"].to_numpy(), rows["bin"].to_numpy()
         for metric, _ in columns:
-            grid = np.full((len(plan.segments) + 1, int(places[-1]) + 1, len(_QUANTILES)), np.nan)
+            grid = np.full((len(plan.segments) + 1, int(bin_indexes[-1]) + 1, len(_QUANTILES)), np.nan)
             values = [row if row is not None else [np.nan] * len(_QUANTILES) for row in rows[f"m{metric}"].to_pylist()]
-            grid[at] = np.array(values, dtype=np.float64).reshape(len(values), len(_QUANTILES))
-            found[metric] = [list(part.T) for part in grid]
-    return dict(sorted(found.items()))
+            grid[positions] = np.array(values, dtype=np.float64).reshape(len(values), len(_QUANTILES))
+            quantiles[metric] = [list(part.T) for part in grid]
+    return dict(sorted(quantiles.items()))
 
 
-def _holders(store: Store) -> list[tuple[TablePlan, list[tuple[int, str]]]]:
+def _metric_facts(store: Store) -> list[tuple[TablePlan, list[tuple[int, str]]]]:
     """Return the facts with the metrics that are looked for in them, as (metric, column): each in the first that has it."""
-    plan, taken, found = store.plan, set[int](), []
+    plan, known_metrics, facts = store.plan, set[int](), []
     for table in (table for table in store.tables if table.kind == "fact"):
-        named = [(c.spec.type.partition(".")[2], c.name) for c in table.columns if c.spec.word == "metric"]
-        columns = {plan.metric_index(metric): name for metric, name in named}
-        fresh = [(metric, name) for metric, name in columns.items() if metric not in taken]
-        taken.update(columns)
-        if fresh:
-            found.append((table, fresh))
-    return found
+        metric_columns = [(c.spec.type.partition(".")[2], c.name) for c in table.columns if c.spec.word == "metric"]
+        columns = {plan.metric_index(metric): name for metric, name in metric_columns}
+        new_columns = [(metric, name) for metric, name in columns.items() if metric not in known_metrics]
+        known_metrics.update(columns)
+        if new_columns:
+            facts.append((table, new_columns))
+    return facts
 
 
-def correlations(plan: Plan, seen: Residuals) -> Picture:
+def correlations(plan: Plan, residual_sample: Residuals) -> Picture:
     """Return the matrix of declared (above the diagonal) and found (below) correlations given the trajectory."""
-    held = sorted(seen.stored)
+    stored_metrics = sorted(residual_sample.stored)
     above = np.full((len(plan.metrics), len(plan.metrics)), np.nan)
     for connection in plan.dataset.connections:
         pair = sorted(plan.metric_index(name) for name in (connection.metric_a, connection.metric_b))
         above[pair[0], pair[1]] = connection.coefficient
-    names = [plan.metrics[metric].name for metric in held]
-    grid = np.ix_(held, held)
-    drawing = matrix("Correlations given the trajectory", names, above[grid], found_correlations(seen))
-    says = (
+    names = [plan.metrics[metric].name for metric in stored_metrics]
+    grid = np.ix_(stored_metrics, stored_metrics)
+    drawing = matrix("Correlations given the trajectory", names, above[grid], found_correlations(residual_sample))
+    caption = (
         "Above the diagonal what the config declares (empty: nothing), below it what is stored, given the trajectory; "
         "blue is positive, red negative. Noise weakens what is found."
     )
-    return Picture("correlations", "Declared and found correlations", says, (drawing,) if len(held) > 1 else ())
+    return Picture("correlations", "Declared and found correlations", caption, (drawing,) if len(stored_metrics) > 1 else ())
 
 
-def found_correlations(seen: Residuals) -> Floats:
+def found_correlations(residual_sample: Residuals) -> Floats:
     """Return the correlations of all pairs of stored metrics, in their order, each over the cells where both are there."""
-    held = sorted(seen.stored)
-    sums = np.zeros((5, len(held), len(held)))
-    for cells in zip(*(seen.stored[metric] for metric in held), strict=True):
+    stored_metrics = sorted(residual_sample.stored)
+    sums = np.zeros((5, len(stored_metrics), len(stored_metrics)))
+    for cells in zip(*(residual_sample.stored[metric] for metric in stored_metrics), strict=True):
         values = np.array(cells)
-        there = np.isfinite(values).astype(np.float64)
-        values = np.where(there > 0, values, 0.0)
+        present = np.isfinite(values).astype(np.float64)
+        values = np.where(present > 0, values, 0.0)
         squares = values * values
-        sums += [there @ there.T, values @ there.T, there @ values.T, squares @ there.T, values @ values.T]
+        sums += [present @ present.T, values @ present.T, present @ values.T, squares @ present.T, values @ values.T]
     count = np.maximum(sums[0], 1.0)
     covariance = sums[4] / count - sums[1] * sums[2] / count**2
     variance = sums[3] / count - (sums[1] / count) ** 2
@@ -219,26 +228,26 @@ def found_correlations(seen: Residuals) -> Floats:
     return np.where(scale > 0, covariance / np.where(scale > 0, scale, 1.0), np.nan)
 
 
-def lags(plan: Plan, seen: Residuals) -> Picture:
+def lags(plan: Plan, residual_sample: Residuals) -> Picture:
     """Return, for each metric that follows another, their correlation at each lag around the declared one."""
     drawings = []
-    for place, metric in enumerate(plan.metrics):
-        if metric.driver is None or metric.driver not in seen.stored or place not in seen.stored:
+    for index, metric in enumerate(plan.metrics):
+        if metric.driver is None or metric.driver not in residual_sample.stored or index not in residual_sample.stored:
             continue
-        driver, follower = seen.stored[metric.driver], seen.stored[place]
+        driver, follower = residual_sample.stored[metric.driver], residual_sample.stored[index]
         thin = slice(None, None, max(1, driver.size // _CELLS))
         pairs = [
             correlation(driver[: len(driver) - lag, thin], follower[lag:, thin])
-            for lag in range(min(metric.delay + _BEYOND + 1, len(driver)))
+            for lag in range(min(metric.delay + _EXTRA_LAGS + 1, len(driver)))
         ]
         title = f"{metric.name} after {plan.metrics[metric.driver].name}"
-        found, chance = [found for found, _ in pairs], [_ERRORS * error for _, error in pairs]
-        drawings.append(correlogram(title, found, chance, metric.delay))
-    says = (
+        values, chance = [values for values, _ in pairs], [_ERRORS * error for _, error in pairs]
+        drawings.append(correlogram(title, values, chance, metric.delay))
+    caption = (
         "How a metric goes with what its driver did so many periods before; the declared lag is red, "
         "and the grey band is what chance gives (three standard errors)."
     )
-    return Picture("lags", "Lags", says, tuple(drawings))
+    return Picture("lags", "Lags", caption, tuple(drawings))
 
 
 def declared_against_found(report: Report) -> Picture:
@@ -250,42 +259,42 @@ def declared_against_found(report: Report) -> Picture:
         for finding in report.of(check)
         if {"expected", "found", "allowed"} <= set(finding.numbers)
     }
-    off = sorted(pairs, key=lambda name: -abs(pairs[name][1] - pairs[name][0]))[:_PAIRS]
-    shown = {name: pair for name, pair in pairs.items() if name in off}
-    most = f" Of {len(pairs)} pairs, the {_PAIRS} that are furthest off." if len(pairs) > _PAIRS else ""
-    says = f"A tick is what is expected, noise included, a dot what is found, and a bar what chance allows.{most}"
-    drawing = against("Correlations given the trajectory", shown)
-    return Picture("expected", "Expected and found", says, (drawing,) if shown else ())
+    farthest = sorted(pairs, key=lambda name: -abs(pairs[name][1] - pairs[name][0]))[:_PAIRS]
+    shown_pairs = {name: pair for name, pair in pairs.items() if name in farthest}
+    remark = f" Of {len(pairs)} pairs, the {_PAIRS} that are furthest off." if len(pairs) > _PAIRS else ""
+    caption = f"A tick is what is expected, noise included, a dot what is found, and a bar what chance allows.{remark}"
+    drawing = against("Correlations given the trajectory", shown_pairs)
+    return Picture("expected", "Expected and found", caption, (drawing,) if shown_pairs else ())
 
 
 def rows(store: Store) -> Picture:
     """Return the rows of each table over time."""
     keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
     ticks = store.plan.grain.label(store.first), store.plan.grain.label(store.stop - 1)
-    places = bins(len(keys))
-    edges = np.flatnonzero(np.diff(places, prepend=-1))
+    bin_indexes = bins(len(keys))
+    edges = np.flatnonzero(np.diff(bin_indexes, prepend=-1))
     drawings = []
     for table in (table for kind in store.kinds for table in kind.tables if table.time is not None):
-        counted = store.arrow(f'SELECT "{table.time}" AS time, count(*) AS n FROM {store.relation(table)} GROUP BY 1')
-        period = np.searchsorted(keys, counted["time"].to_numpy(), side="right") - 1
-        counts = np.bincount(period, counted["n"].to_numpy(), minlength=len(keys))
+        table_counts = store.arrow(f'SELECT "{table.time}" AS time, count(*) AS n FROM {store.relation(table)} GROUP BY 1')
+        period = np.searchsorted(keys, table_counts["time"].to_numpy(), side="right") - 1
+        counts = np.bincount(period, table_counts["n"].to_numpy(), minlength=len(keys))
         low, high = np.minimum.reduceat(counts, edges), np.maximum.reduceat(counts, edges)
-        middle = np.add.reduceat(counts, edges) / np.bincount(places)
+        middle = np.add.reduceat(counts, edges) / np.bincount(bin_indexes)
         drawings.append(fan(table.name, ticks, [low, middle, high], colour=4, base=0.0))
-    each = (
-        f" (a point is {int(np.sum(places == 0))} periods; the band, the least and the most of them)"
+    bin_note = (
+        f" (a point is {int(np.sum(bin_indexes == 0))} periods; the band, the least and the most of them)"
         if len(edges) < len(keys)
         else ""
     )
-    says = f"How many rows each table has of each {store.plan.grain.name}{each}; a gap is a missing partition."
-    return Picture("rows", "Rows over time", says, tuple(drawings))
+    caption = f"How many rows each table has of each {store.plan.grain.name}{bin_note}; a gap is a missing partition."
+    return Picture("rows", "Rows over time", caption, tuple(drawings))
 
 
 def _binned_mean(sums: Floats, counts: NDArray[np.int64]) -> Floats:
     """Return the mean in each bin of periods, from sums and counts by period; NaN where nothing is counted."""
-    place = bins(len(sums))
-    totals, numbers = np.bincount(place, sums), np.bincount(place, counts)
-    return np.where(numbers > 0, totals / np.maximum(numbers, 1), np.nan)
+    bin_indexes = bins(len(sums))
+    totals, bin_counts = np.bincount(bin_indexes, sums), np.bincount(bin_indexes, counts)
+    return np.where(bin_counts > 0, totals / np.maximum(bin_counts, 1), np.nan)
 
 
 def _register(store: Store, relation: str, **columns: pa.Array) -> None:

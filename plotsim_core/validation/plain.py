@@ -26,16 +26,16 @@ def table_correlations(store: Store) -> Iterator[Correlations]:
     plan = store.plan
     if not plan.dataset.connections and not plan.dataset.connection_phases:
         return
-    seen = residuals(store)
+    sample = residuals(store)
     periods = np.arange(store.first, store.stop, dtype=np.int64)
-    rows = declared(plan, periods)
-    sampled = declared(plan, seen.periods)
-    for (connection, phase, holds), (_, _, sampled_holds) in zip(rows, sampled, strict=True):
+    connections = declared(plan, periods)
+    sample_connections = declared(plan, sample.periods)
+    for (connection, phase, in_force), (_, _, sample_in_force) in zip(connections, sample_connections, strict=True):
         pair = plan.metric_index(connection.metric_a), plan.metric_index(connection.metric_b)
-        if pair[0] in seen.stored and pair[1] in seen.stored:
-            given = correlation(seen.stored[pair[0]][sampled_holds], seen.stored[pair[1]][sampled_holds])
-            first, second = _cells(store, pair, periods[holds])
-            yield Correlations(connection, phase, given, correlation(first, second), rank_correlation(first, second))
+        if pair[0] in sample.stored and pair[1] in sample.stored:
+            conditional = correlation(sample.stored[pair[0]][sample_in_force], sample.stored[pair[1]][sample_in_force])
+            first, second = _cells(store, pair, periods[in_force])
+            yield Correlations(connection, phase, conditional, correlation(first, second), rank_correlation(first, second))
 
 
 def _cells(store: Store, pair: tuple[int, int], periods: NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -44,26 +44,28 @@ def _cells(store: Store, pair: tuple[int, int], periods: NDArray[np.int64]) -> t
     plan = store.plan
     first, second = (plan.table(measuring(plan, metric) or "") for metric in pair)
     ((count,),) = store.connection.sql(f"SELECT count(*) FROM {store.relation(first)}").fetchall()
-    every = max(1, math.ceil(count / _ROWS))
-    rows = (_rows(store, table, metric, name) for table, metric, name in zip((first, second), pair, _NAMES, strict=True))
+    modulus = max(1, math.ceil(count / _ROWS))
+    queries = (
+        _values_sql(store, table, metric, name) for table, metric, name in zip((first, second), pair, _NAMES, strict=True)
+    )
     cells = store.arrow(
         f"SELECT date, first, second, dense_rank() OVER (ORDER BY unit) - 1 AS unit, "
         f"row_number() OVER (PARTITION BY unit ORDER BY date) - 1 AS place "
-        f"FROM ({') JOIN ('.join(rows)}) USING (unit, date) "
-        f"WHERE hash(unit) % {every} = 0 AND first IS NOT NULL AND second IS NOT NULL"
+        f"FROM ({') JOIN ('.join(queries)}) USING (unit, date) "
+        f"WHERE hash(unit) % {modulus} = 0 AND first IS NOT NULL AND second IS NOT NULL"
     )
-    inside: Flags = np.isin(cells["date"].to_numpy(), store.plan.grain.keys(periods))
-    place, units = (cells[name].to_numpy()[inside] for name in ("place", "unit"))
-    shape = (int(place.max(initial=-1)) + 1, int(units.max(initial=-1)) + 1)
+    in_periods: Flags = np.isin(cells["date"].to_numpy(), store.plan.grain.keys(periods))
+    index, unit_index = (cells[name].to_numpy()[in_periods] for name in ("place", "unit"))
+    shape = (int(index.max(initial=-1)) + 1, int(unit_index.max(initial=-1)) + 1)
     layers = np.full((2, *shape), np.nan)
     for layer, name in zip(layers, _NAMES, strict=True):
-        layer[place, units] = cells[name].to_numpy()[inside]
+        layer[index, unit_index] = cells[name].to_numpy()[in_periods]
     return layers[0], layers[1]
 
 
-def _rows(store: Store, table: TablePlan, metric: int, name: str) -> str:
+def _values_sql(store: Store, table: TablePlan, metric: int, name: str) -> str:
     """Return a query of the values of a metric in a fact, by unit and date, under a name."""
     unit, date = (quoted(column) for column in table.key)
-    word = f"metric.{store.plan.metrics[metric].name}"
-    column = quoted(next(column.name for column in metrics_of(table) if column.spec.type == word))
+    metric_type = f"metric.{store.plan.metrics[metric].name}"
+    column = quoted(next(column.name for column in metrics_of(table) if column.spec.type == metric_type))
     return f"SELECT {unit} AS unit, {date} AS date, {column}::DOUBLE AS {name} FROM {store.relation(table)}"

@@ -37,11 +37,11 @@ def lines(
     right = _WIDTH - _LEGEND
     parts = [_grid(title, low, high, (_LEFT, right, _TOP, _HEIGHT - _BOTTOM))]
     height = max(_HEIGHT, _TOP + 17 * len(series) + 6)
-    for place, (name, values) in enumerate(series.items()):
-        colour = COLOURS[place % len(COLOURS)]
+    for index, (name, values) in enumerate(series.items()):
+        colour = COLOURS[index % len(COLOURS)]
         points = _points(_thinned(values), low, high, (_LEFT, right, _TOP, _HEIGHT - _BOTTOM))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts.append(f'<text x="{right + 12}" y="{_TOP + 10 + 17 * place}" fill="{colour}">{_short(name, 20)}</text>')
+        parts.append(f'<text x="{right + 12}" y="{_TOP + 10 + 17 * index}" fill="{colour}">{_short(name, 20)}</text>')
     parts.append(_ends(ticks, _LEFT, right, _HEIGHT - 6))
     return _svg(parts, _WIDTH, height)
 
@@ -49,8 +49,8 @@ def lines(
 def glance(series: Sequence[Sequence[float]], low: float = 0.0, high: float = 1.0) -> str:
     """Return lines as a picture of at most 700 characters, for where little is drawn: no words, as many points as fit."""
     for points in range(40, 1, -1):
-        drawn = "".join(_stroke(values, points, low, high, place) for place, values in enumerate(series))
-        text = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 99 32" width="330" fill="none">{drawn}</svg>'
+        strokes = "".join(_stroke(values, points, low, high, index) for index, values in enumerate(series))
+        text = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 99 32" width="330" fill="none">{strokes}</svg>'
         if len(text) <= _GLANCE:
             return text
     return ""
@@ -58,13 +58,13 @@ def glance(series: Sequence[Sequence[float]], low: float = 0.0, high: float = 1.
 
 def _stroke(values: Sequence[float], points: int, low: float, high: float, colour: int) -> str:
     """Return a line through `points` of the values that are there, in whole numbers."""
-    there = np.flatnonzero(np.isfinite(values))
-    if len(there) < 2:
+    present_indexes = np.flatnonzero(np.isfinite(values))
+    if len(present_indexes) < 2:
         return ""
-    places = np.unique(there[np.linspace(0, len(there) - 1, points).round().astype(int)])
-    x = np.round(places * (99 / (len(values) - 1))).astype(int)
-    y = np.round(31 - 30 * (np.asarray(values)[places] - low) / (high - low)).astype(int)
-    path = " ".join(f"{across},{up}" for across, up in zip(x.tolist(), y.tolist(), strict=True))
+    point_indexes = np.unique(present_indexes[np.linspace(0, len(present_indexes) - 1, points).round().astype(int)])
+    x = np.round(point_indexes * (99 / (len(values) - 1))).astype(int)
+    y = np.round(31 - 30 * (np.asarray(values)[point_indexes] - low) / (high - low)).astype(int)
+    path = " ".join(f"{point_x},{point_y}" for point_x, point_y in zip(x.tolist(), y.tolist(), strict=True))
     return f'<path d="M{path}" stroke="{COLOURS[colour % len(COLOURS)]}"/>'
 
 
@@ -80,9 +80,9 @@ def fan(
     with a dashed `line`, over equally spaced times. The axis begins at `base` if it is given."""
     width, height = _SMALL
     box = (_EDGE, width - 8, _TOP, height - _BOTTOM)
-    whole = np.concatenate([*bands, *([line] if line is not None else [])])
-    there = whole[np.isfinite(whole)]
-    low, high = (float(there.min()), float(there.max())) if len(there) else (0.0, 1.0)
+    all_values = np.concatenate([*bands, *([line] if line is not None else [])])
+    finite_values = all_values[np.isfinite(all_values)]
+    low, high = (float(finite_values.min()), float(finite_values.max())) if len(finite_values) else (0.0, 1.0)
     low = low if base is None else base
     if high <= low:
         low, high = min(low, 0.0), max(high, low + 1.0)
@@ -118,8 +118,8 @@ def correlogram(title: str, found: Sequence[float], chance: Sequence[float], mar
         if np.isfinite(value):
             end = _y(float(np.clip(value, -1, 1)), -1.0, 1.0, box)
             colour = COLOURS[2] if lag == marked else COLOURS[0]
-            across = f"M{x + 0.2 * step:.1f} {zero:.1f}V{end:.1f}h{0.6 * step:.1f}V{zero:.1f}z"
-            parts.append(f'<path d="{across}" fill="{colour}"/>')
+            bar_path = f"M{x + 0.2 * step:.1f} {zero:.1f}V{end:.1f}h{0.6 * step:.1f}V{zero:.1f}z"
+            parts.append(f'<path d="{bar_path}" fill="{colour}"/>')
         if lag == marked or lag in (0, len(found) - 1):
             weight = ' font-weight="bold"' if lag == marked else ""
             parts.append(f'<text x="{x + step / 2:.1f}" y="{height - 6}" text-anchor="middle"{weight}>{lag}</text>')
@@ -144,21 +144,21 @@ def matrix(title: str, names: Sequence[str], above: Floats, below: Floats) -> st
             f"M{x:.1f} {y:.1f}h{size - 1:.1f}v{size - 1:.1f}h-{size - 1:.1f}z"
         )
         if count <= _NAMED:
-            at = f'x="{x + size / 2:.1f}" y="{y + size / 2 + 4:.1f}"'
-            parts.append(f'<text {at} text-anchor="middle" font-size="11">{value:.2f}</text>')
+            anchor = f'x="{x + size / 2:.1f}" y="{y + size / 2 + 4:.1f}"'
+            parts.append(f'<text {anchor} text-anchor="middle" font-size="11">{value:.2f}</text>')
     shades = [
-        f'<path d="{"".join(found)}" fill="{COLOURS[0] if shade > 0 else COLOURS[2] if shade < 0 else "currentColor"}" '
+        f'<path d="{"".join(paths)}" fill="{COLOURS[0] if shade > 0 else COLOURS[2] if shade < 0 else "currentColor"}" '
         f'fill-opacity="{max(0.05, abs(shade) / _SHADES * 0.85):.2f}"/>'
-        for shade, found in sorted(cells.items())
+        for shade, paths in sorted(cells.items())
     ]
     small = f' font-size="{min(12.0, size):.0f}"'
-    for place, name in enumerate(names):
-        middle = size * (place + 0.5)
+    for index, name in enumerate(names):
+        middle = size * (index + 0.5)
         label, turned = f"{small}>{_short(name, 18)}</text>", f"translate({left + middle:.1f} {top - 6}) rotate(-40)"
         parts.append(f'<text x="{left - 6}" y="{top + middle + 4:.1f}" text-anchor="end"{label}')
         parts.append(f'<text transform="{turned}"{label}')
         parts.append(
-            f'<path d="M{left + size * place:.1f} {top + size * place:.1f}h{size - 1:.1f}v{size - 1:.1f}h-{size - 1:.1f}z" '
+            f'<path d="M{left + size * index:.1f} {top + size * index:.1f}h{size - 1:.1f}v{size - 1:.1f}h-{size - 1:.1f}z" '
             f'fill="currentColor" fill-opacity=".12"/>'
         )
     return _svg([*shades, *parts], width, height)
@@ -173,16 +173,16 @@ def against(title: str, pairs: Mapping[str, tuple[float, float, float]]) -> str:
         x = left + (right - left) * (value + 1) / 2
         parts.append(f'<path d="M{x:.0f} {top - 8}V{height - 12}" stroke="currentColor" stroke-opacity=".15"/>')
         parts.append(f'<text x="{x:.0f}" y="{top - 12}" text-anchor="middle" fill-opacity=".6">{value:g}</text>')
-    for place, (name, (expected, found, allowed)) in enumerate(pairs.items()):
-        y = top + 12 + 24 * place
+    for index, (name, (expected, found, allowed)) in enumerate(pairs.items()):
+        y = top + 12 + 24 * index
         ends = [left + (right - left) * (float(np.clip(v, -1, 1)) + 1) / 2 for v in (expected - allowed, expected + allowed)]
-        at, tick = (left + (right - left) * (value + 1) / 2 for value in (found, expected))
+        dot, tick = (left + (right - left) * (value + 1) / 2 for value in (found, expected))
         parts.append(f'<text x="12" y="{y + 4}">{_short(name, 38)}</text>')
         parts.append(
             f'<path d="M{ends[0]:.0f} {y}H{ends[1]:.0f}" stroke="{COLOURS[0]}" stroke-opacity=".3" stroke-width="9"/>'
         )
         parts.append(f'<path d="M{tick:.0f} {y - 7}V{y + 7}" stroke="{COLOURS[0]}" stroke-width="2"/>')
-        parts.append(f'<circle cx="{at:.0f}" cy="{y}" r="4" fill="{COLOURS[2]}"/>')
+        parts.append(f'<circle cx="{dot:.0f}" cy="{y}" r="4" fill="{COLOURS[2]}"/>')
     return _svg(parts, _WIDTH, height)
 
 
@@ -205,13 +205,13 @@ def _ends(ticks: tuple[str, str], left: float, right: float, y: float) -> str:
 
 
 def _points(values: Floats, low: float, high: float, box: Box, backwards: bool = False) -> str:
-    wide = (box[1] - box[0]) / max(1, len(values) - 1)
-    there = [
-        f"{box[0] + wide * at:.1f},{_y(value, low, high, box):.1f}"
-        for at, value in enumerate(values.tolist())
+    step = (box[1] - box[0]) / max(1, len(values) - 1)
+    points = [
+        f"{box[0] + step * index:.1f},{_y(value, low, high, box):.1f}"
+        for index, value in enumerate(values.tolist())
         if np.isfinite(value)
     ]
-    return " ".join(reversed(there) if backwards else there)
+    return " ".join(reversed(points) if backwards else points)
 
 
 def _y(value: float, low: float, high: float, box: Box) -> float:
@@ -226,9 +226,9 @@ def bins(count: int) -> NDArray[np.int64]:
 def _thinned(values: Sequence[float]) -> Floats:
     """Return the mean of each bin of values, NaN where there is none."""
     array = _array(values)
-    there, place = np.isfinite(array), bins(len(array))
-    counts = np.bincount(place, there)
-    sums = np.bincount(place, np.where(there, array, 0.0))
+    present, bin_indexes = np.isfinite(array), bins(len(array))
+    counts = np.bincount(bin_indexes, present)
+    sums = np.bincount(bin_indexes, np.where(present, array, 0.0))
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 

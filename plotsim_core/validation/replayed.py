@@ -25,7 +25,7 @@ Flags = NDArray[np.bool_]
 
 _CELLS = 2_000_000
 """About so many cells are looked at: all periods of some units."""
-_LATE = "what came before the first of these periods is not looked at"
+_LATE_START = "what came before the first of these periods is not looked at"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,40 +40,40 @@ class Histories:
     texts: pa.Array | None
 
 
-def _some(store: Store, unit: str) -> str:
+def _unit_filter(store: Store, unit: str) -> str:
     """Return the SQL condition that takes some units, all periods of which are about `_CELLS` cells."""
-    every = max(1, round(units_by(store.plan, store.stop) * (store.stop - store.plan.first) / _CELLS))
-    return f"hash({quoted(unit)}) % {every} = 0"
+    modulus = max(1, round(units_by(store.plan, store.stop) * (store.stop - store.plan.first) / _CELLS))
+    return f"hash({quoted(unit)}) % {modulus} = 0"
 
 
 def _histories(store: Store, fact: TablePlan, metric: str, text: str | None = None) -> Histories:
     unit, time = unit_column(store.plan, fact) or "", fact.time or ""
-    more = f", {quoted(text)} AS text" if text else ""
+    text_column = f", {quoted(text)} AS text" if text else ""
     sql = (
-        f"SELECT {quoted(unit)} AS unit, {quoted(time)} AS date_key, {quoted(metric)}::DOUBLE AS value{more} "
-        f"FROM {store.relation(fact)} WHERE {_some(store, unit)} AND {quoted(unit)} IS NOT NULL"
+        f"SELECT {quoted(unit)} AS unit, {quoted(time)} AS date_key, {quoted(metric)}::DOUBLE AS value{text_column} "
+        f"FROM {store.relation(fact)} WHERE {_unit_filter(store, unit)} AND {quoted(unit)} IS NOT NULL"
     )
-    found = store.arrow(sql).combine_chunks()
-    units = pc.unique(found["unit"]).sort()
-    cell, known = _cells(store, units, found)
-    values, there = (np.full(store.stop - store.first, fill) for fill in (np.nan, False))
-    values, there = (np.repeat(grid[:, None], len(units), axis=1) for grid in (values, there))
-    read = found["value"].to_numpy(zero_copy_only=False)
-    values.ravel()[cell[known]], there.ravel()[cell[known]] = read[known], True
-    texts = found["text"].filter(pa.array(known)).combine_chunks() if text else None
-    return Histories(units, there, values, cell[known], texts)
+    rows = store.arrow(sql).combine_chunks()
+    units = pc.unique(rows["unit"]).sort()
+    cells, in_grid = _cell_indexes(store, units, rows)
+    values, present = (np.full(store.stop - store.first, fill) for fill in (np.nan, False))
+    values, present = (np.repeat(grid[:, None], len(units), axis=1) for grid in (values, present))
+    numbers = rows["value"].to_numpy(zero_copy_only=False)
+    values.ravel()[cells[in_grid]], present.ravel()[cells[in_grid]] = numbers[in_grid], True
+    texts = rows["text"].filter(pa.array(in_grid)).combine_chunks() if text else None
+    return Histories(units, present, values, cells[in_grid], texts)
 
 
-def _cells(store: Store, units: pa.Array, found: pa.Table) -> tuple[NDArray[np.int64], Flags]:
+def _cell_indexes(store: Store, units: pa.Array, rows: pa.Table) -> tuple[NDArray[np.int64], Flags]:
     """Return the place of each row in the grid of judged periods and units, and whether it has one."""
     keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
-    time = found["date_key"].to_numpy(zero_copy_only=False)
+    time = rows["date_key"].to_numpy(zero_copy_only=False)
     period = np.minimum(np.searchsorted(keys, time), len(keys) - 1)
-    unit = np.asarray(pc.fill_null(pc.index_in(found["unit"], units), -1)).astype(np.int64)
+    unit = np.asarray(pc.fill_null(pc.index_in(rows["unit"], units), -1)).astype(np.int64)
     return period * len(units) + unit, (keys[period] == time) & (unit >= 0)
 
 
-def _holding(plan: Plan, table: TablePlan, metric: str) -> str | None:
+def _metric_column(plan: Plan, table: TablePlan, metric: str) -> str | None:
     """Return the column of a fact that holds a metric for each unit and period; None for other tables."""
     if table.kind != "fact" or unit_column(plan, table) is None:
         return None
@@ -86,76 +86,78 @@ def _tally(store: Store, checked: Flags, faults: Flags) -> pa.Table:
     return pa.table([keys, *counts], names=TALLY.names)
 
 
-def _staged(plan: Plan, fact: TablePlan) -> tuple[str, str] | None:
+def _stage_columns(plan: Plan, fact: TablePlan) -> tuple[str, str] | None:
     """Return the columns of a fact that hold a lifecycle's stage and the metric that it follows; None without both."""
     lifecycle = plan.dataset.lifecycle
     column = next((column.name for column in fact.columns if column.spec.word == "stage"), None)
-    metric = None if lifecycle is None else _holding(plan, fact, lifecycle.track)
+    metric = None if lifecycle is None else _metric_column(plan, fact, lifecycle.track)
     return None if column is None or metric is None else (column, metric)
 
 
-def _with_stages(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return NO_TABLES if _staged(plan, table) else None
+def _stage_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return NO_TABLES if _stage_columns(plan, table) else None
 
 
 def _stages(store: Store, fact: TablePlan) -> Iterator[Finding]:
-    lifecycle, columns = store.plan.dataset.lifecycle, _staged(store.plan, fact)
+    lifecycle, columns = store.plan.dataset.lifecycle, _stage_columns(store.plan, fact)
     assert lifecycle is not None and columns is not None
     column, metric = columns
     names = pa.array([stage.name for stage in lifecycle.stages])
-    begins = max(store.first, fact.periods[0] if fact.periods else store.first)
-    if lifecycle.enforce_order and begins > store.plan.first:
-        yield unjudged(f"{fact.name}.{column}", _LATE)
+    start = max(store.first, fact.periods[0] if fact.periods else store.first)
+    if lifecycle.enforce_order and start > store.plan.first:
+        yield unjudged(f"{fact.name}.{column}", _LATE_START)
         return
-    seen = _histories(store, fact, metric, column)
-    wanted = np.zeros(seen.there.shape, dtype=np.int64)
-    walk = (np.zeros(len(seen.units), dtype=np.int64), np.zeros(len(seen.units), dtype=np.int64))
-    for period, row in enumerate(shares(store.plan, lifecycle, seen.values)):
-        walk = step(lifecycle, walk, row) if lifecycle.enforce_order else (reached(lifecycle, row), walk[1])
-        wanted[period] = walk[0]
-    stored = np.full(wanted.shape, NONE)
-    stored.ravel()[seen.rows] = np.asarray(pc.fill_null(pc.index_in(seen.texts, names), NONE))
+    histories = _histories(store, fact, metric, column)
+    expected_stages = np.zeros(histories.there.shape, dtype=np.int64)
+    progress = (np.zeros(len(histories.units), dtype=np.int64), np.zeros(len(histories.units), dtype=np.int64))
+    for period, row in enumerate(shares(store.plan, lifecycle, histories.values)):
+        progress = step(lifecycle, progress, row) if lifecycle.enforce_order else (reached(lifecycle, row), progress[1])
+        expected_stages[period] = progress[0]
+    stored_stages = np.full(expected_stages.shape, NONE)
+    stored_stages.ravel()[histories.rows] = np.asarray(pc.fill_null(pc.index_in(histories.texts, names), NONE))
     noun = "rows are in another stage than the values of their unit call for"
-    yield tallied(f"{fact.name}.{column}", noun, _tally(store, seen.there, seen.there & (stored != wanted)))
+    yield tallied(
+        f"{fact.name}.{column}", noun, _tally(store, histories.there, histories.there & (stored_stages != expected_stages))
+    )
 
 
-def _crossed_fact(plan: Plan, table: TablePlan) -> tuple[TablePlan, str] | None:
+def _crossing_fact(plan: Plan, table: TablePlan) -> tuple[TablePlan, str] | None:
     """Return the fact whose metric crosses a level where a table has events, and its column; None for other tables."""
     if not isinstance(table.spec, ThresholdEvent) or unit_column(plan, table) is None:
         return None
-    columns = ((fact, _holding(plan, fact, table.spec.metric)) for fact in plan.own)
+    columns = ((fact, _metric_column(plan, fact, table.spec.metric)) for fact in plan.own)
     return next(((fact, column) for fact, column in columns if column is not None), None)
 
 
-def _with_crossings(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    fact = _crossed_fact(plan, table)
+def _crossing_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    fact = _crossing_fact(plan, table)
     return None if fact is None else ending_tables(plan) | {fact[0].name}
 
 
 def _crossings(store: Store, table: TablePlan) -> Iterator[Finding]:
-    spec, held = table.spec, _crossed_fact(store.plan, table)
-    assert isinstance(spec, ThresholdEvent) and held is not None
-    fact, column = held
+    spec, crossing = table.spec, _crossing_fact(store.plan, table)
+    assert isinstance(spec, ThresholdEvent) and crossing is not None
+    fact, column = crossing
     if fact.name not in store.relations:
         return
     if store.first > store.plan.first:
-        yield replace(unjudged(table.name, _LATE), tables=(fact.name,))
+        yield replace(unjudged(table.name, _LATE_START), tables=(fact.name,))
         return
-    seen = _histories(store, fact, column)
-    events, doubled = _events(store, table, seen.units)
-    excused = np.zeros(events.shape, dtype=np.bool_)
+    histories = _histories(store, fact, column)
+    events, duplicated = _events(store, table, histories.units)
+    is_excused = np.zeros(events.shape, dtype=np.bool_)
     if spec.ends_unit:  # another event may have ended the unit earlier in that period
         others = [e.table for e in store.plan.endings if e.table != table.name and e.table in store.relations]
         for other in others:
-            excused |= _events(store, store.plan.table(other), seen.units)[0]
-    wanted = _crossed(spec, seen.values)
-    faults = (events != wanted) & ~(wanted & excused) | doubled
+            is_excused |= _events(store, store.plan.table(other), histories.units)[0]
+    expected_events = _expected_crossings(spec, histories.values)
+    faults = (events != expected_events) & ~(expected_events & is_excused) | duplicated
     noun = f"events are not where {spec.metric} crossed, or are missing there"
-    yield replace(tallied(table.name, noun, _tally(store, events | wanted, faults)), tables=(fact.name,))
+    yield replace(tallied(table.name, noun, _tally(store, events | expected_events, faults)), tables=(fact.name,))
 
 
-def _crossed_table(plan: Plan, table: TablePlan) -> frozenset[str]:
-    fact = _crossed_fact(plan, table)
+def _crossed_tables(plan: Plan, table: TablePlan) -> frozenset[str]:
+    fact = _crossing_fact(plan, table)
     return NO_TABLES if fact is None else frozenset({fact[0].name})
 
 
@@ -163,39 +165,40 @@ def _events(store: Store, table: TablePlan, units: pa.Array) -> tuple[Flags, Fla
     """Return where the units have an event, and where more than one, shape (periods, units)."""
     unit, time = unit_column(store.plan, table) or "", table.time or ""
     sql = (
-        f"SELECT {quoted(unit)} AS unit, {quoted(time)} AS date_key FROM {store.relation(table)} WHERE {_some(store, unit)}"
+        f"SELECT {quoted(unit)} AS unit, {quoted(time)} AS date_key FROM {store.relation(table)} "
+        f"WHERE {_unit_filter(store, unit)}"
     )
-    found = store.arrow(sql).combine_chunks()
-    cell, known = _cells(store, units, found)
-    counts = np.bincount(cell[known], minlength=(store.stop - store.first) * len(units))
+    rows = store.arrow(sql).combine_chunks()
+    cells, in_grid = _cell_indexes(store, units, rows)
+    counts = np.bincount(cells[in_grid], minlength=(store.stop - store.first) * len(units))
     counts = counts.reshape(store.stop - store.first, len(units))
     return counts > 0, counts > 1
 
 
-def _crossed(spec: ThresholdEvent, values: Floats) -> Flags:
+def _expected_crossings(spec: ThresholdEvent, values: Floats) -> Flags:
     """Return where a crossing is complete that makes an event, shape (periods, units)."""
-    beyond = values > spec.above if spec.above is not None else values < (spec.below or 0.0)
-    length, quiet = np.zeros(values.shape[1], dtype=np.int64), np.full(values.shape[1], np.iinfo(np.int64).max)
-    result = np.zeros(values.shape, dtype=np.bool_)
-    for period, row in enumerate(beyond):
-        length = np.where(row, length + 1, 0)
-        fires = (length == spec.periods) & (quiet >= (spec.again_after or 1))
-        quiet = np.where(fires, 1, np.where(quiet < np.iinfo(np.int64).max, quiet + 1, quiet))
-        result[period] = fires
-    return result if spec.refire else result & (np.cumsum(result, axis=0) == 1)
+    is_beyond = values > spec.above if spec.above is not None else values < (spec.below or 0.0)
+    run_length, pause = np.zeros(values.shape[1], dtype=np.int64), np.full(values.shape[1], np.iinfo(np.int64).max)
+    crossings = np.zeros(values.shape, dtype=np.bool_)
+    for period, row in enumerate(is_beyond):
+        run_length = np.where(row, run_length + 1, 0)
+        fires = (run_length == spec.periods) & (pause >= (spec.again_after or 1))
+        pause = np.where(fires, 1, np.where(pause < np.iinfo(np.int64).max, pause + 1, pause))
+        crossings[period] = fires
+    return crossings if spec.refire else crossings & (np.cumsum(crossings, axis=0) == 1)
 
 
 for _name, _check in {
     "stages_as_declared": Check(
-        "time", "Each row is in the stage that its unit's values call for.", True, _stages, _with_stages
+        "time", "Each row is in the stage that its unit's values call for.", True, _stages, _stage_tables
     ),
     "crossings_found": Check(
         "time",
         "There is an event wherever a metric crossed its level, and nowhere else.",
         True,
         _crossings,
-        _with_crossings,
-        _crossed_table,
+        _crossing_tables,
+        _crossed_tables,
     ),
 }.items():
     CHECKS.add(_name, _check)

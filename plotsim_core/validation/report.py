@@ -25,7 +25,7 @@ REPORT_TEXT = "validation_report.txt"
 """The report for people, beside the tables of a run."""
 BROKEN_CAP = 49
 """The highest score of data with a broken key or reference."""
-_OPEN = 3
+_MAX_UNJUDGED = 3
 """So many subjects of a check that were not judged are listed in the text; the record has them all."""
 
 PERIODS_SCHEMA = pa.schema(
@@ -92,25 +92,31 @@ class Report:
                 labels = [pa.repeat(pa.scalar(text), len(dated)) for text in (name, finding.subject)]
                 columns = [dated["date_key"], *labels, dated["checked"], dated["faults"]]
                 parts.append(pa.table(columns, schema=PERIODS_SCHEMA))
-        whole = pa.concat_tables(parts) if parts else PERIODS_SCHEMA.empty_table()
-        return whole.sort_by([("date_key", "ascending"), ("check_name", "ascending"), ("subject", "ascending")])
+        result = pa.concat_tables(parts) if parts else PERIODS_SCHEMA.empty_table()
+        return result.sort_by([("date_key", "ascending"), ("check_name", "ascending"), ("subject", "ascending")])
 
     def text(self) -> str:
         """Return the report for people: a line per check, and one for each thing that is wrong."""
         grain = self.plan.grain
         lines = [f"{self.plan.name}, {grain.label(self.first)} to {grain.label(self.stop - 1)}: {self.verdict}"]
         for check in CHECKS:
-            found = self.of(check)
-            if not found:
+            findings = self.of(check)
+            if not findings:
                 continue
-            wrong = [finding for finding in found if not finding.passed]
-            open_ = [finding for finding in found if not finding.judged]
-            judged = len(found) - len(open_)
-            mark = "FAIL" if wrong and CHECKS[check].blocking else "warn" if wrong else "ok  " if judged else "–   "
-            more = f", {len(open_)} not judged" if open_ else ""
-            lines.append(f"  {mark} {check}: {judged - len(wrong)} of {judged}{more}")
-            lines += [f"         {finding.subject}: {finding.message}" for finding in (*wrong, *open_[:_OPEN])]
-            lines += [f"         and {len(open_) - _OPEN} more that were not judged"] if len(open_) > _OPEN else []
+            failures = [finding for finding in findings if not finding.passed]
+            unjudged = [finding for finding in findings if not finding.judged]
+            judged_count = len(findings) - len(unjudged)
+            mark = (
+                "FAIL" if failures and CHECKS[check].blocking else "warn" if failures else "ok  " if judged_count else "–   "
+            )
+            suffix = f", {len(unjudged)} not judged" if unjudged else ""
+            lines.append(f"  {mark} {check}: {judged_count - len(failures)} of {judged_count}{suffix}")
+            lines += [f"         {finding.subject}: {finding.message}" for finding in (*failures, *unjudged[:_MAX_UNJUDGED])]
+            lines += (
+                [f"         and {len(unjudged) - _MAX_UNJUDGED} more that were not judged"]
+                if len(unjudged) > _MAX_UNJUDGED
+                else []
+            )
         lines += [f"  {line}" for line in _correlation_lines(self.correlations)]
         lines += [f"  note {warning}" for warning in _texts((*self.plan.warnings, *self.plan.notes))]
         return "\n".join(lines)
@@ -178,9 +184,11 @@ def check_store(store: Store) -> Report:
 def report_of(store: Store, findings: Sequence[tuple[str, Finding]], seconds: Mapping[str, float] | None = None) -> Report:
     """Return the report of what checks found in a store, of tables that are missing in it, and of what none can show."""
     missing = [table.name for table in store.plan.tables if table.name not in store.relations]
-    absent = [("references_resolve", Finding(name, False, "the table is not there", tables=(name,))) for name in missing]
-    open_ = unheld(store.plan, store.first, store.stop)
-    return Report(store.plan, store.first, store.stop, (*absent, *findings, *open_), dict(seconds or {}))
+    missing_findings = [
+        ("references_resolve", Finding(name, False, "the table is not there", tables=(name,))) for name in missing
+    ]
+    unjudged = unheld(store.plan, store.first, store.stop)
+    return Report(store.plan, store.first, store.stop, (*missing_findings, *findings, *unjudged), dict(seconds or {}))
 
 
 def check_directory(plan: Plan, directory: Path, format: str, first: int, stop: int) -> Report:
@@ -197,10 +205,10 @@ def check_tables(plan: Plan, tables: Mapping[str, pa.Table], first: int, stop: i
 
 def _percent(results: Iterable[tuple[str, bool]]) -> int:
     """Return in how many of a hundred a result (check, flag) is true, averaged over the categories of checks; 0 of none."""
-    of: dict[str, list[bool]] = defaultdict(list)
-    for name, true in results:
-        of[CHECKS[name].category].append(true)
-    return int(100 * float(np.mean([np.mean(flags) for flags in of.values()]))) if of else 0
+    category_flags: dict[str, list[bool]] = defaultdict(list)
+    for name, flag in results:
+        category_flags[CHECKS[name].category].append(flag)
+    return int(100 * float(np.mean([np.mean(flags) for flags in category_flags.values()]))) if category_flags else 0
 
 
 def _correlation_lines(pairs: Sequence[tuple[Plan, Correlations]]) -> list[str]:

@@ -88,7 +88,9 @@ def _residuals(store: Store) -> Residuals:
     periods = min(length, max(year, cells // units))
     blocks = blocks_of(plan, store.stop - periods, store.stop, cells // periods)
     probes = blocks_of(plan, store.stop - periods, store.stop, min(cells, _PROBED) // periods)
-    probes = [whole if whole.slice == part.slice else part for whole, part in zip(blocks, probes, strict=True)]
+    probes = [
+        full_block if full_block.slice == part.slice else part for full_block, part in zip(blocks, probes, strict=True)
+    ]
     edges = np.cumsum([0, *(len(block.units) for block in blocks)])
     probed = np.concatenate([first + np.arange(len(part.units)) for first, part in zip(edges, probes, strict=False)])
     rows, values = _values(store, blocks)
@@ -110,19 +112,21 @@ def layers(
     true: dict[int, Floats] = {}
     made: dict[int, Floats] = {}
     for metric in values:
-        arrived = [part.tenured for part in probes]
-        there = zip(probes, arrived, strict=True)
-        true[metric] = np.concatenate([np.where(here, part.correlated(metric), np.nan) for part, here in there], axis=1)
-        noised = np.concatenate([part.noised(metric) for part in probes], axis=1)
+        tenures = [probe.tenured for probe in probes]
+        pairs = zip(probes, tenures, strict=True)
+        true[metric] = np.concatenate(
+            [np.where(is_tenured, probe.correlated(metric), np.nan) for probe, is_tenured in pairs], axis=1
+        )
+        noised = np.concatenate([probe.noised(metric) for probe in probes], axis=1)
         made[metric] = np.where(rows[metric][:, probed], noised, np.nan)
     segments = np.concatenate([block.units.segment for block in blocks])
     slices = tuple(block.slice for block in blocks)
-    found = Residuals(plan, {}, {}, values, centres, blocks[0].periods, segments, probed, true, made, slices, original)
+    sample = Residuals(plan, {}, {}, values, centres, blocks[0].periods, segments, probed, true, made, slices, original)
     for metric in values:
-        found.stored[metric] = found.standard(metric, values[metric])
-        both = [found.standard(metric, layer, probed=True) for layer in (found.surviving(metric), made[metric])]
-        found.fidelity[metric] = correlation(both[0], both[1])[0]
-    return found
+        sample.stored[metric] = sample.standard(metric, values[metric])
+        residual_pair = [sample.standard(metric, layer, probed=True) for layer in (sample.surviving(metric), made[metric])]
+        sample.fidelity[metric] = correlation(residual_pair[0], residual_pair[1])[0]
+    return sample
 
 
 def blocks_of(plan: Plan, first: int, stop: int, units: int) -> list[Block]:
@@ -137,27 +141,27 @@ def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[i
     rows: dict[int, Flags] = {}
     values: dict[int, Floats] = {}
     for table in (table for table in store.tables if table.kind == "fact"):
-        held = {column.name: store.plan.metric_index(_metric(column)) for column in metrics_of(table)}
-        held = {name: metric for name, metric in held.items() if metric not in values}
-        if not held:
+        metrics = {column.name: store.plan.metric_index(_metric_name(column)) for column in metrics_of(table)}
+        metrics = {name: metric for name, metric in metrics.items() if metric not in values}
+        if not metrics:
             continue
         unit, date = table.key
         parent = next(parent for name, parent, _ in table.references if name == unit)
         register_cells(store, blocks, parent)
-        listed = ", ".join(f"{quoted(name)}::DOUBLE AS {quoted(name)}" for name in held)
-        found = store.connection.sql(
-            f'SELECT periods.place AS "period place", units.place AS "unit place", {listed} '
+        selection = ", ".join(f"{quoted(name)}::DOUBLE AS {quoted(name)}" for name in metrics)
+        cell_values = store.connection.sql(
+            f'SELECT periods.place AS "period place", units.place AS "unit place", {selection} '
             f'FROM {store.relation(table)} AS facts JOIN "cell periods" AS periods ON facts.{quoted(date)} = periods.key '
             f'JOIN "cell units" AS units ON facts.{quoted(unit)} = units.key'
         ).to_arrow_table()
         shape = (len(blocks[0].periods), sum(len(block.units) for block in blocks))
-        cells = found["period place"].to_numpy() * shape[1] + found["unit place"].to_numpy()
-        there = np.zeros(shape, dtype=np.bool_)
-        there.ravel()[cells] = True
-        for name, metric in held.items():
+        cells = cell_values["period place"].to_numpy() * shape[1] + cell_values["unit place"].to_numpy()
+        present = np.zeros(shape, dtype=np.bool_)
+        present.ravel()[cells] = True
+        for name, metric in metrics.items():
             grid = np.full(shape, np.nan)
-            grid.ravel()[cells] = found[name].to_numpy()
-            rows[metric], values[metric] = there, grid
+            grid.ravel()[cells] = cell_values[name].to_numpy()
+            rows[metric], values[metric] = present, grid
     return rows, values
 
 
@@ -165,17 +169,17 @@ def measured(plan: Plan, table: TablePlan) -> list[int]:
     """Return the metrics that are judged by what a table holds: those that no fact before it holds."""
     facts = [fact for fact in plan.own if fact.kind == "fact"]
     names = [fact.name for fact in facts]
-    before = facts[: names.index(table.name)] if table.name in names else None
-    if before is None:
+    earlier_facts = facts[: names.index(table.name)] if table.name in names else None
+    if earlier_facts is None:
         return []
-    taken = {plan.metric_index(_metric(column)) for fact in before for column in metrics_of(fact)}
-    metrics = dict.fromkeys(plan.metric_index(_metric(column)) for column in metrics_of(table))
-    return [metric for metric in metrics if metric not in taken]
+    earlier_metrics = {plan.metric_index(_metric_name(column)) for fact in earlier_facts for column in metrics_of(fact)}
+    metrics = dict.fromkeys(plan.metric_index(_metric_name(column)) for column in metrics_of(table))
+    return [metric for metric in metrics if metric not in earlier_metrics]
 
 
-def judged_metrics(seen: Residuals, table: TablePlan) -> list[int]:
+def judged_metrics(sample: Residuals, table: TablePlan) -> list[int]:
     """Return the metrics of `measured` whose values are stored."""
-    return [metric for metric in measured(seen.plan, table) if metric in seen.values]
+    return [metric for metric in measured(sample.plan, table) if metric in sample.values]
 
 
 def measuring(plan: Plan, metric: int) -> str | None:
@@ -188,7 +192,7 @@ def measuring_tables(plan: Plan) -> frozenset[str]:
     return frozenset(table.name for table in plan.own if measured(plan, table))
 
 
-def _metric(column: ColumnPlan) -> str:
+def _metric_name(column: ColumnPlan) -> str:
     return column.spec.type.partition(".")[2]
 
 
@@ -199,9 +203,9 @@ def metrics_of(table: TablePlan) -> list[ColumnPlan]:
 
 def register_cells(store: Store, blocks: list[Block], parent: str) -> None:
     """Make the cells of some blocks known to a store, as `cell units` (by their key in a dimension) and `cell periods`."""
-    start = prefix(store.plan.table(parent).spec)
-    keys = pa.concat_arrays([key_text(start, pa.array(block.codes)) for block in blocks])
+    key_prefix = prefix(store.plan.table(parent).spec)
+    keys = pa.concat_arrays([key_text(key_prefix, pa.array(block.codes)) for block in blocks])
     dates = pa.array(store.plan.grain.keys(blocks[0].periods))
     for name, values in (("cell units", keys), ("cell periods", dates)):
-        places = pa.array(np.arange(len(values), dtype=np.int64))
-        store.connection.register(name, pa.table({"key": values, "place": places}))
+        indexes = pa.array(np.arange(len(values), dtype=np.int64))
+        store.connection.register(name, pa.table({"key": values, "place": indexes}))

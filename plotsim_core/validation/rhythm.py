@@ -44,156 +44,168 @@ class Counted:
     counts: Floats
 
 
-def _shaped(plan: Plan, table: TablePlan) -> tuple[str, Rhythm] | None:
+def _event_rhythm(plan: Plan, table: TablePlan) -> tuple[str, Rhythm] | None:
     """Return the moment of a table's events and the rhythm that it has; None for other tables."""
-    shape = rhythm_of(plan, getattr(table.spec, "rhythm", None))
+    rhythm = rhythm_of(plan, getattr(table.spec, "rhythm", None))
     moment = next((column.name for column in table.columns if column.spec.word == "timestamp"), None)
-    if shape is None or moment is None or table.kind not in ("proportional", "variable") or plan.grain.name == "hour":
+    if rhythm is None or moment is None or table.kind not in ("proportional", "variable") or plan.grain.name == "hour":
         return None
-    return moment, shape
+    return moment, rhythm
 
 
-def _with_rhythm(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    if _shaped(plan, table):
+def _rhythm_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    if _event_rhythm(plan, table):
         return ending_tables(plan)
     first = np.array([plan.first])
-    moved = any(metric_factors(plan, plan.metrics[metric], first) is not None for metric in measured(plan, table))
-    return measuring_tables(plan) if moved else None
+    is_moved = any(metric_factors(plan, plan.metrics[metric], first) is not None for metric in measured(plan, table))
+    return measuring_tables(plan) if is_moved else None
 
 
 def _rhythms(store: Store, table: TablePlan) -> Iterator[Finding]:
-    shaped = _shaped(store.plan, table)
-    if shaped is None:
-        yield from _means(store, table)
+    event_rhythm = _event_rhythm(store.plan, table)
+    if event_rhythm is None:
+        yield from _metric_findings(store, table)
     elif thinned(store.plan, table):
         yield unjudged(table.name, "the later a row, the more there is before it that it can refer to")
     elif store.plan.endings and endings_sql(store) is None:
         yield unjudged(table.name, "when units ended is not stored")
     else:
-        yield from _shapes(store, table, *shaped)
+        yield from _event_findings(store, table, *event_rhythm)
 
 
-def _shapes(store: Store, table: TablePlan, moment: str, shape: Rhythm) -> Iterator[Finding]:
+def _event_findings(store: Store, table: TablePlan, moment: str, rhythm: Rhythm) -> Iterator[Finding]:
     plan = store.plan
-    seen = _counted(store, table, moment)
-    periods, place = np.unique(seen.periods, return_inverse=True)
-    total = _sums(place, seen.counts, len(periods))
-    weights = days_of(plan, shape, periods)
-    first = plan.grain.starts(periods).astype("datetime64[D]").astype(np.int64)
-    days = first[:, None] + np.arange(weights.shape[1])[None, :]
-    shares = weights[:, :, None] * (np.array(shape.hours) / 24.0)
-    shares = _recorded(plan, periods, shares / shares.sum(axis=(1, 2), keepdims=True))
-    wanted = total[:, None] * shares.sum(axis=2)
+    events = _event_counts(store, table, moment)
+    periods, index = np.unique(events.periods, return_inverse=True)
+    totals = _class_sums(index, events.counts, len(periods))
+    weights = days_of(plan, rhythm, periods)
+    first_days = plan.grain.starts(periods).astype("datetime64[D]").astype(np.int64)
+    days = first_days[:, None] + np.arange(weights.shape[1])[None, :]
+    shares = weights[:, :, None] * (np.array(rhythm.hours) / 24.0)
+    shares = _recorded_shares(plan, periods, shares / shares.sum(axis=(1, 2), keepdims=True))
+    expected = totals[:, None] * shares.sum(axis=2)
     if plan.grain.name != "day":
-        found = _sums((seen.days + 3) % 7, seen.counts, 7)
-        yield _judged(plan, f"{table.name} by weekday", found, _sums(((days + 3) % 7).ravel(), wanted.ravel(), 7))
-        if shape.holiday != 1.0:
-            free = [holiday_places(plan.dataset.calendar, these)[1] >= 0 for these in (seen.days, days)]
-            found = _sums(free[0].astype(np.int64), seen.counts, 2)
-            usual = _sums(free[1].ravel().astype(np.int64), wanted.ravel(), 2)
-            yield _judged(plan, f"{table.name} on holidays", found, usual)
-    hours = (total[:, None] * shares.sum(axis=1)).sum(axis=0)
-    yield _judged(plan, f"{table.name} by hour", _sums(seen.hours, seen.counts, 24), hours)
+        counts = _class_sums((events.days + 3) % 7, events.counts, 7)
+        yield _chi_square_finding(
+            plan, f"{table.name} by weekday", counts, _class_sums(((days + 3) % 7).ravel(), expected.ravel(), 7)
+        )
+        if rhythm.holiday != 1.0:
+            is_holiday = [holiday_places(plan.dataset.calendar, dates)[1] >= 0 for dates in (events.days, days)]
+            counts = _class_sums(is_holiday[0].astype(np.int64), events.counts, 2)
+            expected_counts = _class_sums(is_holiday[1].ravel().astype(np.int64), expected.ravel(), 2)
+            yield _chi_square_finding(plan, f"{table.name} on holidays", counts, expected_counts)
+    hours = (totals[:, None] * shares.sum(axis=1)).sum(axis=0)
+    yield _chi_square_finding(plan, f"{table.name} by hour", _class_sums(events.hours, events.counts, 24), hours)
 
 
-def _recorded(plan: Plan, periods: NDArray[np.int64], shares: Floats) -> Floats:
+def _recorded_shares(plan: Plan, periods: NDArray[np.int64], shares: Floats) -> Floats:
     """Return the shares, shape (periods, days, hours), of what is recorded in each hour, of those of what happens in it."""
     jitter = plan.dataset.noise.temporal_jitter * 24
     if jitter == 0:
         return shares
-    found = np.zeros(shares.shape)
+    recorded = np.zeros(shares.shape)
     lengths = (plan.grain.seconds(periods) // 3600).astype(np.int64)
     for hours in np.unique(lengths).tolist():
-        here = lengths == hours
-        flat = shares[here].reshape(int(here.sum()), -1)
-        flat[:, :hours] = flat[:, :hours] @ _moved(hours, jitter)
-        found[here] = flat.reshape(-1, *shares.shape[1:])
-    return found
+        has_length = lengths == hours
+        flat = shares[has_length].reshape(int(has_length.sum()), -1)
+        flat[:, :hours] = flat[:, :hours] @ _jitter_matrix(hours, jitter)
+        recorded[has_length] = flat.reshape(-1, *shares.shape[1:])
+    return recorded
 
 
-def _moved(hours: int, jitter: float) -> Floats:
+def _jitter_matrix(hours: int, jitter: float) -> Floats:
     """Return how much of each hour of a period is recorded in each, shape (from, to), by a normal jitter of so many hours
     that is reflected at both ends of the period."""
     edges = np.arange(hours + 1, dtype=np.float64)
-    found = np.zeros((hours, hours))
-    for part in (np.arange(_PARTS) + 0.5) / _PARTS:
-        at = edges[:-1, None] + part
-        for turn in range(-1 - int(_FAR * jitter / hours), 2 + int(_FAR * jitter / hours)):
-            for image in (2 * hours * turn + at, 2 * hours * turn - at):
-                found += np.diff(ndtr((edges - image) / jitter), axis=1)
-    return found / _PARTS
+    matrix = np.zeros((hours, hours))
+    for offset in (np.arange(_PARTS) + 0.5) / _PARTS:
+        moments = edges[:-1, None] + offset
+        for reflection in range(-1 - int(_FAR * jitter / hours), 2 + int(_FAR * jitter / hours)):
+            for image in (2 * hours * reflection + moments, 2 * hours * reflection - moments):
+                matrix += np.diff(ndtr((edges - image) / jitter), axis=1)
+    return matrix / _PARTS
 
 
-def _counted(store: Store, table: TablePlan, moment: str) -> Counted:
+def _event_counts(store: Store, table: TablePlan, moment: str) -> Counted:
     """Return how many events of units that did not end in their period there are on each day at each hour."""
     unit, time = quoted(unit_column(store.plan, table) or ""), quoted(table.time or "")
     ended = endings_sql(store) if store.plan.endings else None
-    left = f"LEFT JOIN ({ended}) AS e ON t.{unit} = e.unit WHERE e.ended IS NULL OR t.{time} < e.ended" if ended else ""
+    endings_join = (
+        f"LEFT JOIN ({ended}) AS e ON t.{unit} = e.unit WHERE e.ended IS NULL OR t.{time} < e.ended" if ended else ""
+    )
     sql = (
         f"SELECT t.{time} AS date_key, t.{quoted(moment)}::DATE AS day, hour(t.{quoted(moment)}) AS hour, count(*) AS n "
-        f"FROM {store.relation(table)} AS t {left} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        f"FROM {store.relation(table)} AS t {endings_join} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
     )
-    found = store.arrow(sql).drop_null()
+    rows = store.arrow(sql).drop_null()
     periods = np.arange(store.first, store.stop, dtype=np.int64)
     keys = store.plan.grain.keys(periods)
-    place = np.minimum(np.searchsorted(keys, found["date_key"].to_numpy()), len(keys) - 1)
-    days = found["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    hours = found["hour"].to_numpy().astype(np.int64)
-    return Counted(periods[place], days, hours, found["n"].to_numpy().astype(np.float64))
+    index = np.minimum(np.searchsorted(keys, rows["date_key"].to_numpy()), len(keys) - 1)
+    days = rows["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
+    hours = rows["hour"].to_numpy().astype(np.int64)
+    return Counted(periods[index], days, hours, rows["n"].to_numpy().astype(np.float64))
 
 
-def _sums(classes: NDArray[np.int64], counts: Floats, most: int) -> Floats:
+def _class_sums(classes: NDArray[np.int64], counts: Floats, class_count: int) -> Floats:
     """Return what counts add up to in each of `most` classes."""
-    return np.bincount(classes, counts, most).astype(np.float64)
+    return np.bincount(classes, counts, class_count).astype(np.float64)
 
 
-def _judged(plan: Plan, subject: str, found: Floats, wanted: Floats) -> Finding:
+def _chi_square_finding(plan: Plan, subject: str, counts: Floats, expected: Floats) -> Finding:
     """Return the finding of counts against expected ones: Pearson's chi-square, which is smaller still where totals per
     period are given. Where none is expected, none may be."""
-    events, astray = float(found.sum()), float(found[wanted == 0].sum())
+    events, astray = float(counts.sum()), float(counts[expected == 0].sum())
     numbers = {"events": events, "astray": astray}
     if astray:
         return Finding(subject, False, f"{astray:.0f} of {events:.0f} events are where none may be", numbers)
-    found, wanted = _gathered(found, wanted)
-    if len(wanted) < 2:
+    counts, expected = _merged_classes(counts, expected)
+    if len(expected) < 2:
         return unjudged(subject, f"too few events, {events:.0f}", numbers)
-    statistic, free = float(np.sum((found - wanted) ** 2 / wanted)), len(wanted) - 1
-    allowed = chi_square_allowed(plan, free)
-    numbers |= {"found": statistic, "expected": float(free), "allowed": allowed}
+    statistic, freedom = float(np.sum((counts - expected) ** 2 / expected)), len(expected) - 1
+    allowed = chi_square_allowed(plan, freedom)
+    numbers |= {"found": statistic, "expected": float(freedom), "allowed": allowed}
     message = f"{events:.0f} events lie {statistic:.1f} from the declared shares (chi-square), at most {allowed:.1f}"
     return Finding(subject, statistic <= allowed, message, numbers)
 
 
-def _gathered(found: Floats, wanted: Floats) -> tuple[Floats, Floats]:
+def _merged_classes(counts: Floats, expected: Floats) -> tuple[Floats, Floats]:
     """Return counts with classes put together, the smallest first, until each is expected to have enough."""
-    order = np.argsort(wanted, kind="stable")
-    sums = np.cumsum(wanted[order])
-    few = int(np.searchsorted(sums, _FEWEST)) + 1 if len(sums) and sums[-1] >= _FEWEST else len(sums)
-    while few < len(order) and wanted[order[few]] < _FEWEST:  # what lies above the sum may be small itself
-        few += 1
-    starts = np.append(0, np.arange(few, len(order)))
-    return np.add.reduceat(found[order], starts), np.add.reduceat(wanted[order], starts)
+    order = np.argsort(expected, kind="stable")
+    sums = np.cumsum(expected[order])
+    merged_count = int(np.searchsorted(sums, _FEWEST)) + 1 if len(sums) and sums[-1] >= _FEWEST else len(sums)
+    while (
+        merged_count < len(order) and expected[order[merged_count]] < _FEWEST
+    ):  # what lies above the sum may be small itself
+        merged_count += 1
+    starts = np.append(0, np.arange(merged_count, len(order)))
+    return np.add.reduceat(counts[order], starts), np.add.reduceat(expected[order], starts)
 
 
-def _means(store: Store, table: TablePlan) -> Iterator[Finding]:
-    seen = residuals(store)
-    for metric in judged_metrics(seen, table):
-        factors = metric_factors(seen.plan, seen.plan.metrics[metric], seen.periods)
+def _metric_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
+    sample = residuals(store)
+    for metric in judged_metrics(sample, table):
+        factors = metric_factors(sample.plan, sample.plan.metrics[metric], sample.periods)
         if factors is None:
             continue
-        quiet = factors < float(np.median(factors))
-        if not quiet.any():
-            quiet = factors <= float(np.median(factors))
-        if quiet.all():
+        is_quiet = factors < float(np.median(factors))
+        if not is_quiet.any():
+            is_quiet = factors <= float(np.median(factors))
+        if is_quiet.all():
             continue
-        change = float(factors[quiet].mean() / factors[~quiet].mean()) - 1.0
+        change = float(factors[is_quiet].mean() / factors[~is_quiet].mean()) - 1.0
         if abs(change) > _MOVES:
-            yield contrasted(store, metric, f"{seen.plan.metrics[metric].name} in quiet periods", change, quiet, ~quiet)
+            yield contrasted(
+                store, metric, f"{sample.plan.metrics[metric].name} in quiet periods", change, is_quiet, ~is_quiet
+            )
 
 
 CHECKS.add(
     "rhythm_as_declared",
     Check(
-        "behaviour", "Events, and means of days and hours, have the rhythm that is declared.", False, _rhythms, _with_rhythm
+        "behaviour",
+        "Events, and means of days and hours, have the rhythm that is declared.",
+        False,
+        _rhythms,
+        _rhythm_tables,
     ),
 )

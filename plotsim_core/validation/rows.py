@@ -46,27 +46,27 @@ class Expected:
 
 def expected(store: Store) -> Expected:
     """Return how many units are there in each judged period, from arrivals and stored endings."""
-    return store.kept("expected rows", lambda: _expected(store))
+    return store.kept("expected rows", lambda: _expected_units(store))
 
 
-def _of(store: Store, table: TablePlan) -> Expected:
+def _expected_of(store: Store, table: TablePlan) -> Expected:
     """Return how many units are there in each judged period that a table has rows of: none in the others."""
-    count = expected(store)
+    bounds = expected(store)
     if table.periods is None:
-        return count
+        return bounds
     periods = np.arange(store.first, store.stop, dtype=np.int64)
-    within = (periods >= table.periods[0]) & (periods < table.periods[1])
-    return Expected(*(np.where(within, numbers, 0.0) for numbers in (count.most, count.least, count.certain)))
+    in_range = (periods >= table.periods[0]) & (periods < table.periods[1])
+    return Expected(*(np.where(in_range, numbers, 0.0) for numbers in (bounds.most, bounds.least, bounds.certain)))
 
 
 def unit_column(plan: Plan, table: TablePlan) -> str | None:
     """Return the column of a table that refers to the unit that a row is of, by the unit's own key: of a link, its left
     one if that is a unit."""
-    own = {dimension.name for dimension in plan.own if dimension.kind == "unit"}
-    found = columns_to(table, own)
+    dimensions = {dimension.name for dimension in plan.own if dimension.kind == "unit"}
+    columns = columns_to(table, dimensions)
     if table.kind == "bridge":
-        found = [name for name in found if name == table.key[0]]
-    return next(iter(found), None)
+        columns = [name for name in columns if name == table.key[0]]
+    return next(iter(columns), None)
 
 
 def links(table: TablePlan) -> tuple[str, ...]:
@@ -91,75 +91,79 @@ def endings_sql(store: Store) -> str | None:
     return f"SELECT unit, min(ended) AS ended FROM ({' UNION ALL '.join(parts)}) GROUP BY unit" if parts else None
 
 
-def _expected(store: Store) -> Expected:
+def _expected_units(store: Store) -> Expected:
     plan = store.plan
     periods = np.arange(store.first, store.stop, dtype=np.int64)
     sql = endings_sql(store)
-    ended = store.arrow(f"SELECT unit, ended FROM ({sql})").drop_null() if sql else None
-    arrived, most = np.zeros(len(periods)), np.zeros(len(periods))
-    for part in strata(plan, store.first, store.stop):
-        for start in range(part.first, part.first + part.count, _UNITS):
-            units = select(plan, start, min(start + _UNITS, part.first + part.count))
-            arrived += _there(periods, units.arrival, units.leaves)
-            if ended is not None and len(ended):
-                most += _there(periods, units.arrival, np.minimum(units.leaves, _ended(store, units, ended)))
-    if ended is None or not len(ended):
-        most = arrived
+    endings = store.arrow(f"SELECT unit, ended FROM ({sql})").drop_null() if sql else None
+    tenured, upper = np.zeros(len(periods)), np.zeros(len(periods))
+    for stratum in strata(plan, store.first, store.stop):
+        for start in range(stratum.first, stratum.first + stratum.count, _UNITS):
+            units = select(plan, start, min(start + _UNITS, stratum.first + stratum.count))
+            tenured += _present_counts(periods, units.arrival, units.leaves)
+            if endings is not None and len(endings):
+                upper += _present_counts(
+                    periods, units.arrival, np.minimum(units.leaves, _last_periods(store, units, endings))
+                )
+    if endings is None or not len(endings):
+        upper = tenured
     if not plan.endings:
-        return Expected(arrived, arrived, arrived)
+        return Expected(tenured, tenured, tenured)
     if store.first == plan.first and all(ending.table in store.relations for ending in plan.endings):
-        return Expected(most, most, most)
-    least, certain = _least(plan, periods)
-    return Expected(most, np.minimum(most, least), certain)
+        return Expected(upper, upper, upper)
+    lower, sample_counts = _lower_bounds(plan, periods)
+    return Expected(upper, np.minimum(upper, lower), sample_counts)
 
 
-def _there(periods: NDArray[np.int64], arrival: NDArray[np.int64], last: NDArray[np.int64]) -> Floats:
+def _present_counts(periods: NDArray[np.int64], arrivals: NDArray[np.int64], last_periods: NDArray[np.int64]) -> Floats:
     """Return how many units are there in each period, from their first and their last."""
-    came = np.searchsorted(np.sort(arrival), periods, side="right")
-    return (came - np.searchsorted(np.sort(last[last >= arrival]), periods, side="left")).astype(np.float64)
+    arrived_counts = np.searchsorted(np.sort(arrivals), periods, side="right")
+    return (arrived_counts - np.searchsorted(np.sort(last_periods[last_periods >= arrivals]), periods, side="left")).astype(
+        np.float64
+    )
 
 
-def _ended(store: Store, units: Units, ended: pa.Table) -> NDArray[np.int64]:
+def _last_periods(store: Store, units: Units, endings: pa.Table) -> NDArray[np.int64]:
     """Return the last period of each unit by what is stored, NEVER where none is."""
     plan = store.plan
     dimension = next(table for table in plan.own if table.kind == "unit")
     keys = key_text(prefix(dimension.spec), pa.array(codes(plan, units)))
-    place = pc.index_in(keys, ended["unit"].combine_chunks())
-    there = np.asarray(pc.is_valid(place))
-    last = np.full(len(units), NEVER)
-    dates = ended["ended"].to_numpy(zero_copy_only=False)[np.asarray(pc.fill_null(place, 0))[there]]
+    indexes = pc.index_in(keys, endings["unit"].combine_chunks())
+    is_ended = np.asarray(pc.is_valid(indexes))
+    last_periods = np.full(len(units), NEVER)
+    dates = endings["ended"].to_numpy(zero_copy_only=False)[np.asarray(pc.fill_null(indexes, 0))[is_ended]]
     periods = np.arange(plan.first, store.stop, dtype=np.int64)
-    last[there] = periods[np.minimum(np.searchsorted(plan.grain.keys(periods), dates), len(periods) - 1)]
-    return last
+    last_periods[is_ended] = periods[np.minimum(np.searchsorted(plan.grain.keys(periods), dates), len(periods) - 1)]
+    return last_periods
 
 
-def _least(plan: Plan, periods: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def _lower_bounds(plan: Plan, periods: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Return how many units are there at least by what a sample of each segment lets expect, and how many of the sample."""
-    total, variance, certain = (np.zeros(len(periods)) for _ in range(3))
-    for part, block in _sampled(plan, periods):
-        there, count = alive(block), len(block.units)
-        share = there.mean(axis=1)
-        total += part.count * share
-        certain += there.sum(axis=1)
-        if count < part.count:
-            variance += part.count**2 * np.maximum(share * (1 - share), 1 / count) / count
-    return np.maximum(total - _ERRORS * np.sqrt(variance), certain), certain
+    total, variance, sample_counts = (np.zeros(len(periods)) for _ in range(3))
+    for stratum, block in _sample_blocks(plan, periods):
+        is_alive, sample_size = alive(block), len(block.units)
+        alive_share = is_alive.mean(axis=1)
+        total += stratum.count * alive_share
+        sample_counts += is_alive.sum(axis=1)
+        if sample_size < stratum.count:
+            variance += stratum.count**2 * np.maximum(alive_share * (1 - alive_share), 1 / sample_size) / sample_size
+    return np.maximum(total - _ERRORS * np.sqrt(variance), sample_counts), sample_counts
 
 
-def _sampled(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[Stratum, Block]]:
+def _sample_blocks(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[Stratum, Block]]:
     """Yield each stratum with a block of some of its units, of about `_CELLS` cells in all."""
     first, stop = int(periods[0]), int(periods[-1]) + 1
     parts = strata(plan, first, stop)
-    for part, count in zip(parts, taken(parts, max(1, _CELLS // len(periods)), 20), strict=True):
-        yield part, Block(plan, Slice(first, stop, part.first, part.first + count))
+    for stratum, sample_size in zip(parts, taken(parts, max(1, _CELLS // len(periods)), 20), strict=True):
+        yield stratum, Block(plan, Slice(first, stop, stratum.first, stratum.first + sample_size))
 
 
-def _rows(store: Store, table: TablePlan) -> Floats:
+def _row_counts(store: Store, table: TablePlan) -> Floats:
     """Return the rows of each judged period; a key that is no period's counts for none."""
     keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
     scan = scanned(store, table)
-    found = dict(zip(scan["date_key"].to_pylist(), scan["rows"].to_pylist(), strict=True))
-    return np.array([float(found.get(key, 0)) for key in keys.tolist()])
+    counts = dict(zip(scan["date_key"].to_pylist(), scan["rows"].to_pylist(), strict=True))
+    return np.array([float(counts.get(key, 0)) for key in keys.tolist()])
 
 
 def ending_tables(plan: Plan) -> frozenset[str]:
@@ -167,19 +171,19 @@ def ending_tables(plan: Plan) -> frozenset[str]:
     return frozenset(ending.table for ending in plan.endings)
 
 
-def _with_periods(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    events = table.kind in ("proportional", "variable", "detail")
-    return ending_tables(plan) if events or table.kind == "fact" else None
+def _period_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    is_event = table.kind in ("proportional", "variable", "detail")
+    return ending_tables(plan) if is_event or table.kind == "fact" else None
 
 
-def _complete(store: Store, table: TablePlan) -> Iterator[Finding]:
-    rows = _rows(store, table)
+def _period_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
+    rows = _row_counts(store, table)
     if table.kind == "fact":
-        count = _of(store, table)
-        yield _finding(store, table, np.where(rows == 0, count.certain > 0, rows > count.most), count.most)
+        bounds = _expected_of(store, table)
+        yield _period_finding(store, table, np.where(rows == 0, bounds.certain > 0, rows > bounds.most), bounds.most)
     else:
-        some = _happening(store.plan, table, store.first, store.stop) if bool(np.any(rows == 0)) else rows
-        yield _finding(store, table, (rows == 0) & (some > 0), some)
+        expected_rows = _simulated_counts(store.plan, table, store.first, store.stop) if bool(np.any(rows == 0)) else rows
+        yield _period_finding(store, table, (rows == 0) & (expected_rows > 0), expected_rows)
 
 
 def thinned(plan: Plan, table: TablePlan) -> bool:
@@ -190,42 +194,42 @@ def thinned(plan: Plan, table: TablePlan) -> bool:
     return table.kind in MOVING and any(looks_back(c, plan) for c in table.columns if c.spec.word == "ref")
 
 
-def _happening(plan: Plan, table: TablePlan, first: int, stop: int) -> Floats:
+def _simulated_counts(plan: Plan, table: TablePlan, first: int, stop: int) -> Floats:
     """Return how many rows of a table some units have in each period, as they are made anew: none is expected where their
     metric is hardly ever above zero, and whoever makes them knows that."""
     periods = np.arange(first, stop, dtype=np.int64)
-    found = np.zeros(len(periods))
-    for _, block in _sampled(plan, periods):
-        found += np.bincount(KINDS[table.kind].rows(table, block).period - first, minlength=len(periods))
-    return found
+    counts = np.zeros(len(periods))
+    for _, block in _sample_blocks(plan, periods):
+        counts += np.bincount(KINDS[table.kind].rows(table, block).period - first, minlength=len(periods))
+    return counts
 
 
-def _finding(store: Store, table: TablePlan, wrong: NDArray[np.bool_], wanted: Floats) -> Finding:
-    rows = _rows(store, table)
-    outside = _outside(store, table)
-    tally = _tally(store, np.maximum(rows, wanted), np.where(wrong, np.abs(rows - wanted), 0.0))
+def _period_finding(store: Store, table: TablePlan, is_faulty: NDArray[np.bool_], expected_rows: Floats) -> Finding:
+    rows = _row_counts(store, table)
+    outside_count = _outside_rows(store, table)
+    tally = _tally(store, np.maximum(rows, expected_rows), np.where(is_faulty, np.abs(rows - expected_rows), 0.0))
     numbers = {
         "rows": float(rows.sum()),
         "periods": float(len(rows)),
-        "wrong": float(wrong.sum()),
-        "outside": float(outside),
+        "wrong": float(is_faulty.sum()),
+        "outside": float(outside_count),
     }
-    says = [
-        f"{store.plan.grain.label(store.first + int(place))} has {rows[place]:.0f} rows, not {wanted[place]:.0f}"
-        for place in np.flatnonzero(wrong)[:3]
+    problems = [
+        f"{store.plan.grain.label(store.first + int(index))} has {rows[index]:.0f} rows, not {expected_rows[index]:.0f}"
+        for index in np.flatnonzero(is_faulty)[:3]
     ]
-    says += [f"{outside} rows lie outside the window"] if outside else []
-    more = f" and {int(wrong.sum()) - 3} more periods" if wrong.sum() > 3 else ""
-    return Finding(table.name, not says, "; ".join(says) + more or f"{len(rows)} periods", numbers, tally)
+    problems += [f"{outside_count} rows lie outside the window"] if outside_count else []
+    suffix = f" and {int(is_faulty.sum()) - 3} more periods" if is_faulty.sum() > 3 else ""
+    return Finding(table.name, not problems, "; ".join(problems) + suffix or f"{len(rows)} periods", numbers, tally)
 
 
-def _outside(store: Store, table: TablePlan) -> int:
+def _outside_rows(store: Store, table: TablePlan) -> int:
     """Return how many rows have a date key of no period of the window, or none at all."""
     plan, time = store.plan, quoted(table.time or "")
     last = plan.stop - 1 if plan.stop is not None else None
     low, *high = plan.grain.keys(np.array([plan.first, *([] if last is None else [last])], dtype=np.int64)).tolist()
-    beyond = "".join(f" OR {time} > {key}" for key in high)
-    sql = f"SELECT count(*) FROM {store.place(table)} WHERE {time} IS NULL OR {time} < {low}{beyond}"
+    upper_condition = "".join(f" OR {time} > {key}" for key in high)
+    sql = f"SELECT count(*) FROM {store.place(table)} WHERE {time} IS NULL OR {time} < {low}{upper_condition}"
     return int(store.connection.sql(sql).fetchall()[0][0])
 
 
@@ -234,27 +238,33 @@ def _tally(store: Store, checked: Floats, faults: Floats) -> pa.Table:
     return pa.table([keys, np.rint(checked).astype(np.int64), np.rint(faults).astype(np.int64)], schema=TALLY)
 
 
-def _a_fact(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _fact_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return ending_tables(plan) if table.kind == "fact" else None
 
 
-def _as_expected(store: Store, table: TablePlan) -> Iterator[Finding]:
-    count, rows = _of(store, table), _rows(store, table)
-    fewer = rows < count.least
-    numbers = {"rows": float(rows.sum()), "most": float(count.most.sum()), "least": float(count.least.sum())}
-    worst = int(np.argmax(count.least - rows))
-    message = f"{rows.sum():.0f} rows, {count.least.sum():.0f} to {count.most.sum():.0f} expected"
-    if fewer.any():
-        label = store.plan.grain.label(store.first + worst)
-        message = f"{label} has {rows[worst]:.0f} rows, at least {count.least[worst]:.0f} expected"
-    tally = _tally(store, np.maximum(rows, count.least), np.maximum(count.least - rows, 0.0))
-    yield Finding(table.name, not fewer.any(), message, numbers, tally)
+def _row_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
+    bounds, rows = _expected_of(store, table), _row_counts(store, table)
+    is_below = rows < bounds.least
+    numbers = {"rows": float(rows.sum()), "most": float(bounds.most.sum()), "least": float(bounds.least.sum())}
+    lowest = int(np.argmax(bounds.least - rows))
+    message = f"{rows.sum():.0f} rows, {bounds.least.sum():.0f} to {bounds.most.sum():.0f} expected"
+    if is_below.any():
+        label = store.plan.grain.label(store.first + lowest)
+        message = f"{label} has {rows[lowest]:.0f} rows, at least {bounds.least[lowest]:.0f} expected"
+    tally = _tally(store, np.maximum(rows, bounds.least), np.maximum(bounds.least - rows, 0.0))
+    yield Finding(table.name, not is_below.any(), message, numbers, tally)
 
 
 for _name, _check in {
     "periods_complete": Check(
-        "structure", "No period lacks its rows, and none has more than there are units.", True, _complete, _with_periods
+        "structure",
+        "No period lacks its rows, and none has more than there are units.",
+        True,
+        _period_findings,
+        _period_tables,
     ),
-    "rows_as_expected": Check("structure", "Units have a row in every period of their lives.", False, _as_expected, _a_fact),
+    "rows_as_expected": Check(
+        "structure", "Units have a row in every period of their lives.", False, _row_findings, _fact_tables
+    ),
 }.items():
     CHECKS.add(_name, _check)

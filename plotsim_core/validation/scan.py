@@ -13,7 +13,7 @@ from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import TALLY, Finding
 from plotsim_core.validation.store import Store
 
-_NEAR = 1e-9
+_TOLERANCE = 1e-9
 """How far a value may lie beyond its range, as a share of its larger end: what rounding to decimals leaves of an end."""
 
 
@@ -36,19 +36,19 @@ def scanned(store: Store, table: TablePlan) -> pa.Table:
 
 
 def _scan(store: Store, table: TablePlan) -> pa.Table:
-    asked = ["count(*) AS rows"]
-    for place, column in enumerate(table.columns):
+    expressions = ["count(*) AS rows"]
+    for index, column in enumerate(table.columns):
         name = quoted(column.name)
-        asked.append(f'count({name}) AS "there {place}"')
+        expressions.append(f'count({name}) AS "there {index}"')
         bounds = bounds_of(store.plan, table, column)
         if bounds is not None:
-            near = _NEAR * max(1.0, *(abs(end) for end in bounds if math.isfinite(end)))
-            low, high = (f"'{end}'::DOUBLE" for end in (bounds[0] - near, bounds[1] + near))
-            asked.append(f'count(*) FILTER (WHERE {name} < {low} OR {name} > {high}) AS "beyond {place}"')
+            tolerance = _TOLERANCE * max(1.0, *(abs(end) for end in bounds if math.isfinite(end)))
+            low, high = (f"'{end}'::DOUBLE" for end in (bounds[0] - tolerance, bounds[1] + tolerance))
+            expressions.append(f'count(*) FILTER (WHERE {name} < {low} OR {name} > {high}) AS "beyond {index}"')
         if pa.types.is_timestamp(column.type):
-            asked += [f'min({name}) AS "from {place}"', f'max({name}) AS "to {place}"']
+            expressions += [f'min({name}) AS "from {index}"', f'max({name}) AS "to {index}"']
     period = quoted(table.time) if table.time else "NULL::BIGINT"
-    sql = f"SELECT {period} AS date_key, {', '.join(asked)} FROM {store.relation(table)} GROUP BY 1 ORDER BY 1"
+    sql = f"SELECT {period} AS date_key, {', '.join(expressions)} FROM {store.relation(table)} GROUP BY 1 ORDER BY 1"
     return store.arrow(sql)
 
 

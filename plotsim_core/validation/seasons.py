@@ -15,72 +15,78 @@ from plotsim_core.validation.store import Store
 from plotsim_core.validation.trajectory import MEAN_BIAS, WIDE, declared_means, shifted, size_of, units_in
 
 
-def _with_seasons(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    moved = any(plan.metrics[metric].spec.seasonal_sensitivity != 0 for metric in measured(plan, table))
-    return measuring_tables(plan) if plan.dataset.seasonality and moved else None
+def _season_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    is_sensitive = any(plan.metrics[metric].spec.seasonal_sensitivity != 0 for metric in measured(plan, table))
+    return measuring_tables(plan) if plan.dataset.seasonality and is_sensitive else None
 
 
 def _seasons(store: Store, table: TablePlan) -> Iterator[Finding]:
-    seen = residuals(store)
-    plan = seen.plan
-    months = plan.grain.starts(seen.periods).astype("datetime64[M]").astype(np.int64) % 12 + 1
+    sample = residuals(store)
+    plan = sample.plan
+    months = plan.grain.starts(sample.periods).astype("datetime64[M]").astype(np.int64) % 12 + 1
     strengths = np.zeros(13)
     for season in plan.dataset.seasonality:
         strengths[list(season.months)] += season.strength
-    for metric in judged_metrics(seen, table):
+    for metric in judged_metrics(sample, table):
         spec = plan.metrics[metric].spec
         if spec.seasonal_sensitivity == 0:
             continue
-        outside = strengths[months] == 0
+        off_season = strengths[months] == 0
         for strength in sorted({float(s) for s in strengths[months]} - {0.0}):
             declared = strength * spec.seasonal_sensitivity
             subject = f"{spec.name} {declared:+.0%}"
-            yield contrasted(store, metric, subject, declared, strengths[months] == strength, outside)
+            yield contrasted(store, metric, subject, declared, strengths[months] == strength, off_season)
 
 
 def contrasted(store: Store, metric: int, subject: str, strength: float, inside: Flags, outside: Flags) -> Finding:
     """Return the finding of means that are declared to be 1 + strength times as large in some periods as in others; `inside`
     and `outside` are flags of periods."""
     measure = partial(_contrast, metric=metric, strength=strength, inside=inside, outside=outside)
-    judged = judgement(store, measure, (1.0 + strength) * MEAN_BIAS)
+    verdict = judgement(store, measure, (1.0 + strength) * MEAN_BIAS)
     numbers = {"declared": 1.0 + strength}
-    if judged is None:
+    if verdict is None:
         return unjudged(subject, f"too few units, at least {FEWEST} are needed, or no other periods", numbers)
-    found = judged.estimate.found
-    numbers |= {"found": found, "allowed": judged.allowed}
-    if judged.allowed >= WIDE and not judged.wrong:
-        return unjudged(subject, f"too few rows, found {found:.3f} \u00b1 {judged.allowed:.3f}", numbers)
-    message = f"declared a factor of {1.0 + strength:.3f}, found {found:.3f} \u00b1 {judged.allowed:.3f}"
-    return Finding(subject, not judged.wrong, message, numbers)
+    value = verdict.estimate.found
+    numbers |= {"found": value, "allowed": verdict.allowed}
+    if verdict.allowed >= WIDE and not verdict.wrong:
+        return unjudged(subject, f"too few rows, found {value:.3f} \u00b1 {verdict.allowed:.3f}", numbers)
+    message = f"declared a factor of {1.0 + strength:.3f}, found {value:.3f} \u00b1 {verdict.allowed:.3f}"
+    return Finding(subject, not verdict.wrong, message, numbers)
 
 
-def _contrast(seen: Residuals, metric: int, strength: float, inside: Flags, outside: Flags) -> Estimate | None:
-    there = np.isfinite(seen.values[metric])
-    cells = [there & periods[:, None] for periods in (inside, outside)]
-    units = min(units_in(cells[0]), units_in(cells[1]), units_in(cells[0][:, seen.probed]))
+def _contrast(sample: Residuals, metric: int, strength: float, inside: Flags, outside: Flags) -> Estimate | None:
+    present = np.isfinite(sample.values[metric])
+    cells = [present & periods[:, None] for periods in (inside, outside)]
+    units = min(units_in(cells[0]), units_in(cells[1]), units_in(cells[0][:, sample.probed]))
     if not units:
         return None
-    scale = size_of(seen, metric)
-    within, usual = (shifted(seen, metric, where, scale) for where in cells)
-    if 0.0 in (usual.found, within.expected, usual.expected):
+    scale = size_of(sample, metric)
+    inside_mean, outside_mean = (shifted(sample, metric, cell_mask, scale) for cell_mask in cells)
+    if 0.0 in (outside_mean.found, inside_mean.expected, outside_mean.expected):
         return None
-    found = (1.0 + strength) * (within.found / usual.found) / (within.expected / usual.expected)
-    error = (1.0 + strength) * _difference_error(seen, metric, cells)
-    return Estimate(found, 1.0 + strength, error, units)
+    value = (1.0 + strength) * (inside_mean.found / outside_mean.found) / (inside_mean.expected / outside_mean.expected)
+    error = (1.0 + strength) * _difference_error(sample, metric, cells)
+    return Estimate(value, 1.0 + strength, error, units)
 
 
-def _difference_error(seen: Residuals, metric: int, cells: list[Flags]) -> float:
+def _difference_error(sample: Residuals, metric: int, cells: list[Flags]) -> float:
     """Return the standard error of the ratio of two ratios over the same units: what is a unit's own falls out."""
-    parts = []
-    for where in cells:
-        base = seen.centres[metric] if declared_means(seen, metric)[0] > 0 else np.full(where.shape, size_of(seen, metric))
-        values = seen.values[metric] - seen.centres[metric]
-        total = float(np.sum(np.where(where, base, 0.0)))
-        parts.append(np.sum(np.where(where, values, 0.0), axis=0) / total)
-    return float(np.sqrt(np.sum((parts[0] - parts[1]) ** 2)))
+    influences = []
+    for cell_mask in cells:
+        base = (
+            sample.centres[metric]
+            if declared_means(sample, metric)[0] > 0
+            else np.full(cell_mask.shape, size_of(sample, metric))
+        )
+        values = sample.values[metric] - sample.centres[metric]
+        total = float(np.sum(np.where(cell_mask, base, 0.0)))
+        influences.append(np.sum(np.where(cell_mask, values, 0.0), axis=0) / total)
+    return float(np.sqrt(np.sum((influences[0] - influences[1]) ** 2)))
 
 
 CHECKS.add(
     "seasons_as_declared",
-    Check("behaviour", "In a season's months, means are multiplied by the declared factor.", False, _seasons, _with_seasons),
+    Check(
+        "behaviour", "In a season's months, means are multiplied by the declared factor.", False, _seasons, _season_tables
+    ),
 )

@@ -16,77 +16,84 @@ from plotsim_core.validation.store import Store
 
 _PARTS = 3
 """Into so many parts time is cut."""
-_FAR = 1.0
+_MIN_DISTANCE = 1.0
 """Segments are expected to be told apart where their means lie so many standard deviations of units apart."""
 _FEWEST = 10
 """A segment is judged in a part of the time in which so many of its units are there."""
 
 
-def _first_fact(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _segment_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     """Return the facts that segments are told apart by, for the first of them; None where segments share an archetype."""
     archetypes = [segment.spec.archetype for segment in plan.segments]
-    first = next((fact.name for fact in plan.own if measured(plan, fact)), None)
-    return measuring_tables(plan) if table.name == first and any(one != archetypes[0] for one in archetypes) else None
+    first_name = next((fact.name for fact in plan.own if measured(plan, fact)), None)
+    return (
+        measuring_tables(plan)
+        if table.name == first_name and any(archetype != archetypes[0] for archetype in archetypes)
+        else None
+    )
 
 
 def _segments(store: Store, table: TablePlan) -> Iterator[Finding]:
-    plan, seen = store.plan, residuals(store)
+    plan, sample = store.plan, residuals(store)
     facts = tuple(sorted(measuring_tables(plan) - {table.name}))
-    if not seen.values:
+    if not sample.values:
         return
-    spread = _moments(seen, seen.values)[1]
-    wanted, found = (_moments(seen, layer)[0] for layer in (_where_stored(seen), seen.values))
-    counts = np.bincount(seen.segments, minlength=len(plan.segments))
-    for place, segment in enumerate(plan.segments):
+    spread = _moments(sample, sample.values)[1]
+    expected_means, stored_means = (_moments(sample, layer)[0] for layer in (_stored_centres(sample), sample.values))
+    counts = np.bincount(sample.segments, minlength=len(plan.segments))
+    for index, segment in enumerate(plan.segments):
         others = [n for n, other in enumerate(plan.segments) if other.spec.archetype != segment.spec.archetype]
-        apart = {
-            other: _distance(wanted, found, spread, place, other)
+        distances = {
+            other: _distance(expected_means, stored_means, spread, index, other)
             for other in others
-            if min(counts[place], counts[other]) > 1
+            if min(counts[index], counts[other]) > 1
         }
-        if not apart:
+        if not distances:
             continue
-        nearest = min(apart, key=lambda other: apart[other][0])
-        expected, distance = apart[nearest]
-        allowed = errors(plan) * float(np.sqrt(1 / counts[place] + 1 / counts[nearest]))
+        nearest = min(distances, key=lambda other: distances[other][0])
+        expected, distance = distances[nearest]
+        allowed = errors(plan) * float(np.sqrt(1 / counts[index] + 1 / counts[nearest]))
         numbers = {"expected": expected, "found": distance, "allowed": allowed}
         name, other = segment.spec.name, plan.segments[nearest].spec.name
         message = f"{distance:.1f} standard deviations from {other}, {expected:.1f} expected"
-        if expected >= _FAR + allowed:
+        if expected >= _MIN_DISTANCE + allowed:
             yield Finding(name, distance >= 0.5 * expected - allowed, message, numbers, tables=facts)
         else:
             yield replace(unjudged(name, f"{message}, too near for its units to tell them apart", numbers), tables=facts)
 
 
-def _where_stored(seen: Residuals) -> dict[int, Floats]:
-    return {m: np.where(np.isfinite(values), seen.centres[m], np.nan) for m, values in seen.values.items()}
+def _stored_centres(sample: Residuals) -> dict[int, Floats]:
+    return {m: np.where(np.isfinite(values), sample.centres[m], np.nan) for m, values in sample.values.items()}
 
 
-def _moments(seen: Residuals, layer: dict[int, Floats]) -> tuple[Floats, Floats]:
+def _moments(sample: Residuals, layer: dict[int, Floats]) -> tuple[Floats, Floats]:
     """Return mean and standard deviation of units' means, by metric, part of the time and segment; NaN for none."""
-    segments = len(seen.plan.segments)
+    segments = len(sample.plan.segments)
     shape = (len(layer), _PARTS, segments)
     means, deviations = np.full(shape, np.nan), np.full(shape, np.nan)
     for row, values in enumerate(layer.values()):
         for part, cells in enumerate(np.array_split(values, _PARTS)):
-            there = np.isfinite(cells)
-            counts = there.sum(axis=0)
-            own = np.where(there, cells, 0.0).sum(axis=0) / np.maximum(counts, 1)
+            present = np.isfinite(cells)
+            counts = present.sum(axis=0)
+            unit_means = np.where(present, cells, 0.0).sum(axis=0) / np.maximum(counts, 1)
             for segment in range(segments):
-                held = own[(seen.segments == segment) & (counts > 0)]
-                if len(held) >= _FEWEST:
-                    means[row, part, segment], deviations[row, part, segment] = float(held.mean()), float(held.std())
+                segment_means = unit_means[(sample.segments == segment) & (counts > 0)]
+                if len(segment_means) >= _FEWEST:
+                    means[row, part, segment], deviations[row, part, segment] = (
+                        float(segment_means.mean()),
+                        float(segment_means.std()),
+                    )
     return means, deviations
 
 
-def _distance(wanted: Floats, found: Floats, spread: Floats, first: int, second: int) -> tuple[float, float]:
+def _distance(expected_means: Floats, stored_means: Floats, spread: Floats, first: int, second: int) -> tuple[float, float]:
     """Return how far apart two segments are to be, and are, in the metric and part of the time that tells best."""
     deviation = np.sqrt((spread[:, :, first] ** 2 + spread[:, :, second] ** 2) / 2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        both: list[NDArray[np.float64]] = [
-            (layer[:, :, first] - layer[:, :, second]) / deviation for layer in (wanted, found)
+        differences: list[NDArray[np.float64]] = [
+            (layer[:, :, first] - layer[:, :, second]) / deviation for layer in (expected_means, stored_means)
         ]
-    expected, distance = (np.where(np.isfinite(layer), layer, 0.0) for layer in both)
+    expected, distance = (np.where(np.isfinite(layer), layer, 0.0) for layer in differences)
     best = np.unravel_index(np.argmax(np.abs(expected)), expected.shape)
     return float(abs(expected[best])), float(distance[best] * np.sign(expected[best]))
 
@@ -98,7 +105,7 @@ CHECKS.add(
         "Segments of different archetypes differ in some metric.",
         False,
         _segments,
-        _first_fact,
-        lambda *of: _first_fact(*of) or NO_TABLES,
+        _segment_tables,
+        lambda *of: _segment_tables(*of) or NO_TABLES,
     ),
 )

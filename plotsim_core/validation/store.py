@@ -60,16 +60,16 @@ class Store:
     def ledger(self) -> str | None:
         """The relation of what is broken on purpose; None where it is not there, or not whole."""
         table = next((table for table in self.written.own if table.kind == LEDGER), None)
-        there = self.columns(LEDGER) if table is not None and LEDGER in self.relations else {}
-        whole = table is not None and all(column.name in there for column in table.columns)
-        return self.relations[LEDGER] if whole else None
+        types = self.columns(LEDGER) if table is not None and LEDGER in self.relations else {}
+        is_complete = table is not None and all(column.name in types for column in table.columns)
+        return self.relations[LEDGER] if is_complete else None
 
     def kept(self, what: str, make: Callable[[], Kept]) -> Kept:
         """Return what `make()` gives, made once for `what` while the store is open."""
         if what not in self._kept:
             self._kept[what] = make()
-        found: Kept = self._kept[what]
-        return found
+        value: Kept = self._kept[what]
+        return value
 
     @property
     def tables(self) -> list[TablePlan]:
@@ -79,7 +79,7 @@ class Store:
     @property
     def kinds(self) -> list[Store]:
         """The same store for each kind of unit, judged by its own plan."""
-        return [self, *(replace(self, plan=other, _kept={}) for other in self.plan.others)]
+        return [self, *(replace(self, plan=plan, _kept={}) for plan in self.plan.others)]
 
     def columns(self, name: str) -> dict[str, str]:
         """Return the columns that a table is stored with, and their SQL types."""
@@ -89,31 +89,36 @@ class Store:
     def place(self, table: TablePlan) -> str:
         """Return an SQL relation with all rows of a table: its declared columns as their declared types, null where one
         is not there or cannot be read so."""
-        there = self.columns(table.name)
-        stored = self.written.table(table.name)
-        if stored.issues and self.ledger is not None:
-            clean = (self.written.clean or self.written).table(table.name)
-            told = self.told(table)
-            return restored_sql(stored, clean, self.relations[table.name], told, there)
-        wanted = {column.name: sql_type(column.type) for column in table.columns}
-        if all(there.get(name) == type_ for name, type_ in wanted.items()):
+        types = self.columns(table.name)
+        stored_table = self.written.table(table.name)
+        if stored_table.issues and self.ledger is not None:
+            clean_table = (self.written.clean or self.written).table(table.name)
+            entries = self.told(table)
+            return restored_sql(stored_table, clean_table, self.relations[table.name], entries, types)
+        declared_types = {column.name: sql_type(column.type) for column in table.columns}
+        if all(types.get(name) == type_ for name, type_ in declared_types.items()):
             return self.relations[table.name]
-        read = [
-            f"{f'TRY_CAST({quoted(name)} AS {type_})' if name in there else f'NULL::{type_}'} AS {quoted(name)}"
-            for name, type_ in wanted.items()
+        expressions = [
+            f"{f'TRY_CAST({quoted(name)} AS {type_})' if name in types else f'NULL::{type_}'} AS {quoted(name)}"
+            for name, type_ in declared_types.items()
         ]
-        return f"(SELECT {', '.join(read)} FROM {self.relations[table.name]})"
+        return f"(SELECT {', '.join(expressions)} FROM {self.relations[table.name]})"
 
     def told(self, table: TablePlan) -> str:
         """Return a relation with what the ledger tells of a table, see `told_sql`; read once."""
 
-        def read() -> str:
-            name = f"told {table.name}"
-            stored, clean = self.written.table(table.name), (self.written.clean or self.written).table(table.name)
-            self.connection.register(name, self.arrow(told_sql(self.plan, stored, clean, self.ledger or "")))
-            return quoted(name)
+        def register() -> str:
+            relation_name = f"told {table.name}"
+            stored_table, clean_table = (
+                self.written.table(table.name),
+                (self.written.clean or self.written).table(table.name),
+            )
+            self.connection.register(
+                relation_name, self.arrow(told_sql(self.plan, stored_table, clean_table, self.ledger or ""))
+            )
+            return quoted(relation_name)
 
-        return self.kept(f"told {table.name}", read)
+        return self.kept(f"told {table.name}", register)
 
     def relation(self, table: TablePlan) -> str:
         """Return an SQL relation with the rows of a table in the periods that are judged."""
@@ -133,16 +138,16 @@ class Store:
         are then from the first period with any to the last."""
         if self.held is not None:
             return self.held.get(table.name, frozenset())
-        stored = self.written.table(table.name)
-        time, rows = table.time, self.place(table)
-        if stored.time == DELIVERED and DELIVERED in self.columns(table.name):  # its partitions go by it
-            time, rows = DELIVERED, self.relations[table.name]
-        sql = f"SELECT min({quoted(time or '')}), max({quoted(time or '')}) FROM {rows}"
+        stored_table = self.written.table(table.name)
+        time, relation = table.time, self.place(table)
+        if stored_table.time == DELIVERED and DELIVERED in self.columns(table.name):  # its partitions go by it
+            time, relation = DELIVERED, self.relations[table.name]
+        sql = f"SELECT min({quoted(time or '')}), max({quoted(time or '')}) FROM {relation}"
         low, high = self.connection.sql(sql).fetchall()[0]
-        ends = [_period(self.plan.grain, key) for key in (low, high) if key is not None]
-        if not ends or ends[0] is None or ends[1] is None:
+        periods = [_period_of_key(self.plan.grain, key) for key in (low, high) if key is not None]
+        if not periods or periods[0] is None or periods[1] is None:
             return frozenset()
-        return frozenset(self.plan.grain.keys(np.arange(ends[0], ends[1] + 1, dtype=np.int64)).tolist())
+        return frozenset(self.plan.grain.keys(np.arange(periods[0], periods[1] + 1, dtype=np.int64)).tolist())
 
     def arrow(self, sql: str) -> pa.Table:
         """Return the result of a query."""
@@ -152,25 +157,25 @@ class Store:
 def held_periods(plan: Plan, partitions: Iterable[tuple[str, str]]) -> dict[str, frozenset[int]]:
     """Return the date keys of the periods that are stored of each table, from (table, partition key) such as 2024-03-01 or
     2024-03-01-1300; of tables that are a state, none."""
-    found: dict[str, set[int]] = {table.name: set() for table in plan.tables if table.time is not None}
-    keys: dict[str, list[int]] = {}
+    table_keys: dict[str, set[int]] = {table.name: set() for table in plan.tables if table.time is not None}
+    partition_keys: dict[str, list[int]] = {}
     for name, key in partitions:
-        if name in found:
-            if key not in keys:
-                keys[key] = _keys_in(plan, key)
-            found[name].update(keys[key])
-    return {name: frozenset(there) for name, there in found.items()}
+        if name in table_keys:
+            if key not in partition_keys:
+                partition_keys[key] = _partition_keys(plan, key)
+            table_keys[name].update(partition_keys[key])
+    return {name: frozenset(date_keys) for name, date_keys in table_keys.items()}
 
 
-def _keys_in(plan: Plan, key: str) -> list[int]:
+def _partition_keys(plan: Plan, key: str) -> list[int]:
     """Return the date keys of the periods of a partition."""
     digits = re.sub(r"\D", "", key)
     if plan.partition is plan.grain:  # a period each, whose date key the partition's key spells
         return [int(digits[:10] if plan.grain.name == "hour" else digits[:8])]
     day = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
-    begin = np.array([np.datetime64(f"{day}T{digits[8:10]}" if len(digits) > 8 else day, "s")])
-    place = plan.partition.holding(begin)
-    low, high = (plan.grain.holding(plan.partition.starts(place + more))[0] for more in (0, 1))
+    start = np.array([np.datetime64(f"{day}T{digits[8:10]}" if len(digits) > 8 else day, "s")])
+    partition = plan.partition.holding(start)
+    low, high = (plan.grain.holding(plan.partition.starts(partition + offset))[0] for offset in (0, 1))
     return [int(key) for key in plan.grain.keys(np.arange(low, high, dtype=np.int64))]
 
 
@@ -206,12 +211,14 @@ def find_store(plan: Plan, path: Path, first: int | None = None, stop: int | Non
     where nothing of the dataset is found, or the same in two formats.
     """
     with duckdb.connect() as connection, reading(path, f"tables of {plan.name}"):
-        found, held = _found(plan, connection, path), _held(plan, connection, path)
-        span = _stored_periods(plan, connection, found)
-        yield Store(plan, connection, found, span[0] if first is None else first, span[1] if stop is None else stop, held)
+        relations, stored_keys = _find_relations(plan, connection, path), _stored_keys(plan, connection, path)
+        span = _stored_periods(plan, connection, relations)
+        yield Store(
+            plan, connection, relations, span[0] if first is None else first, span[1] if stop is None else stop, stored_keys
+        )
 
 
-def _found(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
+def _find_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
     names = [table.name for table in plan.tables]
     if path.is_file():
         relations = _database_relations(plan, connection, path)
@@ -223,15 +230,17 @@ def _found(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> dic
     if not path.is_dir():
         raise UsageError(f"{path} is not there: expected a DuckDB file, or a directory with the tables of {plan.name}")
     database = path / f"{plan.name}.duckdb"
-    forms = formats_of(plan, path)
+    formats = formats_of(plan, path)
     folders = partition_files(plan, path)
-    kinds = [*([database.name] if database.exists() else []), *forms, *(["folders of parquet"] if folders else [])]
-    if len(kinds) > 1:
-        raise UsageError(f"{path} has {plan.name} more than once ({', '.join(kinds)}): expected one of them in a directory")
+    sources = [*([database.name] if database.exists() else []), *formats, *(["folders of parquet"] if folders else [])]
+    if len(sources) > 1:
+        raise UsageError(
+            f"{path} has {plan.name} more than once ({', '.join(sources)}): expected one of them in a directory"
+        )
     if database.exists():
         return _database_relations(plan, connection, database)
-    if forms:
-        return file_relations(plan, connection, path, forms[0])
+    if formats:
+        return file_relations(plan, connection, path, formats[0])
     if folders:
         return partition_relations(connection, folders)
     if any((path / plan.name / name / "_delta_log").is_dir() for name in names):
@@ -241,51 +250,53 @@ def _found(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> dic
     )
 
 
-def _held(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> Mapping[str, frozenset[int]] | None:
+def _stored_keys(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> Mapping[str, frozenset[int]] | None:
     """Return which periods are stored of each table, of a store of partitions; None for a run's files."""
     if path.is_file():
         sql = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'written' AND schema_name = ? AND table_name = ?"
         if not connection.execute(sql, [plan.name, PARTITIONS]).fetchall():
             return None
-        entries = connection.sql(
+        partitions = connection.sql(
             f"SELECT table_name, partition_key FROM written.{quoted(plan.name)}.{PARTITIONS}"
         ).fetchall()
     else:
         folders = partition_files(plan, path)
         if not folders:
             return None
-        entries = [(name, key) for name, files in folders.items() for key in files if key is not None]
-    return held_periods(plan, entries)
+        partitions = [(name, key) for name, files in folders.items() for key in files if key is not None]
+    return held_periods(plan, partitions)
 
 
 def _database_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, file: Path) -> dict[str, str]:
     """Return the tables of a DuckDB file: those in the schema named after the dataset if there are any, or in `main`."""
     attach(connection, file)
-    listed = connection.sql("SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'written'").fetchall()
+    entries = connection.sql(
+        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'written'"
+    ).fetchall()
     names = {table.name for table in plan.tables}
     for schema in (plan.name, "main"):
-        there = [name for owner, name in listed if owner == schema and name in names]
-        if there:
-            return {name: f"written.{quoted(schema)}.{quoted(name)}" for name in there}
+        stored_names = [name for entry_schema, name in entries if entry_schema == schema and name in names]
+        if stored_names:
+            return {name: f"written.{quoted(schema)}.{quoted(name)}" for name in stored_names}
     return {}
 
 
 def _stored_periods(plan: Plan, connection: duckdb.DuckDBPyConnection, relations: Mapping[str, str]) -> tuple[int, int]:
     """Return (first, stop) of the periods inside the window that are stored of any table; the window's if none is."""
-    there = []
+    periods = []
     for table in (table for table in plan.tables if table.time is not None and table.name in relations):
         time = f"TRY_CAST({quoted(table.time or '')} AS BIGINT)"
         try:
-            ends = connection.sql(f"SELECT min({time}), max({time}) FROM {relations[table.name]}").fetchall()[0]
+            bounds = connection.sql(f"SELECT min({time}), max({time}) FROM {relations[table.name]}").fetchall()[0]
         except duckdb.BinderException:  # the column is not there, which a check says
             continue
-        there += [period for end in ends if end is not None and (period := _period(plan.grain, end)) is not None]
-    stop = plan.stop if plan.stop is not None else max([*there, plan.first]) + 1
-    inside = [period for period in there if plan.first <= period < stop]
-    return (min(inside), max(inside) + 1) if inside else (plan.first, stop)
+        periods += [period for key in bounds if key is not None and (period := _period_of_key(plan.grain, key)) is not None]
+    stop = plan.stop if plan.stop is not None else max([*periods, plan.first]) + 1
+    window_periods = [period for period in periods if plan.first <= period < stop]
+    return (min(window_periods), max(window_periods) + 1) if window_periods else (plan.first, stop)
 
 
-def _period(grain: Grain, key: int) -> int | None:
+def _period_of_key(grain: Grain, key: int) -> int | None:
     """Return the period of a date key, None if it is none."""
     digits = str(key)
     day = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"

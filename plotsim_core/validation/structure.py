@@ -27,43 +27,53 @@ def period_of(table: TablePlan) -> str:
 
 
 def _columns(store: Store, table: TablePlan) -> Iterator[Finding]:
-    written, stored = store.written.table(table.name), store.columns(table.name)
-    wanted = {column.name: sql_type(column.type) for column in written.columns}
-    wrong = [f"{c.name} is missing" for c in written.columns if c.name not in stored and _needed(store, written, c)]
-    wrong += [f"{name} is not declared" for name in stored if name not in wanted]
-    wrong += [f"{n} is {stored[n]}, not {type_}" for n, type_ in wanted.items() if n in stored and stored[n] != type_]
-    numbers = {"columns": float(len(wanted)), "wrong": float(len(wrong))}
-    yield Finding(table.name, not wrong, "; ".join(wrong) or f"{len(wanted)} columns", numbers)
+    stored_table, stored_types = store.written.table(table.name), store.columns(table.name)
+    expected_types = {column.name: sql_type(column.type) for column in stored_table.columns}
+    problems = [
+        f"{c.name} is missing"
+        for c in stored_table.columns
+        if c.name not in stored_types and _is_required(store, stored_table, c)
+    ]
+    problems += [f"{name} is not declared" for name in stored_types if name not in expected_types]
+    problems += [
+        f"{n} is {stored_types[n]}, not {type_}"
+        for n, type_ in expected_types.items()
+        if n in stored_types and stored_types[n] != type_
+    ]
+    numbers = {"columns": float(len(expected_types)), "wrong": float(len(problems))}
+    yield Finding(table.name, not problems, "; ".join(problems) or f"{len(expected_types)} columns", numbers)
 
 
-def _needed(store: Store, table: TablePlan, column: ColumnPlan) -> bool:
+def _is_required(store: Store, table: TablePlan, column: ColumnPlan) -> bool:
     """Return whether a column has to be there: one that comes or goes only if partitions of its time are held."""
     if store.held is None or (column.since is None and column.until is None):
         return True
-    held = store.held.get(table.name, frozenset())
-    return any((column.since or 0) <= key and (column.until is None or key < column.until) for key in held)
+    stored_keys = store.held.get(table.name, frozenset())
+    return any((column.since or 0) <= key and (column.until is None or key < column.until) for key in stored_keys)
 
 
 def _keys(store: Store, table: TablePlan) -> Iterator[Finding]:
     scan = scanned(store, table)
     rows = int(pc.sum(scan["rows"]).as_py() or 0)
-    places = [place for place, column in enumerate(table.columns) if column.name in table.key]
+    indexes = [index for index, column in enumerate(table.columns) if column.name in table.key]
     subject, noun = f"{table.name}({', '.join(table.key)})", "rows repeat a key"
-    whole = all(int(pc.sum(scan[f"there {place}"]).as_py() or 0) == rows for place in places)
-    if whole and _all_differ(store, table, rows):
+    has_no_null = all(int(pc.sum(scan[f"there {index}"]).as_py() or 0) == rows for index in indexes)
+    if has_no_null and _has_distinct_keys(store, table, rows):
         yield counted(scan, subject, noun, scan["rows"], no_faults(scan))
     else:
-        yield tallied(subject, noun, _repeated(store, table))
+        yield tallied(subject, noun, _duplicate_tally(store, table))
 
 
-def _all_differ(store: Store, table: TablePlan, rows: int) -> bool:
+def _has_distinct_keys(store: Store, table: TablePlan, rows: int) -> bool:
     """Return whether all hashes of keys differ, which proves that the keys do. Hashes are compared part by part, so that
     memory is bounded, and sorted: that is several times faster than counting distinct ones."""
-    hashed = f"hash({', '.join(quoted(name) for name in table.key)})"
+    key_hash = f"hash({', '.join(quoted(name) for name in table.key)})"
     parts = -(-rows // _HASHES)
     for part in range(parts):
-        which = f"WHERE {hashed} % {parts} = {part}" if parts > 1 else ""
-        reader = store.connection.sql(f"SELECT {hashed} AS h FROM {store.relation(table)} {which}").to_arrow_reader(1 << 18)
+        part_filter = f"WHERE {key_hash} % {parts} = {part}" if parts > 1 else ""
+        reader = store.connection.sql(f"SELECT {key_hash} AS h FROM {store.relation(table)} {part_filter}").to_arrow_reader(
+            1 << 18
+        )
         batches = [batch.column(0).to_numpy() for batch in reader]
         hashes: NDArray[np.uint64] = np.sort(np.concatenate(batches)) if batches else np.empty(0, dtype=np.uint64)
         if bool(np.any(hashes[1:] == hashes[:-1])):
@@ -71,7 +81,7 @@ def _all_differ(store: Store, table: TablePlan, rows: int) -> bool:
     return True
 
 
-def _repeated(store: Store, table: TablePlan) -> pa.Table:
+def _duplicate_tally(store: Store, table: TablePlan) -> pa.Table:
     columns = ", ".join(quoted(name) for name in table.key)
     nulls = " OR ".join(f"{quoted(name)} IS NULL" for name in table.key)
     return store.arrow(
@@ -87,67 +97,69 @@ def _parents(plan: Plan, table: TablePlan) -> frozenset[str] | None:
 
 def _references(store: Store, table: TablePlan) -> Iterator[Finding]:
     for column, parent, key in table.references:
-        about = (parent,) if parent != table.name else ()
+        other_tables = (parent,) if parent != table.name else ()
         if parent in store.relations:
-            yield replace(_reference(store, table, column, parent, key), tables=about)
+            yield replace(_reference(store, table, column, parent, key), tables=other_tables)
         else:
-            yield Finding(f"{table.name}.{column}", False, f"{parent} is not there", tables=about)
+            yield Finding(f"{table.name}.{column}", False, f"{parent} is not there", tables=other_tables)
 
 
 def _reference(store: Store, table: TablePlan, column: str, parent: str, key: str) -> Finding:
     subject, noun = f"{table.name}.{column} > {parent}.{key}", "rows refer to nothing"
     scan = scanned(store, table)
     keys = f"SELECT {quoted(key)} AS k FROM {store.place(store.plan.table(parent))} WHERE {quoted(key)} IS NOT NULL"
-    if not _lost(store, table, column, keys):
+    if not _has_orphans(store, table, column, keys):
         return counted(scan, subject, noun, scan["rows"], no_faults(scan))
-    judged = _judged(store, table, column, parent)
-    wrong = f"{quoted(column)} IS NOT NULL AND {quoted(column)} NOT IN ({keys}){judged}"
+    scope = _judged_scope(store, table, column, parent)
+    fault = f"{quoted(column)} IS NOT NULL AND {quoted(column)} NOT IN ({keys}){scope}"
     sql = (
-        f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {wrong}) AS faults "
+        f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {fault}) AS faults "
         f"FROM {store.relation(table)} GROUP BY 1 ORDER BY 1"
     )
     return tallied(subject, noun, store.arrow(sql))
 
 
-def _judged(store: Store, table: TablePlan, column: str, parent: str) -> str:
+def _judged_scope(store: Store, table: TablePlan, column: str, parent: str) -> str:
     """Return the SQL of which rows' references are judged: of those that look back, where all periods that they look back to
     are stored; of those to a date, where its period is stored; of the others, all."""
-    plan, to = store.plan, store.plan.table(parent)
-    if to.kind == "date":
+    plan, target = store.plan, store.plan.table(parent)
+    if target.kind == "date":
         stop = store.stop if plan.stop is None else plan.stop
         window = plan.grain.keys(np.arange(plan.first, stop, dtype=np.int64)).tolist()
-        absent = sorted(set(window) - store.held_of(to))
-        return f" AND {quoted(column)} NOT IN ({', '.join(map(str, absent))})" if absent else ""
-    back = next((within(c) for c in table.columns if c.name == column and c.spec.word == "ref"), None)
-    if back is None or to.kind not in EVERY_ROW or to.time is None:
+        missing_keys = sorted(set(window) - store.held_of(target))
+        return f" AND {quoted(column)} NOT IN ({', '.join(map(str, missing_keys))})" if missing_keys else ""
+    look_back = next((within(c) for c in table.columns if c.name == column and c.spec.word == "ref"), None)
+    if look_back is None or target.kind not in EVERY_ROW or target.time is None:
         return ""
-    stored = store.held_of(to)
-    keys = plan.grain.keys(np.arange(store.first - back, store.stop, dtype=np.int64)).tolist()
-    known = [store.first - back + place < plan.first or key in stored for place, key in enumerate(keys)]
-    whole = [keys[place] for place in range(back, len(keys)) if all(known[place - back : place + 1])]
-    return f" AND {period_of(table)} IN ({', '.join(map(str, whole)) or 'NULL'})"
+    stored_keys = store.held_of(target)
+    keys = plan.grain.keys(np.arange(store.first - look_back, store.stop, dtype=np.int64)).tolist()
+    is_stored = [store.first - look_back + index < plan.first or key in stored_keys for index, key in enumerate(keys)]
+    complete_keys = [keys[index] for index in range(look_back, len(keys)) if all(is_stored[index - look_back : index + 1])]
+    return f" AND {period_of(table)} IN ({', '.join(map(str, complete_keys)) or 'NULL'})"
 
 
-def _lost(store: Store, table: TablePlan, column: str, keys: str) -> bool:
+def _has_orphans(store: Store, table: TablePlan, column: str, keys: str) -> bool:
     """Return whether any of a column's distinct values is not among the keys of its parent."""
     if column == table.time:  # the scan has its distinct values
         store.connection.register("distinct values", scanned(store, table).select(["date_key"]))
         values = 'SELECT date_key AS v FROM "distinct values"'
     else:
         values = f"SELECT DISTINCT {quoted(column)} AS v FROM {store.relation(table)}"
-    lost = f"SELECT count(*) FROM ({values}) WHERE v IS NOT NULL AND v NOT IN ({keys})"
-    return bool(store.connection.sql(lost).fetchall()[0][0])
+    sql = f"SELECT count(*) FROM ({values}) WHERE v IS NOT NULL AND v NOT IN ({keys})"
+    return bool(store.connection.sql(sql).fetchall()[0][0])
 
 
 def _date_spine(store: Store, table: TablePlan) -> Iterator[Finding]:
-    wanted = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64)).tolist()
+    expected_keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64)).tolist()
     scan = scanned(store, table)
-    stored, rows = scan["date_key"].to_pylist(), int(pc.sum(scan["rows"]).as_py() or 0)
-    missing = sorted(set(wanted) - set(stored))
-    strange = sorted(set(stored) - set(wanted))
-    passed = stored == wanted and rows == len(wanted)
-    message = f"{rows} periods" if passed else f"missing {missing[:3]}, unexpected {strange[:3]}, {rows} rows"
-    yield Finding(table.name, passed, message, {"expected": len(wanted), "missing": len(missing)})
+    stored_keys, rows = scan["date_key"].to_pylist(), int(pc.sum(scan["rows"]).as_py() or 0)
+    missing_keys = sorted(set(expected_keys) - set(stored_keys))
+    unexpected_keys = sorted(set(stored_keys) - set(expected_keys))
+    is_complete = stored_keys == expected_keys and rows == len(expected_keys)
+    message = (
+        f"{rows} periods" if is_complete else f"missing {missing_keys[:3]}, unexpected {unexpected_keys[:3]}, {rows} rows"
+    )
+    yield Finding(table.name, is_complete, message, {"expected": len(expected_keys), "missing": len(missing_keys)})
 
 
 def every_table(plan: Plan, table: TablePlan) -> frozenset[str]:
@@ -155,7 +167,7 @@ def every_table(plan: Plan, table: TablePlan) -> frozenset[str]:
     return NO_TABLES
 
 
-def _dates(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _date_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return NO_TABLES if table.kind == "date" else None
 
 
@@ -167,6 +179,6 @@ for _name, _check in {
     "references_resolve": Check(
         "structure", "Every reference finds its row.", True, _references, _parents, lambda *of: _parents(*of) or NO_TABLES
     ),
-    "date_spine_whole": Check("structure", "The date dimension has every period, once.", True, _date_spine, _dates),
+    "date_spine_whole": Check("structure", "The date dimension has every period, once.", True, _date_spine, _date_tables),
 }.items():
     CHECKS.add(_name, _check)

@@ -19,9 +19,9 @@ from plotsim_core.validation.rows import columns_to, ending_tables, endings_sql,
 from plotsim_core.validation.scan import counted, no_faults, scanned, tallied
 from plotsim_core.validation.store import Store
 
-_LIVES = 20_000
+_MAX_LIVES = 20_000
 """The lives of at most so many units, evenly of all segments, are looked at."""
-_ORDERED = 200_000
+_MAX_EVENTS = 200_000
 """About so many events, of periods evenly spread, are put in order."""
 
 
@@ -29,13 +29,13 @@ def _unit_dimension(plan: Plan) -> str:
     return next((table.name for table in plan.own if table.kind == "unit"), "")
 
 
-def _with_units(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _life_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     """Return what says when the units of a table's rows ended; None for rows without time, or of no unit."""
-    kinds = [kind for kind in plan.kinds if _at_their_time(plan, kind, table)]
+    kinds = [kind for kind in plan.kinds if _living_references(plan, kind, table)]
     return NO_TABLES.union(*map(ending_tables, kinds)) if kinds and table.time is not None else None
 
 
-def _at_their_time(plan: Plan, kind: Plan, table: TablePlan) -> list[str]:
+def _living_references(plan: Plan, kind: Plan, table: TablePlan) -> list[str]:
     """Return the columns of a table that refer to units of a kind that are there at the row's time. What a snapshot shows of
     another kind was drawn once, for the life of the unit that it is shown of."""
     if table.kind == "snapshot" and kind is not plan:
@@ -45,16 +45,16 @@ def _at_their_time(plan: Plan, kind: Plan, table: TablePlan) -> list[str]:
 
 def _lives(store: Store, table: TablePlan) -> Iterator[Finding]:
     for kind in store.kinds:
-        dimension, further = _unit_dimension(kind.plan), kind is not store
-        for column in _at_their_time(store.plan, kind.plan, table):
+        dimension, is_other_kind = _unit_dimension(kind.plan), kind is not store
+        for column in _living_references(store.plan, kind.plan, table):
             lives = store.kept(f"lives of {dimension}", partial(_lives_sql, kind, dimension))
-            time, end = quoted(table.time or ""), "<=" if further else "<"
-            wrong = f"count(*) FILTER (WHERE {time} < arrived OR last < {time} OR ended {end} {time})"
+            time, comparison = quoted(table.time or ""), "<=" if is_other_kind else "<"
+            faults = f"count(*) FILTER (WHERE {time} < arrived OR last < {time} OR ended {comparison} {time})"
             sql = (
-                f"SELECT {time} AS date_key, count(*) AS checked, {wrong} AS faults FROM {store.relation(table)} AS t "
+                f"SELECT {time} AS date_key, count(*) AS checked, {faults} AS faults FROM {store.relation(table)} AS t "
                 f"JOIN ({lives}) AS lives ON t.{quoted(column)} = lives.unit GROUP BY 1 ORDER BY 1"
             )
-            subject = f"{table.name}.{column}" if further else table.name
+            subject = f"{table.name}.{column}" if is_other_kind else table.name
             noun = f"rows lie before their {kind.plan.unit} arrives or after it ended"
             yield tallied(subject, noun, store.arrow(sql))
 
@@ -64,45 +64,47 @@ def _lives_sql(store: Store, dimension: str) -> str:
     plan, name = store.plan, f"lives of {store.plan.unit}"
     keys, arrivals, leaves = [], [], []
     parts = strata(plan, store.first, store.stop)
-    for part, count in zip(parts, taken(parts, _LIVES, 20), strict=True):
-        units = select(plan, part.first, part.first + count)
+    for stratum, count in zip(parts, taken(parts, _MAX_LIVES, 20), strict=True):
+        units = select(plan, stratum.first, stratum.first + count)
         leaves.append(plan.grain.keys(np.minimum(units.leaves, store.stop)))
         keys.append(key_text(prefix(plan.table(dimension).spec), pa.array(codes(plan, units))))
         arrivals.append(plan.grain.keys(units.arrival))
     spans = {"arrived": np.concatenate(arrivals), "last": np.concatenate(leaves)}
     store.connection.register(name, pa.table({"unit": pa.concat_arrays(keys), **spans}))
-    ended = endings_sql(store)
-    if ended is None:
+    endings = endings_sql(store)
+    if endings is None:
         return f"SELECT unit, arrived, last, NULL::BIGINT AS ended FROM {quoted(name)}"
-    return f"SELECT l.unit, l.arrived, l.last, e.ended FROM {quoted(name)} AS l LEFT JOIN ({ended}) AS e ON l.unit = e.unit"
+    return (
+        f"SELECT l.unit, l.arrived, l.last, e.ended FROM {quoted(name)} AS l LEFT JOIN ({endings}) AS e ON l.unit = e.unit"
+    )
 
 
-def _moment_places(table: TablePlan) -> list[int]:
+def _moment_indexes(table: TablePlan) -> list[int]:
     """Return the places of a table's columns that hold moments of its own rows, not of rows that it shows or looks up."""
     if table.time is None or table.kind == "snapshot":
         return []
     columns = enumerate(table.columns)
-    return [place for place, c in columns if pa.types.is_timestamp(c.type) and c.spec.word != "lookup"]
+    return [index for index, c in columns if pa.types.is_timestamp(c.type) and c.spec.word != "lookup"]
 
 
-def _with_moments(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return NO_TABLES if _moment_places(table) else None
+def _moment_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return NO_TABLES if _moment_indexes(table) else None
 
 
 def _moments(store: Store, table: TablePlan) -> Iterator[Finding]:
-    for place in _moment_places(table):
-        name = table.columns[place].name
+    for index in _moment_indexes(table):
+        name = table.columns[index].name
         subject, noun = f"{table.name}.{name}", "moments lie outside their period or out of order"
         scan = scanned(store, table)
-        ends = scan.select(["date_key", f"from {place}", f"to {place}"]).rename_columns(["date_key", "low", "high"])
-        store.connection.register("moments", ends)
+        bounds = scan.select(["date_key", f"from {index}", f"to {index}"]).rename_columns(["date_key", "low", "high"])
+        store.connection.register("moments", bounds)
         store.connection.register("judged periods", _period_ends(store))
-        inside = 'FROM "moments" AS m JOIN "judged periods" AS p USING (date_key) WHERE low < begins OR high >= stops'
-        wrong = bool(store.connection.sql(f"SELECT count(*) {inside}").fetchall()[0][0])
-        if wrong or _disordered(store, table, name):
-            yield tallied(subject, noun, _misplaced(store, table, name))
+        outside_rows = 'FROM "moments" AS m JOIN "judged periods" AS p USING (date_key) WHERE low < begins OR high >= stops'
+        has_outside = bool(store.connection.sql(f"SELECT count(*) {outside_rows}").fetchall()[0][0])
+        if has_outside or _has_disorder(store, table, name):
+            yield tallied(subject, noun, _moment_tally(store, table, name))
         else:
-            yield counted(scan, subject, noun, scan[f"there {place}"], no_faults(scan))
+            yield counted(scan, subject, noun, scan[f"there {index}"], no_faults(scan))
 
 
 def _period_ends(store: Store) -> pa.Table:
@@ -112,30 +114,30 @@ def _period_ends(store: Store) -> pa.Table:
     return pa.table({"date_key": store.plan.grain.keys(periods[:-1]), "begins": starts[:-1], "stops": starts[1:]})
 
 
-def _in_order(store: Store, table: TablePlan, name: str) -> str | None:
+def _order_sql(store: Store, table: TablePlan, name: str) -> str | None:
     """Return the SQL of (date_key, early: whether a moment lies before the one numbered before it) for the events of some
     periods; None for tables whose rows are not numbered, and where moments are not recorded as they were."""
     unit = unit_column(store.plan, table)
     if store.plan.dataset.noise.temporal_jitter > 0 or table.kind not in ("proportional", "variable") or unit is None:
         return None
     scan = scanned(store, table)
-    keys, rows = scan["date_key"].to_pylist(), sum(scan["rows"].to_pylist())
-    some = ", ".join(str(key) for key in keys[:: max(1, rows // _ORDERED)])
+    keys, row_count = scan["date_key"].to_pylist(), sum(scan["rows"].to_pylist())
+    period_list = ", ".join(str(key) for key in keys[:: max(1, row_count // _MAX_EVENTS)])
     number = rf"TRY_CAST(regexp_extract({quoted(table.key[0])}, '(\d+)$', 1) AS BIGINT)"
-    cell = f"PARTITION BY {quoted(unit)}, {quoted(table.time or '')} ORDER BY {number}"
+    window = f"PARTITION BY {quoted(unit)}, {quoted(table.time or '')} ORDER BY {number}"
     return (
-        f"SELECT {quoted(table.time or '')} AS date_key, {quoted(name)} < lag({quoted(name)}) OVER ({cell}) AS early "
-        f"FROM {store.relation(table)} WHERE {quoted(table.time or '')} IN ({some or 'NULL'})"
+        f"SELECT {quoted(table.time or '')} AS date_key, {quoted(name)} < lag({quoted(name)}) OVER ({window}) AS early "
+        f"FROM {store.relation(table)} WHERE {quoted(table.time or '')} IN ({period_list or 'NULL'})"
     )
 
 
-def _disordered(store: Store, table: TablePlan, name: str) -> bool:
-    sql = _in_order(store, table, name)
+def _has_disorder(store: Store, table: TablePlan, name: str) -> bool:
+    sql = _order_sql(store, table, name)
     return sql is not None and bool(store.connection.sql(f"SELECT count(*) FROM ({sql}) WHERE early").fetchall()[0][0])
 
 
-def _misplaced(store: Store, table: TablePlan, name: str) -> pa.Table:
-    order = _in_order(store, table, name)
+def _moment_tally(store: Store, table: TablePlan, name: str) -> pa.Table:
+    order = _order_sql(store, table, name)
     early = f"SELECT date_key, 0 AS checked, count(*) FILTER (WHERE early) AS faults FROM ({order}) GROUP BY 1"
     moment, time = quoted(name), quoted(table.time or "")
     outside = (
@@ -143,29 +145,29 @@ def _misplaced(store: Store, table: TablePlan, name: str) -> pa.Table:
         f"count(*) FILTER (WHERE {moment} < begins OR {moment} >= stops) AS faults "
         f'FROM {store.relation(table)} AS t JOIN "judged periods" AS p ON t.{time} = p.date_key GROUP BY 1'
     )
-    both = f"{outside} UNION ALL {early}" if order else outside
-    sql = f"SELECT date_key, sum(checked) AS checked, sum(faults) AS faults FROM ({both}) GROUP BY 1 ORDER BY 1"
+    tallies = f"{outside} UNION ALL {early}" if order else outside
+    sql = f"SELECT date_key, sum(checked) AS checked, sum(faults) AS faults FROM ({tallies}) GROUP BY 1 ORDER BY 1"
     return store.arrow(sql)
 
 
-def _closed_otherwise(store: Store, end: str) -> str:
+def _wrong_end_sql(store: Store, end: str) -> str:
     """Return the SQL of whether a unit's last version is not valid to the end of its life: to the period after its last if
     that is judged, and on and on where it has not ended. Units whose lives are not looked at are taken as they are."""
     store.connection.register("judged periods", _period_ends(replace(store, first=store.plan.first)))
-    edge = store.plan.grain.starts(np.array([store.stop], dtype=np.int64)).astype("datetime64[us]")[0]
-    known = store.first == store.plan.first and all(ending.table in store.relations for ending in store.plan.endings)
-    early = f"coalesce({end} < TIMESTAMP '{edge}' AND lives.unit IS NOT NULL, false)" if known else "false"
-    over, wrong = f"p.stops < TIMESTAMP '{edge}'", f"{end} IS DISTINCT FROM p.stops"
-    if store.plan.endings and not known:  # an event before the judged periods may have ended it sooner than its tenure
-        wrong = f"CASE WHEN lives.ended IS NULL THEN {end} IS NULL OR {end} > p.stops ELSE {wrong} END"
-    return f"CASE WHEN {over} THEN {wrong} ELSE {early} END"
+    horizon = store.plan.grain.starts(np.array([store.stop], dtype=np.int64)).astype("datetime64[us]")[0]
+    is_known = store.first == store.plan.first and all(ending.table in store.relations for ending in store.plan.endings)
+    ends_early = f"coalesce({end} < TIMESTAMP '{horizon}' AND lives.unit IS NOT NULL, false)" if is_known else "false"
+    is_over, fault = f"p.stops < TIMESTAMP '{horizon}'", f"{end} IS DISTINCT FROM p.stops"
+    if store.plan.endings and not is_known:  # an event before the judged periods may have ended it sooner than its tenure
+        fault = f"CASE WHEN lives.ended IS NULL THEN {end} IS NULL OR {end} > p.stops ELSE {fault} END"
+    return f"CASE WHEN {is_over} THEN {fault} ELSE {ends_early} END"
 
 
 def _version_columns(table: TablePlan) -> dict[str, str]:
     return {column.spec.type: column.name for column in table.columns if column.spec.word == "version"}
 
 
-def _with_versions(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _history_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return ending_tables(plan) if "version.valid_from" in _version_columns(table) else None
 
 
@@ -174,14 +176,14 @@ def _histories(store: Store, table: TablePlan) -> Iterator[Finding]:
     unit = next(column.name for column in table.columns if column.spec.word == "id")
     parts = (f"v.{quoted(history[f'version.{part}'])}" for part in ("valid_from", "valid_to", "is_current"))
     begin, end, current = parts
-    wrong = (
+    fault = (
         f"{current} != ({end} IS NULL) OR {begin} >= {end} OR CASE WHEN following IS NULL "
-        f"THEN {_closed_otherwise(store, end)} ELSE {end} IS DISTINCT FROM following END"
+        f"THEN {_wrong_end_sql(store, end)} ELSE {end} IS DISTINCT FROM following END"
     )
-    following = f"lead({begin}) OVER (PARTITION BY v.{quoted(unit)} ORDER BY {begin}) AS following"
+    next_start = f"lead({begin}) OVER (PARTITION BY v.{quoted(unit)} ORDER BY {begin}) AS following"
     sql = (
-        f"SELECT NULL AS date_key, count(*) AS checked, count(*) FILTER (WHERE {wrong}) AS faults FROM "
-        f"(SELECT {following}, v.* FROM {store.place(table)} AS v) AS v "
+        f"SELECT NULL AS date_key, count(*) AS checked, count(*) FILTER (WHERE {fault}) AS faults FROM "
+        f"(SELECT {next_start}, v.* FROM {store.place(table)} AS v) AS v "
         f"LEFT JOIN ({_lives_sql(store, table.name)}) AS lives ON v.{quoted(unit)} = lives.unit "
         'LEFT JOIN "judged periods" AS p ON least(lives.last, lives.ended) = p.date_key'
     )
@@ -189,12 +191,12 @@ def _histories(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 
 for _name, _check in {
-    "life_spans_kept": Check("time", "No row lies before its unit arrives or after it ended.", True, _lives, _with_units),
+    "life_spans_kept": Check("time", "No row lies before its unit arrives or after it ended.", True, _lives, _life_tables),
     "moments_in_period": Check(
-        "time", "Moments lie inside their period, and events are numbered in order.", True, _moments, _with_moments
+        "time", "Moments lie inside their period, and events are numbered in order.", True, _moments, _moment_tables
     ),
     "histories_contiguous": Check(
-        "time", "Versions of a unit follow each other without gap, to its end.", True, _histories, _with_versions
+        "time", "Versions of a unit follow each other without gap, to its end.", True, _histories, _history_tables
     ),
 }.items():
     CHECKS.add(_name, _check)

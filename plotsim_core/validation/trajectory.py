@@ -27,28 +27,28 @@ _MOVES = 0.05
 """A metric whose centres spread by less than this share of the way between its means does not move."""
 
 
-def declared_means(seen: Residuals, metric: int) -> tuple[float, float]:
+def declared_means(sample: Residuals, metric: int) -> tuple[float, float]:
     """Return the means at position 0 and 1, whatever the polarity."""
-    low, high = seen.plan.metrics[metric].spec.means
+    low, high = sample.plan.metrics[metric].spec.means
     return low, high
 
 
-def _noise_ratio(seen: Residuals, metric: int, where: Flags) -> tuple[float, float]:
+def _noise_ratio(sample: Residuals, metric: int, cells: Flags) -> tuple[float, float]:
     """Return (sum of what is made over sum of centres in some probed cells, its standard error beside that of what is
     stored). Where no unit ends it is 1 and what noise adds to it; otherwise it is measured."""
-    probed = where[:, seen.probed]
-    base = seen.centres[metric][:, seen.probed]
-    made, error = ratio(seen.made[metric], base, probed)
-    if seen.plan.endings:
-        return made, error if len(seen.probed) < len(seen.segments) else 0.0
-    true = ratio(seen.true[metric], base, probed)[0]
-    difference = ratio(seen.made[metric] - seen.true[metric], base, probed)[1]
-    return 1.0 + made - true, difference if np.isfinite(difference) else 0.0
+    probed_cells = cells[:, sample.probed]
+    centres = sample.centres[metric][:, sample.probed]
+    noised_ratio, error = ratio(sample.made[metric], centres, probed_cells)
+    if sample.plan.endings:
+        return noised_ratio, error if len(sample.probed) < len(sample.segments) else 0.0
+    true_ratio = ratio(sample.true[metric], centres, probed_cells)[0]
+    difference_error = ratio(sample.made[metric] - sample.true[metric], centres, probed_cells)[1]
+    return 1.0 + noised_ratio - true_ratio, difference_error if np.isfinite(difference_error) else 0.0
 
 
-def units_in(where: Flags) -> int:
+def units_in(cells: Flags) -> int:
     """Return how many units have one of some cells."""
-    return int(np.count_nonzero(where.any(axis=0)))
+    return int(np.count_nonzero(cells.any(axis=0)))
 
 
 def with_metrics(plan: Plan, table: TablePlan) -> frozenset[str] | None:
@@ -57,118 +57,122 @@ def with_metrics(plan: Plan, table: TablePlan) -> frozenset[str] | None:
 
 
 def _means(store: Store, table: TablePlan) -> Iterator[Finding]:
-    seen = residuals(store)
-    for metric in judged_metrics(seen, table):
+    sample = residuals(store)
+    for metric in judged_metrics(sample, table):
         bands = {"overall": None, **{f"band {n}": n for n in range(BANDS)}}
         measures = {label: (partial(_mean, metric=metric, band=band), MEAN_BIAS) for label, band in bands.items()}
         measures["variance"] = (partial(_spread, metric=metric), _SPREAD_BIAS)
-        yield by_band(store, seen.plan.metrics[metric].name, measures)
+        yield by_band(store, sample.plan.metrics[metric].name, measures)
 
 
 def by_band(store: Store, name: str, measures: Mapping[str, tuple[Measure, float]]) -> Finding:
     """Judge ratios to what is expected, `overall` and in bands of it, and the `variance` of residuals if that is among them.
     Each measure comes with how far it may be off for other reasons than chance."""
     numbers: dict[str, float] = {}
-    wrong: list[str] = []
+    problems: list[str] = []
     for label, (measure, bias) in measures.items():
-        judged = judgement(store, measure, bias)
-        if judged is None or (judged.allowed >= WIDE and not judged.wrong):
+        verdict = judgement(store, measure, bias)
+        if verdict is None or (verdict.allowed >= WIDE and not verdict.wrong):
             continue
-        found, expected, allowed = judged.estimate.found, judged.estimate.expected, judged.allowed
-        numbers |= {f"{label} found": found, f"{label} expected": expected, f"{label} allowed": allowed}
-        if judged.wrong:
-            says = f"variance of residuals {found:.2f}" if label == "variance" else f"{label} at {found:.3f} of its mean"
-            wrong.append(f"{says}, {expected:.3f} \u00b1 {allowed:.3f} expected")
-    if "overall found" not in numbers and not wrong:
+        value, expected, allowed = verdict.estimate.found, verdict.estimate.expected, verdict.allowed
+        numbers |= {f"{label} found": value, f"{label} expected": expected, f"{label} allowed": allowed}
+        if verdict.wrong:
+            message = f"variance of residuals {value:.2f}" if label == "variance" else f"{label} at {value:.3f} of its mean"
+            problems.append(f"{message}, {expected:.3f} \u00b1 {allowed:.3f} expected")
+    if "overall found" not in numbers and not problems:
         return unjudged(name, f"too few units or rows, at least {FEWEST} units are needed", numbers)
-    says = f"{numbers.get('overall found', float('nan')):.3f} of its mean"
-    says += f", variance of residuals {numbers['variance found']:.2f}" if "variance found" in numbers else ""
-    return Finding(name, not wrong, "; ".join(wrong[:3]) or says, numbers)
+    message = f"{numbers.get('overall found', float('nan')):.3f} of its mean"
+    message += f", variance of residuals {numbers['variance found']:.2f}" if "variance found" in numbers else ""
+    return Finding(name, not problems, "; ".join(problems[:3]) or message, numbers)
 
 
-def _mean(seen: Residuals, metric: int, band: int | None) -> Estimate | None:
+def _mean(sample: Residuals, metric: int, band: int | None) -> Estimate | None:
     """Measure the mean of a metric, overall or in one of the bands of what the trajectory lets expect."""
-    there = np.isfinite(seen.values[metric])
-    if not there.any():
+    present = np.isfinite(sample.values[metric])
+    if not present.any():
         return None
-    scale = 1.0 if declared_means(seen, metric)[0] > 0 else size_of(seen, metric)
+    scale = 1.0 if declared_means(sample, metric)[0] > 0 else size_of(sample, metric)
     if band is not None:
-        centres = seen.centres[metric]
-        edges = np.quantile(centres[there], np.linspace(0, 1, BANDS + 1))
-        there = there & (centres >= edges[band]) & ((centres < edges[band + 1]) | (band == BANDS - 1))
-    return shifted(seen, metric, there, scale)
+        centres = sample.centres[metric]
+        edges = np.quantile(centres[present], np.linspace(0, 1, BANDS + 1))
+        present = present & (centres >= edges[band]) & ((centres < edges[band + 1]) | (band == BANDS - 1))
+    return shifted(sample, metric, present, scale)
 
 
-def size_of(seen: Residuals, metric: int) -> float:
+def size_of(sample: Residuals, metric: int) -> float:
     """Return a typical size of a metric whose mean may be zero: shifts are told as shares of it."""
-    low, high = declared_means(seen, metric)
+    low, high = declared_means(sample, metric)
     return float(max(abs(low), abs(high), high - low))
 
 
-def shifted(seen: Residuals, metric: int, where: Flags, scale: float) -> Estimate:
+def shifted(sample: Residuals, metric: int, cells: Flags, scale: float) -> Estimate:
     """Measure the mean over what is expected in some cells, a mean that may be zero by its shift as a share of `scale`."""
-    centres = seen.centres[metric]
-    if declared_means(seen, metric)[0] > 0:
-        expected, more = _noise_ratio(seen, metric, where)
-        found, error = ratio(seen.values[metric], centres, where, expected)
-        return Estimate(found, expected, float(np.hypot(error, more)), units_in(where))
-    ones = np.full(centres.shape, scale)
-    probed, base = where[:, seen.probed], centres[:, seen.probed]
-    of_made = ratio(seen.made[metric] - base, ones[:, seen.probed], probed)
-    of_noise = ratio(seen.made[metric] - seen.true[metric], ones[:, seen.probed], probed)
-    whole = len(seen.probed) == len(seen.segments)
-    expected, more = (of_made[0], 0.0 if whole else of_made[1]) if seen.plan.endings else of_noise
-    found, error = ratio(seen.values[metric] - centres, ones, where, expected)
-    return Estimate(1.0 + found, 1.0 + expected, float(np.hypot(error, more)), units_in(where))
+    centres = sample.centres[metric]
+    if declared_means(sample, metric)[0] > 0:
+        expected, noise_error = _noise_ratio(sample, metric, cells)
+        value, error = ratio(sample.values[metric], centres, cells, expected)
+        return Estimate(value, expected, float(np.hypot(error, noise_error)), units_in(cells))
+    sizes = np.full(centres.shape, scale)
+    probed_cells, base = cells[:, sample.probed], centres[:, sample.probed]
+    noised_ratio = ratio(sample.made[metric] - base, sizes[:, sample.probed], probed_cells)
+    noise_ratio = ratio(sample.made[metric] - sample.true[metric], sizes[:, sample.probed], probed_cells)
+    has_all_units = len(sample.probed) == len(sample.segments)
+    expected, noise_error = (
+        (noised_ratio[0], 0.0 if has_all_units else noised_ratio[1]) if sample.plan.endings else noise_ratio
+    )
+    value, error = ratio(sample.values[metric] - centres, sizes, cells, expected)
+    return Estimate(1.0 + value, 1.0 + expected, float(np.hypot(error, noise_error)), units_in(cells))
 
 
-def _spread(seen: Residuals, metric: int) -> Estimate | None:
+def _spread(sample: Residuals, metric: int) -> Estimate | None:
     """Measure the mean square of residuals, against that of what is made."""
-    there = np.isfinite(seen.values[metric])
-    if not there.any():
+    present = np.isfinite(sample.values[metric])
+    if not present.any():
         return None
-    ones = np.ones(there.shape)
-    made = seen.standard(metric, seen.made[metric], probed=True) ** 2
-    expected, more = ratio(made, ones[:, seen.probed], there[:, seen.probed])
-    found, error = ratio(seen.stored[metric] ** 2, ones, there, expected)
-    whole = len(seen.probed) == len(seen.segments)
-    return Estimate(found, expected, 0.25 * error if whole else float(np.hypot(error, more)), units_in(there))
+    ones = np.ones(present.shape)
+    squares = sample.standard(metric, sample.made[metric], probed=True) ** 2
+    expected, noise_error = ratio(squares, ones[:, sample.probed], present[:, sample.probed])
+    value, error = ratio(sample.stored[metric] ** 2, ones, present, expected)
+    has_all_units = len(sample.probed) == len(sample.segments)
+    return Estimate(
+        value, expected, 0.25 * error if has_all_units else float(np.hypot(error, noise_error)), units_in(present)
+    )
 
 
 def _polarity(store: Store, table: TablePlan) -> Iterator[Finding]:
-    seen = residuals(store)
-    for metric in judged_metrics(seen, table):
-        plan = seen.plan.metrics[metric]
-        there = np.isfinite(seen.values[metric])
-        low, high = declared_means(seen, metric)
-        if not there.any() or float(np.std((seen.centres[metric] / (high - low))[there])) < _MOVES:
-            yield unjudged(plan.name, "it does not move enough", {"units": float(units_in(there))})
+    sample = residuals(store)
+    for metric in judged_metrics(sample, table):
+        plan = sample.plan.metrics[metric]
+        present = np.isfinite(sample.values[metric])
+        low, high = declared_means(sample, metric)
+        if not present.any() or float(np.std((sample.centres[metric] / (high - low))[present])) < _MOVES:
+            yield unjudged(plan.name, "it does not move enough", {"units": float(units_in(present))})
             continue
-        judged = judgement(store, partial(_slope, metric=metric), 0.0)
-        if judged is None or judged.allowed >= 1.0:
+        verdict = judgement(store, partial(_slope, metric=metric), 0.0)
+        if verdict is None or verdict.allowed >= 1.0:
             yield unjudged(plan.name, f"too few units or rows, at least {FEWEST} units are needed")
             continue
-        sign, found = 1.0 if plan.spec.polarity == "positive" else -1.0, judged.estimate.found
-        passed = found > 0 or not judged.wrong
-        says = f"{plan.spec.polarity} as declared" if passed else f"declared {plan.spec.polarity}"
-        message = f"{says}: a full way up moves it by {sign * found:.2f} of the way between its means"
-        numbers = {"declared": sign, "found": sign * found, "allowed": judged.allowed}
-        yield Finding(plan.name, passed, f"{message} \u00b1 {judged.allowed:.2f}", numbers)
+        sign, value = 1.0 if plan.spec.polarity == "positive" else -1.0, verdict.estimate.found
+        is_declared = value > 0 or not verdict.wrong
+        direction = f"{plan.spec.polarity} as declared" if is_declared else f"declared {plan.spec.polarity}"
+        message = f"{direction}: a full way up moves it by {sign * value:.2f} of the way between its means"
+        numbers = {"declared": sign, "found": sign * value, "allowed": verdict.allowed}
+        yield Finding(plan.name, is_declared, f"{message} \u00b1 {verdict.allowed:.2f}", numbers)
 
 
-def _slope(seen: Residuals, metric: int) -> Estimate | None:
+def _slope(sample: Residuals, metric: int) -> Estimate | None:
     """Measure how far a metric moves where the trajectory goes its full way up, as a share of the way between its means,
     times the sign that it is declared to have."""
-    values = seen.values[metric]
-    there = np.isfinite(values)
-    low, high = declared_means(seen, metric)
-    place = (seen.centres[metric] - low) / (high - low)
-    weight = seen.plan.metrics[metric].quantiles.deviation(seen.centres[metric]) ** -2.0
-    if not there.any() or not weight[there].sum() > 0:
+    values = sample.values[metric]
+    present = np.isfinite(values)
+    low, high = declared_means(sample, metric)
+    position = (sample.centres[metric] - low) / (high - low)
+    weight = sample.plan.metrics[metric].quantiles.deviation(sample.centres[metric]) ** -2.0
+    if not present.any() or not weight[present].sum() > 0:
         return None
-    moved = place - float(np.average(place[there], weights=weight[there]))
-    found, error = ratio(values * moved * weight, (high - low) * moved**2 * weight, there, 1.0)
-    return Estimate(found, 1.0, error, units_in(there))
+    shift = position - float(np.average(position[present], weights=weight[present]))
+    value, error = ratio(values * shift * weight, (high - low) * shift**2 * weight, present, 1.0)
+    return Estimate(value, 1.0, error, units_in(present))
 
 
 for _name, _check in {

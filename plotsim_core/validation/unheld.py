@@ -13,29 +13,29 @@ from plotsim_core.plan.plan import Plan
 from plotsim_core.validation.check import Finding, unjudged
 from plotsim_core.validation.residuals import measuring
 
-_NOWHERE = "no fact per unit and period holds {}"
+_NO_FACT = "no fact per unit and period holds {}"
 
 
 def unheld(plan: Plan, first: int, stop: int) -> Iterator[tuple[str, Finding]]:
     """Yield (check, finding) of whatever a dataset declares, in the periods `first` to `stop`, of metrics that its facts do
     not hold, all kinds of unit."""
-    whole = plan.clean or plan
-    for kind in (whole, *whole.others):
-        hidden = {metric.name for place, metric in enumerate(kind.metrics) if measuring(kind, place) is None}
+    clean_plan = plan.clean or plan
+    for kind in (clean_plan, *clean_plan.others):
+        hidden = {metric.name for index, metric in enumerate(kind.metrics) if measuring(kind, index) is None}
         if hidden:
-            yield from _of_kind(kind, hidden, np.arange(first, stop, dtype=np.int64))
+            yield from _kind_findings(kind, hidden, np.arange(first, stop, dtype=np.int64))
 
 
-def _of_kind(plan: Plan, hidden: set[str], periods: NDArray[np.int64]) -> Iterator[tuple[str, Finding]]:
+def _kind_findings(plan: Plan, hidden: set[str], periods: NDArray[np.int64]) -> Iterator[tuple[str, Finding]]:
     for metric in plan.metrics:
         if metric.name in hidden:
             for check in ("polarity_as_declared", "means_follow_trajectory"):
-                yield check, unjudged(metric.name, _NOWHERE.format("it"))
+                yield check, unjudged(metric.name, _NO_FACT.format("it"))
             if plan.dataset.seasonality and metric.spec.seasonal_sensitivity != 0:
-                yield "seasons_as_declared", unjudged(metric.name, _NOWHERE.format("it"))
+                yield "seasons_as_declared", unjudged(metric.name, _NO_FACT.format("it"))
         if metric.driver is not None and hidden & {metric.name, plan.metrics[metric.driver].name}:
-            lag = f"{metric.name} follows {plan.metrics[metric.driver].name} after {metric.delay}"
-            yield "lags_found", unjudged(lag, _NOWHERE.format("both"))
-    for connection, phase, holds in declared(plan, periods):
-        if holds.any() and hidden & {connection.metric_a, connection.metric_b}:
-            yield "correlations_as_declared", unjudged(subject(plan, connection, phase), _NOWHERE.format("both"))
+            lag_subject = f"{metric.name} follows {plan.metrics[metric.driver].name} after {metric.delay}"
+            yield "lags_found", unjudged(lag_subject, _NO_FACT.format("both"))
+    for connection, phase, in_force in declared(plan, periods):
+        if in_force.any() and hidden & {connection.metric_a, connection.metric_b}:
+            yield "correlations_as_declared", unjudged(subject(plan, connection, phase), _NO_FACT.format("both"))

@@ -13,79 +13,79 @@ from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unj
 from plotsim_core.validation.scan import bounds_of, counted, scanned
 from plotsim_core.validation.store import Store
 
-_UNTOLD = "the ledger does not tell it of rows that were dropped"
+_NOT_IN_LEDGER = "the ledger does not tell it of rows that were dropped"
 
 
-def _with_declared_nulls(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return NO_TABLES if any(not column.nullable or _has_rate(table, column) for column in table.columns) else None
+def _null_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return NO_TABLES if any(not column.nullable or _has_null_rate(table, column) for column in table.columns) else None
 
 
-def _has_rate(table: TablePlan, column: ColumnPlan) -> bool:
+def _has_null_rate(table: TablePlan, column: ColumnPlan) -> bool:
     """Return whether a column's share of nulls is declared: elsewhere a metric's value stands in many rows, or in none."""
     return column.spec.word == "metric" and table.kind == "fact"
 
 
 def _nulls(store: Store, table: TablePlan) -> Iterator[Finding]:
-    scan, untold = scanned(store, table), _untold(store, table)
-    for place, column in enumerate(table.columns):
-        if column.name in untold:
-            yield unjudged(f"{table.name}.{column.name}", _UNTOLD)
+    scan, unlisted = scanned(store, table), _unlisted_columns(store, table)
+    for index, column in enumerate(table.columns):
+        if column.name in unlisted:
+            yield unjudged(f"{table.name}.{column.name}", _NOT_IN_LEDGER)
             continue
-        nulls = pc.subtract(scan["rows"], scan[f"there {place}"])
-        count = counted(scan, f"{table.name}.{column.name}", "rows are null", scan["rows"], nulls)
+        nulls = pc.subtract(scan["rows"], scan[f"there {index}"])
+        finding = counted(scan, f"{table.name}.{column.name}", "rows are null", scan["rows"], nulls)
         if not column.nullable:
-            yield count
-        elif _has_rate(table, column):
+            yield finding
+        elif _has_null_rate(table, column):
             metric = store.plan.metrics[store.plan.metric_index(column.spec.type.partition(".")[2])]
             dataset, odds = store.plan.dataset, 0.0
             if missing_on(dataset, metric.spec) is not None:
                 odds = noise_of(dataset, metric.spec).mar_rate
-            yield _null_rate(count, null_rate(dataset, metric.spec), odds, store.stop - store.first)
+            yield _null_rate_finding(finding, null_rate(dataset, metric.spec), odds, store.stop - store.first)
 
 
-def _untold(store: Store, table: TablePlan) -> set[str]:
+def _unlisted_columns(store: Store, table: TablePlan) -> set[str]:
     """Return the columns that the ledger does not tell of rows that were dropped or held back: what a wide table adds to the
     rows it shows."""
     issues = (issue for _, issue in store.written.table(table.name).issues)
-    drops = any(issue.drops or issue.issue == "late_delivery" for issue in issues)
-    shown = {column.name for column in store.plan.table(table.of).columns} if drops and table.of else set()
-    return {column.name for column in table.columns if column.name not in shown} if shown else set()
+    has_drops = any(issue.drops or issue.issue == "late_delivery" for issue in issues)
+    shown_columns = {column.name for column in store.plan.table(table.of).columns} if has_drops and table.of else set()
+    return {column.name for column in table.columns if column.name not in shown_columns} if shown_columns else set()
 
 
-def _null_rate(found: Finding, rate: float, odds: float, periods: int) -> Finding:
+def _null_rate_finding(finding: Finding, rate: float, odds: float, periods: int) -> Finding:
     """Judge a null count. Where nulls depend on a value that a unit may keep for all `periods`, at odds of twice a share
     `odds` times its quantile, rows of a unit count as one: its odds have a variance of odds**2 / 3 at most."""
-    rows, nulls = found.numbers["checked"], found.numbers["faults"]
+    rows, nulls = finding.numbers["checked"], finding.numbers["faults"]
     variance = rows * (rate * (1 - rate) + odds**2 / 3 * (periods - 1))
     allowed = bernstein(variance, 2.0 * odds * periods, BLOCKING)
     least, most = rows * rate - allowed, rows * rate + allowed
     if odds == 0:
         least, most = hits(int(rows), rate, rate, BLOCKING)
     least, most = max(least, 0.0), min(most, rows)
-    numbers = {**found.numbers, "expected": rows * rate, "least": least, "most": most}
+    numbers = {**finding.numbers, "expected": rows * rate, "least": least, "most": most}
     if 0 < rate < 1 and (least, most) == (0.0, rows):
-        return unjudged(found.subject, f"too few rows, {nulls:.0f} of {rows:.0f} are null", numbers)
+        return unjudged(finding.subject, f"too few rows, {nulls:.0f} of {rows:.0f} are null", numbers)
     message = f"{nulls:.0f} of {rows:.0f} are null, {least:.0f} to {most:.0f} expected"
-    return Finding(found.subject, least <= nulls <= most, message, numbers)
+    return Finding(finding.subject, least <= nulls <= most, message, numbers)
 
 
-def _with_ranges(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _range_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return NO_TABLES if any(bounds_of(plan, table, column) is not None for column in table.columns) else None
 
 
 def _ranges(store: Store, table: TablePlan) -> Iterator[Finding]:
-    for place, column in enumerate(table.columns):
+    for index, column in enumerate(table.columns):
         bounds = bounds_of(store.plan, table, column)
         if bounds is not None:
             scan = scanned(store, table)
             noun = f"values outside [{bounds[0]:g}, {bounds[1]:g}]"
-            yield counted(scan, f"{table.name}.{column.name}", noun, scan[f"there {place}"], scan[f"beyond {place}"])
+            yield counted(scan, f"{table.name}.{column.name}", noun, scan[f"there {index}"], scan[f"beyond {index}"])
 
 
 for _name, _check in {
     "nulls_only_where_configured": Check(
-        "values", "Nulls are where, and as many as, the config says.", True, _nulls, _with_declared_nulls
+        "values", "Nulls are where, and as many as, the config says.", True, _nulls, _null_tables
     ),
-    "values_in_range": Check("values", "Values lie inside the declared ranges.", True, _ranges, _with_ranges),
+    "values_in_range": Check("values", "Values lie inside the declared ranges.", True, _ranges, _range_tables),
 }.items():
     CHECKS.add(_name, _check)
