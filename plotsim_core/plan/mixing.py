@@ -131,7 +131,7 @@ def solve(
                 problem = Problem(
                     path,
                     f"a correlation of {connection.coefficient:g} cannot hold together with the others",
-                    f"the nearest that can is about {_nearest(connection.coefficient, target, layer.correlations[pair]):.2f}",
+                    f"the nearest that can is about {_scaled(connection.coefficient, target, layer.correlations[pair]):.2f}",
                 )
                 (problems if deviation > REFUSED else warnings).append(problem)
     mixing = Mixing(
@@ -149,7 +149,8 @@ Targets = dict[tuple[int, int], tuple[str, float, Connection]]
 Wanted = dict[tuple[int, int], float]
 
 
-def _nearest(coefficient: float, target: float, correlation: float) -> float:
+def _scaled(coefficient: float, target: float, correlation: float) -> float:
+    """Return the declared coefficient that a latent correlation other than the target stands for."""
     return coefficient * correlation / target if target else correlation
 
 
@@ -275,8 +276,9 @@ def _pair(a: int, b: int) -> tuple[int, int]:
 
 
 def _core_and_tail(metrics: Sequence[Metric], pair_targets: Wanted) -> tuple[list[int], list[int]]:
-    """Return (core, tail). The tail is a perfect elimination order of the graph of connections: each metric of it, in turn, is
-    connected only with earlier metrics that form a clique, and drives none of them. Later metrics come last if possible."""
+    """Return (core, tail). The tail is a perfect elimination order of the graph of connections: each metric of it, in turn,
+    is connected only with earlier metrics that form a clique, and drives none of them. Later metrics come last if
+    possible."""
     names = [metric.name for metric in metrics]
     pairs = {_pair(a, b) for a, b in pair_targets}
     remaining = list(range(len(metrics)))
@@ -336,8 +338,8 @@ def _joint_matrix(metrics: Sequence[Metric], pair_targets: Wanted, of_shocks: bo
 
 
 def lagged(metrics: Sequence[Metric], mixing: Mixing, driver: int, follower: int, lag: int) -> tuple[float, float]:
-    """Return the correlations of a follower's scores with its driver's `lag` periods before: of the shocks and of the levels.
-    They are what the follower's own noise leaves of `strength`."""
+    """Return the correlations of a follower's scores with its driver's `lag` periods before: of shocks and of levels. They are
+    what the follower's own noise leaves of `strength`."""
     connected = {frozenset((follower, driver))} if mixing.level_pull[follower] == 0.0 else set()
     correlations = []
     for lower, of_shocks in ((mixing.shocks, True), (mixing.levels, False)):
