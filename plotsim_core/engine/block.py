@@ -32,17 +32,17 @@ class Block:
         self.draw = drawing(plan, self.units)
         self._kept: dict[tuple[str, Any], Any] = {}
 
-    def kept(self, what: str, which: Any, make: Callable[[], Any]) -> Any:
-        """Return what `make()` gives, made once for (what, which)."""
-        if (what, which) not in self._kept:
-            self._kept[what, which] = make()
-        return self._kept[what, which]
+    def kept(self, name: str, part: Any, make: Callable[[], Any]) -> Any:
+        """Return what `make()` gives, made once for (name, part)."""
+        if (name, part) not in self._kept:
+            self._kept[name, part] = make()
+        return self._kept[name, part]
 
     @property
     def address(self) -> Words:
         """The address of each cell."""
-        found: Words = self.kept("address", None, lambda: fold(self.units.address[None, :], words(self.periods)[:, None]))
-        return found
+        address: Words = self.kept("address", None, lambda: fold(self.units.address[None, :], words(self.periods)[:, None]))
+        return address
 
     @property
     def tenured(self) -> NDArray[np.bool_]:
@@ -53,52 +53,56 @@ class Block:
     @property
     def codes(self) -> NDArray[np.str_]:
         """The part of keys that is each unit's own, shape (units,)."""
-        found: NDArray[np.str_] = self.kept("codes", None, lambda: codes(self.plan, self.units))
-        return found
+        unit_codes: NDArray[np.str_] = self.kept("codes", None, lambda: codes(self.plan, self.units))
+        return unit_codes
 
     def positions(self) -> Floats:
         """Trajectory positions."""
         return self._positions_in(self.periods)
 
     def _positions_in(self, periods: NDArray[np.int64]) -> Floats:
-        found: Floats = self.kept(
+        trajectory: Floats = self.kept(
             "positions", (int(periods[0]), len(periods)), lambda: positions(self.plan, self.units, periods)
         )
-        return found
+        return trajectory
 
     def reads(self, metric: int) -> Floats:
         """The positions that a metric reads."""
-        found: Floats = self.kept(
+        read_positions: Floats = self.kept(
             "reads", metric, lambda: reads(self.plan, metric, self.units, self.periods, self._positions_in)
         )
-        return found
+        return read_positions
 
     def centres(self, metric: int) -> Floats:
         """The mean each value of a metric is drawn around."""
         spec = self.plan.metrics[metric]
-        found: Floats = self.kept(
+        means: Floats = self.kept(
             "centres",
             metric,
             lambda: centres(self.plan, spec, self.units, self.periods, self.reads(metric)),
         )
-        return found
+        return means
 
     def scores(self, metric: int) -> Floats:
         """The standard normal score of each value of a metric."""
-        found: Floats = self.kept("scores", metric, lambda: scores(self.plan, metric, self.units, self.periods, self.draw))
-        return found
+        normal_scores: Floats = self.kept(
+            "scores", metric, lambda: scores(self.plan, metric, self.units, self.periods, self.draw)
+        )
+        return normal_scores
 
     def correlated(self, metric: int) -> Floats:
         """The true values of a metric, before noise."""
         table = self.plan.metrics[metric].quantiles
-        found: Floats = self.kept("correlated", metric, lambda: table.lookup(self.centres(metric), self.scores(metric)))
-        return found
+        true_values: Floats = self.kept(
+            "correlated", metric, lambda: table.lookup(self.centres(metric), self.scores(metric))
+        )
+        return true_values
 
     def noised(self, metric: int) -> Floats:
         """The values of a metric as they are stored; NaN where one is missing."""
         spec = self.plan.metrics[metric]
-        on = missing_on(self.plan.dataset, spec.spec)
-        found: Floats = self.kept(
+        driver = missing_on(self.plan.dataset, spec.spec)
+        stored_values: Floats = self.kept(
             "noised",
             metric,
             lambda: noised(
@@ -108,10 +112,10 @@ class Block:
                 self.address,
                 self.correlated(metric),
                 self.positions(),
-                None if on is None else self.scores(self.plan.metric_index(on)),
+                None if driver is None else self.scores(self.plan.metric_index(driver)),
             ),
         )
-        return found
+        return stored_values
 
 
 @lru_cache(maxsize=2)

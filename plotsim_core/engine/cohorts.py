@@ -39,23 +39,25 @@ class Layout:
 @lru_cache(maxsize=64)
 def layout(plan: Plan) -> Layout:
     """Return the parts of a plan's roster: all cohorts that there can be."""
-    ongoing = [place for place, segment in enumerate(plan.segments) if segment.rate > 0]
-    cohorts = np.arange(COHORTS if ongoing else 0, dtype=np.int64)
-    numbers = np.array([segment.count for segment in plan.segments], dtype=np.int64)
-    sizes = np.zeros((len(cohorts), len(ongoing)), dtype=np.int64)
-    for column, place in enumerate(ongoing):
-        segment = plan.segments[place]
+    ongoing_segments = [index for index, segment in enumerate(plan.segments) if segment.rate > 0]
+    cohorts = np.arange(COHORTS if ongoing_segments else 0, dtype=np.int64)
+    start_counts = np.array([segment.count for segment in plan.segments], dtype=np.int64)
+    sizes = np.zeros((len(cohorts), len(ongoing_segments)), dtype=np.int64)
+    for column, index in enumerate(ongoing_segments):
+        segment = plan.segments[index]
         u = uniforms(key(plan.seed, "cohort"), fold(np.array([segment.address]), words(cohorts)))
         sizes[:, column] = np.floor(segment.rate * PERIODS[plan.grain.name] + u)  # more when the rate is higher, never fewer
-    count = np.concatenate([numbers, sizes.ravel()])
-    places = np.cumsum(count) - count
-    cohort = np.repeat(cohorts, len(ongoing))
-    total = int(numbers.sum())
+    count = np.concatenate([start_counts, sizes.ravel()])
+    firsts = np.cumsum(count) - count
+    cohort = np.repeat(cohorts, len(ongoing_segments))
+    total = int(start_counts.sum())
     return Layout(
-        segment=np.concatenate([np.arange(len(numbers)), np.tile(np.array(ongoing, dtype=np.intp), len(cohorts))]),
-        cohort=np.concatenate([np.full(len(numbers), -1, dtype=np.int64), cohort]),
-        ordinal=np.concatenate([np.zeros(len(numbers), dtype=np.int64), LATER + cohort * COHORT]),
-        first=places,
+        segment=np.concatenate(
+            [np.arange(len(start_counts)), np.tile(np.array(ongoing_segments, dtype=np.intp), len(cohorts))]
+        ),
+        cohort=np.concatenate([np.full(len(start_counts), -1, dtype=np.int64), cohort]),
+        ordinal=np.concatenate([np.zeros(len(start_counts), dtype=np.int64), LATER + cohort * COHORT]),
+        first=firsts,
         count=count,
         edges=total + np.concatenate([[0], np.cumsum(sizes.sum(axis=1))]),
     )
@@ -73,11 +75,11 @@ def units_by(plan: Plan, stop: int) -> int:
     """
     if not any(segment.rate > 0 for segment in plan.segments):
         return plan.units
-    begun = -(-max(0, stop - plan.first - 1) // PERIODS[plan.grain.name])
-    if begun > COHORTS:
-        most = COHORTS * PERIODS[plan.grain.name]
-        raise UsageError(f"units of {plan.name} arrive for at most {most:,} {plan.grain.name}s; begin a new window")
-    return int(layout(plan).edges[begun])
+    cohorts = -(-max(0, stop - plan.first - 1) // PERIODS[plan.grain.name])
+    if cohorts > COHORTS:
+        limit = COHORTS * PERIODS[plan.grain.name]
+        raise UsageError(f"units of {plan.name} arrive for at most {limit:,} {plan.grain.name}s; begin a new window")
+    return int(layout(plan).edges[cohorts])
 
 
 def runs(plan: Plan, start: int, stop: int) -> list[tuple[int, int, int]]:
@@ -86,8 +88,8 @@ def runs(plan: Plan, start: int, stop: int) -> list[tuple[int, int, int]]:
     edges = layout(plan).edges
     if len(edges) == 1:
         return [(start, stop, plan.first)]
-    inside = edges[(edges > start) & (edges < stop)].tolist()
-    cuts = sorted({start, *inside, stop})
+    inner_edges = edges[(edges > start) & (edges < stop)].tolist()
+    cuts = sorted({start, *inner_edges, stop})
     cohort = np.searchsorted(edges, np.array(cuts[:-1]), side="right") - 1
     first = np.where(cohort < 0, plan.first, begins(plan, cohort)).tolist()
     return list(zip(cuts, cuts[1:], first, strict=False))

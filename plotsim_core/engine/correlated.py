@@ -22,7 +22,7 @@ Draw = Callable[[int, NDArray[np.int64]], Floats]
 
 def drawing(plan: Plan, units: Units) -> Draw:
     """Return the draw for some units. Metrics that are mixed ask for the same normals: what was drawn is kept."""
-    kept: dict[int, tuple[int, Floats]] = {}
+    cache: dict[int, tuple[int, Floats]] = {}
 
     def fresh(metric: int, first: int, stop: int) -> Floats:
         address = fold(units.address[None, :], words(np.arange(first, stop, dtype=np.int64))[:, None])
@@ -30,13 +30,13 @@ def drawing(plan: Plan, units: Units) -> Draw:
 
     def draw(metric: int, periods: NDArray[np.int64]) -> Floats:
         first, stop = int(periods[0]), int(periods[-1]) + 1
-        begin, drawn = kept[metric] if metric in kept else (first, fresh(metric, first, stop))
-        end = begin + len(drawn)
+        begin, shock_values = cache[metric] if metric in cache else (first, fresh(metric, first, stop))
+        end = begin + len(shock_values)
         if first < begin or stop > end:
             before, after = fresh(metric, min(first, begin), begin), fresh(metric, end, max(stop, end))
-            begin, drawn = min(first, begin), np.concatenate([before, drawn, after])
-        kept[metric] = begin, drawn
-        return drawn[first - begin : stop - begin]
+            begin, shock_values = min(first, begin), np.concatenate([before, shock_values, after])
+        cache[metric] = begin, shock_values
+        return shock_values[first - begin : stop - begin]
 
     return draw
 
@@ -65,22 +65,22 @@ def own_scores(plan: Plan, mixing: Mixing, metric: int, periods: NDArray[np.int6
     All shocks are mixed as is in force at the end: so correlations switch on the day a phase begins, and not gradually.
     """
     spec = plan.metrics[metric]
-    back = len(spec.persistence) - 1
-    extended = np.arange(periods[0] - back, periods[-1] + 1, dtype=np.int64)
-    drawn = shocks(mixing, metric, extended, draw)
-    total = spec.persistence[0] * drawn[back:]
+    lags = len(spec.persistence) - 1
+    extended = np.arange(periods[0] - lags, periods[-1] + 1, dtype=np.int64)
+    mixed = shocks(mixing, metric, extended, draw)
+    total = spec.persistence[0] * mixed[lags:]
     for age, weight in enumerate(spec.persistence[1:], start=1):
-        total += weight * drawn[back - age : back - age + len(periods)]
+        total += weight * mixed[lags - age : lags - age + len(periods)]
     return total
 
 
 def moving_scores(plan: Plan, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
     """Return the part v of a metric's scores that moves in time, shape (periods, units); `periods` are consecutive."""
-    parts = [_moving(plan, mixing, metric, part, draw) for mixing, part in runs(plan, periods)]
+    parts = [_moving_part(plan, mixing, metric, part, draw) for mixing, part in runs(plan, periods)]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _moving(plan: Plan, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
+def _moving_part(plan: Plan, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
     spec = plan.metrics[metric]
     total = own_scores(plan, mixing, metric, periods, draw)
     if spec.driver is None:
@@ -92,11 +92,11 @@ def pulled(plan: Plan, mixing: Mixing, metric: int, periods: NDArray[np.int64], 
     """Return what a follower takes over from its driver, shape (periods, units); `periods` are consecutive."""
     spec = plan.metrics[metric]
     assert spec.driver is not None
-    back = len(spec.kernel) - 1
-    heard = moving_scores(plan, spec.driver, np.arange(periods[0] - back, periods[-1] + 1) - spec.delay, draw)
-    total = mixing.pull[metric][0] * heard[back:]
+    lags = len(spec.kernel) - 1
+    driver_scores = moving_scores(plan, spec.driver, np.arange(periods[0] - lags, periods[-1] + 1) - spec.delay, draw)
+    total = mixing.pull[metric][0] * driver_scores[lags:]
     for age, weight in enumerate(mixing.pull[metric][1:], start=1):
-        total += weight * heard[back - age : back - age + len(periods)]
+        total += weight * driver_scores[lags - age : lags - age + len(periods)]
     return total
 
 
@@ -129,5 +129,5 @@ def levels(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) ->
 
 def scores(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64], draw: Draw) -> Floats:
     """Return the standard normal scores of a metric, shape (periods, units); `periods` are consecutive."""
-    within = np.sqrt(1.0 - level_shares(plan, metric, units))
-    return levels(plan, metric, units, periods) + within[None, :] * moving_scores(plan, metric, periods, draw)
+    moving_scale = np.sqrt(1.0 - level_shares(plan, metric, units))
+    return levels(plan, metric, units, periods) + moving_scale[None, :] * moving_scores(plan, metric, periods, draw)

@@ -20,11 +20,11 @@ Places = NDArray[np.int64]
 
 def everyone(plan: Plan, stop: int) -> Block:
     """Return a block of all units of a kind that may arrive before the period `stop`, in the window's first period."""
-    return _first_of(plan, units_by(plan, stop))
+    return _first_units(plan, units_by(plan, stop))
 
 
 @lru_cache(maxsize=8)
-def _first_of(plan: Plan, units: int) -> Block:
+def _first_units(plan: Plan, units: int) -> Block:
     return Block(plan, Slice(plan.first, plan.first + 1, 0, units))
 
 
@@ -33,22 +33,22 @@ def drawn_units(plan: Plan, periods: Places, streams: Streams, address: Words) -
     to its end; -1 where nobody is. A unit is drawn in proportion to its size."""
     if not len(periods):
         return np.empty(0, dtype=np.int64)
-    return winners(_sized(plan, int(periods.max()) + 1), streams, address, periods)
+    return winners(_units_by_size(plan, int(periods.max()) + 1), streams, address, periods)
 
 
 def last_periods(plan: Plan, stop: int) -> Places:
     """Return the last period to whose end each unit is there, NEVER where it does not end before the period `stop`."""
     units = everyone(plan, stop).units
-    last = units.leaves.copy()
+    periods = units.leaves.copy()
     for ending in plan.endings:
         crossing = first_crossings(plan, ending.crossing, units, stop)
-        last = np.minimum(last, np.where(crossing == NEVER, NEVER, crossing - 1))
-    return last
+        periods = np.minimum(periods, np.where(crossing == NEVER, NEVER, crossing - 1))
+    return periods
 
 
 @lru_cache(maxsize=8)
-def _sized(plan: Plan, stop: int) -> Field:
+def _units_by_size(plan: Plan, stop: int) -> Field:
     """Return the units that may arrive before `stop`, each with its size as its weight."""
     units = everyone(plan, stop).units
-    one = np.ones(len(units), dtype=np.int64)
-    return field(plan, one, units.size, units.address, units.arrival, last_periods(plan, stop))
+    counts = np.ones(len(units), dtype=np.int64)
+    return field(plan, counts, units.size, units.address, units.arrival, last_periods(plan, stop))

@@ -30,42 +30,44 @@ def expected_shares(plan: Plan, metric: int, units: Units, periods: NDArray[np.i
 
 def bands(plan: Plan, metric: int, edges: tuple[float, ...], units: Units, periods: NDArray[np.int64]) -> Bands:
     """Return the band (0 to len(edges)) of each unit in each of some consecutive periods; -1 where it is not known, at some
-    times at which the unit is not there."""
-    found = np.full((len(periods), len(units)), -1, dtype=np.int64)
-    for here, going in spells(units, periods):
-        if len(going):
-            own = units if len(going) == len(units) else taken(units, going)
-            shares = expected_shares(plan, metric, own, periods[here])
-            found[here, going] = np.searchsorted(np.array(edges), shares, side="right")
-    return found
+    times at which the unit is not present."""
+    unit_bands = np.full((len(periods), len(units)), -1, dtype=np.int64)
+    for span, present in spells(units, periods):
+        if len(present):
+            present_units = units if len(present) == len(units) else taken(units, present)
+            shares = expected_shares(plan, metric, present_units, periods[span])
+            unit_bands[span, present] = np.searchsorted(np.array(edges), shares, side="right")
+    return unit_bands
 
 
 def bands_of(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
     """Return the band of each cell of a block, shape (periods, units)."""
-    found: Bands = block.kept("bands", (metric, edges), lambda: bands(block.plan, metric, edges, block.units, block.periods))
-    return found
+    unit_bands: Bands = block.kept(
+        "bands", (metric, edges), lambda: bands(block.plan, metric, edges, block.units, block.periods)
+    )
+    return unit_bands
 
 
 def since(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
     """Return, for each cell of a block, the period since which the unit has been in its band (its arrival at first)."""
 
-    def find() -> Bands:
+    def compute() -> Bands:
         plan, units = block.plan, block.units
 
         def initial(units: Units) -> tuple[Bands, Bands]:
             return np.full(len(units), -1, dtype=np.int64), units.arrival
 
         def advance(units: Units, state: tuple[Bands, Bands], first: int, stop: int) -> tuple[Bands, Bands]:
-            return _follow(plan, metric, edges, units, np.arange(first, stop, dtype=np.int64), state)[1]
+            return _band_starts(plan, metric, edges, units, np.arange(first, stop, dtype=np.int64), state)[1]
 
         before = state_before(plan, f"bands {metric} {edges}", units, block.slice.first, initial, advance)
-        return _follow(plan, metric, edges, units, block.periods, before)[0]
+        return _band_starts(plan, metric, edges, units, block.periods, before)[0]
 
-    found: Bands = block.kept("since", (metric, edges), find)
-    return found
+    starts: Bands = block.kept("since", (metric, edges), compute)
+    return starts
 
 
-def _follow(
+def _band_starts(
     plan: Plan,
     metric: int,
     edges: tuple[float, ...],
@@ -75,10 +77,10 @@ def _follow(
 ) -> tuple[Bands, tuple[Bands, Bands]]:
     band, start = state
     starts = np.empty((len(periods), len(units)), dtype=np.int64)
-    for place, row in enumerate(bands(plan, metric, edges, units, periods)):
-        arrived = units.arrival <= periods[place]
-        changed = arrived & (row != band)
-        start = np.where(changed, np.maximum(periods[place], units.arrival), start)
-        band = np.where(arrived, row, band)
-        starts[place] = start
+    for index, row in enumerate(bands(plan, metric, edges, units, periods)):
+        has_arrived = units.arrival <= periods[index]
+        is_changed = has_arrived & (row != band)
+        start = np.where(is_changed, np.maximum(periods[index], units.arrival), start)
+        band = np.where(has_arrived, row, band)
+        starts[index] = start
     return starts, (band, start)

@@ -32,11 +32,11 @@ def first_crossings(plan: Plan, crossing: Crossing, units: Units, stop: int) -> 
         return np.zeros(len(units), dtype=np.int64), np.full(len(units), NEVER)
 
     def advance(units: Units, state: Run, first: int, stop: int) -> Run:
-        length, fired = state
+        length, complete = state
         for period, row in stored(plan, crossing.metric, units, first, stop):
             length = _run(crossing, units, length, period, row)
-            fired = np.where((fired == NEVER) & (length >= crossing.periods), period, fired)
-        return length, fired
+            complete = np.where((complete == NEVER) & (length >= crossing.periods), period, complete)
+        return length, complete
 
     return state_before(plan, f"crossing {crossing}", units, stop, initial, advance)[1]
 
@@ -50,8 +50,8 @@ def stored(plan: Plan, metric: int, units: Units, first: int, stop: int) -> Iter
 
 
 def _run(crossing: Crossing, units: Units, length: NDArray[np.int64], period: int, row: Floats) -> NDArray[np.int64]:
-    beyond = row > crossing.level if crossing.above else row < crossing.level
-    return np.where(beyond & (units.arrival <= period), length + 1, 0)
+    is_beyond = row > crossing.level if crossing.above else row < crossing.level
+    return np.where(is_beyond & (units.arrival <= period), length + 1, 0)
 
 
 def refired(block: Block, crossing: Crossing, after: int) -> NDArray[np.bool_]:
@@ -74,31 +74,33 @@ def refired(block: Block, crossing: Crossing, after: int) -> NDArray[np.bool_]:
             last = np.where(fires(length, last, period), period, last)
         return length, last
 
-    what = f"crossing {crossing} again after {after}"
-    length, last = state_before(plan, what, units, block.slice.first, initial, advance)
-    found = np.zeros(block.slice.shape, dtype=np.bool_)
-    for place, (period, row) in enumerate(zip(block.periods.tolist(), block.noised(crossing.metric), strict=True)):
+    name = f"crossing {crossing} again after {after}"
+    length, last = state_before(plan, name, units, block.slice.first, initial, advance)
+    is_fired = np.zeros(block.slice.shape, dtype=np.bool_)
+    for index, (period, row) in enumerate(zip(block.periods.tolist(), block.noised(crossing.metric), strict=True)):
         length = _run(crossing, units, length, period, row)
-        found[place] = fires(length, last, period)
-        last = np.where(found[place], period, last)
-    return found
+        is_fired[index] = fires(length, last, period)
+        last = np.where(is_fired[index], period, last)
+    return is_fired
 
 
 def ends(block: Block) -> NDArray[np.int64]:
     """Return the last period of each unit's life, by an event or its tenure; NEVER where it does not end before the block
     does."""
 
-    def find() -> NDArray[np.int64]:
-        last = np.where(block.units.leaves < block.slice.stop, block.units.leaves, NEVER)
+    def compute() -> NDArray[np.int64]:
+        last_period = np.where(block.units.leaves < block.slice.stop, block.units.leaves, NEVER)
         for ending in block.plan.endings:
-            last = np.minimum(last, first_crossings(block.plan, ending.crossing, block.units, block.slice.stop))
-        return last
+            last_period = np.minimum(
+                last_period, first_crossings(block.plan, ending.crossing, block.units, block.slice.stop)
+            )
+        return last_period
 
-    found: NDArray[np.int64] = block.kept("ends", None, find)
-    return found
+    last_periods: NDArray[np.int64] = block.kept("ends", None, compute)
+    return last_periods
 
 
 def alive(block: Block) -> NDArray[np.bool_]:
     """Return who is there, shape (periods, units): from the arrival to the end of its life, both included."""
-    here = block.tenured
-    return here & (block.periods[:, None] <= ends(block)[None, :]) if block.plan.endings else here
+    is_tenured = block.tenured
+    return is_tenured & (block.periods[:, None] <= ends(block)[None, :]) if block.plan.endings else is_tenured

@@ -24,27 +24,27 @@ class Means(Block):
 
     def positions(self) -> Floats:
         """The mean trajectory position."""
-        found: Floats = self.kept("positions", None, lambda: self._mean(self.of.positions(), None))
-        return found
+        means: Floats = self.kept("positions", None, lambda: self._mean(self.of.positions(), None))
+        return means
 
     def centres(self, metric: int) -> Floats:
         """The mean of the means that values are drawn around."""
-        found: Floats = self.kept("centres", metric, lambda: self._mean(self.of.centres(metric), None))
-        return found
+        means: Floats = self.kept("centres", metric, lambda: self._mean(self.of.centres(metric), None))
+        return means
 
     def correlated(self, metric: int) -> Floats:
         """The mean true value of a metric."""
-        found: Floats = self.kept("correlated", metric, lambda: self._mean(self.of.correlated(metric), metric))
-        return found
+        means: Floats = self.kept("correlated", metric, lambda: self._mean(self.of.correlated(metric), metric))
+        return means
 
     def noised(self, metric: int) -> Floats:
         """The mean stored value of a metric; NaN where all are missing."""
-        found: Floats = self.kept("noised", metric, lambda: self._mean(self.of.noised(metric), metric))
-        return found
+        means: Floats = self.kept("noised", metric, lambda: self._mean(self.of.noised(metric), metric))
+        return means
 
     def _mean(self, values: Floats, metric: int | None) -> Floats:
-        there = alive(self.of) & ~np.isnan(values)
+        is_present = alive(self.of) & ~np.isnan(values)
         # added up period by period: the order must not depend on how many units there are
-        total, count = (np.cumsum(part, axis=0)[-1:] for part in (np.where(there, values, 0.0), there))
+        total, count = (np.cumsum(part, axis=0)[-1:] for part in (np.where(is_present, values, 0.0), is_present))
         mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
         return mean if metric is None else np.round(mean, self.plan.metrics[metric].spec.decimals or 0)

@@ -26,9 +26,9 @@ def seasonal_factors(plan: Plan, metric: MetricPlan, units: Units, periods: NDAr
     strengths = np.zeros(13)
     for season in plan.dataset.seasonality:
         strengths[list(season.months)] += season.strength
-    of_segment = np.array([segment.spec.seasonal_sensitivity for segment in plan.segments])[units.segment]
+    sensitivity = np.array([segment.spec.seasonal_sensitivity for segment in plan.segments])[units.segment]
     strength = strengths[months] * metric.spec.seasonal_sensitivity
-    return np.maximum(1.0 + strength[:, None] * of_segment[None, :], _SMALLEST_FACTOR)
+    return np.maximum(1.0 + strength[:, None] * sensitivity[None, :], _SMALLEST_FACTOR)
 
 
 def reads(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64], at: At | None = None) -> Floats:
@@ -39,14 +39,14 @@ def reads(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64], at:
     """
     spec = plan.metrics[metric]
     if spec.driver is None:
-        found = positions(plan, units, periods) if at is None else at(periods)
+        values = positions(plan, units, periods) if at is None else at(periods)
     else:
-        back = len(spec.kernel) - 1
-        heard = reads(plan, spec.driver, units, np.arange(periods[0] - back, periods[-1] + 1) - spec.delay, at)
-        found = heard[back:] if back == 0 else spec.kernel[0] * heard[back:]
+        lags = len(spec.kernel) - 1
+        driver_values = reads(plan, spec.driver, units, np.arange(periods[0] - lags, periods[-1] + 1) - spec.delay, at)
+        values = driver_values[lags:] if lags == 0 else spec.kernel[0] * driver_values[lags:]
         for age, weight in enumerate(spec.kernel[1:], start=1):
-            found = found + weight * heard[back - age : back - age + len(periods)]
-    return treated(plan, units, periods, found, spec.name)
+            values = values + weight * driver_values[lags - age : lags - age + len(periods)]
+    return treated(plan, units, periods, values, spec.name)
 
 
 def directed(metric: MetricPlan, positions_read: Floats) -> Floats:

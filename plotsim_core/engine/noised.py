@@ -14,7 +14,7 @@ from plotsim_core.plan.plan import MetricPlan
 
 Integers = NDArray[np.int64]
 _OUTLIER_FACTORS = (3.0, 10.0)
-_FAR_SHARE = 0.15
+_BOUND_SHARE = 0.15
 
 
 def noised(
@@ -34,8 +34,8 @@ def noised(
     """
     result = jittered(seed, noise, metric, address, values, positions)
     if noise.outlier_rate > 0:
-        drawn = uniforms(key(seed, "outlier size", metric.name), address)
-        result = np.where(outlying(seed, noise, metric, address), _outliers(metric, result, drawn), result)
+        draws = uniforms(key(seed, "outlier size", metric.name), address)
+        result = np.where(outlying(seed, noise, metric, address), _outliers(metric, result, draws), result)
     result = np.rint(result) if metric.spec.decimals is None else np.round(result, metric.spec.decimals)
     if noise.mcar_rate > 0:
         result = np.where(missing(seed, noise, metric, address), np.nan, result)
@@ -71,19 +71,19 @@ def jittered(seed: int, noise: Noise, metric: MetricPlan, address: Words, values
     """Return values with jitter, reflected at the bounds of a range; neither outliers nor missing ones."""
     if noise.gaussian_sigma == 0:
         return values
-    drawn = NOISE[noise.noise_family](uniforms(key(seed, "jitter", metric.name), address), noise.degrees_of_freedom or 1.0)
+    draws = NOISE[noise.noise_family](uniforms(key(seed, "jitter", metric.name), address), noise.degrees_of_freedom or 1.0)
     scale = noise.gaussian_sigma * np.abs(values)
     if noise.scale_with_trajectory:
         scale = scale * positions
-    return _reflected(metric, values + scale * drawn)
+    return _reflected(metric, values + scale * draws)
 
 
 def recorded(noise: Noise, stream: np.uint64, address: Words, microseconds: Integers, lengths: Integers) -> Integers:
     """Return the microseconds after the beginnings of their periods at which moments are recorded, which happen at other
     ones. They are reflected at both ends of a period, which is `lengths` long."""
-    off = np.rint(normals(stream, address) * (noise.temporal_jitter * DAY)).astype(np.int64)
-    found: Integers = (microseconds + off) % (2 * lengths)
-    return np.where(found < lengths, found, 2 * lengths - 1 - found)
+    shift = np.rint(normals(stream, address) * (noise.temporal_jitter * DAY)).astype(np.int64)
+    wrapped: Integers = (microseconds + shift) % (2 * lengths)
+    return np.where(wrapped < lengths, wrapped, 2 * lengths - 1 - wrapped)
 
 
 def _reflected(metric: MetricPlan, values: Floats) -> Floats:
@@ -95,10 +95,10 @@ def _reflected(metric: MetricPlan, values: Floats) -> Floats:
     return np.clip(values, low, high)
 
 
-def _outliers(metric: MetricPlan, values: Floats, drawn: Floats) -> Floats:
+def _outliers(metric: MetricPlan, values: Floats, draws: Floats) -> Floats:
     if metric.spec.bounds is None:
         low, high = _OUTLIER_FACTORS
-        return values * (low + (high - low) * drawn)
+        return values * (low + (high - low) * draws)
     low, high = metric.spec.bounds
-    far = np.where(values - low > high - values, low, high)
-    return far + (values - far) * (_FAR_SHARE * drawn)
+    far_bound = np.where(values - low > high - values, low, high)
+    return far_bound + (values - far_bound) * (_BOUND_SHARE * draws)

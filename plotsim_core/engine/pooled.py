@@ -27,12 +27,12 @@ from plotsim_core.plan.mixing import REFUSED, margins
 from plotsim_core.plan.plan import Plan, SegmentPlan
 
 _UNITS, _CELLS = 1000, 1 << 18
-"""At most so many units of a segment, and so many of its cells, stand for the whole."""
+"""Most units of a segment, and most of its cells, that stand for the whole."""
 _PERIODS = 60
-"""About so many periods of them are looked at."""
+"""Approximate number of periods that are looked at."""
 _KNOTS = 48
 """Means at which the margins of a metric are known; between them they are interpolated."""
-_MISSED = 0.005
+_TOLERANCE = 0.005
 
 
 def given(
@@ -46,21 +46,23 @@ def given(
     result = []
     for path, connection in connections:
         if connection.pooled and not _weights(_reference(plan)).any():
-            says = f"`pooled` is solved over the span of {plan.span} {plan.grain.name}s, and no {plan.unit} is there in it"
-            problems.append(Problem(path, says, "let some arrive earlier, or make the span longer"))
+            message = (
+                f"`pooled` is solved over the span of {plan.span} {plan.grain.name}s, and no {plan.unit} is there in it"
+            )
+            problems.append(Problem(path, message, "let some arrive earlier, or make the span longer"))
         elif connection.pooled:
-            latent, reached, ends = _latent(plan, connection)
-            off = abs(reached - connection.coefficient)
-            if off > _MISSED:
-                found = f"over the whole table {connection.metric_a} and {connection.metric_b} cannot have a correlation of"
+            latent, reached, limits = _latent(plan, connection)
+            miss = abs(reached - connection.coefficient)
+            if miss > _TOLERANCE:
+                text = f"over the whole table {connection.metric_a} and {connection.metric_b} cannot have a correlation of"
                 problem = Problem(
-                    path, f"{found} {connection.coefficient:g}", f"they can have {ends[0]:.2f} to {ends[1]:.2f}"
+                    path, f"{text} {connection.coefficient:g}", f"they can have {limits[0]:.2f} to {limits[1]:.2f}"
                 )
-                (problems if off > REFUSED else warnings).append(problem)
+                (problems if miss > REFUSED else warnings).append(problem)
             notes.append(_note(plan, path, connection, latent))
             metrics = [plan.metrics[plan.metric_index(name)] for name in (connection.metric_a, connection.metric_b)]
-            known = [margins(metric.spec, metric.quantiles) for metric in metrics]
-            connection = connection.model_copy(update={"coefficient": delivered(known[0], known[1], latent)})
+            margin_pair = [margins(metric.spec, metric.quantiles) for metric in metrics]
+            connection = connection.model_copy(update={"coefficient": delivered(margin_pair[0], margin_pair[1], latent)})
         result.append((path, connection))
     return result, problems, warnings, notes
 
@@ -68,12 +70,14 @@ def given(
 def _note(plan: Plan, path: str, connection: Connection, latent: float) -> Problem:
     """Return what a new segment does, and what the units that there are have, where that is another number."""
     stop = plan.stop if plan.stop is not None else plan.first + plan.span
-    here = _pooled(_blocks(plan, plan.first, stop), connection)(latent)
+    actual = _pooled(_blocks(plan, plan.first, stop), connection)(latent)
     pair = f"{connection.metric_a} and {connection.metric_b}"
-    says = f"`pooled` is of all segments: one more changes values of {pair}"
-    if not abs(here - connection.coefficient) > _MISSED:  # nor where nobody is there to have one
-        return Problem(path, says)
-    return Problem(path, f"{says}; as many units of each have {connection.coefficient:g}, those that there are {here:.2f}")
+    message = f"`pooled` is of all segments: one more changes values of {pair}"
+    if not abs(actual - connection.coefficient) > _TOLERANCE:  # NaN where no unit is present
+        return Problem(path, message)
+    return Problem(
+        path, f"{message}; as many units of each have {connection.coefficient:g}, those that there are {actual:.2f}"
+    )
 
 
 def expected(plan: Plan, connection: Connection, first: int, stop: int) -> float:
@@ -85,12 +89,12 @@ def _latent(plan: Plan, connection: Connection) -> tuple[float, float, tuple[flo
     """Return (latent correlation, the pooled one it gives, the pooled ones that can be reached)."""
     pooled = _pooled(_reference(plan), connection)
     low, high = -0.999, 0.999
-    ends = pooled(low), pooled(high)
+    limits = pooled(low), pooled(high)
     for _ in range(50):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if pooled(middle) < connection.coefficient else (low, middle)
     latent = round(0.5 * (low + high), 8)
-    return latent, pooled(latent), ends
+    return latent, pooled(latent), limits
 
 
 def _pooled(blocks: list[tuple[float, Block]], connection: Connection) -> Callable[[float], float]:
@@ -114,14 +118,14 @@ def _pooled(blocks: list[tuple[float, Block]], connection: Connection) -> Callab
 
 def _reference(plan: Plan) -> list[tuple[float, Block]]:
     """Return as many units of each segment over the span, however many there are."""
-    count = _most(plan.span)
-    segments = [_standing(segment, place * count, count) for place, segment in enumerate(plan.segments)]
-    roster = replace(plan, segments=tuple(segments))
+    count = _unit_limit(plan.span)
+    standards = [_standard_segment(spec, place * count, count) for place, spec in enumerate(plan.segments)]
+    roster = replace(plan, segments=tuple(standards))
     stop = plan.first + plan.span
-    return [(1.0, Block(roster, Slice(plan.first, stop, own.first, own.first + count))) for own in segments]
+    return [(1.0, Block(roster, Slice(plan.first, stop, standard.first, standard.first + count))) for standard in standards]
 
 
-def _standing(segment: SegmentPlan, first: int, count: int) -> SegmentPlan:
+def _standard_segment(segment: SegmentPlan, first: int, count: int) -> SegmentPlan:
     """Return a segment with a number of units that depends on none of its own; nobody arrives later than they do."""
     spec = segment.spec
     if isinstance(spec.arrival, ExplicitArrival):
@@ -129,36 +133,36 @@ def _standing(segment: SegmentPlan, first: int, count: int) -> SegmentPlan:
     return replace(segment, spec=spec, first=first, count=count, rate=0.0)
 
 
-def _most(periods: int) -> int:
+def _unit_limit(periods: int) -> int:
     return max(1, min(_UNITS, _CELLS // periods))
 
 
 def _blocks(plan: Plan, first: int, stop: int) -> list[tuple[float, Block]]:
     """Return a part of the units of each segment in some periods, with how many units each of its own stands for."""
     parts = strata(plan, first, stop)
-    taken = [min(part.count, _most(stop - first)) for part in parts]
+    counts = [min(part.count, _unit_limit(stop - first)) for part in parts]
     return [
         (part.count / units, Block(plan, Slice(first, stop, part.first, part.first + units)))
-        for part, units in zip(parts, taken, strict=True)
+        for part, units in zip(parts, counts, strict=True)
     ]
 
 
 def _weights(blocks: list[tuple[float, Block]]) -> Floats:
     """Return the weights of the cells that stand for the whole, shape (cells,), with sum 1."""
-    parts = [weight * block.tenured[_every(block)] for weight, block in blocks]
-    found = np.concatenate([part.ravel() for part in parts]).astype(np.float64)
-    return found / max(float(np.sum(found)), 1e-300)
+    parts = [weight * block.tenured[_period_step(block)] for weight, block in blocks]
+    weights = np.concatenate([part.ravel() for part in parts]).astype(np.float64)
+    return weights / max(float(np.sum(weights)), 1e-300)
 
 
 def _cells(blocks: list[tuple[float, Block]], metric: int) -> tuple[Floats, Floats]:
     """Return (mean, Hermite coefficients times deviation) of a metric in these cells: shapes (cells,), (degree, cells)."""
     spec = blocks[0][1].plan.metrics[metric]
-    mean = np.concatenate([block.centres(metric)[_every(block)].ravel() for _, block in blocks])
+    mean = np.concatenate([block.centres(metric)[_period_step(block)].ravel() for _, block in blocks])
     knots = np.unique(np.quantile(mean, np.linspace(0.0, 1.0, _KNOTS)))
-    known = hermite_coefficients(spec.quantiles.lookup(knots[:, None], SCORES[None, :]))
-    known = known * spec.quantiles.deviation(knots)[:, None]
-    return mean, np.stack([np.interp(mean, knots, column) for column in known.T])
+    coefficients = hermite_coefficients(spec.quantiles.lookup(knots[:, None], SCORES[None, :]))
+    coefficients = coefficients * spec.quantiles.deviation(knots)[:, None]
+    return mean, np.stack([np.interp(mean, knots, column) for column in coefficients.T])
 
 
-def _every(block: Block) -> slice:
+def _period_step(block: Block) -> slice:
     return slice(None, None, max(1, len(block.periods) // _PERIODS))

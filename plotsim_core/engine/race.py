@@ -28,16 +28,16 @@ Integers = NDArray[np.int64]
 Streams = Callable[..., np.uint64]
 """The key of the draws that some names spell out."""
 Free = Callable[[Integers, Integers], NDArray[np.bool_]]
-"""Whether each of some references (their places) may go to a runner."""
+"""Whether each of some references (by index) may go to a runner."""
 
 NOBODY = -1
 _BASE = 4
 _COHORTS = 16
-"""So many cohorts share blocks."""
+"""Cohorts that share blocks."""
 _VISITS = 32
-"""After so many visits of a block in vain its units run for themselves."""
+"""Visits of a block in vain after which its units run for themselves."""
 _CELLS = 1 << 20
-"""At most so many numbers are kept in one array."""
+"""Most numbers in one array."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,19 +70,22 @@ class Field:
     @cached_property
     def stays(self) -> list[tuple[Integers, Integers]]:
         """The first and the last periods of those who hold the slots of each block, each in order."""
-        found = []
+        bounds = []
         for block in range(len(self.blocks.names)):
-            own = self.runner[self.slots(block)]
-            own = own[self.last[own] >= self.arrival[own]]
-            found.append((np.sort(self.arrival[own]), np.sort(self.last[own])))
-        return found
+            runners = self.runner[self.slots(block)]
+            runners = runners[self.last[runners] >= self.arrival[runners]]
+            bounds.append((np.sort(self.arrival[runners]), np.sort(self.last[runners])))
+        return bounds
 
     def slots(self, block: int) -> Integers:
         """Return the slots of a block that hold somebody."""
-        own = self.blocks
-        ends = np.minimum(own.count[block], own.low[block] + own.width[block])
+        blocks = self.blocks
+        ends = np.minimum(blocks.count[block], blocks.low[block] + blocks.width[block])
         return np.concatenate(
-            [np.arange(f + own.low[block], f + max(e, own.low[block])) for f, e in zip(own.first[block], ends, strict=True)]
+            [
+                np.arange(first + blocks.low[block], first + max(end, blocks.low[block]))
+                for first, end in zip(blocks.first[block], ends, strict=True)
+            ]
         )
 
 
@@ -92,8 +95,8 @@ def field(plan: Plan, rows: Integers, weight: Floats, address: Words, arrival: I
     runner = np.repeat(np.arange(len(slots), dtype=np.int64), slots)
     ends = np.cumsum(slots)
     number = np.arange(len(runner), dtype=np.int64) - (ends - slots)[runner]
-    of_units = np.concatenate([[0], np.concatenate([[0], ends])[np.cumsum(rows)]])
-    return Field(address, arrival, last, _blocks(plan, of_units), runner, weight[runner] - number, number)
+    edges = np.concatenate([[0], np.concatenate([[0], ends])[np.cumsum(rows)]])
+    return Field(address, arrival, last, _blocks(plan, edges), runner, weight[runner] - number, number)
 
 
 def _blocks(plan: Plan, edges: Integers) -> Blocks:
@@ -104,18 +107,18 @@ def _blocks(plan: Plan, edges: Integers) -> Blocks:
     count = edges[np.minimum(parts.first + parts.count, units)] - start
     group = np.where(parts.cohort < 0, -1, parts.cohort // _COHORTS)
     names, numbers, firsts, counts = [], [], [], []
-    for segment, of in sorted(set(zip(parts.segment[count > 0].tolist(), group[count > 0].tolist(), strict=True))):
-        own = np.flatnonzero((parts.segment == segment) & (group == of))
-        cohorts = 1 if of < 0 else _COHORTS
-        first, held = np.zeros(_COHORTS, dtype=np.int64), np.zeros(_COHORTS, dtype=np.int64)
-        at = parts.cohort[own] - of * _COHORTS if of >= 0 else np.zeros(1, dtype=np.int64)
-        first[at], held[at] = start[own], count[own]
+    for segment, cohort_group in sorted(set(zip(parts.segment[count > 0].tolist(), group[count > 0].tolist(), strict=True))):
+        part_indices = np.flatnonzero((parts.segment == segment) & (group == cohort_group))
+        cohorts = 1 if cohort_group < 0 else _COHORTS
+        first, slot_counts = np.zeros(_COHORTS, dtype=np.int64), np.zeros(_COHORTS, dtype=np.int64)
+        columns = parts.cohort[part_indices] - cohort_group * _COHORTS if cohort_group >= 0 else np.zeros(1, dtype=np.int64)
+        first[columns], slot_counts[columns] = start[part_indices], count[part_indices]
         low, stop = 0, _BASE
-        while low < int(held.max()):
-            names.append((plan.segments[segment].spec.name, of, low))
+        while low < int(slot_counts.max()):
+            names.append((plan.segments[segment].spec.name, cohort_group, low))
             numbers.append((low, stop - low, cohorts * (stop - low)))
             firsts.append(first)
-            counts.append(held)
+            counts.append(slot_counts)
             low, stop = stop, stop * _BASE
     lows, widths, rates = np.array(numbers, dtype=np.int64).reshape(-1, 3).T
     shape = (len(names), _COHORTS)
@@ -135,11 +138,13 @@ def winners(who: Field, streams: Streams, address: Words, period: Integers, free
     for begin in range(0, len(address), step):
         part = slice(begin, min(begin + step, len(address)))
 
-        def allowed(places: Integers, runners: Integers, begin: int = begin) -> NDArray[np.bool_]:
-            there = (who.arrival[runners] <= period[begin + places]) & (who.last[runners] >= period[begin + places])
-            return there if free is None else there & free(begin + places, runners)
+        def allowed(positions: Integers, runners: Integers, begin: int = begin) -> NDArray[np.bool_]:
+            is_present = (who.arrival[runners] <= period[begin + positions]) & (
+                who.last[runners] >= period[begin + positions]
+            )
+            return is_present if free is None else is_present & free(begin + positions, runners)
 
-        result[part] = _run(who, keys, address[part], _present(who, period[part]), allowed)
+        result[part] = _race(who, keys, address[part], _has_present(who, period[part]), allowed)
     return result
 
 
@@ -156,88 +161,92 @@ class _Keys:
 def _keys(who: Field, streams: Streams) -> _Keys:
     return _Keys(
         *(
-            np.array([streams(what, *names) for names in who.blocks.names], dtype=np.uint64)
-            for what in ("time", "slot", "room", "alone")
+            np.array([streams(draw, *names) for names in who.blocks.names], dtype=np.uint64)
+            for draw in ("time", "slot", "room", "alone")
         )
     )
 
 
-def _present(who: Field, period: Integers) -> NDArray[np.bool_]:
-    """Return whether somebody of each block is there in the period of each reference, shape (references, blocks)."""
-    periods, place = np.unique(period, return_inverse=True)
-    came = [np.searchsorted(arrivals, periods, side="right") for arrivals, _ in who.stays]
-    gone = [np.searchsorted(lasts, periods, side="left") for _, lasts in who.stays]
-    there: NDArray[np.bool_] = (np.stack(came, axis=1) > np.stack(gone, axis=1))[place]
-    return there
+def _has_present(who: Field, period: Integers) -> NDArray[np.bool_]:
+    """Return whether a unit of each block is present in the period of each reference, shape (references, blocks)."""
+    periods, inverse = np.unique(period, return_inverse=True)
+    arrived = [np.searchsorted(arrivals, periods, side="right") for arrivals, _ in who.stays]
+    left = [np.searchsorted(lasts, periods, side="left") for _, lasts in who.stays]
+    is_present: NDArray[np.bool_] = (np.stack(arrived, axis=1) > np.stack(left, axis=1))[inverse]
+    return is_present
 
 
 def _waits(keys: Words, address: Words, rate: Integers) -> Floats:
     """Return exponential times at these rates."""
-    waits: Floats = -np.log(uniforms(keys, address)) / rate
-    return waits
+    times: Floats = -np.log(uniforms(keys, address)) / rate
+    return times
 
 
-def _run(who: Field, keys: _Keys, address: Words, present: NDArray[np.bool_], allowed: Free) -> Integers:
-    own, result = who.blocks, np.full(len(address), NOBODY, dtype=np.int64)
+def _race(who: Field, keys: _Keys, address: Words, present: NDArray[np.bool_], allowed: Free) -> Integers:
+    blocks, result = who.blocks, np.full(len(address), NOBODY, dtype=np.int64)
     first = fold(address, words(np.zeros(1, dtype=np.int64)))
-    times = np.stack([_waits(key, first, rate) for key, rate in zip(keys.time, own.rate, strict=True)], axis=1)
+    times = np.stack([_waits(key, first, rate) for key, rate in zip(keys.time, blocks.rate, strict=True)], axis=1)
     times[~present] = np.inf
     visits = np.zeros(times.shape, dtype=np.int8)
     alone: dict[int, Integers] = {}
-    going = np.arange(len(address), dtype=np.int64)
-    while len(going):
-        block = times[going].argmin(axis=1)
-        on = np.isfinite(times[going, block])
-        going, block = going[on], block[on]
-        visit = visits[going, block].astype(np.int64)
-        runner = _visited(who, keys, fold(address[going], words(visit)), block)
-        for last in np.unique(block[visit == _VISITS]).tolist():
-            here = (visit == _VISITS) & (block == last)
-            runner[here] = alone[last][going[here]]
-        held = np.flatnonzero(runner != NOBODY)
-        runner[held[~allowed(going[held], runner[held])]] = NOBODY
-        result[going] = runner
-        vain = runner == NOBODY
-        going, block, visit = going[vain], block[vain], visit[vain] + 1
-        visits[going, block] = visit
-        more = visit < _VISITS
-        place, at = going[more], block[more]
-        times[place, at] += _waits(keys.time[at], fold(address[place], words(visit[more])), own.rate[at])
-        for last in np.unique(block[~more]).tolist():
-            here = going[~more & (block == last)]
-            waits, runners = _alone(who, last, keys.alone[last], address[here], here, allowed)
-            times[here, last] += waits
-            alone.setdefault(last, np.full(len(address), NOBODY, dtype=np.int64))[here] = runners
+    open_references = np.arange(len(address), dtype=np.int64)
+    while len(open_references):
+        block = times[open_references].argmin(axis=1)
+        is_finite = np.isfinite(times[open_references, block])
+        open_references, block = open_references[is_finite], block[is_finite]
+        visit = visits[open_references, block].astype(np.int64)
+        runner = _slot_runners(who, keys, fold(address[open_references], words(visit)), block)
+        for block_number in np.unique(block[visit == _VISITS]).tolist():
+            mask = (visit == _VISITS) & (block == block_number)
+            runner[mask] = alone[block_number][open_references[mask]]
+        winners_found = np.flatnonzero(runner != NOBODY)
+        runner[winners_found[~allowed(open_references[winners_found], runner[winners_found])]] = NOBODY
+        result[open_references] = runner
+        is_open = runner == NOBODY
+        open_references, block, visit = open_references[is_open], block[is_open], visit[is_open] + 1
+        visits[open_references, block] = visit
+        has_visits = visit < _VISITS
+        references, next_blocks = open_references[has_visits], block[has_visits]
+        times[references, next_blocks] += _waits(
+            keys.time[next_blocks], fold(address[references], words(visit[has_visits])), blocks.rate[next_blocks]
+        )
+        for block_number in np.unique(block[~has_visits]).tolist():
+            mask = open_references[~has_visits & (block == block_number)]
+            waits, runners = _single_race(who, block_number, keys.alone[block_number], address[mask], mask, allowed)
+            times[mask, block_number] += waits
+            alone.setdefault(block_number, np.full(len(address), NOBODY, dtype=np.int64))[mask] = runners
     return result
 
 
-def _visited(who: Field, keys: _Keys, visit: Words, block: NDArray[np.intp]) -> Integers:
+def _slot_runners(who: Field, keys: _Keys, visit: Words, block: NDArray[np.intp]) -> Integers:
     """Return who holds the slot of each visit; `NOBODY` where none does, or the slot is a part and the visit beside it."""
-    own = who.blocks
-    at = (uniforms(keys.slot[block], visit) * own.rate[block]).astype(np.int64)
-    cohort, number = at // own.width[block], own.low[block] + at % own.width[block]
-    held = number < own.count[block, cohort]
-    slot = np.where(held, own.first[block, cohort] + number, 0)
-    part = np.flatnonzero(held & (who.room[slot] < 1.0))
-    held[part] = uniforms(keys.room[block[part]], visit[part]) < who.room[slot[part]]
-    return np.where(held, who.runner[slot], NOBODY)
+    blocks = who.blocks
+    drawn_slot = (uniforms(keys.slot[block], visit) * blocks.rate[block]).astype(np.int64)
+    cohort, number = drawn_slot // blocks.width[block], blocks.low[block] + drawn_slot % blocks.width[block]
+    is_held = number < blocks.count[block, cohort]
+    slot = np.where(is_held, blocks.first[block, cohort] + number, 0)
+    partial = np.flatnonzero(is_held & (who.room[slot] < 1.0))
+    is_held[partial] = uniforms(keys.room[block[partial]], visit[partial]) < who.room[slot[partial]]
+    return np.where(is_held, who.runner[slot], NOBODY)
 
 
-def _alone(
-    who: Field, block: int, key: np.uint64, address: Words, places: Integers, allowed: Free
+def _single_race(
+    who: Field, block: int, key: np.uint64, address: Words, positions: Integers, allowed: Free
 ) -> tuple[Floats, Integers]:
     """Return how long it takes each reference from the last visit to the first of somebody it may go to, and to whom."""
     slots = who.slots(block)
     runner = who.runner[slots]
-    own = fold(who.address[runner], words(who.number[slots]))
+    runner_addresses = fold(who.address[runner], words(who.number[slots]))
     weight = np.minimum(who.room[slots], 1.0)
-    waits, found = np.empty(len(address)), np.empty(len(address), dtype=np.int64)
+    waits, winner = np.empty(len(address)), np.empty(len(address), dtype=np.int64)
     step = max(1, _CELLS // len(slots))
     for begin in range(0, len(address), step):
         part = slice(begin, min(begin + step, len(address)))
-        some = np.repeat(places[part], len(slots)), np.tile(runner, len(places[part]))
-        there = allowed(*some).reshape(-1, len(slots))
-        alone = np.where(there, -np.log(uniforms(key, fold(address[part][:, None], own[None, :]))) / weight, np.inf)
-        best = alone.argmin(axis=1)
-        waits[part], found[part] = alone[np.arange(len(best)), best], runner[best]
-    return waits, found
+        pairs = np.repeat(positions[part], len(slots)), np.tile(runner, len(positions[part]))
+        is_allowed = allowed(*pairs).reshape(-1, len(slots))
+        own_waits = np.where(
+            is_allowed, -np.log(uniforms(key, fold(address[part][:, None], runner_addresses[None, :]))) / weight, np.inf
+        )
+        best = own_waits.argmin(axis=1)
+        waits[part], winner[part] = own_waits[np.arange(len(best)), best], runner[best]
+    return waits, winner

@@ -21,7 +21,7 @@ from plotsim_core.plan.plan import Plan
 State = TypeVar("State", bound=tuple[NDArray[Any], ...])
 
 _KEPT = 1 << 23
-"""How many units' states are kept, over all blocks."""
+"""Number of units whose states are kept, over all blocks."""
 _states: OrderedDict[tuple[str, str, int, int], tuple[int, Any]] = OrderedDict()
 _lock = Lock()
 
@@ -46,9 +46,9 @@ def state_before(
     ]
     if len(parts) == 1:
         return parts[0]
-    together: Any = tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    found: State = together
-    return found
+    joined: Any = tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    state: State = joined
+    return state
 
 
 def _state(
@@ -63,32 +63,32 @@ def _state(
     advance: Callable[[Units, State, int, int], State],
 ) -> State:
     """Return the state of units `start` to `stop` of the roster, none of which arrives before the period `first`."""
-    own = units if stop - start == len(units) else part(units, start, stop)
-    last = int(own.leaves.max())
-    end = period if last == NEVER else min(period, last + 1)
-    place = (plan.digest, what, start, stop - start)
+    run_units = units if stop - start == len(units) else part(units, start, stop)
+    last_period = int(run_units.leaves.max())
+    end = period if last_period == NEVER else min(period, last_period + 1)
+    cache_key = (plan.digest, what, start, stop - start)
     with _lock:
-        kept = _states.get(place)
-    begin, found = kept if kept is not None and kept[0] <= end else (first, initial(own))
-    for periods, going in spells(own, np.arange(begin, end, dtype=np.int64)):
-        if len(going) == len(own):
-            found = advance(own, found, periods.start + begin, periods.stop + begin)
-        elif len(going):
-            some: Any = tuple(array[going] for array in found)
-            moved = advance(taken(own, going), some, periods.start + begin, periods.stop + begin)
-            put: Any = tuple(_put(array, going, new) for array, new in zip(found, moved, strict=True))
-            found = put
+        entry = _states.get(cache_key)
+    begin, state = entry if entry is not None and entry[0] <= end else (first, initial(run_units))
+    for periods, present in spells(run_units, np.arange(begin, end, dtype=np.int64)):
+        if len(present) == len(run_units):
+            state = advance(run_units, state, periods.start + begin, periods.stop + begin)
+        elif len(present):
+            part_state: Any = tuple(array[present] for array in state)
+            next_state = advance(taken(run_units, present), part_state, periods.start + begin, periods.stop + begin)
+            merged: Any = tuple(_replaced(array, present, new) for array, new in zip(state, next_state, strict=True))
+            state = merged
     end = max(begin, end)
     with _lock:
-        _states[place] = (end, found)
-        _states.move_to_end(place)
+        _states[cache_key] = (end, state)
+        _states.move_to_end(cache_key)
         while sum(units for *_, units in _states) > _KEPT and len(_states) > 1:
             _states.popitem(last=False)
-    return found
+    return state
 
 
-def _put(array: NDArray[Any], places: NDArray[np.intp], values: NDArray[Any]) -> NDArray[Any]:
-    """Return an array with other values at some places."""
+def _replaced(array: NDArray[Any], positions: NDArray[np.intp], values: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy of an array with other values at some positions."""
     result = array.copy()
-    result[places] = values
+    result[positions] = values
     return result

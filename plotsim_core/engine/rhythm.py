@@ -28,19 +28,19 @@ def holidays_of(calendar: Calendar, first: int, last: int) -> dict[int, str]:
 
     What several entries call the same day is joined.
     """
-    found: dict[int, str] = {}
+    names: dict[int, str] = {}
     for year in range(first, last + 1):
-        found |= _of_year(calendar, year)
-    return found
+        names |= _holidays_of_year(calendar, year)
+    return names
 
 
 @lru_cache(maxsize=4096)
-def _of_year(calendar: Calendar, year: int) -> dict[int, str]:
-    found: dict[int, list[str]] = {}
+def _holidays_of_year(calendar: Calendar, year: int) -> dict[int, str]:
+    names: dict[int, list[str]] = {}
     for entry in calendar.holidays:
         for day, name in entry.of_year(year).items():
-            found.setdefault(day, []).append(name)
-    return {day: "; ".join(dict.fromkeys(found[day])) for day in sorted(found)}
+            names.setdefault(day, []).append(name)
+    return {day: "; ".join(dict.fromkeys(names[day])) for day in sorted(names)}
 
 
 def holiday_places(calendar: Calendar, days: Integers) -> tuple[list[str], Integers]:
@@ -48,10 +48,10 @@ def holiday_places(calendar: Calendar, days: Integers) -> tuple[list[str], Integ
     if not calendar.holidays or days.size == 0:
         return [], np.full(days.shape, -1, dtype=np.int64)
     years = np.array([days.min(), days.max()]).astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
-    found = holidays_of(calendar, int(years[0]), int(years[1]))
-    known = np.array([*found, np.iinfo(np.int64).max], dtype=np.int64)
-    place = np.searchsorted(known, days)
-    return list(found.values()), np.where(known[place] == days, place, -1)
+    holidays = holidays_of(calendar, int(years[0]), int(years[1]))
+    holiday_days = np.array([*holidays, np.iinfo(np.int64).max], dtype=np.int64)
+    index = np.searchsorted(holiday_days, days)
+    return list(holidays.values()), np.where(holiday_days[index] == days, index, -1)
 
 
 def working(calendar: Calendar, days: Integers) -> NDArray[np.bool_]:
@@ -97,9 +97,9 @@ def event_factors(plan: Plan, own: Rhythm | None, metric: MetricPlan, periods: I
     weights = rhythm_of(plan, own)
     if weights is None or plan.grain.name not in ("day", "hour"):
         return None
-    there = metric_factors(plan, metric, periods)
+    metric_part = metric_factors(plan, metric, periods)
     factors = period_factors(plan, weights, periods)
-    return factors if there is None else factors / there
+    return factors if metric_part is None else factors / metric_part
 
 
 def day_weights(plan: Plan, weights: shapes.Rhythm, days: Integers) -> Floats:
@@ -112,11 +112,11 @@ def days_of(plan: Plan, weights: shapes.Rhythm, periods: Integers) -> Floats:
 
     Where nothing is to happen in a whole period, all its days weigh the same.
     """
-    first, stop = (_days(plan.grain.starts(periods + more)) for more in (0, 1))
+    first, stop = (_days(plan.grain.starts(periods + offset)) for offset in (0, 1))
     days = first[:, None] + np.arange(int((stop - first).max(initial=1)))[None, :]
-    inside = days < stop[:, None]
-    found = np.where(inside, day_weights(plan, weights, days), 0.0)
-    return np.where(np.any(found > 0, axis=1, keepdims=True), found, inside.astype(np.float64))
+    is_inside = days < stop[:, None]
+    day_parts = np.where(is_inside, day_weights(plan, weights, days), 0.0)
+    return np.where(np.any(day_parts > 0, axis=1, keepdims=True), day_parts, is_inside.astype(np.float64))
 
 
 def _days(moments: Moments) -> Integers:

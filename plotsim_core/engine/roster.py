@@ -27,7 +27,7 @@ from plotsim_core.plan.plan import Plan, SegmentPlan
 NEVER = np.iinfo(np.int64).max
 _TIMING_LIMIT = 3.0
 _SPELL, _FEW = 64, 1 << 15
-"""So many periods are a spell, or more where it has fewer cells."""
+"""Periods of a spell, or more where it has fewer cells."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,17 +59,17 @@ class Units:
 
 def select(plan: Plan, start: int, stop: int) -> Units:
     """Return units `start` to `stop` of the roster."""
-    places = np.arange(start, stop, dtype=np.int64)
+    positions = np.arange(start, stop, dtype=np.int64)
     parts = layout(plan)
-    part = np.searchsorted(parts.first, places, side="right") - 1
+    part = np.searchsorted(parts.first, positions, side="right") - 1
     segment = parts.segment[part]
-    ordinal = parts.ordinal[part] + (places - parts.first[part])
+    ordinal = parts.ordinal[part] + (positions - parts.first[part])
     names = np.array([s.address for s in plan.segments], dtype=np.uint64)
     address = fold(names[segment], words(ordinal))
     timing = np.array([s.spec.variation.timing for s in plan.segments])[segment]
     size = np.array([s.spec.variation.size for s in plan.segments])[segment]
-    drift = np.clip(normals(key(plan.seed, "timing"), address), -_TIMING_LIMIT, _TIMING_LIMIT)
-    growth = normals(key(plan.seed, "size"), address)
+    timing_scores = np.clip(normals(key(plan.seed, "timing"), address), -_TIMING_LIMIT, _TIMING_LIMIT)
+    size_scores = normals(key(plan.seed, "size"), address)
     arrival, leaves, begin, course = _lives(plan, segment, parts.cohort[part], ordinal, address)
     return Units(
         start=start,
@@ -80,22 +80,22 @@ def select(plan: Plan, start: int, stop: int) -> Units:
         leaves=leaves,
         begin=begin,
         course=course,
-        timing=timing * drift,
-        size=np.exp(size * growth - 0.5 * size * size),
+        timing=timing * timing_scores,
+        size=np.exp(size * size_scores - 0.5 * size * size),
         treated=treated_units(plan, segment, ordinal),
     )
 
 
 def part(units: Units, start: int, stop: int) -> Units:
     """Return those of some units that have the places `start` to `stop` of the roster."""
-    own = slice(start - units.start, stop - units.start)
-    arrays = {field.name: getattr(units, field.name)[own] for field in fields(units) if field.name != "start"}
+    span = slice(start - units.start, stop - units.start)
+    arrays = {field.name: getattr(units, field.name)[span] for field in fields(units) if field.name != "start"}
     return Units(start=start, **arrays)
 
 
-def taken(units: Units, places: NDArray[np.intp]) -> Units:
+def taken(units: Units, positions: NDArray[np.intp]) -> Units:
     """Return some of some units, which no longer follow each other in the roster."""
-    arrays = {field.name: getattr(units, field.name)[places] for field in fields(units) if field.name != "start"}
+    arrays = {field.name: getattr(units, field.name)[positions] for field in fields(units) if field.name != "start"}
     return Units(start=units.start, **arrays)
 
 
@@ -109,14 +109,14 @@ def spells(units: Units, periods: NDArray[np.int64]) -> Iterator[tuple[slice, ND
         return
     step = max(_SPELL, _FEW // len(units))
     for begin in range(0, len(periods), step):
-        here = slice(begin, min(begin + step, len(periods)))
-        yield here, np.flatnonzero((units.leaves >= periods[begin]) & (units.arrival <= periods[here.stop - 1]))
+        span = slice(begin, min(begin + step, len(periods)))
+        yield span, np.flatnonzero((units.leaves >= periods[begin]) & (units.arrival <= periods[span.stop - 1]))
 
 
 def codes(plan: Plan, units: Units) -> NDArray[np.str_]:
     """Return the unit's part of every key it appears in: ten base-32 digits, unique by construction."""
-    own = np.array([segment_number(segment.spec.name) for segment in plan.segments], dtype=np.uint64)
-    return unit_codes(own[units.segment], units.ordinal, plan.seed)
+    numbers = np.array([segment_number(segment.spec.name) for segment in plan.segments], dtype=np.uint64)
+    return unit_codes(numbers[units.segment], units.ordinal, plan.seed)
 
 
 def _lives(
@@ -124,45 +124,45 @@ def _lives(
 ) -> tuple[NDArray[np.int64], ...]:
     """Return (arrival, leaves, begin, course) of units."""
     u = uniforms(key(plan.seed, "arrival"), address)
-    later = cohort >= 0
+    is_later = cohort >= 0
     spread = (u * PERIODS[plan.grain.name]).astype(np.int64)
-    arrival = np.where(later, begins(plan, cohort) + spread, plan.first)
+    arrival = np.where(is_later, begins(plan, cohort) + spread, plan.first)
     begin, leaves = arrival.copy(), np.full(len(u), NEVER)
     course = np.full(len(u), plan.span, dtype=np.int64)
-    for place, own in enumerate(plan.segments):
-        here = np.flatnonzero(segment == place)
-        if not len(here):
+    for index, segment_plan in enumerate(plan.segments):
+        members = np.flatnonzero(segment == index)
+        if not len(members):
             continue
-        kind, tenure = own.spec.arrival, own.spec.tenure
-        if isinstance(kind, OngoingArrival):
-            course[here] = own.span
-            age = np.zeros(len(here), dtype=np.int64)
-            if kind.ages == "mixed":
-                age = np.where(later[here], 0, _ages(plan, own, address[here]))
-                begin[here] = arrival[here] - age
+        arrival_spec, tenure = segment_plan.spec.arrival, segment_plan.spec.tenure
+        if isinstance(arrival_spec, OngoingArrival):
+            course[members] = segment_plan.span
+            age = np.zeros(len(members), dtype=np.int64)
+            if arrival_spec.ages == "mixed":
+                age = np.where(is_later[members], 0, _ages(plan, segment_plan, address[members]))
+                begin[members] = arrival[members] - age
         else:
-            age = np.zeros(len(here), dtype=np.int64)
-            if kind is not None:
-                arrival[here] += _offsets(kind, ordinal[here], u[here], own.span)
-                begin[here] = arrival[here]
-            course[here] = plan.first + own.span - arrival[here]
+            age = np.zeros(len(members), dtype=np.int64)
+            if arrival_spec is not None:
+                arrival[members] += _offsets(arrival_spec, ordinal[members], u[members], segment_plan.span)
+                begin[members] = arrival[members]
+            course[members] = plan.first + segment_plan.span - arrival[members]
         if tenure is not None:
-            stay = uniforms(key(plan.seed, "tenure"), address[here])
-            leaves[here] = begin[here] + left_after(tenure.mean, tenure.least, age, stay) - 1
+            stay_draws = uniforms(key(plan.seed, "tenure"), address[members])
+            leaves[members] = begin[members] + left_after(tenure.mean, tenure.least, age, stay_draws) - 1
     return arrival, leaves, begin, course
 
 
-def _ages(plan: Plan, own: SegmentPlan, address: Words) -> NDArray[np.int64]:
+def _ages(plan: Plan, segment_plan: SegmentPlan, address: Words) -> NDArray[np.int64]:
     """Return for how many periods units that are there at the start have been there before."""
-    u, tenure = uniforms(key(plan.seed, "age"), address), own.spec.tenure
-    return (u * own.span).astype(np.int64) if tenure is None else mixed_ages(tenure.mean, tenure.least, u)
+    u, tenure = uniforms(key(plan.seed, "age"), address), segment_plan.spec.tenure
+    return (u * segment_plan.span).astype(np.int64) if tenure is None else mixed_ages(tenure.mean, tenure.least, u)
 
 
 def _offsets(arrival: Arrival, ordinal: NDArray[np.int64], u: Floats, span: int) -> NDArray[np.int64]:
     """Return the periods after the window's start at which units arrive: by their number, or by inversion of u."""
     if isinstance(arrival, ExplicitArrival):
-        listed = np.array(arrival.start_periods, dtype=np.int64)
-        return listed[ordinal % len(listed)]
+        start_periods = np.array(arrival.start_periods, dtype=np.int64)
+        return start_periods[ordinal % len(start_periods)]
     if isinstance(arrival, StepArrival):
         block = cycle(tuple(block.fraction for block in arrival.blocks))
         periods = np.array([block.period for block in arrival.blocks], dtype=np.int64)

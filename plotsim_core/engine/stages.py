@@ -37,43 +37,43 @@ def stages(block: Block, lifecycle: Lifecycle) -> Integers:
 
     def advance(units: Units, walk: Walk, first: int, stop: int) -> Walk:
         for period, row in stored(plan, metric, units, first, stop):
-            walk = step(lifecycle, walk, shares(plan, lifecycle, _lived(units, period, row)))
+            walk = step(lifecycle, walk, shares(plan, lifecycle, _arrived_values(units, period, row)))
         return walk
 
     walk = state_before(plan, f"stages {lifecycle!r}", units, block.slice.first, initial, advance)
-    found = np.zeros(block.slice.shape, dtype=np.int64)
-    for place, (period, row) in enumerate(zip(block.periods.tolist(), block.noised(metric), strict=True)):
-        walk = step(lifecycle, walk, shares(plan, lifecycle, _lived(units, period, row)))
-        found[place] = walk[0]
-    return found
+    stage_indices = np.zeros(block.slice.shape, dtype=np.int64)
+    for index, (period, row) in enumerate(zip(block.periods.tolist(), block.noised(metric), strict=True)):
+        walk = step(lifecycle, walk, shares(plan, lifecycle, _arrived_values(units, period, row)))
+        stage_indices[index] = walk[0]
+    return stage_indices
 
 
 def shares(plan: Plan, lifecycle: Lifecycle, values: Floats) -> Floats:
     """Return stored values of the tracked metric as thresholds have them, NaN where one is missing."""
     spec = plan.metrics[plan.metric_index(lifecycle.track)].spec
     low, high = spec.bounds or spec.means
-    found: Floats = (values - low) / (high - low)
-    return found
+    values_scaled: Floats = (values - low) / (high - low)
+    return values_scaled
 
 
 def reached(lifecycle: Lifecycle, values: Floats) -> Integers:
     """Return the place of the highest stage whose threshold a share has reached; NONE for NaN."""
     thresholds = np.array([stage.threshold for stage in lifecycle.stages])
-    place = np.searchsorted(thresholds, np.where(np.isnan(values), 0.0, values), side="right") - 1
-    return np.where(np.isnan(values), NONE, np.maximum(place, 0)).astype(np.int64)
+    index = np.searchsorted(thresholds, np.where(np.isnan(values), 0.0, values), side="right") - 1
+    return np.where(np.isnan(values), NONE, np.maximum(index, 0)).astype(np.int64)
 
 
 def step(lifecycle: Lifecycle, walk: Walk, values: Floats) -> Walk:
     """Return the walk one period on: up to a higher stage at once, down after enough periods below."""
-    at, below = walk
-    place = reached(lifecycle, values)
-    leaves = values < np.array(lifecycle.leaves_below)[at]
-    longer = np.where(leaves, below + 1, np.where(np.isnan(values), below, 0))
-    down = leaves & (longer >= (lifecycle.downgrade_delay or 1))
-    moves = (place > at) | down
-    return np.where(moves, place, at), np.where(moves, 0, longer)
+    stage, below_count = walk
+    reached_stage = reached(lifecycle, values)
+    is_below = values < np.array(lifecycle.leaves_below)[stage]
+    count = np.where(is_below, below_count + 1, np.where(np.isnan(values), below_count, 0))
+    is_down = is_below & (count >= (lifecycle.downgrade_delay or 1))
+    is_moved = (reached_stage > stage) | is_down
+    return np.where(is_moved, reached_stage, stage), np.where(is_moved, 0, count)
 
 
-def _lived(units: Units, period: int, row: Floats) -> Floats:
+def _arrived_values(units: Units, period: int, row: Floats) -> Floats:
     """Return the values of units that have arrived, NaN before."""
     return np.where(units.arrival <= period, row, np.nan)

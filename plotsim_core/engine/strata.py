@@ -13,7 +13,7 @@ from plotsim_core.engine.roster import NEVER, select
 from plotsim_core.plan.plan import Plan
 
 _TOGETHER = 1 << 20
-"""So many units are looked at at once."""
+"""Units that are looked at at once."""
 
 
 @dataclass(frozen=True)
@@ -30,37 +30,39 @@ def strata(plan: Plan, first: int, stop: int) -> tuple[Stratum, ...]:
     least. Without ongoing arrivals these are the segments."""
     parts = layout(plan)
     arriving = np.flatnonzero((parts.cohort < 0) | (begins(plan, parts.cohort) < stop))
-    found = [place for place in arriving.tolist() if parts.cohort[place] < 0 or _stays(plan, place, first)]
-    return tuple(Stratum(int(parts.segment[p]), int(parts.first[p]), int(parts.count[p])) for p in found if parts.count[p])
+    part_indices = [index for index in arriving.tolist() if parts.cohort[index] < 0 or _stays(plan, index, first)]
+    return tuple(
+        Stratum(int(parts.segment[p]), int(parts.first[p]), int(parts.count[p])) for p in part_indices if parts.count[p]
+    )
 
 
-def _stays(plan: Plan, place: int, first: int) -> bool:
-    return _last(plan, place) >= first
+def _stays(plan: Plan, index: int, first: int) -> bool:
+    return _last_period(plan, index) >= first
 
 
 @lru_cache(maxsize=4096)
-def _last(plan: Plan, place: int) -> int:
+def _last_period(plan: Plan, index: int) -> int:
     """Return the last period in which one of the units of a part of the roster has its tenure."""
     parts = layout(plan)
-    start, count = int(parts.first[place]), int(parts.count[place])
-    if plan.segments[int(parts.segment[place])].spec.tenure is None or count == 0:
+    start, count = int(parts.first[index]), int(parts.count[index])
+    if plan.segments[int(parts.segment[index])].spec.tenure is None or count == 0:
         return int(NEVER) if count else int(plan.first) - 1
-    parts_of = ((begin, min(begin + _TOGETHER, start + count)) for begin in range(start, start + count, _TOGETHER))
-    return max(int(select(plan, *part).leaves.max()) for part in parts_of)
+    ranges = ((begin, min(begin + _TOGETHER, start + count)) for begin in range(start, start + count, _TOGETHER))
+    return max(int(select(plan, *part).leaves.max()) for part in ranges)
 
 
 def staying(plan: Plan, start: int, stop: int, first: int) -> list[tuple[int, int]]:
     """Return the parts (start, stop) of units `start` to `stop` of the roster without the cohorts whose tenures have all
     ended before the period `first`; there is one at least."""
-    found: list[tuple[int, int]] = []
+    ranges: list[tuple[int, int]] = []
     for begin, end, _ in runs(plan, start, stop):
         if left_by(plan, begin, end) < first:
             continue
-        if found and found[-1][1] == begin:
-            found[-1] = (found[-1][0], end)
+        if ranges and ranges[-1][1] == begin:
+            ranges[-1] = (ranges[-1][0], end)
         else:
-            found.append((begin, end))
-    return found or [(start, start + 1)]
+            ranges.append((begin, end))
+    return ranges or [(start, start + 1)]
 
 
 def left_by(plan: Plan, start: int, stop: int) -> int:
@@ -68,7 +70,7 @@ def left_by(plan: Plan, start: int, stop: int) -> int:
     their tenures; NEVER if one has none."""
     parts = layout(plan).first
     first, last = np.searchsorted(parts, [start, stop - 1], side="right") - 1
-    latest = max(_last(plan, place) for place in range(int(first), int(last) + 1))
+    latest = max(_last_period(plan, index) for index in range(int(first), int(last) + 1))
     return latest if latest == NEVER else latest + 2
 
 
@@ -76,7 +78,9 @@ def taken(parts: Sequence[Stratum], units: float, fewest: int) -> list[int]:
     """Return how many units of each stratum to look at, of `units` in all, each by its share: no fewer than `fewest` of a
     segment, if it has them."""
     total = sum(part.count for part in parts)
-    of_segment = {part.segment: sum(other.count for other in parts if other.segment == part.segment) for part in parts}
-    least = [fewest * part.count / of_segment[part.segment] for part in parts]
+    segment_counts = {part.segment: sum(other.count for other in parts if other.segment == part.segment) for part in parts}
+    minimums = [fewest * part.count / segment_counts[part.segment] for part in parts]
     shares = [units * part.count / total for part in parts]
-    return [min(p.count, max(1, round(max(low, share)))) for p, low, share in zip(parts, least, shares, strict=True)]
+    return [
+        min(p.count, max(1, round(max(minimum, share)))) for p, minimum, share in zip(parts, minimums, shares, strict=True)
+    ]

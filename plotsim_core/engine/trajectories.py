@@ -17,7 +17,7 @@ from plotsim_core.plan.plan import Plan, SegmentPlan
 
 Integers = NDArray[np.int64]
 _SHIFT = 0.5
-"""No later round is shifted by more than this share of the span, so that rounds stay in order."""
+"""Largest shift of a later round, as a share of the span: rounds stay in order."""
 
 
 def progress(plan: Plan, units: Units, periods: Integers) -> Floats:
@@ -25,62 +25,64 @@ def progress(plan: Plan, units: Units, periods: Integers) -> Floats:
 
     A unit runs its whole curve in its course, shifted by its timing; in later rounds in a span.
     """
-    found = np.empty((len(periods), len(units)))
-    for place, segment in enumerate(plan.segments):
-        here = np.flatnonzero(units.segment == place)
-        if len(here):
-            found[:, here] = _along(plan, segment, units, here, periods)[0]
-    return found
+    progress_values = np.empty((len(periods), len(units)))
+    for index, segment in enumerate(plan.segments):
+        members = np.flatnonzero(units.segment == index)
+        if len(members):
+            progress_values[:, members] = _curve_progress(plan, segment, units, members, periods)[0]
+    return progress_values
 
 
 def rounds(plan: Plan, units: Units, periods: Integers) -> Integers:
     """Return in which round each unit is, shape (periods, units): 0 in the first, and wherever there is no other."""
-    found = np.zeros((len(periods), len(units)), dtype=np.int64)
-    for place, segment in enumerate(plan.segments):
-        here = np.flatnonzero(units.segment == place)
-        if segment.spec.after != "hold" and len(here):
-            found[:, here] = _rounds(plan, segment, units, here, periods)[0]
-    return found
+    round_numbers = np.zeros((len(periods), len(units)), dtype=np.int64)
+    for index, segment in enumerate(plan.segments):
+        members = np.flatnonzero(units.segment == index)
+        if segment.spec.after != "hold" and len(members):
+            round_numbers[:, members] = _round_numbers(plan, segment, units, members, periods)[0]
+    return round_numbers
 
 
-def _along(
-    plan: Plan, segment: SegmentPlan, units: Units, here: Integers, periods: Integers
+def _curve_progress(
+    plan: Plan, segment: SegmentPlan, units: Units, members: Integers, periods: Integers
 ) -> tuple[Floats, Floats | None]:
     """Return how far along their curve some units of a segment are, and for how many years they have run it by the calendar:
     None where time stands still with the curve, which is not run again. Shape (periods, units)."""
-    begin, course, timing = units.begin[here], units.course[here], units.timing[here]
+    begin, course, timing = units.begin[members], units.course[members], units.timing[members]
     first = (periods[:, None] - begin[None, :]) / np.maximum(course - 1, 1)[None, :] + timing[None, :]
     if segment.spec.after == "hold":
         return first, None
-    number, since = _rounds(plan, segment, units, here, periods)
+    number, since = _round_numbers(plan, segment, units, members, periods)
     years = course / plan.grain.per_year
     elapsed = (periods[:, None] - begin[None, :]) / plan.grain.per_year + (timing * years)[None, :]
-    again = number > 0
-    along = np.where(again, np.minimum(since / max(segment.span - 1, 1), 1.0), first)
-    return along, np.where(again, elapsed, np.maximum(first, 0.0) * years[None, :])
+    is_repeated = number > 0
+    along = np.where(is_repeated, np.minimum(since / max(segment.span - 1, 1), 1.0), first)
+    return along, np.where(is_repeated, elapsed, np.maximum(first, 0.0) * years[None, :])
 
 
-def _rounds(plan: Plan, segment: SegmentPlan, units: Units, here: Integers, periods: Integers) -> tuple[Integers, Floats]:
+def _round_numbers(
+    plan: Plan, segment: SegmentPlan, units: Units, members: Integers, periods: Integers
+) -> tuple[Integers, Floats]:
     """Return (round, periods since it began) of some units, shape (periods, units).
 
     Round n >= 1 begins n - 1 spans after the first has ended, earlier by its timing: that of the unit, or one of its own.
     """
-    after = periods[:, None] - (units.begin + units.course)[here][None, :]
-    usual = 1 + after // segment.span
+    elapsed = periods[:, None] - (units.begin + units.course)[members][None, :]
+    base_round = 1 + elapsed // segment.span
     if segment.spec.after == "repeat":
-        shift = np.clip(units.timing[here], -_SHIFT, _SHIFT)[None, :] * segment.span
-        number = 1 + np.floor((after + shift) / segment.span).astype(np.int64)
-        return np.maximum(number, 0), after + shift - (number - 1) * segment.span
-    low = usual[0] - 1
-    drawn = low[None, :] + np.arange(int((usual[-1] - low).max()) + 2, dtype=np.int64)[:, None]
-    scores = normals(key(plan.seed, "timing again"), fold(units.address[here][None, :], words(drawn)))
+        shift = np.clip(units.timing[members], -_SHIFT, _SHIFT)[None, :] * segment.span
+        number = 1 + np.floor((elapsed + shift) / segment.span).astype(np.int64)
+        return np.maximum(number, 0), elapsed + shift - (number - 1) * segment.span
+    lowest = base_round[0] - 1
+    candidates = lowest[None, :] + np.arange(int((base_round[-1] - lowest).max()) + 2, dtype=np.int64)[:, None]
+    scores = normals(key(plan.seed, "timing again"), fold(units.address[members][None, :], words(candidates)))
     shifts = np.clip(segment.spec.variation.timing * scores, -_SHIFT, _SHIFT) * segment.span
-    unit = np.arange(len(here))[None, :]
-    number = usual - 1
-    for candidate in (usual, usual + 1):
-        begun = after - (candidate - 1) * segment.span + shifts[candidate - low[None, :], unit] >= 0
-        number = np.where(begun, candidate, number)
-    since = after - (number - 1) * segment.span + shifts[number - low[None, :], unit]
+    unit = np.arange(len(members))[None, :]
+    number = base_round - 1
+    for candidate in (base_round, base_round + 1):
+        has_begun = elapsed - (candidate - 1) * segment.span + shifts[candidate - lowest[None, :], unit] >= 0
+        number = np.where(has_begun, candidate, number)
+    since = elapsed - (number - 1) * segment.span + shifts[number - lowest[None, :], unit]
     return np.maximum(number, 0), since
 
 
@@ -93,9 +95,9 @@ def untreated(plan: Plan, units: Units, periods: Integers) -> Floats:
     """Return trajectory positions in [0, 1] as they would be without any treatment, shape (periods, units)."""
     years = units.course / plan.grain.per_year
     result = np.empty((len(periods), len(units)))
-    for place, segment in enumerate(plan.segments):
-        here = np.flatnonzero(units.segment == place)
-        if len(here):
-            along, elapsed = _along(plan, segment, units, here, periods)
-            result[:, here] = position(segment.pieces, along, np.broadcast_to(years[here], along.shape), elapsed)
+    for index, segment in enumerate(plan.segments):
+        members = np.flatnonzero(units.segment == index)
+        if len(members):
+            along, elapsed = _curve_progress(plan, segment, units, members, periods)
+            result[:, members] = position(segment.pieces, along, np.broadcast_to(years[members], along.shape), elapsed)
     return result

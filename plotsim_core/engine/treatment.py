@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from plotsim_core.engine.roster import Units
 
 _BLOCK = 10
-"""So many units of a segment, in their order, draw lots among themselves."""
+"""Units of a segment, in their order, that draw lots among themselves: a permuted block."""
 
 
 def treated_units(plan: Plan, segment: NDArray[np.intp], ordinal: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -27,29 +27,31 @@ def treated_units(plan: Plan, segment: NDArray[np.intp], ordinal: NDArray[np.int
     what is declared. Each cohort of those who arrive later has blocks of its own. It depends on nothing but seed, segment
     and ordinal.
     """
-    found = np.zeros(len(ordinal), dtype=np.bool_)
-    for place, segment_plan in enumerate(plan.segments):
+    is_treated = np.zeros(len(ordinal), dtype=np.bool_)
+    for index, segment_plan in enumerate(plan.segments):
         if segment_plan.spec.treatment is not None:
-            here = segment == place
-            if here.any():
-                found[here] = _lots(plan.seed, segment_plan, segment_plan.spec.treatment.fraction, ordinal[here])
-    return found
+            in_segment = segment == index
+            if in_segment.any():
+                is_treated[in_segment] = _lots(
+                    plan.seed, segment_plan, segment_plan.spec.treatment.fraction, ordinal[in_segment]
+                )
+    return is_treated
 
 
 def _lots(seed: int, segment: SegmentPlan, fraction: float, ordinal: NDArray[np.int64]) -> NDArray[np.bool_]:
     address = np.array([segment.address], dtype=np.uint64)
     base = np.where((segment.rate > 0) & (ordinal >= LATER), ordinal // COHORT * COHORT, 0)
-    firsts, place = np.unique(base + (ordinal - base) // _BLOCK * _BLOCK, return_inverse=True)
+    firsts, inverse = np.unique(base + (ordinal - base) // _BLOCK * _BLOCK, return_inverse=True)
     members = firsts[:, None] + np.arange(_BLOCK, dtype=np.int64)
     ranks = uniforms(key(seed, "treatment"), fold(address, words(members))).argsort(axis=1).argsort(axis=1)
     bases = np.where((segment.rate > 0) & (firsts >= LATER), firsts // COHORT * COHORT, 0)
-    of_cohort = np.where(bases > 0, fold(address, words(bases)), address)
-    start = uniforms(key(seed, "treatment start"), of_cohort)
+    cohort_address = np.where(bases > 0, fold(address, words(bases)), address)
+    start = uniforms(key(seed, "treatment start"), cohort_address)
     blocks = (firsts - bases) // _BLOCK
     before = np.floor(blocks * (_BLOCK * fraction) + start)
     after = np.floor((blocks + 1) * (_BLOCK * fraction) + start)
-    chosen: NDArray[np.bool_] = (ranks < (after - before)[:, None])[place, (ordinal - base) % _BLOCK]
-    return chosen
+    is_chosen: NDArray[np.bool_] = (ranks < (after - before)[:, None])[inverse, (ordinal - base) % _BLOCK]
+    return is_chosen
 
 
 def treated(plan: Plan, units: Units, periods: NDArray[np.int64], positions: Floats, metric: str | None) -> Floats:
@@ -59,17 +61,19 @@ def treated(plan: Plan, units: Units, periods: NDArray[np.int64], positions: Flo
     trajectory. In odds the rise is a factor g, so p becomes p g / (1 - p + p g): 0 and 1 stay by themselves.
     """
     arms = [segment.spec.treatment for segment in plan.segments]
-    aimed = [arm if arm is not None and arm.target_metric == metric else None for arm in arms]
-    if not any(aimed):
+    treatments = [arm if arm is not None and arm.target_metric == metric else None for arm in arms]
+    if not any(treatments):
         return positions
-    there = np.flatnonzero(units.treated & np.array([treatment is not None for treatment in aimed])[units.segment])
-    if len(there) == 0:
+    treated_indices = np.flatnonzero(
+        units.treated & np.array([treatment is not None for treatment in treatments])[units.segment]
+    )
+    if len(treated_indices) == 0:
         return positions
-    segment = units.segment[there]
-    gain = np.array([math.exp(treatment.lift_log_odds) if treatment else 1.0 for treatment in aimed])[segment]
-    start = plan.first + np.array([treatment.start_period if treatment else 0 for treatment in aimed])[segment]
-    before = positions[:, there]
+    segment = units.segment[treated_indices]
+    gain = np.array([math.exp(treatment.lift_log_odds) if treatment else 1.0 for treatment in treatments])[segment]
+    start = plan.first + np.array([treatment.start_period if treatment else 0 for treatment in treatments])[segment]
+    before = positions[:, treated_indices]
     raised = before * gain / (1.0 - before + before * gain)
     result = positions.copy()
-    result[:, there] = np.where(periods[:, None] >= start, raised, before)
+    result[:, treated_indices] = np.where(periods[:, None] >= start, raised, before)
     return result

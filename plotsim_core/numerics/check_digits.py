@@ -16,7 +16,7 @@ Integers = NDArray[np.int64]
 Check = Callable[[Letters], None]
 _ZERO, _A = ord("0"), ord("A")
 _ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
-"""What Italian codes count letters in odd places as; digits count as the first ten letters."""
+"""Values of letters in odd places of Italian codes; digits have those of the first ten letters."""
 
 
 def run(*checks: Check) -> Check:
@@ -30,9 +30,9 @@ def run(*checks: Check) -> Check:
 
 
 def values(letters: Letters, places: Sequence[int]) -> Integers:
-    """Return what letters in some places count: digits as themselves, A as 10 to Z as 35; shape (rows, places)."""
-    found = letters[:, list(places)].astype(np.int64)
-    return np.where(found >= _A, found - _A + 10, found - _ZERO)
+    """Return the values of letters in some places: of digits their own, of A to Z 10 to 35; shape (rows, places)."""
+    codes = letters[:, list(places)].astype(np.int64)
+    return np.where(codes >= _A, codes - _A + 10, codes - _ZERO)
 
 
 def weighed(letters: Letters, places: Sequence[int], weights: Sequence[int]) -> Integers:
@@ -45,10 +45,10 @@ def weighed(letters: Letters, places: Sequence[int], weights: Sequence[int]) -> 
 
 def remainder(letters: Letters, places: Sequence[int], modulus: int) -> Integers:
     """Return the number that the letters in some places spell (a letter as two digits), modulo `modulus`."""
-    left = np.zeros(len(letters), dtype=np.int64)
+    rest = np.zeros(len(letters), dtype=np.int64)
     for column in values(letters, places).T:
-        left = (left * np.where(column > 9, 100, 10) + column) % modulus
-    return left
+        rest = (rest * np.where(column > 9, 100, 10) + column) % modulus
+    return rest
 
 
 def write_number(letters: Letters, place: int, numbers: Integers, width: int = 1) -> None:
@@ -58,7 +58,7 @@ def write_number(letters: Letters, place: int, numbers: Integers, width: int = 1
 
 
 def luhn(places: Sequence[int], check: int) -> Check:
-    """ISO/IEC 7812, annex B: of cards, Swedish and Canadian numbers."""
+    """The Luhn digit (ISO/IEC 7812, annex B) of cards, Swedish and Canadian numbers."""
 
     def write(letters: Letters) -> None:
         total = np.zeros(len(letters), dtype=np.int64)
@@ -71,7 +71,7 @@ def luhn(places: Sequence[int], check: int) -> Check:
 
 
 def gtin(places: Sequence[int], check: int) -> Check:
-    """GS1: of EAN codes and Swiss numbers; weights 3 and 1 from the right."""
+    """The GS1 digit of EAN codes and Swiss numbers; weights 3 and 1 from the right."""
     weights = [3 if step % 2 == 0 else 1 for step in range(len(places))][::-1]
     return lambda letters: write_number(letters, check, -weighed(letters, places, weights) % 10)
 
@@ -115,8 +115,8 @@ def italian(places: Sequence[int], check: int) -> Check:
     odd = np.array([*_ODD[:10], *_ODD], dtype=np.int64)
 
     def write(letters: Letters) -> None:
-        read = values(letters, places)
-        total = odd[read[:, 0::2]].sum(axis=1) + np.where(read > 9, read - 10, read)[:, 1::2].sum(axis=1)
+        counts = values(letters, places)
+        total = odd[counts[:, 0::2]].sum(axis=1) + np.where(counts > 9, counts - 10, counts)[:, 1::2].sum(axis=1)
         letters[:, check] = total % 26 + _A
 
     return write
@@ -127,13 +127,13 @@ def crossed(places: Sequence[int], weights: Sequence[int], check: int) -> Check:
 
     def write(letters: Letters) -> None:
         total = np.zeros(len(letters), dtype=np.int64)
-        left = iter(weights)
+        remaining_weights = iter(weights)
         for place in places:
-            read = letters[:, place].astype(np.int64)
-            letter = read - _A + 1
-            digits = [letter // 10, letter % 10] if int(read.max(initial=0)) >= _A else [read - _ZERO]
+            codes = letters[:, place].astype(np.int64)
+            letter = codes - _A + 1
+            digits = [letter // 10, letter % 10] if int(codes.max(initial=0)) >= _A else [codes - _ZERO]
             for digit in digits:
-                product = digit * next(left)
+                product = digit * next(remaining_weights)
                 total += product // 10 + product % 10
         write_number(letters, check, total % 10)
 

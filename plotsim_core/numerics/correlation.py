@@ -31,15 +31,16 @@ _POWERS = np.arange(1, _DEGREE + 1)
 _POLYNOMIALS = np.stack([eval_hermitenorm(n, SCORES) / np.exp(0.5 * gammaln(n + 1)) for n in range(1, _DEGREE + 1)])
 _FLOOR = 1e-6
 """Share of a variable's variance that the others never explain."""
-_CLEARLY = 1e-3
-"""Where they leave so much more than that, no closer look is taken."""
+_CLEAR_MARGIN = 1e-3
+"""Margin above that share beyond which no closer look is taken."""
 _ROUNDS, _PATIENCE = 2000, 100
 _REST = 1e-11
-"""When proportional fitting is at rest; it is given up after so many rounds, or when so many do not halve what is left."""
-_HOPELESS = 0.4
-"""Entries that are moved further are not worth a search for the largest entropy."""
-_INWARD = (1e-4, 1e-3, 1e-2, 3e-2)
-"""How far nearest entries are drawn towards zero, so that the matrix is not singular."""
+"""Residual at which proportional fitting is at rest; it is given up after `_ROUNDS` rounds, or when `_PATIENCE` rounds do not
+halve the residual."""
+_FARTHEST = 0.4
+"""Largest shift of an entry that is worth a search for the largest entropy."""
+_SHRINKAGES = (1e-4, 1e-3, 1e-2, 3e-2)
+"""Shares by which nearest entries are drawn towards zero, so that the matrix is not singular."""
 
 
 def hermite_coefficients(margin: Floats) -> Floats:
@@ -72,8 +73,8 @@ def latent(first: Floats, second: Floats, target: float) -> tuple[float, float]:
             low = middle
         else:
             high = middle
-    found = round(0.5 * (low + high), 10)
-    return found, _series(products, found)
+    coefficient = round(0.5 * (low + high), 10)
+    return coefficient, _series(products, coefficient)
 
 
 def nearest_row(matrix: Floats, row: Floats) -> Floats:
@@ -84,10 +85,10 @@ def nearest_row(matrix: Floats, row: Floats) -> Floats:
     """
     values, vectors = np.linalg.eigh(matrix)
     values = np.maximum(values, _FLOOR**2)
-    turned = np.sum(vectors * row[:, None], axis=0)
+    rotated = np.sum(vectors * row[:, None], axis=0)
 
     def explained(x: float) -> float:
-        return float(np.sum(values * turned**2 / (values + x) ** 2))
+        return float(np.sum(values * rotated**2 / (values + x) ** 2))
 
     if explained(0.0) <= 1.0 - _FLOOR:
         return row
@@ -97,24 +98,26 @@ def nearest_row(matrix: Floats, row: Floats) -> Floats:
     for _ in range(80):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if explained(middle) > 1.0 - _FLOOR else (low, middle)
-    return np.sum(vectors * (values * turned / (values + high))[None, :], axis=1)
+    return np.sum(vectors * (values * rotated / (values + high))[None, :], axis=1)
 
 
-def fits(matrix: Floats, near: NDArray[np.intp], row: Floats) -> bool:
-    """Return whether a variable can add `row` to a correlation matrix, where only its entries at `near` are wanted."""
-    explained = float(np.sum(row[near] * np.linalg.lstsq(matrix[np.ix_(near, near)], row[near], rcond=None)[0]))
-    return explained < 1.0 - _FLOOR - _CLEARLY or np.array_equal(nearest_row(matrix, row), row)
+def fits(matrix: Floats, indices: NDArray[np.intp], row: Floats) -> bool:
+    """Return whether a variable can add `row` to a correlation matrix, where only its entries at `indices` are declared."""
+    explained_share = float(
+        np.sum(row[indices] * np.linalg.lstsq(matrix[np.ix_(indices, indices)], row[indices], rcond=None)[0])
+    )
+    return explained_share < 1.0 - _FLOOR - _CLEAR_MARGIN or np.array_equal(nearest_row(matrix, row), row)
 
 
-def completed(matrix: Floats, near: NDArray[np.intp], wanted: Floats) -> Floats:
-    """Return the row that a variable adds to a correlation matrix, of which only its entries at `near` are `wanted`.
+def completed(matrix: Floats, indices: NDArray[np.intp], entries: Floats) -> Floats:
+    """Return the row that a variable adds to a correlation matrix, of which only the `entries` at `indices` are declared.
 
     It depends on the other variables only through those it is declared with (a Gaussian Bayesian network in the order of
     the rows), so the wider matrix is one of correlations whenever the declared entries allow it.
     """
-    slopes = np.linalg.lstsq(matrix[np.ix_(near, near)], wanted, rcond=None)[0]
-    row: Floats = matrix[:, near] @ slopes
-    row[near] = wanted
+    slopes = np.linalg.lstsq(matrix[np.ix_(indices, indices)], entries, rcond=None)[0]
+    row: Floats = matrix[:, indices] @ slopes
+    row[indices] = entries
     return row
 
 
@@ -128,40 +131,40 @@ def completion(size: int, entries: Mapping[tuple[int, int], float]) -> Floats:
 
 
 def _fitted_nearest(size: int, entries: Mapping[tuple[int, int], float]) -> Floats:
-    places = tuple(np.array(list(entries)).T)
-    whole = np.round(_nearest(size, places, np.array(list(entries.values()))), 6)
-    if np.max(np.abs(whole[places] - np.array(list(entries.values())))) > _HOPELESS:
-        return whole
-    for inward in _INWARD:
-        fitted = _fitted(size, dict(zip(entries, (whole[places] * (1.0 - inward)).tolist(), strict=True)))
+    indices = tuple(np.array(list(entries)).T)
+    nearest = np.round(_nearest(size, indices, np.array(list(entries.values()))), 6)
+    if np.max(np.abs(nearest[indices] - np.array(list(entries.values())))) > _FARTHEST:
+        return nearest
+    for shrinkage in _SHRINKAGES:
+        fitted = _fitted(size, dict(zip(entries, (nearest[indices] * (1.0 - shrinkage)).tolist(), strict=True)))
         if fitted is not None:
             return fitted
-    return whole + (np.eye(size) - whole) * _INWARD[-1]
+    return nearest + (np.eye(size) - nearest) * _SHRINKAGES[-1]
 
 
-def _nearest(size: int, places: tuple[NDArray[np.intp], ...], wanted: Floats) -> Floats:
-    """Return a correlation matrix whose entries at `places` are nearest to `wanted`: inner products of unit vectors."""
-    rows, columns = places
+def _nearest(size: int, indices: tuple[NDArray[np.intp], ...], entries: Floats) -> Floats:
+    """Return a correlation matrix whose entries at `indices` are nearest to `entries`: inner products of unit vectors."""
+    rows, columns = indices
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         vectors = flat.reshape(size, size)
         length = np.sqrt(np.sum(vectors**2, axis=1, keepdims=True))
-        unit = vectors / length
-        off = np.sum(unit[rows] * unit[columns], axis=1) - wanted
-        slope = np.zeros_like(unit)
-        np.add.at(slope, rows, 2.0 * off[:, None] * unit[columns])
-        np.add.at(slope, columns, 2.0 * off[:, None] * unit[rows])
-        slope = (slope - unit * np.sum(slope * unit, axis=1, keepdims=True)) / length
-        return float(np.sum(off**2)), slope.ravel()
+        unit_vectors = vectors / length
+        misses = np.sum(unit_vectors[rows] * unit_vectors[columns], axis=1) - entries
+        gradient = np.zeros_like(unit_vectors)
+        np.add.at(gradient, rows, 2.0 * misses[:, None] * unit_vectors[columns])
+        np.add.at(gradient, columns, 2.0 * misses[:, None] * unit_vectors[rows])
+        gradient = (gradient - unit_vectors * np.sum(gradient * unit_vectors, axis=1, keepdims=True)) / length
+        return float(np.sum(misses**2)), gradient.ravel()
 
     from scipy.optimize import minimize  # slow to import, and few configs need it
 
     start = np.eye(size) + 0.1 * np.cos(np.arange(size * size)).reshape(size, size)
     options = {"maxiter": 5000, "maxfun": 20_000, "ftol": 1e-15, "gtol": 1e-9}
-    found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options=options)
-    vectors = found.x.reshape(size, size)
-    unit = vectors / np.sqrt(np.sum(vectors**2, axis=1, keepdims=True))
-    return np.asarray(unit @ unit.T, dtype=np.float64)
+    result = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options=options)
+    vectors = result.x.reshape(size, size)
+    unit_vectors = vectors / np.sqrt(np.sum(vectors**2, axis=1, keepdims=True))
+    return np.asarray(unit_vectors @ unit_vectors.T, dtype=np.float64)
 
 
 def _fitted(size: int, entries: Mapping[tuple[int, int], float]) -> Floats | None:
@@ -171,8 +174,8 @@ def _fitted(size: int, entries: Mapping[tuple[int, int], float]) -> Floats | Non
         for (a, b), target in entries.items():
             matrix[a, b] = matrix[b, a] = target
         return matrix if np.linalg.eigvalsh(matrix)[0] > _FLOOR else None
-    before = np.inf
-    for turn in range(_ROUNDS):
+    earlier_worst = np.inf
+    for step in range(_ROUNDS):
         worst = 0.0
         for (a, b), target in entries.items():
             worst = max(worst, abs(matrix[a, b] - target), abs(matrix[a, a] - 1.0), abs(matrix[b, b] - 1.0))
@@ -180,14 +183,14 @@ def _fitted(size: int, entries: Mapping[tuple[int, int], float]) -> Floats | Non
             if pair[0, 0] * pair[1, 1] - pair[0, 1] ** 2 < _FLOOR:
                 return None
             inverse = np.linalg.inv(pair)
-            beside = matrix[:, [a, b]]
-            matrix = matrix + beside @ (inverse @ (np.array([[1.0, target], [target, 1.0]]) - pair) @ inverse) @ beside.T
+            columns = matrix[:, [a, b]]
+            matrix = matrix + columns @ (inverse @ (np.array([[1.0, target], [target, 1.0]]) - pair) @ inverse) @ columns.T
         if worst < _REST:
             return matrix if np.linalg.eigvalsh(matrix)[0] > _FLOOR else None
-        if turn % _PATIENCE == _PATIENCE - 1:
-            if worst > 0.5 * before:
+        if step % _PATIENCE == _PATIENCE - 1:
+            if worst > 0.5 * earlier_worst:
                 return None
-            before = worst
+            earlier_worst = worst
     return None
 
 
@@ -198,10 +201,10 @@ def factor(matrix: Floats) -> Floats:
     lower = np.zeros((size, size))
     sums = np.zeros((size, size))
     for column in range(size):
-        rest = matrix[column:, column] - sums[column:, column]
-        lower[column, column] = np.sqrt(max(float(rest[0]), 0.0))
+        remainder = matrix[column:, column] - sums[column:, column]
+        lower[column, column] = np.sqrt(max(float(remainder[0]), 0.0))
         if lower[column, column] > 0:
-            below = rest[1:] / lower[column, column]
-            lower[column + 1 :, column] = below
-            sums[column + 1 :, column + 1 :] += below[:, None] * below[None, :]
+            column_below = remainder[1:] / lower[column, column]
+            lower[column + 1 :, column] = column_below
+            sums[column + 1 :, column + 1 :] += column_below[:, None] * column_below[None, :]
     return np.round(lower, 10)

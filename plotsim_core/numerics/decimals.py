@@ -21,14 +21,14 @@ def units(values: Floats, digits: int) -> Floats:
     """Return numbers as whole units of their last of so many decimals (12.345 with 2 as 1235.0), halves away from zero; NaN
     stays, and so does the sign of what is rounded to zero."""
     scaled = np.abs(values) * 10.0**digits
-    whole = np.floor(scaled)
-    up = scaled - whole >= 0.5 - np.minimum(scaled * _TELL, _NEAREST)
-    return np.copysign(whole + up, values)
+    floor = np.floor(scaled)
+    is_up = scaled - floor >= 0.5 - np.minimum(scaled * _TELL, _NEAREST)
+    return np.copysign(floor + is_up, values)
 
 
 def half_up(values: Floats, digits: int) -> Floats:
     """Return numbers rounded to so many decimals, halves away from zero: 2.675 is 2.68, -0.125 is -0.13. What has no such
     decimals, from 2**52 units on, stays."""
     with np.errstate(invalid="ignore", over="ignore"):
-        found = units(values, digits)
-        return np.where(np.abs(found) < EXACT / 2, found / 10.0**digits, values) + 0.0
+        whole_units = units(values, digits)
+        return np.where(np.abs(whole_units) < EXACT / 2, whole_units / 10.0**digits, values) + 0.0

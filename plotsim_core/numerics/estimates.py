@@ -15,33 +15,33 @@ Flags = NDArray[np.bool_]
 
 
 def correlation(first: Floats, second: Floats, expected: float | None = None) -> tuple[float, float]:
-    """Return (correlation, its standard error) over cells where both are there, counting units as independent; the error is
-    that around what is `expected`, or around what is found."""
-    both = np.isfinite(first) & np.isfinite(second)
-    x = np.where(both, first - _mean(first, both), 0.0)
-    y = np.where(both, second - _mean(second, both), 0.0)
+    """Return (correlation, its standard error) over cells where both are known, counting units as independent; the error
+    is that around the `expected` correlation, or around the estimate."""
+    is_known = np.isfinite(first) & np.isfinite(second)
+    x = np.where(is_known, first - _mean(first, is_known), 0.0)
+    y = np.where(is_known, second - _mean(second, is_known), 0.0)
     xx, yy, xy = (np.sum(product, axis=0) for product in (x * x, y * y, x * y))
     scale = float(np.sqrt(np.sum(xx) * np.sum(yy)))
     if scale == 0.0:
         return 0.0, float("inf")
-    found = float(np.sum(xy) / scale)
+    coefficient = float(np.sum(xy) / scale)
     balance = float(np.sqrt(np.sum(yy) / np.sum(xx)))
-    centre = found if expected is None else expected
+    centre = coefficient if expected is None else expected
     influence = (xy - 0.5 * centre * (xx * balance + yy / balance)) / scale
-    return found, float(np.sqrt(np.sum(influence**2)))
+    return coefficient, float(np.sqrt(np.sum(influence**2)))
 
 
 def ratio(values: Floats, base: Floats, where: Flags, expected: float | None = None) -> tuple[float, float]:
     """Return (sum of values over sum of base in some cells, its standard error), counting units as independent; the error is
-    that around what is `expected`, or around what is found."""
-    there = where & np.isfinite(values)
-    above, below = (np.sum(np.where(there, layer, 0.0), axis=0) for layer in (values, base))
-    total = float(np.sum(below))
+    that around the `expected` ratio, or around the estimate."""
+    is_known = where & np.isfinite(values)
+    numerators, denominators = (np.sum(np.where(is_known, layer, 0.0), axis=0) for layer in (values, base))
+    total = float(np.sum(denominators))
     if total == 0.0:
         return 0.0, float("inf")
-    found = float(np.sum(above)) / total
-    centre = found if expected is None else expected
-    return found, float(np.sqrt(np.sum((above - centre * below) ** 2))) / abs(total)
+    quotient = float(np.sum(numerators)) / total
+    centre = quotient if expected is None else expected
+    return quotient, float(np.sqrt(np.sum((numerators - centre * denominators) ** 2))) / abs(total)
 
 
 def _mean(values: Floats, where: Flags) -> float:
@@ -49,31 +49,31 @@ def _mean(values: Floats, where: Flags) -> float:
 
 
 def rank_correlation(first: Floats, second: Floats) -> tuple[float, float]:
-    """Return (correlation of ranks, its standard error) over cells where both are there, counting units as independent.
+    """Return (correlation of ranks, its standard error) over cells where both are known, counting units as independent.
 
-    Arrays are (periods, units), NaN where nothing is there. The error is that of Spearman's coefficient: what a cell adds
+    Arrays are (periods, units), NaN where no value is known. The error is that of Spearman's coefficient: what a cell adds
     to it also moves the ranks of the cells above (Hájek's projection).
     """
     from scipy.stats import rankdata  # slow to import, and no config needs it to load
 
-    both = np.isfinite(first) & np.isfinite(second)
-    count = int(np.count_nonzero(both))
+    is_known = np.isfinite(first) & np.isfinite(second)
+    count = int(np.count_nonzero(is_known))
     if count < 2:
         return 0.0, float("inf")
-    x, y = ((rankdata(values[both]) - 0.5 * (count + 1)) / count for values in (first, second))
+    x, y = ((rankdata(values[is_known]) - 0.5 * (count + 1)) / count for values in (first, second))
     scale = float(np.sqrt(np.mean(x * x) * np.mean(y * y)))
     if scale == 0.0:
         return 0.0, float("inf")
-    found = float(np.mean(x * y)) / scale
-    influence = (x * y + _above(x, y) + _above(y, x)) / scale
-    units = np.broadcast_to(np.arange(both.shape[1]), both.shape)[both]
+    coefficient = float(np.mean(x * y)) / scale
+    influence = (x * y + _rank_sums(x, y) + _rank_sums(y, x)) / scale
+    units = np.broadcast_to(np.arange(is_known.shape[1]), is_known.shape)[is_known]
     of_units = np.bincount(units, influence - np.mean(influence))
-    return found, float(np.sqrt(np.sum(of_units**2))) / count
+    return coefficient, float(np.sqrt(np.sum(of_units**2))) / count
 
 
-def _above(x: Floats, y: Floats) -> Floats:
+def _rank_sums(x: Floats, y: Floats) -> Floats:
     """Return, for each cell, the sum of `y` over cells whose `x` is at least its own, as a share of all cells."""
     order = np.argsort(-x, kind="stable")
     sums = np.cumsum(y[order])
-    last = np.searchsorted(-x[order], -x, side="right") - 1
-    return np.asarray(sums[last] / len(x))
+    last_index = np.searchsorted(-x[order], -x, side="right") - 1
+    return np.asarray(sums[last_index] / len(x))

@@ -20,13 +20,13 @@ _NORMAL_QUARTILE = float(ndtri(0.75))
 
 
 def _gaussian(u: Floats, degrees_of_freedom: float) -> Floats:
-    drawn: Floats = ndtri(u)
-    return drawn
+    draws: Floats = ndtri(u)
+    return draws
 
 
 def _student_t(u: Floats, degrees_of_freedom: float) -> Floats:
-    drawn: Floats = stdtrit(degrees_of_freedom, u)
-    return drawn * (_NORMAL_QUARTILE / float(stdtrit(degrees_of_freedom, 0.75)))
+    draws: Floats = stdtrit(degrees_of_freedom, u)
+    return draws * (_NORMAL_QUARTILE / float(stdtrit(degrees_of_freedom, 0.75)))
 
 
 def _laplace(u: Floats, degrees_of_freedom: float) -> Floats:

@@ -18,9 +18,9 @@ def paired(first: Integers, second: Integers) -> Integers:
     a, b = first + 1, second + 1
     long_a, long_b = _length(a), _length(b)
     total = long_a + long_b
-    before = (total - 1 << total) + 1 + (long_a << total)
-    found: Integers = before + (a - (1 << long_a) << long_b) + b - (1 << long_b)
-    return found
+    base = (total - 1 << total) + 1 + (long_a << total)
+    numbers: Integers = base + (a - (1 << long_a) << long_b) + b - (1 << long_b)
+    return numbers
 
 
 def _length(numbers: Integers) -> Integers:

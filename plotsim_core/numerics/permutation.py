@@ -37,15 +37,15 @@ def shuffled(numbers: NDArray[np.int64], sizes: NDArray[np.int64] | int, keys: W
     without replacement, and a larger k keeps what was drawn.
     """
     numbers, sizes, keys = np.broadcast_arrays(numbers, np.asarray(sizes, dtype=np.int64), keys)
-    found = numbers.ravel().astype(np.uint64)
-    limit, own = sizes.ravel().astype(np.uint64), np.ascontiguousarray(keys).ravel()
+    images = numbers.ravel().astype(np.uint64)
+    limit, flat_keys = sizes.ravel().astype(np.uint64), np.ascontiguousarray(keys).ravel()
     half = (np.ceil(np.log2(np.maximum(sizes.ravel(), 2))) + 1).astype(np.uint64) // np.uint64(2)
-    outside = np.arange(len(found))
-    while len(outside):
-        moved = _network(found[outside], half[outside], own[outside])
-        found[outside] = moved
-        outside = outside[moved >= limit[outside]]
-    return found.astype(np.int64).reshape(numbers.shape)
+    pending = np.arange(len(images))
+    while len(pending):
+        next_images = _network(images[pending], half[pending], flat_keys[pending])
+        images[pending] = next_images
+        pending = pending[next_images >= limit[pending]]
+    return images.astype(np.int64).reshape(numbers.shape)
 
 
 def _network(numbers: Words, half: Words, keys: Words) -> Words:
@@ -60,6 +60,6 @@ def _network(numbers: Words, half: Words, keys: Words) -> Words:
 
 def code(numbers: Words, length: int) -> NDArray[np.str_]:
     """Return each number as `length` base-32 digits, most significant first (numbers below 32**length)."""
-    places = np.arange(length - 1, -1, -1, dtype=np.uint64) * np.uint64(5)
-    digits = _DIGITS[((numbers[:, None] >> places) & np.uint64(31)).astype(np.intp)]
+    shifts = np.arange(length - 1, -1, -1, dtype=np.uint64) * np.uint64(5)
+    digits = _DIGITS[((numbers[:, None] >> shifts) & np.uint64(31)).astype(np.intp)]
     return np.ascontiguousarray(digits).view(f"S{length}").ravel().astype(f"U{length}")

@@ -64,7 +64,7 @@ class QuantileTable:
 
     def mean_bounds(self) -> tuple[float, float]:
         """Return the lowest and highest mean in the table; lookups outside use the nearest."""
-        low, high = self._ends()
+        low, high = self._mean_ends()
         return low * (1.0 - self.zeros), high * (1.0 - self.zeros)
 
     def clip(self, mean: Floats) -> Floats:
@@ -81,35 +81,35 @@ class QuantileTable:
         return np.where(above < rest, values, 0.0)
 
     def _interpolated(self, mean: Floats, score: Floats) -> Floats:
-        row, row_rest = self._row(mean)
+        row, row_rest = self._row_and_rest(mean)
         column = np.clip(score + _SCORE_LIMIT, 0.0, 2 * _SCORE_LIMIT) * (1.0 / _SCORE_STEP)
-        left = np.minimum(column.astype(np.int64), len(_SCORES) - 2)
-        column_rest = column - left
-        flat = self._solved(row).ravel()
-        corner = row * len(_SCORES) + left
-        near = flat[corner]
-        near = near + (flat[corner + 1] - near) * column_rest
+        left_column = np.minimum(column.astype(np.int64), len(_SCORES) - 2)
+        column_rest = column - left_column
+        flat = self._solved_values(row).ravel()
+        corner = row * len(_SCORES) + left_column
+        lower = flat[corner]
+        lower = lower + (flat[corner + 1] - lower) * column_rest
         corner += len(_SCORES)
-        far = flat[corner]
-        far = far + (flat[corner + 1] - far) * column_rest
-        found = near + (far - near) * row_rest
+        upper = flat[corner]
+        upper = upper + (flat[corner + 1] - upper) * column_rest
+        scaled_values = lower + (upper - lower) * row_rest
         if self.support == "count":
-            return np.ceil(np.square(found)) - 1.0
+            return np.ceil(np.square(scaled_values)) - 1.0
         if self.support == "large count":
-            return np.ceil(np.exp(found)) - 1.0
-        return self._stretch(AXES[self.support].back(found))
+            return np.ceil(np.exp(scaled_values)) - 1.0
+        return self._stretch(AXES[self.support].back(scaled_values))
 
     def deviation(self, mean: Floats) -> Floats:
         """Return the standard deviation of the family at each mean."""
         if self.zeros == 0.0:
             return self._interpolated_deviation(mean)
         rest = 1.0 - self.zeros
-        own = np.clip(mean / rest, *self._ends())
-        return np.sqrt(rest * (self._interpolated_deviation(own) ** 2 + self.zeros * own**2))
+        rest_mean = np.clip(mean / rest, *self._mean_ends())
+        return np.sqrt(rest * (self._interpolated_deviation(rest_mean) ** 2 + self.zeros * rest_mean**2))
 
     def _interpolated_deviation(self, mean: Floats) -> Floats:
-        row, rest = self._row(mean)
-        missing = _unknown(self.known[1], row)
+        row, rest = self._row_and_rest(mean)
+        missing = _unknown_rows(self.known[1], row)
         if len(missing):
             self.deviations[missing] = self._spread(self.means[missing] * self.width + self.low)
             self.known[1, missing] = True
@@ -124,36 +124,36 @@ class QuantileTable:
         center = np.sum(values * weights, axis=1, keepdims=True)
         return np.sqrt(np.maximum(np.sum((values - center) ** 2 * weights, axis=1), 1e-18))
 
-    def _solved(self, row: Places) -> Floats:
+    def _solved_values(self, row: Places) -> Floats:
         """Return `values`, in which the rows `row` are solved, and the one after each."""
-        missing = _unknown(self.known[0], row)
+        missing = _unknown_rows(self.known[0], row)
         if len(missing):
             location = self.margin.locations(self.means[missing], self.means[[0, -1]])
             values = self.margin.values(_LEVELS[None, :], location)
-            self.values[missing] = self._kept(values)
+            self.values[missing] = self._on_scale(values)
             self.known[0, missing] = True
         return self.values
 
-    def _kept(self, values: Floats) -> Floats:
+    def _on_scale(self, values: Floats) -> Floats:
         """Return values on the scale that they are kept on."""
         if self.support == "large count":
             return np.log(np.maximum(values + 1.0, 1e-8))
         if self.support == "count":
             return np.sqrt(np.maximum(values + 1.0, 0.0))
-        inside = np.clip(values, 1e-12, 1 - 1e-12) if self.support == "unit" else values
-        return AXES[self.support].forward(inside)
+        clipped = np.clip(values, 1e-12, 1 - 1e-12) if self.support == "unit" else values
+        return AXES[self.support].forward(clipped)
 
-    def _ends(self) -> tuple[float, float]:
+    def _mean_ends(self) -> tuple[float, float]:
         ends = self.first + self.step * np.array([0, len(self.values) - 1])
         low, high = self._stretch(AXES[self.support].back(ends))
         return float(low), float(high)
 
-    def _row(self, mean: Floats) -> tuple[Places, Floats]:
-        low, high = self._ends()
+    def _row_and_rest(self, mean: Floats) -> tuple[Places, Floats]:
+        low, high = self._mean_ends()
         scaled = (np.clip(mean, low, high) - self.low) / self.width if self.support == "unit" else np.clip(mean, low, high)
-        place = (AXES[self.support].forward(scaled) - self.first) * (1.0 / self.step)
-        row = np.clip(place.astype(np.int64), 0, len(self.values) - 2)
-        return row, place - row
+        location = (AXES[self.support].forward(scaled) - self.first) * (1.0 / self.step)
+        row = np.clip(location.astype(np.int64), 0, len(self.values) - 2)
+        return row, location - row
 
     def _stretch(self, values: Floats) -> Floats:
         return self.low + self.width * values if self.support == "unit" else values
@@ -197,32 +197,32 @@ def reachable(
     return means
 
 
-def _unknown(known: NDArray[np.bool_], row: Places) -> Places:
+def _unknown_rows(is_known: NDArray[np.bool_], row: Places) -> Places:
     """Return which of `row`, and of the rows after each, are not known."""
-    read = np.zeros(len(known), dtype=np.bool_)
-    read[row] = True
-    read[1:] |= read[:-1]
-    return np.flatnonzero(read & ~known)
+    is_read = np.zeros(len(is_known), dtype=np.bool_)
+    is_read[row] = True
+    is_read[1:] |= is_read[:-1]
+    return np.flatnonzero(is_read & ~is_known)
 
 
 def _table(margin: Truncated, means: tuple[float, float]) -> QuantileTable:
     """Return a table of which no row is solved yet."""
     support: str = margin.family.support
-    bounds, unit = margin.bounds, support == "unit"
-    low, width = (bounds[0], bounds[1] - bounds[0]) if unit and bounds else (0.0, 1.0)
-    truncate = bounds is not None and not unit
-    if truncate:
+    bounds, is_unit = margin.bounds, support == "unit"
+    low, width = (bounds[0], bounds[1] - bounds[0]) if is_unit and bounds else (0.0, 1.0)
+    is_truncated = bounds is not None and not is_unit
+    if is_truncated:
         ends = np.array(margin.reach(means))
     else:
         ends = np.array(_untruncated_domain(support, ((means[0] - low) / width, (means[1] - low) / width)))
         margin = replace(margin, bounds=None)
-    axis, count = AXES[support], _MEANS["positive"] if truncate else _MEANS[support]
+    axis, count = AXES[support], _MEANS["positive"] if is_truncated else _MEANS[support]
     first, last = (float(end) for end in axis.forward(ends))
     step = (last - first) / (count - 1)
     wanted = axis.back(first + step * np.arange(count, dtype=np.float64))[:, None]
-    kept = "large count" if support == "count" and means[1] > _LARGE else support
+    scale = "large count" if support == "count" and means[1] > _LARGE else support
     values, known = np.full((count, len(_SCORES)), np.nan), np.zeros((2, count), dtype=np.bool_)
-    return QuantileTable(margin, kept, low, width, first, step, wanted, values, np.full(count, np.nan), known)
+    return QuantileTable(margin, scale, low, width, first, step, wanted, values, np.full(count, np.nan), known)
 
 
 def _untruncated_domain(support: str, means: tuple[float, float]) -> tuple[float, float]:

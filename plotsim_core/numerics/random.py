@@ -51,8 +51,8 @@ def mix(words: Words) -> Words:
 
 def words(numbers: NDArray[np.integer] | int) -> Words:
     """Return well-mixed 64-bit words for integers (negative ones allowed)."""
-    spread = np.asarray(numbers, dtype=np.int64).astype(np.uint64)
-    return mix((spread + np.uint64(1)) * GOLDEN)
+    unsigned = np.asarray(numbers, dtype=np.int64).astype(np.uint64)
+    return mix((unsigned + np.uint64(1)) * GOLDEN)
 
 
 def fold(address: Words, word: Words) -> Words:
@@ -68,16 +68,16 @@ def uniforms(stream: np.uint64 | Words, address: Words) -> Floats:
     """Return one uniform in the open interval (0, 1) for each address, 52 bits each, of one stream or a stream each."""
     bits = mix(address + stream)
     bits >>= _SHIFT_12
-    drawn = bits.astype(np.float64)
-    drawn += 0.5
-    drawn *= 2.0**-52
-    return drawn
+    draws = bits.astype(np.float64)
+    draws += 0.5
+    draws *= 2.0**-52
+    return draws
 
 
 def normals(stream: np.uint64, address: Words) -> Floats:
     """Return one standard normal score for each address, by inversion of the uniform."""
-    drawn: Floats = ndtri(uniforms(stream, address))
-    return drawn
+    scores: Floats = ndtri(uniforms(stream, address))
+    return scores
 
 
 def choose(stream: np.uint64, address: Words, count: NDArray[np.int64] | int) -> NDArray[np.int64]:

@@ -64,43 +64,43 @@ class Rhythm:
 def rhythm(weekdays: tuple[float, ...], hours: tuple[float, ...], holiday: float) -> Rhythm:
     """Return the rhythm of these weights, whatever they add up to (more than 0)."""
     week, day = sum(weekdays) / 7, sum(hours) / 24
-    return Rhythm(tuple(w / week for w in weekdays), tuple(w / day for w in hours), holiday)
+    return Rhythm(tuple(weight / week for weight in weekdays), tuple(weight / day for weight in hours), holiday)
 
 
-def placed(shape: Rhythm, days: Floats, period: Integers, share: Floats, left: Integers) -> Integers:
+def placed(shape: Rhythm, days: Floats, period: Integers, share: Floats, available: Integers) -> Integers:
     """Return how many microseconds into its period each share of what happens in it falls.
 
     `days` are the weights of the days of some periods, shape (periods, most days), 0 beyond a period's end; `period` is
-    the place in it of each share's own; `left` are the microseconds, of the period, that something can happen in.
-    Rising with `share` (0 to 1), and below `left`. Inversion of a distribution function that is linear within hours.
+    the index in it of each share's own; `available` are the microseconds, of the period, that something can happen in.
+    The result rises with `share` (0 to 1) and is below `available`. Inversion of a distribution function that is linear within hours.
     """
-    whole = np.concatenate([np.zeros((len(days), 1)), np.cumsum(days, axis=1)], axis=1)
-    day = np.concatenate([[0.0], np.cumsum(np.array(shape.hours) / 24.0)])
-    wanted = share * _passed(whole, day, days, period, left)
-    place = _last_not_above(whole, period, wanted)
-    weight = days[period, place]
-    rest = np.where(weight > 0, (wanted - whole[period, place]) / np.where(weight > 0, weight, 1.0), 0.0)
-    hour = np.clip(np.searchsorted(day, rest, side="right") - 1, 0, 23)
-    of_hour = np.array(shape.hours)[hour] / 24.0
-    part = np.where(of_hour > 0, (rest - day[hour]) / np.where(of_hour > 0, of_hour, 1.0), 0.0)
-    within = place * DAY + hour * HOUR + (np.clip(part, 0.0, 1.0) * HOUR).astype(np.int64)
-    return np.clip(within, 0, np.maximum(left - 1, 0))
+    day_sums = np.concatenate([np.zeros((len(days), 1)), np.cumsum(days, axis=1)], axis=1)
+    hour_sums = np.concatenate([[0.0], np.cumsum(np.array(shape.hours) / 24.0)])
+    target = share * _weight_before(day_sums, hour_sums, days, period, available)
+    day_index = _day_of_weight(day_sums, period, target)
+    weight = days[period, day_index]
+    day_share = np.where(weight > 0, (target - day_sums[period, day_index]) / np.where(weight > 0, weight, 1.0), 0.0)
+    hour = np.clip(np.searchsorted(hour_sums, day_share, side="right") - 1, 0, 23)
+    hour_weight = np.array(shape.hours)[hour] / 24.0
+    hour_share = np.where(hour_weight > 0, (day_share - hour_sums[hour]) / np.where(hour_weight > 0, hour_weight, 1.0), 0.0)
+    microseconds = day_index * DAY + hour * HOUR + (np.clip(hour_share, 0.0, 1.0) * HOUR).astype(np.int64)
+    return np.clip(microseconds, 0, np.maximum(available - 1, 0))
 
 
-def _passed(whole: Floats, day: Floats, days: Floats, period: Integers, left: Integers) -> Floats:
-    """Return how much of a period's weight lies before `left`."""
-    place, rest = np.divmod(left, DAY)
-    full = place >= days.shape[1]
-    place = np.where(full, days.shape[1] - 1, place)
-    of_day = np.interp(rest / HOUR, np.arange(25.0), day)
-    return whole[period, place] + days[period, place] * np.where(full, 1.0, of_day)
+def _weight_before(day_sums: Floats, hour_sums: Floats, days: Floats, period: Integers, available: Integers) -> Floats:
+    """Return the part of a period's weight that lies before `available`."""
+    day_index, rest = np.divmod(available, DAY)
+    is_over = day_index >= days.shape[1]
+    day_index = np.where(is_over, days.shape[1] - 1, day_index)
+    day_share = np.interp(rest / HOUR, np.arange(25.0), hour_sums)
+    return day_sums[period, day_index] + days[period, day_index] * np.where(is_over, 1.0, day_share)
 
 
-def _last_not_above(whole: Floats, period: Integers, wanted: Floats) -> Integers:
-    """Return the last day of each period before which no more than `wanted` of its weight lies, by halving."""
-    count = whole.shape[1] - 1
-    place = np.zeros(len(wanted), dtype=np.int64)
+def _day_of_weight(day_sums: Floats, period: Integers, target: Floats) -> Integers:
+    """Return the last day of each period before which no more than `target` of its weight lies, by bisection."""
+    count = day_sums.shape[1] - 1
+    day_index = np.zeros(len(target), dtype=np.int64)
     for step in (1 << power for power in reversed(range(count.bit_length()))):
-        probe = np.minimum(place + step, count)
-        place = np.where((place + step < count) & (whole[period, probe] <= wanted), place + step, place)
-    return place
+        probe = np.minimum(day_index + step, count)
+        day_index = np.where((day_index + step < count) & (day_sums[period, probe] <= target), day_index + step, day_index)
+    return day_index

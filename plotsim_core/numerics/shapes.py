@@ -134,11 +134,11 @@ def position(pieces: tuple[Piece, ...], u: Floats, span_years: Floats, elapsed: 
     index = piece_index(pieces, progress)
     result = np.empty(progress.shape)
     for number, piece in enumerate(pieces):
-        here = index == number
-        local = (progress[here] - piece.begin) / (piece.end - piece.begin)
+        in_piece = index == number
+        piece_share = (progress[in_piece] - piece.begin) / (piece.end - piece.begin)
         if elapsed is None:
-            years = (progress[here] - piece.begin) * span_years[here]
+            years = (progress[in_piece] - piece.begin) * span_years[in_piece]
         else:
-            years = elapsed[here] - piece.begin * span_years[here]
-        result[here] = CURVES[piece.curve].value(local, years, **dict(piece.parameters))
+            years = elapsed[in_piece] - piece.begin * span_years[in_piece]
+        result[in_piece] = CURVES[piece.curve].value(piece_share, years, **dict(piece.parameters))
     return np.clip(result, 0.0, 1.0)

@@ -15,9 +15,9 @@ from plotsim_core.numerics.random import Words, fold, uniforms, words
 Integers = NDArray[np.int64]
 
 _WHOLE = 1_000_000_000
-"""A share is so many parts of a whole: whole numbers decide, so that no last bit does."""
-_LONGEST = 10_000
-"""So many numbers a cycle has at most; shares that fit in none are rounded to this part."""
+"""Parts of a whole that a share is counted in: whole numbers decide, so that no last bit does."""
+_LARGEST_CYCLE = 10_000
+"""Largest length of a cycle; shares that fit in none are rounded to this part."""
 _CLOSE = 1e-9
 
 
@@ -30,20 +30,20 @@ def cycle(shares: tuple[float, ...]) -> NDArray[np.intp]:
     share.
     """
     parts = np.array(shares) / sum(shares)
-    lengths = np.arange(1, _LONGEST + 1)[:, None]
-    fits = np.all(np.abs(lengths * parts - np.rint(lengths * parts)) <= _CLOSE * lengths, axis=1)
-    length = int(np.argmax(fits)) + 1 if fits.any() else _LONGEST
+    lengths = np.arange(1, _LARGEST_CYCLE + 1)[:, None]
+    is_exact = np.all(np.abs(lengths * parts - np.rint(lengths * parts)) <= _CLOSE * lengths, axis=1)
+    length = int(np.argmax(is_exact)) + 1 if is_exact.any() else _LARGEST_CYCLE
     counts = np.floor(length * parts + _CLOSE * length).astype(np.int64)
-    behind = np.argsort(counts - length * parts, kind="stable")
-    counts[behind[: length - int(counts.sum())]] += 1
-    given = np.zeros(len(parts), dtype=np.int64)
-    found = np.empty(length, dtype=np.intp)
+    most_behind = np.argsort(counts - length * parts, kind="stable")
+    counts[most_behind[: length - int(counts.sum())]] += 1
+    assigned = np.zeros(len(parts), dtype=np.int64)
+    kinds = np.empty(length, dtype=np.intp)
     for number in range(length):
-        due = counts / (given + 1)
-        due[given * length >= (number + 1) * counts] = -1.0  # it has its share already
-        found[number] = np.argmax(due)
-        given[found[number]] += 1
-    return found
+        priority = counts / (assigned + 1)
+        priority[assigned * length >= (number + 1) * counts] = -1.0  # it has its share already
+        kinds[number] = np.argmax(priority)
+        assigned[kinds[number]] += 1
+    return kinds
 
 
 def chosen(numbers: Integers, share: float, stream: np.uint64, address: Words) -> NDArray[np.bool_]:
@@ -58,24 +58,24 @@ def chosen(numbers: Integers, share: float, stream: np.uint64, address: Words) -
     """
     part = round(share * _WHOLE)
     if 2 * part > _WHOLE:
-        return ~_few(numbers, _WHOLE - part, stream, address)
-    return _few(numbers, part, stream, address)
+        return ~_chosen_minority(numbers, _WHOLE - part, stream, address)
+    return _chosen_minority(numbers, part, stream, address)
 
 
-def _few(numbers: Integers, part: int, stream: np.uint64, address: Words) -> NDArray[np.bool_]:
+def _chosen_minority(numbers: Integers, part: int, stream: np.uint64, address: Words) -> NDArray[np.bool_]:
     """Return which numbers are chosen, `part` of `_WHOLE` of them, at most half."""
     if part == 0 or not len(numbers):
         return np.zeros(len(numbers), dtype=np.bool_)
     stretch = numbers * part // _WHOLE
-    begins = np.flatnonzero(np.append(True, (np.diff(stretch) != 0) | (address[1:] != address[:-1])))
-    drawn = _drawn(stretch[begins], part, stream, address[begins])
-    found: NDArray[np.bool_] = numbers == np.repeat(drawn, np.diff(np.append(begins, len(numbers))))
+    starts = np.flatnonzero(np.append(True, (np.diff(stretch) != 0) | (address[1:] != address[:-1])))
+    drawn = _drawn_numbers(stretch[starts], part, stream, address[starts])
+    is_chosen: NDArray[np.bool_] = numbers == np.repeat(drawn, np.diff(np.append(starts, len(numbers))))
     on_end = np.flatnonzero((numbers + 1) * part > (stretch + 1) * _WHOLE)
-    found[on_end] |= numbers[on_end] == _drawn(stretch[on_end] + 1, part, stream, address[on_end])
-    return found
+    is_chosen[on_end] |= numbers[on_end] == _drawn_numbers(stretch[on_end] + 1, part, stream, address[on_end])
+    return is_chosen
 
 
-def _drawn(stretch: Integers, part: int, stream: np.uint64, address: Words) -> Integers:
+def _drawn_numbers(stretch: Integers, part: int, stream: np.uint64, address: Words) -> Integers:
     """Return the number that is drawn from each stretch."""
     share = part / _WHOLE
     first, stop = -(-stretch * _WHOLE // part), (stretch + 1) * _WHOLE // part

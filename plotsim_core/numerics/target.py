@@ -13,25 +13,25 @@ def scale_to(size: Callable[[float], float], target: float, start: float, low: f
     """Return the scale in [low, high], of four digits, at which `size` comes nearest to `target`, and that size, by regula
     falsi from `start` and bisection in turn: within 1 %, or as near as twelve tries come. `size` grows with the scale, in
     steps where units are whole, and is infinite where the scale is too large."""
-    at = _rounded(start, low, high)
-    tried = {at: size(at)}
-    for turn in range(_TRIES):
-        best = min(tried, key=lambda scale: abs(tried[scale] - target))
-        if abs(tried[best] - target) <= _NEAR * target:
+    first = _rounded(start, low, high)
+    sizes = {first: size(first)}
+    for attempt in range(_TRIES):
+        best = min(sizes, key=lambda scale: abs(sizes[scale] - target))
+        if abs(sizes[best] - target) <= _NEAR * target:
             break
-        below = max((scale for scale in tried if tried[scale] <= target), default=None)
-        above = min((scale for scale in tried if tried[scale] > target), default=None)
-        if below is not None and above is not None:
-            share = (target - tried[below]) / max(tried[above] - tried[below], 1e-12) if turn % 2 else 0.5
-            guess = below + (above - below) * min(max(share, 0.02), 0.98)
+        lower = max((scale for scale in sizes if sizes[scale] <= target), default=None)
+        upper = min((scale for scale in sizes if sizes[scale] > target), default=None)
+        if lower is not None and upper is not None:
+            share = (target - sizes[lower]) / max(sizes[upper] - sizes[lower], 1e-12) if attempt % 2 else 0.5
+            guess = lower + (upper - lower) * min(max(share, 0.02), 0.98)
         else:
-            guess = best * target / max(tried[best], 1e-12)
+            guess = best * target / max(sizes[best], 1e-12)
         guess = _rounded(guess, low, high)
-        if guess in tried:
+        if guess in sizes:
             break
-        tried[guess] = size(guess)
-    best = min(tried, key=lambda scale: (abs(tried[scale] - target), scale))
-    return best, tried[best]
+        sizes[guess] = size(guess)
+    best = min(sizes, key=lambda scale: (abs(sizes[scale] - target), scale))
+    return best, sizes[best]
 
 
 def _rounded(scale: float, low: float, high: float) -> float:

@@ -14,23 +14,23 @@ from plotsim_core.numerics.random import Floats
 Integers = NDArray[np.int64]
 
 
-def _beyond(more: float, u: Floats) -> Integers:
-    """Return geometric numbers with the mean `more`, by inversion of u."""
-    if more == 0.0:
+def _geometric(mean: float, u: Floats) -> Integers:
+    """Return geometric numbers with that `mean`, by inversion of u."""
+    if mean == 0.0:
         return np.zeros(len(u), dtype=np.int64)
-    return (np.log1p(-u) / np.log(more / (1.0 + more))).astype(np.int64)
+    return (np.log1p(-u) / np.log(mean / (1.0 + mean))).astype(np.int64)
 
 
 def left_after(mean: float, least: int, age: Integers, u: Floats) -> Integers:
     """Return for how many periods units stay in all that have stayed for `age` periods and stay for one more at least."""
-    return np.maximum(least, age + 1) + _beyond(mean - least, u)
+    return np.maximum(least, age + 1) + _geometric(mean - least, u)
 
 
 def mixed_ages(mean: float, least: int, u: Floats) -> Integers:
     """Return how many periods those have stayed before who are there at some time, when as many always arrive: `age` with
     a probability in proportion to the share that stays longer than `age`."""
-    along = u * mean
+    elapsed = u * mean
     if mean == least:
-        return along.astype(np.int64)
-    share = np.clip((along - least) / (mean - least), 0.0, 1.0 - 2.0**-53)
-    return np.where(along < least, along.astype(np.int64), least + _beyond(mean - least, share))
+        return elapsed.astype(np.int64)
+    share = np.clip((elapsed - least) / (mean - least), 0.0, 1.0 - 2.0**-53)
+    return np.where(elapsed < least, elapsed.astype(np.int64), least + _geometric(mean - least, share))

@@ -66,18 +66,18 @@ class Truncated:
         if self.bounds is None:
             return self.family.quantile(levels, location, **self.shape)
         low, high = (self.family.cdf(np.array(end), location, **self.shape) for end in self.bounds)
-        tiny = np.finfo(np.float64).tiny
-        inside = np.clip(low + levels * (high - low), tiny, 1 - 2.0**-53)
-        return np.clip(self.family.quantile(inside, location, **self.shape), *self.bounds)
+        smallest = np.finfo(np.float64).tiny
+        inner_levels = np.clip(low + levels * (high - low), smallest, 1 - 2.0**-53)
+        return np.clip(self.family.quantile(inner_levels, location, **self.shape), *self.bounds)
 
     def reach(self, means: tuple[float, float]) -> tuple[float, float]:
         """Return the lowest and highest mean inside the bounds, up to close to them. Raises MeanUnreachable if `means` are
         not among them."""
         assert self.bounds is not None
-        most, nearer = MARGIN * (self.bounds[1] - self.bounds[0]), NEARER[self.family.support]
-        low = self.bounds[0] + min(most, nearer * (means[0] - self.bounds[0]))
-        high = self.bounds[1] - min(most, nearer * (self.bounds[1] - means[1]))
-        reach = self._delivered(self._outermost(np.array([[low], [high]])))
+        margin, share = MARGIN * (self.bounds[1] - self.bounds[0]), NEARER[self.family.support]
+        low = self.bounds[0] + min(margin, share * (means[0] - self.bounds[0]))
+        high = self.bounds[1] - min(margin, share * (self.bounds[1] - means[1]))
+        reach = self._truncated_means(self._outermost(np.array([[low], [high]])))
         low, high = max(low, float(reach[0, 0])), min(high, float(reach[1, 0]))
         if means[0] < low or means[1] > high:
             raise MeanUnreachable(low, high)
@@ -87,7 +87,7 @@ class Truncated:
         """Return the untruncated means whose truncation has the means `wanted`, by bisection: shapes (n, 1).
 
         `ends` are the lowest and highest mean that can be wanted, shape (2, 1): every search starts from the same two
-        places, whichever means are wanted together.
+        points, whichever means are wanted together.
         """
         if self.bounds is None:
             return wanted
@@ -95,8 +95,8 @@ class Truncated:
         low, high = np.full(wanted.shape, outermost[0, 0]), np.full(wanted.shape, outermost[1, 0])
         for _ in range(44):
             middle = 0.5 * (low + high)
-            short = self._delivered(middle) < wanted
-            low, high = np.where(short, middle, low), np.where(short, high, middle)
+            is_low = self._truncated_means(middle) < wanted
+            low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
         return AXES[self.family.support].back(0.5 * (low + high))
 
     def _outermost(self, wanted: Floats) -> Floats:
@@ -105,8 +105,8 @@ class Truncated:
         reach = (self.bounds[1] - self.bounds[0]) * 4.0 if self.family.support == "real" else 6.0
         return AXES[self.family.support].forward(wanted) + reach * np.array([[-1.0], [1.0]])
 
-    def _delivered(self, place: Floats) -> Floats:
-        """Return the means after truncation of the untruncated means at `place` on the axis."""
-        found = self.values((0.5 * (_NODES + 1.0))[None, :], AXES[self.family.support].back(place))
-        mean: Floats = np.sum(found * (0.5 * _WEIGHTS), axis=1, keepdims=True)
+    def _truncated_means(self, location: Floats) -> Floats:
+        """Return the means after truncation of the untruncated means at `location` on the axis."""
+        quantiles = self.values((0.5 * (_NODES + 1.0))[None, :], AXES[self.family.support].back(location))
+        mean: Floats = np.sum(quantiles * (0.5 * _WEIGHTS), axis=1, keepdims=True)
         return mean

@@ -18,10 +18,10 @@ def batch_of(table: TablePlan, columns: Sequence[pa.Array]) -> pa.RecordBatch:
     """
     for column, values in zip(table.columns, columns, strict=True):
         if values.type != column.type:
-            says = f"is of type {values.type}, and its schema says {column.type}"
+            message = f"is of type {values.type}, and its schema says {column.type}"
         elif values.null_count and not column.nullable:
-            says = f"has {values.null_count} nulls in {len(values)} rows, and its schema says that it has none"
+            message = f"has {values.null_count} nulls in {len(values)} rows, and its schema says that it has none"
         else:
             continue
-        raise SchemaError(f"{table.name}.{column.name} {says}; please report it with the config")
+        raise SchemaError(f"{table.name}.{column.name} {message}; please report it with the config")
     return pa.RecordBatch.from_arrays(list(columns), schema=table.schema)

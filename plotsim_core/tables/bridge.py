@@ -50,10 +50,10 @@ _MEANS = {"metric", "true", "expected", "trajectory"}
 
 
 def _bounds(value: Any) -> Any:
-    whole = isinstance(value, list | tuple) and len(value) == 2 and all(type(end) is int for end in value)
-    if not whole or not 0 <= value[0] <= value[1] <= _MOST or value[1] == 0:
-        says = f"[least, most], whole numbers with 0 <= least <= most, most from 1 to {_MOST}"
-        raise ValueError(f"expected {says}, found {shown(value)}")
+    is_range = isinstance(value, list | tuple) and len(value) == 2 and all(type(end) is int for end in value)
+    if not is_range or not 0 <= value[0] <= value[1] <= _MOST or value[1] == 0:
+        expected = f"[least, most], whole numbers with 0 <= least <= most, most from 1 to {_MOST}"
+        raise ValueError(f"expected {expected}, found {shown(value)}")
     return value
 
 
@@ -93,10 +93,10 @@ def _check(table: Bridge, scope: Scope) -> Iterable[Problem]:
         yield Problem("directed", f"has no effect: {table.left} and {table.right} are two tables, so no link has a reverse")
     if right is not None and right.table is not None:
         yield from _check_right(table, right.kind or "", right.table, scope, table.right in scope.foreign)
-    for number, own in enumerate(table.columns):
-        if SOURCE_WORDS[own.word].needs & {"cell", "metrics"} and own.word not in _MEANS:
-            says = f"'{own.word}' has no place in {table.name}: a link is not of one period"
-            yield Problem(f"columns[{number}].type", says, f"with means over the life so far: {', '.join(sorted(_MEANS))}")
+    for index, spec in enumerate(table.columns):
+        if SOURCE_WORDS[spec.word].needs & {"cell", "metrics"} and spec.word not in _MEANS:
+            message = f"'{spec.word}' has no place in {table.name}: a link is not of one period"
+            yield Problem(f"columns[{index}].type", message, f"with means over the life so far: {', '.join(sorted(_MEANS))}")
 
 
 def _check_right(table: Bridge, kind: str, right: Table, scope: Scope, foreign: bool) -> Iterable[Problem]:
@@ -105,9 +105,9 @@ def _check_right(table: Bridge, kind: str, right: Table, scope: Scope, foreign: 
     if kind == "unit" and not foreign:
         rows = units - (table.left == table.right)
     if kind == "child":
-        least = right.per_unit[0]  # type: ignore[attr-defined]
-        rows = units * least - (table.left == table.right)
-        if least == 0:
+        minimum = right.per_unit[0]  # type: ignore[attr-defined]
+        rows = units * minimum - (table.left == table.right)
+        if minimum == 0:
             yield Problem("right", f"there may be {scope.unit}s without a row of {right.name}", "begin its count at 1")
             return
     if rows is not None and scope.segments and table.cardinality[1] > rows:
@@ -126,10 +126,10 @@ def _leading(table: Bridge, dataset: Dataset) -> tuple[Column, ...]:
     left, right = keys_of(table, dataset)
     versions: tuple[Column, ...] = ()
     if target(table.left, dataset).sourced("scd"):
-        own = key_column(target(table.left, dataset))
-        stem = "" if own is None else own.name.removesuffix("_id")
-        end = "_a" if left.endswith("_a") and left != own.name else ""  # type: ignore[union-attr]
-        versions = (version("row_id", f"{stem}_{ROW_ID}{end}"),)
+        left_key = key_column(target(table.left, dataset))
+        stem = "" if left_key is None else left_key.name.removesuffix("_id")
+        suffix = "_a" if left.endswith("_a") and left != left_key.name else ""  # type: ignore[union-attr]
+        versions = (version("row_id", f"{stem}_{ROW_ID}{suffix}"),)
     return (column(left, f"ref.{table.left}"), *versions, column(right, f"ref.{table.right}"))
 
 
@@ -139,44 +139,44 @@ def _describe(table: Bridge, dataset: Dataset) -> str:
 
 def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
     specs = [table.spec for table in plan.own if table.kind == "bridge"]
-    paired = any(isinstance(spec, Bridge) and not spec.directed for spec in specs)  # all must be as of one moment
-    return lives(plan, slice_, over=not paired)
+    is_undirected = any(isinstance(spec, Bridge) and not spec.directed for spec in specs)  # all must be as of one moment
+    return lives(plan, slice_, over=not is_undirected)
 
 
 @lru_cache(maxsize=4)
-def _arriving(plan: Plan, name: str, stop: int) -> Targets:
+def _arriving_targets(plan: Plan, name: str, stop: int) -> Targets:
     """Return the rows of a dimension of units or of their children, all that can be linked to before the period `stop`."""
     table, block = plan.table(name), everyone(plan, stop)
     counts = np.ones(len(block.units), dtype=np.int64)
     if table.kind == "child":
         counts = children(plan, table.spec, block.units.address)
     rows = _left_rows(plan, table, block, counts)
-    last = last_periods(plan, stop)[rows.unit]
-    return Targets(rows, field(plan, counts, np.ones(len(rows)), rows.address, rows.period, last))
+    last_period = last_periods(plan, stop)[rows.unit]
+    return Targets(rows, field(plan, counts, np.ones(len(rows)), rows.address, rows.period, last_period))
 
 
 def _left_rows(plan: Plan, table: TablePlan, block: Block, counts: Integers) -> Rows:
     """Return the rows of units, or `counts` children of each."""
     unit, ordinal = numbered(counts)
-    own = block.units.address[unit]
+    address = block.units.address[unit]
     arrival = block.units.arrival[unit]
     if table.kind == "unit":
-        return Rows(block=block, address=own, unit=unit, period=arrival)
-    return Rows(block=block, address=fold(own, words(ordinal)), unit=unit, period=arrival, ordinal=ordinal)
+        return Rows(block=block, address=address, unit=unit, period=arrival)
+    return Rows(block=block, address=fold(address, words(ordinal)), unit=unit, period=arrival, ordinal=ordinal)
 
 
 def _targets(spec: Bridge, block: Block) -> Targets:
     plan = block.plan
     right = plan.table(spec.right)
     if right.kind != "reference":
-        return _arriving(plan.owner(spec.right), spec.right, block.slice.stop)
-    listed = np.arange(right.spec.length, dtype=np.int64)  # type: ignore[attr-defined]
-    return Targets(Rows(block=block, address=words(listed), ordinal=listed))
+        return _arriving_targets(plan.owner(spec.right), spec.right, block.slice.stop)
+    ordinals = np.arange(right.spec.length, dtype=np.int64)  # type: ignore[attr-defined]
+    return Targets(Rows(block=block, address=words(ordinals), ordinal=ordinals))
 
 
 @dataclass(frozen=True, eq=False)
 class _Left:
-    """The left rows of a block, with a key each, and the place of the first of them among all left rows."""
+    """The left rows of a block, with a key each, and the index of the first of them among all left rows."""
 
     rows: Rows
     keys: Words
@@ -196,15 +196,15 @@ def _left(table: TablePlan, block: Block) -> _Left:
     return _Left(rows, keys, first)
 
 
-def _links(table: TablePlan, block: Block, left: _Left, to: Targets) -> Links:
+def _links(table: TablePlan, block: Block, left: _Left, targets: Targets) -> Links:
     """Return the links of left rows, as they are drawn: of a pair perhaps both directions."""
     spec, plan = table.spec, block.plan
     assert isinstance(spec, Bridge)
     driver = None if spec.driver is None else plan.metric_index(spec.driver)
-    reached, began = begun(block, driver, *spec.cardinality)
-    itself = left.first + np.arange(len(left.rows), dtype=np.int64)
-    own = itself if spec.left == spec.right else np.full(len(left.rows), NOBODY, dtype=np.int64)
-    return linked(block, left.rows.unit, left.keys, own, reached, began, to)
+    counts, starts = begun(block, driver, *spec.cardinality)
+    left_index = left.first + np.arange(len(left.rows), dtype=np.int64)
+    self_target = left_index if spec.left == spec.right else np.full(len(left.rows), NOBODY, dtype=np.int64)
+    return linked(block, left.rows.unit, left.keys, self_target, counts, starts, targets)
 
 
 def _children_before(plan: Plan, table: TablePlan, start: int) -> int:
@@ -215,53 +215,55 @@ def _children_before(plan: Plan, table: TablePlan, start: int) -> int:
 @lru_cache(maxsize=2)
 def _pairs(plan: Plan, name: str, stop: int) -> Integers:
     """Return all links of a table to itself, each as left * rows + right, in order."""
-    table, found = plan.table(name), []
+    table, pairs = plan.table(name), []
     assert isinstance(table.spec, Bridge)
     for part in lives(plan, whole(plan, None, stop), over=False):
         block = Block(plan, part)
-        left, to = _left(table, block), _targets(table.spec, block)
-        links = _links(table, block, left, to)
-        found.append((left.first + links.left) * len(to.rows) + links.right)
-    return np.sort(np.concatenate(found))
+        left, targets = _left(table, block), _targets(table.spec, block)
+        links = _links(table, block, left, targets)
+        pairs.append((left.first + links.left) * len(targets.rows) + links.right)
+    return np.sort(np.concatenate(pairs))
 
 
 def _rows(table: TablePlan, block: Block) -> Rows:
     spec, plan = table.spec, block.plan
     assert isinstance(spec, Bridge)
-    own, to = _left(table, block), _targets(spec, block)
-    links = _links(table, block, own, to)
+    left, targets = _left(table, block), _targets(spec, block)
+    links = _links(table, block, left, targets)
     if not spec.directed:
-        links = _merged(links, own, to, _pairs(plan, table.name, block.slice.stop))
-    rows, unit = own.rows, own.rows.unit[links.left]
+        links = _merged(links, left, targets, _pairs(plan, table.name, block.slice.stop))
+    rows, unit = left.rows, left.rows.unit[links.left]
     history = history_column(plan.dataset) if plan.table(spec.left).spec.sourced("scd") else None
-    left, right = keys_of(spec, plan.dataset)
+    left_key, right_key = keys_of(spec, plan.dataset)
     return Rows(
         block=Means(block),
-        address=fold(own.keys[links.left], to.rows.address[links.right]),
+        address=fold(left.keys[links.left], targets.rows.address[links.right]),
         unit=unit,
         period=links.since,
         cell=unit,
         since=_versions(block, history[1])[unit] if history else np.empty(0, dtype=np.int64),
-        targets={left: (rows, links.left), right: (to.rows, links.right)},
+        targets={left_key: (rows, links.left), right_key: (targets.rows, links.right)},
     )
 
 
-def _merged(links: Links, own: _Left, to: Targets, pairs: Integers) -> Links:
+def _merged(links: Links, left: _Left, targets: Targets, pairs: Integers) -> Links:
     """Return links without those whose reverse is one too and begins at the row with the smaller address."""
-    start = own.first + links.left
-    reverse = links.right * len(to.rows) + start
-    found = pairs[np.minimum(np.searchsorted(pairs, reverse), len(pairs) - 1)] == reverse if len(pairs) else start < 0
-    kept: NDArray[np.bool_] = ~found | (to.rows.address[start] < to.rows.address[links.right])
-    return Links(links.left[kept], links.right[kept], links.since[kept])
+    left_index = left.first + links.left
+    reverse = links.right * len(targets.rows) + left_index
+    has_reverse = (
+        pairs[np.minimum(np.searchsorted(pairs, reverse), len(pairs) - 1)] == reverse if len(pairs) else left_index < 0
+    )
+    mask: NDArray[np.bool_] = ~has_reverse | (targets.rows.address[left_index] < targets.rows.address[links.right])
+    return Links(links.left[mask], links.right[mask], links.since[mask])
 
 
 def _versions(block: Block, history: Column) -> Integers:
     """Return when the version began that is valid at the end of the block, or of the unit's life, shape (units,)."""
     options = history.source
     assert isinstance(options, History)
-    begins = since(block, block.plan.metric_index(options.tracks), options.at)
-    last = np.minimum(ends(block), block.slice.stop - 1) - block.slice.first
-    return begins[last, np.arange(len(block.units))]
+    starts = since(block, block.plan.metric_index(options.tracks), options.at)
+    last_index = np.minimum(ends(block), block.slice.stop - 1) - block.slice.first
+    return starts[last_index, np.arange(len(block.units))]
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
@@ -270,15 +272,15 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
     low, high = spec.cardinality
 
     def links(units: Units) -> Floats:
-        here = sample.arrived(units)
+        has_arrived = sample.arrived(units)
         if spec.driver is None:
             share = positions(plan, units, sample.periods)
         else:
-            at = plan.metric_index(spec.driver)
-            share = sample.by_period(lambda periods: expected_shares(plan, at, units, periods))
-        so_far = np.cumsum(np.where(here, share, 0.0), axis=0) / np.maximum(np.cumsum(here, axis=0), 1)
+            metric = plan.metric_index(spec.driver)
+            share = sample.by_period(lambda periods: expected_shares(plan, metric, units, periods))
+        mean_share = np.cumsum(np.where(has_arrived, share, 0.0), axis=0) / np.maximum(np.cumsum(has_arrived, axis=0), 1)
         rows = 1.0 if plan.table(spec.left).kind == "unit" else children(plan, plan.table(spec.left).spec, units.address)
-        return here * rows * (low + np.rint((high - low) * np.clip(so_far, 0, 1)))
+        return has_arrived * rows * (low + np.rint((high - low) * np.clip(mean_share, 0, 1)))
 
     return sample.total(links)
 

@@ -39,17 +39,17 @@ def build(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatc
     """
     kind = KINDS[table.kind]
     if kind.batches is not None:
-        yield from kind.batches(plan, table, _within(table, slice_))
+        yield from kind.batches(plan, table, _table_slice(table, slice_))
         return
     plan = plan.clean or plan
-    own = owner(plan, table.name)
-    if own is not plan:
-        plan, slice_ = own, of_kind(own, slice_)
+    unit_plan = owner(plan, table.name)
+    if unit_plan is not plan:
+        plan, slice_ = unit_plan, of_kind(unit_plan, slice_)
     clean = plan.table(table.name) if table.issues else table
     if any(issue.delivers for _, issue in table.issues):
         yield from _delivered(plan, table, clean, slice_)
         return
-    for part in kind.cut(plan, _within(table, slice_)):
+    for part in kind.cut(plan, _table_slice(table, slice_)):
         rows = kind.rows(clean, block(plan, part))
         columns = {column.name: fill(column, clean, rows) for column in clean.columns}
         if table.issues:
@@ -62,19 +62,19 @@ def _delivered(plan: Plan, table: TablePlan, clean: TablePlan, slice_: Slice) ->
     """Yield the rows that are delivered in a slice, in the order of delivery, then of the rows themselves."""
     kind = KINDS[table.kind]
     for part in steps(kind, plan, table, slice_):
-        made = (
-            stored_rows(table, break_rows(table, rows, {c.name: fill(c, clean, rows) for c in clean.columns}, found))
-            for rows, found in delivered(kind, plan, table, clean, part)
+        batches = (
+            stored_rows(table, break_rows(table, rows, {c.name: fill(c, clean, rows) for c in clean.columns}, deliveries))
+            for rows, deliveries in delivered(kind, plan, table, clean, part)
         )
         if part.stop - part.first == 1:
-            yield from made
+            yield from batches
             continue
-        rows = pa.Table.from_batches(made, table.schema).combine_chunks()
+        rows = pa.Table.from_batches(batches, table.schema).combine_chunks()
         order = np.argsort(rows[DELIVERED].to_numpy(), kind="stable")
         yield from rows.take(pa.array(order)).combine_chunks().to_batches()
 
 
-def _within(table: TablePlan, slice_: Slice) -> Slice:
+def _table_slice(table: TablePlan, slice_: Slice) -> Slice:
     """Return the part of a slice that a table has rows of; it may have no periods."""
     first, stop = table.periods or (slice_.first, slice_.stop)
     begin, end = max(slice_.first, first), min(slice_.stop, stop)

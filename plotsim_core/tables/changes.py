@@ -44,13 +44,13 @@ from plotsim_core.tables.members import (
 from plotsim_core.tables.sample import Sample
 
 SEQUENCE, MOMENT_OF, DATE, OP, BEFORE, AFTER = "sequence", "changed_at", "date_key", "op", "before", "after"
-_OWN = frozenset({SEQUENCE, MOMENT_OF, DATE, OP, BEFORE, AFTER})
+_CHANGE_COLUMNS = frozenset({SEQUENCE, MOMENT_OF, DATE, OP, BEFORE, AFTER})
 _OPS = ("I", "U", "D")
 _INSERTED, _UPDATED, _DELETED = range(3)
-_NONE = -1
+_NO_CHANGE = -1
 _KINDS = ("unit", "child")
-_ASKED = 1 << 15
-"""So many cells of each segment are asked how often they change."""
+_SAMPLED_CELLS = 1 << 15
+"""Cells of each segment in which changes are counted for an estimate."""
 
 
 class Changes(Table):
@@ -64,17 +64,17 @@ class Changes(Table):
 
 
 def _check(table: Changes, scope: Scope) -> Iterable[Problem]:
-    yield from check_shown("changes_of", table.changes_of, _KINDS, lambda own, key: _OWN & {key}, scope)
+    yield from check_shown("changes_of", table.changes_of, _KINDS, lambda columns, key: _CHANGE_COLUMNS & {key}, scope)
 
 
 def _plan(table: Table, dimension: TablePlan, dataset: Dataset) -> TablePlan:
     assert isinstance(table, Changes)
-    dated, reference = date_column(DATE, "Period at whose beginning the row changed.", table, dataset)
+    date, reference = date_column(DATE, "Period at whose beginning the row changed.", table, dataset)
     key, image = key_of(dimension), pa.struct([pa.field(c.name, c.type) for c in columns_of(dimension)])
     columns = (
         _column(SEQUENCE, pa.string(), "Order of all changes, as texts sort; no two are the same."),
         _column(MOMENT_OF, MOMENT, "Moment at which the row changed."),
-        dated,
+        date,
         _column(OP, pa.string(), "Kind of change: I for an insert, U for an update, D for a delete."),
         _column(key.name, key.type, f"Key of the row of {dimension.name} that changed."),
         _column(BEFORE, image, "Row before the change; null where it was inserted.", nullable=True),
@@ -92,39 +92,41 @@ def _plan(table: Table, dimension: TablePlan, dataset: Dataset) -> TablePlan:
     )
 
 
-def _column(name: str, type_: pa.DataType, says: str, *, nullable: bool = False) -> ColumnPlan:
-    return ColumnPlan(Column(name=name, type=f"change.{name}", source=NoOptions()), type_, nullable, says)
+def _column(name: str, type_: pa.DataType, description: str, *, nullable: bool = False) -> ColumnPlan:
+    return ColumnPlan(Column(name=name, type=f"change.{name}", source=NoOptions()), type_, nullable, description)
 
 
 def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    own, dimension, slice_ = holding(plan, table, slice_)
-    for part in blocks(own, slice_):
-        held, ops = _changed(own, dimension, part)
-        place, which = np.nonzero(ops != _NONE)
-        yield _batch(own, table, dimension, held, ops[place, which], place + part.first, which)
+    unit_plan, dimension, slice_ = holding(plan, table, slice_)
+    for part in blocks(unit_plan, slice_):
+        member_rows, ops = _operations(unit_plan, dimension, part)
+        period_index, member = np.nonzero(ops != _NO_CHANGE)
+        yield _batch(unit_plan, table, dimension, member_rows, ops[period_index, member], period_index + part.first, member)
 
 
-def _changed(plan: Plan, dimension: TablePlan, part: Slice) -> tuple[Rows, NDArray[np.int8]]:
-    """Return the members of a slice and what happens to them, shape (periods, members); it is seen beside the period before,
-    which the members' block holds too."""
-    held = members(dimension, block(plan, replace(part, first=max(part.first - 1, plan.first))))
-    there = present(held)
-    differs = np.zeros(there.shape, dtype=np.bool_)
-    moved = moving(dimension)
-    place, which = np.nonzero(there if moved else there[:0])
-    rows = standing(dimension, held, place, which)
-    for column in moved:
-        said = np.full(there.shape, _NONE, dtype=np.int64)
-        said[place, which] = _codes(fill(column, dimension, rows))
-        differs[1:] |= said[1:] != said[:-1]
-    if part.first == plan.first:  # nothing was there before
-        there, differs = (np.concatenate([np.zeros_like(values[:1]), values]) for values in (there, differs))
-    before, after = there[:-1], there[1:]
-    ops = np.full(after.shape, _NONE, dtype=np.int8)
+def _operations(plan: Plan, dimension: TablePlan, part: Slice) -> tuple[Rows, NDArray[np.int8]]:
+    """Return the members of a slice and the operation on each in each period, shape (periods, members). A change is seen beside the
+    period before, so the members' block holds that too."""
+    member_rows = members(dimension, block(plan, replace(part, first=max(part.first - 1, plan.first))))
+    is_present = present(member_rows)
+    is_different = np.zeros(is_present.shape, dtype=np.bool_)
+    moving_columns = moving(dimension)
+    period_index, member = np.nonzero(is_present if moving_columns else is_present[:0])
+    states = standing(dimension, member_rows, period_index, member)
+    for column in moving_columns:
+        codes = np.full(is_present.shape, _NO_CHANGE, dtype=np.int64)
+        codes[period_index, member] = _codes(fill(column, dimension, states))
+        is_different[1:] |= codes[1:] != codes[:-1]
+    if part.first == plan.first:  # no member before the window
+        is_present, is_different = (
+            np.concatenate([np.zeros_like(values[:1]), values]) for values in (is_present, is_different)
+        )
+    before, after = is_present[:-1], is_present[1:]
+    ops = np.full(after.shape, _NO_CHANGE, dtype=np.int8)
     ops[after & ~before] = _INSERTED
     ops[before & ~after] = _DELETED
-    ops[before & after & differs[1:]] = _UPDATED
-    return held, ops
+    ops[before & after & is_different[1:]] = _UPDATED
+    return member_rows, ops
 
 
 def _codes(values: pa.Array) -> Integers:
@@ -135,43 +137,51 @@ def _codes(values: pa.Array) -> Integers:
 
 
 def _batch(
-    plan: Plan, table: TablePlan, dimension: TablePlan, held: Rows, op: NDArray[np.int8], period: Integers, which: Integers
+    plan: Plan,
+    table: TablePlan,
+    dimension: TablePlan,
+    member_rows: Rows,
+    ops: NDArray[np.int8],
+    period: Integers,
+    member: Integers,
 ) -> pa.RecordBatch:
-    key = fill(key_of(dimension), dimension, held.taken(which))
+    key = fill(key_of(dimension), dimension, member_rows.taken(member))
     dates = pa.array(plan.grain.keys(period))
     columns = {
         SEQUENCE: pc.binary_join_element_wise(dates.cast(pa.string()), key, "-"),
         MOMENT_OF: pa.array(plan.grain.starts(period).astype("datetime64[us]"), MOMENT),
         DATE: dates,
-        OP: pa.array(_OPS).take(pa.array(op)),
-        BEFORE: _image(dimension, held, op != _INSERTED, period - 1, which),
-        AFTER: _image(dimension, held, op != _DELETED, period, which),
+        OP: pa.array(_OPS).take(pa.array(ops)),
+        BEFORE: _image(dimension, member_rows, ops != _INSERTED, period - 1, member),
+        AFTER: _image(dimension, member_rows, ops != _DELETED, period, member),
     }
     arrays = [columns.get(column.name, key) for column in table.columns]
     return batch_of(table, arrays)
 
 
-def _image(dimension: TablePlan, held: Rows, there: NDArray[np.bool_], period: Integers, which: Integers) -> pa.Array:
+def _image(
+    dimension: TablePlan, member_rows: Rows, is_present: NDArray[np.bool_], period: Integers, member: Integers
+) -> pa.Array:
     """Return members as they stand in a period each, as one struct per change; null where they are not there."""
-    rows = standing(dimension, held, (period - held.block.slice.first)[there], which[there])
+    states = standing(dimension, member_rows, (period - member_rows.block.slice.first)[is_present], member[is_present])
     columns = columns_of(dimension)
     images = pa.StructArray.from_arrays(
-        [fill(column, dimension, rows) for column in columns], fields=[pa.field(c.name, c.type) for c in columns]
+        [fill(column, dimension, states) for column in columns], fields=[pa.field(c.name, c.type) for c in columns]
     )
-    return images.take(pa.array(np.cumsum(there) - 1, mask=~there))
+    return images.take(pa.array(np.cumsum(is_present) - 1, mask=~is_present))
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
-    """As many as some units of each segment have: nobody knows in advance who changes."""
+    """The changes of some units of each segment, scaled up: nobody knows in advance who changes."""
     plan, dimension = sample.plan, sample.plan.table(table.of)
     first, stop = int(sample.periods[0]), int(sample.periods[-1]) + 1
     total = np.zeros(stop - first)
     for weight, units in sample.parts:
-        count = max(1, min(len(units), _ASKED // (stop - first)))
-        every = weight * len(units) / count
+        count = max(1, min(len(units), _SAMPLED_CELLS // (stop - first)))
+        unit_weight = weight * len(units) / count
         for part in blocks(plan, Slice(first, stop, units.start, units.start + count)):
-            _, ops = _changed(plan, dimension, part)
-            total[part.first - first : part.stop - first] += every * (ops != _NONE).sum(axis=1)
+            _, ops = _operations(plan, dimension, part)
+            total[part.first - first : part.stop - first] += unit_weight * (ops != _NO_CHANGE).sum(axis=1)
     return total[sample.periods - first] if len(total) == len(sample.periods) else np.full(len(sample.periods), total.mean())
 
 

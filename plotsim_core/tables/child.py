@@ -31,9 +31,9 @@ _MOST = 100_000
 
 
 def _number_or_pair(value: object) -> object:
-    ends = [value, value] if isinstance(value, int) and not isinstance(value, bool) else value
-    whole = isinstance(ends, list | tuple) and len(ends) == 2 and all(type(end) is int for end in ends)
-    if not whole or not 0 <= ends[0] <= ends[1] <= _MOST or ends[1] == 0:  # type: ignore[index]
+    pair = [value, value] if isinstance(value, int) and not isinstance(value, bool) else value
+    is_pair = isinstance(pair, list | tuple) and len(pair) == 2 and all(type(end) is int for end in pair)
+    if not is_pair or not 0 <= pair[0] <= pair[1] <= _MOST or pair[1] == 0:  # type: ignore[index]
         raise ValueError(f"expected a whole number or [low, high], from 1 to {_MOST}, found {shown(value)}")
     return value
 
@@ -57,8 +57,8 @@ class ChildDimension(Table):
 def _check(table: ChildDimension, scope: Scope) -> Iterable[Problem]:
     yield from needs_key(table, scope)
     unit = scope.dimension("unit")
-    alone = table.per_unit == (1, 1) and not refers_to_a_dimension(table.model_dump())
-    if unit is not None and not alone and not any(column.type == f"ref.{unit.name}" for column in table.columns):
+    is_single = table.per_unit == (1, 1) and not refers_to_a_dimension(table.model_dump())
+    if unit is not None and not is_single and not any(column.type == f"ref.{unit.name}" for column in table.columns):
         yield Problem("columns", f"{table.name} has rows per {scope.unit}, so it needs a column of type ref.{unit.name}")
     if table.per_unit[0] == 0 and any(
         column.type == f"ref.{table.name}"
@@ -66,8 +66,8 @@ def _check(table: ChildDimension, scope: Scope) -> Iterable[Problem]:
         if declared.table is not None
         for column in declared.table.columns
     ):
-        found = f"{shown(table.per_unit)} leaves units without rows, but other tables refer to them"
-        yield Problem("count", found, "begin at 1")
+        message = f"{shown(table.per_unit)} leaves units without rows, but other tables refer to them"
+        yield Problem("count", message, "begin at 1")
 
 
 def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
@@ -75,9 +75,9 @@ def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
 
 
 def _rows(table: TablePlan, block: Block) -> Rows:
-    there = np.flatnonzero(block.units.arrival < block.slice.stop)
-    owner, ordinal = numbered(children(block.plan, table.spec, block.units.address[there]))
-    unit = there[owner]
+    arrived = np.flatnonzero(block.units.arrival < block.slice.stop)
+    owner, ordinal = numbered(children(block.plan, table.spec, block.units.address[arrived]))
+    unit = arrived[owner]
     return Rows(
         block=block,
         address=fold(block.units.address[unit], words(ordinal)),

@@ -25,12 +25,12 @@ ACTIONS = ("", "delivered", "restated", "redelivered", "held_back")
 """What the ledger says of a delivery, by its code; nothing of one in time."""
 IN_TIME, LATE, RESTATED, REDELIVERED, HELD = range(5)
 NEVER = np.iinfo(np.int64).min
-_AGAIN = {"restatement": RESTATED, "redelivery": REDELIVERED}
+_REPEATS = {"restatement": RESTATED, "redelivery": REDELIVERED}
 
 
 @dataclass(frozen=True, eq=False)
 class Deliveries:
-    """Deliveries of rows, parallel arrays in the order of time: `place` of the row, the `period` in which it is delivered,
+    """Deliveries of rows, parallel arrays in the order of time: `place` (index) of the row, the `period` in which it is delivered,
     the `number` of the issue that says so (0: none), and the code of what it is, see `ACTIONS`: a row that is held back is
     not delivered. `due` has for each restatement the period in which it puts each row right (NEVER: it does not)."""
 
@@ -59,57 +59,75 @@ class Deliveries:
 
     def restated(self) -> tuple[Integers, Integers]:
         """Return the restatement that was the last to put each right by then (0: none), and its period (NEVER)."""
-        number, when = np.zeros(len(self), dtype=np.int64), np.full(len(self), NEVER)
+        number, period = np.zeros(len(self), dtype=np.int64), np.full(len(self), NEVER)
         for issue, due in self.due.items():
-            later = (due <= self.period) & (due > when)
-            number, when = np.where(later, issue, number), np.where(later, due, when)
-        return number, when
+            later = (due <= self.period) & (due > period)
+            number, period = np.where(later, issue, number), np.where(later, due, period)
+        return number, period
 
-    def taken(self, places: Integers | NDArray[np.bool_]) -> Deliveries:
+    def taken(self, positions: Integers | NDArray[np.bool_]) -> Deliveries:
         """Return some of them."""
-        due = {number: own[places] for number, own in self.due.items()}
-        return Deliveries(self.place[places], self.period[places], self.number[places], self.action[places], due)
+        due = {number: periods[positions] for number, periods in self.due.items()}
+        return Deliveries(self.place[positions], self.period[positions], self.number[positions], self.action[positions], due)
 
 
 def deliveries(table: TablePlan, rows: Rows) -> Deliveries:
     """Return all deliveries of rows with ranks, those after the end of the window too. Rows that are dropped have one,
     in time, which is then not stored."""
-    there = np.ones(len(rows), dtype=np.bool_)
+    is_kept = np.ones(len(rows), dtype=np.bool_)
     for number, issue in table.issues:
         if issue.drops:
-            there &= ~hit(table, rows, number, issue).here
-    came, by = _first(table, rows, there)
-    held = np.flatnonzero(by)
+            is_kept &= ~hit(table, rows, number, issue).here
+    first_period, issue_numbers = _first_delivery(table, rows, is_kept)
+    late_rows = np.flatnonzero(issue_numbers)
     parts = [
-        (np.arange(len(rows)), came, by, np.where(by > 0, LATE, IN_TIME)),
-        (held, rows.period[held], by[held], np.full(len(held), HELD)),
+        (np.arange(len(rows)), first_period, issue_numbers, np.where(issue_numbers > 0, LATE, IN_TIME)),
+        (late_rows, rows.period[late_rows], issue_numbers[late_rows], np.full(len(late_rows), HELD)),
     ]
     due: dict[int, Integers] = {}
     for number, issue in table.issues:
-        if issue.issue in _AGAIN:
-            found = hit(table, rows, number, issue)
-            again = np.where(found.here & there, came + found.delay(), NEVER)
-            here = np.flatnonzero(again != NEVER)
-            parts.append((here, again[here], np.full(len(here), number), np.full(len(here), _AGAIN[issue.issue])))
+        if issue.issue in _REPEATS:
+            hits = hit(table, rows, number, issue)
+            repeat_period = np.where(hits.here & is_kept, first_period + hits.delay(), NEVER)
+            repeats = np.flatnonzero(repeat_period != NEVER)
+            parts.append(
+                (
+                    repeats,
+                    repeat_period[repeats],
+                    np.full(len(repeats), number),
+                    np.full(len(repeats), _REPEATS[issue.issue]),
+                )
+            )
             if issue.issue == "restatement":
-                due[number] = again
-    place, period, by, action = (np.concatenate(columns).astype(np.int64) for columns in zip(*parts, strict=True))
-    order = np.lexsort((by, action, place, period))
-    same = (place[order][1:] == place[order][:-1]) & (period[order][1:] == period[order][:-1])
-    order = np.delete(order, np.flatnonzero(same) + 1)  # once in a period
-    place = place[order]
-    return Deliveries(place, period[order], by[order], action[order], {number: own[place] for number, own in due.items()})
+                due[number] = repeat_period
+    row_index, period, issue_numbers, action = (
+        np.concatenate(columns).astype(np.int64) for columns in zip(*parts, strict=True)
+    )
+    order = np.lexsort((issue_numbers, action, row_index, period))
+    is_duplicate = (row_index[order][1:] == row_index[order][:-1]) & (period[order][1:] == period[order][:-1])
+    order = np.delete(order, np.flatnonzero(is_duplicate) + 1)  # once in a period
+    row_index = row_index[order]
+    return Deliveries(
+        row_index,
+        period[order],
+        issue_numbers[order],
+        action[order],
+        {number: due_periods[row_index] for number, due_periods in due.items()},
+    )
 
 
-def _first(table: TablePlan, rows: Rows, there: NDArray[np.bool_]) -> tuple[Integers, Integers]:
+def _first_delivery(table: TablePlan, rows: Rows, is_kept: NDArray[np.bool_]) -> tuple[Integers, Integers]:
     """Return the period in which each row is delivered first, and the number of the issue that makes it late (0: none)."""
-    came, by = rows.period, np.zeros(len(rows), dtype=np.int64)
+    period, issue_numbers = rows.period, np.zeros(len(rows), dtype=np.int64)
     for number, issue in table.issues:
         if issue.issue == "late_delivery":
-            found = hit(table, rows, number, issue)
-            here = found.here & (by == 0) & there
-            came, by = np.where(here, rows.period + found.delay(), came), np.where(here, number, by)
-    return came, by
+            hits = hit(table, rows, number, issue)
+            is_late = hits.here & (issue_numbers == 0) & is_kept
+            period, issue_numbers = (
+                np.where(is_late, rows.period + hits.delay(), period),
+                np.where(is_late, number, issue_numbers),
+            )
+    return period, issue_numbers
 
 
 def delivered(
@@ -119,25 +137,25 @@ def delivered(
 
     Within a block they are in the order of delivery, then of rows. Where the slice is one period, so they are altogether.
     """
-    back = look_back(issue for _, issue in table.issues)
+    lag = look_back(issue for _, issue in table.issues)
     first, stop = clean.periods or (plan.first, slice_.stop)
-    begin, end = max(slice_.first - back, first, plan.first), min(slice_.stop, stop)
+    begin, end = max(slice_.first - lag, first, plan.first), min(slice_.stop, stop)
     if begin >= end:
         return
     for part in kind.cut(plan, replace(slice_, first=begin, stop=end)):
         rows = ranked(clean, kind.rows(clean, block(plan, part)))
-        found = deliveries(table, rows)
-        found = found.taken((found.period >= slice_.first) & (found.period < slice_.stop))
-        yield rows.taken(found.place), found
+        batch = deliveries(table, rows)
+        batch = batch.taken((batch.period >= slice_.first) & (batch.period < slice_.stop))
+        yield rows.taken(batch.place), batch
 
 
 def steps(kind: Kind, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[Slice]:
     """Cut a slice into periods whose deliveries are put in order together: as many as a block has, without those that are
     looked back to, or one."""
-    back = look_back(issue for _, issue in table.issues)
+    lag = look_back(issue for _, issue in table.issues)
     first = slice_.first
     while first < slice_.stop:
-        begun = next(kind.cut(plan, replace(slice_, first=max(first - back, plan.first))), slice_)
-        stop = min(max(begun.stop, first + 1), slice_.stop)
+        block_slice = next(kind.cut(plan, replace(slice_, first=max(first - lag, plan.first))), slice_)
+        stop = min(max(block_slice.stop, first + 1), slice_.stop)
         yield replace(slice_, first=first, stop=stop)
         first = stop

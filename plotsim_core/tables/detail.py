@@ -37,9 +37,9 @@ _MOST = 10_000
 
 
 def _number_or_pair(value: object) -> object:
-    ends = [value, value] if isinstance(value, int) and not isinstance(value, bool) else value
-    whole = isinstance(ends, list | tuple) and len(ends) == 2 and all(type(end) is int for end in ends)
-    if not whole or not 0 <= ends[0] <= ends[1] <= _MOST or ends[1] == 0:  # type: ignore[index]
+    pair = [value, value] if isinstance(value, int) and not isinstance(value, bool) else value
+    is_pair = isinstance(pair, list | tuple) and len(pair) == 2 and all(type(end) is int for end in pair)
+    if not is_pair or not 0 <= pair[0] <= pair[1] <= _MOST or pair[1] == 0:  # type: ignore[index]
         raise ValueError(f"expected a whole number or [low, high], from 1 to {_MOST}, found {shown(value)}")
     return value
 
@@ -74,10 +74,10 @@ def _check(table: DetailFact, scope: Scope) -> Iterable[Problem]:
 def _parent_key(table: Table, dataset: Dataset) -> tuple[Column, ...]:
     """Return the column that names the row each belongs to, if that has a key and no column does yet."""
     name = getattr(table, "parent_table", "")
-    own = key_column(next(other for other in dataset.tables if other.name == name))
-    if own is None or any(existing.type == f"ref.{name}" for existing in table.columns):
+    key = key_column(next(other for other in dataset.tables if other.name == name))
+    if key is None or any(existing.type == f"ref.{name}" for existing in table.columns):
         return ()
-    return (Column(name=own.name, type=f"ref.{name}", source=Reference(table=name)),)
+    return (Column(name=key.name, type=f"ref.{name}", source=Reference(table=name)),)
 
 
 def _rows(table: TablePlan, block: Block) -> Rows:

@@ -50,94 +50,97 @@ def written(matrix: Letters) -> pa.Array:
     return pa.array(flat, pa.string())
 
 
-def _place(matrix: Letters, u: Floats, short: int = 0) -> NDArray[np.int64]:
-    """Return a place in each text (the last `short` left out)."""
+def _letter_index(matrix: Letters, u: Floats, margin: int = 0) -> NDArray[np.int64]:
+    """Return the index of a random letter of each text, without the last `margin` letters."""
     length = np.count_nonzero(matrix, axis=1)
-    return (u * np.maximum(length - short, 1)).astype(np.int64)
+    return (u * np.maximum(length - margin, 1)).astype(np.int64)
 
 
-def _swapped(texts: pa.Array, u: Floats) -> pa.Array:
+def _swap_letters(texts: pa.Array, u: Floats) -> pa.Array:
     matrix = np.pad(letters(texts), ((0, 0), (0, 1)))
-    rows, place = np.arange(len(matrix)), _place(matrix, u, 1)
-    here, there = matrix[rows, place], matrix[rows, place + 1]
-    both = there != 0
-    matrix[rows[both], place[both]], matrix[rows[both], place[both] + 1] = there[both], here[both]
+    rows, index = np.arange(len(matrix)), _letter_index(matrix, u, 1)
+    first, second = matrix[rows, index], matrix[rows, index + 1]
+    has_second = second != 0
+    matrix[rows[has_second], index[has_second]], matrix[rows[has_second], index[has_second] + 1] = (
+        second[has_second],
+        first[has_second],
+    )
     return written(matrix)
 
 
-def _lost(texts: pa.Array, u: Floats) -> pa.Array:
+def _drop_letter(texts: pa.Array, u: Floats) -> pa.Array:
     matrix = np.pad(letters(texts), ((0, 0), (0, 1)))
-    place = np.where(np.count_nonzero(matrix, axis=1) > 1, _place(matrix, u), matrix.shape[1])
+    index = np.where(np.count_nonzero(matrix, axis=1) > 1, _letter_index(matrix, u), matrix.shape[1])
     columns = np.arange(matrix.shape[1] - 1)
-    return written(np.take_along_axis(matrix, columns + (columns >= place[:, None]), axis=1))
+    return written(np.take_along_axis(matrix, columns + (columns >= index[:, None]), axis=1))
 
 
-def _doubled(texts: pa.Array, u: Floats) -> pa.Array:
+def _double_letter(texts: pa.Array, u: Floats) -> pa.Array:
     matrix = np.pad(letters(texts), ((0, 0), (0, 1)))
     columns = np.arange(matrix.shape[1])
-    doubled = np.take_along_axis(matrix, columns - (columns > _place(matrix, u)[:, None]), axis=1)
-    doubled[doubled[:, 0] == 0, 0] = ord("?")
-    return written(doubled)
+    letters_doubled = np.take_along_axis(matrix, columns - (columns > _letter_index(matrix, u)[:, None]), axis=1)
+    letters_doubled[letters_doubled[:, 0] == 0, 0] = ord("?")
+    return written(letters_doubled)
 
 
-def _mistyped(texts: pa.Array, u: Floats) -> pa.Array:
+def _mistype_letter(texts: pa.Array, u: Floats) -> pa.Array:
     matrix = letters(texts).copy()
-    place = _place(matrix, u)
+    index = _letter_index(matrix, u)
     rows = np.flatnonzero(matrix[:, 0])
-    other = ord("a") + (u[rows] * 7919.0 % 1.0 * _LETTERS).astype(np.uint32)
-    matrix[rows, place[rows]] = other
+    replacement = ord("a") + (u[rows] * 7919.0 % 1.0 * _LETTERS).astype(np.uint32)
+    matrix[rows, index[rows]] = replacement
     return written(matrix)
 
 
-def _in_capitals(texts: pa.Array, u: Floats) -> pa.Array:
-    return _either([pc.utf8_upper(texts), pc.utf8_lower(texts), pc.utf8_swapcase(texts)], u)
+def _change_case(texts: pa.Array, u: Floats) -> pa.Array:
+    return _choose_text([pc.utf8_upper(texts), pc.utf8_lower(texts), pc.utf8_swapcase(texts)], u)
 
 
-def _initialled(texts: pa.Array, u: Floats) -> pa.Array:
+def _use_initial(texts: pa.Array, u: Floats) -> pa.Array:
     return pc.replace_substring_regex(texts, r"^(\S)\S*\s+", r"\1. ", max_replacements=1)
 
 
-def _nicknamed(texts: pa.Array, u: Floats) -> pa.Array:
+def _use_nickname(texts: pa.Array, u: Floats) -> pa.Array:
     first = pc.replace_substring_regex(texts, r"\s[\s\S]*$", "")
     rest = pc.replace_substring_regex(texts, r"^\S*", "", max_replacements=1)
-    place = pc.index_in(first, pa.array(list(_NICKNAMES)))
-    named = pc.binary_join_element_wise(pc.coalesce(pa.array(list(_NICKNAMES.values())).take(place), first), rest, "")
-    return _shortened(named, u)
+    index = pc.index_in(first, pa.array(list(_NICKNAMES)))
+    texts_named = pc.binary_join_element_wise(pc.coalesce(pa.array(list(_NICKNAMES.values())).take(index), first), rest, "")
+    return _abbreviate(texts_named, u)
 
 
-def _shortened(texts: pa.Array, u: Floats) -> pa.Array:
+def _abbreviate(texts: pa.Array, u: Floats) -> pa.Array:
     for long, short in _SHORTER.items():
         texts = pc.replace_substring_regex(texts, long, short)
     return texts
 
 
-def _cut(texts: pa.Array, u: Floats) -> pa.Array:
+def _cut_words(texts: pa.Array, u: Floats) -> pa.Array:
     return pc.replace_substring_regex(texts, r"^(\S{3})\S{2,}", r"\1.", max_replacements=1)
 
 
-def _either(choices: list[pa.Array], u: Floats) -> pa.Array:
-    which = (u * len(choices)).astype(np.int64)
-    return pc.choose(pa.array(which), *choices)
+def _choose_text(choices: list[pa.Array], u: Floats) -> pa.Array:
+    number = (u * len(choices)).astype(np.int64)
+    return pc.choose(pa.array(number), *choices)
 
 
 Way = Callable[[pa.Array, Floats], pa.Array]
-NAME_WAYS: tuple[Way, ...] = (_swapped, _in_capitals, _initialled, _nicknamed, _lost, _mistyped)
+NAME_WAYS: tuple[Way, ...] = (_swap_letters, _change_case, _use_initial, _use_nickname, _drop_letter, _mistype_letter)
 """Ways in which names drift; each is as likely as the others."""
-ATTRIBUTE_WAYS: tuple[Way, ...] = (_swapped, _in_capitals, _cut, _shortened, _lost, _mistyped)
+ATTRIBUTE_WAYS: tuple[Way, ...] = (_swap_letters, _change_case, _cut_words, _abbreviate, _drop_letter, _mistype_letter)
 """Ways in which other texts drift, where they are not out of date."""
 
 
 def drifted(texts: pa.Array, ways: tuple[Way, ...], u: Floats, v: Floats) -> pa.Array:
-    """Return texts written otherwise: `u` in (0, 1) picks the way, `v` the place. Every text that is not null changes."""
-    whole = pc.fill_null(texts, "")
-    result = whole
-    which = (u * len(ways)).astype(np.int64)
+    """Return texts written otherwise: `u` in (0, 1) picks the way, `v` the letter. Every text that is not null changes."""
+    filled = pc.fill_null(texts, "")
+    result = filled
+    way_number = (u * len(ways)).astype(np.int64)
     for number, way in enumerate(ways):
-        here = np.flatnonzero(which == number)
-        if len(here):
-            result = pc.replace_with_mask(result, pa.array(which == number), way(whole.take(pa.array(here)), v[here]))
-    same = np.asarray(pc.equal(result, whole))
-    if same.any():
-        here = np.flatnonzero(same)
-        result = pc.replace_with_mask(result, pa.array(same), _doubled(whole.take(pa.array(here)), v[here]))
+        rows = np.flatnonzero(way_number == number)
+        if len(rows):
+            result = pc.replace_with_mask(result, pa.array(way_number == number), way(filled.take(pa.array(rows)), v[rows]))
+    is_same = np.asarray(pc.equal(result, filled))
+    if is_same.any():
+        rows = np.flatnonzero(is_same)
+        result = pc.replace_with_mask(result, pa.array(is_same), _double_letter(filled.take(pa.array(rows)), v[rows]))
     return pc.if_else(pc.is_valid(texts), result, pa.scalar(None, pa.string()))

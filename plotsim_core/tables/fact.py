@@ -38,8 +38,8 @@ class Fact(AnyFact):
     """One row per unit and period."""
 
 
-_KNOWN = {"date": f"ref.{DATE_DIMENSION}"}
-_TOLD_APART = {"row_count_driver", "parent_table", "snapshot_of"}
+_REFERENCE_TYPES = {"date": f"ref.{DATE_DIMENSION}"}
+_OTHER_WORDS = {"row_count_driver", "parent_table", "snapshot_of"}
 """Words of facts of other kinds."""
 
 
@@ -50,9 +50,11 @@ def needs_references(table: Table, scope: Scope) -> Iterable[Problem]:
         return  # probably the one that would be missing here
     for kind in ("unit", "date"):
         dimension = scope.dimension(kind)
-        if dimension is not None and not any(c.type in (f"ref.{dimension.name}", _KNOWN.get(kind)) for c in table.columns):
-            says = f"{table.name} has rows per {scope.unit} and period, so it needs a column of type ref.{dimension.name}"
-            yield Problem("columns", says)
+        if dimension is not None and not any(
+            c.type in (f"ref.{dimension.name}", _REFERENCE_TYPES.get(kind)) for c in table.columns
+        ):
+            message = f"{table.name} has rows per {scope.unit} and period, so it needs a column of type ref.{dimension.name}"
+            yield Problem("columns", message)
 
 
 def reference_to(kind: str, table: Table, dataset: Dataset) -> str:
@@ -69,30 +71,30 @@ def date_column(table: Table) -> str | None:
 
 def version_column(table: Table, dataset: Dataset) -> tuple[Column, ...]:
     """Return the column that ties rows to the version of the unit that was valid at the time, if there are versions."""
-    versioned = any(dimension.sourced("scd") for dimension in dataset.dimensions)
-    if not versioned or any(existing.type == "version.row_id" for existing in table.columns):
+    has_versions = any(dimension.sourced("scd") for dimension in dataset.dimensions)
+    if not has_versions or any(existing.type == "version.row_id" for existing in table.columns):
         return ()
     return (column("row_id", ROW_ID),)
 
 
 def added_columns(table: AnyFact, dataset: Dataset) -> tuple[Column, ...]:
     """Return the columns that a fact gets by itself: of metrics, of the unit's version, of its stage, of changes."""
-    of_units = () if getattr(table, "per", None) else (*version_column(table, dataset), *stage_column(table, dataset))
-    return (*metric_columns(table), *of_units, *(change_columns(table) if table.cdc else ()))
+    unit_columns = () if getattr(table, "per", None) else (*version_column(table, dataset), *stage_column(table, dataset))
+    return (*metric_columns(table), *unit_columns, *(change_columns(table) if table.cdc else ()))
 
 
 def measured(table: AnyFact, dataset: Dataset) -> str:
     """Return what the rows of a fact hold, in words: the metrics that it has columns of."""
-    named = [column.source.metric for column in table.columns if isinstance(column.source, MetricOptions)]
-    held = list(dict.fromkeys([*named, *getattr(table, "metrics", ())]))
-    nouns = [phrase(name) for name in held] or [phrase(column.name) for column in table.columns if column.word != "ref"]
+    metrics = [column.source.metric for column in table.columns if isinstance(column.source, MetricOptions)]
+    names = list(dict.fromkeys([*metrics, *getattr(table, "metrics", ())]))
+    nouns = [phrase(name) for name in names] or [phrase(column.name) for column in table.columns if column.word != "ref"]
     return begun(several(nouns)) or "Presence"
 
 
 def check_metrics(table: AnyFact, scope: Scope) -> Iterable[Problem]:
     """Yield a problem for each of a fact's metrics that there is not."""
-    for number, name in enumerate(table.metrics):
-        yield from scope.unknown_metric(name, f"metrics[{number}]")
+    for index, name in enumerate(table.metrics):
+        yield from scope.unknown_metric(name, f"metrics[{index}]")
 
 
 def _check(table: Fact, scope: Scope) -> Iterable[Problem]:
@@ -119,7 +121,7 @@ def cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
 
 FACT_WORDS = KindWords(
     section="facts",
-    recognise=lambda raw, unit: not (_TOLD_APART & raw.keys()) and raw.get("per") != "period",
+    recognise=lambda raw, unit: not (_OTHER_WORDS & raw.keys()) and raw.get("per") != "period",
     model=Fact,
     knows=frozenset({"unit", "period", "cell", "metrics", "key"}),
     key=lambda table, dataset: (reference_to("unit", table, dataset), reference_to("date", table, dataset)),

@@ -51,9 +51,9 @@ def summed(dataset: Dataset, declared: Iterable[TablePlan]) -> list[str]:
     if dataset.entity_features.metrics:
         return list(dataset.entity_features.metrics)
     columns = [column for table in declared if table.kind == "fact" for column in table.columns]
-    held = [column.spec.type.partition(".")[2] for column in columns if column.spec.word == "metric"]
+    names = [column.spec.type.partition(".")[2] for column in columns if column.spec.word == "metric"]
     target = dataset.holdout.target if dataset.holdout else None
-    return [name for name in dict.fromkeys(held) if name != target]
+    return [name for name in dict.fromkeys(names) if name != target]
 
 
 def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
@@ -64,9 +64,9 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
     assert key is not None
     columns = [_column(key.name, "unit", pa.string(), False, f"Key of the {phrase(dataset.unit)} in {units.name}.")]
     for name in summed(dataset, declared):
-        for word, says in _SUMS.items():
+        for word, description in _SUMS.items():
             type_ = pa.int64() if word == "peak_period" else pa.float64()
-            columns.append(_column(f"{name}_{word}", f"{word}.{name}", type_, True, says.format(name)))
+            columns.append(_column(f"{name}_{word}", f"{word}.{name}", type_, True, description.format(name)))
     if dataset.entity_features.include_labels:
         columns.append(_column(_ARCHETYPE, _ARCHETYPE, pa.string(), False, "Curves of the unit's segment."))
         columns.append(_column(_SEGMENT, _SEGMENT, pa.string(), False, "Name of the unit's segment."))
@@ -74,72 +74,72 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
             columns.append(
                 _column(_TREATMENT, _TREATMENT, pa.string(), True, "Arm of its segment's experiment that the unit is in.")
             )
-        says = "Position on the unit's curve in the last period that is known of it."
-        columns.append(_column(_POSITION, _POSITION, pa.float64(), False, says))
-    says = f"A row per {dataset.unit} that sums up its metrics."
+        description = "Position on the unit's curve in the last period that is known of it."
+        columns.append(_column(_POSITION, _POSITION, pa.float64(), False, description))
+    description = f"A row per {dataset.unit} that sums up its metrics."
     yield TablePlan(
-        spec=Table(name=FEATURES, columns=tuple(column.spec for column in columns), description=says),
+        spec=Table(name=FEATURES, columns=tuple(column.spec for column in columns), description=description),
         kind=FEATURES,
         columns=tuple(columns),
         key=(key.name,),
         time=None,
         references=((key.name, units.name, key.name),),
-        description=says,
+        description=description,
     )
 
 
-def _column(name: str, what: str, type_: pa.DataType, nullable: bool, says: str) -> ColumnPlan:
-    return ColumnPlan(Column(name=name, type=f"feature.{what}", source=NoOptions()), type_, nullable, says)
+def _column(name: str, feature: str, type_: pa.DataType, nullable: bool, description: str) -> ColumnPlan:
+    return ColumnPlan(Column(name=name, type=f"feature.{feature}", source=NoOptions()), type_, nullable, description)
 
 
 def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
     """Yield the features as of the end of the slice, or of the periods to learn from where some are held out."""
-    edge = cutoff(plan.dataset)
+    holdout_start = cutoff(plan.dataset)
     plan = plan.clean or plan
-    named = [column.spec.type.split(".") for column in table.columns]
-    names = [name for _, word, *metric in named for name in metric if word == "mean"]
-    stop = slice_.stop if edge is None else min(slice_.stop, edge)
+    types = [column.spec.type.split(".") for column in table.columns]
+    names = [name for _, word, *metric in types for name in metric if word == "mean"]
+    stop = slice_.stop if holdout_start is None else min(slice_.stop, holdout_start)
     if stop <= plan.first:
         return
     for part in lives(plan, replace(slice_, first=plan.first, stop=stop)):
-        made = block(plan, part)
-        there = np.flatnonzero(made.units.arrival < stop)
-        here = alive(made)
-        columns: dict[str, pa.Array] = {"unit": _keys(plan, made, there)}
+        unit_block = block(plan, part)
+        arrived = np.flatnonzero(unit_block.units.arrival < stop)
+        is_alive = alive(unit_block)
+        columns: dict[str, pa.Array] = {"unit": _keys(plan, unit_block, arrived)}
         for name in names:
-            sums = _sums(made.noised(plan.metric_index(name)), here, part.first - plan.first)
-            columns |= {f"{word}.{name}": _rounded(values[there]) for word, values in sums.items()}
-        columns |= _labels(plan, made, there, here)
+            sums = _sums(unit_block.noised(plan.metric_index(name)), is_alive, part.first - plan.first)
+            columns |= {f"{word}.{name}": _rounded(values[arrived]) for word, values in sums.items()}
+        columns |= _labels(plan, unit_block, arrived, is_alive)
         arrays = [columns[column.spec.type.partition(".")[2]].cast(column.type) for column in table.columns]
         yield batch_of(table, arrays)
 
 
-def _keys(plan: Plan, made: Block, there: NDArray[np.int64]) -> pa.Array:
+def _keys(plan: Plan, unit_block: Block, arrived: NDArray[np.int64]) -> pa.Array:
     units = next(table for table in plan.own if table.kind == "unit")
-    return key_text(prefix(units.spec), pa.array(made.codes[there]))
+    return key_text(prefix(units.spec), pa.array(unit_block.codes[arrived]))
 
 
-def _sums(values: Floats, lives: NDArray[np.bool_], begin: int) -> dict[str, Floats]:
-    """Return what sums up values, shape (periods, units), of the cells in which a unit is there: NaN where nothing does."""
-    there = lives & np.isfinite(values)
-    count, total, times = (np.zeros(values.shape[1]) for _ in range(3))
-    first, last, peak, top = (np.full(values.shape[1], np.nan) for _ in range(4))
-    for period, (row, here) in enumerate(zip(values, there, strict=True), begin):
-        first = np.where(here & (count == 0), row, first)
-        last = np.where(here, row, last)
-        higher = here & ((count == 0) | (row > top))
-        top, peak = np.where(higher, row, top), np.where(higher, float(period), peak)
-        count += here
-        total += np.where(here, row, 0.0)
-        times += np.where(here, float(period), 0.0)
+def _sums(values: Floats, is_alive: NDArray[np.bool_], begin: int) -> dict[str, Floats]:
+    """Return the features of values, shape (periods, units), over the cells in which a unit is present; NaN without any."""
+    is_present = is_alive & np.isfinite(values)
+    count, total, time_total = (np.zeros(values.shape[1]) for _ in range(3))
+    first, last, peak, maximum = (np.full(values.shape[1], np.nan) for _ in range(4))
+    for period, (row, present) in enumerate(zip(values, is_present, strict=True), begin):
+        first = np.where(present & (count == 0), row, first)
+        last = np.where(present, row, last)
+        is_higher = present & ((count == 0) | (row > maximum))
+        maximum, peak = np.where(is_higher, row, maximum), np.where(is_higher, float(period), peak)
+        count += present
+        total += np.where(present, row, 0.0)
+        time_total += np.where(present, float(period), 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean, middle = total / count, times / count
+        mean, mean_time = total / count, time_total / count
         squares, spread, product = (np.zeros(values.shape[1]) for _ in range(3))
-        for period, (row, here) in enumerate(zip(values, there, strict=True), begin):
-            off, away = np.where(here, row - mean, 0.0), np.where(here, period - middle, 0.0)
-            squares += off * off
-            spread += away * away
-            product += off * away
+        for period, (row, present) in enumerate(zip(values, is_present, strict=True), begin):
+            deviation, time_deviation = np.where(present, row - mean, 0.0), np.where(present, period - mean_time, 0.0)
+            squares += deviation * deviation
+            spread += time_deviation * time_deviation
+            product += deviation * time_deviation
         std, slope = np.sqrt(squares / count), np.where(spread > 0, product / spread, np.nan)
     return {"mean": mean, "std": std, "slope": slope, "first": first, "last": last, "peak_period": peak}
 
@@ -148,19 +148,19 @@ def _rounded(values: Floats) -> pa.Array:
     return pa.array(np.round(values, _DECIMALS), mask=np.isnan(values))
 
 
-def _labels(plan: Plan, made: Block, there: NDArray[np.int64], lives: NDArray[np.bool_]) -> dict[str, pa.Array]:
-    """Return what is to be found out of units, whether or not it is asked for."""
-    segments, units = [segment.spec for segment in plan.segments], made.units
-    tried = [segment.treatment for segment in segments]
-    arms = [label for arm in tried for label in ((arm.control_label, arm.treatment_label) if arm else (None, None))]
+def _labels(plan: Plan, unit_block: Block, arrived: NDArray[np.int64], is_alive: NDArray[np.bool_]) -> dict[str, pa.Array]:
+    """Return the labels of units, whether or not the table has columns of them."""
+    segments, units = [segment.spec for segment in plan.segments], unit_block.units
+    treatments = [segment.treatment for segment in segments]
+    arms = [label for arm in treatments for label in ((arm.control_label, arm.treatment_label) if arm else (None, None))]
     last = np.zeros(len(units), dtype=np.int64)
-    for period, here in enumerate(lives):
-        last = np.where(here, period, last)
-    position = made.positions()[last[there], there]
+    for period, alive_units in enumerate(is_alive):
+        last = np.where(alive_units, period, last)
+    position = unit_block.positions()[last[arrived], arrived]
     return {
-        _ARCHETYPE: picked([archetype(segment) for segment in segments], units.segment[there], pa.string()),
-        _SEGMENT: picked([segment.name for segment in segments], units.segment[there], pa.string()),
-        _TREATMENT: picked(arms, (2 * units.segment + units.treated)[there], pa.string()),
+        _ARCHETYPE: picked([archetype(segment) for segment in segments], units.segment[arrived], pa.string()),
+        _SEGMENT: picked([segment.name for segment in segments], units.segment[arrived], pa.string()),
+        _TREATMENT: picked(arms, (2 * units.segment + units.treated)[arrived], pa.string()),
         _POSITION: _rounded(position),
     }
 

@@ -40,14 +40,13 @@ class Hit:
         return 1 + choose(self.stream("periods"), self.rows.address, self.issue.delay)
 
 
-def hit(table: TablePlan, rows: Rows, number: int, issue: Issue, when: Integers | None = None) -> Hit:
-    """Return which rows an issue is about; they have ranks. `when` are the periods that decide on it, by default the rows'
-    own. The same issue a second time draws for itself."""
+def hit(table: TablePlan, rows: Rows, number: int, issue: Issue, periods: Integers | None = None) -> Hit:
+    """Return which rows an issue is about; they have ranks. `periods` decide on it, by default the rows' own. The same issue a second time draws for itself."""
     plan = rows.block.plan
-    before = sum(other.draws == issue.draws for place, other in table.issues if place < number)
-    names = ("quality", *issue.draws, before)
-    here = chosen(rows.rank, issue.rate, key(plan.seed, *names), addresses(rows))
-    return Hit(number, issue, rows, here & speaks_of(plan, issue, rows.period if when is None else when), names)
+    earlier = sum(other.draws == issue.draws for other_number, other in table.issues if other_number < number)
+    names = ("quality", *issue.draws, earlier)
+    mask = chosen(rows.rank, issue.rate, key(plan.seed, *names), addresses(rows))
+    return Hit(number, issue, rows, mask & speaks_of(plan, issue, rows.period if periods is None else periods), names)
 
 
 def speaks_of(plan: Plan, issue: Issue, periods: Integers) -> NDArray[np.bool_]:

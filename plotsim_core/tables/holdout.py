@@ -21,21 +21,21 @@ def cutoff(dataset: Dataset) -> int | None:
 
 
 def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
-    edge, window = cutoff(dataset), dataset.window
-    if edge is None or dataset.holdout is None:
+    cutoff_period, window = cutoff(dataset), dataset.window
+    if cutoff_period is None or dataset.holdout is None:
         return
     assert window.stop is not None
     target = dataset.holdout.target
     for table in declared:
         if table.kind != "fact":
             continue
-        for end, periods, says in (
-            (TRAIN, (window.first, edge), f"Rows of {table.name} to learn {target} from."),
-            (HOLDOUT, (edge, window.stop), f"Rows of {table.name} that are held out to predict {target} in."),
+        for suffix, periods, description in (
+            (TRAIN, (window.first, cutoff_period), f"Rows of {table.name} to learn {target} from."),
+            (HOLDOUT, (cutoff_period, window.stop), f"Rows of {table.name} that are held out to predict {target} in."),
         ):
-            name = f"{table.name}{end}"
+            name = f"{table.name}{suffix}"
             spec = table.spec.model_copy(update={"name": name})
-            yield replace(table, spec=spec, description=says, of=table.name, periods=periods)
+            yield replace(table, spec=spec, description=description, of=table.name, periods=periods)
 
 
 DERIVED.add("holdout", _derive)

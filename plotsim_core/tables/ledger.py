@@ -70,19 +70,19 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
     assert key is not None
     delivery = any(issue.delivers for issue in dataset.quality)
     columns = tuple(
-        ColumnPlan(Column(name=name, type="quality", source=NoOptions()), type_, nullable, says)
-        for name, (type_, nullable, says) in (_DELIVERY if delivery else _COLUMNS).items()
+        ColumnPlan(Column(name=name, type="quality", source=NoOptions()), type_, nullable, description)
+        for name, (type_, nullable, description) in (_DELIVERY if delivery else _COLUMNS).items()
     )
     times = ("date_key", WHEN) if delivery else ("date_key",)
-    says = "Everything that is broken on purpose, and what it would be."
+    description = "Everything that is broken on purpose, and what it would be."
     yield TablePlan(
-        spec=Table(name=LEDGER, columns=tuple(column.spec for column in columns), description=says),
+        spec=Table(name=LEDGER, columns=tuple(column.spec for column in columns), description=description),
         kind=LEDGER,
         columns=columns,
         key=(*KEY, *times[1:]),
         time=times[-1],
         references=((times[-1], dates.name, key.name),),
-        description=says,
+        description=description,
     )
 
 
@@ -92,14 +92,14 @@ def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordB
     clean = plan.clean or plan
     for first in range(slice_.first, slice_.stop, step):
         part = replace(slice_, first=first, stop=min(first + step, slice_.stop))
-        found = [
+        batches = [
             batch
-            for own, whole in zip(plan.kinds, clean.kinds, strict=True)
-            for broken in own.own
+            for unit_plan, clean_plan in zip(plan.kinds, clean.kinds, strict=True)
+            for broken in unit_plan.own
             if broken.issues and not broken.of
-            for batch in _entries(whole, broken, table, part if own is plan else of_kind(own, part))
+            for batch in _entries(clean_plan, broken, table, part if unit_plan is plan else of_kind(unit_plan, part))
         ]
-        entries = pa.Table.from_batches(found, table.schema)
+        entries = pa.Table.from_batches(batches, table.schema)
         order = np.argsort(entries[table.time].to_numpy(), kind="stable")
         yield from entries.take(pa.array(order)).combine_chunks().to_batches()
 
@@ -107,44 +107,44 @@ def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordB
 def _entries(plan: Plan, broken: TablePlan, ledger: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
     """Yield what was done to the rows of one table."""
     kind, clean = KINDS[broken.kind], plan.table(broken.name)
-    needed = {*clean.key, clean.time, *(issue.column for _, issue in broken.issues)}
-    every = any(issue.drops or issue.issue == "late_delivery" for _, issue in broken.issues)
-    columns = [c for c in clean.columns if every or c.name in needed or c.spec.word == "cdc"]
+    names = {*clean.key, clean.time, *(issue.column for _, issue in broken.issues)}
+    has_all = any(issue.drops or issue.issue == "late_delivery" for _, issue in broken.issues)
+    columns = [c for c in clean.columns if has_all or c.name in names or c.spec.word == "cdc"]
     parts: Iterator[tuple[Rows, Deliveries | None]]
     if any(issue.delivers for _, issue in broken.issues):
         parts = delivered(kind, plan, broken, clean, slice_)
     else:
         parts = ((ranked(clean, kind.rows(clean, block(plan, part))), None) for part in kind.cut(plan, slice_))
-    for rows, found in parts:
-        made = {column.name: fill(column, clean, rows) for column in columns}
-        yield _batch(clean, ledger, break_rows(broken, rows, made, found), made)
+    for rows, deliveries in parts:
+        clean_columns = {column.name: fill(column, clean, rows) for column in columns}
+        yield _batch(clean, ledger, break_rows(broken, rows, clean_columns, deliveries), clean_columns)
 
 
 def _batch(table: TablePlan, ledger: TablePlan, broken: Broken, clean: dict[str, pa.Array]) -> pa.RecordBatch:
     changes = [change for change in broken.changes if len(change.rows)]
     counts = [len(change.rows) for change in changes]
-    places = np.concatenate([change.rows for change in changes]) if changes else np.empty(0, dtype=np.int64)
-    order = pa.array(np.argsort(places, kind="stable"))
-    at = pa.array(places)
+    positions = np.concatenate([change.rows for change in changes]) if changes else np.empty(0, dtype=np.int64)
+    order = pa.array(np.argsort(positions, kind="stable"))
+    row_indices = pa.array(positions)
 
     def keys(columns: dict[str, pa.Array]) -> pa.Array:
-        return pc.binary_join_element_wise(*(text_of(columns[name].take(at)) for name in table.key), "|")
+        return pc.binary_join_element_wise(*(text_of(columns[name].take(row_indices)) for name in table.key), "|")
 
-    which = pa.array(np.repeat(np.arange(len(changes), dtype=np.int64), counts))
-    dropped = pa.array([change.action == "dropped" for change in changes], pa.bool_()).take(which)
+    change_indices = pa.array(np.repeat(np.arange(len(changes), dtype=np.int64), counts))
+    dropped = pa.array([change.action == "dropped" for change in changes], pa.bool_()).take(change_indices)
     texts = pa.string()
     dates = clean[table.time or ""]
     columns = {
-        "table_name": pa.array([table.name] * len(changes), texts).take(which),
+        "table_name": pa.array([table.name] * len(changes), texts).take(change_indices),
         "row_key": pc.if_else(dropped, keys(clean), keys(broken.columns)),
-        "column_name": pa.array([change.column for change in changes], texts).take(which),
-        "issue_number": pa.array([change.number for change in changes], pa.int64()).take(which),
-        "date_key": dates.take(at),
-        "issue": pa.array([change.issue for change in changes], texts).take(which),
-        "action": pa.array([change.action for change in changes], texts).take(which),
+        "column_name": pa.array([change.column for change in changes], texts).take(change_indices),
+        "issue_number": pa.array([change.number for change in changes], pa.int64()).take(change_indices),
+        "date_key": dates.take(row_indices),
+        "issue": pa.array([change.issue for change in changes], texts).take(change_indices),
+        "action": pa.array([change.action for change in changes], texts).take(change_indices),
         "clean_value": pa.concat_arrays([change.clean for change in changes] or [pa.nulls(0, texts)]),
         "stored_value": pa.concat_arrays([change.stored for change in changes] or [pa.nulls(0, texts)]),
-        WHEN: broken.columns.get(DELIVERED, dates).take(at),
+        WHEN: broken.columns.get(DELIVERED, dates).take(row_indices),
     }
     return batch_of(ledger, [columns[column.name].take(order) for column in ledger.columns])
 
@@ -157,11 +157,11 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
         rows = expected(broken, sample)
         columns = (plan.clean or plan).table(broken.name).columns
         for _, issue in broken.issues:
-            hit = rows * issue.rate * speaks_of(plan, issue, sample.periods)
-            whole = len(columns) if issue.drops or issue.issue == "late_delivery" else 0
-            told = whole or 1 + 2 * int(bool(issue.column) and any(c.spec.word == "cdc" for c in columns))
-            again = delivered_after(issue, sample, hit) if issue.delivers else np.zeros(len(hit))
-            total += again if issue.issue == "redelivery" else hit * told + again
+            affected = rows * issue.rate * speaks_of(plan, issue, sample.periods)
+            dropped_cells = len(columns) if issue.drops or issue.issue == "late_delivery" else 0
+            entries = dropped_cells or 1 + 2 * int(bool(issue.column) and any(c.spec.word == "cdc" for c in columns))
+            repeats = delivered_after(issue, sample, affected) if issue.delivers else np.zeros(len(affected))
+            total += repeats if issue.issue == "redelivery" else affected * entries + repeats
     return total
 
 

@@ -36,40 +36,40 @@ from plotsim_core.tables.sample import Sample
 _LISTED = "reference"
 
 
-def _by_themselves(columns: Any) -> Any:
+def _no_columns(columns: Any) -> Any:
     if columns:
         raise ValueError("has no effect: the columns come by themselves, from the dimension")
     return columns
 
 
-NoColumns = Annotated[tuple[Column, ...], Field(max_length=0), BeforeValidator(_by_themselves)]
+NoColumns = Annotated[tuple[Column, ...], Field(max_length=0), BeforeValidator(_no_columns)]
 """The columns of a table that shows a dimension: none are written."""
 
 
 def columns_of(dimension: TablePlan) -> tuple[ColumnPlan, ...]:
-    """Return the columns of a dimension that tell how a row stands, which those of versions do not."""
+    """Return the columns of a dimension that are the state of a row: all but those of versions."""
     return tuple(column for column in dimension.columns if column.spec.word != "version")
 
 
 def moving(dimension: TablePlan) -> tuple[ColumnPlan, ...]:
-    """Return the columns that say something else of one row as time goes on."""
+    """Return the columns whose value of one row changes with time."""
     return tuple(column for column in columns_of(dimension) if moved_by(column.spec, dimension.spec))
 
 
 def key_of(dimension: TablePlan) -> ColumnPlan:
     """Return the column that tells what a dimension holds apart; in a history it tells units apart, not their versions."""
-    own = key_column(dimension.spec)
-    return next(column for column in dimension.columns if column.spec is own)
+    key = key_column(dimension.spec)
+    return next(column for column in dimension.columns if column.spec is key)
 
 
 def holding(plan: Plan, table: TablePlan, slice_: Slice) -> tuple[Plan, TablePlan, Slice]:
     """Return (plan of the kind of unit, dimension, slice of its units) of a table that shows a dimension."""
-    whole = plan.clean or plan
-    own = whole.owner(table.name)
-    dimension = own.table(table.of)
+    clean_plan = plan.clean or plan
+    unit_plan = clean_plan.owner(table.name)
+    dimension = unit_plan.table(table.of)
     if dimension.kind == _LISTED:
-        return own, dimension, replace(slice_, unit_first=0, unit_stop=1)
-    return own, dimension, slice_ if own is whole else of_kind(own, slice_)
+        return unit_plan, dimension, replace(slice_, unit_first=0, unit_stop=1)
+    return unit_plan, dimension, slice_ if unit_plan is clean_plan else of_kind(unit_plan, slice_)
 
 
 def members(dimension: TablePlan, block: Block) -> Rows:
@@ -80,34 +80,41 @@ def members(dimension: TablePlan, block: Block) -> Rows:
     return Rows(block=block, address=block.units.address[unit], unit=unit, period=block.units.arrival[unit])
 
 
-def present(held: Rows) -> NDArray[np.bool_]:
+def present(rows: Rows) -> NDArray[np.bool_]:
     """Return which members are there at the end of each period of their block, shape (periods, members)."""
-    if len(held.unit) == len(held):
-        return alive(held.block)[:, held.unit]
-    return np.ones((len(held.block.periods), len(held)), dtype=np.bool_)
+    if len(rows.unit) == len(rows):
+        return alive(rows.block)[:, rows.unit]
+    return np.ones((len(rows.block.periods), len(rows)), dtype=np.bool_)
 
 
-def standing(dimension: TablePlan, held: Rows, place: Integers, which: Integers) -> Rows:
-    """Return the rows of members `which` as they stand at the end of the periods `place` (places in the block)."""
-    block, rows = held.block, held.taken(which)
-    if len(held.unit) < len(held):
+def standing(dimension: TablePlan, member_rows: Rows, period_index: Integers, member: Integers) -> Rows:
+    """Return the rows of members `member` as they stand at the end of the periods `period_index` (indices in the block)."""
+    block, rows = member_rows.block, member_rows.taken(member)
+    if len(member_rows.unit) < len(member_rows):
         return rows
     history = dimension.spec.sourced("scd")
     band = rows.band
     if history:
         options = history[0].source
         assert isinstance(options, History)
-        band = bands_of(block, block.plan.metric_index(options.tracks), options.at)[place, rows.unit]
-    return replace(rows, until=block.periods[place] + 1, band=band)
+        band = bands_of(block, block.plan.metric_index(options.tracks), options.at)[period_index, rows.unit]
+    return replace(rows, until=block.periods[period_index] + 1, band=band)
 
 
 def whole_rows(plan: Plan, dimension: TablePlan, part: Slice) -> tuple[Integers, list[pa.Array]]:
-    """Return all that is there at the end of each period of a slice: the place of each row's period, and its columns."""
-    held = members(dimension, block(plan, part))
-    place, which = np.nonzero(present(held))
-    rows, moved, at = standing(dimension, held, place, which), moving(dimension), pa.array(which)
+    """Return the rows that are present at the end of each period of a slice: the index of each row's period, and the columns."""
+    member_rows = members(dimension, block(plan, part))
+    period_index, member = np.nonzero(present(member_rows))
+    rows, moving_columns, member_index = (
+        standing(dimension, member_rows, period_index, member),
+        moving(dimension),
+        pa.array(member),
+    )
     columns = columns_of(dimension)
-    return place, [fill(c, dimension, rows) if c in moved else fill(c, dimension, held).take(at) for c in columns]
+    return period_index, [
+        fill(c, dimension, rows) if c in moving_columns else fill(c, dimension, member_rows).take(member_index)
+        for c in columns
+    ]
 
 
 def expected_members(dimension: TablePlan, sample: Sample) -> Floats:
@@ -115,30 +122,32 @@ def expected_members(dimension: TablePlan, sample: Sample) -> Floats:
     if dimension.kind == _LISTED:
         return KINDS[dimension.kind].expect(dimension, sample)
 
-    def here(units: Units) -> Floats:
-        each = 1 if dimension.kind == "unit" else children(sample.plan, dimension.spec, units.address)
-        found: Floats = np.multiply(sample.there(units), each, dtype=np.float64)
-        return found
+    def member_counts(units: Units) -> Floats:
+        rows_per_unit = 1 if dimension.kind == "unit" else children(sample.plan, dimension.spec, units.address)
+        counts: Floats = np.multiply(sample.there(units), rows_per_unit, dtype=np.float64)
+        return counts
 
-    return sample.total(here) * remaining(sample)
+    return sample.total(member_counts) * remaining(sample)
 
 
-def check_shown(field: str, name: Name, kinds: tuple[str, ...], taken: Any, scope: Scope) -> Iterable[Problem]:
+def check_shown(field: str, name: Name, kinds: tuple[str, ...], reserved: Any, scope: Scope) -> Iterable[Problem]:
     """Yield what is wrong with showing the dimension `name`: it must be of one of `kinds`, and have no column of its own
-    whose name `taken(dimension)` lists."""
-    unknown = scope.unknown_table(name, field)
-    yield from unknown
-    if not unknown and name in scope.foreign:
+    whose name `reserved(columns, key)` lists."""
+    problems = scope.unknown_table(name, field)
+    yield from problems
+    if not problems and name in scope.foreign:
         yield Problem(field, f"{name} is a dimension of another kind of unit", "write this table beside it, under `units`")
     declared = scope.tables.get(name)
-    if unknown or declared is None or declared.kind is None or declared.table is None:
+    if problems or declared is None or declared.kind is None or declared.table is None:
         return
     if not declared.path.startswith("dimensions"):
         return
     if declared.kind not in kinds:
-        fitting = [table.name for table in scope.tables.values() if table.kind in kinds]
-        says = f"{name} is no dimension that changes with time: rows never leave it and stay what they are"
-        yield Problem(field, says, f"name one of {', '.join(fitting)}" if fitting else "")
-    own = key_column(declared.table)
-    for other in taken(declared.columns, own.name if own is not None else ""):
-        yield Problem(field, f"{name} has a column '{other}', which this table gets by itself", "give that one another name")
+        candidates = [table.name for table in scope.tables.values() if table.kind in kinds]
+        message = f"{name} is no dimension that changes with time: rows never leave it and stay what they are"
+        yield Problem(field, message, f"name one of {', '.join(candidates)}" if candidates else "")
+    key = key_column(declared.table)
+    for column_name in reserved(declared.columns, key.name if key is not None else ""):
+        yield Problem(
+            field, f"{name} has a column '{column_name}', which this table gets by itself", "give that one another name"
+        )

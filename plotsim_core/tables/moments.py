@@ -31,8 +31,8 @@ def check_event(table: Table, scope: Scope) -> Iterable[Problem]:
 
 def lengths(block: Block) -> Integers:
     """Return, per cell, for how many microseconds of the period the unit is there."""
-    whole = (block.plan.grain.seconds(block.periods) * MICROSECONDS)[:, None]
-    result = np.broadcast_to(whole, block.slice.shape).copy()
+    period_lengths = (block.plan.grain.seconds(block.periods) * MICROSECONDS)[:, None]
+    result = np.broadcast_to(period_lengths, block.slice.shape).copy()
     for ending in block.plan.endings:
         last = first_crossings(block.plan, ending.crossing, block.units, block.slice.stop)
         cell = np.flatnonzero((block.periods[:, None] == last[None, :]).ravel())
@@ -48,28 +48,28 @@ def end_shares(block: Block, table: str) -> Floats:
 
 def ends_within(block: Block, table: TablePlan, cell: Integers) -> Integers:
     """Return how many microseconds into the periods of some cells a threshold event that ends units happens."""
-    whole = (block.plan.grain.seconds(block.periods) * MICROSECONDS)[cell // len(block.units)]
-    return within(block, table, cell, end_shares(block, table.name).ravel()[cell], whole)
+    period_lengths = (block.plan.grain.seconds(block.periods) * MICROSECONDS)[cell // len(block.units)]
+    return within(block, table, cell, end_shares(block, table.name).ravel()[cell], period_lengths)
 
 
-def within(block: Block, table: TablePlan, cell: Integers, share: Floats, left: Integers) -> Integers:
+def within(block: Block, table: TablePlan, cell: Integers, share: Floats, available: Integers) -> Integers:
     """Return how many microseconds into its period each of some rows of a table happens.
 
-    `share` is in (0, 1), `left` the microseconds of the period in which rows of its cell can happen. The result rises with
-    `share` and is below `left`. Without a rhythm, or within an hour, it is even.
+    `share` is in (0, 1), `available` the microseconds of the period in which rows of its cell can happen. The result rises
+    with `share` and is below `available`. Without a rhythm, or within an hour, it is even.
     """
-    shape = rhythm_of(block.plan, getattr(table.spec, "rhythm", None))
-    if shape is None or block.plan.grain.name == "hour":
-        return (left * share).astype(np.int64)
-    return placed(shape, _days(block, shape), cell // len(block.units), share, left)
+    rhythm = rhythm_of(block.plan, getattr(table.spec, "rhythm", None))
+    if rhythm is None or block.plan.grain.name == "hour":
+        return (available * share).astype(np.int64)
+    return placed(rhythm, _days(block, rhythm), cell // len(block.units), share, available)
 
 
-def _days(block: Block, shape: Rhythm) -> Floats:
-    found: Floats = block.kept("days", shape, lambda: days_of(block.plan, shape, block.periods))
-    return found
+def _days(block: Block, rhythm: Rhythm) -> Floats:
+    weights: Floats = block.kept("days", rhythm, lambda: days_of(block.plan, rhythm, block.periods))
+    return weights
 
 
 def moments(block: Block, period: Integers, microseconds: Integers) -> NDArray[np.datetime64]:
-    """Return the moments that lie `microseconds` after the beginnings of periods (places in the block)."""
+    """Return the moments that lie `microseconds` after the beginnings of periods (indices in the block)."""
     starts = block.plan.grain.starts(block.periods).astype("datetime64[us]")
     return starts[period] + microseconds.astype("timedelta64[us]")

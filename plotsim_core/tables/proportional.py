@@ -69,22 +69,22 @@ def check_driver(driver: str, path: str, scale: float, scale_path: str, scope: S
     yield from scope.unknown_metric(driver, path)
     metric = scope.metrics.get(driver)
     if metric is not None and metric.means[1] * scale > _MOST:
-        found = f"found about {shown(round(metric.means[1] * scale))} at position 1"
-        yield Problem(scale_path, f"expected at most {_MOST} rows per {scope.unit} and period, {found}", "make it smaller")
+        message = f"found about {shown(round(metric.means[1] * scale))} at position 1"
+        yield Problem(scale_path, f"expected at most {_MOST} rows per {scope.unit} and period, {message}", "make it smaller")
 
 
 def event_counts(table: TablePlan, block: Block) -> Integers:
     """Return how many rows each cell of a block has, shape (periods, units)."""
     spec = table.spec
     assert isinstance(spec, ProportionalEvent)
-    place = block.plan.metric_index(spec.driver)
-    usual = block.plan.metrics[place].spec.means[1] * spec.scale
-    poisson = quantile_table("poisson", (), None, (max(usual, 1e-3), max(usual, 1e-3)))
-    mean = np.maximum(block.correlated(place), 0.0) * spec.scale
-    factors = event_factors(block.plan, spec.rhythm, block.plan.metrics[place], block.periods)
+    metric = block.plan.metric_index(spec.driver)
+    usual_mean = block.plan.metrics[metric].spec.means[1] * spec.scale
+    poisson = quantile_table("poisson", (), None, (max(usual_mean, 1e-3), max(usual_mean, 1e-3)))
+    mean = np.maximum(block.correlated(metric), 0.0) * spec.scale
+    factors = event_factors(block.plan, spec.rhythm, block.plan.metrics[metric], block.periods)
     mean = mean if factors is None else mean * factors[:, None]
-    drawn = poisson.lookup(mean, normals(key(block.plan.seed, "events", table.stream), block.address))
-    return np.where(alive(block) & (mean > 0), drawn, 0.0).astype(np.int64)
+    counts = poisson.lookup(mean, normals(key(block.plan.seed, "events", table.stream), block.address))
+    return np.where(alive(block) & (mean > 0), counts, 0.0).astype(np.int64)
 
 
 def _rows(table: TablePlan, block: Block) -> Rows:
@@ -94,13 +94,13 @@ def _rows(table: TablePlan, block: Block) -> Rows:
 def in_order(table: TablePlan, block: Block, counts: Integers) -> Rows:
     """Return the rows of a table that happen, of the `counts` (periods, units) of each cell, in the order of time."""
     cell, number = numbered(counts.ravel())
-    drawn = fold(block.address.ravel()[cell], words(number))
-    share = uniforms(key(block.plan.seed, "moment", table.stream), drawn)
+    address = fold(block.address.ravel()[cell], words(number))
+    share = uniforms(key(block.plan.seed, "moment", table.stream), address)
     share = share[np.lexsort((share, cell))]
     period, unit = np.divmod(cell, len(block.units))
     rows = Rows(
         block=block,
-        address=drawn,
+        address=address,
         unit=unit,
         period=block.periods[period],
         cell=cell,
@@ -120,14 +120,14 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
 
 def expected_total(driver: str, sample: Sample) -> Floats:
     """Return what a metric adds up to over all units that have arrived, without what is below zero, shape (periods,)."""
-    plan, place = sample.plan, sample.plan.metric_index(driver)
-    metric = plan.metrics[place]
+    plan, metric_index = sample.plan, sample.plan.metric_index(driver)
+    metric = plan.metrics[metric_index]
     scores = ndtri((np.arange(_LEVELS) + 0.5) / _LEVELS)
 
     def rows(units: Units) -> Floats:
-        every = np.arange(sample.periods[0], sample.periods[-1] + 1)
-        read = reads(plan, place, units, every)[sample.periods - every[0]]
-        centre = centres(plan, metric, units, sample.periods, read)
+        all_periods = np.arange(sample.periods[0], sample.periods[-1] + 1)
+        read_positions = reads(plan, metric_index, units, all_periods)[sample.periods - all_periods[0]]
+        centre = centres(plan, metric, units, sample.periods, read_positions)
         if not metric.spec.positive:  # there are no rows where the metric is negative, whatever its mean
             centre = np.mean([np.maximum(metric.quantiles.lookup(centre, score), 0.0) for score in scores], axis=0)
         return sample.there(units) * centre
@@ -151,8 +151,8 @@ def _crowd(plan: Plan, table: TablePlan) -> float:
         return _crowd(plan, plan.table(spec.parent_table)) * float(spec.per_row[1])
     if table.kind not in ("proportional", "variable"):
         return 1.0
-    events = table.kind == "proportional"
-    driver, scale = (spec.driver, spec.scale) if events else (spec.row_count_driver, spec.row_count_scale)
+    is_event = table.kind == "proportional"
+    driver, scale = (spec.driver, spec.scale) if is_event else (spec.row_count_driver, spec.row_count_scale)
     return float(max(plan.metrics[plan.metric_index(driver)].spec.means) * scale)
 
 

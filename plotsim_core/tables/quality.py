@@ -30,10 +30,10 @@ from plotsim_core.tables.hit import Hit, hit
 ROW = "*"
 """Stands for the whole row where the name of a column is expected."""
 _LATEST = 5
-"""So many periods late a row arrives at most."""
+"""Most periods that a row arrives late."""
 _CODES = 1000
 _DIGITS = 6
-"""Decimals of an estimate of a number that has as many as it likes."""
+"""Decimals of an estimate of a number without fixed decimals."""
 _NONE: Integers = np.empty(0, dtype=np.int64)
 
 Columns = dict[str, pa.Array]
@@ -61,42 +61,48 @@ class Broken:
     changes: list[Change]
 
 
-def break_rows(table: TablePlan, rows: Rows, columns: Mapping[str, pa.Array], found: Deliveries | None = None) -> Broken:
+def break_rows(
+    table: TablePlan, rows: Rows, columns: Mapping[str, pa.Array], deliveries: Deliveries | None = None
+) -> Broken:
     """Return rows, which have ranks, with the issues of their table; `columns` are the clean ones, all or those that issues
-    are about. In a table with issues of delivery, `found` are the deliveries that the rows are of, one each."""
+    are about. In a table with issues of delivery, `deliveries` are those of the rows, one each."""
     broken = dict(columns)
     changes: list[Change] = []
-    when = rows.period if found is None else found.period
+    periods = rows.period if deliveries is None else deliveries.period
     for number, issue in table.issues:
-        if issue.issue in _CELLS:
-            by = when if issue.issue == "schema_drift" else None  # a source has the columns of the day on which it delivers
-            changes.append(_CELLS[issue.issue](hit(table, rows, number, issue, by), broken))
-        elif issue.issue == "restatement" and found is not None:
-            spoilt = replace(hit(table, rows, number, issue), here=found.provisional(number))
+        if issue.issue in _CELL_ISSUES:
+            hit_periods = (
+                periods if issue.issue == "schema_drift" else None
+            )  # a source has the columns of the day on which it delivers
+            changes.append(_CELL_ISSUES[issue.issue](hit(table, rows, number, issue, hit_periods), broken))
+        elif issue.issue == "restatement" and deliveries is not None:
+            provisional_hit = replace(hit(table, rows, number, issue), here=deliveries.provisional(number))
             decimals = next(column.decimals for column in table.columns if column.name == issue.column)
-            changes.append(_provisional(spoilt, broken, columns[spoilt.column], decimals, changes))
-    changes += _told(table, rows, broken, changes, found)
+            changes.append(_provisional(provisional_hit, broken, columns[provisional_hit.column], decimals, changes))
+    changes += _cdc_changes(table, rows, broken, changes, deliveries)
     times = np.ones(len(rows), dtype=np.int64)
     copied: list[Change] = []
-    gone: list[Change] = []
-    if found is not None:
-        broken[DELIVERED] = pa.array(date_keys(rows.block.plan, found.period))
-        times[~found.stored] = 0
-        copied += _deliveries(table, found)
-        gone += _held(table, columns, found)
+    dropped: list[Change] = []
+    if deliveries is not None:
+        broken[DELIVERED] = pa.array(date_keys(rows.block.plan, deliveries.period))
+        times[~deliveries.stored] = 0
+        copied += _delivery_changes(table, deliveries)
+        dropped += _held_back_changes(table, columns, deliveries)
     for number, issue in table.issues:
-        places = np.flatnonzero(hit(table, rows, number, issue).here) if issue.copies or issue.drops else _NONE
+        positions = np.flatnonzero(hit(table, rows, number, issue).here) if issue.copies or issue.drops else _NONE
         if issue.copies:
-            places = places if found is None else places[found.first[places]]
-            times[places] += times[places] > 0
-            copied.append(Change(number, issue.issue, "copied", ROW, places, *_nothing(len(places), 2)))
+            positions = positions if deliveries is None else positions[deliveries.first[positions]]
+            times[positions] += times[positions] > 0
+            copied.append(Change(number, issue.issue, "copied", ROW, positions, *_null_texts(len(positions), 2)))
         elif issue.drops:
-            places = places[times[places] > 0]
-            times[places] = 0
+            positions = positions[times[positions] > 0]
+            times[positions] = 0
             for name, values in columns.items():
-                clean = text_of(values.take(pa.array(places)))
-                gone.append(Change(number, issue.issue, "dropped", name, places, clean, *_nothing(len(places), 1)))
-    return Broken(broken, times, [*(_kept(change, times) for change in (*changes, *copied)), *gone])
+                clean = text_of(values.take(pa.array(positions)))
+                dropped.append(
+                    Change(number, issue.issue, "dropped", name, positions, clean, *_null_texts(len(positions), 1))
+                )
+    return Broken(broken, times, [*(_stored_change(change, times) for change in (*changes, *copied)), *dropped])
 
 
 def stored_rows(table: TablePlan, broken: Broken) -> pa.RecordBatch:
@@ -107,60 +113,60 @@ def stored_rows(table: TablePlan, broken: Broken) -> pa.RecordBatch:
     return batch.take(pa.array(np.repeat(np.arange(len(broken.times), dtype=np.int64), broken.times)))
 
 
-def _deliveries(table: TablePlan, found: Deliveries) -> Iterator[Change]:
-    """Tell of rows that are delivered at another time than their own, or again."""
+def _delivery_changes(table: TablePlan, deliveries: Deliveries) -> Iterator[Change]:
+    """Yield a change for rows that are delivered at another time than their own, or again."""
     for number, issue in table.issues:
         for code in range(IN_TIME + 1, HELD) if issue.delivers else ():
-            places = np.flatnonzero((found.number == number) & (found.action == code))
-            yield Change(number, issue.issue, ACTIONS[code], ROW, places, *_nothing(len(places), 2))
+            positions = np.flatnonzero((deliveries.number == number) & (deliveries.action == code))
+            yield Change(number, issue.issue, ACTIONS[code], ROW, positions, *_null_texts(len(positions), 2))
 
 
-def _held(table: TablePlan, columns: Mapping[str, pa.Array], found: Deliveries) -> Iterator[Change]:
-    """Tell of rows that are not delivered in time, cell by cell."""
+def _held_back_changes(table: TablePlan, columns: Mapping[str, pa.Array], deliveries: Deliveries) -> Iterator[Change]:
+    """Yield a change for each column of rows that are not delivered in time."""
     for number, issue in table.issues:
-        places = np.flatnonzero((found.number == number) & (found.action == HELD)) if issue.delivers else _NONE
-        for name, values in columns.items() if len(places) else ():
-            clean = text_of(values.take(pa.array(places)))
-            yield Change(number, issue.issue, ACTIONS[HELD], name, places, clean, *_nothing(len(places), 1))
+        positions = np.flatnonzero((deliveries.number == number) & (deliveries.action == HELD)) if issue.delivers else _NONE
+        for name, values in columns.items() if len(positions) else ():
+            clean = text_of(values.take(pa.array(positions)))
+            yield Change(number, issue.issue, ACTIONS[HELD], name, positions, clean, *_null_texts(len(positions), 1))
 
 
-def _changed(hit: Hit, name: str, here: NDArray[np.bool_], before: pa.Array, after: pa.Array) -> Change:
-    places = np.flatnonzero(here)
-    clean, stored = (text_of(values.take(pa.array(places))) for values in (before, after))
-    return Change(hit.number, hit.issue.issue, "changed", name, places, clean, stored)
+def _cell_change(hit: Hit, name: str, mask: NDArray[np.bool_], before: pa.Array, after: pa.Array) -> Change:
+    positions = np.flatnonzero(mask)
+    clean, stored = (text_of(values.take(pa.array(positions))) for values in (before, after))
+    return Change(hit.number, hit.issue.issue, "changed", name, positions, clean, stored)
 
 
 def _null(hit: Hit, columns: Columns) -> Change:
     before = columns[hit.column]
-    here = hit.here & _there(before)
-    columns[hit.column] = _without(before, here)
-    return _changed(hit, hit.column, here, before, columns[hit.column])
+    mask = hit.here & _is_valid(before)
+    columns[hit.column] = _with_nulls(before, mask)
+    return _cell_change(hit, hit.column, mask, before, columns[hit.column])
 
 
 def _drift(hit: Hit, columns: Columns) -> Change:
-    before, new = columns[hit.column], drifted(hit.column)
-    here = hit.here & _there(before)
-    columns[hit.column] = _without(before, here)
-    moved = _without(before, ~here)
-    columns[new] = pc.coalesce(columns[new], moved) if new in columns else moved
-    return _changed(hit, hit.column, here, before, columns[hit.column])
+    before, new_column = columns[hit.column], drifted(hit.column)
+    mask = hit.here & _is_valid(before)
+    columns[hit.column] = _with_nulls(before, mask)
+    moved_values = _with_nulls(before, ~mask)
+    columns[new_column] = pc.coalesce(columns[new_column], moved_values) if new_column in columns else moved_values
+    return _cell_change(hit, hit.column, mask, before, columns[hit.column])
 
 
 def _mismatch(hit: Hit, columns: Columns) -> Change:
     before = columns[hit.column]
-    here = hit.here & _there(before)
-    wrong = misspelt(before.filter(pa.array(here)), hit.stream("spelling"), hit.rows.address[here])
-    columns[hit.column] = pc.replace_with_mask(pc.cast(before, pa.string()), pa.array(here), wrong)
-    return _changed(hit, hit.column, here, before, columns[hit.column])
+    mask = hit.here & _is_valid(before)
+    texts = misspelt(before.filter(pa.array(mask)), hit.stream("spelling"), hit.rows.address[mask])
+    columns[hit.column] = pc.replace_with_mask(pc.cast(before, pa.string()), pa.array(mask), texts)
+    return _cell_change(hit, hit.column, mask, before, columns[hit.column])
 
 
 def _orphan(hit: Hit, columns: Columns) -> Change:
     before = columns[hit.column]
-    here = hit.here & _there(before)
+    mask = hit.here & _is_valid(before)
     mark = _orphan_mark(hit)
-    lost = pc.add(before, mark) if isinstance(mark, int) else pc.binary_join_element_wise(before, pa.scalar(""), mark)
-    columns[hit.column] = pc.if_else(pa.array(here), lost, before)
-    return _changed(hit, hit.column, here, before, columns[hit.column])
+    orphans = pc.add(before, mark) if isinstance(mark, int) else pc.binary_join_element_wise(before, pa.scalar(""), mark)
+    columns[hit.column] = pc.if_else(pa.array(mask), orphans, before)
+    return _cell_change(hit, hit.column, mask, before, columns[hit.column])
 
 
 def _orphan_mark(hit: Hit) -> str | int:
@@ -168,8 +174,8 @@ def _orphan_mark(hit: Hit) -> str | int:
     plan = hit.rows.block.plan
     column = next(column.spec for column in plan.table(hit.issue.table).columns if column.name == hit.column)
     name, key_ = SOURCE_WORDS[column.word].refers(column.source, plan.dataset) or ("", "")
-    own = next(other.spec.source for other in plan.table(name).columns if other.name == key_)
-    mark = orphan_mark(getattr(own, "values", None))
+    key_source = next(other.spec.source for other in plan.table(name).columns if other.name == key_)
+    mark = orphan_mark(getattr(key_source, "values", None))
     assert mark is not None  # or the config would have been refused
     return mark
 
@@ -177,33 +183,35 @@ def _orphan_mark(hit: Hit) -> str | int:
 def _late(hit: Hit, columns: Columns) -> Change:
     rows = hit.rows
     before = columns.get(ARRIVAL, pa.nulls(len(rows), pa.int64()))
-    here = hit.here & ~_there(before)
-    arrived: Integers = rows.period + 1 + choose(hit.stream("periods"), rows.address, _LATEST)
-    columns[ARRIVAL] = pc.if_else(pa.array(here), pa.array(date_keys(rows.block.plan, arrived)), before)
-    return _changed(hit, ARRIVAL, here, before, columns[ARRIVAL])
+    mask = hit.here & ~_is_valid(before)
+    arrival: Integers = rows.period + 1 + choose(hit.stream("periods"), rows.address, _LATEST)
+    columns[ARRIVAL] = pc.if_else(pa.array(mask), pa.array(date_keys(rows.block.plan, arrival)), before)
+    return _cell_change(hit, ARRIVAL, mask, before, columns[ARRIVAL])
 
 
-_CELLS: dict[str, Callable[[Hit, Columns], Change]] = {
+_CELL_ISSUES: dict[str, Callable[[Hit, Columns], Change]] = {
     "null_injection": _null,
     "schema_drift": _drift,
     "type_mismatch": _mismatch,
     "orphaned_keys": _orphan,
     "late_arrival": _late,
 }
-"""What each issue about cells does to the columns, and what it tells of it."""
+"""Issue about cells to its function: it changes the columns and returns the change."""
 
 
 def _provisional(hit: Hit, columns: Columns, clean: pa.Array, decimals: int | None, changes: list[Change]) -> Change:
-    """Put another value in the place of those that are put right later, but where an issue before this one broke them."""
+    """Replace values that are put right later by estimates, but where an issue before this one broke them."""
     before = columns[hit.column]
-    here = hit.here & _there(before)
+    mask = hit.here & _is_valid(before)
     for change in changes:
         if change.column == hit.column:
-            here[change.rows] = False
-    wrong = estimate(clean.filter(pa.array(here)), decimals, hit.stream("estimate"), hit.rows.address[here])
-    places = np.where(here, len(before) + np.cumsum(here) - 1, np.arange(len(before)))  # replace_with_mask knows no structs
-    columns[hit.column] = pa.concat_arrays([before, pc.cast(wrong, before.type)]).take(pa.array(places))
-    return _changed(hit, hit.column, here, before, columns[hit.column])
+            mask[change.rows] = False
+    estimates = estimate(clean.filter(pa.array(mask)), decimals, hit.stream("estimate"), hit.rows.address[mask])
+    positions = np.where(
+        mask, len(before) + np.cumsum(mask) - 1, np.arange(len(before))
+    )  # replace_with_mask knows no structs
+    columns[hit.column] = pa.concat_arrays([before, pc.cast(estimates, before.type)]).take(pa.array(positions))
+    return _cell_change(hit, hit.column, mask, before, columns[hit.column])
 
 
 def estimate(values: pa.Array, decimals: int | None, stream: np.uint64, address: NDArray[np.uint64]) -> pa.Array:
@@ -213,12 +221,12 @@ def estimate(values: pa.Array, decimals: int | None, stream: np.uint64, address:
         return pc.invert(values)
     if not is_number(values.type):
         return pa.nulls(len(values), values.type)
-    exact = pa.types.is_decimal(values.type)
-    right = as_floats(values) if exact else values.to_numpy(zero_copy_only=False)
-    about = right * ((50 + choose(stream, address, 101)) / 100)
-    about = np.round(about, 0 if pa.types.is_integer(values.type) else _DIGITS if decimals is None else decimals)
-    wrong = pa.array(np.where(about == right, right + 1, about))
-    return as_decimals(wrong, values.type.scale) if exact else pc.cast(wrong, values.type)
+    is_exact = pa.types.is_decimal(values.type)
+    numbers = as_floats(values) if is_exact else values.to_numpy(zero_copy_only=False)
+    estimates = numbers * ((50 + choose(stream, address, 101)) / 100)
+    estimates = np.round(estimates, 0 if pa.types.is_integer(values.type) else _DIGITS if decimals is None else decimals)
+    result = pa.array(np.where(estimates == numbers, numbers + 1, estimates))
+    return as_decimals(result, values.type.scale) if is_exact else pc.cast(result, values.type)
 
 
 def misspelt(values: pa.Array, stream: np.uint64, address: NDArray[np.uint64]) -> pa.Array:
@@ -230,82 +238,89 @@ def misspelt(values: pa.Array, stream: np.uint64, address: NDArray[np.uint64]) -
         return pc.strftime(pc.cast(values, pa.timestamp("us")), format="%d.%m.%Y")
     if pa.types.is_boolean(values.type):
         return pc.if_else(values, "Y", "N")
-    plain = pc.cast(values, pa.string())
-    comma = pc.if_else(
-        pc.match_substring(plain, "."),
-        pc.replace_substring(plain, ".", ","),
-        pc.binary_join_element_wise(plain, "0", ","),
+    texts = pc.cast(values, pa.string())
+    with_comma = pc.if_else(
+        pc.match_substring(texts, "."),
+        pc.replace_substring(texts, ".", ","),
+        pc.binary_join_element_wise(texts, "0", ","),
     )
-    about = pc.binary_join_element_wise("ca.", plain, " ")
-    return pc.choose(pa.array(choose(stream, address, 3)), pa.scalar("n/a"), comma, about)
+    with_prefix = pc.binary_join_element_wise("ca.", texts, " ")
+    return pc.choose(pa.array(choose(stream, address, 3)), pa.scalar("n/a"), with_comma, with_prefix)
 
 
 def text_of(values: pa.Array) -> pa.Array:
     """Return values as texts that they can be read back from; lists and structures as JSON."""
     if pa.types.is_nested(values.type):
-        made = [None if value is None else json.dumps(value, default=str) for value in values.to_pylist()]
-        return pa.array(made, pa.string())
+        texts = [None if value is None else json.dumps(value, default=str) for value in values.to_pylist()]
+        return pa.array(texts, pa.string())
     return pc.cast(values, pa.string())
 
 
-def _told(table: TablePlan, rows: Rows, columns: Columns, changes: list[Change], found: Deliveries | None) -> list[Change]:
-    """Let a table that tells when its rows were written tell of these changes: the first issue that changes a cell of a row
-    corrects it, before the end of its period. A row of a whole period was then written earlier in it. A row that is restated
+def _cdc_changes(
+    table: TablePlan, rows: Rows, columns: Columns, changes: list[Change], deliveries: Deliveries | None
+) -> list[Change]:
+    """Change the CDC columns of a table with the changes of its rows: the first issue that changes a cell of a row corrects
+    it, before the end of its period. A row of a whole period was then written earlier in it. A row that is restated
     was updated in the period of that."""
     parts = {c.spec.type.partition(".")[2]: c.name for c in table.columns if c.spec.word == "cdc" and c.name in columns}
     if not parts or not len(rows):
         return []
-    by = np.zeros(len(rows), dtype=np.int64)
+    issue_numbers = np.zeros(len(rows), dtype=np.int64)
     for change in changes:
         if change.column != ARRIVAL and change.issue != "restatement":
-            by[change.rows] = np.where(by[change.rows] == 0, change.number, by[change.rows])
+            issue_numbers[change.rows] = np.where(issue_numbers[change.rows] == 0, change.number, issue_numbers[change.rows])
     ends = rows.block.plan.grain.starts(rows.period + 1).astype("datetime64[us]")
     share = uniforms(key(rows.block.plan.seed, "quality", table.stream, "corrected"), rows.address)
-    since, timed = moments(table, rows), len(rows.moment) == len(rows)
-    left = (ends - since).astype(np.int64) - 1
-    drawn = since + np.ceil(share * left).astype("timedelta64[us]")
-    times = (since, drawn) if timed else (drawn, ends - np.timedelta64(1, "us"))
-    new = dict(zip(("inserted_at", "updated_at"), times, strict=True))
-    hit = (by > 0) & (new["updated_at"] > new["inserted_at"])
-    numbers = {part: np.where(hit, by, 0) for part in parts}
-    if found is not None:
-        number, period = found.restated()
-        right = number > 0
-        begins, stops = (rows.block.plan.grain.starts(period[right] + more).astype("datetime64[us]") for more in (0, 1))
-        drawn = begins + np.floor(share[right] * (stops - begins).astype(np.int64)).astype("timedelta64[us]")
-        new["updated_at"] = new["updated_at"].copy()
-        new["updated_at"][right] = drawn
-        numbers = {part: own if part == "inserted_at" else np.where(right, number, own) for part, own in numbers.items()}
-    told: list[Change] = []
+    since, has_moments = moments(table, rows), len(rows.moment) == len(rows)
+    remaining = (ends - since).astype(np.int64) - 1
+    corrected_at = since + np.ceil(share * remaining).astype("timedelta64[us]")
+    times = (since, corrected_at) if has_moments else (corrected_at, ends - np.timedelta64(1, "us"))
+    stamps = dict(zip(("inserted_at", "updated_at"), times, strict=True))
+    is_corrected = (issue_numbers > 0) & (stamps["updated_at"] > stamps["inserted_at"])
+    numbers = {part: np.where(is_corrected, issue_numbers, 0) for part in parts}
+    if deliveries is not None:
+        number, period = deliveries.restated()
+        is_restated = number > 0
+        begins, stops = (
+            rows.block.plan.grain.starts(period[is_restated] + offset).astype("datetime64[us]") for offset in (0, 1)
+        )
+        corrected_at = begins + np.floor(share[is_restated] * (stops - begins).astype(np.int64)).astype("timedelta64[us]")
+        stamps["updated_at"] = stamps["updated_at"].copy()
+        stamps["updated_at"][is_restated] = corrected_at
+        numbers = {
+            part: corrected if part == "inserted_at" else np.where(is_restated, number, corrected)
+            for part, corrected in numbers.items()
+        }
+    cdc_changes: list[Change] = []
     for part, name in parts.items():
         before = columns[name]
-        after = pa.scalar("U") if part == "op" else pa.array(new[part], before.type)
+        after = pa.scalar("U") if part == "op" else pa.array(stamps[part], before.type)
         columns[name] = pc.if_else(pa.array(numbers[part] > 0), after, before)
-        moved = pc.not_equal(before, columns[name]).to_numpy(zero_copy_only=False)
-        for number_, issue in table.issues:
-            here = moved & (numbers[part] == number_)
-            told.append(_changed(Hit(number_, issue, rows, here, ()), name, here, before, columns[name]))
-    return told
+        is_changed = pc.not_equal(before, columns[name]).to_numpy(zero_copy_only=False)
+        for issue_number, issue in table.issues:
+            mask = is_changed & (numbers[part] == issue_number)
+            cdc_changes.append(_cell_change(Hit(issue_number, issue, rows, mask, ()), name, mask, before, columns[name]))
+    return cdc_changes
 
 
-def _kept(change: Change, times: Integers) -> Change:
+def _stored_change(change: Change, times: Integers) -> Change:
     """Return a change without the rows that are dropped."""
-    stay = times[change.rows] > 0
-    if bool(np.all(stay)):
+    is_stored = times[change.rows] > 0
+    if bool(np.all(is_stored)):
         return change
-    mask = pa.array(stay)
-    rows, clean, stored = change.rows[stay], change.clean.filter(mask), change.stored.filter(mask)
+    mask = pa.array(is_stored)
+    rows, clean, stored = change.rows[is_stored], change.clean.filter(mask), change.stored.filter(mask)
     return Change(change.number, change.issue, change.action, change.column, rows, clean, stored)
 
 
-def _there(values: pa.Array) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = pc.is_valid(values).to_numpy(zero_copy_only=False)
-    return found
+def _is_valid(values: pa.Array) -> NDArray[np.bool_]:
+    mask: NDArray[np.bool_] = pc.is_valid(values).to_numpy(zero_copy_only=False)
+    return mask
 
 
-def _without(values: pa.Array, hit: NDArray[np.bool_]) -> pa.Array:
-    return pc.if_else(pa.array(hit), pa.scalar(None, values.type), values)
+def _with_nulls(values: pa.Array, mask: NDArray[np.bool_]) -> pa.Array:
+    return pc.if_else(pa.array(mask), pa.scalar(None, values.type), values)
 
 
-def _nothing(count: int, columns: int) -> list[pa.Array]:
+def _null_texts(count: int, columns: int) -> list[pa.Array]:
     return [pa.nulls(count, pa.string())] * columns

@@ -26,7 +26,7 @@ from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.kind import KINDS
 
 TOGETHER = 1 << 12
-"""So many units that are there at the start are counted together, and so many of each cohort."""
+"""Units that are counted together, of those at the start and of each cohort."""
 COHORTS_TOGETHER = 64
 
 
@@ -56,12 +56,12 @@ def groups_of(plan: Plan, units: Units) -> Groups:
 def addresses(rows: Rows) -> Words:
     """Return an address for each row, the same for those that are counted together: of its group of units and its period."""
 
-    def made() -> Words:
+    def compute() -> Words:
         plan, units = rows.block.plan, rows.block.units
         group = groups_of(plan, units).addresses(plan)[rows.unit] if len(rows.unit) else np.zeros(1, dtype=np.uint64)
         return fold(group, words(rows.period))
 
-    return rows.kept("counted together", made)
+    return rows.kept("counted together", compute)
 
 
 def ranked(table: TablePlan, rows: Rows) -> Rows:
@@ -69,50 +69,52 @@ def ranked(table: TablePlan, rows: Rows) -> Rows:
     in the block."""
     plan, units, slice_ = rows.block.plan, rows.block.units, rows.block.slice
     groups = groups_of(plan, units)
-    _, first, each = np.unique(groups.addresses(plan), return_index=True, return_inverse=True)
+    _, first, group_of_unit = np.unique(groups.addresses(plan), return_index=True, return_inverse=True)
     unit = rows.unit if len(rows.unit) else np.zeros(len(rows), dtype=np.int64)
-    own = each[unit]
-    sequence = (rows.period - slice_.first) * len(first) + own
+    group_of_row = group_of_unit[unit]
+    sequence = (rows.period - slice_.first) * len(first) + group_of_row
     order = np.argsort(sequence * len(units) + unit, kind="stable")
-    begins = np.append(True, np.diff(sequence[order]) != 0)[: len(rows)]
-    places = np.arange(len(rows), dtype=np.int64)
+    is_first = np.append(True, np.diff(sequence[order]) != 0)[: len(rows)]
+    positions = np.arange(len(rows), dtype=np.int64)
     rank = np.empty(len(rows), dtype=np.int64)
-    rank[order] = places - np.maximum.accumulate(np.where(begins, places, 0))
-    for group in np.unique(own).tolist() if len(rows.unit) and slice_.unit_first > 0 else ():
-        here = own == group
-        rank[here] += _before(table, rows.block, groups, int(first[group]))[rows.period[here] - slice_.first]
+    rank[order] = positions - np.maximum.accumulate(np.where(is_first, positions, 0))
+    for group in np.unique(group_of_row).tolist() if len(rows.unit) and slice_.unit_first > 0 else ():
+        in_group = group_of_row == group
+        rank[in_group] += _earlier_rows(table, rows.block, groups, int(first[group]))[rows.period[in_group] - slice_.first]
     return replace(rows, rank=rank)
 
 
 def most_groups(plan: Plan, stop: int) -> int:
     """Return how many groups of units that are counted together there are at most among those who arrive before `stop`."""
     parts = layout(plan)
-    here = parts.first < units_by(plan, stop)
-    runs = np.where(parts.cohort < 0, -1, parts.cohort // COHORTS_TOGETHER)[here]
+    has_arrived = parts.first < units_by(plan, stop)
+    runs = np.where(parts.cohort < 0, -1, parts.cohort // COHORTS_TOGETHER)[has_arrived]
     largest: dict[tuple[int, int], int] = {}
-    for segment, run, count in zip(parts.segment[here].tolist(), runs.tolist(), parts.count[here].tolist(), strict=True):
+    for segment, run, count in zip(
+        parts.segment[has_arrived].tolist(), runs.tolist(), parts.count[has_arrived].tolist(), strict=True
+    ):
         largest[segment, run] = max(largest.get((segment, run), 0), count)
     return sum(-(-count // TOGETHER) for count in largest.values())
 
 
-def _before(table: TablePlan, block: Block, found: Groups, place: int) -> Integers:
+def _earlier_rows(table: TablePlan, block: Block, groups: Groups, unit: int) -> Integers:
     """Return how many rows of each period of a block are those of units before it that are counted together with one of its
     units."""
     plan, slice_ = block.plan, block.slice
-    group = int(found.segment[place]), int(found.run[place]), int(found.part[place])
+    group = int(groups.segment[unit]), int(groups.run[unit]), int(groups.part[unit])
     total = np.zeros(len(block.periods), dtype=np.int64)
-    for start, stop in _places(plan, slice_.unit_first, *group):
+    for start, stop in _earlier_ranges(plan, slice_.unit_first, *group):
         total += _counted(plan, table.name, replace(slice_, unit_first=start, unit_stop=stop))
     return total
 
 
-def _places(plan: Plan, before: int, segment: int, run: int, part: int) -> Iterator[tuple[int, int]]:
-    """Yield the places (start, stop) of the roster before one of it that are counted together."""
+def _earlier_ranges(plan: Plan, limit: int, segment: int, run: int, part: int) -> Iterator[tuple[int, int]]:
+    """Yield the ranges (start, stop) of the roster before the place `limit` whose units are counted together."""
     parts = layout(plan)
     runs = np.where(parts.cohort < 0, -1, parts.cohort // COHORTS_TOGETHER)
-    for own in np.flatnonzero((parts.segment == segment) & (runs == run) & (parts.first < before)).tolist():
-        start = int(parts.first[own]) + part * TOGETHER
-        stop = min(start + TOGETHER, int(parts.first[own] + parts.count[own]), before)
+    for index in np.flatnonzero((parts.segment == segment) & (runs == run) & (parts.first < limit)).tolist():
+        start = int(parts.first[index]) + part * TOGETHER
+        stop = min(start + TOGETHER, int(parts.first[index] + parts.count[index]), limit)
         if start < stop:
             yield start, stop
 

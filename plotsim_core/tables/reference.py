@@ -42,8 +42,8 @@ class ReferenceDimension(Table):
     @property
     def lists(self) -> dict[str, int]:
         """How many values the lists of columns have."""
-        found = {column.name: count(column) for column in self.sourced("static")}
-        return found | {column.name: key_count(column) for column in self.sourced("id") if key_count(column)}
+        lengths = {column.name: count(column) for column in self.sourced("static")}
+        return lengths | {column.name: key_count(column) for column in self.sourced("id") if key_count(column)}
 
     @property
     def length(self) -> int:
@@ -58,10 +58,12 @@ def _check(table: ReferenceDimension, scope: Scope) -> Iterable[Problem]:
     hint = "give it one: type id, with `values` where the rows have keys of their own"
     yield from (replace(problem, hint=hint) for problem in needs_key(table, scope))
     keys = {column.name for column in table.sourced("id")}
-    lengths = {name: n for name, n in table.lists.items() if n > 1 and (table.count is None or name not in keys)}
+    lengths = {
+        name: length for name, length in table.lists.items() if length > 1 and (table.count is None or name not in keys)
+    }
     if len(set(lengths.values())) > 1:
-        found = ", ".join(f"{name} {count}" for name, count in lengths.items())
-        yield Problem("columns", f"the lists of {table.name} have different lengths: {found}", "give each row a value")
+        message = ", ".join(f"{name} {count}" for name, count in lengths.items())
+        yield Problem("columns", f"the lists of {table.name} have different lengths: {message}", "give each row a value")
     for column in table.sourced("id"):
         if 0 < key_count(column) < table.length:
             yield Problem("columns", f"{table.name} has {table.length} rows, and {key_count(column)} keys of its own")

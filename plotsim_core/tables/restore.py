@@ -36,107 +36,116 @@ def told_sql(plan: Plan, stored: TablePlan, clean: TablePlan, ledger: str) -> st
 
     Of a table that is delivered late or again, a row for each delivery: `own key` is the row's, `held` whether it was held
     back then, `came` whether it is a delivery that was not in time, `again` how often it came again then."""
-    asked = [
+    columns = [
         f'{entry_sql(stored)} AS "row key"',
         "count(*) FILTER (action = 'copied') AS copies",
         "bool_or(action = 'dropped') AS dropped",
     ]
     if stored.time == DELIVERED:
-        asked += [
+        columns += [
             'any_value(row_key) AS "own key"',
             "bool_or(action = 'held_back') AS held",
             "bool_or(action IN ('delivered', 'redelivered', 'restated')) AS came",
             "count(*) FILTER (action IN ('copied', 'redelivered', 'restated')) AS again",
         ]
-    for place in _told(stored, clean):
-        one = f"FILTER (column_name = {text(clean.columns[place].name)} AND action != 'copied')"
-        asked.append(f'count(*) {one} > 0 AS "told {place}"')
-        asked.append(f'arg_min(clean_value, issue_number) {one} AS "clean {place}"')
-    of = f"table_name = {text(stored.stream)}"
+    for index in _ledger_columns(stored, clean):
+        condition = f"FILTER (column_name = {text(clean.columns[index].name)} AND action != 'copied')"
+        columns.append(f'count(*) {condition} > 0 AS "told {index}"')
+        columns.append(f'arg_min(clean_value, issue_number) {condition} AS "clean {index}"')
+    rows = f"table_name = {text(stored.stream)}"
     if stored.periods is not None:
         first, stop = plan.grain.keys(np.array(stored.periods, dtype=np.int64)).tolist()
-        of += f" AND date_key >= {first} AND date_key < {stop}"
-    return f"SELECT {', '.join(asked)} FROM {ledger} WHERE {of} GROUP BY {entry_sql(stored)}"
+        rows += f" AND date_key >= {first} AND date_key < {stop}"
+    return f"SELECT {', '.join(columns)} FROM {ledger} WHERE {rows} GROUP BY {entry_sql(stored)}"
 
 
 def restored_sql(
-    stored: TablePlan, clean: TablePlan, relation: str, told: str, there: Collection[str], awaited: bool = True
+    stored: TablePlan, clean: TablePlan, relation: str, entries: str, stored_columns: Collection[str], awaited: bool = True
 ) -> str:
-    """Return an SQL relation with the clean rows of a stored table. `told` is a relation made by `told_sql`, `there` are the
-    columns that are stored; others, and what cannot be read as its type, are null. Rows that are held back are among them,
+    """Return an SQL relation with the clean rows of a stored table. `entries` is a relation made by `told_sql`; columns that
+    are not among `stored_columns`, and what cannot be read as its type, are null. Rows that are held back are among them,
     unless nothing that is still `awaited` is wanted."""
-    key, kept = _key_sql(stored, there), _kept_columns(stored, clean, there)
-    whole = _joined(relation, told, key)
-    back = ", ".join(f"{read_sql(_clean(place), c.type)} AS {quoted(c.name)}" for place, c in enumerate(clean.columns))
+    key, columns = _key_sql(stored, stored_columns), _columns_sql(stored, clean, stored_columns)
+    joined = _joined(relation, entries, key)
+    clean_values = ", ".join(
+        f"{read_sql(_clean_name(index), c.type)} AS {quoted(c.name)}" for index, c in enumerate(clean.columns)
+    )
     if stored.time == DELIVERED:
-        parts = _delivered(stored, clean, relation, told, there)
+        parts = _delivered_parts(stored, clean, relation, entries, stored_columns)
         if awaited and any(issue.issue == "late_delivery" for _, issue in stored.issues):
-            came = f'SELECT "own key" FROM {told} WHERE came'
-            parts.append(f'SELECT {back} FROM {told} AS t WHERE held AND "own key" NOT IN ({came})')
+            delivered_keys = f'SELECT "own key" FROM {entries} WHERE came'
+            parts.append(f'SELECT {clean_values} FROM {entries} AS t WHERE held AND "own key" NOT IN ({delivered_keys})')
     else:
-        parts = [f"SELECT {kept} FROM ({whole}) WHERE copies IS NULL OR copies = 0"]
+        parts = [f"SELECT {columns} FROM ({joined}) WHERE copies IS NULL OR copies = 0"]
         if any(issue.copies for _, issue in stored.issues):
-            numbered = f'SELECT *, row_number() OVER (PARTITION BY "row key") AS "copy" FROM ({whole}) WHERE copies > 0'
-            parts.append(f'SELECT {kept} FROM ({numbered}) WHERE "copy" > copies')
+            numbered = f'SELECT *, row_number() OVER (PARTITION BY "row key") AS "copy" FROM ({joined}) WHERE copies > 0'
+            parts.append(f'SELECT {columns} FROM ({numbered}) WHERE "copy" > copies')
     if any(issue.drops for _, issue in stored.issues):
-        parts.append(f"SELECT {back} FROM {told} AS t WHERE dropped")
+        parts.append(f"SELECT {clean_values} FROM {entries} AS t WHERE dropped")
     return f"({' UNION ALL '.join(parts)})"
 
 
-def repeated_sql(stored: TablePlan, clean: TablePlan, relation: str, told: str, there: Collection[str]) -> str:
+def repeated_sql(stored: TablePlan, clean: TablePlan, relation: str, entries: str, stored_columns: Collection[str]) -> str:
     """Return an SQL relation with the deliveries of all rows that the ledger says were delivered again: `its key`, and
     `what it is`, a hash of the clean row that each gives back."""
-    kept = _kept_columns(stored, clean, there)
-    own, names = '"its key" AS "the key"', ", ".join(quoted(column.name) for column in clean.columns)
-    rows = f"SELECT {own}, {kept} FROM ({_repeated(stored, clean, relation, told, there)}) WHERE often IS NOT NULL"
+    columns = _columns_sql(stored, clean, stored_columns)
+    key, names = '"its key" AS "the key"', ", ".join(quoted(column.name) for column in clean.columns)
+    rows = f"SELECT {key}, {columns} FROM ({_repeated(stored, clean, relation, entries, stored_columns)}) WHERE often IS NOT NULL"
     return f'(SELECT "the key" AS "its key", hash({names}) AS "what it is" FROM ({rows}))'
 
 
-def _delivered(stored: TablePlan, clean: TablePlan, relation: str, told: str, there: Collection[str]) -> list[str]:
-    """Return the SQL of the stored rows without those that came before: each is there as often as nobody says why."""
-    kept, whole = _kept_columns(stored, clean, there), _repeated(stored, clean, relation, told, there)
+def _delivered_parts(
+    stored: TablePlan, clean: TablePlan, relation: str, entries: str, stored_columns: Collection[str]
+) -> list[str]:
+    """Return the SQL of the stored rows without repeated deliveries: a row whose copies the ledger does not explain stays."""
+    columns, repeated = (
+        _columns_sql(stored, clean, stored_columns),
+        _repeated(stored, clean, relation, entries, stored_columns),
+    )
     numbered = (
         'SELECT *, row_number() OVER (PARTITION BY "its key") AS "copy", count(*) OVER (PARTITION BY "its key") AS "times" '
-        f"FROM ({whole}) WHERE often IS NOT NULL"
+        f"FROM ({repeated}) WHERE often IS NOT NULL"
     )
-    once = 'WHERE "copy" > least(often, "times" - 1)'
-    return [f"SELECT {kept} FROM ({whole}) WHERE often IS NULL", f"SELECT {kept} FROM ({numbered}) {once}"]
+    condition = 'WHERE "copy" > least(often, "times" - 1)'
+    return [f"SELECT {columns} FROM ({repeated}) WHERE often IS NULL", f"SELECT {columns} FROM ({numbered}) {condition}"]
 
 
-def _repeated(stored: TablePlan, clean: TablePlan, relation: str, told: str, there: Collection[str]) -> str:
-    """Return the SQL of stored rows with what is told of them, and `often` they came again."""
-    again = f'(SELECT "own key" AS "its key", sum(again) AS often FROM {told} GROUP BY ALL HAVING sum(again) > 0)'
-    joined = _joined(relation, told, _key_sql(stored, there), ', often, "its key"')
-    return f'{joined} LEFT JOIN {again} AS a ON {_key_sql(clean, there)} = a."its key"'
+def _repeated(stored: TablePlan, clean: TablePlan, relation: str, entries: str, stored_columns: Collection[str]) -> str:
+    """Return the SQL of stored rows with their ledger entries, and how `often` they were delivered again."""
+    repeats = f'(SELECT "own key" AS "its key", sum(again) AS often FROM {entries} GROUP BY ALL HAVING sum(again) > 0)'
+    joined = _joined(relation, entries, _key_sql(stored, stored_columns), ', often, "its key"')
+    return f'{joined} LEFT JOIN {repeats} AS a ON {_key_sql(clean, stored_columns)} = a."its key"'
 
 
-def _joined(relation: str, told: str, key: str, more: str = "") -> str:
-    return f'SELECT s.*, t.*{more} FROM {relation} AS s LEFT JOIN {told} AS t ON {key} = t."row key" AND NOT t.dropped'
+def _joined(relation: str, entries: str, key: str, columns: str = "") -> str:
+    return f'SELECT s.*, t.*{columns} FROM {relation} AS s LEFT JOIN {entries} AS t ON {key} = t."row key" AND NOT t.dropped'
 
 
-def _key_sql(table: TablePlan, there: Collection[str]) -> str:
-    return "NULL" if any(name not in there for name in table.key) else key_sql(table)
+def _key_sql(table: TablePlan, stored_columns: Collection[str]) -> str:
+    return "NULL" if any(name not in stored_columns for name in table.key) else key_sql(table)
 
 
-def _kept_columns(stored: TablePlan, clean: TablePlan, there: Collection[str]) -> str:
-    changed = _told(stored, clean)
-    return ", ".join(_kept(clean.columns[place], place, place in changed, there) for place in range(len(clean.columns)))
+def _columns_sql(stored: TablePlan, clean: TablePlan, stored_columns: Collection[str]) -> str:
+    changed = _ledger_columns(stored, clean)
+    return ", ".join(
+        _column_sql(clean.columns[index], index, index in changed, stored_columns) for index in range(len(clean.columns))
+    )
 
 
-def _kept(column: ColumnPlan, place: int, changed: bool, there: Collection[str]) -> str:
+def _column_sql(column: ColumnPlan, index: int, is_changed: bool, stored_columns: Collection[str]) -> str:
     name, type_ = quoted(column.name), sql_type(column.type)
-    value = f"TRY_CAST({name} AS {type_})" if column.name in there else f"NULL::{type_}"
-    if changed:
-        value = f'CASE WHEN "told {place}" THEN {read_sql(_clean(place), column.type)} ELSE {value} END'
+    value = f"TRY_CAST({name} AS {type_})" if column.name in stored_columns else f"NULL::{type_}"
+    if is_changed:
+        value = f'CASE WHEN "told {index}" THEN {read_sql(_clean_name(index), column.type)} ELSE {value} END'
     return f"{value} AS {name}"
 
 
-def _clean(place: int) -> str:
-    return f'"clean {place}"'
+def _clean_name(index: int) -> str:
+    return f'"clean {index}"'
 
 
-def _told(stored: TablePlan, clean: TablePlan) -> list[int]:
-    """Return the places of the clean columns that the ledger may tell of."""
-    named = {issue.column for _, issue in stored.issues}
-    every = any(issue.drops or issue.issue == "late_delivery" for _, issue in stored.issues)
-    return [place for place, c in enumerate(clean.columns) if every or c.name in named or c.spec.word == "cdc"]
+def _ledger_columns(stored: TablePlan, clean: TablePlan) -> list[int]:
+    """Return the indices of the clean columns that the ledger may have entries of."""
+    names = {issue.column for _, issue in stored.issues}
+    has_all = any(issue.drops or issue.issue == "late_delivery" for _, issue in stored.issues)
+    return [index for index, c in enumerate(clean.columns) if has_all or c.name in names or c.spec.word == "cdc"]

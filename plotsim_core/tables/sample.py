@@ -16,7 +16,7 @@ from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan
 
 _PERIODS = 400
-"""As many are sampled at most: a year of days is sampled whole."""
+"""Most periods of a sample: a year of days is sampled whole."""
 _CELLS = 1 << 17
 
 
@@ -37,7 +37,7 @@ class Sample:
         """Return `values(periods)`, shape (periods, units), of what is known of consecutive periods only."""
         if self.periods[-1] - self.periods[0] < len(self.periods):
             return values(self.periods)
-        return np.concatenate([values(self.periods[place : place + 1]) for place in range(len(self.periods))])
+        return np.concatenate([values(self.periods[index : index + 1]) for index in range(len(self.periods))])
 
     def arrived(self, units: Units) -> NDArray[np.bool_]:
         """Return who has arrived, shape (periods, units)."""
@@ -52,10 +52,10 @@ def sample(plan: Plan, slice_: Slice) -> Sample:
     """Return a sample of a slice: every period of short windows and every unit of small segments."""
     count = min(slice_.shape[0], _PERIODS)
     periods = np.linspace(slice_.first, slice_.stop - 1, count).round().astype(np.int64)
-    own = strata(plan, plan.first, slice_.stop)
-    most = max(1, _CELLS * len(plan.segments) // len(own) // count)
+    layers = strata(plan, plan.first, slice_.stop)
+    limit = max(1, _CELLS * len(plan.segments) // len(layers) // count)
     parts = []
-    for part in own:
-        taken = min(part.count, most)
-        parts.append((part.count / taken, select(plan, part.first, part.first + taken)))
+    for part in layers:
+        unit_count = min(part.count, limit)
+        parts.append((part.count / unit_count, select(plan, part.first, part.first + unit_count)))
     return Sample(plan, periods, tuple(parts))

@@ -39,8 +39,8 @@ _TEXT_WIDTHS = {"id": 4.0, "ref": 0.8, "version": 1.0, "faker": 3.0}
 """Compressed bytes per text, by the word of a column, where it is not one of a few."""
 _DATE_KEY_WIDTH = 0.02
 _OTHER_WIDTH = 2.0
-_LISTED = 3
-"""How many values a list is taken to have."""
+_LIST_LENGTH = 3
+"""Assumed number of values of a list."""
 _FOOTER = 450
 """Bytes per column, whatever the rows."""
 
@@ -59,45 +59,45 @@ class Size:
 def sizes(plan: Plan, tables: tuple[TablePlan, ...], slice_: Slice) -> tuple[Size, ...]:
     """Return the expected sizes of tables (or stages) in a slice of all units. No value is made."""
     samples: dict[tuple[Plan, bool], Sample] = {}
-    found = []
+    result = []
     for table in tables:
-        own = owner(plan, table.name)
-        lived = (own, KINDS[table.kind].state)  # a state knows all lives so far
-        if lived not in samples:
-            here = of_kind(own, slice_)
-            samples[lived] = sample(own, replace(here, first=own.first) if lived[1] else here)
-        drawn = samples[lived]
-        rows = _stored(table, drawn, expected(table, drawn))
-        found.append(_size(table, rows, drawn.periods, slice_))
-    return tuple(found)
+        unit_plan = owner(plan, table.name)
+        key = (unit_plan, KINDS[table.kind].state)  # a state knows all lives so far
+        if key not in samples:
+            unit_slice = of_kind(unit_plan, slice_)
+            samples[key] = sample(unit_plan, replace(unit_slice, first=unit_plan.first) if key[1] else unit_slice)
+        unit_sample = samples[key]
+        rows = _stored(table, unit_sample, expected(table, unit_sample))
+        result.append(_size(table, rows, unit_sample.periods, slice_))
+    return tuple(result)
 
 
-def _size(table: TablePlan, wanted: Floats, sampled: NDArray[np.int64], slice_: Slice) -> Size:
-    per_period = np.interp(slice_.periods, sampled, wanted)
+def _size(table: TablePlan, sampled_rows: Floats, periods: NDArray[np.int64], slice_: Slice) -> Size:
+    per_period = np.interp(slice_.periods, periods, sampled_rows)
     rows = round(float(per_period[-1] if KINDS[table.kind].state else per_period.sum()))
     widths = sum(_width(column) for column in table.columns)
     return Size(table.name, rows, float(per_period.mean()), round(rows * widths + _FOOTER * len(table.columns)))
 
 
-def _stored(table: TablePlan, drawn: Sample, rows: Floats) -> Floats:
+def _stored(table: TablePlan, unit_sample: Sample, rows: Floats) -> Floats:
     """Return how many rows are stored in each of the sample's periods, where `rows` happen: not outside those that the
     table has rows of, less and more where rows are dropped, copied and delivered at other times on purpose."""
     for _, issue in table.issues:
-        own = issue.rate * speaks_of(drawn.plan, issue, drawn.periods)
-        rows = rows * (1.0 + own * (int(issue.copies) - int(issue.drops)))
+        share = issue.rate * speaks_of(unit_sample.plan, issue, unit_sample.periods)
+        rows = rows * (1.0 + share * (int(issue.copies) - int(issue.drops)))
     if table.periods is not None:
-        rows = rows * ((drawn.periods >= table.periods[0]) & (drawn.periods < table.periods[1]))
-    for late in (True, False):  # what comes again does so after it has come
-        moved = [issue for _, issue in table.issues if issue.delivers and (issue.issue == "late_delivery") == late]
-        rows = rows + sum(_moved(issue, drawn, rows) for issue in moved)
+        rows = rows * ((unit_sample.periods >= table.periods[0]) & (unit_sample.periods < table.periods[1]))
+    for is_late in (True, False):  # what comes again does so after it has come
+        issues = [issue for _, issue in table.issues if issue.delivers and (issue.issue == "late_delivery") == is_late]
+        rows = rows + sum(_shifted_rows(issue, unit_sample, rows) for issue in issues)
     return rows
 
 
-def _moved(issue: Issue, drawn: Sample, rows: Floats) -> Floats:
+def _shifted_rows(issue: Issue, unit_sample: Sample, rows: Floats) -> Floats:
     """Return how many rows an issue of delivery adds to each of the sample's periods, and takes from them."""
-    own = issue.rate * rows * speaks_of(drawn.plan, issue, drawn.periods)
-    come = delivered_after(issue, drawn, own)
-    return come - own if issue.issue == "late_delivery" else come
+    affected = issue.rate * rows * speaks_of(unit_sample.plan, issue, unit_sample.periods)
+    deliveries = delivered_after(issue, unit_sample, affected)
+    return deliveries - affected if issue.issue == "late_delivery" else deliveries
 
 
 def _width(column: ColumnPlan) -> float:
@@ -111,5 +111,5 @@ def _type_width(type_: pa.DataType) -> float:
     if pa.types.is_struct(type_):
         return sum(_type_width(field.type) for field in type_)
     if pa.types.is_list(type_):
-        return _LISTED * _type_width(type_.value_type)
+        return _LIST_LENGTH * _type_width(type_.value_type)
     return _WIDTHS.get(type_, _OTHER_WIDTH)

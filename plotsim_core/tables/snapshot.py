@@ -49,26 +49,26 @@ def due(plan: Plan, every: str | None, periods: NDArray[np.int64]) -> NDArray[np
         return periods == plan.first
     if every is None or every == plan.grain.name:
         return np.ones(len(periods), dtype=np.bool_)
-    holding_ = GRAINS[every].holding
+    holding_period = GRAINS[every].holding
     starts, following = plan.grain.starts(periods), plan.grain.starts(periods + 1)
-    return np.asarray(holding_(starts) != holding_(following))
+    return np.asarray(holding_period(starts) != holding_period(following))
 
 
 def _check(table: Snapshot, scope: Scope) -> Iterable[Problem]:
-    yield from check_shown("snapshot_of", table.snapshot_of, _KINDS, lambda own, key: {DATE} & {*own}, scope)
+    yield from check_shown("snapshot_of", table.snapshot_of, _KINDS, lambda columns, key: {DATE} & {*columns}, scope)
     if scope.window is None or table.every is None or table.every == "once":
         return
     names = list(GRAINS)
     grain = scope.window.grain.name
     if names.index(table.every) < names.index(grain):
-        longer = ", ".join(names[names.index(grain) :])
-        yield Problem("every", f"a period is a {grain}, and nothing is known of a {table.every} in it", f"{longer} or once")
+        grains = ", ".join(names[names.index(grain) :])
+        yield Problem("every", f"a period is a {grain}, and nothing is known of a {table.every} in it", f"{grains} or once")
 
 
 def _plan(table: Table, dimension: TablePlan, dataset: Dataset) -> TablePlan:
     assert isinstance(table, Snapshot)
-    dated, reference = date_column(DATE, "Period at whose end the row stood so.", table, dataset)
-    columns, key = (dated, *columns_of(dimension)), key_of(dimension).name
+    date, reference = date_column(DATE, "Period at whose end the row stood so.", table, dataset)
+    columns, key = (date, *columns_of(dimension)), key_of(dimension).name
     return TablePlan(
         spec=table.model_copy(update={"columns": tuple(column.spec for column in columns)}),
         kind="snapshot",
@@ -91,22 +91,22 @@ def _often(table: Snapshot, dataset: Dataset) -> str:
 
 
 def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    own, dimension, slice_ = holding(plan, table, slice_)
+    unit_plan, dimension, slice_ = holding(plan, table, slice_)
     assert isinstance(table.spec, Snapshot)
-    periods = slice_.periods[due(own, table.spec.every, slice_.periods)]
+    periods = slice_.periods[due(unit_plan, table.spec.every, slice_.periods)]
     for run in np.split(periods, np.flatnonzero(np.diff(periods) != 1) + 1):
         if len(run):
-            for part in blocks(own, Slice(int(run[0]), int(run[-1]) + 1, slice_.unit_first, slice_.unit_stop)):
-                place, columns = whole_rows(own, dimension, part)
-                dates = pa.array(own.grain.keys(part.periods)[place])
+            for part in blocks(unit_plan, Slice(int(run[0]), int(run[-1]) + 1, slice_.unit_first, slice_.unit_stop)):
+                period_index, columns = whole_rows(unit_plan, dimension, part)
+                dates = pa.array(unit_plan.grain.keys(part.periods)[period_index])
                 yield batch_of(table, [dates, *columns])
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
     assert isinstance(table.spec, Snapshot)
-    every = np.arange(sample.periods[0], sample.periods[-1] + 1)
-    wanted = due(sample.plan, table.spec.every, every)
-    share = wanted[sample.periods - every[0]] if len(every) == len(sample.periods) else wanted.mean()
+    all_periods = np.arange(sample.periods[0], sample.periods[-1] + 1)
+    is_due = due(sample.plan, table.spec.every, all_periods)
+    share = is_due[sample.periods - all_periods[0]] if len(all_periods) == len(sample.periods) else is_due.mean()
     return expected_members(sample.plan.table(table.of), sample) * share
 
 

@@ -43,7 +43,7 @@ _BITS = 52
 _ORDINAL_BITS = 28
 _DIGITS = 16
 _TOGETHER = 1 << 16
-"""So many units of the roster have their rows in one order; a larger dataset is made in parts."""
+"""Units of the roster whose rows have one order; a larger dataset is made in parts."""
 _OUT_OF_DATE = 0.3
 """The share of drifted attributes that are another value rather than the same one written otherwise."""
 
@@ -52,12 +52,14 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
     if not dataset.sources:
         return
     units = next(table for table in declared if table.kind == "unit")
-    own = key_column(units.spec)
-    assert own is not None
+    unit_key = key_column(units.spec)
+    assert unit_key is not None
     for source in dataset.sources:
         type_ = pa.int64() if source.key_scheme == "numeric" else pa.string()
-        key_plan = _column(f"{own.name}_{source.name}", type_, f"Key of the row in {source.name}.")
-        columns = tuple(_held(column, own, key_plan) for column in units.columns if column.spec.word != "version")
+        key_plan = _column(f"{unit_key.name}_{source.name}", type_, f"Key of the row in {source.name}.")
+        columns = tuple(
+            _source_column(column, unit_key, key_plan) for column in units.columns if column.spec.word != "version"
+        )
         yield TablePlan(
             spec=Table(name=f"{units.name}_{source.name}", columns=tuple(column.spec for column in columns)),
             kind=HOLDING,
@@ -68,33 +70,33 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
             description=f"{dataset.plural.capitalize()} as {source.name} holds them.",
             of=units.name,
         )
-    linking = (
+    map_columns = (
         _column("source", pa.string(), "Name of the source that has the row."),
         _column("source_key", pa.string(), "Key of the row in the source, as a text."),
-        _column(own.name, pa.string(), f"Key of the {phrase(dataset.unit)} that the row is, in {units.name}."),
+        _column(unit_key.name, pa.string(), f"Key of the {phrase(dataset.unit)} that the row is, in {units.name}."),
     )
     yield TablePlan(
-        spec=Table(name=MAP, columns=tuple(column.spec for column in linking)),
+        spec=Table(name=MAP, columns=tuple(column.spec for column in map_columns)),
         kind=MAP,
-        columns=linking,
+        columns=map_columns,
         key=("source", "source_key"),
         time=None,
-        references=((own.name, units.name, own.name),),
+        references=((unit_key.name, units.name, unit_key.name),),
         description=f"Which rows of the sources are which {dataset.unit}.",
     )
 
 
-def _column(name: str, type_: pa.DataType, says: str) -> ColumnPlan:
-    return ColumnPlan(Column(name=name, type="source.key", source=NoOptions()), type_, False, says)
+def _column(name: str, type_: pa.DataType, description: str) -> ColumnPlan:
+    return ColumnPlan(Column(name=name, type="source.key", source=NoOptions()), type_, False, description)
 
 
-def _held(column: ColumnPlan, own: Column, key_plan: ColumnPlan) -> ColumnPlan:
-    return key_plan if column.spec is own else column
+def _source_column(column: ColumnPlan, unit_key: Column, key_plan: ColumnPlan) -> ColumnPlan:
+    return key_plan if column.spec is unit_key else column
 
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """What a source has of some units: the place of each row's unit among them, its number (0, or 1 for a second entry) and
+    """What a source has of some units: the index (`place`) of each row's unit among them, its number (0, or 1 for a second entry) and
     the number that its key says, in the order of these."""
 
     place: Integers
@@ -102,34 +104,36 @@ class Held:
     number: Words
 
 
-def held(plan: Plan, source: SourceSystem, made: Block, there: Integers) -> Held:
-    """Return the rows that a source has of the units `there` of a block."""
-    address = made.units.address[there]
-    kept = uniforms(key(plan.seed, "source", source.name, "missing"), address) >= source.missing_rate
-    twice = kept & (uniforms(key(plan.seed, "source", source.name, "twice"), address) < source.duplicate_rate)
-    place = np.concatenate([np.flatnonzero(kept), np.flatnonzero(twice)])
-    copy = np.repeat(np.array([0, 1], dtype=np.int64), [int(kept.sum()), int(twice.sum())])
+def held(plan: Plan, source: SourceSystem, unit_block: Block, arrived: Integers) -> Held:
+    """Return the rows that a source has of the units `arrived` of a block."""
+    address = unit_block.units.address[arrived]
+    has_row = uniforms(key(plan.seed, "source", source.name, "missing"), address) >= source.missing_rate
+    has_second = has_row & (uniforms(key(plan.seed, "source", source.name, "twice"), address) < source.duplicate_rate)
+    index = np.concatenate([np.flatnonzero(has_row), np.flatnonzero(has_second)])
+    copy = np.repeat(np.array([0, 1], dtype=np.int64), [int(has_row.sum()), int(has_second.sum())])
     segments = np.array([segment_number(segment.spec.name) for segment in plan.segments], dtype=np.uint64)
-    unit = there[place]
-    code = (segments[made.units.segment[unit]] << np.uint64(_ORDINAL_BITS)) | made.units.ordinal[unit].astype(np.uint64)
+    unit = arrived[index]
+    code = (segments[unit_block.units.segment[unit]] << np.uint64(_ORDINAL_BITS)) | unit_block.units.ordinal[unit].astype(
+        np.uint64
+    )
     number = permute((code << np.uint64(1)) | copy.astype(np.uint64), _BITS, key(plan.seed, "source", source.name, "key"))
     order = np.argsort(number)
-    return Held(place[order], copy[order], number[order])
+    return Held(index[order], copy[order], number[order])
 
 
 def key_values(plan: Plan, source: SourceSystem, number: Words) -> pa.Array:
     """Return keys in the scheme of a source: `SHOP-0123456789012345`, a whole number, or 13 hexadecimal digits."""
     if source.key_scheme == "uuid_short":
-        places = np.arange(_BITS - 4, -1, -4, dtype=np.uint64)
+        shifts = np.arange(_BITS - 4, -1, -4, dtype=np.uint64)
         digits = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)[
-            ((number[:, None] >> places) & np.uint64(15)).astype(np.intp)
+            ((number[:, None] >> shifts) & np.uint64(15)).astype(np.intp)
         ]
-        return pa.array(np.ascontiguousarray(digits).view(f"S{len(places)}").ravel().astype(f"U{len(places)}"), pa.string())
-    whole = pa.array(number.astype(np.int64))
+        return pa.array(np.ascontiguousarray(digits).view(f"S{len(shifts)}").ravel().astype(f"U{len(shifts)}"), pa.string())
+    whole_numbers = pa.array(number.astype(np.int64))
     if source.key_scheme == "numeric":
-        return whole
+        return whole_numbers
     return pc.binary_join_element_wise(
-        pa.scalar(plan.unit.upper()), pc.utf8_lpad(whole.cast(pa.string()), _DIGITS, "0"), "-"
+        pa.scalar(plan.unit.upper()), pc.utf8_lpad(whole_numbers.cast(pa.string()), _DIGITS, "0"), "-"
     )
 
 
@@ -142,103 +146,107 @@ def _parts(plan: Plan, slice_: Slice) -> Iterator[Slice]:
         start = stop
 
 
-def _arrived(made: Block) -> Integers:
-    return np.flatnonzero(made.units.arrival < made.slice.stop)
+def _arrived(unit_block: Block) -> Integers:
+    return np.flatnonzero(unit_block.units.arrival < unit_block.slice.stop)
 
 
 def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
     source = next(source for source in plan.dataset.sources if table.name == f"{table.of}_{source.name}")
     units = plan.table(table.of)
-    own = key_column(units.spec)
-    assert own is not None
+    unit_key = key_column(units.spec)
+    assert unit_key is not None
     types = {column.name: column.type for column in units.columns}
-    named = name_column(units.spec)
+    label_column = name_column(units.spec)
     attributes = {column.name for column in attribute_columns(units.spec, types)}
     for part in _parts(plan, slice_):
-        made = block(plan, part)
-        rows = _units(plan, units, made, _arrived(made))
-        found = held(plan, source, made, rows.unit)
+        unit_block = block(plan, part)
+        rows = _units(plan, units, unit_block, _arrived(unit_block))
+        entries = held(plan, source, unit_block, rows.unit)
         arrays = []
-        for column, theirs in zip((c for c in units.columns if c.spec.word != "version"), table.columns, strict=True):
-            if column.spec is own:
-                arrays.append(key_values(plan, source, found.number).cast(theirs.type))
+        for column, target in zip((c for c in units.columns if c.spec.word != "version"), table.columns, strict=True):
+            if column.spec is unit_key:
+                arrays.append(key_values(plan, source, entries.number).cast(target.type))
                 continue
             values = fill(column, units, rows)
-            if named is not None and column.name == named.name and source.name_drift_rate:
-                values = _drifting(values, column, units, rows, found, source, named=True)
+            if label_column is not None and column.name == label_column.name and source.name_drift_rate:
+                values = _drifting(values, column, units, rows, entries, source, is_name=True)
             elif column.name in attributes and source.attribute_drift_rate:
-                values = _drifting(values, column, units, rows, found, source, named=False)
+                values = _drifting(values, column, units, rows, entries, source, is_name=False)
             else:
-                values = values.take(pa.array(found.place))
+                values = values.take(pa.array(entries.place))
             arrays.append(values)
         yield batch_of(table, arrays)
 
 
-def _units(plan: Plan, table: TablePlan, made: Block, there: Integers) -> Rows:
+def _units(plan: Plan, table: TablePlan, unit_block: Block, arrived: Integers) -> Rows:
     """Return the rows of units, one of each, in the state they are in at the end of the block."""
-    units = made.units
+    units = unit_block.units
     band = np.empty(0, dtype=np.int64)
     history = table.spec.sourced("scd")
     if history:
         options = history[0].source
         assert isinstance(options, History)
-        last = np.minimum(ends(made), made.slice.stop - 1)
+        last_period = np.minimum(ends(unit_block), unit_block.slice.stop - 1)
         band = np.zeros(len(units), dtype=np.int64)
-        for period in np.unique(last).tolist():  # few: the end of the slice, and the ends of lives before it
-            at = bands(plan, plan.metric_index(options.tracks), options.at, units, np.array([period], dtype=np.int64))[0]
-            band = np.where(last == period, at, band)
-        band = band[there]
-    return Rows(block=made, address=units.address[there], unit=there, period=units.arrival[there], band=band)
+        for period in np.unique(last_period).tolist():  # few: the end of the slice, and the ends of lives before it
+            period_band = bands(
+                plan, plan.metric_index(options.tracks), options.at, units, np.array([period], dtype=np.int64)
+            )[0]
+            band = np.where(last_period == period, period_band, band)
+        band = band[arrived]
+    return Rows(block=unit_block, address=units.address[arrived], unit=arrived, period=units.arrival[arrived], band=band)
 
 
 def _drifting(
-    values: pa.Array, column: ColumnPlan, units: TablePlan, rows: Rows, found: Held, source: SourceSystem, *, named: bool
+    values: pa.Array, column: ColumnPlan, units: TablePlan, rows: Rows, entries: Held, source: SourceSystem, *, is_name: bool
 ) -> pa.Array:
     """Return the values of a column as a source has them, one for each of its rows."""
-    address = fold(rows.address[found.place], words(found.copy))
+    address = fold(rows.address[entries.place], words(entries.copy))
 
-    def draw(what: str) -> Floats:
-        return uniforms(key(rows.block.plan.seed, "drift", source.name, column.name, what), address)
+    def draw(stream: str) -> Floats:
+        return uniforms(key(rows.block.plan.seed, "drift", source.name, column.name, stream), address)
 
-    rate = source.name_drift_rate if named else source.attribute_drift_rate
-    held = values.take(pa.array(found.place))
-    drifts = np.flatnonzero(draw("whether") < rate)
-    before = held.take(pa.array(drifts))
-    after = drifted(before, NAME_WAYS if named else ATTRIBUTE_WAYS, draw("way")[drifts], draw("place")[drifts])
-    if not named and len(drifts):
-        stale = draw("stale")[drifts] < _OUT_OF_DATE
-        taken = rows.taken(found.place[drifts])
-        another = fill(
-            column, units, replace(taken, address=fold(taken.address, words(np.ones(1, dtype=np.int64))), _kept={})
+    rate = source.name_drift_rate if is_name else source.attribute_drift_rate
+    source_values = values.take(pa.array(entries.place))
+    drifted_rows = np.flatnonzero(draw("whether") < rate)
+    before = source_values.take(pa.array(drifted_rows))
+    after = drifted(before, NAME_WAYS if is_name else ATTRIBUTE_WAYS, draw("way")[drifted_rows], draw("place")[drifted_rows])
+    if not is_name and len(drifted_rows):
+        is_stale = draw("stale")[drifted_rows] < _OUT_OF_DATE
+        rows_drifted = rows.taken(entries.place[drifted_rows])
+        other_values = fill(
+            column,
+            units,
+            replace(rows_drifted, address=fold(rows_drifted.address, words(np.ones(1, dtype=np.int64))), _kept={}),
         )
-        stale &= ~np.asarray(pc.fill_null(pc.equal(another, before), True))
-        after = pc.if_else(pa.array(stale), another, after)
-    mask = np.zeros(len(held), dtype=np.bool_)
-    mask[drifts] = True
-    return pc.replace_with_mask(held, pa.array(mask), after)
+        is_stale &= ~np.asarray(pc.fill_null(pc.equal(other_values, before), True))
+        after = pc.if_else(pa.array(is_stale), other_values, after)
+    mask = np.zeros(len(source_values), dtype=np.bool_)
+    mask[drifted_rows] = True
+    return pc.replace_with_mask(source_values, pa.array(mask), after)
 
 
 def _mapping(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    units = next(own for own in plan.own if own.kind == "unit")
+    units = next(candidate for candidate in plan.own if candidate.kind == "unit")
     key_plan = next(column for column in units.columns if column.spec.word == "id")
     for part in _parts(plan, slice_):
-        made = block(plan, part)
-        rows = _units(plan, units, made, _arrived(made))
+        unit_block = block(plan, part)
+        rows = _units(plan, units, unit_block, _arrived(unit_block))
         keys = fill(key_plan, units, rows)
         for source in plan.dataset.sources:
-            found = held(plan, source, made, rows.unit)
+            entries = held(plan, source, unit_block, rows.unit)
             arrays = [
-                pa.repeat(pa.scalar(source.name), len(found.place)),
-                key_values(plan, source, found.number).cast(pa.string()),
-                keys.take(pa.array(found.place)),
+                pa.repeat(pa.scalar(source.name), len(entries.place)),
+                key_values(plan, source, entries.number).cast(pa.string()),
+                keys.take(pa.array(entries.place)),
             ]
             yield batch_of(table, arrays)
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
     sources = sample.plan.dataset.sources
-    own = [source for source in sources if table.kind == MAP or table.name == f"{table.of}_{source.name}"]
-    return sample.total(sample.arrived) * sum((1 - s.missing_rate) * (1 + s.duplicate_rate) for s in own)
+    systems = [source for source in sources if table.kind == MAP or table.name == f"{table.of}_{source.name}"]
+    return sample.total(sample.arrived) * sum((1 - s.missing_rate) * (1 + s.duplicate_rate) for s in systems)
 
 
 DERIVED.add("sources", _derive)

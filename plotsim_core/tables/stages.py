@@ -44,18 +44,18 @@ def stage_owner(plan: Plan, name: str) -> tuple[Plan, str] | None:
     no stage."""
     if name in STAGES:
         return plan, name
-    own = ((other, name.removeprefix(f"{other.unit}_")) for other in plan.others if name.startswith(f"{other.unit}_"))
-    return next(((other, stage) for other, stage in own if stage in STAGES), None)
+    matches = ((other, name.removeprefix(f"{other.unit}_")) for other in plan.others if name.startswith(f"{other.unit}_"))
+    return next(((other, stage) for other, stage in matches if stage in STAGES), None)
 
 
 def stage_table(plan: Plan, name: str) -> TablePlan:
     """Return the table plan of a stage. Raises UnknownMember for an unknown one."""
     plan, stage = stage_owner(plan, name) or (plan, name)
-    says, columns = STAGES[stage]
+    description, columns = STAGES[stage]
     dimensions = plan.dataset.dimensions
     unit = next(table for table in plan.own if table.kind == "unit").spec
     date = next(table for table in dimensions if getattr(table, "per", None) == "period")
     references = [column(key_column(table).name, f"ref.{table.name}") for table in (date, unit)]  # type: ignore[union-attr]
-    says = says.format(unit=phrase(plan.unit), grain=plan.grain.name)
-    spec = Fact(name=name, columns=tuple(references + columns(plan.dataset)), description=says)
+    description = description.format(unit=phrase(plan.unit), grain=plan.grain.name)
+    spec = Fact(name=name, columns=tuple(references + columns(plan.dataset)), description=description)
     return table_plan(spec, plan.dataset, complete=False)

@@ -36,7 +36,7 @@ from plotsim_core.tables.moments import end_shares, ends_within, lengths, moment
 from plotsim_core.tables.sample import Sample
 
 _REPLAYED = 1 << 17
-"""So many cells of each segment are asked how often they cross."""
+"""Cells of each segment in which crossings are counted for an estimate."""
 
 
 _FOR = AliasChoices("for", "for_periods")
@@ -97,8 +97,8 @@ def _check(table: ThresholdEvent, scope: Scope) -> Iterable[Problem]:
     if metric is not None and level is not None:
         low, high = metric.bounds or (0.0 if metric.positive else -math.inf, math.inf)
         if not low < level < high and not (side == "above" and level == low):
-            inside = f"lies in [{low:g}, {high:g}] and never crosses" if metric.bounds else "is never below"
-            yield Problem(side, f"{table.metric} {inside} {level:g}")
+            message = f"lies in [{low:g}, {high:g}] and never crosses" if metric.bounds else "is never below"
+            yield Problem(side, f"{table.metric} {message} {level:g}")
     window = scope.window
     if window is not None and window.stop is not None and table.periods > window.stop - window.first:
         yield Problem("for", f"expected at most the window's {window.stop - window.first} periods, found {table.periods}")
@@ -106,19 +106,21 @@ def _check(table: ThresholdEvent, scope: Scope) -> Iterable[Problem]:
 
 def _rows(table: TablePlan, block: Block) -> Rows:
     assert isinstance(table.spec, ThresholdEvent)
-    awaited = crossing(block.plan.dataset, words(table.spec))
+    event_crossing = crossing(block.plan.dataset, words(table.spec))
     if table.spec.refire:
-        fired = refired(block, awaited, table.spec.again_after or 1)
+        is_fired = refired(block, event_crossing, table.spec.again_after or 1)
     else:
-        fired = block.periods[:, None] == first_crossings(block.plan, awaited, block.units, block.slice.stop)[None, :]
-    cell = np.flatnonzero((fired & alive(block)).ravel())
-    left = lengths(block).ravel()[cell]
+        is_fired = (
+            block.periods[:, None] == first_crossings(block.plan, event_crossing, block.units, block.slice.stop)[None, :]
+        )
+    cell = np.flatnonzero((is_fired & alive(block)).ravel())
+    available = lengths(block).ravel()[cell]
     if table.spec.ends_unit:
-        at = ends_within(block, table, cell)
-        first = at <= left  # of two events that would end a unit in one period, the earlier does
-        cell, at = cell[first], at[first]
+        offset = ends_within(block, table, cell)
+        is_first = offset <= available  # of two events that would end a unit in one period, the earlier does
+        cell, offset = cell[is_first], offset[is_first]
     else:
-        at = within(block, table, cell, end_shares(block, table.name).ravel()[cell], left)
+        offset = within(block, table, cell, end_shares(block, table.name).ravel()[cell], available)
     period, unit = np.divmod(cell, len(block.units))
     return Rows(
         block=block,
@@ -126,21 +128,21 @@ def _rows(table: TablePlan, block: Block) -> Rows:
         unit=unit,
         period=block.periods[period],
         cell=cell,
-        moment=moments(block, period, at),
+        moment=moments(block, period, offset),
     )
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
-    """At most one row per unit; when is not known, so they are spread over its time. Where there can be more, some units
-    of each segment are asked how many."""
+    """At most one row per unit; its period is not known, so it is spread over the unit's time. Where there can be more, those of some
+    units of each segment are counted."""
     if table.spec.refire:  # type: ignore[attr-defined]
         return sample.total(lambda units: sample.there(units).astype(np.float64) * _rate(table, sample, units))
 
     def share(units: Units) -> Floats:
         course = units.begin + units.course
         end = np.minimum(np.where(course > sample.periods[0], course, sample.periods[-1] + 1), units.leaves)
-        left = np.maximum(end - np.maximum(units.arrival, sample.periods[0]), 1)
-        return sample.there(units) / left
+        remaining = np.maximum(end - np.maximum(units.arrival, sample.periods[0]), 1)
+        return sample.there(units) / remaining
 
     return sample.total(share)
 
@@ -150,13 +152,13 @@ def _rate(table: TablePlan, sample: Sample, units: Units) -> float:
     first, stop = int(sample.periods[0]), int(sample.periods[-1]) + 1
     count = max(1, min(len(units), _REPLAYED // (stop - sample.plan.first)))
     block = Block(sample.plan, Slice(first, stop, units.start, units.start + count))
-    there = int(np.count_nonzero(block.periods[:, None] >= block.units.arrival[None, :]))
-    return len(_rows(table, block)) / max(1, there)
+    unit_periods = int(np.count_nonzero(block.periods[:, None] >= block.units.arrival[None, :]))
+    return len(_rows(table, block)) / max(1, unit_periods)
 
 
 def _key(table: ThresholdEvent, dataset: Dataset) -> tuple[str, ...]:
-    own = key_column(table)
-    return (own.name,) if own is not None else tuple(reference_to(kind, table, dataset) for kind in ("unit", "date"))
+    key = key_column(table)
+    return (key.name,) if key is not None else tuple(reference_to(kind, table, dataset) for kind in ("unit", "date"))
 
 
 def _added(table: ThresholdEvent, dataset: Dataset) -> tuple[Column, ...]:
@@ -165,11 +167,11 @@ def _added(table: ThresholdEvent, dataset: Dataset) -> tuple[Column, ...]:
 
 def _describe(table: ThresholdEvent, dataset: Dataset) -> str:
     side, level = ("above", table.above) if table.above is not None else ("below", table.below)
-    often = "each time that" if table.refire else "the first time that"
+    frequency = "each time that" if table.refire else "the first time that"
     grain = dataset.window.grain.name
-    long = f"{table.periods} {grain}s" if table.periods > 1 else f"one {grain}"
-    what = f"{begun(row_noun(table))} of the {phrase(dataset.unit)}"
-    return f"{what}, {often} {phrase(table.metric)} has been {side} {level:g} for {long}."
+    duration = f"{table.periods} {grain}s" if table.periods > 1 else f"one {grain}"
+    subject = f"{begun(row_noun(table))} of the {phrase(dataset.unit)}"
+    return f"{subject}, {frequency} {phrase(table.metric)} has been {side} {level:g} for {duration}."
 
 
 add_kind(

@@ -63,8 +63,8 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
 def _to_time(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:
     """To the time of a row's moment; of a row without one, to that at which its period begins."""
     assert isinstance(parent.spec, TimeDimension)
-    found = moments(table, rows)
-    seconds = (found - found.astype("datetime64[D]")).astype("timedelta64[s]").astype(np.int64)
+    row_moments = moments(table, rows)
+    seconds = (row_moments - row_moments.astype("datetime64[D]")).astype("timedelta64[s]").astype(np.int64)
     return Referred(parent, _times(parent, rows.block), seconds // (60 * _MINUTES[parent.spec.every]))
 
 

@@ -49,8 +49,8 @@ def _added(table: UnitDimension, dataset: Dataset) -> tuple[Column, ...]:
     if not table.sourced("scd"):
         return ()
     parts = {"row_id": ROW_ID, "valid_from": "valid_from", "valid_to": "valid_to", "is_current": "is_current"}
-    there = {existing.type for existing in table.columns}
-    return tuple(column(part, name) for part, name in parts.items() if f"version.{part}" not in there)
+    types = {existing.type for existing in table.columns}
+    return tuple(column(part, name) for part, name in parts.items() if f"version.{part}" not in types)
 
 
 def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
@@ -69,13 +69,13 @@ def _versions(table: TablePlan, block: Block, history: object) -> Rows:
     assert isinstance(history, History)
     plan, units = block.plan, block.units
     band = bands(plan, plan.metric_index(history.tracks), history.at, units, block.periods)
-    here = alive(block)
-    begins = here.copy()
-    begins[1:] &= ~here[:-1] | (band[1:] != band[:-1])
-    unit, place = np.nonzero(begins.T)
-    since = np.maximum(block.periods[place], units.arrival[unit])
-    last = ends(block)[unit]
-    until = np.where(last < block.slice.stop - 1, last + 1, CURRENT)
+    is_alive = alive(block)
+    is_start = is_alive.copy()
+    is_start[1:] &= ~is_alive[:-1] | (band[1:] != band[:-1])
+    unit, period_index = np.nonzero(is_start.T)
+    since = np.maximum(block.periods[period_index], units.arrival[unit])
+    last_period = ends(block)[unit]
+    until = np.where(last_period < block.slice.stop - 1, last_period + 1, CURRENT)
     continued = unit[1:] == unit[:-1]
     until[:-1][continued] = since[1:][continued]
     return Rows(
@@ -85,7 +85,7 @@ def _versions(table: TablePlan, block: Block, history: object) -> Rows:
         period=units.arrival[unit],
         since=since,
         until=until,
-        band=band[place, unit],
+        band=band[period_index, unit],
     )
 
 
@@ -93,14 +93,14 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
     history = table.spec.sourced("scd")
 
     def changed(units: Units) -> NDArray[np.bool_]:
-        there = sample.there(units)
+        is_present = sample.there(units)
         options = history[0].source
         assert isinstance(options, History)
         metric, edges = sample.plan.metric_index(options.tracks), options.at
         band = sample.by_period(lambda periods: bands(sample.plan, metric, edges, units, periods))
-        begins = np.zeros(there.shape, dtype=np.bool_)
-        begins[1:] = there[:-1] & there[1:] & (band[1:] != band[:-1])
-        return begins
+        is_start = np.zeros(is_present.shape, dtype=np.bool_)
+        is_start[1:] = is_present[:-1] & is_present[1:] & (band[1:] != band[:-1])
+        return is_start
 
     units = sample.total(sample.arrived)
     return units + np.cumsum(sample.total(changed) * remaining(sample)) if history else units
@@ -111,8 +111,8 @@ def _key(table: Table, dataset: Dataset) -> tuple[str, ...]:
 
 
 def _describe(table: Table, dataset: Dataset) -> str:
-    each = "version" if table.sourced("scd") else dataset.unit.replace("_", " ")
-    return f"{dataset.plural.capitalize()}, one row per {each}."
+    row_noun = "version" if table.sourced("scd") else dataset.unit.replace("_", " ")
+    return f"{dataset.plural.capitalize()}, one row per {row_noun}."
 
 
 add_kind(

@@ -44,11 +44,11 @@ def row_counts(table: TablePlan, block: Block) -> Integers:
     """Return how many rows each cell of a block has, shape (periods, units)."""
     spec = table.spec
     assert isinstance(spec, VariableFact)
-    place = block.plan.metric_index(spec.row_count_driver)
-    true = np.round(block.correlated(place), block.plan.metrics[place].spec.decimals or 0)
-    wanted = np.round(np.maximum(true, 0.0) * spec.row_count_scale, _DIGITS)
-    drawn = np.floor(wanted + uniforms(key(block.plan.seed, "rows", table.stream), block.address))
-    return np.where(alive(block), drawn, 0.0).astype(np.int64)
+    metric = block.plan.metric_index(spec.row_count_driver)
+    true_values = np.round(block.correlated(metric), block.plan.metrics[metric].spec.decimals or 0)
+    row_means = np.round(np.maximum(true_values, 0.0) * spec.row_count_scale, _DIGITS)
+    counts = np.floor(row_means + uniforms(key(block.plan.seed, "rows", table.stream), block.address))
+    return np.where(alive(block), counts, 0.0).astype(np.int64)
 
 
 def _rows(table: TablePlan, block: Block) -> Rows:

@@ -24,13 +24,13 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterator[Table
         return
     for table in declared:
         if KIND_WORDS[table.kind].section == "facts" and not table.of:
-            more = tuple(_column(wide, table, dataset) for wide in wide_columns(table.spec, dataset))
+            lookups = tuple(_column(wide, table, dataset) for wide in wide_columns(table.spec, dataset))
             names = ", ".join(dict.fromkeys(wide.table for wide in wide_columns(table.spec, dataset)))
-            columns = (*(_with_prefix(column, table) for column in table.spec.columns), *(column.spec for column in more))
+            columns = (*(_with_prefix(column, table) for column in table.spec.columns), *(column.spec for column in lookups))
             yield replace(
                 table,
                 spec=table.spec.model_copy(update={"name": f"{table.name}{WIDE}", "columns": columns}),
-                columns=(*table.columns, *more),
+                columns=(*table.columns, *lookups),
                 description=f"{table.name} with the columns of {names}.",
                 of=table.stream,
             )

@@ -38,9 +38,9 @@ class Distribution:
 
     def split(self, parameters: Iterable[tuple[str, float]]) -> tuple[dict[str, float], float]:
         """Return (parameters of the two functions, share of zeros mixed in)."""
-        given = dict(parameters)
-        zeros = given.pop("zeros") if self.inflated else 0.0
-        return given, zeros
+        shape = dict(parameters)
+        zeros = shape.pop("zeros") if self.inflated else 0.0
+        return shape, zeros
 
 
 def with_zeros(base: Distribution) -> Distribution:
@@ -53,9 +53,9 @@ def inverse_of_counts(cdf: Callable[[Floats], Floats], u: Floats, high: Floats, 
     low = np.full(u.shape, -1.0)
     for _ in range(halvings):
         middle = 0.5 * (low + high)
-        below = cdf(middle) < u
-        low = np.where(below, middle, low)
-        high = np.where(below, high, middle)
+        is_below = cdf(middle) < u
+        low = np.where(is_below, middle, low)
+        high = np.where(is_below, high, middle)
     return high
 
 
