@@ -1,4 +1,4 @@
-"""What is wrong between the parts of a config: names that nothing has, circles, things outside the window."""
+"""Problems between the parts of a config: unknown names, circles, periods outside the window."""
 
 from __future__ import annotations
 
@@ -29,32 +29,34 @@ from plotsim_core.families import nearest
 from plotsim_core.numerics.codes import LARGEST_SEGMENT, segment_number
 
 Parts = dict[str, Any]
-"""Section name to what of it could be read: items as (path, part) pairs in lists, other sections as themselves."""
+"""Section name to its valid parts: lists as (path, part) pairs, other sections as they are."""
 
 
 def check(parts: Parts, scope: Scope) -> list[Problem]:
-    """Return everything that is wrong between the parts, in no particular order."""
+    """Return all problems between the parts, in no particular order."""
     return [problem for rule in RULES for problem in rule(parts, scope)]
 
 
-def _unique(parts: Parts, scope: Scope) -> Iterator[Problem]:
+def _duplicate_names(parts: Parts, scope: Scope) -> Iterator[Problem]:
     for section in ("metrics", "segments"):
-        yield from _twice(section[:-1], ((path, part.name) for path, part in parts[section]))
-    yield from _twice("table", ((declared.path, declared.name) for declared in parts["tables"] if declared.name))
-    for declared in parts["tables"]:
-        columns = enumerate(declared.columns)
-        yield from _twice("column", ((f"{declared.path}.columns[{number}]", name) for number, name in columns))
+        yield from _duplicates(section[:-1], ((path, part.name) for path, part in parts[section]))
+    yield from _duplicates(
+        "table", ((declaration.path, declaration.name) for declaration in parts["tables"] if declaration.name)
+    )
+    for declaration in parts["tables"]:
+        columns = enumerate(declaration.columns)
+        yield from _duplicates("column", ((f"{declaration.path}.columns[{index}]", name) for index, name in columns))
 
 
-def _twice(noun: str, named: Iterable[tuple[str, str]]) -> Iterator[Problem]:
-    """Names that differ only in capitals are one name to databases and to some file systems."""
-    seen: dict[str, tuple[str, str]] = {}
-    for path, name in named:
-        if name.lower() in seen:
-            first, spelling = seen[name.lower()]
-            more = "" if spelling == name else f", where it is written '{spelling}'"
-            yield Problem(f"{path}.name", f"a second {noun} is named '{name}'; the first is {first}{more}")
-        seen.setdefault(name.lower(), (path, name))
+def _duplicates(noun: str, names: Iterable[tuple[str, str]]) -> Iterator[Problem]:
+    """Yield the names that occur twice. Names that differ only in capitals are one to databases and some file systems."""
+    first_uses: dict[str, tuple[str, str]] = {}
+    for path, name in names:
+        if name.lower() in first_uses:
+            first, spelling = first_uses[name.lower()]
+            note = "" if spelling == name else f", where it is written '{spelling}'"
+            yield Problem(f"{path}.name", f"a second {noun} is named '{name}'; the first is {first}{note}")
+        first_uses.setdefault(name.lower(), (path, name))
 
 
 def _follows(parts: Parts, scope: Scope) -> Iterator[Problem]:
@@ -62,56 +64,61 @@ def _follows(parts: Parts, scope: Scope) -> Iterator[Problem]:
         if metric.follows is None:
             continue
         yield from scope.unknown_metric(metric.follows, f"{path}.follows")
-        circle = _circle(metric, scope)
+        circle = _driver_circle(metric, scope)
         names = [other.name for _, other in parts["metrics"]]
         if circle and metric.name == min(circle, key=names.index):
             yield Problem(f"{path}.follows", f"metrics follow each other in a circle: {' > '.join(circle)}")
 
 
-def _circle(metric: Metric, scope: Scope) -> list[str]:
+def _driver_circle(metric: Metric, scope: Scope) -> list[str]:
+    """Return the names from a metric along its drivers back to itself; empty where they do not lead back."""
     chain = [metric.name]
     while True:
-        known = scope.metrics.get(chain[-1])
-        if known is None or known.follows is None:
+        last = scope.metrics.get(chain[-1])
+        if last is None or last.follows is None:
             return []
-        if known.follows == metric.name:
+        if last.follows == metric.name:
             return [*chain, metric.name]
-        if known.follows in chain:
+        if last.follows in chain:
             return []
-        chain.append(known.follows)
+        chain.append(last.follows)
 
 
 def _connections(parts: Parts, scope: Scope) -> Iterator[Problem]:
-    yield from _connected(parts["connections"], scope)
-    pooled = {frozenset((c.metric_a, c.metric_b)): path for path, c in parts["connections"] if c.pooled}
+    yield from _pair_problems(parts["connections"], scope)
+    pooled_paths = {frozenset((c.metric_a, c.metric_b)): path for path, c in parts["connections"] if c.pooled}
     phase: ConnectionPhase
-    last = -1
+    last_period = -1
     for path, phase in parts["connection_phases"]:
-        within = [(f"{path}.connections[{number}]", connection) for number, connection in enumerate(phase.connections)]
-        yield from _connected(within, scope)
-        for place, connection in within:
-            other = pooled.get(frozenset((connection.metric_a, connection.metric_b)))
-            if other is not None:
-                yield Problem(place, f"the pair is connected over the whole window, by `pooled` at {other}")
-        if phase.start_period <= last:
-            yield Problem(f"{path}.start_period", f"expected phases in order, from {last + 1}, found {phase.start_period}")
-        last = max(last, phase.end_period)
+        phase_connections = [
+            (f"{path}.connections[{index}]", connection) for index, connection in enumerate(phase.connections)
+        ]
+        yield from _pair_problems(phase_connections, scope)
+        for connection_path, connection in phase_connections:
+            pooled_path = pooled_paths.get(frozenset((connection.metric_a, connection.metric_b)))
+            if pooled_path is not None:
+                yield Problem(connection_path, f"the pair is connected over the whole window, by `pooled` at {pooled_path}")
+        if phase.start_period <= last_period:
+            yield Problem(
+                f"{path}.start_period", f"expected phases in order, from {last_period + 1}, found {phase.start_period}"
+            )
+        last_period = max(last_period, phase.end_period)
         if scope.window is not None and scope.window.stop is not None:
-            final = scope.window.stop - scope.window.first - 1
-            if phase.end_period > final:
-                where = f"expected a period of the window, 0 to {final}"
-                yield Problem(f"{path}.end_period", f"{where}, found {phase.end_period}")
+            final_period = scope.window.stop - scope.window.first - 1
+            if phase.end_period > final_period:
+                expected = f"expected a period of the window, 0 to {final_period}"
+                yield Problem(f"{path}.end_period", f"{expected}, found {phase.end_period}")
 
 
-def _connected(connections: list[tuple[str, Connection]], scope: Scope) -> Iterator[Problem]:
-    seen: dict[frozenset[str], str] = {}
+def _pair_problems(connections: list[tuple[str, Connection]], scope: Scope) -> Iterator[Problem]:
+    first_paths: dict[frozenset[str], str] = {}
     for path, connection in connections:
         for name in (connection.metric_a, connection.metric_b):
             yield from scope.unknown_metric(name, path)
         pair = frozenset((connection.metric_a, connection.metric_b))
-        if pair in seen:
-            yield Problem(path, f"{' and '.join(sorted(pair))} are connected twice; first at {seen[pair]}")
-        seen.setdefault(pair, path)
+        if pair in first_paths:
+            yield Problem(path, f"{' and '.join(sorted(pair))} are connected twice; first at {first_paths[pair]}")
+        first_paths.setdefault(pair, path)
 
 
 def _lifecycle(parts: Parts, scope: Scope) -> Iterator[Problem]:
@@ -119,14 +126,14 @@ def _lifecycle(parts: Parts, scope: Scope) -> Iterator[Problem]:
     if lifecycle is None:
         return
     yield from scope.unknown_metric(lifecycle.track, "lifecycle.track")
-    declared = [table for table in parts["tables"] if table.path.startswith("facts")]
-    broken = any(table.table is None for table in declared)
+    facts = [table for table in parts["tables"] if table.path.startswith("facts")]
+    has_unreadable = any(table.table is None for table in facts)
     holders = [
         table
-        for table in declared
+        for table in facts
         if table.table and any(column.type == f"metric.{lifecycle.track}" for column in table.table.columns)
     ]
-    if parts["tables"] and not holders and not broken and lifecycle.track in scope.metrics:
+    if parts["tables"] and not holders and not has_unreadable and lifecycle.track in scope.metrics:
         yield Problem(
             "lifecycle.track", f"no fact has a column of type metric.{lifecycle.track}, so no row would have a stage"
         )
@@ -136,9 +143,11 @@ def _segments(parts: Parts, scope: Scope) -> Iterator[Problem]:
     segment: Segment
     numbers: dict[int, str] = {}
     for path, segment in parts["segments"]:
-        other = numbers.setdefault(segment_number(segment.name), segment.name)
-        if other != segment.name:
-            yield Problem(f"{path}.name", f"units of {segment.name} would have the keys of units of {other}", "rename one")
+        other_name = numbers.setdefault(segment_number(segment.name), segment.name)
+        if other_name != segment.name:
+            yield Problem(
+                f"{path}.name", f"units of {segment.name} would have the keys of units of {other_name}", "rename one"
+            )
         for name in segment.baseline:
             yield from scope.unknown_metric(name, f"{path}.baseline.{name}")
         if parts["scale"] * segment.count > LARGEST_SEGMENT:
@@ -150,7 +159,7 @@ def _unit_dimension(parts: Parts, scope: Scope) -> Iterator[Problem]:
         return
     if f"dim_{scope.unit}" == DATE_DIMENSION:
         yield Problem("unit", f"a unit cannot be called '{scope.unit}': {DATE_DIMENSION} is the date dimension")
-    kinds = [declared.kind for declared in parts["tables"]]
+    kinds = [declaration.kind for declaration in parts["tables"]]
     if "unit" not in kinds and None not in kinds:
         yield Problem(
             "dimensions",
@@ -159,7 +168,7 @@ def _unit_dimension(parts: Parts, scope: Scope) -> Iterator[Problem]:
         )
 
 
-_LACKS: dict[Knowledge, str] = {
+_MISSING_KNOWLEDGE: dict[Knowledge, str] = {
     "unit": "belong to no {unit}",
     "period": "belong to no period",
     "cell": "are not of one {unit} in one period",
@@ -175,41 +184,41 @@ _LACKS: dict[Knowledge, str] = {
 
 
 def _columns(parts: Parts, scope: Scope) -> Iterator[Problem]:
-    declared: DeclaredTable
-    for declared in parts["tables"]:
-        if declared.table is None or declared.kind is None:
+    declaration: DeclaredTable
+    for declaration in parts["tables"]:
+        if declaration.table is None or declaration.kind is None:
             continue
-        kind = KIND_WORDS[declared.kind]
-        for number, column in enumerate(declared.table.columns):
-            path = f"{declared.path}.columns[{number}]"
+        kind = KIND_WORDS[declaration.kind]
+        for index, column in enumerate(declaration.table.columns):
+            path = f"{declaration.path}.columns[{index}]"
             words = SOURCE_WORDS[column.word]
             missing = sorted(words.needs - kind.knows)
             if missing:
-                lacks = _LACKS[missing[0]].format(unit=scope.unit)
-                fitting = [name for name, other in KIND_WORDS.items() if words.needs <= other.knows]
+                reason = _MISSING_KNOWLEDGE[missing[0]].format(unit=scope.unit)
+                fitting_kinds = [name for name, other in KIND_WORDS.items() if words.needs <= other.knows]
                 yield Problem(
                     f"{path}.type",
-                    f"'{column.word}' has no place in {declared.name}: its rows {lacks}",
-                    f"it has one in tables of these kinds: {', '.join(fitting)}",
+                    f"'{column.word}' has no place in {declaration.name}: its rows {reason}",
+                    f"it has one in tables of these kinds: {', '.join(fitting_kinds)}",
                 )
                 continue
-            for problem in words.check(column.source, column, declared.table, scope):
+            for problem in words.check(column.source, column, declaration.table, scope):
                 yield problem.under(path)
-        for problem in kind.check(declared.table, scope):
-            yield problem.under(declared.path)
+        for problem in kind.check(declaration.table, scope):
+            yield problem.under(declaration.path)
 
 
 def _locale(parts: Parts, scope: Scope) -> Iterator[Problem]:
     from faker.config import AVAILABLE_LOCALES
 
     names = parts.get("locale", ())
-    for number, name in enumerate(names):
-        path = f"locale[{number}]" if len(names) > 1 else "locale"
+    for index, name in enumerate(names):
+        path = f"locale[{index}]" if len(names) > 1 else "locale"
         if name not in AVAILABLE_LOCALES:
-            near = nearest(name, sorted(AVAILABLE_LOCALES))
-            hint = f"did you mean '{near}'?" if near else "locales are written like en_US, de_DE, fr_FR"
+            suggestion = nearest(name, sorted(AVAILABLE_LOCALES))
+            hint = f"did you mean '{suggestion}'?" if suggestion else "locales are written like en_US, de_DE, fr_FR"
             yield Problem(path, f"Faker has no locale '{name}'", hint)
-        elif name in names[:number]:
+        elif name in names[:index]:
             yield Problem(path, f"'{name}' stands twice")
 
 
@@ -221,35 +230,35 @@ def _seasons(parts: Parts, scope: Scope) -> Iterator[Problem]:
             month = int(strengths.argmin())
             yield Problem(path, f"seasons add up to {strengths.min():g} in month {month}: means would not stay above 0")
             return
-    for (place, metric), (_, segment) in product(parts["metrics"], parts["segments"]):
+    for (metric_path, metric), (_, segment) in product(parts["metrics"], parts["segments"]):
         factors = 1 + strengths * metric.seasonal_sensitivity * segment.seasonal_sensitivity
         if factors.min() <= 0:
             month = int(factors.argmin())
-            found = f"seasons multiply the means of {segment.name} by {factors.min():g} in month {month}"
-            yield Problem(f"{place}.seasonal_sensitivity", found, "they have to stay above 0")
+            message = f"seasons multiply the means of {segment.name} by {factors.min():g} in month {month}"
+            yield Problem(f"{metric_path}.seasonal_sensitivity", message, "they have to stay above 0")
             break
 
 
 def added(dataset: Dataset) -> Iterator[Problem]:
-    """Yield the columns of a sound dataset whose names are those of columns that come by themselves, and what is wrong with
-    columns that can only be seen in a sound one."""
+    """Yield the problems of columns that need a sound dataset: names of columns that its kind of table adds, sources,
+    decimals."""
     for section in SECTIONS:
-        for number, table in enumerate(getattr(dataset, section)):
+        for index, table in enumerate(getattr(dataset, section)):
             kind = next(words for words in dict(KIND_WORDS.items()).values() if type(table) is words.model)
-            for place, column in enumerate(table.columns):
+            for column_index, column in enumerate(table.columns):
                 for problem in SOURCE_WORDS[column.word].wrong(column.source, table, dataset):
-                    yield problem.under(f"{section}[{number}].columns[{place}]")
-                for problem in _no_fractions(column, dataset):
-                    yield problem.under(f"{section}[{number}].columns[{place}]")
-            own = {column.name.lower(): place for place, column in enumerate(table.columns)}
+                    yield problem.under(f"{section}[{index}].columns[{column_index}]")
+                for problem in _idle_decimals(column, dataset):
+                    yield problem.under(f"{section}[{index}].columns[{column_index}]")
+            indices = {column.name.lower(): column_index for column_index, column in enumerate(table.columns)}
             for column in (*kind.leading(table, dataset), *kind.added(table, dataset)):
-                if column.name in own:
-                    path = f"{section}[{number}].columns[{own[column.name]}].name"
+                if column.name in indices:
+                    path = f"{section}[{index}].columns[{indices[column.name]}].name"
                     yield Problem(path, f"{table.name} gets a column '{column.name}' by itself; choose another name")
     yield from wrong_sources(dataset)
 
 
-def _no_fractions(column: Column, dataset: Dataset) -> Iterator[Problem]:
+def _idle_decimals(column: Column, dataset: Dataset) -> Iterator[Problem]:
     """Yield a problem where a column that has no fractions asks for decimals."""
     type_ = SOURCE_WORDS[column.word].arrow(column.source, column, dataset)
     if column.decimals is None or type_ == pa.float64():
@@ -264,7 +273,7 @@ def _no_fractions(column: Column, dataset: Dataset) -> Iterator[Problem]:
 
 
 RULES: tuple[Callable[[Parts, Scope], Iterator[Problem]], ...] = (
-    _unique,
+    _duplicate_names,
     stages,
     _follows,
     _connections,

@@ -1,4 +1,4 @@
-"""What is wrong between what acts on metrics, treatments and noises, and the rest of a config."""
+"""Problems of treatments, noises and variations with the rest of a config."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from plotsim_core.config.segments import Segment
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.shapes import position
 
-_ALONG = 97
-"""Points at which a curve is looked at: no divisor of a year, so that no cycle falls on them."""
+_CURVE_POINTS = 97
+"""Sample points of a curve: no divisor of a year, so that no cycle falls on them."""
 
 
 def treatments(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
-    """Yield what is wrong between treatments, the window and the metrics."""
+    """Yield the problems of treatments with the window and the metrics."""
     for path, segment in parts["segments"]:
         treatment = segment.treatment
         if treatment is None:
@@ -32,12 +32,12 @@ def treatments(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
 
 
 def seen(parts: dict[str, Any]) -> bool:
-    """Return whether the moments of some events can be seen, or some tables cannot be read."""
-    return any(declared.table is None for declared in parts["tables"]) or any(timed(event) for event in events(parts))
+    """Return whether a table shows the moments of its events, or a table is invalid."""
+    return any(declaration.table is None for declaration in parts["tables"]) or any(timed(event) for event in events(parts))
 
 
 def noises(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
-    """Yield what is wrong between noises and metrics: unknown ones, and noise that no metric would have."""
+    """Yield the problems of noises with metrics: unknown metrics, and noise that no metric has."""
     metrics = parts["metrics"]
     for path, metric in metrics:
         if metric.noise is not None and metric.noise.mar_on is not None:
@@ -50,34 +50,34 @@ def noises(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
     noise: Noise | None = parts.get("noise")
     if noise is None or len(metrics) < len(scope.metrics):
         return
-    under = [metric.name for _, metric in metrics if metric.noise is None]
+    noisy_metrics = [metric.name for _, metric in metrics if metric.noise is None]
     if noise.temporal_jitter > 0 and not seen(parts):
         hint = "give events a column of type timestamp"
         yield Problem("noise.temporal_jitter", "has no effect: no table shows the moments of its rows", hint)
-    if metrics and not under and noise.temporal_jitter == 0:
+    if metrics and not noisy_metrics and noise.temporal_jitter == 0:
         yield Problem("noise", "has no effect: every metric has its own noise")
-    elif under and noise.mar_on is not None:
+    elif noisy_metrics and noise.mar_on is not None:
         yield from scope.unknown_metric(noise.mar_on, "noise.mar_on")
-        if under == [noise.mar_on]:
+        if noisy_metrics == [noise.mar_on]:
             yield Problem("noise.mar_on", f"has no effect: no metric but {noise.mar_on} itself has this noise")
 
 
 def variations(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
-    """Yield what moves no value: variation of size where no metric has one, of timing where a curve stays as it is, and how
-    long such a curve takes, where nobody arrives or leaves along it."""
-    sized = len(parts["metrics"]) < len(scope.metrics) or any(metric.sized for _, metric in parts["metrics"])
+    """Yield variations without effect: of size where no metric is sized, of timing where the curve is constant, and the span
+    of a constant curve where nobody arrives or leaves."""
+    has_sized = len(parts["metrics"]) < len(scope.metrics) or any(metric.sized for _, metric in parts["metrics"])
     for path, segment in parts["segments"]:
-        said = segment.variation.model_fields_set
-        if "size" in said and segment.variation.size > 0 and not sized:
+        fields_set = segment.variation.model_fields_set
+        if "size" in fields_set and segment.variation.size > 0 and not has_sized:
             yield Problem(f"{path}.variation.size", "has no effect: no metric is an amount or a count", "leave it out")
-        if "timing" in said and segment.variation.timing > 0 and constant(segment):
+        if "timing" in fields_set and segment.variation.timing > 0 and constant(segment):
             yield Problem(f"{path}.variation.timing", "has no effect: the curve is the same all along", "leave it out")
         if segment.span is not None and segment.arrival is None and segment.tenure is None and constant(segment):
             yield Problem(f"{path}.span", "has no effect: the curve is the same all along", "leave it out")
 
 
 def constant(segment: Segment) -> bool:
-    """Return whether a segment's curve stays where it is."""
-    along = (np.arange(_ALONG) + 0.5) / _ALONG
-    heights = position(segment.archetype.pieces(_ALONG), along, np.full(_ALONG, 1.0))
+    """Return whether a segment's curve is constant."""
+    shares = (np.arange(_CURVE_POINTS) + 0.5) / _CURVE_POINTS
+    heights = position(segment.archetype.pieces(_CURVE_POINTS), shares, np.full(_CURVE_POINTS, 1.0))
     return float(np.ptp(heights)) == 0

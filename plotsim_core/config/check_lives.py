@@ -1,4 +1,4 @@
-"""What is wrong with the lives of units: when they arrive, how long they stay, what comes after their curve."""
+"""Problems of the lives of units: arrivals, tenures, and the time after their curve."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from plotsim_core.numerics.codes import COHORT, COHORTS, LATER, PERIODS
 
 
 def lives(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
-    """Yield what is wrong with the lives of each segment's units."""
+    """Yield the problems of the lives of each segment's units."""
     segment: Segment
     for path, segment in parts["segments"]:
         if scope.window is None:
             continue
         length = segment.span or scope.window.length
-        for at in segment.archetype.breaks:
-            if at >= length:
-                yield Problem(f"{path}.archetype", f"period {at} is not before the end of its {length} periods")
+        for period in segment.archetype.breaks:
+            if period >= length:
+                yield Problem(f"{path}.archetype", f"period {period} is not before the end of its {length} periods")
         if isinstance(segment.arrival, OngoingArrival):
-            yield from _ongoing(path, segment, segment.arrival, scope.window, parts["scale"])
+            yield from _ongoing_arrival(path, segment, segment.arrival, scope.window, parts["scale"])
         else:
             yield from _arrival(path, segment, length)
-        yield from _ends(path, segment, scope.window)
+        yield from _life_ends(path, segment, scope.window)
 
 
 def _arrival(path: str, segment: Segment, length: int) -> Iterator[Problem]:
@@ -36,47 +36,49 @@ def _arrival(path: str, segment: Segment, length: int) -> Iterator[Problem]:
     if isinstance(arrival, UniformArrival | LinearArrival):
         stop = length if arrival.end is None else arrival.end
         if arrival.start >= stop:
-            says = f"expected less than {stop}, before which units arrive, found {arrival.start}"
-            yield Problem(f"{path}.arrival.start", says)
+            message = f"expected less than {stop}, before which units arrive, found {arrival.start}"
+            yield Problem(f"{path}.arrival.start", message)
             return
         offsets = []
         if stop > length:
-            says = f"expected at most {length}, where the window ends, found {stop}"
-            yield Problem(f"{path}.arrival.end", says, "units arrive before this period, not in it")
+            message = f"expected at most {length}, where the window ends, found {stop}"
+            yield Problem(f"{path}.arrival.end", message, "units arrive before this period, not in it")
     elif isinstance(arrival, StepArrival):
-        offsets = [(f"blocks[{number}].period", block.period) for number, block in enumerate(arrival.blocks)]
+        offsets = [(f"blocks[{index}].period", block.period) for index, block in enumerate(arrival.blocks)]
     else:
-        offsets = [(f"start_periods[{number}]", period) for number, period in enumerate(arrival.start_periods)]
+        offsets = [(f"start_periods[{index}]", period) for index, period in enumerate(arrival.start_periods)]
     for field, offset in offsets:
         if offset >= length:
             yield Problem(f"{path}.arrival.{field}", f"expected a period of the window, 0 to {length - 1}, found {offset}")
 
 
-def _ongoing(path: str, segment: Segment, arrival: OngoingArrival, window: Window, scale: float) -> Iterator[Problem]:
-    together = PERIODS[window.grain.name]
-    most = (COHORT - 1) / together
-    if arrival.per_period * scale > most:
-        found = f"{arrival.per_period * scale:g} units per {window.grain.name}, scale included, are more than {most:,.0f}"
-        yield Problem(f"{path}.arrival.per_period", found, "split the segment: so many of one have keys of their own")
+def _ongoing_arrival(
+    path: str, segment: Segment, arrival: OngoingArrival, window: Window, scale: float
+) -> Iterator[Problem]:
+    cohort_periods = PERIODS[window.grain.name]
+    limit = (COHORT - 1) / cohort_periods
+    if arrival.per_period * scale > limit:
+        message = f"{arrival.per_period * scale:g} units per {window.grain.name}, scale included, are more than {limit:,.0f}"
+        yield Problem(f"{path}.arrival.per_period", message, "split the segment: so many of one have keys of their own")
     if scale * segment.count > LATER:
         yield Problem(f"{path}.count", f"more than {LATER} units to begin with, scale included")
     if window.stop is not None and window.stop - window.first == 1:
         yield Problem(f"{path}.arrival", f"has no effect: the window has one {window.grain.name}, and nobody comes later")
-    if window.stop is not None and window.stop - window.first > COHORTS * together:
-        says = f"units arrive for at most {COHORTS * together:,} {window.grain.name}s, the window has more"
-        yield Problem(f"{path}.arrival", says)
+    if window.stop is not None and window.stop - window.first > COHORTS * cohort_periods:
+        span_message = f"units arrive for at most {COHORTS * cohort_periods:,} {window.grain.name}s, the window has more"
+        yield Problem(f"{path}.arrival", span_message)
 
 
-def _ends(path: str, segment: Segment, window: Window) -> Iterator[Problem]:
+def _life_ends(path: str, segment: Segment, window: Window) -> Iterator[Problem]:
     if segment.after == "restart" and segment.variation.timing == 0:
         yield Problem(f"{path}.after", "restart has no effect other than repeat: no timing varies", "write `after: repeat`")
     if window.stop is None:
         return
     length = window.stop - window.first
-    mixed = isinstance(segment.arrival, OngoingArrival) and segment.arrival.ages == "mixed"
-    if "after" in segment.model_fields_set and length <= (segment.span or window.length) and not mixed:
-        says = f"has no effect: the window ends with the span, after {length} periods"
-        yield Problem(f"{path}.after", says, "leave it out")
-    if segment.tenure is not None and segment.tenure.least >= length and not mixed:
-        found = f"has no effect: all stay for {segment.tenure.least} periods at least, and the window has {length}"
-        yield Problem(f"{path}.tenure.least", found)
+    has_mixed_ages = isinstance(segment.arrival, OngoingArrival) and segment.arrival.ages == "mixed"
+    if "after" in segment.model_fields_set and length <= (segment.span or window.length) and not has_mixed_ages:
+        message = f"has no effect: the window ends with the span, after {length} periods"
+        yield Problem(f"{path}.after", message, "leave it out")
+    if segment.tenure is not None and segment.tenure.least >= length and not has_mixed_ages:
+        tenure_message = f"has no effect: all stay for {segment.tenure.least} periods at least, and the window has {length}"
+        yield Problem(f"{path}.tenure.least", tenure_message)

@@ -1,4 +1,4 @@
-"""Names that a config cannot give, since the stages have them."""
+"""Problems of names that are reserved for the stages."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ STAGE_COLUMNS = ("segment", "trajectory")
 
 
 def stages(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
-    """Yield the tables named like a stage, and the columns of a stage that would share a name: it has the keys of the date
-    and the unit beside a column for each metric."""
-    taken = dict.fromkeys(STAGE_COLUMNS, "a column of the stage trajectories")
-    found: dict[str | None, DeclaredTable] = {}
-    for declared in parts["tables"]:
-        found.setdefault(declared.kind, declared)
-        if declared.name.lower() in RESERVED:
-            yield Problem(f"{declared.path}.name", f"'{declared.name}' is the name of a stage; choose another")
-    for declared in (found[kind] for kind in ("date", "unit") if kind in found):
-        for column in declared.table.sourced("id")[:1] if declared.table else ():
-            name, place = column.name.lower(), declared.columns.index(column.name)
-            if name in taken:
-                path = f"{declared.path}.columns[{place}].name"
-                yield Problem(path, f"'{column.name}' is {taken[name]}; choose another")
-            taken.setdefault(name, f"the key of {declared.name}")
+    """Yield the tables named like a stage, and the columns of a stage that would share a name: the keys of the date and the
+    unit, and a column for each metric."""
+    holders = dict.fromkeys(STAGE_COLUMNS, "a column of the stage trajectories")
+    first_of_kind: dict[str | None, DeclaredTable] = {}
+    for declaration in parts["tables"]:
+        first_of_kind.setdefault(declaration.kind, declaration)
+        if declaration.name.lower() in RESERVED:
+            yield Problem(f"{declaration.path}.name", f"'{declaration.name}' is the name of a stage; choose another")
+    for declaration in (first_of_kind[kind] for kind in ("date", "unit") if kind in first_of_kind):
+        for column in declaration.table.sourced("id")[:1] if declaration.table else ():
+            name, index = column.name.lower(), declaration.columns.index(column.name)
+            if name in holders:
+                path = f"{declaration.path}.columns[{index}].name"
+                yield Problem(path, f"'{column.name}' is {holders[name]}; choose another")
+            holders.setdefault(name, f"the key of {declaration.name}")
     for path, metric in parts["metrics"]:
         name = metric.name.lower()
-        if name in taken and name not in STAGE_COLUMNS:
-            yield Problem(f"{path}.name", f"'{metric.name}' is {taken[name]}; choose another")
+        if name in holders and name not in STAGE_COLUMNS:
+            yield Problem(f"{path}.name", f"'{metric.name}' is {holders[name]}; choose another")

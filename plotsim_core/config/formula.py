@@ -17,9 +17,9 @@ from plotsim_core.families import did_you_mean
 
 Kind = Literal["whole", "number", "bool", "text"]
 
-_LONGEST, _NODES, _DEEPEST = 500, 200, 40
-_HIGHEST = 25
-"""The largest number to this power is still a number."""
+_MOST_CHARACTERS, _MOST_NODES, _MOST_LEVELS = 500, 200, 40
+_HIGHEST_POWER = 25
+"""The highest power of the largest number that is still a finite double."""
 
 
 @dataclass(frozen=True)
@@ -59,25 +59,25 @@ class FormulaError(ValueError):
 @lru_cache(maxsize=1024)
 def parsed(text: str) -> ast.expr:
     """Return the tree of a formula. Raises FormulaError for what is not in the grammar."""
-    if len(text) > _LONGEST:
-        raise FormulaError(f"expected at most {_LONGEST} characters, found {len(text)}")
+    if len(text) > _MOST_CHARACTERS:
+        raise FormulaError(f"expected at most {_MOST_CHARACTERS} characters, found {len(text)}")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise FormulaError(f"cannot read {shown(text)}", "write it like round(quantity * price, 2)") from None
-    if sum(1 for _ in ast.walk(tree)) > _NODES:
-        raise FormulaError(f"expected at most {_NODES} parts, found more", "compute some of it in a column of its own")
-    _allowed(tree, 1)
+    if sum(1 for _ in ast.walk(tree)) > _MOST_NODES:
+        raise FormulaError(f"expected at most {_MOST_NODES} parts, found more", "compute some of it in a column of its own")
+    _check_node(tree, 1)
     return tree
 
 
-def _allowed(node: ast.expr, depth: int) -> None:
-    if depth > _DEEPEST:
-        raise FormulaError(f"expected at most {_DEEPEST} levels of brackets and operators, found more")
+def _check_node(node: ast.expr, depth: int) -> None:
+    if depth > _MOST_LEVELS:
+        raise FormulaError(f"expected at most {_MOST_LEVELS} levels of brackets and operators, found more")
     if isinstance(node, ast.Call):
-        _allowed_call(node)
+        _check_call(node)
     elif isinstance(node, ast.Constant):
-        _allowed_constant(node)
+        _check_constant(node)
     elif isinstance(node, ast.Compare):
         if len(node.ops) > 1 or not isinstance(node.ops[0], COMPARISONS):
             raise FormulaError(f"cannot compare as in {_text(node)}", "compare two values: a < b and b < c")
@@ -89,10 +89,10 @@ def _allowed(node: ast.expr, depth: int) -> None:
         hint = "columns, numbers, texts, + - * / // % **, comparisons, and, or, not, a if c else b, and functions"
         raise FormulaError(f"{_text(node)} has no place in a formula", f"it has: {hint}")
     for child in operands(node):
-        _allowed(child, depth + 1)
+        _check_node(child, depth + 1)
 
 
-def _allowed_call(node: ast.Call) -> None:
+def _check_call(node: ast.Call) -> None:
     name = node.func.id if isinstance(node.func, ast.Name) else ""
     if name not in FUNCTIONS:
         raise FormulaError(
@@ -101,15 +101,15 @@ def _allowed_call(node: ast.Call) -> None:
     call = FUNCTIONS[name]
     count = len(node.args)
     if node.keywords or count < call.least or (call.most is not None and count > call.most):
-        most = f" to {call.most}" if call.most not in (None, call.least) else "" if call.most else " or more"
-        raise FormulaError(f"{name} takes {call.least}{most} values, found {_text(node)}")
+        upper = f" to {call.most}" if call.most not in (None, call.least) else "" if call.most else " or more"
+        raise FormulaError(f"{name} takes {call.least}{upper} values, found {_text(node)}")
     if name == "round" and count == 2 and digits_of(node) is None:
         raise FormulaError(f"the digits of round are a whole number from 0 to 9, found {_text(node.args[1])}")
 
 
-def _allowed_constant(node: ast.Constant) -> None:
-    number = isinstance(node.value, int | float) and abs(node.value) <= LARGEST
-    if not (number or isinstance(node.value, str)):
+def _check_constant(node: ast.Constant) -> None:
+    is_number = isinstance(node.value, int | float) and abs(node.value) <= LARGEST
+    if not (is_number or isinstance(node.value, str)):
         raise FormulaError(f"expected a number of at most {shown(LARGEST)}, a text, True or False, found {_text(node)}")
 
 
@@ -158,60 +158,60 @@ def constants(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
 
 
 def may_be_undefined(node: ast.expr) -> bool:
-    """Return whether a formula has no value for some rows though all it reads has: what is divided by zero, a root or
-    logarithm of a negative, a power or exponential that is too large."""
-    return _degree(node) > _HIGHEST or _undefined(node)
+    """Return whether a formula can be null though its columns are not: a division by zero, a root or logarithm of a
+    negative, a power or exponential that is too large."""
+    return _degree(node) > _HIGHEST_POWER or _is_undefined(node)
 
 
 def _degree(node: ast.expr) -> int:
-    """Return a power of the largest number that a formula stays below."""
-    found = [_degree(child) for child in operands(node)]
+    """Return the power of the largest number that bounds a formula (its polynomial degree)."""
+    degrees = [_degree(child) for child in operands(node)]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.Mod | ast.FloorDiv):
-        return sum(found)
+        return sum(degrees)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
         power = node.right.value if isinstance(node.right, ast.Constant) else None
-        return found[0] * (power if type(power) is int else 1)
-    return max(found, default=1)
+        return degrees[0] * (power if type(power) is int else 1)
+    return max(degrees, default=1)
 
 
-def _undefined(node: ast.expr) -> bool:
+def _is_undefined(node: ast.expr) -> bool:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         if node.func.id in ("sqrt", "log", "exp"):
             return True
         if node.func.id == "coalesce":
-            return _undefined(node.args[-1])
+            return _is_undefined(node.args[-1])
     if isinstance(node, ast.BinOp) and isinstance(node.op, _UNDEFINED):
         right = node.right.value if isinstance(node.right, ast.Constant) else None
-        safe = (1, 2, 3, 4) if isinstance(node.op, ast.Pow) else None
-        if right in safe if safe else isinstance(right, int | float) and right:
-            return _undefined(node.left)
+        safe_powers = (1, 2, 3, 4) if isinstance(node.op, ast.Pow) else None
+        if right in safe_powers if safe_powers else isinstance(right, int | float) and right:
+            return _is_undefined(node.left)
         return True
-    return any(_undefined(child) for child in operands(node))
+    return any(_is_undefined(child) for child in operands(node))
 
 
 def kind_of(node: ast.expr, kinds: dict[str, Kind]) -> Kind:
-    """Return what a formula gives, from what its columns are. Raises FormulaError where a text is counted with, or kinds
-    are mixed."""
+    """Return the kind of a formula's values from the kinds of its columns. Raises FormulaError where a text is counted with,
+    or kinds are mixed."""
     if isinstance(node, ast.Name):
         return kinds[node.id]
     if isinstance(node, ast.Constant):
         value = node.value
         return "bool" if isinstance(value, bool) else "whole" if isinstance(value, int) else _kind_of_value(value)
-    found = [kind_of(child, kinds) for child in operands(node)]
+    operand_kinds = [kind_of(child, kinds) for child in operands(node)]
     if isinstance(node, ast.Compare):
-        texts = [kind == "text" for kind in found]
-        if any(texts) and not (all(texts) and isinstance(node.ops[0], ast.Eq | ast.NotEq)):
+        are_text = [kind == "text" for kind in operand_kinds]
+        if any(are_text) and not (all(are_text) and isinstance(node.ops[0], ast.Eq | ast.NotEq)):
             raise FormulaError(f"cannot compare {_text(node)}: a text equals a text or does not, and is no number")
         return "bool"
-    branches = _branches(node)
-    if branches is not None:
-        test, first, *rest = (found[place] if place is not None else None for place in branches)
-        if test == "text":
+    indices = _branch_indices(node)
+    if indices is not None:
+        condition, first, *rest = (operand_kinds[index] if index is not None else None for index in indices)
+        if condition == "text":
             raise FormulaError(f"a text is neither true nor false in {_text(node)}")
         if any((kind == "text") != (first == "text") for kind in rest):
             raise FormulaError(f"{_text(node)} would be a text in some rows and a number in others")
-        return _common([kind for kind in (first, *rest) if kind is not None])
-    if "text" in found:
+        return _common_kind([kind for kind in (first, *rest) if kind is not None])
+    if "text" in operand_kinds:
         raise FormulaError(f"{_text(node)} counts with a text")
     if isinstance(node, ast.BoolOp) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
         return "bool"
@@ -223,15 +223,15 @@ def kind_of(node: ast.expr, kinds: dict[str, Kind]) -> Kind:
             return "number"
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.Pow):
         return "number"
-    return "number" if "number" in found else "whole"
+    return "number" if "number" in operand_kinds else "whole"
 
 
 def _kind_of_value(value: object) -> Kind:
     return "text" if isinstance(value, str) else "number"
 
 
-def _branches(node: ast.expr) -> list[int | None] | None:
-    """Return the places, among a node's operands, of its condition and of what it gives; None for other nodes."""
+def _branch_indices(node: ast.expr) -> list[int | None] | None:
+    """Return the indices, among a node's operands, of its condition and its branches; None for nodes without branches."""
     if isinstance(node, ast.IfExp):
         return [0, 1, 2]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -242,7 +242,7 @@ def _branches(node: ast.expr) -> list[int | None] | None:
     return None
 
 
-def _common(found: list[Kind]) -> Kind:
-    if len(set(found)) == 1:
-        return found[0]
-    return "number" if "number" in found else "whole"
+def _common_kind(kinds: list[Kind]) -> Kind:
+    if len(set(kinds)) == 1:
+        return kinds[0]
+    return "number" if "number" in kinds else "whole"

@@ -49,7 +49,8 @@ Estimate = tuple[float, float]
 @dataclass(frozen=True)
 class Correlations:
     """The correlations that result from one connection: the one `given` the trajectory, and the plain ones over the rows of
-    the tables, of values (`pearson`) and of `ranks`. `phase` is the number of the phase that declares it, 0 where the dataset does."""
+    the tables, of values (`pearson`) and of `ranks`. `phase` is the number of the phase that declares it, 0 where the
+    dataset does."""
 
     connection: Connection
     phase: int

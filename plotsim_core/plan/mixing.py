@@ -338,8 +338,8 @@ def _joint_matrix(metrics: Sequence[Metric], pair_targets: Wanted, of_shocks: bo
 
 
 def lagged(metrics: Sequence[Metric], mixing: Mixing, driver: int, follower: int, lag: int) -> tuple[float, float]:
-    """Return the correlations of a follower's scores with its driver's `lag` periods before: of shocks and of levels. They are
-    what the follower's own noise leaves of `strength`."""
+    """Return the correlations of a follower's scores with its driver's `lag` periods before: of shocks and of levels. They
+    are what the follower's own noise leaves of `strength`."""
     connected = {frozenset((follower, driver))} if mixing.level_pull[follower] == 0.0 else set()
     correlations = []
     for lower, of_shocks in ((mixing.shocks, True), (mixing.levels, False)):
