@@ -132,72 +132,84 @@ def from_mapping(
     if target_rows is not None:
         if scale is not None:
             raise UsageError("either the scale or the target rows can be given: one follows from the other")
-        return _of_rows(raw, name, source, target_rows)
-    return _loaded(raw, name, source)
+        return _plan_of_rows(raw, name, source, target_rows)
+    return _loaded_plan(raw, name, source)
 
 
-def _of_rows(raw: Any, name: str, source: str, target_rows: int) -> Plan:
+def _plan_of_rows(raw: Any, name: str, source: str, target_rows: int) -> Plan:
     """Return the plan of a config at the scale at which its tables are expected to have so many rows together; with a note
     where no scale comes near."""
-    plans = {(first := _loaded(raw, name, source)).dataset.scale: first}
+    plans = {(base_plan := _loaded_plan(raw, name, source)).dataset.scale: base_plan}
 
     def rows(scale: float) -> float:
         try:
             if scale not in plans:
-                plans[scale] = _loaded({**raw, "scale": scale}, name, source)
+                plans[scale] = _loaded_plan({**raw, "scale": scale}, name, source)
         except ConfigError:  # larger than a segment may be, or than the budget of cells
             return float("inf")
         return float(sum(size.rows for size in sizes(plans[scale])))
 
-    scale, found = scale_to(rows, target_rows, first.dataset.scale, _SMALLEST, _LARGEST)
+    scale, row_count = scale_to(rows, target_rows, base_plan.dataset.scale, _SMALLEST, _LARGEST)
     plan = plans[scale]
-    if abs(found - target_rows) <= max(_NEAR * target_rows, _ERRORS * target_rows**0.5):
+    if abs(row_count - target_rows) <= max(_NEAR * target_rows, _ERRORS * target_rows**0.5):
         return plan
-    why = "whole units allow" if found > target_rows else "the largest scale allows"
-    says = f"the nearest that {why} to {target_rows:,} rows is about {found:,.0f}"
-    return replace(plan, notes=(*plan.notes, Problem("scale", f"{says}, at scale {scale:g}")))
+    limit = "whole units allow" if row_count > target_rows else "the largest scale allows"
+    message = f"the nearest that {limit} to {target_rows:,} rows is about {row_count:,.0f}"
+    return replace(plan, notes=(*plan.notes, Problem("scale", f"{message}, at scale {scale:g}")))
 
 
-def _loaded(raw: Any, name: str, source: str) -> Plan:
+def _loaded_plan(raw: Any, name: str, source: str) -> Plan:
     parts, problems = load.parse(raw)
-    solved = []
-    for path, own in [*parts.get("units", ()), ("", parts)]:
-        dot = f"{path}." if path else ""
-        found = None
-        if own.get("metrics") and not any(p.path.startswith((f"{dot}metrics", f"{dot}connection")) for p in problems):
-            connections = [item for item in own["connections"] if not item[1].pooled]
-            found = numbers(own["metrics"], connections, phase_connections(own["connection_phases"]))
-            problems = [*problems, *(problem.under(path) for problem in found.problems)]
-        solved.append((path, own, found))
-    if problems or any(found is None for *_, found in solved):
+    kinds = []
+    for path, kind_parts in [*parts.get("units", ()), ("", parts)]:
+        prefix = f"{path}." if path else ""
+        metric_numbers = None
+        if kind_parts.get("metrics") and not any(
+            p.path.startswith((f"{prefix}metrics", f"{prefix}connection")) for p in problems
+        ):
+            connections = [item for item in kind_parts["connections"] if not item[1].pooled]
+            metric_numbers = numbers(kind_parts["metrics"], connections, phase_connections(kind_parts["connection_phases"]))
+            problems = [*problems, *(problem.under(path) for problem in metric_numbers.problems)]
+        kinds.append((path, kind_parts, metric_numbers))
+    if problems or any(metric_numbers is None for *_, metric_numbers in kinds):
         raise ConfigError(problems, source)
     plans: list[Plan] = []
-    for path, own, found in solved:
-        assert found is not None
-        plans.append(_resolved(dataset_name(name), own, found, own.get("raw", raw), tuple(plans), path, source))
+    for path, kind_parts, metric_numbers in kinds:
+        assert metric_numbers is not None
+        plans.append(
+            _resolved_plan(
+                dataset_name(name), kind_parts, metric_numbers, kind_parts.get("raw", raw), tuple(plans), path, source
+            )
+        )
     return plans[-1]
 
 
-def _resolved(
-    name: str, parts: Parts, found: Numbers, raw: Mapping[str, Any], others: tuple[Plan, ...], path: str, source: str
+def _resolved_plan(
+    name: str,
+    parts: Parts,
+    metric_numbers: Numbers,
+    raw: Mapping[str, Any],
+    other_plans: tuple[Plan, ...],
+    path: str,
+    source: str,
 ) -> Plan:
     """Return the plan of one kind of unit; pooled connections are solved against a roster of its segments."""
     inherited = parts.get("inherited", frozenset())
     dataset = load.dataset(parts)
-    known = [note.under(path) for note in notes(dataset, inherited if path else None)]
-    found.warnings[:] = [warning.under(path) for warning in found.warnings]
+    kind_notes = [note.under(path) for note in notes(dataset, inherited if path else None)]
+    metric_numbers.warnings[:] = [warning.under(path) for warning in metric_numbers.warnings]
     if not path:
-        found.warnings.extend(warning for other in others for warning in other.warnings)
-    plan = resolve(name, dataset, found, raw, others, inherited)
+        metric_numbers.warnings.extend(warning for other in other_plans for warning in other.warnings)
+    plan = resolve(name, dataset, metric_numbers, raw, other_plans, inherited)
     if any(connection.pooled for _, connection in parts["connections"]):
-        connections, problems, warnings, more = given(plan, parts["connections"])
-        again = numbers(parts["metrics"], connections, phase_connections(parts["connection_phases"]))
-        if problems or again.problems:
-            raise ConfigError([problem.under(path) for problem in (*problems, *again.problems)], source)
-        again.warnings.extend([*found.warnings, *(warning.under(path) for warning in warnings)])
-        known += [note.under(path) for note in more]
-        plan = resolve(name, dataset, again, raw, others, inherited)
-    return replace(plan, notes=(*plan.notes, *known))
+        connections, problems, warnings, pooled_notes = given(plan, parts["connections"])
+        pooled_numbers = numbers(parts["metrics"], connections, phase_connections(parts["connection_phases"]))
+        if problems or pooled_numbers.problems:
+            raise ConfigError([problem.under(path) for problem in (*problems, *pooled_numbers.problems)], source)
+        pooled_numbers.warnings.extend([*metric_numbers.warnings, *(warning.under(path) for warning in warnings)])
+        kind_notes += [note.under(path) for note in pooled_notes]
+        plan = resolve(name, dataset, pooled_numbers, raw, other_plans, inherited)
+    return replace(plan, notes=(*plan.notes, *kind_notes))
 
 
 def parse_periods(plan: Plan, text: str | None) -> tuple[int, int] | None:
@@ -227,8 +239,8 @@ def batches(
     Rows come in the order of periods and units. A dimension of units is given as of the last of the periods. Raises
     UsageError for an unknown table and for periods outside the window.
     """
-    found = find_table(plan, table)
-    return plan.schema(found), build(plan, found, whole(plan, first, stop))
+    table_plan = find_table(plan, table)
+    return plan.schema(table_plan), build(plan, table_plan, whole(plan, first, stop))
 
 
 def generate_tables(
@@ -240,12 +252,14 @@ def generate_tables(
     seed. A UserWarning says so. For other data, give another seed: `load_config(path, seed=...)`.
     """
     if rng is not None:
-        says = f"the rng draws nothing: all values follow from the config's seed, {plan.seed}; load_config(path, seed=...)"
-        warnings.warn(f"{says} gives others", UserWarning, stacklevel=2)
+        message = (
+            f"the rng draws nothing: all values follow from the config's seed, {plan.seed}; load_config(path, seed=...)"
+        )
+        warnings.warn(f"{message} gives others", UserWarning, stacklevel=2)
     first, stop = parse_periods(plan, periods) or (None, None)
     names = tables or [table.name for table in plan.tables]
-    made = ((name, batches(plan, name, first, stop)) for name in names)
-    return {name: frame_of(pa.Table.from_batches(rows, schema)) for name, (schema, rows) in made}
+    streams = ((name, batches(plan, name, first, stop)) for name in names)
+    return {name: frame_of(pa.Table.from_batches(rows, schema)) for name, (schema, rows) in streams}
 
 
 def expected_state(plan: Plan, table: str, as_of: str) -> pd.DataFrame:
@@ -265,7 +279,7 @@ def validate(plan: Plan, tables: Mapping[str, pd.DataFrame], *, periods: str | N
     Raises UsageError for an unknown table, and for a frame that does not have its columns.
     """
     slice_ = whole(plan, *(parse_periods(plan, periods) or ()))
-    return check_tables(plan, _rows_of(plan, tables), slice_.first, slice_.stop)
+    return check_tables(plan, _arrow_tables(plan, tables), slice_.first, slice_.stop)
 
 
 @overload
@@ -333,28 +347,28 @@ def write_tables(
         if folder is None or isinstance(folder, Plan) or (second is not None and directory is not None):
             raise UsageError("expected write_tables(plan, directory), or write_tables(tables, plan, directory)")
         slice_ = whole(first, *(parse_periods(first, periods) or ()))
-        found = [find_table(first, name) for name in tables or [table.name for table in first.tables]]
-        made = [(table, build(first, table, slice_)) for table in found]
-        return _write(first, made, slice_, Path(folder), format, progress, {})
+        table_plans = [find_table(first, name) for name in tables or [table.name for table in first.tables]]
+        streams = [(table, build(first, table, slice_)) for table in table_plans]
+        return _write_streams(first, streams, slice_, Path(folder), format, progress, {})
     if not isinstance(second, Plan):
         raise UsageError("expected the plan that the tables were made from: write_tables(tables, plan)")
     if tables is not None or progress is not None:
         raise UsageError("`tables` and `progress` are for write_tables(plan, directory): frames are all written, at once")
     slice_ = whole(second, *(parse_periods(second, periods) or ()))
-    rows = _rows_of(second, first)
+    rows = _arrow_tables(second, first)
     report = check_tables(second, rows, slice_.first, slice_.stop)
-    made = [(find_table(second, name), iter(table.to_batches())) for name, table in rows.items()]
-    place = Path(directory if directory is not None else second.dataset.output.directory)
-    return _write(second, made, slice_, place, format, progress, {REPORT_TEXT: [report.text(), "\n"]})
+    streams = [(find_table(second, name), iter(table.to_batches())) for name, table in rows.items()]
+    target = Path(directory if directory is not None else second.dataset.output.directory)
+    return _write_streams(second, streams, slice_, target, format, progress, {REPORT_TEXT: [report.text(), "\n"]})
 
 
-def _rows_of(plan: Plan, tables: Mapping[str, pd.DataFrame]) -> dict[str, pa.Table]:
+def _arrow_tables(plan: Plan, tables: Mapping[str, pd.DataFrame]) -> dict[str, pa.Table]:
     return {name: rows_of(plan, find_table(plan, name), frame) for name, frame in tables.items()}
 
 
-def _write(
+def _write_streams(
     plan: Plan,
-    made: Iterable[tuple[TablePlan, Iterator[pa.RecordBatch]]],
+    streams: Iterable[tuple[TablePlan, Iterator[pa.RecordBatch]]],
     slice_: Slice,
     directory: Path,
     format: str | None,
@@ -363,20 +377,20 @@ def _write(
 ) -> dict[str, int]:
     """Write rows, and `texts` (file name to the pieces of its text) beside them."""
 
-    def beside(rows: Mapping[str, int]) -> dict[str, Iterable[str]]:
+    def side_files(rows: Mapping[str, int]) -> dict[str, Iterable[str]]:
         manifests = {MANIFEST: manifest_text(plan, rows, slice_.stop)} if plan.dataset.manifest.include else {}
         return {**manifests, **texts}
 
     span = slice_.first, slice_.stop
-    return write_run(plan, made, directory, format or plan.dataset.output.format, progress, beside, span)
+    return write_run(plan, streams, directory, format or plan.dataset.output.format, progress, side_files, span)
 
 
 def sizes(plan: Plan, *, periods: str | None = None, tables: Sequence[str] | None = None) -> tuple[Size, ...]:
     """Return how large tables will be; nothing is made. An open window is taken as long as its span."""
     end = plan.stop if plan.stop is not None else plan.first + plan.span
     first, stop = parse_periods(plan, periods) or (plan.first, end)
-    found = [find_table(plan, name) for name in tables] if tables else plan.tables
-    return table_sizes(plan, tuple(found), whole(plan, first, stop))
+    table_plans = [find_table(plan, name) for name in tables] if tables else plan.tables
+    return table_sizes(plan, tuple(table_plans), whole(plan, first, stop))
 
 
 def load_template(name: str) -> Plan:
@@ -395,7 +409,7 @@ def template(name: str) -> Path:
     Raises UsageError for an unknown one.
     """
     names = list_templates()
-    begun = [known for known in names if name and known.startswith(name)]
-    if name not in names and len(begun) != 1:
+    matches = [candidate for candidate in names if name and candidate.startswith(name)]
+    if name not in names and len(matches) != 1:
         raise UsageError(f"no template is named {name!r}; {did_you_mean(name, names)}")
-    return TEMPLATES / f"{name if name in names else begun[0]}.yaml"
+    return TEMPLATES / f"{name if name in names else matches[0]}.yaml"

@@ -49,19 +49,25 @@ REPORT, PAGE = "validation_report.json", "validation_report.html"
 _NAMED = 5
 """How many files are named that an earlier run has left."""
 _GROUP = "plotsim.commands"
-_Files = tuple[Path | None, Path | None, Path | None]
+_ReportFiles = tuple[Path | None, Path | None, Path | None]
 """Where the report goes: as text, as JSON, as a page."""
 
-_config = click.argument("config", metavar="CONFIG")
-_seed = click.option("-s", "--seed", type=click.IntRange(0, 2**32 - 1), help="Use this seed instead of the config's.")
-_scale = click.option("--scale", type=click.FloatRange(0, 1_000_000, min_open=True), help="Multiply the number of units.")
-_rows = click.option("--target-rows", type=click.IntRange(1), help="Scale to about so many rows in all tables together.")
-_noise = click.option("--noise", metavar="PRESET", help="Noise of all metrics: none, realistic, messy ...")
-_periods = click.option("--periods", metavar="A..B", help="Only these periods, both included: 2024-01..2024-03, or one.")
-_quiet = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-_strict = click.option("--strict", is_flag=True, help="Let warnings fail too, with exit code 1.")
-_file, _folder = click.Path(path_type=Path, dir_okay=False), click.Path(path_type=Path, file_okay=False)
-_output = click.option("-o", "--output", type=_file, help="Write to this file.")
+_config_argument = click.argument("config", metavar="CONFIG")
+_seed_option = click.option("-s", "--seed", type=click.IntRange(0, 2**32 - 1), help="Use this seed instead of the config's.")
+_scale_option = click.option(
+    "--scale", type=click.FloatRange(0, 1_000_000, min_open=True), help="Multiply the number of units."
+)
+_rows_option = click.option(
+    "--target-rows", type=click.IntRange(1), help="Scale to about so many rows in all tables together."
+)
+_noise_option = click.option("--noise", metavar="PRESET", help="Noise of all metrics: none, realistic, messy ...")
+_periods_option = click.option(
+    "--periods", metavar="A..B", help="Only these periods, both included: 2024-01..2024-03, or one."
+)
+_quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+_strict_option = click.option("--strict", is_flag=True, help="Let warnings fail too, with exit code 1.")
+_file_type, _folder_type = click.Path(path_type=Path, dir_okay=False), click.Path(path_type=Path, file_okay=False)
+_output_option = click.option("-o", "--output", type=_file_type, help="Write to this file.")
 
 
 class _Format(click.Choice[str]):
@@ -94,16 +100,16 @@ class _Commands(click.Group):
             ctx.exit(2)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        own = super().get_command(ctx, name)
-        found = () if own is not None else entry_points(group=_GROUP, name=name)
-        return next((entry.load() for entry in found), own)
+        command = super().get_command(ctx, name)
+        entries = () if command is not None else entry_points(group=_GROUP, name=name)
+        return next((entry.load() for entry in entries), command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_commands(ctx, formatter)
-        others = sorted(entry.name for entry in entry_points(group=_GROUP) if entry.name not in self.commands)
-        if others:
+        names = sorted(entry.name for entry in entry_points(group=_GROUP) if entry.name not in self.commands)
+        if names:
             with formatter.section("Commands of installed packages (each has --help)"):
-                formatter.write_text(", ".join(others))
+                formatter.write_text(", ".join(names))
 
 
 @click.group(cls=_Commands)
@@ -121,9 +127,9 @@ def main() -> None:
 
 
 @main.command()
-@_config
+@_config_argument
 @click.option(
-    "-o", "--output-dir", "--output", "directory", type=_folder, help="Fill it; default: the config's, or ./output."
+    "-o", "--output-dir", "--output", "directory", type=_folder_type, help="Fill it; default: the config's, or ./output."
 )
 @click.option(
     "--format",
@@ -132,17 +138,17 @@ def main() -> None:
     type=_Format(list(FORMATS)),
     help="Default: the config's, or csv. An address is that of a PostgreSQL server, where tables are loaded.",
 )
-@_seed
-@_scale
-@_rows
-@_noise
+@_seed_option
+@_scale_option
+@_rows_option
+@_noise_option
 @click.option("--compression", type=click.Choice(get_args(Compression)), help="Of Parquet; default: the config's, or zstd.")
-@_periods
+@_periods_option
 @click.option("--tables", metavar="A,B", help="Only these tables, or stages such as trajectories.")
 @click.option("-v", "--validate", is_flag=True, help="Check what was written, into validation_report.txt, .json and .html.")
 @click.option("--strict", is_flag=True, help="Let warnings fail too; those of the config before anything is written.")
 @click.option("--over-budget", is_flag=True, help="Whatever `output.cell_budget` of the config says.")
-@_quiet
+@_quiet_option
 def run(
     config: str,
     directory: Path | None,
@@ -176,45 +182,47 @@ def run(
         raise UsageError(f"--compression is that of Parquet, not of {format_.partition('://')[0]}")
     plan = _plan(config, seed, scale, over_budget, target_rows=target_rows, noise=noise, compression=compression)
     _warn(plan, strict, quiet)
-    said = plan.dataset.output
-    directory, format_ = directory or Path(said.directory), format_ or said.format
+    output = plan.dataset.output
+    directory, format_ = directory or Path(output.directory), format_ or output.format
     names = [name.strip() for name in tables.split(",")] if tables else [table.name for table in plan.tables]
-    before = files_in(directory)
+    earlier_files = files_in(directory)
     with watched({size.table: size.rows for size in api.sizes(plan, periods=periods, tables=names)}, quiet) as seconds:
         rows = api.write_tables(plan, directory, format=format_, periods=periods, tables=names, progress=seconds)
         seconds.stop()
     if not quiet:
         print_written(rows, seconds.spent, shown_address(format_) if is_address(format_) else str(directory))
-        _tell_left(directory, before, (REPORT_TEXT, REPORT, PAGE) if validate else ())
+        _note_leftovers(directory, earlier_files, (REPORT_TEXT, REPORT, PAGE) if validate else ())
     if validate:
-        files = directory / REPORT_TEXT, directory / REPORT, directory / PAGE
-        report = _judge(plan, directory, periods, files, format_)
+        report_files = directory / REPORT_TEXT, directory / REPORT, directory / PAGE
+        report = _judge(plan, directory, periods, report_files, format_)
         if not quiet or report.failed:
             click.echo(report.text(), err=True)
-        _leave(report, strict)
+        _exit_if_failed(report, strict)
 
 
-def _tell_left(directory: Path, before: Mapping[Path, int], to_come: Collection[str]) -> None:
+def _note_leftovers(directory: Path, earlier_files: Mapping[Path, int], expected_names: Collection[str]) -> None:
     """Say which files were there and are not of this run: another dataset's, of another format, or of an older config."""
-    now = files_in(directory)
-    same = (str(path.relative_to(directory)) for path, number in before.items() if now.get(path) == number)
-    left = sorted(name for name in same if name not in to_come)
-    if left:
-        more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
-        click.echo(f"note: also in {directory}, and not of this run: {', '.join(left[:_NAMED])}{more}", err=True)
+    current_files = files_in(directory)
+    unchanged = (
+        str(path.relative_to(directory)) for path, inode in earlier_files.items() if current_files.get(path) == inode
+    )
+    leftovers = sorted(name for name in unchanged if name not in expected_names)
+    if leftovers:
+        suffix = f" and {len(leftovers) - _NAMED} more" if len(leftovers) > _NAMED else ""
+        click.echo(f"note: also in {directory}, and not of this run: {', '.join(leftovers[:_NAMED])}{suffix}", err=True)
 
 
 @main.command()
 @click.argument("data", type=_Data(path_type=Path, exists=True))
 @click.option("--config", required=True, metavar="CONFIG", help="What the data was made from.")
-@_seed
-@_scale
-@_noise
-@_periods
-@click.option("--json", "json_file", type=_file, help="Write the report for machines to this file.")
-@click.option("--html", "html_file", type=_file, help="Write the report as a page, with pictures, to this file.")
-@_strict
-@_quiet
+@_seed_option
+@_scale_option
+@_noise_option
+@_periods_option
+@click.option("--json", "json_file", type=_file_type, help="Write the report for machines to this file.")
+@click.option("--html", "html_file", type=_file_type, help="Write the report as a page, with pictures, to this file.")
+@_strict_option
+@_quiet_option
 def check(
     data: Path | str,
     config: str,
@@ -239,23 +247,23 @@ def check(
       plotsim check plotsim.duckdb --config saas.yaml --periods 2024-01..2024-06 --json report.json --strict
     """
     path = _path(config)
-    place = data if isinstance(data, Path) else shown_address(data)
+    location = data if isinstance(data, Path) else shown_address(data)
     if isinstance(data, Path) and data.is_dir():
         finish(data)
     raw = overridden(read(path), noise=noise)
-    said = origins(data) if isinstance(data, Path) else _origins_at(data, path)
-    if not said:
-        click.echo(f"warning: {place} does not say what it was made from; it is taken to be {config}", err=True)
-    plan = api.from_mapping(raw, source=str(path), **overrides(raw, path.stem, said, seed, scale))
+    data_origins = origins(data) if isinstance(data, Path) else _origins_at(data, path)
+    if not data_origins:
+        click.echo(f"warning: {location} does not say what it was made from; it is taken to be {config}", err=True)
+    plan = api.from_mapping(raw, source=str(path), **overrides(raw, path.stem, data_origins, seed, scale))
     report = _judge(plan, data, periods, (None, json_file, html_file))
     if not quiet:
         click.echo(report.text())
-    _leave(report, strict)
+    _exit_if_failed(report, strict)
 
 
 @main.command()
-@_config
-@_strict
+@_config_argument
+@_strict_option
 def validate(config: str, strict: bool) -> None:
     """Tell everything that is wrong with CONFIG; nothing is made.
 
@@ -270,12 +278,12 @@ def validate(config: str, strict: bool) -> None:
 
 
 @main.command()
-@_config
-@_seed
-@_scale
-@_rows
-@_noise
-@_periods
+@_config_argument
+@_seed_option
+@_scale_option
+@_rows_option
+@_noise_option
+@_periods_option
 def info(
     config: str, seed: int | None, scale: float | None, target_rows: int | None, noise: str | None, periods: str | None
 ) -> None:
@@ -290,12 +298,14 @@ def info(
 
 
 @main.command()
-@_config
+@_config_argument
 @click.argument("table")
 @click.argument("period")
-@click.option("-o", "--output", type=_file, help="Write to this file, .csv, .jsonl or .parquet; default: CSV to stdout.")
-@_seed
-@_scale
+@click.option(
+    "-o", "--output", type=_file_type, help="Write to this file, .csv, .jsonl or .parquet; default: CSV to stdout."
+)
+@_seed_option
+@_scale_option
 def expected(config: str, table: str, period: str, output: Path | None, seed: int | None, scale: float | None) -> None:
     """Print what a warehouse holds of a table once it has taken in everything up to and including PERIOD.
 
@@ -306,8 +316,8 @@ def expected(config: str, table: str, period: str, output: Path | None, seed: in
       plotsim expected saas dim_company 2024-03 -o expected.parquet
     """
     plan = _plan(config, seed, scale)
-    found, rows = expected_rows(plan, table, find_period(plan, period))
-    click.echo(as_csv(plan, found, rows), nl=False) if output is None else write_single(plan, found, rows, output)
+    table_plan, rows = expected_rows(plan, table, find_period(plan, period))
+    click.echo(as_csv(plan, table_plan, rows), nl=False) if output is None else write_single(plan, table_plan, rows, output)
 
 
 @main.command("list-templates")
@@ -324,7 +334,7 @@ def list_templates() -> None:
 
 @main.command()
 @click.argument("name")
-@_output
+@_output_option
 @click.option("--force", is_flag=True, help="Overwrite the file if you have changed it.")
 def template(name: str, output: Path | None, force: bool) -> None:
     """Print a bundled config, to copy and edit.
@@ -335,12 +345,14 @@ def template(name: str, output: Path | None, force: bool) -> None:
     Example:
       plotsim template saas -o my.yaml
     """
-    text, *others = (api.template(known).read_text(encoding="utf-8") for known in (name, *api.list_templates()))
-    _put(text, output, force, others)
+    text, *bundled_texts = (
+        api.template(template_name).read_text(encoding="utf-8") for template_name in (name, *api.list_templates())
+    )
+    _write_text(text, output, force, bundled_texts)
 
 
 @main.command()
-@_output
+@_output_option
 @click.option("--force", is_flag=True, help="Overwrite the file if there is one.")
 def schema(output: Path | None, force: bool) -> None:
     """Print the JSON Schema (draft 2020-12) of the language, for editors.
@@ -350,18 +362,18 @@ def schema(output: Path | None, force: bool) -> None:
       plotsim schema -o plotsim.schema.json  # then, as the first line of a config:
       # yaml-language-server: $schema=plotsim.schema.json
     """
-    _put(json.dumps(json_schema(), indent=2) + "\n", output, force)
+    _write_text(json.dumps(json_schema(), indent=2) + "\n", output, force)
 
 
 @main.command()
-@_config
+@_config_argument
 @click.argument("table")
 @click.argument("key")
 @click.argument("period")
 @click.argument("column")
-@_seed
-@_scale
-@_noise
+@_seed_option
+@_scale_option
+@_noise_option
 def explain(config: str, table: str, key: str, period: str, column: str, **words: Any) -> None:
     """Tell how one value came to be.
 
@@ -384,11 +396,11 @@ def _path(config: str) -> Path:
         raise UsageError(str(error).replace("no template", "no file and no template", 1)) from None
 
 
-def _plan(config: str, seed: int | None = None, scale: float | None = None, over_budget: bool = False, **more: Any) -> Plan:
+def _plan(config: str, seed: int | None = None, scale: float | None = None, over_budget: bool = False, **words: Any) -> Plan:
     """Return the plan of a config with other words in it: seed and scale, target_rows, noise and compression."""
     path = _path(config)
     raw = without_budget(read(path)) if over_budget else read(path)
-    return api.from_mapping(raw, name=path.stem, source=str(path), seed=seed, scale=scale, **more)
+    return api.from_mapping(raw, name=path.stem, source=str(path), seed=seed, scale=scale, **words)
 
 
 def _warn(plan: Plan, strict: bool, quiet: bool = False) -> None:
@@ -402,31 +414,31 @@ def _warn(plan: Plan, strict: bool, quiet: bool = False) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _put(text: str, output: Path | None, force: bool, known: Collection[str] = ()) -> None:
+def _write_text(text: str, output: Path | None, force: bool, replaceable: Collection[str] = ()) -> None:
     """Write a text to a file, or to stdout. One that is there has to hold a `known` text, or `force`."""
     if output is None:
         click.echo(text, nl=False)
         return
     with told(f"cannot write {output}"):
-        if output.exists() and not force and output.read_text(encoding="utf-8", errors="replace") not in known:
+        if output.exists() and not force and output.read_text(encoding="utf-8", errors="replace") not in replaceable:
             raise UsageError(f"{output} exists; --force overwrites it")
         output.write_text(text, encoding="utf-8")
 
 
 def _origins_at(address: str, config: Path) -> list[Origin]:
     """Return what the dataset of a config says of itself in a server; empty if it says nothing, or is not there."""
-    said = origin_at(address, dataset_name(config.stem))
-    return [origin_of(shown_address(address), said)] if said else []
+    origin = origin_at(address, dataset_name(config.stem))
+    return [origin_of(shown_address(address), origin)] if origin else []
 
 
-def _judge(plan: Plan, data: Path | str, periods: str | None, files: _Files, format: str | None = None) -> Report:
+def _judge(plan: Plan, data: Path | str, periods: str | None, files: _ReportFiles, format: str | None = None) -> Report:
     """Run the checks over what lies at `data`, a run's own folder where its `format` is given, or in the server whose
     address either is, and write the report to the files that are given."""
-    for address in (place for place in (str(data), format or "") if is_address(place)):
+    for address in (location for location in (str(data), format or "") if is_address(location)):
         with TemporaryDirectory(prefix="plotsim-") as folder:
             fetch(address, plan, Path(folder))
-            plain = replace(plan, dataset=plan.dataset.model_copy(update={"output": Output()}))
-            return _judge(plain, Path(folder), periods, files, None if format is None else "csv")
+            plain_plan = replace(plan, dataset=plan.dataset.model_copy(update={"output": Output()}))
+            return _judge(plain_plan, Path(folder), periods, files, None if format is None else "csv")
     assert isinstance(data, Path)
     from plotsim_core.validation.page import page  # not needed, and slow to import, unless asked for
     from plotsim_core.validation.pictures import pictures
@@ -434,7 +446,7 @@ def _judge(plan: Plan, data: Path | str, periods: str | None, files: _Files, for
     from plotsim_core.validation.store import directory_store, find_store
 
     text_file, report_file, page_file = files
-    write = _lay if format else partial(_put, force=True)
+    write = _write_report if format else partial(_write_text, force=True)
     slice_ = whole(plan, *(api.parse_periods(plan, periods) or ())) if periods or format else None
     ends = (slice_.first, slice_.stop) if slice_ else (None, None)
     with directory_store(plan, data, format, *ends) if format else find_store(plan, data, *ends) as store:
@@ -448,12 +460,12 @@ def _judge(plan: Plan, data: Path | str, periods: str | None, files: _Files, for
     return report
 
 
-def _lay(text: str, place: Path) -> None:
+def _write_report(text: str, path: Path) -> None:
     """Write a file into the folder of a run: whole or not at all, and through no link."""
-    with told(f"cannot write {place}"), written_aside(place) as file:
+    with told(f"cannot write {path}"), written_aside(path) as file:
         file.write(text.encode())
 
 
-def _leave(report: Report, strict: bool) -> None:
+def _exit_if_failed(report: Report, strict: bool) -> None:
     if report.failed or (strict and report.warned):
         raise click.exceptions.Exit(1)

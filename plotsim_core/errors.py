@@ -26,8 +26,8 @@ class Problem:
 
     def under(self, path: str) -> Problem:
         """Return the problem with its path continued from `path`."""
-        dot = "." if path and self.path and not self.path.startswith("[") else ""
-        return replace(self, path=f"{path}{dot}{self.path}")
+        separator = "." if path and self.path and not self.path.startswith("[") else ""
+        return replace(self, path=f"{path}{separator}{self.path}")
 
 
 class Wrong(ValueError):

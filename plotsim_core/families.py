@@ -27,13 +27,13 @@ class UnknownMember(LookupError):
 def did_you_mean(name: str, known: list[str], page: str = "") -> str:
     """Return `did you mean 'x'?` for the nearest known name, or what there is when nothing is near: of very many the nearest
     few, and the `page` that lists all."""
-    near = nearest(name, known)
-    if near is not None:
-        return f"did you mean '{near}'?"
+    nearest_name = nearest(name, known)
+    if nearest_name is not None:
+        return f"did you mean '{nearest_name}'?"
     if len(known) > _LISTED and page:
-        few = get_close_matches(name[:64], known, n=_FEW, cutoff=0.3)
-        closest = f"nearest: {', '.join(few)}; " if few else ""
-        return f"{closest}all {len(known)} are listed in {page}"
+        close_names = get_close_matches(name[:64], known, n=_FEW, cutoff=0.3)
+        nearest_text = f"nearest: {', '.join(close_names)}; " if close_names else ""
+        return f"{nearest_text}all {len(known)} are listed in {page}"
     if len(known) > _LISTED:
         return f"known: {', '.join(known[: _LISTED // 2])} and {len(known) - _LISTED // 2} more"
     return f"known: {', '.join(known)}" if known else "there are none"

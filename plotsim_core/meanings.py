@@ -15,14 +15,14 @@ def meanings(model: type[Part]) -> dict[str, str]:
     begins with the field. Fields that nothing is said of are left out.
     """
     clauses = [clause for base in model.__mro__ if issubclass(base, Part) and base is not Part for clause in _clauses(base)]
-    found: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     for name, field in model.model_fields.items():
-        said = re.compile(rf"`{name}(\[\d+\])?`")
-        naming = [clause for clause in clauses if said.search(clause)]
-        naming.sort(key=lambda clause: (not clause.startswith(f"`{name}`:"), not said.match(clause)))
-        if naming or field.description:
-            found[name] = _sentence(naming[0] if naming else str(field.description), name)
-    return found
+        pattern = re.compile(rf"`{name}(\[\d+\])?`")
+        candidates = [clause for clause in clauses if pattern.search(clause)]
+        candidates.sort(key=lambda clause: (not clause.startswith(f"`{name}`:"), not pattern.match(clause)))
+        if candidates or field.description:
+            sentences[name] = _sentence(candidates[0] if candidates else str(field.description), name)
+    return sentences
 
 
 def is_list(paragraph: str) -> bool:

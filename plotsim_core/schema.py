@@ -32,14 +32,14 @@ MODELS: dict[str, type[Part]] = {}
 """The models of the language, by name."""
 
 
-def _find(model: type[Part]) -> None:
-    for own in model.__subclasses__():
-        if own.__module__.startswith("plotsim_core.config."):
-            MODELS[own.__name__] = own
-        _find(own)
+def _add_models(model: type[Part]) -> None:
+    for subclass in model.__subclasses__():
+        if subclass.__module__.startswith("plotsim_core.config."):
+            MODELS[subclass.__name__] = subclass
+        _add_models(subclass)
 
 
-_find(Part)
+_add_models(Part)
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]{0,62}"
 _REPLACED = ("Table", "Column", "Part", "CurvePiece")
@@ -56,7 +56,7 @@ def json_schema() -> Schema:
     """Return the JSON Schema (draft 2020-12) of a config."""
     models: Schema = Dataset.model_json_schema()["$defs"]
     root = models.pop(Dataset.__name__)
-    definitions: Schema = {name: _told(name, part) for name, part in models.items() if name not in _REPLACED}
+    definitions: Schema = {name: _described(name, part) for name, part in models.items() if name not in _REPLACED}
     for name, complete in _COMPLETED.items():
         definitions[name] = complete(definitions[name])
     definitions = {name: _nullable(part) for name, part in definitions.items()}
@@ -68,10 +68,10 @@ def json_schema() -> Schema:
     for section in SECTIONS:
         kinds = [{"$ref": f"#/$defs/table.{kind}"} for kind, words in KIND_WORDS.items() if words.section == section]
         properties[section] = {"type": "array", "items": {"anyOf": kinds}}
-    properties["units"] = {"type": "array", "items": _further_kind(root, properties)}
+    properties["units"] = {"type": "array", "items": _unit_kind(root, properties)}
     properties["entity_features"] = {"anyOf": [{"type": "boolean"}, properties["entity_features"]]}
     properties["locale"] = {"anyOf": [{"type": "string"}, properties["locale"]]}
-    optional = {name: _or_nothing(part) if name not in root["required"] else part for name, part in properties.items()}
+    optional = {name: _or_null(part) if name not in root["required"] else part for name, part in properties.items()}
     optional["stages"] = optional["lifecycle"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -83,18 +83,20 @@ def json_schema() -> Schema:
     }
 
 
-def _told(name: str, schema: Schema) -> Schema:
+def _described(name: str, schema: Schema) -> Schema:
     """A model with what each of its fields means."""
-    says = meanings(MODELS[name])
-    own = {field: {**part, **_says(says.get(field))} for field, part in schema.get("properties", {}).items()}
-    return {**schema, "properties": own}
+    sentences = meanings(MODELS[name])
+    properties = {
+        field: {**part, **_description(sentences.get(field))} for field, part in schema.get("properties", {}).items()
+    }
+    return {**schema, "properties": properties}
 
 
-def _says(meaning: str | None) -> Schema:
+def _description(meaning: str | None) -> Schema:
     return {} if meaning is None else {"description": meaning}
 
 
-def _further_kind(root: Schema, properties: Schema) -> Schema:
+def _unit_kind(root: Schema, properties: Schema) -> Schema:
     """A further kind of unit: the sections that it has of its own."""
     return {
         "type": "object",
@@ -104,7 +106,7 @@ def _further_kind(root: Schema, properties: Schema) -> Schema:
     }
 
 
-def _or_nothing(part: Schema) -> Schema:
+def _or_null(part: Schema) -> Schema:
     if "anyOf" not in part:
         return {"anyOf": [part, {"type": "null"}]}
     return part if {"type": "null"} in part["anyOf"] else {**part, "anyOf": [*part["anyOf"], {"type": "null"}]}
@@ -115,14 +117,14 @@ def _nullable(schema: Schema) -> Schema:
     if "anyOf" in schema:
         return {**schema, "anyOf": [_nullable(part) if "title" in part else part for part in schema["anyOf"]]}
     required = schema.get("required", ())
-    own = {name: part if name in required else _or_nothing(part) for name, part in schema.get("properties", {}).items()}
-    return {**schema, **({"properties": own} if own else {})}
+    properties = {name: part if name in required else _or_null(part) for name, part in schema.get("properties", {}).items()}
+    return {**schema, **({"properties": properties} if properties else {})}
 
 
-def _nothing(words: Iterable[str], own: Iterable[str]) -> Schema:
+def _null_words(words: Iterable[str], known_words: Iterable[str]) -> Schema:
     """Words of other kinds or sources, which say nothing if they are null."""
-    others = sorted(set(words) - set(own))
-    return {"patternProperties": {f"^{_one_of(others)}$": {"type": "null"}}} if others else {}
+    other_words = sorted(set(words) - set(known_words))
+    return {"patternProperties": {f"^{_alternatives(other_words)}$": {"type": "null"}}} if other_words else {}
 
 
 def _table(words: KindWords) -> Schema:
@@ -130,17 +132,17 @@ def _table(words: KindWords) -> Schema:
     schema = words.model.model_json_schema(by_alias=True)
     schema.pop("$defs")
     properties = schema["properties"]
-    fit = [{"$ref": f"#/$defs/column.{word}"} for word, source in SOURCE_WORDS.items() if source.needs <= words.knows]
+    columns = [{"$ref": f"#/$defs/column.{word}"} for word, source in SOURCE_WORDS.items() if source.needs <= words.knows]
     bounds = {name: bound for name, bound in properties["columns"].items() if name in ("minItems", "maxItems")}
-    properties["columns"] = {"type": "array", **bounds, "items": {"anyOf": fit}}
+    properties["columns"] = {"type": "array", **bounds, "items": {"anyOf": columns}}
     for field in words.model.model_fields.values():
         if isinstance(field.validation_alias, AliasChoices):
-            same = {**properties[str(field.alias)], "description": f"The same as `{field.alias}`."}
-            properties |= {str(name): same for name in field.validation_alias.choices if name != field.alias}
+            alias_schema = {**properties[str(field.alias)], "description": f"The same as `{field.alias}`."}
+            properties |= {str(name): alias_schema for name in field.validation_alias.choices if name != field.alias}
     if words.section == "dimensions":
         properties |= {name: part for name, part in _NEUTRAL.items() if name not in properties}
     kinds = [kind for _, kind in KIND_WORDS.items() if kind.section == words.section]
-    return _nullable(schema) | _nothing((word for kind in kinds for word in words_of(kind.model)), properties)
+    return _nullable(schema) | _null_words((word for kind in kinds for word in words_of(kind.model)), properties)
 
 
 def _column(word: str, source: SourceWords) -> Schema:
@@ -168,37 +170,37 @@ def _column(word: str, source: SourceWords) -> Schema:
         },
         "required": ["name", "type", *required],
         "additionalProperties": False,
-        **_nothing((word for _, other in SOURCE_WORDS.items() for word in words_of(other.options)), options),
+        **_null_words((word for _, other in SOURCE_WORDS.items() for word in words_of(other.options)), options),
     }
 
 
 def _pattern(argument: Schema) -> str:
     """The regular expression of what follows the dot of a column's type."""
     if "enum" in argument:
-        return _one_of(argument["enum"])
+        return _alternatives(argument["enum"])
     return str(argument.get("pattern", "^.+$")).removeprefix("^").removesuffix("$")
 
 
-def _one_of(words: Iterable[str]) -> str:
+def _alternatives(words: Iterable[str]) -> str:
     return f"({'|'.join(words)})"
 
 
-def _choosing(**families: Iterable[str]) -> Callable[[Schema], Schema]:
+def _with_choices(**families: Iterable[str]) -> Callable[[Schema], Schema]:
     """Complete fields that name a member of a family."""
 
     def complete(schema: Schema) -> Schema:
         properties = schema["properties"]
         for field, members in families.items():
-            own = {key: properties[field][key] for key in ("default", "description") if key in properties[field]}
+            annotations = {key: properties[field][key] for key in ("default", "description") if key in properties[field]}
             words: Schema = {"enum": list(members)}
-            properties[field] = {**own, **(_or_nothing(words) if "anyOf" in schema["properties"][field] else words)}
+            properties[field] = {**annotations, **(_or_null(words) if "anyOf" in schema["properties"][field] else words)}
         return {**schema, "properties": properties}
 
     return complete
 
 
 def _archetype(schema: Schema) -> Schema:
-    words = _one_of(WORDS)
+    words = _alternatives(WORDS)
     sentence = rf"^\s*{words}(\s*>\s*{words})*\s*(@\s*\d+\s*)*$"
     until = CurvePiece.model_json_schema()["properties"]["until"]
     curves = [
@@ -231,7 +233,7 @@ def _connection(schema: Schema) -> Schema:
     word = {"enum": list(RELATIONSHIPS)}
     number = {"type": "number", "minimum": -1, "maximum": 1}
     middle = rf"({'|'.join(RELATIONSHIPS)}|{_NUMBER})"
-    sentence = {"type": "string", "pattern": rf"^\s*{_NAME}\s+{middle}\s+{_NAME}(\s+{_one_of(OVER)})?\s*$"}
+    sentence = {"type": "string", "pattern": rf"^\s*{_NAME}\s+{middle}\s+{_NAME}(\s+{_alternatives(OVER)})?\s*$"}
     parts = [name, {"anyOf": [word, number]}, name, {"enum": list(OVER)}]
     return {
         "description": schema["description"],
@@ -250,23 +252,23 @@ def _connection(schema: Schema) -> Schema:
 
 
 def _window(schema: Schema) -> Schema:
-    schema = _choosing(every=[*GRAINS, *ADVERBS], partition=["day", "week", "month", "quarter", "year"])(schema)
+    schema = _with_choices(every=[*GRAINS, *ADVERBS], partition=["day", "week", "month", "quarter", "year"])(schema)
     fields = [schema["properties"][name] for name in ("start", "end", "every")]
-    listed = {"type": "array", "prefixItems": fields, "items": False, "minItems": 2}
-    return {"description": schema["description"], "anyOf": [schema, listed]}
+    list_form = {"type": "array", "prefixItems": fields, "items": False, "minItems": 2}
+    return {"description": schema["description"], "anyOf": [schema, list_form]}
 
 
 def _noise(schema: Schema) -> Schema:
-    return {"anyOf": [_choosing(noise_family=NOISE)(schema), {"enum": list(PRESETS)}]}
+    return {"anyOf": [_with_choices(noise_family=NOISE)(schema), {"enum": list(PRESETS)}]}
 
 
 def _output(schema: Schema) -> Schema:
     words = schema["properties"]["format"]["enum"]
     format = {**schema["properties"]["format"], "enum": [*words, *(word.upper() for word in words)]}
-    return {"description": schema["description"], "anyOf": [_with(schema, format=format), format]}
+    return {"description": schema["description"], "anyOf": [_with_fields(schema, format=format), format]}
 
 
-def _with(schema: Schema, **fields: Schema) -> Schema:
+def _with_fields(schema: Schema, **fields: Schema) -> Schema:
     return {**schema, "properties": {**schema["properties"], **fields}}
 
 
@@ -279,7 +281,7 @@ def _variation(schema: Schema) -> Schema:
 
 
 def _stage(schema: Schema) -> Schema:
-    short = {
+    short_form = {
         "type": "object",
         "minProperties": 1,
         "maxProperties": 1,
@@ -287,9 +289,9 @@ def _stage(schema: Schema) -> Schema:
         "additionalProperties": schema["properties"]["threshold"],
         "not": {"required": ["name"]},
     }
-    pair = [schema["properties"][name] for name in ("name", "threshold")]
-    listed = {"type": "array", "prefixItems": pair, "items": False, "minItems": 2}
-    return {"description": schema["description"], "anyOf": [schema, short, listed]}
+    fields = [schema["properties"][name] for name in ("name", "threshold")]
+    list_form = {"type": "array", "prefixItems": fields, "items": False, "minItems": 2}
+    return {"description": schema["description"], "anyOf": [schema, short_form, list_form]}
 
 
 def _calendar(schema: Schema) -> Schema:
@@ -319,7 +321,7 @@ _COMPLETED: dict[str, Callable[[Schema], Schema]] = {
     "Connection": _connection,
     "Holidays": _holidays,
     "Manifest": _manifest,
-    "Metric": _choosing(type=METRIC_TYPES, distribution=[*DISTRIBUTIONS, *ALSO_CALLED]),
+    "Metric": _with_choices(type=METRIC_TYPES, distribution=[*DISTRIBUTIONS, *ALSO_CALLED]),
     "Noise": _noise,
     "Output": _output,
     "Segment": _segment,

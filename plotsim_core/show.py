@@ -30,21 +30,21 @@ _LONG = 10
 
 def sparkline(plan: Plan, segment: SegmentPlan) -> str:
     """Return a segment's curve as a line of small bars."""
-    along = (np.arange(_WIDTH) + 0.5) / _WIDTH
+    fractions = (np.arange(_WIDTH) + 0.5) / _WIDTH
     years = np.full(_WIDTH, segment.span / plan.grain.per_year)
-    heights = position(segment.pieces, along, years) * (len(_BARS) - 1)
+    heights = position(segment.pieces, fractions, years) * (len(_BARS) - 1)
     return "".join(_BARS[round(height)] for height in heights.tolist())
 
 
 def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str | None = None) -> None:
     """Print the window, segments, metrics and tables of a plan, with the expected sizes of its tables in some periods."""
     last = plan.grain.label(plan.stop - 1) if plan.stop is not None else "..."
-    length, longer = plan.partition.name, plan.partition is not plan.grain
-    partitions = f"{_partitions(plan):,} partitions{f' of a {length}' if longer else ''}"
+    length, is_longer = plan.partition.name, plan.partition is not plan.grain
+    partitions = f"{_partition_count(plan):,} partitions{f' of a {length}' if is_longer else ''}"
     partitions = partitions if plan.stop is not None else f"a partition each {length}"
     console.print(Text(f"{plan.name}: {plan.dataset.about}", style="bold"))
     console.print(
-        f"{plan.grain.label(plan.first)} to {last}, {partitions}, span {plan.span}, {_units(plan)}, "
+        f"{plan.grain.label(plan.first)} to {last}, {partitions}, span {plan.span}, {_unit_count(plan)}, "
         f"seed {plan.seed}, scale {plan.dataset.scale:g}",
         highlight=False,
     )
@@ -53,20 +53,22 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str 
     console.print()
     for kind in plan.kinds:
         if plan.others:
-            console.print(Text(f"{kind.unit}: {_units(kind)}", style="bold"))
-        segments, metrics = _kind(kind)
+            console.print(Text(f"{kind.unit}: {_unit_count(kind)}", style="bold"))
+        segments, metrics = _kind_tables(kind)
         console.print(segments)
         for segment in kind.segments:
-            if told := _lives(plan, segment):
-                console.print(f"{segment.spec.name}: {told}", highlight=False)
+            if life_text := _life_text(plan, segment):
+                console.print(f"{segment.spec.name}: {life_text}", highlight=False)
         console.print()
         console.print(metrics)
         console.print()
         _show_connections(kind, console)
-    tables = _table("table", "kind", "cadence", "rows >", f"per {plan.grain.name} >", "Parquet >")
+    tables = _new_table("table", "kind", "cadence", "rows >", f"per {plan.grain.name} >", "Parquet >")
     for table, size in zip(plan.tables, sizes, strict=True):
-        comes = str(cadence(table, plan.grain.name))
-        tables.add_row(size.table, table.kind, comes, f"{size.rows:,}", f"{size.per_period:,.0f}", readable(size.bytes))
+        cadence_text = str(cadence(table, plan.grain.name))
+        tables.add_row(
+            size.table, table.kind, cadence_text, f"{size.rows:,}", f"{size.per_period:,.0f}", readable(size.bytes)
+        )
     tables.add_section()
     total = sum(size.rows for size in sizes), sum(size.bytes for size in sizes)
     tables.add_row("all", "", "", f"{total[0]:,}", "", readable(total[1]))
@@ -86,7 +88,7 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str 
 
 def _varieties(plan: Plan) -> list[str]:
     """Return how many different texts columns have, of which some would repeat if there were no more."""
-    found = [
+    texts = [
         (f"{table.name}.{column.name}", SOURCE_WORDS[column.spec.word].variety(column.spec.source, table.spec, kind.dataset))
         for kind in plan.kinds
         for table in kind.own
@@ -94,42 +96,46 @@ def _varieties(plan: Plan) -> list[str]:
         for column in table.columns
         if column.spec.word in SOURCE_WORDS  # else no config can say it: the columns of ledgers and maps
     ]
-    return [f"{name}: {says}." for name, says in found if says]
+    return [f"{name}: {text}." for name, text in texts if text]
 
 
 def _show_connections(plan: Plan, console: Console) -> None:
     """Print what the connections of a kind of unit come out as, given the trajectory and in the table."""
     if not plan.dataset.connections and not plan.dataset.connection_phases:
         return
-    part = sample(plan, plan.stop if plan.stop is not None else plan.first + plan.span)
-    table = _table("connection", *(f"{name} >" for name in HEADINGS))
-    for expected in correlations(part):
+    units_sample = sample(plan, plan.stop if plan.stop is not None else plan.first + plan.span)
+    table = _new_table("connection", *(f"{name} >" for name in HEADINGS))
+    for expected in correlations(units_sample):
         table.add_row(expected.subject(plan), expected.declared, *expected.texts())
     if not table.row_count:
         return
     table.columns[-1].no_wrap = True
     console.print(table)
-    whole = len(part.periods) == part.length and part.units == part.of
-    of = "all units and periods" if whole else f"{part.units:,} of {part.of:,} units in {len(part.periods):,} periods"
-    console.print(f"{HEADINGS_MEAN} Computed from {of}.", highlight=False, soft_wrap=True)
+    is_complete = len(units_sample.periods) == units_sample.length and units_sample.units == units_sample.of
+    scope = (
+        "all units and periods"
+        if is_complete
+        else f"{units_sample.units:,} of {units_sample.of:,} units in {len(units_sample.periods):,} periods"
+    )
+    console.print(f"{HEADINGS_MEAN} Computed from {scope}.", highlight=False, soft_wrap=True)
     console.print()
 
 
 def backfill(plan: Plan, rows: int) -> list[str]:
     """Return, in a line or two, how long a backfill of everything takes through Dagster, and whether longer partitions would
     help. An open window is taken as long as its span."""
-    assets, count = len(plan.tables) + 1, _partitions(plan)
-    making, books = rows / _SPEED, assets * count * _BOOKKEEPING
-    says = f"Made through Dagster in one run: about {_duration(making + books)}, "
-    says += f"{_duration(books)} of it for its records ({assets} assets x {count:,} partitions)."
-    longer = [(grain, assets * _partitions(plan, grain) * _BOOKKEEPING) for grain in _longer(plan)]
-    if books < max(_LONG, making) or not longer:
-        return [says]
-    grain, seconds = next(((grain, found) for grain, found in longer if found < _LONG), longer[-1])
-    return [says, f"With `window.partition: {grain.name}` the records take {_duration(seconds)}: see docs/partitions.md."]
+    assets, count = len(plan.tables) + 1, _partition_count(plan)
+    row_seconds, record_seconds = rows / _SPEED, assets * count * _BOOKKEEPING
+    message = f"Made through Dagster in one run: about {_duration(row_seconds + record_seconds)}, "
+    message += f"{_duration(record_seconds)} of it for its records ({assets} assets x {count:,} partitions)."
+    alternatives = [(grain, assets * _partition_count(plan, grain) * _BOOKKEEPING) for grain in _longer_partitions(plan)]
+    if record_seconds < max(_LONG, row_seconds) or not alternatives:
+        return [message]
+    grain, seconds = next(((grain, duration) for grain, duration in alternatives if duration < _LONG), alternatives[-1])
+    return [message, f"With `window.partition: {grain.name}` the records take {_duration(seconds)}: see docs/partitions.md."]
 
 
-def _partitions(plan: Plan, length: Grain | None = None) -> int:
+def _partition_count(plan: Plan, length: Grain | None = None) -> int:
     """Return how many partitions, of the plan's or another length, the window has, or the span of an open one."""
     stop = plan.stop if plan.stop is not None else plan.first + plan.span
     ends = plan.grain.starts(np.array([plan.first, stop - 1], dtype=np.int64))
@@ -137,7 +143,7 @@ def _partitions(plan: Plan, length: Grain | None = None) -> int:
     return int(high - low + 1)
 
 
-def _longer(plan: Plan) -> list[Grain]:
+def _longer_partitions(plan: Plan) -> list[Grain]:
     """Return the lengths of partitions beyond the plan's own that its window could have, the shortest first."""
     names = HOLDING[plan.grain.name]
     names = names[names.index(plan.partition.name) + 1 :] if plan.partition.name in names else names
@@ -154,34 +160,34 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _kind(plan: Plan) -> tuple[Table, Table]:
+def _kind_tables(plan: Plan) -> tuple[Table, Table]:
     """Return the segments and the metrics of a kind of unit."""
-    segments = _table("segment", "units >", "archetype", "label")
+    segments = _new_table("segment", "units >", "archetype", "label")
     for segment in plan.segments:
         label = Text(segment.spec.label or "")
         segments.add_row(segment.spec.name, f"{segment.count:,}", sparkline(plan, segment), label)
-    metrics = _table("metric", "type", "distribution", "mean at 0 >", "mean at 1 >", "follows")
+    metrics = _new_table("metric", "type", "distribution", "mean at 0 >", "mean at 1 >", "follows")
     for metric in plan.metrics:
-        metrics.add_row(*_metric(metric))
+        metrics.add_row(*_metric_row(metric))
     return segments, metrics
 
 
-def _units(plan: Plan) -> str:
-    more = " at the start" if any(segment.rate for segment in plan.segments) else ""
-    return f"{plan.units:,} units{more}"
+def _unit_count(plan: Plan) -> str:
+    suffix = " at the start" if any(segment.rate for segment in plan.segments) else ""
+    return f"{plan.units:,} units{suffix}"
 
 
-def _lives(plan: Plan, segment: SegmentPlan) -> str:
+def _life_text(plan: Plan, segment: SegmentPlan) -> str:
     """Return how units come and go, and what comes after their curve, in words; nothing where nothing is said of it."""
     spec, grain = segment.spec, plan.grain.name
-    found = [f"{segment.rate:g} more arrive per {grain}"] if segment.rate else []
+    clauses = [f"{segment.rate:g} more arrive per {grain}"] if segment.rate else []
     if spec.tenure is not None:
-        found.append(f"they stay for {spec.tenure.mean:g} {grain}s on average")
+        clauses.append(f"they stay for {spec.tenure.mean:g} {grain}s on average")
         if segment.rate:
-            found.append(f"so in the long run about {segment.rate * spec.tenure.mean:,.0f} are there")
+            clauses.append(f"so in the long run about {segment.rate * spec.tenure.mean:,.0f} are there")
     if spec.span is not None:
-        found.append(f"a curve takes {spec.span}")
-    return "; ".join([*found, *([f"after it: {spec.after}"] if spec.after != "hold" else [])])
+        clauses.append(f"a curve takes {spec.span}")
+    return "; ".join([*clauses, *([f"after it: {spec.after}"] if spec.after != "hold" else [])])
 
 
 def readable(count: float) -> str:
@@ -193,14 +199,14 @@ def readable(count: float) -> str:
     return f"{count:,.1f} TB"
 
 
-def _metric(metric: MetricPlan) -> tuple[str, ...]:
+def _metric_row(metric: MetricPlan) -> tuple[str, ...]:
     low, high = metric.spec.means
     driver = f"{metric.spec.follows}, {metric.delay} later" if metric.spec.follows else ""
     ends = (high, low) if metric.spec.polarity == "negative" else (low, high)
     return metric.name, metric.spec.type, metric.spec.family, *(f"{end:.6g}" for end in ends), driver
 
 
-def _table(*headings: str) -> Table:
+def _new_table(*headings: str) -> Table:
     """A table with these headings; those that end in `>` stand on the right."""
     table = Table(box=None, pad_edge=False)
     for heading in headings:

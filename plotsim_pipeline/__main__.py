@@ -15,7 +15,7 @@ from rich.console import Console
 
 from plotsim_core import ConfigError, UsageError
 from plotsim_core.config.output import Compression
-from plotsim_pipeline.home import command as to_type
+from plotsim_pipeline.home import command as shell_command
 from plotsim_pipeline.home import open_ui, prepare_home
 
 _PARAMETERS = ("seed", "scale", "target_rows", "noise", "compression")
@@ -31,13 +31,13 @@ def main() -> None:
     """
 
 
-def _answered(command: Callable[..., None]) -> Callable[..., None]:
+def _with_exit_codes(command: Callable[..., None]) -> Callable[..., None]:
     """Let what is wrong be told in a line, with exit code 2 for a request and 1 for a run that fails."""
 
     @wraps(command)
-    def answered(*positional: Any, **named: Any) -> None:
+    def wrapper(*args: Any, **kwargs: Any) -> None:
         try:
-            command(*positional, **named)
+            command(*args, **kwargs)
         except (ConfigError, UsageError, duckdb.Error) as error:
             click.echo(str(error), err=True)
             sys.exit(2)
@@ -47,13 +47,13 @@ def _answered(command: Callable[..., None]) -> Callable[..., None]:
         except dg.Failure as failure:
             click.echo(failure.description, err=True)
             if type(failure).__name__ == "RunFailed":  # its module is slow to import
-                click.echo(f"The log of the run is in the Dagster UI ({to_type('ui')}).", err=True)
+                click.echo(f"The log of the run is in the Dagster UI ({shell_command('ui')}).", err=True)
             sys.exit(1)
 
-    return answered
+    return wrapper
 
 
-def _asked(command: Callable[..., None]) -> Callable[..., None]:
+def _with_request_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add what a run may be asked: which partitions and tables, and what otherwise than the config says."""
     options = (
         click.option("--partition-range", "partitions", metavar="A...B", help="Only these partitions, both included, or A."),
@@ -72,24 +72,24 @@ def _asked(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _request(dataset: str, named: dict[str, Any]) -> Any:
+def _request(dataset: str, options: dict[str, Any]) -> Any:
     from plotsim_pipeline.run import Request
 
-    parameters = {name: named.pop(name) for name in _PARAMETERS if name in named}
-    return Request(dataset, parameters={name: value for name, value in parameters.items() if value is not None}, **named)
+    parameters = {name: options.pop(name) for name in _PARAMETERS if name in options}
+    return Request(dataset, parameters={name: value for name, value in parameters.items() if value is not None}, **options)
 
 
 @main.command()
 @click.argument("dataset", default="saas")
-@_asked
+@_with_request_options
 @click.option("--all", "everything", is_flag=True, help="Make what is there again as well.")
 @click.option(
     "--recreate", is_flag=True, help="Make tables anew that cannot take the config's rows, since columns have changed."
 )
 @click.option("--batch", "at_once", type=click.IntRange(1), metavar="N", help="At most N partitions in a run.")
 @click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing.")
-@_answered
-def run(dataset: str, dry_run: bool, **named: Any) -> None:
+@_with_exit_codes
+def run(dataset: str, dry_run: bool, **options: Any) -> None:
     """Materialise what is missing of DATASET, or made from another config, and print what is there.
 
     The store tells what is missing. A run that was stopped is completed by the same command. What is given in place of the
@@ -105,16 +105,16 @@ def run(dataset: str, dry_run: bool, **named: Any) -> None:
     prepare_home()
     from plotsim_pipeline.run import run as run_dataset  # slow to import
 
-    run_dataset(_request(dataset, named), Console(), dry_run)
+    run_dataset(_request(dataset, options), Console(), dry_run)
 
 
 @main.command()
 @click.argument("dataset", default="saas")
-@_asked
+@_with_request_options
 @click.option("--strict", is_flag=True, help="Exit with code 1 if anything is missing or stale.")
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
-@_answered
-def status(dataset: str, strict: bool, as_json: bool, **named: Any) -> None:
+@_with_exit_codes
+def status(dataset: str, strict: bool, as_json: bool, **options: Any) -> None:
     """Show what the store holds of DATASET: what is made, missing, and stale (made from another config), by table.
 
     \b
@@ -125,15 +125,15 @@ def status(dataset: str, strict: bool, as_json: bool, **named: Any) -> None:
     prepare_home()
     from plotsim_pipeline.show import show_status
 
-    whole = show_status(_request(dataset, named), Console(), as_json)
-    if strict and not whole:
+    is_complete = show_status(_request(dataset, options), Console(), as_json)
+    if strict and not is_complete:
         sys.exit(1)
 
 
 @main.command()
 @click.argument("datasets", nargs=-1)
 @click.option("--wipe", is_flag=True, help="Wipe the assets that have lost partitions first: their history in Dagster goes.")
-@_answered
+@_with_exit_codes
 def reconcile(datasets: tuple[str, ...], wipe: bool) -> None:
     """Tell the Dagster instance what the store holds of DATASETS, by default of all that it holds anything of.
 
@@ -159,7 +159,7 @@ def reconcile(datasets: tuple[str, ...], wipe: bool) -> None:
 
 @main.command()
 @click.argument("sql")
-@_answered
+@_with_exit_codes
 def query(sql: str) -> None:
     """Run SQL on what is stored: each dataset is a schema, each table a table of it, and the run log is
     log_synthetic_data_generation.
@@ -176,7 +176,7 @@ def query(sql: str) -> None:
 
 @main.command()
 @click.option("--port", "-p", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Of the webserver.")
-@_answered
+@_with_exit_codes
 def ui(port: int) -> None:
     """Open the Dagster UI, with its daemon, on the datasets of this code location, until Ctrl-C.
 
@@ -192,7 +192,7 @@ def ui(port: int) -> None:
 
 
 @main.command()
-@_answered
+@_with_exit_codes
 def configs() -> None:
     """List the datasets of this code location, and what is wrong with their configs. Exit code 2 if anything is.
 
@@ -200,12 +200,12 @@ def configs() -> None:
     """
     from plotsim_pipeline.datasets import load_datasets
 
-    plans, broken = load_datasets()
+    plans, errors = load_datasets()
     for plan in plans:
         click.echo(f"{plan.name}: {plan.dataset.about}")
-    for error in broken.values():
+    for error in errors.values():
         click.echo(str(error), err=True)
-    if broken:
+    if errors:
         sys.exit(2)
 
 

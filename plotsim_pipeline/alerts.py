@@ -100,9 +100,9 @@ def alert_sensors(name: str, datasets: dg.Definitions) -> list[dg.SensorDefiniti
     def _sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         origin = context.code_location_origin
         news = News(context.instance, steps, origin.location_name if origin is not None else None)
-        cursor, says = tick(news, url, context.cursor)
+        cursor, summary = tick(news, url, context.cursor)
         context.update_cursor(cursor)
-        return dg.SkipReason(says)
+        return dg.SkipReason(summary)
 
     return [_sensor]
 
@@ -114,27 +114,27 @@ def tick(news: "News", url: str, text: str | None) -> tuple[str, str]:
     """
     if text is None:
         return news.now().text(), "begins with what happens from now on"
-    cursor, posted, problem, end = Cursor.parse(text), 0, None, time.monotonic() + _BUDGET
-    while problem is None and time.monotonic() < end:
+    cursor, post_count, problem, deadline = Cursor.parse(text), 0, None, time.monotonic() + _BUDGET
+    while problem is None and time.monotonic() < deadline:
         if not cursor.waiting:
-            following = news.after(cursor)
-            if following is None:
+            next_cursor = news.after(cursor)
+            if next_cursor is None:
                 break
-            cursor = following
+            cursor = next_cursor
             continue
         try:
             post(url, cursor.waiting[0])
-            posted += 1
+            post_count += 1
             cursor = replace(cursor, waiting=cursor.waiting[1:], refusals=0)
         except NotPosted as error:
-            cursor, problem = _after_refusal(cursor) if error.refused else cursor, error
+            cursor, problem = _cursor_after_refusal(cursor) if error.refused else cursor, error
     if problem is not None and cursor.text() == text:
         raise problem
-    waiting = f", {len(cursor.waiting)} to be tried again: {problem}" if problem else ""
-    return cursor.text(), f"posted {posted}{waiting}"
+    suffix = f", {len(cursor.waiting)} to be tried again: {problem}" if problem else ""
+    return cursor.text(), f"posted {post_count}{suffix}"
 
 
-def _after_refusal(cursor: Cursor) -> Cursor:
+def _cursor_after_refusal(cursor: Cursor) -> Cursor:
     """Return a cursor whose first alert was refused once more, or is given up so that others get through."""
     if cursor.refusals + 1 < _REFUSALS:
         return replace(cursor, refusals=cursor.refusals + 1)
@@ -178,8 +178,12 @@ class News:
 
     def now(self) -> Cursor:
         """Return the cursor after all that there is."""
-        latest = [record.storage_id for kind in _ENDS for record in self.instance.fetch_run_status_changes(kind, 1).records]
-        return Cursor(max(latest, default=-1), self.instance.get_records_for_run(_NO_RUN, limit=1, ascending=False).cursor)
+        storage_ids = [
+            record.storage_id for kind in _ENDS for record in self.instance.fetch_run_status_changes(kind, 1).records
+        ]
+        return Cursor(
+            max(storage_ids, default=-1), self.instance.get_records_for_run(_NO_RUN, limit=1, ascending=False).cursor
+        )
 
     def after(self, cursor: Cursor) -> Cursor | None:
         """Return the cursor after what comes next, with its alerts; None if nothing does."""
@@ -214,33 +218,39 @@ class News:
         kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
         entries = [record.event_log_entry for record in self.instance.get_records_for_run(run.run_id, of_type=kinds).records]
         if end.get_dagster_event().is_run_failure:
-            yield from self._of_failure(run, end, [entry for entry in entries if entry.get_dagster_event().is_step_failure])
-        yield from self.of_checks(entries, _partitions(run), run.run_id)
+            yield from self._failure_alerts(
+                run, end, [entry for entry in entries if entry.get_dagster_event().is_step_failure]
+            )
+        yield from self.of_checks(entries, _run_partitions(run), run.run_id)
 
     def _is_ours(self, run: dg.DagsterRun) -> bool:
         """Return whether a run is of this code location, or of none, as those of `plotsim materialize`."""
         origin = run.remote_job_origin
         return self.location in (None, origin.location_name) if origin is not None else True
 
-    def _of_failure(self, run: dg.DagsterRun, end: dg.EventLogEntry, steps: Sequence[dg.EventLogEntry]) -> Iterator[Alert]:
+    def _failure_alerts(
+        self, run: dg.DagsterRun, end: dg.EventLogEntry, steps: Sequence[dg.EventLogEntry]
+    ) -> Iterator[Alert]:
         failures = [(entry.step_key or "", _reason(entry.get_dagster_event().step_failure_data.error)) for entry in steps]
-        chosen = sorted(key for key in run.asset_selection or () if self._has(key))
+        selected_keys = sorted(key for key in run.asset_selection or () if self._is_known(key))
         jobs = {job: name for name in self.datasets for job in (name, f"{name}_increment", f"{name}_overview")}
-        touched = (
-            {self._dataset(name) for name, _ in failures} or {key.path[0] for key in chosen} or {jobs.get(run.job_name)}
+        dataset_names = (
+            {self._dataset_of(name) for name, _ in failures}
+            or {key.path[0] for key in selected_keys}
+            or {jobs.get(run.job_name)}
         )
-        for dataset in sorted(name for name in touched if name is not None):
-            ours = [(name, reason) for name, reason in failures if self._dataset(name) == dataset]
-            failed = sorted(self.steps[name] for name, _ in ours if name in self.steps)
-            assets = failed or [key for key in chosen if key.path[0] == dataset]
-            reasons = "; ".join(f"{name.replace('__', '.')}: {reason}" for name, reason in ours)
+        for dataset in sorted(name for name in dataset_names if name is not None):
+            dataset_failures = [(name, reason) for name, reason in failures if self._dataset_of(name) == dataset]
+            failed_keys = sorted(self.steps[name] for name, _ in dataset_failures if name in self.steps)
+            assets = failed_keys or [key for key in selected_keys if key.path[0] == dataset]
+            reasons = "; ".join(f"{name.replace('__', '.')}: {reason}" for name, reason in dataset_failures)
             message = reasons or _reason(getattr(end.get_dagster_event().event_specific_data, "error", None)) or end.message
-            yield _alert(RUN_FAILED, dataset, assets, _partitions(run), None, message, run.run_id, end.timestamp)
+            yield _new_alert(RUN_FAILED, dataset, assets, _run_partitions(run), None, message, run.run_id, end.timestamp)
 
-    def _has(self, key: dg.AssetKey) -> bool:
+    def _is_known(self, key: dg.AssetKey) -> bool:
         return self.steps.get(key.to_python_identifier()) == key
 
-    def _dataset(self, step: str) -> str | None:
+    def _dataset_of(self, step: str) -> str | None:
         """Return the dataset that a step belongs to: it makes one of its assets, or executes a check of one."""
         if step in self.steps:
             return self.steps[step].path[0]
@@ -251,22 +261,22 @@ class News:
     ) -> Iterator[Alert]:
         """Yield an alert for each check of an asset that failed and is blocking, or named FRESH. Its partitions are those
         that its evaluations name, or else the given ones."""
-        failed: dict[tuple[dg.AssetKey, str], list[tuple[dg.AssetCheckEvaluation, float]]] = {}
+        failures: dict[tuple[dg.AssetKey, str], list[tuple[dg.AssetCheckEvaluation, float]]] = {}
         for entry in entries:
             event = entry.get_dagster_event()
             if event.event_type != dg.DagsterEventType.ASSET_CHECK_EVALUATION:
                 continue
             evaluation = event.asset_check_evaluation_data
-            stops = bool(evaluation.blocking) and evaluation.severity is dg.AssetCheckSeverity.ERROR
-            wanted = stops or evaluation.check_name == FRESH
-            if wanted and not evaluation.passed and self._has(evaluation.asset_key):
-                failed.setdefault((evaluation.asset_key, evaluation.check_name), []).append((evaluation, entry.timestamp))
-        for (key, name), evaluations in failed.items():
+            is_blocking = bool(evaluation.blocking) and evaluation.severity is dg.AssetCheckSeverity.ERROR
+            is_relevant = is_blocking or evaluation.check_name == FRESH
+            if is_relevant and not evaluation.passed and self._is_known(evaluation.asset_key):
+                failures.setdefault((evaluation.asset_key, evaluation.check_name), []).append((evaluation, entry.timestamp))
+        for (key, name), evaluations in failures.items():
             keys = sorted({evaluation.partition for evaluation, _ in evaluations if evaluation.partition})
-            latest, moment = evaluations[-1]
+            last_evaluation, moment = evaluations[-1]
             kind = FRESHNESS_MISSED if name == FRESH else CHECK_FAILED
-            message = latest.description or f"the check {name} failed"
-            yield _alert(kind, key.path[0], [key], keys or partitions, name, message, run_id, moment)
+            message = last_evaluation.description or f"the check {name} failed"
+            yield _new_alert(kind, key.path[0], [key], keys or partitions, name, message, run_id, moment)
 
     def of_states(self, entries: Iterable[dg.EventLogEntry]) -> Iterator[Alert]:
         """Yield an alert for each asset that fails its freshness policy now and did not before."""
@@ -275,9 +285,9 @@ class News:
             if event.event_type != dg.DagsterEventType.FRESHNESS_STATE_CHANGE:
                 continue
             change: Any = event.event_specific_data
-            if change.new_state == "FAIL" and self._has(change.key):
+            if change.new_state == "FAIL" and self._is_known(change.key):
                 message = "the asset fails its freshness policy: it was not materialised in time"
-                yield _alert(
+                yield _new_alert(
                     FRESHNESS_MISSED,
                     change.key.path[0],
                     [change.key],
@@ -289,7 +299,7 @@ class News:
                 )
 
 
-def _alert(
+def _new_alert(
     kind: str,
     dataset: str,
     assets: Iterable[dg.AssetKey],
@@ -299,22 +309,22 @@ def _alert(
     run_id: str | None,
     moment: float,
 ) -> Alert:
-    more = f" ({len(partitions)} partitions)" if len(partitions) > _KEYS else ""
-    address = os.environ.get(UI_VARIABLE, "").strip().rstrip("/")
+    suffix = f" ({len(partitions)} partitions)" if len(partitions) > _KEYS else ""
+    ui_url = os.environ.get(UI_VARIABLE, "").strip().rstrip("/")
     return Alert(
         kind=kind,
         dataset=dataset,
         assets=[key.to_user_string() for key in assets],
         partitions=list(partitions[:_KEYS]),
         check=check,
-        message=message.strip()[:_LETTERS] + more,
+        message=message.strip()[:_LETTERS] + suffix,
         run_id=run_id,
-        run_url=f"{address}/runs/{run_id}" if address and run_id else None,
+        run_url=f"{ui_url}/runs/{run_id}" if ui_url and run_id else None,
         moment=datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds"),
     )
 
 
-def _partitions(run: dg.DagsterRun) -> list[str]:
+def _run_partitions(run: dg.DagsterRun) -> list[str]:
     """Return the partition or the range of partitions of a run, as people write it."""
     first, last = (run.tags.get(tag) or run.tags.get(PARTITION) for tag in RANGE)
     if first is None or last is None:

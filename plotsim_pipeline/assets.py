@@ -59,14 +59,14 @@ class Run:
 def run_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, plan: Plan, needs: Needs) -> Run:
     """Return the run that an asset's body is in."""
     # a run that was made with parameters is re-executed with them: its tags come along
-    repeated = {} if needs.given else json.loads(context.run.tags.get(PARAMETERS_TAG, "{}"))
-    parameters = needs.given or repeated or getattr(context.resources, parameters_key(plan))
+    tag_parameters = {} if needs.given else json.loads(context.run.tags.get(PARAMETERS_TAG, "{}"))
+    parameters = needs.given or tag_parameters or getattr(context.resources, parameters_key(plan))
     store: Store = getattr(context.resources, needs.store)
-    made = plan if needs.given else plan_with(plan, parameters)
-    if repeated and made.digest != plan.digest:  # no launch has compared them with what is stored by now
+    run_plan = plan if needs.given else plan_with(plan, parameters)
+    if tag_parameters and run_plan.digest != plan.digest:  # no launch has compared them with what is stored by now
         names = [asset.path[-1] for asset in context.run.asset_selection or () if asset.path[0] == plan.name]
-        refuse_mixture(made, store, store.records(plan.name), names, run_keys(context.run, plan) or ())
-    return Run(context, made, store, parameters, getattr(context.resources, FINDINGS))
+        refuse_mixture(run_plan, store, store.records(plan.name), names, run_keys(context.run, plan) or ())
+    return Run(context, run_plan, store, parameters, getattr(context.resources, FINDINGS))
 
 
 def parameters_key(plan: Plan) -> str:
@@ -89,15 +89,15 @@ def stage_assets(
     plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs = SHARED
 ) -> list[dg.AssetsDefinition]:
     """Return the engine's stages as assets, of each kind of unit each after the one before it."""
-    return [_made(plan, stage_table(plan, name), partitions, STAGE, needs, None) for name in stage_names(plan)]
+    return [_table_asset(plan, stage_table(plan, name), partitions, STAGE, needs, None) for name in stage_names(plan)]
 
 
 def table_assets(
     plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs = SHARED
 ) -> list[dg.AssetsDefinition]:
     """Return the tables of the config as assets, each with the checks of it that need no table made after it."""
-    checked = check_plan(plan)
-    return [_made(plan, table, partitions, TABLE, needs, checked) for table in plan.tables]
+    checks_plan = check_plan(plan)
+    return [_table_asset(plan, table, partitions, TABLE, needs, checks_plan) for table in plan.tables]
 
 
 def asset_of_all(
@@ -186,9 +186,9 @@ def partitioned_asset(
         keys = list(context.partition_keys) if key in context.selected_asset_keys else None
         if keys is not None:
             run.findings.forget(name)
-            value, of_all = rows(run, *periods_between(plan, keys))
-            if of_all:  # one partition tells what is of all: every one would have a copy
-                context.add_asset_metadata(of_all, asset_key=key, partition_key=keys[-1])
+            value, range_metadata = rows(run, *periods_between(plan, keys))
+            if range_metadata:  # one partition tells what is of all: every one would have a copy
+                context.add_asset_metadata(range_metadata, asset_key=key, partition_key=keys[-1])
             yield dg.MaterializeResult(
                 asset_key=key,
                 value=value,
@@ -216,22 +216,22 @@ def judge_of(run: Run, keys: Sequence[str] | None) -> Judge:
         first, stop = periods_between(run.plan, keys)
         return Judge(run.plan, run.store, run.findings, first, stop, tuple(keys), False, run.context.instance)
     first, stop = stored_periods(run.plan, run.store) or (run.plan.first, run.plan.first + 1)
-    every = tuple(keys_between(run.plan, first, stop))
-    return Judge(run.plan, run.store, run.findings, first, stop, every, True, run.context.instance)
+    stored_keys = tuple(keys_between(run.plan, first, stop))
+    return Judge(run.plan, run.store, run.findings, first, stop, stored_keys, True, run.context.instance)
 
 
 def checks_together(plan: Plan, needs: Needs = SHARED) -> list[dg.AssetChecksDefinition]:
     """Return the checks that need several tables, none of which is made from the others, as one step after them all; nothing
     where a config can trigger none."""
-    checked = check_plan(plan)
-    if not checked.together:
+    checks_plan = check_plan(plan)
+    if not checks_plan.together:
         return []
-    asked = {*checked.further, *(question for check in checked.together for question in check.anytime)}
-    read = sorted({name for question in asked for name in (question.table, *question.reads)})
+    table_questions = {*checks_plan.further, *(question for check in checks_plan.together for question in check.anytime)}
+    table_names = sorted({name for question in table_questions for name in (question.table, *question.reads)})
 
     @dg.multi_asset_check(
         name=f"{plan.name}__checks",
-        specs=[check.spec(plan, after=read) for check in checked.together],
+        specs=[check.spec(plan, after=table_names) for check in checks_plan.together],
         can_subset=True,
         required_resource_keys=resource_keys(plan, needs),
         pool=needs.pool,
@@ -240,26 +240,28 @@ def checks_together(plan: Plan, needs: Needs = SHARED) -> list[dg.AssetChecksDef
     def _judge(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         run = run_of(context, plan, needs)
         selected = context.selected_asset_check_keys
-        checks = [check for check in checked.together if check.key(plan) in selected]
-        yield from evaluations(judge_of(run, run_keys(context.run, plan)), checks, checked.further)
+        checks = [check for check in checks_plan.together if check.key(plan) in selected]
+        yield from evaluations(judge_of(run, run_keys(context.run, plan)), checks, checks_plan.further)
 
     return [_judge]
 
 
-def _made(
+def _table_asset(
     plan: Plan,
     table: TablePlan,
     partitions: dg.TimeWindowPartitionsDefinition,
     layer: str,
     needs: Needs,
-    checked: CheckPlan | None,
+    checks_plan: CheckPlan | None,
 ) -> dg.AssetsDefinition:
     """Return the asset of a stage or a table."""
 
     def rows(run: Run, first: int, stop: int) -> tuple[pa.RecordBatchReader, Mapping[str, Any]]:
-        shown = stage_glance(run.plan, table.name, first, stop)
-        glance = {} if shown is None else {"at_a_glance": drawn(table.name, [shown.drawing]), "glance_shows": shown.says}
-        return pa.RecordBatchReader.from_batches(*batches(run.plan, table.name, first, stop)), glance
+        glance = stage_glance(run.plan, table.name, first, stop)
+        metadata = (
+            {} if glance is None else {"at_a_glance": drawn(table.name, [glance.drawing]), "glance_shows": glance.says}
+        )
+        return pa.RecordBatchReader.from_batches(*batches(run.plan, table.name, first, stop)), metadata
 
     return partitioned_asset(
         plan,
@@ -268,6 +270,6 @@ def _made(
         needs,
         entry=entry_of_table(plan, table, layer, needs.store_kind),
         above=upstream(plan, table),
-        checks=[in_store(table.name), *([] if checked is None else table_checks(checked, table.name))],
+        checks=[in_store(table.name), *([] if checks_plan is None else table_checks(checks_plan, table.name))],
         rows=rows,
     )

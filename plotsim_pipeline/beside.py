@@ -15,15 +15,15 @@ def write_beside(store: Store, name: str, pieces: Iterable[str]) -> str:
     """
     filesystem, root = located(store.folder)
     prepared(filesystem, root, f"{root}/reports")
-    place = f"{root}/reports/{name}"
-    with written(filesystem, place) as sink:
+    path = f"{root}/reports/{name}"
+    with written(filesystem, path) as sink:
         for piece in pieces:
             sink.write(piece.encode())
-    return str(filesystem.unstrip_protocol(place)) if "://" in store.path else place
+    return str(filesystem.unstrip_protocol(path)) if "://" in store.path else path
 
 
 def stored_periods(plan: Plan, store: Store) -> tuple[int, int] | None:
     """Return (first, stop) of the periods that are stored of any fact or event, without the states; None for none."""
-    timed = {table.name for table in plan.tables if table.time is not None}
-    keys = {key for table, kept in store.made(plan.name).items() if table in timed for key in kept}
+    timed_tables = {table.name for table in plan.tables if table.time is not None}
+    keys = {key for table, partitions in store.made(plan.name).items() if table in timed_tables for key in partitions}
     return (periods_in(plan, min(keys))[0], periods_in(plan, max(keys))[1]) if keys else None

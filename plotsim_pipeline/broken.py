@@ -13,7 +13,7 @@ def broken_definitions(name: str, error: ConfigError) -> dg.Definitions:
     A warning says so when the code location loads.
     """
     dg.get_dagster_logger("plotsim").warning("%s is left out: %s", name, error)
-    refusal = (
+    message = (
         f"{error}\nNothing of {name} can be made until its config is mended. Then reload the code location: "
         "its assets, jobs and schedules are there again, and what was stored of it is untouched."
     )
@@ -21,20 +21,20 @@ def broken_definitions(name: str, error: ConfigError) -> dg.Definitions:
     @dg.asset(
         key=dg.AssetKey([name, CONFIG]),
         group_name=name,
-        description=f"**This config cannot be used.**\n\n{_listed(error)}",
+        description=f"**This config cannot be used.**\n\n{_problem_list(error)}",
         kinds={"yaml", "broken"},
     )
     def _config() -> None:
-        raise dg.Failure(refusal, metadata={"problems": dg.MetadataValue.md(_listed(error))}, allow_retries=False)
+        raise dg.Failure(message, metadata={"problems": dg.MetadataValue.md(_problem_list(error))}, allow_retries=False)
 
     return dg.Definitions(assets=[_config])
 
 
-def _listed(error: ConfigError) -> str:
+def _problem_list(error: ConfigError) -> str:
     """Return the problems of a config as markdown: where, what, and what to write instead."""
     lines = []
     for problem in error.problems:
-        place = f"`{problem.path}`: " if problem.path else ""
+        path = f"`{problem.path}`: " if problem.path else ""
         hint = f" *{problem.hint}*" if problem.hint else ""
-        lines.append(f"- {place}{problem.message}{hint}")
+        lines.append(f"- {path}{problem.message}{hint}")
     return "\n".join(lines)

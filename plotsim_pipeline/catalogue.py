@@ -71,7 +71,7 @@ def entry_of_table(plan: Plan, table: TablePlan, layer: str, store: str) -> Entr
             "cadence": str(cadence(table, plan.grain.name)),
             "dagster/column_schema": column_schema(table),
             "dagster/column_lineage": lineage,
-            **({"column_origins": _origins(lineage)} if lineage.deps_by_column else {}),
+            **({"column_origins": _origins_table(lineage)} if lineage.deps_by_column else {}),
             **code_reference(plan, table.name),
         },
     )
@@ -79,11 +79,11 @@ def entry_of_table(plan: Plan, table: TablePlan, layer: str, store: str) -> Entr
 
 def measures(table: TablePlan) -> list[str]:
     """Return the columns of a table whose mean the materialisation of each partition tells, so that Dagster plots it."""
-    apart = {*table.key, *(name for name, _, _ in table.references)}
-    numbers = (column for column in table.columns if is_number(column.type))
+    key_columns = {*table.key, *(name for name, _, _ in table.references)}
+    numeric_columns = (column for column in table.columns if is_number(column.type))
     if table.time is None or table.kind == "date":
         return []
-    return [column.name for column in numbers if column.spec.word in _MEASURED and column.name not in apart]
+    return [column.name for column in numeric_columns if column.spec.word in _MEASURED and column.name not in key_columns]
 
 
 def entry_of_report(plan: Plan, description: str, key: Sequence[str], schema: dg.TableSchema, store: str) -> Entry:
@@ -131,7 +131,7 @@ def code_reference(plan: Plan, name: str = "") -> dict[str, dg.CodeReferencesMet
     without a name the first line. Nothing for a plan that was read from no file."""
     if not plan.file:
         return {}
-    line = _line(plan, name) if name else 1
+    line = _config_line(plan, name) if name else 1
     label = f"{Path(plan.file).name}, line {line}"
     return {
         "dagster/code_references": dg.CodeReferencesMetadataValue(
@@ -140,7 +140,7 @@ def code_reference(plan: Plan, name: str = "") -> dict[str, dg.CodeReferencesMet
     }
 
 
-def _origins(lineage: dg.TableColumnLineage) -> dg.TableMetadataValue:
+def _origins_table(lineage: dg.TableColumnLineage) -> dg.TableMetadataValue:
     """Return column lineage as a table, which the open-source UI shows: it draws no column lineage."""
     records = [
         dg.TableRecord({"column": name, "made_of": ", ".join(f"{dep.asset_key.path[-1]}.{dep.column_name}" for dep in deps)})
@@ -149,45 +149,47 @@ def _origins(lineage: dg.TableColumnLineage) -> dg.TableMetadataValue:
     return dg.MetadataValue.table(records, schema=_ORIGINS)
 
 
-def _line(plan: Plan, name: str) -> int:
+def _config_line(plan: Plan, name: str) -> int:
     """Return the number of the line that a table or stage comes from, from 1."""
-    declared, keys = _marks(plan.file, Path(plan.file).stat().st_mtime_ns)
+    table_lines, key_lines = _line_numbers(plan.file, Path(plan.file).stat().st_mtime_ns)
     stage = stage_owner(plan, name)
     if stage is not None:
-        return keys.get((stage[0].unit, "metrics"), 1)
+        return key_lines.get((stage[0].unit, "metrics"), 1)
     table = plan.table(name)
-    for declaring in (table.name, table.of):
-        if declaring in declared:
-            return declared[declaring]
+    for table_name in (table.name, table.of):
+        if table_name in table_lines:
+            return table_lines[table_name]
     kind = plan.table(table.of).kind if table.of and table.kind not in _KEYS else table.kind
     unit, key = plan.owner(name).unit, _KEYS.get(kind, table.kind)
-    return keys.get((unit, key)) or keys.get((plan.unit, key)) or keys.get((unit, "metrics"), 1)
+    return key_lines.get((unit, key)) or key_lines.get((plan.unit, key)) or key_lines.get((unit, "metrics"), 1)
 
 
 @lru_cache(maxsize=256)
-def _marks(file: str, changed: int) -> tuple[Mapping[str, int], Mapping[tuple[str, str], int]]:
+def _line_numbers(file: str, modified_ns: int) -> tuple[Mapping[str, int], Mapping[tuple[str, str], int]]:
     """Return the line of each table that a config declares, and of each key of each kind of unit, by (unit, key).
 
     `changed` is when the file last changed: a file that was edited is read again.
     """
     root = yaml.compose(Path(file).read_text(encoding="utf-8-sig"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    further = [item for key, value in _pairs(root) if key.value == "units" for item in _items(value)]
-    declared: dict[str, int] = {}
-    keys: dict[tuple[str, str], int] = {}
-    for kind in (root, *further):
-        unit = next((value.value for key, value in _pairs(kind) if key.value == "unit"), "")
-        for key, value in _pairs(kind):
-            keys[unit, key.value] = key.start_mark.line + 1
-            for item in _items(value) if key.value in SECTIONS else ():
-                names = {value.value: key.start_mark.line + 1 for key, value in _pairs(item) if key.value == "name"}
-                declared.update(names)
-    return declared, keys
+    unit_nodes = [item for key, value in _mapping_pairs(root) if key.value == "units" for item in _sequence_items(value)]
+    table_lines: dict[str, int] = {}
+    key_lines: dict[tuple[str, str], int] = {}
+    for node in (root, *unit_nodes):
+        unit = next((value.value for key, value in _mapping_pairs(node) if key.value == "unit"), "")
+        for key, value in _mapping_pairs(node):
+            key_lines[unit, key.value] = key.start_mark.line + 1
+            for item in _sequence_items(value) if key.value in SECTIONS else ():
+                item_lines = {
+                    value.value: key.start_mark.line + 1 for key, value in _mapping_pairs(item) if key.value == "name"
+                }
+                table_lines.update(item_lines)
+    return table_lines, key_lines
 
 
-def _pairs(node: yaml.Node | None) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
+def _mapping_pairs(node: yaml.Node | None) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
     if isinstance(node, yaml.MappingNode):
         yield from ((key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode))
 
 
-def _items(node: yaml.Node) -> Sequence[yaml.Node]:
+def _sequence_items(node: yaml.Node) -> Sequence[yaml.Node]:
     return node.value if isinstance(node, yaml.SequenceNode) else ()

@@ -53,14 +53,20 @@ class Judge:
         open_questions = self.findings.unanswered(asked, self.first, self.stop)
         if not open_questions:
             return
-        current = {table for table, digests in self.store.digests(self.plan.name).items() if digests == {self.plan.digest}}
-        judged = {question.table for question in open_questions}
-        dirty = {table.name for table in self.plan.tables if table.issues}
+        current_tables = {
+            table for table, digests in self.store.digests(self.plan.name).items() if digests == {self.plan.digest}
+        }
+        judged_tables = {question.table for question in open_questions}
+        tables_with_issues = {table.name for table in self.plan.tables if table.issues}
         with self.store.opened(self.plan, self.first, self.stop) as stored:
-            visible = {name: place for name, place in stored.relations.items() if name in current | judged}
-            stored = replace(stored, relations=visible)
-            ledger = LEDGER in visible or not dirty
-            self.findings.ask(stored, [q for q in open_questions if ledger or not dirty & {q.table, *q.reads}])
+            relations = {
+                name: relation for name, relation in stored.relations.items() if name in current_tables | judged_tables
+            }
+            stored = replace(stored, relations=relations)
+            has_ledger = LEDGER in relations or not tables_with_issues
+            self.findings.ask(
+                stored, [q for q in open_questions if has_ledger or not tables_with_issues & {q.table, *q.reads}]
+            )
 
     def of(self, asked: Sequence[Question], table: str) -> list[Finding]:
         """Return what is found about a table, of what can be judged: what refers to a table that is not there cannot."""
@@ -124,61 +130,72 @@ class CheckPlan:
 @lru_cache(maxsize=64)
 def check_plan(plan: Plan) -> CheckPlan:
     """Return where each check that a config can trigger is judged."""
-    asked = questions(plan)
-    above = ancestors(plan)
-    at_home = {q: q.reads <= above[q.table] for q in asked}
-    home = {q: q.table if at_home[q] else _home(q, above) for q in asked}
+    all_questions = questions(plan)
+    ancestry = ancestors(plan)
+    is_local = {q: q.reads <= ancestry[q.table] for q in all_questions}
+    home_tables = {q: q.table if is_local[q] else _home_table(q, ancestry) for q in all_questions}
     of_tables: dict[str, tuple[StoredCheck, ...]] = {}
-    together: list[StoredCheck] = []
-    parents = frozenset().union(*above.values())
+    common_checks: list[StoredCheck] = []
+    parents = frozenset().union(*ancestry.values())
     for table in plan.tables:
-        checks: list[StoredCheck] = []
+        local_checks: list[StoredCheck] = []
         for name in CHECKS:
-            mine = [q for q in asked if q.check == name and table.name in {q.table, *q.about}]
-            here = [q for q in mine if home[q] == table.name]
-            if here:
-                checks.append(_check(name, table.name, True, here, mine))
-            elif mine:
-                together.append(_check(name, table.name, table.name not in parents, mine, mine))
-        of_tables[table.name] = tuple(checks)
-    known = {question for check in together for question in check.asked}
-    further = tuple(q for q in asked if not at_home[q] and q not in known)
-    return CheckPlan(of_tables, tuple(together), further)
+            related_questions = [q for q in all_questions if q.check == name and table.name in {q.table, *q.about}]
+            local_questions = [q for q in related_questions if home_tables[q] == table.name]
+            if local_questions:
+                local_checks.append(_stored_check(name, table.name, True, local_questions, related_questions))
+            elif related_questions:
+                common_checks.append(
+                    _stored_check(name, table.name, table.name not in parents, related_questions, related_questions)
+                )
+        of_tables[table.name] = tuple(local_checks)
+    common_questions = {question for check in common_checks for question in check.asked}
+    further_questions = tuple(q for q in all_questions if not is_local[q] and q not in common_questions)
+    return CheckPlan(of_tables, tuple(common_checks), further_questions)
 
 
 def ancestors(plan: Plan) -> dict[str, frozenset[str]]:
     """Return the tables that each table is made from, directly or not."""
     names = {table.name for table in plan.tables}
-    direct = {table.name: {name for name in upstream(plan, table) if name in names} for table in plan.tables}
-    above: dict[str, frozenset[str]] = {}
+    parent_tables = {table.name: {name for name in upstream(plan, table) if name in names} for table in plan.tables}
+    ancestry: dict[str, frozenset[str]] = {}
 
     def climb(name: str) -> frozenset[str]:
-        if name not in above:
-            above[name] = frozenset()  # a ring of references ends here
-            above[name] = frozenset(direct[name]).union(*(climb(parent) for parent in direct[name]))
-        return above[name]
+        if name not in ancestry:
+            ancestry[name] = frozenset()  # a ring of references ends here
+            ancestry[name] = frozenset(parent_tables[name]).union(*(climb(parent) for parent in parent_tables[name]))
+        return ancestry[name]
 
     return {name: climb(name) for name in names}
 
 
-def _home(question: Question, above: Mapping[str, frozenset[str]]) -> str | None:
+def _home_table(question: Question, ancestry: Mapping[str, frozenset[str]]) -> str | None:
     """Return the table in whose step a question about it can be asked that needs later tables than the one it is asked of;
     None where there is none."""
-    involved = {question.table, *question.reads}
-    return next((t for t in sorted(question.about) if involved <= above.get(t, frozenset()) | {t}), None)
+    table_names = {question.table, *question.reads}
+    return next((t for t in sorted(question.about) if table_names <= ancestry.get(t, frozenset()) | {t}), None)
 
 
-def _check(name: str, table: str, may_block: bool, asked: Sequence[Question], anytime: Sequence[Question]) -> StoredCheck:
+def _stored_check(
+    name: str, table: str, may_block: bool, run_questions: Sequence[Question], all_questions: Sequence[Question]
+) -> StoredCheck:
     check = CHECKS[name]
     return StoredCheck(
-        name, table, check.says, check.blocking and may_block, check.blocking, _of_findings, tuple(asked), tuple(anytime)
+        name,
+        table,
+        check.says,
+        check.blocking and may_block,
+        check.blocking,
+        _findings_verdict,
+        tuple(run_questions),
+        tuple(all_questions),
     )
 
 
 def in_store(table: str) -> StoredCheck:
     """Return the check that partitions which Dagster takes for made are in the store, with the rows that were written."""
-    says = "Every partition that was made is in the store, with as many rows as were written."
-    return StoredCheck(IN_STORE, table, says, True, True, _in_store)
+    description = "Every partition that was made is in the store, with as many rows as were written."
+    return StoredCheck(IN_STORE, table, description, True, True, _in_store_verdict)
 
 
 def table_checks(checked: CheckPlan, table: str) -> tuple[StoredCheck, ...]:
@@ -194,27 +211,27 @@ def evaluations(
 
     A result is in the log before the evaluation that follows it, so a check shows red as long as any partition is broken.
     """
-    asked = [question for check in checks for question in check.questions(judge)]
-    judge.ask([*asked, *further])
-    results = {(check.table, check.name) for check in checks}
+    run_questions = [question for check in checks for question in check.questions(judge)]
+    judge.ask([*run_questions, *further])
+    result_keys = {(check.table, check.name) for check in checks}
     for check in checks:
         key, verdict = check.key(judge.plan), check.verdict(judge, check)
-        remaining = broken_in(latest(judge.instance, key)).without(judge.keys)
+        still_broken = broken_in(latest(judge.instance, key)).without(judge.keys)
         yield dg.AssetCheckResult(
             asset_key=key.asset_key,
             check_name=key.name,
             passed=verdict.passed,
             severity=check.severity,
             description=verdict.says,
-            metadata={**verdict.metadata, **remaining.and_also(verdict.broken).metadata},
+            metadata={**verdict.metadata, **still_broken.and_also(verdict.broken).metadata},
         )
-        if verdict.passed and remaining.keys:
-            says = f"{_STILL}: {remaining}"
-            event = evaluation(key, remaining, False, says, check.severity, check.blocking)
+        if verdict.passed and still_broken.keys:
+            message = f"{_STILL}: {still_broken}"
+            event = evaluation(key, still_broken, False, message, check.severity, check.blocking)
             judge.instance.report_runless_asset_event(event)
-    for question in dict.fromkeys((*asked, *further)):
+    for question in dict.fromkeys((*run_questions, *further)):
         for name in sorted({question.table, *question.about}):
-            if (name, question.check) not in results:
+            if (name, question.check) not in result_keys:
                 _report_related(judge, question, name)
 
 
@@ -222,49 +239,51 @@ def _report_related(judge: Judge, question: Question, table: str) -> None:
     """Report to a table that is not judged itself what was found about it together with another: what is broken, or that
     what was broken is sound."""
     key = dg.AssetCheckKey(dg.AssetKey([judge.plan.name, table]), question.check)
-    found = judge.of([question], table)
-    verdict, before = _verdict(judge, found), latest(judge.instance, key)
-    was_broken = before is not None and not before.passed
-    if not found or (verdict.passed and not was_broken):
+    findings = judge.of([question], table)
+    verdict, previous = _verdict_of(judge, findings), latest(judge.instance, key)
+    was_broken = previous is not None and not previous.passed
+    if not findings or (verdict.passed and not was_broken):
         return
-    broken = broken_in(before).without(judge.keys).and_also(verdict.broken)
+    broken = broken_in(previous).without(judge.keys).and_also(verdict.broken)
     passed = verdict.passed and not broken.keys
     check = CHECKS[question.check]
     severity = dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN
-    says = verdict.says if verdict.passed == passed else f"{_STILL}: {broken}"
-    event = evaluation(key, broken, passed, says, severity, check.blocking)
+    message = verdict.says if verdict.passed == passed else f"{_STILL}: {broken}"
+    event = evaluation(key, broken, passed, message, severity, check.blocking)
     judge.instance.report_runless_asset_event(event)
 
 
-def _of_findings(judge: Judge, check: StoredCheck) -> Verdict:
-    return _verdict(judge, judge.of(check.questions(judge), check.table))
+def _findings_verdict(judge: Judge, check: StoredCheck) -> Verdict:
+    return _verdict_of(judge, judge.of(check.questions(judge), check.table))
 
 
-def _verdict(judge: Judge, found: Sequence[Finding]) -> Verdict:
-    wrong = [finding for finding in found if not finding.passed]
-    says = "; ".join(f"{finding.subject}: {finding.message}" for finding in wrong[:5])
-    judged = sum(finding.judged for finding in found)
-    counted = f"{judged} checked" + (f", {len(found) - judged} not judged" if judged < len(found) else "")
-    listed = [*wrong, *(finding for finding in found if finding.passed)][:_SHOWN]
-    records = [dg.TableRecord({"subject": f.subject, "passed": f.passed, "found": f.message}) for f in listed]
+def _verdict_of(judge: Judge, findings: Sequence[Finding]) -> Verdict:
+    failures = [finding for finding in findings if not finding.passed]
+    message = "; ".join(f"{finding.subject}: {finding.message}" for finding in failures[:5])
+    judged_count = sum(finding.judged for finding in findings)
+    count_text = f"{judged_count} checked" + (
+        f", {len(findings) - judged_count} not judged" if judged_count < len(findings) else ""
+    )
+    listed_findings = [*failures, *(finding for finding in findings if finding.passed)][:_SHOWN]
+    records = [dg.TableRecord({"subject": f.subject, "passed": f.passed, "found": f.message}) for f in listed_findings]
     return Verdict(
-        passed=not wrong,
-        says=says or (counted if found else "nothing to judge yet: what it is compared with is not stored"),
-        broken=_broken(judge, wrong),
+        passed=not failures,
+        says=message or (count_text if findings else "nothing to judge yet: what it is compared with is not stored"),
+        broken=_broken_partitions(judge, failures),
         metadata={
-            "checked": judged,
-            "not judged": len(found) - judged,
-            "failed": len(wrong),
+            "checked": judged_count,
+            "not judged": len(findings) - judged_count,
+            "failed": len(failures),
             **({"findings": dg.MetadataValue.table(records, schema=_FINDINGS)} if records else {}),
         },
     )
 
 
-def _broken(judge: Judge, wrong: Sequence[Finding]) -> tuple[str, ...]:
+def _broken_partitions(judge: Judge, failures: Sequence[Finding]) -> tuple[str, ...]:
     """Return the partitions whose rows are at fault, of those that are judged."""
     days = {
         day
-        for finding in wrong
+        for finding in failures
         if finding.tally is not None
         for day, faults in zip(finding.tally["date_key"].to_pylist(), finding.tally["faults"].to_pylist(), strict=True)
         if faults and day is not None
@@ -273,10 +292,10 @@ def _broken(judge: Judge, wrong: Sequence[Finding]) -> tuple[str, ...]:
     return tuple(key for key in judge.keys if key in keys)
 
 
-def _in_store(judge: Judge, check: StoredCheck) -> Verdict:
+def _in_store_verdict(judge: Judge, check: StoredCheck) -> Verdict:
     """Judge what is there: of a run, that it has just been written; of everything, whatever the instance takes for made."""
     if not judge.everything:
         return Verdict(True, f"{len(judge.keys)} partitions as written")
-    lost = lost_partitions(judge.plan, judge.store, judge.instance, check.table)
-    says = f"{len(lost)} partitions are not in the store as they were written: {Broken(tuple(lost))}"
-    return Verdict(not lost, says if lost else "all there", tuple(lost), {"lost": len(lost)})
+    lost_keys = lost_partitions(judge.plan, judge.store, judge.instance, check.table)
+    message = f"{len(lost_keys)} partitions are not in the store as they were written: {Broken(tuple(lost_keys))}"
+    return Verdict(not lost_keys, message if lost_keys else "all there", tuple(lost_keys), {"lost": len(lost_keys)})

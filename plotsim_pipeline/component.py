@@ -88,7 +88,7 @@ class DatasetComponent(dg.Component, dg.Model, dg.Resolvable):
             locate=lambda: store,
             pool=f"plotsim_{dataset_name(Path(path).stem)}" if store.one_writer else None,
         )
-        made = dataset_definitions(plan, needs, self.schedule.cron, self.schedule.enabled)
+        definitions = dataset_definitions(plan, needs, self.schedule.cron, self.schedule.enabled)
         resources = {needs.store: store, **for_assets_on_top(store, f"{plan.name}_duckdb")}
-        sensors = [reconcile_sensor([plan], needs.store, f"{plan.name}_reconcile"), *alert_sensors(plan.name, made)]
-        return dg.Definitions.merge(made, dg.Definitions(resources=resources, sensors=sensors), executor)
+        sensors = [reconcile_sensor([plan], needs.store, f"{plan.name}_reconcile"), *alert_sensors(plan.name, definitions)]
+        return dg.Definitions.merge(definitions, dg.Definitions(resources=resources, sensors=sensors), executor)

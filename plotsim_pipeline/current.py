@@ -31,20 +31,24 @@ def current_check(plan: Plan, needs: Needs = SHARED) -> dg.AssetChecksDefinition
             dg.TableRecord(
                 {
                     "table": table.table,
-                    "stale": "; ".join(f"{ranges(keys, some)} ({digest})" for digest, some in table.stale.items()),
+                    "stale": "; ".join(
+                        f"{ranges(keys, stale_keys)} ({digest})" for digest, stale_keys in table.stale.items()
+                    ),
                     "missing": ranges(keys, table.missing),
                 }
             )
             for table in tables
         ]
-        stale = [table.table for table in tables if table.stale]
-        says = (
-            f"{', '.join(stale)}: stale; plotsim materialize {plan.name} makes them again" if stale else "nothing is stale"
+        stale_tables = [table.table for table in tables if table.stale]
+        message = (
+            f"{', '.join(stale_tables)}: stale; plotsim materialize {plan.name} makes them again"
+            if stale_tables
+            else "nothing is stale"
         )
         return dg.AssetCheckResult(
-            passed=not stale,
+            passed=not stale_tables,
             severity=dg.AssetCheckSeverity.WARN,
-            description=says,
+            description=message,
             metadata={"tables": dg.MetadataValue.table(records), "config_hash": plan.digest},
         )
 

@@ -35,7 +35,7 @@ def known_files() -> dict[str, Path]:
     Raises UsageError for a directory that is not there, and for two datasets of one name.
     """
     files: dict[str, Path] = {}
-    for file in _files(BUNDLED, *_own_directories()):
+    for file in _config_files(BUNDLED, *_config_directories()):
         name = dataset_name(file.stem)
         if name in files:
             raise UsageError(f"{file}: there is already a dataset named {name}, {files[name]}")
@@ -50,12 +50,12 @@ def dataset_files() -> dict[str, Path]:
     Raises UsageError as `known_files`, and for a dataset that is not there.
     """
     files = known_files()
-    wanted = [name.strip() for name in os.environ.get(DATASETS_VARIABLE, "").split(",") if name.strip()]
-    for name in wanted:
+    listed_names = [name.strip() for name in os.environ.get(DATASETS_VARIABLE, "").split(",") if name.strip()]
+    for name in listed_names:
         if name not in files:
             raise UsageError(f"{DATASETS_VARIABLE}: no dataset is named {name!r}; {did_you_mean(name, list(files))}")
-    own = [dataset_name(file.stem) for file in _files(*_own_directories())]
-    return {name: files[name] for name in wanted or own or files}
+    own_names = [dataset_name(file.stem) for file in _config_files(*_config_directories())]
+    return {name: files[name] for name in listed_names or own_names or files}
 
 
 def load_dataset(name: str) -> Plan:
@@ -70,20 +70,20 @@ def load_dataset(name: str) -> Plan:
 def load_datasets() -> tuple[list[Plan], dict[str, ConfigError]]:
     """Return the plans of all datasets, and for each whose config is wrong what is wrong with it."""
     plans: list[Plan] = []
-    broken: dict[str, ConfigError] = {}
+    errors: dict[str, ConfigError] = {}
     for name, file in dataset_files().items():
         try:
             plans.append(load_config(file))
         except ConfigError as error:
-            broken[name] = error
-    return plans, broken
+            errors[name] = error
+    return plans, errors
 
 
-def _own_directories() -> list[Path]:
+def _config_directories() -> list[Path]:
     return [Path(name) for name in os.environ.get(CONFIGS_VARIABLE, "").split(os.pathsep) if name]
 
 
-def _files(*directories: Path) -> Iterator[Path]:
+def _config_files(*directories: Path) -> Iterator[Path]:
     for directory in directories:
         if not directory.is_dir():
             raise UsageError(f"{CONFIGS_VARIABLE}: {directory} is not a directory")
@@ -120,10 +120,10 @@ def dataset_definitions(plan: Plan, needs: Needs = SHARED, cron: str | None = No
     """Return the assets, checks, jobs and schedules of one dataset, without the store that they need. The increment's
     schedule is at its usual time or as `cron` says, and `running` from the start or not."""
     partitions = partitions_for(plan)
-    made = [*stage_assets(plan, partitions, needs), *table_assets(plan, partitions, needs)]
-    assets = [*made, *report_assets(plan, partitions, needs), *manifest_assets(plan, needs)]
+    table_definitions = [*stage_assets(plan, partitions, needs), *table_assets(plan, partitions, needs)]
+    assets = [*table_definitions, *report_assets(plan, partitions, needs), *manifest_assets(plan, needs)]
     checks = [current_check(plan, needs), *checks_together(plan, needs)]
-    own = dg.Definitions(
+    definitions = dg.Definitions(
         assets=with_conditions(plan, assets, cron), asset_checks=checks, resources=resources_of(plan, needs)
     )
-    return dg.Definitions.merge(own, automation(plan, needs, cron, running), freshness_of(plan, needs, cron))
+    return dg.Definitions.merge(definitions, automation(plan, needs, cron, running), freshness_of(plan, needs, cron))

@@ -22,14 +22,14 @@ def note_host(instance: dg.DagsterInstance, run_id: str) -> None:
 
 def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """Mark the runs of this machine as failed whose process is gone, let go what they held, and return their ids."""
-    ended = []
+    run_ids = []
     for run in instance.get_runs(dg.RunsFilter(statuses=_STARTED, tags={HOST: platform.node()})):
-        process = _process(instance, run.run_id)
-        if process is not None and not _lives(*process):
+        process = _process_of(instance, run.run_id)
+        if process is not None and not _is_alive(*process):
             instance.report_run_failed(run, f"The process {process[0]} of this run is gone: it was killed. Run again.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-            ended.append(run.run_id)
-    return ended
+            run_ids.append(run.run_id)
+    return run_ids
 
 
 def dead_runs_sensor() -> dg.SensorDefinition:
@@ -42,28 +42,28 @@ def dead_runs_sensor() -> dg.SensorDefinition:
         description="Ends runs whose process was killed, so that no other waits for them.",
     )
     def _sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        ended = end_dead_runs(context.instance)
-        return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "no run was killed")
+        run_ids = end_dead_runs(context.instance)
+        return dg.SkipReason(f"ended {', '.join(run_ids)}" if run_ids else "no run was killed")
 
     return _sensor
 
 
-def _process(instance: dg.DagsterInstance, run_id: str) -> tuple[int, float] | None:
+def _process_of(instance: dg.DagsterInstance, run_id: str) -> tuple[int, float] | None:
     """Return the number of a run's process, and a moment at which it lived; None if it has not told."""
-    found = None
+    process = None
     for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records:
         entry = record.event_log_entry
         event = entry.dagster_event
-        number = None if event is None or event.step_key else event.engine_event_data.metadata.get("pid")
-        if number is not None:
-            found = int(str(number.value)), entry.timestamp
-    return found
+        pid = None if event is None or event.step_key else event.engine_event_data.metadata.get("pid")
+        if pid is not None:
+            process = int(str(pid.value)), entry.timestamp
+    return process
 
 
-def _lives(number: int, moment: float) -> bool:
+def _is_alive(pid: int, moment: float) -> bool:
     """Return whether a process that lived at a moment still does; its number may have gone to another one."""
     try:
-        process = psutil.Process(number)
+        process = psutil.Process(pid)
         return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= moment + 1
     except psutil.NoSuchProcess:
         return False

@@ -30,8 +30,8 @@ class Broken:
 
     def without(self, keys: Iterable[str]) -> "Broken":
         """Return those that are not among some partitions."""
-        left_out = set(keys)
-        return Broken(tuple(key for key in self.keys if key not in left_out))
+        excluded_keys = set(keys)
+        return Broken(tuple(key for key in self.keys if key not in excluded_keys))
 
     def and_also(self, keys: Iterable[str]) -> "Broken":
         """Return these together with further partitions."""
@@ -43,8 +43,8 @@ class Broken:
         return {_BROKEN: dg.MetadataValue.json(list(self.keys))} if self.keys else {}
 
     def __str__(self) -> str:
-        more = f" and {len(self.keys) - _NAMED} more" if len(self.keys) > _NAMED else ""
-        return f"{', '.join(self.keys[:_NAMED])}{more}"
+        suffix = f" and {len(self.keys) - _NAMED} more" if len(self.keys) > _NAMED else ""
+        return f"{', '.join(self.keys[:_NAMED])}{suffix}"
 
 
 def evaluation(

@@ -60,31 +60,31 @@ class BatchedEventLog(SqliteEventLogStorage):
         with self.index_transaction() as connection:
             connection.execute(_TABLE.insert(), rows)
             # the transaction has the lock of the only writer, so the numbers of its rows have no gap
-            last = connection.execute(select(func.max(_TABLE.c.id))).scalar_one()
-            numbers = range(last - len(batch) + 1, last + 1)
-            self._store_asset_event_tags(connection, batch, numbers)
-            latest = {
-                (event.get_dagster_event().asset_key, event.dagster_event_type): place for place, event in enumerate(batch)
+            last_id = connection.execute(select(func.max(_TABLE.c.id))).scalar_one()
+            event_ids = range(last_id - len(batch) + 1, last_id + 1)
+            self._store_asset_event_tags(connection, batch, event_ids)
+            last_indexes = {
+                (event.get_dagster_event().asset_key, event.dagster_event_type): index for index, event in enumerate(batch)
             }
-            for place in sorted(latest.values()):
-                self._store_asset_event(connection, batch[place], numbers[place])
+            for index in sorted(last_indexes.values()):
+                self._store_asset_event(connection, batch[index], event_ids[index])
         with self.run_connection(batch[0].run_id) as connection:
             connection.execute(_TABLE.insert(), rows)
 
     def _store_asset_check_evaluation_planned(self, event: dg.EventLogEntry, event_id: int | None) -> None:
-        super()._store_asset_check_evaluation_planned(_planned_once(event), event_id)
+        super()._store_asset_check_evaluation_planned(_single_plan_event(event), event_id)
 
 
-def _planned_once(event: dg.EventLogEntry) -> dg.EventLogEntry:
+def _single_plan_event(event: dg.EventLogEntry) -> dg.EventLogEntry:
     """Return the event that plans a check of a range once. Dagster's own plans it once per partition, which nothing ever
     completes: a range has one evaluation. Where its parts have other names, the event is returned as it is."""
     try:
-        step = event.get_dagster_event()
-        planned = step.asset_check_planned_data
-        if planned.partitions_subset is None or len(planned.partitions_subset) < 2:
+        dagster_event = event.get_dagster_event()
+        plan_data = dagster_event.asset_check_planned_data
+        if plan_data.partitions_subset is None or len(plan_data.partitions_subset) < 2:
             return event
-        once = type(planned)(asset_key=planned.asset_key, check_name=planned.check_name)
-        return event._replace(dagster_event=step._replace(event_specific_data=once))
+        single_plan = type(plan_data)(asset_key=plan_data.asset_key, check_name=plan_data.check_name)
+        return event._replace(dagster_event=dagster_event._replace(event_specific_data=single_plan))
     except (AttributeError, TypeError):
         return event
 

@@ -31,19 +31,17 @@ class Findings:
 
     def ask(self, stored: Stored, questions: Sequence[Question]) -> None:
         """Answer questions from what is stored. What refers to a table that is not there is left out."""
-        owners = {table.name: kind for kind in stored.kinds for table in kind.tables}
+        kinds = {table.name: kind for kind in stored.kinds for table in kind.tables}
         for question in questions:
-            kind = owners.get(question.table)
+            kind = kinds.get(question.table)
             answer = () if kind is None else CHECKS[question.check].findings(kind, kind.plan.table(question.table))
-            judged = tuple(finding for finding in answer if stored.relations.keys() >= set(finding.tables))
-            self._answers[question, stored.first, stored.stop] = judged
+            complete_findings = tuple(finding for finding in answer if stored.relations.keys() >= set(finding.tables))
+            self._answers[question, stored.first, stored.stop] = complete_findings
 
     def forget(self, table: str) -> None:
         """Forget the answers that a table that is written anew has a part in."""
         self._answers = {
-            asked: answer
-            for asked, answer in self._answers.items()
-            if table not in {asked[0].table, *asked[0].reads, *asked[0].about}
+            key: answer for key, answer in self._answers.items() if table not in {key[0].table, *key[0].reads, *key[0].about}
         }
 
 

@@ -57,14 +57,17 @@ def freshness(plan: Plan, store: Store, now: datetime, cron: str | None = None) 
     """Return what is due of a dataset at a moment; None where nothing was made yet, or nothing is due."""
     grace = _GRACE.get(plan.partition.name, _USUAL_GRACE)
     tick = _latest_tick(plan, cron or INCREMENT_CRON[plan.partition.name], now - grace)
-    latest = plan.first - 1 if tick is None else latest_complete(plan, tick)
-    made = store.made(plan.name)
-    if tick is None or latest < plan.first or not any(made.values()):
+    latest_period = plan.first - 1 if tick is None else latest_complete(plan, tick)
+    partitions = store.made(plan.name)
+    if tick is None or latest_period < plan.first or not any(partitions.values()):
         return None
-    due = key_of(plan, latest)
+    due_key = key_of(plan, latest_period)
     columns = time_columns(plan)
-    tables = {name: _has(made.get(name, {}), due, None if columns[name] else end_of(plan, due)) for name in _judged(plan)}
-    return Freshness(due, tick + grace, tables)
+    tables = {
+        name: _has_partition(partitions.get(name, {}), due_key, None if columns[name] else end_of(plan, due_key))
+        for name in _judged_tables(plan)
+    }
+    return Freshness(due_key, tick + grace, tables)
 
 
 def _latest_tick(plan: Plan, cron: str, moment: datetime) -> datetime | None:
@@ -75,14 +78,14 @@ def _latest_tick(plan: Plan, cron: str, moment: datetime) -> datetime | None:
     return ticks.time_window_for_partition_key(keys[-1]).end if keys else None
 
 
-def _judged(plan: Plan) -> list[str]:
+def _judged_tables(plan: Plan) -> list[str]:
     """Return the tables of a dataset, and its report: what its increment makes."""
     return [name for name in time_columns(plan) if name not in stage_names(plan)]
 
 
-def _has(stored: Mapping[str, Partition], key: str, moment: str | None) -> bool:
+def _has_partition(partitions: Mapping[str, Partition], key: str, moment: str | None) -> bool:
     """Return whether a table has a partition, or whether a state is as of a `moment` or later."""
-    return key in stored if moment is None else any(other >= moment for other in stored)
+    return key in partitions if moment is None else any(other >= moment for other in partitions)
 
 
 def freshness_of(plan: Plan, needs: Needs = SHARED, cron: str | None = None) -> dg.Definitions:
@@ -90,7 +93,7 @@ def freshness_of(plan: Plan, needs: Needs = SHARED, cron: str | None = None) -> 
     `cron` says when the increment runs, if not at its usual time."""
     if plan.stop is not None:
         return dg.Definitions()
-    assets = [dg.AssetKey([plan.name, name]) for name in _judged(plan)]
+    assets = [dg.AssetKey([plan.name, name]) for name in _judged_tables(plan)]
 
     @dg.multi_asset_check(
         name=f"{plan.name}__fresh",
@@ -107,9 +110,9 @@ def freshness_of(plan: Plan, needs: Needs = SHARED, cron: str | None = None) -> 
             if state is not None:
                 yield next(result for result in state.results(plan) if result.asset_key == key.asset_key)
             else:
-                says = f"nothing of {plan.name} is due yet"
+                message = f"nothing of {plan.name} is due yet"
                 yield dg.AssetCheckResult(
-                    asset_key=dg.AssetKey([plan.name, table]), check_name=FRESH, passed=True, description=says
+                    asset_key=dg.AssetKey([plan.name, table]), check_name=FRESH, passed=True, description=message
                 )
 
     @dg.sensor(

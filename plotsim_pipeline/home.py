@@ -26,9 +26,9 @@ _PLOTSIM = {"run": "plotsim materialize {}", "query": 'plotsim query "{}"', "ui"
 def home() -> Path:
     """Return the Dagster home in force: `DAGSTER_HOME`, or `.dagster_home` of the checkout in which one works, or else of
     the working directory."""
-    named = os.environ.get(VARIABLE)
-    if named:
-        return Path(named).expanduser().resolve()
+    home_path = os.environ.get(VARIABLE)
+    if home_path:
+        return Path(home_path).expanduser().resolve()
     directory = Path.cwd()
     return (CHECKOUT if CHECKOUT and directory.is_relative_to(CHECKOUT) else directory) / ".dagster_home"
 
@@ -38,21 +38,21 @@ def prepare_home() -> Path:
 
     Raises UsageError for one that cannot be made.
     """
-    place = home()
+    directory = home()
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        with alone(place):  # Dagster makes its files without a lock: of several that are first at once, some would fail
-            if not (place / "dagster.yaml").exists():
-                shutil.copyfile(_SETTINGS, place / "dagster.yaml")
-            os.environ[VARIABLE] = str(place)
-            if not (place / "history").exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        with alone(directory):  # Dagster makes its files without a lock: of several that are first at once, some would fail
+            if not (directory / "dagster.yaml").exists():
+                shutil.copyfile(_SETTINGS, directory / "dagster.yaml")
+            os.environ[VARIABLE] = str(directory)
+            if not (directory / "history").exists():
                 with dg.DagsterInstance.get():
                     pass
     except OSError as error:
         raise UsageError(
-            f"{place}: the Dagster home cannot be made here ({error.strerror}); name another folder with {VARIABLE}"
+            f"{directory}: the Dagster home cannot be made here ({error.strerror}); name another folder with {VARIABLE}"
         ) from None
-    return place
+    return directory
 
 
 def batched_instance() -> dg.DagsterInstance:
@@ -62,10 +62,10 @@ def batched_instance() -> dg.DagsterInstance:
     Nothing of this is noted in the home: whoever opens it next needs no more than Dagster. Where Dagster has not the parts
     that batches are made of, it is Dagster's own instance.
     """
-    place = os.environ.get(VARIABLE, "")
-    settings = Path(place, "dagster.yaml")
+    directory = os.environ.get(VARIABLE, "")
+    settings = Path(directory, "dagster.yaml")
     sections = yaml.safe_load(settings.read_text(encoding="utf-8")) if settings.is_file() else None
-    if not place or _STORAGES & set(sections or ()):
+    if not directory or _STORAGES & set(sections or ()):
         return dg.DagsterInstance.get()
     try:
         from plotsim_pipeline.event_log import BATCHES, BatchedEventLog
@@ -73,8 +73,8 @@ def batched_instance() -> dg.DagsterInstance:
         return dg.DagsterInstance.get()
     if not BATCHES:
         return dg.DagsterInstance.get()
-    named = {"module": BatchedEventLog.__module__, "class": BatchedEventLog.__name__, "config": {"base_dir": place}}
-    return dg.DagsterInstance.local_temp(place, overrides={"event_log_storage": named})
+    event_log = {"module": BatchedEventLog.__module__, "class": BatchedEventLog.__name__, "config": {"base_dir": directory}}
+    return dg.DagsterInstance.local_temp(directory, overrides={"event_log_storage": event_log})
 
 
 def command(name: Literal["run", "query", "ui"], argument: str = "") -> str:
@@ -92,5 +92,5 @@ def open_ui(port: int, pool: str | None) -> NoReturn:
         if pool and pool not in instance.event_log_storage.get_concurrency_keys():
             instance.event_log_storage.set_concurrency_slots(pool, 1)
     # `dagster dev` says that `dg dev` supersedes it, which is another package and wants a project in the working directory
-    quiet = [sys.executable, "-W", "ignore", "-m", "dagster"]
-    os.execv(sys.executable, [*quiet, "dev", "-w", str(_WORKSPACE), "-p", str(port)])  # noqa: S606
+    command_prefix = [sys.executable, "-W", "ignore", "-m", "dagster"]
+    os.execv(sys.executable, [*command_prefix, "dev", "-w", str(_WORKSPACE), "-p", str(port)])  # noqa: S606

@@ -40,8 +40,8 @@ _ROWS = {
 def stage_before(plan: Plan, name: str) -> str | None:
     """Return the stage that a stage is made from; None for the first and for what is no stage."""
     names = stage_names(plan)
-    place = names.index(name) if name in names else 0
-    return names[place - 1] if place % len(STAGES) else None
+    index = names.index(name) if name in names else 0
+    return names[index - 1] if index % len(STAGES) else None
 
 
 def upstream(plan: Plan, table: TablePlan) -> list[str]:
@@ -50,24 +50,26 @@ def upstream(plan: Plan, table: TablePlan) -> list[str]:
     An order that adds up its lines is not made from them: they refer to it, and no asset may be above itself.
     """
     if table.name in stage_names(plan):
-        before = stage_before(plan, table.name)
-        return [] if before is None else [before]
-    rows = [_prefix(plan, table) + _ROWS[table.kind]] if table.kind in _ROWS and not _shown(plan, table) else []
+        previous_stage = stage_before(plan, table.name)
+        return [] if previous_stage is None else [previous_stage]
+    row_sources = (
+        [_stage_prefix(plan, table) + _ROWS[table.kind]] if table.kind in _ROWS and not _base_table(plan, table) else []
+    )
     if table.kind == LEDGER:
-        rows = [other.name for other in plan.tables if other.issues and not other.of]
-    parents = [] if _shown(plan, table) else [parent for _, parent, _ in table.references if parent != table.name]
-    made = [name for column in table.columns for name, _ in _origins(plan, table, column)]
-    columns = [name for name in made if not _below(plan, table, name)]
-    return list(dict.fromkeys([*rows, *columns, *parents]))
+        row_sources = [other.name for other in plan.tables if other.issues and not other.of]
+    parents = [] if _base_table(plan, table) else [parent for _, parent, _ in table.references if parent != table.name]
+    source_names = [name for column in table.columns for name, _ in _origins(plan, table, column)]
+    column_sources = [name for name in source_names if not _is_child(plan, table, name)]
+    return list(dict.fromkeys([*row_sources, *column_sources, *parents]))
 
 
 def column_lineage(plan: Plan, table: TablePlan) -> dg.TableColumnLineage:
     """Return which columns of other tables and stages a table's columns are made of."""
-    found = {column.name: dict.fromkeys(_origins(plan, table, column)) for column in table.columns}
+    column_origins = {column.name: dict.fromkeys(_origins(plan, table, column)) for column in table.columns}
     return dg.TableColumnLineage(
         {
-            name: [dg.TableColumnDep(dg.AssetKey([plan.name, place]), column) for place, column in origins]
-            for name, origins in found.items()
+            name: [dg.TableColumnDep(dg.AssetKey([plan.name, table_name]), column) for table_name, column in origins]
+            for name, origins in column_origins.items()
             if origins
         }
     )
@@ -75,52 +77,52 @@ def column_lineage(plan: Plan, table: TablePlan) -> dg.TableColumnLineage:
 
 def _origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origin]:
     if table.name in stage_names(plan):
-        yield from _of_stage(plan, table, column)
+        yield from _stage_column_origins(plan, table, column)
         return
-    shown = _shown(plan, table)
-    if shown is not None and any(other.name == column.name for other in shown.columns):
-        yield shown.name, column.name
+    base = _base_table(plan, table)
+    if base is not None and any(other.name == column.name for other in base.columns):
+        yield base.name, column.name
         return
-    if table.kind == HOLDING and shown is not None:  # the one column that it has for itself is its key
-        yield shown.name, _key(shown)
+    if table.kind == HOLDING and base is not None:  # the one column that it has for itself is its key
+        yield base.name, _key_name(base)
         return
-    if table.kind == "changes" and shown is not None:
-        yield from ((shown.name, name) for name in _of_a_change(shown, column))
+    if table.kind == "changes" and base is not None:
+        yield from ((base.name, name) for name in _change_origins(base, column))
     if table.kind == MAP and column.name == "source_key":
-        yield from ((other.name, _key(other)) for other in plan.tables if other.kind == HOLDING)
+        yield from ((other.name, _key_name(other)) for other in plan.tables if other.kind == HOLDING)
     for name, parent, key in table.references:
         if name == column.name and parent != table.name:
             yield parent, key
             matching = getattr(column.spec.source, "matching", None) or {}
-            for theirs, ours in matching.items():
-                yield parent, theirs
-                units = _units(plan, table)
+            for parent_column, own_column in matching.items():
+                yield parent, parent_column
+                units = _unit_dimension(plan, table)
                 if units is table:
-                    yield from _origins(plan, table, next(other for other in table.columns if other.name == ours))
+                    yield from _origins(plan, table, next(other for other in table.columns if other.name == own_column))
                 else:
-                    yield units.name, ours
-    known = column.spec.word in SOURCE_WORDS  # not those of tables that follow from others
-    for place, name in reads(column.spec, table.spec) if known else ():
-        if place != table.name:
-            yield place, name
+                    yield units.name, own_column
+    is_source = column.spec.word in SOURCE_WORDS  # not those of tables that follow from others
+    for source_name, name in reads(column.spec, table.spec) if is_source else ():
+        if source_name != table.name:
+            yield source_name, name
         else:
             yield from _origins(plan, table, next(other for other in table.columns if other.name == name))
     if column.spec.word == "count":
-        below = plan.table(column.spec.type.partition(".")[2])
-        yield from ((below.name, name) for name, parent, _ in below.references if parent == table.name)
-    staged = _staged(plan, table, column)
-    if staged is not None:
-        yield _prefix(plan, table) + staged[0], staged[1]
+        child = plan.table(column.spec.type.partition(".")[2])
+        yield from ((child.name, name) for name, parent, _ in child.references if parent == table.name)
+    stage_origin = _stage_origin(plan, table, column)
+    if stage_origin is not None:
+        yield _stage_prefix(plan, table) + stage_origin[0], stage_origin[1]
 
 
-def _of_a_change(dimension: TablePlan, column: ColumnPlan) -> list[str]:
+def _change_origins(dimension: TablePlan, column: ColumnPlan) -> list[str]:
     """Return the columns of a dimension that a column of its change log is made of."""
     if column.name in (BEFORE, AFTER):
         return [other.name for other in columns_of(dimension)]
     return [key_of(dimension).name] if column.name == SEQUENCE else []
 
 
-def _staged(plan: Plan, table: TablePlan, column: ColumnPlan) -> Origin | None:
+def _stage_origin(plan: Plan, table: TablePlan, column: ColumnPlan) -> Origin | None:
     """Return the stage and its column that a column's values come from; None for those of no stage."""
     word, source = column.spec.word, column.spec.source
     metric = getattr(source, "metric", None)
@@ -129,49 +131,55 @@ def _staged(plan: Plan, table: TablePlan, column: ColumnPlan) -> Origin | None:
     if word in _OF_A_POSITION or (word == "pool" and getattr(source, "by", "") == "trajectory"):
         return _POSITION
     if word == "units":
-        return _POSITION[0], _key(_units(plan, table))
+        return _POSITION[0], _key_name(_unit_dimension(plan, table))
     if word in _BANDS:
         return _POSITION if metric is None else (_STORED, metric)
     lifecycle = owner(plan, table.name).dataset.lifecycle
     if word == "stage" and lifecycle is not None:
         return _STORED, lifecycle.track
     if table.kind == FEATURES:
-        _, what, *of = column.spec.type.split(".")
-        own = {"segment": "segment", "final_trajectory_position": "trajectory"}
-        return (_STORED, of[0]) if of else ("trajectories", own[what]) if what in own else None
+        _, feature, *feature_metrics = column.spec.type.split(".")
+        stage_columns = {"segment": "segment", "final_trajectory_position": "trajectory"}
+        return (
+            (_STORED, feature_metrics[0])
+            if feature_metrics
+            else ("trajectories", stage_columns[feature])
+            if feature in stage_columns
+            else None
+        )
     return None
 
 
-def _of_stage(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origin]:
-    before = stage_before(plan, table.name)
-    if before is not None:
-        same = column.spec.word == "ref" or not before.endswith(_POSITION[0])
-        yield before, column.name if same else _POSITION[1]
+def _stage_column_origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origin]:
+    previous_stage = stage_before(plan, table.name)
+    if previous_stage is not None:
+        keeps_name = column.spec.word == "ref" or not previous_stage.endswith(_POSITION[0])
+        yield previous_stage, column.name if keeps_name else _POSITION[1]
 
 
-def _shown(plan: Plan, table: TablePlan) -> TablePlan | None:
+def _base_table(plan: Plan, table: TablePlan) -> TablePlan | None:
     """Return the table whose rows a table shows; None for one that has its own."""
     return next((other for other in plan.tables if other.name == table.of), None)
 
 
-def _below(plan: Plan, table: TablePlan, name: str) -> bool:
+def _is_child(plan: Plan, table: TablePlan, name: str) -> bool:
     """Return whether another table refers to a table, and so comes after it."""
-    others = (other for other in plan.tables if other.name == name)
-    return any(parent == table.name for other in others for _, parent, _ in other.references)
+    tables = (other for other in plan.tables if other.name == name)
+    return any(parent == table.name for other in tables for _, parent, _ in other.references)
 
 
-def _units(plan: Plan, table: TablePlan) -> TablePlan:
+def _unit_dimension(plan: Plan, table: TablePlan) -> TablePlan:
     """Return the dimension of the units that a table is made from."""
     return next(other for other in owner(plan, table.name).own if other.kind == "unit")
 
 
-def _key(table: TablePlan) -> str:
+def _key_name(table: TablePlan) -> str:
     """Return the column that tells units or what sources hold apart, in a history those of one version."""
-    found = key_column(table.spec)
-    return table.key[0] if found is None else found.name
+    column = key_column(table.spec)
+    return table.key[0] if column is None else column.name
 
 
-def _prefix(plan: Plan, table: TablePlan) -> str:
+def _stage_prefix(plan: Plan, table: TablePlan) -> str:
     """Return what the names of the stages begin with that a table is made from: those of a further kind of unit have one."""
-    own = owner(plan, table.name)
-    return "" if own is plan else f"{own.unit}_"
+    kind = owner(plan, table.name)
+    return "" if kind is plan else f"{kind.unit}_"

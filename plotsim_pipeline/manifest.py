@@ -22,26 +22,28 @@ def manifest_assets(plan: Plan, needs: Needs = SHARED) -> list[dg.AssetsDefiniti
 
 def _manifest(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
     def tell(plan: Plan, store: Store, first: int, stop: int) -> dict[str, Any]:
-        rows = {name: sum(count for count, _ in kept.values()) for name, kept in store.made(plan.name).items()}
+        rows = {name: sum(count for count, _ in partitions.values()) for name, partitions in store.made(plan.name).items()}
         head = manifest_head(plan, rows, stop)
-        place = write_beside(store, f"{plan.name}.{MANIFEST}.json", with_units(plan, head, stop))
-        told = {what: _listed(head["kinds"], what) for what in ("segments", "connections", "causal_graph")}
+        path = write_beside(store, f"{plan.name}.{MANIFEST}.json", with_units(plan, head, stop))
+        section_tables = {
+            section: _section_records(head["kinds"], section) for section in ("segments", "connections", "causal_graph")
+        }
         return {
-            "manifest": dg.MetadataValue.path(place),
+            "manifest": dg.MetadataValue.path(path),
             "as_of": head["window"]["last"],
-            **{what: dg.MetadataValue.table(records) for what, records in told.items() if records},
+            **{section: dg.MetadataValue.table(records) for section, records in section_tables.items() if records},
         }
 
-    says = "The answer key, as of the latest stored period: segments, positions, changes, events, causes."
-    return asset_of_all(plan, MANIFEST, says, [table.name for table in plan.tables], "json", needs, tell)
+    description = "The answer key, as of the latest stored period: segments, positions, changes, events, causes."
+    return asset_of_all(plan, MANIFEST, description, [table.name for table in plan.tables], "json", needs, tell)
 
 
-def _listed(kinds: Iterable[Mapping[str, Any]], what: str) -> list[dg.TableRecord]:
+def _section_records(kinds: Iterable[Mapping[str, Any]], section: str) -> list[dg.TableRecord]:
     """Return a list of all kinds of unit as the records of a table; what is no number is told as text."""
     return [
         dg.TableRecord({name: value if isinstance(value, int | float) else _text(value) for name, value in entry.items()})
         for kind in kinds
-        for entry in kind[what]
+        for entry in kind[section]
     ]
 
 

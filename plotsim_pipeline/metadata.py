@@ -37,11 +37,11 @@ def add_by_partition(context: dg.OutputContext, metadata: Mapping[str, Mapping[s
     days. So all are put where it puts them, if it does so in this version.
     """
     step, key = context.step_context, context.asset_key
-    accumulated = getattr(step, "_metadata_accumulator", None)
-    if OutputMetadataAccumulator is None or not isinstance(accumulated, OutputMetadataAccumulator):
+    accumulator = getattr(step, "_metadata_accumulator", None)
+    if OutputMetadataAccumulator is None or not isinstance(accumulator, OutputMetadataAccumulator):
         for partition, values in metadata.items():
             step.add_asset_metadata(values, asset_key=key, partition_key=partition)
         return
     handles = {AssetMetadataHandle(asset_key=key, partition_key=name): values for name, values in metadata.items()}
-    both: dict[Any, Mapping[str, Any]] = {**accumulated.per_output_metadata, **handles}
-    step._metadata_accumulator = OutputMetadataAccumulator(per_output_metadata=both)
+    merged: dict[Any, Mapping[str, Any]] = {**accumulator.per_output_metadata, **handles}
+    step._metadata_accumulator = OutputMetadataAccumulator(per_output_metadata=merged)

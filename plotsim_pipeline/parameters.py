@@ -25,8 +25,8 @@ def _words(name: str, words: Iterable[str]) -> dg.Enum:
     return dg.Enum(name, [dg.EnumValue(word) for word in words])
 
 
-def _optional(type_: Any, says: str) -> dg.Field:
-    return dg.Field(type_, is_required=False, description=says)
+def _optional(type_: Any, description: str) -> dg.Field:
+    return dg.Field(type_, is_required=False, description=description)
 
 
 FIELDS = {
@@ -46,21 +46,21 @@ def parameters_of(plan: Plan, locate: Callable[[], Store]) -> dg.ResourceDefinit
     wrong, or contradict what is stored, and no asset turns red whose rows are intact.
     """
 
-    def checked(given: Mapping[str, Any]) -> dict[str, Any]:
-        parameters = {name: value for name, value in given.items() if value is not None}
+    def checked_parameters(config: Mapping[str, Any]) -> dict[str, Any]:
+        parameters = {name: value for name, value in config.items() if value is not None}
         try:
-            made = plan_with(plan, parameters)
+            run_plan = plan_with(plan, parameters)
         except (ConfigError, UsageError) as error:
             raise dg.Failure(str(error), allow_retries=False) from None
-        if made.digest != plan.digest:
+        if run_plan.digest != plan.digest:
             with patience(_SECONDS):
                 store = locate()
-                refuse_mixture(made, store, store.records(plan.name))
+                refuse_mixture(run_plan, store, store.records(plan.name))
         return parameters
 
-    says = "What a run makes otherwise than the config says; what is not given is as the config has it."
-    resource = dg.ResourceDefinition(lambda context: dict(context.resource_config), dict, says)
-    return resource.configured(checked, config_schema=FIELDS, description=says)
+    description = "What a run makes otherwise than the config says; what is not given is as the config has it."
+    resource = dg.ResourceDefinition(lambda context: dict(context.resource_config), dict, description)
+    return resource.configured(checked_parameters, config_schema=FIELDS, description=description)
 
 
 def plan_with(plan: Plan, parameters: Mapping[str, Any]) -> Plan:
@@ -96,19 +96,21 @@ def refuse_mixture(
 ) -> None:
     """Raise Failure if any of the stored `partitions` of a dataset is not made from this plan, but for the partitions `keys`
     of the tables `replaced`, and for those of them that are states."""
-    tables, covered = set(replaced), set(keys)
+    replaced_tables, replaced_keys = set(replaced), set(keys)
     states = {table.name for table in plan.tables if table.time is None}
-    other: dict[str, list[str]] = {}
-    for table, stored in partitions.items():
-        for key, partition in stored.items():
-            if partition.digest != plan.digest and not (table in tables and (key in covered or table in states)):
-                other.setdefault(partition.digest, []).append(f"{table} {key}")
-    if other:
-        digest, places = next(iter(other.items()))
-        more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
+    other_partitions: dict[str, list[str]] = {}
+    for table, table_partitions in partitions.items():
+        for key, partition in table_partitions.items():
+            if partition.digest != plan.digest and not (
+                table in replaced_tables and (key in replaced_keys or table in states)
+            ):
+                other_partitions.setdefault(partition.digest, []).append(f"{table} {key}")
+    if other_partitions:
+        digest, names = next(iter(other_partitions.items()))
+        suffix = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         raise dg.Failure(
-            f"{plan.name} in {store.path} holds partitions of digest {digest} ({', '.join(places[:_SHOWN])}{more}), and the "
-            f"parameters of this run give {plan.digest}: they would not go together. Nothing was made. Make all of it with "
+            f"{plan.name} in {store.path} holds partitions of digest {digest} ({', '.join(names[:_SHOWN])}{suffix}), "
+            f"and the parameters of this run give {plan.digest}: they would not go together. Nothing was made. Make all of it with "
             f"these parameters (`plotsim materialize {plan.name}` without --tables and --partition-range), take another "
             "store, or leave the parameters away",
             allow_retries=False,

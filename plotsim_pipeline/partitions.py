@@ -33,13 +33,13 @@ def partitions_for(plan: Plan) -> dg.TimeWindowPartitionsDefinition:
 
     A closed window has all its partitions whatever today is. An open one has those that are over.
     """
-    form = _format(plan)
+    key_format = _key_format(plan)
     return dg.TimeWindowPartitionsDefinition(
-        start=_moment(plan.grain, plan.first).strftime(form),
-        end=_moment(plan.grain, plan.stop).strftime(form) if plan.stop is not None else None,
-        fmt=form,
+        start=_start_of(plan.grain, plan.first).strftime(key_format),
+        end=_start_of(plan.grain, plan.stop).strftime(key_format) if plan.stop is not None else None,
+        fmt=key_format,
         cron_schedule=_CRON[plan.partition.name],
-        end_offset=_ahead(plan) if plan.stop is not None else 0,
+        end_offset=_partitions_ahead(plan) if plan.stop is not None else 0,
     )
 
 
@@ -48,18 +48,18 @@ def backfill_policy() -> dg.BackfillPolicy:
 
     Raises UsageError for anything but a whole number of at least 1.
     """
-    most = os.environ.get(BACKFILL_VARIABLE, "").strip()
-    if not most:
+    limit = os.environ.get(BACKFILL_VARIABLE, "").strip()
+    if not limit:
         return dg.BackfillPolicy.single_run()
-    if not most.isdecimal() or int(most) < 1:
-        raise UsageError(f"{BACKFILL_VARIABLE}={most}: expected how many partitions a run makes at most, 1 or more")
-    return dg.BackfillPolicy.multi_run(int(most))
+    if not limit.isdecimal() or int(limit) < 1:
+        raise UsageError(f"{BACKFILL_VARIABLE}={limit}: expected how many partitions a run makes at most, 1 or more")
+    return dg.BackfillPolicy.multi_run(int(limit))
 
 
 def periods_in(plan: Plan, key: str) -> tuple[int, int]:
     """Return (first, stop) of the periods of one partition."""
-    place = _holding(plan.partition, datetime.strptime(key, _format(plan)))
-    first, stop = (_holding(plan.grain, _moment(plan.partition, edge)) for edge in (place, place + 1))
+    partition = _period_at(plan.partition, datetime.strptime(key, _key_format(plan)))
+    first, stop = (_period_at(plan.grain, _start_of(plan.partition, edge)) for edge in (partition, partition + 1))
     return first, stop
 
 
@@ -70,22 +70,22 @@ def periods_between(plan: Plan, keys: Sequence[str]) -> tuple[int, int]:
 
 def key_of(plan: Plan, period: int) -> str:
     """Return the key of the partition that holds a period."""
-    place = _holding(plan.partition, _moment(plan.grain, period))
-    return _moment(plan.partition, place).strftime(_format(plan))
+    partition = _period_at(plan.partition, _start_of(plan.grain, period))
+    return _start_of(plan.partition, partition).strftime(_key_format(plan))
 
 
 def keys_between(plan: Plan, first: int, stop: int) -> list[str]:
     """Return the keys of the partitions that hold the periods `first` to `stop` (exclusive), in their order."""
     if stop <= first:
         return []
-    low, high = (_holding(plan.partition, _moment(plan.grain, period)) for period in (first, stop - 1))
-    form = _format(plan)
-    return [moment.strftime(form) for moment in plan.partition.starts(np.arange(low, high + 1)).tolist()]
+    low, high = (_period_at(plan.partition, _start_of(plan.grain, period)) for period in (first, stop - 1))
+    key_format = _key_format(plan)
+    return [moment.strftime(key_format) for moment in plan.partition.starts(np.arange(low, high + 1)).tolist()]
 
 
 def end_of(plan: Plan, key: str) -> str:
     """Return the moment at which a partition ends, as stores write it down of states."""
-    return f"{_moment(plan.grain, periods_in(plan, key)[1]):%Y-%m-%d %H:%M:%S}"
+    return f"{_start_of(plan.grain, periods_in(plan, key)[1]):%Y-%m-%d %H:%M:%S}"
 
 
 def partition_of(plan: Plan, date_key: int) -> str | None:
@@ -95,13 +95,13 @@ def partition_of(plan: Plan, date_key: int) -> str | None:
         moment = datetime.strptime(digits, "%Y%m%d%H" if len(digits) == 10 else "%Y%m%d")
     except ValueError:
         return None
-    return key_of(plan, _holding(plan.grain, moment))
+    return key_of(plan, _period_at(plan.grain, moment))
 
 
 def latest_complete(plan: Plan, now: datetime) -> int:
     """Return the number of the last period of the last partition that was over at `now`, a moment with a time zone."""
-    running = _holding(plan.partition, now.astimezone(UTC))
-    return _holding(plan.grain, _moment(plan.partition, running)) - 1
+    current_partition = _period_at(plan.partition, now.astimezone(UTC))
+    return _period_at(plan.grain, _start_of(plan.partition, current_partition)) - 1
 
 
 def window_keys(plan: Plan, now: datetime) -> list[str]:
@@ -109,21 +109,21 @@ def window_keys(plan: Plan, now: datetime) -> list[str]:
     return keys_between(plan, plan.first, plan.stop if plan.stop is not None else latest_complete(plan, now) + 1)
 
 
-def _format(plan: Plan) -> str:
+def _key_format(plan: Plan) -> str:
     return _FORMAT.get(plan.partition.name, _DAY)
 
 
-def _holding(grain: Grain, moment: datetime) -> int:
+def _period_at(grain: Grain, moment: datetime) -> int:
     return int(grain.holding(np.array([moment.replace(tzinfo=None)], dtype="datetime64[s]"))[0])
 
 
-def _moment(grain: Grain, period: int) -> datetime:
+def _start_of(grain: Grain, period: int) -> datetime:
     moment: datetime = grain.starts(np.array([period]))[0].item()
     return moment
 
 
-def _ahead(plan: Plan) -> int:
+def _partitions_ahead(plan: Plan) -> int:
     """Return how many partitions the window reaches beyond today, rounded up; Dagster shows none of the future by itself."""
     assert plan.stop is not None
-    last, today = _holding(plan.partition, _moment(plan.grain, plan.stop - 1)), datetime.now(UTC)
-    return max(0, -(-(last + 1 - _holding(plan.partition, today)) // _STEP) * _STEP)
+    last, today = _period_at(plan.partition, _start_of(plan.grain, plan.stop - 1)), datetime.now(UTC)
+    return max(0, -(-(last + 1 - _period_at(plan.partition, today)) // _STEP) * _STEP)

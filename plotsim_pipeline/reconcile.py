@@ -54,18 +54,22 @@ def differences(plan: Plan, store: Store, instance: dg.DagsterInstance, names: S
     """Return what differs of the assets of a dataset, or of some of them, but for partitions that a run makes now."""
     keys = window_keys(plan, datetime.now(UTC))
     partitions = store.made(plan.name)
-    settled = set(keys) - in_progress(plan, instance, keys)
-    different = []
+    settled_keys = set(keys) - in_progress(plan, instance, keys)
+    table_differences = []
     for name, time_column in time_columns(plan).items():
         if names and name not in names:
             continue
-        known = instance.get_materialized_partitions(dg.AssetKey([plan.name, name]))
-        stored = partitions.get(name, {})
-        made = stored if time_column is not None else state_keys(plan, partitions, stored, keys)
-        unreported = {key: part for key, part in made.items() if key in settled and key not in known}
-        lost = tuple(key for key in keys if key in settled and key in known and key not in made)
-        different.append(Difference(name, unreported, lost if time_column is not None else lost[-1:]))
-    return different
+        known_keys = instance.get_materialized_partitions(dg.AssetKey([plan.name, name]))
+        stored_partitions = partitions.get(name, {})
+        made_partitions = (
+            stored_partitions if time_column is not None else state_keys(plan, partitions, stored_partitions, keys)
+        )
+        unreported = {
+            key: partition for key, partition in made_partitions.items() if key in settled_keys and key not in known_keys
+        }
+        lost_keys = tuple(key for key in keys if key in settled_keys and key in known_keys and key not in made_partitions)
+        table_differences.append(Difference(name, unreported, lost_keys if time_column is not None else lost_keys[-1:]))
+    return table_differences
 
 
 def state_keys(
@@ -74,9 +78,9 @@ def state_keys(
     """Return the partitions that a state stands for: those up to its moment that are made of any table, and the one that
     ends with it."""
     moment, partition = next(iter(stored.items()), ("", Partition(0, "")))
-    made = set().union(*partitions.values())
+    made_keys = set().union(*partitions.values())
     ends = {key: end_of(plan, key) for key in keys if stored}
-    return {key: partition for key, end in ends.items() if end == moment or (end < moment and key in made)}
+    return {key: partition for key, end in ends.items() if end == moment or (end < moment and key in made_keys)}
 
 
 def lost_partitions(plan: Plan, store: Store, instance: dg.DagsterInstance, name: str) -> list[str]:
@@ -96,31 +100,31 @@ def events_for(plan: Plan, instance: dg.DagsterInstance, difference: Difference)
             metadata={"dagster/partition_row_count": partition.rows},
             tags={CODE_VERSION: partition.digest, DATA_VERSION: f"{partition.digest}-{difference.table}"},
         )
-    check, lost = dg.AssetCheckKey(asset, IN_STORE), Broken(difference.lost)
-    before = broken_in(latest(instance, check))
-    if before != lost:
+    check, broken = dg.AssetCheckKey(asset, IN_STORE), Broken(difference.lost)
+    previous = broken_in(latest(instance, check))
+    if previous != broken:
         remedy = "make them again, or wipe them by `plotsim reconcile --wipe`"
-        says = f"made, and not in the store: {lost}; {remedy}" if lost.keys else f"in the store again: {before}"
-        yield evaluation(check, lost, not lost.keys, says, dg.AssetCheckSeverity.ERROR, True)
+        message = f"made, and not in the store: {broken}; {remedy}" if broken.keys else f"in the store again: {previous}"
+        yield evaluation(check, broken, not broken.keys, message, dg.AssetCheckSeverity.ERROR, True)
 
 
 def reconcile(plan: Plan, store: Store, instance: dg.DagsterInstance, wipe: bool) -> Iterator[str]:
     """Tell an instance what a store holds of a dataset, and yield what was reported, a line per asset that differed. With
     `wipe`, assets that have lost partitions are wiped, and what is there of them is reported again."""
-    different = differences(plan, store, instance)
-    if wipe and (assets := [dg.AssetKey([plan.name, one.table]) for one in different if one.lost]):
+    table_differences = differences(plan, store, instance)
+    if wipe and (assets := [dg.AssetKey([plan.name, one.table]) for one in table_differences if one.lost]):
         instance.wipe_assets(assets)
-        different = differences(plan, store, instance)
-    agrees = True
-    for difference in different:
+        table_differences = differences(plan, store, instance)
+    in_sync = True
+    for difference in table_differences:
         for event in events_for(plan, instance, difference):
             instance.report_runless_asset_event(event)
         parts = [f"{len(difference.unreported)} partitions reported"] if difference.unreported else []
         parts += [f"{len(difference.lost)} lost"] if difference.lost else []
         if parts:
-            agrees = False
+            in_sync = False
             yield f"{plan.name}.{difference.table}: {', '.join(parts)}"
-    if agrees and store.records(plan.name):
+    if in_sync and store.records(plan.name):
         yield f"{plan.name}: the instance knows what the store holds"
 
 
@@ -136,19 +140,21 @@ def reconcile_sensor(plans: Sequence[Plan], store_key: str, name: str = SENSOR) 
     )
     def _sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         store: Store = getattr(context.resources, store_key)
-        seen: dict[str, list[str | float]] = json.loads(context.cursor or "{}")
+        versions: dict[str, list[str | float]] = json.loads(context.cursor or "{}")
         events: list[Event] = []
         with patience(_PATIENCE):
             for plan in plans:
                 version, now = store.version(plan.name), time.time()
-                before, moment = seen.get(plan.name, ("", 0.0))
-                if version == before and now - float(moment) < _LOOK_AGAIN:
+                last_version, last_time = versions.get(plan.name, ("", 0.0))
+                if version == last_version and now - float(last_time) < _LOOK_AGAIN:
                     continue
-                news = (e for d in differences(plan, store, context.instance) for e in events_for(plan, context.instance, d))
-                events += islice(news, _PER_TICK - len(events))
+                new_events = (
+                    e for d in differences(plan, store, context.instance) for e in events_for(plan, context.instance, d)
+                )
+                events += islice(new_events, _PER_TICK - len(events))
                 if len(events) == _PER_TICK:
                     break
-                seen[plan.name] = [version, now]
-        return dg.SensorResult(asset_events=events, cursor=json.dumps(seen))
+                versions[plan.name] = [version, now]
+        return dg.SensorResult(asset_events=events, cursor=json.dumps(versions))
 
     return _sensor

@@ -35,7 +35,7 @@ _COLUMNS = {
     "checked": "Number of rows that the check looked at.",
     "faults": "Number of rows that are wrong.",
 }
-_PERIODS = dg.TableSchema([dg.TableColumn(one.name, str(one.type), _COLUMNS[one.name]) for one in PERIODS_SCHEMA])
+_PERIODS = dg.TableSchema([dg.TableColumn(field.name, str(field.type), _COLUMNS[field.name]) for field in PERIODS_SCHEMA])
 _DRAWINGS = 12
 """How many drawings of a picture are kept as metadata; the page has them all."""
 
@@ -72,42 +72,46 @@ def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition
 
 def _report(plan: Plan, store: Store, findings: Findings, first: int, stop: int) -> Report:
     """Return the report of some periods: of what the run's checks have found, and of what they were not asked."""
-    asked = questions(plan)
+    all_questions = questions(plan)
     with store.opened(plan, first, stop) as stored:
-        findings.ask(stored, findings.unanswered(asked, first, stop))
-        answers = [(question.check, f) for question in asked for f in findings.of(question, first, stop)]
+        findings.ask(stored, findings.unanswered(all_questions, first, stop))
+        answers = [(question.check, f) for question in all_questions for f in findings.of(question, first, stop)]
         return report_of(stored, answers)
 
 
 def _nothing_broken() -> StoredCheck:
-    says = "No check of any table that means broken data failed in these partitions."
-    return StoredCheck(NOTHING_BROKEN, VALIDATION_REPORT, says, True, True, _broken_tables)
+    description = "No check of any table that means broken data failed in these partitions."
+    return StoredCheck(NOTHING_BROKEN, VALIDATION_REPORT, description, True, True, _nothing_broken_verdict)
 
 
-def _broken_tables(judge: Judge, check: StoredCheck) -> Verdict:
+def _nothing_broken_verdict(judge: Judge, check: StoredCheck) -> Verdict:
     report = _report(judge.plan, judge.store, judge.findings, judge.first, judge.stop)
-    wrong = [(name, f) for name, f in report.findings if CHECKS[name].blocking and not f.passed]
-    says = "; ".join(f"{name}: {finding.subject}: {finding.message}" for name, finding in wrong[:5])
-    return Verdict(not wrong, says or report.verdict, (), {**_score(report), "failed": len(wrong)})
+    failures = [(name, f) for name, f in report.findings if CHECKS[name].blocking and not f.passed]
+    message = "; ".join(f"{name}: {finding.subject}: {finding.message}" for name, finding in failures[:5])
+    return Verdict(not failures, message or report.verdict, (), {**_score(report), "failed": len(failures)})
 
 
 def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
     def tell(plan: Plan, store: Store, first: int, stop: int) -> dict[str, Any]:
         with store.opened(plan, first, stop) as stored:
             report = check_store(stored)
-            shown = pictures(stored, report)
-            place = write_beside(store, f"{plan.name}.html", [page(stored, report, shown)])
+            overview_pictures = pictures(stored, report)
+            path = write_beside(store, f"{plan.name}.html", [page(stored, report, overview_pictures)])
         return {
             **_score(report),
-            **{f"{picture.name}_at_a_glance": drawn(picture.name, [picture.glance]) for picture in shown if picture.glance},
+            **{
+                f"{picture.name}_at_a_glance": drawn(picture.name, [picture.glance])
+                for picture in overview_pictures
+                if picture.glance
+            },
             **_glances(plan, first, stop),
             "report": dg.MetadataValue.md(f"```\n{report.text()}\n```"),
-            "page": dg.MetadataValue.path(place),
-            **{picture.name: _shown(picture) for picture in shown if not picture.folded},
+            "page": dg.MetadataValue.path(path),
+            **{picture.name: _picture_metadata(picture) for picture in overview_pictures if not picture.folded},
         }
 
-    says = "Pictures of the stages and the score of all that is stored, and the report as a page."
-    return asset_of_all(plan, OVERVIEW, says, [VALIDATION_REPORT], "html", needs, tell)
+    description = "Pictures of the stages and the score of all that is stored, and the report as a page."
+    return asset_of_all(plan, OVERVIEW, description, [VALIDATION_REPORT], "html", needs, tell)
 
 
 def _score(report: Report) -> dict[str, Any]:
@@ -119,7 +123,7 @@ def _glances(plan: Plan, first: int, stop: int) -> dict[str, dg.MarkdownMetadata
     """Return the means of the metrics and the values of one unit as small pictures, of each kind of unit."""
     names = [name for name in stage_names(plan) if name.endswith("metrics")]
     glances = {name: stage_glance(plan, name, first, stop) for name in names if not name.endswith("correlated_metrics")}
-    return {f"{name}_at_a_glance": drawn(name, [one.drawing]) for name, one in glances.items() if one is not None}
+    return {f"{name}_at_a_glance": drawn(name, [glance.drawing]) for name, glance in glances.items() if glance is not None}
 
 
 def _records(report: Report) -> list[dg.TableRecord]:
@@ -137,6 +141,6 @@ def _records(report: Report) -> list[dg.TableRecord]:
     ]
 
 
-def _shown(picture: Picture) -> dg.MarkdownMetadataValue:
+def _picture_metadata(picture: Picture) -> dg.MarkdownMetadataValue:
     """Return a picture as metadata: of many drawings, the first."""
     return dg.MetadataValue.md(f"{picture.says}\n\n{drawn(picture.name, picture.drawings[:_DRAWINGS]).md_str}")

@@ -73,16 +73,16 @@ def find(request: Request) -> Found:
     keys = between(plan, window_keys(plan, datetime.now(UTC)), request.partitions)
     tables = statuses(plan, store, keys)
     if request.verify:
-        only = chosen(plan, request.tables)
-        chosen_tables = [table for table in tables if not only or table.table in only]
-        checked = {table.table: table for table in verified(plan, store, keys, chosen_tables)}
-        tables = [checked.get(table.table, table) for table in tables]
+        table_names = chosen(plan, request.tables)
+        chosen_tables = [table for table in tables if not table_names or table.table in table_names]
+        verified_tables = {table.table: table for table in verified(plan, store, keys, chosen_tables)}
+        tables = [verified_tables.get(table.table, table) for table in tables]
     return Found(base, plan, store, tuple(keys), tuple(tables))
 
 
 def planned(request: Request, found: Found, instance: dg.DagsterInstance) -> list[Step]:
     """Return the runs that do what is asked. Raises Failure where its parameters contradict what is stored."""
-    changed = found.plan.digest != found.base.digest
+    is_changed = found.plan.digest != found.base.digest
     todo = steps(
         found.plan,
         found.tables,
@@ -90,19 +90,21 @@ def planned(request: Request, found: Found, instance: dg.DagsterInstance) -> lis
         instance,
         everything=request.everything,
         only=chosen(found.plan, request.tables),
-        at_once=None if changed else request.at_once,
-        one=changed,  # each run is judged by what it replaces
+        at_once=None if is_changed else request.at_once,
+        one=is_changed,  # each run is judged by what it replaces
     )
-    if changed and todo:
-        made = {name for step in todo for name in step.assets}
-        refuse_mixture(found.plan, found.store, found.store.records(found.plan.name), made, todo[0].keys)
+    if is_changed and todo:
+        asset_names = {name for step in todo for name in step.assets}
+        refuse_mixture(found.plan, found.store, found.store.records(found.plan.name), asset_names, todo[0].keys)
     return todo
 
 
 def obstacles(request: Request, found: Found) -> dict[str, str]:
     """Return why stored tables of those that are asked for cannot take the rows of the config, by table."""
-    only = chosen(found.plan, request.tables)
-    return {t.table: t.obstacle for t in found.tables if t.obstacle is not None and (not only or t.table in only)}
+    table_names = chosen(found.plan, request.tables)
+    return {
+        t.table: t.obstacle for t in found.tables if t.obstacle is not None and (not table_names or t.table in table_names)
+    }
 
 
 def recreate(request: Request, found: Found, console: Console) -> Found:
@@ -127,7 +129,7 @@ def materialise(
     """
     job = definitions_of([plan], given=parameters).resolve_job_def(plan.name)
     seconds: dict[str, float] = {}
-    begun: dict[str, float] = {}
+    start_times: dict[str, float] = {}
 
     def listen(entry: dg.EventLogEntry) -> None:
         event = entry.dagster_event
@@ -137,10 +139,10 @@ def materialise(
             return
         name = event.step_key.removeprefix(f"{plan.name}__")
         if event.event_type_value == "STEP_START":
-            begun[name] = time.perf_counter()
+            start_times[name] = time.perf_counter()
             progress("start", name)
         elif event.event_type_value in ("STEP_SUCCESS", "STEP_FAILURE"):
-            seconds[name] = time.perf_counter() - begun.get(name, time.perf_counter())
+            seconds[name] = time.perf_counter() - start_times.get(name, time.perf_counter())
             progress("done" if event.event_type_value == "STEP_SUCCESS" else "failed", name)
 
     tags = dict(zip(RANGE, (step.keys[0], step.keys[-1]), strict=True)) if step.keys else {}
@@ -160,11 +162,11 @@ def materialise(
             raise_on_error=False,
         )
     if not result.success:
-        raise RunFailed(next(_failures(plan, result), "the run failed"))
+        raise RunFailed(next(_failure_messages(plan, result), "the run failed"))
     return seconds
 
 
-def _failures(plan: Plan, result: dg.ExecuteInProcessResult) -> Iterator[str]:
+def _failure_messages(plan: Plan, result: dg.ExecuteInProcessResult) -> Iterator[str]:
     """Yield what was wrong in the end in each step that failed, in a line."""
     for event in result.filter_events(lambda event: event.is_step_failure):
         error = event.step_failure_data.error
@@ -174,29 +176,32 @@ def _failures(plan: Plan, result: dg.ExecuteInProcessResult) -> Iterator[str]:
             raise KeyboardInterrupt
         if error is not None:
             name = (event.step_key or "").removeprefix(f"{plan.name}__")
-            said = error.message.strip().removeprefix(f"{dg.Failure.__module__}.{dg.Failure.__name__}: ")
-            yield f"{plan.name}.{name}: {said}"
+            message = error.message.strip().removeprefix(f"{dg.Failure.__module__}.{dg.Failure.__name__}: ")
+            yield f"{plan.name}.{name}: {message}"
 
 
 def run(request: Request, console: Console, dry: bool = False) -> None:
     """Make what is missing and stale of what is asked for, and print what is there; if it is a `dry` run, print what would
     be made."""
-    found = find(request)
-    reasons = obstacles(request, found)
+    inventory = find(request)
+    reasons = obstacles(request, inventory)
     if request.recreate and not dry:
-        found = recreate(request, found, console)
+        inventory = recreate(request, inventory, console)
     elif reasons and not request.recreate:
-        lines = (f"{found.plan.name}.{name}: {reason}. {remedy(found.plan.name, name)}" for name, reason in reasons.items())
+        lines = (
+            f"{inventory.plan.name}.{name}: {reason}. {remedy(inventory.plan.name, name)}"
+            for name, reason in reasons.items()
+        )
         raise UsageError("\n".join(lines))
     with dg.DagsterInstance.get() as instance:
         end_dead_runs(instance)
-        todo = planned(request, found, instance)
-    name = found.plan.name
+        todo = planned(request, inventory, instance)
+    name = inventory.plan.name
     if "target_rows" in request.parameters:
-        console.print(_aimed(found.plan, request.parameters["target_rows"]), soft_wrap=True)
+        console.print(_rows_note(inventory.plan, request.parameters["target_rows"]), soft_wrap=True)
     if not todo:
         console.print(f"[bold]{name}[/] is whole and made from this config: nothing to do.")
-    elif dry or len(todo) > 1 or todo[0].keys != found.keys:
+    elif dry or len(todo) > 1 or todo[0].keys != inventory.keys:
         console.print(f"[bold]{name}[/]: {'would make' if dry else 'makes'}, in {len(todo)} run{'s'[: len(todo) != 1]},")
         for step in todo:
             console.print(f"  {step}", soft_wrap=True)
@@ -204,22 +209,24 @@ def run(request: Request, console: Console, dry: bool = False) -> None:
         return
     seconds: dict[str, float] = {}
     for step in todo:
-        for asset, spent in _with_progress(found.plan, step, request.parameters, console).items():
-            seconds[asset] = seconds.get(asset, 0.0) + spent
-    _summary(found.plan, found.store, statuses(found.plan, found.store, found.keys), seconds, console)
+        for asset, duration in _materialise_with_progress(inventory.plan, step, request.parameters, console).items():
+            seconds[asset] = seconds.get(asset, 0.0) + duration
+    _print_summary(
+        inventory.plan, inventory.store, statuses(inventory.plan, inventory.store, inventory.keys), seconds, console
+    )
 
 
-def _aimed(plan: Plan, rows: int) -> str:
+def _rows_note(plan: Plan, rows: int) -> str:
     expected = expected_rows(plan)
     return (
         f"{plan.name}: scale {plan.dataset.scale:g} gives about {expected:,} rows ({expected / rows - 1:+.1%} of {rows:,})"
     )
 
 
-def _with_progress(plan: Plan, step: Step, parameters: Mapping[str, Any], console: Console) -> dict[str, float]:
+def _materialise_with_progress(plan: Plan, step: Step, parameters: Mapping[str, Any], console: Console) -> dict[str, float]:
     if not console.is_terminal:
-        begun = time.perf_counter()
-        return materialise(plan, step, partial(_say, plan, console, begun), parameters)
+        start_time = time.perf_counter()
+        return materialise(plan, step, partial(_print_progress, plan, console, start_time), parameters)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(f"{plan.name}: starting", total=len(step.assets))
@@ -233,30 +240,32 @@ def _with_progress(plan: Plan, step: Step, parameters: Mapping[str, Any], consol
         return materialise(plan, step, show, parameters)
 
 
-def _say(plan: Plan, console: Console, begun: float, event: str, name: str) -> None:
+def _print_progress(plan: Plan, console: Console, start_time: float, event: str, name: str) -> None:
     """Tell the progress in lines, where nothing can be drawn."""
     if event != "start":
-        console.print(f"{plan.name}.{name}: {event} after {time.perf_counter() - begun:.1f} s", soft_wrap=True)
+        console.print(f"{plan.name}.{name}: {event} after {time.perf_counter() - start_time:.1f} s", soft_wrap=True)
 
 
-def _summary(
+def _print_summary(
     plan: Plan, store: Store, tables: Sequence[TableStatus], seconds: Mapping[str, float], console: Console
 ) -> None:
-    shown = Table(title=f"{plan.name}: {plan.dataset.about}", title_justify="left")
-    shown.add_column("table")
+    summary = Table(title=f"{plan.name}: {plan.dataset.about}", title_justify="left")
+    summary.add_column("table")
     for heading in ("rows", "partitions", "seconds"):
-        shown.add_column(heading, justify="right")
+        summary.add_column(heading, justify="right")
     for table in tables:
         if table.table == VALIDATION_REPORT:
             continue
-        took = f"{seconds[table.table]:.2f}" if table.table in seconds else ""
-        many = len(table.made) + len(table.due)
-        there = ("as of the latest" if table.made else "none") if table.state else f"{len(table.made)} of {many}"
-        shown.add_row(table.table, f"{table.rows:,}", there, took)
+        duration = f"{seconds[table.table]:.2f}" if table.table in seconds else ""
+        partition_count = len(table.made) + len(table.due)
+        made_text = (
+            ("as of the latest" if table.made else "none") if table.state else f"{len(table.made)} of {partition_count}"
+        )
+        summary.add_row(table.table, f"{table.rows:,}", made_text, duration)
     for name in (VALIDATION_REPORT, OVERVIEW, MANIFEST):
         if name in seconds:
-            shown.add_row(name, "", "", f"{seconds[name]:.2f}", style="dim")
-    console.print(shown)
+            summary.add_row(name, "", "", f"{seconds[name]:.2f}", style="dim")
+    console.print(summary)
     console.print(f"Stored in [bold]{store.path}[/]", soft_wrap=True)
     console.print(f"A first query:   {command('query', first_query(plan))}", soft_wrap=True)
     console.print(f"The Dagster UI:  {command('ui')}")
@@ -264,8 +273,14 @@ def _summary(
 
 def first_query(plan: Plan) -> str:
     """Return a query worth starting with: how the metrics of the first fact move over time, or how many events there are."""
-    timed = [table for table in (plan.clean or plan).tables if table.time is not None and table.kind != "date"]
-    first = next((table for table in timed if table.kind == "fact"), timed[0] if timed else plan.tables[0])
-    metrics = [column.name for column in first.columns if column.spec.word == "metric"][:2]
-    shown = [*filter(None, [first.time]), "count(*) AS rows", *(f"round(avg({name}), 2) AS {name}" for name in metrics)]
-    return f"SELECT {', '.join(shown)} FROM {plan.name}.{first.name} GROUP BY ALL ORDER BY ALL"
+    timed_tables = [table for table in (plan.clean or plan).tables if table.time is not None and table.kind != "date"]
+    first_table = next(
+        (table for table in timed_tables if table.kind == "fact"), timed_tables[0] if timed_tables else plan.tables[0]
+    )
+    metrics = [column.name for column in first_table.columns if column.spec.word == "metric"][:2]
+    expressions = [
+        *filter(None, [first_table.time]),
+        "count(*) AS rows",
+        *(f"round(avg({name}), 2) AS {name}" for name in metrics),
+    ]
+    return f"SELECT {', '.join(expressions)} FROM {plan.name}.{first_table.name} GROUP BY ALL ORDER BY ALL"

@@ -42,17 +42,17 @@ def give_origin(instance: dg.DagsterInstance, run_id: str) -> None:
 
 def in_progress(plan: Plan, instance: dg.DagsterInstance, keys: Sequence[str]) -> set[str]:
     """Return which of the partitions `keys` a run makes now: of a job of the dataset, of assets of it or of a backfill."""
-    busy: set[str] = set()
-    recent = datetime.now(UTC) - _DEAD
-    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED, updated_after=recent)):
+    busy_keys: set[str] = set()
+    oldest_update = datetime.now(UTC) - _DEAD
+    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED, updated_after=oldest_update)):
         run = record.dagster_run
-        ours = any(asset.path[0] == plan.name for asset in run.asset_selection or ())
-        if not ours and run.job_name not in (plan.name, f"{plan.name}_increment"):
+        is_ours = any(asset.path[0] == plan.name for asset in run.asset_selection or ())
+        if not is_ours and run.job_name not in (plan.name, f"{plan.name}_increment"):
             continue
         first, last = (run.tags.get(tag) or run.tags.get(PARTITION) for tag in RANGE)
         if first is not None and last is not None:
-            busy.update(key for key in keys if first <= key <= last)
-    return busy
+            busy_keys.update(key for key in keys if first <= key <= last)
+    return busy_keys
 
 
 def run_keys(run: dg.DagsterRun, plan: Plan) -> list[str] | None:

@@ -42,15 +42,19 @@ def automation(plan: Plan, needs: Needs = SHARED, cron: str | None = None, runni
     the report; `<dataset>_overview` what is told of all that is stored. The stages are assets off their path. The
     increment's schedule runs shortly after the end of a partition, or as `cron` says (in UTC).
     """
-    made = dg.AssetSelection.groups(plan.name)  # the stages have a group of their own
-    whole = made & dg.AssetSelection.tag(LAYER, WHOLE)
+    dataset_assets = dg.AssetSelection.groups(plan.name)  # the stages have a group of their own
+    overview_assets = dataset_assets & dg.AssetSelection.tag(LAYER, WHOLE)
     # one process whatever the project around them says: a step takes milliseconds, a process of its own seconds
     job = partial(dg.define_asset_job, executor_def=dg.in_process_executor)
-    says = f"Tables, report and overview of {plan.name}: {plan.dataset.about}."
-    everything = job(plan.name, selection=made, description=says)
-    increment = job(f"{plan.name}_increment", selection=made - whole, description=f"Tables and report of {plan.name}.")
-    says = f"What is told of all that is stored of {plan.name}."
-    overview = job(f"{plan.name}_overview", selection=whole, description=says)
+    description = f"Tables, report and overview of {plan.name}: {plan.dataset.about}."
+    dataset_job = job(plan.name, selection=dataset_assets, description=description)
+    increment = job(
+        f"{plan.name}_increment",
+        selection=dataset_assets - overview_assets,
+        description=f"Tables and report of {plan.name}.",
+    )
+    description = f"What is told of all that is stored of {plan.name}."
+    overview = job(f"{plan.name}_overview", selection=overview_assets, description=description)
 
     @dg.schedule(
         name=increment.name,
@@ -66,7 +70,7 @@ def automation(plan: Plan, needs: Needs = SHARED, cron: str | None = None, runni
             store: Store = getattr(context.resources, needs.store)
             return requests(plan, store, context.instance, context.scheduled_execution_time)
 
-    told = dg.ScheduleDefinition(
+    overview_schedule = dg.ScheduleDefinition(
         name=overview.name,
         job=overview,
         cron_schedule=OVERVIEW_CRON[plan.partition.name],
@@ -74,10 +78,10 @@ def automation(plan: Plan, needs: Needs = SHARED, cron: str | None = None, runni
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=f"Pictures, score and answer key of all that is stored of {plan.name}.",
     )
-    jobs = [everything, increment, overview]
+    jobs = [dataset_job, increment, overview]
     if plan.stop is not None:
         return dg.Definitions(jobs=jobs)
-    return dg.Definitions(jobs=jobs, schedules=[_increment, told], sensors=[automation_sensor(plan)])
+    return dg.Definitions(jobs=jobs, schedules=[_increment, overview_schedule], sensors=[automation_sensor(plan)])
 
 
 def requests(plan: Plan, store: Store, instance: dg.DagsterInstance, now: datetime) -> list[dg.RunRequest] | dg.SkipReason:
@@ -88,20 +92,20 @@ def requests(plan: Plan, store: Store, instance: dg.DagsterInstance, now: dateti
     report have it or a run that makes it is in progress.
     """
     stop = latest_complete(plan, now) + 1
-    over = plan.stop is not None and stop > plan.stop
+    is_over = plan.stop is not None and stop > plan.stop
     keys = keys_between(plan, plan.first, stop if plan.stop is None else min(stop, plan.stop))
     if not keys:
         return dg.SkipReason(f"the window of {plan.name} begins with {plan.grain.label(plan.first)}")
-    of_partitions, of_states = made_keys(plan, store.made(plan.name), keys)
-    begun = min(set().union(*of_partitions), default=None)
-    if begun is None and over:
+    partition_keys, state_keys = made_keys(plan, store.made(plan.name), keys)
+    first_key = min(set().union(*partition_keys), default=None)
+    if first_key is None and is_over:
         return dg.SkipReason(f"the window of {plan.name} is over, and nothing was made of it: {command('run', plan.name)}")
-    wanted = keys[keys.index(begun) :] if begun is not None else keys[-1:]
-    busy = in_progress(plan, instance, keys)
-    everywhere = set(wanted).intersection(*of_partitions, *of_states)
-    settled = [key in everywhere or key in busy for key in wanted]
-    runs = [_request(part, now) for part in _gaps(wanted, settled)]
-    return runs or dg.SkipReason(f"{plan.name} is made, or being made, from {wanted[0]} to {wanted[-1]}")
+    due_keys = keys[keys.index(first_key) :] if first_key is not None else keys[-1:]
+    busy_keys = in_progress(plan, instance, keys)
+    complete_keys = set(due_keys).intersection(*partition_keys, *state_keys)
+    is_settled = [key in complete_keys or key in busy_keys for key in due_keys]
+    runs = [_run_request(key_range, now) for key_range in _missing_ranges(due_keys, is_settled)]
+    return runs or dg.SkipReason(f"{plan.name} is made, or being made, from {due_keys[0]} to {due_keys[-1]}")
 
 
 def made_keys(plan: Plan, partitions: Partitions, keys: Sequence[str]) -> tuple[list[set[str]], list[set[str]]]:
@@ -109,10 +113,10 @@ def made_keys(plan: Plan, partitions: Partitions, keys: Sequence[str]) -> tuple[
     partitions, then of the states, each of which stands for all partitions up to its moment."""
     stages = set(stage_names(plan))
     columns = {name: column for name, column in time_columns(plan).items() if name not in stages}
-    timed = [{key for key in keys if key in partitions.get(name, {})} for name, column in columns.items() if column]
+    partition_keys = [{key for key in keys if key in partitions.get(name, {})} for name, column in columns.items() if column]
     moments = [next(iter(partitions.get(name, {})), "") for name, column in columns.items() if column is None]
     ends = {key: end_of(plan, key) for key in keys} if moments else {}
-    return timed, [{key for key, end in ends.items() if end <= moment} for moment in moments]
+    return partition_keys, [{key for key, end in ends.items() if end <= moment} for moment in moments]
 
 
 def with_conditions(
@@ -126,9 +130,9 @@ def with_conditions(
     def with_condition(spec: dg.AssetSpec) -> dg.AssetSpec:
         if spec.group_name != plan.name:
             return spec
-        whole = spec.tags[LAYER] == WHOLE
-        tick = OVERVIEW_CRON[plan.partition.name] if whole else cron or INCREMENT_CRON[plan.partition.name]
-        return spec.replace_attributes(automation_condition=_at(tick) if whole else _missing_at(tick))
+        is_overview = spec.tags[LAYER] == WHOLE
+        tick = OVERVIEW_CRON[plan.partition.name] if is_overview else cron or INCREMENT_CRON[plan.partition.name]
+        return spec.replace_attributes(automation_condition=_at(tick) if is_overview else _missing_at(tick))
 
     return dg.map_asset_specs(with_condition, assets)
 
@@ -142,8 +146,8 @@ def _missing_at(tick: str) -> dg.AutomationCondition[dg.AssetKey]:
     one when the sensor first looked. Dagster has no condition for partitions after the first one that was ever made."""
     latest = dg.AutomationCondition.in_latest_time_window()
     completed = dg.AutomationCondition.in_latest_time_window(_CATCHING_UP).newly_true()
-    seen = latest | (completed & ~dg.AutomationCondition.initial_evaluation())
-    return _at(tick) & dg.AutomationCondition.missing() & seen.since(dg.AutomationCondition.newly_updated())
+    became_due = latest | (completed & ~dg.AutomationCondition.initial_evaluation())
+    return _at(tick) & dg.AutomationCondition.missing() & became_due.since(dg.AutomationCondition.newly_updated())
 
 
 def automation_sensor(plan: Plan) -> dg.AutomationConditionSensorDefinition:
@@ -156,20 +160,20 @@ def automation_sensor(plan: Plan) -> dg.AutomationConditionSensorDefinition:
     )
 
 
-def _gaps(keys: Iterable[str], there: Iterable[bool]) -> Iterator[list[str]]:
+def _missing_ranges(keys: Iterable[str], present: Iterable[bool]) -> Iterator[list[str]]:
     """Yield the longest ranges of keys that are not there."""
-    part: list[str] = []
-    for key, is_there in zip(keys, there, strict=True):
-        if not is_there:
-            part.append(key)
-        elif part:
-            yield part
-            part = []
-    if part:
-        yield part
+    key_range: list[str] = []
+    for key, is_present in zip(keys, present, strict=True):
+        if not is_present:
+            key_range.append(key)
+        elif key_range:
+            yield key_range
+            key_range = []
+    if key_range:
+        yield key_range
 
 
-def _request(keys: Sequence[str], now: datetime) -> dg.RunRequest:
+def _run_request(keys: Sequence[str], now: datetime) -> dg.RunRequest:
     """Return the run of a range. Its run key holds the moment as well, so that what failed is asked for again."""
     name = f"{keys[0]}...{keys[-1]} at {now.astimezone(UTC):%Y-%m-%d %H:%M}"
     if len(keys) == 1:

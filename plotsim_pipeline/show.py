@@ -20,81 +20,83 @@ _TROUBLES = 5
 
 def show_status(request: Request, console: Console, as_json: bool) -> bool:
     """Print what a store holds of a dataset; return whether that is whole and made from the config as it is."""
-    found = find(request)
+    inventory = find(request)
     with dg.DagsterInstance.get() as instance:
-        todo = planned(request, found, instance)
-    only = chosen(found.plan, request.tables)
-    found = replace(found, tables=tuple(table for table in found.tables if not only or table.table in only))
-    log = found.store.logged()
-    known, troubles = _digests(log), _troubles(log, found.plan.name)
-    whole = not any(table.due for table in found.tables)
+        todo = planned(request, inventory, instance)
+    table_names = chosen(inventory.plan, request.tables)
+    inventory = replace(
+        inventory, tables=tuple(table for table in inventory.tables if not table_names or table.table in table_names)
+    )
+    log = inventory.store.logged()
+    digest_notes, troubles = _digest_notes(log), _troubles(log, inventory.plan.name)
+    is_complete = not any(table.due for table in inventory.tables)
     if as_json:
-        print(json.dumps(_told(found, todo, troubles), indent=2))
-        return whole
-    console.print(_table(found, known))
-    for digest in sorted({digest for table in found.tables for digest in table.stale}):
-        console.print(f"stale: made from {digest}{known.get(digest, '')}; the config is {found.plan.digest}", soft_wrap=True)
+        print(json.dumps(_status_json(inventory, todo, troubles), indent=2))
+        return is_complete
+    console.print(_status_table(inventory, digest_notes))
+    for digest in sorted({digest for table in inventory.tables for digest in table.stale}):
+        console.print(
+            f"stale: made from {digest}{digest_notes.get(digest, '')}; the config is {inventory.plan.digest}", soft_wrap=True
+        )
     for trouble in troubles:
         console.print(
             "{status}: {table_name} {first_partition}...{last_partition}: {message}".format(**trouble), soft_wrap=True
         )
-    if whole:
-        console.print(f"{found.plan.name} is whole and made from this config.")
+    if is_complete:
+        console.print(f"{inventory.plan.name} is whole and made from this config.")
     else:
-        reasons = obstacles(request, found)
+        reasons = obstacles(request, inventory)
         for table, reason in reasons.items():
             console.print(f"{table} has to be made anew: {reason}", soft_wrap=True)
         options = " --recreate" * bool(reasons) + " --verify" * request.verify
-        command = f"plotsim materialize {found.plan.name}{options}"
+        command = f"plotsim materialize {inventory.plan.name}{options}"
         console.print(f"To make it whole: {command}   ({len(todo)} run{'s'[: len(todo) != 1]})", soft_wrap=True)
         for step in todo:
             console.print(f"  {step}", soft_wrap=True)
-    return whole
+    return is_complete
 
 
-def _table(found: Found, known: Mapping[str, str]) -> Table:
-    shown = Table(title=f"{found.plan.name} in {found.store.path}", title_justify="left")
-    shown.add_column("table")
+def _status_table(inventory: Found, digest_notes: Mapping[str, str]) -> Table:
+    status_table = Table(title=f"{inventory.plan.name} in {inventory.store.path}", title_justify="left")
+    status_table.add_column("table")
     for heading in ("rows", "made", "missing", "stale"):
-        shown.add_column(heading, justify="right" if heading == "rows" else "left", overflow="fold")
-    for table in found.tables:
-        stale = "; ".join(f"{ranges(found.keys, keys)} ({digest})" for digest, keys in table.stale.items())
-        outside = f" and {len(table.outside)} others" if table.outside else ""
-        made = ("as of " if table.state and table.made else "") + ranges(found.keys, table.made) + outside
-        shown.add_row(table.table, f"{table.rows:,}", made, ranges(found.keys, table.missing), stale)
-    return shown
+        status_table.add_column(heading, justify="right" if heading == "rows" else "left", overflow="fold")
+    for table in inventory.tables:
+        stale_text = "; ".join(f"{ranges(inventory.keys, keys)} ({digest})" for digest, keys in table.stale.items())
+        outside_note = f" and {len(table.outside)} others" if table.outside else ""
+        made_text = ("as of " if table.state and table.made else "") + ranges(inventory.keys, table.made) + outside_note
+        status_table.add_row(table.table, f"{table.rows:,}", made_text, ranges(inventory.keys, table.missing), stale_text)
+    return status_table
 
 
-def _told(found: Found, todo: Sequence[Step], troubles: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _status_json(inventory: Found, todo: Sequence[Step], troubles: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
-        "dataset": found.plan.name,
-        "config_hash": found.plan.digest,
-        "store": found.store.path,
-        "tables": {table.table: _table_told(table) for table in found.tables},
+        "dataset": inventory.plan.name,
+        "config_hash": inventory.plan.digest,
+        "store": inventory.store.path,
+        "tables": {table.table: _table_json(table) for table in inventory.tables},
         "runs": [{"partitions": list(step.keys), "assets": list(step.assets)} for step in todo],
         "troubles": [dict(trouble) for trouble in troubles],
     }
 
 
-def _table_told(table: TableStatus) -> dict[str, Any]:
-    stale = {digest: list(keys) for digest, keys in table.stale.items()}
+def _table_json(table: TableStatus) -> dict[str, Any]:
+    stale_keys = {digest: list(keys) for digest, keys in table.stale.items()}
     return {
         "rows": table.rows,
         "made": list(table.made),
         "missing": list(table.missing),
-        "stale": stale,
+        "stale": stale_keys,
         "obstacle": table.obstacle,
     }
 
 
-def _digests(log: pa.Table) -> dict[str, str]:
+def _digest_notes(log: pa.Table) -> dict[str, str]:
     """Return what the run log knows of each digest, in words."""
     with duckdb.connect() as connection:
         connection.register("log", log)
-        found = connection.execute("SELECT DISTINCT config_hash, seed, scale, core_version FROM log").fetchall()
-    return {
-        digest: f" (seed {seed}, scale {scale:g}, version {version})" for digest, seed, scale, version in found if digest
-    }
+        rows = connection.execute("SELECT DISTINCT config_hash, seed, scale, core_version FROM log").fetchall()
+    return {digest: f" (seed {seed}, scale {scale:g}, version {version})" for digest, seed, scale, version in rows if digest}
 
 
 def _troubles(log: pa.Table, dataset: str) -> list[dict[str, Any]]:

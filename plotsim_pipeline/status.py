@@ -67,57 +67,64 @@ def stored_schemas(plan: Plan) -> dict[str, tuple[str | None, pa.Schema]]:
 
 def statuses(plan: Plan, store: Store, keys: Sequence[str]) -> list[TableStatus]:
     """Return what a store holds of each table of a dataset and of its report, of the partitions `keys`."""
-    partitions = store.made(plan.name)
+    made_partitions = store.made(plan.name)
     end = end_of(plan, keys[-1]) if keys else ""
-    found = []
+    table_statuses = []
     for name, (time, schema) in stored_schemas(plan).items():
-        stored = partitions.get(name, {})
+        partitions = made_partitions.get(name, {})
         obstacle = store.obstacle(plan.name, name, time, schema)
         if time is None:
-            found.append(_of_state(plan, name, stored, keys[-1:], end, obstacle))
+            table_statuses.append(_state_status(plan, name, partitions, keys[-1:], end, obstacle))
         else:
-            found.append(_of_partitions(plan, name, stored, keys, obstacle))
-    return found
+            table_statuses.append(_partitions_status(plan, name, partitions, keys, obstacle))
+    return table_statuses
 
 
-def _of_partitions(
-    plan: Plan, name: str, stored: Mapping[str, Partition], keys: Sequence[str], obstacle: str | None
+def _partitions_status(
+    plan: Plan, name: str, partitions: Mapping[str, Partition], keys: Sequence[str], obstacle: str | None
 ) -> TableStatus:
-    stale: dict[str, list[str]] = {}
+    stale_keys: dict[str, list[str]] = {}
     for key in keys:
-        if key in stored and stored[key].digest != plan.digest:
-            stale.setdefault(stored[key].digest, []).append(key)
-    wanted = set(keys)
+        if key in partitions and partitions[key].digest != plan.digest:
+            stale_keys.setdefault(partitions[key].digest, []).append(key)
+    requested_keys = set(keys)
     return TableStatus(
         table=name,
         state=False,
-        rows=sum(partition.rows for partition in stored.values()),
-        made=tuple(key for key in keys if key in stored and stored[key].digest == plan.digest),
-        missing=tuple(key for key in keys if key not in stored),
-        stale={digest: tuple(some) for digest, some in stale.items()},
-        outside=tuple(key for key in stored if key not in wanted),
+        rows=sum(partition.rows for partition in partitions.values()),
+        made=tuple(key for key in keys if key in partitions and partitions[key].digest == plan.digest),
+        missing=tuple(key for key in keys if key not in partitions),
+        stale={digest: tuple(digest_keys) for digest, digest_keys in stale_keys.items()},
+        outside=tuple(key for key in partitions if key not in requested_keys),
         obstacle=obstacle,
     )
 
 
-def _of_state(
-    plan: Plan, name: str, stored: Mapping[str, Partition], last: Sequence[str], end: str, obstacle: str | None
+def _state_status(
+    plan: Plan, name: str, partitions: Mapping[str, Partition], last_keys: Sequence[str], end: str, obstacle: str | None
 ) -> TableStatus:
-    moment, partition = next(iter(stored.items()), ("", Partition(0, plan.digest)))
+    moment, partition = next(iter(partitions.items()), ("", Partition(0, plan.digest)))
     if partition.digest != plan.digest:
-        return TableStatus(name, True, partition.rows, (), (), {partition.digest: tuple(last)}, obstacle=obstacle)
-    made = bool(stored) and moment >= end
-    some, none = tuple(last), ()
-    return TableStatus(name, True, partition.rows, some if made else none, none if made else some, obstacle=obstacle)
+        return TableStatus(name, True, partition.rows, (), (), {partition.digest: tuple(last_keys)}, obstacle=obstacle)
+    is_made = bool(partitions) and moment >= end
+    requested_keys, no_keys = tuple(last_keys), ()
+    return TableStatus(
+        name,
+        True,
+        partition.rows,
+        requested_keys if is_made else no_keys,
+        no_keys if is_made else requested_keys,
+        obstacle=obstacle,
+    )
 
 
 def untold(plan: Plan, instance: dg.DagsterInstance) -> list[str]:
     """Return which of overview and manifest of a dataset an instance does not know as it is now."""
     names = []
-    for name in _of_all(plan):
+    for name in _overview_assets(plan):
         event = instance.get_latest_materialization_event(dg.AssetKey([plan.name, name]))
-        made = event.asset_materialization if event is not None else None
-        if made is None or (made.tags or {}).get(CODE_VERSION) != plan.digest:
+        materialization = event.asset_materialization if event is not None else None
+        if materialization is None or (materialization.tags or {}).get(CODE_VERSION) != plan.digest:
             names.append(name)
     return names
 
@@ -139,53 +146,53 @@ def steps(
     `everything` makes what is there as well; `only` is about these tables, without reports; `at_once` is how many
     partitions a run has at most; `one` makes it one run over all that is due, whatever there is in between.
     """
-    wanted = [table for table in tables if not only or table.table in only]
-    states = {table.table for table in wanted if table.state and (everything or table.due)}
-    needs = {key: _needs(wanted, key, everything) for key in keys}
+    requested_tables = [table for table in tables if not only or table.table in only]
+    states = {table.table for table in requested_tables if table.state and (everything or table.due)}
+    needed_tables = {key: _needed_tables(requested_tables, key, everything) for key in keys}
     if states:
-        needs[keys[-1]] |= states
+        needed_tables[keys[-1]] |= states
     if not only:
-        needs = {key: names | {VALIDATION_REPORT} if names else names for key, names in needs.items()}
+        needed_tables = {key: names | {VALIDATION_REPORT} if names else names for key, names in needed_tables.items()}
     if one:
-        places = [place for place, key in enumerate(keys) if needs[key]]
-        every = frozenset().union(*needs.values())
-        inside = range(places[0], places[-1] + 1) if places else range(0)
-        needs = {key: every if place in inside else frozenset() for place, key in enumerate(keys)}
+        due_indexes = [index for index, key in enumerate(keys) if needed_tables[key]]
+        all_tables = frozenset().union(*needed_tables.values())
+        index_range = range(due_indexes[0], due_indexes[-1] + 1) if due_indexes else range(0)
+        needed_tables = {key: all_tables if index in index_range else frozenset() for index, key in enumerate(keys)}
     runs: list[Step] = []
-    for names, part in groupby(keys, key=lambda key: needs[key] if one else needs[key] - states):
-        stretch = tuple(part)
+    for names, group in groupby(keys, key=lambda key: needed_tables[key] if one else needed_tables[key] - states):
+        stretch = tuple(group)
         for begin in range(0, len(stretch), at_once or len(stretch)):
             chunk = stretch[begin : begin + (at_once or len(stretch))]
-            made = names | states if chunk[-1] == keys[-1] else names
-            if made:
-                assets = tuple(table.table for table in tables if table.table in made)
+            chunk_tables = names | states if chunk[-1] == keys[-1] else names
+            if chunk_tables:
+                assets = tuple(table.table for table in tables if table.table in chunk_tables)
                 runs.append(Step(chunk if names else chunk[-1:], assets))
     runs.reverse()
     if only:
         return runs
-    of_all = _of_all(plan) if runs else untold(plan, instance)
+    overview_assets = _overview_assets(plan) if runs else untold(plan, instance)
     if runs:
-        return [*runs[:-1], Step(runs[-1].keys, (*runs[-1].assets, *of_all))]
-    return [Step((), tuple(of_all))] if of_all else []
+        return [*runs[:-1], Step(runs[-1].keys, (*runs[-1].assets, *overview_assets))]
+    return [Step((), tuple(overview_assets))] if overview_assets else []
 
 
-def _of_all(plan: Plan) -> list[str]:
+def _overview_assets(plan: Plan) -> list[str]:
     """Return the assets that are about all that is stored."""
     return [OVERVIEW, MANIFEST] if plan.dataset.manifest.include else [OVERVIEW]
 
 
-def _needs(tables: Sequence[TableStatus], key: str, everything: bool) -> frozenset[str]:
+def _needed_tables(tables: Sequence[TableStatus], key: str, everything: bool) -> frozenset[str]:
     """Return which tables have to be made of a partition; states aside, which have none of their own."""
     return frozenset(table.table for table in tables if not table.state and (everything or key in table.due))
 
 
 def chosen(plan: Plan, names: str | None) -> list[str]:
     """Return the tables of a list such as `a,b`. Raises UsageError for one that is not there."""
-    known = [*(table.name for table in plan.tables), VALIDATION_REPORT]
+    table_names = [*(table.name for table in plan.tables), VALIDATION_REPORT]
     tables = [name.strip() for name in (names or "").split(",") if name.strip()]
     for name in tables:
-        if name not in known:
-            raise UsageError(f"{plan.name} has no table named {name!r}; {did_you_mean(name, known)}")
+        if name not in table_names:
+            raise UsageError(f"{plan.name} has no table named {name!r}; {did_you_mean(name, table_names)}")
     return tables
 
 
@@ -211,13 +218,13 @@ def spelled(keys: Sequence[str]) -> str:
 
 def ranges(keys: Sequence[str], some: Iterable[str]) -> str:
     """Return some of the partitions as ranges, the first few."""
-    included = set(some)
-    parts = [spelled(part) for part in _parts(keys, included)]
-    more = f" and {len(parts) - _RANGES} more" if len(parts) > _RANGES else ""
-    return ", ".join(parts[:_RANGES]) + more
+    included_keys = set(some)
+    parts = [spelled(part) for part in _key_ranges(keys, included_keys)]
+    suffix = f" and {len(parts) - _RANGES} more" if len(parts) > _RANGES else ""
+    return ", ".join(parts[:_RANGES]) + suffix
 
 
-def _parts(keys: Sequence[str], some: set[str]) -> Iterator[list[str]]:
-    for inside, part in groupby(keys, key=lambda key: key in some):
-        if inside:
-            yield list(part)
+def _key_ranges(keys: Sequence[str], included_keys: set[str]) -> Iterator[list[str]]:
+    for is_included, group in groupby(keys, key=lambda key: key in included_keys):
+        if is_included:
+            yield list(group)

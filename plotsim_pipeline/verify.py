@@ -24,18 +24,21 @@ def verified(plan: Plan, store: Store, keys: Sequence[str], tables: Sequence[Tab
     """Return the status of tables by what is in them: partitions whose rows are not those that the config makes count as
     missing. The report is left as it is, since it is made from the others."""
     plans = {table.name: table for table in plan.tables}
-    return [_verified(plan, store, keys, one, plans[one.table]) if one.table in plans else one for one in tables]
+    return [
+        _verified_status(plan, store, keys, status, plans[status.table]) if status.table in plans else status
+        for status in tables
+    ]
 
 
-def _verified(plan: Plan, store: Store, keys: Sequence[str], status: TableStatus, table: TablePlan) -> TableStatus:
-    different: set[str] = set()
-    for some in _stretches(keys, set(status.made)):
-        first, stop = periods_between(plan, some)
+def _verified_status(plan: Plan, store: Store, keys: Sequence[str], status: TableStatus, table: TablePlan) -> TableStatus:
+    different_keys: set[str] = set()
+    for stretch in _stretches(keys, set(status.made)):
+        first, stop = periods_between(plan, stretch)
         with store.opened(plan, first, stop) as stored:
-            different.update(_different(plan, stored, table, some))
-    made = tuple(key for key in status.made if key not in different)
-    missing = tuple(key for key in keys if key in different or key in status.missing)
-    return replace(status, made=made, missing=missing)
+            different_keys.update(_different_partitions(plan, stored, table, stretch))
+    made_keys = tuple(key for key in status.made if key not in different_keys)
+    missing_keys = tuple(key for key in keys if key in different_keys or key in status.missing)
+    return replace(status, made=made_keys, missing=missing_keys)
 
 
 def _stretches(keys: Sequence[str], made: set[str]) -> Iterator[list[str]]:
@@ -51,17 +54,20 @@ def _stretches(keys: Sequence[str], made: set[str]) -> Iterator[list[str]]:
         yield stretch
 
 
-def _different(plan: Plan, stored: Stored, table: TablePlan, keys: Sequence[str]) -> set[str]:
+def _different_partitions(plan: Plan, stored: Stored, table: TablePlan, keys: Sequence[str]) -> set[str]:
     """Return the partitions of a table whose stored rows are not those that are made now."""
     if table.name not in stored.relations:
         return set(keys)
-    schema, made = batches(plan, table.name, stored.first, stored.stop)
-    stored.connection.register("rows made", pa.Table.from_batches(made, schema))
+    schema, made_batches = batches(plan, table.name, stored.first, stored.stop)
+    stored.connection.register("rows made", pa.Table.from_batches(made_batches, schema))
     columns = ", ".join(quoted(name) for name in schema.names)
     time = quoted(table.time) if table.time else "NULL"
     low, high = stored.key_range
-    inside = f"WHERE {time} BETWEEN {low} AND {high}" if table.time else ""
-    ours, theirs = f"SELECT {columns} FROM {stored.relations[table.name]} {inside}", f'SELECT {columns} FROM "rows made"'
-    both = f"(({ours}) EXCEPT ALL ({theirs})) UNION ALL (({theirs}) EXCEPT ALL ({ours}))"
-    days = [day for (day,) in stored.connection.sql(f"SELECT DISTINCT {time} FROM ({both})").fetchall()]
+    time_filter = f"WHERE {time} BETWEEN {low} AND {high}" if table.time else ""
+    stored_rows, made_rows = (
+        f"SELECT {columns} FROM {stored.relations[table.name]} {time_filter}",
+        f'SELECT {columns} FROM "rows made"',
+    )
+    difference = f"(({stored_rows}) EXCEPT ALL ({made_rows})) UNION ALL (({made_rows}) EXCEPT ALL ({stored_rows}))"
+    days = [day for (day,) in stored.connection.sql(f"SELECT DISTINCT {time} FROM ({difference})").fetchall()]
     return {key for day in days for key in ([partition_of(plan, day)] if table.time else keys) if key is not None}

@@ -28,15 +28,15 @@ def written_aside(path: Path) -> Iterator[IO[bytes]]:
 
     While it is written its writer holds a lock on it, which ends with the writer, however that ends.
     """
-    aside = path.with_name(f".{path.name}.{uuid4().hex}{_SUFFIX}")
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}{_SUFFIX}")
     try:
-        with open(aside, "wb") as sink:
+        with open(temporary, "wb") as sink:
             _lock(sink.fileno())
             yield sink
-        os.replace(aside, path)
+        os.replace(temporary, path)
     except BaseException:
         with suppress(FileNotFoundError):
-            aside.unlink()
+            temporary.unlink()
         raise
 
 
@@ -59,7 +59,7 @@ def staging(directory: Path, prefix: str) -> Iterator[Path]:
 def alone(folder: Path) -> Iterator[None]:
     """Wait until no other process or thread is alone in a folder, and be it. The lock ends with its holder, however that
     ends; a file system without locks gives none."""
-    descriptor = _waited(folder) if fcntl is not None else None
+    descriptor = _locked_folder(folder) if fcntl is not None else None
     try:
         yield
     finally:
@@ -67,7 +67,7 @@ def alone(folder: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
-def _waited(folder: Path) -> int:
+def _locked_folder(folder: Path) -> int:
     """Return a folder opened and locked; another may have taken its place while it was waited for."""
     while True:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -88,18 +88,18 @@ def _lock(descriptor: int) -> None:
 def clear_orphans(folder: Path, prefix: str = ".", suffix: str = _SUFFIX, *, locked: bool = False) -> list[Path]:
     """Remove what writers that are dead have left in a folder; return what it was. A live writer's files stay. `locked` says
     that no writer makes one now without its lock."""
-    gone: list[Path] = []
+    removed: list[Path] = []
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(prefix) and entry.name.endswith(suffix) and _orphaned(Path(entry.path), locked):
-                place = Path(entry.path)
+            if entry.name.startswith(prefix) and entry.name.endswith(suffix) and _is_orphan(Path(entry.path), locked):
+                path = Path(entry.path)
                 with suppress(OSError):  # another may clear as well
-                    shutil.rmtree(place) if place.is_dir() else place.unlink()
-                    gone.append(place)
-    return gone
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                    removed.append(path)
+    return removed
 
 
-def _orphaned(path: Path, locked: bool) -> bool:
+def _is_orphan(path: Path, locked: bool) -> bool:
     """Return whether nobody writes a file (or folder) any more."""
     try:
         age = time.time() - path.stat().st_mtime

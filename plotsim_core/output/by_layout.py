@@ -22,20 +22,22 @@ def write_by_layout(plan: Plan, table: TablePlan, batches: Batches, directory: P
     Raises UsageError where the periods begin or end within a partition, whose file would lose its other rows.
     """
     layout = template(plan.dataset.output.layout, plan.partition)
-    how = encoding_of(plan, (column.name for column in table.columns))
+    encoding = encoding_of(plan, (column.name for column in table.columns))
     if table.time is None:
-        write_parquet(_made(directory / state_file(layout, plan.name, table.name)), plan.schema(table), batches, how)
+        write_parquet(
+            _with_folder(directory / state_file(layout, plan.name, table.name)), plan.schema(table), batches, encoding
+        )
         return
     keys, bounds = _partitions(plan, first, stop)
     files = [directory / partition_file(layout, plan.name, table.name, key) for key in keys]
-    written: set[int] = set()
-    for place, pieces in groupby(_pieces(batches, table.time, bounds), key=lambda piece: piece[0]):
-        own = columns_between(plan.schema(table), bounds[place], bounds[place + 1])
-        write_parquet(_made(files[place]), own, (rows for _, rows in pieces), how)
-        written.add(place)
-    for place in set(range(len(files))) - written:
-        own = columns_between(plan.schema(table), bounds[place], bounds[place + 1])
-        write_parquet(_made(files[place]), own, [], how)
+    written_indexes: set[int] = set()
+    for index, pieces in groupby(_pieces(batches, table.time, bounds), key=lambda piece: piece[0]):
+        partition_schema = columns_between(plan.schema(table), bounds[index], bounds[index + 1])
+        write_parquet(_with_folder(files[index]), partition_schema, (rows for _, rows in pieces), encoding)
+        written_indexes.add(index)
+    for index in set(range(len(files))) - written_indexes:
+        partition_schema = columns_between(plan.schema(table), bounds[index], bounds[index + 1])
+        write_parquet(_with_folder(files[index]), partition_schema, [], encoding)
 
 
 def _partitions(plan: Plan, first: int, stop: int) -> tuple[list[str], np.ndarray]:
@@ -44,21 +46,21 @@ def _partitions(plan: Plan, first: int, stop: int) -> tuple[list[str], np.ndarra
     moments = plan.partition.starts(np.arange(ends[0], ends[1] + 2, dtype=np.int64))
     edges = plan.grain.holding(moments)
     if edges[0] != first or edges[-1] != stop:
-        says = f"the periods cut a partition, a {plan.partition.name}: with `output.layout` whole partitions are written"
-        raise UsageError(says)
-    form = "%Y-%m-%d-%H:%M" if plan.partition.name == "hour" else "%Y-%m-%d"
-    return [moment.strftime(form) for moment in moments[:-1].tolist()], plan.grain.keys(edges)
+        message = f"the periods cut a partition, a {plan.partition.name}: with `output.layout` whole partitions are written"
+        raise UsageError(message)
+    key_format = "%Y-%m-%d-%H:%M" if plan.partition.name == "hour" else "%Y-%m-%d"
+    return [moment.strftime(key_format) for moment in moments[:-1].tolist()], plan.grain.keys(edges)
 
 
 def _pieces(batches: Batches, time: str, bounds: np.ndarray) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Yield (partition, rows); rows come in the order of time."""
     for batch in batches:
         edges = np.searchsorted(batch.column(time).to_numpy(), bounds, side="left").tolist()
-        for place, (begin, end) in enumerate(pairwise(edges)):
+        for index, (begin, end) in enumerate(pairwise(edges)):
             if end > begin:
-                yield place, batch.slice(begin, end - begin)
+                yield index, batch.slice(begin, end - begin)
 
 
-def _made(file: Path) -> Path:
+def _with_folder(file: Path) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     return file

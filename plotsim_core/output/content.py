@@ -19,9 +19,9 @@ class ContentHash:
 
     def __init__(self, schema: pa.Schema) -> None:
         self.rows = 0
-        self._columns = tuple(f"{field.name} {_plain(field.type)}" for field in schema)
+        self._columns = tuple(f"{field.name} {_plain_name(field.type)}" for field in schema)
         self._streams: dict[str, Any] = {}
-        self._passed: dict[str, int] = {}
+        self._lengths: dict[str, int] = {}
 
     def update(self, batch: pa.RecordBatch) -> None:
         """Take the rows of a batch."""
@@ -31,57 +31,57 @@ class ContentHash:
 
     def hexdigest(self) -> str:
         """Return the hash of all rows so far: 32 hexadecimal digits."""
-        whole = hashlib.sha256(repr((self.rows, self._columns)).encode())
-        for place in sorted(self._streams):
-            whole.update(place.encode() + self._streams[place].digest())
-        return whole.hexdigest()[:32]
+        digest = hashlib.sha256(repr((self.rows, self._columns)).encode())
+        for stream in sorted(self._streams):
+            digest.update(stream.encode() + self._streams[stream].digest())
+        return digest.hexdigest()[:32]
 
-    def _array(self, place: str, array: pa.Array) -> None:
+    def _array(self, stream: str, array: pa.Array) -> None:
         if pa.types.is_dictionary(array.type):
             array = array.dictionary_decode()
-        passed = self._passed.get(place, 0)
-        self._passed[place] = passed + len(array)
+        offset = self._lengths.get(stream, 0)
+        self._lengths[stream] = offset + len(array)
         nulls = np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False)) if array.null_count else None
         if nulls is not None:
-            self._add(f"{place} nulls", (nulls + passed).astype("<i8"))
+            self._add(f"{stream} nulls", (nulls + offset).astype("<i8"))
         if pa.types.is_struct(array.type):
             for field, values in zip(array.type, array.flatten(), strict=True):
-                self._array(f"{place}.{field.name}", values)
+                self._array(f"{stream}.{field.name}", values)
         elif pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
             lengths = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-            self._add(f"{place} lengths", lengths.astype("<i4", copy=False))
-            self._array(f"{place} values", array.flatten())
+            self._add(f"{stream} lengths", lengths.astype("<i4", copy=False))
+            self._array(f"{stream} values", array.flatten())
         elif not pa.types.is_null(array.type):
-            self._values(place, array, nulls)
+            self._values(stream, array, nulls)
 
-    def _values(self, place: str, array: pa.Array, nulls: NDArray[np.int64] | None) -> None:
+    def _values(self, stream: str, array: pa.Array, nulls: NDArray[np.int64] | None) -> None:
         if pa.types.is_boolean(array.type):
-            self._add(f"{place} values", array.fill_null(False).to_numpy(zero_copy_only=False).astype("u1"))
-        elif (wide := _offsets(array.type)) is not None:
+            self._add(f"{stream} values", array.fill_null(False).to_numpy(zero_copy_only=False).astype("u1"))
+        elif (offset_type := _offset_type(array.type)) is not None:
             array = array if nulls is None else array.fill_null("" if pa.types.is_unicode(array.type) else b"")
             _, starts, data = array.buffers()
-            edges = np.frombuffer(starts, wide, len(array) + 1, array.offset * np.dtype(wide).itemsize)
-            self._add(f"{place} lengths", np.diff(edges).astype("<i4", copy=False))
+            edges = np.frombuffer(starts, offset_type, len(array) + 1, array.offset * np.dtype(offset_type).itemsize)
+            self._add(f"{stream} lengths", np.diff(edges).astype("<i4", copy=False))
             if data is not None:
-                self._add(f"{place} values", memoryview(data)[int(edges[0]) : int(edges[-1])])
+                self._add(f"{stream} values", memoryview(data)[int(edges[0]) : int(edges[-1])])
         else:
             width = array.type.bit_width // 8
             data = np.frombuffer(array.buffers()[1], "u1", len(array) * width, array.offset * width)
             if nulls is not None:  # what lies under a null is nobody's
                 data = data.reshape(len(array), width).copy()
                 data[nulls] = 0
-            self._add(f"{place} values", data)
+            self._add(f"{stream} values", data)
 
-    def _add(self, place: str, data: Any) -> None:
-        self._streams.setdefault(place, hashlib.sha256()).update(data)
+    def _add(self, stream: str, data: Any) -> None:
+        self._streams.setdefault(stream, hashlib.sha256()).update(data)
 
 
-def _plain(type_: pa.DataType) -> str:
+def _plain_name(type_: pa.DataType) -> str:
     """Return a type's name, without how its values are kept."""
     return str(type_.value_type if pa.types.is_dictionary(type_) else type_).removeprefix("large_")
 
 
-def _offsets(type_: pa.DataType) -> str | None:
+def _offset_type(type_: pa.DataType) -> str | None:
     """Return how the ends of a type's texts are kept; None for what has none."""
     if pa.types.is_string(type_) or pa.types.is_binary(type_):
         return "<i4"

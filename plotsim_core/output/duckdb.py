@@ -24,17 +24,17 @@ def columns_sql(table: TablePlan) -> str:
 def comment_sql(table: TablePlan, place: str) -> list[str]:
     """Return the statements that describe a table and its columns."""
     comments = [f"COMMENT ON TABLE {place} IS {text(table.description)}"] if table.description else []
-    described = [column for column in table.columns if column.comment]
-    return comments + [f"COMMENT ON COLUMN {place}.{quoted(c.name)} IS {text(c.comment)}" for c in described]
+    described_columns = [column for column in table.columns if column.comment]
+    return comments + [f"COMMENT ON COLUMN {place}.{quoted(c.name)} IS {text(c.comment)}" for c in described_columns]
 
 
 def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
     with duckdb.connect(directory / _file(plan, table)) as connection:
-        place = quoted(table.name)
-        connection.execute(f"CREATE TABLE {place} ({columns_sql(table)})")
+        relation = quoted(table.name)
+        connection.execute(f"CREATE TABLE {relation} ({columns_sql(table)})")
         connection.register("incoming rows", pa.RecordBatchReader.from_batches(table.schema, batches))
-        connection.execute(f'INSERT INTO {place} BY NAME SELECT * FROM "incoming rows"')
-        for statement in comment_sql(table, place):
+        connection.execute(f'INSERT INTO {relation} BY NAME SELECT * FROM "incoming rows"')
+        for statement in comment_sql(table, relation):
             connection.execute(statement)
         origin = ", ".join(f"{text(value)} AS {quoted(name)}" for name, value in plan.origin.items())
         connection.execute(f"CREATE OR REPLACE TABLE {ORIGIN} AS SELECT {origin}")

@@ -14,18 +14,18 @@ _SWAP = 2
 """RENAME_EXCHANGE of Linux and RENAME_SWAP of macOS."""
 
 
-def _call() -> Callable[[bytes, bytes], int] | None:
+def _exchange_call() -> Callable[[bytes, bytes], int] | None:
     """Return the system's call (0: done), None where there is none."""
     name = {"linux": "renameat2", "darwin": "renamex_np"}.get(sys.platform)
-    found = getattr(ctypes.CDLL(None, use_errno=True), name, None) if name else None
-    if found is None:
+    function = getattr(ctypes.CDLL(None, use_errno=True), name, None) if name else None
+    if function is None:
         return None
     if name == "renameat2":
-        return lambda one, other: int(found(_HERE, one, _HERE, other, ctypes.c_uint(_SWAP)))
-    return lambda one, other: int(found(one, other, ctypes.c_uint(_SWAP)))
+        return lambda first, second: int(function(_HERE, first, _HERE, second, ctypes.c_uint(_SWAP)))
+    return lambda first, second: int(function(first, second, ctypes.c_uint(_SWAP)))
 
 
-_EXCHANGE = _call()
+_EXCHANGE = _exchange_call()
 
 
 def can_exchange() -> bool:

@@ -36,15 +36,15 @@ FORMATS: Family[Format] = Family("format")
 
 def rechunked(batches: Batches, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
     """Yield the same rows in batches of exactly `rows` (the last may be shorter): files must not show how they were made."""
-    held: list[pa.RecordBatch] = []
+    pending: list[pa.RecordBatch] = []
     count = 0
     for batch in batches:
-        held.append(batch)
+        pending.append(batch)
         count += batch.num_rows
         if count >= rows:
-            table = pa.Table.from_batches(held, schema)
-            whole = count - count % rows
-            yield from table.slice(0, whole).combine_chunks().to_batches(max_chunksize=rows)
-            held, count = table.slice(whole).to_batches(), count - whole
+            table = pa.Table.from_batches(pending, schema)
+            full_rows = count - count % rows
+            yield from table.slice(0, full_rows).combine_chunks().to_batches(max_chunksize=rows)
+            pending, count = table.slice(full_rows).to_batches(), count - full_rows
     if count:
-        yield from pa.Table.from_batches(held, schema).combine_chunks().to_batches(max_chunksize=rows)
+        yield from pa.Table.from_batches(pending, schema).combine_chunks().to_batches(max_chunksize=rows)

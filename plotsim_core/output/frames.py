@@ -34,11 +34,11 @@ def rows_of(plan: Plan, table: TablePlan, frame: pd.DataFrame) -> pa.Table:
     """
     schema = plan.schema(table)
     missing = [name for name in schema.names if name not in frame.columns]
-    more = [str(name) for name in frame.columns if name not in schema.names]
+    extra = [str(name) for name in frame.columns if name not in schema.names]
     if missing:
         raise UsageError(f"the frame of {table.name} lacks the column {missing[0]!r}")
-    if more:
-        raise UsageError(f"{table.name} has no column {more[0]!r}; {did_you_mean(more[0], schema.names)}")
+    if extra:
+        raise UsageError(f"{table.name} has no column {extra[0]!r}; {did_you_mean(extra[0], schema.names)}")
     try:
         return pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:

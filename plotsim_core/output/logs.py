@@ -51,15 +51,15 @@ def _lines(table: TablePlan, batch: pa.RecordBatch, parts: list[LogPart], connec
     if all(part.column is None for part in parts):  # the same line for every row
         return ("".join(part.text for part in parts) + "\n").encode() * batch.num_rows
     (rows,) = plain(table, [batch])
-    laid_out = _laid_out(batch, [part for part in parts if part.layout], connection)
+    layout_texts = _layout_texts(batch, [part for part in parts if part.layout], connection)
     texts: list[pa.Array | str] = []
     for part in parts:
         texts.append(part.text)
         if part.column is not None:
-            texts.append(laid_out[part] if part.layout else _text(rows[part.column]))
+            texts.append(layout_texts[part] if part.layout else _text(rows[part.column]))
     lines = pc.binary_join_element_wise(*texts, "\n", "")
-    every = pa.ListArray.from_arrays(pa.array([0, len(lines)], pa.int32()), lines)
-    return bytes(pc.binary_join(every, "")[0].as_buffer())
+    list_array = pa.ListArray.from_arrays(pa.array([0, len(lines)], pa.int32()), lines)
+    return bytes(pc.binary_join(list_array, "")[0].as_buffer())
 
 
 def _text(values: pa.Array) -> pa.Array:
@@ -70,26 +70,28 @@ def _text(values: pa.Array) -> pa.Array:
     return pc.fill_null(texts, _MISSING)
 
 
-def _laid_out(batch: pa.RecordBatch, parts: list[LogPart], connection: duckdb.DuckDBPyConnection) -> dict[LogPart, pa.Array]:
+def _layout_texts(
+    batch: pa.RecordBatch, parts: list[LogPart], connection: duckdb.DuckDBPyConnection
+) -> dict[LogPart, pa.Array]:
     """Return the texts of parts with a layout, which DuckDB makes as Python does."""
     if not parts:
         return {}
     values = [batch[part.column or ""] for part in parts]
-    typed = [_typed(value) for value in values]
-    connection.register("log", pa.Table.from_arrays(typed, names=[f"v{place}" for place in range(len(parts))]))
-    made = [_sql(f"v{place}", part.layout, typed[place].type) for place, part in enumerate(parts)]
-    found = connection.sql(f"SELECT {', '.join(made)} FROM log").to_arrow_table()
-    return {part: pc.fill_null(found.column(place).combine_chunks(), _MISSING) for place, part in enumerate(parts)}
+    columns = [_layout_values(value) for value in values]
+    connection.register("log", pa.Table.from_arrays(columns, names=[f"v{index}" for index in range(len(parts))]))
+    expressions = [_layout_sql(f"v{index}", part.layout, columns[index].type) for index, part in enumerate(parts)]
+    texts = connection.sql(f"SELECT {', '.join(expressions)} FROM log").to_arrow_table()
+    return {part: pc.fill_null(texts.column(index).combine_chunks(), _MISSING) for index, part in enumerate(parts)}
 
 
-def _typed(values: pa.Array) -> pa.Array:
+def _layout_values(values: pa.Array) -> pa.Array:
     """Return values that can be laid out: moments and numbers as they are, all else as texts."""
     if pa.types.is_decimal(values.type):
         return pa.array(as_floats(values), from_pandas=True)
     return values if pa.types.is_temporal(values.type) or is_number(values.type) else _text(values)
 
 
-def _sql(name: str, layout: str, type_: pa.DataType) -> str:
+def _layout_sql(name: str, layout: str, type_: pa.DataType) -> str:
     """Return the SQL of values as a layout says."""
     if pa.types.is_temporal(type_):
         for short, long in _SHORT.items():

@@ -33,8 +33,8 @@ USUAL = Encoding()
 
 def encoding_of(plan: Plan, columns: Iterable[str]) -> Encoding:
     """Return the encoding that a config asks for, of a table with some columns: in the order of those that it has."""
-    output, there = plan.dataset.output, frozenset(columns)
-    return Encoding(output.compression, output.row_group_rows, tuple(name for name in output.sort_by if name in there))
+    output, available = plan.dataset.output, frozenset(columns)
+    return Encoding(output.compression, output.row_group_rows, tuple(name for name in output.sort_by if name in available))
 
 
 def columns_between(schema: pa.Schema, begin: int, end: int) -> pa.Schema:
@@ -42,19 +42,19 @@ def columns_between(schema: pa.Schema, begin: int, end: int) -> pa.Schema:
     comes."""
     ends = (SINCE.encode(), UNTIL.encode())
 
-    def there(field: pa.Field) -> bool:
-        told = {name.decode(): int(value) for name, value in (field.metadata or {}).items() if name in ends}
-        return told.get(SINCE, begin) < end and begin < told.get(UNTIL, end)
+    def is_present(field: pa.Field) -> bool:
+        validity = {name.decode(): int(value) for name, value in (field.metadata or {}).items() if name in ends}
+        return validity.get(SINCE, begin) < end and begin < validity.get(UNTIL, end)
 
-    return pa.schema([field for field in schema if there(field)], schema.metadata)
+    return pa.schema([field for field in schema if is_present(field)], schema.metadata)
 
 
 def write_parquet(sink: Any, schema: pa.Schema, batches: Batches, how: Encoding = USUAL, rows_as: str | None = None) -> int:
     """Write those columns of batches that a schema has to a path or an open file; return the rows written, which the file
     says by itself in the metadata `rows_as`."""
     rows = 0
-    there = (batch.select(schema.names) for batch in batches)
-    ordered = in_order(there, schema, tuple(name for name in how.sort_by if name in schema.names))
+    selected = (batch.select(schema.names) for batch in batches)
+    ordered = in_order(selected, schema, tuple(name for name in how.sort_by if name in schema.names))
     with pq.ParquetWriter(sink, schema, compression=how.compression) as writer:
         for batch in rechunked(ordered, schema, how.row_group_rows):
             writer.write_batch(batch.cast(schema), row_group_size=how.row_group_rows)
@@ -65,15 +65,15 @@ def write_parquet(sink: Any, schema: pa.Schema, batches: Batches, how: Encoding 
 
 
 def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
-    column, place = partitioned_by(plan, table), directory / _file(plan, table)
-    how = encoding_of(plan, (column.name for column in table.columns))
+    column, path = partitioned_by(plan, table), directory / _file(plan, table)
+    encoding = encoding_of(plan, (column.name for column in table.columns))
     if column is None:
-        write_parquet(place, plan.schema(table), batches, how)
+        write_parquet(path, plan.schema(table), batches, encoding)
     else:
-        ordered = in_order(batches, plan.schema(table), how.sort_by)
-        write_partitions(plan.schema(table), column, ordered, place, how.row_group_rows, how.compression)
-        if not place.exists():  # an empty table is a file that says which columns it has
-            write_parquet(directory / f"{table.name}.parquet", plan.schema(table), [], how)
+        ordered = in_order(batches, plan.schema(table), encoding.sort_by)
+        write_partitions(plan.schema(table), column, ordered, path, encoding.row_group_rows, encoding.compression)
+        if not path.exists():  # an empty table is a file that says which columns it has
+            write_parquet(directory / f"{table.name}.parquet", plan.schema(table), [], encoding)
 
 
 def _file(plan: Plan, table: TablePlan) -> str:

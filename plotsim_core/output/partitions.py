@@ -43,13 +43,13 @@ def write_partitions(
     another file when more files than can be open have been begun. Without rows there is no folder. Raises UsageError for too
     many values.
     """
-    rest = pa.schema([field for field in schema if field.name != column], schema.metadata)
+    file_schema = pa.schema([field for field in schema if field.name != column], schema.metadata)
     parts: dict[str, int] = {}
     directory.mkdir()
     with ExitStack() as stack:
         writers: dict[str, pq.ParquetWriter] = {}
         for batch in rechunked(batches, schema, rows):
-            for folder, some in _split(batch, column):
+            for folder, value_rows in _split(batch, column):
                 if folder not in writers:
                     if len(writers) == _OPEN:
                         stack.close()
@@ -59,8 +59,8 @@ def write_partitions(
                         raise UsageError(f"{directory.name} would have more than {_MOST} folders, one per {column}")
                     file = directory / folder / f"part-{part}.parquet"
                     file.parent.mkdir(exist_ok=True)
-                    writers[folder] = stack.enter_context(pq.ParquetWriter(file, rest, compression=compression))
-                writers[folder].write_batch(some.select(rest.names).cast(rest))
+                    writers[folder] = stack.enter_context(pq.ParquetWriter(file, file_schema, compression=compression))
+                writers[folder].write_batch(value_rows.select(file_schema.names).cast(file_schema))
     if not parts:
         directory.rmdir()
 
@@ -77,7 +77,7 @@ def _split(batch: pa.RecordBatch, column: str) -> Iterator[tuple[str, pa.RecordB
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     order = np.argsort(codes, kind="stable")
     ends = np.searchsorted(codes[order], np.arange(len(encoded.dictionary) + 1))
-    taken = batch.take(pa.array(order)) if len(encoded.dictionary) > 1 else batch
+    ordered = batch.take(pa.array(order)) if len(encoded.dictionary) > 1 else batch
     for code, value in enumerate(encoded.dictionary.cast(pa.string()).to_pylist()):
         name = NULL if value is None else quote(value, safe=" ")
-        yield f"{column}={name}", taken.slice(int(ends[code]), int(ends[code + 1] - ends[code]))
+        yield f"{column}={name}", ordered.slice(int(ends[code]), int(ends[code + 1] - ends[code]))

@@ -34,9 +34,9 @@ def as_json(connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, names:
         return {name: pa.nulls(0, pa.string()) for name in names}
     rows = pa.table({name: batch[name].cast(_with_texts(batch[name].type)) for name in names})
     connection.register("rows", rows)
-    asked = ", ".join(f"CAST(to_json(#{place}) AS VARCHAR)" for place in range(1, len(names) + 1))
-    made = connection.sql(f"SELECT {asked} FROM rows").to_arrow_table()
-    return {name: made.column(place).combine_chunks() for place, name in enumerate(names)}
+    expressions = ", ".join(f"CAST(to_json(#{index}) AS VARCHAR)" for index in range(1, len(names) + 1))
+    texts = connection.sql(f"SELECT {expressions} FROM rows").to_arrow_table()
+    return {name: texts.column(index).combine_chunks() for index, name in enumerate(names)}
 
 
 def _with_texts(type_: pa.DataType) -> pa.DataType:

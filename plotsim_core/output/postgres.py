@@ -60,7 +60,7 @@ def loading(url: str) -> Iterator[Format]:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"plotsim {plan.name}"])
             cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(plan.name)}")
             cursor.execute(f"SET LOCAL search_path TO {quoted(plan.name)}")
-            _refuse_strangers(cursor, plan, tables, shown_address(url))
+            _refuse_foreign_tables(cursor, plan, tables, shown_address(url))
             for statement in [*tables_sql(_DIALECT, tables), *(s for t in tables for s in comment_sql(t, quoted(t.name)))]:
                 cursor.execute(statement)
             cursor.execute(f"DROP TABLE IF EXISTS {ORIGIN}")
@@ -97,11 +97,11 @@ def fetch(url: str, plan: Plan, folder: Path) -> None:
     """Copy the tables of a plan from a server into a folder, as CSV files without options."""
     with _connected(url) as connection, connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        there = _tables_in(cursor, plan.name)
-        for table in (table for table in plan.tables if table.name in there):
+        stored_names = _tables_in(cursor, plan.name)
+        for table in (table for table in plan.tables if table.name in stored_names):
             with (folder / f"{table.name}.csv").open("wb") as file:
-                place = f"{quoted(plan.name)}.{quoted(table.name)}"
-                cursor.copy_expert(f"COPY {place} TO STDOUT (FORMAT csv, HEADER)", file)
+                relation = f"{quoted(plan.name)}.{quoted(table.name)}"
+                cursor.copy_expert(f"COPY {relation} TO STDOUT (FORMAT csv, HEADER)", file)
 
 
 @contextmanager
@@ -130,12 +130,12 @@ def _connected(url: str) -> Iterator[Any]:
 
 def _said(error: Exception, url: str) -> str:
     """Return what a server says in its first line, without the password of an address."""
-    said = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    message = next(iter(str(error).strip().splitlines()), type(error).__name__)
     secret = urlsplit(url).password or ""
-    given = re.findall(r"[?&](?:ssl)?password=([^&]*)", url)
-    for word in {secret, *given, unquote(secret), *map(unquote, given)} - {""}:
-        said = said.replace(word, "***")
-    return said
+    passwords = re.findall(r"[?&](?:ssl)?password=([^&]*)", url)
+    for word in {secret, *passwords, unquote(secret), *map(unquote, passwords)} - {""}:
+        message = message.replace(word, "***")
+    return message
 
 
 def _tables_in(cursor: Any, dataset: str) -> set[str]:
@@ -143,13 +143,14 @@ def _tables_in(cursor: Any, dataset: str) -> set[str]:
     return {name for (name,) in cursor.fetchall()}
 
 
-def _refuse_strangers(cursor: Any, plan: Plan, tables: Sequence[TablePlan], address: str) -> None:
+def _refuse_foreign_tables(cursor: Any, plan: Plan, tables: Sequence[TablePlan], address: str) -> None:
     """Refuse to take the place of tables that no run has made: beside those of a run lies what they were made from."""
-    there = _tables_in(cursor, plan.name)
-    strange = sorted(there & {table.name for table in tables}) if ORIGIN not in there else []
-    if strange:
+    stored_names = _tables_in(cursor, plan.name)
+    foreign_names = sorted(stored_names & {table.name for table in tables}) if ORIGIN not in stored_names else []
+    if foreign_names:
         raise UsageError(
-            f"{address} has a table {plan.name}.{strange[0]} that no run has made: drop it, or give the config another name"
+            f"{address} has a table {plan.name}.{foreign_names[0]} that no run has made: "
+            "drop it, or give the config another name"
         )
 
 
@@ -163,8 +164,8 @@ def _rows(table: TablePlan, batches: Batches) -> Iterator[bytes]:
 def _field(column: pa.Array) -> pa.Array:
     texts = column.cast(pa.string())
     if pa.types.is_string(column.type) or pa.types.is_dictionary(column.type):
-        for sign, written in (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
-            texts = pc.replace_substring(texts, sign, written)
+        for character, escape in (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
+            texts = pc.replace_substring(texts, character, escape)
     return pc.fill_null(texts, "\\N")
 
 
@@ -173,16 +174,16 @@ class _Stream:
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
-        self._left = memoryview(b"")
+        self._buffer = memoryview(b"")
         self.error: BaseException | None = None
 
     def read(self, size: int) -> bytes:
         """Return at most so many bytes, none at the end."""
-        if not self._left:
+        if not self._buffer:
             try:
-                self._left = memoryview(next(self._pieces, b""))
+                self._buffer = memoryview(next(self._pieces, b""))
             except BaseException as error:
                 self.error = error
                 raise
-        part, self._left = self._left[:size], self._left[size:]
+        part, self._buffer = self._buffer[:size], self._buffer[size:]
         return bytes(part)

@@ -39,10 +39,10 @@ def write_run(
     All of it comes into place at one instant (`staged`). Raises UsageError where it cannot be written: then nothing is there
     but what was there before.
     """
-    opened = _writer(format)
+    format_context = _writer(format)
     rows: dict[str, int] = {}
 
-    def counted(name: str, batches: Batches) -> Iterator[pa.RecordBatch]:
+    def counted_batches(name: str, batches: Batches) -> Iterator[pa.RecordBatch]:
         rows[name] = 0
         if progress is not None:
             progress(name, 0)
@@ -53,21 +53,25 @@ def write_run(
             yield batch
 
     tables = list(tables)
-    every = [table for table, _ in tables]
-    parted = span if format == "parquet" and plan.dataset.output.layout is not None else None
+    table_plans = [table for table, _ in tables]
+    layout_span = span if format == "parquet" and plan.dataset.output.layout is not None else None
     with told(f"cannot write into {directory}"):
         str(directory.absolute()).encode()  # not every format can write elsewhere
-    with told(f"cannot write into {directory}"), staged(directory, merge=parted is not None) as aside, opened as writer:
-        writer.begin(plan, every, aside)
+    with (
+        told(f"cannot write into {directory}"),
+        staged(directory, merge=layout_span is not None) as folder,
+        format_context as writer,
+    ):
+        writer.begin(plan, table_plans, folder)
         for table, batches in tables:
-            made = logged(table, counted(table.name, batches), aside)
-            if parted is not None:
-                write_by_layout(plan, table, made, aside, *parted)
+            row_batches = logged(table, counted_batches(table.name, batches), folder)
+            if layout_span is not None:
+                write_by_layout(plan, table, row_batches, folder, *layout_span)
             else:
-                writer.write(plan, table, made, aside)
-        writer.end(plan, every, aside)
+                writer.write(plan, table, row_batches, folder)
+        writer.end(plan, table_plans, folder)
         for name, pieces in {CONFIG: (config_text(plan),), **beside(rows)}.items():
-            with open(aside / name, "w", encoding="utf-8") as file:
+            with open(folder / name, "w", encoding="utf-8") as file:
                 file.writelines(pieces)
     return rows
 

@@ -32,11 +32,11 @@ def write_single(plan: Plan, table: TablePlan, rows: pa.Table, output: Path) -> 
         raise UsageError(f"{output} exists; choose another name, or remove it")
     try:
         with TemporaryDirectory(dir=output.parent) as folder:
-            made = Path(folder) / f"{table.name}{output.suffix}"
+            path = Path(folder) / f"{table.name}{output.suffix}"
             if output.suffix == ".parquet":
-                write_parquet(made, rows.schema, rows.to_batches())
+                write_parquet(path, rows.schema, rows.to_batches())
             else:
                 FORMATS[output.suffix[1:]].write(plan, table, rows.to_batches(), Path(folder))
-            made.rename(output)
+            path.rename(output)
     except OSError as error:
         raise UsageError(f"cannot write {output}: {error.strerror}") from None

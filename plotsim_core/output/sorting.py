@@ -21,8 +21,8 @@ def in_order(batches: Batches, schema: pa.Schema, columns: tuple[str, ...]) -> I
         return
     order = ", ".join(f"{quoted(name)} ASC NULLS LAST" for name in columns)
     reader = pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in batches))
-    with tempfile.TemporaryDirectory(prefix="plotsim-") as aside, duckdb.connect() as connection:
-        connection.execute(f"SET temp_directory = {text(aside)}")
+    with tempfile.TemporaryDirectory(prefix="plotsim-") as folder, duckdb.connect() as connection:
+        connection.execute(f"SET temp_directory = {text(folder)}")
         connection.register("rows in order of making", reader)
         numbered = 'SELECT *, row_number() OVER () AS "row of all" FROM "rows in order of making"'
         ordered = connection.sql(f'SELECT * EXCLUDE ("row of all") FROM ({numbered}) ORDER BY {order}, "row of all"')

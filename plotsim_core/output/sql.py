@@ -28,13 +28,13 @@ def _begin(plan: Plan, tables: Sequence[TablePlan], directory: Path) -> None:
     dialect = _dialect(plan)
     lines = [f"-- {key}: {value}" for key, value in plan.origin.items()] + [*dialect.begin]
     lines += [*tables_sql(dialect, tables), "-- rows"]
-    with _opened(directory) as file:
+    with _dump_file(directory) as file:
         file.write("\n".join(lines).encode() + b"\n")
 
 
 def _end(plan: Plan, tables: Sequence[TablePlan], directory: Path) -> None:
     dialect = _dialect(plan)
-    with _opened(directory) as file:
+    with _dump_file(directory) as file:
         file.write("\n".join(["-- keys", *keys_sql(dialect, tables), *dialect.end]).encode() + b"\n")
 
 
@@ -58,25 +58,25 @@ def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> N
     dialect = _dialect(plan)
     names = ", ".join(dialect.name(column.name) for column in table.columns)
     start = f"INSERT INTO {dialect.name(table.name)} ({names}) VALUES\n"
-    with _opened(directory) as file:
+    with _dump_file(directory) as file:
         for batch in rechunked(plain(table, batches), plain_schema(table), _CHUNK):
-            lists = pa.ListArray.from_arrays(_ends(batch.num_rows), _tuples(dialect, batch))
+            lists = pa.ListArray.from_arrays(_list_offsets(batch.num_rows), _tuples(dialect, batch))
             inserts = pc.binary_join_element_wise(start, pc.binary_join(lists, ",\n"), ";\n", "")
             file.write(joined(inserts))
 
 
-def _opened(directory: Path) -> BinaryIO:
+def _dump_file(directory: Path) -> BinaryIO:
     return (directory / FILE).open("ab")
 
 
-def _ends(rows: int) -> pa.Array:
+def _list_offsets(rows: int) -> pa.Array:
     return pa.array([*range(0, rows, _ROWS), rows], pa.int32())
 
 
 def joined(texts: pa.Array) -> pa.Buffer:
     """Return texts one after the other."""
-    every = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
-    return pc.binary_join(every, "")[0].as_buffer()
+    list_array = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
+    return pc.binary_join(list_array, "")[0].as_buffer()
 
 
 def _tuples(dialect: Dialect, batch: pa.RecordBatch) -> pa.Array:
@@ -129,13 +129,15 @@ def _foreign_keys(dialect: Dialect, table: TablePlan, tables: Sequence[TablePlan
 
 def _parents_first(tables: Sequence[TablePlan]) -> list[TablePlan]:
     """Return tables so that each comes after those it refers to, as far as they do not go in circles."""
-    left, placed = list(tables), list[TablePlan]()
-    while left:
-        waiting = {table.name for table in left}
-        free = [t for t in left if not any(parent in waiting and parent != t.name for _, parent, _ in t.references)]
-        placed += free or left
-        left = [table for table in left if table not in free] if free else []
-    return placed
+    remaining, ordered = list(tables), list[TablePlan]()
+    while remaining:
+        remaining_names = {table.name for table in remaining}
+        ready = [
+            t for t in remaining if not any(parent in remaining_names and parent != t.name for _, parent, _ in t.references)
+        ]
+        ordered += ready or remaining
+        remaining = [table for table in remaining if table not in ready] if ready else []
+    return ordered
 
 
 def _dialect(plan: Plan) -> Dialect:

@@ -48,17 +48,17 @@ def staged(directory: Path, merge: bool = False) -> Iterator[Path]:
             with alone(directory):
                 _finish(directory)
                 _clear(directory)
-                aside = _begun(directory, stack)
+                folder = _staging_folder(directory, stack)
         except OSError as error:
             raise UsageError(f"cannot write into {directory}: {error.strerror}") from None
-        yield aside
+        yield folder
         with alone(directory):
             _finish(directory)
-            _check(aside, directory, merge)
-            gone = _leaving(aside, directory, merge)
-            if aside.parent == directory or not _exchange(aside, directory, gone):
-                (aside / _GONE).write_text(json.dumps(sorted(gone)), encoding="utf-8")
-                os.rename(aside, directory / _WHOLE)
+            _check_targets(folder, directory, merge)
+            obsolete = _obsolete_names(folder, directory, merge)
+            if folder.parent == directory or not _exchange(folder, directory, obsolete):
+                (folder / _GONE).write_text(json.dumps(sorted(obsolete)), encoding="utf-8")
+                os.rename(folder, directory / _WHOLE)
                 _finish(directory)
 
 
@@ -78,26 +78,26 @@ def finish(directory: Path) -> None:
             raise UsageError(f"{says}: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _begun(directory: Path, stack: ExitStack) -> Path:
+def _staging_folder(directory: Path, stack: ExitStack) -> Path:
     """Return a new folder to fill: beside the directory, or in it where the two could not change places."""
-    beside = ExitStack()
+    sibling_stack = ExitStack()
     with suppress(OSError):  # a folder that is gone has no name, and one beside it may be forbidden
         if can_exchange() and not Path.cwd().is_relative_to(directory):
-            aside = beside.enter_context(staging(directory.parent, _beside(directory)))
-            like, own = directory.stat(), aside.stat()
-            if (like.st_uid, like.st_gid) != (own.st_uid, own.st_gid):
-                os.chown(aside, like.st_uid, like.st_gid)
-            shutil.copystat(directory, aside)
-            (aside / _PROBE).touch()
-            os.rename(aside / _PROBE, directory / _PROBE)  # fails between two file systems
+            folder = sibling_stack.enter_context(staging(directory.parent, _sibling_prefix(directory)))
+            directory_stat, folder_stat = directory.stat(), folder.stat()
+            if (directory_stat.st_uid, directory_stat.st_gid) != (folder_stat.st_uid, folder_stat.st_gid):
+                os.chown(folder, directory_stat.st_uid, directory_stat.st_gid)
+            shutil.copystat(directory, folder)
+            (folder / _PROBE).touch()
+            os.rename(folder / _PROBE, directory / _PROBE)  # fails between two file systems
             (directory / _PROBE).unlink()
-            stack.push(beside)
-            return aside
-    beside.close()
+            stack.push(sibling_stack)
+            return folder
+    sibling_stack.close()
     return stack.enter_context(staging(directory, _STAGING))
 
 
-def _beside(directory: Path) -> str:
+def _sibling_prefix(directory: Path) -> str:
     """Return how the names of folders beside a directory begin that are filled to take its place."""
     return f".{directory.name}{_STAGING}"
 
@@ -105,101 +105,107 @@ def _beside(directory: Path) -> str:
 def _clear(directory: Path) -> None:
     """Remove what writers that were killed have left in a directory, and beside it."""
     clear_orphans(directory, _STAGING, "", locked=True)
-    clear_orphans(directory.parent, _beside(directory), "", locked=True)
+    clear_orphans(directory.parent, _sibling_prefix(directory), "", locked=True)
 
 
-def _check(aside: Path, directory: Path, merge: bool) -> None:
+def _check_targets(folder: Path, directory: Path, merge: bool) -> None:
     """Raise UsageError where something that is written would have to go where something else is, or through a link."""
-    for path in sorted(aside.rglob("*") if merge else aside.iterdir()):
-        older = directory / path.relative_to(aside)
-        what = "folder" if path.is_dir() else "file"
-        if path.is_dir() and older.is_symlink():
-            raise UsageError(f"cannot write the folder {older}: it is a symbolic link, and nothing is written through one")
-        other = older.is_dir() and not older.is_symlink() and not (path.is_dir() and (merge or is_partitioned(older)))
-        if other or (path.is_dir() and older.exists() and not older.is_dir()):
-            raise UsageError(f"cannot write the {what} {older}: something else is there")
+    for path in sorted(folder.rglob("*") if merge else folder.iterdir()):
+        target = directory / path.relative_to(folder)
+        kind = "folder" if path.is_dir() else "file"
+        if path.is_dir() and target.is_symlink():
+            raise UsageError(f"cannot write the folder {target}: it is a symbolic link, and nothing is written through one")
+        is_blocked = (
+            target.is_dir() and not target.is_symlink() and not (path.is_dir() and (merge or is_partitioned(target)))
+        )
+        if is_blocked or (path.is_dir() and target.exists() and not target.is_dir()):
+            raise UsageError(f"cannot write the {kind} {target}: something else is there")
 
 
-def _leaving(aside: Path, directory: Path, merge: bool) -> set[str]:
+def _obsolete_names(folder: Path, directory: Path, merge: bool) -> set[str]:
     """Return the names of what has to go from a directory when what is aside comes."""
-    made = {path.name: path for path in aside.iterdir()}
-    filled = (directory / ABOUT[0]).is_file()  # by a run; what else has such a name is not ours to remove
-    gone = {name for name in ABOUT if filled and name not in made}
-    gone |= {f"{name}.wal" for name in made if name.endswith(".duckdb")}
+    new_paths = {path.name: path for path in folder.iterdir()}
+    is_filled = (directory / ABOUT[0]).is_file()  # by a run; what else has such a name is not ours to remove
+    names = {name for name in ABOUT if is_filled and name not in new_paths}
+    names |= {f"{name}.wal" for name in new_paths if name.endswith(".duckdb")}
     if not merge:
-        folders = {name for name, path in made.items() if path.is_dir()}
-        whole = {path.stem for path in made.values() if path.suffix == ".parquet"}
-        gone |= folders | {f"{name}.parquet" for name in folders}
-        gone |= {name for name in whole if is_partitioned(directory / name) and not (directory / name).is_symlink()}
-    return {name for name in gone if os.path.lexists(directory / name)}
+        folder_names = {name for name, path in new_paths.items() if path.is_dir()}
+        table_names = {path.stem for path in new_paths.values() if path.suffix == ".parquet"}
+        names |= folder_names | {f"{name}.parquet" for name in folder_names}
+        names |= {name for name in table_names if is_partitioned(directory / name) and not (directory / name).is_symlink()}
+    return {name for name in names if os.path.lexists(directory / name)}
 
 
-def _exchange(aside: Path, directory: Path, gone: Collection[str]) -> bool:
+def _exchange(folder: Path, directory: Path, obsolete: Collection[str]) -> bool:
     """Let a folder take the place of a directory, with all that stays of it; return whether it did. Where it did, what was
     there before is aside."""
     linked: list[Path] = []
     try:
-        _link(directory, aside, gone, linked)
-        done = exchanged(aside, directory)
+        _link_files(directory, folder, obsolete, linked)
+        is_exchanged = exchanged(folder, directory)
     except OSError:  # no links on this file system, or not to these files
-        done = False
-    if done:
+        is_exchanged = False
+    if is_exchanged:
         with suppress(OSError):
-            _bring(aside, directory, gone)
+            _move_late_files(folder, directory, obsolete)
         return True
     for path in reversed(linked):
         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
     return False
 
 
-def _link(old: Path, new: Path, gone: Collection[str], linked: list[Path]) -> None:
+def _link_files(old: Path, new: Path, obsolete: Collection[str], linked: list[Path]) -> None:
     """Give a folder links to what it has not of an older one, but for what is `gone`; `linked` grows by what it gets."""
     with os.scandir(old) as entries:
         for entry in entries:
-            place, folder = new / entry.name, entry.is_dir(follow_symlinks=False)
-            if entry.name in gone or entry.name.startswith(_STAGING) or (place.exists() and not (folder and place.is_dir())):
+            target, is_folder = new / entry.name, entry.is_dir(follow_symlinks=False)
+            if (
+                entry.name in obsolete
+                or entry.name.startswith(_STAGING)
+                or (target.exists() and not (is_folder and target.is_dir()))
+            ):
                 continue
             if len(linked) >= _MOST:
                 raise OSError("too many files to link")
-            if not folder:
-                os.link(entry.path, place, follow_symlinks=False)
-                linked.append(place)
+            if not is_folder:
+                os.link(entry.path, target, follow_symlinks=False)
+                linked.append(target)
                 continue
-            if not place.exists():
-                place.mkdir()
-                linked.append(place)
-                shutil.copystat(entry.path, place)
-            _link(Path(entry.path), place, (), linked)
+            if not target.exists():
+                target.mkdir()
+                linked.append(target)
+                shutil.copystat(entry.path, target)
+            _link_files(Path(entry.path), target, (), linked)
 
 
-def _bring(old: Path, new: Path, gone: Collection[str]) -> None:
+def _move_late_files(old: Path, new: Path, obsolete: Collection[str]) -> None:
     """Move what others put into the older folder while it was linked."""
     with os.scandir(old) as entries:
         for entry in entries:
-            place = new / entry.name
-            if entry.name in gone or entry.name.startswith(_STAGING):
+            target = new / entry.name
+            if entry.name in obsolete or entry.name.startswith(_STAGING):
                 continue
-            if not os.path.lexists(place):
-                os.rename(entry.path, place)
-            elif entry.is_dir(follow_symlinks=False) and place.is_dir():
-                _bring(Path(entry.path), place, ())
+            if not os.path.lexists(target):
+                os.rename(entry.path, target)
+            elif entry.is_dir(follow_symlinks=False) and target.is_dir():
+                _move_late_files(Path(entry.path), target, ())
 
 
 def _finish(directory: Path) -> None:
     """Move into place what is whole. Whatever instant it is killed at, doing it again does the rest."""
-    whole = directory / _WHOLE
-    if whole.is_symlink() or not whole.is_dir():
+    complete_folder = directory / _WHOLE
+    if complete_folder.is_symlink() or not complete_folder.is_dir():
         return
-    if (whole / _GONE).is_file():
-        names = json.loads((whole / _GONE).read_text(encoding="utf-8"))
-        for place in directory.iterdir():  # nothing but what lies here, whatever is named, and whoever wrote it
-            if place.name in names and place != whole:
-                shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
-        (whole / _GONE).unlink()
-    for path in sorted(path for path in whole.rglob("*") if path.is_symlink() or not path.is_dir()):
-        place = directory / path.relative_to(whole)
-        if any(folder.is_symlink() for folder in place.parents if folder != directory and folder.is_relative_to(directory)):
-            raise UsageError(f"cannot write {place}: it lies in a symbolic link, and nothing is written through one")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(path, place)
-    shutil.rmtree(whole)
+    if (complete_folder / _GONE).is_file():
+        names = json.loads((complete_folder / _GONE).read_text(encoding="utf-8"))
+        for target in directory.iterdir():  # nothing but what lies here, whatever is named, and whoever wrote it
+            if target.name in names and target != complete_folder:
+                shutil.rmtree(target) if target.is_dir() and not target.is_symlink() else target.unlink()
+        (complete_folder / _GONE).unlink()
+    for path in sorted(path for path in complete_folder.rglob("*") if path.is_symlink() or not path.is_dir()):
+        target = directory / path.relative_to(complete_folder)
+        if any(folder.is_symlink() for folder in target.parents if folder != directory and folder.is_relative_to(directory)):
+            raise UsageError(f"cannot write {target}: it lies in a symbolic link, and nothing is written through one")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)
+    shutil.rmtree(complete_folder)

@@ -26,10 +26,10 @@ def told(doing: str) -> Iterator[None]:
     except OSError as error:
         raise UsageError(f"{doing}: {os.strerror(error.errno) if error.errno else _first_line(error)}") from None
     except duckdb.Error as error:  # databases and JSON lines are written by DuckDB, which has the system's words somewhere
-        says = next((words for words in _DISK if words in str(error)), None)
-        if says is None and not isinstance(error, duckdb.IOException):
+        message = next((words for words in _DISK if words in str(error)), None)
+        if message is None and not isinstance(error, duckdb.IOException):
             raise
-        raise UsageError(f"{doing}: {says or _first_line(error)}") from None
+        raise UsageError(f"{doing}: {message or _first_line(error)}") from None
 
 
 def _first_line(error: Exception) -> str:

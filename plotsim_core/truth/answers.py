@@ -38,35 +38,35 @@ def answers(plan: Plan, stop: int) -> Iterator[pa.Table]:
     changes. What a dataset does not have, has no column.
     """
     for slice_ in lives(plan, whole(plan, None, stop)):
-        yield _answers(block(plan, slice_))
+        yield _block_answers(block(plan, slice_))
 
 
-def _answers(block: Block) -> pa.Table:
-    plan, units, here = block.plan, block.units, alive(block)
+def _block_answers(block: Block) -> pa.Table:
+    plan, units, is_alive = block.plan, block.units, alive(block)
     dates = plan.grain.keys(block.periods)
-    last = ends(block)
-    ended = last < block.slice.stop
+    last_periods = ends(block)
+    has_ended = last_periods < block.slice.stop
     names = pa.array([segment.spec.name for segment in plan.segments])
-    found: dict[str, pa.Array] = {
+    columns: dict[str, pa.Array] = {
         "key": key_text(prefix(_dimension(plan).spec), pa.array(block.codes)),
         "segment": names.take(pa.array(units.segment)),
         **({"treatment": arms(block)} if any(s.spec.treatment for s in plan.segments) else {}),
         "arrival": pa.array(dates[np.minimum(units.arrival - block.slice.first, len(dates) - 1)]),
-        "end": pa.array(dates[np.where(ended, last - block.slice.first, 0)], mask=~ended),
+        "end": pa.array(dates[np.where(has_ended, last_periods - block.slice.first, 0)], mask=~has_ended),
     }
     lifecycle, history = plan.dataset.lifecycle, _dimension(plan).spec.sourced("scd")
     if lifecycle is not None:
         words = [stage.name for stage in lifecycle.stages]
-        found["stages"] = _changes(stages(block, lifecycle), here, words, dates)
+        columns["stages"] = _change_lists(stages(block, lifecycle), is_alive, words, dates)
     if history:
         options = history[0].source
         assert isinstance(options, History)
-        band = bands(plan, plan.metric_index(options.tracks), options.at, units, block.periods)
-        found["tiers"] = _changes(band, here, options.tiers, dates)
-    found |= _by_name("events", {table.name: _fired(block, table) for table in _thresholds(plan)}, dates)
-    found |= _by_name("outliers", _outliers(block, here), dates)
-    found["positions"] = _lists(here, pa.array(np.round(block.positions(), DECIMALS).T[here.T]))
-    return pa.table(found).filter(pa.array(units.arrival < block.slice.stop))
+        tiers = bands(plan, plan.metric_index(options.tracks), options.at, units, block.periods)
+        columns["tiers"] = _change_lists(tiers, is_alive, options.tiers, dates)
+    columns |= _date_lists("events", {table.name: _event_mask(block, table) for table in _thresholds(plan)}, dates)
+    columns |= _date_lists("outliers", _outlier_masks(block, is_alive), dates)
+    columns["positions"] = _lists(is_alive, pa.array(np.round(block.positions(), DECIMALS).T[is_alive.T]))
+    return pa.table(columns).filter(pa.array(units.arrival < block.slice.stop))
 
 
 def _dimension(plan: Plan) -> TablePlan:
@@ -77,56 +77,56 @@ def _thresholds(plan: Plan) -> list[TablePlan]:
     return [table for table in (plan.clean or plan).own if table.kind == "threshold"]
 
 
-def _fired(block: Block, table: TablePlan) -> Flags:
+def _event_mask(block: Block, table: TablePlan) -> Flags:
     """Return where a threshold event is, shape (periods, units)."""
-    found = np.zeros(block.slice.shape, dtype=np.bool_)
-    found.ravel()[KINDS["threshold"].rows(table, block).cell] = True
-    return found
+    mask = np.zeros(block.slice.shape, dtype=np.bool_)
+    mask.ravel()[KINDS["threshold"].rows(table, block).cell] = True
+    return mask
 
 
-def _outliers(block: Block, here: Flags) -> dict[str, Flags]:
+def _outlier_masks(block: Block, is_alive: Flags) -> dict[str, Flags]:
     """Return where stored values are outliers, by metric; only metrics that have any by their noise."""
     plan = block.plan
-    found = {}
+    masks = {}
     for metric in plan.metrics:
         noise = noise_of(plan.dataset, metric.spec)
         if noise.outlier_rate > 0:
-            found[metric.name] = here & outlying(plan.seed, noise, metric, block.address)
+            masks[metric.name] = is_alive & outlying(plan.seed, noise, metric, block.address)
             if null_rate(plan.dataset, metric.spec) > 0:
-                found[metric.name] &= ~_gone(block, metric)
-    return found
+                masks[metric.name] &= ~_missing_mask(block, metric)
+    return masks
 
 
-def _gone(block: Block, metric: MetricPlan) -> Flags:
+def _missing_mask(block: Block, metric: MetricPlan) -> Flags:
     """Return where a stored value is missing."""
     plan, noise = block.plan, noise_of(block.plan.dataset, metric.spec)
-    found = missing(plan.seed, noise, metric, block.address)
-    on = missing_on(plan.dataset, metric.spec)
-    if on is not None:
-        found |= missing_by_value(plan.seed, noise, metric, block.address, block.scores(plan.metric_index(on)))
-    return found
+    mask = missing(plan.seed, noise, metric, block.address)
+    cause = missing_on(plan.dataset, metric.spec)
+    if cause is not None:
+        mask |= missing_by_value(plan.seed, noise, metric, block.address, block.scores(plan.metric_index(cause)))
+    return mask
 
 
-def _by_name(what: str, where: dict[str, Flags], dates: Integers) -> dict[str, pa.Array]:
+def _date_lists(column: str, masks: dict[str, Flags], dates: Integers) -> dict[str, pa.Array]:
     """Return a struct with a list of dates for each name; nothing without names."""
-    if not where:
+    if not masks:
         return {}
-    lists = [_lists(flags, pa.array(dates[np.nonzero(flags.T)[1]])) for flags in where.values()]
-    return {what: pa.StructArray.from_arrays(lists, names=list(where))}
+    lists = [_lists(flags, pa.array(dates[np.nonzero(flags.T)[1]])) for flags in masks.values()]
+    return {column: pa.StructArray.from_arrays(lists, names=list(masks))}
 
 
-def _changes(values: Integers, here: Flags, words: Sequence[str], dates: Integers) -> pa.Array:
+def _change_lists(values: Integers, is_alive: Flags, words: Sequence[str], dates: Integers) -> pa.Array:
     """Return, for each unit, since when it is what: a value in the first period of each run of equal ones. A unit that is
     not there has none; NONE is null."""
-    begins = here.copy()
-    begins[1:] &= ~here[:-1] | (values[1:] != values[:-1])
-    found = values.T[begins.T]
-    texts = pa.array(list(words)).take(pa.array(found, mask=found == NONE))
-    since = pa.array(dates[np.nonzero(begins.T)[1]])
-    return _lists(begins, pa.StructArray.from_arrays([since, texts], names=["since", "value"]))
+    is_start = is_alive.copy()
+    is_start[1:] &= ~is_alive[:-1] | (values[1:] != values[:-1])
+    codes = values.T[is_start.T]
+    texts = pa.array(list(words)).take(pa.array(codes, mask=codes == NONE))
+    start_dates = pa.array(dates[np.nonzero(is_start.T)[1]])
+    return _lists(is_start, pa.StructArray.from_arrays([start_dates, texts], names=["since", "value"]))
 
 
-def _lists(where: Flags, values: pa.Array) -> pa.Array:
+def _lists(mask: Flags, values: pa.Array) -> pa.Array:
     """Return the values of each unit as a list; `values` are those of the cells that are set, unit by unit."""
-    offsets = np.concatenate([[0], np.cumsum(np.count_nonzero(where, axis=0))]).astype(np.int32)
+    offsets = np.concatenate([[0], np.cumsum(np.count_nonzero(mask, axis=0))]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), values)

@@ -61,12 +61,12 @@ class Sample:
         return self.cells(residual)
 
 
-def _true(block: Block, metric: int) -> NDArray[np.float64]:
+def _true_values(block: Block, metric: int) -> NDArray[np.float64]:
     """Return the values of a metric before noise, NaN outside the tenures of units."""
     return np.where(block.tenured, block.correlated(metric), np.nan)
 
 
-def _stored(block: Block, metric: int) -> NDArray[np.float64]:
+def _stored_values(block: Block, metric: int) -> NDArray[np.float64]:
     """Return the values of a metric as tables hold them, NaN where no row is or nothing is in it."""
     return np.where(alive(block), block.noised(metric), np.nan)
 
@@ -87,9 +87,9 @@ def sample(plan: Plan, stop: int) -> Sample:
         for stratum, units in zip(parts, counts, strict=True):
             for life in lives(plan, Slice(begin, end, stratum.first, stratum.first + units)):
                 if life.stop > begin:
-                    inside = replace(life, first=max(life.first, begin))
-                    place = row + inside.first - begin, column + life.unit_first - stratum.first
-                    blocks.append((*place, Block(plan, inside)))
+                    clipped = replace(life, first=max(life.first, begin))
+                    corner = row + clipped.first - begin, column + life.unit_first - stratum.first
+                    blocks.append((*corner, Block(plan, clipped)))
             column += units
         row += end - begin
     periods = np.concatenate([np.arange(begin, end, dtype=np.int64) for begin, end in runs])
@@ -101,17 +101,19 @@ def correlations(part: Sample) -> Iterator[Correlations]:
     facts will have. Connections of which no table holds both metrics are left out: nobody can find them."""
     plan = part.plan
     stored = {column.spec.type for table in plan.own for column in table.columns}
-    for connection, phase, holds in declared(plan, part.periods):
+    for connection, phase, in_phase in declared(plan, part.periods):
         pair = (connection.metric_a, connection.metric_b)
         if {f"metric.{name}" for name in pair} <= stored:
-            yield _plain(part, connection, phase, holds)
+            yield _stored_correlations(part, connection, phase, in_phase)
 
 
-def _plain(part: Sample, connection: Connection, phase: int, holds: NDArray[np.bool_]) -> Correlations:
-    places = [part.plan.metric_index(name) for name in (connection.metric_a, connection.metric_b)]
-    first, second = (part.cells(partial(_stored, metric=place))[holds] for place in places)
-    given = [part.residuals(place, _stored)[holds] for place in places]
-    estimates = correlation(given[0], given[1]), correlation(first, second), rank_correlation(first, second)
+def _stored_correlations(
+    units_sample: Sample, connection: Connection, phase: int, in_phase: NDArray[np.bool_]
+) -> Correlations:
+    metrics = [units_sample.plan.metric_index(name) for name in (connection.metric_a, connection.metric_b)]
+    first, second = (units_sample.cells(partial(_stored_values, metric=metric))[in_phase] for metric in metrics)
+    residuals = [units_sample.residuals(metric, _stored_values)[in_phase] for metric in metrics]
+    estimates = correlation(residuals[0], residuals[1]), correlation(first, second), rank_correlation(first, second)
     return Correlations(connection, phase, *estimates)
 
 
@@ -124,14 +126,14 @@ def delivered(plan: Plan, stop: int) -> Iterator[dict[str, Any]]:
     """
     if not plan.dataset.connections and not plan.dataset.connection_phases:
         return
-    part = sample(plan, stop)
-    for connection, phase, holds in declared(plan, part.periods):
-        places = [plan.metric_index(name) for name in (connection.metric_a, connection.metric_b)]
+    units_sample = sample(plan, stop)
+    for connection, phase, in_phase in declared(plan, units_sample.periods):
+        metrics = [plan.metric_index(name) for name in (connection.metric_a, connection.metric_b)]
         if connection.pooled:
-            first, second = (part.cells(partial(_true, metric=place))[holds] for place in places)
+            first, second = (units_sample.cells(partial(_true_values, metric=metric))[in_phase] for metric in metrics)
         else:
-            first, second = (part.residuals(place, _true)[holds] for place in places)
-        plain = _plain(part, connection, phase, holds)
+            first, second = (units_sample.residuals(metric, _true_values)[in_phase] for metric in metrics)
+        stored = _stored_correlations(units_sample, connection, phase, in_phase)
         begin, end = plan.phases[phase - 1] if phase else (None, None)
         yield {
             "metric_a": connection.metric_a,
@@ -141,12 +143,12 @@ def delivered(plan: Plan, stop: int) -> Iterator[dict[str, Any]]:
             "first": None if begin is None else int(plan.grain.keys(np.array([begin]))[0]),
             "last": None if end is None else int(plan.grain.keys(np.array([end - 1]))[0]),
             **_rounded("delivered", "error", correlation(first, second)),
-            **_rounded("plain", "plain_error", plain.pearson),
-            **_rounded("ranks", "ranks_error", plain.ranks),
+            **_rounded("plain", "plain_error", stored.pearson),
+            **_rounded("ranks", "ranks_error", stored.ranks),
         }
 
 
 def _rounded(name: str, error: str, estimate: Estimate) -> dict[str, float | None]:
     """Return a number and its error under their names, null where there is too little to tell."""
-    known = bool(np.isfinite(estimate[1]))
-    return {name: round(estimate[0], 4) if known else None, error: round(estimate[1], 4) if known else None}
+    is_known = bool(np.isfinite(estimate[1]))
+    return {name: round(estimate[0], 4) if is_known else None, error: round(estimate[1], 4) if is_known else None}

@@ -23,15 +23,15 @@ def expected_rows(plan: Plan, table: str, period: int) -> tuple[TablePlan, pa.Ta
     known. Of a fact, an event or a snapshot, all rows that have been delivered. Of a change log, the rows that are there
     when it is applied from the beginning. Raises UsageError for an unknown table, and for a period outside the window.
     """
-    found, slice_ = find_table(plan, table), whole(plan, plan.first, period + 1)
-    if found.kind == LOG:
-        return _applied(plan, found, slice_)
-    return found, pa.Table.from_batches(build(plan, found, slice_), found.schema)
+    table_plan, slice_ = find_table(plan, table), whole(plan, plan.first, period + 1)
+    if table_plan.kind == LOG:
+        return _applied_log(plan, table_plan, slice_)
+    return table_plan, pa.Table.from_batches(build(plan, table_plan, slice_), table_plan.schema)
 
 
-def _applied(plan: Plan, log: TablePlan, slice_: Slice) -> tuple[TablePlan, pa.Table]:
-    own, dimension, units = holding(plan, log, slice_)
-    shown = replace(dimension, columns=columns_of(dimension), key=(key_of(dimension).name,))
-    last = Slice(slice_.stop - 1, slice_.stop, units.unit_first, units.unit_stop)
-    rows = (batch_of(shown, whole_rows(own, dimension, part)[1]) for part in blocks(own, last))
-    return shown, pa.Table.from_batches(rows, shown.schema)
+def _applied_log(plan: Plan, log: TablePlan, slice_: Slice) -> tuple[TablePlan, pa.Table]:
+    kind, dimension, units = holding(plan, log, slice_)
+    state_table = replace(dimension, columns=columns_of(dimension), key=(key_of(dimension).name,))
+    last_slice = Slice(slice_.stop - 1, slice_.stop, units.unit_first, units.unit_stop)
+    rows = (batch_of(state_table, whole_rows(kind, dimension, part)[1]) for part in blocks(kind, last_slice))
+    return state_table, pa.Table.from_batches(rows, state_table.schema)

@@ -64,76 +64,89 @@ def explain(plan: Plan, table: str, key: str, period: str, column: str) -> Expla
     `key` is the unit's key in a fact or a stage, the row's own key in any other table; `period` a label, a date or a
     date key. A state (a dimension) is explained as of that period. Raises UsageError for what does not exist.
     """
-    found = find_table(plan, table)
-    described = find_column(found, column)
+    stored_table = find_table(plan, table)
+    column_plan = find_column(stored_table, column)
     plan = plan.clean or plan
-    clean = find_table(plan, table)
+    clean_table = find_table(plan, table)
     plan = owner(plan, table)
-    number = find_period(plan, period)
-    row = find_row(plan, clean, key, number)
+    period_number = find_period(plan, period)
+    row = find_row(plan, clean_table, key, period_number)
     steps: list[Step] = []
     if row.unit is not None:
-        cell = block(plan, Slice(number, number + 1, row.unit, row.unit + 1))
+        cell = block(plan, Slice(period_number, period_number + 1, row.unit, row.unit + 1))
         steps = unit_steps(cell, _unit_key(plan, cell))
-        steps += STEPS.get(described.spec.word, _no_steps)(cell, described.spec)
-    stored, changes = broken_steps(found, clean, row, column) if found.issues else (row.value(described).as_py(), [])
-    steps, value = [*steps, *changes], stored
-    says = described.description or f"a column of type {described.spec.type}"
+        steps += STEPS.get(column_plan.spec.word, _no_steps)(cell, column_plan.spec)
+    stored_value, changes = (
+        broken_steps(stored_table, clean_table, row, column) if stored_table.issues else (row.value(column_plan).as_py(), [])
+    )
+    steps, value = [*steps, *changes], stored_value
+    description = column_plan.description or f"a column of type {column_plan.spec.type}"
     return Explanation(
-        found.name, key, plan.grain.label(number), column, value, (*steps, Step("value", value, f"as stored: {says}"))
+        stored_table.name,
+        key,
+        plan.grain.label(period_number),
+        column,
+        value,
+        (*steps, Step("value", value, f"as stored: {description}")),
     )
 
 
 def broken_steps(table: TablePlan, clean: TablePlan, row: Row, column: str) -> tuple[object, list[Step]]:
     """Return a value as it is stored with the issues of its table, and what each of them did to it or to its row. Of a row
     that is delivered more than once, it is that of the last delivery."""
-    rows, mine, found = ranked(clean, row.rows), np.array([row.place]), None
+    rows, positions, delivered_rows = ranked(clean, row.rows), np.array([row.place]), None
     if table.time == DELIVERED:
-        found = deliveries(table, rows)
-        rows, mine = rows.taken(found.place), np.flatnonzero(found.place == row.place)
-    made = {c.name: fill(c, clean, rows) for c in clean.columns}
-    broken = break_rows(table, rows, made, found)
+        delivered_rows = deliveries(table, rows)
+        rows, positions = rows.taken(delivered_rows.place), np.flatnonzero(delivered_rows.place == row.place)
+    values = {c.name: fill(c, clean, rows) for c in clean.columns}
+    broken = break_rows(table, rows, values, delivered_rows)
     steps: list[Step] = []
     for change in broken.changes:
-        for place in np.flatnonzero(np.isin(change.rows, mine)).tolist():
+        for index in np.flatnonzero(np.isin(change.rows, positions)).tolist():
             if change.column in (column, ROW) or change.action == "dropped":
-                says = f"broken on purpose: {change.issue}, entry {change.number} of `quality`; the row is {change.action}"
-                says = says.replace("the row is changed", "the value is changed").replace("held_back", "held back")
-                if found is not None:
-                    says += f" in {broken.columns[DELIVERED][int(change.rows[place])]}"
-                steps.append(Step("quality", change.stored[place].as_py(), says))
-    value = broken.columns[column][int(mine[-1])].as_py()
-    clean_steps = [Step("value", made[column][int(mine[-1])].as_py(), "as it would be")] if steps and column in made else []
+                message = (
+                    f"broken on purpose: {change.issue}, entry {change.number} of `quality`; the row is {change.action}"
+                )
+                message = message.replace("the row is changed", "the value is changed").replace("held_back", "held back")
+                if delivered_rows is not None:
+                    message += f" in {broken.columns[DELIVERED][int(change.rows[index])]}"
+                steps.append(Step("quality", change.stored[index].as_py(), message))
+    value = broken.columns[column][int(positions[-1])].as_py()
+    clean_steps = (
+        [Step("value", values[column][int(positions[-1])].as_py(), "as it would be")] if steps and column in values else []
+    )
     return value, [*clean_steps, *dict.fromkeys(steps)]
 
 
-def _expected(block: Block, column: Column) -> list[Step]:
-    return centre_steps(block, _metric(block, column))
+def _expected_steps(block: Block, column: Column) -> list[Step]:
+    return centre_steps(block, _metric_index(block, column))
 
 
-def _true(block: Block, column: Column) -> list[Step]:
-    return _expected(block, column) + score_steps(block, _metric(block, column))
+def _true_steps(block: Block, column: Column) -> list[Step]:
+    return _expected_steps(block, column) + score_steps(block, _metric_index(block, column))
 
 
-def _stored(block: Block, column: Column) -> list[Step]:
-    return _true(block, column) + noise_steps(block, _metric(block, column))
+def _stored_steps(block: Block, column: Column) -> list[Step]:
+    return _true_steps(block, column) + noise_steps(block, _metric_index(block, column))
 
 
-def _metric(block: Block, column: Column) -> int:
+def _metric_index(block: Block, column: Column) -> int:
     assert isinstance(column.source, MetricOptions)
     return block.plan.metric_index(column.source.metric)
 
 
-def _trajectory(block: Block, column: Column) -> list[Step]:
+def _trajectory_steps(block: Block, column: Column) -> list[Step]:
     return position_steps(block)
 
 
-def _history(cell: Block, column: Column) -> list[Step]:
+def _history_steps(cell: Block, column: Column) -> list[Step]:
     """A history stands still when its unit has left, so it is explained as of the unit's last period at the latest."""
     assert isinstance(column.source, History)
-    last, first = int(ends(cell)[0]), cell.slice.unit_first
-    known = block(cell.plan, Slice(last, last + 1, first, first + 1)) if last < cell.slice.first else cell
-    return history_steps(known, column.source)
+    last_period, unit = int(ends(cell)[0]), cell.slice.unit_first
+    valid_block = (
+        block(cell.plan, Slice(last_period, last_period + 1, unit, unit + 1)) if last_period < cell.slice.first else cell
+    )
+    return history_steps(valid_block, column.source)
 
 
 def _no_steps(block: Block, column: Column) -> list[Step]:
@@ -141,11 +154,11 @@ def _no_steps(block: Block, column: Column) -> list[Step]:
 
 
 STEPS: dict[str, Callable[[Block, Column], list[Step]]] = {
-    "metric": _stored,
-    "true": _true,
-    "expected": _expected,
-    "trajectory": _trajectory,
-    "scd": _history,
+    "metric": _stored_steps,
+    "true": _true_steps,
+    "expected": _expected_steps,
+    "trajectory": _trajectory_steps,
+    "scd": _history_steps,
 }
 """Word of a column to the steps that lead to its value; other words are explained by what they are."""
 

@@ -47,9 +47,9 @@ def find_period(plan: Plan, text: str) -> int:
     Raises UsageError for anything else and for a period outside the window.
     """
     digits = re.fullmatch(r"(\d{4})(\d{2})(\d{2})(\d{2})?", text)
-    spelled = "-".join(digits.groups()[:3]) + (f"T{digits[4]}" if digits[4] else "") if digits else text
+    iso_text = "-".join(digits.groups()[:3]) + (f"T{digits[4]}" if digits[4] else "") if digits else text
     try:
-        period = plan.grain.read(spelled)
+        period = plan.grain.read(iso_text)
     except ValueError:
         label = plan.grain.label(plan.first)
         raise UsageError(f"cannot read the period {text!r}; write it like {label}") from None
@@ -74,58 +74,60 @@ def find_unit(plan: Plan, key: str, stop: int) -> int:
     Codes are made for all units until it is found: a second per few million units.
     """
     parts = key.split("-")
-    wanted = parts[1] if len(parts) > 1 else ""
-    best, likeness = "", -1
+    code = parts[1] if len(parts) > 1 else ""
+    best_code, best_agreement = "", -1
     count = units_by(plan, stop)
     for start in range(0, count, CHUNK):
-        made = codes(plan, select(plan, start, min(start + CHUNK, count)))
-        here = np.flatnonzero(made == wanted)
-        if len(here):
-            return start + int(here[0])
-        width = made.dtype.itemsize // np.dtype("U1").itemsize
-        digits = np.array(list(wanted.ljust(width)[:width]))
-        alike = (made.view("U1").reshape(len(made), width) == digits).sum(axis=1)
-        if alike.max() > likeness:
-            best, likeness = str(made[alike.argmax()]), int(alike.max())
-    like = "-".join([parts[0], best, *parts[2:]]) if likeness >= _ALIKE else f"{_unit_prefix(plan)}-{best}"
-    hint = f"did you mean {like!r}?" if likeness >= _ALIKE else f"keys look like {like!r}"
+        unit_codes = codes(plan, select(plan, start, min(start + CHUNK, count)))
+        matches = np.flatnonzero(unit_codes == code)
+        if len(matches):
+            return start + int(matches[0])
+        width = unit_codes.dtype.itemsize // np.dtype("U1").itemsize
+        digits = np.array(list(code.ljust(width)[:width]))
+        agreement = (unit_codes.view("U1").reshape(len(unit_codes), width) == digits).sum(axis=1)
+        if agreement.max() > best_agreement:
+            best_code, best_agreement = str(unit_codes[agreement.argmax()]), int(agreement.max())
+    example = (
+        "-".join([parts[0], best_code, *parts[2:]]) if best_agreement >= _ALIKE else f"{_unit_prefix(plan)}-{best_code}"
+    )
+    hint = f"did you mean {example!r}?" if best_agreement >= _ALIKE else f"keys look like {example!r}"
     raise UsageError(f"no {plan.unit} has the key {key!r}; {hint}")
 
 
 def find_row(plan: Plan, table: TablePlan, key: str, period: int) -> Row:
     """Return the row of a table that has `key` in a period: a unit's key for a fact, the row's own for other tables; of
     a unit with a history, the version that is valid. Raises UsageError if there is none."""
-    column = _key_of(table)
+    column = _key_column(table)
     unit = find_unit(plan, key, plan.stop or period + 1) if _belongs_to_units(table) else None
     first = unit if unit is not None else 0
     part = next(iter(KINDS[table.kind].cut(plan, Slice(period, period + 1, first, first + 1))))
     rows = KINDS[table.kind].rows(table, block(plan, part))
     keys = pc.cast(fill(column, table, rows), pa.string())
-    places = np.flatnonzero(np.array(keys.to_pylist(), dtype=object) == key)
-    if len(places) == 0:
-        why = _why(plan, unit, period, keys, key)
-        raise UsageError(f"{table.name} has no row {key!r} in {plan.grain.label(period)}; {why}")
-    return Row(table, rows, int(places[-1]), period, unit)
+    positions = np.flatnonzero(np.array(keys.to_pylist(), dtype=object) == key)
+    if len(positions) == 0:
+        reason = _absence_reason(plan, unit, period, keys, key)
+        raise UsageError(f"{table.name} has no row {key!r} in {plan.grain.label(period)}; {reason}")
+    return Row(table, rows, int(positions[-1]), period, unit)
 
 
-def _key_of(table: TablePlan) -> ColumnPlan:
-    own = key_column(table.spec)
-    return find_column(table, own.name if own is not None else table.key[0])
+def _key_column(table: TablePlan) -> ColumnPlan:
+    column = key_column(table.spec)
+    return find_column(table, column.name if column is not None else table.key[0])
 
 
 def _belongs_to_units(table: TablePlan) -> bool:
-    made_of_others = KINDS[table.kind].batches is not None  # which their kind answers to
-    return not made_of_others and table.kind not in ("date", "time", "reference", "period")
+    is_derived = KINDS[table.kind].batches is not None  # which their kind answers to
+    return not is_derived and table.kind not in ("date", "time", "reference", "period")
 
 
 def _unit_prefix(plan: Plan) -> str:
     return next(prefix(table.spec) for table in plan.own if table.kind == "unit")
 
 
-def _why(plan: Plan, unit: int | None, period: int, keys: pa.Array, key: str) -> str:
+def _absence_reason(plan: Plan, unit: int | None, period: int, keys: pa.Array, key: str) -> str:
     if unit is not None:
-        there = block(plan, Slice(period, period + 1, unit, unit + 1))
-        arrival, last = int(there.units.arrival[0]), int(ends(there)[0])
+        cell = block(plan, Slice(period, period + 1, unit, unit + 1))
+        arrival, last = int(cell.units.arrival[0]), int(ends(cell)[0])
         if period < arrival:
             return f"its {plan.unit} arrives in {plan.grain.label(arrival)}"
         if last != NEVER and period > last:

@@ -50,8 +50,8 @@ def with_units(plan: Plan, head: Mapping[str, Any], stop: int | None = None) -> 
 
 def manifest(plan: Plan, rows: Mapping[str, int] | None = None, stop: int | None = None) -> dict[str, Any]:
     """Return the manifest as what its JSON says."""
-    found: dict[str, Any] = json.loads("".join(manifest_text(plan, rows or {}, stop)))
-    return found
+    content: dict[str, Any] = json.loads("".join(manifest_text(plan, rows or {}, stop)))
+    return content
 
 
 def _records(plan: Plan, stop: int) -> Iterator[str]:
@@ -59,9 +59,9 @@ def _records(plan: Plan, stop: int) -> Iterator[str]:
     with duckdb.connect() as connection:
         for units in answers(plan, stop):
             connection.register("units", units)
-            found = connection.sql("SELECT CAST(to_json(units) AS VARCHAR) FROM units").fetchall()
-            if found:
-                yield comma + ",\n".join(text for (text,) in found)
+            rows = connection.sql("SELECT CAST(to_json(units) AS VARCHAR) FROM units").fetchall()
+            if rows:
+                yield comma + ",\n".join(text for (text,) in rows)
                 comma = ",\n"
 
 
@@ -118,17 +118,17 @@ def _segment(segment: Segment, count: int) -> dict[str, Any]:
 def _lives(segment: Segment) -> dict[str, Any]:
     """Return how a segment's units arrive, how long they stay and what comes after their curve, as it is written."""
     parts = {"arrival": segment.arrival, "tenure": segment.tenure}
-    told = {name: None if part is None else part.model_dump(mode="json") for name, part in parts.items()}
-    return {**told, "span": segment.span, "after": segment.after}
+    models = {name: None if part is None else part.model_dump(mode="json") for name, part in parts.items()}
+    return {**models, "span": segment.span, "after": segment.after}
 
 
 def _archetype(segment: Segment) -> Any:
     """Return a segment's archetype as it is written: a sentence, or a list of curves."""
-    found = segment.archetype
-    if found.curves:
-        return [{"curve": piece.curve, "until": piece.until, **piece.parameters} for piece in found.curves]
-    breaks = "".join(f" @ {period}" for period in found.breaks)
-    return " > ".join(found.words) + breaks
+    archetype = segment.archetype
+    if archetype.curves:
+        return [{"curve": piece.curve, "until": piece.until, **piece.parameters} for piece in archetype.curves]
+    breaks = "".join(f" @ {period}" for period in archetype.breaks)
+    return " > ".join(archetype.words) + breaks
 
 
 def _table(plan: Plan, stored: TablePlan, rows: int | None) -> dict[str, Any]:
@@ -151,11 +151,15 @@ def _table(plan: Plan, stored: TablePlan, rows: int | None) -> dict[str, Any]:
 
 def _cadence(plan: Plan, table: TablePlan) -> dict[str, str]:
     """Return how a table comes, for whoever loads it: `cadence`, `load` and, of a snapshot, `every`."""
-    found = cadence(table, plan.grain.name)
-    return {"cadence": found.name, "load": found.load, **({} if found.every is None else {"every": found.every})}
+    table_cadence = cadence(table, plan.grain.name)
+    return {
+        "cadence": table_cadence.name,
+        "load": table_cadence.load,
+        **({} if table_cadence.every is None else {"every": table_cadence.every}),
+    }
 
 
 def _column(column: ColumnPlan) -> dict[str, Any]:
     note = {"pii_note": column.spec.pii_note} if column.spec.pii_note else {}
-    said = {"type": column.spec.type, "stored_as": sql_type(column.type), "nullable": column.nullable}
-    return {**said, "description": column.description, **note}
+    types = {"type": column.spec.type, "stored_as": sql_type(column.type), "nullable": column.nullable}
+    return {**types, "description": column.description, **note}

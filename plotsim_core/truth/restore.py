@@ -21,29 +21,31 @@ def restored(plan: Plan, tables: Mapping[str, pa.Table], ledger: pa.Table, await
     nothing that is `awaited` is wanted; of them and of dropped rows, the ledger does not know what a wide table adds. Raises
     UsageError for a table that the plan has not.
     """
-    found: dict[str, pa.Table] = {}
+    restored_tables: dict[str, pa.Table] = {}
     with duckdb.connect() as connection:
         connection.register("ledger", ledger)
         for name, rows in tables.items():
-            stored = plan.table(name)
-            clean = (plan.clean or plan).table(name)
-            if not stored.issues:
-                found |= {name: rows} if name != LEDGER else {}
+            stored_table = plan.table(name)
+            clean_table = (plan.clean or plan).table(name)
+            if not stored_table.issues:
+                restored_tables |= {name: rows} if name != LEDGER else {}
                 continue
             connection.register("stored rows", rows)
-            connection.register("told", connection.sql(told_sql(plan, stored, clean, "ledger")).to_arrow_table())
-            sql = restored_sql(stored, clean, '"stored rows"', '"told"', rows.column_names, awaited)
-            order = ", ".join(quoted(key) for key in dict.fromkeys([clean.time or clean.key[0], *clean.key]))
-            made = connection.sql(f"SELECT * FROM {sql} ORDER BY {order}").to_arrow_table()
-            found[name] = made.cast(_schema(plan, clean))
-    return found
+            connection.register("told", connection.sql(told_sql(plan, stored_table, clean_table, "ledger")).to_arrow_table())
+            sql = restored_sql(stored_table, clean_table, '"stored rows"', '"told"', rows.column_names, awaited)
+            order = ", ".join(
+                quoted(key) for key in dict.fromkeys([clean_table.time or clean_table.key[0], *clean_table.key])
+            )
+            restored_rows = connection.sql(f"SELECT * FROM {sql} ORDER BY {order}").to_arrow_table()
+            restored_tables[name] = restored_rows.cast(_schema(plan, clean_table))
+    return restored_tables
 
 
-def _schema(plan: Plan, clean: TablePlan) -> pa.Schema:
+def _schema(plan: Plan, clean_table: TablePlan) -> pa.Schema:
     """Return the schema of restored rows: the ledger tells nothing of the columns that a wide table adds, so they are null
     in rows that were dropped or are held back."""
-    if not clean.of:
-        return clean.schema
-    told = {column.name for column in plan.table(clean.of).columns}
-    fields = [field if field.name in told else field.with_nullable(True) for field in clean.schema]
-    return pa.schema(fields, clean.schema.metadata)
+    if not clean_table.of:
+        return clean_table.schema
+    known_names = {column.name for column in plan.table(clean_table.of).columns}
+    fields = [field if field.name in known_names else field.with_nullable(True) for field in clean_table.schema]
+    return pa.schema(fields, clean_table.schema.metadata)

@@ -43,60 +43,60 @@ def unit_steps(block: Block, key: str) -> list[Step]:
     plan, units = block.plan, block.units
     segment = plan.segments[int(units.segment[0])]
     ordinal = int(units.ordinal[0])
-    place = f"unit {ordinal + 1} of {segment.count}" if ordinal < segment.count else "a unit of those who arrive later"
+    membership = f"unit {ordinal + 1} of {segment.count}" if ordinal < segment.count else "a unit of those who arrive later"
     return [
         Step(plan.unit, key, f"arrives in {plan.grain.label(int(units.arrival[0]))}"),
-        Step("segment", segment.spec.name, place + (f"; {segment.spec.label}" if segment.spec.label else "")),
-        *_arm_steps(block, segment.spec.treatment),
+        Step("segment", segment.spec.name, membership + (f"; {segment.spec.label}" if segment.spec.label else "")),
+        *_treatment_steps(block, segment.spec.treatment),
     ]
 
 
-def _arm_steps(block: Block, treatment: Treatment | None) -> list[Step]:
+def _treatment_steps(block: Block, treatment: Treatment | None) -> list[Step]:
     if treatment is None:
         return []
-    since = block.plan.grain.label(block.plan.first + treatment.start_period)
-    what = f"what {treatment.target_metric} reads" if treatment.target_metric else "positions"
-    says = f"the treated have the log odds of {what} raised by {treatment.lift_log_odds:g}, from {since} on"
-    return [Step("arm", treatment.treatment_label if block.units.treated[0] else treatment.control_label, says)]
+    start = block.plan.grain.label(block.plan.first + treatment.start_period)
+    target = f"what {treatment.target_metric} reads" if treatment.target_metric else "positions"
+    description = f"the treated have the log odds of {target} raised by {treatment.lift_log_odds:g}, from {start} on"
+    return [Step("arm", treatment.treatment_label if block.units.treated[0] else treatment.control_label, description)]
 
 
 def position_steps(block: Block, delay: int = 0) -> list[Step]:
     """Return where on its curve the unit of a block of one cell is, `delay` periods before the block's period."""
     plan, units, periods = block.plan, block.units, block.periods - delay
     pieces = plan.segments[int(units.segment[0])].pieces
-    along = _only(progress(plan, units, periods))
-    number = int(piece_index(pieces, np.clip(np.array([along]), 0.0, 1.0))[0])
+    fraction = _only(progress(plan, units, periods))
+    number = int(piece_index(pieces, np.clip(np.array([fraction]), 0.0, 1.0))[0])
     piece = pieces[number]
     curve = " ".join([piece.curve, *(f"{name} {value:g}" for name, value in piece.parameters)])
-    when = f"in {plan.grain.label(int(periods[0]))}" + (f", {delay} periods before" if delay else "")
-    again = int(rounds(plan, units, periods)[0, 0])
-    when += f", on the way for the {again + 1}. time" if again else ""
-    part = f"piece {number + 1} of {len(pieces)}, from {piece.begin:.4g} to {piece.end:.4g} of the way"
+    time_text = f"in {plan.grain.label(int(periods[0]))}" + (f", {delay} periods before" if delay else "")
+    round_index = int(rounds(plan, units, periods)[0, 0])
+    time_text += f", on the way for the {round_index + 1}. time" if round_index else ""
+    piece_text = f"piece {number + 1} of {len(pieces)}, from {piece.begin:.4g} to {piece.end:.4g} of the way"
     position = _only(positions(plan, units, periods))
     steps = [
-        Step("progress", along, f"{when}; the unit's own timing puts {units.timing[0]:+.4g} on it"),
-        Step("curve", curve, part, 1),
+        Step("progress", fraction, f"{time_text}; the unit's own timing puts {units.timing[0]:+.4g} on it"),
+        Step("curve", curve, piece_text, 1),
     ]
-    without = _only(untreated(plan, units, periods))
-    if without != position:
-        steps.append(Step("untreated", without, "the position without the treatment", 1))
+    untreated_position = _only(untreated(plan, units, periods))
+    if untreated_position != position:
+        steps.append(Step("untreated", untreated_position, "the position without the treatment", 1))
     return [*steps, Step("position", position, "of 0 to 1, along the curve")]
 
 
 def read_steps(block: Block, metric: int) -> list[Step]:
     """Return what position a metric reads: the unit's own, or what its driver read some periods before."""
     spec = block.plan.metrics[metric]
-    delay, chain = 0, spec
-    while chain.driver is not None:
-        delay, chain = delay + chain.delay, block.plan.metrics[chain.driver]
+    delay, source = 0, spec
+    while source.driver is not None:
+        delay, source = delay + source.delay, block.plan.metrics[source.driver]
     steps = position_steps(block, delay)
-    found = _only(block.reads(metric))
-    if steps[-1].value == found:
+    read_position = _only(block.reads(metric))
+    if steps[-1].value == read_position:
         return steps
-    why = "with the earlier periods that the decay reads" if len(spec.kernel) > 1 else "with what its driver reads"
+    reason = "with the earlier periods that the decay reads" if len(spec.kernel) > 1 else "with what its driver reads"
     treatment = block.plan.segments[int(block.units.segment[0])].spec.treatment
-    lifted = treatment is not None and treatment.target_metric == spec.name
-    return [*steps, Step("read", found, "raised by the treatment of this metric" if lifted else why)]
+    is_lifted = treatment is not None and treatment.target_metric == spec.name
+    return [*steps, Step("read", read_position, "raised by the treatment of this metric" if is_lifted else reason)]
 
 
 def centre_steps(block: Block, metric: int) -> list[Step]:
@@ -109,7 +109,7 @@ def centre_steps(block: Block, metric: int) -> list[Step]:
     steps = read_steps(block, metric)
     if spec.spec.polarity == "negative":
         steps.append(Step("read as", _only(directed(spec, read)), "the other way round: the polarity is negative"))
-    steps.append(Step("means", f"{low:.6g} to {high:.6g}", _baseline(spec, baseline)))
+    steps.append(Step("means", f"{low:.6g} to {high:.6g}", _means_text(spec, baseline)))
     if spec.spec.sized:
         steps.append(Step("size", float(units.size[0]), "multiplies the mean"))
     steps.append(Step("mean", _only(unseasoned(spec, units, read)), "before any season"))
@@ -122,36 +122,38 @@ def centre_steps(block: Block, metric: int) -> list[Step]:
     return steps
 
 
-def _baseline(spec: MetricPlan, baseline: str | None) -> str:
-    where = f"the {baseline} third, by the segment's baseline" if baseline else "the whole way"
-    return f"{where}, of {spec.spec.means[0]:.6g} to {spec.spec.means[1]:.6g} for positions 0 to 1"
+def _means_text(spec: MetricPlan, baseline: str | None) -> str:
+    range_text = f"the {baseline} third, by the segment's baseline" if baseline else "the whole way"
+    return f"{range_text}, of {spec.spec.means[0]:.6g} to {spec.spec.means[1]:.6g} for positions 0 to 1"
 
 
 def score_steps(block: Block, metric: int) -> list[Step]:
     """Return the normal score, the parts that add up to it, and the value it stands for."""
     plan, units, spec, periods = block.plan, block.units, block.plan.metrics[metric], block.periods
     share = _only(level_shares(plan, metric, units))
-    within = float(np.sqrt(1.0 - share))
+    period_scale = float(np.sqrt(1.0 - share))
     mixing = plan.mixings[plan.phase(int(periods[0]))]
-    own = within * mixing.own[metric]
-    now = own * spec.persistence[0] * _only(shocks(mixing, metric, periods, block.draw))
-    earlier = own * _only(own_scores(plan, mixing, metric, periods, block.draw)) - now
+    own_weight = period_scale * mixing.own[metric]
+    shock = own_weight * spec.persistence[0] * _only(shocks(mixing, metric, periods, block.draw))
+    earlier_shocks = own_weight * _only(own_scores(plan, mixing, metric, periods, block.draw)) - shock
     level = _only(levels(plan, metric, units, periods))
     steps = [
         Step("score", _only(block.scores(metric)), "standard normal: the sum of its parts"),
         Step("level", level, f"the {plan.unit}'s own for life, {share:.3g} of the variance", 1),
-        Step("shock", now, "what happened in this period", 1),
+        Step("shock", shock, "what happened in this period", 1),
     ]
     if len(spec.persistence) > 1:
-        steps.append(Step("persistence", earlier, f"what is left of earlier shocks, {spec.spec.persistence:g} a period", 1))
+        steps.append(
+            Step("persistence", earlier_shocks, f"what is left of earlier shocks, {spec.spec.persistence:g} a period", 1)
+        )
     if spec.driver is not None:
-        taken = within * _only(pulled(plan, mixing, metric, periods, block.draw))
+        driver_part = period_scale * _only(pulled(plan, mixing, metric, periods, block.draw))
         driver = _only(moving_scores(plan, spec.driver, periods - spec.delay, block.draw))
-        when = plan.grain.label(int(periods[0]) - spec.delay)
-        says = f"{plan.metrics[spec.driver].name} moved by {driver:+.4g} in {when}, {spec.delay} periods before"
-        weight = within * mixing.pull[metric][0]
-        more = f"; and the {len(spec.kernel) - 1} periods before that" if len(spec.kernel) > 1 else ""
-        steps.append(Step("lag", taken, f"{says}; times {weight:.4g}{more}", 1))
+        time_text = plan.grain.label(int(periods[0]) - spec.delay)
+        description = f"{plan.metrics[spec.driver].name} moved by {driver:+.4g} in {time_text}, {spec.delay} periods before"
+        pull = period_scale * mixing.pull[metric][0]
+        kernel_text = f"; and the {len(spec.kernel) - 1} periods before that" if len(spec.kernel) > 1 else ""
+        steps.append(Step("lag", driver_part, f"{description}; times {pull:.4g}{kernel_text}", 1))
     return [*steps, Step("true", _only(block.correlated(metric)), "the distribution's value at that score")]
 
 
@@ -162,30 +164,30 @@ def noise_steps(block: Block, metric: int) -> list[Step]:
     true = block.correlated(metric)
     steps = []
     if noise.gaussian_sigma > 0:
-        off = _only(jittered(plan.seed, noise, spec, block.address, true, block.positions()) - true)
-        steps.append(Step("jitter", off, f"{noise.noise_family}, {noise.gaussian_sigma:g} of the value"))
+        jitter = _only(jittered(plan.seed, noise, spec, block.address, true, block.positions()) - true)
+        steps.append(Step("jitter", jitter, f"{noise.noise_family}, {noise.gaussian_sigma:g} of the value"))
     if noise.outlier_rate > 0:
-        hit = bool(outlying(plan.seed, noise, spec, block.address)[0, 0])
-        steps.append(Step("outlier", hit, f"one value in {1 / noise.outlier_rate:.4g} is"))
+        is_hit = bool(outlying(plan.seed, noise, spec, block.address)[0, 0])
+        steps.append(Step("outlier", is_hit, f"one value in {1 / noise.outlier_rate:.4g} is"))
     return steps + _missing_steps(block, metric)
 
 
 def _missing_steps(block: Block, metric: int) -> list[Step]:
     plan, spec = block.plan, block.plan.metrics[metric]
-    noise, on = noise_of(plan.dataset, spec.spec), missing_on(plan.dataset, spec.spec)
+    noise, cause = noise_of(plan.dataset, spec.spec), missing_on(plan.dataset, spec.spec)
     steps = []
     if noise.mcar_rate > 0:
-        hit = bool(missing(plan.seed, noise, spec, block.address)[0, 0])
-        steps.append(Step("at random", hit, f"one value in {1 / noise.mcar_rate:.4g} is", 1))
-    if on is not None:
-        scores = block.scores(plan.metric_index(on))
-        hit = bool(missing_by_value(plan.seed, noise, spec, block.address, scores)[0, 0])
-        odds = f"{_only(missing_odds(noise, scores)):.4g}, as {on} scored {_only(scores):+.4g}"
-        steps.append(Step("by value", hit, f"with a probability of {odds}; {noise.mar_rate:g} on average", 1))
+        is_hit = bool(missing(plan.seed, noise, spec, block.address)[0, 0])
+        steps.append(Step("at random", is_hit, f"one value in {1 / noise.mcar_rate:.4g} is", 1))
+    if cause is not None:
+        scores = block.scores(plan.metric_index(cause))
+        is_hit = bool(missing_by_value(plan.seed, noise, spec, block.address, scores)[0, 0])
+        odds = f"{_only(missing_odds(noise, scores)):.4g}, as {cause} scored {_only(scores):+.4g}"
+        steps.append(Step("by value", is_hit, f"with a probability of {odds}; {noise.mar_rate:g} on average", 1))
     if len(steps) < 2:
         return [Step("missing", step.value, step.says) for step in steps]
-    hits = [step.name for step in steps if step.value]
-    return [Step("missing", bool(hits), " and ".join(hits)), *steps]
+    causes = [step.name for step in steps if step.value]
+    return [Step("missing", bool(causes), " and ".join(causes)), *steps]
 
 
 def history_steps(block: Block, history: History) -> list[Step]:
@@ -196,11 +198,11 @@ def history_steps(block: Block, history: History) -> list[Step]:
     low, high = plan.metrics[metric].spec.means
     band = int(np.searchsorted(np.array(history.at), share, side="right")[0, 0])
     edges = (0.0, *history.at, 1.0)
-    between = f"its expected value, without season and noise, on the way from {low:.6g} to {high:.6g}"
+    description = f"its expected value, without season and noise, on the way from {low:.6g} to {high:.6g}"
     return [
         *read_steps(block, metric),
         Step("tracks", history.tracks),
-        Step("share", _only(share), between),
+        Step("share", _only(share), description),
         Step("edges", list(history.at), f"between {', '.join(history.tiers)}"),
         Step("band", band, f"{history.tiers[band]}: {edges[band]:g} to {edges[band + 1]:g}"),
     ]

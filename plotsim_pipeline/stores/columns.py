@@ -56,5 +56,5 @@ def other_columns(changes: ColumnChanges) -> str:
 
 def other_length(stored: str, wanted: str) -> str:
     """Return why partitions of another length keep rows out: a key would mean either."""
-    was, now = (f"a {length}" if length else "one period" for length in (stored, wanted))
-    return f"it is stored in partitions of {was}, and `window.partition` now asks for {now}"
+    stored_text, wanted_text = (f"a {length}" if length else "one period" for length in (stored, wanted))
+    return f"it is stored in partitions of {stored_text}, and `window.partition` now asks for {wanted_text}"

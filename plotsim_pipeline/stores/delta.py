@@ -57,25 +57,25 @@ class DeltaStore(Store):
         folder, schema = f"{root}/{where.dataset}/{where.table}", batches.schema
         prepared(filesystem, root, folder)
         table = self._table(filesystem, where, schema)
-        if where.time is None and (kept := _kept(table, where, schema)) is not None:
-            return kept
-        added: list[Any] = []
+        if where.time is None and (kept_rows := _later_state(table, where, schema)) is not None:
+            return kept_rows
+        add_actions: list[Any] = []
         rows = dict.fromkeys(where.keys if where.time is not None else [where.as_of], 0)
         try:
             for key, pieces in _partitions(where, batches):
                 file = f"{key.replace(':', '').replace(' ', 'T')}.{digest_of(schema)}.{uuid4().hex}.parquet"
                 with written(filesystem, f"{folder}/{file}") as sink:
                     rows[key] = write_parquet(sink, schema, pieces, where.encoding)
-                added.append(_action(filesystem, folder, file, key, rows[key]))
+                add_actions.append(_add_action(filesystem, folder, file, key, rows[key]))
         except BaseException:
-            _remove(filesystem, folder, added)
+            _remove(filesystem, folder, add_actions)
             raise
         for attempt in range(_TRIES):
-            if where.time is None and (kept := _kept(table, where, schema)) is not None:
-                _remove(filesystem, folder, added)
-                return kept
+            if where.time is None and (kept_rows := _later_state(table, where, schema)) is not None:
+                _remove(filesystem, folder, add_actions)
+                return kept_rows
             try:
-                _commit(table, schema, where, added)
+                _commit(table, schema, where, add_actions)
                 return rows
             except delta.exceptions.CommitFailedError:  # another writer was there first
                 if attempt == _TRIES - 1:
@@ -84,40 +84,40 @@ class DeltaStore(Store):
                 table = self._table(filesystem, where, schema)
         raise AssertionError  # the last attempt returns or raises
 
-    def _table(self, filesystem: fsspec.AbstractFileSystem, where: Placement, schema: pa.Schema) -> "DeltaTable":
+    def _table(self, filesystem: fsspec.AbstractFileSystem, placement: Placement, schema: pa.Schema) -> "DeltaTable":
         """Return a table as it is now, made if it is not there; refuse one with other columns or lengths of partitions."""
         delta = _library()
-        place, options = f"{self.path.rstrip('/')}/{where.dataset}/{where.table}", _options(filesystem)
+        uri, options = f"{self.path.rstrip('/')}/{placement.dataset}/{placement.table}", _storage_options(filesystem)
         if KEY in schema.names:
             raise dg.Failure(
-                f"{where.dataset}.{where.table} has a column {KEY}, which a Delta table has by itself: rename it"
+                f"{placement.dataset}.{placement.table} has a column {KEY}, which a Delta table has by itself: rename it"
             )
-        wanted = _schema(schema)
-        if not delta.DeltaTable.is_deltatable(place, options):
-            says = (schema.metadata or {}).get(b"description", b"").decode()
+        delta_schema = _schema(schema)
+        if not delta.DeltaTable.is_deltatable(uri, options):
+            description = (schema.metadata or {}).get(b"description", b"").decode()
             with suppress(delta.exceptions.DeltaError):  # another writer makes it
                 delta.DeltaTable.create(
-                    place,
-                    wanted,
+                    uri,
+                    delta_schema,
                     partition_by=[KEY],
-                    name=f"{where.dataset}.{where.table}",
-                    description=says,
+                    name=f"{placement.dataset}.{placement.table}",
+                    description=description,
                     configuration={_LENGTH: length_of(schema)},
                     storage_options=options,
                     raise_if_key_not_exists=False,
                 )
-        table = delta.DeltaTable(place, storage_options=options)
-        if (reason := _obstacle(table, wanted, where.time, schema)) is not None:
-            raise refusal(where.dataset, where.table, self.path, reason)
-        changes = column_changes(_types(table.schema()), _types(wanted))
+        table = delta.DeltaTable(uri, storage_options=options)
+        if (reason := _obstacle(table, delta_schema, placement.time, schema)) is not None:
+            raise refusal(placement.dataset, placement.table, self.path, reason)
+        changes = column_changes(_types(table.schema()), _types(delta_schema))
         if changes.added:  # null in the partitions that are stored
-            table.alter.add_columns([field for field in wanted.fields if field.name in changes.added])
+            table.alter.add_columns([field for field in delta_schema.fields if field.name in changes.added])
         return table
 
     def stream(self, where: Placement) -> pa.RecordBatchReader:
         filesystem, root = located(self.path)
-        table = _opened(self.uri(where), filesystem)
-        entries = {} if table is None else _recorded(table)
+        table = _open_table(self.uri(where), filesystem)
+        entries = {} if table is None else _recorded_partitions(table)
         keys = where.keys if where.time is not None and where.keys else sorted(entries)
         missing = [key for key in keys if key not in entries]
         if table is None or missing or not keys:
@@ -132,18 +132,18 @@ class DeltaStore(Store):
         return f"{self.path.rstrip('/')}/{where.dataset}/{where.table}"
 
     def records(self, dataset: str) -> Partitions:
-        return {name: partitions for name, table in self._tables(dataset) if (partitions := _recorded(table))}
+        return {name: partitions for name, table in self._tables(dataset) if (partitions := _recorded_partitions(table))}
 
     def made(self, dataset: str) -> Partitions:
         """Return the partitions of which every file that the table's log names is there, as large as it says."""
         filesystem, root = located(self.path)
-        made = {}
+        made_partitions = {}
         for name, table in self._tables(dataset):
             folder = f"{root}/{dataset}/{name}"
             sizes = {file.removeprefix(f"{folder}/"): size for file, (size, _) in listed(filesystem, folder).items()}
-            if partitions := _recorded(table, sizes):
-                made[name] = partitions
-        return made
+            if partitions := _recorded_partitions(table, sizes):
+                made_partitions[name] = partitions
+        return made_partitions
 
     def version(self, dataset: str) -> str:
         filesystem, root = located(self.path)
@@ -152,10 +152,10 @@ class DeltaStore(Store):
 
     def obstacle(self, dataset: str, table: str, time: str | None, schema: pa.Schema) -> str | None:
         filesystem, _ = located(self.path)
-        stored = _opened(
+        stored_table = _open_table(
             f"{self.path.rstrip('/')}/{dataset}/{table}", filesystem
         )  # a state as well: Delta keeps its columns
-        return None if stored is None else _obstacle(stored, _schema(schema), time, schema)
+        return None if stored_table is None else _obstacle(stored_table, _schema(schema), time, schema)
 
     def drop(self, dataset: str, table: str) -> None:
         filesystem, root = located(self.path)
@@ -169,10 +169,10 @@ class DeltaStore(Store):
             relations: dict[str, str] = {}
             entries: list[tuple[str, str]] = []
             for name, table in self._tables(plan.name):
-                held = _recorded(table)
-                if name in names and held:
+                partitions = _recorded_partitions(table)
+                if name in names and partitions:
                     relations[name] = _view(connection, _rows(table, filesystem, f"{root}/{plan.name}/{name}"), quoted(name))
-                    entries += [(name, key) for key in held]
+                    entries += [(name, key) for key in partitions]
             yield Stored(plan, connection, relations, first, stop, held_periods(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
@@ -191,14 +191,14 @@ class DeltaStore(Store):
         filesystem, root = located(self.path)
         filesystem.invalidate_cache()
         _library()
-        found = []
+        tables = []
         with suppress(FileNotFoundError):
             for folder in sorted(filesystem.ls(f"{root}/{dataset}", detail=False)):
                 name = folder.rstrip("/").rpartition("/")[2]
-                table = _opened(f"{self.path.rstrip('/')}/{dataset}/{name}", filesystem)
+                table = _open_table(f"{self.path.rstrip('/')}/{dataset}/{name}", filesystem)
                 if table is not None:
-                    found.append((name, table))
-        return found
+                    tables.append((name, table))
+        return tables
 
 
 def _library() -> Any:
@@ -210,48 +210,48 @@ def _library() -> Any:
     return deltalake
 
 
-def _opened(place: str, filesystem: fsspec.AbstractFileSystem) -> "DeltaTable | None":
+def _open_table(uri: str, filesystem: fsspec.AbstractFileSystem) -> "DeltaTable | None":
     """Return a table as it is now, None if there is none."""
-    delta, options = _library(), _options(filesystem)
-    if not delta.DeltaTable.is_deltatable(place, options):
+    delta, options = _library(), _storage_options(filesystem)
+    if not delta.DeltaTable.is_deltatable(uri, options):
         return None
-    table: DeltaTable = delta.DeltaTable(place, storage_options=options)
+    table: DeltaTable = delta.DeltaTable(uri, storage_options=options)
     return table
 
 
-def _options(filesystem: fsspec.AbstractFileSystem) -> dict[str, str] | None:
+def _storage_options(filesystem: fsspec.AbstractFileSystem) -> dict[str, str] | None:
     """Return for deltalake what fsspec was told of an object store; what the environment says in AWS_... it reads itself."""
     if is_local(filesystem):
         return None
     if protocols(filesystem)[0] != "s3":
         raise UsageError(f"a Delta store lies on a disk or on s3://, not on {protocols(filesystem)[0]}://")
-    told = access(filesystem)
-    said = {
-        "AWS_ENDPOINT_URL": told.endpoint,
-        "AWS_ACCESS_KEY_ID": told.key,
-        "AWS_SECRET_ACCESS_KEY": told.secret,
-        "AWS_SESSION_TOKEN": told.token,
-        "AWS_REGION": told.region,
-        "AWS_ALLOW_HTTP": "true" if str(told.endpoint).startswith("http://") else None,
+    settings = access(filesystem)
+    options = {
+        "AWS_ENDPOINT_URL": settings.endpoint,
+        "AWS_ACCESS_KEY_ID": settings.key,
+        "AWS_SECRET_ACCESS_KEY": settings.secret,
+        "AWS_SESSION_TOKEN": settings.token,
+        "AWS_REGION": settings.region,
+        "AWS_ALLOW_HTTP": "true" if str(settings.endpoint).startswith("http://") else None,
     }
-    return {"max_retries": "3", "retry_timeout": "30s"} | {name: str(value) for name, value in said.items() if value}
+    return {"max_retries": "3", "retry_timeout": "30s"} | {name: str(value) for name, value in options.items() if value}
 
 
-def _partitions(where: Placement, batches: pa.RecordBatchReader) -> Iterator[tuple[str, Iterator[pa.RecordBatch]]]:
+def _partitions(placement: Placement, batches: pa.RecordBatchReader) -> Iterator[tuple[str, Iterator[pa.RecordBatch]]]:
     """Yield each key and its rows; keys without rows last."""
-    if where.time is None:
-        yield where.as_of, iter(batches)
+    if placement.time is None:
+        yield placement.as_of, iter(batches)
         return
-    seen = set()
-    for place, pieces in groupby(split(where, batches), key=lambda piece: piece[0]):
-        seen.add(where.keys[place])
-        yield where.keys[place], (rows for _, rows in pieces)
-    for key in where.keys:
-        if key not in seen:
+    seen_keys = set()
+    for index, pieces in groupby(split(placement, batches), key=lambda piece: piece[0]):
+        seen_keys.add(placement.keys[index])
+        yield placement.keys[index], (rows for _, rows in pieces)
+    for key in placement.keys:
+        if key not in seen_keys:
             yield key, iter(())
 
 
-def _action(filesystem: fsspec.AbstractFileSystem, folder: str, file: str, key: str, rows: int) -> Any:
+def _add_action(filesystem: fsspec.AbstractFileSystem, folder: str, file: str, key: str, rows: int) -> Any:
     """Return the log's entry of a file: its partition, and its rows. It tells the bounds of no column: deltalake's data sets
     take a column whose bounds are not told, beside one whose bounds are, for one that holds nothing."""
     from deltalake.transaction import AddAction
@@ -260,28 +260,33 @@ def _action(filesystem: fsspec.AbstractFileSystem, folder: str, file: str, key: 
     return AddAction(file, size, {KEY: key}, int(time.time() * 1000), True, json.dumps({"numRecords": rows}))
 
 
-def _remove(filesystem: fsspec.AbstractFileSystem, folder: str, added: list[Any]) -> None:
+def _remove(filesystem: fsspec.AbstractFileSystem, folder: str, add_actions: list[Any]) -> None:
     """Remove files that no commit has made the table's."""
-    for action in added:
+    for action in add_actions:
         with suppress(OSError):
             filesystem.rm(f"{folder}/{action.path}")
 
 
-def _commit(table: "DeltaTable", schema: pa.Schema, where: Placement, added: list[Any]) -> None:
+def _commit(table: "DeltaTable", schema: pa.Schema, placement: Placement, add_actions: list[Any]) -> None:
     """Make files the table's, in the place of those of the same partitions, unless another writer was there since."""
     from deltalake import CommitProperties, Transaction
 
-    of = None if where.time is None else [(KEY, "in", list(where.keys))]
-    turn = (table.transaction_version(_WRITER) or 0) + 1
-    told = {"plotsim_digest": digest_of(schema), "plotsim_partitions": [*where.keys[:1], *where.keys[1:][-1:]]}
+    partition_filter = None if placement.time is None else [(KEY, "in", list(placement.keys))]
+    transaction_number = (table.transaction_version(_WRITER) or 0) + 1
+    commit_metadata = {
+        "plotsim_digest": digest_of(schema),
+        "plotsim_partitions": [*placement.keys[:1], *placement.keys[1:][-1:]],
+    }
     table.create_write_transaction(
-        added,
+        add_actions,
         "overwrite",
         table.schema(),
         [KEY],
-        of,
+        partition_filter,
         commit_properties=CommitProperties(
-            custom_metadata=told, max_commit_retries=0, app_transactions=[Transaction(_WRITER, turn)]
+            custom_metadata=commit_metadata,
+            max_commit_retries=0,
+            app_transactions=[Transaction(_WRITER, transaction_number)],
         ),
     )
 
@@ -295,44 +300,44 @@ def _types(schema: Any) -> dict[str, str]:
     return {field.name: str(field.type) for field in schema.fields}
 
 
-def _obstacle(table: "DeltaTable", wanted: Any, time: str | None, schema: pa.Schema) -> str | None:
+def _obstacle(table: "DeltaTable", delta_schema: Any, time: str | None, schema: pa.Schema) -> str | None:
     """Return why a stored table cannot take rows with the Delta schema `wanted`; None where it can."""
-    changes = column_changes(_types(table.schema()), _types(wanted))
+    changes = column_changes(_types(table.schema()), _types(delta_schema))
     if not changes.only_added:
         return other_columns(changes)
     length = table.metadata().configuration.get(_LENGTH, "")
     return other_length(length, length_of(schema)) if time is not None and length != length_of(schema) else None
 
 
-def _recorded(table: "DeltaTable", sizes: Mapping[str, int] | None = None) -> dict[str, Partition]:
+def _recorded_partitions(table: "DeltaTable", sizes: Mapping[str, int] | None = None) -> dict[str, Partition]:
     """Return what a table's log says of each partition: of the one file that it is, or of several after a compaction, which
     takes the digest away. With the `sizes` of the files that are there, only partitions all of whose files are whole."""
     partitions: dict[str, Partition] = {}
-    lost = set()
+    lost_keys = set()
     for entry in pa.table(table.get_add_actions(flatten=True)).to_pylist():
         key, path = entry[f"partition.{KEY}"], unquote(entry["path"])
         parts = path.split(".")
         digest = parts[-3] if len(parts) >= 4 else ""
-        before = partitions.get(key, Partition(0, digest))
-        partitions[key] = Partition(before.rows + (entry["num_records"] or 0), digest if digest == before.digest else "")
+        previous = partitions.get(key, Partition(0, digest))
+        partitions[key] = Partition(previous.rows + (entry["num_records"] or 0), digest if digest == previous.digest else "")
         if sizes is not None and sizes.get(path) != entry["size_bytes"]:
-            lost.add(key)
-    return {key: partition for key, partition in sorted(partitions.items()) if key not in lost}
+            lost_keys.add(key)
+    return {key: partition for key, partition in sorted(partitions.items()) if key not in lost_keys}
 
 
-def _kept(table: "DeltaTable", where: Placement, schema: pa.Schema) -> dict[str, int] | None:
+def _later_state(table: "DeltaTable", placement: Placement, schema: pa.Schema) -> dict[str, int] | None:
     """Return the stored state that stays: one as of a later moment, made from the same config."""
-    for moment, (rows, digest) in _recorded(table).items():
-        if moment > where.as_of and digest == digest_of(schema):
+    for moment, (rows, digest) in _recorded_partitions(table).items():
+        if moment > placement.as_of and digest == digest_of(schema):
             return {moment: rows}
     return None
 
 
 def _rows(table: "DeltaTable", filesystem: fsspec.AbstractFileSystem, folder: str) -> ds.Dataset:
     """Return the rows of a table, which lies on a disk or on S3."""
-    own = own_filesystem(filesystem)
-    assert own is not None
-    return table.to_pyarrow_dataset(filesystem=pa_fs.SubTreeFileSystem(folder, own))
+    arrow_filesystem = own_filesystem(filesystem)
+    assert arrow_filesystem is not None
+    return table.to_pyarrow_dataset(filesystem=pa_fs.SubTreeFileSystem(folder, arrow_filesystem))
 
 
 def _batches(rows: ds.Dataset, schema: pa.Schema, keys: Sequence[str], order: Sequence[str]) -> Iterator[pa.RecordBatch]:

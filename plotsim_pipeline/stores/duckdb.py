@@ -71,23 +71,23 @@ class DuckDBStore(Store):
             append(connection, row)
 
     def logged(self) -> pa.Table:
-        with self._looking() as connection:
+        with self._read_connection() as connection:
             if connection is None or not _columns(connection, f"main.{LOG}"):
                 return SCHEMA.empty_table()
             return connection.sql(f"FROM main.{LOG}").to_arrow_table()
 
     def _write(
-        self, where: Placement, batches: pa.RecordBatchReader, writing: Writing | None
+        self, placement: Placement, batches: pa.RecordBatchReader, writing: Writing | None
     ) -> tuple[dict[str, int], pa.Table | None]:
-        place = f"{quoted(where.dataset)}.{quoted(where.table)}"
+        relation = f"{quoted(placement.dataset)}.{quoted(placement.table)}"
         digest = digest_of(batches.schema)
-        with self._connected() as connection:
-            stored = _columns(connection, place)  # before the transaction, which an error would end
+        with self._connection() as connection:
+            stored_columns = _columns(connection, relation)  # before the transaction, which an error would end
             connection.execute("BEGIN TRANSACTION")
             try:
-                self._prepare(connection, where, batches.schema, stored)
-                rows = self._replace(connection, where, place, digest, batches)
-                row = None if writing is None else append(connection, completed(writing, self.files(where)))
+                self._prepare(connection, placement, batches.schema, stored_columns)
+                rows = self._replace_rows(connection, placement, relation, digest, batches)
+                row = None if writing is None else append(connection, completed(writing, self.files(placement)))
                 connection.execute("COMMIT")
             except BaseException:
                 connection.execute("ROLLBACK")
@@ -95,15 +95,15 @@ class DuckDBStore(Store):
         return rows, row
 
     def _prepare(
-        self, connection: duckdb.DuckDBPyConnection, where: Placement, schema: pa.Schema, stored: dict[str, str]
+        self, connection: duckdb.DuckDBPyConnection, placement: Placement, schema: pa.Schema, stored_columns: dict[str, str]
     ) -> None:
         """Make the schema, the records and the table if they are not there; add new columns to it, and refuse other changes.
         `stored` are the columns that the table has."""
-        dataset = quoted(where.dataset)
-        if Path(self.path).stem.lower() == where.dataset.lower():
+        dataset = quoted(placement.dataset)
+        if Path(self.path).stem.lower() == placement.dataset.lower():
             raise dg.Failure(
-                f"{self.path}: a DuckDB file must not be named like a dataset in it, for {where.dataset}.{where.table} "
-                "would mean two things to DuckDB. Give the file another name.",
+                f"{self.path}: a DuckDB file must not be named like a dataset in it, for "
+                f"{placement.dataset}.{placement.table} would mean two things to DuckDB. Give the file another name.",
                 allow_retries=False,
             )
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {dataset}")
@@ -112,63 +112,65 @@ class DuckDBStore(Store):
         connection.execute(f"CREATE TABLE IF NOT EXISTS {records} ({columns})")
         for name, type_ in _RECORD_COLUMNS.items():  # files of older versions lack some
             connection.execute(f"ALTER TABLE {records} ADD COLUMN IF NOT EXISTS {name} {type_}")
-        place = f"{dataset}.{quoted(where.table)}"
-        changes = column_changes(stored, _sql_types(schema))
-        if stored and where.time is None and not changes.only_added:  # a state is replaced as a whole
-            connection.execute(f"DROP TABLE {place}")
-            stored = {}
-        if not stored:
-            self._create(connection, where, schema)
-            connection.execute(f"DELETE FROM {records} WHERE table_name = ?", [where.table])  # somebody dropped the table
+        relation = f"{dataset}.{quoted(placement.table)}"
+        changes = column_changes(stored_columns, _sql_types(schema))
+        if stored_columns and placement.time is None and not changes.only_added:  # a state is replaced as a whole
+            connection.execute(f"DROP TABLE {relation}")
+            stored_columns = {}
+        if not stored_columns:
+            self._create(connection, placement, schema)
+            connection.execute(
+                f"DELETE FROM {records} WHERE table_name = ?", [placement.table]
+            )  # somebody dropped the table
             return
-        reason = _obstacle(connection, where.dataset, where.table, where.time, schema, stored)
+        reason = _obstacle(connection, placement.dataset, placement.table, placement.time, schema, stored_columns)
         if reason is not None:
-            raise refusal(where.dataset, where.table, self.path, reason)
+            raise refusal(placement.dataset, placement.table, self.path, reason)
         for name in changes.added:  # null in the partitions that are stored
-            connection.execute(f"ALTER TABLE {place} ADD COLUMN {quoted(name)} {_sql_types(schema)[name]}")
-            _comment(connection, place, schema.field(name))
+            connection.execute(f"ALTER TABLE {relation} ADD COLUMN {quoted(name)} {_sql_types(schema)[name]}")
+            _comment(connection, relation, schema.field(name))
 
-    def _create(self, connection: duckdb.DuckDBPyConnection, where: Placement, schema: pa.Schema) -> None:
-        place = f"{quoted(where.dataset)}.{quoted(where.table)}"
+    def _create(self, connection: duckdb.DuckDBPyConnection, placement: Placement, schema: pa.Schema) -> None:
+        relation = f"{quoted(placement.dataset)}.{quoted(placement.table)}"
         columns = [f"{quoted(f.name)} {sql_type(f.type)}{'' if f.nullable else ' NOT NULL'}" for f in schema]
-        connection.execute(f"CREATE TABLE {place} ({', '.join(columns)})")
-        says = (schema.metadata or {}).get(b"description", b"").decode()
-        if says:
-            connection.execute(f"COMMENT ON TABLE {place} IS {text(says)}")
+        connection.execute(f"CREATE TABLE {relation} ({', '.join(columns)})")
+        description = (schema.metadata or {}).get(b"description", b"").decode()
+        if description:
+            connection.execute(f"COMMENT ON TABLE {relation} IS {text(description)}")
         for field in schema:
-            _comment(connection, place, field)
+            _comment(connection, relation, field)
 
-    def _replace(
+    def _replace_rows(
         self,
         connection: duckdb.DuckDBPyConnection,
-        where: Placement,
-        place: str,
+        placement: Placement,
+        relation: str,
         digest: str,
         batches: pa.RecordBatchReader,
     ) -> dict[str, int]:
-        records = f"{quoted(where.dataset)}.{PARTITIONS}"
-        if where.time is None:
-            stored = _stored_state(connection, where)
-            if stored is not None and stored[0] > where.as_of and stored[1].digest == digest:
-                return {stored[0]: stored[1].rows}
-            connection.execute(f"DELETE FROM {place}")
-            connection.execute(f"DELETE FROM {records} WHERE table_name = ?", [where.table])
-            rows = {where.as_of: _insert(connection, place, batches)}
+        records = f"{quoted(placement.dataset)}.{PARTITIONS}"
+        if placement.time is None:
+            stored_state = _stored_state(connection, placement)
+            if stored_state is not None and stored_state[0] > placement.as_of and stored_state[1].digest == digest:
+                return {stored_state[0]: stored_state[1].rows}
+            connection.execute(f"DELETE FROM {relation}")
+            connection.execute(f"DELETE FROM {records} WHERE table_name = ?", [placement.table])
+            rows = {placement.as_of: _insert(connection, relation, batches)}
         else:
-            low, high = where.bounds[0], where.bounds[-1]
-            time = _number(where.time, _is_temporal(batches.schema, where.time), where.form)
-            connection.execute(f"DELETE FROM {place} WHERE {time} >= ? AND {time} < ?", [low, high])
+            low, high = placement.bounds[0], placement.bounds[-1]
+            time = _time_number(placement.time, _is_temporal(batches.schema, placement.time), placement.form)
+            connection.execute(f"DELETE FROM {relation} WHERE {time} >= ? AND {time} < ?", [low, high])
             connection.execute(
                 f"DELETE FROM {records} WHERE table_name = ? AND list_contains(?, partition_key)",
-                [where.table, list(where.keys)],
+                [placement.table, list(placement.keys)],
             )
-            _insert(connection, place, batches)
-            counted: dict[str, Any] = connection.execute(
-                f"SELECT {time} AS time, count(*) AS n FROM {place} WHERE {time} >= ? AND {time} < ? GROUP BY 1",
+            _insert(connection, relation, batches)
+            counts: dict[str, Any] = connection.execute(
+                f"SELECT {time} AS time, count(*) AS n FROM {relation} WHERE {time} >= ? AND {time} < ? GROUP BY 1",
                 [low, high],
             ).fetchnumpy()
-            rows = where.tally(np.asarray(counted["time"]), np.asarray(counted["n"]))
-        connection.register("partition records", _records_of(where, rows, digest, length_of(batches.schema)))
+            rows = placement.tally(np.asarray(counts["time"]), np.asarray(counts["n"]))
+        connection.register("partition records", _new_records(placement, rows, digest, length_of(batches.schema)))
         connection.execute(f'INSERT INTO {records} BY NAME SELECT * FROM "partition records"')
         return rows
 
@@ -176,43 +178,43 @@ class DuckDBStore(Store):
         """As of every store. The file is held from the first batch until the last, or until the reader is thrown away."""
         if not Path(self.path).exists():
             raise not_stored(where)
-        place = f"{quoted(where.dataset)}.{quoted(where.table)}"
-        with self._connected() as connection:
-            if not _columns(connection, place):
+        relation = f"{quoted(where.dataset)}.{quoted(where.table)}"
+        with self._connection() as connection:
+            if not _columns(connection, relation):
                 raise not_stored(where)
-            schema = connection.sql(f"FROM {place} LIMIT 0").to_arrow_table().schema
-            if missing := _missing(connection, where):
+            schema = connection.sql(f"FROM {relation} LIMIT 0").to_arrow_table().schema
+            if missing := _missing_keys(connection, where):
                 raise not_stored(where, missing)
         order = ", ".join(quoted(name) for name in where.sorting) or "ALL"
-        query = f"SELECT * FROM {place} WHERE {_condition(where, schema)} ORDER BY {order}"
+        query = f"SELECT * FROM {relation} WHERE {_condition(where, schema)} ORDER BY {order}"
         return pa.RecordBatchReader.from_batches(schema, self._batches(query))
 
     def _batches(self, query: str) -> Iterator[pa.RecordBatch]:
-        with self._connected() as connection:
+        with self._connection() as connection:
             yield from connection.sql(query).to_arrow_reader(_BATCH)
 
     def uri(self, where: Placement) -> str:
         return self.path
 
     def records(self, dataset: str) -> Partitions:
-        with self._looking() as connection:
+        with self._read_connection() as connection:
             return _by_table(_records(connection, dataset)) if connection is not None else {}
 
     def digests(self, dataset: str) -> dict[str, set[str]]:
-        place = f"{quoted(dataset)}.{PARTITIONS}"
-        with self._looking() as connection:
-            if connection is None or not _columns(connection, place):
+        relation = f"{quoted(dataset)}.{PARTITIONS}"
+        with self._read_connection() as connection:
+            if connection is None or not _columns(connection, relation):
                 return {}
-            sql = f"SELECT table_name, list(DISTINCT digest) FROM {place} GROUP BY table_name"
+            sql = f"SELECT table_name, list(DISTINCT digest) FROM {relation} GROUP BY table_name"
             return {table: set(digests) for table, digests in connection.execute(sql).fetchall()}
 
     def made(self, dataset: str) -> Partitions:
-        with self._looking() as connection:
+        with self._read_connection() as connection:
             if connection is None:
                 return {}
             records = _records(connection, dataset)
             tables = records["table_name"].unique().to_pylist()
-            parts = [_as_recorded(connection, dataset, records.filter(pc.field("table_name") == name)) for name in tables]
+            parts = [_intact_records(connection, dataset, records.filter(pc.field("table_name") == name)) for name in tables]
             return _by_table(pa.concat_tables(parts)) if parts else {}
 
     def version(self, dataset: str) -> str:
@@ -220,14 +222,14 @@ class DuckDBStore(Store):
         return " ".join(f"{status.st_size} {status.st_mtime_ns}" for f in files if f.exists() and (status := f.stat()))
 
     def obstacle(self, dataset: str, table: str, time: str | None, schema: pa.Schema) -> str | None:
-        with self._looking() as connection:
+        with self._read_connection() as connection:
             if connection is None or time is None:
                 return None
-            stored = _columns(connection, f"{quoted(dataset)}.{quoted(table)}")
-            return _obstacle(connection, dataset, table, time, schema, stored) if stored else None
+            stored_columns = _columns(connection, f"{quoted(dataset)}.{quoted(table)}")
+            return _obstacle(connection, dataset, table, time, schema, stored_columns) if stored_columns else None
 
     def drop(self, dataset: str, table: str) -> None:
-        with self._connected() as connection:
+        with self._connection() as connection:
             connection.execute("BEGIN TRANSACTION")
             connection.execute(f"DROP TABLE IF EXISTS {quoted(dataset)}.{quoted(table)}")
             connection.execute(f"DELETE FROM {quoted(dataset)}.{PARTITIONS} WHERE table_name = ?", [table])
@@ -235,9 +237,9 @@ class DuckDBStore(Store):
 
     @contextmanager
     def opened(self, plan: Plan, first: int, stop: int) -> Iterator[Stored]:
-        with self._connected() as connection:
-            there = _tables(connection, plan.name)
-            relations = {t.name: f"{quoted(plan.name)}.{quoted(t.name)}" for t in plan.tables if t.name in there}
+        with self._connection() as connection:
+            table_names = _tables(connection, plan.name)
+            relations = {t.name: f"{quoted(plan.name)}.{quoted(t.name)}" for t in plan.tables if t.name in table_names}
             records = _records(connection, plan.name)
             entries = zip(records["table_name"].to_pylist(), records["partition_key"].to_pylist(), strict=True)
             yield Stored(plan, connection, relations, first, stop, held_periods(plan, entries))
@@ -249,7 +251,7 @@ class DuckDBStore(Store):
             return str(connection.sql(sql))
 
     @contextmanager
-    def _looking(self) -> Iterator[duckdb.DuckDBPyConnection | None]:
+    def _read_connection(self) -> Iterator[duckdb.DuckDBPyConnection | None]:
         """Give a connection to the file, None where there is no file yet: a look makes none."""
         if not Path(self.path).exists():
             yield None
@@ -258,23 +260,23 @@ class DuckDBStore(Store):
             yield connection
 
     @contextmanager
-    def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         with connected(self.path) as connection:
             yield connection
 
 
 def _tables(connection: duckdb.DuckDBPyConnection, dataset: str) -> set[str]:
-    found = connection.execute(
+    rows = connection.execute(
         "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = ?", [dataset]
     ).fetchall()
-    return {name for (name,) in found}
+    return {name for (name,) in rows}
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, place: str) -> dict[str, str]:
+def _columns(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
     """Return name and type of a table's columns, none if it is not there. The catalogue's own tables would be read whole."""
     try:
-        return dict(connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {place})").fetchall())
+        return dict(connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {relation})").fetchall())
     except duckdb.CatalogException:
         return {}
 
@@ -283,10 +285,10 @@ def _sql_types(schema: pa.Schema) -> dict[str, str]:
     return {field.name: sql_type(field.type) for field in schema}
 
 
-def _comment(connection: duckdb.DuckDBPyConnection, place: str, field: pa.Field) -> None:
-    says = (field.metadata or {}).get(b"description", b"").decode()
-    if says:
-        connection.execute(f"COMMENT ON COLUMN {place}.{quoted(field.name)} IS {text(says)}")
+def _comment(connection: duckdb.DuckDBPyConnection, relation: str, field: pa.Field) -> None:
+    description = (field.metadata or {}).get(b"description", b"").decode()
+    if description:
+        connection.execute(f"COMMENT ON COLUMN {relation}.{quoted(field.name)} IS {text(description)}")
 
 
 def _obstacle(
@@ -295,10 +297,10 @@ def _obstacle(
     table: str,
     time: str | None,
     schema: pa.Schema,
-    stored: Mapping[str, str],
+    stored_columns: Mapping[str, str],
 ) -> str | None:
     """Return why a stored table with the columns `stored` cannot take partitions with a schema; None where it can."""
-    changes = column_changes(stored, _sql_types(schema))
+    changes = column_changes(stored_columns, _sql_types(schema))
     if not changes.only_added:
         return other_columns(changes)
     records = _records(connection, dataset)
@@ -307,61 +309,61 @@ def _obstacle(
     return other_length(length, length_of(schema)) if length is not None else None
 
 
-def _records_of(where: Placement, rows: Mapping[str, int], digest: str, length: str) -> pa.Table:
+def _new_records(placement: Placement, rows: Mapping[str, int], digest: str, length: str) -> pa.Table:
     """Return the partition records of a write, a row for each key."""
-    timed = where.time is not None
+    is_timed = placement.time is not None
     return pa.table(
         {
-            "table_name": [where.table] * len(rows),
+            "table_name": [placement.table] * len(rows),
             "partition_key": list(rows),
             "row_count": list(rows.values()),
             "digest": [digest] * len(rows),
             "length": [length] * len(rows),
-            "time_column": pa.array([where.time] * len(rows), pa.string()),
-            "low": pa.array(where.bounds[:-1] if timed else [None] * len(rows), pa.int64()),
-            "high": pa.array(where.bounds[1:] if timed else [None] * len(rows), pa.int64()),
+            "time_column": pa.array([placement.time] * len(rows), pa.string()),
+            "low": pa.array(placement.bounds[:-1] if is_timed else [None] * len(rows), pa.int64()),
+            "high": pa.array(placement.bounds[1:] if is_timed else [None] * len(rows), pa.int64()),
         }
     )
 
 
 def _records(connection: duckdb.DuckDBPyConnection, dataset: str) -> pa.Table:
     """Return the partition records of a dataset, with the columns of `_RECORD_COLUMNS`, in the order of tables and keys."""
-    place = f"{quoted(dataset)}.{PARTITIONS}"
-    stored = _columns(connection, place)
-    columns = (name if name in stored else f"NULL::{type_} AS {name}" for name, type_ in _RECORD_COLUMNS.items())
-    source = place if stored else f"(SELECT {', '.join(f'NULL AS {name}' for name in _RECORD_COLUMNS)} LIMIT 0)"
+    relation = f"{quoted(dataset)}.{PARTITIONS}"
+    stored_columns = _columns(connection, relation)
+    columns = (name if name in stored_columns else f"NULL::{type_} AS {name}" for name, type_ in _RECORD_COLUMNS.items())
+    source = relation if stored_columns else f"(SELECT {', '.join(f'NULL AS {name}' for name in _RECORD_COLUMNS)} LIMIT 0)"
     return connection.sql(f"SELECT {', '.join(columns)} FROM {source} ORDER BY 1, 2").to_arrow_table()
 
 
-def _stored_state(connection: duckdb.DuckDBPyConnection, where: Placement) -> tuple[str, Partition] | None:
+def _stored_state(connection: duckdb.DuckDBPyConnection, placement: Placement) -> tuple[str, Partition] | None:
     """Return moment and partition of a state that is stored as its record says; None for none."""
-    records = _records(connection, where.dataset)
-    of_table = records.filter(pc.field("table_name") == where.table)
-    whole = _by_table(_as_recorded(connection, where.dataset, of_table)) if len(of_table) else {}
-    return next(iter(whole.get(where.table, {}).items()), None)
+    records = _records(connection, placement.dataset)
+    table_records = records.filter(pc.field("table_name") == placement.table)
+    partitions = _by_table(_intact_records(connection, placement.dataset, table_records)) if len(table_records) else {}
+    return next(iter(partitions.get(placement.table, {}).items()), None)
 
 
-def _as_recorded(connection: duckdb.DuckDBPyConnection, dataset: str, records: pa.Table) -> pa.Table:
+def _intact_records(connection: duckdb.DuckDBPyConnection, dataset: str, records: pa.Table) -> pa.Table:
     """Return those records of one table whose rows are there, as many as recorded: one grouped count."""
-    place, time = f"{quoted(dataset)}.{quoted(records['table_name'][0].as_py())}", records["time_column"][0].as_py()
-    recorded, low, high = (records[name].to_numpy() for name in ("row_count", "low", "high"))
+    relation, time = f"{quoted(dataset)}.{quoted(records['table_name'][0].as_py())}", records["time_column"][0].as_py()
+    recorded_counts, low, high = (records[name].to_numpy() for name in ("row_count", "low", "high"))
     try:
         # a state, or a table with a partition of a version that did not record bounds: counted as a whole
         if records["low"].null_count:
-            ((rows,),) = connection.execute(f"SELECT count(*) FROM {place}").fetchall()
-            return records if rows == recorded.sum() else records.slice(0, 0)
-        type_ = _columns(connection, place).get(time, "")
-        form = "%Y%m%d%H" if low.max() > _LAST_DAY else "%Y%m%d"
-        number = _number(time, type_.startswith(("DATE", "TIMESTAMP")), form)
-        counts = connection.execute(f"SELECT {number} AS time, count(*) AS n FROM {place} GROUP BY 1").fetchnumpy()
+            ((rows,),) = connection.execute(f"SELECT count(*) FROM {relation}").fetchall()
+            return records if rows == recorded_counts.sum() else records.slice(0, 0)
+        type_ = _columns(connection, relation).get(time, "")
+        time_format = "%Y%m%d%H" if low.max() > _LAST_DAY else "%Y%m%d"
+        number = _time_number(time, type_.startswith(("DATE", "TIMESTAMP")), time_format)
+        counts = connection.execute(f"SELECT {number} AS time, count(*) AS n FROM {relation} GROUP BY 1").fetchnumpy()
     except (duckdb.CatalogException, duckdb.BinderException):  # no such table, or no such column
         return records.slice(0, 0)
     times = np.ma.filled(counts["time"], -1)  # rows without a time are in no partition
     order = np.argsort(low)
     partition = order[np.maximum(np.searchsorted(low[order], times, side="right") - 1, 0)]
-    inside = (low[partition] <= times) & (times < high[partition])
-    rows_of = np.bincount(partition[inside], weights=np.asarray(counts["n"])[inside], minlength=len(records))
-    return records.filter(pa.array(rows_of.astype(np.int64) == recorded))
+    in_partition = (low[partition] <= times) & (times < high[partition])
+    row_counts = np.bincount(partition[in_partition], weights=np.asarray(counts["n"])[in_partition], minlength=len(records))
+    return records.filter(pa.array(row_counts.astype(np.int64) == recorded_counts))
 
 
 def _by_table(records: pa.Table) -> Partitions:
@@ -372,35 +374,37 @@ def _by_table(records: pa.Table) -> Partitions:
     return partitions
 
 
-def _number(time: str, temporal: bool, form: str) -> str:
+def _time_number(time: str, is_temporal: bool, time_format: str) -> str:
     """Return the SQL of the column of time as the numbers of the bounds."""
-    return f"strftime({quoted(time)}, {text(form)})::BIGINT" if temporal else quoted(time)
+    return f"strftime({quoted(time)}, {text(time_format)})::BIGINT" if is_temporal else quoted(time)
 
 
 def _is_temporal(schema: pa.Schema, name: str) -> bool:
     return bool(pa.types.is_temporal(schema.field(name).type))
 
 
-def _condition(where: Placement, schema: pa.Schema) -> str:
+def _condition(placement: Placement, schema: pa.Schema) -> str:
     """Return the SQL of being in the partitions that are asked for."""
-    if where.time is None or not where.bounds:
+    if placement.time is None or not placement.bounds:
         return "TRUE"
-    time = _number(where.time, _is_temporal(schema, where.time), where.form)
-    between = f"{time} >= {where.bounds[0]} AND {time} < {where.bounds[-1]}"
-    return " AND ".join([between, *(f"NOT ({time} >= {begin} AND {time} < {end})" for begin, end in where.gaps)])
+    time = _time_number(placement.time, _is_temporal(schema, placement.time), placement.form)
+    in_range = f"{time} >= {placement.bounds[0]} AND {time} < {placement.bounds[-1]}"
+    return " AND ".join([in_range, *(f"NOT ({time} >= {begin} AND {time} < {end})" for begin, end in placement.gaps)])
 
 
-def _missing(connection: duckdb.DuckDBPyConnection, where: Placement) -> list[str]:
+def _missing_keys(connection: duckdb.DuckDBPyConnection, placement: Placement) -> list[str]:
     """Return the partitions that are asked for and were not made; of a table that no store has written nobody knows."""
-    if where.time is None or not where.keys:
+    if placement.time is None or not placement.keys:
         return []
-    records = _records(connection, where.dataset).filter(pc.field("table_name") == where.table)
+    records = _records(connection, placement.dataset).filter(pc.field("table_name") == placement.table)
     if not len(records):
         return []
-    return sorted(set(where.keys).difference(_as_recorded(connection, where.dataset, records)["partition_key"].to_pylist()))
+    return sorted(
+        set(placement.keys).difference(_intact_records(connection, placement.dataset, records)["partition_key"].to_pylist())
+    )
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, place: str, batches: pa.RecordBatchReader) -> int:
+def _insert(connection: duckdb.DuckDBPyConnection, relation: str, batches: pa.RecordBatchReader) -> int:
     connection.register("incoming rows", batches)
-    ((rows,),) = connection.execute(f'INSERT INTO {place} BY NAME SELECT * FROM "incoming rows"').fetchall()
+    ((rows,),) = connection.execute(f'INSERT INTO {relation} BY NAME SELECT * FROM "incoming rows"').fetchall()
     return int(rows)

@@ -13,7 +13,7 @@ _WHOLE = "Every partition is as it was or as it should be"
 
 
 @dataclass(frozen=True)
-class _Kind:
+class _FailureKind:
     """A way to fail: the numbers and words that tell it, what it is called, what to do, whether it may pass by itself."""
 
     numbers: frozenset[int]
@@ -24,19 +24,19 @@ class _Kind:
 
 
 _KINDS = (
-    _Kind(
+    _FailureKind(
         frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG}),
         ("no space left", "disk quota exceeded", "file too large", "disk is full"),
         "there is no space left on the device",
         "Free some space and run again",
     ),
-    _Kind(
+    _FailureKind(
         frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}),
         ("read-only file system", "permission denied", "operation not permitted", "access denied", "accessdenied"),
         "it cannot be written",
         "Let this user write there, or choose another place with PLOTSIM_STORE_PATH, and run again",
     ),
-    _Kind(
+    _FailureKind(
         frozenset(
             {errno.ECONNREFUSED, errno.ECONNRESET, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPIPE}
         ),
@@ -66,28 +66,28 @@ def explained(error: BaseException, what: str, path: str, tried: int = 0) -> dg.
     """
     if not isinstance(error, Exception) or isinstance(error, dg.Failure | dg.RetryRequested):
         return None
-    chain = list(_chain(error))
+    chain = list(_causes(error))
     numbers = {number for cause in chain if isinstance(number := getattr(cause, "errno", None), int)}
     words = " ".join(str(cause) for cause in chain).lower()
     for kind in _KINDS:
         if kind.numbers & numbers or any(word in words for word in kind.words):
-            last = str(chain[0]).strip().splitlines() or [type(error).__name__]
+            lines = str(chain[0]).strip().splitlines() or [type(error).__name__]
             failure = dg.Failure(
-                f"{what} is not written to {path}: {kind.says} ({last[0]}). {_WHOLE}. {kind.remedy}.", allow_retries=False
+                f"{what} is not written to {path}: {kind.says} ({lines[0]}). {_WHOLE}. {kind.remedy}.", allow_retries=False
             )
             if kind.passes and tried < TRIES:
-                again = dg.RetryRequested(TRIES, seconds_to_wait=2.0**tried * random.uniform(0.5, 1.5))
-                again.__cause__ = failure
-                return again
+                retry = dg.RetryRequested(TRIES, seconds_to_wait=2.0**tried * random.uniform(0.5, 1.5))
+                retry.__cause__ = failure
+                return retry
             return failure
     return None
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def _causes(error: BaseException) -> Iterator[BaseException]:
     """Yield an error and what it came from."""
-    seen: set[int] = set()
+    seen_ids: set[int] = set()
     cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
+    while cause is not None and id(cause) not in seen_ids:
+        seen_ids.add(id(cause))
         yield cause
         cause = cause.__cause__ or cause.__context__

@@ -49,25 +49,25 @@ def written(filesystem: fsspec.AbstractFileSystem, file: str) -> Iterator[IO[byt
         with written_aside(Path(file)) as sink:
             yield sink
         return
-    direct = not _OBJECT_STORES.isdisjoint(protocols(filesystem))
+    is_object_store = not _OBJECT_STORES.isdisjoint(protocols(filesystem))
     folder, _, name = file.rpartition("/")
-    place = file if direct else f"{folder}/.{name}.{uuid4().hex}.tmp"
-    sink = filesystem.open(place, "wb")
+    target = file if is_object_store else f"{folder}/.{name}.{uuid4().hex}.tmp"
+    sink = filesystem.open(target, "wb")
     try:
         yield sink
         sink.close()
     except BaseException:
-        if direct:
+        if is_object_store:
             sink.closed = True  # closing it would complete the upload of what there is
         with suppress(Exception):  # the error is what matters
-            if direct:
+            if is_object_store:
                 sink.discard()
             else:
                 sink.close()
-                filesystem.rm(place)
+                filesystem.rm(target)
         raise
-    if not direct:
-        filesystem.mv(place, file)
+    if not is_object_store:
+        filesystem.mv(target, file)
 
 
 class FileVersion(NamedTuple):
@@ -80,17 +80,17 @@ class FileVersion(NamedTuple):
 def listed(filesystem: fsspec.AbstractFileSystem, folder: str) -> dict[str, FileVersion]:
     """Return the files below a folder, by path. A folder that is not there has none."""
     if is_local(filesystem):
-        return dict(_below(folder))
+        return dict(_local_files(folder))
     filesystem.invalidate_cache()  # another process may have written
     details = filesystem.find(folder, detail=True)
     return {file: FileVersion(info["size"], _stamp(info)) for file, info in details.items()}
 
 
-def _below(folder: str) -> Iterator[tuple[str, FileVersion]]:
+def _local_files(folder: str) -> Iterator[tuple[str, FileVersion]]:
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from _below(entry.path)
+                yield from _local_files(entry.path)
             elif entry.is_file():
                 with suppress(FileNotFoundError):  # renamed meanwhile
                     status = entry.stat()
@@ -108,12 +108,12 @@ def prepared(filesystem: fsspec.AbstractFileSystem, root: str, folder: str) -> N
     Raises UsageError where it lies behind a symbolic link: what is written below the root stays there.
     """
     if is_local(filesystem):
-        for place in (Path(folder), *Path(folder).parents):
-            if place == Path(root):
+        for parent in (Path(folder), *Path(folder).parents):
+            if parent == Path(root):
                 break
-            if place.is_symlink():
+            if parent.is_symlink():
                 raise UsageError(
-                    f"cannot write into {folder}: {place} is a symbolic link, and nothing is written through one"
+                    f"cannot write into {folder}: {parent} is a symbolic link, and nothing is written through one"
                 )
         Path(folder).mkdir(parents=True, exist_ok=True)
         clear_orphans(Path(folder))
@@ -145,8 +145,8 @@ class Access:
 def access(filesystem: fsspec.AbstractFileSystem) -> Access:
     """Return how a file system of s3fs reaches its store."""
     client: Mapping[str, Any] = filesystem.client_kwargs or {}
-    given = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    endpoint = filesystem.endpoint_url or client.get("endpoint_url") or given
+    environment_endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = filesystem.endpoint_url or client.get("endpoint_url") or environment_endpoint
     return Access(endpoint, filesystem.key, filesystem.secret, filesystem.token, client.get("region_name"))
 
 
@@ -160,8 +160,13 @@ def own_filesystem(filesystem: fsspec.AbstractFileSystem) -> pa_fs.FileSystem | 
         return pa_fs.LocalFileSystem()
     if "s3" not in protocols(filesystem):
         return None
-    told = access(filesystem)
-    scheme, _, host = (told.endpoint or "https://").partition("://")
-    given = {"access_key": told.key, "secret_key": told.secret, "session_token": told.token, "region": told.region}
-    options = {name: value for name, value in given.items() if value}
+    settings = access(filesystem)
+    scheme, _, host = (settings.endpoint or "https://").partition("://")
+    credentials = {
+        "access_key": settings.key,
+        "secret_key": settings.secret,
+        "session_token": settings.token,
+        "region": settings.region,
+    }
+    options = {name: value for name, value in credentials.items() if value}
     return pa_fs.S3FileSystem(endpoint_override=host.rstrip("/") or None, scheme=scheme, **options)

@@ -63,7 +63,7 @@ def arrow_types(schema: pa.Schema) -> dict[str, str]:
 
 def record_of(schema: pa.Schema, rows: int) -> FileRecord:
     """Return the record of a file that holds so many rows of a schema."""
-    return _record(schema, _texts(schema.metadata), rows, whole=True)
+    return _file_record(schema, _texts(schema.metadata), rows, is_whole=True)
 
 
 def indexed(filesystem: fsspec.AbstractFileSystem, index: str, versions: Mapping[str, FileVersion]) -> dict[str, FileRecord]:
@@ -73,12 +73,12 @@ def indexed(filesystem: fsspec.AbstractFileSystem, index: str, versions: Mapping
     """
     entries = _read(filesystem, index)
     records = {file: record for file, (version, record) in entries.items() if versions.get(file) == version}
-    unknown = [file for file in versions if file not in records]
-    if unknown:
+    unread_files = [file for file in versions if file not in records]
+    if unread_files:
         with ThreadPoolExecutor(1 if is_local(filesystem) else _AT_ONCE) as readers:
-            footers = zip(unknown, readers.map(lambda file: footer(filesystem, file), unknown), strict=True)
+            footers = zip(unread_files, readers.map(lambda file: footer(filesystem, file), unread_files), strict=True)
             records |= {file: record for file, record in footers if record is not None}
-    if unknown or len(entries) != len(records):
+    if unread_files or len(entries) != len(records):
         with contextlib.suppress(Exception):  # a store that only may be read is looked at without
             _write(filesystem, index, {file: (versions[file], record) for file, record in records.items()})
     return records
@@ -90,36 +90,36 @@ def remember(
     """Put files that were just written into an index, so that nobody has to open them; `versions` has all files that it is
     of."""
     entries = {file: entry for file, entry in _read(filesystem, index).items() if versions.get(file) == entry[0]}
-    news = {file: (versions[file], record) for file, record in records.items() if file in versions}
+    new_entries = {file: (versions[file], record) for file, record in records.items() if file in versions}
     with contextlib.suppress(Exception):  # an index that is not there is made by whoever looks
-        _write(filesystem, index, entries | news)
+        _write(filesystem, index, entries | new_entries)
 
 
 def footer(filesystem: fsspec.AbstractFileSystem, file: str) -> FileRecord | None:
     """Return what the footer of a file says it holds; None for one that cannot be read."""
     try:
-        with filesystem.open(file, "rb") as stored:
-            metadata = pq.read_metadata(stored)
+        with filesystem.open(file, "rb") as source:
+            metadata = pq.read_metadata(source)
         schema = metadata.schema.to_arrow_schema()
     except (OSError, pa.ArrowInvalid):  # gone since, cut off, or no Parquet
         return None
     texts = {**_texts(schema.metadata), **_texts(metadata.metadata)}
-    whole = DIGEST not in texts or texts.get(ROWS) == str(metadata.num_rows)  # others copy the digest, and not the rows
-    return _record(schema, texts, metadata.num_rows, whole)
+    is_whole = DIGEST not in texts or texts.get(ROWS) == str(metadata.num_rows)  # others copy the digest, and not the rows
+    return _file_record(schema, texts, metadata.num_rows, is_whole)
 
 
 def _texts(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
     return {name.decode(): value.decode() for name, value in (metadata or {}).items() if name != b"ARROW:schema"}
 
 
-def _record(schema: pa.Schema, texts: Mapping[str, str], rows: int, whole: bool) -> FileRecord:
+def _file_record(schema: pa.Schema, texts: Mapping[str, str], rows: int, is_whole: bool) -> FileRecord:
     columns = json.dumps(arrow_types(schema))
-    return FileRecord(rows, whole, texts.get(DIGEST, ""), texts.get(PARTITION, ""), texts.get(AS_OF, ""), columns)
+    return FileRecord(rows, is_whole, texts.get(DIGEST, ""), texts.get(PARTITION, ""), texts.get(AS_OF, ""), columns)
 
 
-def _read(filesystem: fsspec.AbstractFileSystem, place: str) -> dict[str, tuple[FileVersion, FileRecord]]:
+def _read(filesystem: fsspec.AbstractFileSystem, index: str) -> dict[str, tuple[FileVersion, FileRecord]]:
     try:
-        with filesystem.open(place, "rb") as source:
+        with filesystem.open(index, "rb") as source:
             table = pq.read_table(source)
         if not table.schema.equals(_SCHEMA):
             return {}
@@ -130,12 +130,12 @@ def _read(filesystem: fsspec.AbstractFileSystem, place: str) -> dict[str, tuple[
     return {file: (FileVersion(size, stamp), FileRecord(*rest)) for file, size, stamp, *rest in rows}
 
 
-def _write(filesystem: fsspec.AbstractFileSystem, place: str, entries: Mapping[str, tuple[FileVersion, FileRecord]]) -> None:
+def _write(filesystem: fsspec.AbstractFileSystem, index: str, entries: Mapping[str, tuple[FileVersion, FileRecord]]) -> None:
     rows: Iterable[tuple[object, ...]] = (
         (file, *version, r.rows, r.whole, r.digest, r.length, r.as_of, r.columns) for file, (version, r) in entries.items()
     )
     columns = list(zip(*rows, strict=True)) or [()] * len(_SCHEMA)
     arrays = [pa.array(values, field.type) for values, field in zip(columns, _SCHEMA, strict=True)]
-    prepared(filesystem, place.partition(f"/{INDEX}/")[0], place.rpartition("/")[0])
-    with written(filesystem, place) as sink:
+    prepared(filesystem, index.partition(f"/{INDEX}/")[0], index.rpartition("/")[0])
+    with written(filesystem, index) as sink:
         pq.write_table(pa.table(arrays, schema=_SCHEMA), sink, compression="zstd")

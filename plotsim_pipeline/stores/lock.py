@@ -45,25 +45,25 @@ def connected(path: str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyCon
 
     Raises Failure that names the holder after that time.
     """
-    longest, begun, told, delay = _longest(), time.monotonic(), _TELL, _FIRST
+    timeout, start, message_time, delay = _timeout(), time.monotonic(), _TELL, _FIRST
     while True:
         try:
             connection = opened(path, read_only)
         except duckdb.IOException as error:
             holder = _holder(error)
-            waited = time.monotonic() - begun
+            waiting_time = time.monotonic() - start
             if holder is None:
                 raise
-            if waited >= longest:
+            if waiting_time >= timeout:
                 raise dg.Failure(
                     f"{path} is held by {holder}, and DuckDB lets one process write at a time. It was waited for "
-                    f"{waited:.0f} seconds; what is stored is untouched. Close it there (a notebook or a shell that has the "
-                    f"file open holds it) and run again, or wait longer: {PATIENCE_VARIABLE}=600.",
+                    f"{waiting_time:.0f} seconds; what is stored is untouched. Close it there (a notebook or a shell that has "
+                    f"the file open holds it) and run again, or wait longer: {PATIENCE_VARIABLE}=600.",
                     allow_retries=False,
                 ) from None
-            if waited >= told:
+            if waiting_time >= message_time:
                 dg.get_dagster_logger("plotsim").info("waiting for %s: it is held by %s", path, holder)
-                told = waited + _TELL
+                message_time = waiting_time + _TELL
         else:
             break
         time.sleep(delay * random.uniform(0.5, 1.5))  # so that those who wait do not come at the same moments
@@ -88,30 +88,30 @@ def _create(path: str) -> None:
 
     DuckDB empties a new file before it locks it: of two processes that open it first, one destroys what the other wrote.
     """
-    place = Path(path)
-    fresh = place.with_name(f".{place.name}.{uuid4().hex}.tmp")
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{uuid4().hex}.tmp")
     try:
-        duckdb.connect(str(fresh), config=AGENT).close()
+        duckdb.connect(str(temporary), config=AGENT).close()
         with suppress(OSError):  # another process was first, or a file system without links: DuckDB makes it there
-            os.link(fresh, path)
+            os.link(temporary, path)
     finally:
-        fresh.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _holder(error: duckdb.IOException) -> str | None:
     """Return who holds a file, from DuckDB's error; None if it is about something else."""
-    found = _HOLDER.search(str(error))
-    if found is not None:
-        return f"process {found['pid']} ({found['program']})"
+    match = _HOLDER.search(str(error))
+    if match is not None:
+        return f"process {match['pid']} ({match['program']})"
     return "another process" if "Could not set lock" in str(error) else None
 
 
-def _longest() -> float:
+def _timeout() -> float:
     """Return how many seconds a file is waited for."""
-    asked = _patience.get()
-    said = os.environ.get(PATIENCE_VARIABLE, "")
+    context_limit = _patience.get()
+    setting = os.environ.get(PATIENCE_VARIABLE, "")
     try:
-        usual = float(said) if said else _PATIENCE
+        limit = float(setting) if setting else _PATIENCE
     except ValueError:
-        raise UsageError(f"{PATIENCE_VARIABLE}={said}: expected a number of seconds") from None
-    return usual if asked is None else min(asked, usual)
+        raise UsageError(f"{PATIENCE_VARIABLE}={setting}: expected a number of seconds") from None
+    return limit if context_limit is None else min(context_limit, limit)

@@ -105,7 +105,7 @@ def passing(
     """Return the same batches, counted, added up and hashed as they pass. `pieces` gives a batch's rows by partition."""
     process = psutil.Process()
 
-    def watched() -> Iterator[pa.RecordBatch]:
+    def measured() -> Iterator[pa.RecordBatch]:
         writing.taken = True
         for batch in batches:
             lengths: dict[str, int] = {}
@@ -118,7 +118,7 @@ def passing(
             yield batch
             writing.memory = max(writing.memory, process.memory_info().rss)
 
-    return pa.RecordBatchReader.from_batches(batches.schema, watched())
+    return pa.RecordBatchReader.from_batches(batches.schema, measured())
 
 
 def add_up(writing: Writing, batch: pa.RecordBatch, lengths: Mapping[str, int]) -> None:
@@ -129,8 +129,8 @@ def add_up(writing: Writing, batch: pa.RecordBatch, lengths: Mapping[str, int]) 
     values = np.array(columns)
     finite = np.isfinite(values)
     parts = np.add.reduceat([np.where(finite, values, 0.0), finite], starts, axis=2)
-    for place, key in enumerate(lengths):
-        writing.sums[key] = writing.sums.get(key, 0.0) + parts[:, :, place]
+    for index, key in enumerate(lengths):
+        writing.sums[key] = writing.sums.get(key, 0.0) + parts[:, :, index]
 
 
 def means(writing: Writing, key: str) -> dict[str, float]:
@@ -144,10 +144,10 @@ def completed(writing: Writing, files: Sequence[str]) -> pa.Table:
     """Return the row of the log for rows that are written, or for a state that a later one keeps out."""
     if not writing.taken:
         return _row(writing, KEPT, files, "a later state is stored, and stays")
-    nothing = ContentHash(writing.schema).hexdigest()
+    empty_hash = ContentHash(writing.schema).hexdigest()
     keys = writing.keys[-1:] if writing.state else writing.keys
-    found = {key: writing.hashes[key].hexdigest() if key in writing.hashes else nothing for key in keys}
-    return _row(writing, COMPLETED, files, None, found)
+    hashes = {key: writing.hashes[key].hexdigest() if key in writing.hashes else empty_hash for key in keys}
+    return _row(writing, COMPLETED, files, None, hashes)
 
 
 def failed(writing: Writing, error: BaseException) -> pa.Table:
@@ -163,11 +163,11 @@ def _row(
     writing: Writing, status: str, files: Sequence[str], message: str | None, hashes: Mapping[str, str] | None = None
 ) -> pa.Table:
     seconds = max(time.perf_counter() - writing.begun, 1e-6)
-    told = {key.decode(): value.decode() for key, value in (writing.schema.metadata or {}).items()}
+    origin = {key.decode(): value.decode() for key, value in (writing.schema.metadata or {}).items()}
     row = {
         "dataset_id": writing.dataset,
         "table_name": writing.table,
-        "generation_date": _day(writing.keys),
+        "generation_date": _generation_date(writing.keys),
         "first_partition": writing.keys[0] if writing.keys else None,
         "last_partition": writing.keys[-1] if writing.keys else None,
         "partitions": len(writing.keys),
@@ -182,12 +182,12 @@ def _row(
         "duration_seconds": seconds,
         "peak_memory_gb": max(writing.memory, psutil.Process().memory_info().rss) / 1e9,
         "cpu_cores_used": (time.process_time() - writing.cpu) / seconds,
-        "config_hash": told.get(DIGEST),
+        "config_hash": origin.get(DIGEST),
         "core_version": VERSION,
-        "seed": int(told["plotsim_seed"]) if "plotsim_seed" in told else None,
-        "scale": float(told["plotsim_scale"]) if "plotsim_scale" in told else None,
+        "seed": int(origin["plotsim_seed"]) if "plotsim_seed" in origin else None,
+        "scale": float(origin["plotsim_scale"]) if "plotsim_scale" in origin else None,
         "parameters": json.dumps(writing.said.get("parameters") or {}, sort_keys=True),
-        "content_hash": _together(hashes) if hashes else None,
+        "content_hash": _combined_hash(hashes) if hashes else None,
         "partition_hashes": list((hashes or {}).items()),
         "started_at": writing.started,
         "finished_at": datetime.now(UTC),
@@ -205,28 +205,28 @@ def changed(connection: duckdb.DuckDBPyConnection, log: str, row: pa.Table) -> l
     """Return the partitions of a row of the log whose content was another when the same version wrote them last, from the
     same config: what made them is not what it was. `log` is the rows of the log as SQL."""
     connection.register("written row", row)
-    same = ", ".join(_SAME)
-    found = connection.execute(
+    join_columns = ", ".join(_SAME)
+    rows = connection.execute(
         f"""
-        WITH now AS (SELECT {same}, unnest(map_entries(partition_hashes)) AS made FROM "written row"),
+        WITH now AS (SELECT {join_columns}, unnest(map_entries(partition_hashes)) AS made FROM "written row"),
         before AS (
-            SELECT {same}, finished_at, unnest(map_entries(partition_hashes)) AS made FROM {log} AS log
+            SELECT {join_columns}, finished_at, unnest(map_entries(partition_hashes)) AS made FROM {log} AS log
             WHERE status = '{COMPLETED}'
         )
-        SELECT now.made.key FROM now JOIN before USING ({same}) WHERE now.made.key = before.made.key
+        SELECT now.made.key FROM now JOIN before USING ({join_columns}) WHERE now.made.key = before.made.key
         GROUP BY now.made.key, now.made.value HAVING arg_max(before.made.value, finished_at) != now.made.value
         ORDER BY ALL
         """
     ).fetchall()
-    return [key for (key,) in found]
+    return [key for (key,) in rows]
 
 
 def noted(row: pa.Table, wrong: Sequence[str]) -> pa.Table:
     """Return a row of the log that says which partitions have other content than they had."""
     if not wrong:
         return row
-    says = f"other content than the same config gave before: {', '.join(wrong)}"[:_MESSAGE]
-    return row.set_column(row.schema.get_field_index("message"), SCHEMA.field("message"), pa.array([says]))
+    message = f"other content than the same config gave before: {', '.join(wrong)}"[:_MESSAGE]
+    return row.set_column(row.schema.get_field_index("message"), SCHEMA.field("message"), pa.array([message]))
 
 
 def append(connection: duckdb.DuckDBPyConnection, row: pa.Table) -> pa.Table:
@@ -257,12 +257,12 @@ def read_files(path: str, **only: str | None) -> pa.Table:
     over."""
     filesystem, root = located(path)
     files = filesystem.glob(f"{root}/{LOG}/*.parquet")
-    wanted = reduce(and_, [ds.field(name) == value for name, value in only.items()]) if only else None
+    row_filter = reduce(and_, [ds.field(name) == value for name, value in only.items()]) if only else None
     try:
-        return ds.dataset(files, SCHEMA, "parquet", filesystem).to_table(filter=wanted)
+        return ds.dataset(files, SCHEMA, "parquet", filesystem).to_table(filter=row_filter)
     except pa.ArrowInvalid:
         readable = [file for file in files if _is_parquet(filesystem, file)]
-        return ds.dataset(readable, SCHEMA, "parquet", filesystem).to_table(filter=wanted)
+        return ds.dataset(readable, SCHEMA, "parquet", filesystem).to_table(filter=row_filter)
 
 
 def _is_parquet(filesystem: Any, file: str) -> bool:
@@ -281,14 +281,14 @@ def compared(path: str, row: pa.Table) -> pa.Table:
         return noted(row, changed(connection, '"log before"', row))
 
 
-def _together(hashes: Mapping[str, str]) -> str:
+def _combined_hash(hashes: Mapping[str, str]) -> str:
     """Return one hash for those of several partitions; that of a single one is its own."""
     if len(hashes) == 1:
         return next(iter(hashes.values()))
     return hashlib.sha256(" ".join(f"{key}={hashes[key]}" for key in sorted(hashes)).encode()).hexdigest()[:32]
 
 
-def _day(keys: Sequence[str]) -> date | None:
+def _generation_date(keys: Sequence[str]) -> date | None:
     """Return the day that the last partition begins with."""
     with contextlib.suppress(ValueError, IndexError):
         return date.fromisoformat(keys[-1][:10])

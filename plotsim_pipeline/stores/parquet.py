@@ -49,7 +49,7 @@ class ParquetStore(Store):
 
     def write(self, where: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
         filesystem, root = located(self.path)
-        self._settle(filesystem, root, where)
+        self._settle_layout(filesystem, root, where)
         if where.time is None:
             return self._write_state(filesystem, root, where, batches)
         schema = batches.schema
@@ -58,48 +58,48 @@ class ParquetStore(Store):
         files = {key: f"{root}/{partition_file(where.layout, where.dataset, where.table, key)}" for key in where.keys}
         for folder in sorted({file.rpartition("/")[0] for file in files.values()}):
             prepared(filesystem, root, folder)
-        ends = zip(where.keys, where.bounds[:-1], where.bounds[1:], strict=True)
-        schemas = {key: columns_between(schema, begin, end) for key, begin, end in ends}
+        ranges = zip(where.keys, where.bounds[:-1], where.bounds[1:], strict=True)
+        schemas = {key: columns_between(schema, begin, end) for key, begin, end in ranges}
         rows = dict.fromkeys(where.keys, 0)
-        for place, pieces in groupby(split(where, batches), key=lambda piece: piece[0]):
-            key = where.keys[place]
-            rows[key] = _write(filesystem, files[key], schemas[key], (some for _, some in pieces), where.encoding)
+        for index, pieces in groupby(split(where, batches), key=lambda piece: piece[0]):
+            key = where.keys[index]
+            rows[key] = _write(filesystem, files[key], schemas[key], (batch for _, batch in pieces), where.encoding)
         for key in (key for key in where.keys if rows[key] == 0):
             _write(filesystem, files[key], schemas[key], (), where.encoding)
         records = {files[key]: record_of(schemas[key], rows[key]) for key in where.keys}
-        stored = _files(filesystem, root, where.dataset, where.layout, where.table).get(where.table, {})
+        stored = _stored_files(filesystem, root, where.dataset, where.layout, where.table).get(where.table, {})
         remember(filesystem, _index(root, where.dataset, where.table), dict(stored.values()), records)
         return rows
 
     def _write_state(
-        self, filesystem: fsspec.AbstractFileSystem, root: str, where: Placement, batches: pa.RecordBatchReader
+        self, filesystem: fsspec.AbstractFileSystem, root: str, placement: Placement, batches: pa.RecordBatchReader
     ) -> dict[str, int]:
-        file = f"{root}/{state_file(where.layout, where.dataset, where.table)}"
+        file = f"{root}/{state_file(placement.layout, placement.dataset, placement.table)}"
         folder = file.rpartition("/")[0]
         prepared(filesystem, root, folder)
         with alone_in(filesystem, folder):  # or another run could write a later state between the look and the write
             if filesystem.exists(file):
-                stored = footer(filesystem, file)
-                later = stored is not None and stored.whole and stored.as_of > where.as_of
-                if stored is not None and later and stored.digest == digest_of(batches.schema):
-                    return {stored.as_of: stored.rows}
-            schema = batches.schema.with_metadata({**(batches.schema.metadata or {}), AS_OF: where.as_of})
-            return {where.as_of: _write(filesystem, file, schema, batches, where.encoding)}
+                stored_record = footer(filesystem, file)
+                is_later = stored_record is not None and stored_record.whole and stored_record.as_of > placement.as_of
+                if stored_record is not None and is_later and stored_record.digest == digest_of(batches.schema):
+                    return {stored_record.as_of: stored_record.rows}
+            schema = batches.schema.with_metadata({**(batches.schema.metadata or {}), AS_OF: placement.as_of})
+            return {placement.as_of: _write(filesystem, file, schema, batches, placement.encoding)}
 
-    def _settle(self, filesystem: fsspec.AbstractFileSystem, root: str, where: Placement) -> None:
+    def _settle_layout(self, filesystem: fsspec.AbstractFileSystem, root: str, placement: Placement) -> None:
         """Write down the layout of a dataset, if that is not what stands there; refuse it where files lie in another."""
-        stored = _layout(filesystem, root, where.dataset)
-        if stored == where.layout:
+        stored_layout = _layout(filesystem, root, placement.dataset)
+        if stored_layout == placement.layout:
             return
-        if _files(filesystem, root, where.dataset, stored):
-            place = "/".join(filter(None, (self.path.rstrip("/"), folder_of(stored, where.dataset))))
+        if _stored_files(filesystem, root, placement.dataset, stored_layout):
+            location = "/".join(filter(None, (self.path.rstrip("/"), folder_of(stored_layout, placement.dataset))))
             raise dg.Failure(
-                f"{where.dataset} lies in {self.path} as {stored}, and `output.layout` now asks for {where.layout}. "
-                f"Write the old layout down again, or take its files away and materialise it anew: they are in {place}"
+                f"{placement.dataset} lies in {self.path} as {stored_layout}, and `output.layout` now asks for "
+                f"{placement.layout}. Write the old layout down again, or take its files away and materialise it anew: they are in {location}"
             )
         prepared(filesystem, root, f"{root}/{_LAYOUTS}")
-        with written(filesystem, f"{root}/{_LAYOUTS}/{where.dataset}") as sink:
-            sink.write(where.layout.encode())
+        with written(filesystem, f"{root}/{_LAYOUTS}/{placement.dataset}") as sink:
+            sink.write(placement.layout.encode())
 
     def stream(self, where: Placement) -> pa.RecordBatchReader:
         filesystem, root = located(self.path)
@@ -108,8 +108,8 @@ class ParquetStore(Store):
         elif where.keys:
             files = {key: f"{root}/{partition_file(where.layout, where.dataset, where.table, key)}" for key in where.keys}
         else:
-            stored = _files(filesystem, root, where.dataset, where.layout, where.table).get(where.table, {})
-            files = {key or "": file for key, (file, _) in stored.items()}
+            table_files = _stored_files(filesystem, root, where.dataset, where.layout, where.table).get(where.table, {})
+            files = {key or "": file for key, (file, _) in table_files.items()}
         missing = [key for key, file in files.items() if not filesystem.exists(file)]
         if missing or not files:
             raise not_stored(where, missing)
@@ -135,8 +135,10 @@ class ParquetStore(Store):
 
     def records(self, dataset: str) -> Partitions:
         filesystem, root = located(self.path)
-        files = _files(filesystem, root, dataset, _layout(filesystem, root, dataset))
-        return {table: _partitions(filesystem, root, dataset, table, stored) for table, stored in sorted(files.items())}
+        files = _stored_files(filesystem, root, dataset, _layout(filesystem, root, dataset))
+        return {
+            table: _partitions(filesystem, root, dataset, table, table_files) for table, table_files in sorted(files.items())
+        }
 
     def made(self, dataset: str) -> Partitions:
         """Return the partitions whose files are there with as many rows as their writer put into them: a file is its own
@@ -155,9 +157,9 @@ class ParquetStore(Store):
         if time is None:
             return None
         layout = _layout(filesystem, root, dataset)
-        stored = _files(filesystem, root, dataset, layout, table).get(table, {})
-        kinds = {(r.columns, r.length) for r in _records(filesystem, root, dataset, table, stored).values()}
-        for columns, length in sorted(kinds):
+        table_files = _stored_files(filesystem, root, dataset, layout, table).get(table, {})
+        variants = {(r.columns, r.length) for r in _file_records(filesystem, root, dataset, table, table_files).values()}
+        for columns, length in sorted(variants):
             stored_types, types = json.loads(columns), arrow_types(schema)
             changes = column_changes(stored_types, types)
             if not changes.only_added:
@@ -169,19 +171,19 @@ class ParquetStore(Store):
     def drop(self, dataset: str, table: str) -> None:
         filesystem, root = located(self.path)
         layout = _layout(filesystem, root, dataset)
-        for file, _ in _files(filesystem, root, dataset, layout, table).get(table, {}).values():
+        for file, _ in _stored_files(filesystem, root, dataset, layout, table).get(table, {}).values():
             filesystem.rm_file(file)
 
     @contextmanager
     def opened(self, plan: Plan, first: int, stop: int) -> Iterator[Stored]:
         filesystem, root = located(self.path)
-        stored = _whole_files(filesystem, root, plan.name)
+        whole_files = _whole_files(filesystem, root, plan.name)
         with duckdb.connect() as connection:
             relations = {}
-            for table in (table.name for table in plan.tables if table.name in stored):
-                _view(connection, filesystem, quoted(table), stored[table].values())
+            for table in (table.name for table in plan.tables if table.name in whole_files):
+                _view(connection, filesystem, quoted(table), whole_files[table].values())
                 relations[table] = quoted(table)
-            entries = ((table, key) for table in relations for key in stored[table] if key is not None)
+            entries = ((table, key) for table in relations for key in whole_files[table] if key is not None)
             yield Stored(plan, connection, relations, first, stop, held_periods(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
@@ -190,16 +192,20 @@ class ParquetStore(Store):
             connection.register(LOG, self.logged())
             for dataset in datasets:
                 connection.execute(f"CREATE SCHEMA {quoted(dataset)}")
-                for table, stored in _whole_files(filesystem, root, dataset).items():
-                    _view(connection, filesystem, f"{quoted(dataset)}.{quoted(table)}", stored.values())
+                for table, table_files in _whole_files(filesystem, root, dataset).items():
+                    _view(connection, filesystem, f"{quoted(dataset)}.{quoted(table)}", table_files.values())
             return str(connection.sql(sql))
 
 
 def _write(
-    filesystem: fsspec.AbstractFileSystem, file: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], how: Encoding
+    filesystem: fsspec.AbstractFileSystem,
+    file: str,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    encoding: Encoding,
 ) -> int:
     with written(filesystem, file) as sink:
-        return write_parquet(sink, schema, batches, how, rows_as=ROWS)
+        return write_parquet(sink, schema, batches, encoding, rows_as=ROWS)
 
 
 def _schemas(filesystem: fsspec.AbstractFileSystem, files: Sequence[str]) -> list[pa.Schema]:
@@ -237,30 +243,32 @@ def _layout(filesystem: fsspec.AbstractFileSystem, root: str, dataset: str) -> s
     return layout
 
 
-def _files(filesystem: fsspec.AbstractFileSystem, root: str, dataset: str, layout: str, table: str | None = None) -> Files:
+def _stored_files(
+    filesystem: fsspec.AbstractFileSystem, root: str, dataset: str, layout: str, table: str | None = None
+) -> Files:
     """Return where everything of a dataset, or of one of its tables, lies in a layout, in the order of keys."""
     files: Files = {}
     for file, version in sorted(listed(filesystem, f"{root}/{folder_of(layout, dataset, table)}".rstrip("/")).items()):
-        place = told_by(layout, dataset, file.removeprefix(f"{root}/"))
-        if place is not None and table in (None, place[0]):
-            files.setdefault(place[0], {})[place[1]] = (file, version)
-    return {name: dict(sorted(stored.items(), key=lambda one: one[0] or "")) for name, stored in files.items()}
+        table_key = told_by(layout, dataset, file.removeprefix(f"{root}/"))
+        if table_key is not None and table in (None, table_key[0]):
+            files.setdefault(table_key[0], {})[table_key[1]] = (file, version)
+    return {name: dict(sorted(table_files.items(), key=lambda item: item[0] or "")) for name, table_files in files.items()}
 
 
 def _index(root: str, dataset: str, table: str) -> str:
     return f"{root}/{INDEX}/{dataset}/{table}"
 
 
-def _records(
+def _file_records(
     filesystem: fsspec.AbstractFileSystem,
     root: str,
     dataset: str,
     table: str,
-    stored: Mapping[str | None, tuple[str, FileVersion]],
+    table_files: Mapping[str | None, tuple[str, FileVersion]],
 ) -> dict[str | None, FileRecord]:
     """Return what the files of a table hold, by partition key; those that are not whole are left out."""
-    records = indexed(filesystem, _index(root, dataset, table), dict(stored.values()))
-    return {key: records[file] for key, (file, _) in stored.items() if file in records and records[file].whole}
+    records = indexed(filesystem, _index(root, dataset, table), dict(table_files.values()))
+    return {key: records[file] for key, (file, _) in table_files.items() if file in records and records[file].whole}
 
 
 def _partitions(
@@ -268,9 +276,9 @@ def _partitions(
     root: str,
     dataset: str,
     table: str,
-    stored: Mapping[str | None, tuple[str, FileVersion]],
+    table_files: Mapping[str | None, tuple[str, FileVersion]],
 ) -> dict[str, Partition]:
-    records = _records(filesystem, root, dataset, table, stored)
+    records = _file_records(filesystem, root, dataset, table, table_files)
     return {r.as_of if key is None else key: Partition(r.rows, r.digest) for key, r in records.items()}
 
 
@@ -279,34 +287,34 @@ def _whole_files(
 ) -> dict[str, dict[str | None, tuple[str, FileRecord]]]:
     """Return, by table and partition key, the files of a dataset that are whole and what they hold. What lies there besides
     and cannot be read is nobody's rows."""
-    files = _files(filesystem, root, dataset, _layout(filesystem, root, dataset))
-    whole = {}
-    for table, stored in files.items():
-        records = _records(filesystem, root, dataset, table, stored)
+    files = _stored_files(filesystem, root, dataset, _layout(filesystem, root, dataset))
+    whole_files = {}
+    for table, table_files in files.items():
+        records = _file_records(filesystem, root, dataset, table, table_files)
         if records:
-            whole[table] = {key: (stored[key][0], record) for key, record in records.items()}
-    return whole
+            whole_files[table] = {key: (table_files[key][0], record) for key, record in records.items()}
+    return whole_files
 
 
 def _view(
     connection: duckdb.DuckDBPyConnection,
     filesystem: fsspec.AbstractFileSystem,
     name: str,
-    stored: Iterable[tuple[str, FileRecord]],
+    records: Iterable[tuple[str, FileRecord]],
 ) -> None:
     """Make a view of all rows of some files. Folders such as partition_month=3 add no columns."""
-    columns_of = {file: record.columns for file, record in stored}
+    columns_of = {file: record.columns for file, record in records}
     files = list(columns_of)
-    one_of_each = list({columns: file for file, columns in columns_of.items()}.values())
-    differ = len(one_of_each) > 1
+    sample_files = list({columns: file for file, columns in columns_of.items()}.values())
+    has_variants = len(sample_files) > 1
     if is_local(filesystem):
-        union = ", union_by_name = true" if differ else ""
+        union = ", union_by_name = true" if has_variants else ""
         source = f"read_parquet([{', '.join(text(file) for file in files)}], hive_partitioning = false{union})"
     else:  # read by pyarrow: DuckDB would want an extension
         source = quoted(f"files of {name}".replace('"', ""))
-        schemas = _schemas(filesystem, one_of_each) if differ else []
-        columns = pa.unify_schemas(schemas, promote_options="permissive") if differ else None
-        own = own_filesystem(filesystem)
-        rows = ds.dataset(files, columns, format="parquet", filesystem=own or filesystem, partitioning=None)
-        connection.register(f"files of {name}".replace('"', ""), rows if own is not None else rows.to_table())
+        schemas = _schemas(filesystem, sample_files) if has_variants else []
+        columns = pa.unify_schemas(schemas, promote_options="permissive") if has_variants else None
+        arrow_filesystem = own_filesystem(filesystem)
+        rows = ds.dataset(files, columns, format="parquet", filesystem=arrow_filesystem or filesystem, partitioning=None)
+        connection.register(f"files of {name}".replace('"', ""), rows if arrow_filesystem is not None else rows.to_table())
     connection.execute(f"CREATE VIEW {name} AS FROM {source}")

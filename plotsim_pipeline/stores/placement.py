@@ -43,9 +43,9 @@ class RowKey(str):
     where: Mapping[str, Any]
 
     def __new__(cls, key: Sequence[str], where: Mapping[str, Any]) -> "RowKey":
-        made = super().__new__(cls, ", ".join(key))
-        made.where = {**where, ROW_KEY: list(key)}
-        return made
+        row_key = super().__new__(cls, ", ".join(key))
+        row_key.where = {**where, ROW_KEY: list(key)}
+        return row_key
 
 
 def placed(
@@ -59,22 +59,22 @@ def placed(
     """Return the definition metadata that tells a store how to keep a table of that time column, key and columns.
     `target_rows` gives the rows that a run with some parameters wants the whole dataset to have, for the run log; `measures`
     are the columns whose mean each partition tells."""
-    form = "%Y%m%d%H" if plan.grain.name == "hour" else "%Y%m%d"
-    where: dict[str, Any] = {} if time is None else {_TIME: time}
-    where |= {_EXPRESSION: _moment_of_a_row(time, form), _SCHEMA: plan.name}
-    where[_LAYOUT] = template(plan.dataset.output.layout, plan.partition)
-    where[_ENCODING] = asdict(encoding_of(plan, columns))
-    where |= {_TIME_FORMAT: form, TARGET_ROWS: target_rows, _MEASURES: tuple(measures)}
-    shown = {name: value for name, value in where.items() if not name.startswith(_INTERNAL)}
-    return {**shown, ROW_KEY: RowKey(key, where)}
+    time_format = "%Y%m%d%H" if plan.grain.name == "hour" else "%Y%m%d"
+    store_metadata: dict[str, Any] = {} if time is None else {_TIME: time}
+    store_metadata |= {_EXPRESSION: _moment_of_a_row(time, time_format), _SCHEMA: plan.name}
+    store_metadata[_LAYOUT] = template(plan.dataset.output.layout, plan.partition)
+    store_metadata[_ENCODING] = asdict(encoding_of(plan, columns))
+    store_metadata |= {_TIME_FORMAT: time_format, TARGET_ROWS: target_rows, _MEASURES: tuple(measures)}
+    catalogue_metadata = {name: value for name, value in store_metadata.items() if not name.startswith(_INTERNAL)}
+    return {**catalogue_metadata, ROW_KEY: RowKey(key, store_metadata)}
 
 
-def _moment_of_a_row(time: str | None, form: str) -> str:
+def _moment_of_a_row(time: str | None, time_format: str) -> str:
     """Return the SQL by which Dagster's IO managers place a row in time, for `<it> >= 'begin' AND <it> < 'end'`.
 
     A state is the same whatever partition of it is asked for, so its condition is true of every row and partition.
     """
-    return "TRUE OR NULL::TIMESTAMP" if time is None else f"strptime({quoted(time)}::VARCHAR, {text(form)})"
+    return "TRUE OR NULL::TIMESTAMP" if time is None else f"strptime({quoted(time)}::VARCHAR, {text(time_format)})"
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ class Placement:
 
     def tally(self, times: np.ndarray, counts: np.ndarray) -> dict[str, int]:
         """Return the rows of each partition, from the rows of each number of the time column."""
-        places = np.searchsorted(np.array(self.bounds), times, side="right") - 1
-        totals = np.bincount(places, weights=counts, minlength=len(self.keys)).astype(int)
+        partitions = np.searchsorted(np.array(self.bounds), times, side="right") - 1
+        totals = np.bincount(partitions, weights=counts, minlength=len(self.keys)).astype(int)
         return dict(zip(self.keys, totals.tolist(), strict=True))
 
     def pieces(self, batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
@@ -123,7 +123,7 @@ class Placement:
         if self.time is None:
             yield (self.keys[-1] if self.keys else "", batch)
         else:
-            yield from ((self.keys[place], rows) for place, rows in split(self, [batch]))
+            yield from ((self.keys[index], rows) for index, rows in split(self, [batch]))
 
 
 def placement(context: dg.OutputContext | dg.InputContext) -> Placement:
@@ -131,21 +131,21 @@ def placement(context: dg.OutputContext | dg.InputContext) -> Placement:
     nothing places in time."""
     metadata: Mapping[str, Any] = definition_metadata(context)
     *prefix, table = context.asset_key.path
-    partitioned = context.has_asset_partitions
-    whole = not partitioned or _wants_all(context)
-    keys = [] if whole else list(context.asset_partition_keys)
-    definition = context.asset_partitions_def if partitioned else None
+    is_partitioned = context.has_asset_partitions
+    is_whole = not is_partitioned or _wants_all(context)
+    keys = [] if is_whole else list(context.asset_partition_keys)
+    definition = context.asset_partitions_def if is_partitioned else None
     time = _time_column(metadata)
-    if partitioned and ROW_KEY not in metadata:
+    if is_partitioned and ROW_KEY not in metadata:
         _refuse_unplaced(context, definition, time)
-    if not partitioned and isinstance(context, dg.OutputContext):
+    if not is_partitioned and isinstance(context, dg.OutputContext):
         time = None
-    timed = definition if isinstance(definition, dg.TimeWindowPartitionsDefinition) else None
-    windows = [timed.time_window_for_partition_key(key) for key in keys] if timed else []
+    time_partitions = definition if isinstance(definition, dg.TimeWindowPartitionsDefinition) else None
+    windows = [time_partitions.time_window_for_partition_key(key) for key in keys] if time_partitions else []
     edges = [window.start for window in windows] + [window.end for window in windows[-1:]]
-    form = str(metadata.get(_TIME_FORMAT) or ("%Y%m%d%H" if any(edge.hour for edge in edges) else "%Y%m%d"))
-    numbers = tuple(int(edge.strftime(form)) for edge in edges)
-    apart = [(one.end, other.start) for one, other in pairwise(windows) if one.end != other.start]
+    time_format = str(metadata.get(_TIME_FORMAT) or ("%Y%m%d%H" if any(edge.hour for edge in edges) else "%Y%m%d"))
+    bounds = tuple(int(edge.strftime(time_format)) for edge in edges)
+    breaks = [(before.end, after.start) for before, after in pairwise(windows) if before.end != after.start]
     encoding: Mapping[str, Any] = metadata.get(_ENCODING, {})
     return Placement(
         dataset=str(metadata.get(_SCHEMA) or (prefix[-1] if prefix else "public")),
@@ -153,12 +153,12 @@ def placement(context: dg.OutputContext | dg.InputContext) -> Placement:
         time=time,
         order=tuple(metadata.get(ROW_KEY, ())),
         keys=tuple(keys),
-        bounds=numbers if keys or whole else (0,),
-        as_of=_moment(windows[-1].end) if windows else WHOLE,
+        bounds=bounds if keys or is_whole else (0,),
+        as_of=_moment_text(windows[-1].end) if windows else WHOLE,
         layout=str(metadata.get(_LAYOUT, BY_TABLE)),
         encoding=Encoding(**{**encoding, "sort_by": tuple(encoding.get("sort_by", ()))}),
-        form=form,
-        gaps=tuple((int(begin.strftime(form)), int(end.strftime(form))) for begin, end in apart),
+        form=time_format,
+        gaps=tuple((int(begin.strftime(time_format)), int(end.strftime(time_format))) for begin, end in breaks),
         measures=tuple(metadata.get(_MEASURES, ())),
     )
 
@@ -184,9 +184,9 @@ def _refuse_unplaced(
     context: dg.OutputContext | dg.InputContext, definition: dg.PartitionsDefinition[Any] | None, time: str | None
 ) -> None:
     if time is None or not isinstance(definition, dg.TimeWindowPartitionsDefinition):
-        lacks = "no column that places a row in time" if time is None else "partitions that are not of time"
+        problem = "no column that places a row in time" if time is None else "partitions that are not of time"
         raise dg.Failure(
-            f"{context.asset_key.to_user_string()} has {lacks}, so the store cannot tell its partitions apart. Say in its "
+            f"{context.asset_key.to_user_string()} has {problem}, so the store cannot tell its partitions apart. Say in its "
             f'metadata which column does, {{"{_EXPRESSION}": "day"}}, for partitions of time; or give it no partitions.',
             allow_retries=False,
         )
@@ -195,19 +195,19 @@ def _refuse_unplaced(
 def definition_metadata(context: dg.OutputContext | dg.InputContext) -> Mapping[str, Any]:
     """Return the definition metadata of what an IO manager is asked to write or read, with what is not shown of it."""
     source = context if isinstance(context, dg.OutputContext) else context.upstream_output
-    shown = {} if source is None else source.definition_metadata
-    key = shown.get(ROW_KEY)
-    return {**shown, **key.where} if isinstance(key, RowKey) else shown
+    metadata = {} if source is None else source.definition_metadata
+    key = metadata.get(ROW_KEY)
+    return {**metadata, **key.where} if isinstance(key, RowKey) else metadata
 
 
-def _moment(moment: datetime) -> str:
+def _moment_text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def not_stored(where: Placement, keys: Sequence[str] = ()) -> FileNotFoundError:
     """Return the error of reading what was not made: some partitions, or a table."""
-    what = f"{', '.join(keys[:3])} is" if keys else "it is"
-    return FileNotFoundError(f"{where.dataset}.{where.table}: {what} not materialised")
+    subject = f"{', '.join(keys[:3])} is" if keys else "it is"
+    return FileNotFoundError(f"{where.dataset}.{where.table}: {subject} not materialised")
 
 
 def split(where: Placement, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -215,29 +215,31 @@ def split(where: Placement, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple
 
     Raises Failure for rows outside the partitions, or in another order.
     """
-    latest = None
+    last_time = None
     for batch in batches:
-        times = _numbers(where, batch.column(where.time))
+        times = _time_numbers(where, batch.column(where.time))
         if not len(times):
             continue
-        if np.any(times[1:] < times[:-1]) or (latest is not None and times[0] < latest):
+        if np.any(times[1:] < times[:-1]) or (last_time is not None and times[0] < last_time):
             raise dg.Failure(
                 f"{where.table}: its rows do not come in the order of {where.time}: sort them", allow_retries=False
             )
-        latest = times[-1]
+        last_time = times[-1]
         edges = np.searchsorted(times, np.array(where.bounds), side="left")
         if edges[0] != 0 or edges[-1] != len(times):
             raise dg.Failure(f"{where.table}: rows outside the partitions {where.keys[0]} to {where.keys[-1]}")
-        for place, (begin, end) in enumerate(pairwise(edges)):
+        for index, (begin, end) in enumerate(pairwise(edges)):
             if end > begin:
-                yield place, batch.slice(begin, end - begin)
+                yield index, batch.slice(begin, end - begin)
 
 
-def _numbers(where: Placement, column: pa.Array) -> np.ndarray:
+def _time_numbers(placement: Placement, column: pa.Array) -> np.ndarray:
     """Return a column of time as the numbers of the bounds."""
     if column.null_count:
-        raise dg.Failure(f"{where.table}: {column.null_count} rows have no {where.time}, so they are of no partition")
+        raise dg.Failure(
+            f"{placement.table}: {column.null_count} rows have no {placement.time}, so they are of no partition"
+        )
     if pa.types.is_temporal(column.type):
-        column = pc.cast(pc.strftime(column, format=where.form), pa.int64())
+        column = pc.cast(pc.strftime(column, format=placement.form), pa.int64())
     numbers: np.ndarray = column.to_numpy()
     return numbers

@@ -45,36 +45,40 @@ from plotsim_pipeline.stores.placement import (
 from plotsim_pipeline.stores.types import reader_of, storable, type_of_input
 
 
-def _said(context: dg.OutputContext) -> dict[str, Any]:
+def _log_details(context: dg.OutputContext) -> dict[str, Any]:
     """Return what an asset says of a write for the run log: the run's parameters and target rows."""
-    given = (context.output_metadata or {}).get(PARAMETERS)
-    parameters = given.value if given is not None else {}
+    parameter_metadata = (context.output_metadata or {}).get(PARAMETERS)
+    parameters = parameter_metadata.value if parameter_metadata is not None else {}
     target_rows = definition_metadata(context).get(TARGET_ROWS)
     return {"parameters": parameters, "target_rows": None if target_rows is None else target_rows(parameters)}
 
 
-def _of_a_state(written: Mapping[str, int], row: pa.Table) -> dict[str, Any]:
+def _state_metadata(row_counts: Mapping[str, int], row: pa.Table) -> dict[str, Any]:
     """Return what a materialisation says of a state: its moment, and whether it is from this run at all."""
-    (moment,) = written
-    stays = row["status"][0].as_py() == KEPT
-    later = {"state": f"a later state stays, and nothing was written: as of {moment}"} if stays else {}
-    return {"written": not stays, "as_of": moment, **later}
+    (moment,) = row_counts
+    is_kept = row["status"][0].as_py() == KEPT
+    note = {"state": f"a later state stays, and nothing was written: as of {moment}"} if is_kept else {}
+    return {"written": not is_kept, "as_of": moment, **note}
 
 
-def _by_partition(
-    context: dg.OutputContext, where: Placement, written: Mapping[str, int], writing: Writing, of_all: Mapping[str, Any]
+def _partition_metadata(
+    context: dg.OutputContext,
+    placement: Placement,
+    row_counts: Mapping[str, int],
+    writing: Writing,
+    write_metadata: Mapping[str, Any],
 ) -> dict[str, dict[str, Any]]:
     """Return what the materialisation of each partition says alone: its rows, where these are not one a period, and the mean
     of each measure; and the last one what is `of_all`, with the column lineage, which would be long in every one."""
     metadata: dict[str, dict[str, Any]] = {}
-    if where.time is not None:
-        counted = where.order != (where.time,)
-        rows = {key: {"dagster/partition_row_count": count} if counted else {} for key, count in written.items()}
+    if placement.time is not None:
+        is_counted = placement.order != (placement.time,)
+        rows = {key: {"dagster/partition_row_count": count} if is_counted else {} for key, count in row_counts.items()}
         metadata = {key: {**count, **means(writing, key)} for key, count in rows.items()}
     lineage = context.definition_metadata.get(LINEAGE)
-    lines = {} if lineage is None else {LINEAGE: dg.MetadataValue.column_lineage(lineage)}
-    if where.keys:
-        metadata[where.keys[-1]] = {**of_all, **lines, **metadata.get(where.keys[-1], {})}
+    lineage_metadata = {} if lineage is None else {LINEAGE: dg.MetadataValue.column_lineage(lineage)}
+    if placement.keys:
+        metadata[placement.keys[-1]] = {**write_metadata, **lineage_metadata, **metadata.get(placement.keys[-1], {})}
     return metadata
 
 
@@ -110,47 +114,47 @@ class Store(dg.ConfigurableIOManager):
             note_host(context.instance, context.run.run_id)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        said = _said(context)
+        log_details = _log_details(context)
         where = placement(context)
-        if "compression" in (parameters := said.get("parameters", {})):
+        if "compression" in (parameters := log_details.get("parameters", {})):
             where = replace(where, encoding=replace(where.encoding, compression=parameters["compression"]))
         reader = reader_of(obj, where.time, f"{where.dataset}.{where.table}")
         if ROW_KEY not in context.definition_metadata:
             reader = storable(reader, f"{where.dataset}.{where.table}")
-        begin = time.perf_counter()
+        start = time.perf_counter()
         measures = tuple(name for name in where.measures if name in reader.schema.names)
         writing = Writing(
-            where.dataset, where.table, where.keys, where.time is None, context.run_id, reader.schema, said, measures
+            where.dataset, where.table, where.keys, where.time is None, context.run_id, reader.schema, log_details, measures
         )
         try:
-            written, row = self.write_logged(where, passing(writing, reader, where.pieces), writing)
+            row_counts, row = self.write_logged(where, passing(writing, reader, where.pieces), writing)
         except BaseException as error:
             with contextlib.suppress(Exception):  # the error is what matters
                 self.log(failed(writing, error))
-            tried = context.step_context.previous_attempt_count
-            if told := explained(error, f"{where.dataset}.{where.table}", self.path, tried):
-                raise told from told.__cause__ or error
+            attempts = context.step_context.previous_attempt_count
+            if failure := explained(error, f"{where.dataset}.{where.table}", self.path, attempts):
+                raise failure from failure.__cause__ or error
             raise
-        if wrong := complaint(row):
-            context.log.error(f"{where.dataset}.{where.table}: {wrong}")
-            context.add_output_metadata({"other_content": wrong})
+        if problem := complaint(row):
+            context.log.error(f"{where.dataset}.{where.table}: {problem}")
+            context.add_output_metadata({"other_content": problem})
         context.add_output_metadata(
             {
                 "dagster/uri": self.uri(where),
                 "dagster/table_name": f"{where.dataset}.{where.table}",
             }
         )
-        of_all: dict[str, Any] = {"seconds": round(time.perf_counter() - begin, 3)}
+        write_metadata: dict[str, Any] = {"seconds": round(time.perf_counter() - start, 3)}
         if where.time is None:
-            of_all["dagster/row_count"] = sum(written.values())
-            context.add_output_metadata(_of_a_state(written, row))
+            write_metadata["dagster/row_count"] = sum(row_counts.values())
+            context.add_output_metadata(_state_metadata(row_counts, row))
         if not where.keys:
-            context.add_output_metadata(of_all)
-        partitions = _by_partition(context, where, written, writing, of_all)
-        last = partitions.pop(where.keys[-1]) if where.keys else None
+            context.add_output_metadata(write_metadata)
+        partitions = _partition_metadata(context, where, row_counts, writing, write_metadata)
+        last_metadata = partitions.pop(where.keys[-1]) if where.keys else None
         add_by_partition(context, partitions)
-        if last is not None:  # the asset itself has told something of this partition already
-            context.step_context.add_asset_metadata(last, asset_key=context.asset_key, partition_key=where.keys[-1])
+        if last_metadata is not None:  # the asset itself has told something of this partition already
+            context.step_context.add_asset_metadata(last_metadata, asset_key=context.asset_key, partition_key=where.keys[-1])
 
     def load_input(self, context: dg.InputContext) -> Any:
         table_type = type_of_input(context)
@@ -170,12 +174,12 @@ class Store(dg.ConfigurableIOManager):
     ) -> tuple[dict[str, int], pa.Table]:
         """Write, and add a row to the run log; return the rows of each key, and that row. Here the log comes after the rows;
         a store with transactions writes both in one."""
-        replaces = self.has(where)
-        written = self.write(where, batches)
+        is_replacing = self.has(where)
+        row_counts = self.write(where, batches)
         row = completed(writing, self.files(where))
-        row = compared(self.path, row) if replaces else row
+        row = compared(self.path, row) if is_replacing else row
         self.log(row)
-        return written, row
+        return row_counts, row
 
     def log(self, row: pa.Table) -> None:
         """Add a row to the run log."""
@@ -243,11 +247,11 @@ class Store(dg.ConfigurableIOManager):
 
 def digest_of(schema: pa.Schema) -> str:
     """Return the digest that a schema carries; empty without one."""
-    found = (schema.metadata or {}).get(DIGEST.encode(), b"")
-    return bytes(found).decode()
+    digest = (schema.metadata or {}).get(DIGEST.encode(), b"")
+    return bytes(digest).decode()
 
 
 def length_of(schema: pa.Schema) -> str:
     """Return the length of the partitions that a schema carries; empty for one period each."""
-    found = (schema.metadata or {}).get(PARTITION.encode(), b"")
-    return bytes(found).decode()
+    length = (schema.metadata or {}).get(PARTITION.encode(), b"")
+    return bytes(length).decode()

@@ -35,48 +35,48 @@ def _ordered(table: pa.Table, time: str | None) -> pa.RecordBatchReader:
     return (table if time is None else table.sort_by(time)).to_reader()
 
 
-def _given(reader: pa.RecordBatchReader, time: str | None) -> pa.RecordBatchReader:
+def _unchanged(reader: pa.RecordBatchReader, time: str | None) -> pa.RecordBatchReader:
     """Return a stream as it is: whoever hands over a stream orders it, and the store refuses one that is not in order."""
     return reader
 
 
 TYPES.add("pyarrow.Table", TableType(_ordered, pa.RecordBatchReader.read_all))
-TYPES.add("pyarrow.RecordBatchReader", TableType(_given, lambda reader: reader))
+TYPES.add("pyarrow.RecordBatchReader", TableType(_unchanged, lambda reader: reader))
 
 
-def _of_pandas(frame: pd.DataFrame, time: str | None) -> pa.RecordBatchReader:
+def _pandas_reader(frame: pd.DataFrame, time: str | None) -> pa.RecordBatchReader:
     """Return the rows of a frame. Levels of its index that have a name are columns; others are numbers of rows, and go."""
     levels = [name for name in frame.index.names if name is not None]
     columns = frame.reset_index(level=levels) if levels else frame
     return _ordered(pa.Table.from_pandas(columns, preserve_index=False), time)
 
 
-TYPES.add("pandas.DataFrame", TableType(_of_pandas, pa.RecordBatchReader.read_pandas))
+TYPES.add("pandas.DataFrame", TableType(_pandas_reader, pa.RecordBatchReader.read_pandas))
 
 
-def _of_relation(relation: duckdb.DuckDBPyRelation, time: str | None) -> pa.RecordBatchReader:
+def _relation_reader(relation: duckdb.DuckDBPyRelation, time: str | None) -> pa.RecordBatchReader:
     return (relation if time is None else relation.order(quoted(time))).to_arrow_reader()
 
 
-def _relation(reader: pa.RecordBatchReader) -> duckdb.DuckDBPyRelation:
+def _relation_of(reader: pa.RecordBatchReader) -> duckdb.DuckDBPyRelation:
     """Return a relation over rows in memory, of DuckDB's default connection, which `duckdb.sql` uses too. One on the store's
     file would hold the file, and keep writers waiting, for as long as anybody has it."""
     return duckdb.from_arrow(reader.read_all())
 
 
-TYPES.add("duckdb.DuckDBPyRelation", TableType(_of_relation, _relation))
+TYPES.add("duckdb.DuckDBPyRelation", TableType(_relation_reader, _relation_of))
 
 
-def _polars(reader: pa.RecordBatchReader) -> Any:
+def _polars_frame(reader: pa.RecordBatchReader) -> Any:
     import polars
 
     return polars.from_arrow(reader.read_all())
 
 
-TYPES.add("polars.DataFrame", TableType(lambda frame, time: _ordered(frame.to_arrow(), time), _polars))
+TYPES.add("polars.DataFrame", TableType(lambda frame, time: _ordered(frame.to_arrow(), time), _polars_frame))
 TYPES.add(
     "polars.LazyFrame",
-    TableType(lambda frame, time: _ordered(frame.collect().to_arrow(), time), lambda reader: _polars(reader).lazy()),
+    TableType(lambda frame, time: _ordered(frame.collect().to_arrow(), time), lambda reader: _polars_frame(reader).lazy()),
 )
 
 
@@ -88,7 +88,7 @@ def type_of_input(context: dg.InputContext) -> TableType:
     annotation = context.dagster_type.typing_type
     if annotation is Any:
         return TYPES["pyarrow.Table"]
-    name = _name(annotation)
+    name = _type_name(annotation)
     if name in TYPES:
         return TYPES[name]
     raise _refusal(f"{context.asset_key.to_user_string()} is asked for as {name or annotation}, in which no table comes")
@@ -98,22 +98,22 @@ def reader_of(value: Any, time: str | None, what: str) -> pa.RecordBatchReader:
     """Return the rows of a value that an asset hands over, ordered by a column of time if there is one; `what` names the
     table. Raises Failure for a type that is no table."""
     for class_ in type(value).__mro__:
-        name = _name(class_)
+        name = _type_name(class_)
         if name in TYPES:
             return TYPES[name].to_reader(value, time)
-    raise _refusal(f"{what}: the asset gives {_name(type(value))}, which is no table")
+    raise _refusal(f"{what}: the asset gives {_type_name(type(value))}, which is no table")
 
 
-def _name(class_: Any) -> str:
+def _type_name(class_: Any) -> str:
     """Return how people name a class: by its library, and not by the module in it that happens to have it."""
     library = getattr(class_, "__module__", "").partition(".")[0]
     return f"{library}.{getattr(class_, '__qualname__', class_)}"
 
 
-def _refusal(says: str) -> dg.Failure:
+def _refusal(message: str) -> dg.Failure:
     names = list(TYPES)
     return dg.Failure(
-        f"{says}. A store reads and writes {', '.join(names[:-1])} and {names[-1]}; an input without an annotation is a "
+        f"{message}. A store reads and writes {', '.join(names[:-1])} and {names[-1]}; an input without an annotation is a "
         f"{names[0]}.",
         allow_retries=False,
     )
@@ -127,7 +127,7 @@ def storable(reader: pa.RecordBatchReader, what: str) -> pa.RecordBatchReader:
     """
     fields = []
     for field in reader.schema:
-        type_ = _storable(field.type)
+        type_ = _storable_type(field.type)
         if type_ is None:
             raise dg.Failure(
                 f"{what}: no store has the type {field.type} of the column {field.name}. Cast it before you return it.",
@@ -142,7 +142,7 @@ _WIDER = {pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64
 _KEPT = (pt.is_boolean, pt.is_signed_integer, pt.is_float32, pt.is_float64, pt.is_decimal128, pt.is_date32)
 
 
-def _storable(type_: pa.DataType) -> pa.DataType | None:
+def _storable_type(type_: pa.DataType) -> pa.DataType | None:
     if type_ in _WIDER:
         return _WIDER[type_]
     if any(test(type_) for test in _KEPT):
@@ -154,8 +154,8 @@ def _storable(type_: pa.DataType) -> pa.DataType | None:
     if pt.is_date64(type_):
         return pa.date32()
     if pt.is_dictionary(type_):
-        return _storable(type_.value_type)
+        return _storable_type(type_.value_type)
     if pt.is_list(type_) or pt.is_large_list(type_):
-        of = _storable(type_.value_type)
-        return None if of is None else pa.list_(of)
+        value_type = _storable_type(type_.value_type)
+        return None if value_type is None else pa.list_(value_type)
     return None
