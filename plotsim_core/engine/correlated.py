@@ -1,7 +1,8 @@
 """Correlated metrics: the normal score of each metric, and the value it stands for.
 
-Scores of a metric at one period are standard normal; across metrics they have the solved correlations, within a unit
-they persist, and a follower's carry what its driver's did. See `plotsim_core/plan/mixing.py` for the model.
+Scores of a metric at one period are standard normal: a Gaussian copula across metrics, whose correlations are solved.
+Within a unit they persist (AR(1) as a moving average), and a follower's scores carry those of its driver. See
+`plotsim_core/plan/mixing.py` for the model.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def pulled(plan: Plan, mixing: Mixing, metric: int, periods: NDArray[np.int64], 
 
 
 def level_scores(plan: Plan, mixing: Mixing, metric: int, units: Units) -> Floats:
-    """Return the part B of a metric's scores that is a unit's own as long as a mixing is in force, shape (units,)."""
+    """Return the part B of a metric's scores that is a unit's own in a mixing (its random effect), shape (units,)."""
     total = np.zeros(len(units))
     for other, weight in enumerate(mixing.levels[metric].tolist()):
         if weight != 0.0:

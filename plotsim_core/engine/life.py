@@ -54,10 +54,10 @@ def _run(crossing: Crossing, units: Units, length: NDArray[np.int64], period: in
     return np.where(is_beyond & (units.arrival <= period), length + 1, 0)
 
 
-def refired(block: Block, crossing: Crossing, after: int) -> NDArray[np.bool_]:
+def refired(block: Block, crossing: Crossing, spacing: int) -> NDArray[np.bool_]:
     """Return where a crossing becomes complete anew, shape (periods, units).
 
-    A crossing that is complete less than `after` periods after the last that counted does not count.
+    A crossing that is complete less than `spacing` periods after the last that counted does not count.
     """
     plan, units = block.plan, block.units
 
@@ -65,7 +65,7 @@ def refired(block: Block, crossing: Crossing, after: int) -> NDArray[np.bool_]:
         return np.zeros(len(units), dtype=np.int64), np.full(len(units), BEFORE)
 
     def fires(length: NDArray[np.int64], last: NDArray[np.int64], period: int) -> NDArray[np.bool_]:
-        return (length == crossing.periods) & (period - last >= after)
+        return (length == crossing.periods) & (period - last >= spacing)
 
     def advance(units: Units, state: Run, first: int, stop: int) -> Run:
         length, last = state
@@ -74,7 +74,7 @@ def refired(block: Block, crossing: Crossing, after: int) -> NDArray[np.bool_]:
             last = np.where(fires(length, last, period), period, last)
         return length, last
 
-    name = f"crossing {crossing} again after {after}"
+    name = f"crossing {crossing} again after {spacing}"
     length, last = state_before(plan, name, units, block.slice.first, initial, advance)
     is_fired = np.zeros(block.slice.shape, dtype=np.bool_)
     for index, (period, row) in enumerate(zip(block.periods.tolist(), block.noised(crossing.metric), strict=True)):

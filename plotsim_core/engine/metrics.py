@@ -31,18 +31,20 @@ def seasonal_factors(plan: Plan, metric: MetricPlan, units: Units, periods: NDAr
     return np.maximum(1.0 + strength[:, None] * sensitivity[None, :], _SMALLEST_FACTOR)
 
 
-def reads(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64], at: At | None = None) -> Floats:
+def reads(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64], positions_at: At | None = None) -> Floats:
     """Return the positions that a metric reads, shape (periods, units); `periods` are consecutive.
 
     They are the trajectory's, or what its driver read `delay` periods before (and earlier, with a decay), lifted where a
-    treatment has this metric as its target. `at` gives positions of consecutive periods, for those who keep them.
+    treatment has this metric as its target. `positions_at` gives the positions of consecutive periods, where they are kept.
     """
     spec = plan.metrics[metric]
     if spec.driver is None:
-        values = positions(plan, units, periods) if at is None else at(periods)
+        values = positions(plan, units, periods) if positions_at is None else positions_at(periods)
     else:
         lags = len(spec.kernel) - 1
-        driver_values = reads(plan, spec.driver, units, np.arange(periods[0] - lags, periods[-1] + 1) - spec.delay, at)
+        driver_values = reads(
+            plan, spec.driver, units, np.arange(periods[0] - lags, periods[-1] + 1) - spec.delay, positions_at
+        )
         values = driver_values[lags:] if lags == 0 else spec.kernel[0] * driver_values[lags:]
         for age, weight in enumerate(spec.kernel[1:], start=1):
             values = values + weight * driver_values[lags - age : lags - age + len(periods)]

@@ -50,12 +50,12 @@ def outlying(seed: int, noise: Noise, metric: MetricPlan, address: Words) -> NDA
 
 
 def missing(seed: int, noise: Noise, metric: MetricPlan, address: Words) -> NDArray[np.bool_]:
-    """Return which cells are missing whatever their values are."""
+    """Return which cells are missing whatever their values are (missing completely at random, MCAR)."""
     return uniforms(key(seed, "missing", metric.name), address) < noise.mcar_rate
 
 
 def missing_by_value(seed: int, noise: Noise, metric: MetricPlan, address: Words, scores: Floats) -> NDArray[np.bool_]:
-    """Return which cells are missing by the value that another metric has in them, as its normal `scores` tell."""
+    """Return which cells are missing (at random, MAR) by the normal `scores` of another metric in them."""
     return uniforms(key(seed, "missing by value", metric.name), address) < missing_odds(noise, scores)
 
 

@@ -51,8 +51,8 @@ def given(
             )
             problems.append(Problem(path, message, "let some arrive earlier, or make the span longer"))
         elif connection.pooled:
-            latent, reached, limits = _latent(plan, connection)
-            miss = abs(reached - connection.coefficient)
+            latent, pooled_value, limits = _latent(plan, connection)
+            miss = abs(pooled_value - connection.coefficient)
             if miss > _TOLERANCE:
                 text = f"over the whole table {connection.metric_a} and {connection.metric_b} cannot have a correlation of"
                 problem = Problem(
@@ -119,7 +119,7 @@ def _pooled(blocks: list[tuple[float, Block]], connection: Connection) -> Callab
 def _reference(plan: Plan) -> list[tuple[float, Block]]:
     """Return as many units of each segment over the span, however many there are."""
     count = _unit_limit(plan.span)
-    standards = [_standard_segment(spec, place * count, count) for place, spec in enumerate(plan.segments)]
+    standards = [_standard_segment(spec, index * count, count) for index, spec in enumerate(plan.segments)]
     roster = replace(plan, segments=tuple(standards))
     stop = plan.first + plan.span
     return [(1.0, Block(roster, Slice(plan.first, stop, standard.first, standard.first + count))) for standard in standards]

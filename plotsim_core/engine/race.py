@@ -80,11 +80,11 @@ class Field:
     def slots(self, block: int) -> Integers:
         """Return the slots of a block that hold somebody."""
         blocks = self.blocks
-        ends = np.minimum(blocks.count[block], blocks.low[block] + blocks.width[block])
+        stops = np.minimum(blocks.count[block], blocks.low[block] + blocks.width[block])
         return np.concatenate(
             [
                 np.arange(first + blocks.low[block], first + max(end, blocks.low[block]))
-                for first, end in zip(blocks.first[block], ends, strict=True)
+                for first, end in zip(blocks.first[block], stops, strict=True)
             ]
         )
 
@@ -93,9 +93,9 @@ def field(plan: Plan, rows: Integers, weight: Floats, address: Words, arrival: I
     """Return the field of runners, of which the units of the roster have `rows[unit]` each, in order."""
     slots = np.ceil(weight).astype(np.int64)
     runner = np.repeat(np.arange(len(slots), dtype=np.int64), slots)
-    ends = np.cumsum(slots)
-    number = np.arange(len(runner), dtype=np.int64) - (ends - slots)[runner]
-    edges = np.concatenate([[0], np.concatenate([[0], ends])[np.cumsum(rows)]])
+    stops = np.cumsum(slots)
+    number = np.arange(len(runner), dtype=np.int64) - (stops - slots)[runner]
+    edges = np.concatenate([[0], np.concatenate([[0], stops])[np.cumsum(rows)]])
     return Field(address, arrival, last, _blocks(plan, edges), runner, weight[runner] - number, number)
 
 
@@ -125,26 +125,26 @@ def _blocks(plan: Plan, edges: Integers) -> Blocks:
     return Blocks(tuple(names), lows, widths, rates, np.reshape(firsts, shape), np.reshape(counts, shape))
 
 
-def winners(who: Field, streams: Streams, address: Words, period: Integers, free: Free | None = None) -> Integers:
+def winners(entrants: Field, streams: Streams, address: Words, period: Integers, free: Free | None = None) -> Integers:
     """Return who wins the race of each reference, among those that are there in its period; `NOBODY` where none is.
 
     `streams` names the draws, `free` says to whom a reference may not go.
     """
     result = np.full(len(address), NOBODY, dtype=np.int64)
-    if not len(who.blocks.names):
+    if not len(entrants.blocks.names):
         return result
-    keys = _keys(who, streams)
-    step = max(1, _CELLS // len(who.blocks.names))
+    keys = _keys(entrants, streams)
+    step = max(1, _CELLS // len(entrants.blocks.names))
     for begin in range(0, len(address), step):
         part = slice(begin, min(begin + step, len(address)))
 
         def allowed(positions: Integers, runners: Integers, begin: int = begin) -> NDArray[np.bool_]:
-            is_present = (who.arrival[runners] <= period[begin + positions]) & (
-                who.last[runners] >= period[begin + positions]
+            is_present = (entrants.arrival[runners] <= period[begin + positions]) & (
+                entrants.last[runners] >= period[begin + positions]
             )
             return is_present if free is None else is_present & free(begin + positions, runners)
 
-        result[part] = _race(who, keys, address[part], _has_present(who, period[part]), allowed)
+        result[part] = _race(entrants, keys, address[part], _has_present(entrants, period[part]), allowed)
     return result
 
 
@@ -158,32 +158,32 @@ class _Keys:
     alone: Words
 
 
-def _keys(who: Field, streams: Streams) -> _Keys:
+def _keys(entrants: Field, streams: Streams) -> _Keys:
     return _Keys(
         *(
-            np.array([streams(draw, *names) for names in who.blocks.names], dtype=np.uint64)
+            np.array([streams(draw, *names) for names in entrants.blocks.names], dtype=np.uint64)
             for draw in ("time", "slot", "room", "alone")
         )
     )
 
 
-def _has_present(who: Field, period: Integers) -> NDArray[np.bool_]:
+def _has_present(entrants: Field, period: Integers) -> NDArray[np.bool_]:
     """Return whether a unit of each block is present in the period of each reference, shape (references, blocks)."""
     periods, inverse = np.unique(period, return_inverse=True)
-    arrived = [np.searchsorted(arrivals, periods, side="right") for arrivals, _ in who.stays]
-    left = [np.searchsorted(lasts, periods, side="left") for _, lasts in who.stays]
-    is_present: NDArray[np.bool_] = (np.stack(arrived, axis=1) > np.stack(left, axis=1))[inverse]
+    arrival_counts = [np.searchsorted(arrivals, periods, side="right") for arrivals, _ in entrants.stays]
+    departure_counts = [np.searchsorted(lasts, periods, side="left") for _, lasts in entrants.stays]
+    is_present: NDArray[np.bool_] = (np.stack(arrival_counts, axis=1) > np.stack(departure_counts, axis=1))[inverse]
     return is_present
 
 
 def _waits(keys: Words, address: Words, rate: Integers) -> Floats:
-    """Return exponential times at these rates."""
+    """Return exponential waiting times at these rates, by inversion (inverse CDF)."""
     times: Floats = -np.log(uniforms(keys, address)) / rate
     return times
 
 
-def _race(who: Field, keys: _Keys, address: Words, present: NDArray[np.bool_], allowed: Free) -> Integers:
-    blocks, result = who.blocks, np.full(len(address), NOBODY, dtype=np.int64)
+def _race(entrants: Field, keys: _Keys, address: Words, present: NDArray[np.bool_], allowed: Free) -> Integers:
+    blocks, result = entrants.blocks, np.full(len(address), NOBODY, dtype=np.int64)
     first = fold(address, words(np.zeros(1, dtype=np.int64)))
     times = np.stack([_waits(key, first, rate) for key, rate in zip(keys.time, blocks.rate, strict=True)], axis=1)
     times[~present] = np.inf
@@ -195,7 +195,7 @@ def _race(who: Field, keys: _Keys, address: Words, present: NDArray[np.bool_], a
         is_finite = np.isfinite(times[open_references, block])
         open_references, block = open_references[is_finite], block[is_finite]
         visit = visits[open_references, block].astype(np.int64)
-        runner = _slot_runners(who, keys, fold(address[open_references], words(visit)), block)
+        runner = _slot_runners(entrants, keys, fold(address[open_references], words(visit)), block)
         for block_number in np.unique(block[visit == _VISITS]).tolist():
             mask = (visit == _VISITS) & (block == block_number)
             runner[mask] = alone[block_number][open_references[mask]]
@@ -212,32 +212,32 @@ def _race(who: Field, keys: _Keys, address: Words, present: NDArray[np.bool_], a
         )
         for block_number in np.unique(block[~has_visits]).tolist():
             mask = open_references[~has_visits & (block == block_number)]
-            waits, runners = _single_race(who, block_number, keys.alone[block_number], address[mask], mask, allowed)
+            waits, runners = _single_race(entrants, block_number, keys.alone[block_number], address[mask], mask, allowed)
             times[mask, block_number] += waits
             alone.setdefault(block_number, np.full(len(address), NOBODY, dtype=np.int64))[mask] = runners
     return result
 
 
-def _slot_runners(who: Field, keys: _Keys, visit: Words, block: NDArray[np.intp]) -> Integers:
+def _slot_runners(entrants: Field, keys: _Keys, visit: Words, block: NDArray[np.intp]) -> Integers:
     """Return who holds the slot of each visit; `NOBODY` where none does, or the slot is a part and the visit beside it."""
-    blocks = who.blocks
+    blocks = entrants.blocks
     drawn_slot = (uniforms(keys.slot[block], visit) * blocks.rate[block]).astype(np.int64)
     cohort, number = drawn_slot // blocks.width[block], blocks.low[block] + drawn_slot % blocks.width[block]
     is_held = number < blocks.count[block, cohort]
     slot = np.where(is_held, blocks.first[block, cohort] + number, 0)
-    partial = np.flatnonzero(is_held & (who.room[slot] < 1.0))
-    is_held[partial] = uniforms(keys.room[block[partial]], visit[partial]) < who.room[slot[partial]]
-    return np.where(is_held, who.runner[slot], NOBODY)
+    partial = np.flatnonzero(is_held & (entrants.room[slot] < 1.0))
+    is_held[partial] = uniforms(keys.room[block[partial]], visit[partial]) < entrants.room[slot[partial]]
+    return np.where(is_held, entrants.runner[slot], NOBODY)
 
 
 def _single_race(
-    who: Field, block: int, key: np.uint64, address: Words, positions: Integers, allowed: Free
+    entrants: Field, block: int, key: np.uint64, address: Words, positions: Integers, allowed: Free
 ) -> tuple[Floats, Integers]:
     """Return how long it takes each reference from the last visit to the first of somebody it may go to, and to whom."""
-    slots = who.slots(block)
-    runner = who.runner[slots]
-    runner_addresses = fold(who.address[runner], words(who.number[slots]))
-    weight = np.minimum(who.room[slots], 1.0)
+    slots = entrants.slots(block)
+    runner = entrants.runner[slots]
+    runner_addresses = fold(entrants.address[runner], words(entrants.number[slots]))
+    weight = np.minimum(entrants.room[slots], 1.0)
     waits, winner = np.empty(len(address)), np.empty(len(address), dtype=np.int64)
     step = max(1, _CELLS // len(slots))
     for begin in range(0, len(address), step):

@@ -1,6 +1,6 @@
 """What needs the past: states that are found by going through the periods from the window's start.
 
-A state is a pure function of (plan, what, units, period). Going through time again for each block would repeat work,
+A state is a pure function of (plan, name, units, period). Going through time again for each block would repeat work,
 so the latest state of each kind is kept and extended; that only saves time, it never changes a value.
 """
 
@@ -28,7 +28,7 @@ _lock = Lock()
 
 def state_before(
     plan: Plan,
-    what: str,
+    name: str,
     units: Units,
     period: int,
     initial: Callable[[Units], State],
@@ -41,7 +41,7 @@ def state_before(
     nothing of a unit is asked, so its state may stand still.
     """
     parts = [
-        _state(plan, what, units, start, stop, first, period, initial, advance)
+        _state(plan, name, units, start, stop, first, period, initial, advance)
         for start, stop, first in runs(plan, units.start, units.start + len(units))
     ]
     if len(parts) == 1:
@@ -53,7 +53,7 @@ def state_before(
 
 def _state(
     plan: Plan,
-    what: str,
+    name: str,
     units: Units,
     start: int,
     stop: int,
@@ -66,7 +66,7 @@ def _state(
     run_units = units if stop - start == len(units) else part(units, start, stop)
     last_period = int(run_units.leaves.max())
     end = period if last_period == NEVER else min(period, last_period + 1)
-    cache_key = (plan.digest, what, start, stop - start)
+    cache_key = (plan.digest, name, start, stop - start)
     with _lock:
         entry = _states.get(cache_key)
     begin, state = entry if entry is not None and entry[0] <= end else (first, initial(run_units))

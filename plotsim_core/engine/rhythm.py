@@ -65,9 +65,9 @@ def shape(calendar: Calendar, spec: Rhythm) -> shapes.Rhythm:
     return shapes.rhythm(spec.weekday_weights(calendar), spec.hour_weights, holiday)
 
 
-def rhythm_of(plan: Plan, own: Rhythm | None) -> shapes.Rhythm | None:
-    """Return the weights of what has its `own` rhythm, or that of the dataset; None where neither has one."""
-    spec = plan.dataset.rhythm if own is None else own.over(plan.dataset.rhythm)
+def rhythm_of(plan: Plan, declared: Rhythm | None) -> shapes.Rhythm | None:
+    """Return the weights of a `declared` rhythm over that of the dataset; None where there is neither."""
+    spec = plan.dataset.rhythm if declared is None else declared.over(plan.dataset.rhythm)
     return None if spec is None else shape(plan.dataset.calendar, spec)
 
 
@@ -91,10 +91,10 @@ def metric_factors(plan: Plan, metric: MetricPlan, periods: Integers) -> Floats 
     return np.maximum(1.0 + sensitivity * (factors - 1.0), SMALLEST_FACTOR)
 
 
-def event_factors(plan: Plan, own: Rhythm | None, metric: MetricPlan, periods: Integers) -> Floats | None:
+def event_factors(plan: Plan, declared: Rhythm | None, metric: MetricPlan, periods: Integers) -> Floats | None:
     """Return what the number of events in proportion to a metric is multiplied by, so that it has the rhythm of the events
     whatever that of the metric is, shape (periods,); None where it is not."""
-    weights = rhythm_of(plan, own)
+    weights = rhythm_of(plan, declared)
     if weights is None or plan.grain.name not in ("day", "hour"):
         return None
     metric_part = metric_factors(plan, metric, periods)

@@ -71,9 +71,9 @@ def blocks(plan: Plan, slice_: Slice, chunk: int = CHUNK) -> Iterator[Slice]:
             yield Slice(first, stop, slice_.unit_first, _arriving(plan, slice_, stop))
         else:
             end = slice_.unit_first + units
-            for begin, after in staying(plan, slice_.unit_first, end, first):
-                for start in range(begin, after, chunk):
-                    yield Slice(first, stop, start, min(start + chunk, after))
+            for part_start, part_stop in staying(plan, slice_.unit_first, end, first):
+                for start in range(part_start, part_stop, chunk):
+                    yield Slice(first, stop, start, min(start + chunk, part_stop))
         first = stop
 
 

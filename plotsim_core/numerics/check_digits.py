@@ -1,7 +1,7 @@
 """Check digits of identifiers, computed for all rows at once.
 
 Rows are code points of their letters, shape (rows, width). Each function here makes another that writes the check letters
-into their places; `run` does several in turn. The rules are those of the standards that the names say.
+into their positions; `run` does several in turn. The rules are those of the standards that the names say.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Integers = NDArray[np.int64]
 Check = Callable[[Letters], None]
 _ZERO, _A = ord("0"), ord("A")
 _ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
-"""Values of letters in odd places of Italian codes; digits have those of the first ten letters."""
+"""Values of letters at odd positions of Italian codes; digits have those of the first ten letters."""
 
 
 def run(*checks: Check) -> Check:
@@ -29,40 +29,40 @@ def run(*checks: Check) -> Check:
     return write
 
 
-def values(letters: Letters, places: Sequence[int]) -> Integers:
-    """Return the values of letters in some places: of digits their own, of A to Z 10 to 35; shape (rows, places)."""
-    codes = letters[:, list(places)].astype(np.int64)
+def values(letters: Letters, positions: Sequence[int]) -> Integers:
+    """Return the values of letters at some positions: of digits their own, of A to Z 10 to 35; shape (rows, positions)."""
+    codes = letters[:, list(positions)].astype(np.int64)
     return np.where(codes >= _A, codes - _A + 10, codes - _ZERO)
 
 
-def weighed(letters: Letters, places: Sequence[int], weights: Sequence[int]) -> Integers:
-    """Return the sum of the digits in some places, each times its weight."""
+def weighed(letters: Letters, positions: Sequence[int], weights: Sequence[int]) -> Integers:
+    """Return the sum of the digits at some positions, each times its weight."""
     total = np.zeros(len(letters), dtype=np.int64)
-    for column, weight in zip(values(letters, places).T, weights, strict=True):
+    for column, weight in zip(values(letters, positions).T, weights, strict=True):
         total += column * weight
     return total
 
 
-def remainder(letters: Letters, places: Sequence[int], modulus: int) -> Integers:
-    """Return the number that the letters in some places spell (a letter as two digits), modulo `modulus`."""
+def remainder(letters: Letters, positions: Sequence[int], modulus: int) -> Integers:
+    """Return the number that the letters at some positions spell (a letter as two digits), modulo `modulus`."""
     rest = np.zeros(len(letters), dtype=np.int64)
-    for column in values(letters, places).T:
+    for column in values(letters, positions).T:
         rest = (rest * np.where(column > 9, 100, 10) + column) % modulus
     return rest
 
 
-def write_number(letters: Letters, place: int, numbers: Integers, width: int = 1) -> None:
-    """Write numbers as `width` digits from a place on."""
+def write_number(letters: Letters, position: int, numbers: Integers, width: int = 1) -> None:
+    """Write numbers as `width` digits from a position on."""
     for step in range(width):
-        letters[:, place + step] = numbers // 10 ** (width - 1 - step) % 10 + _ZERO
+        letters[:, position + step] = numbers // 10 ** (width - 1 - step) % 10 + _ZERO
 
 
-def luhn(places: Sequence[int], check: int) -> Check:
+def luhn(positions: Sequence[int], check: int) -> Check:
     """The Luhn digit (ISO/IEC 7812, annex B) of cards, Swedish and Canadian numbers."""
 
     def write(letters: Letters) -> None:
         total = np.zeros(len(letters), dtype=np.int64)
-        for step, column in enumerate(values(letters, places).T[::-1]):
+        for step, column in enumerate(values(letters, positions).T[::-1]):
             doubled = column * 2
             total += np.where(doubled > 9, doubled - 9, doubled) if step % 2 == 0 else column
         write_number(letters, check, -total % 10)
@@ -70,28 +70,28 @@ def luhn(places: Sequence[int], check: int) -> Check:
     return write
 
 
-def gtin(places: Sequence[int], check: int) -> Check:
+def gtin(positions: Sequence[int], check: int) -> Check:
     """The GS1 digit of EAN codes and Swiss numbers; weights 3 and 1 from the right."""
-    weights = [3 if step % 2 == 0 else 1 for step in range(len(places))][::-1]
-    return lambda letters: write_number(letters, check, -weighed(letters, places, weights) % 10)
+    weights = [3 if step % 2 == 0 else 1 for step in range(len(positions))][::-1]
+    return lambda letters: write_number(letters, check, -weighed(letters, positions, weights) % 10)
 
 
-def by_weights(places: Sequence[int], weights: Sequence[int], check: int, digits: Sequence[int]) -> Check:
+def by_weights(positions: Sequence[int], weights: Sequence[int], check: int, digits: Sequence[int]) -> Check:
     """A weighted sum whose remainder by `len(digits)` chooses the check digit."""
     chosen = np.array(digits, dtype=np.int64)
-    return lambda letters: write_number(letters, check, chosen[weighed(letters, places, weights) % len(chosen)])
+    return lambda letters: write_number(letters, check, chosen[weighed(letters, positions, weights) % len(chosen)])
 
 
-def by_weights_unless_ten(places: Sequence[int], weights: Sequence[int], check: int, sign: int = 1) -> Check:
+def by_weights_unless_ten(positions: Sequence[int], weights: Sequence[int], check: int, sign: int = 1) -> Check:
     """A check digit of `sign` times a weighted sum, modulo 11, where numbers that would need a 10 are not given out.
 
-    The last place is one of nine digits: of the ten, the one that would need a 10, or the last, is left out.
+    The last position holds one of nine digits: of the ten, the one that would need a 10, or the last, is left out.
     """
-    last = places[-1]
+    last = positions[-1]
     inverse = pow(weights[-1], -1, 11)
 
     def write(letters: Letters) -> None:
-        rest = weighed(letters, places[:-1], weights[:-1])
+        rest = weighed(letters, positions[:-1], weights[:-1])
         digit = values(letters, [last])[:, 0]
         digit += digit >= (10 * sign - rest) * inverse % 11
         write_number(letters, last, digit)
@@ -100,36 +100,36 @@ def by_weights_unless_ten(places: Sequence[int], weights: Sequence[int], check: 
     return write
 
 
-def by_letter(places: Sequence[int], check: int, alphabet: str) -> Check:
+def by_letter(positions: Sequence[int], check: int, alphabet: str) -> Check:
     """A check letter: the number's remainder by the length of an alphabet chooses from it."""
     codes = np.array([ord(letter) for letter in alphabet], dtype=np.uint32)
 
     def write(letters: Letters) -> None:
-        letters[:, check] = codes[remainder(letters, places, len(codes))]
+        letters[:, check] = codes[remainder(letters, positions, len(codes))]
 
     return write
 
 
-def italian(places: Sequence[int], check: int) -> Check:
+def italian(positions: Sequence[int], check: int) -> Check:
     """The check letter of Italian tax codes and bank accounts."""
     odd = np.array([*_ODD[:10], *_ODD], dtype=np.int64)
 
     def write(letters: Letters) -> None:
-        counts = values(letters, places)
+        counts = values(letters, positions)
         total = odd[counts[:, 0::2]].sum(axis=1) + np.where(counts > 9, counts - 10, counts)[:, 1::2].sum(axis=1)
         letters[:, check] = total % 26 + _A
 
     return write
 
 
-def crossed(places: Sequence[int], weights: Sequence[int], check: int) -> Check:
+def crossed(positions: Sequence[int], weights: Sequence[int], check: int) -> Check:
     """German pension numbers: the digit sums of weighted digits, a letter as its two digits of place in the alphabet."""
 
     def write(letters: Letters) -> None:
         total = np.zeros(len(letters), dtype=np.int64)
         remaining_weights = iter(weights)
-        for place in places:
-            codes = letters[:, place].astype(np.int64)
+        for position in positions:
+            codes = letters[:, position].astype(np.int64)
             letter = codes - _A + 1
             digits = [letter // 10, letter % 10] if int(codes.max(initial=0)) >= _A else [codes - _ZERO]
             for digit in digits:
@@ -142,5 +142,5 @@ def crossed(places: Sequence[int], weights: Sequence[int], check: int) -> Check:
 
 def iban(width: int) -> Check:
     """ISO 13616: the two digits after the country, over the account and the country."""
-    places = [*range(4, width), 0, 1]
-    return lambda letters: write_number(letters, 2, 98 - remainder(letters, places, 97) * 100 % 97, 2)
+    positions = [*range(4, width), 0, 1]
+    return lambda letters: write_number(letters, 2, 98 - remainder(letters, positions, 97) * 100 % 97, 2)

@@ -35,8 +35,8 @@ _CLEAR_MARGIN = 1e-3
 """Margin above that share beyond which no closer look is taken."""
 _ROUNDS, _PATIENCE = 2000, 100
 _REST = 1e-11
-"""Residual at which proportional fitting is at rest; it is given up after `_ROUNDS` rounds, or when `_PATIENCE` rounds do not
-halve the residual."""
+"""Residual at which proportional fitting is at rest. It is given up after `_ROUNDS` rounds, or when `_PATIENCE` rounds do
+not halve the residual."""
 _FARTHEST = 0.4
 """Largest shift of an entry that is worth a search for the largest entropy."""
 _SHRINKAGES = (1e-4, 1e-3, 1e-2, 3e-2)

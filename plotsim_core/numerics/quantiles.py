@@ -219,10 +219,10 @@ def _table(margin: Truncated, means: tuple[float, float]) -> QuantileTable:
     axis, count = AXES[support], _MEANS["positive"] if is_truncated else _MEANS[support]
     first, last = (float(end) for end in axis.forward(ends))
     step = (last - first) / (count - 1)
-    wanted = axis.back(first + step * np.arange(count, dtype=np.float64))[:, None]
+    row_means = axis.back(first + step * np.arange(count, dtype=np.float64))[:, None]
     scale = "large count" if support == "count" and means[1] > _LARGE else support
-    values, known = np.full((count, len(_SCORES)), np.nan), np.zeros((2, count), dtype=np.bool_)
-    return QuantileTable(margin, scale, low, width, first, step, wanted, values, np.full(count, np.nan), known)
+    values, is_known = np.full((count, len(_SCORES)), np.nan), np.zeros((2, count), dtype=np.bool_)
+    return QuantileTable(margin, scale, low, width, first, step, row_means, values, np.full(count, np.nan), is_known)
 
 
 def _untruncated_domain(support: str, means: tuple[float, float]) -> tuple[float, float]:

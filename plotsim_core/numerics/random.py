@@ -75,7 +75,7 @@ def uniforms(stream: np.uint64 | Words, address: Words) -> Floats:
 
 
 def normals(stream: np.uint64, address: Words) -> Floats:
-    """Return one standard normal score for each address, by inversion of the uniform."""
+    """Return one standard normal score for each address, by inversion of the uniform (the inverse CDF, probit)."""
     scores: Floats = ndtri(uniforms(stream, address))
     return scores
 

@@ -72,7 +72,7 @@ def placed(shape: Rhythm, days: Floats, period: Integers, share: Floats, availab
 
     `days` are the weights of the days of some periods, shape (periods, most days), 0 beyond a period's end; `period` is
     the index in it of each share's own; `available` are the microseconds, of the period, that something can happen in.
-    The result rises with `share` (0 to 1) and is below `available`. Inversion of a distribution function that is linear within hours.
+    The result rises with `share` (0 to 1) and is below `available`. Inverse CDF of a distribution that is even within hours.
     """
     day_sums = np.concatenate([np.zeros((len(days), 1)), np.cumsum(days, axis=1)], axis=1)
     hour_sums = np.concatenate([[0.0], np.cumsum(np.array(shape.hours) / 24.0)])

@@ -68,8 +68,8 @@ def _chosen_minority(numbers: Integers, part: int, stream: np.uint64, address: W
         return np.zeros(len(numbers), dtype=np.bool_)
     stretch = numbers * part // _WHOLE
     starts = np.flatnonzero(np.append(True, (np.diff(stretch) != 0) | (address[1:] != address[:-1])))
-    drawn = _drawn_numbers(stretch[starts], part, stream, address[starts])
-    is_chosen: NDArray[np.bool_] = numbers == np.repeat(drawn, np.diff(np.append(starts, len(numbers))))
+    drawn_numbers = _drawn_numbers(stretch[starts], part, stream, address[starts])
+    is_chosen: NDArray[np.bool_] = numbers == np.repeat(drawn_numbers, np.diff(np.append(starts, len(numbers))))
     on_end = np.flatnonzero((numbers + 1) * part > (stretch + 1) * _WHOLE)
     is_chosen[on_end] |= numbers[on_end] == _drawn_numbers(stretch[on_end] + 1, part, stream, address[on_end])
     return is_chosen
@@ -79,12 +79,12 @@ def _drawn_numbers(stretch: Integers, part: int, stream: np.uint64, address: Wor
     """Return the number that is drawn from each stretch."""
     share = part / _WHOLE
     first, stop = -(-stretch * _WHOLE // part), (stretch + 1) * _WHOLE // part
-    left = share * (_starts_within(stretch, part) & ~_goes_left(stretch - 1, part, stream, address))
-    right = share * (_starts_within(stretch + 1, part) & _goes_left(stretch, part, stream, address))
+    left_share = share * (_starts_within(stretch, part) & ~_goes_left(stretch - 1, part, stream, address))
+    right_share = share * (_starts_within(stretch + 1, part) & _goes_left(stretch, part, stream, address))
     u = uniforms(stream, fold(address, words(2 * stretch)))
-    inner = (u - left - right) / (1.0 - left - right)
-    place = np.minimum((inner * (stop - first)).astype(np.int64), stop - first - 1)
-    return np.where(inner >= 0, first + place, np.where(u < left, first - 1, stop))
+    inner = (u - left_share - right_share) / (1.0 - left_share - right_share)
+    offset = np.minimum((inner * (stop - first)).astype(np.int64), stop - first - 1)
+    return np.where(inner >= 0, first + offset, np.where(u < left_share, first - 1, stop))
 
 
 def _starts_within(stretch: Integers, part: int) -> NDArray[np.bool_]:

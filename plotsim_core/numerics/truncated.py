@@ -83,27 +83,27 @@ class Truncated:
             raise MeanUnreachable(low, high)
         return low, high
 
-    def locations(self, wanted: Floats, ends: Floats) -> Floats:
-        """Return the untruncated means whose truncation has the means `wanted`, by bisection: shapes (n, 1).
+    def locations(self, targets: Floats, ends: Floats) -> Floats:
+        """Return the untruncated means whose truncation has the means `targets`, by bisection: shapes (n, 1).
 
-        `ends` are the lowest and highest mean that can be wanted, shape (2, 1): every search starts from the same two
-        points, whichever means are wanted together.
+        `ends` are the lowest and highest target that there can be, shape (2, 1): every search starts from the same two
+        points, whichever targets are solved together.
         """
         if self.bounds is None:
-            return wanted
+            return targets
         outermost = self._outermost(ends)
-        low, high = np.full(wanted.shape, outermost[0, 0]), np.full(wanted.shape, outermost[1, 0])
+        low, high = np.full(targets.shape, outermost[0, 0]), np.full(targets.shape, outermost[1, 0])
         for _ in range(44):
             middle = 0.5 * (low + high)
-            is_low = self._truncated_means(middle) < wanted
+            is_low = self._truncated_means(middle) < targets
             low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
         return AXES[self.family.support].back(0.5 * (low + high))
 
-    def _outermost(self, wanted: Floats) -> Floats:
+    def _outermost(self, targets: Floats) -> Floats:
         """Return the farthest untruncated means (on the axis) that a search starts from: down, then up."""
         assert self.bounds is not None
         reach = (self.bounds[1] - self.bounds[0]) * 4.0 if self.family.support == "real" else 6.0
-        return AXES[self.family.support].forward(wanted) + reach * np.array([[-1.0], [1.0]])
+        return AXES[self.family.support].forward(targets) + reach * np.array([[-1.0], [1.0]])
 
     def _truncated_means(self, location: Floats) -> Floats:
         """Return the means after truncation of the untruncated means at `location` on the axis."""

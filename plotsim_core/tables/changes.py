@@ -105,8 +105,10 @@ def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordB
 
 
 def _operations(plan: Plan, dimension: TablePlan, part: Slice) -> tuple[Rows, NDArray[np.int8]]:
-    """Return the members of a slice and the operation on each in each period, shape (periods, members). A change is seen beside the
-    period before, so the members' block holds that too."""
+    """Return the members of a slice and the operation on each in each period, shape (periods, members).
+
+    A row is compared to the period before, so the members' block holds that too.
+    """
     member_rows = members(dimension, block(plan, replace(part, first=max(part.first - 1, plan.first))))
     is_present = present(member_rows)
     is_different = np.zeros(is_present.shape, dtype=np.bool_)
@@ -162,7 +164,7 @@ def _batch(
 def _image(
     dimension: TablePlan, member_rows: Rows, is_present: NDArray[np.bool_], period: Integers, member: Integers
 ) -> pa.Array:
-    """Return members as they stand in a period each, as one struct per change; null where they are not there."""
+    """Return members as they stand in a period each, as one struct per change; null where they are not present."""
     states = standing(dimension, member_rows, (period - member_rows.block.slice.first)[is_present], member[is_present])
     columns = columns_of(dimension)
     images = pa.StructArray.from_arrays(

@@ -22,7 +22,7 @@ from plotsim_core.tables.kind import Kind
 from plotsim_core.tables.rank import ranked
 
 ACTIONS = ("", "delivered", "restated", "redelivered", "held_back")
-"""What the ledger says of a delivery, by its code; nothing of one in time."""
+"""Action of the ledger for each code of a delivery; none for one in time."""
 IN_TIME, LATE, RESTATED, REDELIVERED, HELD = range(5)
 NEVER = np.iinfo(np.int64).min
 _REPEATS = {"restatement": RESTATED, "redelivery": REDELIVERED}
@@ -30,9 +30,9 @@ _REPEATS = {"restatement": RESTATED, "redelivery": REDELIVERED}
 
 @dataclass(frozen=True, eq=False)
 class Deliveries:
-    """Deliveries of rows, parallel arrays in the order of time: `place` (index) of the row, the `period` in which it is delivered,
-    the `number` of the issue that says so (0: none), and the code of what it is, see `ACTIONS`: a row that is held back is
-    not delivered. `due` has for each restatement the period in which it puts each row right (NEVER: it does not)."""
+    """Deliveries of rows, parallel arrays in the order of time: the index of the row (`place`), the `period` of delivery,
+    the `number` of the issue behind it (0: none), and the code of its `action`, see `ACTIONS`. A row that is held back is
+    not delivered. `due` has for each restatement the period in which it corrects each row (NEVER: it does not)."""
 
     place: Integers
     period: Integers
@@ -45,20 +45,20 @@ class Deliveries:
 
     @property
     def stored(self) -> NDArray[np.bool_]:
-        """Which of them are rows of the table."""
+        """The mask of deliveries that are rows of the table."""
         return self.action != HELD
 
     @property
     def first(self) -> NDArray[np.bool_]:
-        """Which of them are the first of their row."""
+        """The mask of deliveries that are the first of their row."""
         return (self.action == IN_TIME) | (self.action == LATE)
 
     def provisional(self, number: int) -> NDArray[np.bool_]:
-        """Return which of them come before a restatement puts them right."""
+        """Return the mask of deliveries before a restatement corrects the row."""
         return (self.due[number] != NEVER) & (self.period < self.due[number])
 
     def restated(self) -> tuple[Integers, Integers]:
-        """Return the restatement that was the last to put each right by then (0: none), and its period (NEVER)."""
+        """Return the number of the last restatement that corrected each row by then (0: none), and its period (NEVER)."""
         number, period = np.zeros(len(self), dtype=np.int64), np.full(len(self), NEVER)
         for issue, due in self.due.items():
             later = (due <= self.period) & (due > period)
@@ -66,7 +66,7 @@ class Deliveries:
         return number, period
 
     def taken(self, positions: Integers | NDArray[np.bool_]) -> Deliveries:
-        """Return some of them."""
+        """Return some of the deliveries."""
         due = {number: periods[positions] for number, periods in self.due.items()}
         return Deliveries(self.place[positions], self.period[positions], self.number[positions], self.action[positions], due)
 

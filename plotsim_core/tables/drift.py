@@ -109,8 +109,8 @@ def _use_nickname(texts: pa.Array, u: Floats) -> pa.Array:
 
 
 def _abbreviate(texts: pa.Array, u: Floats) -> pa.Array:
-    for long, short in _SHORTER.items():
-        texts = pc.replace_substring_regex(texts, long, short)
+    for pattern, abbreviation in _SHORTER.items():
+        texts = pc.replace_substring_regex(texts, pattern, abbreviation)
     return texts
 
 

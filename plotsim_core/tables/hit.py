@@ -31,9 +31,9 @@ class Hit:
         """The column that the issue is about."""
         return self.issue.column or ""
 
-    def stream(self, what: str) -> np.uint64:
+    def stream(self, purpose: str) -> np.uint64:
         """Return the key of one of the issue's streams."""
-        return key(self.rows.block.plan.seed, *self.names, what)
+        return key(self.rows.block.plan.seed, *self.names, purpose)
 
     def delay(self) -> Integers:
         """Return for each row how many periods later an issue of delivery delivers it: 1 to `up_to`."""
@@ -41,7 +41,10 @@ class Hit:
 
 
 def hit(table: TablePlan, rows: Rows, number: int, issue: Issue, periods: Integers | None = None) -> Hit:
-    """Return which rows an issue is about; they have ranks. `periods` decide on it, by default the rows' own. The same issue a second time draws for itself."""
+    """Return which rows with ranks an issue is about. `periods` decide on it, by default the rows' own.
+
+    The same issue a second time has draws of its own.
+    """
     plan = rows.block.plan
     earlier = sum(other.draws == issue.draws for other_number, other in table.issues if other_number < number)
     names = ("quality", *issue.draws, earlier)

@@ -75,7 +75,7 @@ def linked(
 
 
 def _race_winners(
-    field: Field, seed: int, keys: Words, self_target: Integers, left: Integers, number: Integers, starts: Integers
+    entrants: Field, seed: int, keys: Words, self_target: Integers, left: Integers, number: Integers, starts: Integers
 ) -> tuple[Integers, Integers]:
     """Return the index of the row that each link leads to, and when it begins.
 
@@ -101,22 +101,22 @@ def _race_winners(
                 is_free &= runners != result[first_link[row] + earlier]
             return is_free
 
-        winner = winners(field, streams, address, starts[links], free)
+        winner = winners(entrants, streams, address, starts[links], free)
         vacant = np.flatnonzero(winner == NOBODY)
         if len(vacant):
             winner[vacant], link_starts[links[vacant]] = _next_free(
-                field, streams, address[vacant], starts[links[vacant]], vacant, link_number, free
+                entrants, streams, address[vacant], starts[links[vacant]], vacant, link_number, free
             )
         result[links] = winner
     return result, link_starts
 
 
 def _next_free(
-    field: Field, streams: Streams, address: Words, period: Integers, positions: Integers, taken_count: int, free: Free
+    entrants: Field, streams: Streams, address: Words, period: Integers, positions: Integers, taken_count: int, free: Free
 ) -> tuple[Integers, Integers]:
     """Return who there is for links that find nobody, and since when: who was there, or the next one who arrives."""
-    order = np.argsort(field.arrival, kind="stable")
-    arrival = field.arrival[order]
+    order = np.argsort(entrants.arrival, kind="stable")
+    arrival = entrants.arrival[order]
     result, since = np.full(len(address), NOBODY, dtype=np.int64), period.copy()
     if not len(order):
         return result, since
@@ -129,9 +129,9 @@ def _next_free(
         part = slice(begin, min(begin + step, len(address)))
         candidates, shape = order[: int(reach[part].max())], (part.stop - begin, int(reach[part].max()))
         is_free = free(np.repeat(positions[part], shape[1]), np.tile(candidates, shape[0])).reshape(shape)
-        meeting = np.where(is_free, np.maximum(field.arrival[candidates], period[part, None]), NEVER)
+        meeting = np.where(is_free, np.maximum(entrants.arrival[candidates], period[part, None]), NEVER)
         earliest = meeting.min(axis=1)
-        draw = uniforms(streams("next"), fold(address[part, None], field.address[candidates]))
+        draw = uniforms(streams("next"), fold(address[part, None], entrants.address[candidates]))
         winner_index = np.where(meeting == earliest[:, None], draw, 2.0).argmin(axis=1)
         result[part] = np.where(earliest < NEVER, candidates[winner_index], NOBODY)
         since[part] = earliest

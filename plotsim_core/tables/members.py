@@ -57,7 +57,7 @@ def moving(dimension: TablePlan) -> tuple[ColumnPlan, ...]:
 
 
 def key_of(dimension: TablePlan) -> ColumnPlan:
-    """Return the column that tells what a dimension holds apart; in a history it tells units apart, not their versions."""
+    """Return the key column of a dimension: the business key, in an SCD2 history too, where it tells units apart."""
     key = key_column(dimension.spec)
     return next(column for column in dimension.columns if column.spec is key)
 
@@ -81,7 +81,7 @@ def members(dimension: TablePlan, block: Block) -> Rows:
 
 
 def present(rows: Rows) -> NDArray[np.bool_]:
-    """Return which members are there at the end of each period of their block, shape (periods, members)."""
+    """Return which members are present at the end of each period of their block, shape (periods, members)."""
     if len(rows.unit) == len(rows):
         return alive(rows.block)[:, rows.unit]
     return np.ones((len(rows.block.periods), len(rows)), dtype=np.bool_)
@@ -102,7 +102,7 @@ def standing(dimension: TablePlan, member_rows: Rows, period_index: Integers, me
 
 
 def whole_rows(plan: Plan, dimension: TablePlan, part: Slice) -> tuple[Integers, list[pa.Array]]:
-    """Return the rows that are present at the end of each period of a slice: the index of each row's period, and the columns."""
+    """Return the rows at the end of each period of a slice: the index of each row's period, and the columns."""
     member_rows = members(dimension, block(plan, part))
     period_index, member = np.nonzero(present(member_rows))
     rows, moving_columns, member_index = (
@@ -131,7 +131,7 @@ def expected_members(dimension: TablePlan, sample: Sample) -> Floats:
 
 
 def check_shown(field: str, name: Name, kinds: tuple[str, ...], reserved: Any, scope: Scope) -> Iterable[Problem]:
-    """Yield what is wrong with showing the dimension `name`: it must be of one of `kinds`, and have no column of its own
+    """Yield problems of a table that shows the dimension `name`: it must be of one of `kinds`, and have no column of its own
     whose name `reserved(columns, key)` lists."""
     problems = scope.unknown_table(name, field)
     yield from problems

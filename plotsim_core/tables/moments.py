@@ -36,8 +36,8 @@ def lengths(block: Block) -> Integers:
     for ending in block.plan.endings:
         last = first_crossings(block.plan, ending.crossing, block.units, block.slice.stop)
         cell = np.flatnonzero((block.periods[:, None] == last[None, :]).ravel())
-        ends = ends_within(block, block.plan.table(ending.table), cell)
-        result.ravel()[cell] = np.minimum(result.ravel()[cell], ends)
+        end_offsets = ends_within(block, block.plan.table(ending.table), cell)
+        result.ravel()[cell] = np.minimum(result.ravel()[cell], end_offsets)
     return result
 
 

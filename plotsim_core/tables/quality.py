@@ -269,22 +269,22 @@ def _cdc_changes(
     for change in changes:
         if change.column != ARRIVAL and change.issue != "restatement":
             issue_numbers[change.rows] = np.where(issue_numbers[change.rows] == 0, change.number, issue_numbers[change.rows])
-    ends = rows.block.plan.grain.starts(rows.period + 1).astype("datetime64[us]")
+    period_ends = rows.block.plan.grain.starts(rows.period + 1).astype("datetime64[us]")
     share = uniforms(key(rows.block.plan.seed, "quality", table.stream, "corrected"), rows.address)
     since, has_moments = moments(table, rows), len(rows.moment) == len(rows)
-    remaining = (ends - since).astype(np.int64) - 1
+    remaining = (period_ends - since).astype(np.int64) - 1
     corrected_at = since + np.ceil(share * remaining).astype("timedelta64[us]")
-    times = (since, corrected_at) if has_moments else (corrected_at, ends - np.timedelta64(1, "us"))
+    times = (since, corrected_at) if has_moments else (corrected_at, period_ends - np.timedelta64(1, "us"))
     stamps = dict(zip(("inserted_at", "updated_at"), times, strict=True))
     is_corrected = (issue_numbers > 0) & (stamps["updated_at"] > stamps["inserted_at"])
     numbers = {part: np.where(is_corrected, issue_numbers, 0) for part in parts}
     if deliveries is not None:
         number, period = deliveries.restated()
         is_restated = number > 0
-        begins, stops = (
+        starts, stops = (
             rows.block.plan.grain.starts(period[is_restated] + offset).astype("datetime64[us]") for offset in (0, 1)
         )
-        corrected_at = begins + np.floor(share[is_restated] * (stops - begins).astype(np.int64)).astype("timedelta64[us]")
+        corrected_at = starts + np.floor(share[is_restated] * (stops - starts).astype(np.int64)).astype("timedelta64[us]")
         stamps["updated_at"] = stamps["updated_at"].copy()
         stamps["updated_at"][is_restated] = corrected_at
         numbers = {

@@ -14,18 +14,18 @@ from plotsim_core.tables.ledger import WHEN
 
 
 def key_sql(table: TablePlan) -> str:
-    """Return the SQL of what tells stored rows apart: what the ledger calls a row's key, and where rows are delivered at
-    another time than their own, the date of that."""
+    """Return the SQL of the key of stored rows, as in the ledger: its key columns, and for rows that are delivered at
+    another time than their own, the date of delivery."""
     return f"concat_ws('|', {', '.join(f'{quoted(name)}::VARCHAR' for name in table.key)})"
 
 
 def entry_sql(table: TablePlan) -> str:
-    """Return the SQL of the same for an entry of the ledger."""
+    """Return the SQL of the key of a row in an entry of the ledger."""
     return f"concat_ws('|', row_key, {WHEN})" if table.time == DELIVERED else "row_key"
 
 
 def read_sql(value: str, type_: pa.DataType) -> str:
-    """Return the SQL of a text of the ledger as a value of a type; null where it is none."""
+    """Return the SQL of a text of the ledger as a value of a type; null where it cannot be read."""
     source = f"{value}::JSON" if pa.types.is_nested(type_) else value
     return f"TRY_CAST({source} AS {sql_type(type_)})"
 
@@ -90,14 +90,17 @@ def repeated_sql(stored: TablePlan, clean: TablePlan, relation: str, entries: st
     `what it is`, a hash of the clean row that each gives back."""
     columns = _columns_sql(stored, clean, stored_columns)
     key, names = '"its key" AS "the key"', ", ".join(quoted(column.name) for column in clean.columns)
-    rows = f"SELECT {key}, {columns} FROM ({_repeated(stored, clean, relation, entries, stored_columns)}) WHERE often IS NOT NULL"
+    rows = (
+        f"SELECT {key}, {columns} FROM ({_repeated(stored, clean, relation, entries, stored_columns)}) "
+        "WHERE often IS NOT NULL"
+    )
     return f'(SELECT "the key" AS "its key", hash({names}) AS "what it is" FROM ({rows}))'
 
 
 def _delivered_parts(
     stored: TablePlan, clean: TablePlan, relation: str, entries: str, stored_columns: Collection[str]
 ) -> list[str]:
-    """Return the SQL of the stored rows without repeated deliveries: a row whose copies the ledger does not explain stays."""
+    """Return the SQL of the stored rows without repeated deliveries; copies that the ledger does not explain stay."""
     columns, repeated = (
         _columns_sql(stored, clean, stored_columns),
         _repeated(stored, clean, relation, entries, stored_columns),

@@ -43,13 +43,13 @@ class Snapshot(Table):
     columns: NoColumns = ()
 
 
-def due(plan: Plan, every: str | None, periods: NDArray[np.int64]) -> NDArray[np.bool_]:
+def due(plan: Plan, interval: str | None, periods: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return at the end of which periods a snapshot is taken: the last to begin in each stretch of that length."""
-    if every == "once":
+    if interval == "once":
         return periods == plan.first
-    if every is None or every == plan.grain.name:
+    if interval is None or interval == plan.grain.name:
         return np.ones(len(periods), dtype=np.bool_)
-    holding_period = GRAINS[every].holding
+    holding_period = GRAINS[interval].holding
     starts, following = plan.grain.starts(periods), plan.grain.starts(periods + 1)
     return np.asarray(holding_period(starts) != holding_period(following))
 

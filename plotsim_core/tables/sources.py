@@ -96,8 +96,8 @@ def _source_column(column: ColumnPlan, unit_key: Column, key_plan: ColumnPlan) -
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """What a source has of some units: the index (`place`) of each row's unit among them, its number (0, or 1 for a second entry) and
-    the number that its key says, in the order of these."""
+    """Rows of a source for some units: the index (`place`) of each row's unit among them, the `copy` (0, or 1 for a second
+    entry) and the `number` in its key, in the order of these."""
 
     place: Integers
     copy: Integers

@@ -79,8 +79,8 @@ class ThresholdEvent(Event):
         if self.again_after is not None and not self.refire:
             raise Wrong(Problem("again_after", "has no effect without `refire`"))
         if self.again_after is not None and self.again_after <= self.periods + 1:
-            least = f"two crossings of {self.periods} periods each are never closer than {self.periods + 1}"
-            raise Wrong(Problem("again_after", f"has no effect: {least}"))
+            reason = f"two crossings of {self.periods} periods each are never closer than {self.periods + 1}"
+            raise Wrong(Problem("again_after", f"has no effect: {reason}"))
         return self
 
 
@@ -133,7 +133,7 @@ def _rows(table: TablePlan, block: Block) -> Rows:
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
-    """At most one row per unit; its period is not known, so it is spread over the unit's time. Where there can be more, those of some
+    """At most one row per unit, in an unknown period, so it is spread over the unit's time. With `refire`, the rows of some
     units of each segment are counted."""
     if table.spec.refire:  # type: ignore[attr-defined]
         return sample.total(lambda units: sample.there(units).astype(np.float64) * _rate(table, sample, units))
