@@ -31,32 +31,32 @@ class CurvePiece(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _gather(cls, value: Any) -> Any:
+    def _gather_parameters(cls, value: Any) -> Any:
         """Parameters stand beside `curve` and `until`."""
         if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
             return value
-        own = {key: value[key] for key in ("curve", "until") if key in value}
-        near = {key: nearest(key, [name for name in ("curve", "until") if name not in own]) for key in value}
-        misspelt = [Problem(key, "unknown key", f"did you mean '{name}'?") for key, name in near.items() if name]
+        curve_keys = {key: value[key] for key in ("curve", "until") if key in value}
+        suggestions = {key: nearest(key, [name for name in ("curve", "until") if name not in curve_keys]) for key in value}
+        misspelt = [Problem(key, "unknown key", f"did you mean '{name}'?") for key, name in suggestions.items() if name]
         if misspelt:
             raise Wrong(*misspelt)
-        return {**own, "parameters": {key: value[key] for key in value if key not in own}}
+        return {**curve_keys, "parameters": {key: value[key] for key in value if key not in curve_keys}}
 
     @model_validator(mode="after")
-    def _known(self) -> CurvePiece:
+    def _check_curve(self) -> CurvePiece:
         problems = list(self._problems())
         if problems:
             raise Wrong(*problems)
         return self
 
     def _problems(self) -> Iterator[Problem]:
-        known = member(CURVES, self.curve, "curve").parameters
+        bounds = member(CURVES, self.curve, "curve").parameters
         for name, value in self.parameters.items():
-            if name not in known:
-                hint = did_you_mean(name, ["curve", "until", *known])
+            if name not in bounds:
+                hint = did_you_mean(name, ["curve", "until", *bounds])
                 yield Problem(name, f"the curve {self.curve} has no such parameter", hint)
-            elif not known[name].low <= value <= known[name].high:
-                yield Problem(name, f"expected {known[name].low:g} to {known[name].high:g}, found {value:g}")
+            elif not bounds[name].low <= value <= bounds[name].high:
+                yield Problem(name, f"expected {bounds[name].low:g} to {bounds[name].high:g}, found {value:g}")
 
 
 class Archetype(Part):
@@ -80,8 +80,8 @@ class Archetype(Part):
             return {"curves": value}
         if isinstance(value, Archetype):
             return value
-        found = _SENTENCE.match(value) if isinstance(value, str) else None
-        if not found:
+        match = _SENTENCE.match(value) if isinstance(value, str) else None
+        if not match:
             raise Wrong(
                 Problem(
                     "",
@@ -90,16 +90,16 @@ class Archetype(Part):
                     "or a list of curves",
                 )
             )
-        words = tuple(word.strip() for word in found["words"].split(">"))
-        return {"words": words, "breaks": tuple(int(number) for number in re.findall(r"\d+", found["breaks"]))}
+        words = tuple(word.strip() for word in match["words"].split(">"))
+        return {"words": words, "breaks": tuple(int(number) for number in re.findall(r"\d+", match["breaks"]))}
 
     @model_validator(mode="after")
     def _consistent(self) -> Archetype:
         for word in self.words:
             member(WORDS, word)
         if self.breaks and len(self.breaks) != len(self.words) - 1:
-            need = f"{len(self.words) - 1} '@' for {len(self.words)} words, or none" if len(self.words) > 1 else "no '@'"
-            raise ValueError(f"expected {need}, found {len(self.breaks)}")
+            expected = f"{len(self.words) - 1} '@' for {len(self.words)} words, or none" if len(self.words) > 1 else "no '@'"
+            raise ValueError(f"expected {expected}, found {len(self.breaks)}")
         if list(self.breaks) != sorted(set(self.breaks)) or 0 in self.breaks:
             raise ValueError(f"the periods after '@' must rise from 1, found {shown(self.breaks)}")
         ends = [piece.until for piece in self.curves]
@@ -112,13 +112,15 @@ class Archetype(Part):
     def pieces(self, span: int) -> tuple[Piece, ...]:
         """Return the curves with their parts of the trajectory, whose whole is `span` periods."""
         if self.curves:
-            begins = [0.0, *(piece.until for piece in self.curves)]
+            starts = [0.0, *(piece.until for piece in self.curves)]
             return tuple(
-                Piece(piece.curve, self._filled(piece), begin, piece.until)
-                for piece, begin in zip(self.curves, begins, strict=False)
+                Piece(piece.curve, self._all_parameters(piece), start, piece.until)
+                for piece, start in zip(self.curves, starts, strict=False)
             )
-        number = len(self.words)
-        edges = [0.0, *(at / span for at in self.breaks), 1.0] if self.breaks else [k / number for k in range(number + 1)]
+        count = len(self.words)
+        edges = (
+            [0.0, *(period / span for period in self.breaks), 1.0] if self.breaks else [k / count for k in range(count + 1)]
+        )
         return tuple(
             Piece(piece.curve, piece.parameters, low + piece.begin * (high - low), low + piece.end * (high - low))
             for word, low, high in zip(self.words, edges, edges[1:], strict=False)
@@ -126,6 +128,6 @@ class Archetype(Part):
         )
 
     @staticmethod
-    def _filled(piece: CurvePiece) -> tuple[tuple[str, float], ...]:
+    def _all_parameters(piece: CurvePiece) -> tuple[tuple[str, float], ...]:
         defaults = {name: bound.default for name, bound in CURVES[piece.curve].parameters.items()}
         return tuple({**defaults, **piece.parameters}.items())

@@ -84,9 +84,9 @@ class Holidays(Part):
         try:
             known_years(self.country, self.subdivision, self.language)
         except UnknownCountry as unknown:
-            written = f"{self.country}-{unknown.name}" if unknown.wanted == "subdivision" else unknown.name
-            says = f"no holidays are known of the {unknown.wanted} '{written}'"
-            yield Problem(unknown.wanted, says, did_you_mean(unknown.name, unknown.known))
+            code = f"{self.country}-{unknown.name}" if unknown.wanted == "subdivision" else unknown.name
+            message = f"no holidays are known of the {unknown.wanted} '{code}'"
+            yield Problem(unknown.wanted, message, did_you_mean(unknown.name, unknown.known))
 
     def of_year(self, year: int) -> dict[int, str]:
         """Return the days of a year, counted from 1970-01-01, and what each is called."""
@@ -96,7 +96,7 @@ class Holidays(Part):
         return dict.fromkeys(given_days(self.date, year), self.name)
 
 
-def _several(value: Any) -> Any:
+def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
@@ -112,21 +112,21 @@ class Calendar(Part):
 
     fiscal_year_starts: Annotated[int, Field(ge=1, le=12, strict=True)] = 1
     fiscal_year_named: Literal["end", "start"] = "end"
-    weekend: Annotated[tuple[DayName, ...], Field(max_length=6), BeforeValidator(_several)] = ("saturday", "sunday")
-    holidays: Annotated[tuple[Holidays, ...], BeforeValidator(_several)] = ()
+    weekend: Annotated[tuple[DayName, ...], Field(max_length=6), BeforeValidator(_as_list)] = ("saturday", "sunday")
+    holidays: Annotated[tuple[Holidays, ...], BeforeValidator(_as_list)] = ()
 
     @field_validator("weekend")
     @classmethod
-    def _days(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for place, name in enumerate(value):
+    def _check_weekend(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for index, name in enumerate(value):
             if name not in DAY_NAMES:
-                raise Wrong(Problem(f"[{place}]", f"no day is called '{name}'", did_you_mean(name, list(DAY_NAMES))))
-            if name in value[:place]:
-                raise Wrong(Problem(f"[{place}]", f"'{name}' stands twice"))
+                raise Wrong(Problem(f"[{index}]", f"no day is called '{name}'", did_you_mean(name, list(DAY_NAMES))))
+            if name in value[:index]:
+                raise Wrong(Problem(f"[{index}]", f"'{name}' stands twice"))
         return value
 
     @model_validator(mode="after")
-    def _named(self) -> Calendar:
+    def _check_naming(self) -> Calendar:
         if "fiscal_year_named" in self.model_fields_set and self.fiscal_year_starts == 1:
             message = "has no effect: a fiscal year from January is the calendar year"
             raise Wrong(Problem("fiscal_year_named", message, "give `fiscal_year_starts`, 2 to 12"))
@@ -158,9 +158,9 @@ class Rhythm(Part):
     def _weights(cls, value: Any) -> Any:
         if not isinstance(value, str | list | tuple):
             raise ValueError(f"expected a word or a list of weights, found {shown(value)}")
-        bad = [number for number in value if type(number) not in (int, float)] if not isinstance(value, str) else []
-        if bad:
-            raise ValueError(f"expected weights, numbers from 0, found {shown(bad[0])}")
+        invalid = [weight for weight in value if type(weight) not in (int, float)] if not isinstance(value, str) else []
+        if invalid:
+            raise ValueError(f"expected weights, numbers from 0, found {shown(invalid[0])}")
         return value
 
     @model_validator(mode="after")
@@ -183,15 +183,15 @@ class Rhythm(Part):
         """Return this rhythm, with what it leaves open from another one."""
         if other is None:
             return self
-        told = {name: getattr(self, name) for name in self.model_fields_set}
-        return other.model_copy(update=told)
+        changes = {name: getattr(self, name) for name in self.model_fields_set}
+        return other.model_copy(update=changes)
 
     def weekday_weights(self, calendar: Calendar) -> tuple[float, ...]:
         """Return the weights of the weekdays, Monday first."""
         if isinstance(self.weekdays, tuple):
             return self.weekdays
-        work, off = WEEKDAYS[self.weekdays or "even"]
-        return tuple(off if day_off else work for day_off in calendar.days_off)
+        work_weight, off_weight = WEEKDAYS[self.weekdays or "even"]
+        return tuple(off_weight if day_off else work_weight for day_off in calendar.days_off)
 
     @property
     def hour_weights(self) -> tuple[float, ...]:

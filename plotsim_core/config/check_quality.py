@@ -58,10 +58,10 @@ def _periods(path: str, issue: Issue, scope: Scope) -> Iterator[Problem]:
     yield from _since(path, issue, scope)
     if scope.window is None or scope.window.stop is None:
         return
-    last = scope.window.stop - scope.window.first - 1
+    last_period = scope.window.stop - scope.window.first - 1
     for field, period in written_periods:
-        if period is not None and period > last:
-            yield Problem(f"{path}.{field}", f"expected a period of the window, 0 to {last}, found {period}")
+        if period is not None and period > last_period:
+            yield Problem(f"{path}.{field}", f"expected a period of the window, 0 to {last_period}, found {period}")
 
 
 def _since(path: str, issue: Issue, scope: Scope) -> Iterator[Problem]:

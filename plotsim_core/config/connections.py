@@ -23,7 +23,7 @@ RELATIONSHIPS: dict[str, float] = {
     "inverts": -0.75,
 }
 OVER = {"given_trajectory": False, "pooled": True}
-"""Whether a correlation is the one over the whole table, by the word that may end the short form."""
+"""Last word of the short form to whether the correlation is the one over the whole table."""
 _KEYS = ["metric_a", "metric_b", "relationship", "coefficient", "pooled"]
 
 
@@ -62,9 +62,9 @@ class Connection(Part):
         return value
 
     @staticmethod
-    def _words(words: Sequence[Any], written: Any) -> dict[str, Any]:
+    def _words(words: Sequence[Any], value: Any) -> dict[str, Any]:
         if len(words) not in (3, 4):
-            raise ValueError(f"expected a metric, a word or number, and a metric, found {shown(written)}")
+            raise ValueError(f"expected a metric, a word or number, and a metric, found {shown(value)}")
         pair = {"metric_a": words[0], "metric_b": words[2], "coefficient": _coefficient(words[1], "")}
         if len(words) == 3:
             return pair
@@ -74,7 +74,7 @@ class Connection(Part):
         return {**pair, "pooled": OVER[words[3]]}
 
     @model_validator(mode="after")
-    def _two(self) -> Connection:
+    def _check_pair(self) -> Connection:
         if self.metric_a == self.metric_b:
             raise ValueError(f"{self.metric_a} is connected to itself")
         return self
@@ -94,12 +94,12 @@ class ConnectionPhase(Part):
     connections: Annotated[tuple[Connection, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _forward(self) -> ConnectionPhase:
+    def _check_phase(self) -> ConnectionPhase:
         if self.end_period < self.start_period:
             raise Wrong(Problem("end_period", f"expected at least {self.start_period}, found {self.end_period}"))
-        for number, connection in enumerate(self.connections):
+        for index, connection in enumerate(self.connections):
             if connection.pooled:
-                raise Wrong(Problem(f"connections[{number}].pooled", "speaks of the whole window, not of a phase"))
+                raise Wrong(Problem(f"connections[{index}].pooled", "speaks of the whole window, not of a phase"))
         return self
 
 

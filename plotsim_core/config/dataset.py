@@ -30,7 +30,7 @@ Owner = Annotated[str, Field(pattern=OWNER)]
 """Who answers for a dataset, as Dagster takes it."""
 
 
-def _listed(value: Any) -> Any:
+def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
@@ -78,7 +78,7 @@ class Dataset(Part):
     manifest: Manifest = Manifest()
     owners: tuple[Owner, ...] = ()
     noise: Noise = Noise()
-    locale: Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_listed)] = ("en_US",)
+    locale: Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_as_list)] = ("en_US",)
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)] = 0
     units: tuple[Dataset, ...] = ()
     scale: Annotated[Number, Field(gt=0, le=1_000_000)] = 1.0
@@ -92,8 +92,8 @@ class Dataset(Part):
     def belonging(self) -> tuple[tuple[Table, Table], ...]:
         """Tables whose rows belong to rows of another one (`parent_table`), each after that one."""
         tables = {table.name: table for table in self.tables}
-        above = ((getattr(table, "parent_table", None), table) for table in self.tables)
-        return tuple((tables[name], table) for name, table in above if name in tables)
+        parents = ((getattr(table, "parent_table", None), table) for table in self.tables)
+        return tuple((tables[name], table) for name, table in parents if name in tables)
 
     @property
     def plural(self) -> str:

@@ -29,7 +29,7 @@ class Season(Part):
 
     @field_validator("months")
     @classmethod
-    def _unique(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+    def _check_months(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if len(set(value)) != len(value):
             raise ValueError(f"a month stands twice in {shown(value)}")
         return value
@@ -67,8 +67,8 @@ class Noise(Part):
     @classmethod
     def _preset(cls, value: Any) -> Any:
         if isinstance(value, str):
-            sigma, outliers, missing = member(PRESETS, value.strip().lower().replace(" ", "_"))
-            return {"gaussian_sigma": sigma, "outlier_rate": outliers, "mcar_rate": missing}
+            sigma, outlier_rate, missing_rate = member(PRESETS, value.strip().lower().replace(" ", "_"))
+            return {"gaussian_sigma": sigma, "outlier_rate": outlier_rate, "mcar_rate": missing_rate}
         return value
 
     @model_validator(mode="after")
@@ -81,10 +81,10 @@ class Noise(Part):
         if self.mar_rate > 0 and self.mar_on is None:
             raise Wrong(Problem("mar_on", "is missing", "the metric that it depends on which values are missing"))
         if self.mar_rate == 0:
-            alone = [name for name in ("mar_on", "mar_when") if name in self.model_fields_set]
-            if alone:
+            idle = [name for name in ("mar_on", "mar_when") if name in self.model_fields_set]
+            if idle:
                 message = "has no effect without `mar_rate` above 0: the share of values missing by another value"
-                raise Wrong(*(Problem(name, message) for name in alone))
+                raise Wrong(*(Problem(name, message) for name in idle))
         return self
 
 
@@ -95,15 +95,15 @@ def noise_of(dataset: Dataset, metric: Metric) -> Noise:
 
 def missing_on(dataset: Dataset, metric: Metric) -> str | None:
     """Return the name of the metric that a metric's missing values depend on, None if on none."""
-    on = noise_of(dataset, metric).mar_on
-    return None if on == metric.name else on
+    cause = noise_of(dataset, metric).mar_on
+    return None if cause == metric.name else cause
 
 
 def null_rate(dataset: Dataset, metric: Metric) -> float:
     """Return the share of a metric's stored values that are expected to be missing, 0 to 1."""
     noise = noise_of(dataset, metric)
-    by_value = 0.0 if missing_on(dataset, metric) is None else noise.mar_rate
-    return 1.0 - (1.0 - noise.mcar_rate) * (1.0 - by_value)
+    mar_rate = 0.0 if missing_on(dataset, metric) is None else noise.mar_rate
+    return 1.0 - (1.0 - noise.mcar_rate) * (1.0 - mar_rate)
 
 
 class Stage(Part):
@@ -147,18 +147,18 @@ class Lifecycle(Part):
 
     @field_validator("stages")
     @classmethod
-    def _rising(cls, value: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    def _check_stages(cls, value: tuple[Stage, ...]) -> tuple[Stage, ...]:
         thresholds = [stage.threshold for stage in value]
         if thresholds != sorted(set(thresholds)):
             raise ValueError(f"the thresholds must rise, found {shown(thresholds)}")
         names = [stage.name for stage in value]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise ValueError(f"two stages are named '{twice}'")
+        duplicate = next((name for name in names if names.count(name) > 1), None)
+        if duplicate is not None:
+            raise ValueError(f"two stages are named '{duplicate}'")
         return value
 
     @model_validator(mode="after")
-    def _modes(self) -> Lifecycle:
+    def _check_modes(self) -> Lifecycle:
         problems = list(self._mode_problems())
         if problems:
             raise Wrong(*problems)
@@ -166,23 +166,23 @@ class Lifecycle(Part):
 
     def _mode_problems(self) -> Iterator[Problem]:
         exits = [stage.threshold_exit is not None for stage in self.stages]
-        order = "`enforce_order: true`, without which each row has the stage of its own value"
+        requirement = "`enforce_order: true`, without which each row has the stage of its own value"
         if not self.enforce_order:
             if self.downgrade_delay is not None:
-                yield Problem("downgrade_delay", f"has no effect without {order}")
-            for place in (place for place, leaves in enumerate(exits) if leaves):
-                yield Problem(f"stages[{place}].threshold_exit", f"has no effect without {order}")
+                yield Problem("downgrade_delay", f"has no effect without {requirement}")
+            for index in (index for index, has_exit in enumerate(exits) if has_exit):
+                yield Problem(f"stages[{index}].threshold_exit", f"has no effect without {requirement}")
             return
         if exits[0]:
             yield Problem("stages[0].threshold_exit", "has no effect: there is no stage before the first")
-        for place in range(1, len(exits)):
-            stage, before = self.stages[place], self.stages[place - 1]
-            path = f"stages[{place}].threshold_exit"
-            if stage.threshold_exit is None and place < len(exits) - 1 and any(exits[1:]):
-                says = f"{stage.name} has none, and other stages have one"
-                yield Problem(path, f"is missing: {says}", "give all stages between the first and the last one, or none")
-            elif stage.threshold_exit is not None and not before.threshold <= stage.threshold_exit <= stage.threshold:
-                expected = f"expected {before.threshold:g} to {stage.threshold:g}, from the stage before to its own"
+        for index in range(1, len(exits)):
+            stage, previous = self.stages[index], self.stages[index - 1]
+            path = f"stages[{index}].threshold_exit"
+            if stage.threshold_exit is None and index < len(exits) - 1 and any(exits[1:]):
+                reason = f"{stage.name} has none, and other stages have one"
+                yield Problem(path, f"is missing: {reason}", "give all stages between the first and the last one, or none")
+            elif stage.threshold_exit is not None and not previous.threshold <= stage.threshold_exit <= stage.threshold:
+                expected = f"expected {previous.threshold:g} to {stage.threshold:g}, from the stage before to its own"
                 yield Problem(path, f"{expected}, found {stage.threshold_exit:g}")
 
     @property
@@ -191,7 +191,7 @@ class Lifecycle(Part):
         has the stage of its own value."""
         if not self.enforce_order:
             return None
-        never = float("-inf")
+        no_exit = float("-inf")
         if any(stage.threshold_exit is not None for stage in self.stages):
-            return tuple(never if stage.threshold_exit is None else stage.threshold_exit for stage in self.stages)
-        return tuple(never if self.downgrade_delay is None else stage.threshold for stage in self.stages)
+            return tuple(no_exit if stage.threshold_exit is None else stage.threshold_exit for stage in self.stages)
+        return tuple(no_exit if self.downgrade_delay is None else stage.threshold for stage in self.stages)

@@ -41,84 +41,94 @@ class File(Part):
 
 
 def with_files(raw: Any, folder: Path, problems: list[Problem]) -> Any:
-    """Return a config as written with the rows of files in it; what is wrong with files is added to `problems`."""
+    """Return a config as written with the rows of its files; problems of files are added to `problems`."""
     if not isinstance(raw, Mapping):
         return raw
     if isinstance(raw.get("units"), list | tuple):
         kinds = []
-        for number, kind in enumerate(raw["units"]):
-            wrong: list[Problem] = []
-            kinds.append(with_files(kind, folder, wrong))
-            problems.extend(problem.under(f"units[{number}]") for problem in wrong)
+        for index, kind in enumerate(raw["units"]):
+            errors: list[Problem] = []
+            kinds.append(with_files(kind, folder, errors))
+            problems.extend(problem.under(f"units[{index}]") for problem in errors)
         raw = {**raw, "units": kinds}
     if not isinstance(raw.get("dimensions"), list | tuple):
         return raw
     tables = list(raw["dimensions"])
-    for number, table in enumerate(tables):
+    for index, table in enumerate(tables):
         rows = table.get("rows") if isinstance(table, Mapping) else None
         if isinstance(rows, Mapping) and isinstance(rows.get("file"), str) and set(map(str, rows)) <= {"file", "key"}:
-            path = f"dimensions[{number}].rows"
+            path = f"dimensions[{index}].rows"
             try:
-                tables[number] = _filled(table, rows["file"], rows.get("key"), folder)
-            except Wrong as wrong:
-                problems.extend(problem.under(path) for problem in wrong.problems)
+                tables[index] = _with_file_columns(table, rows["file"], rows.get("key"), folder)
+            except Wrong as errors:
+                problems.extend(problem.under(path) for problem in errors.problems)
     return {**raw, "dimensions": tables}
 
 
-def _filled(table: Mapping[str, Any], name: str, key: Any, folder: Path) -> dict[str, Any]:
+def _with_file_columns(table: Mapping[str, Any], name: str, key: Any, folder: Path) -> dict[str, Any]:
     """Return a listed table as written with the columns of a file before its own."""
-    found = _table(_inside(name, folder), name)
-    if key is not None and key not in found.column_names:
-        raise Wrong(Problem("key", f"{name} has no column {shown(key)}", did_you_mean(str(key), found.column_names)))
-    wrong = [column for column in found.column_names if not _NAME.fullmatch(column)]
-    if wrong:
+    file_table = _read_table(_file_path(name, folder), name)
+    if key is not None and key not in file_table.column_names:
+        raise Wrong(Problem("key", f"{name} has no column {shown(key)}", did_you_mean(str(key), file_table.column_names)))
+    bad_names = [column for column in file_table.column_names if not _NAME.fullmatch(column)]
+    if bad_names:
         raise Wrong(
-            Problem("file", f"{shown(wrong[0])} in {name} is no name of a column", "use letters, digits and underscores")
+            Problem("file", f"{shown(bad_names[0])} in {name} is no name of a column", "use letters, digits and underscores")
         )
-    columns = [_column(column, found[column], name, column == key) for column in found.column_names]
-    own = table.get("columns")
-    rest = {word: value for word, value in table.items() if word not in ("rows", "reference", "columns")}
-    return {**rest, "reference": True, "columns": [*columns, *(own if isinstance(own, list | tuple) else [])]}
+    columns = [_column(column, file_table[column], name, column == key) for column in file_table.column_names]
+    own_columns = table.get("columns")
+    other_options = {
+        key_name: value for key_name, value in table.items() if key_name not in ("rows", "reference", "columns")
+    }
+    return {
+        **other_options,
+        "reference": True,
+        "columns": [*columns, *(own_columns if isinstance(own_columns, list | tuple) else [])],
+    }
 
 
-def _inside(name: str, folder: Path) -> Path:
+def _file_path(name: str, folder: Path) -> Path:
     """Return the file of a name. Raises Wrong for one that is not in the folder."""
     home = folder.resolve()
     try:
         path = (home / name).resolve()
-        inside = not Path(name).is_absolute() and path.is_relative_to(home)
+        is_inside = not Path(name).is_absolute() and path.is_relative_to(home)
     except (OSError, ValueError, RuntimeError):
         raise Wrong(Problem("file", f"cannot read {shown(name)}")) from None
-    if not inside:
+    if not is_inside:
         raise Wrong(Problem("file", f"{shown(name)} lies outside the config's folder", "put it beside the config"))
     if not path.is_file():
-        near = [other.relative_to(home).as_posix() for end in ("*.csv", "*.parquet") for other in home.glob(end)]
-        raise Wrong(Problem("file", f"there is no file {shown(name)} beside the config", did_you_mean(name, sorted(near))))
+        candidates = [
+            other.relative_to(home).as_posix() for pattern in ("*.csv", "*.parquet") for other in home.glob(pattern)
+        ]
+        raise Wrong(
+            Problem("file", f"there is no file {shown(name)} beside the config", did_you_mean(name, sorted(candidates)))
+        )
     return path
 
 
-def _table(path: Path, name: str) -> pa.Table:
+def _read_table(path: Path, name: str) -> pa.Table:
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise Wrong(Problem("file", f"{shown(name)} is neither a .csv nor a .parquet file"))
     try:
         if path.stat().st_size > _LARGEST:
             raise Wrong(Problem("file", f"{name} is larger than {_LARGEST // 1_000_000} MB"))
-        found = _csv(path, name) if path.suffix.lower() == ".csv" else pyarrow.parquet.read_table(path)
+        file_table = _read_csv(path, name) if path.suffix.lower() == ".csv" else pyarrow.parquet.read_table(path)
     except (OSError, UnicodeDecodeError, pa.ArrowException, csv.Error) as error:
-        says = str(getattr(error, "strerror", None) or error).splitlines()[0]
-        raise Wrong(Problem("file", f"{name} cannot be read: {says[:150]}")) from None
-    if not 0 < found.num_rows <= MOST_ROWS:
-        raise Wrong(Problem("file", f"expected 1 to {MOST_ROWS:,} rows in {name}, found {found.num_rows:,}"))
-    return found
+        message = str(getattr(error, "strerror", None) or error).splitlines()[0]
+        raise Wrong(Problem("file", f"{name} cannot be read: {message[:150]}")) from None
+    if not 0 < file_table.num_rows <= MOST_ROWS:
+        raise Wrong(Problem("file", f"expected 1 to {MOST_ROWS:,} rows in {name}, found {file_table.num_rows:,}"))
+    return file_table
 
 
-def _csv(path: Path, name: str) -> pa.Table:
-    """Return a CSV file as texts; a cell of nothing is a null, one of two quotes an empty text."""
+def _read_csv(path: Path, name: str) -> pa.Table:
+    """Return a CSV file as texts; an empty cell is a null, two quotes are an empty text."""
     with path.open(encoding="utf-8-sig", newline="") as lines:
         names = next(csv.reader(lines), [])
-    twice = next((column for place, column in enumerate(names) if column in names[:place]), None)
-    if twice is not None or not names:
-        raise Wrong(Problem("file", f"two columns of {name} are named {shown(twice)}" if names else f"{name} is empty"))
+    duplicate = next((column for index, column in enumerate(names) if column in names[:index]), None)
+    if duplicate is not None or not names:
+        raise Wrong(Problem("file", f"two columns of {name} are named {shown(duplicate)}" if names else f"{name} is empty"))
     return pyarrow.csv.read_csv(
         path,
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
@@ -131,73 +141,73 @@ def _csv(path: Path, name: str) -> pa.Table:
     )
 
 
-def _column(name: str, found: pa.ChunkedArray, file: str, is_key: bool) -> dict[str, Any]:
-    """Return a column of a file as it would be written in the config."""
-    values, value_type = _values(name, found, file)
-    for number, value in enumerate(values, 1):
+def _column(name: str, cells: pa.ChunkedArray, file: str, is_key: bool) -> dict[str, Any]:
+    """Return a column of a file as written in a config."""
+    values, value_type = _values(name, cells, file)
+    for row, value in enumerate(values, 1):
         try:
             storable(value)
         except ValueError as error:
-            raise Wrong(Problem("file", f"row {number} of {name} in {file}: {error}")) from None
+            raise Wrong(Problem("file", f"row {row} of {name} in {file}: {error}")) from None
     if not is_key:
-        more = {} if value_type is None else {"value_type": value_type}
-        return {"name": name, "type": "static", "values": values, **more}
+        options = {} if value_type is None else {"value_type": value_type}
+        return {"name": name, "type": "static", "values": values, **options}
     if None in values:
         raise Wrong(Problem("key", f"{name} of {file} is empty in row {values.index(None) + 1}"))
     if value_type not in (None, "text") or not (all(type(v) is int for v in values) or all(type(v) is str for v in values)):
         raise Wrong(Problem("key", f"{name} of {file} holds neither texts nor whole numbers"))
-    seen: dict[Any, int] = {}
-    for number, value in enumerate(values, 1):
-        if seen.setdefault(value, number) != number:
-            raise Wrong(Problem("key", f"{shown(value)} stands in rows {seen[value]} and {number} of {file}"))
+    first_rows: dict[Any, int] = {}
+    for row, value in enumerate(values, 1):
+        if first_rows.setdefault(value, row) != row:
+            raise Wrong(Problem("key", f"{shown(value)} stands in rows {first_rows[value]} and {row} of {file}"))
     return {"name": name, "type": "id", "values": values}
 
 
-def _values(name: str, found: pa.ChunkedArray, file: str) -> tuple[list[Any], str | None]:
-    """Return the values of a column, and what texts among them stand for."""
-    type_ = found.type.value_type if pa.types.is_dictionary(found.type) else found.type
-    values = found.to_pylist()
+def _values(name: str, cells: pa.ChunkedArray, file: str) -> tuple[list[Any], str | None]:
+    """Return the values of a column, and the type that their texts stand for (None: they are no texts)."""
+    type_ = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
+    values = cells.to_pylist()
     if pa.types.is_null(type_):
         return values, "text"
     if pa.types.is_date(type_):
-        return [_written(value) for value in values], "date"
+        return [_iso_text(value) for value in values], "date"
     if pa.types.is_timestamp(type_):
-        return [_written(value) for value in found.cast(pa.timestamp("us", type_.tz)).to_pylist()], "timestamp"
+        return [_iso_text(value) for value in cells.cast(pa.timestamp("us", type_.tz)).to_pylist()], "timestamp"
     if pa.types.is_decimal(type_):
         return [None if value is None else float(value) for value in values], None
     if pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_boolean(type_):
         return values, None
     if not (pa.types.is_string(type_) or pa.types.is_large_string(type_) or str(type_) == "string_view"):
         raise Wrong(Problem("file", f"{name} of {file} is of the type {type_}, which no column has", "leave it out"))
-    return (values, "text") if file.lower().endswith(".parquet") else _typed(values)
+    return (values, "text") if file.lower().endswith(".parquet") else _typed_texts(values)
 
 
-def _written(value: date | datetime | None) -> str | None:
+def _iso_text(value: date | datetime | None) -> str | None:
     if isinstance(value, datetime) and value.tzinfo is not None:
         value = value.astimezone(UTC).replace(tzinfo=None)
     return None if value is None else value.isoformat()
 
 
-def _typed(texts: list[str | None]) -> tuple[list[Any], str | None]:
-    """Return the texts of a column of a CSV file as what all of them are: numbers, truths, days, moments, or texts."""
-    there = [text for text in texts if text is not None]
+def _typed_texts(texts: list[str | None]) -> tuple[list[Any], str | None]:
+    """Return the texts of a column of a CSV file as the first type that fits all: numbers, truths, days, moments, texts."""
+    present = [text for text in texts if text is not None]
 
-    def all_(form: re.Pattern[str]) -> bool:
-        return bool(there) and all(form.fullmatch(text) for text in there)
+    def all_match(pattern: re.Pattern[str]) -> bool:
+        return bool(present) and all(pattern.fullmatch(text) for text in present)
 
-    numbers = iter(typed(there))
-    found = [None if text is None else next(numbers) for text in texts]
-    if there and found != texts:
-        return found, None
-    if there and {*there} <= {"true", "false"}:
+    numbers = iter(typed(present))
+    values = [None if text is None else next(numbers) for text in texts]
+    if present and values != texts:
+        return values, None
+    if present and {*present} <= {"true", "false"}:
         return [None if text is None else text == "true" for text in texts], None
-    for form, value_type in ((_DAY, "date"), (_MOMENT, "timestamp")):
-        if all_(form) and all(_exists(text) for text in there):
+    for pattern, value_type in ((_DAY, "date"), (_MOMENT, "timestamp")):
+        if all_match(pattern) and all(_is_date(text) for text in present):
             return list(texts), value_type
     return list(texts), "text"
 
 
-def _exists(text: str) -> bool:
+def _is_date(text: str) -> bool:
     try:
         datetime.fromisoformat(text)
     except ValueError:

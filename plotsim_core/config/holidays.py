@@ -27,7 +27,7 @@ def known_years(country: str, subdivision: str | None, language: str | None) -> 
     Raises UnknownCountry for a country, subdivision or language that nothing is known of.
     """
     import holidays  # takes a tenth of a second, and few configs need it
-    from holidays.registry import EntityLoader  # its codes alone: what there is of each country takes another tenth
+    from holidays.registry import EntityLoader  # the codes alone: loading each country takes another tenth
 
     countries = set(EntityLoader.get_country_codes())
     if country not in countries:
@@ -35,10 +35,10 @@ def known_years(country: str, subdivision: str | None, language: str | None) -> 
     subdivisions = getattr(holidays, country).subdivisions
     if subdivision is not None and subdivision not in subdivisions:
         raise UnknownCountry("subdivision", subdivision, sorted(subdivisions))
-    found = holidays.country_holidays(country, subdiv=subdivision)
-    if language is not None and language not in found.supported_languages:
-        raise UnknownCountry("language", language, sorted(found.supported_languages))
-    return found.start_year, found.end_year
+    calendar = holidays.country_holidays(country, subdiv=subdivision)
+    if language is not None and language not in calendar.supported_languages:
+        raise UnknownCountry("language", language, sorted(calendar.supported_languages))
+    return calendar.start_year, calendar.end_year
 
 
 @lru_cache(maxsize=4096)
@@ -47,16 +47,16 @@ def country_days(country: str, subdivision: str | None, language: str | None, ob
     import holidays
 
     years = range(year - 1, year + 2)  # a holiday of one year may be observed in the next or the last
-    found = holidays.country_holidays(country, subdiv=subdivision, years=years, observed=observed, language=language)
-    return {day.toordinal() - EPOCH: name for day, name in sorted(found.items()) if day.year == year}
+    calendar = holidays.country_holidays(country, subdiv=subdivision, years=years, observed=observed, language=language)
+    return {day.toordinal() - EPOCH: name for day, name in sorted(calendar.items()) if day.year == year}
 
 
 def given_days(text: str, year: int) -> list[int]:
     """Return the days of a year that `text` names: a date (2024-11-29), or a day of every year (12-24)."""
-    numbers = [int(number) for number in re.split("-", text)]
-    if len(numbers) == 3 and numbers[0] != year:
+    parts = [int(part) for part in re.split("-", text)]
+    if len(parts) == 3 and parts[0] != year:
         return []
     try:
-        return [date(year, *numbers[-2:]).toordinal() - EPOCH]
+        return [date(year, *parts[-2:]).toordinal() - EPOCH]
     except ValueError:  # the 29th of February of most years
         return []

@@ -43,7 +43,7 @@ _PADDED = {"m": "mm", "d": "dd", "h": "hh"}
 _DAYS = ({"key"}, {"yyyymmdd"}, {"yyyy_mm_dd"}, {"yyyy", "mm", "dd"}, {"yyyymm", "dd"})
 _MONTHS = (*_DAYS, {"yyyy", "mm"}, {"yyyymm"})
 _QUARTERS = (*_MONTHS, {"yyyy", "q"})
-_TELLING: dict[str, tuple[set[str], ...]] = {
+_IDENTIFYING: dict[str, tuple[set[str], ...]] = {
     "hour": tuple({*day, "hh"} if day != {"key"} else day for day in _DAYS),
     "day": _DAYS,
     "week": (*_DAYS, {"iso_year", "iso_ww"}),
@@ -95,7 +95,7 @@ def template(layout: str | None, partition: Grain) -> str:
 
 
 def wrong_text(layout: str) -> Iterator[Problem]:
-    """Yield what is wrong with a layout by itself: no layout has that name, or it is no path that stays in the store."""
+    """Yield the problems of a layout alone: an unknown name, or no path below the store."""
     if layout in LAYOUTS:
         return
     if "{" not in layout and "/" not in layout:
@@ -104,37 +104,43 @@ def wrong_text(layout: str) -> Iterator[Problem]:
     for name in re.findall(r"\{([^{}]*)\}", layout):
         if name not in PLACEHOLDERS:
             yield Problem("", f"'{{{name}}}' is no placeholder", did_you_mean(name, list(PLACEHOLDERS)))
-    plain = re.sub(r"\{[^{}]*\}", "x", layout)
-    if not re.fullmatch(r"(?:[A-Za-z0-9=-][A-Za-z0-9_.=-]*/)*[A-Za-z0-9=-][A-Za-z0-9_.=-]*", plain) or len(layout) > 300:
-        says = f"expected a path below the store, of letters, digits, _ . = - and placeholders, found '{layout[:80]}'"
-        yield Problem("", says, "no part may be empty or begin with a dot or an underscore: {dataset}/{table}/{key}.parquet")
-    if not plain.endswith(".parquet") or plain.endswith("/.parquet"):
+    sample = re.sub(r"\{[^{}]*\}", "x", layout)
+    if not re.fullmatch(r"(?:[A-Za-z0-9=-][A-Za-z0-9_.=-]*/)*[A-Za-z0-9=-][A-Za-z0-9_.=-]*", sample) or len(layout) > 300:
+        message = f"expected a path below the store, of letters, digits, _ . = - and placeholders, found '{layout[:80]}'"
+        yield Problem(
+            "", message, "no part may be empty or begin with a dot or an underscore: {dataset}/{table}/{key}.parquet"
+        )
+    if not sample.endswith(".parquet") or sample.endswith("/.parquet"):
         yield Problem("", "a file's name ends in .parquet")
     for name in _NAMES:
         if f"{{{name}}}" not in layout:
             yield Problem("", f"has no {{{name}}}: two {name}s would be written to one file", f"add {{{name}}}")
     if re.search(r"[\d}]\{[mdh]\}|\{[mdh]\}[\d{]", layout):
-        says = "{m}, {d} and {h} have one digit or two, so that what stands next to one may be taken for it"
-        yield Problem("", says, "put a letter or a sign between them, or use {mm}, {dd} and {hh}")
+        message = "{m}, {d} and {h} have one digit or two, so that what stands next to one may be taken for it"
+        yield Problem("", message, "put a letter or a sign between them, or use {mm}, {dd} and {hh}")
     if any(all(f"{{{name}}}" in part for name in _NAMES) for part in layout.split("/")):
         yield Problem("", "{dataset} and {table} in one name cannot be told apart", "give each a folder of its own")
 
 
 def wrong_partition(layout: str, partition: Grain) -> Iterator[Problem]:
-    """Yield what is wrong with a sound layout of partitions of some length: two of them would be one file."""
-    there = {_PADDED.get(name, name) for name in re.findall(r"\{([^{}]*)\}", template(layout, partition))}
-    telling = _TELLING[partition.name]
-    if not any(names <= there for names in telling):
-        known = " or ".join(" ".join(f"{{{name}}}" for name in sorted(names, key=PLACEHOLDERS.index)) for names in telling)
-        yield Problem("layout", f"two partitions, of a {partition.name} each, would be written to one file", f"add {known}")
-    if "hh" in there and partition.name != "hour":
+    """Yield the problems of a sound layout with partitions of some length: two of them would be one file."""
+    placeholders = {_PADDED.get(name, name) for name in re.findall(r"\{([^{}]*)\}", template(layout, partition))}
+    identifying_sets = _IDENTIFYING[partition.name]
+    if not any(names <= placeholders for names in identifying_sets):
+        choices = " or ".join(
+            " ".join(f"{{{name}}}" for name in sorted(names, key=PLACEHOLDERS.index)) for names in identifying_sets
+        )
+        yield Problem(
+            "layout", f"two partitions, of a {partition.name} each, would be written to one file", f"add {choices}"
+        )
+    if "hh" in placeholders and partition.name != "hour":
         yield Problem("layout", f"{{hh}} is always 00: partitions are of a {partition.name} each", "leave it out")
 
 
 def partition_file(layout: str, dataset: str, table: str, key: str) -> str:
     """Return the path below the store of a table's partition; `key` is its first moment, 2024-03-01 or 2024-03-01-13:00."""
     day, hour = date(int(key[:4]), int(key[5:7]), int(key[8:10])), key[11:13] or "00"
-    year, month, of_month = f"{day.year:04d}", f"{day.month:02d}", f"{day.day:02d}"
+    year, month, day_text = f"{day.year:04d}", f"{day.month:02d}", f"{day.day:02d}"
     iso_year, iso_week, _ = day.isocalendar()
     return layout.format(
         dataset=dataset,
@@ -142,14 +148,14 @@ def partition_file(layout: str, dataset: str, table: str, key: str) -> str:
         key=key.replace(":", ""),
         yyyy=year,
         mm=month,
-        dd=of_month,
+        dd=day_text,
         hh=hour,
         m=day.month,
         d=day.day,
         h=int(hour),
         yyyymm=year + month,
-        yyyymmdd=year + month + of_month,
-        yyyy_mm_dd=f"{year}_{month}_{of_month}",
+        yyyymmdd=year + month + day_text,
+        yyyy_mm_dd=f"{year}_{month}_{day_text}",
         q=(day.month + 2) // 3,
         iso_year=f"{iso_year:04d}",
         iso_ww=f"{iso_week:02d}",
@@ -158,20 +164,20 @@ def partition_file(layout: str, dataset: str, table: str, key: str) -> str:
 
 def state_file(layout: str, dataset: str, table: str) -> str:
     """Return the path below the store of a table that is a state."""
-    return _state(layout).format(dataset=dataset, table=table)
+    return _state_layout(layout).format(dataset=dataset, table=table)
 
 
 def told_by(layout: str, dataset: str, path: str) -> tuple[str, str | None] | None:
-    """Return the table and the partition key (None for a state) that a path below the store is of; None for another file."""
-    found = _expression(_state(layout), dataset).fullmatch(path)
-    if found is not None:
-        return found["table"], None
-    found = _expression(layout, dataset).fullmatch(path)
-    if found is None:
+    """Return the table and the partition key (None for a state) of a path below the store; None for another file."""
+    match = _path_expression(_state_layout(layout), dataset).fullmatch(path)
+    if match is not None:
+        return match["table"], None
+    match = _path_expression(layout, dataset).fullmatch(path)
+    if match is None:
         return None
     try:
-        key = _key(found.groupdict())
-        return (found["table"], key) if partition_file(layout, dataset, found["table"], key) == path else None
+        key = _partition_key(match.groupdict())
+        return (match["table"], key) if partition_file(layout, dataset, match["table"], key) == path else None
     except ValueError:  # digits, but no date
         return None
 
@@ -179,11 +185,11 @@ def told_by(layout: str, dataset: str, path: str) -> tuple[str, str | None] | No
 def folder_of(layout: str, dataset: str, table: str | None = None) -> str:
     """Return the folder below the store that all files of a dataset, or of one of its tables, lie in; empty for the store
     itself."""
-    fixed = itertools.takewhile(
+    fixed_folders = itertools.takewhile(
         lambda part: "{" not in part.replace("{dataset}", "").replace("{table}", ""), _folders(layout)
     )
-    known = fixed if table is not None else itertools.takewhile(lambda part: "{table}" not in part, fixed)
-    return "/".join(known).replace("{dataset}", dataset).replace("{table}", table or "")
+    folders = fixed_folders if table is not None else itertools.takewhile(lambda part: "{table}" not in part, fixed_folders)
+    return "/".join(folders).replace("{dataset}", dataset).replace("{table}", table or "")
 
 
 def keys_in(layout: str) -> list[str]:
@@ -196,51 +202,51 @@ def _folders(layout: str) -> list[str]:
 
 
 @lru_cache(maxsize=64)
-def _state(layout: str) -> str:
+def _state_layout(layout: str) -> str:
     """Return a layout without times: folders key=value of them are left out, others are one folder `state`, or `state`
     stands for them in a name."""
     folders, file = _folders(layout), layout.removesuffix(".parquet").rpartition("/")[2]
     parts: list[str] = []
-    said = False
+    has_state = False
     for part in (*(part for part in folders if not keys_in(f"{part}/") or not _RUN.search(part)), file):
-        named = any(f"{{{name}}}" in part for name in _NAMES)
+        is_named = any(f"{{{name}}}" in part for name in _NAMES)
         if not _RUN.search(part):
             parts.append(part)
-        elif not said:
-            parts.append(_RUN.sub(STATE, part) if named else STATE)
-            said = True
-        elif named or part == file:
+        elif not has_state:
+            parts.append(_RUN.sub(STATE, part) if is_named else STATE)
+            has_state = True
+        elif is_named or part == file:
             parts.append(_RUN.sub("", part).strip("-_.=") or STATE)
     return "/".join(parts) + ".parquet"
 
 
 @lru_cache(maxsize=64)
-def _expression(layout: str, dataset: str) -> re.Pattern[str]:
+def _path_expression(layout: str, dataset: str) -> re.Pattern[str]:
     """Return the regular expression of a dataset's paths, with a group per placeholder."""
-    looks = {"dataset": re.escape(dataset), "table": "[A-Za-z_][A-Za-z0-9_]*", **_TIMES}
-    seen: set[str] = set()
-    written = ""
+    patterns = {"dataset": re.escape(dataset), "table": "[A-Za-z_][A-Za-z0-9_]*", **_TIMES}
+    used_names: set[str] = set()
+    expression = ""
     for literal, name in re.findall(r"([^{}]*)(?:\{([^{}]*)\})?", layout):
-        written += re.escape(literal)
+        expression += re.escape(literal)
         if name:
-            written += f"(?P={name})" if name in seen else f"(?P<{name}>{looks[name]})"
-            seen.add(name)
-    return re.compile(written)
+            expression += f"(?P={name})" if name in used_names else f"(?P<{name}>{patterns[name]})"
+            used_names.add(name)
+    return re.compile(expression)
 
 
-def _key(told: dict[str, str]) -> str:
-    """Return the key of the partition that placeholders tell. Raises ValueError where they are no date."""
-    told = told | {padded: f"{int(told[name]):02d}" for name, padded in _PADDED.items() if name in told}
-    if "key" in told:
-        day, hour = told["key"][:10], told["key"][11:13]
+def _partition_key(values: dict[str, str]) -> str:
+    """Return the partition key from the values of placeholders. Raises ValueError where they are no date."""
+    values = values | {padded: f"{int(values[name]):02d}" for name, padded in _PADDED.items() if name in values}
+    if "key" in values:
+        day, hour = values["key"][:10], values["key"][11:13]
         return f"{day}-{hour}:00" if hour else day
-    digits = (told.get("yyyymmdd") or told.get("yyyy_mm_dd", "")).replace("_", "")
+    digits = (values.get("yyyymmdd") or values.get("yyyy_mm_dd", "")).replace("_", "")
     if digits:
         day = f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
-    elif "iso_ww" in told and "iso_year" in told and "dd" not in told:
-        day = date.fromisocalendar(int(told["iso_year"]), int(told["iso_ww"]), 1).isoformat()
+    elif "iso_ww" in values and "iso_year" in values and "dd" not in values:
+        day = date.fromisocalendar(int(values["iso_year"]), int(values["iso_ww"]), 1).isoformat()
     else:
-        year = told["yyyy"] if "yyyy" in told else told["yyyymm"][:4]
-        month = told.get("mm") or told.get("yyyymm", "")[4:] or f"{3 * int(told.get('q', 1)) - 2:02d}"
-        day = f"{year}-{month}-{told.get('dd', '01')}"
-    return f"{day}-{told['hh']}:00" if "hh" in told else day
+        year = values["yyyy"] if "yyyy" in values else values["yyyymm"][:4]
+        month = values.get("mm") or values.get("yyyymm", "")[4:] or f"{3 * int(values.get('q', 1)) - 2:02d}"
+        day = f"{year}-{month}-{values.get('dd', '01')}"
+    return f"{day}-{values['hh']}:00" if "hh" in values else day

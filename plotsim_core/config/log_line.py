@@ -11,12 +11,12 @@ import pyarrow as pa
 DIRECTIVES = "YymdHIMSfpjaAbBuwUVGWFT%"
 """What may follow a % in the layout of a moment."""
 
-_PLACE = r"(?:[ -z|~]?[<>^])?"
+_ALIGNMENT = r"(?:[ -z|~]?[<>^])?"
 _SIGN = r"[+ ]?0?"
 _WIDTH = r"\d{0,3}"
-_TEXT = re.compile(rf"{_PLACE}{_WIDTH}(?:\.\d{{1,3}})?s?")
-_WHOLE = re.compile(rf"{_PLACE}{_SIGN}{_WIDTH},?d?")
-_NUMBER = re.compile(rf"{_PLACE}{_SIGN}{_WIDTH},?(?:\.\d{{1,2}})?[feg]?")
+_TEXT = re.compile(rf"{_ALIGNMENT}{_WIDTH}(?:\.\d{{1,3}})?s?")
+_WHOLE = re.compile(rf"{_ALIGNMENT}{_SIGN}{_WIDTH},?d?")
+_NUMBER = re.compile(rf"{_ALIGNMENT}{_SIGN}{_WIDTH},?(?:\.\d{{1,2}})?[feg]?")
 _MOMENT = re.compile(rf"(?:[^%{{}}]|%[{DIRECTIVES}])+")
 
 
@@ -43,8 +43,8 @@ def log_parts(format: str) -> list[LogPart]:
 def expected_layout(type_: pa.DataType, layout: str) -> str | None:
     """Return what a layout of values of a type looks like, in words, if `layout` does not; None if it does."""
     if pa.types.is_temporal(type_):
-        fits = _MOMENT.fullmatch(layout) is not None and "%" in layout
-        return None if fits else f"parts of a moment, such as %Y-%m-%d %H:%M, of the letters {DIRECTIVES}"
+        is_valid = _MOMENT.fullmatch(layout) is not None and "%" in layout
+        return None if is_valid else f"parts of a moment, such as %Y-%m-%d %H:%M, of the letters {DIRECTIVES}"
     if pa.types.is_integer(type_):
         return None if _WHOLE.fullmatch(layout) else "a width, such as >8, 08 or ,d"
     if pa.types.is_floating(type_) or pa.types.is_decimal(type_):

@@ -17,8 +17,8 @@ from plotsim_core.families import Family, did_you_mean
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
 from plotsim_core.numerics.quantiles import reachable
 
-_HEARD = 40
-"""A geometric kernel is cut where its weights are below the last digit of a number."""
+_LONGEST_KERNEL = 40
+"""The length at which a geometric kernel is cut: further weights are below the last digit of a number."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class MetricType:
 
 
 ALSO_CALLED = {"lognorm": "lognormal"}
-"""What SciPy, and files written for plotsim, call a distribution."""
+"""Names of distributions in SciPy, and in files written for plotsim, to their own."""
 
 KERNELS: Family[Callable[[int], NDArray[np.floating]]] = Family("decay kernel")
 """Kernel word to the weights of a window of so many periods, the nearest first."""
-KERNELS.add("geometric", lambda window: 0.5 ** np.arange(min(window, _HEARD), dtype=np.float64))
+KERNELS.add("geometric", lambda window: 0.5 ** np.arange(min(window, _LONGEST_KERNEL), dtype=np.float64))
 KERNELS.add("linear", lambda window: np.arange(window, 0, -1, dtype=np.float64))
 
 METRIC_TYPES: Family[MetricType] = Family("metric type")
@@ -60,8 +60,12 @@ METRIC_TYPES.add("index", MetricType("required", 2))
 def _width(raw: Mapping[str, Any]) -> float | None:
     """Return the width of the range of a metric as written; None where it has none that can be read."""
     type_ = raw.get("type")
-    usual = METRIC_TYPES[type_].default_range if isinstance(type_, str) and type_ in METRIC_TYPES else None
-    low, high = given if isinstance(given := raw.get("range"), list | tuple) and len(given) == 2 else usual or (None, None)
+    default_range = METRIC_TYPES[type_].default_range if isinstance(type_, str) and type_ in METRIC_TYPES else None
+    low, high = (
+        written_range
+        if isinstance(written_range := raw.get("range"), list | tuple) and len(written_range) == 2
+        else default_range or (None, None)
+    )
     return high - low if isinstance(low, int | float) and isinstance(high, int | float) else None
 
 
@@ -111,22 +115,22 @@ class Metric(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _also_called(cls, value: Any) -> Any:
+    def _read_aliases(cls, value: Any) -> Any:
         """A distribution may be named as in SciPy; `alpha` and `beta` say a beta's precision, which is their sum, and its
         `scale` is the width of the range."""
         if not isinstance(value, dict) or not isinstance(value.get("distribution"), str):
             return value
         value = {**value, "distribution": ALSO_CALLED.get(value["distribution"], value["distribution"])}
-        given = value.get("distribution_params")
-        if value["distribution"] != "beta" or not isinstance(given, dict):
+        parameters = value.get("distribution_params")
+        if value["distribution"] != "beta" or not isinstance(parameters, dict):
             return value
-        alpha, beta = given.get("alpha"), given.get("beta")
+        alpha, beta = parameters.get("alpha"), parameters.get("beta")
         if isinstance(alpha, int | float) and isinstance(beta, int | float):
-            rest = {name: item for name, item in given.items() if name not in ("alpha", "beta")}
-            given = {**rest, "precision": alpha + beta}
-        if given.get("scale") == _width(value):
-            given = {name: item for name, item in given.items() if name != "scale"}
-        return {**value, "distribution_params": given}
+            other_parameters = {name: item for name, item in parameters.items() if name not in ("alpha", "beta")}
+            parameters = {**other_parameters, "precision": alpha + beta}
+        if parameters.get("scale") == _width(value):
+            parameters = {name: item for name, item in parameters.items() if name != "scale"}
+        return {**value, "distribution_params": parameters}
 
     @model_validator(mode="after")
     def _consistent(self) -> Metric:
@@ -142,10 +146,10 @@ class Metric(Part):
         return self
 
     def _range_problems(self) -> Iterator[Problem]:
-        wanted = METRIC_TYPES[self.type].range
-        if wanted == "required" and self.range is None:
+        requirement = METRIC_TYPES[self.type].range
+        if requirement == "required" and self.range is None:
             yield Problem("range", "is missing", f"a metric of type {self.type} needs one: [low, high]")
-        if wanted == "forbidden" and self.range is not None:
+        if requirement == "forbidden" and self.range is not None:
             yield Problem("range", f"a metric of type {self.type} takes none", "give `mean: [low, high]` instead")
         if self.range is not None and self.range[0] >= self.range[1]:
             yield Problem("range", f"expected low < high, found {shown(self.range)}")
@@ -166,11 +170,11 @@ class Metric(Part):
             yield Problem("distribution_params", "has no effect without `distribution`", hint)
             return
         family = DISTRIBUTIONS[self.family]
-        counts = METRIC_TYPES[self.type].decimals is None
-        if (family.support == "count") != counts:
-            fit = [name for name, other in DISTRIBUTIONS.items() if (other.support == "count") == counts]
+        is_count = METRIC_TYPES[self.type].decimals is None
+        if (family.support == "count") != is_count:
+            fitting = [name for name, other in DISTRIBUTIONS.items() if (other.support == "count") == is_count]
             message = f"a {self.family} distribution does not make values of type {self.type}"
-            yield Problem("distribution", message, f"these do: {', '.join(fit)}")
+            yield Problem("distribution", message, f"these do: {', '.join(fitting)}")
         elif family.support == "positive" and self.bounds is not None and self.bounds[0] < 0:
             message = f"a {self.family} distribution is positive, but the range begins at {self.bounds[0]:g}"
             yield Problem("distribution", message, "normal and beta fit any range")
@@ -214,20 +218,20 @@ class Metric(Part):
         if self.bounds is None:
             return METRIC_TYPES[self.type].default_mean or (0.0, 1.0)
         low, high = DISTRIBUTIONS[self.family].means
-        _, zeros = DISTRIBUTIONS[self.family].split(self.parameters)
-        width = (self.bounds[1] - self.bounds[0]) * (1.0 - zeros)
-        usual = self.bounds[0] + low * width, self.bounds[0] + high * width
-        return reachable(self.family, self.parameters, self.bounds, usual)
+        _, zero_share = DISTRIBUTIONS[self.family].split(self.parameters)
+        width = (self.bounds[1] - self.bounds[0]) * (1.0 - zero_share)
+        default_means = self.bounds[0] + low * width, self.bounds[0] + high * width
+        return reachable(self.family, self.parameters, self.bounds, default_means)
 
     @property
     def parameters(self) -> tuple[tuple[str, float], ...]:
         """The family's shape parameters, defaults filled in."""
         width = self.bounds[1] - self.bounds[0] if self.bounds else 1.0
-        filled = {
+        defaults = {
             name: bound.default * (width if bound.relative else 1.0)
             for name, bound in DISTRIBUTIONS[self.family].parameters.items()
         }
-        return tuple(sorted({**filled, **self.distribution_params}.items()))
+        return tuple(sorted({**defaults, **self.distribution_params}.items()))
 
     @property
     def kernel(self) -> tuple[float, ...]:

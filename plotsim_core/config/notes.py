@@ -1,4 +1,4 @@
-"""What is to be known of a sound config: words that have no effect where they stand, but that plotsim takes, and limits.
+"""Notes on a sound config: words without effect that plotsim accepts, and limits.
 
 Words of this language alone that have no effect are refused; these are noted when the config is loaded.
 """
@@ -19,7 +19,7 @@ _YEAR = 12
 
 
 def notes(dataset: Dataset, inherited: frozenset[str] | None = None) -> Iterator[Problem]:
-    """Yield what is to be known of a dataset, or of a further kind of unit, which shares `inherited` tables."""
+    """Yield the notes on a dataset, or on a further kind of unit, which shares `inherited` tables."""
     if inherited is None:
         yield from _seasons(dataset)
         yield from _locale(dataset)
@@ -32,18 +32,20 @@ def notes(dataset: Dataset, inherited: frozenset[str] | None = None) -> Iterator
 
 
 def _seasons(dataset: Dataset) -> Iterator[Problem]:
-    """Yield seasons that move nothing."""
+    """Yield seasons without effect."""
     kinds = (dataset, *dataset.units)
-    metrics = any(metric.seasonal_sensitivity for kind in kinds for metric in kind.metrics)
-    segments = any(segment.seasonal_sensitivity for kind in kinds for segment in kind.segments)
-    there = _months(dataset)
-    for number, season in enumerate(dataset.seasonality):
-        path = f"seasonality[{number}]"
+    moves_metrics = any(metric.seasonal_sensitivity for kind in kinds for metric in kind.metrics)
+    moves_segments = any(segment.seasonal_sensitivity for kind in kinds for segment in kind.segments)
+    window_months = _months(dataset)
+    for index, season in enumerate(dataset.seasonality):
+        path = f"seasonality[{index}]"
         if season.strength == 0:
             yield Problem(f"{path}.strength", "0 has no effect")
-        elif not metrics or not segments:
-            yield Problem(path, f"has no effect: every {'segment' if metrics else 'metric'} has a seasonal_sensitivity of 0")
-        elif not there & {*season.months}:
+        elif not moves_metrics or not moves_segments:
+            yield Problem(
+                path, f"has no effect: every {'segment' if moves_metrics else 'metric'} has a seasonal_sensitivity of 0"
+            )
+        elif not window_months & {*season.months}:
             yield Problem(f"{path}.months", "has no effect: no period of the window begins in these months")
 
 
@@ -64,46 +66,48 @@ def _months(dataset: Dataset) -> set[int]:
 
 
 def _sensitivities(dataset: Dataset) -> Iterator[Problem]:
-    """Yield sensitivities to seasons that there are none of."""
+    """Yield sensitivities to seasons where there are no seasons."""
     for section in ("metrics", "segments") if not dataset.seasonality else ():
-        for number, part in enumerate(getattr(dataset, section)):
+        for index, part in enumerate(getattr(dataset, section)):
             if "seasonal_sensitivity" in part.model_fields_set and part.seasonal_sensitivity != 1:
-                yield Problem(f"{section}[{number}].seasonal_sensitivity", "has no effect: there is no `seasonality`")
+                yield Problem(f"{section}[{index}].seasonal_sensitivity", "has no effect: there is no `seasonality`")
 
 
 def _phases(dataset: Dataset) -> Iterator[Problem]:
-    """Yield connections of phases that say what is so anyway."""
+    """Yield connections of phases that repeat those of the dataset."""
 
-    def said(connection: Connection) -> tuple[frozenset[str], float]:
+    def pair_coefficient(connection: Connection) -> tuple[frozenset[str], float]:
         return frozenset((connection.metric_a, connection.metric_b)), connection.coefficient
 
-    always = {said(connection) for connection in dataset.connections}
-    for number, phase in enumerate(dataset.connection_phases):
-        for place, connection in enumerate(phase.connections):
-            if said(connection) in always:
-                path = f"connection_phases[{number}].connections[{place}]"
+    declared_pairs = {pair_coefficient(connection) for connection in dataset.connections}
+    for index, phase in enumerate(dataset.connection_phases):
+        for connection_index, connection in enumerate(phase.connections):
+            if pair_coefficient(connection) in declared_pairs:
+                path = f"connection_phases[{index}].connections[{connection_index}]"
                 yield Problem(path, "has no effect: `connections` says the same of the whole window")
 
 
 def _attributes(dataset: Dataset) -> Iterator[Problem]:
     """Yield attributes of segments that no column shows."""
-    shown = {column.type.partition(".")[2].partition(":")[0] for table in dataset.tables for column in table.sourced("pool")}
-    shown |= {
+    shown_names = {
+        column.type.partition(".")[2].partition(":")[0] for table in dataset.tables for column in table.sourced("pool")
+    }
+    shown_names |= {
         type_.partition(".")[2].partition(":")[0]
         for table in dataset.tables
         for column in table.sourced("struct")
         for type_ in getattr(column.source, "nested_schema", {}).values()
         if type_.startswith("pool.")
     }
-    for number, segment in enumerate(dataset.segments):
+    for index, segment in enumerate(dataset.segments):
         for name in segment.attributes:
-            if name not in shown:
+            if name not in shown_names:
                 hint = f"give a column the type pool.{name}"
-                yield Problem(f"segments[{number}].attributes.{name}", "has no effect: no column shows it", hint)
+                yield Problem(f"segments[{index}].attributes.{name}", "has no effect: no column shows it", hint)
 
 
 def _locale(dataset: Dataset) -> Iterator[Problem]:
-    """Yield a locale that no text is in. Further kinds of unit have that of the dataset."""
+    """Yield a locale that no text uses. Further kinds of unit have that of the dataset."""
     if "locale" not in dataset.model_fields_set:
         return
     columns = [column for kind in (dataset, *dataset.units) for table in kind.tables for column in table.columns]
@@ -114,18 +118,18 @@ def _locale(dataset: Dataset) -> Iterator[Problem]:
 
 def _counts(dataset: Dataset, inherited: frozenset[str]) -> Iterator[Problem]:
     """Yield counts of listed rows below those that are listed."""
-    for number, table in enumerate(dataset.dimensions):
-        most = max(getattr(table, "lists", {"": 0}).values(), default=0)
+    for index, table in enumerate(dataset.dimensions):
+        longest = max(getattr(table, "lists", {"": 0}).values(), default=0)
         count = getattr(table, "count", None)
-        if table.name not in inherited and isinstance(count, int) and count < most:
+        if table.name not in inherited and isinstance(count, int) and count < longest:
             yield Problem(
-                f"dimensions[{number}].count", f"{count} has no effect: the lists of {table.name} have {most} values"
+                f"dimensions[{index}].count", f"{count} has no effect: the lists of {table.name} have {longest} values"
             )
 
 
 def _columns(dataset: Dataset, inherited: frozenset[str]) -> Iterator[Problem]:
     for section in SECTIONS:
-        for number, table in enumerate(getattr(dataset, section)):
-            for place, column in enumerate(() if table.name in inherited else table.columns):
+        for index, table in enumerate(getattr(dataset, section)):
+            for column_index, column in enumerate(() if table.name in inherited else table.columns):
                 for problem in SOURCE_WORDS[column.word].notes(column.source, table, dataset):
-                    yield problem.under(f"{section}[{number}].columns[{place}]")
+                    yield problem.under(f"{section}[{index}].columns[{column_index}]")

@@ -39,19 +39,19 @@ FORMULA = r"^'*[=+\-@\t\r]"
 """What a text begins with that a spreadsheet runs, also where it is escaped already: so one ' less is what it was."""
 
 
-def _inside(directory: str) -> str:
+def _checked_directory(directory: str) -> str:
     parts = re.split(r"[/\\]", directory)
     if not directory or directory[0] in "/\\~" or ".." in parts or ":" in parts[0]:
         raise ValueError(f"expected a folder below the current one, such as data/shops, found {shown(directory)}")
     if not directory.isprintable():
         raise ValueError(f"expected a name of visible characters, found {shown(ascii(directory)[1:-1])}")
     if max(len(part.encode()) for part in parts) > _LONGEST_NAME or len(directory.encode()) > _LONGEST_PATH:
-        says = f"no name of a folder longer than {_LONGEST_NAME} bytes, and no path longer than {_LONGEST_PATH}"
-        raise ValueError(f"expected {says}, found {shown(directory)}")
+        limits = f"no name of a folder longer than {_LONGEST_NAME} bytes, and no path longer than {_LONGEST_PATH}"
+        raise ValueError(f"expected {limits}, found {shown(directory)}")
     return directory
 
 
-def _laid(layout: str) -> str:
+def _checked_layout(layout: str) -> str:
     problems = list(wrong_text(layout))
     if problems:
         raise Wrong(*problems)
@@ -63,7 +63,7 @@ _VALUE = re.compile(r"[-+]?[0-9.]*[0-9][0-9.]*([eE][-+]?[0-9]+)?|(?i:true|false)
 """Numbers, truths and days as CSV has them, without quotes."""
 
 
-def _no_value(null: str) -> str:
+def _checked_null(null: str) -> str:
     if _VALUE.fullmatch(null):
         raise ValueError(f"expected a word that is no number, truth or day, such as \\N or <null>, found {shown(null)}")
     return null
@@ -87,16 +87,16 @@ class Output(Part):
     """
 
     format: FormatWord = "csv"
-    directory: Annotated[str, AfterValidator(_inside)] = "output"
+    directory: Annotated[str, AfterValidator(_checked_directory)] = "output"
     denormalized: Flag = False
     partition_by: Annotated[str, Field(min_length=1)] | None = None
-    layout: Annotated[str, AfterValidator(_laid)] | None = None
+    layout: Annotated[str, AfterValidator(_checked_layout)] | None = None
     compression: Compression = "zstd"
     row_group_rows: Annotated[int, Field(ge=1, le=1 << 24, strict=True)] = 1 << 18
     sort_by: tuple[Name, ...] = ()
     escape_formulas: Flag = False
     sql_dialect: Dialect = "postgresql"
-    csv_null: Annotated[str, Field(pattern=_NULL), AfterValidator(_no_value)] = ""
+    csv_null: Annotated[str, Field(pattern=_NULL), AfterValidator(_checked_null)] = ""
     cell_budget: Annotated[int, Field(ge=0, strict=True)] = 0
 
     @model_validator(mode="before")
@@ -105,24 +105,24 @@ class Output(Part):
         """A word is the format, in capitals or not."""
         parts = {"format": value} if isinstance(value, str) else value
         format = parts.get("format") if isinstance(parts, dict) else None
-        known = isinstance(format, str) and format.lower() in get_args(FormatWord)
-        return {**parts, "format": format.lower()} if known else parts  # type: ignore[union-attr]
+        is_format = isinstance(format, str) and format.lower() in get_args(FormatWord)
+        return {**parts, "format": format.lower()} if is_format else parts  # type: ignore[union-attr]
 
     @model_validator(mode="after")
     def _consistent(self) -> Output:
-        usual = type(self).model_fields
-        given = {name for name in NEEDS_FORMAT if getattr(self, name) != usual[name].default}
-        idle = [
+        fields = type(self).model_fields
+        changed = {name for name in NEEDS_FORMAT if getattr(self, name) != fields[name].default}
+        idle_problems = [
             Problem(name, f"has no effect without `format: {NEEDS_FORMAT[name]}`")
-            for name in sorted(given)
+            for name in sorted(changed)
             if self.format != NEEDS_FORMAT[name]
         ]
-        wrong = [*idle]
+        problems = [*idle_problems]
         if self.layout is not None and self.partition_by is not None:
             hint = "one says which files a partition of time is, the other which files the values of a column are"
-            wrong.append(Problem("partition_by", "has no effect together with layout", hint))
-        if wrong:
-            raise Wrong(*wrong)
+            problems.append(Problem("partition_by", "has no effect together with layout", hint))
+        if problems:
+            raise Wrong(*problems)
         return self
 
 
@@ -169,7 +169,7 @@ class Event(Table):
     log_filename: FileName | None = None
 
     @model_validator(mode="after")
-    def _logged(self) -> Event:
+    def _check_log(self) -> Event:
         if self.log_filename is not None and self.log_format is None:
             raise Wrong(Problem("log_filename", "has no effect without log_format, which says what a line is"))
         return self

@@ -1,4 +1,4 @@
-"""What a request says in place of the file: seed, scale, noise and compression, put where the file would say them."""
+"""Overrides of a request: seed, scale, noise and compression, in the place of those of the file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def overridden(
     noise: str | None = None,
     compression: str | None = None,
 ) -> Any:
-    """Return a config as written with other words in it; what is None is left as it is.
+    """Return a config as written with the overrides in it; None leaves a value as it is.
 
     `noise` is a preset, or none, and that of all metrics: it takes the place of the dataset's, of the metrics' own and of
     that of further kinds of unit. `compression` is that of Parquet, so that is the format then. What is no config is
@@ -29,25 +29,25 @@ def overridden(
     """
     if not isinstance(raw, Mapping):
         return raw
-    given = {name: value for name, value in (("seed", seed), ("scale", scale)) if value is not None}
+    changes = {name: value for name, value in (("seed", seed), ("scale", scale)) if value is not None}
     if noise is not None:
         raw = {**_without_noise(raw), "noise": _noise(noise)}
         if "units" in raw and isinstance(raw["units"], Sequence):
             raw = {**raw, "units": [_without_noise(kind) for kind in raw["units"]]}
     if compression is not None:
         output = raw.get("output")
-        said = output if isinstance(output, Mapping) else {}
-        raw = {**raw, "output": {**said, "format": "parquet", "compression": compression}}
-    return {**raw, **given}
+        options = output if isinstance(output, Mapping) else {}
+        raw = {**raw, "output": {**options, "format": "parquet", "compression": compression}}
+    return {**raw, **changes}
 
 
 def _noise(word: str) -> Any:
-    plain = word.strip().lower().replace(" ", "_")
-    if plain == NONE:
+    preset = word.strip().lower().replace(" ", "_")
+    if preset == NONE:
         return {}
-    if plain not in PRESETS:
-        raise UsageError(f"no noise is named {word!r}; {did_you_mean(plain, [NONE, *PRESETS])}")
-    return plain
+    if preset not in PRESETS:
+        raise UsageError(f"no noise is named {word!r}; {did_you_mean(preset, [NONE, *PRESETS])}")
+    return preset
 
 
 def _without_noise(kind: Any) -> Any:
@@ -55,9 +55,13 @@ def _without_noise(kind: Any) -> Any:
     if not isinstance(kind, Mapping):
         return kind
     metrics = kind.get("metrics")
-    listed = metrics if isinstance(metrics, Sequence) and not isinstance(metrics, str) else ()
-    own = [
+    metric_list = metrics if isinstance(metrics, Sequence) and not isinstance(metrics, str) else ()
+    quiet_metrics = [
         {name: value for name, value in metric.items() if name != "noise"} if isinstance(metric, Mapping) else metric
-        for metric in listed
+        for metric in metric_list
     ]
-    return {name: own if name == "metrics" and listed else value for name, value in kind.items() if name != "noise"}
+    return {
+        name: quiet_metrics if name == "metrics" and metric_list else value
+        for name, value in kind.items()
+        if name != "noise"
+    }

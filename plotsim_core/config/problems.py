@@ -1,4 +1,4 @@
-"""From what pydantic found to problems: the place as it is written in the file, and words for people."""
+"""Validation errors of pydantic as problems: the path as written in the file, and messages for people."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ _EXPECTED: dict[str, Callable[[Context], str]] = {
     "less_than_equal": lambda ctx: f"at most {shown(ctx['le'])}",
     "too_short": lambda ctx: f"a list of at least {ctx['min_length']}",
     "too_long": lambda ctx: f"a list of at most {ctx['max_length']}",
-    "literal_error": lambda ctx: _listed(ctx["expected"])[0],
+    "literal_error": lambda ctx: _choices(ctx["expected"])[0],
     "invalid_key": lambda ctx: "a text as key",
 }
-"""What each error of pydantic's expected. A test holds that no other reaches a user."""
+"""Type of pydantic's errors to the expected value in words. A test proves that no other type reaches a user."""
 
 
 def validated(adapter: TypeAdapter[Any], value: Any, path: str, model: Any, problems: list[Problem]) -> Any:
-    """Return what `value` means to `adapter`; if it means nothing, None, and what is wrong is added to `problems`."""
+    """Return `value` as validated by `adapter`; if it is invalid, None, and its problems are added to `problems`."""
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        found = [problem for details in error.errors() for problem in _problems(path, details, value, model)]
-        misspelt = {problem.path: problem.hint for problem in found if problem.message == _UNKNOWN}
-        problems.extend(problem for problem in found if not _explained(problem, misspelt))
+        new_problems = [problem for details in error.errors() for problem in _problems(path, details, value, model)]
+        hints = {problem.path: problem.hint for problem in new_problems if problem.message == _UNKNOWN}
+        problems.extend(problem for problem in new_problems if not _is_misspelt(problem, hints))
         return None
     except UnicodeEncodeError as error:  # half of a surrogate pair, which is no character
         problems.append(Problem(path, f"expected {_WHOLE_TEXT}, found half of one in {error.object[:60]!a}"))
@@ -60,57 +60,59 @@ _MISSING = "is missing"
 
 
 def unknown_key(path: str, key: str, known: list[str]) -> Problem:
-    """Return the problem of a key that nothing reads."""
+    """Return the problem of an unknown key."""
     return Problem(path, _UNKNOWN, did_you_mean(key, known))
 
 
-def _explained(problem: Problem, misspelt: Mapping[str, str]) -> bool:
-    """Return whether a missing key is there, misspelt, and so reported already."""
+def _is_misspelt(problem: Problem, hints: Mapping[str, str]) -> bool:
+    """Return whether a missing key is present but misspelt, and so reported already."""
     parent, _, name = problem.path.rpartition(".")
     return problem.message == _MISSING and any(
         path.rpartition(".")[0] == parent and nearest(path.rpartition(".")[2], [name]) and f"'{name}'" in hint
-        for path, hint in misspelt.items()
+        for path, hint in hints.items()
     )
 
 
 def _problems(path: str, details: ErrorDetails, value: Any, model: Any) -> list[Problem]:
-    kind, steps = details["type"], details["loc"]
-    place = path + _written(steps, value, new=kind == "missing")
+    error_type, steps = details["type"], details["loc"]
+    problem_path = path + _path_in_file(steps, value, new=error_type == "missing")
     cause = details.get("ctx", {}).get("error")
     if isinstance(cause, Wrong):
-        return [problem.under(place) for problem in cause.problems]
-    if kind == "extra_forbidden":
-        return [unknown_key(place, str(steps[-1]), words_of(_owner(model, steps[:-1])))]
-    if kind == "missing":
-        return [Problem(place, _MISSING)]
-    if kind == "value_error":
-        return [Problem(place, str(cause))]
+        return [problem.under(problem_path) for problem in cause.problems]
+    if error_type == "extra_forbidden":
+        return [unknown_key(problem_path, str(steps[-1]), words_of(_model_at(model, steps[:-1])))]
+    if error_type == "missing":
+        return [Problem(problem_path, _MISSING)]
+    if error_type == "value_error":
+        return [Problem(problem_path, str(cause))]
     context = details.get("ctx", {})
-    if kind in ("union_tag_not_found", "union_tag_invalid"):
+    if error_type in ("union_tag_not_found", "union_tag_invalid"):
         key = context["discriminator"].strip("'")
-        if kind == "union_tag_not_found":
-            return [Problem(f"{place}.{key}", _MISSING, f"one of {_listed(_tags(model, steps))[0]}")]
-        found = details["input"][key]
-        expected, names = _listed(context["expected_tags"])
-        return [Problem(f"{place}.{key}", f"expected {expected}, found {shown(found)}", _near(found, names))]
-    words = f"expected {_EXPECTED[kind](context)}"
-    given = details["input"]
-    if kind in ("too_short", "too_long"):
-        found = len(given) if isinstance(given, list | tuple) else context["actual_length"]
-        short = found < context.get("min_length", 0) or found > context.get("max_length", found)
-        return [Problem(place, f"{words}, found {found}")] if short else []
-    hint = _near(given, _listed(context["expected"])[1]) if kind == "literal_error" else ""
-    return [Problem(place, f"{words}, found {shown(given)}", hint)]
+        if error_type == "union_tag_not_found":
+            return [Problem(f"{problem_path}.{key}", _MISSING, f"one of {_choices(_tags(model, steps))[0]}")]
+        actual = details["input"][key]
+        expected, choices = _choices(context["expected_tags"])
+        return [
+            Problem(f"{problem_path}.{key}", f"expected {expected}, found {shown(actual)}", _spelling_hint(actual, choices))
+        ]
+    message = f"expected {_EXPECTED[error_type](context)}"
+    input_value = details["input"]
+    if error_type in ("too_short", "too_long"):
+        actual = len(input_value) if isinstance(input_value, list | tuple) else context["actual_length"]
+        is_outside = actual < context.get("min_length", 0) or actual > context.get("max_length", actual)
+        return [Problem(problem_path, f"{message}, found {actual}")] if is_outside else []
+    hint = _spelling_hint(input_value, _choices(context["expected"])[1]) if error_type == "literal_error" else ""
+    return [Problem(problem_path, f"{message}, found {shown(input_value)}", hint)]
 
 
-def _near(given: Any, choices: list[str]) -> str:
-    near = nearest(given, choices) if isinstance(given, str) else None
-    return f"did you mean '{near}'?" if near else ""
+def _spelling_hint(value: Any, choices: list[str]) -> str:
+    choice = nearest(value, choices) if isinstance(value, str) else None
+    return f"did you mean '{choice}'?" if choice else ""
 
 
-def _written(steps: tuple[int | str, ...], value: Any, new: bool) -> str:
-    """Return a path as it stands in the file: steps that only the model has (the parts of a short spelling) are left
-    out. With `new`, the last step is a key that should be there."""
+def _path_in_file(steps: tuple[int | str, ...], value: Any, new: bool) -> str:
+    """Return a path as written in the file: steps that only the model has (the parts of a short spelling) are left out. With
+    `new`, the last step is a missing key."""
     text = ""
     for number, step in enumerate(steps):
         if isinstance(value, Mapping) and step in value:
@@ -122,10 +124,10 @@ def _written(steps: tuple[int | str, ...], value: Any, new: bool) -> str:
     return text
 
 
-def _listed(expected: str) -> tuple[str, list[str]]:
+def _choices(expected: str) -> tuple[str, list[str]]:
     """Return pydantic's list of choices in plain words, and the choices."""
-    names = re.findall(r"'([^']*)'", expected) or [expected.lower()]
-    return (f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]), names
+    choices = re.findall(r"'([^']*)'", expected) or [expected.lower()]
+    return (f"{', '.join(choices[:-1])} or {choices[-1]}" if len(choices) > 1 else choices[0]), choices
 
 
 def words_of(model: Any) -> list[str]:
@@ -134,7 +136,7 @@ def words_of(model: Any) -> list[str]:
     return [str(field.alias or name) for name, field in fields.items() if name not in getattr(model, "unwritten", ())]
 
 
-def _owner(model: Any, steps: tuple[int | str, ...]) -> Any:
+def _model_at(model: Any, steps: tuple[int | str, ...]) -> Any:
     """Return the model that the steps lead to."""
     for step in steps:
         fields = getattr(model, "model_fields", {})
@@ -144,22 +146,22 @@ def _owner(model: Any, steps: tuple[int | str, ...]) -> Any:
 
 
 def _tags(model: Any, steps: tuple[int | str, ...]) -> str:
-    fields = _owner(model, steps[:-1]).model_fields
-    parts = _parts(fields[steps[-1]].annotation)
-    return str([get_args(part.model_fields["kind"].annotation)[0] for part in parts])
+    fields = _model_at(model, steps[:-1]).model_fields
+    models = _models(fields[steps[-1]].annotation)
+    return str([get_args(part.model_fields["kind"].annotation)[0] for part in models])
 
 
 def part_of(annotation: Any, steps: tuple[int | str, ...] = ()) -> Any:
     """Return the model inside an annotation (`X | None`, `tuple[X, ...]`, a union told apart by its `kind`)."""
-    found = _parts(annotation)
-    for part in found:
+    models = _models(annotation)
+    for part in models:
         kind = part.model_fields.get("kind")
         if kind is not None and get_args(kind.annotation)[0] in steps:
             return part
-    return found[0] if found else None
+    return models[0] if models else None
 
 
-def _parts(annotation: Any) -> list[Any]:
+def _models(annotation: Any) -> list[Any]:
     if isinstance(annotation, type) and issubclass(annotation, Part):
         return [annotation]
-    return [part for inner in get_args(annotation) for part in _parts(inner)]
+    return [part for inner in get_args(annotation) for part in _models(inner)]

@@ -14,7 +14,7 @@ from plotsim_core.config.window import Day
 from plotsim_core.errors import Problem, Wrong
 
 MOST = 50
-"""So many issues may be declared."""
+"""The most issues of a config."""
 
 LEDGER = "quality_ledger"
 """The table that lists everything that was broken."""
@@ -26,7 +26,7 @@ DELIVERED = "_delivered_date_key"
 """The column that says when a row was delivered, in tables with an issue of delivery; their partitions go by it."""
 
 USUAL_DELAY = 5
-"""So many periods after its time a row is delivered at most, unless it is said."""
+"""The longest delay of a delivery, in periods, unless `up_to` is written."""
 
 Kind = Literal[
     "null_injection",
@@ -58,14 +58,14 @@ _READS: dict[str, tuple[str, ...]] = {
 
 @lru_cache(maxsize=64)
 def orphan_mark(keys: tuple[str | int, ...] | None) -> str | int | None:
-    """Return what makes an orphan of a key, however many issues do so: the end that is appended to a text, the number that
-    is added to a whole number; None where that would leave the numbers of 64 bits. `keys` are those of a listed table's own.
+    """Return the mark that makes an orphan of a key, for any number of issues: the end appended to a text, the number added
+    to a whole number; None where that would leave the numbers of 64 bits. `keys` are those of a listed table's own.
     """
     if keys is None:
         return LOST
     texts = [key for key in keys if isinstance(key, str)]
     if texts:
-        return LOST * next(times for times in count(1) if not any(text.endswith(LOST * times) for text in texts))
+        return LOST * next(repeats for repeats in count(1) if not any(text.endswith(LOST * repeats) for text in texts))
     numbers = [key for key in keys if isinstance(key, int)]
     step = max(numbers) - min(numbers) + 1
     return step if max(numbers) + MOST * step < 2**63 else None
@@ -98,7 +98,7 @@ class Issue(Part):
     up_to: Annotated[int, Field(ge=1, le=366, strict=True)] | None = None
 
     @model_validator(mode="after")
-    def _sound(self) -> Self:
+    def _check_words(self) -> Self:
         problems = []
         if self.issue in _OF_A_COLUMN and self.column is None:
             problems.append(Problem("column", f"is missing: {self.issue} is about one column"))
@@ -106,15 +106,15 @@ class Issue(Part):
             problems.append(Problem("column", f"has no effect: {self.issue} is about whole rows"))
         for word, issues in _READS.items():
             if getattr(self, word) is not None and self.issue not in issues:
-                only = " and ".join(filter(None, (", ".join(issues[:-1]), issues[-1])))
-                problems.append(Problem(word, f"has no effect on {self.issue}, only on {only}"))
+                readers = " and ".join(filter(None, (", ".join(issues[:-1]), issues[-1])))
+                problems.append(Problem(word, f"has no effect on {self.issue}, only on {readers}"))
         if self.issue == "volume_anomaly":
             if self.mode in (None, "rename"):
-                says = "is missing" if self.mode is None else f"has no effect on {self.issue}"
-                problems.append(Problem("mode", says, "spike (more rows) or drop (fewer)"))
+                message = "is missing" if self.mode is None else f"has no effect on {self.issue}"
+                problems.append(Problem("mode", message, "spike (more rows) or drop (fewer)"))
             if self.period is None and self.periods is None and self.since is None:
-                says = "is missing: which period, `periods` for several, or `since` for all from a date on"
-                problems.append(Problem("period", says))
+                message = "is missing: which period, `periods` for several, or `since` for all from a date on"
+                problems.append(Problem("period", message))
             if self.period is not None and self.periods is not None:
                 problems.append(Problem("periods", "says the same as period; give one of them"))
         if self.issue == "schema_drift" and self.mode not in (None, "rename"):
@@ -160,11 +160,11 @@ class Issue(Part):
 
 
 def look_back(issues: Iterable[Issue]) -> int:
-    """Return how many periods before its delivery a row of a table with these issues may be of: that by which it comes late,
-    and that after which it comes again."""
-    found = list(issues)
-    late = max((issue.delay for issue in found if issue.issue == "late_delivery"), default=0)
-    return late + max((issue.delay for issue in found if issue.issue != "late_delivery"), default=0)
+    """Return the most periods from a row's period to its delivery in a table with these issues: the delay of a late delivery
+    plus that of a second one."""
+    listed = list(issues)
+    late_delay = max((issue.delay for issue in listed if issue.issue == "late_delivery"), default=0)
+    return late_delay + max((issue.delay for issue in listed if issue.issue != "late_delivery"), default=0)
 
 
 def drifted(column: str) -> str:

@@ -1,4 +1,4 @@
-"""From a YAML file to what it says: text, numbers, lists and mappings, and nothing else."""
+"""YAML files: reading and writing of texts, numbers, lists and mappings, and nothing else."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _FLOAT = re.compile(
 )
 _INTEGER = re.compile(r"^[-+]?[0-9]+$")
 _MERGE = "tag:yaml.org,2002:merge"
-_MERGED = 50_000
-"""So many entries may merge keys bring into the mappings of a file: a few lines could bring any number."""
+_MOST_MERGED = 50_000
+"""The most entries that merge keys may add to the mappings of a file: a few lines could add any number."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -39,9 +39,9 @@ class _Loader(yaml.SafeLoader):
             for part in (part for part in parts if key_node.tag == _MERGE and isinstance(part, yaml.MappingNode)):
                 self.flatten_mapping(part)
                 self.merged += len(part.value)
-                if self.merged > _MERGED:
-                    many = f"merge keys (<<) bring more than {_MERGED:,} entries into the file"
-                    raise yaml.MarkedYAMLError(problem=many, problem_mark=key_node.start_mark)
+                if self.merged > _MOST_MERGED:
+                    message = f"merge keys (<<) bring more than {_MOST_MERGED:,} entries into the file"
+                    raise yaml.MarkedYAMLError(problem=message, problem_mark=key_node.start_mark)
         super().flatten_mapping(node)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
@@ -67,23 +67,23 @@ def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
     return float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
 
 
-def _refused(loader: _Loader, node: yaml.Node) -> Any:
+def _refuse_tag(loader: _Loader, node: yaml.Node) -> Any:
     tag = node.tag.replace("tag:yaml.org,2002:", "!!")
     raise yaml.MarkedYAMLError(problem=f"the tag {tag} is not allowed", problem_mark=node.start_mark)
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: dict[Any, int] = {}
+    first_lines: dict[Any, int] = {}
     for key_node, _ in node.value:
         if key_node.tag == _MERGE:
             continue
         name = loader.construct_object(key_node, deep=True)
         if isinstance(name, list | dict):
             raise yaml.MarkedYAMLError(problem="a key must be a text", problem_mark=key_node.start_mark)
-        if name in seen:
-            again = f"the key {shown(name)} stands twice, first in line {seen[name]}"
-            raise yaml.MarkedYAMLError(problem=again, problem_mark=key_node.start_mark)
-        seen[name] = key_node.start_mark.line + 1
+        if name in first_lines:
+            message = f"the key {shown(name)} stands twice, first in line {first_lines[name]}"
+            raise yaml.MarkedYAMLError(problem=message, problem_mark=key_node.start_mark)
+        first_lines[name] = key_node.start_mark.line + 1
     loader.flatten_mapping(node)
     return loader.construct_mapping(node, deep=True)
 
@@ -109,13 +109,13 @@ _Loader.add_constructor("tag:yaml.org,2002:str", _text)
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 _Loader.add_constructor("tag:yaml.org,2002:float", _float)
 for _tag in (None, *(f"tag:yaml.org,2002:{name}" for name in ("binary", "timestamp", "omap", "pairs", "set"))):
-    _Loader.add_constructor(_tag, _refused)
+    _Loader.add_constructor(_tag, _refuse_tag)
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def read(path: Path) -> Any:
-    """Return what a YAML file says, unchecked, with the rows of the files that it names. Raises ConfigError if it cannot be
-    read or parsed, or such a file cannot."""
+    """Return the content of a YAML file, unchecked, with the rows of the files that it names. Raises ConfigError if it
+    cannot be read or parsed, or such a file cannot."""
     problems: list[Problem] = []
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -132,32 +132,32 @@ def read(path: Path) -> Any:
 
 
 def read_text(text: str, source: str) -> Any:
-    """Return what YAML text says, unchecked. Raises ConfigError, naming `source`, if it cannot be parsed."""
+    """Return the content of YAML text, unchecked. Raises ConfigError, naming `source`, if it cannot be parsed."""
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        said = "; ".join(part for part in (error.context, error.problem) if part)
-        raise ConfigError([Problem(where, f"is not valid YAML: {said}")], source) from None
+        position = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        reason = "; ".join(part for part in (error.context, error.problem) if part)
+        raise ConfigError([Problem(position, f"is not valid YAML: {reason}")], source) from None
     except yaml.YAMLError as error:
-        said = getattr(error, "reason", None) or str(error)
-        raise ConfigError([Problem("", f"is not valid YAML: {said}")], source) from None
+        reason = getattr(error, "reason", None) or str(error)
+        raise ConfigError([Problem("", f"is not valid YAML: {reason}")], source) from None
     except RecursionError:
         raise ConfigError([Problem("", "is not valid YAML: nested too deeply")], source) from None
 
 
 def written(raw: Any) -> str:
     """Return a config as YAML text that reads as the same; the same text with libyaml and without."""
-    dumper = _FastDumper if isinstance(raw, Mapping) and _alike(raw) else _Dumper
+    dumper = _FastDumper if isinstance(raw, Mapping) and _has_plain_texts(raw) else _Dumper
     text: str = yaml.dump(raw, Dumper=dumper, sort_keys=False, allow_unicode=True)
     return text
 
 
-def _alike(raw: Any) -> bool:
-    """Return whether both dumpers write all texts of a config in the same way."""
+def _has_plain_texts(raw: Any) -> bool:
+    """Return whether both dumpers write all keys and texts of a config in the same way."""
     if isinstance(raw, str):
         return _TEXT.fullmatch(raw) is not None
     if isinstance(raw, Mapping):
-        return all(_KEY.fullmatch(str(key)) and _alike(value) for key, value in raw.items())
-    return not isinstance(raw, list | tuple) or all(map(_alike, raw))
+        return all(_KEY.fullmatch(str(key)) and _has_plain_texts(value) for key, value in raw.items())
+    return not isinstance(raw, list | tuple) or all(map(_has_plain_texts, raw))

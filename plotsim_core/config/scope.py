@@ -1,4 +1,4 @@
-"""What the parts of a config know of each other while it is being checked."""
+"""Scope: the declarations of a config by name, for checks between its parts."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class Scope:
         """
         dimensions = [key for key, table in self.tables.items() if table.path.startswith("dimensions")]
         kinds = [table.kind for table in self.tables.values()]
-        renamed = name == DATE_DIMENSION and "date" in kinds
-        lacking = name == f"dim_{self.unit}" and "unit" not in kinds
-        if name in self.foreign or name in dimensions or "" in dimensions or renamed or lacking:
+        is_renamed = name == DATE_DIMENSION and "date" in kinds
+        is_lacking = name == f"dim_{self.unit}" and "unit" not in kinds
+        if name in self.foreign or name in dimensions or "" in dimensions or is_renamed or is_lacking:
             return []
         return [Problem(path, f"no dimension is named '{name}'", did_you_mean(name, [*dimensions, *self.foreign]))]
 
     def dimension(self, kind: str) -> Table | None:
         """Return the first dimension of a kind."""
-        found = (declared.table for declared in self.tables.values() if declared.kind == kind)
-        return next(found, None)
+        tables = (declaration.table for declaration in self.tables.values() if declaration.kind == kind)
+        return next(tables, None)

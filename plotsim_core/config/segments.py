@@ -14,7 +14,7 @@ LEAST_LIFE = 2
 """So many periods of the span units have at least that arrive by lot, where no end is written."""
 
 
-class _Spread(Part):
+class _LotArrival(Part):
     """Arrivals by lot, from one period to before another."""
 
     kind: Literal["uniform", "linear"]
@@ -26,7 +26,7 @@ class _Spread(Part):
         return max(self.start + 1, span - LEAST_LIFE) if self.end is None else self.end
 
 
-class UniformArrival(_Spread):
+class UniformArrival(_LotArrival):
     """Units arrive evenly from period `start` on and before period `end` (both counted from 0 at the window's start): with
     `start: 0, end: 10` in periods 0 to 9. Without an `end` they arrive early enough to have two periods of the span.
 
@@ -38,7 +38,7 @@ class UniformArrival(_Spread):
     kind: Literal["uniform"]
 
 
-class LinearArrival(_Spread):
+class LinearArrival(_LotArrival):
     """Ever more (`increasing`) or ever fewer units arrive from period `start` on and before period `end`, as with
     `uniform`.
 
@@ -74,7 +74,7 @@ class StepArrival(Part):
     blocks: Annotated[tuple[StepBlock, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _whole(self) -> StepArrival:
+    def _check_blocks(self) -> StepArrival:
         total = sum(block.fraction for block in self.blocks)
         if abs(total - 1) > 0.001:
             raise Wrong(Problem("blocks", f"the fractions add up to {total:g}, expected 1"))
@@ -129,7 +129,7 @@ class Tenure(Part):
     least: Annotated[int, Field(ge=1, le=10_000_000, strict=True)] = 1
 
     @model_validator(mode="after")
-    def _mean_beyond(self) -> Tenure:
+    def _check_mean(self) -> Tenure:
         if self.mean < self.least:
             raise Wrong(Problem("mean", f"expected at least {self.least}, the `least`, found {self.mean:g}"))
         return self
@@ -175,7 +175,7 @@ class Treatment(Part):
     target_metric: Name | None = None
 
     @model_validator(mode="after")
-    def _effective(self) -> Treatment:
+    def _check_effect(self) -> Treatment:
         problems = []
         if self.fraction == 0:
             problems.append(Problem("fraction", "0 has no effect: no unit would be treated"))
@@ -221,19 +221,19 @@ class Segment(Part):
 
     @field_validator("attributes", mode="before")
     @classmethod
-    def _listed(cls, value: Any) -> Any:
+    def _as_lists(cls, value: Any) -> Any:
         """A single value is a list of one."""
         if not isinstance(value, dict):
             return value
-        listed = {key: item if isinstance(item, list | tuple) else [item] for key, item in value.items()}
-        empty = [Problem(str(key), "expected at least one value") for key, item in listed.items() if not item]
+        lists = {key: item if isinstance(item, list | tuple) else [item] for key, item in value.items()}
+        empty = [Problem(str(key), "expected at least one value") for key, item in lists.items() if not item]
         if empty:
             raise Wrong(*empty)
-        return listed
+        return lists
 
     @field_validator("variation", mode="before")
     @classmethod
-    def _none(cls, value: Any) -> Any:
+    def _read_word(cls, value: Any) -> Any:
         if value == "none":
             return Variation(level=0, timing=0, size=0)
         if isinstance(value, str):
@@ -241,8 +241,8 @@ class Segment(Part):
         return value
 
     @model_validator(mode="after")
-    def _explicit_fits(self) -> Segment:
+    def _check_explicit(self) -> Segment:
         if isinstance(self.arrival, ExplicitArrival) and len(self.arrival.start_periods) != self.count:
-            number = len(self.arrival.start_periods)
-            raise Wrong(Problem("arrival.start_periods", f"expected {self.count} periods, one per unit, found {number}"))
+            count = len(self.arrival.start_periods)
+            raise Wrong(Problem("arrival.start_periods", f"expected {self.count} periods, one per unit, found {count}"))
         return self

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAP = "source_entity_map"
 """The table that says which rows of the systems are which units."""
-_KEPT = ("id", "ref", "version", "scd")
+_FIXED_SOURCES = ("id", "ref", "version", "scd")
 """Sources of columns that never drift: keys, references and tiers."""
 
 
@@ -48,12 +48,12 @@ def name_column(table: Table) -> Column | None:
 
 def attribute_columns(table: Table, types: dict[str, pa.DataType]) -> list[Column]:
     """Return the columns whose values drift as attributes: texts other than keys, references, tiers and the name."""
-    texts = [c for c in table.columns if types.get(c.name) == pa.string() and c.word not in _KEPT]
+    texts = [c for c in table.columns if types.get(c.name) == pa.string() and c.word not in _FIXED_SOURCES]
     return [column for column in texts if column is not name_column(table)]
 
 
 def wrong_sources(dataset: Dataset) -> Iterator[Problem]:
-    """Yield what is wrong with the systems of an otherwise sound dataset."""
+    """Yield the problems of the source systems of an otherwise sound dataset."""
     sources = dataset.sources
     if not sources:
         return
@@ -62,21 +62,21 @@ def wrong_sources(dataset: Dataset) -> Iterator[Problem]:
     unit = next(table for table in dataset.dimensions if type(table) is KIND_WORDS["unit"].model)
     key = unit.sourced("id")[0].name
     types = {c.name: column_type(c, dataset) for c in unit.columns}
-    taken = {table.name.lower() for kind in (dataset, *dataset.units) for table in kind.tables} | RESERVED
-    if MAP in taken:
+    table_names = {table.name.lower() for kind in (dataset, *dataset.units) for table in kind.tables} | RESERVED
+    if MAP in table_names:
         yield Problem("sources", f"the table {MAP} comes by itself; choose another name for the one that is declared")
-    seen: dict[str, int] = {}
-    for number, source in enumerate(sources):
-        path = f"sources[{number}]"
-        first = seen.setdefault(source.name.lower(), number)
-        if first != number:
-            yield Problem(f"{path}.name", f"a second source is named '{source.name}'; the first is sources[{first}]")
-        if f"{unit.name}_{source.name}".lower() in taken:
+    first_indices: dict[str, int] = {}
+    for index, source in enumerate(sources):
+        path = f"sources[{index}]"
+        first_index = first_indices.setdefault(source.name.lower(), index)
+        if first_index != index:
+            yield Problem(f"{path}.name", f"a second source is named '{source.name}'; the first is sources[{first_index}]")
+        if f"{unit.name}_{source.name}".lower() in table_names:
             yield Problem(f"{path}.name", f"there is a table named {unit.name}_{source.name} already; choose another name")
         if f"{key}_{source.name}".lower() in {name.lower() for name in types}:
             yield Problem(f"{path}.name", f"{unit.name} has a column {key}_{source.name} already; choose another name")
         if source.name_drift_rate and name_column(unit) is None:
-            found = f"{unit.name} has no column of a name that could drift"
-            yield Problem(f"{path}.name_drift_rate", found, "give it one of type faker.name or faker.company")
+            message = f"{unit.name} has no column of a name that could drift"
+            yield Problem(f"{path}.name_drift_rate", message, "give it one of type faker.name or faker.company")
         if source.attribute_drift_rate and not attribute_columns(unit, types):
             yield Problem(f"{path}.attribute_drift_rate", f"{unit.name} has no other text column that could drift")

@@ -83,7 +83,7 @@ class Table(Part):
         return [column for column in self.columns if column.word == word]
 
 
-def _nothing(*_: Any) -> tuple[Any, ...]:
+def _empty_tuple(*_: Any) -> tuple[Any, ...]:
     return ()
 
 
@@ -91,11 +91,11 @@ def _none(*_: Any) -> None:
     return None
 
 
-def _no(*_: Any) -> bool:
+def _false(*_: Any) -> bool:
     return False
 
 
-def _no_text(*_: Any) -> str:
+def _empty_text(*_: Any) -> str:
     return ""
 
 
@@ -134,18 +134,18 @@ class SourceWords:
     argument: str | None = None
     beside: bool = False
     needs: frozenset[Knowledge] = frozenset()
-    check: Callable[[Any, Column, Table, Scope], Iterable[Problem]] = _nothing
-    nullable: Callable[[Any, Dataset], bool] = _no
-    sometimes: Callable[[Column, Dataset], bool] = _no
+    check: Callable[[Any, Column, Table, Scope], Iterable[Problem]] = _empty_tuple
+    nullable: Callable[[Any, Dataset], bool] = _false
+    sometimes: Callable[[Column, Dataset], bool] = _false
     refers: Callable[[Any, Dataset], tuple[str, str] | None] = _none
-    describe: Callable[[Any, Column, Table, Dataset], str] = _no_text
+    describe: Callable[[Any, Column, Table, Dataset], str] = _empty_text
     decimals: Callable[[Any, Dataset], int | None] = _none
     places: Callable[[Any, Dataset], int | None] = _none
-    reads: Callable[[Any, Table], Iterable[tuple[str, str]]] = _nothing
-    wrong: Callable[[Any, Table, Dataset], Iterable[Problem]] = _nothing
-    notes: Callable[[Any, Table, Dataset], Iterable[Problem]] = _nothing
-    variety: Callable[[Any, Table, Dataset], str] = _no_text
-    moves: Callable[[Any], bool] = _no
+    reads: Callable[[Any, Table], Iterable[tuple[str, str]]] = _empty_tuple
+    wrong: Callable[[Any, Table, Dataset], Iterable[Problem]] = _empty_tuple
+    notes: Callable[[Any, Table, Dataset], Iterable[Problem]] = _empty_tuple
+    variety: Callable[[Any, Table, Dataset], str] = _empty_text
+    moves: Callable[[Any], bool] = _false
 
 
 @dataclass(frozen=True)
@@ -166,10 +166,10 @@ class KindWords:
     knows: frozenset[Knowledge]
     key: Callable[[Any, Dataset], tuple[str, ...]]
     describe: Callable[[Any, Dataset], str]
-    check: Callable[[Any, Scope], Iterable[Problem]] = _nothing
+    check: Callable[[Any, Scope], Iterable[Problem]] = _empty_tuple
     time: Callable[[Any], str | None] = _none
-    leading: Callable[[Any, Dataset], tuple[Column, ...]] = _nothing
-    added: Callable[[Any, Dataset], tuple[Column, ...]] = _nothing
+    leading: Callable[[Any, Dataset], tuple[Column, ...]] = _empty_tuple
+    added: Callable[[Any, Dataset], tuple[Column, ...]] = _empty_tuple
     ending: Callable[[Any], CrossingWords | None] = _none
     of: Callable[[Any], str | None] = _none
 
@@ -179,7 +179,7 @@ KIND_WORDS: Family[KindWords] = Family("table kind")
 
 
 def may_be_null(column: Column, dataset: Dataset) -> bool:
-    """Return whether a column may have nulls: what every table says that has it or shows it."""
+    """Return whether a column may have nulls."""
     words = SOURCE_WORDS[column.word]
     return words.nullable(column.source, dataset) or words.sometimes(column, dataset)
 
@@ -213,23 +213,23 @@ def is_number(type_: pa.DataType) -> bool:
 
 
 def moved_by(column: Column, table: Table) -> set[str]:
-    """Return the types by which what a column says of a unit changes with time: its own, those of what it is made from."""
-    seen: set[str] = set()
-    found: set[str] = set()
-    ahead = [column]
-    while ahead:
-        at = ahead.pop()
-        words = SOURCE_WORDS[at.word]
-        if at.word == "scd" or words.moves(at.source):
-            found.add(at.word)
-        seen.add(at.name)
-        read = {name for owner, name in words.reads(at.source, table) if owner == table.name} - seen
-        ahead += [other for other in table.columns if other.name in read]
-    return found
+    """Return the column types that make a column's values change with time: its own, and those of the columns it reads."""
+    visited: set[str] = set()
+    types: set[str] = set()
+    queue = [column]
+    while queue:
+        current = queue.pop()
+        words = SOURCE_WORDS[current.word]
+        if current.word == "scd" or words.moves(current.source):
+            types.add(current.word)
+        visited.add(current.name)
+        source_names = {name for owner, name in words.reads(current.source, table) if owner == table.name} - visited
+        queue += [other for other in table.columns if other.name in source_names]
+    return types
 
 
 def row_noun(table: Table) -> str:
-    """Return what a row of a table is, in words: what its key is named after, or the table."""
+    """Return the noun for a row of a table: the stem of its key, or of the table's name."""
     key = next(iter(table.sourced("id")), None)
     stem = key.name.removesuffix("_id").removesuffix("_key") if key is not None else ""
     return phrase(stem if stem not in ("", "id", "key") else table.name.partition("_")[2] or table.name)

@@ -20,10 +20,10 @@ from plotsim_core.numerics.codes import segment_number
 Raw = Mapping[str, Any]
 
 OWN = ("unit", "metrics", "segments", "connections", "connection_phases", "lifecycle", "noise", "seasonality", *SECTIONS)
-"""What each kind of unit says for itself; noise and seasons are the dataset's where it says nothing of them."""
+"""Sections of each kind of unit; noise and seasons are the dataset's where a kind has none."""
 _INHERITED = ("noise", "seasonality")
 _ALONE = ("quality", "holdout", "entity_features", "sources", "manifest", "owners", "units")
-"""What is said once, of the dataset."""
+"""Sections of the dataset alone."""
 
 
 @dataclass(frozen=True)
@@ -39,53 +39,57 @@ class FurtherKind:
         """Return whether something in `raw` is written in this part of the file, or follows from what is."""
         section = path.partition(".")[0].partition("[")[0]
         if section == "dimensions" and "[" in path:
-            number = int(path.partition("[")[2].partition("]")[0])
-            return str(self.raw["dimensions"][number].get("name")) not in self.inherited
+            index = int(path.partition("[")[2].partition("]")[0])
+            return str(self.raw["dimensions"][index].get("name")) not in self.inherited
         if section in _INHERITED:
             return section in self.written
         return section in OWN or not section
 
 
 def further_kinds(known: Raw, problems: list[Problem]) -> list[FurtherKind]:
-    """Return the further kinds of unit that a config declares, and add what is wrong with their sections."""
-    written = known.get("units")
-    if written is None:
+    """Return the further kinds of unit of a config, and add the problems of their sections to `problems`."""
+    entries = known.get("units")
+    if entries is None:
         return []
-    if not isinstance(written, list | tuple):
-        problems.append(Problem("units", f"expected a list, found {shown(written)}"))
+    if not isinstance(entries, list | tuple):
+        problems.append(Problem("units", f"expected a list, found {shown(entries)}"))
         return []
-    everyones = [
+    shared_tables = [
         table
         for table in listed(complete(known).get("dimensions"))
         if isinstance(table, Mapping) and (is_dates(table) or table.get("reference") or table.get("per") == "time")
     ]
     return [
-        kind for number, raw in enumerate(written) if (kind := _kind(f"units[{number}]", raw, known, everyones, problems))
+        kind for index, raw in enumerate(entries) if (kind := _kind(f"units[{index}]", raw, known, shared_tables, problems))
     ]
 
 
-def _kind(path: str, raw: Any, known: Raw, everyones: list[Any], problems: list[Problem]) -> FurtherKind | None:
+def _kind(path: str, raw: Any, root: Raw, shared_tables: list[Any], problems: list[Problem]) -> FurtherKind | None:
     if not isinstance(raw, Mapping):
         problems.append(Problem(path, f"expected a kind of unit, with unit, metrics and segments, found {shown(raw)}"))
         return None
-    named = {ALIASES.get(str(key), str(key)): value for key, value in raw.items()}
-    own = {key: value for key, value in named.items() if key in OWN and value is not None}
-    for key in named:
+    sections = {ALIASES.get(str(key), str(key)): value for key, value in raw.items()}
+    own_sections = {key: value for key, value in sections.items() if key in OWN and value is not None}
+    for key in sections:
         if key in Dataset.model_fields and key not in OWN:
             problems.append(Problem(f"{path}.{key}", "is said once for the whole dataset, beside `units`"))
         elif key not in OWN:
             problems.append(unknown_key(f"{path}.{key}", key, list(OWN)))
-    full = complete(own)
-    for number, table in enumerate(listed(own.get("dimensions"))):
+    completed = complete(own_sections)
+    for index, table in enumerate(listed(own_sections.get("dimensions"))):
         if isinstance(table, Mapping) and is_dates(table):
-            problems.append(Problem(f"{path}.dimensions[{number}]", "the dates are the dataset's, declared beside `units`"))
-    dimensions = [table for table in listed(full.get("dimensions")) if not (isinstance(table, Mapping) and is_dates(table))]
-    shared = {key: value for key, value in known.items() if key not in (*OWN, *_ALONE)}
-    inherited = {key: known[key] for key in _INHERITED if key in known}
-    if isinstance(inherited.get("noise"), Mapping):  # whose values another kind's metric would make missing
-        inherited["noise"] = {key: value for key, value in inherited["noise"].items() if not key.startswith("mar_")}
-    whole = {**shared, **inherited, **full, "dimensions": [*dimensions, *everyones]}
-    return FurtherKind(path, whole, frozenset(str(table.get("name")) for table in everyones), raw)
+            problems.append(Problem(f"{path}.dimensions[{index}]", "the dates are the dataset's, declared beside `units`"))
+    dimensions = [
+        table for table in listed(completed.get("dimensions")) if not (isinstance(table, Mapping) and is_dates(table))
+    ]
+    shared_sections = {key: value for key, value in root.items() if key not in (*OWN, *_ALONE)}
+    inherited_sections = {key: root[key] for key in _INHERITED if key in root}
+    if isinstance(inherited_sections.get("noise"), Mapping):  # without `mar_*`, which name a metric of the first kind
+        inherited_sections["noise"] = {
+            key: value for key, value in inherited_sections["noise"].items() if not key.startswith("mar_")
+        }
+    kind_raw = {**shared_sections, **inherited_sections, **completed, "dimensions": [*dimensions, *shared_tables]}
+    return FurtherKind(path, kind_raw, frozenset(str(table.get("name")) for table in shared_tables), raw)
 
 
 def unit_dimensions(raw: Raw) -> list[str]:
@@ -96,25 +100,33 @@ def unit_dimensions(raw: Raw) -> list[str]:
 
 def told_apart(parts: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield a problem for each name that two kinds of unit share: of the unit, a segment, a table."""
-    seen: dict[tuple[str, str], str] = {}
+    first_paths: dict[tuple[str, str], str] = {}
     numbers: dict[int, str] = {}
-    stages = {f"{own.get('unit')}_{name}".lower() for _, own in parts["units"] for name in RESERVED}
-    for path, own in [("", parts), *parts["units"]]:
-        dot = f"{path}." if path else ""
-        named = [("unit", f"{dot}unit", str(own["unit"]))] if "unit" in own else []
-        named += [("segment", f"{dot}{place}.name", segment.name) for place, segment in own["segments"]]
-        tables = [table for table in own["tables"] if table.name and table.name not in own.get("inherited", ())]
-        named += [("table", f"{dot}{table.path}.name", table.name) for table in tables]
-        for noun, place, name in named:
-            if noun == "table" and name.lower() in stages:
-                yield Problem(place, f"'{name}' is the name of a stage; choose another")
-        here: dict[tuple[str, str], str] = {}
-        for noun, place, name in named:
-            if (noun, name.lower()) in seen:
-                yield Problem(place, f"another kind of unit has a {noun} named '{name}', at {seen[noun, name.lower()]}")
-            here.setdefault((noun, name.lower()), place)
-        for place, segment in own["segments"]:
-            other = numbers.setdefault(segment_number(segment.name), segment.name)
-            if other != segment.name and path:
-                yield Problem(f"{dot}{place}.name", f"its units would have the keys of units of {other}", "rename one")
-        seen = {**here, **seen}
+    stage_names = {f"{kind_parts.get('unit')}_{name}".lower() for _, kind_parts in parts["units"] for name in RESERVED}
+    for path, kind_parts in [("", parts), *parts["units"]]:
+        prefix = f"{path}." if path else ""
+        entries = [("unit", f"{prefix}unit", str(kind_parts["unit"]))] if "unit" in kind_parts else []
+        entries += [
+            ("segment", f"{prefix}{entry_path}.name", segment.name) for entry_path, segment in kind_parts["segments"]
+        ]
+        tables = [
+            table for table in kind_parts["tables"] if table.name and table.name not in kind_parts.get("inherited", ())
+        ]
+        entries += [("table", f"{prefix}{table.path}.name", table.name) for table in tables]
+        for noun, entry_path, name in entries:
+            if noun == "table" and name.lower() in stage_names:
+                yield Problem(entry_path, f"'{name}' is the name of a stage; choose another")
+        kind_paths: dict[tuple[str, str], str] = {}
+        for noun, entry_path, name in entries:
+            if (noun, name.lower()) in first_paths:
+                yield Problem(
+                    entry_path, f"another kind of unit has a {noun} named '{name}', at {first_paths[noun, name.lower()]}"
+                )
+            kind_paths.setdefault((noun, name.lower()), entry_path)
+        for entry_path, segment in kind_parts["segments"]:
+            other_name = numbers.setdefault(segment_number(segment.name), segment.name)
+            if other_name != segment.name and path:
+                yield Problem(
+                    f"{prefix}{entry_path}.name", f"its units would have the keys of units of {other_name}", "rename one"
+                )
+        first_paths = {**kind_paths, **first_paths}

@@ -16,7 +16,7 @@ from plotsim_core.numerics.calendar import ADVERBS, GRAINS, HOLDING, YEAR, Grain
 
 
 def _day_text(value: Any) -> Any:
-    """A mapping made by a program may hold dates, and 2024 alone is a number; from here on both are text."""
+    """Return a date or a year as text: a mapping made by a program may hold dates, and 2024 alone is a number."""
     return str(value) if type(value) in (date, int) else value
 
 
@@ -80,9 +80,11 @@ class Window(Part):
             yield Problem("every", f"no period is called '{self.every}'", did_you_mean(self.every, [*GRAINS, *ADVERBS]))
         if self.end is None and self.span is None:
             yield Problem("span", "is missing", "without an end, it says in how many periods archetypes run their course")
-        missing = [(name, text) for name, text in (("start", self.start), ("end", self.end)) if text and not _exists(text)]
-        yield from (Problem(name, f"there is no day {text}") for name, text in missing)
-        if missing or (self.every not in GRAINS and self.every not in ADVERBS):
+        missing_days = [
+            (name, text) for name, text in (("start", self.start), ("end", self.end)) if text and not _exists(text)
+        ]
+        yield from (Problem(name, f"there is no day {text}") for name, text in missing_days)
+        if missing_days or (self.every not in GRAINS and self.every not in ADVERBS):
             return
         if self.end is not None and np.datetime64(self.end) < np.datetime64(self.start):
             yield Problem("end", f"{self.end} is before the start, {self.start}")
@@ -90,27 +92,31 @@ class Window(Part):
         if self.stop is not None and self.stop <= self.first:
             yield Problem("end", f"there is no whole {self.grain.name} from {self.start} to {self.end}")
             return
-        wrong = list(self._partition_problems())
-        yield from wrong
-        grain = self.grain if wrong else self.partitioned
+        partition_problems = list(self._partition_problems())
+        yield from partition_problems
+        grain = self.grain if partition_problems else self.partitioned
         yield from self._aligned(grain, "start", self.start, np.datetime64(self.start))
         if self.end is not None:
             yield from self._aligned(grain, "end", self.end, np.datetime64(self.end) + 1)
 
     def _partition_problems(self) -> Iterator[Problem]:
         """Refuse a partition that does not hold several whole periods."""
-        own, longer = self.grain.name, HOLDING[self.grain.name]
-        if self.partition is None or self.partition in longer:
+        name, longer_names = self.grain.name, HOLDING[self.grain.name]
+        if self.partition is None or self.partition in longer_names:
             return
         if self.partition not in (*GRAINS, YEAR.name):
-            known = did_you_mean(self.partition, list(longer)) if longer else "leave it out: a partition is then a week"
-            yield Problem("partition", f"no period is called '{self.partition}'", known)
-        elif own == "week":
+            suggestion = (
+                did_you_mean(self.partition, list(longer_names))
+                if longer_names
+                else "leave it out: a partition is then a week"
+            )
+            yield Problem("partition", f"no period is called '{self.partition}'", suggestion)
+        elif name == "week":
             hint = "leave it out: a partition is then a week"
             yield Problem("partition", f"a {self.partition} does not hold whole weeks", hint)
         else:
-            hint = f"leave it out for a partition each {own}; longer are {', '.join(longer)}"
-            yield Problem("partition", f"a {self.partition} does not hold several periods of a {own}", hint)
+            hint = f"leave it out for a partition each {name}; longer are {', '.join(longer_names)}"
+            yield Problem("partition", f"a {self.partition} does not hold several periods of a {name}", hint)
 
     def _aligned(self, grain: Grain, name: str, text: str, moment: np.datetime64) -> Iterator[Problem]:
         """Refuse a day that cuts a period (or partition) in two. Months and weeks never align, so a window of months holds
@@ -118,15 +124,15 @@ class Window(Part):
         if self.grain.name == "week" and len(text) == 7:
             return
         edge = moment.astype("datetime64[s]")
-        holding = grain.holding(np.array([edge]))
-        begins, next_begins = (grain.starts(holding + more)[0] for more in (0, 1))
-        if begins != edge:
-            side, back = ("first", 0) if name == "start" else ("last", 1)
-            near, after = (moment.astype("datetime64[D]") - back for moment in (begins, next_begins))
-            backward = name == "start" or near >= np.datetime64(self.start)
-            hint = f"the nearest before is {near}" if backward else f"the nearest after is {after}"
-            also = ", the length of a partition" if grain is not self.grain else ""
-            yield Problem(name, f"{text} is not the {side} day of a {grain.name}{also}", hint)
+        period = grain.holding(np.array([edge]))
+        start, next_start = (grain.starts(period + step)[0] for step in (0, 1))
+        if start != edge:
+            side, offset = ("first", 0) if name == "start" else ("last", 1)
+            day_before, day_after = (moment.astype("datetime64[D]") - offset for moment in (start, next_start))
+            is_backward = name == "start" or day_before >= np.datetime64(self.start)
+            hint = f"the nearest before is {day_before}" if is_backward else f"the nearest after is {day_after}"
+            note = ", the length of a partition" if grain is not self.grain else ""
+            yield Problem(name, f"{text} is not the {side} day of a {grain.name}{note}", hint)
 
     @property
     def grain(self) -> Grain:
@@ -142,16 +148,16 @@ class Window(Part):
     def first(self) -> int:
         """Number of the first period: the first that begins on or after `start`."""
         start = np.array([np.datetime64(self.start).astype("datetime64[s]")])
-        holding = self.grain.holding(start)
-        return int(holding[0]) + int(self.grain.starts(holding)[0] < start[0])
+        period = self.grain.holding(start)
+        return int(period[0]) + int(self.grain.starts(period)[0] < start[0])
 
     @property
     def stop(self) -> int | None:
         """Number of the period after the last: the first that begins after `end`. None for an open window."""
         if self.end is None:
             return None
-        after = np.datetime64(self.end) + 1
-        return int(self.grain.holding(np.array([after.astype("datetime64[s]") - 1]))[0]) + 1
+        next_day = np.datetime64(self.end) + 1
+        return int(self.grain.holding(np.array([next_day.astype("datetime64[s]") - 1]))[0]) + 1
 
     @property
     def length(self) -> int:

@@ -30,8 +30,8 @@ def plural(noun: str) -> str:
 def several(values: Iterable[Any], most: int = _LISTED) -> str:
     """Return values in a row, each once: "a, b, c", and of more than `most` the first ones and how many follow."""
     texts = list(dict.fromkeys(map(str, values)))
-    rest = len(texts) - most
-    return ", ".join(texts) if rest <= 0 else f"{', '.join(texts[:most])} and {rest} more"
+    rest_count = len(texts) - most
+    return ", ".join(texts) if rest_count <= 0 else f"{', '.join(texts[:most])} and {rest_count} more"
 
 
 def figure(value: float) -> str:

@@ -39,8 +39,8 @@ def table_plans(dataset: Dataset) -> tuple[TablePlan, ...]:
         plans[table.name] = (
             table_plan(table, dataset) if dimension is None else FOLLOWING[kind](table, plans[dimension], dataset)
         )
-    declared = tuple(plans.values())
-    tables = declared + tuple(table for _, derive in DERIVED.items() for table in derive(dataset, declared))
+    declared_plans = tuple(plans.values())
+    tables = declared_plans + tuple(table for _, derive in DERIVED.items() for table in derive(dataset, declared_plans))
     shared_texts = _shared_texts(table.description for table in tables)
     return tuple(_with_distinct_descriptions(table, table.description in shared_texts) for table in tables)
 
