@@ -1,7 +1,7 @@
 """Cohorts: where in the roster the units of ongoing arrivals are, without counting anybody.
 
 First come the units that the segments have by themselves, segment by segment. Those who arrive later follow in cohorts, so
-many periods of arrivals each (`PERIODS`), and within a cohort segment by segment. So nobody's place moves as time goes on,
+many periods of arrivals each (`PERIODS`), and within a cohort segment by segment. So no unit's place moves as time goes on,
 and the first places are all that a slice needs. A unit's address and key know no place: they know the segment, the cohort
 and the number in it.
 """

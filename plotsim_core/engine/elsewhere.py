@@ -30,7 +30,7 @@ def _first_units(plan: Plan, units: int) -> Block:
 
 def drawn_units(plan: Plan, periods: Places, streams: Streams, address: Words) -> Places:
     """Return the place in the roster of a unit for each (period, address): one that arrived by that period and is there
-    to its end; -1 where nobody is. A unit is drawn in proportion to its size."""
+    to its end; -1 where there is none. A unit is drawn in proportion to its size."""
     if not len(periods):
         return np.empty(0, dtype=np.int64)
     return winners(_units_by_size(plan, int(periods.max()) + 1), streams, address, periods)

@@ -126,7 +126,7 @@ def _reference(plan: Plan) -> list[tuple[float, Block]]:
 
 
 def _standard_segment(segment: SegmentPlan, first: int, count: int) -> SegmentPlan:
-    """Return a segment with a number of units that depends on none of its own; nobody arrives later than they do."""
+    """Return a segment with a fixed number of units and without later arrivals."""
     spec = segment.spec
     if isinstance(spec.arrival, ExplicitArrival):
         spec = spec.model_copy(update={"arrival": None})

@@ -42,7 +42,7 @@ _CELLS = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """Blocks of slots as parallel arrays. `names` spell out what tells a block from others; its slots have the numbers
+    """Blocks of slots as parallel arrays. `names` identify a block; its slots have the numbers
     `low` to `low + width` in each of some cohorts; `rate` is how many slots it has in all. `first` and `count` are where
     the slots of a cohort are and how many hold a unit, shape (blocks, cohorts)."""
 
@@ -56,7 +56,7 @@ class Blocks:
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """Who runs: `address`, first period (`arrival`) and last (`last`) of each runner. `runner` is whom a slot holds, `room`
+    """The runners: `address`, first period (`arrival`) and last (`last`) of each. `runner` is that of a slot, `room`
     the weight of that runner from this slot on, `number` the slot's among those of the runner."""
 
     address: Words
@@ -78,7 +78,7 @@ class Field:
         return bounds
 
     def slots(self, block: int) -> Integers:
-        """Return the slots of a block that hold somebody."""
+        """Return the slots of a block that hold a runner."""
         blocks = self.blocks
         stops = np.minimum(blocks.count[block], blocks.low[block] + blocks.width[block])
         return np.concatenate(
@@ -197,10 +197,10 @@ def _race(entrants: Field, keys: _Keys, address: Words, present: NDArray[np.bool
         visit = visits[open_references, block].astype(np.int64)
         runner = _slot_runners(entrants, keys, fold(address[open_references], words(visit)), block)
         for block_number in np.unique(block[visit == _VISITS]).tolist():
-            mask = (visit == _VISITS) & (block == block_number)
-            runner[mask] = alone[block_number][open_references[mask]]
-        winners_found = np.flatnonzero(runner != NOBODY)
-        runner[winners_found[~allowed(open_references[winners_found], runner[winners_found])]] = NOBODY
+            selected = (visit == _VISITS) & (block == block_number)
+            runner[selected] = alone[block_number][open_references[selected]]
+        occupied = np.flatnonzero(runner != NOBODY)
+        runner[occupied[~allowed(open_references[occupied], runner[occupied])]] = NOBODY
         result[open_references] = runner
         is_open = runner == NOBODY
         open_references, block, visit = open_references[is_open], block[is_open], visit[is_open] + 1
@@ -211,10 +211,12 @@ def _race(entrants: Field, keys: _Keys, address: Words, present: NDArray[np.bool
             keys.time[next_blocks], fold(address[references], words(visit[has_visits])), blocks.rate[next_blocks]
         )
         for block_number in np.unique(block[~has_visits]).tolist():
-            mask = open_references[~has_visits & (block == block_number)]
-            waits, runners = _single_race(entrants, block_number, keys.alone[block_number], address[mask], mask, allowed)
-            times[mask, block_number] += waits
-            alone.setdefault(block_number, np.full(len(address), NOBODY, dtype=np.int64))[mask] = runners
+            selected = open_references[~has_visits & (block == block_number)]
+            waits, runners = _single_race(
+                entrants, block_number, keys.alone[block_number], address[selected], selected, allowed
+            )
+            times[selected, block_number] += waits
+            alone.setdefault(block_number, np.full(len(address), NOBODY, dtype=np.int64))[selected] = runners
     return result
 
 
@@ -233,7 +235,7 @@ def _slot_runners(entrants: Field, keys: _Keys, visit: Words, block: NDArray[np.
 def _single_race(
     entrants: Field, block: int, key: np.uint64, address: Words, positions: Integers, allowed: Free
 ) -> tuple[Floats, Integers]:
-    """Return how long it takes each reference from the last visit to the first of somebody it may go to, and to whom."""
+    """Return for each reference (waiting time from the last visit to the first runner it may go to, that runner)."""
     slots = entrants.slots(block)
     runner = entrants.runner[slots]
     runner_addresses = fold(entrants.address[runner], words(entrants.number[slots]))

@@ -1,4 +1,4 @@
-"""What needs the past: states that are found by going through the periods from the window's start.
+"""Replay: states that depend on the past, computed from the window's start period by period.
 
 A state is a pure function of (plan, name, units, period). Going through time again for each block would repeat work,
 so the latest state of each kind is kept and extended; that only saves time, it never changes a value.
@@ -38,7 +38,7 @@ def state_before(
 
     `initial(units)` is the state at the window's start, and until a unit arrives; `advance(units, state, first, stop)` gives
     the state after the periods `first` to `stop` (exclusive) and must not change the one it is given. After its tenure
-    nothing of a unit is asked, so its state may stand still.
+    the state of a unit is not read, so it may stand still.
     """
     parts = [
         _state(plan, name, units, start, stop, first, period, initial, advance)

@@ -1,4 +1,4 @@
-"""Who there is: the units of a slice with what is theirs for life (address, arrival, timing, size, arm)."""
+"""The units of a slice, with their attributes for life (address, arrival, timing, size, arm)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SPELL, _FEW = 64, 1 << 15
 class Units:
     """Units `start` to `start + len` of the roster, as parallel arrays.
 
-    `segment` is the place of the segment in the plan, `ordinal` what tells the unit from others of its segment; `arrival` is
+    `segment` is the index of the segment in the plan, `ordinal` the number of the unit in its segment; `arrival` is
     the first period in which it is there, `leaves` the last that its tenure has (NEVER without one). It runs its curve from
     period `begin` on (before its arrival, if it was there before the window) in `course` periods; `timing` is the shift of
     the curve as a share of that, `size` the factor on amounts and counts, `treated` whether the unit is in the treated arm

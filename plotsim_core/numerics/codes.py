@@ -25,11 +25,11 @@ COHORT = 1 << 18
 COHORTS = LATER // COHORT
 """How many cohorts there can be."""
 PERIODS = {"hour": 720, "day": 28, "week": 13, "month": 12, "quarter": 4}
-"""So many periods of arrivals are a cohort, by grain."""
+"""Periods of arrivals of a cohort, by grain."""
 
 
 def segment_number(name: str) -> int:
-    """Return the bits that tell a segment's units from those of the others."""
+    """Return the number of a segment: the bits of its name's hash in the codes of its units."""
     return int(key(0, "segment code", name)) & ((1 << (_BITS - _ORDINAL_BITS)) - 1)
 
 

@@ -13,12 +13,12 @@ from plotsim_core.numerics.random import Floats
 PRECISION = 18
 """Digits of an exact number, decimals included."""
 EXACT = 2.0**53
-"""Doubles below it tell one whole number from the next."""
+"""Doubles below it are exact for whole numbers."""
 _TELL, _NEAREST = 2.0**-50, 2.0**-7
 
 
 def units(values: Floats, digits: int) -> Floats:
-    """Return numbers as whole units of their last of so many decimals (12.345 with 2 as 1235.0), halves away from zero; NaN
+    """Return numbers as whole units of their last of `digits` decimals (12.345 with 2 as 1235.0), halves away from zero; NaN
     stays, and so does the sign of what is rounded to zero."""
     scaled = np.abs(values) * 10.0**digits
     floor = np.floor(scaled)
@@ -27,7 +27,7 @@ def units(values: Floats, digits: int) -> Floats:
 
 
 def half_up(values: Floats, digits: int) -> Floats:
-    """Return numbers rounded to so many decimals, halves away from zero: 2.675 is 2.68, -0.125 is -0.13. What has no such
+    """Return numbers rounded to `digits` decimals, halves away from zero: 2.675 is 2.68, -0.125 is -0.13. What has no such
     decimals, from 2**52 units on, stays."""
     with np.errstate(invalid="ignore", over="ignore"):
         whole_units = units(values, digits)

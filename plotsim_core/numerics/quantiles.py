@@ -46,8 +46,8 @@ class QuantileTable:
     With a share of `zeros` mixed in, rows and deviations are those of the rest, whose mean is mean / (1 - zeros). All
     functions take and return the metric's own mean, that of the mixture.
 
-    `means` are those of the rows, as a column, before they are stretched. `values` and `deviations` hold what was read
-    already; `known` tells of both which rows that are. Solving a row twice gives the same bits, so threads need no lock.
+    `means` are those of the rows, as a column, before they are stretched. `values` and `deviations` hold the rows that
+    were read already; `known` are their masks, one for each. Solving a row twice gives the same bits, so threads need no lock.
     """
 
     margin: Truncated

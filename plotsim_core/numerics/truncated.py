@@ -1,7 +1,7 @@
 """A family truncated to bounds, picked out by the mean that truncation leaves it.
 
 Truncation keeps the mean: the untruncated family's location is solved for each mean, so that the truncated mean is the
-one that is wanted. Everything is element-wise: what is found for one mean does not depend on which others are asked for.
+one that is wanted. Everything is element-wise: the solution for one mean does not depend on the others.
 """
 
 from __future__ import annotations

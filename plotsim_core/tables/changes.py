@@ -1,4 +1,4 @@
-"""A change log (`changes_of`): what a source system did to the rows of a dimension, as change data capture tells it.
+"""A change log (`changes_of`): operations of a source system on the rows of a dimension, as in change data capture (CDC).
 
 A row is inserted (I) when it arrives, updated (U) when anything that its dimension says of it changes, and deleted (D) in
 the period after the last of its unit's life. `before` and `after` are the whole row. A change happens at the beginning of
@@ -174,7 +174,7 @@ def _image(
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
-    """The changes of some units of each segment, scaled up: nobody knows in advance who changes."""
+    """The changes of some units of each segment, scaled up: changes cannot be known in advance."""
     plan, dimension = sample.plan, sample.plan.table(table.of)
     first, stop = int(sample.periods[0]), int(sample.periods[-1]) + 1
     total = np.zeros(stop - first)

@@ -1,7 +1,7 @@
 """When rows are delivered: in time, late, once more, or first with a value that is put right later.
 
-A row is delivered at most once in a period. What is delivered is as it is known at that time, so whoever keeps the latest
-delivery of each key has the right rows.
+A row is delivered at most once in a period. What is delivered is as it is known at that time, so the latest delivery
+of each key (an upsert, or deduplication) has the right rows.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def _interpolated(rows: Floats, sample: Sample) -> Floats:
 
 
 def _subsample(sample: Sample, rows: float) -> Sample:
-    """Return some units of each part of a sample, of which all together have about so many `rows`."""
+    """Return some units of each part of a sample, which have about `rows` rows together."""
     cells = sum(len(units) for _, units in sample.parts) * _length(sample)
     represented = sum(weight * len(units) for weight, units in sample.parts) * _length(sample)
     share = min(1.0, _CELLS / max(cells, rows * cells / max(represented, 1.0), 1.0))

@@ -1,7 +1,7 @@
 """The ledger of what is broken on purpose: a row for each cell that was changed, each row that was copied, and each cell of
 a row that was dropped. Together with what is stored it gives back what would have been stored.
 
-`row_key` is what tells the row apart, as it is stored (of a dropped row, as it would have been). Where rows are delivered
+`row_key` is the key of the row, as it is stored (of a dropped row, as it would have been). Where rows are delivered
 late or again, the ledger lies in the partitions of delivery: it says of a row that it is held back in the period in which
 it should have come, and that it came when it came.
 """
@@ -150,7 +150,7 @@ def _batch(table: TablePlan, ledger: TablePlan, broken: Broken, clean: dict[str,
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
-    """As many as the issues of each table change, copy and drop, on average."""
+    """The cells and rows that the issues of each table change, copy and drop, on average."""
     plan = sample.plan
     total = np.zeros(len(sample.periods))
     for broken in (table for table in plan.own if table.issues and not table.of):

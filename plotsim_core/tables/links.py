@@ -80,7 +80,7 @@ def _race_winners(
     """Return the index of the row that each link leads to, and when it begins.
 
     A link goes to who wins its race among those that are there, but for the row itself and those of earlier links of it. If
-    nobody is, it goes to one who was there, else it begins with the next one who arrives.
+    none is left, it goes to one that was present, else it begins with the next one that arrives.
     """
     result = np.full(len(left), NOBODY, dtype=np.int64)
     link_starts = starts.copy()
@@ -114,7 +114,7 @@ def _race_winners(
 def _next_free(
     entrants: Field, streams: Streams, address: Words, period: Integers, positions: Integers, taken_count: int, free: Free
 ) -> tuple[Integers, Integers]:
-    """Return who there is for links that find nobody, and since when: who was there, or the next one who arrives."""
+    """Return a row for each link without a free one, and since when: one that was present, or the next that arrives."""
     order = np.argsort(entrants.arrival, kind="stable")
     arrival = entrants.arrival[order]
     result, since = np.full(len(address), NOBODY, dtype=np.int64), period.copy()

@@ -1,5 +1,5 @@
-"""Who a dimension holds, and how their rows stand in given periods: what snapshots, change logs and expected states are
-made of. A source system has a unit from the period in which it arrives to the last of its life.
+"""The members of a dimension and the state of their rows by period: snapshots, change logs and expected states are made
+of them. A source system has a unit from the period in which it arrives to the last of its life.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def _check(table: PeriodFact, scope: Scope) -> Iterable[Problem]:
 
 
 def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
-    """A row is of all units, whichever are asked for."""
+    """A row is of all units, whatever the units of the slice."""
     yield Slice(slice_.first, slice_.stop, 0, 1)
 
 

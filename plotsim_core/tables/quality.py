@@ -71,9 +71,8 @@ def break_rows(
     periods = rows.period if deliveries is None else deliveries.period
     for number, issue in table.issues:
         if issue.issue in _CELL_ISSUES:
-            hit_periods = (
-                periods if issue.issue == "schema_drift" else None
-            )  # a source has the columns of the day on which it delivers
+            # a source has the columns of the day on which it delivers
+            hit_periods = periods if issue.issue == "schema_drift" else None
             changes.append(_CELL_ISSUES[issue.issue](hit(table, rows, number, issue, hit_periods), broken))
         elif issue.issue == "restatement" and deliveries is not None:
             provisional_hit = replace(hit(table, rows, number, issue), here=deliveries.provisional(number))
@@ -207,15 +206,14 @@ def _provisional(hit: Hit, columns: Columns, clean: pa.Array, decimals: int | No
         if change.column == hit.column:
             mask[change.rows] = False
     estimates = estimate(clean.filter(pa.array(mask)), decimals, hit.stream("estimate"), hit.rows.address[mask])
-    positions = np.where(
-        mask, len(before) + np.cumsum(mask) - 1, np.arange(len(before))
-    )  # replace_with_mask knows no structs
+    # not replace_with_mask, which knows no structs
+    positions = np.where(mask, len(before) + np.cumsum(mask) - 1, np.arange(len(before)))
     columns[hit.column] = pa.concat_arrays([before, pc.cast(estimates, before.type)]).take(pa.array(positions))
     return _cell_change(hit, hit.column, mask, before, columns[hit.column])
 
 
 def estimate(values: pa.Array, decimals: int | None, stream: np.uint64, address: NDArray[np.uint64]) -> pa.Array:
-    """Return values as somebody knows them who is still waiting for the right ones: numbers between half and one and a half
+    """Return provisional estimates of values: numbers between half and one and a half
     of them, yes and no the other way round, all else not at all. None is the right one."""
     if pa.types.is_boolean(values.type):
         return pc.invert(values)

@@ -31,7 +31,7 @@ def read_sql(value: str, type_: pa.DataType) -> str:
 
 
 def told_sql(plan: Plan, stored: TablePlan, clean: TablePlan, ledger: str) -> str:
-    """Return the SQL of what a ledger tells of a table, a row for each row of it that was broken: `row key`, `copies`,
+    """Return the SQL of the ledger's entries of a table, a row for each row of it that was broken: `row key`, `copies`,
     `dropped`, and for column number i `told i` (whether something was done to it) and `clean i`.
 
     Of a table that is delivered late or again, a row for each delivery: `own key` is the row's, `held` whether it was held

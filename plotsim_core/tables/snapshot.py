@@ -1,5 +1,5 @@
 """A snapshot (`snapshot_of`): a whole dimension as it stands at the end of a period, again every day, week, month or
-quarter, or once. Who has not arrived or has left is not in it.
+quarter, or once. Units that have not arrived or have left are not in it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The dimension of the unit (`per: unit`): one row per unit that has arrived, or one per version of it.
 
 With an `scd` column it is a history (SCD2, a slowly changing dimension of type 2): versions with contiguous half-open
-intervals, as far as they are known at the end of the slice. No row knows the future. The last version of a unit whose life has ended is closed: it is
-valid to the period after its last, and no version of it is current.
+intervals, as far as they are known at the end of the slice. No row knows the future. The last version of a unit whose life
+has ended is closed: it is valid to the period after its last, and no version of it is current.
 """
 
 from __future__ import annotations
