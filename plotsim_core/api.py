@@ -137,8 +137,8 @@ def from_mapping(
 
 
 def _plan_of_rows(raw: Any, name: str, source: str, target_rows: int) -> Plan:
-    """Return the plan of a config at the scale at which its tables are expected to have so many rows together; with a note
-    where no scale comes near."""
+    """Return the plan of a config at the scale whose expected rows, of all tables, are nearest to `target_rows`; with a note
+    if no scale is near."""
     plans = {(base_plan := _loaded_plan(raw, name, source)).dataset.scale: base_plan}
 
     def rows(scale: float) -> float:

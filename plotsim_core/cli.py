@@ -201,7 +201,7 @@ def run(
 
 
 def _note_leftovers(directory: Path, earlier_files: Mapping[Path, int], expected_names: Collection[str]) -> None:
-    """Say which files were there and are not of this run: another dataset's, of another format, or of an older config."""
+    """Print the names of leftover files, which are not of this run: of another dataset, format or config."""
     current_files = files_in(directory)
     unchanged = (
         str(path.relative_to(directory)) for path, inode in earlier_files.items() if current_files.get(path) == inode
@@ -415,7 +415,7 @@ def _warn(plan: Plan, strict: bool, quiet: bool = False) -> None:
 
 
 def _write_text(text: str, output: Path | None, force: bool, replaceable: Collection[str] = ()) -> None:
-    """Write a text to a file, or to stdout. One that is there has to hold a `known` text, or `force`."""
+    """Write a text to a file, or to stdout. An existing file must hold a `replaceable` text, unless `force` is given."""
     if output is None:
         click.echo(text, nl=False)
         return
@@ -461,7 +461,7 @@ def _judge(plan: Plan, data: Path | str, periods: str | None, files: _ReportFile
 
 
 def _write_report(text: str, path: Path) -> None:
-    """Write a file into the folder of a run: whole or not at all, and through no link."""
+    """Write a report into the folder of a run, atomically and through no symbolic link."""
     with told(f"cannot write {path}"), written_aside(path) as file:
         file.write(text.encode())
 

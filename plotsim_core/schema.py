@@ -84,7 +84,7 @@ def json_schema() -> Schema:
 
 
 def _described(name: str, schema: Schema) -> Schema:
-    """A model with what each of its fields means."""
+    """Return a model with a description of each field."""
     sentences = meanings(MODELS[name])
     properties = {
         field: {**part, **_description(sentences.get(field))} for field, part in schema.get("properties", {}).items()
@@ -97,7 +97,7 @@ def _description(meaning: str | None) -> Schema:
 
 
 def _unit_kind(root: Schema, properties: Schema) -> Schema:
-    """A further kind of unit: the sections that it has of its own."""
+    """Return the schema of a further kind of unit: the sections that it has of its own."""
     return {
         "type": "object",
         "properties": {name: part for name, part in properties.items() if name in OWN},
@@ -113,7 +113,7 @@ def _or_null(part: Schema) -> Schema:
 
 
 def _nullable(schema: Schema) -> Schema:
-    """A model, alone or beside its short forms, whose fields may be null where they may be left out."""
+    """Return a model, alone or beside its short forms, whose optional fields may be null."""
     if "anyOf" in schema:
         return {**schema, "anyOf": [_nullable(part) if "title" in part else part for part in schema["anyOf"]]}
     required = schema.get("required", ())
@@ -122,7 +122,7 @@ def _nullable(schema: Schema) -> Schema:
 
 
 def _null_words(words: Iterable[str], known_words: Iterable[str]) -> Schema:
-    """Words of other kinds or sources, which say nothing if they are null."""
+    """Return a schema in which the words of other kinds or sources may be null, and nothing else."""
     other_words = sorted(set(words) - set(known_words))
     return {"patternProperties": {f"^{_alternatives(other_words)}$": {"type": "null"}}} if other_words else {}
 
@@ -175,7 +175,7 @@ def _column(word: str, source: SourceWords) -> Schema:
 
 
 def _pattern(argument: Schema) -> str:
-    """The regular expression of what follows the dot of a column's type."""
+    """Return the regular expression of the argument: what follows the dot of a column's type."""
     if "enum" in argument:
         return _alternatives(argument["enum"])
     return str(argument.get("pattern", "^.+$")).removeprefix("^").removesuffix("$")
@@ -186,7 +186,7 @@ def _alternatives(words: Iterable[str]) -> str:
 
 
 def _with_choices(**families: Iterable[str]) -> Callable[[Schema], Schema]:
-    """Complete fields that name a member of a family."""
+    """Return a function that lists the members of families in the fields that name one."""
 
     def complete(schema: Schema) -> Schema:
         properties = schema["properties"]

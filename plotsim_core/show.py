@@ -144,7 +144,7 @@ def _partition_count(plan: Plan, length: Grain | None = None) -> int:
 
 
 def _longer_partitions(plan: Plan) -> list[Grain]:
-    """Return the lengths of partitions beyond the plan's own that its window could have, the shortest first."""
+    """Return the longer partition lengths that fit the plan's window, the shortest first."""
     names = HOLDING[plan.grain.name]
     names = names[names.index(plan.partition.name) + 1 :] if plan.partition.name in names else names
     ends = [plan.first] if plan.stop is None else [plan.first, plan.stop]
@@ -178,7 +178,7 @@ def _unit_count(plan: Plan) -> str:
 
 
 def _life_text(plan: Plan, segment: SegmentPlan) -> str:
-    """Return how units come and go, and what comes after their curve, in words; nothing where nothing is said of it."""
+    """Return arrivals, tenure and end of a segment's units as text; empty if the config says nothing of them."""
     spec, grain = segment.spec, plan.grain.name
     clauses = [f"{segment.rate:g} more arrive per {grain}"] if segment.rate else []
     if spec.tenure is not None:

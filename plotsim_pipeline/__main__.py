@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def _with_exit_codes(command: Callable[..., None]) -> Callable[..., None]:
-    """Let what is wrong be told in a line, with exit code 2 for a request and 1 for a run that fails."""
+    """Wrap a command: an error is one line on stderr, with exit code 2 for a wrong request and 1 for a run that fails."""
 
     @wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> None:
@@ -54,7 +54,7 @@ def _with_exit_codes(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _with_request_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add what a run may be asked: which partitions and tables, and what otherwise than the config says."""
+    """Add the options of a run: its partitions and tables, and values that override the config."""
     options = (
         click.option("--partition-range", "partitions", metavar="A...B", help="Only these partitions, both included, or A."),
         click.option("--tables", metavar="A,B", help="Only these tables, without the reports."),

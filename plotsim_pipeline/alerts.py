@@ -135,7 +135,7 @@ def tick(news: "News", url: str, text: str | None) -> tuple[str, str]:
 
 
 def _cursor_after_refusal(cursor: Cursor) -> Cursor:
-    """Return a cursor whose first alert was refused once more, or is given up so that others get through."""
+    """Return the cursor after one more refusal of its first alert; after the last one, the alert is dropped."""
     if cursor.refusals + 1 < _REFUSALS:
         return replace(cursor, refusals=cursor.refusals + 1)
     dg.get_dagster_logger("plotsim").error("refused %d times and given up: %s", _REFUSALS, cursor.waiting[0])
@@ -143,14 +143,14 @@ def _cursor_after_refusal(cursor: Cursor) -> Cursor:
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    """A post that is redirected would become a request without the alert."""
+    """No redirects: a redirected post would become a request without the alert."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
 
 
 def post(url: str, alert: Alert) -> None:
-    """Post an alert. Raises NotPosted unless the answer is one of success; the URL, often a secret, is told by its host."""
+    """Post an alert. Raises NotPosted unless the answer is a success; messages name only the host, since a URL may be secret."""
     body = json.dumps(asdict(alert)).encode()
     request = Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310 # alert_sensors sees to that
     host = urlsplit(url).hostname
@@ -229,7 +229,7 @@ class News:
         return self.location in (None, origin.location_name) if origin is not None else True
 
     def _failure_alerts(
-        self, run: dg.DagsterRun, end: dg.EventLogEntry, steps: Sequence[dg.EventLogEntry]
+        self, run: dg.DagsterRun, end_entry: dg.EventLogEntry, steps: Sequence[dg.EventLogEntry]
     ) -> Iterator[Alert]:
         failures = [(entry.step_key or "", _reason(entry.get_dagster_event().step_failure_data.error)) for entry in steps]
         selected_keys = sorted(key for key in run.asset_selection or () if self._is_known(key))
@@ -244,14 +244,20 @@ class News:
             failed_keys = sorted(self.steps[name] for name, _ in dataset_failures if name in self.steps)
             assets = failed_keys or [key for key in selected_keys if key.path[0] == dataset]
             reasons = "; ".join(f"{name.replace('__', '.')}: {reason}" for name, reason in dataset_failures)
-            message = reasons or _reason(getattr(end.get_dagster_event().event_specific_data, "error", None)) or end.message
-            yield _new_alert(RUN_FAILED, dataset, assets, _run_partitions(run), None, message, run.run_id, end.timestamp)
+            message = (
+                reasons
+                or _reason(getattr(end_entry.get_dagster_event().event_specific_data, "error", None))
+                or end_entry.message
+            )
+            yield _new_alert(
+                RUN_FAILED, dataset, assets, _run_partitions(run), None, message, run.run_id, end_entry.timestamp
+            )
 
     def _is_known(self, key: dg.AssetKey) -> bool:
         return self.steps.get(key.to_python_identifier()) == key
 
     def _dataset_of(self, step: str) -> str | None:
-        """Return the dataset that a step belongs to: it makes one of its assets, or executes a check of one."""
+        """Return the dataset of a step, which makes an asset or executes a check; None for a step of another location."""
         if step in self.steps:
             return self.steps[step].path[0]
         return next((name for name in sorted(self.datasets, reverse=True) if step.startswith(f"{name}__")), None)
@@ -333,7 +339,7 @@ def _run_partitions(run: dg.DagsterRun) -> list[str]:
 
 
 def _reason(error: Any) -> str:
-    """Return what was wrong in the end, of an error that Dagster has noted; without the name of an error of Dagster's."""
+    """Return the message of an error's root cause, without the class name of a Dagster error."""
     while error is not None and error.cause is not None and error.cls_name != dg.Failure.__name__:
         error = error.cause
     return re.sub(r"^dagster[\w.]*: ", "", error.message.strip()) if error is not None else ""

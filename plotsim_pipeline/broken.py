@@ -31,7 +31,7 @@ def broken_definitions(name: str, error: ConfigError) -> dg.Definitions:
 
 
 def _problem_list(error: ConfigError) -> str:
-    """Return the problems of a config as markdown: where, what, and what to write instead."""
+    """Return the problems of a config as a markdown list: path, message and hint of each."""
     lines = []
     for problem in error.problems:
         path = f"`{problem.path}`: " if problem.path else ""

@@ -141,7 +141,7 @@ def code_reference(plan: Plan, name: str = "") -> dict[str, dg.CodeReferencesMet
 
 
 def _origins_table(lineage: dg.TableColumnLineage) -> dg.TableMetadataValue:
-    """Return column lineage as a table, which the open-source UI shows: it draws no column lineage."""
+    """Return column lineage as a table: the open-source UI shows tables, and draws no column lineage."""
     records = [
         dg.TableRecord({"column": name, "made_of": ", ".join(f"{dep.asset_key.path[-1]}.{dep.column_name}" for dep in deps)})
         for name, deps in lineage.deps_by_column.items()
@@ -168,7 +168,7 @@ def _config_line(plan: Plan, name: str) -> int:
 def _line_numbers(file: str, modified_ns: int) -> tuple[Mapping[str, int], Mapping[tuple[str, str], int]]:
     """Return the line of each table that a config declares, and of each key of each kind of unit, by (unit, key).
 
-    `changed` is when the file last changed: a file that was edited is read again.
+    `modified_ns` is the file's modification time: a file that was edited is read again.
     """
     root = yaml.compose(Path(file).read_text(encoding="utf-8-sig"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     unit_nodes = [item for key, value in _mapping_pairs(root) if key.value == "units" for item in _sequence_items(value)]

@@ -170,8 +170,8 @@ def ancestors(plan: Plan) -> dict[str, frozenset[str]]:
 
 
 def _home_table(question: Question, ancestry: Mapping[str, frozenset[str]]) -> str | None:
-    """Return the table in whose step a question about it can be asked that needs later tables than the one it is asked of;
-    None where there is none."""
+    """Return the table whose step can answer a question: one that the question is about, and that is made from all tables
+    the question reads; None if there is none."""
     table_names = {question.table, *question.reads}
     return next((t for t in sorted(question.about) if table_names <= ancestry.get(t, frozenset()) | {t}), None)
 
@@ -293,7 +293,7 @@ def _broken_partitions(judge: Judge, failures: Sequence[Finding]) -> tuple[str, 
 
 
 def _in_store_verdict(judge: Judge, check: StoredCheck) -> Verdict:
-    """Judge what is there: of a run, that it has just been written; of everything, whatever the instance takes for made."""
+    """Return the verdict of `in_store`: after a run its partitions are written; judged alone, lost partitions fail it."""
     if not judge.everything:
         return Verdict(True, f"{len(judge.keys)} partitions as written")
     lost_keys = lost_partitions(judge.plan, judge.store, judge.instance, check.table)

@@ -49,7 +49,7 @@ def dead_runs_sensor() -> dg.SensorDefinition:
 
 
 def _process_of(instance: dg.DagsterInstance, run_id: str) -> tuple[int, float] | None:
-    """Return the number of a run's process, and a moment at which it lived; None if it has not told."""
+    """Return the process ID of a run, and a moment at which the process was alive; None if the log has none."""
     process = None
     for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records:
         entry = record.event_log_entry
@@ -61,7 +61,7 @@ def _process_of(instance: dg.DagsterInstance, run_id: str) -> tuple[int, float] 
 
 
 def _is_alive(pid: int, moment: float) -> bool:
-    """Return whether a process that lived at a moment still does; its number may have gone to another one."""
+    """Return whether the process that had an ID at a moment is still alive; the ID may belong to a newer process."""
     try:
         process = psutil.Process(pid)
         return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= moment + 1

@@ -76,8 +76,8 @@ class BatchedEventLog(SqliteEventLogStorage):
 
 
 def _single_plan_event(event: dg.EventLogEntry) -> dg.EventLogEntry:
-    """Return the event that plans a check of a range once. Dagster's own plans it once per partition, which nothing ever
-    completes: a range has one evaluation. Where its parts have other names, the event is returned as it is."""
+    """Return an event that plans a check of a range once. Dagster plans it once per partition, but a range has one
+    evaluation, so those plans are never completed. An event whose parts have other names is returned unchanged."""
     try:
         dagster_event = event.get_dagster_event()
         plan_data = dagster_event.asset_check_planned_data

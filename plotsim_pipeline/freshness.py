@@ -79,12 +79,12 @@ def _latest_tick(plan: Plan, cron: str, moment: datetime) -> datetime | None:
 
 
 def _judged_tables(plan: Plan) -> list[str]:
-    """Return the tables of a dataset, and its report: what its increment makes."""
+    """Return the names of what the increment makes: the tables of a dataset and its report."""
     return [name for name in time_columns(plan) if name not in stage_names(plan)]
 
 
 def _has_partition(partitions: Mapping[str, Partition], key: str, moment: str | None) -> bool:
-    """Return whether a table has a partition, or whether a state is as of a `moment` or later."""
+    """Return whether a table has the partition `key`, or, for a state, whether it is as of `moment` or later."""
     return key in partitions if moment is None else any(other >= moment for other in partitions)
 
 

@@ -116,14 +116,14 @@ def _origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origi
 
 
 def _change_origins(dimension: TablePlan, column: ColumnPlan) -> list[str]:
-    """Return the columns of a dimension that a column of its change log is made of."""
+    """Return the columns of a dimension that a column of its change log (CDC) is made of."""
     if column.name in (BEFORE, AFTER):
         return [other.name for other in columns_of(dimension)]
     return [key_of(dimension).name] if column.name == SEQUENCE else []
 
 
 def _stage_origin(plan: Plan, table: TablePlan, column: ColumnPlan) -> Origin | None:
-    """Return the stage and its column that a column's values come from; None for those of no stage."""
+    """Return the stage and its column that a column's values come from; None if they come from no stage."""
     word, source = column.spec.word, column.spec.source
     metric = getattr(source, "metric", None)
     if word in _OF_A_METRIC:
@@ -158,12 +158,12 @@ def _stage_column_origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> I
 
 
 def _base_table(plan: Plan, table: TablePlan) -> TablePlan | None:
-    """Return the table whose rows a table shows; None for one that has its own."""
+    """Return the base table of a view-like table (`of`), whose rows it shows; None for a table with rows of its own."""
     return next((other for other in plan.tables if other.name == table.of), None)
 
 
 def _is_child(plan: Plan, table: TablePlan, name: str) -> bool:
-    """Return whether another table refers to a table, and so comes after it."""
+    """Return whether the table `name` refers to `table`, as a child to its parent."""
     tables = (other for other in plan.tables if other.name == name)
     return any(parent == table.name for other in tables for _, parent, _ in other.references)
 
@@ -174,12 +174,12 @@ def _unit_dimension(plan: Plan, table: TablePlan) -> TablePlan:
 
 
 def _key_name(table: TablePlan) -> str:
-    """Return the column that tells units or what sources hold apart, in a history those of one version."""
+    """Return the key column of a table of units or of a source; in a history (SCD2), the surrogate key of a version."""
     column = key_column(table.spec)
     return table.key[0] if column is None else column.name
 
 
 def _stage_prefix(plan: Plan, table: TablePlan) -> str:
-    """Return what the names of the stages begin with that a table is made from: those of a further kind of unit have one."""
+    """Return the prefix of the names of a table's stages: the unit for a further kind of unit, empty for the first."""
     kind = owner(plan, table.name)
     return "" if kind is plan else f"{kind.unit}_"

@@ -39,7 +39,7 @@ def _manifest(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
 
 
 def _section_records(kinds: Iterable[Mapping[str, Any]], section: str) -> list[dg.TableRecord]:
-    """Return a list of all kinds of unit as the records of a table; what is no number is told as text."""
+    """Return a section of the manifest, of all kinds of unit, as table records; values other than numbers are text."""
     return [
         dg.TableRecord({name: value if isinstance(value, int | float) else _text(value) for name, value in entry.items()})
         for kind in kinds

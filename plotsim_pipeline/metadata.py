@@ -33,8 +33,8 @@ def column_schema(table: TablePlan) -> dg.TableSchema:
 def add_by_partition(context: dg.OutputContext, metadata: Mapping[str, Mapping[str, Any]]) -> None:
     """Let the materialisation of each partition key have metadata of its own.
 
-    Dagster's `add_asset_metadata` takes one partition and copies those of all before: seconds per asset for ten years of
-    days. So all are put where it puts them, if it does so in this version.
+    Dagster's `add_asset_metadata` takes one partition, and copies all earlier ones each time: seconds per asset for ten
+    years of days. So the metadata of all partitions is put into its accumulator at once, if this version has one.
     """
     step, key = context.step_context, context.asset_key
     accumulator = getattr(step, "_metadata_accumulator", None)

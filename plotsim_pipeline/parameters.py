@@ -110,8 +110,8 @@ def refuse_mixture(
         suffix = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         raise dg.Failure(
             f"{plan.name} in {store.path} holds partitions of digest {digest} ({', '.join(names[:_SHOWN])}{suffix}), "
-            f"and the parameters of this run give {plan.digest}: they would not go together. Nothing was made. Make all of it with "
-            f"these parameters (`plotsim materialize {plan.name}` without --tables and --partition-range), take another "
-            "store, or leave the parameters away",
+            f"and the parameters of this run give {plan.digest}: they would not go together. Nothing was made. "
+            f"Make all of it with these parameters (`plotsim materialize {plan.name}` without --tables and "
+            "--partition-range), take another store, or leave the parameters away",
             allow_retries=False,
         )

@@ -123,7 +123,7 @@ def _start_of(grain: Grain, period: int) -> datetime:
 
 
 def _partitions_ahead(plan: Plan) -> int:
-    """Return how many partitions the window reaches beyond today, rounded up; Dagster shows none of the future by itself."""
+    """Return the number of partitions after today, rounded up to `_STEP`; by default Dagster shows no future partitions."""
     assert plan.stop is not None
     last, today = _period_at(plan.partition, _start_of(plan.grain, plan.stop - 1)), datetime.now(UTC)
     return max(0, -(-(last + 1 - _period_at(plan.partition, today)) // _STEP) * _STEP)

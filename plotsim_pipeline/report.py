@@ -142,5 +142,5 @@ def _records(report: Report) -> list[dg.TableRecord]:
 
 
 def _picture_metadata(picture: Picture) -> dg.MarkdownMetadataValue:
-    """Return a picture as metadata: of many drawings, the first."""
+    """Return a picture as metadata, with its first `_DRAWINGS` drawings."""
     return dg.MetadataValue.md(f"{picture.says}\n\n{drawn(picture.name, picture.drawings[:_DRAWINGS]).md_str}")

@@ -167,7 +167,7 @@ def materialise(
 
 
 def _failure_messages(plan: Plan, result: dg.ExecuteInProcessResult) -> Iterator[str]:
-    """Yield what was wrong in the end in each step that failed, in a line."""
+    """Yield the root cause of each failed step as one line."""
     for event in result.filter_events(lambda event: event.is_step_failure):
         error = event.step_failure_data.error
         while error is not None and error.cause is not None and error.cls_name != dg.Failure.__name__:
@@ -241,7 +241,7 @@ def _materialise_with_progress(plan: Plan, step: Step, parameters: Mapping[str, 
 
 
 def _print_progress(plan: Plan, console: Console, start_time: float, event: str, name: str) -> None:
-    """Tell the progress in lines, where nothing can be drawn."""
+    """Print progress as lines, where the console is no terminal."""
     if event != "start":
         console.print(f"{plan.name}.{name}: {event} after {time.perf_counter() - start_time:.1f} s", soft_wrap=True)
 

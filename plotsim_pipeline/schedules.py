@@ -161,7 +161,7 @@ def automation_sensor(plan: Plan) -> dg.AutomationConditionSensorDefinition:
 
 
 def _missing_ranges(keys: Iterable[str], present: Iterable[bool]) -> Iterator[list[str]]:
-    """Yield the longest ranges of keys that are not there."""
+    """Yield the missing keys as contiguous ranges, each as long as possible; `present` is a mask of the keys."""
     key_range: list[str] = []
     for key, is_present in zip(keys, present, strict=True):
         if not is_present:

@@ -92,7 +92,7 @@ def _table_json(table: TableStatus) -> dict[str, Any]:
 
 
 def _digest_notes(log: pa.Table) -> dict[str, str]:
-    """Return what the run log knows of each digest, in words."""
+    """Return a note on each digest from the run log: its seed, scale and version."""
     with duckdb.connect() as connection:
         connection.register("log", log)
         rows = connection.execute("SELECT DISTINCT config_hash, seed, scale, core_version FROM log").fetchall()

@@ -177,12 +177,12 @@ def steps(
 
 
 def _overview_assets(plan: Plan) -> list[str]:
-    """Return the assets that are about all that is stored."""
+    """Return the assets without partitions: the overview, and the manifest if the config includes it."""
     return [OVERVIEW, MANIFEST] if plan.dataset.manifest.include else [OVERVIEW]
 
 
 def _needed_tables(tables: Sequence[TableStatus], key: str, everything: bool) -> frozenset[str]:
-    """Return which tables have to be made of a partition; states aside, which have none of their own."""
+    """Return the tables that have to be made of a partition, without states, which have no partitions of their own."""
     return frozenset(table.table for table in tables if not table.state and (everything or key in table.due))
 
 

@@ -41,21 +41,21 @@ def _verified_status(plan: Plan, store: Store, keys: Sequence[str], status: Tabl
     return replace(status, made=made_keys, missing=missing_keys)
 
 
-def _stretches(keys: Sequence[str], made: set[str]) -> Iterator[list[str]]:
-    """Yield the partitions that are made, in stretches without a gap of at most `_AT_ONCE`."""
+def _stretches(keys: Sequence[str], made_keys: set[str]) -> Iterator[list[str]]:
+    """Yield the made partitions as stretches: contiguous keys, at most `_AT_ONCE` each."""
     stretch: list[str] = []
     for key in keys:
-        if stretch and (key not in made or len(stretch) == _AT_ONCE):
+        if stretch and (key not in made_keys or len(stretch) == _AT_ONCE):
             yield stretch
             stretch = []
-        if key in made:
+        if key in made_keys:
             stretch.append(key)
     if stretch:
         yield stretch
 
 
 def _different_partitions(plan: Plan, stored: Stored, table: TablePlan, keys: Sequence[str]) -> set[str]:
-    """Return the partitions of a table whose stored rows are not those that are made now."""
+    """Return the partitions whose stored rows differ from those made now (symmetric difference of multisets)."""
     if table.name not in stored.relations:
         return set(keys)
     schema, made_batches = batches(plan, table.name, stored.first, stored.stop)

@@ -68,7 +68,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def _locked_folder(folder: Path) -> int:
-    """Return a folder opened and locked; another may have taken its place while it was waited for."""
+    """Return the descriptor of a locked folder. If another folder has taken its place meanwhile, lock that one."""
     while True:
         descriptor = os.open(folder, os.O_RDONLY)
         with suppress(OSError):
@@ -100,7 +100,7 @@ def clear_orphans(folder: Path, prefix: str = ".", suffix: str = _SUFFIX, *, loc
 
 
 def _is_orphan(path: Path, locked: bool) -> bool:
-    """Return whether nobody writes a file (or folder) any more."""
+    """Return whether a file (or folder) has no living writer."""
     try:
         age = time.time() - path.stat().st_mtime
         if fcntl is None or (age < _YOUNG and not locked):  # its writer may not have come to lock it

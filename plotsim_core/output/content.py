@@ -77,12 +77,12 @@ class ContentHash:
 
 
 def _plain_name(type_: pa.DataType) -> str:
-    """Return a type's name, without how its values are kept."""
+    """Return a type's name, without its encoding or offset size."""
     return str(type_.value_type if pa.types.is_dictionary(type_) else type_).removeprefix("large_")
 
 
 def _offset_type(type_: pa.DataType) -> str | None:
-    """Return how the ends of a type's texts are kept; None for what has none."""
+    """Return the NumPy type of the offsets of texts; None for a type without offsets."""
     if pa.types.is_string(type_) or pa.types.is_binary(type_):
         return "<i4"
     return "<i8" if pa.types.is_large_string(type_) or pa.types.is_large_binary(type_) else None

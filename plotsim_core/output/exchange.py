@@ -15,7 +15,7 @@ _SWAP = 2
 
 
 def _exchange_call() -> Callable[[bytes, bytes], int] | None:
-    """Return the system's call (0: done), None where there is none."""
+    """Return the system call that swaps two paths (0: success); None if the system has none."""
     name = {"linux": "renameat2", "darwin": "renamex_np"}.get(sys.platform)
     function = getattr(ctypes.CDLL(None, use_errno=True), name, None) if name else None
     if function is None:

@@ -73,7 +73,7 @@ def _text(values: pa.Array) -> pa.Array:
 def _layout_texts(
     batch: pa.RecordBatch, parts: list[LogPart], connection: duckdb.DuckDBPyConnection
 ) -> dict[LogPart, pa.Array]:
-    """Return the texts of parts with a layout, which DuckDB makes as Python does."""
+    """Return the texts of parts with a layout; DuckDB formats values as Python does."""
     if not parts:
         return {}
     values = [batch[part.column or ""] for part in parts]
@@ -85,7 +85,7 @@ def _layout_texts(
 
 
 def _layout_values(values: pa.Array) -> pa.Array:
-    """Return values that can be laid out: moments and numbers as they are, all else as texts."""
+    """Return values that a layout can format: moments and numbers unchanged, all else as texts."""
     if pa.types.is_decimal(values.type):
         return pa.array(as_floats(values), from_pandas=True)
     return values if pa.types.is_temporal(values.type) or is_number(values.type) else _text(values)

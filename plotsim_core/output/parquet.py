@@ -38,8 +38,7 @@ def encoding_of(plan: Plan, columns: Iterable[str]) -> Encoding:
 
 
 def columns_between(schema: pa.Schema, begin: int, end: int) -> pa.Schema:
-    """Return a schema with the columns that rows from one date key to another have: one that is renamed goes when the other
-    comes."""
+    """Return the schema of rows between two date keys: a renamed column ends where its successor begins."""
     ends = (SINCE.encode(), UNTIL.encode())
 
     def is_present(field: pa.Field) -> bool:

@@ -144,7 +144,7 @@ def _tables_in(cursor: Any, dataset: str) -> set[str]:
 
 
 def _refuse_foreign_tables(cursor: Any, plan: Plan, tables: Sequence[TablePlan], address: str) -> None:
-    """Refuse to take the place of tables that no run has made: beside those of a run lies what they were made from."""
+    """Raise UsageError for tables that no run has made: a schema filled by a run has the table `_origin`."""
     stored_names = _tables_in(cursor, plan.name)
     foreign_names = sorted(stored_names & {table.name for table in tables}) if ORIGIN not in stored_names else []
     if foreign_names:

@@ -128,7 +128,7 @@ def _foreign_keys(dialect: Dialect, table: TablePlan, tables: Sequence[TablePlan
 
 
 def _parents_first(tables: Sequence[TablePlan]) -> list[TablePlan]:
-    """Return tables so that each comes after those it refers to, as far as they do not go in circles."""
+    """Return tables in topological order: parents before children, as far as references have no cycles."""
     remaining, ordered = list(tables), list[TablePlan]()
     while remaining:
         remaining_names = {table.name for table in remaining}

@@ -74,12 +74,12 @@ def finish(directory: Path) -> None:
         except UsageError:
             raise
         except (OSError, ValueError, TypeError) as error:  # or somebody else wrote what is to be done
-            says = f"{directory} is between two runs, of which the later was killed, and cannot be brought to it"
-            raise UsageError(f"{says}: {getattr(error, 'strerror', None) or error}") from None
+            message = f"{directory} is between two runs, of which the later was killed, and cannot be brought to it"
+            raise UsageError(f"{message}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _staging_folder(directory: Path, stack: ExitStack) -> Path:
-    """Return a new folder to fill: beside the directory, or in it where the two could not change places."""
+    """Return a new folder to fill: beside the directory, or inside it if the two cannot be exchanged."""
     sibling_stack = ExitStack()
     with suppress(OSError):  # a folder that is gone has no name, and one beside it may be forbidden
         if can_exchange() and not Path.cwd().is_relative_to(directory):
@@ -98,7 +98,7 @@ def _staging_folder(directory: Path, stack: ExitStack) -> Path:
 
 
 def _sibling_prefix(directory: Path) -> str:
-    """Return how the names of folders beside a directory begin that are filled to take its place."""
+    """Return the prefix of the names of staging folders beside a directory."""
     return f".{directory.name}{_STAGING}"
 
 
@@ -109,7 +109,7 @@ def _clear(directory: Path) -> None:
 
 
 def _check_targets(folder: Path, directory: Path, merge: bool) -> None:
-    """Raise UsageError where something that is written would have to go where something else is, or through a link."""
+    """Raise UsageError where the target of a new file or folder is something else, or a symbolic link."""
     for path in sorted(folder.rglob("*") if merge else folder.iterdir()):
         target = directory / path.relative_to(folder)
         kind = "folder" if path.is_dir() else "file"
@@ -123,7 +123,7 @@ def _check_targets(folder: Path, directory: Path, merge: bool) -> None:
 
 
 def _obsolete_names(folder: Path, directory: Path, merge: bool) -> set[str]:
-    """Return the names of what has to go from a directory when what is aside comes."""
+    """Return the obsolete names of a directory: files and folders that the new ones replace."""
     new_paths = {path.name: path for path in folder.iterdir()}
     is_filled = (directory / ABOUT[0]).is_file()  # by a run; what else has such a name is not ours to remove
     names = {name for name in ABOUT if is_filled and name not in new_paths}
@@ -137,11 +137,11 @@ def _obsolete_names(folder: Path, directory: Path, merge: bool) -> set[str]:
 
 
 def _exchange(folder: Path, directory: Path, obsolete: Collection[str]) -> bool:
-    """Let a folder take the place of a directory, with all that stays of it; return whether it did. Where it did, what was
-    there before is aside."""
-    linked: list[Path] = []
+    """Exchange the new folder with the directory, after linking all files that stay; return whether it worked. Then the
+    folder holds the older files."""
+    new_links: list[Path] = []
     try:
-        _link_files(directory, folder, obsolete, linked)
+        _link_files(directory, folder, obsolete, new_links)
         is_exchanged = exchanged(folder, directory)
     except OSError:  # no links on this file system, or not to these files
         is_exchanged = False
@@ -149,13 +149,13 @@ def _exchange(folder: Path, directory: Path, obsolete: Collection[str]) -> bool:
         with suppress(OSError):
             _move_late_files(folder, directory, obsolete)
         return True
-    for path in reversed(linked):
+    for path in reversed(new_links):
         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
     return False
 
 
-def _link_files(old: Path, new: Path, obsolete: Collection[str], linked: list[Path]) -> None:
-    """Give a folder links to what it has not of an older one, but for what is `gone`; `linked` grows by what it gets."""
+def _link_files(old: Path, new: Path, obsolete: Collection[str], new_links: list[Path]) -> None:
+    """Hard-link the files of the older folder into the new one, but for `obsolete` names; `new_links` collects the links."""
     with os.scandir(old) as entries:
         for entry in entries:
             target, is_folder = new / entry.name, entry.is_dir(follow_symlinks=False)
@@ -165,21 +165,21 @@ def _link_files(old: Path, new: Path, obsolete: Collection[str], linked: list[Pa
                 or (target.exists() and not (is_folder and target.is_dir()))
             ):
                 continue
-            if len(linked) >= _MOST:
+            if len(new_links) >= _MOST:
                 raise OSError("too many files to link")
             if not is_folder:
                 os.link(entry.path, target, follow_symlinks=False)
-                linked.append(target)
+                new_links.append(target)
                 continue
             if not target.exists():
                 target.mkdir()
-                linked.append(target)
+                new_links.append(target)
                 shutil.copystat(entry.path, target)
-            _link_files(Path(entry.path), target, (), linked)
+            _link_files(Path(entry.path), target, (), new_links)
 
 
 def _move_late_files(old: Path, new: Path, obsolete: Collection[str]) -> None:
-    """Move what others put into the older folder while it was linked."""
+    """Move files that other processes put into the older folder during the exchange."""
     with os.scandir(old) as entries:
         for entry in entries:
             target = new / entry.name
@@ -192,7 +192,7 @@ def _move_late_files(old: Path, new: Path, obsolete: Collection[str]) -> None:
 
 
 def _finish(directory: Path) -> None:
-    """Move into place what is whole. Whatever instant it is killed at, doing it again does the rest."""
+    """Move the files of the complete folder into place. Idempotent: after a kill, a repetition does the rest."""
     complete_folder = directory / _WHOLE
     if complete_folder.is_symlink() or not complete_folder.is_dir():
         return

@@ -78,14 +78,14 @@ def _thresholds(plan: Plan) -> list[TablePlan]:
 
 
 def _event_mask(block: Block, table: TablePlan) -> Flags:
-    """Return where a threshold event is, shape (periods, units)."""
+    """Return the mask of a threshold event, shape (periods, units)."""
     mask = np.zeros(block.slice.shape, dtype=np.bool_)
     mask.ravel()[KINDS["threshold"].rows(table, block).cell] = True
     return mask
 
 
 def _outlier_masks(block: Block, is_alive: Flags) -> dict[str, Flags]:
-    """Return where stored values are outliers, by metric; only metrics that have any by their noise."""
+    """Return the masks of stored outliers, by metric, for metrics whose noise has outliers."""
     plan = block.plan
     masks = {}
     for metric in plan.metrics:
@@ -98,7 +98,7 @@ def _outlier_masks(block: Block, is_alive: Flags) -> dict[str, Flags]:
 
 
 def _missing_mask(block: Block, metric: MetricPlan) -> Flags:
-    """Return where a stored value is missing."""
+    """Return the mask of missing values of a metric: at random (MCAR) and by another metric's value (MAR)."""
     plan, noise = block.plan, noise_of(block.plan.dataset, metric.spec)
     mask = missing(plan.seed, noise, metric, block.address)
     cause = missing_on(plan.dataset, metric.spec)
@@ -116,8 +116,8 @@ def _date_lists(column: str, masks: dict[str, Flags], dates: Integers) -> dict[s
 
 
 def _change_lists(values: Integers, is_alive: Flags, words: Sequence[str], dates: Integers) -> pa.Array:
-    """Return, for each unit, since when it is what: a value in the first period of each run of equal ones. A unit that is
-    not there has none; NONE is null."""
+    """Return the changes of each unit: date and value of the first period of each run of equal values. Only periods in
+    which a unit is alive count; NONE is null."""
     is_start = is_alive.copy()
     is_start[1:] &= ~is_alive[:-1] | (values[1:] != values[:-1])
     codes = values.T[is_start.T]
@@ -127,6 +127,6 @@ def _change_lists(values: Integers, is_alive: Flags, words: Sequence[str], dates
 
 
 def _lists(mask: Flags, values: pa.Array) -> pa.Array:
-    """Return the values of each unit as a list; `values` are those of the cells that are set, unit by unit."""
+    """Return the values of each unit as a list; `values` are those of the cells in `mask`, unit by unit."""
     offsets = np.concatenate([[0], np.cumsum(np.count_nonzero(mask, axis=0))]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), values)

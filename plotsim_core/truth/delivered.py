@@ -149,6 +149,6 @@ def delivered(plan: Plan, stop: int) -> Iterator[dict[str, Any]]:
 
 
 def _rounded(name: str, error: str, estimate: Estimate) -> dict[str, float | None]:
-    """Return a number and its error under their names, null where there is too little to tell."""
+    """Return an estimate and its standard error under their names; null if they are not finite."""
     is_known = bool(np.isfinite(estimate[1]))
     return {name: round(estimate[0], 4) if is_known else None, error: round(estimate[1], 4) if is_known else None}

@@ -40,12 +40,12 @@ def manifest_text(plan: Plan, rows: Mapping[str, int], stop: int | None = None) 
 def with_units(plan: Plan, head: Mapping[str, Any], stop: int | None = None) -> Iterator[str]:
     """Yield the manifest as JSON, of its head and of the units."""
     end = whole(plan, None, stop).stop
-    *pieces, last = json.dumps(head, ensure_ascii=False, separators=(",", ":")).split(_UNITS)
+    *pieces, last_piece = json.dumps(head, ensure_ascii=False, separators=(",", ":")).split(_UNITS)
     for piece, kind in zip(pieces, plan.kinds, strict=True):
         yield piece + _UNITS[:-1]
         yield from _records(kind, end)
         yield "]"
-    yield last + "\n"
+    yield last_piece + "\n"
 
 
 def manifest(plan: Plan, rows: Mapping[str, int] | None = None, stop: int | None = None) -> dict[str, Any]:

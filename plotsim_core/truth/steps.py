@@ -34,7 +34,7 @@ class Step:
 
 
 def _only(values: Floats) -> float:
-    """The value of an array that holds one."""
+    """Return the value of an array with one element."""
     return float(values.ravel()[0])
 
 
@@ -128,7 +128,8 @@ def _means_text(spec: MetricPlan, baseline: str | None) -> str:
 
 
 def score_steps(block: Block, metric: int) -> list[Step]:
-    """Return the normal score, the parts that add up to it, and the value it stands for."""
+    """Return the normal score, its parts (a random effect for life, AR(1) shocks, the lagged effect of a driver), and the
+    value that the inverse CDF gives for it (NORTA)."""
     plan, units, spec, periods = block.plan, block.units, block.plan.metrics[metric], block.periods
     share = _only(level_shares(plan, metric, units))
     period_scale = float(np.sqrt(1.0 - share))
@@ -191,7 +192,7 @@ def _missing_steps(block: Block, metric: int) -> list[Step]:
 
 
 def history_steps(block: Block, history: History) -> list[Step]:
-    """Return in which band of a history the unit of a block of one cell is."""
+    """Return the band (tier) of a history (SCD2) that the unit of a block of one cell is in."""
     plan, units = block.plan, block.units
     metric = plan.metric_index(history.tracks)
     share = expected_shares(plan, metric, units, block.periods)

@@ -85,7 +85,7 @@ class DeltaStore(Store):
         raise AssertionError  # the last attempt returns or raises
 
     def _table(self, filesystem: fsspec.AbstractFileSystem, placement: Placement, schema: pa.Schema) -> "DeltaTable":
-        """Return a table as it is now, made if it is not there; refuse one with other columns or lengths of partitions."""
+        """Return the Delta table, created if needed. Raises Failure for other columns or another partition length."""
         delta = _library()
         uri, options = f"{self.path.rstrip('/')}/{placement.dataset}/{placement.table}", _storage_options(filesystem)
         if KEY in schema.names:
@@ -211,7 +211,7 @@ def _library() -> Any:
 
 
 def _open_table(uri: str, filesystem: fsspec.AbstractFileSystem) -> "DeltaTable | None":
-    """Return a table as it is now, None if there is none."""
+    """Return the current version of a Delta table; None if there is none."""
     delta, options = _library(), _storage_options(filesystem)
     if not delta.DeltaTable.is_deltatable(uri, options):
         return None
@@ -220,7 +220,7 @@ def _open_table(uri: str, filesystem: fsspec.AbstractFileSystem) -> "DeltaTable 
 
 
 def _storage_options(filesystem: fsspec.AbstractFileSystem) -> dict[str, str] | None:
-    """Return for deltalake what fsspec was told of an object store; what the environment says in AWS_... it reads itself."""
+    """Return the storage options of deltalake: the settings of fsspec. It reads variables AWS_... by itself."""
     if is_local(filesystem):
         return None
     if protocols(filesystem)[0] != "s3":
@@ -268,7 +268,7 @@ def _remove(filesystem: fsspec.AbstractFileSystem, folder: str, add_actions: lis
 
 
 def _commit(table: "DeltaTable", schema: pa.Schema, placement: Placement, add_actions: list[Any]) -> None:
-    """Make files the table's, in the place of those of the same partitions, unless another writer was there since."""
+    """Commit files to the table's log, in place of those of the same partitions. A concurrent commit makes it fail."""
     from deltalake import CommitProperties, Transaction
 
     partition_filter = None if placement.time is None else [(KEY, "in", list(placement.keys))]
@@ -301,7 +301,7 @@ def _types(schema: Any) -> dict[str, str]:
 
 
 def _obstacle(table: "DeltaTable", delta_schema: Any, time: str | None, schema: pa.Schema) -> str | None:
-    """Return why a stored table cannot take rows with the Delta schema `wanted`; None where it can."""
+    """Return why a stored table cannot take rows of `delta_schema`; None if it can."""
     changes = column_changes(_types(table.schema()), _types(delta_schema))
     if not changes.only_added:
         return other_columns(changes)
@@ -310,8 +310,8 @@ def _obstacle(table: "DeltaTable", delta_schema: Any, time: str | None, schema: 
 
 
 def _recorded_partitions(table: "DeltaTable", sizes: Mapping[str, int] | None = None) -> dict[str, Partition]:
-    """Return what a table's log says of each partition: of the one file that it is, or of several after a compaction, which
-    takes the digest away. With the `sizes` of the files that are there, only partitions all of whose files are whole."""
+    """Return the partitions that a table's log records. A partition is one file, or several after a compaction, which loses
+    the digest. With `sizes` (of the files in the folder), only partitions whose files are all there and complete."""
     partitions: dict[str, Partition] = {}
     lost_keys = set()
     for entry in pa.table(table.get_add_actions(flatten=True)).to_pylist():
@@ -326,7 +326,7 @@ def _recorded_partitions(table: "DeltaTable", sizes: Mapping[str, int] | None = 
 
 
 def _later_state(table: "DeltaTable", placement: Placement, schema: pa.Schema) -> dict[str, int] | None:
-    """Return the stored state that stays: one as of a later moment, made from the same config."""
+    """Return moment and rows of a stored state that stays: as of a later moment, from the same config; None if none."""
     for moment, (rows, digest) in _recorded_partitions(table).items():
         if moment > placement.as_of and digest == digest_of(schema):
             return {moment: rows}
@@ -334,7 +334,7 @@ def _later_state(table: "DeltaTable", placement: Placement, schema: pa.Schema) -
 
 
 def _rows(table: "DeltaTable", filesystem: fsspec.AbstractFileSystem, folder: str) -> ds.Dataset:
-    """Return the rows of a table, which lies on a disk or on S3."""
+    """Return the rows of a table as an Arrow dataset, read from a disk or from S3."""
     arrow_filesystem = own_filesystem(filesystem)
     assert arrow_filesystem is not None
     return table.to_pyarrow_dataset(filesystem=pa_fs.SubTreeFileSystem(folder, arrow_filesystem))

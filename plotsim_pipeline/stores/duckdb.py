@@ -98,7 +98,7 @@ class DuckDBStore(Store):
         self, connection: duckdb.DuckDBPyConnection, placement: Placement, schema: pa.Schema, stored_columns: dict[str, str]
     ) -> None:
         """Make the schema, the records and the table if they are not there; add new columns to it, and refuse other changes.
-        `stored` are the columns that the table has."""
+        `stored_columns` are the columns that the table has."""
         dataset = quoted(placement.dataset)
         if Path(self.path).stem.lower() == placement.dataset.lower():
             raise dg.Failure(
@@ -252,7 +252,7 @@ class DuckDBStore(Store):
 
     @contextmanager
     def _read_connection(self) -> Iterator[duckdb.DuckDBPyConnection | None]:
-        """Give a connection to the file, None where there is no file yet: a look makes none."""
+        """Give a read-only connection to the file; None if there is no file, since reading creates none."""
         if not Path(self.path).exists():
             yield None
             return
@@ -274,7 +274,7 @@ def _tables(connection: duckdb.DuckDBPyConnection, dataset: str) -> set[str]:
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
-    """Return name and type of a table's columns, none if it is not there. The catalogue's own tables would be read whole."""
+    """Return name and type of a table's columns; none if there is no table. DESCRIBE does not scan the catalogue."""
     try:
         return dict(connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {relation})").fetchall())
     except duckdb.CatalogException:
@@ -299,7 +299,7 @@ def _obstacle(
     schema: pa.Schema,
     stored_columns: Mapping[str, str],
 ) -> str | None:
-    """Return why a stored table with the columns `stored` cannot take partitions with a schema; None where it can."""
+    """Return why a stored table cannot take partitions of `schema`; None if it can. `stored_columns` are its columns."""
     changes = column_changes(stored_columns, _sql_types(schema))
     if not changes.only_added:
         return other_columns(changes)
@@ -344,7 +344,7 @@ def _stored_state(connection: duckdb.DuckDBPyConnection, placement: Placement) -
 
 
 def _intact_records(connection: duckdb.DuckDBPyConnection, dataset: str, records: pa.Table) -> pa.Table:
-    """Return those records of one table whose rows are there, as many as recorded: one grouped count."""
+    """Return the intact records of one table: those whose row count is the recorded one, by a single GROUP BY."""
     relation, time = f"{quoted(dataset)}.{quoted(records['table_name'][0].as_py())}", records["time_column"][0].as_py()
     recorded_counts, low, high = (records[name].to_numpy() for name in ("row_count", "low", "high"))
     try:
@@ -375,7 +375,7 @@ def _by_table(records: pa.Table) -> Partitions:
 
 
 def _time_number(time: str, is_temporal: bool, time_format: str) -> str:
-    """Return the SQL of the column of time as the numbers of the bounds."""
+    """Return the SQL of the time column as numbers, in the unit of the bounds."""
     return f"strftime({quoted(time)}, {text(time_format)})::BIGINT" if is_temporal else quoted(time)
 
 
@@ -384,7 +384,7 @@ def _is_temporal(schema: pa.Schema, name: str) -> bool:
 
 
 def _condition(placement: Placement, schema: pa.Schema) -> str:
-    """Return the SQL of being in the partitions that are asked for."""
+    """Return the SQL condition of rows in the requested partitions."""
     if placement.time is None or not placement.bounds:
         return "TRUE"
     time = _time_number(placement.time, _is_temporal(schema, placement.time), placement.form)
@@ -393,7 +393,7 @@ def _condition(placement: Placement, schema: pa.Schema) -> str:
 
 
 def _missing_keys(connection: duckdb.DuckDBPyConnection, placement: Placement) -> list[str]:
-    """Return the partitions that are asked for and were not made; of a table that no store has written nobody knows."""
+    """Return the requested partitions that are not made; none for a table without partition records."""
     if placement.time is None or not placement.keys:
         return []
     records = _records(connection, placement.dataset).filter(pc.field("table_name") == placement.table)

@@ -14,7 +14,7 @@ _WHOLE = "Every partition is as it was or as it should be"
 
 @dataclass(frozen=True)
 class _FailureKind:
-    """A way to fail: the numbers and words that tell it, what it is called, what to do, whether it may pass by itself."""
+    """A kind of failure: its errno numbers and words, its description and remedy, and whether a retry may help."""
 
     numbers: frozenset[int]
     words: tuple[str, ...]
@@ -84,7 +84,7 @@ def explained(error: BaseException, what: str, path: str, tried: int = 0) -> dg.
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it came from."""
+    """Yield an error and its chain of causes."""
     seen_ids: set[int] = set()
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen_ids:

@@ -127,7 +127,7 @@ def _read(filesystem: fsspec.AbstractFileSystem, index: str) -> dict[str, tuple[
         return {}
     columns = (column.to_pylist() for column in table.columns)
     rows = zip(*columns, strict=True)
-    return {file: (FileVersion(size, stamp), FileRecord(*rest)) for file, size, stamp, *rest in rows}
+    return {file: (FileVersion(size, stamp), FileRecord(*record_fields)) for file, size, stamp, *record_fields in rows}
 
 
 def _write(filesystem: fsspec.AbstractFileSystem, index: str, entries: Mapping[str, tuple[FileVersion, FileRecord]]) -> None:

@@ -57,8 +57,8 @@ def connected(path: str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyCon
             if waiting_time >= timeout:
                 raise dg.Failure(
                     f"{path} is held by {holder}, and DuckDB lets one process write at a time. It was waited for "
-                    f"{waiting_time:.0f} seconds; what is stored is untouched. Close it there (a notebook or a shell that has "
-                    f"the file open holds it) and run again, or wait longer: {PATIENCE_VARIABLE}=600.",
+                    f"{waiting_time:.0f} seconds; what is stored is untouched. Close it there (a notebook or a shell "
+                    f"that has the file open holds it) and run again, or wait longer: {PATIENCE_VARIABLE}=600.",
                     allow_retries=False,
                 ) from None
             if waiting_time >= message_time:
@@ -99,7 +99,7 @@ def _create(path: str) -> None:
 
 
 def _holder(error: duckdb.IOException) -> str | None:
-    """Return who holds a file, from DuckDB's error; None if it is about something else."""
+    """Return the process that holds a file, by DuckDB's error; None for another error."""
     match = _HOLDER.search(str(error))
     if match is not None:
         return f"process {match['pid']} ({match['program']})"
@@ -107,7 +107,7 @@ def _holder(error: duckdb.IOException) -> str | None:
 
 
 def _timeout() -> float:
-    """Return how many seconds a file is waited for."""
+    """Return the time limit of waiting for a file, in seconds."""
     context_limit = _patience.get()
     setting = os.environ.get(PATIENCE_VARIABLE, "")
     try:

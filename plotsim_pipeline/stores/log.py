@@ -282,14 +282,14 @@ def compared(path: str, row: pa.Table) -> pa.Table:
 
 
 def _combined_hash(hashes: Mapping[str, str]) -> str:
-    """Return one hash for those of several partitions; that of a single one is its own."""
+    """Return the combined hash of several partitions; for a single partition, its own hash."""
     if len(hashes) == 1:
         return next(iter(hashes.values()))
     return hashlib.sha256(" ".join(f"{key}={hashes[key]}" for key in sorted(hashes)).encode()).hexdigest()[:32]
 
 
 def _generation_date(keys: Sequence[str]) -> date | None:
-    """Return the day that the last partition begins with."""
+    """Return the first day of the last partition; None if its key is no date."""
     with contextlib.suppress(ValueError, IndexError):
         return date.fromisoformat(keys[-1][:10])
     return None

@@ -87,7 +87,7 @@ class ParquetStore(Store):
             return {placement.as_of: _write(filesystem, file, schema, batches, placement.encoding)}
 
     def _settle_layout(self, filesystem: fsspec.AbstractFileSystem, root: str, placement: Placement) -> None:
-        """Write down the layout of a dataset, if that is not what stands there; refuse it where files lie in another."""
+        """Record the layout of a dataset, if it is new. Raises Failure if files are stored in another layout."""
         stored_layout = _layout(filesystem, root, placement.dataset)
         if stored_layout == placement.layout:
             return
@@ -95,7 +95,8 @@ class ParquetStore(Store):
             location = "/".join(filter(None, (self.path.rstrip("/"), folder_of(stored_layout, placement.dataset))))
             raise dg.Failure(
                 f"{placement.dataset} lies in {self.path} as {stored_layout}, and `output.layout` now asks for "
-                f"{placement.layout}. Write the old layout down again, or take its files away and materialise it anew: they are in {location}"
+                f"{placement.layout}. Write the old layout down again, or take its files away and materialise it anew: "
+                f"they are in {location}"
             )
         prepared(filesystem, root, f"{root}/{_LAYOUTS}")
         with written(filesystem, f"{root}/{_LAYOUTS}/{placement.dataset}") as sink:
@@ -246,7 +247,7 @@ def _layout(filesystem: fsspec.AbstractFileSystem, root: str, dataset: str) -> s
 def _stored_files(
     filesystem: fsspec.AbstractFileSystem, root: str, dataset: str, layout: str, table: str | None = None
 ) -> Files:
-    """Return where everything of a dataset, or of one of its tables, lies in a layout, in the order of keys."""
+    """Return the files of a dataset, or of one of its tables, in a layout, sorted by key."""
     files: Files = {}
     for file, version in sorted(listed(filesystem, f"{root}/{folder_of(layout, dataset, table)}".rstrip("/")).items()):
         table_key = told_by(layout, dataset, file.removeprefix(f"{root}/"))
@@ -266,7 +267,7 @@ def _file_records(
     table: str,
     table_files: Mapping[str | None, tuple[str, FileVersion]],
 ) -> dict[str | None, FileRecord]:
-    """Return what the files of a table hold, by partition key; those that are not whole are left out."""
+    """Return the records of a table's complete files, by partition key."""
     records = indexed(filesystem, _index(root, dataset, table), dict(table_files.values()))
     return {key: records[file] for key, (file, _) in table_files.items() if file in records and records[file].whole}
 
@@ -285,8 +286,8 @@ def _partitions(
 def _whole_files(
     filesystem: fsspec.AbstractFileSystem, root: str, dataset: str
 ) -> dict[str, dict[str | None, tuple[str, FileRecord]]]:
-    """Return, by table and partition key, the files of a dataset that are whole and what they hold. What lies there besides
-    and cannot be read is nobody's rows."""
+    """Return the complete files of a dataset and their records, by table and partition key. Unreadable files are left
+    out."""
     files = _stored_files(filesystem, root, dataset, _layout(filesystem, root, dataset))
     whole_files = {}
     for table, table_files in files.items():

@@ -164,13 +164,13 @@ def placement(context: dg.OutputContext | dg.InputContext) -> Placement:
 
 
 def _time_column(metadata: Mapping[str, Any]) -> str | None:
-    """Return the column that places a row in time: the one that our own key names, or Dagster's, where it is a column."""
+    """Return the time column: the one that `plotsim/time_column` names, or Dagster's `partition_expr` if it is a column."""
     expression = str(metadata.get(_EXPRESSION, ""))
     return metadata.get(_TIME) or (expression if expression.isidentifier() and ROW_KEY not in metadata else None)
 
 
 def _wants_all(context: dg.OutputContext | dg.InputContext) -> bool:
-    """Return whether an asset without partitions asks for every partition, by which it means what is stored."""
+    """Return whether an unpartitioned asset reads every partition of its input, which means all that is stored."""
     if isinstance(context, dg.OutputContext):
         return False
     try:
@@ -234,7 +234,7 @@ def split(where: Placement, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple
 
 
 def _time_numbers(placement: Placement, column: pa.Array) -> np.ndarray:
-    """Return a column of time as the numbers of the bounds."""
+    """Return a time column as numbers, in the unit of the bounds."""
     if column.null_count:
         raise dg.Failure(
             f"{placement.table}: {column.null_count} rows have no {placement.time}, so they are of no partition"

@@ -46,7 +46,7 @@ from plotsim_pipeline.stores.types import reader_of, storable, type_of_input
 
 
 def _log_details(context: dg.OutputContext) -> dict[str, Any]:
-    """Return what an asset says of a write for the run log: the run's parameters and target rows."""
+    """Return the details of a write for the run log: the run's parameters and target rows."""
     parameter_metadata = (context.output_metadata or {}).get(PARAMETERS)
     parameters = parameter_metadata.value if parameter_metadata is not None else {}
     target_rows = definition_metadata(context).get(TARGET_ROWS)
@@ -54,7 +54,7 @@ def _log_details(context: dg.OutputContext) -> dict[str, Any]:
 
 
 def _state_metadata(row_counts: Mapping[str, int], row: pa.Table) -> dict[str, Any]:
-    """Return what a materialisation says of a state: its moment, and whether it is from this run at all."""
+    """Return the metadata of a state: its moment, and whether this run wrote it."""
     (moment,) = row_counts
     is_kept = row["status"][0].as_py() == KEPT
     note = {"state": f"a later state stays, and nothing was written: as of {moment}"} if is_kept else {}
@@ -68,8 +68,8 @@ def _partition_metadata(
     writing: Writing,
     write_metadata: Mapping[str, Any],
 ) -> dict[str, dict[str, Any]]:
-    """Return what the materialisation of each partition says alone: its rows, where these are not one a period, and the mean
-    of each measure; and the last one what is `of_all`, with the column lineage, which would be long in every one."""
+    """Return the metadata of each partition: its row count, unless each period is one row, and the mean of each measure. The
+    last partition has `write_metadata` and the column lineage too, which would be long in every one."""
     metadata: dict[str, dict[str, Any]] = {}
     if placement.time is not None:
         is_counted = placement.order != (placement.time,)

@@ -36,7 +36,7 @@ def _ordered(table: pa.Table, time: str | None) -> pa.RecordBatchReader:
 
 
 def _unchanged(reader: pa.RecordBatchReader, time: str | None) -> pa.RecordBatchReader:
-    """Return a stream as it is: whoever hands over a stream orders it, and the store refuses one that is not in order."""
+    """Return a stream unchanged: its rows must be sorted already, and the store refuses a stream that is not."""
     return reader
 
 
@@ -105,7 +105,7 @@ def reader_of(value: Any, time: str | None, what: str) -> pa.RecordBatchReader:
 
 
 def _type_name(class_: Any) -> str:
-    """Return how people name a class: by its library, and not by the module in it that happens to have it."""
+    """Return the name of a class with that of its library, without the module."""
     library = getattr(class_, "__module__", "").partition(".")[0]
     return f"{library}.{getattr(class_, '__qualname__', class_)}"
 
