@@ -47,7 +47,7 @@ class QuantileTable:
     functions take and return the metric's own mean, that of the mixture.
 
     `means` are those of the rows, as a column, before they are stretched. `values` and `deviations` hold the rows that
-    were read already; `known` are their masks, one for each. Solving a row twice gives the same bits, so threads need no lock.
+    were read already; `known` are their masks. Solving a row twice gives the same bits, so threads need no lock.
     """
 
     margin: Truncated
