@@ -1,6 +1,6 @@
-"""Judging stored data against its config: checks, the report of them, and pictures.
+"""Validation of stored data against its config: checks, their report, and pictures.
 
-Importing this package is what makes the checks known.
+Importing this package registers the checks.
 """
 
 # the order in which checks are reported

@@ -1,7 +1,7 @@
-"""Checks of how metrics go together: declared correlations and lags, measured on stored values, given the trajectory.
+"""Checks of connections between metrics: declared correlations (partial ones, given the trajectory) and lags.
 
-Noise that the config asks for weakens correlations: what is expected is the declared number times these factors. Where
-units end, those that stay are not like those that left; what that does is measured on true values, and added.
+Noise weakens correlations (attenuation): the expected one is the declared coefficient times the fidelity of both metrics.
+Where units end, survivors differ from the others: that selection bias is measured on true values, and added.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from plotsim_core.validation.residuals import Flags, Floats, Residuals, measured
 from plotsim_core.validation.store import Store
 
 _BIAS = 0.02
-"""How far correlations may be off for other reasons than chance (docs: within 0.02)."""
+"""The allowed bias of correlations (docs: within 0.02)."""
 _WIDE = 0.5
-"""A correlation that may be so far off is not judged: hardly any fault would show."""
+"""The largest allowed deviation at which a correlation is judged: beyond it hardly any fault shows."""
 
 
 def _correlation_finding(store: Store, subject: str, measure: Measure, details: dict[str, float]) -> Finding:
@@ -41,7 +41,7 @@ def _correlation_finding(store: Store, subject: str, measure: Measure, details: 
 
 
 def _metric_pairs(plan: Plan) -> set[tuple[int, int]]:
-    """Return the pairs of metrics that a config connects, in any phase."""
+    """Return the pairs of connected metrics, in any phase."""
     dataset = plan.dataset
     connections = (
         *dataset.connections,
@@ -51,7 +51,7 @@ def _metric_pairs(plan: Plan) -> set[tuple[int, int]]:
 
 
 def _partner_facts(plan: Plan, table: TablePlan) -> frozenset[str]:
-    """Return the facts that hold the second metric of connections whose first one a table holds."""
+    """Return the facts with the second metric of connections whose first metric is judged by a table."""
     metrics = measured(plan, table)
     partners = {measuring(plan, second) for first, second in _metric_pairs(plan) if first in metrics}
     return frozenset(name for name in partners if name is not None)
@@ -77,7 +77,7 @@ def _correlations(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 
 def _pair_correlation(sample: Residuals, connection: Connection, pair: tuple[int, int], in_force: Flags) -> Estimate | None:
-    """Measure the correlation of a pair of metrics in the periods in which a connection holds."""
+    """Measure the correlation of a pair of metrics in the periods in which their connection is in force."""
     if connection.pooled:
         stored, true_values = sample.values, [sample.true[m][in_force] for m in pair]
         fidelity = [correlation(sample.surviving(m), sample.made[m])[0] for m in pair]
@@ -99,15 +99,15 @@ def _estimate(first: Floats, second: Floats, expected: float) -> Estimate:
 
 
 def _expected_correlation(connection: Connection, sample: Residuals) -> float:
-    """Return the correlation that a connection asks of the units and periods that are looked at: a pooled one is declared
-    for as many units of each segment."""
+    """Return the correlation that a connection gives the sampled units and periods: a pooled one is declared for
+    equally many units of each segment."""
     if not connection.pooled:
         return connection.coefficient
     return pooled(sample.plan, connection, int(sample.periods[0]), int(sample.periods[-1]) + 1)
 
 
 def _selection_bias(true_values: list[Floats], sample: Residuals, pair: tuple[int, int], in_force: Flags) -> float:
-    """Return by how much the correlation of true values where values are stored differs from that of all units'."""
+    """Return the selection bias: the correlation of true values where rows are stored, less that of all true values."""
     if not sample.plan.endings:
         return 0.0
     stored_values = [
@@ -117,13 +117,13 @@ def _selection_bias(true_values: list[Floats], sample: Residuals, pair: tuple[in
 
 
 def _other_fact(plan: Plan, table: TablePlan, metric: int) -> tuple[str, ...]:
-    """Return the fact that a metric is judged by, if that is another table."""
+    """Return the fact that a metric is judged by; empty if it is the table itself."""
     name = measuring(plan, metric)
     return () if name is None or name == table.name else (name,)
 
 
 def _driver_facts(plan: Plan, table: TablePlan) -> frozenset[str]:
-    """Return the facts that hold the drivers of metrics that a table holds."""
+    """Return the facts with the drivers of the metrics that are judged by a table."""
     drivers = (plan.metrics[metric].driver for metric in measured(plan, table))
     names = {measuring(plan, driver) for driver in drivers if driver is not None}
     return frozenset(name for name in names if name is not None)
@@ -160,7 +160,7 @@ def _lags(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 
 def _lagged_correlation(sample: Residuals, pair: tuple[int, int], delay: int) -> Estimate | None:
-    """Measure the correlation of a follower with its driver `delay` periods before."""
+    """Measure the cross-correlation of a follower with its driver, `delay` periods earlier."""
     true_values = [sample.standard(m, sample.surviving(m), probed=True) for m in pair]
     expected = (
         correlation(*_lagged_pair(true_values[0], true_values[1], delay))[0]
@@ -171,12 +171,12 @@ def _lagged_correlation(sample: Residuals, pair: tuple[int, int], delay: int) ->
 
 
 def _lagged_pair(driver: Floats, follower: Floats, delay: int) -> tuple[Floats, Floats]:
-    """Return values of a driver, and of its follower `delay` periods after."""
+    """Return the values of a driver and those of its follower, `delay` periods later."""
     return driver[: len(driver) - delay], follower[delay:]
 
 
 def _lag_correlations(sample: Residuals, pair: tuple[int, int], delay: int) -> dict[int, tuple[float, float]]:
-    """Return (correlation, error) at each delay around the declared one, of the sign that it has there."""
+    """Return (correlation, error) by delay, times the sign of the correlation at the declared delay."""
     driver, follower = (sample.stored[m] for m in pair)
     lags = range(min(2 * delay + 3, len(sample.periods)))
     correlations = {lag: correlation(*_lagged_pair(driver, follower, lag)) for lag in lags}
@@ -185,13 +185,13 @@ def _lag_correlations(sample: Residuals, pair: tuple[int, int], delay: int) -> d
 
 
 def _peak_lag(sample: Residuals, pair: tuple[int, int], delay: int) -> int:
-    """Return at which delay the correlation is largest."""
+    """Return the delay with the largest correlation."""
     correlations = _lag_correlations(sample, pair, delay)
     return max(correlations, key=lambda lag: correlations[lag][0], default=delay)
 
 
 def _peak_excess(sample: Residuals, pair: tuple[int, int], delay: int) -> Estimate | None:
-    """Measure by how much the correlation is larger at another delay than at the declared one."""
+    """Measure the excess of the largest correlation over that at the declared delay."""
     correlations = _lag_correlations(sample, pair, delay)
     if delay not in correlations:
         return None

@@ -1,4 +1,4 @@
-"""Checks of dimensions that come in several ways: what a change log makes, what snapshots show, what a history says."""
+"""Checks of a dimension in several forms: its change log (CDC), its periodic snapshots and its history (SCD2) agree."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _logs(store: Store, log: TablePlan) -> Iterator[Finding]:
 
 
 def _is_complete(store: Store, log: TablePlan) -> bool:
-    """Return whether all periods of a log are stored, from the window's first to the last that is judged."""
+    """Return whether all periods of a log are stored, from the first of the window to the last judged one."""
     if store.held is None:
         return store.first == store.plan.first
     expected_keys = store.plan.grain.keys(np.arange(store.plan.first, store.stop, dtype=np.int64)).tolist()
@@ -53,7 +53,7 @@ def _is_complete(store: Store, log: TablePlan) -> bool:
 
 
 def _counterparts(plan: Plan, snapshot: TablePlan) -> list[TablePlan]:
-    """Return the logs and the history that tell of the same dimension as a snapshot; none for another table."""
+    """Return the logs and the history of the dimension of a snapshot; none for other tables."""
     if snapshot.kind != "snapshot":
         return []
     logs = [table for table in plan.own if table.kind == "changes" and table.of == snapshot.of]
@@ -79,8 +79,8 @@ def _snapshots(store: Store, snapshot: TablePlan) -> Iterator[Finding]:
 
 
 def _snapshot_days(store: Store, snapshot: TablePlan) -> str:
-    """Return a relation of the date keys, `day`, at whose end a snapshot is due in the periods that are judged, and stored;
-    `begins` is when their period does."""
+    """Return a relation of the judged periods with a due and stored snapshot: their date key `day` and their start
+    `begins`."""
     periods = np.arange(store.first, store.stop, dtype=np.int64)
     periods = periods[due(store.plan, snapshot.spec.every, periods)]  # type: ignore[attr-defined]
     keys = store.plan.grain.keys(periods)
@@ -94,7 +94,8 @@ def _snapshot_days(store: Store, snapshot: TablePlan) -> str:
 
 
 def _log_versions(store: Store, log: TablePlan) -> tuple[str, str, dict[str, str]]:
-    """Return (relation, whether a row of it `o` holds on a day `d`, its columns) of what a log makes."""
+    """Return the versions of a dimension by its log, as (relation, condition that a version `o` is valid on a day `d`,
+    columns)."""
     key = quoted(key_of(store.plan.table(log.of)).name)
     sql = (
         f"(SELECT *, lead({quoted(DATE)}) OVER (PARTITION BY {key} ORDER BY {quoted(SEQUENCE)}) AS {quoted('next change')} "
@@ -106,7 +107,7 @@ def _log_versions(store: Store, log: TablePlan) -> tuple[str, str, dict[str, str
 
 
 def _history_versions(store: Store, history: TablePlan) -> tuple[str, str, dict[str, str]]:
-    """Return the same of the versions of a history, without the columns that are as of a version's last period."""
+    """Return the versions of a dimension by its history, likewise, without the columns that change within a version."""
     parts = {c.spec.type: f"o.{quoted(c.name)}" for c in history.columns if c.spec.word == "version"}
     begin, end = parts["version.valid_from"], parts["version.valid_to"]
     columns = (c for c in columns_of(history) if moved_by(c.spec, history.spec) <= {"scd"})
@@ -144,7 +145,7 @@ for _name, _check in {
         True,
         _snapshots,
         _counterpart_tables,
-        lambda *of: _counterpart_tables(*of) or NO_TABLES,
+        lambda *args: _counterpart_tables(*args) or NO_TABLES,
     ),
 }.items():
     CHECKS.add(_name, _check)

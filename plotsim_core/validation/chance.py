@@ -1,11 +1,11 @@
-"""How far sound data may lie from what is declared: the distributions that chance gives the numbers of checks.
+"""Bounds of chance: how far the numbers of sound data may lie from the declared ones.
 
-A dataset is asked many questions, so each gets its share of the odds that sound data alarms at all (Bonferroni). Sums are
-judged by bounds that hold for any number of rows and any shape, not by what would hold for many:
+A dataset has many comparisons, so each gets its share of the rate of false alarms (Bonferroni). Sums are judged by bounds
+that hold for any number of rows and any distribution, not by asymptotic ones:
 
 - A sum of independent terms over the root of the sum of their squares lies beyond x with probability at most
   2 exp(-x**2 / 2) where the terms are as often above zero as below (Efron 1969, Student's t-test under symmetry conditions).
-  As it cannot exceed the root of the number of terms, so few units that no fault could show are known in advance.
+  As it cannot exceed the root of the number of terms, samples too small to show any fault are known in advance.
 - A sum of independent, bounded terms around their means lies beyond t with probability at most
   2 exp(-t**2 / (2 v + 2 r t / 3)), v being its variance and r the largest term (Bernstein 1924).
 - Hits of independent trials follow the binomial distribution, whose quantiles SciPy knows.
@@ -22,15 +22,15 @@ from scipy.special import bdtrik, chdtri
 from plotsim_core.plan.plan import Plan
 
 SOFT = 5e-4
-"""How often a sound dataset may alarm by chance, in any of its checks that do not mean broken data."""
+"""The false alarm rate of a sound dataset, over all checks that are not blocking."""
 BLOCKING = 1e-9
-"""How often a count that means broken data may look so by chance."""
+"""The false alarm rate of one blocking comparison."""
 _PER_METRIC = 10
-"""Comparisons per metric: its mean overall and in bands, its spread, its polarity, its quiet periods, a delay."""
+"""Comparisons per metric: its mean overall and in bands, its variance, its polarity, its quiet periods, a delay."""
 
 
 def comparisons(plan: Plan) -> int:
-    """Return at most how many comparisons with chance a dataset's config gives reason for, all kinds of unit together."""
+    """Return an upper bound of the number of comparisons for a dataset, over all kinds of unit."""
     count = 0
     for kind in plan.kinds:
         dataset, metrics = kind.dataset, len(kind.metrics)
@@ -43,14 +43,14 @@ def comparisons(plan: Plan) -> int:
 
 
 def errors(plan: Plan) -> float:
-    """Return how many standard errors, counted around what is expected, a number of a dataset may lie off."""
+    """Return the allowed deviation of a number, in standard errors around its expected value."""
     return math.sqrt(2.0 * math.log(2.0 / _alarm_share(plan)))
 
 
 def bernstein(variance: float, largest: float, chance: float) -> float:
-    """Return how far a sum of independent terms may lie from its mean: beyond it with probability `chance` at most.
+    """Return the allowed deviation of a sum of independent terms from its mean: exceeded with probability `chance` at most.
 
-    `variance` is that of the sum, `largest` the farthest that one term may lie from its mean.
+    `variance` is that of the sum, `largest` the largest deviation of one term from its mean.
     """
     odds = math.log(2.0 / chance)
     linear = largest * odds / 3.0
@@ -65,7 +65,7 @@ def hits(count: int, low: float, high: float, chance: float) -> tuple[float, flo
 
 
 def _quantile(count: int, odds: float, chance: float) -> float:
-    """Return the least number of hits that has more than a chance of so much, or fewer."""
+    """Return the quantile of a binomial distribution at probability `chance`."""
     if count == 0 or odds <= 0.0 or odds >= 1.0:
         return float(count) if odds >= 1.0 else 0.0
     quantile = float(bdtrik(chance, count, odds))
@@ -73,14 +73,15 @@ def _quantile(count: int, odds: float, chance: float) -> float:
 
 
 def hits_of_question(plan: Plan, count: int, rate: float) -> tuple[float, float]:
-    """Return (least, most) hits of `count` independent trials, with the odds that a question of a dataset has."""
+    """Return (least, most) hits of `count` independent trials at a rate, at the alarm rate of one comparison."""
     return hits(count, rate, rate, _alarm_share(plan))
 
 
 def chi_square_allowed(plan: Plan, free: int) -> float:
-    """Return how large the chi-square of a question of a dataset may be, with so many degrees of freedom."""
+    """Return the largest allowed chi-square of one comparison, with `free` degrees of freedom."""
     return float(chdtri(free, _alarm_share(plan)))
 
 
 def _alarm_share(plan: Plan) -> float:
+    """Return the false alarm rate of one comparison of a dataset."""
     return SOFT / comparisons(plan)

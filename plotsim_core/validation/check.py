@@ -1,4 +1,4 @@
-"""What a check is, of which tables it is asked, and what it finds."""
+"""Checks, the tables they judge, and their findings."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from plotsim_core.validation.store import Store
 Category = Literal["structure", "time", "values", "behaviour"]
 
 TALLY = pa.schema([("date_key", pa.int64()), ("checked", pa.int64()), ("faults", pa.int64())])
-"""What a check that counts rows gives: how many it looked at and how many are wrong, by period (null: a state)."""
+"""The counts of a check of rows, by period (null for a table without time): rows checked, and faults among them."""
 
 NO_TABLES: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check says of one subject (`fct_revenue.mrr`, `mrr ~ nps`). `numbers` are all measured or derived.
+    """The result of a check for one subject (`fct_revenue.mrr`, `mrr ~ nps`). `numbers` are all measured or derived.
 
-    `tables` are those it is about: first the one that the check was asked of, then the others that share its subject, such
-    as the parent of a reference. A check names the others, `Check.findings` adds the first. What is not `judged`,
-    since there is too little or nothing to judge it by, has passed, and its message says why.
+    `tables` are first the judged table, then the others that share its subject, such as the parent of a reference. A check
+    names the others, `Check.findings` adds the first. A finding that is not `judged`, for lack of data, has passed, and its
+    message gives the reason.
     """
 
     subject: str
@@ -40,7 +40,7 @@ class Finding:
 
 
 def unjudged(subject: str, why: str, numbers: dict[str, float] | None = None) -> Finding:
-    """Return the finding of a subject of which nothing can be said, and why."""
+    """Return the finding of a subject that cannot be judged, with the reason `why`."""
     return Finding(subject, True, f"not judged: {why}", numbers or {}, judged=False)
 
 
@@ -50,10 +50,10 @@ def _no_tables(plan: Plan, table: TablePlan) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Check:
-    """A question to each stored table. `blocking` ones mean broken data; the others are warnings.
+    """A check of each stored table. Failures of `blocking` ones mean broken data; the others are warnings.
 
-    `reads(plan, table)` are the other tables whose rows are looked at to judge a table; None where the config gives the
-    check nothing to judge. `about(plan, table)` are those of them that findings are about as well.
+    `reads(plan, table)` are the other tables whose rows are read to judge a table; None where the check does not apply.
+    `about(plan, table)` are those of them that findings are about as well.
     """
 
     category: Category
@@ -64,7 +64,7 @@ class Check:
     about: Callable[[Plan, TablePlan], frozenset[str]] = _no_tables
 
     def findings(self, store: Store, table: TablePlan) -> Iterator[Finding]:
-        """Yield what is found of a stored table of the store's kind of unit."""
+        """Yield the findings for a stored table; none where the check does not apply."""
         if self.reads(store.plan, table) is not None:
             for finding in self.find(store, table):
                 yield replace(finding, tables=(table.name, *finding.tables))
@@ -75,7 +75,7 @@ CHECKS: Family[Check] = Family("check")
 
 @dataclass(frozen=True)
 class Question:
-    """A check of one table: `reads` are the other tables it looks at, `about` those whose rows it judges as well."""
+    """A check of one table: `reads` are the other tables it reads, `about` those whose rows it judges as well."""
 
     check: str
     table: str
@@ -84,9 +84,9 @@ class Question:
 
 
 def questions(plan: Plan) -> list[Question]:
-    """Return every question that a dataset's config gives reason to ask, in the order of checks and tables.
+    """Return the pairs of checks and tables that apply to a dataset, in the order of checks and tables.
 
-    Tables that are broken on purpose are judged by the ledger, so whoever looks at one reads the ledger too.
+    Tables with injected issues are judged by the ledger, so a check that reads one also reads the ledger.
     """
     clean = plan.clean or plan
     broken_tables = {table.name for table in plan.tables if table.issues}

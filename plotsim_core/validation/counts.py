@@ -1,8 +1,8 @@
-"""The check of how many rows there are of what happens: as many as the metric that drives them lets expect.
+"""The check of counts of events: as many rows as their driver metric gives.
 
-It looks at the cells that behaviour is judged on. Expected is the mean of the driver there, times the scale and the rhythm
-of the period, where the unit is there. Where more than that decides (rows that find nothing to refer to do not happen, and
-none do where a metric is below zero), the rows are made anew, and as many are expected.
+It judges the sampled cells of `residuals`. The expected count of a cell is the mean of the driver times the scale and the
+rhythm of the period, if the unit is there. Where rows are thinned for lack of a row to refer to, or the metric may be
+negative, the rows are generated anew, and their count is the expected one.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from plotsim_core.validation.store import Store
 from plotsim_core.validation.trajectory import BANDS, by_band, units_in
 
 _BIAS = 0.02
-"""How far counts may be off for other reasons than chance: values are rounded, means interpolated."""
+"""The allowed bias of counts: values are rounded, means interpolated."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """How many rows are `expected` of each cell, whether its unit is `there`, and how many `rows` it has, each of shape
+    """The `expected` rows of each cell, a mask `there` of cells with a living unit, and the number of `rows`, each of shape
     (periods, units)."""
 
     expected: Floats
@@ -44,7 +44,7 @@ class Cells:
 
 
 def _driver(table: TablePlan) -> tuple[str, float] | None:
-    """Return the metric that drives how many rows a table has, and how many for one of it; None of other tables."""
+    """Return the metric that drives the row count of a table, and the rows per unit of it; None for other tables."""
     if isinstance(table.spec, ProportionalEvent):
         return table.spec.driver, table.spec.scale
     if isinstance(table.spec, VariableFact):
@@ -64,7 +64,7 @@ def _counts(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 
 def _stored_counts(store: Store, table: TablePlan) -> Floats:
-    """Return how many rows are stored of each sampled cell, shape (periods, units)."""
+    """Return the number of stored rows of each sampled cell, shape (periods, units)."""
     sample = residuals(store)
     unit, time = unit_column(store.plan, table) or "", table.time or ""
     parent = next(parent for name, parent, _ in table.references if name == unit)
@@ -80,7 +80,7 @@ def _stored_counts(store: Store, table: TablePlan) -> Floats:
 
 
 def _measure(sample: Residuals, table: TablePlan, original: Cells, band: int | None) -> Estimate | None:
-    """Measure the rows that there are over those that are expected; of another seed, those that would be."""
+    """Measure the ratio of rows to expected rows; of a replica, with its generated rows."""
     cells = original if sample.original else _cells(sample, table, None)
     present, expected = cells.there, cells.expected
     if not present.any():
@@ -93,7 +93,7 @@ def _measure(sample: Residuals, table: TablePlan, original: Cells, band: int | N
 
 
 def _cells(sample: Residuals, table: TablePlan, stored_rows: Floats | None) -> Cells:
-    """Return the sampled cells with the rows that are stored, or else made."""
+    """Return the sampled cells with their stored rows, or else with generated ones."""
     blocks = [Block(sample.plan, unit_slice) for unit_slice in sample.slices]
     expected = np.concatenate([_expected_counts(table, block) for block in blocks], axis=1)
     present = np.concatenate([alive(block) for block in blocks], axis=1)

@@ -1,4 +1,4 @@
-"""The files of a run as relations: Parquet, whole or in folders of values, CSV, JSON lines and SQL dumps."""
+"""The files of a run as relations: Parquet (files or Hive partitions), CSV, JSON lines and SQL dumps."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _FORMAT_NAMES = {"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON lines"}
 
 
 def formats_of(plan: Plan, directory: Path) -> list[str]:
-    """Return the file formats that a directory has tables of a plan in."""
+    """Return the file formats of the tables of a plan in a directory."""
     formats = [format for format in _FORMAT_NAMES if any(_table_path(directory, table, format) for table in plan.tables)]
     return [*formats, *(["sql"] if (directory / DUMP).is_file() else [])]
 
 
 def file_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, directory: Path, format: str) -> dict[str, str]:
-    """Make the tables of a plan that lie in a directory known to a connection; return their relations by name."""
+    """Register the tables of a plan in a directory with a connection; return their relations by name."""
     if format == "sql":
         with reading(directory / DUMP, "a dump"):
             return _dump_relations(plan, connection, directory / DUMP)
@@ -59,8 +59,8 @@ def file_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, directory:
 
 
 def partition_files(plan: Plan, path: Path) -> dict[str, dict[str | None, Path]]:
-    """Return the files of partitions below a directory, or below the one that a store is in, by table and partition key
-    (None for a state), as the layout of the config has them; nothing if there are none."""
+    """Return the files of partitions by table and partition key (None for a table without time), in the layout of the
+    config, below the directory of the dataset or the one above it; empty if there are none."""
     layout = template(plan.dataset.output.layout, plan.partition)
     roots = [(path, "")]
     if layout.startswith("{dataset}/"):
@@ -80,14 +80,14 @@ def partition_files(plan: Plan, path: Path) -> dict[str, dict[str | None, Path]]
 def partition_relations(
     connection: duckdb.DuckDBPyConnection, folders: Mapping[str, Mapping[str | None, Path]]
 ) -> dict[str, str]:
-    """Make tables known to a connection that are files of partitions; return their relations by name."""
+    """Register tables stored as files of partitions with a connection; return their relations by name."""
     for name, files in folders.items():
         paths = [file for _, file in sorted(files.items(), key=lambda entry: entry[0] or "")]
         path_list = ", ".join(text(str(file)) for file in paths)
         with reading(paths[0].parent, "Parquet"):
             end_columns = [pq.read_schema(file).names for file in (paths[0], paths[-1])]
-            columns_differ = end_columns[0] != end_columns[1]  # what comes or goes is there at one end
-            # folders such as partition_month=3 add no columns
+            columns_differ = end_columns[0] != end_columns[1]  # a column since or until a period is at one end only
+            # folders such as partition_month=3 are no columns
             source = (
                 f"read_parquet([{path_list}], hive_partitioning = false{', union_by_name = true' if columns_differ else ''})"
             )
@@ -96,7 +96,7 @@ def partition_relations(
 
 
 def _table_path(directory: Path, table: TablePlan, format: str) -> Path | None:
-    """Return the file of a table, or its folder of folders; None if neither is there."""
+    """Return the file of a table, or its folder of Hive partitions; None if neither exists."""
     file, folder = directory / f"{table.name}.{format}", directory / table.name
     if file.is_file():
         return file
@@ -104,7 +104,7 @@ def _table_path(directory: Path, table: TablePlan, format: str) -> Path | None:
 
 
 def _folder_source(table: TablePlan, folder: Path) -> str:
-    """Return the relation of a table in folders of values, with the columns in their declared order."""
+    """Return the relation of a table in Hive partitions, with the columns in their declared order."""
     partition_name = next(folder.glob("*=*")).name.partition("=")[0]
     column = next((column for column in table.columns if column.name == partition_name), None)
     types = f", hive_types = {{{quoted(partition_name)}: {sql_type(column.type)}}}" if column is not None else ""
@@ -122,8 +122,8 @@ def _json_source(file: Path) -> str:
 
 
 def _load_table(connection: duckdb.DuckDBPyConnection, table: TablePlan, source: str) -> None:
-    """Read a file once: with the declared columns where it has them, otherwise with those that are found. `source` is the
-    call that reads it, left open."""
+    """Load a file into a table with the declared columns, or with the columns that DuckDB detects where these do not fit.
+    `source` is the call that reads the file, without its closing parenthesis."""
     declared = ", ".join(f"{text(column.name)}: {text(_storage_type(column))}" for column in table.columns)
     try:
         _create_table(connection, table, f"FROM {source}, columns = {{{declared}}})")
@@ -132,7 +132,7 @@ def _load_table(connection: duckdb.DuckDBPyConnection, table: TablePlan, source:
 
 
 def _unescape(connection: duckdb.DuckDBPyConnection, table: TablePlan) -> None:
-    """Take the ' from before each text that begins as a formula does."""
+    """Remove the leading ' from texts that are escaped against formula injection."""
     relation = quoted(table.name)
     text_columns = connection.sql(f"SELECT column_name FROM (DESCRIBE {relation}) WHERE column_type = 'VARCHAR'").fetchall()
     for name in (quoted(name) for (name,) in text_columns):
@@ -145,15 +145,15 @@ def _storage_type(column: ColumnPlan) -> str:
 
 
 def _create_table(connection: duckdb.DuckDBPyConnection, table: TablePlan, query: str) -> None:
-    """Make a table of what a query gives, whose nested columns are JSON."""
+    """Create a table from a query whose nested columns are JSON."""
     nested = [column for column in table.columns if pa.types.is_nested(column.type)]
     casts = ", ".join(f"CAST({quoted(c.name)} AS {sql_type(c.type)}) AS {quoted(c.name)}" for c in nested)
     connection.execute(f"CREATE TABLE {quoted(table.name)} AS SELECT *{f' REPLACE ({casts})' if casts else ''} {query}")
 
 
 def _dump_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, dump: Path) -> dict[str, str]:
-    """Make the tables of a dump known to a connection. SQLite reads its inserts: they are the same in every dialect but for
-    quotes and backslashes of MySQL, and it reads them much faster than DuckDB does."""
+    """Register the tables of a dump with a connection; return their relations by name. SQLite executes the inserts, much
+    faster than DuckDB: they are the same in every dialect but for quotes and backslashes of MySQL."""
     head, _, rest = dump.read_bytes().decode().partition("\n-- rows\n")
     inserts, end, _ = rest.rpartition("-- keys\n")
     if not end:
@@ -181,7 +181,7 @@ def _dump_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, dump: Pat
 
 
 def _value_array(type_: pa.DataType, values: tuple[Any, ...]) -> pa.Array:
-    """Return what SQLite read, as numbers where a column has them, otherwise as texts."""
+    """Return an array of the values read by SQLite: numbers for a numeric column, otherwise texts."""
     if pa.types.is_boolean(type_):
         type_ = pa.int64()
     if pa.types.is_decimal(type_):

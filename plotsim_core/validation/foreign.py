@@ -1,4 +1,4 @@
-"""Reading what somebody else may have made: what cannot be read is told in a sentence, and nothing in it is run."""
+"""Reading untrusted files: unreadable ones raise UsageError with one sentence, and no code in them is executed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from plotsim_core.errors import UsageError
 from plotsim_core.plan.sql import text
 
 _DATA_ERRORS = (duckdb.Error, pa.ArrowException, sqlite3.Error, UnicodeError, OSError)
-"""What is raised where bytes are not what they should be."""
+"""Errors of damaged or foreign files."""
 _QUERY_ERRORS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
-"""What is raised where a query is wrong, whatever it reads."""
+"""Errors of wrong queries, whatever the file."""
 _INSERTS = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_READ, sqlite3.SQLITE_SELECT, sqlite3.SQLITE_TRANSACTION})
 
 
 @contextmanager
 def reading(path: Path, what: str) -> Iterator[None]:
-    """Raise UsageError for what cannot be read at `path` as `what`, such as a DuckDB database."""
+    """Raise UsageError where the file at `path` cannot be read as `what`, such as a DuckDB database."""
     try:
         str(path.absolute()).encode()
         yield
@@ -37,13 +37,13 @@ def reading(path: Path, what: str) -> Iterator[None]:
 
 
 def attach(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
-    """Attach a DuckDB file as `written`, to be read. From then on the connection reaches no other file and no network,
-    whatever stands in this one. Raises UsageError if it is none."""
+    """Attach a DuckDB file as `written`, read-only, and cut the connection off from other files and the network. Raises
+    UsageError if the file is no DuckDB database."""
     with reading(file, "a DuckDB database"):
         connection.execute(f"ATTACH {text(str(file))} AS written (READ_ONLY, TYPE duckdb)")
     connection.execute("SET enable_external_access = false")
 
 
 def insert_only(connection: sqlite3.Connection) -> None:
-    """Let a connection fill its tables and do nothing else: no other file is attached, no setting changed."""
+    """Restrict a connection to inserts and reads: no file is attached, no setting changed."""
     connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _INSERTS else sqlite3.SQLITE_DENY)

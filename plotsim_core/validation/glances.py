@@ -1,4 +1,4 @@
-"""The stages at a glance: a drawing of few characters of what each knows, of a bounded number of units and periods."""
+"""Sparklines of pipeline stages: a small drawing of the output of each, for a sample of units and periods."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from plotsim_core.validation.pictures import Floats, by_segment, sample_of, traj
 from plotsim_core.validation.plots import glance
 
 _CELLS = 20_000
-"""About so many cells (period x unit) are looked at."""
+"""The approximate number of sampled cells (period x unit)."""
 _MIN_PERIODS, _MAX_PERIODS = 120, 1_000
-"""Of means, so many periods are drawn if the window has them, and no more."""
+"""The least (if the window has them) and the largest number of periods of a drawing of means."""
 _UNIT_PERIODS = 30
-"""So many are drawn of a single unit."""
+"""The number of periods of a drawing of a single unit."""
 _METRICS, _UNIT_METRICS = 6, 3
 _NAMES = ("blue", "yellow", "red", "turquoise", "green", "pink", "violet", "light blue", "brown", "grey")
-"""What the colours of lines are called, in their order."""
+"""The names of the colours of lines, in their order."""
 
 
 @dataclass(frozen=True)
 class Glance:
-    """A drawing (SVG) without words, and what it shows."""
+    """A drawing (SVG) without text, and its caption `says`."""
 
     drawing: str
     says: str
 
 
 def stage_glance(plan: Plan, name: str, first: int, stop: int) -> Glance | None:
-    """Return what a stage has of the periods `first` to `stop`, or of more before them where these are few; None for what
-    is no stage, and for a single period at the start of the window."""
+    """Return the glance of a stage for the periods `first` to `stop`, and earlier ones if these are few; None for a name
+    that is no stage, and for a single period at the start of the window."""
     stage = stage_owner(plan, name)
     if stage is None:
         return None
@@ -67,7 +67,7 @@ def _means(plan: Plan, stage: str, first: int, stop: int) -> tuple[str, str]:
 
 
 def _unit_values(plan: Plan, stage: str, first: int, stop: int) -> tuple[str, str]:
-    """Draw the values of one unit: in a mean of all, neither correlation nor noise would be seen."""
+    """Return a drawing of the values of one unit, as a mean would hide correlation and noise, and its caption."""
     sample = sample_of(plan, first, stop, _CELLS)
     block, unit = max(
         ((block, unit) for block in sample for unit in [_longest_unit(block)]), key=lambda pair: _present_count(*pair)
@@ -83,7 +83,7 @@ def _unit_values(plan: Plan, stage: str, first: int, stop: int) -> tuple[str, st
 
 
 def _longest_unit(block: Block) -> int:
-    """Return the place of the unit that is there in most periods."""
+    """Return the index of the unit that lives in most periods."""
     return int(alive(block).sum(axis=0).argmax())
 
 
@@ -96,7 +96,7 @@ def _scaled_drawing(series: Mapping[str, Floats]) -> str:
 
 
 def _scaled(values: Floats) -> list[float]:
-    """Return values as parts of the way from the least of them to the most."""
+    """Return values scaled to 0 at the least and 1 at the largest (min-max scaling)."""
     present = values[np.isfinite(values)]
     if not len(present):
         return values.tolist()

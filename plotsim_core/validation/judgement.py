@@ -1,9 +1,9 @@
-"""Judging a number that chance moves: against what is expected of it, with the error that it would then have, and where that
-says that it is off, against the same number of datasets of other seeds.
+"""Judging an estimate: first by its standard error, and if that rejects it, by replicas with other seeds (Monte Carlo test,
+parametric bootstrap).
 
-Errors count units, and take what they add as symmetric. Where they do not (counts that are hardly ever above zero, a few
-very large units), data of the same config with other seeds shows how far chance goes, whatever the shape: what is wrong
-lies more than twice as far off as any of `REPLICAS` of them. They are made only where the error says that something is off.
+Standard errors are clustered by unit, and take the contributions of units as symmetric. Where these are skewed (counts that
+are hardly ever above zero, a few very large units), replicas of the config with other seeds give the distribution: a wrong
+estimate is more than twice as far off as any of `REPLICAS` replicas. They are generated only where the error rejects.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from plotsim_core.validation.residuals import Residuals, blocks_of, layers, resi
 from plotsim_core.validation.store import Store
 
 FEWEST = 30
-"""Units that a number has to be of to be judged: of fewer, no fault would show (see `chance`)."""
+"""The least number of units of a judged estimate: with fewer, no fault shows (see `chance`)."""
 REPLICAS = 40
 _DEVIATION_FACTOR = 2.0
 _CELLS = 8_000
-"""A replica has about so many cells."""
+"""The approximate number of cells of a replica."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is found of a number, what is expected, the standard error around that, and of how many units it is."""
+    """An estimate: the measured value `found`, the `expected` one, the standard error around it, and the number of units."""
 
     found: float
     expected: float
@@ -39,17 +39,17 @@ class Estimate:
 
     @property
     def off(self) -> float:
-        """How far what is found lies from what is expected."""
+        """The absolute deviation from the expected value."""
         return abs(self.found - self.expected)
 
 
 Measure = Callable[[Residuals], Estimate | None]
-"""How a number is measured in a sample; None where the sample has nothing to measure."""
+"""A function that measures an estimate in a sample; None where the sample has no data for it."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """An estimate, how far it may be off, and whether it is farther."""
+    """An estimate, its allowed deviation, and whether it exceeds that (`wrong`)."""
 
     estimate: Estimate
     allowed: float
@@ -57,7 +57,7 @@ class Judgement:
 
 
 def judgement(store: Store, measure: Measure, bias: float) -> Judgement | None:
-    """Judge a number; `bias` is how far it may be off for other reasons than chance. Return None where units are too few."""
+    """Judge an estimate; `bias` is its allowed systematic deviation. Return None for too few units."""
     estimate = measure(residuals(store))
     if estimate is None or estimate.units < FEWEST or not math.isfinite(estimate.off + estimate.error):
         return None
@@ -68,9 +68,9 @@ def judgement(store: Store, measure: Measure, bias: float) -> Judgement | None:
 
 
 def _replica_deviation(store: Store, measure: Measure, estimate: Estimate) -> float:
-    """Return how far off the number is in the replica in which it is farthest off, on the same side of what is expected.
+    """Return the largest deviation of a replica, on the same side of the expected value as the estimate.
 
-    Replicas have fewer units than a large dataset; chance shrinks with the root of their number.
+    Replicas have fewer units than a large dataset; deviations shrink with the root of their number.
     """
     side = 1.0 if estimate.found > estimate.expected else -1.0
     largest = 0.0
@@ -83,7 +83,7 @@ def _replica_deviation(store: Store, measure: Measure, estimate: Estimate) -> fl
 
 
 def replicas(store: Store) -> tuple[Residuals, ...]:
-    """Return samples of datasets of the same config with other seeds, of the sampled periods; they are made once."""
+    """Return replicas: samples of the same config with other seeds, in the sampled periods, generated once per store."""
     return store.kept("replicas", lambda: tuple(_replica(store, number) for number in range(REPLICAS)))
 
 
@@ -101,6 +101,6 @@ def _replica(store: Store, number: int) -> Residuals:
 
 
 def _reseeded_plan(plan: Plan, number: int) -> Plan:
-    """Return a plan with another seed, and another digest, by which states are kept."""
+    """Return a plan with another seed, and another digest, since states are cached by digest."""
     dataset = plan.dataset.model_copy(update={"seed": (plan.seed + 1 + number) % 2**32})
     return replace(plan, dataset=dataset, digest=f"{plan.digest} {number}")

@@ -1,4 +1,4 @@
-"""Checks of what belongs together: bridges inside their bounds, sources that hold units as they say."""
+"""Checks of links: the cardinality of bridges, and source systems with their map of keys (entity resolution)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _pair_finding(store: Store, table: TablePlan, spec: Bridge) -> Finding:
 
 
 def _bounds_finding(store: Store, table: TablePlan, spec: Bridge) -> Finding:
-    """Judge the links of each row: how many it has, and where a link has no direction, how many touch it."""
+    """Judge the number of links of each row; of an undirected bridge, links at either end count."""
     low, high = spec.cardinality
     left, right = (f"SELECT {quoted(name)} AS k FROM {store.relation(table)}" for name in table.key)
     all_links = left if spec.directed else f"{left} UNION ALL {right}"
@@ -55,15 +55,15 @@ def _bounds_finding(store: Store, table: TablePlan, spec: Bridge) -> Finding:
 
 
 def _key_relation(store: Store, name: str) -> str:
-    """Return an SQL relation with the key (`k`) of each row of a dimension, versions of one unit taken as one."""
+    """Return an SQL relation with the distinct keys (`k`) of a dimension: one per unit, whatever its versions."""
     table = store.plan.table(name)
     key = next(column.name for column in table.columns if column.spec.word == "id")
     return f"(SELECT DISTINCT {quoted(key)} AS k FROM {store.place(table)})"
 
 
 def _min_links(store: Store, spec: Bridge) -> int:
-    """Return how many links each row has at least: fewer than declared where there are too few rows to link to, or where
-    units may have ended before there were enough."""
+    """Return the least number of links of a row: fewer than declared if the other side has too few rows, none if units may
+    end early."""
     right = store.plan.table(spec.right)
     if right.kind != "reference" and store.plan.endings:
         return 0
@@ -76,13 +76,13 @@ def _counterpart_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
 
 
 def _source_of(plan: Plan, table: TablePlan) -> SourceSystem:
-    """Return the source system whose units a table holds."""
+    """Return the source system of a table."""
     return next(source for source in plan.dataset.sources if table.name == f"{table.of}_{source.name}")
 
 
 def _map_relation(store: Store, table: TablePlan, source: SourceSystem) -> str:
-    """Return an SQL relation: each row of a source or of the map for it with its key (`k`), the unit it is (`unit`, null:
-    not mapped) and whether it is in the source (`held`)."""
+    """Return an SQL relation with each row of a source or of its map: the key in the source (`k`), the key of the unit
+    (`unit`, null if not mapped) and whether the row is in the source (`held`)."""
     plan = store.plan
     unit_key = _unit_key(plan, table)
     return (
@@ -93,7 +93,7 @@ def _map_relation(store: Store, table: TablePlan, source: SourceSystem) -> str:
 
 
 def _unit_key(plan: Plan, table: TablePlan) -> str:
-    """Return the name of the key of the dimension that a source's table holds otherwise."""
+    """Return the name of the key of the dimension behind the table of a source."""
     return next(column.name for column in plan.table(table.of).columns if column.spec.word == "id")
 
 
@@ -154,7 +154,7 @@ def _column_findings(store: Store, table: TablePlan, source: SourceSystem) -> It
 
 
 def _share_finding(plan: Plan, subject: str, noun: str, count: int, total: int, rate: float) -> Finding:
-    """Judge how many of a number are what is declared of a share of them, each by itself."""
+    """Judge a count out of a total against a declared rate, by binomial bounds."""
     least, most = hits_of_question(plan, total, rate)
     numbers = {"found": float(count), "of": float(total), "expected": total * rate, "least": least, "most": most}
     if 0 < rate < 1 and (least, most) == (0, total):

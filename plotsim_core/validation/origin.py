@@ -1,4 +1,4 @@
-"""What stored data says it was made from, and whether that is a given config."""
+"""The provenance of stored data: its dataset, config digest, seed and scale, compared with a config."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from plotsim_core.validation.store import PARTITIONS
 _CONFIG = "config.yaml"
 _ORIGIN = "_origin"
 _MAX_FILES = 1000
-"""So many files are asked at most."""
+"""The largest number of files whose metadata is read."""
 
 
 @dataclass(frozen=True, order=True)
 class Origin:
-    """What some stored data says of itself; seed and scale are None where it does not say. `place` is who says it."""
+    """The provenance of stored data, read at `place`; seed and scale are None where they are not stored."""
 
     place: str
     dataset: str
@@ -37,10 +37,10 @@ class Origin:
 
 
 def origins(data: Path) -> list[Origin]:
-    """Return what a directory or a DuckDB file says of its data, each different saying once; empty if it says nothing.
+    """Return the distinct origins stored in a directory or a DuckDB file; empty if there are none.
 
     Parquet files and a run's DuckDB file carry dataset, digest, seed and scale; a store of partitions a digest each; CSV
-    has nothing but the copy of the config beside it. Raises UsageError for a file that is no DuckDB database.
+    has only the copy of the config beside it. Raises UsageError for a file that is no DuckDB database.
     """
     all_origins = list(_database_origins(data) if data.is_file() else _directory_origins(data))
     distinct: dict[tuple[str, str], Origin] = {}
@@ -50,10 +50,10 @@ def origins(data: Path) -> list[Origin]:
 
 
 def overrides(raw: Any, name: str, said: list[Origin], seed: int | None, scale: float | None) -> dict[str, Any]:
-    """Return the dataset's name (`name`), and the seed and scale with which the config `raw` is what the data was made
-    from; those that are given are kept. Data that says nothing is taken at the config's word.
+    """Return the name of the dataset (`name`), and the seed and scale with which the config `raw` has the digest of the
+    stored origins `said`; explicit ones are kept. Without origins, the config is trusted.
 
-    Raises UsageError if the data was made from something else.
+    Raises UsageError if the data has another origin.
     """
     arguments = {key: value for key, value in (("seed", seed), ("scale", scale)) if value is not None}
     name = dataset_name(name)
@@ -74,8 +74,8 @@ def overrides(raw: Any, name: str, said: list[Origin], seed: int | None, scale: 
 
 
 def _candidates(origin: Origin, arguments: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the seeds and scales to try: the config's own first, then what the data says, where it is not given. A whole
-    scale is tried as both kinds of number: they make the same data and another digest."""
+    """Yield the seeds and scales to try: those of the config first, then those of the origin, unless explicit. An integral
+    scale is tried as float and int: the data is the same, the digest differs."""
     seeds = [None] if "seed" in arguments or origin.seed is None else [None, origin.seed]
     scales: list[float | None] = [None] if "scale" in arguments or origin.scale is None else [None, origin.scale]
     if scales[-1] is not None and scales[-1] == int(scales[-1]):
@@ -130,9 +130,9 @@ def _database_origins(file: Path) -> Iterator[Origin]:
 
 
 def origin_of(place: str, said: Mapping[str, str]) -> Origin:
-    """Return what data at a place says of itself, by the names that a plan gives it.
+    """Return the origin in the metadata `said` of data at a place.
 
-    Raises UsageError where it does not say which dataset, seed and scale it is of."""
+    Raises UsageError if the dataset, seed or scale is missing."""
     try:
         return Origin(place, said["plotsim_dataset"], said[DIGEST], int(said["plotsim_seed"]), float(said["plotsim_scale"]))
     except (KeyError, ValueError):

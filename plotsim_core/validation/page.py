@@ -1,4 +1,4 @@
-"""The report as a page for people: one HTML file with its style and pictures in it, and no script."""
+"""The report as one HTML file, with its style and pictures inside, and no script."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from plotsim_core.validation.store import Store
 from plotsim_core.version import VERSION
 
 _MAX_SHOWN = 12
-"""So many findings of a check are shown; the others are folded away."""
+"""The number of findings of a check that are shown; the others are folded."""
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1f2328;--soft:#656d76;--line:#d8dee4;--back:#fff;--card:#f6f8fa;
@@ -35,7 +35,7 @@ th{font-weight:600;color:var(--soft)}.n{text-align:right;font-variant-numeric:ta
 
 
 def page(store: Store, report: Report, drawn: Sequence[Picture]) -> str:
-    """Return a report on a store, with the pictures drawn of it, as one HTML text that needs nothing else."""
+    """Return the report on a store, with its pictures, as one self-contained HTML text."""
     plan = report.plan
     span = f"{plan.grain.label(report.first)} to {plan.grain.label(report.stop - 1)}"
     origin = f"seed {plan.seed}, scale {plan.dataset.scale:g}, {plan.units:,} {plan.unit} units, config {plan.digest}"
@@ -94,7 +94,7 @@ def _notes(report: Report) -> Iterable[str]:
 
 
 def _checks(report: Report) -> Iterable[str]:
-    """Yield the checks by category, in each those that failed first."""
+    """Yield the checks by category, failed ones first."""
     findings = {name: report.of(name) for name in CHECKS}
     categories = list(dict.fromkeys(CHECKS[name].category for name in CHECKS))
     for category in categories:
@@ -107,7 +107,7 @@ def _checks(report: Report) -> Iterable[str]:
 
 
 def _correlations(report: Report) -> Iterable[str]:
-    """Yield how connected metrics correlate, given the trajectory and in the rows of the tables."""
+    """Yield the table of correlations of connected metrics, given the trajectory and in the rows of the tables."""
     if not report.correlations:
         return
     table_rows = ((pair.subject(plan), pair.declared, *pair.texts()) for plan, pair in report.correlations)

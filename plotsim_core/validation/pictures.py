@@ -1,6 +1,6 @@
-"""The pictures of a report: what the config declares, and what is stored of it, over time.
+"""The pictures of a report: declared and stored behaviour over time.
 
-Large datasets are sampled: as many units as `_CELLS` allows, each segment by its share. Long windows are drawn in at
+Large datasets are sampled (stratified by segment): as many units as `_CELLS` allows. Long windows are drawn in at
 most 120 points, each of several periods.
 """
 
@@ -30,21 +30,21 @@ from plotsim_core.validation.store import Store
 Floats = NDArray[np.float64]
 
 _CELLS = 200_000
-"""About so many cells (period x unit) are looked at for a picture."""
+"""The approximate number of sampled cells (period x unit) of a picture."""
 _FEWEST = 20
-"""So many units of each segment are looked at, if it has them."""
+"""The least number of sampled units of a segment, if it has them."""
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _FOLDED_FANS = 48
 _PAIRS = 40
 _EXTRA_LAGS = 5
-"""How many lags are shown beyond the declared one."""
+"""The number of lags shown beyond the declared one."""
 _ERRORS = 3.0
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Drawings (SVG) of one thing, with a title and a sentence that tells how to read them. `folded` ones are details;
-    `glance` is a drawing of few characters, if there is one."""
+    """Drawings (SVG) of one subject, with a title and a caption `says`. `folded` ones are details; `glance` is a sparkline,
+    if there is one."""
 
     name: str
     title: str
@@ -55,13 +55,13 @@ class Picture:
 
 
 def pictures(store: Store, report: Report) -> list[Picture]:
-    """Return the pictures of a store and of what the report found in it; those with nothing to show are left out."""
+    """Return the pictures of a store and its report; empty ones are left out."""
     unit_pictures = [picture for kind in store.kinds for picture in _kind_pictures(kind, kind is not store)]
     return [picture for picture in (*unit_pictures, declared_against_found(report), rows(store)) if picture.drawings]
 
 
 def _kind_pictures(store: Store, is_other_kind: bool) -> list[Picture]:
-    """Return the pictures of one kind of unit; those of a further kind say of which."""
+    """Return the pictures of one kind of unit; those of a further kind are named after it."""
     sample = sample_of(store.plan, store.first, store.stop)
     residual_sample = residuals(store)
     unit_pictures = [
@@ -76,14 +76,14 @@ def _kind_pictures(store: Store, is_other_kind: bool) -> list[Picture]:
 
 
 def sample_of(plan: Plan, first: int, stop: int, cells: int = _CELLS) -> list[Block]:
-    """Return a block for each stratum, with the first of its units, so many that they have about so many cells."""
+    """Return a block per stratum with the first of its units, about `cells` cells in all."""
     parts = strata(plan, first, stop)
     counts = taken(parts, cells / (stop - first), _FEWEST)
     return [Block(plan, Slice(first, stop, p.first, p.first + n)) for p, n in zip(parts, counts, strict=True)]
 
 
 def by_segment(sample: Sequence[Block], values: Callable[[Block], NDArray[Any]]) -> dict[int, Floats]:
-    """Return what `values`, shape (periods,), of the blocks of each segment add up to."""
+    """Return the sum of `values`, shape (periods,), over the blocks of each segment."""
     sums: dict[int, Floats] = {}
     for block in sample:
         segment = int(block.units.segment[0])
@@ -92,7 +92,7 @@ def by_segment(sample: Sequence[Block], values: Callable[[Block], NDArray[Any]])
 
 
 def trajectories(sample: Sequence[Block]) -> Picture:
-    """Return the mean position of each segment's units over time."""
+    """Return the picture of the mean position of each segment over time."""
     sums = by_segment(sample, lambda block: np.where(block.tenured, block.positions(), 0.0).sum(axis=1))
     counts = by_segment(sample, lambda block: block.tenured.sum(axis=1))
     names = [segment.spec.name for segment in sample[0].plan.segments]
@@ -103,7 +103,7 @@ def trajectories(sample: Sequence[Block]) -> Picture:
 
 
 def units(sample: Sequence[Block]) -> Picture:
-    """Return how many units of each segment are there over time."""
+    """Return the picture of the living units of each segment over time."""
     plan = sample[0].plan
     living = by_segment(sample, lambda block: alive(block).sum(axis=1))
     counts = by_segment(sample, lambda block: np.full(1, len(block.units) if block.units.start < plan.units else 0))
@@ -118,8 +118,8 @@ def units(sample: Sequence[Block]) -> Picture:
 
 
 def metrics(store: Store, sample: Sequence[Block]) -> list[Picture]:
-    """Return the quantiles of each metric's stored values over time, with the mean that the config lets expect: of all
-    units, and of each segment."""
+    """Return the fan charts of each metric: quantiles of stored values over time, with the expected mean, of all units and
+    of each segment."""
     overall_fans: list[str] = []
     segment_fans: list[str] = []
     ticks = _ticks(sample[0])
@@ -152,7 +152,7 @@ def _centres(metric: int, block: Block) -> Floats:
 
 
 def _quantiles(store: Store, sample: Sequence[Block]) -> dict[int, list[list[Floats]]]:
-    """Return, for each stored metric, its quantiles in each bin of periods: of each segment, and last of all of them."""
+    """Return the quantiles of each stored metric in each bin of periods: of each segment, and last of all units."""
     plan, periods = store.plan, sample[0].periods
     bin_indexes = bins(len(periods))
     _register(store, "picture periods", key=pa.array(plan.grain.keys(periods)), bin=pa.array(bin_indexes))
@@ -182,7 +182,7 @@ def _quantiles(store: Store, sample: Sequence[Block]) -> dict[int, list[list[Flo
 
 
 def _metric_facts(store: Store) -> list[tuple[TablePlan, list[tuple[int, str]]]]:
-    """Return the facts with the metrics that are looked for in them, as (metric, column): each in the first that has it."""
+    """Return the facts with their metrics as (metric, column), each metric in the first fact that has it."""
     plan, known_metrics, facts = store.plan, set[int](), []
     for table in (table for table in store.tables if table.kind == "fact"):
         metric_columns = [(c.spec.type.partition(".")[2], c.name) for c in table.columns if c.spec.word == "metric"]
@@ -195,7 +195,7 @@ def _metric_facts(store: Store) -> list[tuple[TablePlan, list[tuple[int, str]]]]
 
 
 def correlations(plan: Plan, residual_sample: Residuals) -> Picture:
-    """Return the matrix of declared (above the diagonal) and found (below) correlations given the trajectory."""
+    """Return the matrix of partial correlations given the trajectory: declared above the diagonal, stored below."""
     stored_metrics = sorted(residual_sample.stored)
     above = np.full((len(plan.metrics), len(plan.metrics)), np.nan)
     for connection in plan.dataset.connections:
@@ -212,7 +212,7 @@ def correlations(plan: Plan, residual_sample: Residuals) -> Picture:
 
 
 def found_correlations(residual_sample: Residuals) -> Floats:
-    """Return the correlations of all pairs of stored metrics, in their order, each over the cells where both are there."""
+    """Return the correlation matrix of residuals of the stored metrics, in their order, over pairwise complete cells."""
     stored_metrics = sorted(residual_sample.stored)
     sums = np.zeros((5, len(stored_metrics), len(stored_metrics)))
     for cells in zip(*(residual_sample.stored[metric] for metric in stored_metrics), strict=True):
@@ -229,7 +229,7 @@ def found_correlations(residual_sample: Residuals) -> Floats:
 
 
 def lags(plan: Plan, residual_sample: Residuals) -> Picture:
-    """Return, for each metric that follows another, their correlation at each lag around the declared one."""
+    """Return the correlograms of metrics that follow another: their cross-correlation at each lag."""
     drawings = []
     for index, metric in enumerate(plan.metrics):
         if metric.driver is None or metric.driver not in residual_sample.stored or index not in residual_sample.stored:
@@ -251,8 +251,8 @@ def lags(plan: Plan, residual_sample: Residuals) -> Picture:
 
 
 def declared_against_found(report: Report) -> Picture:
-    """Return what was expected of correlations and lags against what was found, with what chance allows: of many, those
-    that are furthest off."""
+    """Return the picture of expected and stored correlations and lags with their allowed deviation; of many, those that
+    are farthest off."""
     pairs = {
         finding.subject: (finding.numbers["expected"], finding.numbers["found"], finding.numbers["allowed"])
         for check in ("correlations_as_declared", "lags_found")
@@ -268,7 +268,7 @@ def declared_against_found(report: Report) -> Picture:
 
 
 def rows(store: Store) -> Picture:
-    """Return the rows of each table over time."""
+    """Return the picture of the row counts of each table over time."""
     keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
     ticks = store.plan.grain.label(store.first), store.plan.grain.label(store.stop - 1)
     bin_indexes = bins(len(keys))
@@ -291,7 +291,7 @@ def rows(store: Store) -> Picture:
 
 
 def _binned_mean(sums: Floats, counts: NDArray[np.int64]) -> Floats:
-    """Return the mean in each bin of periods, from sums and counts by period; NaN where nothing is counted."""
+    """Return the mean in each bin of periods, from sums and counts by period; NaN for an empty bin."""
     bin_indexes = bins(len(sums))
     totals, bin_counts = np.bincount(bin_indexes, sums), np.bincount(bin_indexes, counts)
     return np.where(bin_counts > 0, totals / np.maximum(bin_counts, 1), np.nan)

@@ -1,4 +1,4 @@
-"""Correlations as a user finds them: those of the stored rows themselves, beside those given the trajectory."""
+"""Plain correlations of stored rows (Pearson, Spearman), beside the partial ones given the trajectory."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from plotsim_core.validation.residuals import Flags, Floats, measuring, metrics_
 from plotsim_core.validation.store import Store
 
 _ROWS = 400_000
-"""Of a table with more rows, those of some units are looked at."""
+"""The largest number of rows of a table; of a larger one, a sample of units is read."""
 _NAMES = ("first", "second")
 
 
 def table_correlations(store: Store) -> Iterator[Correlations]:
-    """Yield the correlations of each connection of one kind of unit in the rows that are stored. A connection of which a
-    metric is not stored is left out."""
+    """Yield the correlations of each connection of one kind of unit in the stored rows. Connections with a metric that is
+    not stored are left out."""
     plan = store.plan
     if not plan.dataset.connections and not plan.dataset.connection_phases:
         return
@@ -64,7 +64,7 @@ def _cells(store: Store, pair: tuple[int, int], periods: NDArray[np.int64]) -> t
 
 
 def _values_sql(store: Store, table: TablePlan, metric: int, name: str) -> str:
-    """Return a query of the values of a metric in a fact, by unit and date, under a name."""
+    """Return the SQL of the values of a metric in a fact, by unit and date, named `name`."""
     unit, date = (quoted(column) for column in table.key)
     metric_type = f"metric.{store.plan.metrics[metric].name}"
     column = quoted(next(column.name for column in metrics_of(table) if column.spec.type == metric_type))

@@ -1,4 +1,4 @@
-"""Pictures as small SVG texts: lines, fans, bars with a band of chance, a matrix, and expected against found.
+"""Plots as small SVG texts: lines, sparklines, fan charts, correlograms, correlation matrices, and intervals.
 
 They stand alone (dark on white) and inside a page, whose style may give them its own colours. Every text is escaped.
 """
@@ -18,16 +18,16 @@ COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a
 _WIDTH, _HEIGHT = 560, 260
 _LEFT, _TOP, _BOTTOM, _LEGEND = 38, 28, 24, 150
 _SMALL = 300, 170
-"""Width and height of a picture that stands beside others of its kind."""
+"""Width and height of a small picture."""
 _EDGE = 46
-"""What a small picture keeps free on the left, for numbers."""
+"""The left margin of a small picture, for axis numbers."""
 _POINTS = 120
-"""No line has more points: of a longer one, neighbours are averaged."""
+"""The largest number of points of a line; neighbours of a longer one are averaged."""
 _NAMED = 12
-"""A matrix of more names than this has no numbers in its cells."""
+"""The largest number of names of a matrix with numbers in its cells."""
 _SHADES = 10
 _GLANCE = 700
-"""What a glance may have of characters: Dagster draws markdown of less than 1,000 in its tables, base64 included."""
+"""The largest number of characters of a glance: Dagster draws markdown below 1,000 characters, base64 included."""
 
 
 def lines(
@@ -47,7 +47,7 @@ def lines(
 
 
 def glance(series: Sequence[Sequence[float]], low: float = 0.0, high: float = 1.0) -> str:
-    """Return lines as a picture of at most 700 characters, for where little is drawn: no words, as many points as fit."""
+    """Return lines as a sparkline of at most 700 characters, without text and with as many points as fit."""
     for points in range(40, 1, -1):
         strokes = "".join(_stroke(values, points, low, high, index) for index, values in enumerate(series))
         text = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 99 32" width="330" fill="none">{strokes}</svg>'
@@ -57,7 +57,7 @@ def glance(series: Sequence[Sequence[float]], low: float = 0.0, high: float = 1.
 
 
 def _stroke(values: Sequence[float], points: int, low: float, high: float, colour: int) -> str:
-    """Return a line through `points` of the values that are there, in whole numbers."""
+    """Return a line through at most `points` finite values, in whole coordinates."""
     present_indexes = np.flatnonzero(np.isfinite(values))
     if len(present_indexes) < 2:
         return ""
@@ -76,8 +76,8 @@ def fan(
     colour: int = 0,
     base: float | None = None,
 ) -> str:
-    """Return `bands` (lowest first: the first and the last give the outer one, and so on; an odd one is drawn as a line)
-    with a dashed `line`, over equally spaced times. The axis begins at `base` if it is given."""
+    """Return a fan chart over equally spaced times: `bands` are quantiles, lowest first (the first and the last bound the
+    outer band, and so on; an odd middle one is a line). `line` is dashed; the axis begins at `base` if given."""
     width, height = _SMALL
     box = (_EDGE, width - 8, _TOP, height - _BOTTOM)
     all_values = np.concatenate([*bands, *([line] if line is not None else [])])
@@ -102,7 +102,7 @@ def fan(
 
 
 def correlogram(title: str, found: Sequence[float], chance: Sequence[float], marked: int) -> str:
-    """Return a bar for what was found at each lag (0, 1, 2 ...), over what chance allows, with one lag marked."""
+    """Return a bar of the correlation at each lag (0, 1, 2 ...), over a confidence band, with one lag marked."""
     width, height = _SMALL
     box = (_EDGE, width - 8, _TOP, height - _BOTTOM)
     parts = [_grid(title, -1.0, 1.0, box)]
@@ -127,8 +127,8 @@ def correlogram(title: str, found: Sequence[float], chance: Sequence[float], mar
 
 
 def matrix(title: str, names: Sequence[str], above: Floats, below: Floats) -> str:
-    """Return a grid of coloured cells for correlations: `above` the diagonal and `below` it, each of shape (names,
-    names), only that triangle read; NaN where there is nothing to show."""
+    """Return a heat map of correlations: `above` the diagonal and `below` it, each of shape (names, names), of which only
+    that triangle is read; NaN cells are empty."""
     count = len(names)
     size = float(np.clip(420 / max(1, count), 9, 46))
     left, top = 150, 110
@@ -165,7 +165,7 @@ def matrix(title: str, names: Sequence[str], above: Floats, below: Floats) -> st
 
 
 def against(title: str, pairs: Mapping[str, tuple[float, float, float]]) -> str:
-    """Return, for each named pair, what was expected (a tick) and what was found (a dot) with what chance allows (a bar)."""
+    """Return a row per name of (expected, found, allowed): a tick, a dot, and an interval around the tick."""
     left, right, top = 250, _WIDTH - 20, 46
     height = top + 24 * len(pairs) + 16
     parts = [f'<text x="12" y="18" font-weight="bold">{escape(title)}</text>']
@@ -187,7 +187,7 @@ def against(title: str, pairs: Mapping[str, tuple[float, float, float]]) -> str:
 
 
 Box = tuple[float, float, float, float]
-"""Left, right, top and bottom of where values are drawn."""
+"""Left, right, top and bottom of the plot area."""
 
 
 def _grid(title: str, low: float, high: float, box: Box) -> str:
@@ -219,12 +219,12 @@ def _y(value: float, low: float, high: float, box: Box) -> float:
 
 
 def bins(count: int) -> NDArray[np.int64]:
-    """Return, for each of `count` times, the number of the point it is drawn in: at most `_POINTS` of them."""
+    """Return the bin index of each of `count` times, at most `_POINTS` bins."""
     return np.arange(count, dtype=np.int64) // max(1, -(-count // _POINTS))
 
 
 def _thinned(values: Sequence[float]) -> Floats:
-    """Return the mean of each bin of values, NaN where there is none."""
+    """Return the mean of each bin of values; NaN for an empty bin."""
     array = _array(values)
     present, bin_indexes = np.isfinite(array), bins(len(array))
     counts = np.bincount(bin_indexes, present)
@@ -237,7 +237,7 @@ def _array(values: Sequence[float]) -> Floats:
 
 
 def _number(value: float) -> str:
-    """Return an axis number in few characters."""
+    """Return a short axis label of a number."""
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= limit:
             return f"{value / (1e3 if unit == 'k' else limit):.3g}{unit}"

@@ -1,4 +1,4 @@
-"""What is broken on purpose: the ledger says what is stored, and there is as much of it as declared."""
+"""The check of data quality issues: stored rows agree with the ledger, and issues are as frequent as declared."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.store import Store
 
 _EXCLUSIVE = ("null_injection", "schema_drift", "late_arrival", "late_delivery")
-"""Issues that leave nothing for another one about the same."""
+"""Issues after which a cell or row has no further issue."""
 _REPEATS = ("redelivery", "restatement")
 
 
 def _ledger_table(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    """Return the ledger for a table that is broken on purpose."""
+    """Return the ledger for a table with declared issues; None for others."""
     names = {None, *(column.name for column in table.columns)}
     is_broken = any(issue.table == table.name and issue.column in names for issue in plan.dataset.quality)
     return frozenset({LEDGER}) if is_broken else None
@@ -41,7 +41,7 @@ def _quality_findings(store: Store, clean_table: TablePlan) -> Iterator[Finding]
 
 
 def _entries_sql(store: Store, table: TablePlan, condition: str) -> str:
-    """Return the SQL of what the ledger tells of a table in the judged periods."""
+    """Return the SQL of the ledger entries of a table in the judged periods."""
     low, high = store.key_range
     time = store.written.table(LEDGER).time if table.time == DELIVERED else "date_key"
     scope = f"{time} BETWEEN {low} AND {high} AND table_name = {text(table.name)} AND ({condition})"
@@ -49,17 +49,17 @@ def _entries_sql(store: Store, table: TablePlan, condition: str) -> str:
 
 
 def _stored_sql(store: Store, table: TablePlan) -> str:
-    """Return the SQL of a table's stored rows in the judged periods, with the `row key` of each."""
+    """Return the SQL of the stored rows of a table in the judged periods, each with its `row key`."""
     low, high = store.key_range
     scope = f"WHERE {quoted(table.time or '')} BETWEEN {low} AND {high}"
     return f'(SELECT *, {key_sql(table)} AS "row key" FROM {store.relations[table.name]} {scope})'
 
 
 def _cell_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
-    """Each changed cell holds what the ledger says it does; added columns hold nothing else."""
+    """Yield findings of changed cells: each holds the value in the ledger, and added columns hold no other."""
     columns = store.columns(table.name)
     if any(name not in columns for name in (*table.key, table.time)):
-        return  # another check says so
+        return  # the check of columns reports it
     types = {column.name: column.type for column in table.columns}
     names = dict.fromkeys(
         issue.column or ARRIVAL for _, issue in table.issues if issue.column or issue.issue == "late_arrival"
@@ -82,7 +82,7 @@ def _cell_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 
 def _added_finding(store: Store, table: TablePlan, name: str, entries: str) -> Finding:
-    """A column that an issue adds holds a value where the ledger says so, and nowhere else."""
+    """Judge a column added by an issue: it has values in the rows of the ledger, and in no others."""
     stored_rows = f'SELECT DISTINCT "row key" FROM {_stored_sql(store, table)} WHERE {quoted(name)} IS NOT NULL'
     sql = (
         'SELECT count(*), count(*) FILTER (held."row key" IS NULL OR l.row_key IS NULL) '
@@ -94,9 +94,9 @@ def _added_finding(store: Store, table: TablePlan, name: str, entries: str) -> F
 
 
 def _row_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
-    """Rows that the ledger has copies of are there so often, those that it has as dropped are not."""
+    """Yield findings of rows: duplicates are stored as often as the ledger says, dropped rows are not stored."""
     if any(name not in store.columns(table.name) for name in (*table.key, table.time)):
-        return  # another check says so
+        return  # the check of columns reports it
     row_counts = f'(SELECT "row key", count(*) AS n FROM {_stored_sql(store, table)} GROUP BY 1)'
     if any(issue.copies for _, issue in table.issues):
         entries = _entries_sql(store, table, "action = 'copied'")
@@ -113,7 +113,7 @@ def _row_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 
 def _delivery_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
-    """Rows are delivered at another time than their own where the ledger says so, and nowhere else."""
+    """Yield findings of deliveries: late and repeated rows are those of the ledger, and repeats differ only as it says."""
     if table.time != DELIVERED or any(name not in store.columns(table.name) for name in table.key):
         return
     row_time = store.plan.table(table.name).time or ""
@@ -147,8 +147,8 @@ def _count_finding(store: Store, subject: str, noun: str, sql: str) -> Finding:
 
 
 def _rate_finding(store: Store, table: TablePlan, number: int, issue: Issue) -> Finding:
-    """As many rows have an issue as its rate lets expect; those that another issue took are allowed for. Periods whose rows
-    may still come, or come again, are left out."""
+    """Judge the number of rows with an issue against its rate, less the rows that rival issues take. Periods whose rows may
+    still be delivered, or delivered again, are left out."""
     plan, clean_table = store.plan, store.plan.table(table.name)
     periods = np.arange(store.first, store.stop, dtype=np.int64)
     if table.time == DELIVERED:
@@ -172,10 +172,10 @@ def _rate_finding(store: Store, table: TablePlan, number: int, issue: Issue) -> 
     for rival_number, rival in table.issues:
         if rival.drops or (rival_number < number and rival.issue in _EXCLUSIVE):
             remainder *= 1.0 - rival.rate if rival.column == issue.column or rival.drops else 1.0
-        elif issue.issue in _REPEATS and rival.issue in _REPEATS and rival_number != number:  # a row comes once in a period
+        elif issue.issue in _REPEATS and rival.issue in _REPEATS and rival_number != number:  # one delivery per period
             remainder *= 1.0 - rival.rate / max(issue.delay, rival.delay)
     least, most = hits(rows, issue.rate * remainder, issue.rate, BLOCKING)
-    # each group has its exact share of a period, rounded up or down; rivals, and rows that are not asked, add chance
+    # each group has its exact share of a period, rounded up or down; rival issues and null cells add variance
     rounding = most_groups(plan, store.stop) * len(periods) / 4
     variance = (row_count - rows) * issue.rate * (1 - issue.rate) + rows * issue.rate * remainder * (1 - remainder)
     allowed = bernstein(rounding + variance, 1.0, BLOCKING)
@@ -193,6 +193,6 @@ CHECKS.add(
         True,
         _quality_findings,
         _ledger_table,
-        lambda *of: _ledger_table(*of) or NO_TABLES,
+        lambda *args: _ledger_table(*args) or NO_TABLES,
     ),
 )

@@ -1,4 +1,4 @@
-"""Checks of what rows of several tables owe each other: parts and wholes, what comes first, totals, what is looked up."""
+"""Checks of relations between rows of tables: details and totals, order in time, lookups, matching references."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from plotsim_core.validation.store import Store
 from plotsim_core.validation.structure import period_of
 
 _TOLERANCE = 1e-9
-"""How far a sum may lie from the stored one, as a share of it: what texts of numbers leave."""
+"""The relative tolerance of a sum: numbers stored as texts are rounded."""
 _FAULT, _SUM = quoted("is wrong"), quoted("sum of parts")
-"""Names that no column has."""
+"""Column aliases that no table has."""
 
 
 @dataclass(frozen=True)
 class Relation:
-    """What the rows of a table owe those of `others`, and how it is judged where all of them are stored."""
+    """A rule between the rows of a table and those of `others`; `judge` applies it where all tables are stored."""
 
     others: tuple[str, ...]
     judge: Callable[[Store], Finding]
@@ -75,7 +75,8 @@ def _reference_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other
 
 
 def _match_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
-    """Give whether rows refer to listed rows that say what their unit's dimension says, for life or at their time."""
+    """Yield the relation of matching references: an attribute of the referred row equals one of the unit, as of the time of
+    the row where the attribute has versions."""
     units = next((own for own in plan.own if own.kind == "unit"), None)
     own, listed_key = key_column(units.spec) if units is not None else None, key_column(other.spec)
     unit_name = unit_column(plan, table) if units is not table or own is None else own.name
@@ -115,7 +116,7 @@ def _match_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: Ta
 
 
 def _version_condition(plan: Plan, table: TablePlan, units: TablePlan) -> str | None:
-    """Return the SQL of whether a version `u` is that of the time of a row `t`; None where rows have no time."""
+    """Return the SQL condition that a version `u` is valid at the time of a row `t` (SCD2); None for rows without time."""
     parts = {c.spec.type: c.name for c in units.columns if c.spec.word == "version"}
     begin, end = (parts.get(f"version.{part}") for part in ("valid_from", "valid_to"))
     if table.time is None or begin is None or end is None:
@@ -127,8 +128,8 @@ def _version_condition(plan: Plan, table: TablePlan, units: TablePlan) -> str | 
 
 
 def _earlier_condition(plan: Plan, table: TablePlan, other: TablePlan) -> str:
-    """Return the SQL of whether a row lies before the one it refers to: by their moments if both show them, as they were,
-    else by date."""
+    """Return the SQL condition that a row is earlier than the row it refers to: by their moments if both tables have them
+    without jitter, else by date."""
     moments = [[c.name for c in row_table.columns if c.spec.word == "timestamp"][:1] for row_table in (table, other)]
     condition = f"t.{quoted(table.time or '')} < o.{quoted(other.time or '')}"
     has_moments = all(moments) and plan.dataset.noise.temporal_jitter == 0
@@ -144,7 +145,7 @@ def _lookup_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: T
     other_spec = next(c.spec for c in other.columns if c.name == name)
     changes = set() if other.kind in EVERY_ROW else moved_by(other_spec, other.spec)
     if changes - {"scd"}:
-        return  # what is stored there is how things stand at the latest period
+        return  # the other table holds the state of the latest period
     if changes:
         references = [c.name for c in table.columns if c.spec.type == "version.row_id"]
         key = ROW_ID
@@ -196,7 +197,7 @@ def _total_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: Ta
 
 
 def _join_columns(plan: Plan, table: TablePlan, other: TablePlan) -> list[tuple[str, str]]:
-    """Return the (own, theirs) columns by which rows of a detail table belong to rows: the key, or unit and date."""
+    """Return the (total, detail) columns that join a table with its detail table: the key, or unit and date."""
     key = key_column(table.spec)
     if key is not None:
         return [(key.name, c.name) for c in other.columns if c.spec.type == f"ref.{table.name}"][:1]
@@ -218,6 +219,6 @@ CHECKS.add(
         True,
         _relation_findings,
         _other_tables,
-        lambda *of: _other_tables(*of) or NO_TABLES,
+        lambda *args: _other_tables(*args) or NO_TABLES,
     ),
 )

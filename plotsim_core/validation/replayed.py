@@ -1,4 +1,4 @@
-"""Checks that go through the stored values of a metric again: stages of a lifecycle, and events that it crossed a level."""
+"""Checks that replay stored values of a metric: the stages of a lifecycle, and events at threshold crossings."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 _CELLS = 2_000_000
-"""About so many cells are looked at: all periods of some units."""
+"""The approximate number of replayed cells: all periods of some units."""
 _LATE_START = "what came before the first of these periods is not looked at"
 
 
 @dataclass(frozen=True, eq=False)
 class Histories:
-    """What a fact holds of some units: `units` their keys, `there` where they have a row, `values` of a column (NaN where
-    one is missing) and the `rows` (places in the grid of periods and units) with `texts` of another column, if asked for."""
+    """Stored histories of some units: their keys `units`, a mask `there` of cells with a row, the `values` of a column (NaN
+    where missing) and the `rows` (flat indexes of cells) with `texts` of another column, if asked for."""
 
     units: pa.Array
     there: Flags
@@ -41,7 +41,7 @@ class Histories:
 
 
 def _unit_filter(store: Store, unit: str) -> str:
-    """Return the SQL condition that takes some units, all periods of which are about `_CELLS` cells."""
+    """Return the SQL condition of a hash sample of units with about `_CELLS` cells."""
     modulus = max(1, round(units_by(store.plan, store.stop) * (store.stop - store.plan.first) / _CELLS))
     return f"hash({quoted(unit)}) % {modulus} = 0"
 
@@ -65,7 +65,7 @@ def _histories(store: Store, fact: TablePlan, metric: str, text: str | None = No
 
 
 def _cell_indexes(store: Store, units: pa.Array, rows: pa.Table) -> tuple[NDArray[np.int64], Flags]:
-    """Return the place of each row in the grid of judged periods and units, and whether it has one."""
+    """Return (flat index, whether it is valid) of each row in the grid of judged periods and units."""
     keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
     time = rows["date_key"].to_numpy(zero_copy_only=False)
     period = np.minimum(np.searchsorted(keys, time), len(keys) - 1)
@@ -74,7 +74,7 @@ def _cell_indexes(store: Store, units: pa.Array, rows: pa.Table) -> tuple[NDArra
 
 
 def _metric_column(plan: Plan, table: TablePlan, metric: str) -> str | None:
-    """Return the column of a fact that holds a metric for each unit and period; None for other tables."""
+    """Return the column of a metric in a fact per unit and period; None for other tables."""
     if table.kind != "fact" or unit_column(plan, table) is None:
         return None
     return next((column.name for column in table.columns if column.spec.type == f"metric.{metric}"), None)
@@ -87,7 +87,7 @@ def _tally(store: Store, checked: Flags, faults: Flags) -> pa.Table:
 
 
 def _stage_columns(plan: Plan, fact: TablePlan) -> tuple[str, str] | None:
-    """Return the columns of a fact that hold a lifecycle's stage and the metric that it follows; None without both."""
+    """Return the columns of a fact with the stage of a lifecycle and the metric it tracks; None without both."""
     lifecycle = plan.dataset.lifecycle
     column = next((column.name for column in fact.columns if column.spec.word == "stage"), None)
     metric = None if lifecycle is None else _metric_column(plan, fact, lifecycle.track)
@@ -122,7 +122,7 @@ def _stages(store: Store, fact: TablePlan) -> Iterator[Finding]:
 
 
 def _crossing_fact(plan: Plan, table: TablePlan) -> tuple[TablePlan, str] | None:
-    """Return the fact whose metric crosses a level where a table has events, and its column; None for other tables."""
+    """Return the fact and the column of the metric whose crossings are the events of a table; None for other tables."""
     if not isinstance(table.spec, ThresholdEvent) or unit_column(plan, table) is None:
         return None
     columns = ((fact, _metric_column(plan, fact, table.spec.metric)) for fact in plan.own)
@@ -146,7 +146,7 @@ def _crossings(store: Store, table: TablePlan) -> Iterator[Finding]:
     histories = _histories(store, fact, column)
     events, duplicated = _events(store, table, histories.units)
     is_excused = np.zeros(events.shape, dtype=np.bool_)
-    if spec.ends_unit:  # another event may have ended the unit earlier in that period
+    if spec.ends_unit:  # another event may have ended the unit first
         others = [e.table for e in store.plan.endings if e.table != table.name and e.table in store.relations]
         for other in others:
             is_excused |= _events(store, store.plan.table(other), histories.units)[0]
@@ -162,7 +162,7 @@ def _crossed_tables(plan: Plan, table: TablePlan) -> frozenset[str]:
 
 
 def _events(store: Store, table: TablePlan, units: pa.Array) -> tuple[Flags, Flags]:
-    """Return where the units have an event, and where more than one, shape (periods, units)."""
+    """Return masks of cells with an event and of cells with several, shape (periods, units)."""
     unit, time = unit_column(store.plan, table) or "", table.time or ""
     sql = (
         f"SELECT {quoted(unit)} AS unit, {quoted(time)} AS date_key FROM {store.relation(table)} "
@@ -176,7 +176,7 @@ def _events(store: Store, table: TablePlan, units: pa.Array) -> tuple[Flags, Fla
 
 
 def _expected_crossings(spec: ThresholdEvent, values: Floats) -> Flags:
-    """Return where a crossing is complete that makes an event, shape (periods, units)."""
+    """Return a mask of the cells in which a crossing of the threshold is complete, shape (periods, units)."""
     is_beyond = values > spec.above if spec.above is not None else values < (spec.below or 0.0)
     run_length, pause = np.zeros(values.shape[1], dtype=np.int64), np.full(values.shape[1], np.iinfo(np.int64).max)
     crossings = np.zeros(values.shape, dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""The report: every check run over a store, with a score that says what is worth knowing at a glance."""
+"""The validation report: the findings of every check of a store, with a score."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from plotsim_core.validation.store import Store, directory_store, tables_store
 from plotsim_core.validation.unheld import unheld
 
 REPORT_TEXT = "validation_report.txt"
-"""The report for people, beside the tables of a run."""
+"""The file name of the text report, beside the tables of a run."""
 BROKEN_CAP = 49
 """The highest score of data with a broken key or reference."""
 _MAX_UNJUDGED = 3
-"""So many subjects of a check that were not judged are listed in the text; the record has them all."""
+"""The number of unjudged subjects of a check in the text; the record lists all."""
 
 PERIODS_SCHEMA = pa.schema(
     [
@@ -37,13 +37,13 @@ PERIODS_SCHEMA = pa.schema(
         pa.field("faults", pa.int64(), nullable=False),
     ]
 )
-"""One row per period, check and subject: how many rows were looked at and how many are wrong."""
+"""One row per period, check and subject: the rows checked, and the faults among them."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the checks found, as (name of the check, finding), and how long each check took; and of a report on all that is
-    stored, the correlations of connected metrics as a user finds them, each with the plan of its kind of unit."""
+    """The findings of checks, as (name of the check, finding), and the seconds each check took. A report on a whole store
+    also has the plain correlations of connected metrics, each with the plan of its kind of unit."""
 
     plan: Plan
     first: int
@@ -54,7 +54,7 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        """Whether a check that means broken data failed."""
+        """Whether a blocking check failed."""
         return any(CHECKS[name].blocking and not finding.passed for name, finding in self.findings)
 
     @property
@@ -64,27 +64,27 @@ class Report:
 
     @property
     def score(self) -> int:
-        """From 0 to 100: the share of what was judged that passed, averaged over the categories in which something was
-        judged; 0 where nothing was, at most `BROKEN_CAP` for broken data. `judged` says how much that is."""
+        """The percentage of judged findings that passed, averaged over the categories with judged findings; 0 without any,
+        at most `BROKEN_CAP` for broken data. `judged` is the coverage of the score."""
         score = _percent((name, finding.passed) for name, finding in self.findings if finding.judged)
         return min(score, BROKEN_CAP) if self.failed else score
 
     @property
     def judged(self) -> int:
-        """From 0 to 100: the share of what the config declares that could be judged, averaged over the categories."""
+        """The percentage of findings that could be judged, averaged over the categories."""
         return _percent((name, finding.judged) for name, finding in self.findings)
 
     @property
     def verdict(self) -> str:
-        """The score in words, and of how much it is one."""
+        """The score as text, with the judged percentage if it is not 100."""
         return f"score {self.score}" if self.judged == 100 else f"score {self.score} ({self.judged} % judged)"
 
     def of(self, check: str) -> list[Finding]:
-        """Return what one check found."""
+        """Return the findings of one check."""
         return [finding for name, finding in self.findings if name == check]
 
     def periods(self) -> pa.Table:
-        """Return the counts of the checks that count rows, by period; see `PERIODS_SCHEMA`."""
+        """Return the tallies of checks by period; see `PERIODS_SCHEMA`."""
         parts = []
         for name, finding in self.findings:
             if finding.tally is not None:
@@ -96,7 +96,7 @@ class Report:
         return result.sort_by([("date_key", "ascending"), ("check_name", "ascending"), ("subject", "ascending")])
 
     def text(self) -> str:
-        """Return the report for people: a line per check, and one for each thing that is wrong."""
+        """Return the report as text: a line per check, and one per failure."""
         grain = self.plan.grain
         lines = [f"{self.plan.name}, {grain.label(self.first)} to {grain.label(self.stop - 1)}: {self.verdict}"]
         for check in CHECKS:
@@ -122,7 +122,7 @@ class Report:
         return "\n".join(lines)
 
     def json(self) -> str:
-        """Return the report for machines."""
+        """Return the report as JSON."""
         return json.dumps(self.record(), indent=2, sort_keys=True)
 
     def record(self) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def check_store(store: Store) -> Report:
 
 
 def report_of(store: Store, findings: Sequence[tuple[str, Finding]], seconds: Mapping[str, float] | None = None) -> Report:
-    """Return the report of what checks found in a store, of tables that are missing in it, and of what none can show."""
+    """Return the report of findings in a store, with those of missing tables and of metrics without a fact."""
     missing = [table.name for table in store.plan.tables if table.name not in store.relations]
     missing_findings = [
         ("references_resolve", Finding(name, False, "the table is not there", tables=(name,))) for name in missing
@@ -204,7 +204,7 @@ def check_tables(plan: Plan, tables: Mapping[str, pa.Table], first: int, stop: i
 
 
 def _percent(results: Iterable[tuple[str, bool]]) -> int:
-    """Return in how many of a hundred a result (check, flag) is true, averaged over the categories of checks; 0 of none."""
+    """Return the percentage of true flags of (check, flag), averaged over the categories of checks; 0 without any."""
     category_flags: dict[str, list[bool]] = defaultdict(list)
     for name, flag in results:
         category_flags[CHECKS[name].category].append(flag)

@@ -1,9 +1,9 @@
-"""Residuals: stored values minus what the trajectory lets expect, in standard deviations of the metric's family.
+"""Standardised residuals: stored values minus their means by the trajectory, in standard deviations of the metric.
 
-Everything about behaviour is judged on them, over a bounded sample of cells: the latest periods (a year's at least, if
-there is one) of some units of each segment. The expectation comes from the plan, the values from the store. What noise
-and the ending of units do to a number is measured on true and noised values of a part of the sample. Standard errors
-count units, not cells: what a unit does today it also did yesterday.
+The checks of behaviour judge them in a bounded, stratified sample of cells: the latest periods (a year at least, if there
+is one) of some units of each segment. The means come from the plan, the values from the store. The effect of noise and of
+endings is measured on true and noised values of a part of the sample. Standard errors are clustered by unit, since the
+values of a unit depend on each other.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ Flags = NDArray[np.bool_]
 
 _CELLS = 400_000
 _SHARE = 0.05
-"""At most so many cells, and of a large dataset so many of its cells, are looked at."""
+"""The largest number of sampled cells, and their share of a large dataset."""
 _PROBED = 40_000
-"""True values are made anew for about so many cells; so many are looked at in any case."""
+"""The number of probed cells, whose true values are generated anew; also the least number of sampled cells."""
 _YEAR = 400
-"""At most so many periods are looked at for the sake of seeing a whole year."""
+"""The largest number of periods that the sample has for the sake of a whole year."""
 _FEWEST = 20
-"""Units of a segment that are looked at, if it has them."""
+"""The least number of sampled units of a segment, if it has them."""
 _LIMIT = 5.0
-"""Residuals are cut off here, so that a few outliers do not decide."""
+"""The limit at which residuals are clipped (winsorised), so that a few outliers do not decide."""
 
 
 @dataclass(frozen=True, eq=False)
 class Residuals:
-    """What is stored of each metric in the sampled cells, shape (periods, units), NaN where there is no value.
+    """Stored values of each metric in the sampled cells, shape (periods, units), NaN where there is no value.
 
-    `stored` are residuals, `values` the values as they are, `centres` the means they were drawn around; `fidelity` is the
-    correlation between residuals of true values and of the values that the noise makes of them. `periods` are period
-    numbers, `segments` each unit's segment. `true` and `made` are values before and after noise of the `probed` units
-    (places), `true` NaN before a unit arrives, `made` as well where no row is stored. `slices` have the sampled units, in
-    their order. `original` tells what is stored from what another seed makes.
+    `stored` are residuals, `values` the raw values, `centres` the means they were drawn around; `fidelity` is the
+    correlation between residuals of true values and of noised ones. `periods` are period numbers, `segments` the segment of
+    each unit. `true` and `made` are values before and after noise of the `probed` units (indexes); `true` is NaN before a
+    unit arrives, `made` also where no row is stored. `slices` have the sampled units, in their order. `original` is True for
+    stored data, False for a replica with another seed.
     """
 
     plan: Plan
@@ -65,17 +65,17 @@ class Residuals:
     original: bool
 
     def standard(self, metric: int, values: Floats, probed: bool = False) -> Floats:
-        """Return values in the sampled (or the probed) cells as residuals."""
+        """Return the standardised residuals of values in the sampled (or the probed) cells."""
         center = self.centres[metric][:, self.probed] if probed else self.centres[metric]
         return np.clip((values - center) / self.plan.metrics[metric].quantiles.deviation(center), -_LIMIT, _LIMIT)
 
     def surviving(self, metric: int) -> Floats:
-        """Return true values of the probed units where a value is stored."""
+        """Return the true values of the probed units, NaN where no value is stored."""
         return np.where(np.isfinite(self.made[metric]), self.true[metric], np.nan)
 
 
 def residuals(store: Store) -> Residuals:
-    """Return the residuals of every metric that some stored fact holds; they are made once per store."""
+    """Return the residuals of the metrics of all stored facts, computed once per store."""
     return store.kept("residuals", lambda: _residuals(store))
 
 
@@ -106,8 +106,8 @@ def layers(
     probed: NDArray[np.intp],
     original: bool,
 ) -> Residuals:
-    """Return the residuals of values, and in which cells there are `rows` of them, shape (periods, units), of the units of
-    some blocks. `probes` are blocks of those units (`probed`, places) whose true values are made anew."""
+    """Return the residuals of the `values` of the units of some blocks, shape (periods, units); `rows` are masks of the
+    cells with a row. `probes` are blocks of the `probed` units (indexes), whose true values are generated anew."""
     centres = {metric: np.concatenate([block.centres(metric) for block in blocks], axis=1) for metric in values}
     true: dict[int, Floats] = {}
     made: dict[int, Floats] = {}
@@ -130,14 +130,14 @@ def layers(
 
 
 def blocks_of(plan: Plan, first: int, stop: int, units: int) -> list[Block]:
-    """Return a block per stratum, of about `units` units in all."""
+    """Return a block per stratum, about `units` units in all."""
     parts = strata(plan, first, stop)
     counts = taken(parts, units, _FEWEST)
     return [Block(plan, Slice(first, stop, p.first, p.first + n)) for p, n in zip(parts, counts, strict=True)]
 
 
 def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[int, Floats]]:
-    """Return, by metric, in which cells there is a row and what it holds, from the first fact that holds the metric."""
+    """Return (masks of cells with a row, values) by metric, each from the first fact with the metric."""
     rows: dict[int, Flags] = {}
     values: dict[int, Floats] = {}
     for table in (table for table in store.tables if table.kind == "fact"):
@@ -166,7 +166,7 @@ def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[i
 
 
 def measured(plan: Plan, table: TablePlan) -> list[int]:
-    """Return the metrics that are judged by what a table holds: those that no fact before it holds."""
+    """Return the metrics that are judged by a table: those of a fact that no earlier fact has."""
     facts = [fact for fact in plan.own if fact.kind == "fact"]
     names = [fact.name for fact in facts]
     earlier_facts = facts[: names.index(table.name)] if table.name in names else None
@@ -183,12 +183,12 @@ def judged_metrics(sample: Residuals, table: TablePlan) -> list[int]:
 
 
 def measuring(plan: Plan, metric: int) -> str | None:
-    """Return the fact that a metric is judged by; None where no fact holds it."""
+    """Return the fact that a metric is judged by; None if no fact has it."""
     return next((table.name for table in plan.own if metric in measured(plan, table)), None)
 
 
 def measuring_tables(plan: Plan) -> frozenset[str]:
-    """Return all facts that metrics are judged by."""
+    """Return the facts that metrics are judged by."""
     return frozenset(table.name for table in plan.own if measured(plan, table))
 
 
@@ -197,12 +197,12 @@ def _metric_name(column: ColumnPlan) -> str:
 
 
 def metrics_of(table: TablePlan) -> list[ColumnPlan]:
-    """Return the columns of a table that hold stored metrics."""
+    """Return the columns of a table with metrics."""
     return [column for column in table.columns if column.spec.word == "metric"]
 
 
 def register_cells(store: Store, blocks: list[Block], parent: str) -> None:
-    """Make the cells of some blocks known to a store, as `cell units` (by their key in a dimension) and `cell periods`."""
+    """Register the relations `cell units` (by key in a dimension) and `cell periods` (by date key) of some blocks."""
     key_prefix = prefix(store.plan.table(parent).spec)
     keys = pa.concat_arrays([key_text(key_prefix, pa.array(block.codes)) for block in blocks])
     dates = pa.array(store.plan.grain.keys(blocks[0].periods))

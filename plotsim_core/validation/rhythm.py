@@ -1,5 +1,5 @@
-"""The check of rhythms: on which weekdays, at which hours and on how many holidays events happened, and how far the means
-of metrics lie apart between their quiet and their busy periods."""
+"""The check of rhythms: events by weekday, hour and holiday (chi-square test), and the means of metrics in quiet against
+busy periods."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from plotsim_core.validation.store import Store
 Floats = NDArray[np.float64]
 
 _FEWEST = 10.0
-"""Classes in which fewer events are expected are put together."""
+"""The least expected count of a class; smaller classes are merged."""
 _PARTS = 8
-"""An hour is taken as so many moments where moments are moved."""
+"""The number of moments that stand for an hour in the matrix of jitter."""
 _FAR = 4.0
-"""So many standard deviations are looked at."""
+"""The reach of jitter, in standard deviations."""
 _MOVES = 0.05
-"""Means that are not moved by more are not judged."""
+"""The least relative change of a mean that is judged."""
 
 
 @dataclass(frozen=True, eq=False)
 class Counted:
-    """How many events there are on each day and at each hour of it: `periods` numbers, `days` counted from 1970-01-01,
-    `hours` 0 to 23 and `counts`, as parallel arrays."""
+    """Counts of events by day and hour, as parallel arrays: period numbers, `days` since 1970-01-01, `hours` 0 to 23 and
+    `counts`."""
 
     periods: NDArray[np.int64]
     days: NDArray[np.int64]
@@ -45,7 +45,7 @@ class Counted:
 
 
 def _event_rhythm(plan: Plan, table: TablePlan) -> tuple[str, Rhythm] | None:
-    """Return the moment of a table's events and the rhythm that it has; None for other tables."""
+    """Return the column with the moment of events and their rhythm; None for tables without."""
     rhythm = rhythm_of(plan, getattr(table.spec, "rhythm", None))
     moment = next((column.name for column in table.columns if column.spec.word == "timestamp"), None)
     if rhythm is None or moment is None or table.kind not in ("proportional", "variable") or plan.grain.name == "hour":
@@ -99,7 +99,7 @@ def _event_findings(store: Store, table: TablePlan, moment: str, rhythm: Rhythm)
 
 
 def _recorded_shares(plan: Plan, periods: NDArray[np.int64], shares: Floats) -> Floats:
-    """Return the shares, shape (periods, days, hours), of what is recorded in each hour, of those of what happens in it."""
+    """Return the shares of events recorded in each hour, shape (periods, days, hours), from the shares that happen in it."""
     jitter = plan.dataset.noise.temporal_jitter * 24
     if jitter == 0:
         return shares
@@ -114,8 +114,8 @@ def _recorded_shares(plan: Plan, periods: NDArray[np.int64], shares: Floats) -> 
 
 
 def _jitter_matrix(hours: int, jitter: float) -> Floats:
-    """Return how much of each hour of a period is recorded in each, shape (from, to), by a normal jitter of so many hours
-    that is reflected at both ends of the period."""
+    """Return the share of each hour that is recorded in each other, shape (from, to), by a normal jitter of so many hours,
+    reflected at both ends of the period (method of images)."""
     edges = np.arange(hours + 1, dtype=np.float64)
     matrix = np.zeros((hours, hours))
     for offset in (np.arange(_PARTS) + 0.5) / _PARTS:
@@ -127,7 +127,7 @@ def _jitter_matrix(hours: int, jitter: float) -> Floats:
 
 
 def _event_counts(store: Store, table: TablePlan, moment: str) -> Counted:
-    """Return how many events of units that did not end in their period there are on each day at each hour."""
+    """Return the counts of events by day and hour, without the events of units in the period of their end."""
     unit, time = quoted(unit_column(store.plan, table) or ""), quoted(table.time or "")
     ended = endings_sql(store) if store.plan.endings else None
     endings_join = (
@@ -147,13 +147,13 @@ def _event_counts(store: Store, table: TablePlan, moment: str) -> Counted:
 
 
 def _class_sums(classes: NDArray[np.int64], counts: Floats, class_count: int) -> Floats:
-    """Return what counts add up to in each of `most` classes."""
+    """Return the sum of counts in each class."""
     return np.bincount(classes, counts, class_count).astype(np.float64)
 
 
 def _chi_square_finding(plan: Plan, subject: str, counts: Floats, expected: Floats) -> Finding:
-    """Return the finding of counts against expected ones: Pearson's chi-square, which is smaller still where totals per
-    period are given. Where none is expected, none may be."""
+    """Judge counts against expected ones by Pearson's chi-square, which is even smaller where totals per period are given.
+    Classes without expected events have to be empty."""
     events, astray = float(counts.sum()), float(counts[expected == 0].sum())
     numbers = {"events": events, "astray": astray}
     if astray:
@@ -169,13 +169,13 @@ def _chi_square_finding(plan: Plan, subject: str, counts: Floats, expected: Floa
 
 
 def _merged_classes(counts: Floats, expected: Floats) -> tuple[Floats, Floats]:
-    """Return counts with classes put together, the smallest first, until each is expected to have enough."""
+    """Return counts of merged classes: the smallest are put together until each has at least `_FEWEST` expected events."""
     order = np.argsort(expected, kind="stable")
     sums = np.cumsum(expected[order])
     merged_count = int(np.searchsorted(sums, _FEWEST)) + 1 if len(sums) and sums[-1] >= _FEWEST else len(sums)
     while (
         merged_count < len(order) and expected[order[merged_count]] < _FEWEST
-    ):  # what lies above the sum may be small itself
+    ):  # the next class may be too small on its own
         merged_count += 1
     starts = np.append(0, np.arange(merged_count, len(order)))
     return np.add.reduceat(counts[order], starts), np.add.reduceat(expected[order], starts)

@@ -1,4 +1,4 @@
-"""Checks of how many rows there are: no period dropped, none written twice, as many as the roster says."""
+"""Checks of row counts: no period missing or duplicated, and as many rows as units of the roster are there."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ Floats = NDArray[np.float64]
 
 _UNITS = 1 << 20
 _CELLS = 60_000
-"""So many cells are asked who is there, and what happens, where stored rows do not tell."""
+"""The size of the sample of cells that is generated anew where stored rows do not show the expected counts."""
 _ERRORS = 6.0
 
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """How many units are there in each judged period, shape (periods,): at `most`, at `least` by what a sample lets expect,
-    and for `certain`, those of the sample alone; all equal where it is known."""
+    """Bounds of the number of units in each judged period, shape (periods,): `most`, `least` (estimated from a sample) and
+    `certain` (the units of the sample alone); all equal where the number is known."""
 
     most: Floats
     least: Floats
@@ -45,12 +45,12 @@ class Expected:
 
 
 def expected(store: Store) -> Expected:
-    """Return how many units are there in each judged period, from arrivals and stored endings."""
+    """Return bounds of the number of units in each judged period, from arrivals and stored endings."""
     return store.kept("expected rows", lambda: _expected_units(store))
 
 
 def _expected_of(store: Store, table: TablePlan) -> Expected:
-    """Return how many units are there in each judged period that a table has rows of: none in the others."""
+    """Return bounds of the number of units in each judged period, zero outside the periods of a table."""
     bounds = expected(store)
     if table.periods is None:
         return bounds
@@ -60,8 +60,8 @@ def _expected_of(store: Store, table: TablePlan) -> Expected:
 
 
 def unit_column(plan: Plan, table: TablePlan) -> str | None:
-    """Return the column of a table that refers to the unit that a row is of, by the unit's own key: of a link, its left
-    one if that is a unit."""
+    """Return the column of a table with the key of the unit of a row; of a bridge, its left one if that is a unit. None if
+    there is no such column."""
     dimensions = {dimension.name for dimension in plan.own if dimension.kind == "unit"}
     columns = columns_to(table, dimensions)
     if table.kind == "bridge":
@@ -70,18 +70,18 @@ def unit_column(plan: Plan, table: TablePlan) -> str | None:
 
 
 def links(table: TablePlan) -> tuple[str, ...]:
-    """Return the columns of a bridge that say what it links, which may be anyone's; none of other tables."""
+    """Return the key columns of a bridge; none of other tables."""
     return table.key if table.kind == "bridge" else ()
 
 
 def columns_to(table: TablePlan, dimensions: set[str]) -> list[str]:
-    """Return the columns of a table that refer to dimensions of units by the unit's own key."""
+    """Return the columns of a table that refer to dimensions by the key of a unit."""
     words = {column.name: column.spec.word for column in table.columns}
     return [name for name, parent, _ in table.references if parent in dimensions and words[name] == "ref"]
 
 
 def endings_sql(store: Store) -> str | None:
-    """Return the SQL of (unit, ended): the date key of each unit's stored end; None where no ending is stored."""
+    """Return the SQL of (unit, ended), the date key of the first stored ending of each unit; None if none is stored."""
     plan = store.plan
     parts = []
     for table in (plan.table(ending.table) for ending in plan.endings if ending.table in store.relations):
@@ -116,7 +116,7 @@ def _expected_units(store: Store) -> Expected:
 
 
 def _present_counts(periods: NDArray[np.int64], arrivals: NDArray[np.int64], last_periods: NDArray[np.int64]) -> Floats:
-    """Return how many units are there in each period, from their first and their last."""
+    """Return the number of units in each period, from the first and the last period of each unit."""
     arrived_counts = np.searchsorted(np.sort(arrivals), periods, side="right")
     return (arrived_counts - np.searchsorted(np.sort(last_periods[last_periods >= arrivals]), periods, side="left")).astype(
         np.float64
@@ -124,7 +124,7 @@ def _present_counts(periods: NDArray[np.int64], arrivals: NDArray[np.int64], las
 
 
 def _last_periods(store: Store, units: Units, endings: pa.Table) -> NDArray[np.int64]:
-    """Return the last period of each unit by what is stored, NEVER where none is."""
+    """Return the last period of each unit by its stored ending; NEVER without one."""
     plan = store.plan
     dimension = next(table for table in plan.own if table.kind == "unit")
     keys = key_text(prefix(dimension.spec), pa.array(codes(plan, units)))
@@ -138,7 +138,7 @@ def _last_periods(store: Store, units: Units, endings: pa.Table) -> NDArray[np.i
 
 
 def _lower_bounds(plan: Plan, periods: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Return how many units are there at least by what a sample of each segment lets expect, and how many of the sample."""
+    """Return (lower bounds of the number of units, units of the sample) by period, from a stratified sample."""
     total, variance, sample_counts = (np.zeros(len(periods)) for _ in range(3))
     for stratum, block in _sample_blocks(plan, periods):
         is_alive, sample_size = alive(block), len(block.units)
@@ -151,7 +151,7 @@ def _lower_bounds(plan: Plan, periods: NDArray[np.int64]) -> tuple[Floats, Float
 
 
 def _sample_blocks(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[Stratum, Block]]:
-    """Yield each stratum with a block of some of its units, of about `_CELLS` cells in all."""
+    """Yield each stratum with a block of a sample of its units, about `_CELLS` cells in all."""
     first, stop = int(periods[0]), int(periods[-1]) + 1
     parts = strata(plan, first, stop)
     for stratum, sample_size in zip(parts, taken(parts, max(1, _CELLS // len(periods)), 20), strict=True):
@@ -159,7 +159,7 @@ def _sample_blocks(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[Str
 
 
 def _row_counts(store: Store, table: TablePlan) -> Floats:
-    """Return the rows of each judged period; a key that is no period's counts for none."""
+    """Return the number of stored rows of each judged period; invalid date keys are not counted."""
     keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
     scan = scanned(store, table)
     counts = dict(zip(scan["date_key"].to_pylist(), scan["rows"].to_pylist(), strict=True))
@@ -167,7 +167,7 @@ def _row_counts(store: Store, table: TablePlan) -> Floats:
 
 
 def ending_tables(plan: Plan) -> frozenset[str]:
-    """Return the tables that say when units ended."""
+    """Return the tables of events that end units."""
     return frozenset(ending.table for ending in plan.endings)
 
 
@@ -187,7 +187,7 @@ def _period_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 
 def thinned(plan: Plan, table: TablePlan) -> bool:
-    """Return whether some rows do not happen because they find nothing to refer to, as many as only making them tells."""
+    """Return whether a table lacks rows that have no earlier row to refer to; only generating them shows how many."""
     parent = parent_of(table)
     if parent is not None:
         return thinned(plan, plan.table(parent))
@@ -195,8 +195,8 @@ def thinned(plan: Plan, table: TablePlan) -> bool:
 
 
 def _simulated_counts(plan: Plan, table: TablePlan, first: int, stop: int) -> Floats:
-    """Return how many rows of a table some units have in each period, as they are made anew: none is expected where their
-    metric is hardly ever above zero, and whoever makes them knows that."""
+    """Return the number of rows of a table in each period for a sample of units, generated anew. It is zero where the
+    metric that drives them is hardly ever above zero."""
     periods = np.arange(first, stop, dtype=np.int64)
     counts = np.zeros(len(periods))
     for _, block in _sample_blocks(plan, periods):
@@ -224,7 +224,7 @@ def _period_finding(store: Store, table: TablePlan, is_faulty: NDArray[np.bool_]
 
 
 def _outside_rows(store: Store, table: TablePlan) -> int:
-    """Return how many rows have a date key of no period of the window, or none at all."""
+    """Return the number of rows whose date key is null or outside the window."""
     plan, time = store.plan, quoted(table.time or "")
     last = plan.stop - 1 if plan.stop is not None else None
     low, *high = plan.grain.keys(np.array([plan.first, *([] if last is None else [last])], dtype=np.int64)).tolist()

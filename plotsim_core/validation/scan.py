@@ -1,4 +1,4 @@
-"""One scan per table: everything that can be counted row by row, by period."""
+"""One scan per table: counts by period that several checks share."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from plotsim_core.validation.check import TALLY, Finding
 from plotsim_core.validation.store import Store
 
 _TOLERANCE = 1e-9
-"""How far a value may lie beyond its range, as a share of its larger end: what rounding to decimals leaves of an end."""
+"""The tolerance of ranges, as a share of the larger bound: bounds are rounded to decimals."""
 
 
 def bounds_of(plan: Plan, table: TablePlan, column: ColumnPlan) -> tuple[float, float] | None:
-    """Return the closed range that the values of a metric's column lie in; None for no metric and for an unbounded one."""
+    """Return the closed range of the values of a metric column; None for other columns and unbounded metrics."""
     if column.spec.word != "metric":
         return None
     spec = plan.metrics[plan.metric_index(column.spec.type.partition(".")[2])].spec
-    bounds = None if table.kind == "period" and spec.sized else spec.bounds  # a sum lies beyond
+    bounds = None if table.kind == "period" and spec.sized else spec.bounds  # a sum may exceed them
     return bounds or ((0.0, float("inf")) if spec.positive else None)
 
 
 def scanned(store: Store, table: TablePlan) -> pa.Table:
-    """Return what one scan counts, a row per period (one with a null date_key for a table without time).
+    """Return the counts of one scan, a row per period (one with a null date_key for a table without time).
 
-    `rows` are all of them; for column number i, `there i` those that are not null, `beyond i` those outside its range,
-    `from i` and `to i` the ends of its moments.
+    `rows` counts all rows; for column number i, `there i` counts its values, `beyond i` its values outside the range, and
+    `from i` and `to i` are its first and last moment.
     """
     return store.kept(f"scan {table.name}", lambda: _scan(store, table))
 
@@ -53,7 +53,7 @@ def _scan(store: Store, table: TablePlan) -> pa.Table:
 
 
 def counted(scan: pa.Table, subject: str, noun: str, checked: pa.ChunkedArray, faults: pa.ChunkedArray) -> Finding:
-    """Return the finding of counts by period: passed if nothing is wrong."""
+    """Return the finding of counts by period, passed if there are no faults."""
     return tallied(subject, noun, pa.table([scan["date_key"], checked, faults], names=TALLY.names))
 
 
@@ -66,5 +66,5 @@ def tallied(subject: str, noun: str, table: pa.Table) -> Finding:
 
 
 def no_faults(scan: pa.Table) -> pa.ChunkedArray:
-    """Return a count of nothing for each period."""
+    """Return a fault count of zero for each period."""
     return pa.chunked_array([pa.array(np.zeros(len(scan), dtype=np.int64))])

@@ -1,4 +1,4 @@
-"""The check of seasons: the factor of each season's months, against the other months of the same units."""
+"""The check of seasons: the seasonal factor of metrics, by a contrast of months within units."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def _seasons(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 
 def contrasted(store: Store, metric: int, subject: str, strength: float, inside: Flags, outside: Flags) -> Finding:
-    """Return the finding of means that are declared to be 1 + strength times as large in some periods as in others; `inside`
-    and `outside` are flags of periods."""
+    """Judge the ratio of means inside a season to means outside it, declared to be 1 + strength; `inside` and `outside` are
+    masks of periods."""
     measure = partial(_contrast, metric=metric, strength=strength, inside=inside, outside=outside)
     verdict = judgement(store, measure, (1.0 + strength) * MEAN_BIAS)
     numbers = {"declared": 1.0 + strength}
@@ -70,7 +70,7 @@ def _contrast(sample: Residuals, metric: int, strength: float, inside: Flags, ou
 
 
 def _difference_error(sample: Residuals, metric: int, cells: list[Flags]) -> float:
-    """Return the standard error of the ratio of two ratios over the same units: what is a unit's own falls out."""
+    """Return the standard error of a ratio of two ratios, by paired differences: effects of a unit itself cancel."""
     influences = []
     for cell_mask in cells:
         base = (

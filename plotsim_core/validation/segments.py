@@ -1,4 +1,4 @@
-"""The check of segments: those of different archetypes can be told apart by what is stored."""
+"""The check of segments: those of different archetypes are separable by their stored means."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from plotsim_core.validation.residuals import Floats, Residuals, measured, measu
 from plotsim_core.validation.store import Store
 
 _PARTS = 3
-"""Into so many parts time is cut."""
+"""The number of parts of the time."""
 _MIN_DISTANCE = 1.0
-"""Segments are expected to be told apart where their means lie so many standard deviations of units apart."""
+"""The least expected distance of separable segments, in standard deviations of units (Cohen's d)."""
 _FEWEST = 10
-"""A segment is judged in a part of the time in which so many of its units are there."""
+"""The least number of units with values that a segment needs in a part of the time."""
 
 
 def _segment_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    """Return the facts that segments are told apart by, for the first of them; None where segments share an archetype."""
+    """Return the facts that segments are judged by, for the first of them; None if all segments share an archetype."""
     archetypes = [segment.spec.archetype for segment in plan.segments]
     first_name = next((fact.name for fact in plan.own if measured(plan, fact)), None)
     return (
@@ -67,7 +67,7 @@ def _stored_centres(sample: Residuals) -> dict[int, Floats]:
 
 
 def _moments(sample: Residuals, layer: dict[int, Floats]) -> tuple[Floats, Floats]:
-    """Return mean and standard deviation of units' means, by metric, part of the time and segment; NaN for none."""
+    """Return the mean and standard deviation of the means of units, by metric, part of the time and segment."""
     segments = len(sample.plan.segments)
     shape = (len(layer), _PARTS, segments)
     means, deviations = np.full(shape, np.nan), np.full(shape, np.nan)
@@ -87,7 +87,7 @@ def _moments(sample: Residuals, layer: dict[int, Floats]) -> tuple[Floats, Float
 
 
 def _distance(expected_means: Floats, stored_means: Floats, spread: Floats, first: int, second: int) -> tuple[float, float]:
-    """Return how far apart two segments are to be, and are, in the metric and part of the time that tells best."""
+    """Return the (expected, stored) distance of two segments, in the metric and part of the time where most is expected."""
     deviation = np.sqrt((spread[:, :, first] ** 2 + spread[:, :, second] ** 2) / 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         differences: list[NDArray[np.float64]] = [
@@ -106,6 +106,6 @@ CHECKS.add(
         False,
         _segments,
         _segment_tables,
-        lambda *of: _segment_tables(*of) or NO_TABLES,
+        lambda *args: _segment_tables(*args) or NO_TABLES,
     ),
 )

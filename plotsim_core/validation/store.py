@@ -1,4 +1,4 @@
-"""Stored data as the checks see it: relations of a DuckDB connection, wherever the rows lie."""
+"""Stored data as DuckDB relations, whether they come from files, a database or Arrow tables."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from plotsim_core.validation.foreign import attach, reading
 Kept = TypeVar("Kept")
 
 PARTITIONS = "_partitions"
-"""The table of a DuckDB store in which it is written down which partitions it holds."""
+"""The table of a DuckDB store that lists its partitions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +33,9 @@ class Store:
     """The tables to judge: `relations` maps the name of each stored table to an SQL relation of `connection`; only the
     periods `first` to `stop` (exclusive) are judged.
 
-    What is broken on purpose is judged as it would be without: `plan` is the plan of the clean tables and relations are
-    restored by the ledger; `written` is the plan of what is stored. `held` has the date keys of the periods that are stored
-    of each table, with rows or without; None where nobody wrote that down."""
+    Tables with injected issues are judged as clean ones: `plan` is the plan of the clean tables, and the ledger restores
+    their rows; `written` is the plan of the stored tables. `held` has the date keys of the stored periods of each table,
+    with rows or without; None where no record of partitions exists."""
 
     plan: Plan
     connection: duckdb.DuckDBPyConnection
@@ -58,14 +58,14 @@ class Store:
 
     @property
     def ledger(self) -> str | None:
-        """The relation of what is broken on purpose; None where it is not there, or not whole."""
+        """The relation of the ledger of injected issues; None if it is missing or lacks columns."""
         table = next((table for table in self.written.own if table.kind == LEDGER), None)
         types = self.columns(LEDGER) if table is not None and LEDGER in self.relations else {}
         is_complete = table is not None and all(column.name in types for column in table.columns)
         return self.relations[LEDGER] if is_complete else None
 
     def kept(self, what: str, make: Callable[[], Kept]) -> Kept:
-        """Return what `make()` gives, made once for `what` while the store is open."""
+        """Return the value of `make()`, cached under the key `what` while the store is open."""
         if what not in self._kept:
             self._kept[what] = make()
         value: Kept = self._kept[what]
@@ -73,22 +73,22 @@ class Store:
 
     @property
     def tables(self) -> list[TablePlan]:
-        """The plans of the tables of this kind of unit that are there."""
+        """The plans of the stored tables of this kind of unit."""
         return [table for table in self.plan.own if table.name in self.relations]
 
     @property
     def kinds(self) -> list[Store]:
-        """The same store for each kind of unit, judged by its own plan."""
+        """The same store for each kind of unit, with the plan of that kind."""
         return [self, *(replace(self, plan=plan, _kept={}) for plan in self.plan.others)]
 
     def columns(self, name: str) -> dict[str, str]:
-        """Return the columns that a table is stored with, and their SQL types."""
+        """Return the SQL types of the stored columns of a table, by name."""
         sql = f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {self.relations[name]})"
         return self.kept(f"columns {name}", lambda: dict(self.connection.sql(sql).fetchall()))
 
     def place(self, table: TablePlan) -> str:
-        """Return an SQL relation with all rows of a table: its declared columns as their declared types, null where one
-        is not there or cannot be read so."""
+        """Return an SQL relation with all rows of a table, restored by the ledger: the declared columns, cast to their
+        declared types, null where a column is missing or a value cannot be cast."""
         types = self.columns(table.name)
         stored_table = self.written.table(table.name)
         if stored_table.issues and self.ledger is not None:
@@ -105,7 +105,7 @@ class Store:
         return f"(SELECT {', '.join(expressions)} FROM {self.relations[table.name]})"
 
     def told(self, table: TablePlan) -> str:
-        """Return a relation with what the ledger tells of a table, see `told_sql`; read once."""
+        """Return a relation with the ledger entries of a table (see `told_sql`), read once."""
 
         def register() -> str:
             relation_name = f"told {table.name}"
@@ -121,7 +121,7 @@ class Store:
         return self.kept(f"told {table.name}", register)
 
     def relation(self, table: TablePlan) -> str:
-        """Return an SQL relation with the rows of a table in the periods that are judged."""
+        """Return an SQL relation with the rows of a table in the judged periods."""
         if table.time is None:
             return self.place(table)
         low, high = self.key_range
@@ -129,18 +129,18 @@ class Store:
 
     @property
     def key_range(self) -> tuple[int, int]:
-        """The first and the last date key of the periods that are judged."""
+        """The first and the last date key of the judged periods."""
         low, high = self.plan.grain.keys(np.array([self.first, self.stop - 1], dtype=np.int64)).tolist()
         return low, high
 
     def held_of(self, table: TablePlan) -> frozenset[int]:
-        """Return the date keys of the periods that are stored of a table: by its rows, where it is not written down, which
-        are then from the first period with any to the last."""
+        """Return the date keys of the stored periods of a table. Without a record of partitions, these are all periods from
+        the first with rows to the last."""
         if self.held is not None:
             return self.held.get(table.name, frozenset())
         stored_table = self.written.table(table.name)
         time, relation = table.time, self.place(table)
-        if stored_table.time == DELIVERED and DELIVERED in self.columns(table.name):  # its partitions go by it
+        if stored_table.time == DELIVERED and DELIVERED in self.columns(table.name):  # the partition column
             time, relation = DELIVERED, self.relations[table.name]
         sql = f"SELECT min({quoted(time or '')}), max({quoted(time or '')}) FROM {relation}"
         low, high = self.connection.sql(sql).fetchall()[0]
@@ -155,8 +155,8 @@ class Store:
 
 
 def held_periods(plan: Plan, partitions: Iterable[tuple[str, str]]) -> dict[str, frozenset[int]]:
-    """Return the date keys of the periods that are stored of each table, from (table, partition key) such as 2024-03-01 or
-    2024-03-01-1300; of tables that are a state, none."""
+    """Return the date keys of the stored periods of each table, from (table, partition key) with keys such as 2024-03-01 or
+    2024-03-01-1300. Tables without time are left out."""
     table_keys: dict[str, set[int]] = {table.name: set() for table in plan.tables if table.time is not None}
     partition_keys: dict[str, list[int]] = {}
     for name, key in partitions:
@@ -170,7 +170,7 @@ def held_periods(plan: Plan, partitions: Iterable[tuple[str, str]]) -> dict[str,
 def _partition_keys(plan: Plan, key: str) -> list[int]:
     """Return the date keys of the periods of a partition."""
     digits = re.sub(r"\D", "", key)
-    if plan.partition is plan.grain:  # a period each, whose date key the partition's key spells
+    if plan.partition is plan.grain:  # one period per partition, with the digits of its date key
         return [int(digits[:10] if plan.grain.name == "hour" else digits[:8])]
     day = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
     start = np.array([np.datetime64(f"{day}T{digits[8:10]}" if len(digits) > 8 else day, "s")])
@@ -181,7 +181,7 @@ def _partition_keys(plan: Plan, key: str) -> list[int]:
 
 @contextmanager
 def directory_store(plan: Plan, directory: Path, format: str, first: int, stop: int) -> Iterator[Store]:
-    """Give the store of a directory that a run wrote. Tables whose files are missing are not in it."""
+    """Yield the store of a directory that a run wrote. Tables whose files are missing are not in it."""
     with duckdb.connect() as connection:
         if format == "duckdb":
             file = directory / f"{plan.name}.duckdb"
@@ -195,7 +195,7 @@ def directory_store(plan: Plan, directory: Path, format: str, first: int, stop: 
 
 @contextmanager
 def tables_store(plan: Plan, tables: Mapping[str, pa.Table], first: int, stop: int) -> Iterator[Store]:
-    """Give the store of Arrow tables by their names, in memory."""
+    """Yield the store of Arrow tables by their names, in memory."""
     with duckdb.connect() as connection:
         for name, table in tables.items():
             connection.register(name, table)
@@ -204,11 +204,11 @@ def tables_store(plan: Plan, tables: Mapping[str, pa.Table], first: int, stop: i
 
 @contextmanager
 def find_store(plan: Plan, path: Path, first: int | None = None, stop: int | None = None) -> Iterator[Store]:
-    """Give the store of what lies at `path`, by default of all periods that are stored of it.
+    """Yield the store of the data at `path`, by default of all its stored periods.
 
     `path` is a DuckDB file (a run's, or that of the Dagster side, with a schema named after the dataset) or a directory:
     with a run's files of one format, or with Parquet files per partition in the layout of the config. Raises UsageError
-    where nothing of the dataset is found, or the same in two formats.
+    if the path has no table of the dataset, or the dataset in two formats.
     """
     with duckdb.connect() as connection, reading(path, f"tables of {plan.name}"):
         relations, stored_keys = _find_relations(plan, connection, path), _stored_keys(plan, connection, path)
@@ -219,6 +219,7 @@ def find_store(plan: Plan, path: Path, first: int | None = None, stop: int | Non
 
 
 def _find_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
+    """Return the relations of the tables at a path, by name: of a DuckDB file, files of one format, or partitions."""
     names = [table.name for table in plan.tables]
     if path.is_file():
         relations = _database_relations(plan, connection, path)
@@ -251,7 +252,7 @@ def _find_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Pat
 
 
 def _stored_keys(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) -> Mapping[str, frozenset[int]] | None:
-    """Return which periods are stored of each table, of a store of partitions; None for a run's files."""
+    """Return the date keys of the stored periods of each table in a store of partitions; None for the files of a run."""
     if path.is_file():
         sql = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'written' AND schema_name = ? AND table_name = ?"
         if not connection.execute(sql, [plan.name, PARTITIONS]).fetchall():
@@ -268,7 +269,7 @@ def _stored_keys(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) 
 
 
 def _database_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, file: Path) -> dict[str, str]:
-    """Return the tables of a DuckDB file: those in the schema named after the dataset if there are any, or in `main`."""
+    """Return the relations of the tables of a DuckDB file: in the schema named after the dataset, or else in `main`."""
     attach(connection, file)
     entries = connection.sql(
         "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'written'"
@@ -282,13 +283,13 @@ def _database_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, file:
 
 
 def _stored_periods(plan: Plan, connection: duckdb.DuckDBPyConnection, relations: Mapping[str, str]) -> tuple[int, int]:
-    """Return (first, stop) of the periods inside the window that are stored of any table; the window's if none is."""
+    """Return (first, stop) of the stored periods of any table inside the window; the window itself if none is stored."""
     periods = []
     for table in (table for table in plan.tables if table.time is not None and table.name in relations):
         time = f"TRY_CAST({quoted(table.time or '')} AS BIGINT)"
         try:
             bounds = connection.sql(f"SELECT min({time}), max({time}) FROM {relations[table.name]}").fetchall()[0]
-        except duckdb.BinderException:  # the column is not there, which a check says
+        except duckdb.BinderException:  # a missing column: the check of columns reports it
             continue
         periods += [period for key in bounds if key is not None and (period := _period_of_key(plan.grain, key)) is not None]
     stop = plan.stop if plan.stop is not None else max([*periods, plan.first]) + 1
@@ -297,7 +298,7 @@ def _stored_periods(plan: Plan, connection: duckdb.DuckDBPyConnection, relations
 
 
 def _period_of_key(grain: Grain, key: int) -> int | None:
-    """Return the period of a date key, None if it is none."""
+    """Return the period of a date key; None for an invalid key."""
     digits = str(key)
     day = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
     try:

@@ -1,4 +1,4 @@
-"""Checks of structure: columns and types, keys, references, the date spine."""
+"""Checks of structure: columns and types, unique keys, referential integrity, the date spine."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from plotsim_core.validation.scan import counted, no_faults, scanned, tallied
 from plotsim_core.validation.store import Store
 
 _HASHES = 1 << 26
-"""How many hashes of keys are compared at a time: half a gigabyte."""
+"""Hashes of keys compared at a time: half a gigabyte."""
 
 
 def period_of(table: TablePlan) -> str:
-    """Return the SQL of a row's date key."""
+    """Return the SQL of the date key of a row; null for a table without time."""
     return quoted(table.time) if table.time else "NULL::BIGINT"
 
 
@@ -45,7 +45,7 @@ def _columns(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 
 def _is_required(store: Store, table: TablePlan, column: ColumnPlan) -> bool:
-    """Return whether a column has to be there: one that comes or goes only if partitions of its time are held."""
+    """Return whether a column has to be stored: one since or until a period only if partitions of its periods are stored."""
     if store.held is None or (column.since is None and column.until is None):
         return True
     stored_keys = store.held.get(table.name, frozenset())
@@ -65,8 +65,8 @@ def _keys(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 
 def _has_distinct_keys(store: Store, table: TablePlan, rows: int) -> bool:
-    """Return whether all hashes of keys differ, which proves that the keys do. Hashes are compared part by part, so that
-    memory is bounded, and sorted: that is several times faster than counting distinct ones."""
+    """Return whether all hashes of keys differ, and so all keys. Hashes are compared part by part, which bounds memory,
+    and sorted, which is several times faster than count(DISTINCT)."""
     key_hash = f"hash({', '.join(quoted(name) for name in table.key)})"
     parts = -(-rows // _HASHES)
     for part in range(parts):
@@ -120,8 +120,8 @@ def _reference(store: Store, table: TablePlan, column: str, parent: str, key: st
 
 
 def _judged_scope(store: Store, table: TablePlan, column: str, parent: str) -> str:
-    """Return the SQL of which rows' references are judged: of those that look back, where all periods that they look back to
-    are stored; of those to a date, where its period is stored; of the others, all."""
+    """Return the SQL condition of the rows whose references are judged: references to earlier rows where all their periods
+    are stored, references to a date where its period is stored, all others everywhere."""
     plan, target = store.plan, store.plan.table(parent)
     if target.kind == "date":
         stop = store.stop if plan.stop is None else plan.stop
@@ -139,8 +139,8 @@ def _judged_scope(store: Store, table: TablePlan, column: str, parent: str) -> s
 
 
 def _has_orphans(store: Store, table: TablePlan, column: str, keys: str) -> bool:
-    """Return whether any of a column's distinct values is not among the keys of its parent."""
-    if column == table.time:  # the scan has its distinct values
+    """Return whether a column has orphans: values that are no key of its parent."""
+    if column == table.time:  # the scan lists the distinct date keys
         store.connection.register("distinct values", scanned(store, table).select(["date_key"]))
         values = 'SELECT date_key AS v FROM "distinct values"'
     else:
@@ -163,7 +163,7 @@ def _date_spine(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 
 def every_table(plan: Plan, table: TablePlan) -> frozenset[str]:
-    """Say that every table is judged, by itself."""
+    """Return no further tables: every table is judged by itself."""
     return NO_TABLES
 
 
@@ -177,7 +177,12 @@ for _name, _check in {
     ),
     "keys_unique": Check("structure", "No two rows share a key, and no key is null.", True, _keys, every_table),
     "references_resolve": Check(
-        "structure", "Every reference finds its row.", True, _references, _parents, lambda *of: _parents(*of) or NO_TABLES
+        "structure",
+        "Every reference finds its row.",
+        True,
+        _references,
+        _parents,
+        lambda *args: _parents(*args) or NO_TABLES,
     ),
     "date_spine_whole": Check("structure", "The date dimension has every period, once.", True, _date_spine, _date_tables),
 }.items():

@@ -1,4 +1,4 @@
-"""Checks of time: life spans, moments inside their periods and in order, versions without gap."""
+"""Checks of time: life spans, moments inside their periods and in order, contiguous versions (SCD2)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from plotsim_core.validation.scan import counted, no_faults, scanned, tallied
 from plotsim_core.validation.store import Store
 
 _MAX_LIVES = 20_000
-"""The lives of at most so many units, evenly of all segments, are looked at."""
+"""The largest number of units whose lives are checked, spread over all segments."""
 _MAX_EVENTS = 200_000
-"""About so many events, of periods evenly spread, are put in order."""
+"""The approximate number of events whose order is checked, in evenly spread periods."""
 
 
 def _unit_dimension(plan: Plan) -> str:
@@ -30,14 +30,14 @@ def _unit_dimension(plan: Plan) -> str:
 
 
 def _life_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    """Return what says when the units of a table's rows ended; None for rows without time, or of no unit."""
+    """Return the tables with the endings of the units of a table; None for a table without time or unit."""
     kinds = [kind for kind in plan.kinds if _living_references(plan, kind, table)]
     return NO_TABLES.union(*map(ending_tables, kinds)) if kinds and table.time is not None else None
 
 
 def _living_references(plan: Plan, kind: Plan, table: TablePlan) -> list[str]:
-    """Return the columns of a table that refer to units of a kind that are there at the row's time. What a snapshot shows of
-    another kind was drawn once, for the life of the unit that it is shown of."""
+    """Return the columns of a table that refer to units of a kind which live at the time of the row. A snapshot has none of
+    another kind: these were drawn once, for the life of its own unit."""
     if table.kind == "snapshot" and kind is not plan:
         return []
     return columns_to(table, {_unit_dimension(kind)})
@@ -60,7 +60,7 @@ def _lives(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 
 def _lives_sql(store: Store, dimension: str) -> str:
-    """Return the SQL of (unit, arrived, last, ended) of units of a kind: `last` is the end of a tenure."""
+    """Return the SQL of (unit, arrived, last, ended) for a sample of units: date keys of arrival, end of tenure, ending."""
     plan, name = store.plan, f"lives of {store.plan.unit}"
     keys, arrivals, leaves = [], [], []
     parts = strata(plan, store.first, store.stop)
@@ -80,7 +80,7 @@ def _lives_sql(store: Store, dimension: str) -> str:
 
 
 def _moment_indexes(table: TablePlan) -> list[int]:
-    """Return the places of a table's columns that hold moments of its own rows, not of rows that it shows or looks up."""
+    """Return the indexes of the columns with moments of the rows of a table itself, not of rows it shows or looks up."""
     if table.time is None or table.kind == "snapshot":
         return []
     columns = enumerate(table.columns)
@@ -108,15 +108,15 @@ def _moments(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 
 def _period_ends(store: Store) -> pa.Table:
-    """Return the judged periods: date key, when each begins and when the next does."""
+    """Return the judged periods as (date_key, begins, stops)."""
     periods = np.arange(store.first, store.stop + 1, dtype=np.int64)
     starts = store.plan.grain.starts(periods).astype("datetime64[us]")
     return pa.table({"date_key": store.plan.grain.keys(periods[:-1]), "begins": starts[:-1], "stops": starts[1:]})
 
 
 def _order_sql(store: Store, table: TablePlan, name: str) -> str | None:
-    """Return the SQL of (date_key, early: whether a moment lies before the one numbered before it) for the events of some
-    periods; None for tables whose rows are not numbered, and where moments are not recorded as they were."""
+    """Return the SQL of (date_key, early: whether a moment is before that of the preceding number) for the events of some
+    periods; None for tables without numbered rows, and where moments have jitter."""
     unit = unit_column(store.plan, table)
     if store.plan.dataset.noise.temporal_jitter > 0 or table.kind not in ("proportional", "variable") or unit is None:
         return None
@@ -151,14 +151,14 @@ def _moment_tally(store: Store, table: TablePlan, name: str) -> pa.Table:
 
 
 def _wrong_end_sql(store: Store, end: str) -> str:
-    """Return the SQL of whether a unit's last version is not valid to the end of its life: to the period after its last if
-    that is judged, and on and on where it has not ended. Units whose lives are not looked at are taken as they are."""
+    """Return the SQL condition that the last version of a unit has a wrong end: not at the end of its life, or not open
+    where the unit still lives. Units outside the sample of lives are not judged."""
     store.connection.register("judged periods", _period_ends(replace(store, first=store.plan.first)))
     horizon = store.plan.grain.starts(np.array([store.stop], dtype=np.int64)).astype("datetime64[us]")[0]
     is_known = store.first == store.plan.first and all(ending.table in store.relations for ending in store.plan.endings)
     ends_early = f"coalesce({end} < TIMESTAMP '{horizon}' AND lives.unit IS NOT NULL, false)" if is_known else "false"
     is_over, fault = f"p.stops < TIMESTAMP '{horizon}'", f"{end} IS DISTINCT FROM p.stops"
-    if store.plan.endings and not is_known:  # an event before the judged periods may have ended it sooner than its tenure
+    if store.plan.endings and not is_known:  # an earlier event may have ended the unit
         fault = f"CASE WHEN lives.ended IS NULL THEN {end} IS NULL OR {end} > p.stops ELSE {fault} END"
     return f"CASE WHEN {is_over} THEN {fault} ELSE {ends_early} END"
 

@@ -1,7 +1,7 @@
-"""Checks of how metrics move with the trajectory: polarity, means and spread by position.
+"""Checks of how metrics follow the trajectory: polarity, means and variance by position.
 
-Everything is a ratio of what is stored to what the trajectory lets expect, and is compared to the ratio that the config's
-noise (and, where units end, the leaving of some) makes of it, measured on a part of the sampled cells.
+Each measure is a ratio estimator: stored values over the means that the trajectory gives. It is compared to the ratio that
+noise and the ending of units produce, measured on the probed cells.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ MEAN_BIAS = 0.01
 _SPREAD_BIAS = 0.05
 BANDS = 5
 WIDE = 0.5
-"""A mean or a spread that may be off by so large a share is not judged: hardly any fault would show."""
+"""The largest allowed relative deviation at which a mean or a variance is judged: beyond it hardly any fault shows."""
 _MOVES = 0.05
-"""A metric whose centres spread by less than this share of the way between its means does not move."""
+"""The least standard deviation of centres, as a share of the distance between the means, of a metric that moves."""
 
 
 def declared_means(sample: Residuals, metric: int) -> tuple[float, float]:
-    """Return the means at position 0 and 1, whatever the polarity."""
+    """Return the means of a metric at position 0 and 1, before polarity."""
     low, high = sample.plan.metrics[metric].spec.means
     return low, high
 
 
 def _noise_ratio(sample: Residuals, metric: int, cells: Flags) -> tuple[float, float]:
-    """Return (sum of what is made over sum of centres in some probed cells, its standard error beside that of what is
-    stored). Where no unit ends it is 1 and what noise adds to it; otherwise it is measured."""
+    """Return (ratio of noised values to centres in probed cells, its standard error beside that of stored values). Where
+    no unit ends, the ratio is 1 plus the effect of noise alone."""
     probed_cells = cells[:, sample.probed]
     centres = sample.centres[metric][:, sample.probed]
     noised_ratio, error = ratio(sample.made[metric], centres, probed_cells)
@@ -47,12 +47,12 @@ def _noise_ratio(sample: Residuals, metric: int, cells: Flags) -> tuple[float, f
 
 
 def units_in(cells: Flags) -> int:
-    """Return how many units have one of some cells."""
+    """Return the number of units with a cell in a mask."""
     return int(np.count_nonzero(cells.any(axis=0)))
 
 
 def with_metrics(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    """Return the facts that are looked at together with a table that metrics are judged by."""
+    """Return the facts that are read to judge the metrics of a table; None for a table that no metric is judged by."""
     return measuring_tables(plan) if measured(plan, table) else None
 
 
@@ -66,8 +66,8 @@ def _means(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 
 def by_band(store: Store, name: str, measures: Mapping[str, tuple[Measure, float]]) -> Finding:
-    """Judge ratios to what is expected, `overall` and in bands of it, and the `variance` of residuals if that is among them.
-    Each measure comes with how far it may be off for other reasons than chance."""
+    """Judge ratios to expected values, `overall` and in quantile bands, and the `variance` of residuals if it is among the
+    measures. Each measure comes with its allowed bias."""
     numbers: dict[str, float] = {}
     problems: list[str] = []
     for label, (measure, bias) in measures.items():
@@ -87,7 +87,7 @@ def by_band(store: Store, name: str, measures: Mapping[str, tuple[Measure, float
 
 
 def _mean(sample: Residuals, metric: int, band: int | None) -> Estimate | None:
-    """Measure the mean of a metric, overall or in one of the bands of what the trajectory lets expect."""
+    """Measure the mean of a metric, overall or in a quantile band of its centres."""
     present = np.isfinite(sample.values[metric])
     if not present.any():
         return None
@@ -100,13 +100,13 @@ def _mean(sample: Residuals, metric: int, band: int | None) -> Estimate | None:
 
 
 def size_of(sample: Residuals, metric: int) -> float:
-    """Return a typical size of a metric whose mean may be zero: shifts are told as shares of it."""
+    """Return a typical size of a metric whose mean may be zero: the unit of its shifts."""
     low, high = declared_means(sample, metric)
     return float(max(abs(low), abs(high), high - low))
 
 
 def shifted(sample: Residuals, metric: int, cells: Flags, scale: float) -> Estimate:
-    """Measure the mean over what is expected in some cells, a mean that may be zero by its shift as a share of `scale`."""
+    """Measure the ratio of values to centres in some cells; where means may be zero, the shift as a share of `scale`."""
     centres = sample.centres[metric]
     if declared_means(sample, metric)[0] > 0:
         expected, noise_error = _noise_ratio(sample, metric, cells)
@@ -125,7 +125,7 @@ def shifted(sample: Residuals, metric: int, cells: Flags, scale: float) -> Estim
 
 
 def _spread(sample: Residuals, metric: int) -> Estimate | None:
-    """Measure the mean square of residuals, against that of what is made."""
+    """Measure the mean square of residuals, against that of noised values."""
     present = np.isfinite(sample.values[metric])
     if not present.any():
         return None
@@ -161,8 +161,7 @@ def _polarity(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 
 def _slope(sample: Residuals, metric: int) -> Estimate | None:
-    """Measure how far a metric moves where the trajectory goes its full way up, as a share of the way between its means,
-    times the sign that it is declared to have."""
+    """Measure the slope of a metric on the position, by weighted least squares, as a share of the declared slope."""
     values = sample.values[metric]
     present = np.isfinite(values)
     low, high = declared_means(sample, metric)

@@ -1,5 +1,4 @@
-"""What a config declares and no stored table shows well enough to be judged: metrics that no fact per unit and period holds,
-and what is declared of them."""
+"""Findings of declarations that cannot be judged: those about metrics without a fact per unit and period."""
 
 from __future__ import annotations
 
@@ -17,8 +16,8 @@ _NO_FACT = "no fact per unit and period holds {}"
 
 
 def unheld(plan: Plan, first: int, stop: int) -> Iterator[tuple[str, Finding]]:
-    """Yield (check, finding) of whatever a dataset declares, in the periods `first` to `stop`, of metrics that its facts do
-    not hold, all kinds of unit."""
+    """Yield (check, finding) for each declaration about a metric that no fact has, in the periods `first` to `stop`, of all
+    kinds of unit."""
     clean_plan = plan.clean or plan
     for kind in (clean_plan, *clean_plan.others):
         hidden = {metric.name for index, metric in enumerate(kind.metrics) if measuring(kind, index) is None}

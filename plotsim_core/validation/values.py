@@ -1,4 +1,4 @@
-"""Checks of values: nulls and ranges."""
+"""Checks of values: null rates and ranges."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _null_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
 
 
 def _has_null_rate(table: TablePlan, column: ColumnPlan) -> bool:
-    """Return whether a column's share of nulls is declared: elsewhere a metric's value stands in many rows, or in none."""
+    """Return whether the null rate of a column is declared: that of a metric in a fact, which holds each value once."""
     return column.spec.word == "metric" and table.kind == "fact"
 
 
@@ -44,8 +44,8 @@ def _nulls(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 
 def _unlisted_columns(store: Store, table: TablePlan) -> set[str]:
-    """Return the columns that the ledger does not tell of rows that were dropped or held back: what a wide table adds to the
-    rows it shows."""
+    """Return the columns whose values the ledger lacks for dropped or late rows: those that a wide table adds to the table
+    it shows."""
     issues = (issue for _, issue in store.written.table(table.name).issues)
     has_drops = any(issue.drops or issue.issue == "late_delivery" for issue in issues)
     shown_columns = {column.name for column in store.plan.table(table.of).columns} if has_drops and table.of else set()
@@ -53,8 +53,9 @@ def _unlisted_columns(store: Store, table: TablePlan) -> set[str]:
 
 
 def _null_rate_finding(finding: Finding, rate: float, odds: float, periods: int) -> Finding:
-    """Judge a null count. Where nulls depend on a value that a unit may keep for all `periods`, at odds of twice a share
-    `odds` times its quantile, rows of a unit count as one: its odds have a variance of odds**2 / 3 at most."""
+    """Judge a null count against its rate, by binomial bounds. Where nulls are missing at random (MAR), by a value that a
+    unit may keep for all `periods`, at `odds` times twice its quantile, rows of a unit count as one (Bernstein): the odds of
+    units have a variance of odds**2 / 3 at most."""
     rows, nulls = finding.numbers["checked"], finding.numbers["faults"]
     variance = rows * (rate * (1 - rate) + odds**2 / 3 * (periods - 1))
     allowed = bernstein(variance, 2.0 * odds * periods, BLOCKING)
