@@ -1,7 +1,8 @@
-"""`bucket` with `labels`: the label of the band that a row's position is in, or with `metric` that metric's stored value.
+"""`bucket` with `labels`: the label of the band of a row's position on the curve, or with `metric` of that metric's
+stored value.
 
-The way from 0 to 1 is cut into as many equal bands as there are labels. In a dimension the label is a state: that of the
-latest period the row speaks of.
+The range from 0 to 1 is cut into equal bands, one for each label. In a dimension the label is a state: that of the row's
+latest period.
 """
 
 from __future__ import annotations

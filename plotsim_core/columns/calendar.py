@@ -1,6 +1,6 @@
 """`date`, `int`, `float`, `string`, `bool`: the columns of a date dimension and of a dimension of times of day.
 
-The column's name says which part of the date or time it is, the word as what it is told: a month as a number or a text.
+The column's name gives the part of the date or time, the word its type: a month as a number or a text.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ _MONTHS = [
     "December",
 ]
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
-_LENGTHS = ("hour", "day", "week", "month", "quarter", "year")
+_SPANS = ("hour", "day", "week", "month", "quarter", "year")
 _DAY_PARTS = ["night", "morning", "afternoon", "evening"]
 
 Value = Callable[[Plan, Integers, Moments], Any]
-"""Gives a part from (plan, periods, their starts); of a time of day, from (plan, minutes since midnight, anything)."""
+"""Values of a part, from (plan, periods, period starts); of a time of day, from (plan, minutes since midnight, unused)."""
 
 
 @dataclass(frozen=True)
 class DatePart:
-    """A part of a date: `forms` are the column types that it can be told as, the usual one first, and its values.
+    """A part of a date. `forms` maps each type that its column may have, the usual one first, to its values.
 
-    `says` is what it is in words. With `within` it is the same in all of a period of that length. With `of_days` it is a
-    day's, and belongs into dimensions of days or hours only; with `sometimes`, not every date has it.
+    `says` is its description, `within` the longest span over which it is constant. `of_days` marks a part of a day, for
+    dimensions of days or hours only; `sometimes` marks a part that some dates lack.
     """
 
     forms: dict[str, Value]
@@ -61,24 +61,24 @@ class DatePart:
     sometimes: bool = False
 
 
-def _number_forms(value: Value) -> dict[str, Value]:
-    return {"int": value, "float": value, "string": lambda *args: pc.cast(pa.array(value(*args)), pa.string())}
+def _number_forms(part: Value) -> dict[str, Value]:
+    return {"int": part, "float": part, "string": lambda *args: pc.cast(pa.array(part(*args)), pa.string())}
 
 
-def _truth_forms(value: Value) -> dict[str, Value]:
+def _truth_forms(part: Value) -> dict[str, Value]:
     def integers(*args: Any) -> Integers:
-        return np.asarray(value(*args)).astype(np.int64)
+        return np.asarray(part(*args)).astype(np.int64)
 
     return {
-        "bool": value,
+        "bool": part,
         "int": integers,
         "float": integers,
-        "string": lambda *args: pc.cast(pa.array(value(*args)), pa.string()),
+        "string": lambda *args: pc.cast(pa.array(part(*args)), pa.string()),
     }
 
 
-def _names_at(names: list[str], index: Value) -> Value:
-    return lambda *args: pa.array(names).take(pa.array(index(*args)))
+def _names_at(names: list[str], indexes: Value) -> Value:
+    return lambda *args: pa.array(names).take(pa.array(indexes(*args)))
 
 
 def _year(plan: Plan, periods: Integers, starts: Moments) -> Integers:
@@ -127,7 +127,7 @@ def _is_working_day(plan: Plan, periods: Integers, starts: Moments) -> Any:
 
 
 def _day_count(is_counted: Callable[[Plan, Integers], Any]) -> Value:
-    """Return the part that counts the days of a period for which `of_days(plan, days)` holds."""
+    """Return the part that counts the days of a period for which `is_counted(plan, days)` is true."""
 
     def value(plan: Plan, periods: Integers, starts: Moments) -> Integers:
         first_day = _days(starts)
@@ -278,7 +278,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
 def _describe(options: NoOptions, column: Column, table: Table, dataset: Dataset) -> str:
     part, grain = _parts(table)[column.name], dataset.window.grain.name
     text = part.says.format(grain=grain, named="ends" if dataset.calendar.fiscal_year_named == "end" else "begins")
-    is_constant = grain != "week" and _LENGTHS.index(grain) < _LENGTHS.index(part.within or grain)
+    is_constant = grain != "week" and _SPANS.index(grain) < _SPANS.index(part.within or grain)
     return f"{text}." if is_constant or part.within in ("", grain) else f"{text}, at the start of the {grain}."
 
 

@@ -1,8 +1,9 @@
-"""`cdc.<part>`: when a row was written (`inserted_at`), when it last changed (`updated_at`), and what that was (`op`).
+"""`cdc.<part>`: change data capture: the moment a row was written (`inserted_at`), the moment of its last change
+(`updated_at`) and the kind of that change (`op`).
 
-A fact with `cdc: true` gets all three, as `_inserted_at`, `_updated_at` and `_op`. A row is written in the moment it
-happens, as that is recorded, one of a whole period in the last moment of it, and is then as it was written (I). What
-corrects rows later says so itself (`quality`).
+A fact with `cdc: true` gets all three, as `_inserted_at`, `_updated_at` and `_op`. A row is written at its recorded
+moment, a row of a whole period at the last moment of that period; its change is an insert (I). Later corrections of rows
+(`quality`) write their own values.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Options(Part):
 
 
 def change_columns(table: Table) -> tuple[Column, ...]:
-    """Return the columns that a fact with `cdc` gets by itself, without those it has."""
+    """Return the `cdc` columns that a fact lacks."""
     existing_types = {other.type for other in table.columns}
     columns = (
         Column(name=f"_{part}", type=f"cdc.{part}", source=Options.model_validate({"part": part})) for part in _DESCRIPTIONS

@@ -84,7 +84,7 @@ _ITEM = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^",][^,]*|))(?:,|$)')
 
 
 def _split(values: str) -> list[tuple[str, bool]] | None:
-    """Return the texts between commas, each with whether it stands in quotes; None where a quote is not closed."""
+    """Return (text, is quoted) for each item between commas; None for a quote that is not closed."""
     items = []
     position, has_next = 0, True
     while has_next:
@@ -122,7 +122,7 @@ def spelled(column: Column) -> list[str]:
 
 
 def count(column: Column) -> int:
-    """Return how many values a static column has."""
+    """Return the number of values of a static column."""
     options = column.source
     assert isinstance(options, Options)
     return len(options.given)
@@ -135,7 +135,7 @@ def _text(value: Any) -> str:
 Weights = Annotated[
     tuple[Annotated[float, Field(ge=0, le=LARGEST, strict=True)], ...], Field(min_length=1, max_length=1_000_000)
 ]
-"""How often each of some things is drawn, relative to the others."""
+"""Relative frequency of each option."""
 
 
 class Choice(Part):
@@ -155,7 +155,7 @@ class Choice(Part):
 
 
 def wrong_weights(weights: tuple[float, ...] | None, count: int, noun: str) -> Iterable[Problem]:
-    """Yield what is wrong with the weights of `count` things."""
+    """Yield the problems of the weights of `count` options."""
     if weights is not None and len(weights) != count:
         yield Problem("weights", f"expected {count} weights, one for each of the {noun}, found {len(weights)}")
     if weights is not None and sum(weights) == 0:
@@ -170,13 +170,13 @@ def _edges(weights: tuple[float, ...]) -> Floats:
 
 
 def weighted(uniforms: Floats, weights: tuple[float, ...]) -> Integers:
-    """Return which of some things each uniform draws, in proportion to their `weights`."""
+    """Return the index that each uniform draws, in proportion to the `weights` (inverse CDF)."""
     indexes: Integers = np.searchsorted(_edges(weights), uniforms, side="right").astype(np.int64)
     return indexes
 
 
 def drawn_from(rows: Rows, table: TablePlan, column: ColumnPlan, count: int, weights: tuple[float, ...] | None) -> Integers:
-    """Return which of `count` things each row has, in proportion to their weights or evenly."""
+    """Return the index below `count` that each row draws, in proportion to the weights or evenly."""
     if weights is None:
         return rows.choose(table, column, count)
     return weighted(rows.uniforms(table, column), weights)
@@ -194,7 +194,7 @@ def common_type(values: list[Any]) -> pa.DataType:
 
 
 def most_places(values: Iterable[Any]) -> int | None:
-    """Return how many decimals numbers have at most, each a number or a text of one; None where one is not finite."""
+    """Return the largest number of decimals of numbers, or of texts of numbers; None where one is not finite."""
     decimals = [places_of(value.strip() if isinstance(value, str) else float(value)) for value in values]
     return None if None in decimals else max(digits for digits in decimals if digits is not None)
 

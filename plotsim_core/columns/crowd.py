@@ -1,6 +1,6 @@
 """Metrics over all units that are there, and `units`: how many there are. For rows that are of a period and no unit.
 
-Sums are exact: values are whole numbers of their last decimal, added as integers, so no order or block shows in them.
+Sums are exact: values are added as integers, in units of their last decimal, so a sum does not depend on order or blocks.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
 LAYERS: Family[Callable[[Block, int], Floats]] = Family("layer of a metric")
-"""Word of a metric's column to its values in a block, shape (periods, units); the columns make themselves known here."""
+"""Values in a block, shape (periods, units), by the word of a metric's column; the columns register them here."""
 _EXPECTED_DECIMALS = 6
 _HALF = 32
-"""Numbers are added in two halves, so that no sum of 2**31 of them overflows."""
+"""Bits of the low half: the halves of numbers are added apart, so that no sum of 2**31 numbers overflows."""
 
 
 @dataclass(frozen=True, eq=False)
 class Crowd:
-    """By period: how many units are there; and for each (word, metric) the sum of its values in units of its last decimal,
-    and how many are not missing."""
+    """Totals by period: `units` is the number of living units, `sums` has for each (word, metric) the sum of its values, in
+    units of their last decimal, and the number of values that are not missing."""
 
     units: Integers
     sums: dict[tuple[str, int], tuple[list[int], Integers]]
 
 
 def decimals_of(plan: Plan, word: str, metric: int) -> int:
-    """Return with how many decimals the values of a metric's column come."""
+    """Return the number of decimals of a metric's column."""
     return _EXPECTED_DECIMALS if word == "expected" else plan.metrics[metric].spec.decimals or 0
 
 
 @lru_cache(maxsize=4)
 def crowd(plan: Plan, layer_keys: tuple[tuple[str, int], ...], first: int, stop: int) -> Crowd:
-    """Return what all units add up to in the periods `first` to `stop`."""
+    """Return the totals over all units in the periods `first` to `stop`, for layers (word, metric)."""
     unit_counts = np.zeros(stop - first, dtype=np.int64)
     low_sums, high_sums, value_counts = (np.zeros((len(layer_keys), stop - first), dtype=np.int64) for _ in range(3))
     for block_slice in blocks(plan, whole(plan, first, stop)):
@@ -68,7 +68,7 @@ def crowd(plan: Plan, layer_keys: tuple[tuple[str, int], ...], first: int, stop:
 
 
 def crowd_of(table: TablePlan, unit_block: Block) -> Crowd:
-    """Return what the columns of a table need to know of all units, in the periods of a block."""
+    """Return the totals over all units that the columns of a table need, in the periods of a block."""
     plan = unit_block.plan
     layer_keys = [
         (column.spec.word, plan.metric_index(column.spec.type.partition(".")[2]))
@@ -79,8 +79,8 @@ def crowd_of(table: TablePlan, unit_block: Block) -> Crowd:
 
 
 def over_units(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    """Return the mean of a score or index, the sum of an amount or count, over the units that are there in each row's
-    period and have a value; null where none has."""
+    """Return the mean of a score or index, the sum of an amount or count, over the living units of each row's period
+    that have a value; null where none has."""
     unit_block, word = rows.block, column.spec.word
     metric = unit_block.plan.metric_index(column.spec.type.partition(".")[2])
     spec, decimals = unit_block.plan.metrics[metric].spec, decimals_of(unit_block.plan, word, metric)

@@ -1,7 +1,7 @@
-"""What a layer of the engine says of rows: of a row's own period, or where a row is a state, of the latest it speaks of.
+"""Layer values of rows: in a row's own period or, where a row is a state, in the period of the state.
 
-The state of a unit speaks of the last period of the slice, or of the unit's last if its life has ended by then; that of a
-version, of the last period in which it was valid.
+The period of a unit's state is the last one of the slice, or the unit's last one if its life has ended by then; the period
+of a version's state is the last one in which it was valid.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Band = Annotated[str, Field(min_length=1)]
 
 
 def spoken_of(rows: Rows) -> Integers:
-    """Return the period that each row's state speaks of."""
+    """Return the period of each row's state."""
     block = rows.block
     periods = np.minimum(block.slice.stop - 1, ends(block)[rows.unit])
     if len(rows.until) == len(rows):
@@ -37,7 +37,7 @@ def spoken_of(rows: Rows) -> Integers:
 
 
 def current(rows: Rows, layer: Callable[[Block], Floats]) -> Floats:
-    """Return what a `layer`, shape (periods, units), says of each row."""
+    """Return the value of a `layer`, shape (periods, units), for each row."""
     block = rows.block
     if len(rows.cell) == len(rows):
         return layer(block).ravel()[rows.cell]
@@ -53,9 +53,9 @@ def current(rows: Rows, layer: Callable[[Block], Floats]) -> Floats:
 
 
 def shares(rows: Rows, metric: str | None) -> Floats:
-    """Return how high each row stands: the position on its unit's curve, or with `metric` where that metric's stored value
-    lies between the least and the most it can be (where it has no range, its means at positions 0 and 1). NaN where the
-    value is missing, and beyond 0 or 1 where it lies beyond."""
+    """Return a share for each row: the position on its unit's curve, or with `metric` that metric's stored value scaled by
+    its bounds (without bounds, by its means at positions 0 and 1). NaN for a missing value, below 0 or above 1 for a value
+    beyond the bounds."""
     if metric is None:
         return current(rows, lambda block: block.positions())
     index = rows.block.plan.metric_index(metric)
@@ -65,7 +65,7 @@ def shares(rows: Rows, metric: str | None) -> Floats:
 
 
 def banded(share: Floats, count: int) -> tuple[Integers, NDArray[np.bool_]]:
-    """Return which of `count` equal bands of [0, 1] each share lies in, and where there is none."""
+    """Return (bands, is_missing): the index of each share's band, of `count` equal bands of [0, 1]."""
     is_missing = np.isnan(share)
     clipped = np.clip(np.where(is_missing, 0.0, share), 0.0, 1.0)
     return np.minimum((clipped * count).astype(np.int64), count - 1), is_missing
@@ -82,5 +82,5 @@ def check_metric(metric: Name | None, scope: Scope) -> Iterable[Problem]:
 
 
 def told(metric: Name | None) -> str:
-    """Return what bands are bands of, in words."""
+    """Return the name of the quantity that bands divide."""
     return metric if metric is not None else "the position on the unit's curve"

@@ -1,4 +1,4 @@
-"""Columns of exact decimals: Arrow decimals, and as numbers the whole units of their last decimal, or doubles."""
+"""Conversions of exact decimals: Arrow decimals, integers in units of the last decimal, and doubles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ Integers = NDArray[np.int64]
 
 
 def decimal_array(scaled: Integers, scale: int, is_missing: NDArray[np.bool_] | None = None) -> pa.Array:
-    """Return units as decimals, null where they are missing. Raises OverflowError where one has too many digits."""
+    """Return integers, in units of the last decimal, as decimals, null where missing.
+
+    Raises OverflowError where one has too many digits.
+    """
     if is_missing is not None:
         scaled = np.where(is_missing, 0, scaled)
     if np.any(np.abs(scaled) >= 10**PRECISION):
@@ -33,7 +36,7 @@ def as_decimals(values: pa.Array, digits: int) -> pa.Array:
 
 
 def units_of(values: pa.Array) -> Integers:
-    """Return decimals as units, 0 for a null."""
+    """Return decimals as integers in units of their last decimal, 0 for a null."""
     if len(values) == 0:
         return np.zeros(0, dtype=np.int64)
     pairs: Integers = np.frombuffer(values.buffers()[1], "<i8", 2 * len(values), 16 * values.offset)

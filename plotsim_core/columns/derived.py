@@ -1,4 +1,4 @@
-"""`derived.<what>`: what a row is, in plain words: `name` and `entity_id` of its unit, the `archetype` and `size` of the
+"""`derived.<what>`: facts of a row, in plain words: `name` and `entity_id` of its unit, the `archetype` and `size` of the
 unit's segment, the `date_key` and `period_index` of its period."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Formulas on decimals: sums, differences and products of columns that have so many decimals, as units of the last one.
+"""Fixed-point formulas: sums, differences and products of decimals as integers in units of the last decimal.
 
-A row is exact as long as its numbers have at most 18 digits with all their decimals; where they have more, and in formulas
-that divide or take roots, numbers are doubles.
+A row is exact while its numbers have at most 18 digits, decimals included. Other rows, and formulas that divide or take
+roots, are doubles.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from plotsim_core.numerics.random import Floats
 
 _LARGEST = 2.0**61
 _SCALE = 18
-"""Decimals that units have at most."""
+"""Largest number of decimals."""
 
 
 @dataclass(frozen=True)
 class Exact:
-    """Numbers as whole `units` of their last of `scale` decimals, one per row; `known` says where they are exact."""
+    """Fixed-point numbers, one per row: integers `units` with `scale` decimals; `known` is the mask of exact ones."""
 
     units: Integers
     known: NDArray[np.bool_]
     scale: int
 
     def at(self, scale: int) -> Exact:
-        """Return the same numbers with as many decimals, or more."""
+        """Return the same numbers with `scale` decimals, no fewer than they have."""
         if scale == self.scale:
             return self
         in_range = self.known & (np.abs(self.units) < _LARGEST / 10.0 ** (scale - self.scale))
         return Exact(np.where(in_range, self.units, 0) * 10 ** (scale - self.scale), in_range, scale)
 
     def rounded(self, digits: int) -> Exact:
-        """Return the numbers with so many decimals, halves away from zero."""
+        """Return the numbers rounded to `digits` decimals, halves away from zero."""
         if digits >= self.scale:
             return self.at(digits)
         step = 10 ** (self.scale - digits)
@@ -50,14 +50,14 @@ class Exact:
 
 
 def exact_column(values: Floats, places: int) -> Exact:
-    """Return a column of numbers that have at most so many decimals, NaN for null."""
+    """Return a column of numbers with at most `places` decimals, NaN for null, as fixed-point numbers."""
     scaled = np.rint(values * 10.0**places)
     is_exact = np.abs(scaled) < EXACT
     return Exact(np.where(is_exact, scaled, 0.0).astype(np.int64), is_exact, places)
 
 
 def places_of(value: float | str) -> int | None:
-    """Return how many decimals a number is written with; None where it is no number."""
+    """Return the number of decimals of a number as written; None for NaN and infinity."""
     exponent = Decimal(value if isinstance(value, str) else repr(value)).as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else None
 
@@ -65,8 +65,8 @@ def places_of(value: float | str) -> int | None:
 def exact_value(
     node: ast.expr, columns: Mapping[str, Exact], test: Callable[[ast.expr], Floats], count: int
 ) -> Exact | None:
-    """Return a formula's numbers in `count` rows; None where they are not exact by what the formula does. `test` gives
-    conditions, as 1, 0 and NaN."""
+    """Return a formula's numbers in `count` rows; None for a formula with inexact operations. `test` evaluates conditions,
+    to 1, 0 and NaN."""
 
     def value(child: ast.expr) -> Exact | None:
         return exact_value(child, columns, test, count)
@@ -106,7 +106,7 @@ def _constant(value: Fraction, count: int) -> Exact | None:
 
 
 def _quotient(left: Exact | None, right: ast.expr, count: int) -> Exact | None:
-    """Return a quotient by a number whose inverse is a decimal too, such as 100."""
+    """Return the quotient by a constant whose inverse is a finite decimal, such as 100."""
     if not isinstance(right, ast.Constant) or type(right.value) not in (int, float) or not right.value:
         return None
     return _combined(_product, left, _constant(1 / Fraction(str(right.value)), count))
@@ -133,13 +133,13 @@ def _product(a: Exact, b: Exact) -> Exact:
     return Exact(np.where(in_range, a.units, 0) * b.units, a.known & b.known & in_range, a.scale + b.scale)
 
 
-def _where(test: Floats, a: Exact | None, b: Exact | None) -> Exact | None:
+def _where(condition: Floats, a: Exact | None, b: Exact | None) -> Exact | None:
     if a is None or b is None:
         return None
     scale = max(a.scale, b.scale)
     a, b = a.at(scale), b.at(scale)
-    is_true = test != 0
-    return Exact(np.where(is_true, a.units, b.units), np.where(is_true, a.known, b.known) & ~np.isnan(test), scale)
+    is_true = condition != 0
+    return Exact(np.where(is_true, a.units, b.units), np.where(is_true, a.known, b.known) & ~np.isnan(condition), scale)
 
 
 _least, _most = _rescaled(np.minimum), _rescaled(np.maximum)

@@ -1,9 +1,9 @@
 """`expression` with `formula: "round(quantity * unit_price, 2)"`: computed from the other columns of the row.
 
-A null in what is read gives null, and so does what has no value: a division by zero, a root or logarithm of a negative.
+A null input gives null, and so does an undefined result: a division by zero, a root or logarithm of a negative number.
 Numbers are rounded to the decimals of the column, or to those of a round around the formula, or to four, halves away from
-zero: sums, differences and products by the decimals themselves (`exact.py`). Whole ones are exact up to 2**53, and end
-there.
+zero; sums, differences and products are exact, in fixed-point decimals (`exact.py`). Integers are exact up to 2**53, and
+limited to it.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _DECIMALS = 4
 _WHOLE = 2.0**53
-_SPELT_OUT = 60
-"""The longest formula that a description spells out, in letters."""
+_MAX_QUOTED = 60
+"""Length of the longest formula that a description quotes, in letters."""
 _TYPES: dict[Kind, pa.DataType] = {"whole": pa.int64(), "number": pa.float64(), "bool": pa.bool_(), "text": pa.string()}
 
 
@@ -60,7 +60,7 @@ class Options(Part):
 
 
 def decimals_of(options: Options) -> int:
-    """Return to how many decimals numbers are rounded where the column does not say."""
+    """Return the number of decimals that numbers are rounded to where the column sets none."""
     tree = parsed(options.formula)
     is_round = isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "round"
     return (digits_of(tree) or 0) if is_round and isinstance(tree, ast.Call) else _DECIMALS
@@ -80,7 +80,7 @@ def _kinds(options: Options, dataset: Dataset) -> dict[str, Kind]:
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
     try:
         return _TYPES[kind_of(parsed(options.formula), _kinds(options, dataset))]
-    except FormulaError:  # which is told where the formula stands, not where its column is read
+    except FormulaError:  # reported at the formula, not where its column is read
         return pa.float64()
 
 
@@ -136,7 +136,7 @@ def _reads(options: Options, table: Table) -> Iterator[tuple[str, str]]:
     try:
         yield from ((table.name, name) for name in names(options.formula))
     except FormulaError:
-        return  # reported where it stands
+        return  # reported at the formula
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
@@ -172,7 +172,7 @@ def _read(values: pa.Array) -> Any:
 
 @dataclass(frozen=True)
 class _Read:
-    """What a formula reads in `count` rows: each column's `values`, and as `exact` numbers those that have decimals."""
+    """Inputs of a formula in `count` rows: each column's `values`, and `exact` fixed-point numbers of some."""
 
     values: dict[str, Any]
     exact: dict[str, Exact]
@@ -189,7 +189,7 @@ def _exact(node: ast.expr, inputs: _Read) -> Exact | None:
 
 
 def _rounded(node: ast.expr, doubles: Floats, digits: int, inputs: _Read) -> Floats:
-    """Return a formula's numbers, `found` as doubles, rounded to so many decimals."""
+    """Return a formula's numbers, given as `doubles`, rounded to `digits` decimals, in fixed point where exact."""
     rounded = half_up(doubles, digits)
     exact = _exact(node, inputs)
     if exact is None:
@@ -243,7 +243,7 @@ def _or(a: Floats, b: Floats) -> Floats:
 
 
 def _same_decimals(node: ast.Compare, values: list[Any], inputs: _Read) -> list[Any]:
-    """Return what is compared: sums and products by their decimals, so that 0.1 + 0.2 is 0.3."""
+    """Return both sides of a comparison, in fixed point where exact, so that 0.1 + 0.2 equals 0.3."""
     if isinstance(values[0], pa.Array):
         return values
     sides = [_exact(side, inputs) for side in (node.left, node.comparators[0])]
@@ -315,10 +315,10 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    """Say the formula, or where it is long, what it reads."""
+    """Describe the column by its formula, or by the inputs of a long one."""
     inputs = several(name for _, name in _reads(options, table))
     method = (
-        f"computed as {options.formula}" if len(options.formula) <= _SPELT_OUT or not inputs else f"computed from {inputs}"
+        f"computed as {options.formula}" if len(options.formula) <= _MAX_QUOTED or not inputs else f"computed from {inputs}"
     )
     return f"{begun(phrase(column.name))}, {method}."
 

@@ -1,10 +1,9 @@
 """`faker.<provider>`: a realistic text from the Faker library.
 
-Faker is asked once per provider and locale, for a pool; rows index into it. A pool depends on nothing but the provider,
-its arguments and the locale. All faker columns of a row are of one locale (`locales.py`); what they tell of a person fits
-together (`people.py`), identifiers are made rather than pooled (`identifiers.py`), and providers that count back from
-today count back from the window's start (`past.py`). Other providers that read today's date are refused: the same config
-would give other rows tomorrow.
+Values come from a pool of each provider and locale, which rows index. A pool depends only on the provider, its arguments
+and the locale. All faker columns of a row share one locale (`locales.py`), and those of a person agree (`people.py`).
+Identifiers are computed from serial numbers (`identifiers.py`). Providers of dates before today count from the window's
+start (`past.py`); other providers that read today's date are refused, as the same config would give other rows tomorrow.
 """
 
 from __future__ import annotations
@@ -88,7 +87,7 @@ _SCALAR_KINDS = {"texts", "whole numbers", "numbers", "decimal numbers", "true o
 
 _MAX_ARGUMENTS = 20
 _MAX_LENGTH = 4096
-"""The largest number that an argument may be that does not bound a value: it would say how long something is."""
+"""Largest number of an argument that bounds no value (such as a length), and most letters of a text."""
 _BOUNDS = ("min", "max", "step", "min_value", "max_value")
 _PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}(:[^:]+:[^:]+)*$"
 
@@ -129,7 +128,7 @@ class Options(Part):
 
     @property
     def given(self) -> Given:
-        """The arguments, for what is kept by them."""
+        """The arguments as a sorted tuple, which caches use as a key."""
         return tuple(sorted(self.arguments.items()))
 
 
@@ -149,12 +148,12 @@ def _providers(locale: str) -> frozenset[str]:
 
 @lru_cache(maxsize=256)
 def _return_type(provider: str, locale: str) -> Any:
-    """Return what a provider says that it gives; None for one that does not say, or that is none of Faker's."""
+    """Return the annotated return type of a provider; None without an annotation, or for an unknown provider."""
     return getattr(getattr(Faker(locale), provider, None), "__annotations__", {}).get("return")
 
 
 def _generated(provider: str, locale: str, arguments: Given, size: int) -> list[Any]:
-    """Return values of a provider in a locale."""
+    """Return `size` values of a provider in a locale, from a fixed seed."""
     generator = Faker(locale)
     generator.seed_instance(int(key(0, "faker", provider, locale)))
     method = getattr(generator, provider)
@@ -178,7 +177,7 @@ def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
         return PAST[options.provider].type
     if options.provider in PEOPLE or options.provider in DIGESTS or _is_identifier(options, dataset.locale):
         return pa.string()
-    if _return_type(options.provider, dataset.locale[0]) is str:  # no need of a pool, which takes a while to make
+    if _return_type(options.provider, dataset.locale[0]) is str:  # without a pool, which is slow to make
         return pa.string()
     return pool(options.provider, dataset.locale[0], options.given).type
 
@@ -189,7 +188,7 @@ def _is_identifier(options: Options, locales: tuple[str, ...]) -> bool:
 
 
 def _is_distinct(options: Options, kind: str | None) -> bool:
-    """Return whether no two rows of a table of that kind share a text."""
+    """Return whether the rows of a table of that kind have distinct texts."""
     return options.unique is not False and kind in KINDS
 
 
@@ -258,11 +257,11 @@ _SUBSTITUTES = {
     **dict.fromkeys(("zipcode", "postalcode", "postcode"), "geo.postcode"),
     **dict.fromkeys(("city", "town"), "geo.city"),
 }
-"""Parts of places, which countries call otherwise, and the column type that every country has."""
+"""Column type of every country, by the providers of parts of addresses, whose names differ between countries."""
 
 
 def _provider_hint(name: str, providers: frozenset[str]) -> str:
-    """Return what to write instead of a provider that a locale lacks: the locales that have it, the nearest that it has."""
+    """Return the hint for a provider that a locale lacks: the locales that have it, or the nearest name in the locale."""
     locales = _locales_with(name)
     substitute = f"{_SUBSTITUTES[name]} has it for every country" if name in _SUBSTITUTES else ""
     if not locales:
@@ -298,12 +297,12 @@ _HINT_LOCALES = [
     "ko_KR",
     "zh_CN",
 ]
-"""Locales that a hint looks in: to look in all takes Faker seconds."""
+"""Locales that hints search; to search all takes seconds."""
 
 
 @lru_cache(maxsize=256)
 def _locales_with(name: str) -> tuple[str, ...]:
-    """Return the locales, of those that a hint looks in, in which Faker has a provider."""
+    """Return those of `_HINT_LOCALES` in which Faker has a provider."""
     return tuple(locale for locale in _HINT_LOCALES if name in _providers(locale))
 
 
@@ -326,7 +325,7 @@ def _check_arguments(name: str, arguments: Mapping[str, Scalar], locale: str) ->
 
 @lru_cache(maxsize=256)
 def _value_kinds(provider: str, locale: str, arguments: Given = ()) -> frozenset[str]:
-    """Return in words what a provider gives."""
+    """Return the kinds of values of a provider, in words."""
     try:
         values = _generated(provider, locale, arguments, _SAMPLE)
         if values != _generated(provider, locale, arguments, _SAMPLE):
@@ -390,7 +389,7 @@ def _notes(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem
 
 
 def _variety(options: Options, table: Table, dataset: Dataset) -> str:
-    """Return how many different texts there are, in words."""
+    """Return the number of different texts, in words."""
     kind, name = _table_kind(table), options.provider
     if kind is not None and _is_distinct(options, kind) and _is_identifier(options, dataset.locale):
         return lasting(name, table, kind, dataset)

@@ -1,7 +1,7 @@
-"""What identifiers look like: the patterns of each provider of Faker's that gives identifiers, in each locale.
+"""Patterns of identifiers, by Faker provider and locale.
 
-Those with check digits are written here, by country. Phone numbers and licence plates are of the forms that Faker lists for
-the locale, where it lists some.
+Patterns with check digits are defined here, by country. Phone numbers and licence plates have the forms that Faker lists
+for the locale.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from plotsim_core.numerics.random import key
 
 Forms = Callable[[str], list[Pattern]]
 _DRAWS, _MAX_TEXTS = 4000, 800
-"""How often a name in a form of Faker's is asked for, and the most texts that it may then have."""
+"""Number of draws of a name in a Faker form, and the most different texts that these may have."""
 _CONSONANTS = "BCDFGHLMNPRSTV"
 
 
@@ -64,7 +64,7 @@ _BANKS: dict[str, tuple[str, Check | None]] = {
 }
 """Accounts by country: the part after the check digits of the IBAN (ISO 13616), with check digits of the country's own."""
 _DEFAULT_COUNTRY = "GB"
-"""Where the accounts of people are whose country has no IBAN."""
+"""Country of the accounts of people whose country has no IBAN."""
 _SPANISH = (0, 1, *range(9, 0, -1))
 """Check digits of Spanish accounts, by the remainder of the sum."""
 
@@ -93,7 +93,7 @@ def _portuguese(letters: checks.Letters) -> None:
 
 
 def _accounts(locale: str, skip: int = 0) -> list[Pattern]:
-    """Return IBANs, or what is left of them without their first letters."""
+    """Return the pattern of IBANs (check digits: MOD 97), without their first `skip` letters."""
     country = territory(locale)
     country = country if country in _BANKS else _DEFAULT_COUNTRY
     form, own_check = _BANKS[country]
@@ -113,8 +113,8 @@ def _numbers(first: int, stop: int, width: int) -> list[str]:
 
 
 @lru_cache(maxsize=64)
-def _people_of(country: str) -> tuple[str, dict[str, list[str]], Check | None] | None:
-    """Return (form, texts, check) of the numbers that a country gives its people; None where that is not known."""
+def _personal_number(country: str) -> tuple[str, dict[str, list[str]], Check | None] | None:
+    """Return (form, texts, check) of a country's personal identification numbers; None where unknown."""
     ymd, dmy = {"days": _days("%y%m%d")}, {"days": _days("%d%m%y")}
     weights: tuple[int, ...]
     match country:
@@ -198,9 +198,9 @@ def _people_of(country: str) -> tuple[str, dict[str, list[str]], Check | None] |
     return None
 
 
-def _people(locale: str) -> list[Pattern]:
+def _personal_numbers(locale: str) -> list[Pattern]:
     country = territory(locale)
-    scheme = _people_of(country)
+    scheme = _personal_number(country)
     if scheme is None:
         return []
     form, texts, check = scheme
@@ -216,7 +216,7 @@ def _cards(locale: str) -> list[Pattern]:
     ]
 
 
-def _goods(digits: int) -> Forms:
+def _product_codes(digits: int) -> Forms:
     return lambda locale: [pattern("#" * (digits - 1) + "=", check=checks.gtin(range(digits - 1), digits - 1))]
 
 
@@ -234,12 +234,12 @@ def _plates(locale: str) -> list[Pattern]:
 
 
 def _provider(locale: str, name: str) -> Any:
-    """Return what in Faker knows a method in a locale; None where nothing does."""
+    """Return the Faker provider that has a method in a locale; None if there is none."""
     return next((provider for provider in Faker(locale).get_providers() if hasattr(provider, name)), None)
 
 
 def _listed_patterns(locale: str, name: str, forms: Any, texts: Mapping[str, list[str]] | None = None) -> list[Pattern]:
-    """Return the patterns of forms that Faker lists; none where Faker itself gives texts of other forms."""
+    """Return the patterns of the forms that Faker lists; none if Faker also gives texts of other forms."""
     generator = Faker(locale)
     token_texts = dict(texts or {})
     for token in sorted({token for form in forms for token in re.findall(r"\{\{(\w+)\}\}", form)} - token_texts.keys()):
@@ -250,10 +250,10 @@ def _listed_patterns(locale: str, name: str, forms: Any, texts: Mapping[str, lis
     candidates = patterns([str(form) for form in forms], token_texts)
     generator.seed_instance(int(key(0, "faker", name, locale)))
     samples = [str(getattr(generator, name)()) for _ in range(20)] if candidates else []
-    return candidates if all(any(_fits(candidate, text) for candidate in candidates) for text in samples) else []
+    return candidates if all(any(_has_form(candidate, text) for candidate in candidates) for text in samples) else []
 
 
-def _fits(candidate: Pattern, text: str) -> bool:
+def _has_form(candidate: Pattern, text: str) -> bool:
     return len(text) == len(candidate.alphabets) and all(
         ord(letter) in alphabet for letter, alphabet in zip(text, candidate.alphabets, strict=True)
     )
@@ -268,16 +268,16 @@ FORMS: dict[str, Forms] = {
     "iban": _accounts,
     "bban": lambda locale: _accounts(locale, 4),
     "credit_card_number": _cards,
-    "ssn": _people,
-    "ean": _goods(13),
-    "ean13": _goods(13),
-    "ean8": _goods(8),
+    "ssn": _personal_numbers,
+    "ean": _product_codes(13),
+    "ean13": _product_codes(13),
+    "ean8": _product_codes(8),
     "phone_number": _phones,
     "license_plate": _plates,
     "uuid4": _hexadecimal("xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx"),
     "mac_address": _hexadecimal("xx:xx:xx:xx:xx:xx"),
 }
-"""Providers of identifiers, and their patterns in a locale: none where the locale has no forms that are known."""
+"""Patterns in a locale by provider of identifiers; none in a locale without known forms."""
 
 
 @lru_cache(maxsize=256)

@@ -1,7 +1,7 @@
 """`geo.<part>`: parts of one real place: country, country_code, region, city, postcode, latitude, longitude.
 
-All geo columns of a row speak of the same city, drawn in proportion to its population (or evenly, `by: city`), from all
-countries or those listed. A table whose rows have two places says with `bundle` which columns belong together.
+All geo columns of a row describe one city, drawn in proportion to its population (or evenly, `by: city`), from all
+countries or those listed. In a table whose rows have two places, `bundle` groups the columns of each.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _NUMBERS = ("latitude", "longitude")
 _SPREAD = 0.05
-"""How far from the middle of the city a place lies at most, in degrees."""
+"""Largest distance of a place from the city's centre, in degrees."""
 _DECIMALS = 4
 _DESCRIPTIONS = {
     "country": "Name of a real country.",
@@ -67,7 +67,7 @@ def cities() -> dict[str, list[Any]]:
 
 
 def agreed(table: Table, bundle: str | None) -> tuple[tuple[str, ...] | None, str]:
-    """Return (countries, by) of a bundle: what its columns say, or nothing and population."""
+    """Return (countries, by) of a bundle, as one of its columns sets them; by default (None, population)."""
     sources = [column.source for column in table.sourced("geo")]
     bundle_sources = [source for source in sources if isinstance(source, Options) and source.bundle == bundle]
     countries = next((source.countries for source in bundle_sources if source.countries is not None), None)
@@ -76,7 +76,7 @@ def agreed(table: Table, bundle: str | None) -> tuple[tuple[str, ...] | None, st
 
 @lru_cache(maxsize=64)
 def _city_weights(countries: tuple[str, ...] | None, by: str) -> tuple[Integers, tuple[float, ...]]:
-    """Return the places in the list of the cities to draw from, and their weights."""
+    """Return (indexes, weights) of the candidates in the list of cities."""
     columns = cities()
     indexes = [
         index
@@ -94,7 +94,7 @@ def countries_of(table: Table, bundle: str | None) -> list[str]:
 
 
 def cities_of(rows: Rows, table: TablePlan, bundle: str | None) -> Integers:
-    """Return the place in the list of the cities of each row's city."""
+    """Return the index of each row's city in the list of cities."""
     seed, bundle_key = rows.block.plan.seed, (table.stream, bundle or "")
 
     def draw() -> Integers:
@@ -105,7 +105,7 @@ def cities_of(rows: Rows, table: TablePlan, bundle: str | None) -> Integers:
 
 
 def names_of(options: Options, table: Table) -> list[str] | None:
-    """Return the names that a place's column can say; None for postcodes and numbers."""
+    """Return the possible names in a geo column; None for postcodes and numbers."""
     if options.part in (*_NUMBERS, "postcode"):
         return None
     indexes, _ = _city_weights(*agreed(table, options.bundle))

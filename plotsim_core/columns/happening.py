@@ -1,4 +1,4 @@
-"""Which rows happen: those that find, before them, what they refer to."""
+"""Filter of rows by their references: a row without an earlier row to refer to does not happen."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def looks_back(column: ColumnPlan, plan: Plan) -> bool:
 
 
 def happening(table: TablePlan, rows: Rows) -> Rows:
-    """Return the rows of a table that happen, in their order."""
+    """Return the rows of a table whose references all have a target, in their order."""
     columns = [column for column in table.columns if looks_back(column, rows.block.plan)]
     if table.kind not in MOVING or not columns:
         return rows

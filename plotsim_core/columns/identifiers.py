@@ -1,8 +1,8 @@
-"""Identifiers: texts that no two rows of a dimension share, made from the row's serial number rather than drawn from a pool.
+"""Identifiers: texts that are distinct within a dimension, computed from the row's serial number.
 
 A keyed permutation of the serial number chooses the pattern and its letters; check digits follow from these. Rows of other
-tables have no serial number below a limit: there each row draws from all texts of the patterns. Digests and the identifiers
-of such rows' `uuid4` are drawn as bytes.
+tables have no serial number: they draw from all texts of the patterns. Digests, and `uuid4` of such rows, are random
+bytes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _GROUPS = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
 """The digits between the dashes of a UUID."""
 
 DIGESTS = {"md5": 16, "sha1": 20, "sha256": 32, "uuid4": 16}
-"""Providers whose values are so many bytes, in hexadecimal digits."""
+"""Number of bytes by provider of hexadecimal digits."""
 
 
 def _bytes(stream: np.uint64, address: Words, count: int) -> NDArray[np.uint8]:
@@ -62,8 +62,8 @@ def digests(name: str, stream: np.uint64, address: Words) -> pa.Array:
 
 @lru_cache(maxsize=256)
 def sets(name: str, locales: tuple[str, ...]) -> tuple[tuple[Pattern, ...], ...]:
-    """Return the patterns of a provider in each of some locales: those that spell no text of another one's, or all of
-    another one's. Empty where the provider has none in one of them, or none that are not another's."""
+    """Return the patterns of a provider in each of several locales: equal to those of an earlier locale, or without a text
+    in common. Empty if a locale has no such patterns."""
     locale_patterns: list[tuple[Pattern, ...]] = []
     for locale in locales:
         patterns = forms(name, locale)
@@ -79,12 +79,12 @@ def _same_alphabets(first: Sequence[Pattern], second: Sequence[Pattern]) -> bool
 
 
 def capacity(name: str, locales: tuple[str, ...]) -> int:
-    """Return how many rows a provider has texts for, in each of some locales; 0 where it gives no identifiers."""
+    """Return the number of texts of a provider in each of several locales, at least; 0 if it gives no identifiers."""
     return min(map(total, sets(name, locales)), default=0) if name in FORMS else 0
 
 
 def identifiers(name: str, column: ColumnPlan, table: TablePlan, rows: Rows, distinct: bool) -> pa.Array:
-    """Return an identifier for each row; no two the same in a dimension, if they are to be `distinct`."""
+    """Return an identifier for each row; distinct within a dimension if `distinct`."""
     plan, stream = rows.block.plan, rows.stream(table, column)
     locale_patterns = sets(name, plan.dataset.locale)
     serial_numbers = serials(rows, table, capacity(name, plan.dataset.locale)) if distinct else None
@@ -107,7 +107,7 @@ def identifiers(name: str, column: ColumnPlan, table: TablePlan, rows: Rows, dis
 
 
 def crowded(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[Problem]:
-    """Yield where the rows of a dimension, or the segments of their units, are more than there are identifiers for."""
+    """Yield the problems of a dimension with more rows, or more segments of units, than there are identifiers."""
     limit = capacity(name, dataset.locale)
     hint = "`unique: false` lets them repeat"
     if kind == "reference":
@@ -140,7 +140,7 @@ def meetings(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[s
 
 
 def lasting(name: str, table: Table, kind: str, dataset: Dataset) -> str:
-    """Return how many rows of a dimension have identifiers, in words, and until when where units keep arriving."""
+    """Return the number of rows of a dimension that get identifiers, in words, and the last year of arrivals."""
     limit = capacity(name, dataset.locale)
     if kind == "reference":
         return f"no two the same, for up to {limit:,} rows"

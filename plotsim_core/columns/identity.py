@@ -1,8 +1,8 @@
-"""`id`: the key of a row, computed from what the row is, never counted.
+"""`id`: the surrogate key of a row, computed from the row's identity, not from a counter.
 
 A unit's key is a prefix and the unit's code (`COM-8T2J6Q0XKV`); its children's add their number, its facts' the date key,
-its events' the date key and their number within the period. Rows that belong to a row of another table add their number to
-what tells that one apart. Rows of a listed table are numbered in the order of the list.
+its events' the date key and their number within the period. Detail rows add their number to the key of their
+parent row. Rows of a listed table are numbered in the order of the list.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from plotsim_core.errors import Problem, Wrong, shown
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
 WIDTH = 3
-"""Digits of a number within a key, at least; longer numbers stay whole."""
+"""Least number of digits of a number within a key; longer numbers are not cut."""
 
 
 def _key(value: Any) -> Any:
@@ -36,7 +36,7 @@ def _key(value: Any) -> Any:
 
 
 Key = Annotated[str | int, BeforeValidator(_key)]
-"""A key that a listed row has of its own."""
+"""Given key of a listed row."""
 
 
 class Options(Part):
@@ -65,12 +65,12 @@ class Options(Part):
 
 
 def own_keys(column: Column) -> list[str]:
-    """Return the keys that a listed table's rows have of their own, as texts; empty if they have none."""
+    """Return the given keys of a listed table's rows, as texts; empty if none are given."""
     return list(map(str, getattr(column.source, "values", None) or ()))
 
 
 def key_count(column: Column) -> int:
-    """Return how many keys a listed table's rows have of their own; 0 if they have none."""
+    """Return the number of given keys of a listed table's rows; 0 if none are given."""
     return len(getattr(column.source, "values", None) or ())
 
 
@@ -152,12 +152,12 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
 
 
 def _parts(rows: Rows) -> list[pa.Array | NDArray[Any]]:
-    """Return what tells rows apart: the parts of the row that each belongs to, or its unit and date; and its number."""
+    """Return the parts of each row's key: those of its parent row, or its unit and date; then its number."""
     parts: list[pa.Array | NDArray[Any]] = []
     if rows.parent is not None:
         parts = [
-            part.take(pa.array(rows.owner)) if isinstance(part, pa.Array) else part[rows.owner]
-            for part in _parts(rows.parent)
+            key_part.take(pa.array(rows.owner)) if isinstance(key_part, pa.Array) else key_part[rows.owner]
+            for key_part in _parts(rows.parent)
         ]
     else:
         has_unit, has_period = len(rows.unit) == len(rows), len(rows.period) == len(rows)

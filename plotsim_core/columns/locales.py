@@ -1,7 +1,7 @@
-"""Which of the dataset's locales a row is in: that of its country, where it has a place (`geo`), or one that is drawn.
+"""Locale of a row, one of the dataset's: that of its country, where it has a place (`geo`), or a random one.
 
-Everything that Faker tells in a row is of one locale. Where a place names a country that several locales are of, one of
-these is drawn; where none is of it, one of all.
+All faker columns of a row share one locale. For a country with several locales, one of these is drawn; for a country
+without a locale, one of all.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def territory(locale: str) -> str:
 
 
 def placed_by(table: Table, bundle: str | None) -> tuple[bool, str | None]:
-    """Return whether the rows of a table have a place that says their locale, and the bundle of it: that of the same name,
-    or the one that has no name."""
+    """Return (has_place, bundle): whether the rows of a table have a place that sets their locale, and the place's bundle,
+    the one of the same name or the unnamed one."""
     place_bundles = {getattr(column.source, "bundle", None) for column in table.sourced("geo")}
     return (True, bundle) if bundle in place_bundles else (None in place_bundles, None)
 
 
 def lacking(table: Table, bundle: str | None, locales: tuple[str, ...]) -> list[str]:
-    """Return the countries of a table's places that none of several locales is of."""
+    """Return the countries of a table's places for which several locales have none."""
     has_place, place_bundle = placed_by(table, bundle)
     territories = {territory(locale) for locale in locales}
     return (
@@ -53,7 +53,7 @@ def lacking(table: Table, bundle: str | None, locales: tuple[str, ...]) -> list[
 
 
 def locale_of(rows: Rows, table: TablePlan, bundle: str) -> Integers:
-    """Return which of the dataset's locales each row is in."""
+    """Return the index of each row's locale among those of the dataset."""
     plan = rows.block.plan
     locales = plan.dataset.locale
     if len(locales) == 1:
@@ -67,7 +67,7 @@ def locale_of(rows: Rows, table: TablePlan, bundle: str) -> Integers:
         code: [index for index, locale in enumerate(locales) if territory(locale) == code] for code in set(codes)
     }
     candidates = [indexes_by_country[code] or [*range(len(locales))] for code in codes]
-    count = np.array([len(group) for group in candidates], dtype=np.int64)
+    counts = np.array([len(group) for group in candidates], dtype=np.int64)
     choices = np.array([[*group, *[0] * (len(locales) - len(group))] for group in candidates], dtype=np.int64)
-    city = cities_of(rows, table, group)
-    return np.asarray(choices[city, choose(stream, rows.address, count[city])])
+    city_indexes = cities_of(rows, table, group)
+    return np.asarray(choices[city_indexes, choose(stream, rows.address, counts[city_indexes])])

@@ -1,7 +1,8 @@
-"""`lookup.<table>.<column>`: what the row that this one refers to says in one of its columns.
+"""`lookup.<table>.<column>`: the value of a column in the row that this one refers to (a join).
 
-A line's price is its product's: `{name: unit_price, type: lookup.dim_product.price}` beside `ref.dim_product`. Rows that
-belong to another one (`parent_table`) look up its columns too. Of a dimension with versions it is the tier of the time.
+A line's price is its product's: `{name: unit_price, type: lookup.dim_product.price}` beside `ref.dim_product`. Detail rows
+(`parent_table`) look up columns of their parent row too. In a dimension with versions (SCD2) it is the value at the row's
+time.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def _reads(options: Options, table: Table) -> Iterator[tuple[str, str]]:
 
 
 def found_by(column: ColumnPlan, table: TablePlan, rows: Rows) -> Referred:
-    """Return the rows that a lookup column looks into, and the place of each row's own."""
+    """Return the rows that a lookup column reads, and the position of each row's target in them."""
     options = column.spec.source
     assert isinstance(options, Options)
     plan = rows.block.plan
@@ -131,14 +132,14 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     target_column = next(other for other in target.table.columns if other.name == options.column)
     if len(target.rows.cell) < len(target.rows) and moved_by(target_column.spec, target.table.spec):
         return fill(target_column, target.table, _rows_at_time(target, rows))
-    if target.table.kind in EVERY_ROW and bool(np.all(target.places >= 0)):  # only of those that are referred to
+    if target.table.kind in EVERY_ROW and bool(np.all(target.places >= 0)):  # only the rows referred to
         row_indexes, positions = np.unique(target.places, return_inverse=True)
         target = Referred(target.table, target.rows.taken(row_indexes), positions)
     return target.values(target_column)
 
 
 def _rows_at_time(target: Referred, rows: Rows) -> Rows:
-    """Return the rows that are referred to as they were at the time of those that refer to them."""
+    """Return the target rows as of the time of the rows that refer to them."""
     block = rows.block
     target_rows = replace(target.rows.taken(target.places), block=block, unit=rows.unit, cell=rows.cell)
     histories = target.table.spec.sourced("scd")
@@ -146,13 +147,13 @@ def _rows_at_time(target: Referred, rows: Rows) -> Rows:
 
 
 def _band(history: Part, rows: Rows) -> Integers:
-    """Return the band that each row's unit was in at its time."""
+    """Return the band of each row's unit at the row's time."""
     assert isinstance(history, History)
     return bands_of(rows.block, rows.block.plan.metric_index(history.tracks), history.at).ravel()[rows.cell]
 
 
 def _nullable(options: Options, dataset: Dataset) -> bool:
-    """Nulls come from the column, and from references that find nothing."""
+    """Nulls come from the column, and from references without a target."""
     return nullable_in(options.table, options.column, dataset) or any(
         nullable_in(table.name, reference.name, dataset)
         for table in dataset.tables

@@ -1,7 +1,8 @@
-"""`matching: {channel_name: channel}` beside a reference to a listed dimension: to the row, or one of the rows, whose
-`channel_name` is what the unit's dimension says in `channel`.
+"""`matching: {channel_name: channel}` beside a reference to a listed dimension: the target is a row
+whose `channel_name` equals the `channel` of the row's unit.
 
-That column is the unit's for life, with values that are known before any row is made, or its tier of the time.
+`channel`, the source column, is constant over a unit's life, with values known from the config, or the unit's tier at the
+row's time. `channel_name` is the target column.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _SOURCES = "pool, static, choice, segment.name, a named place, a lookup of listed values, or scd"
 _MAX_NAMED = 3
-"""So many values that are not listed are named."""
+"""Number of unlisted values that a message names."""
 
 
 def check_matching(
     matching: Mapping[str, str], column: Column, table: Table, kind: str, parent: Table, scope: Scope
 ) -> Iterable[Problem]:
-    """Yield what is wrong with the `matching` of a reference from a table to a `parent` of a kind."""
+    """Yield the problems of the `matching` of a reference from a table to a `parent` of a kind."""
     if kind != "reference" or len(matching) != 1:
         detail = f"found {len(matching)} columns" if kind == "reference" else f"{parent.name} is not a reference dimension"
         yield Problem("matching", f"ties one column of a reference dimension to one of the unit's dimension; {detail}")
@@ -52,7 +53,7 @@ def check_matching(
         return
     unit = scope.dimension("unit")
     if unit is None:
-        return  # which is wrong elsewhere
+        return  # reported elsewhere
     unit_columns = {other.name: other for other in unit.columns}
     if source_name not in unit_columns:
         candidates = [name for name, other in unit_columns.items() if _possible_values(other, unit, scope) is not None]
@@ -78,7 +79,7 @@ def check_matching(
 
 
 def _check_rows(column: Column, source_column: Column, table: Table, unit: Table, scope: Scope) -> Iterable[Problem]:
-    """Yield what is wrong with matching a column in rows of this table."""
+    """Yield the problems of matching the source column in rows of this table."""
     capabilities = KIND_WORDS[scope.tables[table.name].kind or ""].knows
     if source_column.word == "scd" and "cell" not in capabilities:
         yield Problem("matching", f"has no place here: it needs rows of a {scope.unit} in a period")
@@ -96,7 +97,7 @@ def _check_rows(column: Column, source_column: Column, table: Table, unit: Table
 
 
 def _check_listed(target_column: Column, values: list[Any], target_path: str, source_path: str) -> Iterable[Problem]:
-    """Yield which of a unit's values no row lists; a unit without a value refers to no row."""
+    """Yield the values of the source column that the target column does not list; a null matches no row."""
     values = [value for value in values if value is not None]
     listed_words = dict.fromkeys(_comparable(listed(target_column), values))
     texts = dict(zip(_comparable(values, listed(target_column)), map(str, values), strict=True))
@@ -109,7 +110,7 @@ def _check_listed(target_column: Column, values: list[Any], target_path: str, so
 
 
 def _is_circular(column: Column, source_column: Column, unit: Table) -> bool:
-    """Return whether what is matched is looked up by the reference itself, by one step or several."""
+    """Return whether the source column is looked up by the reference itself, directly or through others."""
     unit_columns = {other.name: other for other in unit.columns}
     visited: set[str] = set()
     while source_column.word == "lookup" and source_column.name not in visited:
@@ -131,7 +132,7 @@ def _reference_of(source_column: Column, unit: Table) -> Column | None:
 
 
 def _possible_values(column: Column, unit: Table, scope: Scope) -> list[Any] | None:
-    """Return what a column of the unit's dimension can say; None if that is not known, or changes but is no tier."""
+    """Return the possible values of a column of the unit's dimension; None if unknown, or if it changes but is no tier."""
     source = column.source
     if isinstance(source, History):
         return list(source.tiers)
@@ -171,13 +172,12 @@ def _segment_values(source: OfSegment, segments: Iterable[Segment]) -> list[Any]
 
 
 def _common_values(values: list[Any]) -> list[Any]:
-    """Return values as one column has them."""
+    """Return values as one column has them: as texts if their types differ."""
     return [str(value) for value in values] if common_type(values) == pa.string() else values
 
 
 def _comparable(values: list[Any], others: list[Any]) -> list[Any]:
-    """Return values such that those which say the same as one of `others` equal it: numbers if all are, else texts. None
-    stays None, which says nothing."""
+    """Return values in a form that compares with `others`: numbers if all are numbers, else texts. None stays None."""
     number_types = {pa.int64(), pa.float64()}
     if all(common_type([value for value in group if value is not None]) in number_types for group in (values, others)):
         return [None if value is None else float(value) for value in values]
@@ -185,14 +185,14 @@ def _comparable(values: list[Any], others: list[Any]) -> list[Any]:
 
 
 def matched(matching: Mapping[str, str], column: ColumnPlan, table: TablePlan, rows: Rows, parent: Table) -> Integers:
-    """Return which row of a listed dimension each row refers to, -1 where its unit has no value. Of several that list one
-    value, each is as likely."""
+    """Return the row of a listed dimension that each row refers to, -1 where its unit has no value. Rows that list the same
+    value are equally likely."""
     ((target_name, source_name),) = matching.items()
     values, codes = _unit_values(source_name, rows)
     order, starts, counts = _rows_by_value(
         next(other for other in parent.columns if other.name == target_name), values, parent
     )
-    choices = counts[codes]  # the last, of no place, is that of -1
+    choices = counts[codes]  # code -1, no value, has the last entry
     offsets = (
         rows.choose(table, column, choices) if int(choices.max(initial=1)) > 1 else np.zeros(len(codes), dtype=np.int64)
     )
@@ -200,7 +200,7 @@ def matched(matching: Mapping[str, str], column: ColumnPlan, table: TablePlan, r
 
 
 def _unit_values(source_name: str, rows: Rows) -> tuple[list[Any], Integers]:
-    """Return the values of a column of the unit's dimension, and which of them each row's unit has (-1: none)."""
+    """Return (values, codes): the values of the source column, and the index of each row's value (-1: none)."""
     plan, block = rows.block.plan, rows.block
     unit = next(table for table in plan.own if table.kind == "unit")
     source_column = next(other for other in unit.columns if other.name == source_name)
@@ -222,8 +222,8 @@ def _unit_values(source_name: str, rows: Rows) -> tuple[list[Any], Integers]:
 
 
 def _rows_by_value(target_column: Column, values: list[Any], parent: Table) -> tuple[Integers, Integers, NDArray[np.int64]]:
-    """Return (order, first, count): the rows that list each value are `order[first : first + count]`. A last entry stands
-    for none."""
+    """Return (order, starts, counts): the rows that list each value are `order[start : start + count]`. A last entry stands
+    for no value."""
     listed_values = listed(target_column)
     code_of = {word: code for code, word in enumerate(_comparable(values, listed_values))}
     codes = np.array([code_of.get(word, len(code_of)) for word in _comparable(listed_values, values)], dtype=np.int64)

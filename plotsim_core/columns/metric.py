@@ -1,7 +1,7 @@
 """`metric.<name>`, `true.<name>`, `expected.<name>`: a metric for the row's unit and period.
 
 `metric` is the value as stored, with noise; `true` the value before noise; `expected` the mean it was drawn around. In a
-fact per period it is over all units that are there: the mean of a score or index, the sum of an amount or count.
+fact per period it is over all living units: the mean of a score or index, the sum of an amount or count.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Options(Part):
 
 
 def metric_columns(table: Table) -> tuple[Column, ...]:
-    """Return the columns that the `metrics` of a fact get by themselves: those of metrics that have none."""
+    """Return the columns that a fact gets for those of its `metrics` that have none."""
     existing_types = {column.type for column in table.columns}
     return tuple(
         Column(name=name, type=f"metric.{name}", source=Options(metric=name))
@@ -61,7 +61,7 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 
 
 def label(metric: Metric) -> str:
-    """Return what a metric is called at the beginning of a sentence."""
+    """Return the name of a metric at the beginning of a sentence."""
     return begun(metric.label or phrase(metric.name))
 
 
@@ -79,7 +79,7 @@ def _describe(options: Options, column: Column, table: Table, dataset: Dataset) 
 
 
 def money(metric: Metric) -> int | None:
-    """Return with how many decimals a metric's values are written: amounts of money with all they have."""
+    """Return the fixed number of decimals of an amount of money; None for other metrics."""
     return metric.decimals if metric.type == "amount" else None
 
 

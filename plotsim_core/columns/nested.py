@@ -28,7 +28,7 @@ from plotsim_core.numerics.random import Floats, fold, key, uniforms, words
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _TYPES = {"int": pa.int64(), "float": pa.float64(), "string": pa.string(), "boolean": pa.bool_()}
-_FITTING = ("derived", "faker", "geo", "metric", "pool", "segment", "static", "timestamp")
+_FIELD_SOURCES = ("derived", "faker", "geo", "metric", "pool", "segment", "static", "timestamp")
 """Sources that a field of a struct may have."""
 _DECIMALS = 4
 
@@ -59,7 +59,7 @@ def _values(type_: str, draws: Floats) -> pa.Array:
 
 
 def _field(column: Column, name: str, type_: str) -> Column:
-    """Return the field of a struct as the column that it would be. Raises ConfigError if there is no such type."""
+    """Return the field of a struct as a column. Raises ConfigError if there is no such type."""
     return read_column(name, type_).model_copy(update={"name": f"{column.name}.{name}"})
 
 
@@ -68,8 +68,8 @@ def _check(options: Struct, column: Column, table: Table, scope: Scope) -> Itera
         path = f"nested_schema.{name}"
         if type_ in _TYPES:
             continue
-        if type_.partition(".")[0] not in _FITTING:
-            type_names = [*_TYPES, *(f"{word}." for word in _FITTING)]
+        if type_.partition(".")[0] not in _FIELD_SOURCES:
+            type_names = [*_TYPES, *(f"{word}." for word in _FIELD_SOURCES)]
             hint = did_you_mean(type_, type_names) if "." not in type_ else ""
             yield Problem(path, f"a field cannot be of the type '{type_}'", hint or f"one of {', '.join(type_names)}")
             continue
@@ -98,7 +98,7 @@ def _fields(options: Struct, column: Column, dataset: Dataset) -> list[pa.Field]
 
 
 def _field_problems(options: Struct, hook: str, table: Table, dataset: Dataset) -> Iterable[Problem]:
-    """Yield what the sources of fields have to say (`wrong` or `notes`), at their fields."""
+    """Yield the problems that a `hook` (`wrong` or `notes`) of the fields' sources gives, at the fields."""
     for name, type_ in options.nested_schema.items():
         if type_ not in _TYPES:
             field_column = read_column(name, type_)
@@ -133,7 +133,7 @@ def _fill_array(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Array)
     length = options.array_length
-    row_addresses = fold(rows.address, np.full(1, key(0, "element")))  # rows may be numbered, as elements are
+    row_addresses = fold(rows.address, np.full(1, key(0, "element")))  # keeps elements apart from numbered rows
     addresses = fold(row_addresses[:, None], words(np.arange(length))[None, :]).ravel()
     stream = key(rows.block.plan.seed, "column", table.stream, column.name, "element")
     offsets = pa.array(np.arange(len(rows) + 1, dtype=np.int32) * length)

@@ -1,6 +1,6 @@
-"""Days and years before the dataset begins: what Faker counts back from today is counted back from the window's start.
+"""Days and years before the window: the ranges that Faker counts back from today, counted back from the window's start.
 
-So that the same config gives the same rows whenever it is run. Every day of a range is as likely as any other.
+The same config so gives the same rows on any day. Days are uniform over their range.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ PAST: dict[str, Past] = {
 
 
 def check_past(name: str, arguments: Mapping[str, Any], start: int) -> Iterable[Problem]:
-    """Yield what is wrong with the arguments of a provider; `start` is the window's first day."""
+    """Yield the problems of the arguments of a provider; `start` is the window's first day."""
     parameters = PAST[name].arguments
     for argument in arguments:
         if argument not in parameters:
@@ -111,7 +111,7 @@ def check_past(name: str, arguments: Mapping[str, Any], start: int) -> Iterable[
 
 
 def before(name: str, arguments: Mapping[str, Any], start: int, uniforms: Floats, day_uniforms: Floats) -> pa.Array:
-    """Return a value for each uniform `drawn` (and the uniform `within` its day)."""
+    """Return a value for each of the uniforms; `day_uniforms` set the time of day."""
     low, high = PAST[name].range(start, arguments)
     numbers = low + (uniforms * (high - low + 1)).astype(np.int64)
     type_ = PAST[name].type

@@ -1,7 +1,7 @@
-"""Patterns of texts, from numbers to texts and no two the same.
+"""Patterns of texts: maps from numbers to distinct texts.
 
-A pattern is a row of fields; a field has texts of one width, and a number says which of its fields' texts stand in a row.
-`written` does it for sets of patterns: `total` says how many numbers such a set takes.
+A pattern is a sequence of fields, each a list of texts of one width; a number in mixed radix selects a text of each field.
+`written` maps the numbers below `total` to the texts of a set of patterns.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ SIGNS: dict[str, str] = {"#": "0123456789", "%": "123456789", "$": "23456789", "
 writes."""
 _OPTIONAL = {"!": "#", "@": "%"}
 """Signs that may also stand for nothing."""
-_WRITTEN = {
+_CHECK_ALPHABETS = {
     frozenset(map(ord, SIGNS[sign])): frozenset(map(ord, letters))
     for sign, letters in (("~", "0123456789"), ("=", f"0123456789{_UPPER}"))
 }
-"""What may stand in the end where a check writes."""
+"""Final alphabet of a position that a check writes."""
 _TOKEN = re.compile(r"\{\{(\w+)\}\}|(.)", re.DOTALL)
 
 
 @dataclass(frozen=True, eq=False)
 class Pattern:
-    """Fields, each with its texts as code points, shape (texts, width); `check` writes what follows from the others. `most`
-    is how many numbers it takes at most: fields beyond are drawn for each row. The first `skip` letters are left out."""
+    """Fields, each with its texts as code points, shape (texts, width); `check` writes the check digits. `most` bounds the
+    numbers: fields beyond it are drawn for each row. The first `skip` letters are left out."""
 
     fields: tuple[Letters, ...]
     check: Check | None = None
@@ -49,7 +49,7 @@ class Pattern:
 
     @cached_property
     def head(self) -> tuple[int, ...]:
-        """How many texts the fields have that the number says."""
+        """Number of texts of each field that the number selects."""
         sizes: list[int] = []
         for texts in self.fields:
             if prod(sizes) * len(texts) > self.most:
@@ -59,19 +59,19 @@ class Pattern:
 
     @cached_property
     def count(self) -> int:
-        """How many numbers it takes."""
+        """Number of numbers that give distinct texts."""
         return prod(self.head)
 
     @cached_property
     def width(self) -> int:
-        """How many letters its texts have."""
+        """Number of letters of a text, skipped ones included."""
         return sum(texts.shape[1] for texts in self.fields)
 
     @cached_property
     def alphabets(self) -> tuple[frozenset[int], ...]:
-        """The letters that may stand in each place of a text."""
+        """Possible letters at each position of a text."""
         columns = [frozenset(column.tolist()) for texts in self.fields for column in texts.T]
-        return tuple(_WRITTEN.get(letters, letters) for letters in columns[self.skip :])
+        return tuple(_CHECK_ALPHABETS.get(letters, letters) for letters in columns[self.skip :])
 
 
 def field(texts: Iterable[str]) -> Letters:
@@ -106,8 +106,11 @@ def patterns(forms: Iterable[str], texts: Mapping[str, Sequence[str]] | None = N
         for combination in product(*signs):
             replacements = iter(combination)
             spelled = _TOKEN.sub(
-                lambda match, replacements=replacements: match[0] if match[1] else _required_sign(next(replacements)), form
-            )  # type: ignore[misc]
+                lambda match, replacements=replacements: (  # type: ignore[misc]
+                    match[0] if match[1] else _required_sign(next(replacements))
+                ),
+                form,
+            )
             for field_texts in product(*by_width):
                 candidates.append(pattern(spelled, dict(zip(names, field_texts, strict=True)), most=most))
     return apart(candidates)
@@ -122,7 +125,7 @@ def _by_width(texts: Sequence[str]) -> list[list[str]]:
 
 
 def apart(candidates: Iterable[Pattern], reserved: Sequence[Pattern] = ()) -> list[Pattern]:
-    """Return the patterns that can spell no text of an earlier one, nor of those `taken`."""
+    """Return the candidates that share no text with an earlier one, nor with a `reserved` one."""
     result: list[Pattern] = []
     for candidate in candidates:
         if not any(_overlap(candidate, other) for other in (*reserved, *result)):
@@ -136,12 +139,12 @@ def _overlap(first: Pattern, second: Pattern) -> bool:
 
 
 def total(pattern_set: Sequence[Pattern]) -> int:
-    """Return how many numbers some patterns take together."""
+    """Return the number of texts of a set of patterns."""
     return sum(pattern.count for pattern in pattern_set)
 
 
 def written(pattern_set: Sequence[Pattern], numbers: Integers, stream: np.uint64, address: Words) -> pa.Array:
-    """Return the text of each number in [0, `total`). What the number does not say is drawn from `stream` at the address."""
+    """Return the text of each number in [0, `total`). Other fields are drawn from `stream` at the address."""
     edges = np.cumsum([pattern.count for pattern in pattern_set])
     pattern_indexes = np.searchsorted(edges, numbers, side="right")
     texts: list[pa.Array] = []

@@ -1,8 +1,8 @@
-"""People whose names and addresses fit: the first and last name, the whole name, the e-mail address and the user name that
-one row tells are those of one person, in one locale.
+"""People with consistent names and addresses: the first name, last name, full name, e-mail address and user name in a row
+are those of one person, in one locale.
 
-Names come from pools of Faker's; addresses are written from them, in domains that RFC 2606 keeps for examples. A unique
-address ends in a code: a keyed permutation of what tells the row apart, so none is drawn and none is remembered.
+Names come from Faker's pools; addresses are formed from them, in domains that RFC 2606 reserves for examples. A unique
+address ends in a code: a keyed permutation of the row's identity, which needs no memory of earlier codes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from plotsim_core.plan.plan import TablePlan
 
 PEOPLE = ("name", "first_name", "last_name", "email", "user_name")
 ADDRESSES = ("email", "user_name")
-"""What tells people apart."""
+"""Parts of a person that can be unique."""
 POOL = 2048
 _DOMAINS = ("example.org", "example.com", "example.net")
 _FORM = re.compile(r"^\{\{(first|last)_name\w*\}\}(.*)\{\{(first|last)_name\w*\}\}$")
@@ -40,7 +40,7 @@ _DIGITS = 100
 @dataclass(frozen=True, eq=False)
 class Names:
     """The names of some locales: `POOL` of women and as many of men for each locale, in this order. `lead` and `trail` are
-    the parts of whole names; which of them is the last name, and what stands between, is said for each locale."""
+    the parts of full names; `last_leads` and `between` give their order and their separator for each locale."""
 
     first: pa.Array
     last: pa.Array
@@ -55,12 +55,12 @@ class Names:
 
 @lru_cache(maxsize=64)
 def _provider(locale: str) -> Any:
-    """Return what Faker knows of people of a locale."""
+    """Return Faker's provider of people in a locale."""
     return next(provider for provider in Faker(locale).get_providers() if hasattr(provider, "first_name_male"))
 
 
 def _form(locale: str) -> tuple[bool, str]:
-    """Return whether the last name leads in a locale, and what stands between the names."""
+    """Return (last_leads, between): whether the last name leads in a locale, and the separator of the names."""
     provider = _provider(locale)
     for form in provider.formats:
         match = _FORM.match(form)
@@ -70,8 +70,8 @@ def _form(locale: str) -> tuple[bool, str]:
 
 
 def _name_draws(locale: str, part: str, gender: str) -> list[str]:
-    """Return names (`which` is first or last) as often as people of a locale have them. Faker's lists are drawn from
-    here, as asking it for each name takes ten times as long."""
+    """Return `POOL` names (`part` is first or last), as frequent as in the locale. They are drawn from Faker's lists, as
+    calling Faker for each name takes ten times as long."""
     provider = _provider(locale)
     listed = getattr(provider, f"{part}_names_{gender}", None) or getattr(provider, f"{part}_names", None)
     stream = key(0, "faker", part, gender, locale)
@@ -128,7 +128,7 @@ def names(locales: tuple[str, ...]) -> Names:
 
 
 def variety(part: str, locales: tuple[str, ...]) -> int:
-    """Return how many different texts `what` can be at most: names of the locales."""
+    """Return the largest number of different texts of a `part`, which is a kind of name."""
     name_pool = names(locales)
     if part != "name":
         return len(pc.unique(name_pool.first if part == "first_name" else name_pool.last))
@@ -140,27 +140,27 @@ def variety(part: str, locales: tuple[str, ...]) -> int:
 
 
 def person(part: str, rows: Rows, table: TablePlan, bundle: str, distinct: bool) -> pa.Array:
-    """Return `what` is told of the person of each row; addresses and user names once for each unit or listed row if they
-    are to be `distinct`."""
+    """Return a `part` of the person of each row; addresses and user names differ between units, or listed rows, if
+    `distinct`."""
     plan = rows.block.plan
 
     def choice(purpose: str, count: int) -> Integers:
         return choose(key(plan.seed, "person", table.stream, bundle, purpose), rows.address, count)
 
     def draw() -> tuple[Integers, Integers]:
-        base = (2 * locales + choice("gender", 2)) * POOL
+        base = (2 * locale_indexes + choice("gender", 2)) * POOL
         return base + choice("first", POOL), base + choice("last", POOL)
 
-    name_pool, locales = names(plan.dataset.locale), locale_of(rows, table, bundle)
+    name_pool, locale_indexes = names(plan.dataset.locale), locale_of(rows, table, bundle)
     first, last = rows.kept(("person", table.stream, bundle), draw)
     if part == "first_name":
         return name_pool.first.take(pa.array(first))
     if part == "last_name":
         return name_pool.last.take(pa.array(last))
     if part == "name":
-        is_reversed = name_pool.last_leads[locales]
+        is_reversed = name_pool.last_leads[locale_indexes]
         lead, trail = pa.array(np.where(is_reversed, last, first)), pa.array(np.where(is_reversed, first, last))
-        between = name_pool.between.take(pa.array(locales))
+        between = name_pool.between.take(pa.array(locale_indexes))
         return pc.binary_join_element_wise(name_pool.lead.take(lead), between, name_pool.trail.take(trail), "")
     codes = [_codes(rows, table, bundle)] if distinct else []
     if part == "user_name":

@@ -77,7 +77,7 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 
 
 def _value_indexes(options: Options, column: ColumnPlan, table: TablePlan, rows: Rows, sizes: Integers) -> Integers:
-    """Return which of its segment's values each row has; `sizes` is how many each segment lists."""
+    """Return the index of each row's value in its segment's list; `sizes` are the lengths of the lists."""
     if options.weights is not None:
         return weighted(rows.uniforms(table, column), options.weights)
     count = sizes[rows.block.units.segment[rows.unit]]

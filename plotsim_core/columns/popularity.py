@@ -1,4 +1,4 @@
-"""How often the rows of a dimension are referred to: evenly, by given weights, or more the earlier they stand."""
+"""Popularity of a dimension's rows as targets of references: uniform, by given weights, or falling with the rank (Zipf)."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ class Popularity(Part):
 
     @property
     def said(self) -> list[str]:
-        """What of it is said."""
+        """Names of the options that are set."""
         return [name for name in Popularity.model_fields if getattr(self, name) is not None]
 
 
 _ALLOWED = {"reference": ("weights", "distribution", "exponent"), "child": ("distribution", "exponent")}
-"""What can be said of tables of a kind: of others, which row is referred to is not drawn."""
+"""Options that apply to a kind of table; in tables of other kinds the target is not drawn."""
 
 
 def check_popularity(options: Popularity, table: str, kind: str, rows: Table | None) -> Iterable[Problem]:
-    """Yield what is wrong with what a reference to a table of a kind says of popularity."""
+    """Yield the problems of the popularity of a reference to a table of a kind."""
     names = options.said
     for name in names:
         if name not in _ALLOWED.get(kind, ()):
@@ -61,17 +61,17 @@ def check_popularity(options: Popularity, table: str, kind: str, rows: Table | N
 
 
 def _check_weights(weights: Mapping[str | int | float, float], table: Table) -> Iterable[Problem]:
-    names = {str(value) for value in weights}
+    value_texts = {str(value) for value in weights}
     columns = _column_texts(table)
-    column_name = max(columns, key=lambda name: len(names & set(columns[name])), default="")
+    column_name = max(columns, key=lambda column: len(value_texts & set(columns[column])), default="")
     values = columns.get(column_name, [])
-    unknown_names = [name for name in map(str, weights) if name not in values]
-    if unknown_names:
+    unknown_values = [text for text in map(str, weights) if text not in values]
+    if unknown_values:
         known_values = list(dict.fromkeys(value for texts in columns.values() for value in texts))
-        message = f"{column_name} of {table.name} has no value '{unknown_names[0]}'"
-        yield Problem(f"weights.{unknown_names[0]}", message, did_you_mean(unknown_names[0], known_values[:1000]))
+        message = f"{column_name} of {table.name} has no value '{unknown_values[0]}'"
+        yield Problem(f"weights.{unknown_values[0]}", message, did_you_mean(unknown_values[0], known_values[:1000]))
         return
-    missing_values = [value for value in dict.fromkeys(values) if value not in names]
+    missing_values = [value for value in dict.fromkeys(values) if value not in value_texts]
     if missing_values:
         yield Problem(
             "weights",
@@ -107,7 +107,7 @@ def _weights_of_rows(weights: Mapping[str | int | float, float], table: Table) -
 
 @lru_cache(maxsize=256)
 def _rank_weights(distribution: str, exponent: float, count: int) -> tuple[float, ...]:
-    """Return the weights of `count` rows, in their order."""
+    """Return the weights of `count` rows by rank: a Zipf law, or a head and a tail."""
     ranks = np.arange(1, count + 1, dtype=np.float64)
     if distribution == "zipf":
         return tuple((ranks**-exponent).tolist())
@@ -118,14 +118,14 @@ def _rank_weights(distribution: str, exponent: float, count: int) -> tuple[float
 
 
 def popular_row(options: Popularity, table: Table, uniforms: Floats) -> Integers:
-    """Return which row of a listed dimension each uniform refers to."""
+    """Return the row of a listed dimension that each uniform draws."""
     if options.weights is not None:
         return weighted(uniforms, _weights_of_rows(options.weights, table))
     return popular_of(options, np.full(len(uniforms), table.length, dtype=np.int64), uniforms)  # type: ignore[attr-defined]
 
 
 def popular_of(options: Popularity, counts: Integers, uniforms: Floats) -> Integers:
-    """Return which of `counts` rows in their order each uniform refers to."""
+    """Return the index below `counts` that each uniform draws."""
     if options.distribution in (None, "uniform"):
         positions: Integers = (uniforms * counts).astype(np.int64)
         return positions

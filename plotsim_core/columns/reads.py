@@ -1,4 +1,4 @@
-"""Columns that are made from others: what they read, in their own table or another, and that none reads itself."""
+"""Dependencies between columns: the inputs of a column, in its own table or another, and cycles among them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def reads(column: Column, table: Table) -> list[tuple[str, str]]:
 
 
 def circle(column: Column, table: Table, scope: Scope) -> bool:
-    """Return whether a column is made from itself, by one step or several."""
+    """Return whether a column depends on itself, directly or through others."""
     visited: dict[tuple[str, str], None] = {}
     pending = reads(column, table)
     while pending:
@@ -50,7 +50,7 @@ def _inputs_of(node: tuple[str, str], scope: Scope) -> Iterator[tuple[str, str]]
 
 
 def names_in(declared: DeclaredTable) -> list[str]:
-    """Return the names of the columns that a table as declared can be read by."""
+    """Return the names of the columns of a declared table."""
     return [*declared.columns, *(column.name for column in (metric_columns(declared.table) if declared.table else ()))]
 
 
@@ -68,7 +68,7 @@ def type_in(table: str, name: str, dataset: Dataset) -> pa.DataType:
 
 
 def noun_of(type_: pa.DataType) -> str:
-    """Return what values of a type are called."""
+    """Return the noun for values of a type."""
     if pa.types.is_timestamp(type_):
         return "a moment"
     return {pa.string(): "a text", pa.bool_(): "true or false", pa.date32(): "a date"}.get(type_, "not one value")
@@ -81,13 +81,13 @@ def nullable_in(table: str, name: str, dataset: Dataset) -> bool:
 
 
 def decimals_in(table: str, name: str, dataset: Dataset) -> int | None:
-    """Return with how many decimals the numbers of a table's column are written (None: as many as they have)."""
+    """Return the fixed number of decimals of a table's column (None: as many as each number has)."""
     column, kind = column_in(table, name, dataset)
     return column_decimals(column, kind)
 
 
 def places_in(table: str, name: str, dataset: Dataset) -> int | None:
-    """Return how many decimals the numbers of a table's column have at most; None: those of a double, or it has none."""
+    """Return the largest number of decimals of a table's column; None for doubles, and for columns without numbers."""
     column, kind = column_in(table, name, dataset)
     return column_places(column, kind)
 

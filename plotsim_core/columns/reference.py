@@ -1,11 +1,11 @@
-"""`ref.<dimension>`: the key of a row of a dimension, recomputed rather than looked up.
+"""`ref.<dimension>`: a foreign key, the key of a row of a dimension, recomputed rather than looked up.
 
 To the date dimension: the row's period. To the unit's dimension: the row's unit. To a dimension of the unit's children:
-one of this unit's children. To the dimension of another kind of unit: one that is there in the row's period, in
+one of this unit's children. To the dimension of another kind of unit: one that lives in the row's period, in
 proportion to its size. To a listed dimension: any row, or with `matching: {plan_name: plan}` one whose
-`plan_name` is what the unit's dimension says in `plan`: for life, or its tier of that time. To a fact or event with keys:
-a row that happened to the same unit before. A row that belongs to another one (`parent_table`) refers to what that one
-refers to where both have a column of one name and type.
+`plan_name` equals the `plan` of the row's unit, which is constant or a tier. To a fact or event with keys: an earlier row
+of the same unit. A detail row (`parent_table`) has the target of its parent row where both have a column of one name and
+type.
 """
 
 from __future__ import annotations
@@ -41,8 +41,7 @@ from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
 @dataclass(frozen=True, eq=False)
 class Referred:
-    """What rows refer to: some `rows` of a `table`, and the place in them of the one that each row refers to
-    (-1: none)."""
+    """Targets of references: `rows` of a `table`, and the position in them of each row's target (-1: none)."""
 
     table: TablePlan
     rows: Rows
@@ -69,13 +68,13 @@ def target(name: str, dataset: Dataset) -> Table:
 
 
 def children(plan: Plan, table: Table, unit_address: np.ndarray) -> Integers:
-    """Return how many children each unit has in a dimension of children."""
+    """Return the number of children of each unit in a dimension of children."""
     low, high = table.per_unit  # type: ignore[attr-defined]
     return low + choose(key(plan.seed, "children", table.name), unit_address, high - low + 1)
 
 
 def history_column(dataset: Dataset) -> tuple[Table, Column] | None:
-    """Return the unit dimension and its history column, if it has one."""
+    """Return the unit dimension and its history column (SCD2), if it has one."""
     pairs = ((table, column) for table in dataset.dimensions for column in table.sourced("scd"))
     return next(pairs, None)
 
@@ -101,9 +100,9 @@ def _refers(options: Options, dataset: Dataset) -> tuple[str, str]:
 
 
 def _nullable(options: Options, dataset: Dataset) -> bool:
-    """Units of another kind may all be yet to come, or gone; what is matched may be missing, and what the row refers to that
-    this one belongs to."""
-    if any(may_be_null(column, dataset) for column in _columns_above(options, dataset)):
+    """Nulls come from a parent row's null, from a matched column with nulls, and from periods in which no unit of another
+    kind lives."""
+    if any(may_be_null(column, dataset) for column in _parent_columns(options, dataset)):
         return True
     if options.matching is not None:
         source_name = next(iter(options.matching.values()))
@@ -118,8 +117,8 @@ def _nullable(options: Options, dataset: Dataset) -> bool:
     )
 
 
-def _columns_above(options: Options, dataset: Dataset) -> list[Column]:
-    """Return the column that a reference takes its rows from: that of its name and table in the table of its parents."""
+def _parent_columns(options: Options, dataset: Dataset) -> list[Column]:
+    """Return the columns that a reference is copied from: those of its name and type in the parent table."""
     parents = [
         (parent, other) for parent, table in dataset.belonging for other in table.sourced("ref") if other.source is options
     ]
@@ -142,7 +141,7 @@ def _describe(options: Options, column: Column, table: Table, dataset: Dataset) 
 
 
 def _may_be_empty(segment: Segment) -> bool:
-    """Return whether there may be a time at which no unit of a segment is there."""
+    """Return whether a segment may have no living unit at some time."""
     return segment.tenure is not None or not (segment.arrival is None or isinstance(segment.arrival, OngoingArrival))
 
 
@@ -186,7 +185,7 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 
 
 def referred(column: ColumnPlan, table: TablePlan, rows: Rows) -> Referred:
-    """Return what rows refer to by a `ref` column."""
+    """Return the targets of rows by a `ref` column."""
     return rows.kept(("referred", table.name, column.name), lambda: _resolved(column, table, rows))
 
 
@@ -259,7 +258,7 @@ def _to_listed(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePl
 
 
 REFERRED: Family[Callable[[ColumnPlan, TablePlan, Rows, TablePlan], Referred]] = Family("kind to refer to")
-"""Kind of a table to what rows refer to in it: (column, table, rows, the table referred to)."""
+"""Function of (column, table, rows, target table) that resolves references, by the kind of the target table."""
 for _kind, _resolve in (("date", _to_date), ("unit", _to_unit), ("child", _to_child), ("reference", _to_listed)):
     REFERRED.add(_kind, _resolve)
 

@@ -1,4 +1,4 @@
-"""What rows have to do with rows of other tables: those they belong to, those that belong to them, those before them."""
+"""Relations between rows of tables: parent rows, detail rows, and earlier rows of the same unit."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from plotsim_core.numerics.random import choose, fold, key, words
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
 ROWS: Family[Callable[[TablePlan, Block], Rows]] = Family("table kind")
-"""Kind of a table to what gives its rows in a block; the tables make themselves known here."""
+"""Function that gives the rows in a block, by kind of table; the kinds register here."""
 
 
 @lru_cache(maxsize=4)
 def rows_of(plan: Plan, name: str, slice_: Slice) -> Rows:
-    """Return the rows of a table in a slice, for those who refer to them; the last ones are kept."""
+    """Return the rows of a table in a slice, as targets of references; the last results are cached."""
     table = plan.table(name)
     return ROWS[table.kind](table, block(plan, slice_))
 
 
 def parent_of(table: TablePlan) -> str | None:
-    """Return the name of the table whose rows the rows of this one belong to, if they belong to any."""
+    """Return the name of a detail table's parent table; None for other tables."""
     return getattr(table.spec, "parent_table", None)
 
 
 def above(table: TablePlan, rows: Rows, name: str) -> tuple[Rows, Integers] | None:
-    """Return the rows of the table `name` that rows belong to, by one step or several, and the place of each row's own.
-    None if they belong to none of it."""
+    """Return the ancestor rows of rows in the table `name`, and the position of each row's ancestor. None if the table is
+    no ancestor."""
     positions = np.arange(len(rows), dtype=np.int64)
     current = table
     while rows.parent is not None and (parent_name := parent_of(current)) is not None:
@@ -46,8 +46,8 @@ def above(table: TablePlan, rows: Rows, name: str) -> tuple[Rows, Integers] | No
 
 
 def column_of_parent(column: ColumnPlan, table: TablePlan, plan: Plan) -> ColumnPlan | None:
-    """Return the column that rows take their reference from: one of the same name and type, of the rows they belong to.
-    To a fact or an event, that these refer to, under any name."""
+    """Return the column of the parent table that a reference is copied from: the one of the same name and type; for a
+    reference to a fact or an event, one of the same type."""
     name = parent_of(table)
     candidates = [other for other in plan.table(name).columns if other.spec.type == column.spec.type] if name else []
     namesake = next((other for other in candidates if other.name == column.name), None)
@@ -58,7 +58,7 @@ def column_of_parent(column: ColumnPlan, table: TablePlan, plan: Plan) -> Column
 
 
 def belonging(table: TablePlan, parent: Rows) -> Rows:
-    """Return the rows of a detail table that belong to rows of its parent table, in the order of these."""
+    """Return the detail rows of rows of the parent table, in the order of these."""
     low, high = table.spec.per_row  # type: ignore[attr-defined]
     counts = low + choose(key(parent.block.plan.seed, "children", table.stream), parent.address, high - low + 1)
     owner, numbers = numbered(counts)
@@ -76,10 +76,10 @@ def belonging(table: TablePlan, parent: Rows) -> Rows:
 
 
 def earlier(rows: Rows, name: str, within: int) -> tuple[Rows, Integers, Integers, Integers]:
-    """Return what happened to each row's unit before it, in its period and the `within` periods before it.
+    """Return the earlier rows of each row's unit, in its period and the `within` periods before it.
 
-    Gives (candidates, order, first, count): rows of the table `name`, and for each row the places `order[first]` to
-    `order[first + count]` of its candidates, in the order of time.
+    Gives (candidates, order, starts, counts): rows of the table `name`, and for each row the positions
+    `order[start : start + count]` of its candidates, in the order of time.
     """
     plan, block_slice = rows.block.plan, rows.block.slice
     search_slice = Slice(
@@ -89,12 +89,12 @@ def earlier(rows: Rows, name: str, within: int) -> tuple[Rows, Integers, Integer
     order = np.lexsort((candidates.moment, candidates.unit))
     units, moments = candidates.unit[order], candidates.moment[order]
     period_starts = plan.grain.starts(np.arange(block_slice.first - within, block_slice.stop)).astype("datetime64[us]")
-    first = _count_before(units, moments, rows.unit, period_starts[rows.period - block_slice.first])
-    return candidates, order, first, _count_before(units, moments, rows.unit, rows.moment) - first
+    starts = _count_before(units, moments, rows.unit, period_starts[rows.period - block_slice.first])
+    return candidates, order, starts, _count_before(units, moments, rows.unit, rows.moment) - starts
 
 
 def _count_before(units: Integers, moments: NDArray[Any], row_units: Integers, row_moments: NDArray[Any]) -> Integers:
-    """Return how many of the sorted (unit, moment) come before each (own, at); the same moment does not."""
+    """Return the number of sorted (unit, moment) before each row's (unit, moment); equal moments are not before."""
     order = np.lexsort(
         (
             np.repeat([1, 0], [len(units), len(row_units)]),

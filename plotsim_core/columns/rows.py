@@ -1,4 +1,4 @@
-"""The rows that a table kind decided on, as a source sees them."""
+"""Rows of a table, as column sources read them."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ Integers = NDArray[np.int64]
 Kept = TypeVar("Kept")
 
 CURRENT = np.iinfo(np.int64).min
-"""What stands for the beginning of the next version where there is none; every other number can be a period's."""
+"""Sentinel for the period of the next version where there is none; any other number can be a period."""
 
 
 def _empty() -> Integers:
-    """What stands for something that the rows of a kind do not know."""
+    """Return the empty array of a field that a kind of rows lacks."""
     return np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows as parallel arrays; what a kind's rows do not know is empty.
+    """Rows as parallel arrays; a field that a kind of rows lacks is empty.
 
-    `address` is each row's own; `unit` the place of its unit in the block; `period` a period number; `cell` the place in
-    the block's flattened (periods, units) arrays; `ordinal` the number among its siblings; `moment` a time
-    (datetime64[us]); `since` and `until` the periods a version begins and the next begins (`CURRENT`: none has begun);
-    `band` the band a version is in; `parent` the rows that these belong to and
-    `owner` the place in them of each row's own; `rank` the number of a row among those that it is counted together with, in
-    tables with issues (tables/rank.py); `targets` the (rows, places) that columns of these names refer to.
+    `address` is the random address of a row; `unit` the index of its unit in the block; `period` a period number; `cell`
+    the index in the block's flattened (periods, units) arrays; `ordinal` the number among siblings; `moment` a time
+    (datetime64[us]); `since` and `until` the first periods of a version and of the next one (`CURRENT`: there is none);
+    `band` the band of a version; `parent` the parent rows of detail rows, and `owner` the position of each row's parent;
+    `rank` the number of a row in its group, in tables with issues (tables/rank.py); `targets` the (rows, positions) that
+    columns refer to, by name.
     """
 
     block: Block
@@ -58,14 +58,14 @@ class Rows:
         return len(self.address)
 
     def kept(self, name: Hashable, compute: Callable[[], Kept]) -> Kept:
-        """Return what `make()` gives, made once for `what` while the rows live."""
+        """Return `compute()`, cached under `name` for the life of the rows."""
         if name not in self._kept:
             self._kept[name] = compute()
         value: Kept = self._kept[name]
         return value
 
     def taken(self, positions: Integers | NDArray[np.bool_]) -> Rows:
-        """Return the rows at `places`."""
+        """Return the rows at `positions`, or of a mask."""
         field_names = [f.name for f in fields(self) if f.name not in ("block", "parent", "targets", "_kept")]
         arrays = {name: getattr(self, name)[positions] for name in field_names if len(getattr(self, name))}
         targets = {name: (rows, target_positions[positions]) for name, (rows, target_positions) in self.targets.items()}
@@ -85,14 +85,14 @@ class Rows:
 
 
 def picked(values: list[Any] | NDArray[Any] | pa.Array, indexes: Integers, type_: pa.DataType) -> pa.Array:
-    """Return `values[places]` as an Arrow array: what few distinct values become when they are spread over rows."""
+    """Return `values[indexes]` as an Arrow array: few values spread over many rows."""
     if pa.types.is_floating(type_) and isinstance(values, list):  # Arrow takes no whole number that a double rounds
         values = [None if value is None else float(value) for value in values]
     return pa.array(values, type=type_).take(pa.array(indexes))
 
 
 def numbered(counts: Integers) -> tuple[Integers, Integers]:
-    """Return (owner, number) of `counts[owner]` siblings each, in order."""
+    """Return (owners, numbers) of siblings in order: each owner as often as its count, with the number among siblings."""
     owners = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
     starts = np.cumsum(counts) - counts
     return owners, np.arange(len(owners), dtype=np.int64) - starts[owners]

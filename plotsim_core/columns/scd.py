@@ -1,4 +1,4 @@
-"""`scd`: a tier that follows a metric, up and down; a dimension that has one keeps its history (SCD type 2).
+"""`scd`: a tier that follows a metric, up and down; a dimension that has one keeps its history (SCD type 2, SCD2).
 
 `at` are the edges between tiers, as shares of the way from the metric's mean at position 0 to that at position 1.
 """

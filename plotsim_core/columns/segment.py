@@ -1,4 +1,4 @@
-"""`segment.<fact>`: what is known of the segment of the row's unit: its `name`, the `count` of its units, or the arm of its
+"""`segment.<fact>`: a fact of the segment of the row's unit: its `name`, the `count` of its units, or the arm of its
 `treatment` that the unit is in (null where the segment has none)."""
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Serial numbers: what tells a row of a dimension apart, as a number below a limit, whoever else there is.
+"""Serial numbers: numbers below a limit that identify the rows of a dimension, independent of other rows.
 
-A listed row's is its place in the list. A unit's is made of its segment's slot and its number in the segment: those who are
-there at the start have the even ones, those who arrive later the odd ones, paired from cohort and place in it. A child's
-adds its own number to its unit's. So a longer window, more units or another segment move none. Slots are hashes of the
-segments' names; where two meet, the later declared one takes another, which `meeting` tells.
+A listed row's is its index in the list. A unit's consists of its segment's slot and its number in the segment: even for
+units of the start, odd for later ones (a pairing function of the cohort and the number in it). A child's adds its own
+number to its unit's. A longer window, more units or another segment change no number. Slots are hashes of the segments'
+names; on a collision the later segment takes another slot, and `meeting` reports it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from plotsim_core.numerics.random import key
 from plotsim_core.plan.plan import TablePlan
 
 _MAX_SLOT_BITS = 20
-"""Bits of a slot, at most."""
+"""Most bits of a slot."""
 KINDS = ("unit", "child", "reference")
 """Kinds of table whose rows have serial numbers."""
 
 
 @dataclass(frozen=True)
 class Shares:
-    """How `total` numbers are shared: into `slots`, of `share` numbers each."""
+    """Division of `total` numbers into `slots` of `share` numbers each."""
 
     total: int
     slots: int
@@ -42,7 +42,7 @@ class Shares:
 
 
 def shares(total: int) -> Shares:
-    """Return how a number of numbers is shared: a third of its bits tells segments apart."""
+    """Return the division of `total` numbers: a third of the bits is the slot of a segment."""
     slots = 1 << min(_MAX_SLOT_BITS, (total.bit_length() - 1) // 3)
     return Shares(total, slots, total // slots)
 
@@ -65,7 +65,7 @@ def slots(names: tuple[str, ...], count: int) -> tuple[int, ...]:
 
 
 def meeting(names: Sequence[str], count: int) -> list[str]:
-    """Return the segments that do not have the slot of their own name, as an earlier one has it."""
+    """Return the segments with another slot than that of their name, which an earlier one has (a hash collision)."""
     segment_slots = slots(tuple(names), count)
     return [name for name, slot in zip(names, segment_slots, strict=True) if slot != int(key(0, "slot", name, 0)) % count]
 
@@ -80,16 +80,16 @@ def serials(rows: Rows, table: TablePlan, total: int) -> Integers | None:
     if origin.kind not in KINDS:
         return None
     if origin.kind == "reference":
-        return _checked(rows.ordinal, total, table)
+        return _below_limit(rows.ordinal, total, table)
     division, units = shares(total), rows.block.units
     indexes = _segment_index(units.ordinal)[rows.unit] * _per_unit(origin.spec)
     if origin.kind == "child":
         indexes = indexes + rows.ordinal
     segment_slots = np.array(slots(tuple(segment.spec.name for segment in plan.segments), division.slots), dtype=np.int64)
-    return _checked(indexes, division.share, table) * division.slots + segment_slots[units.segment][rows.unit]
+    return _below_limit(indexes, division.share, table) * division.slots + segment_slots[units.segment][rows.unit]
 
 
-def _checked(numbers: Integers, limit: int, table: TablePlan) -> Integers:
+def _below_limit(numbers: Integers, limit: int, table: TablePlan) -> Integers:
     if int(numbers.max(initial=0)) >= limit:
         raise UsageError(
             f"{table.name} has more rows than there are different texts for a column; `unique: false` lets them repeat"
@@ -98,7 +98,7 @@ def _checked(numbers: Integers, limit: int, table: TablePlan) -> Integers:
 
 
 def _segment_index(ordinal: Integers) -> Integers:
-    """Return the number in its segment of a unit's ordinal."""
+    """Return the number of a unit in its segment, from its ordinal."""
     late_numbers = np.maximum(ordinal - LATER, 0)
     return np.where(ordinal < LATER, 2 * ordinal, 2 * paired(late_numbers // COHORT, late_numbers % COHORT) + 1)
 
@@ -109,8 +109,8 @@ def _per_unit(table: Table) -> int:
 
 @dataclass(frozen=True)
 class Room:
-    """For how long the numbers of a segment's units suffice: `units` are those it begins with, of which `most` have a
-    number; units that arrive later have one up to the cohort `cohorts` (None: nobody arrives later)."""
+    """Capacity for a segment's units: `units` is their number at the start, of which `most` have a serial number; units that
+    arrive later have one up to the cohort `cohorts` (None: nobody arrives later)."""
 
     segment: str
     units: int
@@ -119,7 +119,7 @@ class Room:
 
 
 def rooms(table: Table, dataset: Dataset, total: int) -> list[Room]:
-    """Return how far `total` numbers suffice for each segment's units, in a dimension of units or of their children."""
+    """Return the capacity of `total` numbers for each segment's units, in a dimension of units or of their children."""
     share = shares(total).share // _per_unit(table)
     length = PERIODS[dataset.window.grain.name]
     return [_room(segment, dataset.scale, share, length) for segment in dataset.segments]
@@ -137,7 +137,7 @@ def _room(segment: Segment, scale: float, share: int, length: int) -> Room:
 
 
 def _cohorts(size: float, share: int) -> int:
-    """Return how many cohorts of a size have a number for every unit."""
+    """Return the number of cohorts of a size that have a serial number for every unit."""
     last = np.full(COHORTS, max(ceil(size), 1) - 1, dtype=np.int64)
     numbers = 2 * paired(np.arange(COHORTS, dtype=np.int64), last) + 1
     return int(np.searchsorted(np.maximum.accumulate(numbers), share))

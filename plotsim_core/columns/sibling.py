@@ -1,8 +1,7 @@
-"""References from what happens to what happened before: a return to its order.
+"""References to earlier rows of the same unit: a return to its order.
 
-Rows of facts and events that have a moment refer to rows of the same unit that came before them, in their own period or
-the `within` periods before it, each as likely as the others. A row that finds none does not happen; the others keep their
-numbers.
+Rows of facts and events that have a moment refer to earlier rows of the same unit, in their own period or the `within`
+periods before it, all equally likely. A row without one does not happen; the others keep their numbers.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 WITHIN = 3
-"""How many periods back a reference looks where it does not say."""
+"""Default number of periods that a reference looks back."""
 MOVING = ("variable", "proportional")
-"""Kinds whose rows may not happen for want of something to refer to."""
+"""Kinds whose rows do not happen without a target to refer to."""
 _MOMENTS = (*MOVING, "threshold")
 """Kinds whose rows have a moment of their own."""
 EVERY_ROW = (*_MOMENTS, "detail")
@@ -30,14 +29,14 @@ EVERY_ROW = (*_MOMENTS, "detail")
 
 
 def happened_before(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> tuple[Rows, Integers]:
-    """Return rows of `parent`, and for each row the place in them of one that came before it; -1 where there is none."""
+    """Return rows of `parent`, and the position in them of an earlier row for each row; -1 where there is none."""
     candidates, order, starts, counts = earlier(rows, parent.name, within(column))
     indexes = starts + rows.choose(table, column, counts)
     return candidates, np.where(counts > 0, order[np.minimum(indexes, len(order) - 1)] if len(order) else -1, -1)
 
 
 def within(column: ColumnPlan) -> int:
-    """Return how many periods back a reference looks."""
+    """Return the number of periods that a reference looks back."""
     periods = getattr(column.spec.source, "within", None)
     return WITHIN if periods is None else int(periods)
 
@@ -49,7 +48,7 @@ def is_row(name: str, scope: Scope) -> bool:
 
 
 def ancestors(table: Table, scope: Scope) -> list[str]:
-    """Return the names of the tables that the rows of this one belong to, its parent's first."""
+    """Return the names of the ancestor tables of a detail table, its parent first."""
     names: list[str] = []
     current: Table | None = table
     while current is not None and (name := getattr(current, "parent_table", None)) is not None and name not in names:
@@ -60,7 +59,7 @@ def ancestors(table: Table, scope: Scope) -> list[str]:
 
 
 def check_row_reference(target: str, within: int | None, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    """Yield what is wrong with a reference to a row of a fact or an event."""
+    """Yield the problems of a reference to a row of a fact or an event."""
     source, declared = scope.tables[table.name], scope.tables[target]
     if declared.table is None or declared.kind is None:
         return
@@ -102,7 +101,7 @@ def _has_moments(declared: DeclaredTable, scope: Scope) -> bool:
 
 
 def _dependencies(name: str, scope: Scope) -> set[str]:
-    """Return the tables that the rows of a table depend on, by what they belong and refer to."""
+    """Return the tables that the rows of a table depend on, as parents or targets, directly or through others."""
     names: dict[str, None] = {}
     pending = [name]
     while pending:

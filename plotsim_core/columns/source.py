@@ -1,4 +1,4 @@
-"""What a column source is: a function that fills one column of any rows."""
+"""Column sources: functions that fill one column of any rows."""
 
 from __future__ import annotations
 
@@ -46,6 +46,6 @@ def _values(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
 
 
 def add_source(word: str, words: SourceWords, source: Source) -> None:
-    """Make a source known under `word`: its words to the language, its work to the tables."""
+    """Register a source under `word`: its part of the language and its fill function."""
     SOURCE_WORDS.add(word, words)
     SOURCES.add(word, source)

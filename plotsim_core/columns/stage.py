@@ -19,7 +19,7 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 
 def stage_column(table: Table, dataset: Dataset) -> tuple[Column, ...]:
-    """Return the column that the first fact holding the tracked metric gets by itself, if there is a lifecycle."""
+    """Return the column that the first fact with the tracked metric gets, if there is a lifecycle."""
     if dataset.lifecycle is None or any(fact.sourced("stage") for fact in dataset.facts):
         return ()
     metric_type = f"metric.{dataset.lifecycle.track}"

@@ -20,8 +20,8 @@ TYPE = pa.timestamp("us")
 
 
 def moments(table: TablePlan, rows: Rows) -> NDArray[np.datetime64]:
-    """Return the moments of rows of a table as they are recorded: when they happened, give or take the jitter of noise; the
-    beginnings of their periods where rows have none. What belongs to a row has its moment."""
+    """Return the recorded moments of rows of a table: the true moments with temporal jitter, or the starts of the periods of
+    rows without moments. A detail row has the moment of its parent row."""
     plan = rows.block.plan
     if len(rows.moment) != len(rows):
         return plan.grain.starts(rows.period).astype("datetime64[us]")

@@ -1,5 +1,5 @@
-"""`total.<table>.<column>`: the sum of a column over the rows of a detail table that belong to a row; `count.<table>`: how
-many they are. An order's total is the sum of its lines.
+"""`total.<table>.<column>`: the sum of a column over the detail rows of a row; `count.<table>`: the number of these rows. An
+order's total is the sum of its lines.
 
 Nulls are left out, and where there are no rows the sum is zero. Numbers of up to six decimals are added as whole units of
 the last one, so their sum is exact, up to 2^53 units; others in the order of the rows.
@@ -32,7 +32,7 @@ from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _DECIMALS = 6
-"""Columns that have no more are added up exactly, sums of others are rounded to so many."""
+"""Most decimals of columns that are added exactly; sums of other columns are rounded to them."""
 
 
 class Options(Part):
@@ -97,9 +97,9 @@ def _reads(options: Options, table: Table) -> Iterator[tuple[str, str]]:
 
 
 def _detail_rows(name: str, rows: Rows) -> tuple[TablePlan, Rows]:
-    """Return the rows of a detail table that belong to rows."""
+    """Return (table, detail rows) of rows, by the name of the detail table."""
     table = rows.block.plan.table(name)
-    return table, belonging(table, rows)  # not kept: they know these rows, and a ring of rows would outlive its use
+    return table, belonging(table, rows)  # not cached: a cycle of references between rows would outlive its use
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
@@ -116,7 +116,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     values = pc.fill_null(detail_values, 0).to_numpy(zero_copy_only=False)
     if column.type == pa.int64():
         return pa.array(_sums(values, detail_rows.owner, len(rows)))
-    # bincount adds one value after the other, so a row's sum does not depend on the rows around it; of nothing it counts
+    # bincount adds in sequence, so a row's sum does not depend on other rows; without values it gives integers
     sums = np.bincount(detail_rows.owner, values, minlength=len(rows)).astype(np.float64).round(_DECIMALS)
     if target_column.places is not None and target_column.places <= _DECIMALS:
         scaled = np.rint(values * 10.0**target_column.places)
@@ -127,12 +127,12 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
 
 
 def _magnitudes(values: Integers | Floats, owner: Integers, count: int) -> Floats:
-    """Return how large the sums of numbers by their owners can be at most."""
+    """Return the sums of absolute values by owner, an upper bound of the sums."""
     return np.bincount(owner, np.abs(values.astype(np.float64)), minlength=count).astype(np.float64)
 
 
 def _sums(values: Integers, owner: Integers, count: int) -> Integers:
-    """Return the sums of whole numbers by their owners."""
+    """Return the sums of integers by owner."""
     sums = np.zeros(count, dtype=np.int64)
     np.add.at(sums, owner, values)
     return sums

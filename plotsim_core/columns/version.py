@@ -1,8 +1,8 @@
-"""`version.<part>`: the version of a unit's dimension that a row is, or that was valid when the row happened.
+"""`version.<part>`: the version (SCD2) of a unit's dimension that a row is, or that was valid at the row's time.
 
 Parts: `row_id` (its key), `valid_from` and `valid_to` (a half-open interval of dates, of moments where periods are hours;
-null while it is the current one, which no version of a unit that has left is), `is_current`. A dimension with an `scd`
-column gets all four, facts and events of the unit the row_id.
+null for the current version, which a unit that has left lacks), `is_current`. A dimension with an `scd` column gets all
+four, facts and events of the unit the row_id.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Options(Part):
 
 
 def column(part: str, name: str) -> Column:
-    """Return the column that a kind adds by itself."""
+    """Return the version column that a kind of table adds."""
     return Column(name=name, type=f"version.{part}", source=Options.model_validate({"part": part}))
 
 
