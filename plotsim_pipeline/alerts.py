@@ -150,7 +150,7 @@ class _NoRedirect(HTTPRedirectHandler):
 
 
 def post(url: str, alert: Alert) -> None:
-    """Post an alert. Raises NotPosted unless the answer is a success; messages name only the host, since a URL may be secret."""
+    """Post an alert. Raises NotPosted unless the answer is a success; messages name only the host: a URL may be secret."""
     body = json.dumps(asdict(alert)).encode()
     request = Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310 # alert_sensors sees to that
     host = urlsplit(url).hostname
