@@ -24,7 +24,7 @@ from plotsim_core.validation.store import Store
 
 _BIAS = 0.02
 """The allowed bias of correlations (docs: within 0.02)."""
-_WIDE = 0.5
+_MAX_ALLOWED = 0.5
 """The largest allowed deviation at which a correlation is judged: beyond it hardly any fault shows."""
 
 
@@ -34,7 +34,7 @@ def _correlation_finding(store: Store, subject: str, measure: Measure, details: 
         return unjudged(subject, f"too few units with both, at least {FEWEST} are needed", details)
     value, expected = verdict.estimate.found, verdict.estimate.expected
     numbers = {**details, "expected": expected, "found": value, "allowed": verdict.allowed}
-    if not verdict.wrong and verdict.allowed >= _WIDE:
+    if not verdict.wrong and verdict.allowed >= _MAX_ALLOWED:
         return unjudged(subject, f"too few rows, found {value:.2f} \u00b1 {verdict.allowed:.2f}", numbers)
     message = f"declared {details['declared']:.2f}, expected {expected:.2f}, found {value:.2f} \u00b1 {verdict.allowed:.2f}"
     return Finding(subject, not verdict.wrong, message, numbers)

@@ -31,14 +31,14 @@ Floats = NDArray[np.float64]
 
 _CELLS = 200_000
 """The approximate number of sampled cells (period x unit) of a picture."""
-_FEWEST = 20
+_MIN_UNITS = 20
 """The least number of sampled units of a segment, if it has them."""
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _FOLDED_FANS = 48
 _PAIRS = 40
 _EXTRA_LAGS = 5
 """The number of lags shown beyond the declared one."""
-_ERRORS = 3.0
+_STANDARD_ERRORS = 3.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _kind_pictures(store: Store, is_other_kind: bool) -> list[Picture]:
 def sample_of(plan: Plan, first: int, stop: int, cells: int = _CELLS) -> list[Block]:
     """Return a block per stratum with the first of its units, about `cells` cells in all."""
     parts = strata(plan, first, stop)
-    counts = taken(parts, cells / (stop - first), _FEWEST)
+    counts = taken(parts, cells / (stop - first), _MIN_UNITS)
     return [Block(plan, Slice(first, stop, p.first, p.first + n)) for p, n in zip(parts, counts, strict=True)]
 
 
@@ -241,7 +241,7 @@ def lags(plan: Plan, residual_sample: Residuals) -> Picture:
             for lag in range(min(metric.delay + _EXTRA_LAGS + 1, len(driver)))
         ]
         title = f"{metric.name} after {plan.metrics[metric.driver].name}"
-        values, chance = [values for values, _ in pairs], [_ERRORS * error for _, error in pairs]
+        values, chance = [values for values, _ in pairs], [_STANDARD_ERRORS * error for _, error in pairs]
         drawings.append(correlogram(title, values, chance, metric.delay))
     caption = (
         "How a metric goes with what its driver did so many periods before; the declared lag is red, "

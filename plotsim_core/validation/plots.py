@@ -23,7 +23,7 @@ _EDGE = 46
 """The left margin of a small picture, for axis numbers."""
 _POINTS = 120
 """The largest number of points of a line; neighbours of a longer one are averaged."""
-_NAMED = 12
+_MAX_NUMBERED = 12
 """The largest number of names of a matrix with numbers in its cells."""
 _SHADES = 10
 _GLANCE = 700
@@ -143,7 +143,7 @@ def matrix(title: str, names: Sequence[str], above: Floats, below: Floats) -> st
         cells[round(float(np.clip(value, -1, 1)) * _SHADES)].append(
             f"M{x:.1f} {y:.1f}h{size - 1:.1f}v{size - 1:.1f}h-{size - 1:.1f}z"
         )
-        if count <= _NAMED:
+        if count <= _MAX_NUMBERED:
             anchor = f'x="{x + size / 2:.1f}" y="{y + size / 2 + 4:.1f}"'
             parts.append(f'<text {anchor} text-anchor="middle" font-size="11">{value:.2f}</text>')
     shades = [

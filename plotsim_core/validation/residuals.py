@@ -34,7 +34,7 @@ _PROBED = 40_000
 """The number of probed cells, whose true values are generated anew; also the least number of sampled cells."""
 _YEAR = 400
 """The largest number of periods that the sample has for the sake of a whole year."""
-_FEWEST = 20
+_MIN_UNITS = 20
 """The least number of sampled units of a segment, if it has them."""
 _LIMIT = 5.0
 """The limit at which residuals are clipped (winsorised), so that a few outliers do not decide."""
@@ -132,7 +132,7 @@ def layers(
 def blocks_of(plan: Plan, first: int, stop: int, units: int) -> list[Block]:
     """Return a block per stratum, about `units` units in all."""
     parts = strata(plan, first, stop)
-    counts = taken(parts, units, _FEWEST)
+    counts = taken(parts, units, _MIN_UNITS)
     return [Block(plan, Slice(first, stop, p.first, p.first + n)) for p, n in zip(parts, counts, strict=True)]
 
 

@@ -23,13 +23,13 @@ from plotsim_core.validation.store import Store
 
 Floats = NDArray[np.float64]
 
-_FEWEST = 10.0
+_MIN_EXPECTED = 10.0
 """The least expected count of a class; smaller classes are merged."""
 _PARTS = 8
 """The number of moments that stand for an hour in the matrix of jitter."""
-_FAR = 4.0
+_REACH = 4.0
 """The reach of jitter, in standard deviations."""
-_MOVES = 0.05
+_MIN_CHANGE = 0.05
 """The least relative change of a mean that is judged."""
 
 
@@ -120,7 +120,7 @@ def _jitter_matrix(hours: int, jitter: float) -> Floats:
     matrix = np.zeros((hours, hours))
     for offset in (np.arange(_PARTS) + 0.5) / _PARTS:
         moments = edges[:-1, None] + offset
-        for reflection in range(-1 - int(_FAR * jitter / hours), 2 + int(_FAR * jitter / hours)):
+        for reflection in range(-1 - int(_REACH * jitter / hours), 2 + int(_REACH * jitter / hours)):
             for image in (2 * hours * reflection + moments, 2 * hours * reflection - moments):
                 matrix += np.diff(ndtr((edges - image) / jitter), axis=1)
     return matrix / _PARTS
@@ -169,13 +169,12 @@ def _chi_square_finding(plan: Plan, subject: str, counts: Floats, expected: Floa
 
 
 def _merged_classes(counts: Floats, expected: Floats) -> tuple[Floats, Floats]:
-    """Return counts of merged classes: the smallest are put together until each has at least `_FEWEST` expected events."""
+    """Return counts of merged classes: the smallest are put together until each has at least `_MIN_EXPECTED` expected events."""
     order = np.argsort(expected, kind="stable")
     sums = np.cumsum(expected[order])
-    merged_count = int(np.searchsorted(sums, _FEWEST)) + 1 if len(sums) and sums[-1] >= _FEWEST else len(sums)
-    while (
-        merged_count < len(order) and expected[order[merged_count]] < _FEWEST
-    ):  # the next class may be too small on its own
+    merged_count = int(np.searchsorted(sums, _MIN_EXPECTED)) + 1 if len(sums) and sums[-1] >= _MIN_EXPECTED else len(sums)
+    # the next class may be too small on its own
+    while merged_count < len(order) and expected[order[merged_count]] < _MIN_EXPECTED:
         merged_count += 1
     starts = np.append(0, np.arange(merged_count, len(order)))
     return np.add.reduceat(counts[order], starts), np.add.reduceat(expected[order], starts)
@@ -193,7 +192,7 @@ def _metric_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
         if is_quiet.all():
             continue
         change = float(factors[is_quiet].mean() / factors[~is_quiet].mean()) - 1.0
-        if abs(change) > _MOVES:
+        if abs(change) > _MIN_CHANGE:
             yield contrasted(
                 store, metric, f"{sample.plan.metrics[metric].name} in quiet periods", change, is_quiet, ~is_quiet
             )

@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 _UNITS = 1 << 20
 _CELLS = 60_000
 """The size of the sample of cells that is generated anew where stored rows do not show the expected counts."""
-_ERRORS = 6.0
+_STANDARD_ERRORS = 6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +147,7 @@ def _lower_bounds(plan: Plan, periods: NDArray[np.int64]) -> tuple[Floats, Float
         sample_counts += is_alive.sum(axis=1)
         if sample_size < stratum.count:
             variance += stratum.count**2 * np.maximum(alive_share * (1 - alive_share), 1 / sample_size) / sample_size
-    return np.maximum(total - _ERRORS * np.sqrt(variance), sample_counts), sample_counts
+    return np.maximum(total - _STANDARD_ERRORS * np.sqrt(variance), sample_counts), sample_counts
 
 
 def _sample_blocks(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[Stratum, Block]]:

@@ -18,7 +18,7 @@ _PARTS = 3
 """The number of parts of the time."""
 _MIN_DISTANCE = 1.0
 """The least expected distance of separable segments, in standard deviations of units (Cohen's d)."""
-_FEWEST = 10
+_MIN_UNITS = 10
 """The least number of units with values that a segment needs in a part of the time."""
 
 
@@ -78,7 +78,7 @@ def _moments(sample: Residuals, layer: dict[int, Floats]) -> tuple[Floats, Float
             unit_means = np.where(present, cells, 0.0).sum(axis=0) / np.maximum(counts, 1)
             for segment in range(segments):
                 segment_means = unit_means[(sample.segments == segment) & (counts > 0)]
-                if len(segment_means) >= _FEWEST:
+                if len(segment_means) >= _MIN_UNITS:
                     means[row, part, segment], deviations[row, part, segment] = (
                         float(segment_means.mean()),
                         float(segment_means.std()),

@@ -23,7 +23,7 @@ _SPREAD_BIAS = 0.05
 BANDS = 5
 WIDE = 0.5
 """The largest allowed relative deviation at which a mean or a variance is judged: beyond it hardly any fault shows."""
-_MOVES = 0.05
+_MIN_SPREAD = 0.05
 """The least standard deviation of centres, as a share of the distance between the means, of a metric that moves."""
 
 
@@ -145,7 +145,7 @@ def _polarity(store: Store, table: TablePlan) -> Iterator[Finding]:
         plan = sample.plan.metrics[metric]
         present = np.isfinite(sample.values[metric])
         low, high = declared_means(sample, metric)
-        if not present.any() or float(np.std((sample.centres[metric] / (high - low))[present])) < _MOVES:
+        if not present.any() or float(np.std((sample.centres[metric] / (high - low))[present])) < _MIN_SPREAD:
             yield unjudged(plan.name, "it does not move enough", {"units": float(units_in(present))})
             continue
         verdict = judgement(store, partial(_slope, metric=metric), 0.0)
