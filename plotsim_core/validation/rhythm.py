@@ -169,7 +169,7 @@ def _chi_square_finding(plan: Plan, subject: str, counts: Floats, expected: Floa
 
 
 def _merged_classes(counts: Floats, expected: Floats) -> tuple[Floats, Floats]:
-    """Return counts of merged classes: the smallest are put together until each has at least `_MIN_EXPECTED` expected events."""
+    """Return counts of merged classes: the smallest are put together until each has `_MIN_EXPECTED` expected events."""
     order = np.argsort(expected, kind="stable")
     sums = np.cumsum(expected[order])
     merged_count = int(np.searchsorted(sums, _MIN_EXPECTED)) + 1 if len(sums) and sums[-1] >= _MIN_EXPECTED else len(sums)
