@@ -382,6 +382,11 @@ def _notes(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem
         for name in meetings(options.provider, table, kind, dataset):
             says = f"texts of units in {name} depend on the segments before it"
             yield Problem("type", says, "keep their order, and add segments after them")
+    if options.unique is None and kind in KINDS and options.provider in FORMS and not options.arguments:
+        formless = missing(options.provider, dataset.locale)
+        if formless:
+            says = f"no forms are known in {formless}: texts of all locales come from pools, and may repeat"
+            yield Problem("type", f"faker.{options.provider}: {says}", "`unique: false` says that they may")
     without = lacking(table, options.bundle, dataset.locale)
     if without:
         yield Problem("type", f"no locale is of {several(without)}: rows there are in any of {several(dataset.locale)}")

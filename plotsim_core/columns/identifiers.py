@@ -63,13 +63,24 @@ def digests(name: str, stream: np.uint64, address: Words) -> pa.Array:
 @lru_cache(maxsize=256)
 def sets(name: str, locales: tuple[str, ...]) -> tuple[tuple[Pattern, ...], ...]:
     """Return the patterns of a provider in each of some locales: those that spell no text of another one's, or all of
-    another one's. Empty where the provider has none in one of them, or none that are not another's."""
+    another one's; all of them where there are no such ones. Empty where the provider has none in one of the locales."""
     made: list[tuple[Pattern, ...]] = []
     for locale in locales:
         own = forms(name, locale)
         same = next((other for other in made if _alike(own, other)), None)
-        made.append(same or tuple(apart(own, [one for other in made for one in other])))
+        made.append(same or tuple(apart(own, [one for other in made for one in other])) or own)
     return tuple(made) if all(made) else ()
+
+
+def mingled(name: str, locales: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the locales of which each pattern of a provider may spell a text of a locale before it."""
+    made: list[tuple[Pattern, ...]] = []
+    found = []
+    for locale, patterns in zip(locales, sets(name, locales), strict=False):
+        if patterns not in made and not apart(patterns, [one for other in made for one in other]):
+            found.append(locale)
+        made.append(patterns)
+    return tuple(found)
 
 
 def _alike(one: Sequence[Pattern], other: Sequence[Pattern]) -> bool:
@@ -104,6 +115,10 @@ def crowded(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[Pr
     """Yield where the rows of a dimension, or the segments of their units, are more than there are identifiers for."""
     most = capacity(name, dataset.locale)
     hint = "`unique: false` lets them repeat"
+    if shared := mingled(name, dataset.locale):
+        says = f"faker.{name} may give the same text in {several(shared)} as in another locale of the dataset"
+        yield Problem("type", says, f"{hint}; or leave out a locale")
+        return
     if kind == "reference":
         rows: int = table.length  # type: ignore[attr-defined]
         if rows > most:

@@ -91,6 +91,8 @@ def _inside(name: str, folder: Path) -> Path:
         raise Wrong(Problem("file", f"cannot read {shown(name)}")) from None
     if not inside:
         raise Wrong(Problem("file", f"{shown(name)} lies outside the config's folder", "put it beside the config"))
+    if path.exists() and not path.is_file():
+        raise Wrong(Problem("file", f"{shown(name)} is no file"))
     if not path.is_file():
         near = [other.relative_to(home).as_posix() for end in ("*.csv", "*.parquet") for other in home.glob(end)]
         raise Wrong(Problem("file", f"there is no file {shown(name)} beside the config", did_you_mean(name, sorted(near))))

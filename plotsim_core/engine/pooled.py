@@ -70,7 +70,7 @@ def _note(plan: Plan, path: str, connection: Connection, latent: float) -> Probl
     stop = plan.stop if plan.stop is not None else plan.first + plan.span
     here = _pooled(_blocks(plan, plan.first, stop), connection)(latent)
     pair = f"{connection.metric_a} and {connection.metric_b}"
-    says = f"`pooled` is of all segments: one more changes values of {pair}"
+    says = f"`pooled` is of all segments: one more changes values of {pair}, and of what they are connected with"
     if not abs(here - connection.coefficient) > _MISSED:  # nor where nobody is there to have one
         return Problem(path, says)
     return Problem(path, f"{says}; as many units of each have {connection.coefficient:g}, those that there are {here:.2f}")

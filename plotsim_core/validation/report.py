@@ -177,7 +177,7 @@ def check_store(store: Store) -> Report:
 
 def report_of(store: Store, findings: Sequence[tuple[str, Finding]], seconds: Mapping[str, float] | None = None) -> Report:
     """Return the report of what checks found in a store, of tables that are missing in it, and of what none can show."""
-    missing = [table.name for table in store.plan.tables if table.name not in store.relations]
+    missing = [table.name for table in store.plan.tables if store.misses(table.name)]
     absent = [("references_resolve", Finding(name, False, "the table is not there", tables=(name,))) for name in missing]
     open_ = unheld(store.plan, store.first, store.stop)
     return Report(store.plan, store.first, store.stop, (*absent, *findings, *open_), dict(seconds or {}))
