@@ -15,6 +15,7 @@ from plotsim_core.config.check import Parts
 from plotsim_core.config.dataset import dataset_name
 from plotsim_core.config.notes import notes
 from plotsim_core.config.override import overridden
+from plotsim_core.config.quality import LEDGER
 from plotsim_core.engine.pooled import given
 from plotsim_core.engine.slice import Slice, whole
 from plotsim_core.errors import ConfigError, Problem, UsageError
@@ -32,7 +33,7 @@ from plotsim_core.truth.expected import expected_rows
 from plotsim_core.truth.explain import Explanation, explain
 from plotsim_core.truth.find import find_period
 from plotsim_core.truth.manifest import MANIFEST, manifest, manifest_text
-from plotsim_core.truth.restore import restored
+from plotsim_core.truth.restore import restored as restored_rows
 from plotsim_core.validation.report import REPORT_TEXT, Report, check_tables
 
 if TYPE_CHECKING:
@@ -280,6 +281,20 @@ def validate(plan: Plan, tables: Mapping[str, pd.DataFrame], *, periods: str | N
     """
     slice_ = whole(plan, *(parse_periods(plan, periods) or ()))
     return check_tables(plan, _arrow_tables(plan, tables), slice_.first, slice_.stop)
+
+
+def restored(
+    plan: Plan, tables: Mapping[str, pd.DataFrame], ledger: pd.DataFrame, *, awaited: bool = True
+) -> dict[str, pd.DataFrame]:
+    """Return tables as they would be without `quality`, by name: those given but for the ledger.
+
+    `tables` are stored rows, of any periods that `ledger` covers too. Rows come in the order of their keys where their table
+    was broken, and as they are where it was not. Rows that are held back and have not come yet are among them, unless
+    nothing that is `awaited` is wanted; of them and of dropped rows, the ledger does not know what a wide table adds. Raises
+    UsageError for an unknown table, and for a frame that does not have its columns.
+    """
+    rows = rows_of(plan, find_table(plan, LEDGER), ledger)
+    return {name: frame_of(table) for name, table in restored_rows(plan, _arrow_tables(plan, tables), rows, awaited).items()}
 
 
 @overload

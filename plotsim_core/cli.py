@@ -58,7 +58,7 @@ _scale_option = click.option(
     "--scale", type=click.FloatRange(0, 1_000_000, min_open=True), help="Multiply the number of units."
 )
 _rows_option = click.option(
-    "--target-rows", type=click.IntRange(1), help="Scale to about so many rows in all tables together."
+    "--target-rows", type=click.IntRange(1), help="Scale to about so many rows in all tables and periods."
 )
 _noise_option = click.option("--noise", metavar="PRESET", help="Noise of all metrics: none, realistic, messy ...")
 _periods_option = click.option(
@@ -194,7 +194,7 @@ def run(
         _note_leftovers(directory, earlier_files, (REPORT_TEXT, REPORT, PAGE) if validate else ())
     if validate:
         report_files = directory / REPORT_TEXT, directory / REPORT, directory / PAGE
-        report = _judge(plan, directory, periods, report_files, format_)
+        report = _judge(plan, directory, periods, report_files, format_, frozenset(names) if tables else None)
         if not quiet or report.failed:
             click.echo(report.text(), err=True)
         _exit_if_failed(report, strict)
@@ -431,14 +431,21 @@ def _origins_at(address: str, config: Path) -> list[Origin]:
     return [origin_of(shown_address(address), origin)] if origin else []
 
 
-def _judge(plan: Plan, data: Path | str, periods: str | None, files: _ReportFiles, format: str | None = None) -> Report:
+def _judge(
+    plan: Plan,
+    data: Path | str,
+    periods: str | None,
+    files: _ReportFiles,
+    format: str | None = None,
+    asked: frozenset[str] | None = None,
+) -> Report:
     """Run the checks over what lies at `data`, a run's own folder where its `format` is given, or in the server whose
-    address either is, and write the report to the files that are given."""
+    address either is, and write the report to the files that are given. A run may have been `asked` for some tables."""
     for address in (location for location in (str(data), format or "") if is_address(location)):
         with TemporaryDirectory(prefix="plotsim-") as folder:
             fetch(address, plan, Path(folder))
             plain_plan = replace(plan, dataset=plan.dataset.model_copy(update={"output": Output()}))
-            return _judge(plain_plan, Path(folder), periods, files, None if format is None else "csv")
+            return _judge(plain_plan, Path(folder), periods, files, None if format is None else "csv", asked)
     assert isinstance(data, Path)
     from plotsim_core.validation.page import page  # not needed, and slow to import, unless asked for
     from plotsim_core.validation.pictures import pictures
@@ -448,8 +455,11 @@ def _judge(plan: Plan, data: Path | str, periods: str | None, files: _ReportFile
     text_file, report_file, page_file = files
     write = _write_report if format else partial(_write_text, force=True)
     slice_ = whole(plan, *(api.parse_periods(plan, periods) or ())) if periods or format else None
-    ends = (slice_.first, slice_.stop) if slice_ else (None, None)
-    with directory_store(plan, data, format, *ends) if format else find_store(plan, data, *ends) as store:
+    if format and slice_:
+        opened = directory_store(plan, data, format, slice_.first, slice_.stop, asked)
+    else:
+        opened = find_store(plan, data, *((slice_.first, slice_.stop) if slice_ else (None, None)))
+    with opened as store:
         report = check_store(store)
         if text_file is not None:
             write(report.text() + "\n", text_file)

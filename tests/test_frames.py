@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 
 from plotsim_core import (
     UsageError,
@@ -16,10 +18,12 @@ from plotsim_core import (
     list_templates,
     load_config,
     load_template,
+    restored,
     template,
     validate,
     write_tables,
 )
+from plotsim_core.cli import main
 
 BUNDLE = {"config.yaml", "manifest.json", "validation_report.txt"}
 
@@ -70,6 +74,7 @@ def test_frames_that_are_not_those_of_the_config_are_refused(tmp_path: Path) -> 
     plan = load_template("minimal")
     dates = generate_tables(plan, tables=["dim_date"])["dim_date"]
     for frames, says in (
+        ({"dim_date": pa.Table.from_pandas(dates)}, "dim_date: expected a pandas DataFrame, found a pyarrow Table"),
         ({"dim_dat": dates}, "did you mean 'dim_date'"),
         ({"dim_date": dates.drop(columns="date_key")}, "the frame of dim_date lacks the column 'date_key'"),
         ({"dim_date": dates.assign(more=1)}, "dim_date has no column 'more'"),
@@ -84,6 +89,28 @@ def test_frames_that_are_not_those_of_the_config_are_refused(tmp_path: Path) -> 
         write_tables(plan, plan)  # type: ignore[call-overload]
     with pytest.raises(UsageError, match=r"write_tables\(tables, plan\)"):
         write_tables({"dim_date": dates}, tmp_path)  # type: ignore[call-overload]
+
+
+def test_some_tables_are_judged_alone(tmp_path: Path) -> None:
+    """What was not asked for is not missed, and references to it are not judged."""
+    plan = load_template("minimal")
+    tables = generate_tables(plan, tables=["fct_payments", "dim_date"])
+    report = validate(plan, tables)
+    assert not report.failed
+    assert report.judged < 100
+    assert "dim_customer was not asked for" in report.text()
+    done = CliRunner().invoke(
+        main, ["run", "minimal", "-o", str(tmp_path), "--tables", "fct_payments,dim_date", "--validate"]
+    )
+    assert done.exit_code == 0, done.output
+
+
+def test_frames_are_restored_from_what_is_broken_on_purpose() -> None:
+    plan = load_template("healthcare")
+    tables = generate_tables(plan)
+    clean = restored(plan, tables, tables["quality_ledger"])
+    assert clean.keys() == tables.keys() - {"quality_ledger"}
+    assert clean["fct_reading"]["glucose"].notna().sum() > tables["fct_reading"]["glucose"].notna().sum()
 
 
 def test_a_random_generator_draws_nothing_and_a_warning_says_so() -> None:

@@ -211,6 +211,25 @@ def test_several_locales_share_none() -> None:
     ].is_unique
 
 
+@pytest.mark.parametrize(
+    ("provider", "locale"),
+    [("bban", ["fr_FR", "it_IT"]), ("license_plate", ["en_US", "fi_FI"]), ("ssn", ["es_ES", "nl_NL"])],
+)
+def test_locales_whose_forms_cannot_be_told_apart_are_refused(provider: str, locale: list[str]) -> None:
+    refused = f"faker.{provider} may give the same text in {locale[1]} as in another locale"
+    column = {"name": "text", "type": f"faker.{provider}"}
+    with pytest.raises(ConfigError, match=refused):
+        accounts(config(column, locale=locale))
+    repeating = accounts(config({**column, "unique": False}, locale=locale, count=200))["text"]
+    assert repeating.nunique() > 190
+
+
+def test_a_locale_without_forms_is_noted() -> None:
+    raw = config({"name": "plate", "type": "faker.license_plate"}, locale=["de_DE", "es_ES"])
+    (note,) = from_mapping(raw, name="bank").notes
+    assert "no forms are known in es_ES: texts of all locales come from pools, and may repeat" in note.message
+
+
 def test_nobody_moves_when_others_come() -> None:
     """More units, another segment and a longer window leave every identifier as it was."""
     columns = [{"name": name, "type": f"faker.{name}"} for name in ("iban", "ssn", "phone_number", "ean8")]

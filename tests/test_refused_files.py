@@ -96,3 +96,5 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     for path, says in said.items():
         with pytest.raises(ConfigError, match=says):
             load_config(path)
+    with pytest.raises(ConfigError, match=r"^config: 1 problem\n  expected the path of a file, found a text"):
+        load_config(template("minimal").read_text(encoding="utf-8"))

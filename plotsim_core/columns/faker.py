@@ -383,6 +383,11 @@ def _notes(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem
         for name in meetings(options.provider, table, kind, dataset):
             message = f"texts of units in {name} depend on the segments before it"
             yield Problem("type", message, "keep their order, and add segments after them")
+    if options.unique is None and kind in KINDS and options.provider in FORMS and not options.arguments:
+        locales = missing(options.provider, dataset.locale)
+        if locales:
+            message = f"no forms are known in {locales}: texts of all locales come from pools, and may repeat"
+            yield Problem("type", f"faker.{options.provider}: {message}", "`unique: false` says that they may")
     countries = lacking(table, options.bundle, dataset.locale)
     if countries:
         yield Problem("type", f"no locale is of {several(countries)}: rows there are in any of {several(dataset.locale)}")

@@ -140,14 +140,15 @@ def _personal_number(country: str) -> tuple[str, dict[str, list[str]], Check | N
                 "month": _numbers(1, 13, 2),
                 "place": sorted({code for code in communes if code.isdigit() and len(code) == 5}),
             }
-            return "{{sex}}##{{month}}{{place}}{{order}}==", {
-                **texts, "sex": ["1", "2"], "order": _numbers(1, 1000, 3)
+            return "{{sex}}{{year}}{{month}}{{place}}{{order}}==", {
+                **texts, "sex": ["1", "2"], "year": _numbers(50, 100, 2), "order": _numbers(1, 1000, 3)
             }, _french_person  # fmt: skip
         case "IT":
             day = [*_numbers(1, 29, 2), *_numbers(41, 69, 2)]
             texts = {"c": list(_CONSONANTS), "month": list("ABCDEHLMPRST"), "day": day, "town": list("ABCDEFGHIL")}
-            form = "{{c}}" * 6 + "##{{month}}{{day}}{{town}}{{number}}="
-            return form, {**texts, "number": _numbers(1, 1000, 3)}, checks.italian(range(15), 15)
+            form = "{{c}}" * 6 + "{{year}}{{month}}{{day}}{{town}}{{number}}="
+            texts |= {"year": _numbers(50, 100, 2), "number": _numbers(1, 1000, 3)}
+            return form, texts, checks.italian(range(15), 15)
         case "ES":
             return "########=", {}, checks.by_letter(range(8), 8, "TRWAGMYFPDXBNJZSQVHLCKE")
         case "NL":

@@ -63,15 +63,25 @@ def digests(name: str, stream: np.uint64, address: Words) -> pa.Array:
 @lru_cache(maxsize=256)
 def sets(name: str, locales: tuple[str, ...]) -> tuple[tuple[Pattern, ...], ...]:
     """Return the patterns of a provider in each of several locales: equal to those of an earlier locale, or without a text
-    in common. Empty if a locale has no such patterns."""
+    in common; all of a locale if it has no such patterns. Empty if a locale has none at all."""
     locale_patterns: list[tuple[Pattern, ...]] = []
     for locale in locales:
         patterns = forms(name, locale)
         equivalent = next((other for other in locale_patterns if _same_alphabets(patterns, other)), None)
-        locale_patterns.append(
-            equivalent or tuple(apart(patterns, [pattern for other in locale_patterns for pattern in other]))
-        )
+        earlier = [pattern for other in locale_patterns for pattern in other]
+        locale_patterns.append(equivalent or tuple(apart(patterns, earlier)) or patterns)
     return tuple(locale_patterns) if all(locale_patterns) else ()
+
+
+def mingled(name: str, locales: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the locales whose every pattern of a provider may spell a text of an earlier locale."""
+    earlier: list[tuple[Pattern, ...]] = []
+    mingled_locales = []
+    for locale, patterns in zip(locales, sets(name, locales), strict=False):
+        if patterns not in earlier and not apart(patterns, [pattern for other in earlier for pattern in other]):
+            mingled_locales.append(locale)
+        earlier.append(patterns)
+    return tuple(mingled_locales)
 
 
 def _same_alphabets(first: Sequence[Pattern], second: Sequence[Pattern]) -> bool:
@@ -110,6 +120,10 @@ def crowded(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[Pr
     """Yield the problems of a dimension with more rows, or more segments of units, than there are identifiers."""
     limit = capacity(name, dataset.locale)
     hint = "`unique: false` lets them repeat"
+    if shared := mingled(name, dataset.locale):
+        message = f"faker.{name} may give the same text in {several(shared)} as in another locale of the dataset"
+        yield Problem("type", message, f"{hint}; or leave out a locale")
+        return
     if kind == "reference":
         rows: int = table.length  # type: ignore[attr-defined]
         if rows > limit:

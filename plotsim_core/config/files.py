@@ -97,6 +97,8 @@ def _file_path(name: str, folder: Path) -> Path:
         raise Wrong(Problem("file", f"cannot read {shown(name)}")) from None
     if not is_inside:
         raise Wrong(Problem("file", f"{shown(name)} lies outside the config's folder", "put it beside the config"))
+    if path.exists() and not path.is_file():
+        raise Wrong(Problem("file", f"{shown(name)} is no file"))
     if not path.is_file():
         candidates = [
             other.relative_to(home).as_posix() for pattern in ("*.csv", "*.parquet") for other in home.glob(pattern)

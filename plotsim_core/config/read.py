@@ -117,6 +117,8 @@ def read(path: Path) -> Any:
     """Return the content of a YAML file, unchecked, with the rows of the files that it names. Raises ConfigError if it
     cannot be read or parsed, or such a file cannot."""
     problems: list[Problem] = []
+    if "\n" in str(path):
+        raise ConfigError([Problem("", "expected the path of a file, found a text", "create_from_yaml reads one")], "config")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:

@@ -72,7 +72,7 @@ def _note(plan: Plan, path: str, connection: Connection, latent: float) -> Probl
     stop = plan.stop if plan.stop is not None else plan.first + plan.span
     actual = _pooled(_blocks(plan, plan.first, stop), connection)(latent)
     pair = f"{connection.metric_a} and {connection.metric_b}"
-    message = f"`pooled` is of all segments: one more changes values of {pair}"
+    message = f"`pooled` is of all segments: one more changes values of {pair}, and of what they are connected with"
     if not abs(actual - connection.coefficient) > _TOLERANCE:  # NaN where no unit is present
         return Problem(path, message)
     return Problem(

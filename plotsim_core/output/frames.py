@@ -30,8 +30,12 @@ def frame_of(table: pa.Table) -> pd.DataFrame:
 def rows_of(plan: Plan, table: TablePlan, frame: pd.DataFrame) -> pa.Table:
     """Return a frame with the columns of a table as an Arrow table of its schema, whatever the order of the columns.
 
-    Raises UsageError for a column that is missing, for one that the table has not, and for values of another type.
+    Raises UsageError for what is no frame of pandas, for a column that is missing, for one that the table has not, and for
+    values of another type.
     """
+    if not hasattr(frame, "iloc"):
+        kind = f"{type(frame).__module__.partition('.')[0]} {type(frame).__name__}"
+        raise UsageError(f"{table.name}: expected a pandas DataFrame, found a {kind}; its `to_pandas()` may give one")
     schema = plan.schema(table)
     missing = [name for name in schema.names if name not in frame.columns]
     extra = [str(name) for name in frame.columns if name not in schema.names]

@@ -114,7 +114,8 @@ def _folder_source(table: TablePlan, folder: Path) -> str:
 
 
 def _csv_source(file: Path, null: str) -> str:
-    return f"read_csv({text(str(file))}, header = true, nullstr = {text(null)}, allow_quoted_nulls = false"
+    form = "delim = ',', quote = '\"', escape = '\"', header = true, allow_quoted_nulls = false"
+    return f"read_csv({text(str(file))}, {form}, nullstr = {text(null)}"
 
 
 def _json_source(file: Path) -> str:

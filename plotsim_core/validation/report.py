@@ -183,7 +183,7 @@ def check_store(store: Store) -> Report:
 
 def report_of(store: Store, findings: Sequence[tuple[str, Finding]], seconds: Mapping[str, float] | None = None) -> Report:
     """Return the report of findings in a store, with those of missing tables and of metrics without a fact."""
-    missing = [table.name for table in store.plan.tables if table.name not in store.relations]
+    missing = [table.name for table in store.plan.tables if store.misses(table.name)]
     missing_findings = [
         ("references_resolve", Finding(name, False, "the table is not there", tables=(name,))) for name in missing
     ]

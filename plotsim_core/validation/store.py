@@ -35,7 +35,8 @@ class Store:
 
     Tables with injected issues are judged as clean ones: `plan` is the plan of the clean tables, and the ledger restores
     their rows; `written` is the plan of the stored tables. `held` has the date keys of the stored periods of each table,
-    with rows or without; None where no record of partitions exists."""
+    with rows or without; None where no record of partitions exists. `asked` are the tables that were to be stored, None for
+    all: others are not missed."""
 
     plan: Plan
     connection: duckdb.DuckDBPyConnection
@@ -43,6 +44,7 @@ class Store:
     first: int
     stop: int
     held: Mapping[str, frozenset[int]] | None = None
+    asked: frozenset[str] | None = None
     _kept: dict[str, Any] = field(default_factory=dict)
     _given: Plan | None = None
 
@@ -55,6 +57,10 @@ class Store:
     def written(self) -> Plan:
         """The plan of the tables as they are stored."""
         return self._given or self.plan
+
+    def misses(self, name: str) -> bool:
+        """Return whether a table is not there that should be."""
+        return name not in self.relations and (self.asked is None or name in self.asked)
 
     @property
     def ledger(self) -> str | None:
@@ -180,8 +186,11 @@ def _partition_keys(plan: Plan, key: str) -> list[int]:
 
 
 @contextmanager
-def directory_store(plan: Plan, directory: Path, format: str, first: int, stop: int) -> Iterator[Store]:
-    """Yield the store of a directory that a run wrote. Tables whose files are missing are not in it."""
+def directory_store(
+    plan: Plan, directory: Path, format: str, first: int, stop: int, asked: frozenset[str] | None = None
+) -> Iterator[Store]:
+    """Yield the store of a directory that a run wrote, of all tables or those `asked` for. Tables whose files are missing
+    are not in it."""
     with duckdb.connect() as connection:
         if format == "duckdb":
             file = directory / f"{plan.name}.duckdb"
@@ -190,7 +199,7 @@ def directory_store(plan: Plan, directory: Path, format: str, first: int, stop: 
             relations = partition_relations(connection, folders)
         else:
             relations = file_relations(plan, connection, directory, format)
-        yield Store(plan, connection, relations, first, stop)
+        yield Store(plan, connection, relations, first, stop, asked=asked)
 
 
 @contextmanager
@@ -199,7 +208,8 @@ def tables_store(plan: Plan, tables: Mapping[str, pa.Table], first: int, stop: i
     with duckdb.connect() as connection:
         for name, table in tables.items():
             connection.register(name, table)
-        yield Store(plan, connection, {name: quoted(name) for name in tables}, first, stop)
+        relations = {name: quoted(name) for name in tables}
+        yield Store(plan, connection, relations, first, stop, asked=frozenset(tables))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from plotsim_core.columns.sibling import EVERY_ROW, within
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type
-from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
+from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
 from plotsim_core.validation.scan import counted, no_faults, scanned, tallied
 from plotsim_core.validation.store import Store
 
@@ -100,8 +100,10 @@ def _references(store: Store, table: TablePlan) -> Iterator[Finding]:
         other_tables = (parent,) if parent != table.name else ()
         if parent in store.relations:
             yield replace(_reference(store, table, column, parent, key), tables=other_tables)
-        else:
+        elif store.misses(parent):
             yield Finding(f"{table.name}.{column}", False, f"{parent} is not there", tables=other_tables)
+        else:
+            yield unjudged(f"{table.name}.{column}", f"{parent} was not asked for")
 
 
 def _reference(store: Store, table: TablePlan, column: str, parent: str, key: str) -> Finding:

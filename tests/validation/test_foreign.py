@@ -69,6 +69,7 @@ BROKEN: dict[str, tuple[str, str, Callable[[Path], object], str]] = {
         lambda file: file.write_bytes(file.read_bytes().replace(b"\n", b"\n\xe9\xff", 1)),
         "cannot be read as CSV",
     ),
+    "csv_cut": ("csv", f"{FACT}.csv", lambda file: file.write_bytes(file.read_bytes()[:500]), "cannot be read as CSV"),
     "csv_binary": ("csv", f"{FACT}.csv", blotted, "cannot be read as CSV"),
     "parquet_cut": ("parquet", f"{FACT}.parquet", cut, "cannot be read as Parquet"),
     "parquet_text": ("parquet", f"{FACT}.parquet", lambda file: file.write_text("text"), "cannot be read as Parquet"),
