@@ -22,7 +22,7 @@ from statistics import median
 import dagster as dg
 
 from plotsim_core import Plan, from_mapping
-from plotsim_pipeline.assets import checks_together, resources_of, table_assets
+from plotsim_pipeline.assets import common_check_assets, resources_of, table_assets
 from plotsim_pipeline.home import batched_instance, prepare_home
 from plotsim_pipeline.partitions import RANGE, keys_between, partitions_for
 from plotsim_pipeline.report import report_assets
@@ -73,7 +73,7 @@ def seconds(plan: Plan, checked: bool, batched: bool, reported: bool) -> float:
         store = STORES["duckdb"](path=f"{directory}/store.duckdb")
         begin = time.process_time()
         result = dg.materialize(
-            [*assets, *checks_together(plan)],
+            [*assets, *common_check_assets(plan)],
             selection=every if checked else every.without_checks(),
             resources={"store": store, **resources_of(plan)},
             instance=instance,

@@ -28,7 +28,7 @@ import pyarrow as pa
 import plotsim_core
 from plotsim_core.columns.source import SOURCES
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.slice import whole
+from plotsim_core.engine.slice import full_slice
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.kind import KINDS
 
@@ -92,7 +92,7 @@ def _kind(table: TablePlan) -> str:
 def _fill(plan: Plan, table: TablePlan, sources: dict[str, list[float]]) -> None:
     """Add the time that each column of a table takes, its block and its rows being there."""
     kind = KINDS[table.kind]
-    for slice_ in kind.cut(plan, whole(plan)):
+    for slice_ in kind.cut(plan, full_slice(plan)):
         for column in table.columns:
             block = Block(plan, slice_)
             for place in range(len(plan.metrics)):

@@ -10,7 +10,7 @@ from typing import Any
 
 from plotsim_core import Plan, create
 from plotsim_core.plan.declared import Correlations
-from plotsim_core.truth.delivered import correlations, sample
+from plotsim_core.truth.delivered import correlations, sample_of
 
 README = Path(__file__).parents[1] / "README.md"
 _TABLE = re.compile(r"(?<=\n\n)\| connection \| segments \|.*?(?=\n\n)", re.DOTALL)
@@ -43,7 +43,7 @@ def plan_of(connection: str, archetypes: tuple[str, ...], size: float) -> Plan:
 def expected(plan: Plan) -> Correlations:
     """Return what the one connection of a plan comes out as."""
     assert plan.stop is not None
-    (found,) = correlations(sample(plan, plan.stop))
+    (found,) = correlations(sample_of(plan, plan.stop))
     return found
 
 

@@ -14,10 +14,10 @@ from plotsim_core.config import load, read
 from plotsim_core.config.check import Parts
 from plotsim_core.config.dataset import dataset_name
 from plotsim_core.config.notes import notes
-from plotsim_core.config.override import overridden
+from plotsim_core.config.override import with_overrides
 from plotsim_core.config.quality import LEDGER
-from plotsim_core.engine.pooled import given
-from plotsim_core.engine.slice import Slice, whole
+from plotsim_core.engine.pooled import solve_pooled
+from plotsim_core.engine.slice import Slice, full_slice
 from plotsim_core.errors import ConfigError, Problem, UsageError
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.target import scale_to
@@ -129,7 +129,7 @@ def from_mapping(
     not within 2 %. Raises ConfigError
     with everything that is wrong, UsageError for both a scale and target rows, and for an unknown noise.
     """
-    raw = overridden(raw, seed=seed, scale=scale, noise=noise, compression=compression)
+    raw = with_overrides(raw, seed=seed, scale=scale, noise=noise, compression=compression)
     if target_rows is not None:
         if scale is not None:
             raise UsageError("either the scale or the target rows can be given: one follows from the other")
@@ -203,7 +203,7 @@ def _resolved_plan(
         metric_numbers.warnings.extend(warning for other in other_plans for warning in other.warnings)
     plan = resolve(name, dataset, metric_numbers, raw, other_plans, inherited)
     if any(connection.pooled for _, connection in parts["connections"]):
-        connections, problems, warnings, pooled_notes = given(plan, parts["connections"])
+        connections, problems, warnings, pooled_notes = solve_pooled(plan, parts["connections"])
         pooled_numbers = numbers(parts["metrics"], connections, phase_connections(parts["connection_phases"]))
         if problems or pooled_numbers.problems:
             raise ConfigError([problem.under(path) for problem in (*problems, *pooled_numbers.problems)], source)
@@ -241,7 +241,7 @@ def batches(
     UsageError for an unknown table and for periods outside the window.
     """
     table_plan = find_table(plan, table)
-    return plan.schema(table_plan), build(plan, table_plan, whole(plan, first, stop))
+    return plan.schema(table_plan), build(plan, table_plan, full_slice(plan, first, stop))
 
 
 def generate_tables(
@@ -279,7 +279,7 @@ def validate(plan: Plan, tables: Mapping[str, pd.DataFrame], *, periods: str | N
 
     Raises UsageError for an unknown table, and for a frame that does not have its columns.
     """
-    slice_ = whole(plan, *(parse_periods(plan, periods) or ()))
+    slice_ = full_slice(plan, *(parse_periods(plan, periods) or ()))
     return check_tables(plan, _arrow_tables(plan, tables), slice_.first, slice_.stop)
 
 
@@ -361,7 +361,7 @@ def write_tables(
         folder = second if directory is None else directory
         if folder is None or isinstance(folder, Plan) or (second is not None and directory is not None):
             raise UsageError("expected write_tables(plan, directory), or write_tables(tables, plan, directory)")
-        slice_ = whole(first, *(parse_periods(first, periods) or ()))
+        slice_ = full_slice(first, *(parse_periods(first, periods) or ()))
         table_plans = [find_table(first, name) for name in tables or [table.name for table in first.tables]]
         streams = [(table, build(first, table, slice_)) for table in table_plans]
         return _write_streams(first, streams, slice_, Path(folder), format, progress, {})
@@ -369,7 +369,7 @@ def write_tables(
         raise UsageError("expected the plan that the tables were made from: write_tables(tables, plan)")
     if tables is not None or progress is not None:
         raise UsageError("`tables` and `progress` are for write_tables(plan, directory): frames are all written, at once")
-    slice_ = whole(second, *(parse_periods(second, periods) or ()))
+    slice_ = full_slice(second, *(parse_periods(second, periods) or ()))
     rows = _arrow_tables(second, first)
     report = check_tables(second, rows, slice_.first, slice_.stop)
     streams = [(find_table(second, name), iter(table.to_batches())) for name, table in rows.items()]
@@ -405,7 +405,7 @@ def sizes(plan: Plan, *, periods: str | None = None, tables: Sequence[str] | Non
     end = plan.stop if plan.stop is not None else plan.first + plan.span
     first, stop = parse_periods(plan, periods) or (plan.first, end)
     table_plans = [find_table(plan, name) for name in tables] if tables else plan.tables
-    return table_sizes(plan, tuple(table_plans), whole(plan, first, stop))
+    return table_sizes(plan, tuple(table_plans), full_slice(plan, first, stop))
 
 
 def load_template(name: str) -> Plan:

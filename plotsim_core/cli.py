@@ -21,18 +21,18 @@ from rich.console import Console
 from plotsim_core import api
 from plotsim_core.config.dataset import dataset_name
 from plotsim_core.config.output import Compression, Output, without_budget
-from plotsim_core.config.override import overridden
+from plotsim_core.config.override import with_overrides
 from plotsim_core.config.read import read
-from plotsim_core.engine.slice import whole
+from plotsim_core.engine.slice import full_slice
 from plotsim_core.errors import ConfigError, UsageError
-from plotsim_core.output.aside import written_aside
+from plotsim_core.output.aside import atomic_file
 from plotsim_core.output.format import FORMATS
 from plotsim_core.output.postgres import fetch, is_address, origin_at, shown_address
-from plotsim_core.output.progress import print_written, watched
+from plotsim_core.output.progress import print_written, progress_bars
 from plotsim_core.output.run import files_in
 from plotsim_core.output.single import as_csv, write_single
 from plotsim_core.output.staged import finish
-from plotsim_core.output.trouble import told
+from plotsim_core.output.trouble import usage_errors
 from plotsim_core.plan.plan import Plan
 from plotsim_core.schema import json_schema
 from plotsim_core.show import show_plan
@@ -186,7 +186,7 @@ def run(
     directory, format_ = directory or Path(output.directory), format_ or output.format
     names = [name.strip() for name in tables.split(",")] if tables else [table.name for table in plan.tables]
     earlier_files = files_in(directory)
-    with watched({size.table: size.rows for size in api.sizes(plan, periods=periods, tables=names)}, quiet) as seconds:
+    with progress_bars({size.table: size.rows for size in api.sizes(plan, periods=periods, tables=names)}, quiet) as seconds:
         rows = api.write_tables(plan, directory, format=format_, periods=periods, tables=names, progress=seconds)
         seconds.stop()
     if not quiet:
@@ -250,7 +250,7 @@ def check(
     location = data if isinstance(data, Path) else shown_address(data)
     if isinstance(data, Path) and data.is_dir():
         finish(data)
-    raw = overridden(read(path), noise=noise)
+    raw = with_overrides(read(path), noise=noise)
     data_origins = origins(data) if isinstance(data, Path) else _origins_at(data, path)
     if not data_origins:
         click.echo(f"warning: {location} does not say what it was made from; it is taken to be {config}", err=True)
@@ -419,7 +419,7 @@ def _write_text(text: str, output: Path | None, force: bool, replaceable: Collec
     if output is None:
         click.echo(text, nl=False)
         return
-    with told(f"cannot write {output}"):
+    with usage_errors(f"cannot write {output}"):
         if output.exists() and not force and output.read_text(encoding="utf-8", errors="replace") not in replaceable:
             raise UsageError(f"{output} exists; --force overwrites it")
         output.write_text(text, encoding="utf-8")
@@ -454,7 +454,7 @@ def _judge(
 
     text_file, report_file, page_file = files
     write = _write_report if format else partial(_write_text, force=True)
-    slice_ = whole(plan, *(api.parse_periods(plan, periods) or ())) if periods or format else None
+    slice_ = full_slice(plan, *(api.parse_periods(plan, periods) or ())) if periods or format else None
     if format and slice_:
         opened = directory_store(plan, data, format, slice_.first, slice_.stop, asked)
     else:
@@ -472,7 +472,7 @@ def _judge(
 
 def _write_report(text: str, path: Path) -> None:
     """Write a report into the folder of a run, atomically and through no symbolic link."""
-    with told(f"cannot write {path}"), written_aside(path) as file:
+    with usage_errors(f"cannot write {path}"), atomic_file(path) as file:
         file.write(text.encode())
 
 

@@ -30,7 +30,7 @@ class Problem:
         return replace(self, path=f"{path}{separator}{self.path}")
 
 
-class Wrong(ValueError):
+class ProblemError(ValueError):
     """What a validator of the language raises: problems, with paths that begin at the part it looks at."""
 
     def __init__(self, *problems: Problem) -> None:
@@ -38,7 +38,7 @@ class Wrong(ValueError):
         super().__init__("; ".join(map(str, problems)))
 
 
-def shown(value: Any) -> str:
+def value_text(value: Any) -> str:
     """Return a value as a person would write it, shortened when it is long."""
     text = _shown(value, 3)
     return text if len(text) <= 60 else f"{text[:57]}..."

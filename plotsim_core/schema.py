@@ -13,13 +13,13 @@ from typing import Any
 from pydantic import AliasChoices
 
 from plotsim_core.config.archetypes import CurvePiece
-from plotsim_core.config.connections import OVER, RELATIONSHIPS
+from plotsim_core.config.connections import RELATIONSHIPS, SCOPE_WORDS
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.metrics import ALSO_CALLED, METRIC_TYPES
+from plotsim_core.config.metrics import ALIASES, METRIC_TYPES
 from plotsim_core.config.model import Part
 from plotsim_core.config.problems import words_of
 from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, KindWords, SourceWords
-from plotsim_core.config.units import OWN
+from plotsim_core.config.units import KIND_SECTIONS
 from plotsim_core.meanings import meanings
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
@@ -100,8 +100,8 @@ def _unit_kind(root: Schema, properties: Schema) -> Schema:
     """Return the schema of a further kind of unit: the sections that it has of its own."""
     return {
         "type": "object",
-        "properties": {name: part for name, part in properties.items() if name in OWN},
-        "required": [name for name in root["required"] if name in OWN],
+        "properties": {name: part for name, part in properties.items() if name in KIND_SECTIONS},
+        "required": [name for name in root["required"] if name in KIND_SECTIONS],
         "additionalProperties": False,
     }
 
@@ -233,8 +233,8 @@ def _connection(schema: Schema) -> Schema:
     word = {"enum": list(RELATIONSHIPS)}
     number = {"type": "number", "minimum": -1, "maximum": 1}
     middle = rf"({'|'.join(RELATIONSHIPS)}|{_NUMBER})"
-    sentence = {"type": "string", "pattern": rf"^\s*{_NAME}\s+{middle}\s+{_NAME}(\s+{_alternatives(OVER)})?\s*$"}
-    parts = [name, {"anyOf": [word, number]}, name, {"enum": list(OVER)}]
+    sentence = {"type": "string", "pattern": rf"^\s*{_NAME}\s+{middle}\s+{_NAME}(\s+{_alternatives(SCOPE_WORDS)})?\s*$"}
+    parts = [name, {"anyOf": [word, number]}, name, {"enum": list(SCOPE_WORDS)}]
     return {
         "description": schema["description"],
         "anyOf": [
@@ -321,7 +321,7 @@ _COMPLETED: dict[str, Callable[[Schema], Schema]] = {
     "Connection": _connection,
     "Holidays": _holidays,
     "Manifest": _manifest,
-    "Metric": _with_choices(type=METRIC_TYPES, distribution=[*DISTRIBUTIONS, *ALSO_CALLED]),
+    "Metric": _with_choices(type=METRIC_TYPES, distribution=[*DISTRIBUTIONS, *ALIASES]),
     "Noise": _noise,
     "Output": _output,
     "Segment": _segment,

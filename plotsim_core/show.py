@@ -10,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from plotsim_core.config.tables import SOURCE_WORDS
-from plotsim_core.numerics.calendar import HOLDING, Grain, grain_named
+from plotsim_core.numerics.calendar import COARSER_GRAINS, Grain, grain_named
 from plotsim_core.numerics.shapes import position
 from plotsim_core.plan.cadence import cadence
-from plotsim_core.plan.declared import HEADINGS, HEADINGS_MEAN
+from plotsim_core.plan.declared import HEADINGS, HEADINGS_NOTE
 from plotsim_core.plan.plan import MetricPlan, Plan, SegmentPlan
 from plotsim_core.tables.size import Size
-from plotsim_core.truth.delivered import correlations, sample
+from plotsim_core.truth.delivered import correlations, sample_of
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 24
@@ -103,7 +103,7 @@ def _show_connections(plan: Plan, console: Console) -> None:
     """Print what the connections of a kind of unit come out as, given the trajectory and in the table."""
     if not plan.dataset.connections and not plan.dataset.connection_phases:
         return
-    units_sample = sample(plan, plan.stop if plan.stop is not None else plan.first + plan.span)
+    units_sample = sample_of(plan, plan.stop if plan.stop is not None else plan.first + plan.span)
     table = _new_table("connection", *(f"{name} >" for name in HEADINGS))
     for expected in correlations(units_sample):
         table.add_row(expected.subject(plan), expected.declared, *expected.texts())
@@ -117,7 +117,7 @@ def _show_connections(plan: Plan, console: Console) -> None:
         if is_complete
         else f"{units_sample.units:,} of {units_sample.of:,} units in {len(units_sample.periods):,} periods"
     )
-    console.print(f"{HEADINGS_MEAN} Computed from {scope}.", highlight=False, soft_wrap=True)
+    console.print(f"{HEADINGS_NOTE} Computed from {scope}.", highlight=False, soft_wrap=True)
     console.print()
 
 
@@ -145,7 +145,7 @@ def _partition_count(plan: Plan, length: Grain | None = None) -> int:
 
 def _longer_partitions(plan: Plan) -> list[Grain]:
     """Return the longer partition lengths that fit the plan's window, the shortest first."""
-    names = HOLDING[plan.grain.name]
+    names = COARSER_GRAINS[plan.grain.name]
     names = names[names.index(plan.partition.name) + 1 :] if plan.partition.name in names else names
     ends = [plan.first] if plan.stop is None else [plan.first, plan.stop]
     edges = plan.grain.starts(np.array(ends, dtype=np.int64))

@@ -186,9 +186,9 @@ def ui(port: int) -> None:
     Example:
       plotsim ui --port 3001
     """
-    from plotsim_pipeline.assets import SHARED
+    from plotsim_pipeline.assets import SHARED_RESOURCES
 
-    open_ui(port, SHARED.pool)
+    open_ui(port, SHARED_RESOURCES.pool)
 
 
 @main.command()

@@ -14,9 +14,9 @@ from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.stages import stage_names, stage_table
 from plotsim_core.validation.glances import stage_glance
 from plotsim_pipeline.beside import stored_periods
-from plotsim_pipeline.catalogue import STAGE, TABLE, Entry, entry_of_all, entry_of_table
+from plotsim_pipeline.catalogue import STAGE, TABLE, Entry, entry_of_table, overview_entry
 from plotsim_pipeline.checks import CheckPlan, Judge, StoredCheck, check_plan, evaluations, in_store, table_checks
-from plotsim_pipeline.drawings import drawn
+from plotsim_pipeline.drawings import drawing_metadata
 from plotsim_pipeline.findings import FINDINGS, Findings
 from plotsim_pipeline.lineage import upstream
 from plotsim_pipeline.parameters import CODE_VERSION, parameter_metadata, parameters_of, plan_with, refuse_mixture
@@ -40,7 +40,7 @@ class Needs:
     given: Mapping[str, Any] = field(default_factory=dict)
 
 
-SHARED = Needs()
+SHARED_RESOURCES = Needs()
 """What the datasets of this package's own code location have in common."""
 
 
@@ -79,21 +79,21 @@ def resource_keys(plan: Plan, needs: Needs) -> set[str]:
     return {needs.store, parameters_key(plan), FINDINGS}
 
 
-def resources_of(plan: Plan, needs: Needs = SHARED) -> dict[str, dg.ResourceDefinition]:
+def resources_of(plan: Plan, needs: Needs = SHARED_RESOURCES) -> dict[str, dg.ResourceDefinition]:
     """Return those resources of a dataset that are the same wherever it lives: the parameters of a run, and the findings of
     its checks."""
     return {parameters_key(plan): parameters_of(plan, needs.locate), FINDINGS: Findings.resource}
 
 
 def stage_assets(
-    plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs = SHARED
+    plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs = SHARED_RESOURCES
 ) -> list[dg.AssetsDefinition]:
     """Return the engine's stages as assets, of each kind of unit each after the one before it."""
     return [_table_asset(plan, stage_table(plan, name), partitions, STAGE, needs, None) for name in stage_names(plan)]
 
 
 def table_assets(
-    plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs = SHARED
+    plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs = SHARED_RESOURCES
 ) -> list[dg.AssetsDefinition]:
     """Return the tables of the config as assets, each with the checks of it that need no table made after it."""
     checks_plan = check_plan(plan)
@@ -111,7 +111,7 @@ def asset_of_all(
 ) -> dg.AssetsDefinition:
     """Return an asset about all that is stored of a dataset, without partitions: `tell(plan, store, first, stop)`
     gives its metadata for the periods that there are."""
-    entry = entry_of_all(plan, says, kind)
+    entry = overview_entry(plan, says, kind)
 
     @dg.asset(
         key=dg.AssetKey([plan.name, name]),
@@ -197,12 +197,12 @@ def partitioned_asset(
                 tags={CODE_VERSION: run.plan.digest},
             )
         names = {check.name for check in context.selected_asset_check_keys}
-        yield from judged(run, [check for check in checks if check.name in names], keys)
+        yield from check_results(run, [check for check in checks if check.name in names], keys)
 
     return _materialise
 
 
-def judged(run: Run, checks: Sequence[StoredCheck], keys: Sequence[str] | None) -> Iterator[dg.AssetCheckResult]:
+def check_results(run: Run, checks: Sequence[StoredCheck], keys: Sequence[str] | None) -> Iterator[dg.AssetCheckResult]:
     """Yield the results of checks over the partitions `keys`, or over all that is stored."""
     if not checks:
         return
@@ -220,7 +220,7 @@ def judge_of(run: Run, keys: Sequence[str] | None) -> Judge:
     return Judge(run.plan, run.store, run.findings, first, stop, stored_keys, True, run.context.instance)
 
 
-def checks_together(plan: Plan, needs: Needs = SHARED) -> list[dg.AssetChecksDefinition]:
+def common_check_assets(plan: Plan, needs: Needs = SHARED_RESOURCES) -> list[dg.AssetChecksDefinition]:
     """Return the checks that need several tables, none of which is made from the others, as one step after them all; nothing
     where a config can trigger none."""
     checks_plan = check_plan(plan)
@@ -259,7 +259,9 @@ def _table_asset(
     def rows(run: Run, first: int, stop: int) -> tuple[pa.RecordBatchReader, Mapping[str, Any]]:
         glance = stage_glance(run.plan, table.name, first, stop)
         metadata = (
-            {} if glance is None else {"at_a_glance": drawn(table.name, [glance.drawing]), "glance_shows": glance.says}
+            {}
+            if glance is None
+            else {"at_a_glance": drawing_metadata(table.name, [glance.drawing]), "glance_shows": glance.says}
         )
         return pa.RecordBatchReader.from_batches(*batches(run.plan, table.name, first, stop)), metadata
 

@@ -4,19 +4,19 @@ from collections.abc import Iterable
 
 from plotsim_core import Plan
 from plotsim_pipeline.partitions import periods_in
-from plotsim_pipeline.stores.files import located, prepared, written
+from plotsim_pipeline.stores.files import filesystem_of, prepare_folder, replacing_file
 from plotsim_pipeline.stores.store import Store
 
 
-def write_beside(store: Store, name: str, pieces: Iterable[str]) -> str:
+def write_report_file(store: Store, name: str, pieces: Iterable[str]) -> str:
     """Write the pieces of a text to `reports/<name>` in the folder that a store is in, or is; return where it lies.
 
     Works on any path that fsspec knows, like the stores. The file is seen when it is whole.
     """
-    filesystem, root = located(store.folder)
-    prepared(filesystem, root, f"{root}/reports")
+    filesystem, root = filesystem_of(store.folder)
+    prepare_folder(filesystem, root, f"{root}/reports")
     path = f"{root}/reports/{name}"
-    with written(filesystem, path) as sink:
+    with replacing_file(filesystem, path) as sink:
         for piece in pieces:
             sink.write(piece.encode())
     return str(filesystem.unstrip_protocol(path)) if "://" in store.path else path

@@ -18,18 +18,18 @@ from plotsim_core.config.sources import MAP
 from plotsim_core.config.tables import SECTIONS, is_number
 from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.plan import TablePlan
-from plotsim_core.tables.sources import HOLDING
+from plotsim_core.tables.sources import SOURCE_KIND
 from plotsim_core.tables.stages import stage_owner
 from plotsim_pipeline.lineage import column_lineage
 from plotsim_pipeline.metadata import column_schema
 from plotsim_pipeline.parameters import target_rows
-from plotsim_pipeline.stores.placement import placed
+from plotsim_pipeline.stores.placement import placement_metadata
 
 _MEASURED = {"metric", "true", "expected", "trajectory", "total", "expression", "units"}
 """Sources of columns whose mean tells something: what is read from the trajectories, and what is computed from that."""
 LAYER = "layer"
 """The tag that says what an asset is: one of the following."""
-STAGE, TABLE, REPORT, WHOLE = "stage", "table", "report", "whole"
+STAGE, TABLE, REPORT, OVERVIEW_LAYER = "stage", "table", "report", "whole"
 OWNERS_VARIABLE = "PLOTSIM_OWNERS"
 _ORIGINS = dg.TableSchema(
     [
@@ -38,7 +38,7 @@ _ORIGINS = dg.TableSchema(
     ]
 )
 _STATE = "State as of the end of the latest partition made."
-_KEYS = {"date": "window", "unit": "unit", HOLDING: "sources", MAP: "sources", "quality_ledger": "quality"}
+_KEYS = {"date": "window", "unit": "unit", SOURCE_KIND: "sources", MAP: "sources", "quality_ledger": "quality"}
 """Kind of a table that no list declares to the key of the config that it follows from; `metrics` for all others."""
 
 
@@ -65,7 +65,7 @@ def entry_of_table(plan: Plan, table: TablePlan, layer: str, store: str) -> Entr
         owners=owners(plan),
         tags={LAYER: layer},
         metadata={
-            **placed(
+            **placement_metadata(
                 plan, table.time, table.key, [c.name for c in table.columns], partial(target_rows, plan), measures(table)
             ),
             "cadence": str(cadence(table, plan.grain.name)),
@@ -96,17 +96,17 @@ def entry_of_report(plan: Plan, description: str, key: Sequence[str], schema: dg
         owners=owners(plan),
         tags={LAYER: REPORT},
         metadata={
-            **placed(plan, key[0], key, target_rows=partial(target_rows, plan)),
+            **placement_metadata(plan, key[0], key, target_rows=partial(target_rows, plan)),
             "dagster/column_schema": schema,
             **code_reference(plan),
         },
     )
 
 
-def entry_of_all(plan: Plan, description: str, kind: str) -> Entry:
+def overview_entry(plan: Plan, description: str, kind: str) -> Entry:
     """Return the entry of an asset about all that is stored of a dataset: a file of the format `kind`. Raises UsageError for
     owners that are none."""
-    return Entry(plan.name, description, {kind}, owners(plan), {LAYER: WHOLE}, {**code_reference(plan)})
+    return Entry(plan.name, description, {kind}, owners(plan), {LAYER: OVERVIEW_LAYER}, {**code_reference(plan)})
 
 
 def stage_group(plan: Plan) -> str:

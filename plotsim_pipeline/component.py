@@ -14,7 +14,7 @@ from plotsim_pipeline.assets import Needs
 from plotsim_pipeline.broken import broken_definitions
 from plotsim_pipeline.datasets import dataset_definitions
 from plotsim_pipeline.reconcile import reconcile_sensor
-from plotsim_pipeline.stores import for_assets_on_top, store_of
+from plotsim_pipeline.stores import downstream_resources, store_of
 
 STARTER = "minimal"
 """The bundled config that a new component begins with."""
@@ -89,6 +89,6 @@ class DatasetComponent(dg.Component, dg.Model, dg.Resolvable):
             pool=f"plotsim_{dataset_name(Path(path).stem)}" if store.one_writer else None,
         )
         definitions = dataset_definitions(plan, needs, self.schedule.cron, self.schedule.enabled)
-        resources = {needs.store: store, **for_assets_on_top(store, f"{plan.name}_duckdb")}
+        resources = {needs.store: store, **downstream_resources(store, f"{plan.name}_duckdb")}
         sensors = [reconcile_sensor([plan], needs.store, f"{plan.name}_reconcile"), *alert_sensors(plan.name, definitions)]
         return dg.Definitions.merge(definitions, dg.Definitions(resources=resources, sensors=sensors), executor)

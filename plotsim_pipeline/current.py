@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from plotsim_core import Plan
-from plotsim_pipeline.assets import SHARED, Needs
+from plotsim_pipeline.assets import SHARED_RESOURCES, Needs
 from plotsim_pipeline.partitions import window_keys
 from plotsim_pipeline.report import OVERVIEW
 from plotsim_pipeline.status import ranges, statuses
@@ -14,7 +14,7 @@ from plotsim_pipeline.status import ranges, statuses
 CURRENT = "made_from_this_config"
 
 
-def current_check(plan: Plan, needs: Needs = SHARED) -> dg.AssetChecksDefinition:
+def current_check(plan: Plan, needs: Needs = SHARED_RESOURCES) -> dg.AssetChecksDefinition:
     """Return the check that nothing of a dataset is stored that was made from another config; missing partitions are told,
     and are no fault."""
 

@@ -12,7 +12,7 @@ from plotsim_core.api import TEMPLATES
 from plotsim_core.config.dataset import dataset_name
 from plotsim_core.families import did_you_mean
 from plotsim_pipeline.alerts import alert_sensors
-from plotsim_pipeline.assets import SHARED, Needs, checks_together, resources_of, stage_assets, table_assets
+from plotsim_pipeline.assets import SHARED_RESOURCES, Needs, common_check_assets, resources_of, stage_assets, table_assets
 from plotsim_pipeline.broken import broken_definitions
 from plotsim_pipeline.current import current_check
 from plotsim_pipeline.dead import dead_runs_sensor
@@ -22,7 +22,7 @@ from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.reconcile import reconcile_sensor
 from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.schedules import automation, with_conditions
-from plotsim_pipeline.stores import for_assets_on_top, store_from_environment
+from plotsim_pipeline.stores import downstream_resources, store_from_environment
 
 CONFIGS_VARIABLE, DATASETS_VARIABLE = "PLOTSIM_CONFIGS", "PLOTSIM_DATASETS"
 BUNDLED = TEMPLATES
@@ -101,7 +101,7 @@ def definitions_of(
     `given` are the parameters that the plans have already, for the records of a run.
     """
     store, plans = store_from_environment(), list(plans)
-    needs = Needs(store_kind=store.kind, pool=SHARED.pool if store.one_writer else None, given=given or {})
+    needs = Needs(store_kind=store.kind, pool=SHARED_RESOURCES.pool if store.one_writer else None, given=given or {})
     datasets = dg.Definitions.merge(
         *(dataset_definitions(plan, needs) for plan in plans),
         *(broken_definitions(name, error) for name, error in (broken or {}).items()),
@@ -109,20 +109,22 @@ def definitions_of(
     return dg.Definitions.merge(
         datasets,
         dg.Definitions(
-            resources={needs.store: store, **for_assets_on_top(store)},
+            resources={needs.store: store, **downstream_resources(store)},
             executor=dg.in_process_executor,
             sensors=[dead_runs_sensor(), reconcile_sensor(plans, needs.store), *alert_sensors("plotsim", datasets)],
         ),
     )
 
 
-def dataset_definitions(plan: Plan, needs: Needs = SHARED, cron: str | None = None, running: bool = False) -> dg.Definitions:
+def dataset_definitions(
+    plan: Plan, needs: Needs = SHARED_RESOURCES, cron: str | None = None, running: bool = False
+) -> dg.Definitions:
     """Return the assets, checks, jobs and schedules of one dataset, without the store that they need. The increment's
     schedule is at its usual time or as `cron` says, and `running` from the start or not."""
     partitions = partitions_for(plan)
     table_definitions = [*stage_assets(plan, partitions, needs), *table_assets(plan, partitions, needs)]
     assets = [*table_definitions, *report_assets(plan, partitions, needs), *manifest_assets(plan, needs)]
-    checks = [current_check(plan, needs), *checks_together(plan, needs)]
+    checks = [current_check(plan, needs), *common_check_assets(plan, needs)]
     definitions = dg.Definitions(
         assets=with_conditions(plan, assets, cron), asset_checks=checks, resources=resources_of(plan, needs)
     )

@@ -15,7 +15,7 @@ _STARTED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.Dagste
 _SECONDS = 60
 
 
-def note_host(instance: dg.DagsterInstance, run_id: str) -> None:
+def tag_host(instance: dg.DagsterInstance, run_id: str) -> None:
     """Note on a run that it runs on this machine."""
     instance.add_run_tags(run_id, {HOST: platform.node()})
 

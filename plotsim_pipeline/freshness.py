@@ -13,12 +13,12 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_core.tables.stages import stage_names
-from plotsim_pipeline.assets import SHARED, Needs, resource_keys, run_of
+from plotsim_pipeline.assets import SHARED_RESOURCES, Needs, resource_keys, run_of
 from plotsim_pipeline.evaluations import FRESH
 from plotsim_pipeline.partitions import end_of, key_of, latest_complete
 from plotsim_pipeline.reconcile import time_columns
 from plotsim_pipeline.schedules import INCREMENT_CRON
-from plotsim_pipeline.stores.lock import patience
+from plotsim_pipeline.stores.lock import wait_limit
 from plotsim_pipeline.stores.store import Partition, Store
 
 _GRACE = {"hour": timedelta(minutes=20)}
@@ -88,7 +88,7 @@ def _has_partition(partitions: Mapping[str, Partition], key: str, moment: str | 
     return key in partitions if moment is None else any(other >= moment for other in partitions)
 
 
-def freshness_of(plan: Plan, needs: Needs = SHARED, cron: str | None = None) -> dg.Definitions:
+def freshness_of(plan: Plan, needs: Needs = SHARED_RESOURCES, cron: str | None = None) -> dg.Definitions:
     """Return the checks `fresh` of a dataset whose window is open, and the sensor that evaluates them; nothing for another.
     `cron` says when the increment runs, if not at its usual time."""
     if plan.stop is not None:
@@ -124,7 +124,7 @@ def freshness_of(plan: Plan, needs: Needs = SHARED, cron: str | None = None) -> 
     )
     def _sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         store: Store = getattr(context.resources, needs.store)
-        with patience(_PATIENCE):
+        with wait_limit(_PATIENCE):
             state = freshness(plan, store, datetime.now(UTC), cron)
         if state is None:
             return dg.SkipReason(f"nothing of {plan.name} is due yet")

@@ -10,7 +10,7 @@ import dagster as dg
 import yaml
 
 from plotsim_core import UsageError
-from plotsim_core.output.aside import alone
+from plotsim_core.output.aside import folder_lock
 
 VARIABLE = "DAGSTER_HOME"
 _ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +41,9 @@ def prepare_home() -> Path:
     directory = home()
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with alone(directory):  # Dagster makes its files without a lock: of several that are first at once, some would fail
+        with folder_lock(
+            directory
+        ):  # Dagster makes its files without a lock: of several that are first at once, some would fail
             if not (directory / "dagster.yaml").exists():
                 shutil.copyfile(_SETTINGS, directory / "dagster.yaml")
             os.environ[VARIABLE] = str(directory)

@@ -15,7 +15,7 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.tables.build import owner
 from plotsim_core.tables.changes import AFTER, BEFORE, SEQUENCE
 from plotsim_core.tables.members import columns_of, key_of
-from plotsim_core.tables.sources import HOLDING
+from plotsim_core.tables.sources import SOURCE_KIND
 from plotsim_core.tables.stages import STAGES, stage_names
 
 Origin = tuple[str, str]
@@ -83,13 +83,13 @@ def _origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origi
     if base is not None and any(other.name == column.name for other in base.columns):
         yield base.name, column.name
         return
-    if table.kind == HOLDING and base is not None:  # the one column that it has for itself is its key
+    if table.kind == SOURCE_KIND and base is not None:  # the one column that it has for itself is its key
         yield base.name, _key_name(base)
         return
     if table.kind == "changes" and base is not None:
         yield from ((base.name, name) for name in _change_origins(base, column))
     if table.kind == MAP and column.name == "source_key":
-        yield from ((other.name, _key_name(other)) for other in plan.tables if other.kind == HOLDING)
+        yield from ((other.name, _key_name(other)) for other in plan.tables if other.kind == SOURCE_KIND)
     for name, parent, key in table.references:
         if name == column.name and parent != table.name:
             yield parent, key

@@ -8,14 +8,14 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_core.truth.manifest import manifest_head, with_units
-from plotsim_pipeline.assets import SHARED, Needs, asset_of_all
-from plotsim_pipeline.beside import write_beside
+from plotsim_pipeline.assets import SHARED_RESOURCES, Needs, asset_of_all
+from plotsim_pipeline.beside import write_report_file
 from plotsim_pipeline.stores.store import Store
 
 MANIFEST = "manifest"
 
 
-def manifest_assets(plan: Plan, needs: Needs = SHARED) -> list[dg.AssetsDefinition]:
+def manifest_assets(plan: Plan, needs: Needs = SHARED_RESOURCES) -> list[dg.AssetsDefinition]:
     """Return the manifest of a dataset, unless its config leaves it out."""
     return [_manifest(plan, needs)] if plan.dataset.manifest.include else []
 
@@ -24,7 +24,7 @@ def _manifest(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
     def tell(plan: Plan, store: Store, first: int, stop: int) -> dict[str, Any]:
         rows = {name: sum(count for count, _ in partitions.values()) for name, partitions in store.made(plan.name).items()}
         head = manifest_head(plan, rows, stop)
-        path = write_beside(store, f"{plan.name}.{MANIFEST}.json", with_units(plan, head, stop))
+        path = write_report_file(store, f"{plan.name}.{MANIFEST}.json", with_units(plan, head, stop))
         section_tables = {
             section: _section_records(head["kinds"], section) for section in ("segments", "connections", "causal_graph")
         }

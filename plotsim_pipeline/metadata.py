@@ -30,7 +30,7 @@ def column_schema(table: TablePlan) -> dg.TableSchema:
     )
 
 
-def add_by_partition(context: dg.OutputContext, metadata: Mapping[str, Mapping[str, Any]]) -> None:
+def add_partition_metadata(context: dg.OutputContext, metadata: Mapping[str, Mapping[str, Any]]) -> None:
     """Let the materialisation of each partition key have metadata of its own.
 
     Dagster's `add_asset_metadata` takes one partition, and copies all earlier ones each time: seconds per asset for ten

@@ -11,7 +11,7 @@ from plotsim_core import ConfigError, Plan, UsageError, from_mapping, sizes
 from plotsim_core.config.output import Compression
 from plotsim_core.config.override import NONE
 from plotsim_core.numerics.noise import PRESETS
-from plotsim_pipeline.stores.lock import patience
+from plotsim_pipeline.stores.lock import wait_limit
 from plotsim_pipeline.stores.placement import PARAMETERS
 from plotsim_pipeline.stores.store import Partitions, Store
 
@@ -53,7 +53,7 @@ def parameters_of(plan: Plan, locate: Callable[[], Store]) -> dg.ResourceDefinit
         except (ConfigError, UsageError) as error:
             raise dg.Failure(str(error), allow_retries=False) from None
         if run_plan.digest != plan.digest:
-            with patience(_SECONDS):
+            with wait_limit(_SECONDS):
                 store = locate()
                 refuse_mixture(run_plan, store, store.records(plan.name))
         return parameters

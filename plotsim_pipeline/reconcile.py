@@ -19,7 +19,7 @@ from plotsim_pipeline.evaluations import IN_STORE, Broken, broken_in, evaluation
 from plotsim_pipeline.parameters import CODE_VERSION
 from plotsim_pipeline.partitions import end_of, window_keys
 from plotsim_pipeline.runs import in_progress
-from plotsim_pipeline.stores.lock import patience
+from plotsim_pipeline.stores.lock import wait_limit
 from plotsim_pipeline.stores.store import Partition, Partitions, Store
 
 SENSOR = "plotsim_reconcile"
@@ -142,7 +142,7 @@ def reconcile_sensor(plans: Sequence[Plan], store_key: str, name: str = SENSOR) 
         store: Store = getattr(context.resources, store_key)
         versions: dict[str, list[str | float]] = json.loads(context.cursor or "{}")
         events: list[Event] = []
-        with patience(_PATIENCE):
+        with wait_limit(_PATIENCE):
             for plan in plans:
                 version, now = store.version(plan.name), time.time()
                 last_version, last_time = versions.get(plan.name, ("", 0.0))

@@ -16,11 +16,11 @@ from plotsim_core.validation.glances import stage_glance
 from plotsim_core.validation.page import page
 from plotsim_core.validation.pictures import Picture, pictures
 from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store, report_of
-from plotsim_pipeline.assets import SHARED, Needs, Run, asset_of_all, partitioned_asset
-from plotsim_pipeline.beside import write_beside
+from plotsim_pipeline.assets import SHARED_RESOURCES, Needs, Run, asset_of_all, partitioned_asset
+from plotsim_pipeline.beside import write_report_file
 from plotsim_pipeline.catalogue import entry_of_report
 from plotsim_pipeline.checks import Judge, StoredCheck, Verdict, in_store
-from plotsim_pipeline.drawings import drawn
+from plotsim_pipeline.drawings import drawing_metadata
 from plotsim_pipeline.findings import Findings
 from plotsim_pipeline.reconcile import REPORT_TIME, VALIDATION_REPORT
 from plotsim_pipeline.stores.store import Store
@@ -41,7 +41,7 @@ _DRAWINGS = 12
 
 
 def report_assets(
-    plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs = SHARED
+    plan: Plan, partitions: dg.TimeWindowPartitionsDefinition, needs: Needs = SHARED_RESOURCES
 ) -> list[dg.AssetsDefinition]:
     """Return the report of a dataset's partitions, and the overview of the whole."""
     return [_validation_report(plan, partitions, needs), _overview(plan, needs)]
@@ -96,11 +96,11 @@ def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
         with store.opened(plan, first, stop) as stored:
             report = check_store(stored)
             overview_pictures = pictures(stored, report)
-            path = write_beside(store, f"{plan.name}.html", [page(stored, report, overview_pictures)])
+            path = write_report_file(store, f"{plan.name}.html", [page(stored, report, overview_pictures)])
         return {
             **_score(report),
             **{
-                f"{picture.name}_at_a_glance": drawn(picture.name, [picture.glance])
+                f"{picture.name}_at_a_glance": drawing_metadata(picture.name, [picture.glance])
                 for picture in overview_pictures
                 if picture.glance
             },
@@ -123,7 +123,11 @@ def _glances(plan: Plan, first: int, stop: int) -> dict[str, dg.MarkdownMetadata
     """Return the means of the metrics and the values of one unit as small pictures, of each kind of unit."""
     names = [name for name in stage_names(plan) if name.endswith("metrics")]
     glances = {name: stage_glance(plan, name, first, stop) for name in names if not name.endswith("correlated_metrics")}
-    return {f"{name}_at_a_glance": drawn(name, [glance.drawing]) for name, glance in glances.items() if glance is not None}
+    return {
+        f"{name}_at_a_glance": drawing_metadata(name, [glance.drawing])
+        for name, glance in glances.items()
+        if glance is not None
+    }
 
 
 def _records(report: Report) -> list[dg.TableRecord]:
@@ -143,4 +147,4 @@ def _records(report: Report) -> list[dg.TableRecord]:
 
 def _picture_metadata(picture: Picture) -> dg.MarkdownMetadataValue:
     """Return a picture as metadata, with its first `_DRAWINGS` drawings."""
-    return dg.MetadataValue.md(f"{picture.says}\n\n{drawn(picture.name, picture.drawings[:_DRAWINGS]).md_str}")
+    return dg.MetadataValue.md(f"{picture.says}\n\n{drawing_metadata(picture.name, picture.drawings[:_DRAWINGS]).md_str}")

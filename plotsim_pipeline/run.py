@@ -24,11 +24,11 @@ from plotsim_pipeline.partitions import RANGE, window_keys
 from plotsim_pipeline.reconcile import VALIDATION_REPORT
 from plotsim_pipeline.report import OVERVIEW
 from plotsim_pipeline.runs import LOCATION, PARAMETERS_TAG, REPOSITORY, REPOSITORY_TAG, give_origin
-from plotsim_pipeline.status import Step, TableStatus, between, chosen, statuses, steps
+from plotsim_pipeline.status import Step, TableStatus, chosen, keys_in_range, statuses, steps
 from plotsim_pipeline.stores import store_from_environment
 from plotsim_pipeline.stores.columns import remedy
 from plotsim_pipeline.stores.store import Store
-from plotsim_pipeline.verify import verified
+from plotsim_pipeline.verify import verified_statuses
 
 _LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
 
@@ -55,7 +55,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Found:
+class Inventory:
     """What there is of what is asked for: the plan as the config has it, and as it is made, and where it is stored."""
 
     base: Plan
@@ -65,22 +65,22 @@ class Found:
     tables: tuple[TableStatus, ...]
 
 
-def find(request: Request) -> Found:
+def inventory_of(request: Request) -> Inventory:
     """Return what there is of what is asked for. Raises UsageError or ConfigError for what cannot be."""
     base = load_dataset(request.dataset)
     plan = plan_with(base, request.parameters)
     store = store_from_environment()
-    keys = between(plan, window_keys(plan, datetime.now(UTC)), request.partitions)
+    keys = keys_in_range(plan, window_keys(plan, datetime.now(UTC)), request.partitions)
     tables = statuses(plan, store, keys)
     if request.verify:
         table_names = chosen(plan, request.tables)
         chosen_tables = [table for table in tables if not table_names or table.table in table_names]
-        verified_tables = {table.table: table for table in verified(plan, store, keys, chosen_tables)}
+        verified_tables = {table.table: table for table in verified_statuses(plan, store, keys, chosen_tables)}
         tables = [verified_tables.get(table.table, table) for table in tables]
-    return Found(base, plan, store, tuple(keys), tuple(tables))
+    return Inventory(base, plan, store, tuple(keys), tuple(tables))
 
 
-def planned(request: Request, found: Found, instance: dg.DagsterInstance) -> list[Step]:
+def planned_steps(request: Request, found: Inventory, instance: dg.DagsterInstance) -> list[Step]:
     """Return the runs that do what is asked. Raises Failure where its parameters contradict what is stored."""
     is_changed = found.plan.digest != found.base.digest
     todo = steps(
@@ -99,7 +99,7 @@ def planned(request: Request, found: Found, instance: dg.DagsterInstance) -> lis
     return todo
 
 
-def obstacles(request: Request, found: Found) -> dict[str, str]:
+def obstacles(request: Request, found: Inventory) -> dict[str, str]:
     """Return why stored tables of those that are asked for cannot take the rows of the config, by table."""
     table_names = chosen(found.plan, request.tables)
     return {
@@ -107,7 +107,7 @@ def obstacles(request: Request, found: Found) -> dict[str, str]:
     }
 
 
-def recreate(request: Request, found: Found, console: Console) -> Found:
+def recreate(request: Request, found: Inventory, console: Console) -> Inventory:
     """Take the tables away that cannot take the rows of the config, so that all of their partitions are missing; return what
     there is now."""
     reasons = obstacles(request, found)
@@ -116,7 +116,7 @@ def recreate(request: Request, found: Found, console: Console) -> Found:
     for table, reason in reasons.items():
         console.print(f"{found.plan.name}.{table} is made anew: {reason}", soft_wrap=True)
         found.store.drop(found.plan.name, table)
-    return find(request) if reasons else found
+    return inventory_of(request) if reasons else found
 
 
 def materialise(
@@ -183,7 +183,7 @@ def _failure_messages(plan: Plan, result: dg.ExecuteInProcessResult) -> Iterator
 def run(request: Request, console: Console, dry: bool = False) -> None:
     """Make what is missing and stale of what is asked for, and print what is there; if it is a `dry` run, print what would
     be made."""
-    inventory = find(request)
+    inventory = inventory_of(request)
     reasons = obstacles(request, inventory)
     if request.recreate and not dry:
         inventory = recreate(request, inventory, console)
@@ -195,7 +195,7 @@ def run(request: Request, console: Console, dry: bool = False) -> None:
         raise UsageError("\n".join(lines))
     with dg.DagsterInstance.get() as instance:
         end_dead_runs(instance)
-        todo = planned(request, inventory, instance)
+        todo = planned_steps(request, inventory, instance)
     name = inventory.plan.name
     if "target_rows" in request.parameters:
         console.print(_rows_note(inventory.plan, request.parameters["target_rows"]), soft_wrap=True)

@@ -8,13 +8,13 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_core.tables.stages import stage_names
-from plotsim_pipeline.assets import SHARED, Needs
-from plotsim_pipeline.catalogue import LAYER, WHOLE
+from plotsim_pipeline.assets import SHARED_RESOURCES, Needs
+from plotsim_pipeline.catalogue import LAYER, OVERVIEW_LAYER
 from plotsim_pipeline.home import command
 from plotsim_pipeline.partitions import RANGE, end_of, keys_between, latest_complete
 from plotsim_pipeline.reconcile import time_columns
 from plotsim_pipeline.runs import in_progress
-from plotsim_pipeline.stores.lock import patience
+from plotsim_pipeline.stores.lock import wait_limit
 from plotsim_pipeline.stores.store import Partitions, Store
 
 INCREMENT_CRON = {
@@ -34,7 +34,9 @@ _CATCHING_UP = timedelta(days=366)
 """So long may nobody have looked at automation conditions, and what is missing is still asked for."""
 
 
-def automation(plan: Plan, needs: Needs = SHARED, cron: str | None = None, running: bool = False) -> dg.Definitions:
+def automation(
+    plan: Plan, needs: Needs = SHARED_RESOURCES, cron: str | None = None, running: bool = False
+) -> dg.Definitions:
     """Return a dataset's jobs, and the schedules of one whose window is open; they are off until somebody switches them on,
     the increment if not `running`.
 
@@ -43,7 +45,7 @@ def automation(plan: Plan, needs: Needs = SHARED, cron: str | None = None, runni
     increment's schedule runs shortly after the end of a partition, or as `cron` says (in UTC).
     """
     dataset_assets = dg.AssetSelection.groups(plan.name)  # the stages have a group of their own
-    overview_assets = dataset_assets & dg.AssetSelection.tag(LAYER, WHOLE)
+    overview_assets = dataset_assets & dg.AssetSelection.tag(LAYER, OVERVIEW_LAYER)
     # one process whatever the project around them says: a step takes milliseconds, a process of its own seconds
     job = partial(dg.define_asset_job, executor_def=dg.in_process_executor)
     description = f"Tables, report and overview of {plan.name}: {plan.dataset.about}."
@@ -66,7 +68,7 @@ def automation(plan: Plan, needs: Needs = SHARED, cron: str | None = None, runni
         required_resource_keys={needs.store},
     )
     def _increment(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        with patience(_PATIENCE):
+        with wait_limit(_PATIENCE):
             store: Store = getattr(context.resources, needs.store)
             return requests(plan, store, context.instance, context.scheduled_execution_time)
 
@@ -130,7 +132,7 @@ def with_conditions(
     def with_condition(spec: dg.AssetSpec) -> dg.AssetSpec:
         if spec.group_name != plan.name:
             return spec
-        is_overview = spec.tags[LAYER] == WHOLE
+        is_overview = spec.tags[LAYER] == OVERVIEW_LAYER
         tick = OVERVIEW_CRON[plan.partition.name] if is_overview else cron or INCREMENT_CRON[plan.partition.name]
         return spec.replace_attributes(automation_condition=_at(tick) if is_overview else _missing_at(tick))
 

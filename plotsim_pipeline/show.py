@@ -11,7 +11,7 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from plotsim_pipeline.run import Found, Request, find, obstacles, planned
+from plotsim_pipeline.run import Inventory, Request, inventory_of, obstacles, planned_steps
 from plotsim_pipeline.status import Step, TableStatus, chosen, ranges
 from plotsim_pipeline.stores.log import COMPLETED, KEPT
 
@@ -20,9 +20,9 @@ _TROUBLES = 5
 
 def show_status(request: Request, console: Console, as_json: bool) -> bool:
     """Print what a store holds of a dataset; return whether that is whole and made from the config as it is."""
-    inventory = find(request)
+    inventory = inventory_of(request)
     with dg.DagsterInstance.get() as instance:
-        todo = planned(request, inventory, instance)
+        todo = planned_steps(request, inventory, instance)
     table_names = chosen(inventory.plan, request.tables)
     inventory = replace(
         inventory, tables=tuple(table for table in inventory.tables if not table_names or table.table in table_names)
@@ -56,7 +56,7 @@ def show_status(request: Request, console: Console, as_json: bool) -> bool:
     return is_complete
 
 
-def _status_table(inventory: Found, digest_notes: Mapping[str, str]) -> Table:
+def _status_table(inventory: Inventory, digest_notes: Mapping[str, str]) -> Table:
     status_table = Table(title=f"{inventory.plan.name} in {inventory.store.path}", title_justify="left")
     status_table.add_column("table")
     for heading in ("rows", "made", "missing", "stale"):
@@ -69,7 +69,7 @@ def _status_table(inventory: Found, digest_notes: Mapping[str, str]) -> Table:
     return status_table
 
 
-def _status_json(inventory: Found, todo: Sequence[Step], troubles: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _status_json(inventory: Inventory, todo: Sequence[Step], troubles: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "dataset": inventory.plan.name,
         "config_hash": inventory.plan.digest,

@@ -53,7 +53,7 @@ class Step:
 
     def __str__(self) -> str:
         assets = ", ".join(self.assets)
-        return f"{spelled(self.keys)} ({len(self.keys)}): {assets}" if self.keys else assets
+        return f"{range_text(self.keys)} ({len(self.keys)}): {assets}" if self.keys else assets
 
 
 def stored_schemas(plan: Plan) -> dict[str, tuple[str | None, pa.Schema]]:
@@ -118,7 +118,7 @@ def _state_status(
     )
 
 
-def untold(plan: Plan, instance: dg.DagsterInstance) -> list[str]:
+def unreported_assets(plan: Plan, instance: dg.DagsterInstance) -> list[str]:
     """Return which of overview and manifest of a dataset an instance does not know as it is now."""
     names = []
     for name in _overview_assets(plan):
@@ -170,7 +170,7 @@ def steps(
     runs.reverse()
     if only:
         return runs
-    overview_assets = _overview_assets(plan) if runs else untold(plan, instance)
+    overview_assets = _overview_assets(plan) if runs else unreported_assets(plan, instance)
     if runs:
         return [*runs[:-1], Step(runs[-1].keys, (*runs[-1].assets, *overview_assets))]
     return [Step((), tuple(overview_assets))] if overview_assets else []
@@ -196,7 +196,7 @@ def chosen(plan: Plan, names: str | None) -> list[str]:
     return tables
 
 
-def between(plan: Plan, keys: Sequence[str], text: str | None) -> list[str]:
+def keys_in_range(plan: Plan, keys: Sequence[str], text: str | None) -> list[str]:
     """Return the keys of a range such as `A...B`, both included, or `A`. Raises UsageError for what is no such range."""
     if text is None:
         return list(keys)
@@ -211,7 +211,7 @@ def between(plan: Plan, keys: Sequence[str], text: str | None) -> list[str]:
     return list(keys[first : last + 1])
 
 
-def spelled(keys: Sequence[str]) -> str:
+def range_text(keys: Sequence[str]) -> str:
     """Return a range of partition keys as people, and `--partition-range`, write it."""
     return keys[0] if len(keys) == 1 else f"{keys[0]}...{keys[-1]}"
 
@@ -219,7 +219,7 @@ def spelled(keys: Sequence[str]) -> str:
 def ranges(keys: Sequence[str], some: Iterable[str]) -> str:
     """Return some of the partitions as ranges, the first few."""
     included_keys = set(some)
-    parts = [spelled(part) for part in _key_ranges(keys, included_keys)]
+    parts = [range_text(part) for part in _key_ranges(keys, included_keys)]
     suffix = f" and {len(parts) - _RANGES} more" if len(parts) > _RANGES else ""
     return ", ".join(parts[:_RANGES]) + suffix
 

@@ -20,7 +20,7 @@ _AT_ONCE = 31
 """So many partitions are compared at a time."""
 
 
-def verified(plan: Plan, store: Store, keys: Sequence[str], tables: Sequence[TableStatus]) -> list[TableStatus]:
+def verified_statuses(plan: Plan, store: Store, keys: Sequence[str], tables: Sequence[TableStatus]) -> list[TableStatus]:
     """Return the status of tables by what is in them: partitions whose rows are not those that the config makes count as
     missing. The report is left as it is, since it is made from the others."""
     plans = {table.name: table for table in plan.tables}

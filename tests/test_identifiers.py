@@ -33,10 +33,10 @@ from stdnum.us import ssn as us
 
 from plotsim_core import ConfigError, UsageError, from_mapping, generate_tables
 from plotsim_core.columns.forms import FORMS, forms
-from plotsim_core.columns.identifiers import capacity, lasting, sets
-from plotsim_core.columns.patterns import Pattern, apart, pattern, patterns, total, written
-from plotsim_core.columns.serials import meeting, shares, slots
-from plotsim_core.numerics.pairing import paired
+from plotsim_core.columns.identifiers import capacity, capacity_text, pattern_sets
+from plotsim_core.columns.patterns import Pattern, disjoint, pattern, pattern_texts, patterns, text_count
+from plotsim_core.columns.serials import number_division, slot_collisions, slots
+from plotsim_core.numerics.pairing import pair_numbers
 from plotsim_core.numerics.random import words
 
 COUNT = 3000
@@ -64,8 +64,8 @@ def accounts(raw: Mapping[str, Any]) -> pd.DataFrame:
 def texts(provider: str, locale: str, count: int = 200) -> list[str]:
     """Return some texts of a provider, from numbers over all it has."""
     own = forms(provider, locale)
-    numbers = np.arange(count, dtype=np.int64) * (total(own) // count)
-    made: list[str] = written(own, numbers, SEED, words(np.arange(count))).to_pylist()
+    numbers = np.arange(count, dtype=np.int64) * (text_count(own) // count)
+    made: list[str] = pattern_texts(own, numbers, SEED, words(np.arange(count))).to_pylist()
     return made
 
 
@@ -148,26 +148,26 @@ def test_no_two_numbers_give_one_text(provider: str) -> None:
         edges = np.cumsum([one.count for one in own])
         near = np.concatenate([np.arange(20_000), *(edge + np.arange(-50, 50) for edge in edges)])
         numbers = np.unique(near[(near >= 0) & (near < edges[-1])])
-        made = written(own, numbers, SEED, words(numbers)).to_pylist()
+        made = pattern_texts(own, numbers, SEED, words(numbers)).to_pylist()
         assert len(set(made)) == len(numbers)
 
 
 def test_a_small_pattern_gives_every_text_once() -> None:
     own = patterns(["#-?", "%!", "{{x}}#"], {"x": ["AB", "C"]})
-    made = written(own, np.arange(total(own)), SEED, words(np.arange(total(own)))).to_pylist()
+    made = pattern_texts(own, np.arange(text_count(own)), SEED, words(np.arange(text_count(own)))).to_pylist()
     assert len(set(made)) == len(made) == 10 * 26 + 9 + 90 + 10 + 10
 
 
 def test_patterns_that_could_meet_are_told() -> None:
     one, other = pattern("4##"), pattern("#5?")
-    assert len(apart([one, pattern("5##"), pattern("4###"), other])) == 4
-    assert len(apart([one, pattern("#5#")])) == 1
-    assert len(apart([pattern("##="), pattern("##%")])) == 1  # a check may write any digit
+    assert len(disjoint([one, pattern("5##"), pattern("4###"), other])) == 4
+    assert len(disjoint([one, pattern("#5#")])) == 1
+    assert len(disjoint([pattern("##="), pattern("##%")])) == 1  # a check may write any digit
 
 
 def test_pairs_have_one_number_each() -> None:
     first, second = np.meshgrid(np.arange(300), np.arange(700))
-    numbers = paired(first.ravel(), second.ravel())
+    numbers = pair_numbers(first.ravel(), second.ravel())
     assert len(np.unique(numbers)) == first.size and numbers.min() == 0
     assert numbers.max() < 300 * 700 * 64
 
@@ -202,7 +202,7 @@ def test_children_and_listed_rows_have_their_own() -> None:
 
 def test_several_locales_share_none() -> None:
     """Locales of one form share its texts out, each of the others has forms of its own."""
-    own = sets("phone_number", ("en_US", "en_IE", "de_DE"))
+    own = pattern_sets("phone_number", ("en_US", "en_IE", "de_DE"))
     assert own[0] is own[1] and own[0] is not own[2]
     raw = config({"name": "phone", "type": "faker.phone_number"}, locale=["en_US", "en_IE", "de_DE"])
     assert accounts(raw)["phone"].is_unique
@@ -257,7 +257,7 @@ def test_those_who_keep_arriving_have_their_own() -> None:
 
 
 def test_more_units_than_texts_are_refused() -> None:
-    most = (shares(capacity("ean8", ("en_US",))).share + 1) // 2
+    most = (number_division(capacity("ean8", ("en_US",))).share + 1) // 2
     column = {"name": "ean", "type": "faker.ean8"}
     assert accounts(config(column, count=most))["ean"].is_unique
     with pytest.raises(ConfigError, match=f"texts for {most:,} units of a segment, and all has {most + 1:,}"):
@@ -275,7 +275,7 @@ def test_more_segments_than_slots_are_refused() -> None:
     """Phones of Britain tell 32 segments apart: so many have texts of their own, one more is refused when it is loaded."""
     column = {"name": "phone", "type": "faker.phone_number"}
     many = [{"name": f"s{number}", "count": 5, "archetype": "growth"} for number in range(33)]
-    assert shares(capacity("phone_number", ("en_GB",))).slots == 32
+    assert number_division(capacity("phone_number", ("en_GB",))).slots == 32
     assert accounts(config(column, segments=many[:32], locale="en_GB"))["phone"].is_unique
     with pytest.raises(ConfigError, match=r"faker\.phone_number has texts for 32 segments, and there are 33"):
         from_mapping(config(column, segments=many, locale="en_GB"), name="bank")
@@ -318,9 +318,9 @@ def test_rows_that_are_no_things_draw_theirs() -> None:
 
 def test_segments_whose_slots_meet_are_told() -> None:
     """The one declared later takes another slot; no two have the same, and a note says to keep the order."""
-    count = shares(capacity("ean8", ("en_US",))).slots
+    count = number_division(capacity("ean8", ("en_US",))).slots
     names = [f"s{number}" for number in range(40)]
-    met = meeting(names, count)
+    met = slot_collisions(names, count)
     assert met and len(set(slots(tuple(names), count))) == 40
     segments = [{"name": name, "count": 20, "archetype": "growth"} for name in names]
     raw = config({"name": "ean", "type": "faker.ean8"}, segments=segments)
@@ -337,8 +337,8 @@ def test_as_many_pairs_of_segments_meet_as_there_is_room_for_segments(provider: 
     assert f"one in {room} for " in said
     dataset = from_mapping(config(column, locale="en_GB"), name="bank").dataset
     table = next(table for table in dataset.dimensions if table.name == "dim_account")
-    assert f"for up to {room} segments of " in lasting(provider, table, "unit", dataset)
-    met = sum(bool(meeting([f"a{number}", f"b{number}"], room)) for number in range(5000))
+    assert f"for up to {room} segments of " in capacity_text(provider, table, "unit", dataset)
+    met = sum(bool(slot_collisions([f"a{number}", f"b{number}"], room)) for number in range(5000))
     assert abs(met - 5000 / room) < 4 * (5000 / room) ** 0.5
 
 

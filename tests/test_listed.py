@@ -16,7 +16,7 @@ from plotsim_core import ConfigError, create_from_yaml, from_mapping, generate_t
 from plotsim_core.columns import identity
 from plotsim_core.columns.choice import Options
 from plotsim_core.config import read
-from plotsim_core.config.read import read_text, written
+from plotsim_core.config.read import read_text, yaml_text
 
 COUNTRIES = """\
 code,numeric,name,since,seen,area,member,note
@@ -283,7 +283,7 @@ def test_a_config_is_written_as_it_is_read() -> None:
     """Whatever a text looks like: YAML 1.1 takes 068 for a text, 1.2 for a number."""
     texts = ["068", "1e5", "no", "1_000", "12:30", "0x1f", ".5", "+4", "null", "~", "2024-01-31", "true", "", " a", "a: b"]
     raw = {"values": [*texts, 68, 0.5, 1e-9, True, None]}
-    assert read_text(written(raw), "config") == raw
+    assert read_text(yaml_text(raw), "config") == raw
 
 
 def test_a_config_is_the_same_text_with_libyaml_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,16 +293,16 @@ def test_a_config_is_the_same_text_with_libyaml_and_without(monkeypatch: pytest.
     raws = [{"values": [text, 1], "more": {"about": text, "list": [[text], []]}} for text in (*hard, *plain)]
     raws += [{text: 1} for text in ("", "?", "k" * 200, "é" * 60, "é" * 100, "a\nb", "\t")]
     raws += [{"a": shared, "b": shared} for shared in ([1, "a"], {"x": 0.1})]
-    made = [written(raw) for raw in raws]
+    made = [yaml_text(raw) for raw in raws]
     monkeypatch.setattr(read, "_FastDumper", read._Dumper)
-    assert [written(raw) for raw in raws] == made
+    assert [yaml_text(raw) for raw in raws] == made
 
 
 @pytest.mark.skipif(not yaml.__with_libyaml__, reason="without libyaml there is one dumper")
 def test_long_lists_are_written_by_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read, "_Dumper", None)
     raw = {"about": "Shops\nand countries\n", "values": ["Korea, Republic of", "Åland", None, 1.5, True]}
-    assert read_text(written(raw), "config") == raw
+    assert read_text(yaml_text(raw), "config") == raw
 
 
 def test_how_long_a_list_is_spells_none_of_its_values(monkeypatch: pytest.MonkeyPatch) -> None:

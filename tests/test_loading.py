@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from plotsim_core import Plan, api, list_templates
 from plotsim_core.cli import main
 from plotsim_core.config import read
-from plotsim_core.engine.slice import whole
+from plotsim_core.engine.slice import full_slice
 from plotsim_core.numerics.quantiles import quantile_table
 from plotsim_core.tables.build import build
 
@@ -30,7 +30,7 @@ def loaded(name: str) -> Plan:
 
 def data(plan: Plan) -> dict[str, list[dict[str, object]]]:
     """Return the rows of all tables in the first two periods."""
-    slice_ = whole(plan, plan.first, plan.first + 2)
+    slice_ = full_slice(plan, plan.first, plan.first + 2)
     return {table.name: [row for batch in build(plan, table, slice_) for row in batch.to_pylist()] for table in plan.tables}
 
 

@@ -22,7 +22,7 @@ from plotsim_core import (
 )
 from plotsim_core.api import from_mapping
 from plotsim_core.cli import main
-from plotsim_core.config.override import overridden
+from plotsim_core.config.override import with_overrides
 from plotsim_core.numerics.target import scale_to
 
 TWO_KINDS = """
@@ -75,7 +75,7 @@ def test_what_is_given_is_as_if_the_file_said_it(tmp_path: Path) -> None:
 
 def test_what_is_no_config_stays_what_it_is() -> None:
     """Errors are those of the config, not of what was to be put into it."""
-    assert overridden([1], seed=3) == [1]
+    assert with_overrides([1], seed=3) == [1]
     with pytest.raises(ConfigError, match="expected keys and values"):
         from_mapping([1], name="x", seed=3, noise="none")
     with pytest.raises(ConfigError, match="metrics"):

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from plotsim_core import Plan, from_mapping, generate_tables
-from plotsim_core.tables.drift import ATTRIBUTE_WAYS, NAME_WAYS, drifted
+from plotsim_core.tables.drift import ATTRIBUTE_WAYS, NAME_WAYS, drift_texts
 
 COUNT = 3000
 RAW: dict[str, Any] = {
@@ -182,7 +182,7 @@ def test_every_text_changes_and_a_null_stays_one(ways: Any) -> None:
         "ok",
     ] * 50
     rng = np.random.default_rng(1)
-    found = drifted(pa.array(texts), ways, rng.random(len(texts)), rng.random(len(texts))).to_pylist()
+    found = drift_texts(pa.array(texts), ways, rng.random(len(texts)), rng.random(len(texts))).to_pylist()
     assert all(new is None if old is None else new not in (old, None) for old, new in zip(texts, found, strict=True))
 
 

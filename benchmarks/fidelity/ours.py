@@ -9,13 +9,13 @@ from benchmarks.fidelity.configs import Raw
 from benchmarks.fidelity.measures import Floats
 from plotsim_core import ConfigError, from_mapping
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.slice import whole
+from plotsim_core.engine.slice import full_slice
 
 
 def block(raw: Raw) -> Block:
     """Return the stages of a whole config."""
     plan = from_mapping(raw, name="fidelity")
-    return Block(plan, whole(plan))
+    return Block(plan, full_slice(plan))
 
 
 def refusal(raw: Raw) -> str | None:

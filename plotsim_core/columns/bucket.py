@@ -12,13 +12,13 @@ from typing import Annotated
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from plotsim_core.columns.current import Band, banded, check_metric, may_be_missing, shares, told
+from plotsim_core.columns.current import Band, band_indexes, check_metric, may_be_missing, quantity_name, scaled_values
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.tables import SourceWords
-from plotsim_core.config.words import several
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.config.words import enumeration
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 
@@ -31,14 +31,14 @@ class Options(Part):
     @model_validator(mode="after")
     def _check_labels(self) -> Options:
         if len(set(self.labels)) != len(self.labels):
-            raise Wrong(Problem("labels", f"two bands have one label in {shown(list(self.labels))}"))
+            raise ProblemError(Problem("labels", f"two bands have one label in {value_text(list(self.labels))}"))
         return self
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    bands, is_missing = banded(shares(rows, options.metric), len(options.labels))
+    bands, is_missing = band_indexes(scaled_values(rows, options.metric), len(options.labels))
     return pa.array(options.labels, pa.string()).take(pa.array(bands, mask=is_missing))
 
 
@@ -51,7 +51,9 @@ add_source(
         needs=frozenset({"unit"}),
         check=lambda options, column, table, scope: check_metric(options.metric, scope),
         nullable=lambda options, dataset: may_be_missing(options.metric, dataset),
-        describe=lambda options, column, table, dataset: f"Band of {told(options.metric)}: {several(options.labels)}.",
+        describe=lambda options, column, table, dataset: (
+            f"Band of {quantity_name(options.metric)}: {enumeration(options.labels)}."
+        ),
         moves=lambda options: True,
     ),
     Source(_fill),

@@ -46,7 +46,7 @@ def change_columns(table: Table) -> tuple[Column, ...]:
     return tuple(column for column in columns if column.type not in existing_types)
 
 
-def written(table: TablePlan, rows: Rows) -> Moments:
+def write_moments(table: TablePlan, rows: Rows) -> Moments:
     """Return the moment in which each row was written."""
     if len(rows.moment) == len(rows):
         return moments(table, rows)
@@ -58,7 +58,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     assert isinstance(options, Options)
     if options.part == "op":
         return pa.repeat(pa.scalar("I"), len(rows))
-    return pa.array(written(table, rows), TYPE)
+    return pa.array(write_moments(table, rows), TYPE)
 
 
 add_source(

@@ -17,16 +17,16 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BeforeValidator, Field, model_validator
 
-from plotsim_core.columns.exact import places_of
-from plotsim_core.columns.rows import Integers, Rows, picked
+from plotsim_core.columns.exact import decimal_count
+from plotsim_core.columns.rows import Integers, Rows, gathered
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import LARGEST, MOST_ROWS, Part, Scalar, storable
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
-from plotsim_core.config.texts import typed
-from plotsim_core.config.words import begun, phrase, several
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.config.texts import typed_values
+from plotsim_core.config.words import capitalised, enumeration, phrase
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -35,13 +35,13 @@ def _values(values: Any) -> Any:
     if isinstance(values, str):
         return values
     if not isinstance(values, list | tuple) or not 0 < len(values) <= MOST_ROWS:
-        raise ValueError(f"expected a list of 1 to {MOST_ROWS:,} values, found {shown(values)}")
+        raise ValueError(f"expected a list of 1 to {MOST_ROWS:,} values, found {value_text(values)}")
     values = [value.isoformat() if isinstance(value, date) else value for value in values]
     invalid_value = next(
         (value for value in values if value is not None and not isinstance(value, str | int | float | bool)), None
     )
     if invalid_value is not None:
-        raise ValueError(f"expected texts, numbers or true/false, found {shown(invalid_value)}")
+        raise ValueError(f"expected texts, numbers or true/false, found {value_text(invalid_value)}")
     return tuple(map(storable, values))
 
 
@@ -55,11 +55,13 @@ class Options(Part):
     @model_validator(mode="after")
     def _check_values(self) -> Options:
         if isinstance(self.values, str) and _split(self.values) is None:
-            raise Wrong(Problem("values", f"a quote is not closed before a comma in {shown(self.values)}"))
+            raise ProblemError(Problem("values", f"a quote is not closed before a comma in {value_text(self.values)}"))
         if self.value_type in _FORMATS:
             for value in self.given:
                 if value is not None and _parsed_moment(value, self.value_type) is None:
-                    raise Wrong(Problem("value_type", f"{shown(value)} is no {self.value_type}", _FORMATS[self.value_type]))
+                    raise ProblemError(
+                        Problem("value_type", f"{value_text(value)} is no {self.value_type}", _FORMATS[self.value_type])
+                    )
         return self
 
     @property
@@ -76,7 +78,7 @@ class Options(Part):
             return list(self.values)
         if self.value_type == "text" or any(quoted for _, quoted in _split(self.values) or ()):
             return list(self.texts)
-        return list(typed(self.texts))
+        return list(typed_values(self.texts))
 
 
 _FORMATS = {"date": "write it like 2024-01-31", "timestamp": "write it like 2024-01-31T09:30:00"}
@@ -103,7 +105,7 @@ def _parsed_moment(value: Any, value_type: str | None) -> date | datetime | None
         return None
 
 
-def listed(column: Column) -> list[Any]:
+def static_values(column: Column) -> list[Any]:
     """Return the values of a static column."""
     options = column.source
     assert isinstance(options, Options)
@@ -114,7 +116,7 @@ def listed(column: Column) -> list[Any]:
     return options.given
 
 
-def spelled(column: Column) -> list[str]:
+def static_texts(column: Column) -> list[str]:
     """Return the values of a static column as they are written."""
     options = column.source
     assert isinstance(options, Options)
@@ -146,15 +148,15 @@ class Choice(Part):
 
     @model_validator(mode="after")
     def _check_values(self) -> Choice:
-        problems = [*wrong_weights(self.weights, len(self.values), "values")]
+        problems = [*weight_problems(self.weights, len(self.values), "values")]
         if len(set(map(str, self.values))) != len(self.values):
-            problems.append(Problem("values", f"two values are the same in {shown(list(self.values))}"))
+            problems.append(Problem("values", f"two values are the same in {value_text(list(self.values))}"))
         if problems:
-            raise Wrong(*problems)
+            raise ProblemError(*problems)
         return self
 
 
-def wrong_weights(weights: tuple[float, ...] | None, count: int, noun: str) -> Iterable[Problem]:
+def weight_problems(weights: tuple[float, ...] | None, count: int, noun: str) -> Iterable[Problem]:
     """Yield the problems of the weights of `count` options."""
     if weights is not None and len(weights) != count:
         yield Problem("weights", f"expected {count} weights, one for each of the {noun}, found {len(weights)}")
@@ -169,17 +171,19 @@ def _edges(weights: tuple[float, ...]) -> Floats:
     return edges
 
 
-def weighted(uniforms: Floats, weights: tuple[float, ...]) -> Integers:
+def weighted_indexes(uniforms: Floats, weights: tuple[float, ...]) -> Integers:
     """Return the index that each uniform draws, in proportion to the `weights` (inverse CDF)."""
     indexes: Integers = np.searchsorted(_edges(weights), uniforms, side="right").astype(np.int64)
     return indexes
 
 
-def drawn_from(rows: Rows, table: TablePlan, column: ColumnPlan, count: int, weights: tuple[float, ...] | None) -> Integers:
+def option_indexes(
+    rows: Rows, table: TablePlan, column: ColumnPlan, count: int, weights: tuple[float, ...] | None
+) -> Integers:
     """Return the index below `count` that each row draws, in proportion to the weights or evenly."""
     if weights is None:
         return rows.choose(table, column, count)
-    return weighted(rows.uniforms(table, column), weights)
+    return weighted_indexes(rows.uniforms(table, column), weights)
 
 
 def common_type(values: list[Any]) -> pa.DataType:
@@ -193,9 +197,9 @@ def common_type(values: list[Any]) -> pa.DataType:
     return pa.string()
 
 
-def most_places(values: Iterable[Any]) -> int | None:
+def max_decimals(values: Iterable[Any]) -> int | None:
     """Return the largest number of decimals of numbers, or of texts of numbers; None where one is not finite."""
-    decimals = [places_of(value.strip() if isinstance(value, str) else float(value)) for value in values]
+    decimals = [decimal_count(value.strip() if isinstance(value, str) else float(value)) for value in values]
     return None if None in decimals else max(digits for digits in decimals if digits is not None)
 
 
@@ -212,7 +216,9 @@ def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     if isinstance(options.values, str) and not all(text or quoted for text, quoted in _split(options.values) or ()):
-        yield Problem("type", f"an empty value in {shown(options.values)}", "write values between commas: static.low,high")
+        yield Problem(
+            "type", f"an empty value in {value_text(options.values)}", "write values between commas: static.low,high"
+        )
 
 
 def _decimals(options: Options, dataset: Dataset) -> int | None:
@@ -222,22 +228,22 @@ def _decimals(options: Options, dataset: Dataset) -> int | None:
 
 
 def _places(options: Options, dataset: Dataset) -> int | None:
-    return most_places(
+    return max_decimals(
         options.texts if isinstance(options.values, str) else [value for value in options.given if value is not None]
     )
 
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    values = list(dict.fromkeys(spelled(column)))
-    return f"{begun(phrase(column.name))}, {'one of' if len(values) > 1 else 'always'} {several(values)}."
+    values = list(dict.fromkeys(static_texts(column)))
+    return f"{capitalised(phrase(column.name))}, {'one of' if len(values) > 1 else 'always'} {enumeration(values)}."
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    values = listed(column.spec)
+    values = static_values(column.spec)
     if len(values) == 1:
         return pa.repeat(pa.scalar(values[0], column.type), len(rows))
     indexes = rows.ordinal % len(values) if table.kind == "reference" else rows.choose(table, column, len(values))
-    return picked(values, indexes, column.type)
+    return gathered(values, indexes, column.type)
 
 
 add_source(
@@ -262,7 +268,7 @@ def _fill_choice(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Choice)
     values = [str(value) for value in options.values] if column.type == pa.string() else list(options.values)
-    return picked(values, drawn_from(rows, table, column, len(values), options.weights), column.type)
+    return gathered(values, option_indexes(rows, table, column, len(values), options.weights), column.type)
 
 
 add_source(
@@ -271,8 +277,10 @@ add_source(
         options=Choice,
         arrow=lambda options, column, dataset: common_type(list(options.values)),
         example="choice",
-        places=lambda options, dataset: most_places(options.values),
-        describe=lambda options, column, table, dataset: f"{begun(phrase(column.name))}, one of {several(options.values)}.",
+        places=lambda options, dataset: max_decimals(options.values),
+        describe=lambda options, column, table, dataset: (
+            f"{capitalised(phrase(column.name))}, one of {enumeration(options.values)}."
+        ),
     ),
     Source(_fill_choice),
 )

@@ -17,7 +17,7 @@ from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.tables import NoOptions, SourceWords
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.life import alive
-from plotsim_core.engine.slice import blocks, whole
+from plotsim_core.engine.slice import blocks, full_slice
 from plotsim_core.families import Family
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
@@ -30,7 +30,7 @@ _HALF = 32
 
 
 @dataclass(frozen=True, eq=False)
-class Crowd:
+class Totals:
     """Totals by period: `units` is the number of living units, `sums` has for each (word, metric) the sum of its values, in
     units of their last decimal, and the number of values that are not missing."""
 
@@ -44,11 +44,11 @@ def decimals_of(plan: Plan, word: str, metric: int) -> int:
 
 
 @lru_cache(maxsize=4)
-def crowd(plan: Plan, layer_keys: tuple[tuple[str, int], ...], first: int, stop: int) -> Crowd:
+def population_totals(plan: Plan, layer_keys: tuple[tuple[str, int], ...], first: int, stop: int) -> Totals:
     """Return the totals over all units in the periods `first` to `stop`, for layers (word, metric)."""
     unit_counts = np.zeros(stop - first, dtype=np.int64)
     low_sums, high_sums, value_counts = (np.zeros((len(layer_keys), stop - first), dtype=np.int64) for _ in range(3))
-    for block_slice in blocks(plan, whole(plan, first, stop)):
+    for block_slice in blocks(plan, full_slice(plan, first, stop)):
         unit_block = block(plan, block_slice)
         is_alive = alive(unit_block)
         periods = slice(block_slice.first - first, block_slice.stop - first)
@@ -64,10 +64,10 @@ def crowd(plan: Plan, layer_keys: tuple[tuple[str, int], ...], first: int, stop:
         [(a << _HALF) + b for a, b in zip(*halves, strict=True)]
         for halves in zip(high_sums.tolist(), low_sums.tolist(), strict=True)
     ]
-    return Crowd(unit_counts, {layer_key: (sums[index], value_counts[index]) for index, layer_key in enumerate(layer_keys)})
+    return Totals(unit_counts, {layer_key: (sums[index], value_counts[index]) for index, layer_key in enumerate(layer_keys)})
 
 
-def crowd_of(table: TablePlan, unit_block: Block) -> Crowd:
+def table_totals(table: TablePlan, unit_block: Block) -> Totals:
     """Return the totals over all units that the columns of a table need, in the periods of a block."""
     plan = unit_block.plan
     layer_keys = [
@@ -75,16 +75,16 @@ def crowd_of(table: TablePlan, unit_block: Block) -> Crowd:
         for column in table.columns
         if column.spec.word in LAYERS
     ]
-    return crowd(plan, tuple(dict.fromkeys(layer_keys)), unit_block.slice.first, unit_block.slice.stop)
+    return population_totals(plan, tuple(dict.fromkeys(layer_keys)), unit_block.slice.first, unit_block.slice.stop)
 
 
-def over_units(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+def aggregate(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     """Return the mean of a score or index, the sum of an amount or count, over the living units of each row's period
     that have a value; null where none has."""
     unit_block, word = rows.block, column.spec.word
     metric = unit_block.plan.metric_index(column.spec.type.partition(".")[2])
     spec, decimals = unit_block.plan.metrics[metric].spec, decimals_of(unit_block.plan, word, metric)
-    sums, value_counts = crowd_of(table, unit_block).sums[word, metric]
+    sums, value_counts = table_totals(table, unit_block).sums[word, metric]
     positions = (rows.period - unit_block.slice.first).tolist()
     if spec.sized:
         totals = [sums[position] if value_counts[position] else None for position in positions]
@@ -98,7 +98,7 @@ def over_units(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
 
 
 def _units(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    return pa.array(crowd_of(table, rows.block).units[rows.period - rows.block.slice.first])
+    return pa.array(table_totals(table, rows.block).units[rows.period - rows.block.slice.first])
 
 
 add_source(

@@ -27,7 +27,7 @@ from plotsim_core.numerics.random import Floats
 Band = Annotated[str, Field(min_length=1)]
 
 
-def spoken_of(rows: Rows) -> Integers:
+def state_periods(rows: Rows) -> Integers:
     """Return the period of each row's state."""
     block = rows.block
     periods = np.minimum(block.slice.stop - 1, ends(block)[rows.unit])
@@ -36,14 +36,14 @@ def spoken_of(rows: Rows) -> Integers:
     return periods
 
 
-def current(rows: Rows, layer: Callable[[Block], Floats]) -> Floats:
+def layer_values(rows: Rows, layer: Callable[[Block], Floats]) -> Floats:
     """Return the value of a `layer`, shape (periods, units), for each row."""
     block = rows.block
     if len(rows.cell) == len(rows):
         return layer(block).ravel()[rows.cell]
     if len(rows) == 0:
         return np.empty(0)
-    periods, result = spoken_of(rows), np.empty(len(rows))
+    periods, result = state_periods(rows), np.empty(len(rows))
     first, stop = int(periods.min()), int(periods.max()) + 1
     for unit_slice in by_unit(Slice(first, stop, block.slice.unit_first, block.slice.unit_stop)):
         units = rows.unit - (unit_slice.unit_first - block.slice.unit_first)
@@ -52,19 +52,19 @@ def current(rows: Rows, layer: Callable[[Block], Floats]) -> Floats:
     return result
 
 
-def shares(rows: Rows, metric: str | None) -> Floats:
+def scaled_values(rows: Rows, metric: str | None) -> Floats:
     """Return a share for each row: the position on its unit's curve, or with `metric` that metric's stored value scaled by
     its bounds (without bounds, by its means at positions 0 and 1). NaN for a missing value, below 0 or above 1 for a value
     beyond the bounds."""
     if metric is None:
-        return current(rows, lambda block: block.positions())
+        return layer_values(rows, lambda block: block.positions())
     index = rows.block.plan.metric_index(metric)
     spec = rows.block.plan.metrics[index].spec
     low, high = spec.bounds or spec.means
-    return (current(rows, lambda block: block.noised(index)) - low) / (high - low)
+    return (layer_values(rows, lambda block: block.noised(index)) - low) / (high - low)
 
 
-def banded(share: Floats, count: int) -> tuple[Integers, NDArray[np.bool_]]:
+def band_indexes(share: Floats, count: int) -> tuple[Integers, NDArray[np.bool_]]:
     """Return (bands, is_missing): the index of each share's band, of `count` equal bands of [0, 1]."""
     is_missing = np.isnan(share)
     clipped = np.clip(np.where(is_missing, 0.0, share), 0.0, 1.0)
@@ -81,6 +81,6 @@ def check_metric(metric: Name | None, scope: Scope) -> Iterable[Problem]:
     return scope.unknown_metric(metric, "metric") if metric is not None else ()
 
 
-def told(metric: Name | None) -> str:
+def quantity_name(metric: Name | None) -> str:
     """Return the name of the quantity that bands divide."""
     return metric if metric is not None else "the position on the unit's curve"

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core.columns.identity import date_keys, key_text, prefix, unit_codes
-from plotsim_core.columns.rows import Rows, picked
+from plotsim_core.columns.rows import Rows, gathered
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.archetypes import Archetype
 from plotsim_core.config.model import Part
@@ -39,7 +39,7 @@ class Options(Part):
     what: Literal["archetype", "name", "entity_id", "date_key", "period_index", "size"]
 
 
-def sentence(archetype: Archetype) -> str:
+def archetype_text(archetype: Archetype) -> str:
     """Return an archetype in words: as it was written, or the names of its curves."""
     if archetype.curves:
         return " > ".join(piece.curve for piece in archetype.curves)
@@ -66,11 +66,11 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
         return key_text(prefix(unit.spec), unit_codes(rows))
     segment = rows.block.units.segment[rows.unit]
     if options.what == "size":
-        return picked([s.count for s in plan.segments], segment, column.type)
+        return gathered([s.count for s in plan.segments], segment, column.type)
     if options.what == "archetype":
-        return picked([sentence(s.spec.archetype) for s in plan.segments], segment, column.type)
+        return gathered([archetype_text(s.spec.archetype) for s in plan.segments], segment, column.type)
     number = pc.utf8_lpad(pc.cast(pa.array(rows.block.units.ordinal[rows.unit]), pa.string()), _DIGITS, "0")
-    names = picked([s.spec.name for s in plan.segments], segment, pa.string())
+    names = gathered([s.spec.name for s in plan.segments], segment, pa.string())
     return pc.binary_join_element_wise(names, number, "_")
 
 

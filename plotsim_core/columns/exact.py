@@ -56,7 +56,7 @@ def exact_column(values: Floats, places: int) -> Exact:
     return Exact(np.where(is_exact, scaled, 0.0).astype(np.int64), is_exact, places)
 
 
-def places_of(value: float | str) -> int | None:
+def decimal_count(value: float | str) -> int | None:
     """Return the number of decimals of a number as written; None for NaN and infinity."""
     exponent = Decimal(value if isinstance(value, str) else repr(value)).as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else None

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from plotsim_core.columns.decimals import as_floats
 from plotsim_core.columns.exact import Exact, exact_column, exact_value
-from plotsim_core.columns.reads import circle, names_in, noun_of, nullable_in, table_with, type_in
+from plotsim_core.columns.reads import is_circular, names_in, noun_of, nullable_in, table_with, type_in
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source, fill
 from plotsim_core.config.dataset import Dataset
@@ -34,12 +34,12 @@ from plotsim_core.config.formula import (
     may_be_undefined,
     names,
     operands,
-    parsed,
+    parse_formula,
 )
 from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
-from plotsim_core.config.words import begun, phrase, several
+from plotsim_core.config.words import capitalised, enumeration, phrase
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.decimals import half_up
@@ -61,7 +61,7 @@ class Options(Part):
 
 def decimals_of(options: Options) -> int:
     """Return the number of decimals that numbers are rounded to where the column sets none."""
-    tree = parsed(options.formula)
+    tree = parse_formula(options.formula)
     is_round = isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "round"
     return (digits_of(tree) or 0) if is_round and isinstance(tree, ast.Call) else _DECIMALS
 
@@ -79,13 +79,13 @@ def _kinds(options: Options, dataset: Dataset) -> dict[str, Kind]:
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
     try:
-        return _TYPES[kind_of(parsed(options.formula), _kinds(options, dataset))]
+        return _TYPES[kind_of(parse_formula(options.formula), _kinds(options, dataset))]
     except FormulaError:  # reported at the formula, not where its column is read
         return pa.float64()
 
 
 def _nullable(options: Options, dataset: Dataset) -> bool:
-    table, tree = table_with(options, dataset), parsed(options.formula)
+    table, tree = table_with(options, dataset), parse_formula(options.formula)
     return may_be_undefined(tree) or _reads_null(tree, lambda name: nullable_in(table.name, name, dataset))
 
 
@@ -109,7 +109,7 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
             yield Problem("formula", f"{table.name}.{name} depends on itself")
         else:
             yield Problem("formula", f"{table.name} has no column '{name}'", did_you_mean(name, column_names))
-    if not unknown_names and circle(column, table, scope):
+    if not unknown_names and is_circular(column, table, scope):
         yield Problem("formula", f"{table.name}.{column.name} depends on itself")
 
 
@@ -120,11 +120,11 @@ def _problems(options: Options, table: Table, dataset: Dataset) -> Iterable[Prob
             yield Problem("formula", f"cannot compute with {table.name}.{name}: it is {noun_of(type_)}")
             return
     try:
-        kind_of(parsed(options.formula), _kinds(options, dataset))
+        kind_of(parse_formula(options.formula), _kinds(options, dataset))
     except FormulaError as error:
         yield error.problem
         return
-    for text, node in constants(parsed(options.formula)):
+    for text, node in constants(parse_formula(options.formula)):
         with np.errstate(all="ignore"):
             value = _value(node, _Read({}, {}, 1))
         if not isinstance(value, pa.Array) and not np.isfinite(value[0]):
@@ -144,7 +144,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     assert isinstance(options, Options)
     columns = {other.name: other for other in table.columns}
     values = {name: _read(fill(columns[name], table, rows)) for name in names(options.formula)}
-    tree = parsed(options.formula)
+    tree = parse_formula(options.formula)
     with np.errstate(all="ignore"):
         inputs = _Read(values, _exact_columns(values, columns), len(rows))
         result = _value(tree, inputs)
@@ -316,11 +316,11 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
     """Describe the column by its formula, or by the inputs of a long one."""
-    inputs = several(name for _, name in _reads(options, table))
+    inputs = enumeration(name for _, name in _reads(options, table))
     method = (
         f"computed as {options.formula}" if len(options.formula) <= _MAX_QUOTED or not inputs else f"computed from {inputs}"
     )
-    return f"{begun(phrase(column.name))}, {method}."
+    return f"{capitalised(phrase(column.name))}, {method}."
 
 
 add_source(

@@ -27,17 +27,17 @@ from plotsim_core.columns.forms import FORMS, forms
 from plotsim_core.columns.identifiers import (
     DIGESTS,
     capacity,
-    crowded,
+    capacity_problems,
+    capacity_text,
+    colliding_segments,
     digests,
     identifiers,
-    lasting,
-    meetings,
-    missing,
-    sets,
+    locales_without,
+    pattern_sets,
 )
-from plotsim_core.columns.locales import lacking, locale_of
-from plotsim_core.columns.past import PAST, before, check_past
-from plotsim_core.columns.people import ADDRESSES, PEOPLE, person, variety
+from plotsim_core.columns.locales import countries_without_locale, row_locales
+from plotsim_core.columns.past import PAST, check_past, past_values
+from plotsim_core.columns.people import ADDRESSES, PEOPLE, name_count, person_texts
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.serials import KINDS
 from plotsim_core.columns.source import Source, add_source
@@ -45,8 +45,8 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name, Part, Scalar
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table
-from plotsim_core.config.words import phrase, several
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.config.words import enumeration, phrase
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.random import key, uniforms
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -120,10 +120,12 @@ class Options(Part):
             return value
         name, *pairs = value["provider"].split(":")
         if len(pairs) % 2 or not all(pairs):
-            text = shown(f"faker.{value['provider']}")
-            raise Wrong(Problem("provider", f"cannot read {text}", "write it like faker.pyint:min_value:1:max_value:6"))
+            text = value_text(f"faker.{value['provider']}")
+            raise ProblemError(
+                Problem("provider", f"cannot read {text}", "write it like faker.pyint:min_value:1:max_value:6")
+            )
         if "arguments" in value:
-            raise Wrong(Problem("arguments", "the type says them already"))
+            raise ProblemError(Problem("arguments", "the type says them already"))
         return {**value, "provider": name, "arguments": dict(zip(pairs[::2], map(_scalar, pairs[1::2]), strict=True))}
 
     @property
@@ -184,7 +186,7 @@ def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
 
 def _is_identifier(options: Options, locales: tuple[str, ...]) -> bool:
     """Return whether a column has identifiers, rather than texts from a pool."""
-    return options.provider in FORMS and not options.arguments and bool(sets(options.provider, locales))
+    return options.provider in FORMS and not options.arguments and bool(pattern_sets(options.provider, locales))
 
 
 def _is_distinct(options: Options, kind: str | None) -> bool:
@@ -214,7 +216,7 @@ def _check_unique(options: Options, table: Table, scope: Scope, locales: tuple[s
     name = options.provider
     if name not in ADDRESSES and not _is_identifier(options, locales):
         if name in FORMS and not options.arguments:
-            locales_text = missing(name, locales)
+            locales_text = locales_without(name, locales)
             location = f"in the locale {locales_text}" if locales_text else "of their own in each of the locales"
             yield Problem("unique", f"has no place here: faker.{name} gives no identifiers {location}")
             return
@@ -239,7 +241,9 @@ def _check_provider(options: Options, locales: list[str]) -> Iterable[Problem]:
             yield Problem("type", f"Faker has no provider '{name}'{location}", _provider_hint(name, providers))
             return
     if name in _READS_CLOCK or name == "ssn":
-        location = f" in the locale {missing(name, locales)}" if name == "ssn" and missing(name, locales) else ""
+        location = (
+            f" in the locale {locales_without(name, locales)}" if name == "ssn" and locales_without(name, locales) else ""
+        )
         message = f"faker.{name} reads today's date{location}, so the same config would give other rows tomorrow"
         yield Problem("type", message, _locale_hint(name))
         return
@@ -266,7 +270,7 @@ def _provider_hint(name: str, providers: frozenset[str]) -> str:
     substitute = f"{_SUBSTITUTES[name]} has it for every country" if name in _SUBSTITUTES else ""
     if not locales:
         return substitute or did_you_mean(name, sorted({*providers, "industry", "year"}))
-    hint = f"these locales have it: {several(locales, 12)}"
+    hint = f"these locales have it: {enumeration(locales, 12)}"
     return f"{hint}; {substitute}" if substitute else hint
 
 
@@ -320,7 +324,9 @@ def _check_arguments(name: str, arguments: Mapping[str, Scalar], locale: str) ->
         elif isinstance(value, str) and ("{{" in value or len(value) > _MAX_LENGTH):
             yield Problem("type", f"faker.{name}: '{argument}' may neither hold {{{{ nor more than {_MAX_LENGTH} letters")
         elif not isinstance(value, str) and argument not in _BOUNDS and not abs(value) <= _MAX_LENGTH:
-            yield Problem("type", f"faker.{name}: expected at most {_MAX_LENGTH} for '{argument}', found {shown(value)}")
+            yield Problem(
+                "type", f"faker.{name}: expected at most {_MAX_LENGTH} for '{argument}', found {value_text(value)}"
+            )
 
 
 @lru_cache(maxsize=256)
@@ -341,7 +347,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     plan, name, bundle = rows.block.plan, options.provider, options.bundle or ""
     distinct = _is_distinct(options, plan.table(table.stream).kind)
     if name in PEOPLE:
-        return person(name, rows, table, bundle, distinct)
+        return person_texts(name, rows, table, bundle, distinct)
     if _is_identifier(options, plan.dataset.locale):
         return identifiers(name, column, table, rows, distinct)
     if name in DIGESTS:
@@ -349,12 +355,12 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     if name in PAST:
         start = plan.grain.starts(np.array([plan.first])).astype("datetime64[D]").astype(np.int64)
         day_uniforms = uniforms(rows.stream(table, column, "within"), rows.address)
-        return before(name, options.arguments, int(start[0]), rows.uniforms(table, column), day_uniforms)
+        return past_values(name, options.arguments, int(start[0]), rows.uniforms(table, column), day_uniforms)
     pools = [pool(name, locale, options.given).cast(column.type) for locale in plan.dataset.locale]
     size = len(pools[0])
     indexes = rows.choose(table, column, size)
     if len(pools) > 1:
-        indexes = indexes + size * locale_of(rows, table, bundle)
+        indexes = indexes + size * row_locales(rows, table, bundle)
     return pa.concat_arrays(pools).take(pa.array(indexes.astype(np.int32)))
 
 
@@ -374,30 +380,32 @@ def _table_kind(table: Table) -> str | None:
 def _problems(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
     kind = _table_kind(table)
     if kind is not None and _is_distinct(options, kind) and _is_identifier(options, dataset.locale):
-        yield from crowded(options.provider, table, kind, dataset)
+        yield from capacity_problems(options.provider, table, kind, dataset)
 
 
 def _notes(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
     kind = _table_kind(table)
     if kind is not None and _is_distinct(options, kind) and _is_identifier(options, dataset.locale):
-        for name in meetings(options.provider, table, kind, dataset):
+        for name in colliding_segments(options.provider, table, kind, dataset):
             message = f"texts of units in {name} depend on the segments before it"
             yield Problem("type", message, "keep their order, and add segments after them")
     if options.unique is None and kind in KINDS and options.provider in FORMS and not options.arguments:
-        locales = missing(options.provider, dataset.locale)
+        locales = locales_without(options.provider, dataset.locale)
         if locales:
             message = f"no forms are known in {locales}: texts of all locales come from pools, and may repeat"
             yield Problem("type", f"faker.{options.provider}: {message}", "`unique: false` says that they may")
-    countries = lacking(table, options.bundle, dataset.locale)
+    countries = countries_without_locale(table, options.bundle, dataset.locale)
     if countries:
-        yield Problem("type", f"no locale is of {several(countries)}: rows there are in any of {several(dataset.locale)}")
+        yield Problem(
+            "type", f"no locale is of {enumeration(countries)}: rows there are in any of {enumeration(dataset.locale)}"
+        )
 
 
 def _variety(options: Options, table: Table, dataset: Dataset) -> str:
     """Return the number of different texts, in words."""
     kind, name = _table_kind(table), options.provider
     if kind is not None and _is_distinct(options, kind) and _is_identifier(options, dataset.locale):
-        return lasting(name, table, kind, dataset)
+        return capacity_text(name, table, kind, dataset)
     if _is_identifier(options, dataset.locale):
         return f"{capacity(name, dataset.locale):,} different texts, drawn, so some may repeat"
     if name in PAST or name in DIGESTS:
@@ -405,7 +413,7 @@ def _variety(options: Options, table: Table, dataset: Dataset) -> str:
     if name in ADDRESSES:
         return "no two the same" if _is_distinct(options, kind) else "as often the same as people's names are"
     if name in PEOPLE:
-        return f"up to {variety(name, dataset.locale):,} different texts"
+        return f"up to {name_count(name, dataset.locale):,} different texts"
     values = {value for locale in dataset.locale for value in pool(name, locale, options.given).to_pylist()}
     return f"{len(values):,} different values"
 

@@ -133,7 +133,7 @@ def _personal_number(country: str) -> tuple[str, dict[str, list[str]], Check | N
             )
         case "DE":
             weights = (2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1)
-            return "##{{days}}?##=", dmy, checks.crossed(range(11), weights, 11)
+            return "##{{days}}?##=", dmy, checks.german_pension(range(11), weights, 11)
         case "FR":
             communes = [f"{a}{b}" for a, b, *_ in _provider("fr_FR", "ssn").departments_and_municipalities]
             texts = {

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from plotsim_core.columns.choice import weighted
+from plotsim_core.columns.choice import weighted_indexes
 from plotsim_core.columns.patterns import ascii_texts
-from plotsim_core.columns.rows import Integers, Rows, picked
+from plotsim_core.columns.rows import Integers, Rows, gathered
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.scope import Scope
@@ -66,7 +66,7 @@ def cities() -> dict[str, list[Any]]:
     return columns
 
 
-def agreed(table: Table, bundle: str | None) -> tuple[tuple[str, ...] | None, str]:
+def bundle_options(table: Table, bundle: str | None) -> tuple[tuple[str, ...] | None, str]:
     """Return (countries, by) of a bundle, as one of its columns sets them; by default (None, population)."""
     sources = [column.source for column in table.sourced("geo")]
     bundle_sources = [source for source in sources if isinstance(source, Options) and source.bundle == bundle]
@@ -89,7 +89,7 @@ def _city_weights(countries: tuple[str, ...] | None, by: str) -> tuple[Integers,
 
 def countries_of(table: Table, bundle: str | None) -> list[str]:
     """Return the codes of the countries that a bundle's places lie in."""
-    indexes, _ = _city_weights(*agreed(table, bundle))
+    indexes, _ = _city_weights(*bundle_options(table, bundle))
     return list(dict.fromkeys(cities()["country_code"][index] for index in indexes.tolist()))
 
 
@@ -98,17 +98,17 @@ def cities_of(rows: Rows, table: TablePlan, bundle: str | None) -> Integers:
     seed, bundle_key = rows.block.plan.seed, (table.stream, bundle or "")
 
     def draw() -> Integers:
-        indexes, weights = _city_weights(*agreed(table.spec, bundle))
-        return indexes[weighted(uniforms(key(seed, "geo", *bundle_key), rows.address), weights)]
+        indexes, weights = _city_weights(*bundle_options(table.spec, bundle))
+        return indexes[weighted_indexes(uniforms(key(seed, "geo", *bundle_key), rows.address), weights)]
 
     return rows.kept(("geo", *bundle_key), draw)
 
 
-def names_of(options: Options, table: Table) -> list[str] | None:
+def possible_names(options: Options, table: Table) -> list[str] | None:
     """Return the possible names in a geo column; None for postcodes and numbers."""
     if options.part in (*_NUMBERS, "postcode"):
         return None
-    indexes, _ = _city_weights(*agreed(table, options.bundle))
+    indexes, _ = _city_weights(*bundle_options(table, options.bundle))
     return list(dict.fromkeys(cities()[options.part][index] for index in indexes.tolist()))
 
 
@@ -118,7 +118,7 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
         if country not in known_countries:
             hint = did_you_mean(country, known_countries)
             yield Problem(f"countries[{index}]", f"there are no cities of a country '{country}'", hint)
-    countries, by = agreed(table, options.bundle)
+    countries, by = bundle_options(table, options.bundle)
     for name, value, agreed_value in (("countries", options.countries, countries), ("by", options.by, by)):
         if value is not None and value != agreed_value:
             message = f"another geo column of {table.name} says otherwise, and both speak of one place"
@@ -137,7 +137,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
         return pa.array((centres + _SPREAD * (2.0 * draws - 1.0)).round(_DECIMALS))
     if options.part == "postcode":
         return _postcodes(seed, bundle_key, city, rows)
-    return picked(columns[options.part], city, column.type)
+    return gathered(columns[options.part], city, column.type)
 
 
 def _postcodes(seed: int, bundle_key: tuple[str, str], city: Integers, rows: Rows) -> pa.Array:

@@ -15,13 +15,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.columns.forms import FORMS, forms
-from plotsim_core.columns.locales import locale_of
-from plotsim_core.columns.patterns import Pattern, apart, ascii_texts, total, written
+from plotsim_core.columns.locales import row_locales
+from plotsim_core.columns.patterns import Pattern, ascii_texts, disjoint, pattern_texts, text_count
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.serials import KINDS, meeting, rooms, serials, shares
+from plotsim_core.columns.serials import KINDS, capacities, number_division, serials, slot_collisions
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.tables import Table
-from plotsim_core.config.words import several
+from plotsim_core.config.words import enumeration
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.calendar import Grain
 from plotsim_core.numerics.codes import PERIODS
@@ -61,7 +61,7 @@ def digests(name: str, stream: np.uint64, address: Words) -> pa.Array:
 
 
 @lru_cache(maxsize=256)
-def sets(name: str, locales: tuple[str, ...]) -> tuple[tuple[Pattern, ...], ...]:
+def pattern_sets(name: str, locales: tuple[str, ...]) -> tuple[tuple[Pattern, ...], ...]:
     """Return the patterns of a provider in each of several locales: equal to those of an earlier locale, or without a text
     in common; all of a locale if it has no such patterns. Empty if a locale has none at all."""
     locale_patterns: list[tuple[Pattern, ...]] = []
@@ -69,16 +69,16 @@ def sets(name: str, locales: tuple[str, ...]) -> tuple[tuple[Pattern, ...], ...]
         patterns = forms(name, locale)
         equivalent = next((other for other in locale_patterns if _same_alphabets(patterns, other)), None)
         earlier = [pattern for other in locale_patterns for pattern in other]
-        locale_patterns.append(equivalent or tuple(apart(patterns, earlier)) or patterns)
+        locale_patterns.append(equivalent or tuple(disjoint(patterns, earlier)) or patterns)
     return tuple(locale_patterns) if all(locale_patterns) else ()
 
 
-def mingled(name: str, locales: tuple[str, ...]) -> tuple[str, ...]:
+def inseparable_locales(name: str, locales: tuple[str, ...]) -> tuple[str, ...]:
     """Return the locales whose every pattern of a provider may spell a text of an earlier locale."""
     earlier: list[tuple[Pattern, ...]] = []
     mingled_locales = []
-    for locale, patterns in zip(locales, sets(name, locales), strict=False):
-        if patterns not in earlier and not apart(patterns, [pattern for other in earlier for pattern in other]):
+    for locale, patterns in zip(locales, pattern_sets(name, locales), strict=False):
+        if patterns not in earlier and not disjoint(patterns, [pattern for other in earlier for pattern in other]):
             mingled_locales.append(locale)
         earlier.append(patterns)
     return tuple(mingled_locales)
@@ -90,38 +90,38 @@ def _same_alphabets(first: Sequence[Pattern], second: Sequence[Pattern]) -> bool
 
 def capacity(name: str, locales: tuple[str, ...]) -> int:
     """Return the number of texts of a provider in each of several locales, at least; 0 if it gives no identifiers."""
-    return min(map(total, sets(name, locales)), default=0) if name in FORMS else 0
+    return min(map(text_count, pattern_sets(name, locales)), default=0) if name in FORMS else 0
 
 
 def identifiers(name: str, column: ColumnPlan, table: TablePlan, rows: Rows, distinct: bool) -> pa.Array:
     """Return an identifier for each row; distinct within a dimension if `distinct`."""
     plan, stream = rows.block.plan, rows.stream(table, column)
-    locale_patterns = sets(name, plan.dataset.locale)
+    locale_patterns = pattern_sets(name, plan.dataset.locale)
     serial_numbers = serials(rows, table, capacity(name, plan.dataset.locale)) if distinct else None
     if serial_numbers is None and name in DIGESTS:
         return digests(name, stream, rows.address)
-    locale_indexes = locale_of(rows, table, "")
+    locale_indexes = row_locales(rows, table, "")
     texts, order = [], []
     for index, patterns in enumerate(locale_patterns):
         row_indexes = np.flatnonzero(locale_indexes == index) if len(locale_patterns) > 1 else np.arange(len(rows))
-        size, address = total(patterns), rows.address[row_indexes]
+        size, address = text_count(patterns), rows.address[row_indexes]
         text_numbers = (
             choose(stream, address, size)
             if serial_numbers is None
             else shuffled(serial_numbers[row_indexes], size, np.array([stream]))
         )
-        texts.append(written(patterns, text_numbers, rows.stream(table, column, "more"), address))
+        texts.append(pattern_texts(patterns, text_numbers, rows.stream(table, column, "more"), address))
         order.append(row_indexes)
     inverse = np.argsort(np.concatenate(order))
     return pa.concat_arrays(texts).take(pa.array(inverse))
 
 
-def crowded(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[Problem]:
+def capacity_problems(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[Problem]:
     """Yield the problems of a dimension with more rows, or more segments of units, than there are identifiers."""
     limit = capacity(name, dataset.locale)
     hint = "`unique: false` lets them repeat"
-    if shared := mingled(name, dataset.locale):
-        message = f"faker.{name} may give the same text in {several(shared)} as in another locale of the dataset"
+    if shared := inseparable_locales(name, dataset.locale):
+        message = f"faker.{name} may give the same text in {enumeration(shared)} as in another locale of the dataset"
         yield Problem("type", message, f"{hint}; or leave out a locale")
         return
     if kind == "reference":
@@ -129,13 +129,13 @@ def crowded(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[Pr
         if rows > limit:
             yield Problem("type", f"{table.name} has {rows:,} rows, and faker.{name} has {limit:,} different texts", hint)
         return
-    slots = shares(limit).slots
+    slots = number_division(limit).slots
     if len(dataset.segments) > slots:
         message = f"faker.{name} has texts for {slots:,} segments, and there are {len(dataset.segments):,}"
         yield Problem("type", message, f"{hint}; or declare fewer segments")
         return
     window = dataset.window
-    for room in rooms(table, dataset, limit):
+    for room in capacities(table, dataset, limit):
         if room.units > room.most:
             message = f"faker.{name} has texts for {room.most:,} units of a segment, and {room.segment} has {room.units:,}"
             yield Problem("type", message, hint)
@@ -146,21 +146,21 @@ def crowded(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[Pr
             yield Problem("type", f"faker.{name} has texts for those who arrive in {room.segment} up to {year}", hint)
 
 
-def meetings(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[str]:
+def colliding_segments(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[str]:
     """Yield the segments whose identifiers depend on the segments declared before them."""
     limit = capacity(name, dataset.locale)
     if limit and kind in KINDS and kind != "reference":
-        yield from meeting([segment.name for segment in dataset.segments], shares(limit).slots)
+        yield from slot_collisions([segment.name for segment in dataset.segments], number_division(limit).slots)
 
 
-def lasting(name: str, table: Table, kind: str, dataset: Dataset) -> str:
+def capacity_text(name: str, table: Table, kind: str, dataset: Dataset) -> str:
     """Return the number of rows of a dimension that get identifiers, in words, and the last year of arrivals."""
     limit = capacity(name, dataset.locale)
     if kind == "reference":
         return f"no two the same, for up to {limit:,} rows"
-    segment_rooms = rooms(table, dataset, limit)
+    segment_rooms = capacities(table, dataset, limit)
     units = min(room.most for room in segment_rooms)
-    text = f"no two the same, for up to {shares(limit).slots:,} segments of {units:,} units each"
+    text = f"no two the same, for up to {number_division(limit).slots:,} segments of {units:,} units each"
     cohort_limits = [room.cohorts for room in segment_rooms if room.cohorts is not None]
     if not cohort_limits:
         return text
@@ -173,6 +173,6 @@ def _last_year(cohorts: int, grain: Grain, first: int) -> int:
     return int(grain.starts(np.array([last])).astype("datetime64[Y]").astype(np.int64)[0]) + 1970
 
 
-def missing(name: str, locales: Sequence[str]) -> str:
+def locales_without(name: str, locales: Sequence[str]) -> str:
     """Return the locales in which a provider has no identifiers, in words."""
-    return several([locale for locale in locales if not forms(name, locale)])
+    return enumeration([locale for locale in locales if not forms(name, locale)])

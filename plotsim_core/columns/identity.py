@@ -16,13 +16,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
-from plotsim_core.columns.rows import Integers, Rows, picked
+from plotsim_core.columns.rows import Integers, Rows, gathered
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import MOST_ROWS, Part, pattern, storable
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table, row_noun
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
 WIDTH = 3
@@ -31,7 +31,7 @@ WIDTH = 3
 
 def _key(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError(f"expected a text or a whole number, found {shown(value)}")
+        raise ValueError(f"expected a text or a whole number, found {value_text(value)}")
     return storable(value)
 
 
@@ -56,11 +56,11 @@ class Options(Part):
         earlier_keys: set[str | int] = set()
         duplicate = next((value for value in self.values if value in earlier_keys or earlier_keys.add(value)), None)  # type: ignore[func-returns-value]
         if duplicate is not None:
-            problems.append(Problem("values", f"two rows have the key {shown(duplicate)}"))
+            problems.append(Problem("values", f"two rows have the key {value_text(duplicate)}"))
         if "" in self.values:
             problems.append(Problem("values", "a key is empty"))
         if problems:
-            raise Wrong(*problems)
+            raise ProblemError(*problems)
         return self
 
 
@@ -145,7 +145,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
         return pa.array(rows.ordinal // 60 * 100 + rows.ordinal % 60)
     assert isinstance(column.spec.source, Options)
     if column.spec.source.values is not None:
-        return picked(list(column.spec.source.values), rows.ordinal, column.type)
+        return gathered(list(column.spec.source.values), rows.ordinal, column.type)
     if column.type == pa.int64():
         return pa.array(date_keys(rows.block.plan, rows.period))
     return key_text(prefix(table.spec), *_parts(rows))

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, WithJsonSchema, model_validator
 
-from plotsim_core.columns.metric import label, money
+from plotsim_core.columns.metric import label, money_decimals
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
@@ -23,7 +23,7 @@ from plotsim_core.config.tables import Column, SourceWords, Table
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}(:periods:[1-9][0-9]{0,3})?$"
@@ -44,10 +44,10 @@ class Options(Part):
         name, _, suffix = value["metric"].partition(":")
         word, _, number = suffix.partition(":")
         if word != "periods" or not number.isdecimal() or not number.isascii():
-            text = shown(f"lag.{value['metric']}")
-            raise Wrong(Problem("metric", f"cannot read {text}", "write it like lag.revenue:periods:1"))
+            text = value_text(f"lag.{value['metric']}")
+            raise ProblemError(Problem("metric", f"cannot read {text}", "write it like lag.revenue:periods:1"))
         if "periods" in value:
-            raise Wrong(Problem("periods", "the type says it already"))
+            raise ProblemError(Problem("periods", "the type says it already"))
         return {"metric": name, "periods": int(number[:9])}
 
 
@@ -106,7 +106,7 @@ add_source(
         check=_check,
         nullable=lambda options, dataset: True,
         describe=_describe,
-        decimals=lambda options, dataset: money(_metric(options, dataset)),
+        decimals=lambda options, dataset: money_decimals(_metric(options, dataset)),
         places=lambda options, dataset: _metric(options, dataset).decimals,
     ),
     Source(_fill),

@@ -34,16 +34,16 @@ def territory(locale: str) -> str:
     return _TERRITORIES.get(locale, locale.partition("_")[2])
 
 
-def placed_by(table: Table, bundle: str | None) -> tuple[bool, str | None]:
+def place_of(table: Table, bundle: str | None) -> tuple[bool, str | None]:
     """Return (has_place, bundle): whether the rows of a table have a place that sets their locale, and the place's bundle,
     the one of the same name or the unnamed one."""
     place_bundles = {getattr(column.source, "bundle", None) for column in table.sourced("geo")}
     return (True, bundle) if bundle in place_bundles else (None in place_bundles, None)
 
 
-def lacking(table: Table, bundle: str | None, locales: tuple[str, ...]) -> list[str]:
+def countries_without_locale(table: Table, bundle: str | None, locales: tuple[str, ...]) -> list[str]:
     """Return the countries of a table's places for which several locales have none."""
-    has_place, place_bundle = placed_by(table, bundle)
+    has_place, place_bundle = place_of(table, bundle)
     territories = {territory(locale) for locale in locales}
     return (
         [code for code in countries_of(table, place_bundle) if code not in territories]
@@ -52,13 +52,13 @@ def lacking(table: Table, bundle: str | None, locales: tuple[str, ...]) -> list[
     )
 
 
-def locale_of(rows: Rows, table: TablePlan, bundle: str) -> Integers:
+def row_locales(rows: Rows, table: TablePlan, bundle: str) -> Integers:
     """Return the index of each row's locale among those of the dataset."""
     plan = rows.block.plan
     locales = plan.dataset.locale
     if len(locales) == 1:
         return np.zeros(len(rows), dtype=np.int64)
-    has_place, group = placed_by(table.spec, bundle or None)
+    has_place, group = place_of(table.spec, bundle or None)
     stream = key(plan.seed, "locale", table.stream, "")
     if not has_place:
         return choose(stream, rows.address, len(locales))

@@ -16,18 +16,18 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.columns.metric import metric_columns
-from plotsim_core.columns.reads import circle, decimals_in, names_in, nullable_in, places_in, type_in
-from plotsim_core.columns.reference import Referred, referred
-from plotsim_core.columns.relations import above
+from plotsim_core.columns.reads import decimals_in, is_circular, names_in, nullable_in, places_in, type_in
+from plotsim_core.columns.reference import Targets, targets_of
+from plotsim_core.columns.relations import ancestor_rows
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.scd import Options as History
-from plotsim_core.columns.sibling import EVERY_ROW, ancestors
+from plotsim_core.columns.sibling import KEYED_KINDS, ancestors
 from plotsim_core.columns.source import Source, add_source, fill
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name, Part, pattern
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table, moved_by
-from plotsim_core.config.words import begun, phrase
+from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table, changing_types
+from plotsim_core.config.words import capitalised, phrase
 from plotsim_core.engine.history import bands_of
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
@@ -91,10 +91,10 @@ def _check_column(options: Options, column: Column, table: Table, scope: Scope) 
     target_capabilities = KIND_WORDS[declared.kind or ""].knows
     if target_column.word == "version":
         yield Problem("type", f"{options.table}.{options.column} is part of a version, not of a {scope.unit}")
-    is_moving = "cell" not in target_capabilities and bool(moved_by(target_column, declared.table))
+    is_moving = "cell" not in target_capabilities and bool(changing_types(target_column, declared.table))
     if is_moving and ("cell" not in capabilities or options.table in scope.foreign):
         yield Problem("type", f"a row of {table.name} has no period in which {options.column} could be looked up")
-    if circle(column, table, scope):
+    if is_circular(column, table, scope):
         yield Problem("type", f"{table.name}.{column.name} depends on itself")
 
 
@@ -102,43 +102,43 @@ def _describe(options: Options, column: Column, table: Table, dataset: Dataset) 
     references = [reference.name for reference in table.sourced("ref") if reference.type == f"ref.{options.table}"]
     by = options.by or (references[0] if len(references) == 1 else None)
     relation = f"that {by} refers to" if by else "that it belongs to"
-    return f"{begun(phrase(options.column))} of the row of {options.table} {relation}."
+    return f"{capitalised(phrase(options.column))} of the row of {options.table} {relation}."
 
 
 def _reads(options: Options, table: Table) -> Iterator[tuple[str, str]]:
     yield options.table, options.column
 
 
-def found_by(column: ColumnPlan, table: TablePlan, rows: Rows) -> Referred:
+def lookup_targets(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
     """Return the rows that a lookup column reads, and the position of each row's target in them."""
     options = column.spec.source
     assert isinstance(options, Options)
     plan = rows.block.plan
-    target = above(table, rows, options.table)
+    target = ancestor_rows(table, rows, options.table)
     if target is not None:
-        return Referred(plan.table(options.table), *target)
+        return Targets(plan.table(options.table), *target)
     references = (
         reference
         for reference in table.columns
         if reference.spec.type == f"ref.{options.table}" and options.by in (None, reference.name)
     )
-    return referred(next(references), table, rows)
+    return targets_of(next(references), table, rows)
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    target = found_by(column, table, rows)
+    target = lookup_targets(column, table, rows)
     target_column = next(other for other in target.table.columns if other.name == options.column)
-    if len(target.rows.cell) < len(target.rows) and moved_by(target_column.spec, target.table.spec):
+    if len(target.rows.cell) < len(target.rows) and changing_types(target_column.spec, target.table.spec):
         return fill(target_column, target.table, _rows_at_time(target, rows))
-    if target.table.kind in EVERY_ROW and bool(np.all(target.places >= 0)):  # only the rows referred to
+    if target.table.kind in KEYED_KINDS and bool(np.all(target.places >= 0)):  # only the rows referred to
         row_indexes, positions = np.unique(target.places, return_inverse=True)
-        target = Referred(target.table, target.rows.taken(row_indexes), positions)
+        target = Targets(target.table, target.rows.taken(row_indexes), positions)
     return target.values(target_column)
 
 
-def _rows_at_time(target: Referred, rows: Rows) -> Rows:
+def _rows_at_time(target: Targets, rows: Rows) -> Rows:
     """Return the target rows as of the time of the rows that refer to them."""
     block = rows.block
     target_rows = replace(target.rows.taken(target.places), block=block, unit=rows.unit, cell=rows.cell)

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from plotsim_core.columns.choice import Choice, common_type, listed, spelled
+from plotsim_core.columns.choice import Choice, common_type, static_texts, static_values
 from plotsim_core.columns.geo import Options as Place
-from plotsim_core.columns.geo import names_of
+from plotsim_core.columns.geo import possible_names
 from plotsim_core.columns.pool import Options as Pool
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.scd import Options as History
@@ -99,14 +99,14 @@ def _check_rows(column: Column, source_column: Column, table: Table, unit: Table
 def _check_listed(target_column: Column, values: list[Any], target_path: str, source_path: str) -> Iterable[Problem]:
     """Yield the values of the source column that the target column does not list; a null matches no row."""
     values = [value for value in values if value is not None]
-    listed_words = dict.fromkeys(_comparable(listed(target_column), values))
-    texts = dict(zip(_comparable(values, listed(target_column)), map(str, values), strict=True))
+    listed_words = dict.fromkeys(_comparable(static_values(target_column), values))
+    texts = dict(zip(_comparable(values, static_values(target_column)), map(str, values), strict=True))
     missing_values = [value for word, value in texts.items() if word not in listed_words]
     if missing_values:
         remainder = f" and {len(missing_values) - _MAX_NAMED} more" if len(missing_values) > _MAX_NAMED else ""
         names = ", ".join(f"'{value}'" for value in missing_values[:_MAX_NAMED])
         message = f"{target_path} does not list {names}{remainder}, which {source_path} can be"
-        yield Problem("matching", message, did_you_mean(missing_values[0], list(dict.fromkeys(spelled(target_column)))))
+        yield Problem("matching", message, did_you_mean(missing_values[0], list(dict.fromkeys(static_texts(target_column)))))
 
 
 def _is_circular(column: Column, source_column: Column, unit: Table) -> bool:
@@ -145,16 +145,16 @@ def _possible_values(column: Column, unit: Table, scope: Scope) -> list[Any] | N
     if isinstance(source, OfSegment):
         return _segment_values(source, scope.segments)
     if isinstance(source, Place):
-        return names_of(source, unit)
+        return possible_names(source, unit)
     if column.word == "static":
-        return listed(column)
+        return static_values(column)
     if column.word == "lookup":
         _, name, target_name = column.type.split(".")
         declared = scope.tables.get(name)
         target_table = declared.table if declared is not None and declared.kind == "reference" else None
         return next(
             (
-                listed(other)
+                static_values(other)
                 for other in (target_table.sourced("static") if target_table else ())
                 if other.name == target_name
             ),
@@ -184,7 +184,7 @@ def _comparable(values: list[Any], others: list[Any]) -> list[Any]:
     return [None if value is None else str(value).lower() if isinstance(value, bool) else str(value) for value in values]
 
 
-def matched(matching: Mapping[str, str], column: ColumnPlan, table: TablePlan, rows: Rows, parent: Table) -> Integers:
+def matching_rows(matching: Mapping[str, str], column: ColumnPlan, table: TablePlan, rows: Rows, parent: Table) -> Integers:
     """Return the row of a listed dimension that each row refers to, -1 where its unit has no value. Rows that list the same
     value are equally likely."""
     ((target_name, source_name),) = matching.items()
@@ -224,7 +224,7 @@ def _unit_values(source_name: str, rows: Rows) -> tuple[list[Any], Integers]:
 def _rows_by_value(target_column: Column, values: list[Any], parent: Table) -> tuple[Integers, Integers, NDArray[np.int64]]:
     """Return (order, starts, counts): the rows that list each value are `order[start : start + count]`. A last entry stands
     for no value."""
-    listed_values = listed(target_column)
+    listed_values = static_values(target_column)
     code_of = {word: code for code, word in enumerate(_comparable(values, listed_values))}
     codes = np.array([code_of.get(word, len(code_of)) for word in _comparable(listed_values, values)], dtype=np.int64)
     codes = codes[np.arange(parent.length, dtype=np.int64) % len(listed_values)]  # type: ignore[attr-defined]
@@ -234,4 +234,4 @@ def _rows_by_value(target_column: Column, values: list[Any], parent: Table) -> t
     return np.argsort(codes, kind="stable"), starts, counts
 
 
-__all__ = ["check_matching", "matched"]
+__all__ = ["check_matching", "matching_rows"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pyarrow as pa
 
-from plotsim_core.columns.crowd import LAYERS, over_units
+from plotsim_core.columns.crowd import LAYERS, aggregate
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
@@ -20,7 +20,7 @@ from plotsim_core.config.metrics import Metric
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
-from plotsim_core.config.words import begun, figure, phrase
+from plotsim_core.config.words import capitalised, number_text, phrase
 from plotsim_core.engine.block import Block
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats
@@ -46,13 +46,13 @@ def metric_columns(table: Table) -> tuple[Column, ...]:
     )
 
 
-def spec(options: Options, dataset: Dataset) -> Metric:
+def metric_of(options: Options, dataset: Dataset) -> Metric:
     """Return the metric a column holds."""
     return next(metric for metric in dataset.metrics if metric.name == options.metric)
 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    is_integer = spec(options, dataset).decimals is None and column.word != "expected"
+    is_integer = metric_of(options, dataset).decimals is None and column.word != "expected"
     return pa.int64() if is_integer else pa.float64()
 
 
@@ -62,15 +62,15 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 
 def label(metric: Metric) -> str:
     """Return the name of a metric at the beginning of a sentence."""
-    return begun(metric.label or phrase(metric.name))
+    return capitalised(metric.label or phrase(metric.name))
 
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    metric, grain = spec(options, dataset), dataset.window.grain.name
+    metric, grain = metric_of(options, dataset), dataset.window.grain.name
     subject = f"{label(metric)}{_DESCRIPTIONS[column.word]}"
     if getattr(table, "per", None) == "period":
         return f"{subject}, the {'sum' if metric.sized else 'mean'} over all {dataset.plural} of the {grain}."
-    low, high = (figure(mean) for mean in (metric.means if metric.polarity == "positive" else metric.means[::-1]))
+    low, high = (number_text(mean) for mean in (metric.means if metric.polarity == "positive" else metric.means[::-1]))
     text = f"{subject}, on average from {low} to {high} along the trajectory."
     if metric.follows is None:
         return text
@@ -78,7 +78,7 @@ def _describe(options: Options, column: Column, table: Table, dataset: Dataset) 
     return f"{text} It follows {phrase(metric.follows)} by {delay}."
 
 
-def money(metric: Metric) -> int | None:
+def money_decimals(metric: Metric) -> int | None:
     """Return the fixed number of decimals of an amount of money; None for other metrics."""
     return metric.decimals if metric.type == "amount" else None
 
@@ -102,7 +102,7 @@ def _layer_source(layer: Callable[[Block, int], Floats]) -> Source:
         options = column.spec.source
         assert isinstance(options, Options)
         if len(rows.cell) < len(rows):
-            return over_units(column, table, rows)
+            return aggregate(column, table, rows)
         values = layer(rows.block, rows.block.plan.metric_index(options.metric)).ravel()[rows.cell]
         is_missing = np.isnan(values) if column.nullable else None
         if column.type == pa.int64():
@@ -123,14 +123,14 @@ for _word, _layer in (("metric", _stored), ("true", _true), ("expected", _expect
             needs=frozenset({"metrics"}),
             check=_check,
             nullable=lambda options, dataset, word=_word: (  # type: ignore[misc]
-                word == "metric" and null_rate(dataset, spec(options, dataset)) > 0
+                word == "metric" and null_rate(dataset, metric_of(options, dataset)) > 0
             ),
             describe=_describe,
             decimals=lambda options, dataset, word=_word: (  # type: ignore[misc]
-                None if word == "expected" else money(spec(options, dataset))
+                None if word == "expected" else money_decimals(metric_of(options, dataset))
             ),
             places=lambda options, dataset, word=_word: (  # type: ignore[misc]
-                _EXPECTED_DECIMALS if word == "expected" else spec(options, dataset).decimals
+                _EXPECTED_DECIMALS if word == "expected" else metric_of(options, dataset).decimals
             ),
         ),
         _layer_source(_layer),

@@ -16,14 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
-from plotsim_core.columns.current import Band, banded, check_metric, may_be_missing, shares, told
+from plotsim_core.columns.current import Band, band_indexes, check_metric, may_be_missing, quantity_name, scaled_values
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.model import Group, Name, Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
 from plotsim_core.config.words import phrase
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -36,10 +36,10 @@ def _parts(template: str) -> list[tuple[str, str | None]]:
     try:
         fields = list(Formatter().parse(template))
     except ValueError as error:
-        raise ValueError(f"cannot read {shown(template)}: {error}") from None
+        raise ValueError(f"cannot read {value_text(template)}: {error}") from None
     for _, slot, format_spec, conversion in fields:
         if slot is not None and (format_spec or conversion or not _SLOT.fullmatch(slot)):
-            raise ValueError(f"expected nothing but names in braces, like {{mood}}, found {shown(template)}")
+            raise ValueError(f"expected nothing but names in braces, like {{mood}}, found {value_text(template)}")
     return [(text, slot) for text, slot, _, _ in fields]
 
 
@@ -56,7 +56,7 @@ class Options(Part):
     def _check_parts(self) -> Options:
         problems = list(self._problems())
         if problems:
-            raise Wrong(*problems)
+            raise ProblemError(*problems)
         return self
 
     def _problems(self) -> Iterator[Problem]:
@@ -68,7 +68,7 @@ class Options(Part):
         if not slots:
             yield Problem("template", "has no slot to fill", "write slots in braces: {mood} about {subject}")
         if len(set(self.bands)) != len(self.bands):
-            yield Problem("bands", f"two bands have one name in {shown(list(self.bands))}")
+            yield Problem("bands", f"two bands have one name in {value_text(list(self.bands))}")
         for segment, lexicon in self.lexicons.items():
             path = f"lexicons.{segment}"
             for slot in slots:
@@ -106,7 +106,7 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    bands, is_missing = banded(shares(rows, options.metric), len(options.bands))
+    bands, is_missing = band_indexes(scaled_values(rows, options.metric), len(options.bands))
     list_indexes = rows.block.units.segment[rows.unit] * len(options.bands) + bands
     lexicons = [options.lexicons[segment.spec.name] for segment in rows.block.plan.segments]
     phrases_by_slot: dict[str, pa.Array] = {}
@@ -133,7 +133,7 @@ add_source(
         check=_check,
         nullable=lambda options, dataset: may_be_missing(options.metric, dataset),
         describe=lambda options, column, table, dataset: (
-            f"Text that fits {told(options.metric)} and the {phrase(dataset.unit)}'s segment."
+            f"Text that fits {quantity_name(options.metric)} and the {phrase(dataset.unit)}'s segment."
         ),
         moves=lambda options: True,
     ),

@@ -21,7 +21,7 @@ from plotsim_core.config.model import Name, Part
 from plotsim_core.config.read_tables import column as read_column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table, may_be_null
-from plotsim_core.config.words import begun, phrase, several
+from plotsim_core.config.words import capitalised, enumeration, phrase
 from plotsim_core.errors import ConfigError, Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.random import Floats, fold, key, uniforms, words
@@ -148,7 +148,7 @@ add_source(
         example="struct",
         check=_check,
         describe=lambda options, column, table, dataset: (
-            f"{begun(phrase(column.name))}, a record with the fields {several(options.nested_schema)}."
+            f"{capitalised(phrase(column.name))}, a record with the fields {enumeration(options.nested_schema)}."
         ),
         wrong=lambda options, table, dataset: _field_problems(options, "wrong", table, dataset),
         notes=lambda options, table, dataset: _field_problems(options, "notes", table, dataset),
@@ -163,7 +163,8 @@ add_source(
         arrow=lambda options, column, dataset: pa.list_(_TYPES[options.array_element_type]),
         example="array",
         describe=lambda options, column, table, dataset: (
-            f"{begun(phrase(column.name))}, a list of {options.array_length} values of type {options.array_element_type}."
+            f"{capitalised(phrase(column.name))}, a list of {options.array_length} values "
+            f"of type {options.array_element_type}."
         ),
     ),
     Source(_fill_array),

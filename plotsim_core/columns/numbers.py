@@ -12,8 +12,8 @@ from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import LARGEST, Part, pair, rising
 from plotsim_core.config.tables import Column, SourceWords
-from plotsim_core.config.words import begun, figure, phrase
-from plotsim_core.errors import shown
+from plotsim_core.config.words import capitalised, number_text, phrase
+from plotsim_core.errors import value_text
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _DECIMALS = 4
@@ -21,7 +21,7 @@ _DECIMALS = 4
 
 def _number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
-        raise ValueError(f"expected a number of at most {shown(LARGEST)}, found {shown(value)}")
+        raise ValueError(f"expected a number of at most {value_text(LARGEST)}, found {value_text(value)}")
     return value
 
 
@@ -60,7 +60,8 @@ add_source(
         example="range",
         places=lambda options, dataset: _DECIMALS,
         describe=lambda options, column, table, dataset: (
-            f"{begun(phrase(column.name))}, evenly drawn between {figure(options.range[0])} and {figure(options.range[1])}."
+            f"{capitalised(phrase(column.name))}, evenly drawn between {number_text(options.range[0])} "
+            f"and {number_text(options.range[1])}."
         ),
     ),
     Source(_fill),

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plotsim_core.errors import Problem, shown
+from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.random import Floats
 
@@ -38,12 +38,12 @@ def _day(value: Any, start: int) -> int:
         return start + round(int(match[1]) * _UNITS[match[2]])
     if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
         return int(np.datetime64(text, "D").astype(np.int64))
-    raise ValueError(f"expected a day like 2020-01-31, or one from the window's start like -30y, found {shown(value)}")
+    raise ValueError(f"expected a day like 2020-01-31, or one from the window's start like -30y, found {value_text(value)}")
 
 
 def _integer(value: Any, limit: int) -> int:
     if type(value) is not int or not 0 <= value <= limit:
-        raise ValueError(f"expected a whole number from 0 to {limit}, found {shown(value)}")
+        raise ValueError(f"expected a whole number from 0 to {limit}, found {value_text(value)}")
     return value
 
 
@@ -110,7 +110,7 @@ def check_past(name: str, arguments: Mapping[str, Any], start: int) -> Iterable[
         yield Problem("", f"faker.{name}: the range ends before it begins")
 
 
-def before(name: str, arguments: Mapping[str, Any], start: int, uniforms: Floats, day_uniforms: Floats) -> pa.Array:
+def past_values(name: str, arguments: Mapping[str, Any], start: int, uniforms: Floats, day_uniforms: Floats) -> pa.Array:
     """Return a value for each of the uniforms; `day_uniforms` set the time of day."""
     low, high = PAST[name].range(start, arguments)
     numbers = low + (uniforms * (high - low + 1)).astype(np.int64)

@@ -1,7 +1,7 @@
 """Patterns of texts: maps from numbers to distinct texts.
 
 A pattern is a sequence of fields, each a list of texts of one width; a number in mixed radix selects a text of each field.
-`written` maps the numbers below `total` to the texts of a set of patterns.
+`pattern_texts` maps the numbers below `text_count` to the texts of a set of patterns.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def patterns(forms: Iterable[str], texts: Mapping[str, Sequence[str]] | None = N
             )
             for field_texts in product(*by_width):
                 candidates.append(pattern(spelled, dict(zip(names, field_texts, strict=True)), most=most))
-    return apart(candidates)
+    return disjoint(candidates)
 
 
 def _required_sign(sign: str) -> str:
@@ -124,7 +124,7 @@ def _by_width(texts: Sequence[str]) -> list[list[str]]:
     return [[text for text in texts if len(text) == width] for width in sorted({len(text) for text in texts})]
 
 
-def apart(candidates: Iterable[Pattern], reserved: Sequence[Pattern] = ()) -> list[Pattern]:
+def disjoint(candidates: Iterable[Pattern], reserved: Sequence[Pattern] = ()) -> list[Pattern]:
     """Return the candidates that share no text with an earlier one, nor with a `reserved` one."""
     result: list[Pattern] = []
     for candidate in candidates:
@@ -138,13 +138,13 @@ def _overlap(first: Pattern, second: Pattern) -> bool:
     return len(first.alphabets) == len(second.alphabets) and not any(a.isdisjoint(b) for a, b in pairs)
 
 
-def total(pattern_set: Sequence[Pattern]) -> int:
+def text_count(pattern_set: Sequence[Pattern]) -> int:
     """Return the number of texts of a set of patterns."""
     return sum(pattern.count for pattern in pattern_set)
 
 
-def written(pattern_set: Sequence[Pattern], numbers: Integers, stream: np.uint64, address: Words) -> pa.Array:
-    """Return the text of each number in [0, `total`). Other fields are drawn from `stream` at the address."""
+def pattern_texts(pattern_set: Sequence[Pattern], numbers: Integers, stream: np.uint64, address: Words) -> pa.Array:
+    """Return the text of each number in [0, `text_count`). Other fields are drawn from `stream` at the address."""
     edges = np.cumsum([pattern.count for pattern in pattern_set])
     pattern_indexes = np.searchsorted(edges, numbers, side="right")
     texts: list[pa.Array] = []

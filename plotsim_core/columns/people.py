@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 from faker import Faker
 from faker.decode import unidecode
 
-from plotsim_core.columns.choice import weighted
-from plotsim_core.columns.locales import locale_of
+from plotsim_core.columns.choice import weighted_indexes
+from plotsim_core.columns.locales import row_locales
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.numerics.codes import segment_number, unit_codes
 from plotsim_core.numerics.permutation import code, permute
@@ -81,7 +81,7 @@ def _name_draws(locale: str, part: str, gender: str) -> list[str]:
         return [str(getattr(generator, f"{part}_name_{gender}")()) for _ in range(POOL)]
     candidates = list(listed)
     weights = tuple(map(float, listed.values())) if isinstance(listed, Mapping) else (1.0,) * len(candidates)
-    return [candidates[index] for index in weighted(uniforms(stream, words(np.arange(POOL))), weights).tolist()]
+    return [candidates[index] for index in weighted_indexes(uniforms(stream, words(np.arange(POOL))), weights).tolist()]
 
 
 def _ascii_names(names: list[str], readings: dict[str, str]) -> list[str]:
@@ -127,7 +127,7 @@ def names(locales: tuple[str, ...]) -> Names:
     )
 
 
-def variety(part: str, locales: tuple[str, ...]) -> int:
+def name_count(part: str, locales: tuple[str, ...]) -> int:
     """Return the largest number of different texts of a `part`, which is a kind of name."""
     name_pool = names(locales)
     if part != "name":
@@ -139,7 +139,7 @@ def variety(part: str, locales: tuple[str, ...]) -> int:
     return sum(len(pc.unique(lead)) * len(pc.unique(trail)) for lead, trail in blocks)
 
 
-def person(part: str, rows: Rows, table: TablePlan, bundle: str, distinct: bool) -> pa.Array:
+def person_texts(part: str, rows: Rows, table: TablePlan, bundle: str, distinct: bool) -> pa.Array:
     """Return a `part` of the person of each row; addresses and user names differ between units, or listed rows, if
     `distinct`."""
     plan = rows.block.plan
@@ -151,7 +151,7 @@ def person(part: str, rows: Rows, table: TablePlan, bundle: str, distinct: bool)
         base = (2 * locale_indexes + choice("gender", 2)) * POOL
         return base + choice("first", POOL), base + choice("last", POOL)
 
-    name_pool, locale_indexes = names(plan.dataset.locale), locale_of(rows, table, bundle)
+    name_pool, locale_indexes = names(plan.dataset.locale), row_locales(rows, table, bundle)
     first, last = rows.kept(("person", table.stream, bundle), draw)
     if part == "first_name":
         return name_pool.first.take(pa.array(first))

@@ -13,16 +13,16 @@ import numpy as np
 import pyarrow as pa
 from pydantic import WithJsonSchema, model_validator
 
-from plotsim_core.columns.choice import Weights, common_type, most_places, weighted, wrong_weights
-from plotsim_core.columns.current import shares
-from plotsim_core.columns.rows import Integers, Rows, picked
+from plotsim_core.columns.choice import Weights, common_type, max_decimals, weight_problems, weighted_indexes
+from plotsim_core.columns.current import scaled_values
+from plotsim_core.columns.rows import Integers, Rows, gathered
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
-from plotsim_core.config.words import begun, phrase
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.config.words import capitalised, phrase
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -45,16 +45,16 @@ class Options(Part):
             return value
         name, _, mode = value["attribute"].partition(":")
         if mode != "trajectory":
-            text = shown(f"pool.{value['attribute']}")
-            raise Wrong(Problem("attribute", f"cannot read {text}", f"write it like pool.{name}:trajectory"))
+            text = value_text(f"pool.{value['attribute']}")
+            raise ProblemError(Problem("attribute", f"cannot read {text}", f"write it like pool.{name}:trajectory"))
         if "by" in value:
-            raise Wrong(Problem("by", "the type says it already"))
+            raise ProblemError(Problem("by", "the type says it already"))
         return {**value, "attribute": name, "by": mode}
 
     @model_validator(mode="after")
     def _check_weights(self) -> Options:
         if self.weights is not None and self.by == "trajectory":
-            raise Wrong(Problem("weights", "have no effect: the trajectory says which value it is"))
+            raise ProblemError(Problem("weights", "have no effect: the trajectory says which value it is"))
         return self
 
 
@@ -73,17 +73,17 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
             hint = did_you_mean(options.attribute, list(segment.attributes))
             yield Problem("type", f"segment {segment.name} has no attribute '{options.attribute}'", hint)
             return
-        yield from wrong_weights(options.weights, len(values), f"values that {segment.name} has")
+        yield from weight_problems(options.weights, len(values), f"values that {segment.name} has")
 
 
 def _value_indexes(options: Options, column: ColumnPlan, table: TablePlan, rows: Rows, sizes: Integers) -> Integers:
     """Return the index of each row's value in its segment's list; `sizes` are the lengths of the lists."""
     if options.weights is not None:
-        return weighted(rows.uniforms(table, column), options.weights)
+        return weighted_indexes(rows.uniforms(table, column), options.weights)
     count = sizes[rows.block.units.segment[rows.unit]]
     if options.by == "chance":
         return rows.choose(table, column, count)
-    return np.minimum((shares(rows, None) * count).astype(np.int64), count - 1)
+    return np.minimum((scaled_values(rows, None) * count).astype(np.int64), count - 1)
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
@@ -94,7 +94,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     firsts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     indexes = firsts[rows.block.units.segment[rows.unit]] + _value_indexes(options, column, table, rows, sizes)
     flat = [value if column.type != pa.string() else str(value) for values in lists for value in values]
-    return picked(flat, indexes, column.type)
+    return gathered(flat, indexes, column.type)
 
 
 add_source(
@@ -103,12 +103,12 @@ add_source(
         options=Options,
         arrow=_arrow,
         example="pool.industry",
-        places=lambda options, dataset: most_places(_all_values(options, dataset)),
+        places=lambda options, dataset: max_decimals(_all_values(options, dataset)),
         argument="attribute",
         needs=frozenset({"unit"}),
         check=_check,
         describe=lambda options, column, table, dataset: (
-            f"{begun(phrase(options.attribute))} that the {phrase(dataset.unit)}'s segment lists, "
+            f"{capitalised(phrase(options.attribute))} that the {phrase(dataset.unit)}'s segment lists, "
             f"{'by the position on the curve' if options.by == 'trajectory' else 'by chance'}."
         ),
         moves=lambda options: options.by == "trajectory",

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from plotsim_core.columns.choice import spelled, weighted
+from plotsim_core.columns.choice import static_texts, weighted_indexes
 from plotsim_core.columns.identity import WIDTH, key_column, own_keys, prefix
 from plotsim_core.columns.rows import Integers
 from plotsim_core.config.model import LARGEST, Part
@@ -87,7 +87,7 @@ def _column_texts(table: Table) -> dict[str, list[str]]:
     count: int = table.length  # type: ignore[attr-defined]
     texts = {}
     for column in table.sourced("static"):
-        values = spelled(column)
+        values = static_texts(column)
         texts[column.name] = [values[index % len(values)] for index in range(count)]
     id_column = key_column(table)
     if id_column is not None:
@@ -117,14 +117,14 @@ def _rank_weights(distribution: str, exponent: float, count: int) -> tuple[float
     return tuple(np.where(ranks <= head, _SHARE / head, (1 - _SHARE) / (count - head)).tolist())
 
 
-def popular_row(options: Popularity, table: Table, uniforms: Floats) -> Integers:
+def popular_rows(options: Popularity, table: Table, uniforms: Floats) -> Integers:
     """Return the row of a listed dimension that each uniform draws."""
     if options.weights is not None:
-        return weighted(uniforms, _weights_of_rows(options.weights, table))
-    return popular_of(options, np.full(len(uniforms), table.length, dtype=np.int64), uniforms)  # type: ignore[attr-defined]
+        return weighted_indexes(uniforms, _weights_of_rows(options.weights, table))
+    return popular_indexes(options, np.full(len(uniforms), table.length, dtype=np.int64), uniforms)  # type: ignore[attr-defined]
 
 
-def popular_of(options: Popularity, counts: Integers, uniforms: Floats) -> Integers:
+def popular_indexes(options: Popularity, counts: Integers, uniforms: Floats) -> Integers:
     """Return the index below `counts` that each uniform draws."""
     if options.distribution in (None, "uniform"):
         positions: Integers = (uniforms * counts).astype(np.int64)
@@ -132,7 +132,7 @@ def popular_of(options: Popularity, counts: Integers, uniforms: Floats) -> Integ
     indexes = np.zeros(len(uniforms), dtype=np.int64)
     for count in np.unique(counts).tolist():
         has_count = counts == count
-        indexes[has_count] = weighted(
+        indexes[has_count] = weighted_indexes(
             uniforms[has_count], _rank_weights(str(options.distribution), options.exponent or 1.0, count)
         )
     return indexes

@@ -27,7 +27,7 @@ def reads(column: Column, table: Table) -> list[tuple[str, str]]:
     return list(SOURCE_WORDS[column.word].reads(column.source, table))
 
 
-def circle(column: Column, table: Table, scope: Scope) -> bool:
+def is_circular(column: Column, table: Table, scope: Scope) -> bool:
     """Return whether a column depends on itself, directly or through others."""
     visited: dict[tuple[str, str], None] = {}
     pending = reads(column, table)

@@ -20,19 +20,19 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.columns.identity import key_column
-from plotsim_core.columns.matching import check_matching, matched
-from plotsim_core.columns.popularity import Popularity, check_popularity, popular_of, popular_row
-from plotsim_core.columns.relations import above, column_of_parent, parent_of
+from plotsim_core.columns.matching import check_matching, matching_rows
+from plotsim_core.columns.popularity import Popularity, check_popularity, popular_indexes, popular_rows
+from plotsim_core.columns.relations import ancestor_rows, inherited_column, parent_of
 from plotsim_core.columns.rows import Integers, Rows
-from plotsim_core.columns.sibling import EVERY_ROW, check_row_reference, happened_before, is_row
+from plotsim_core.columns.sibling import KEYED_KINDS, check_row_reference, earlier_targets, is_row
 from plotsim_core.columns.source import Source, add_source, fill
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import OngoingArrival, Segment
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table, may_be_null, row_noun
-from plotsim_core.config.words import phrase, several
-from plotsim_core.engine.elsewhere import drawn_units, everyone
+from plotsim_core.config.words import enumeration, phrase
+from plotsim_core.engine.elsewhere import all_units, drawn_units
 from plotsim_core.errors import Problem
 from plotsim_core.families import Family
 from plotsim_core.numerics.random import choose, fold, key, words
@@ -40,7 +40,7 @@ from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
 
 @dataclass(frozen=True, eq=False)
-class Referred:
+class Targets:
     """Targets of references: `rows` of a `table`, and the position in them of each row's target (-1: none)."""
 
     table: TablePlan
@@ -61,13 +61,13 @@ class Options(Popularity):
     within: Annotated[int, Field(ge=0, le=1000, strict=True)] | None = None
 
 
-def target(name: str, dataset: Dataset) -> Table:
+def referenced_table(name: str, dataset: Dataset) -> Table:
     """Return the table of that name."""
     tables = [table for kind in (dataset, *dataset.units) for table in kind.tables]
     return next(table for table in tables if table.name == name)
 
 
-def children(plan: Plan, table: Table, unit_address: np.ndarray) -> Integers:
+def child_counts(plan: Plan, table: Table, unit_address: np.ndarray) -> Integers:
     """Return the number of children of each unit in a dimension of children."""
     low, high = table.per_unit  # type: ignore[attr-defined]
     return low + choose(key(plan.seed, "children", table.name), unit_address, high - low + 1)
@@ -80,7 +80,7 @@ def history_column(dataset: Dataset) -> tuple[Table, Column] | None:
 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    id_column = key_column(target(options.table, dataset))
+    id_column = key_column(referenced_table(options.table, dataset))
     return (
         pa.string()
         if id_column is None
@@ -94,7 +94,7 @@ def _kind_of(name: str, dataset: Dataset) -> Dataset:
 
 
 def _refers(options: Options, dataset: Dataset) -> tuple[str, str]:
-    table = target(options.table, dataset)
+    table = referenced_table(options.table, dataset)
     id_column = key_column(table)
     return table.name, id_column.name if id_column is not None else ""
 
@@ -131,13 +131,13 @@ def _parent_columns(options: Options, dataset: Dataset) -> list[Column]:
 
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    target_table = target(options.table, dataset)
+    target_table = referenced_table(options.table, dataset)
     noun = dataset.window.grain.name if getattr(target_table, "per", None) == "period" else row_noun(target_table)
     pairs = [
         f"its {target_name} is the {phrase(dataset.unit)}'s {source_name}"
         for target_name, source_name in (options.matching or {}).items()
     ]
-    return f"Key of the {noun} in {options.table}{f': {several(pairs)}' if pairs else ''}."
+    return f"Key of the {noun} in {options.table}{f': {enumeration(pairs)}' if pairs else ''}."
 
 
 def _may_be_empty(segment: Segment) -> bool:
@@ -184,59 +184,59 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
         yield from check_popularity(options, declared.name, declared.kind, declared.table)
 
 
-def referred(column: ColumnPlan, table: TablePlan, rows: Rows) -> Referred:
+def targets_of(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
     """Return the targets of rows by a `ref` column."""
     return rows.kept(("referred", table.name, column.name), lambda: _resolved(column, table, rows))
 
 
-def _resolved(column: ColumnPlan, table: TablePlan, rows: Rows) -> Referred:
+def _resolved(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
     options = column.spec.source
     assert isinstance(options, Options)
     plan = rows.block.plan
     parent = plan.table(options.table)
     if column.name in rows.targets:
-        return Referred(parent, *rows.targets[column.name])
-    ancestor = above(table, rows, options.table)
+        return Targets(parent, *rows.targets[column.name])
+    ancestor = ancestor_rows(table, rows, options.table)
     if ancestor is not None:
-        return Referred(parent, *ancestor)
-    parent_column = column_of_parent(column, table, plan)
+        return Targets(parent, *ancestor)
+    parent_column = inherited_column(column, table, plan)
     if parent_column is not None and rows.parent is not None:
-        parent_target = referred(parent_column, plan.table(parent_of(table) or ""), rows.parent)
-        return Referred(parent_target.table, parent_target.rows, parent_target.places[rows.owner])
+        parent_target = targets_of(parent_column, plan.table(parent_of(table) or ""), rows.parent)
+        return Targets(parent_target.table, parent_target.rows, parent_target.places[rows.owner])
     owner_plan = plan.owner(options.table)
     if owner_plan is not plan:
         return _to_another_kind(column, table, rows, parent, owner_plan)
-    return REFERRED[parent.kind](column, table, rows, parent)
+    return RESOLVERS[parent.kind](column, table, rows, parent)
 
 
-def _to_date(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:
+def _to_date(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
     first = int(rows.period.min(initial=np.iinfo(np.int64).max)) if len(rows) else 0
     periods = np.arange(first, int(rows.period.max()) + 1 if len(rows) else 0)
-    return Referred(parent, Rows(block=rows.block, address=words(periods), period=periods), rows.period - first)
+    return Targets(parent, Rows(block=rows.block, address=words(periods), period=periods), rows.period - first)
 
 
-def _to_unit(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:
+def _to_unit(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
     units = rows.block.units
     parent_rows = Rows(
         block=rows.block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival
     )
-    return Referred(parent, parent_rows, rows.unit)
+    return Targets(parent, parent_rows, rows.unit)
 
 
-def _to_another_kind(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan, owner_plan: Plan) -> Referred:
-    block = everyone(owner_plan, rows.block.slice.stop)
+def _to_another_kind(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan, owner_plan: Plan) -> Targets:
+    block = all_units(owner_plan, rows.block.slice.stop)
     units = block.units
     parent_rows = Rows(block=block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival)
     stream_of = partial(rows.stream, table, column)
-    return Referred(parent, parent_rows, drawn_units(owner_plan, rows.period, stream_of, rows.address))
+    return Targets(parent, parent_rows, drawn_units(owner_plan, rows.period, stream_of, rows.address))
 
 
-def _to_child(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:
+def _to_child(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
     block = rows.block
     options = column.spec.source
     assert isinstance(options, Options)
-    counts = children(block.plan, parent.spec, block.units.address)[rows.unit]
-    numbers = popular_of(options, counts, rows.uniforms(table, column))
+    counts = child_counts(block.plan, parent.spec, block.units.address)[rows.unit]
+    numbers = popular_indexes(options, counts, rows.uniforms(table, column))
     child_rows = Rows(
         block=block,
         address=fold(block.units.address[rows.unit], words(numbers)),
@@ -244,31 +244,31 @@ def _to_child(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePla
         period=block.units.arrival[rows.unit],
         ordinal=numbers,
     )
-    return Referred(parent, child_rows, np.arange(len(rows), dtype=np.int64))
+    return Targets(parent, child_rows, np.arange(len(rows), dtype=np.int64))
 
 
-def _to_listed(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:
+def _to_listed(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
     options = column.spec.source
     assert isinstance(options, Options)
     indexes = np.arange(parent.spec.length, dtype=np.int64)  # type: ignore[attr-defined]
     parent_rows = Rows(block=rows.block, address=words(indexes), ordinal=indexes)
     if options.matching is None:
-        return Referred(parent, parent_rows, popular_row(options, parent.spec, rows.uniforms(table, column)))
-    return Referred(parent, parent_rows, matched(options.matching, column, table, rows, parent.spec))
+        return Targets(parent, parent_rows, popular_rows(options, parent.spec, rows.uniforms(table, column)))
+    return Targets(parent, parent_rows, matching_rows(options.matching, column, table, rows, parent.spec))
 
 
-REFERRED: Family[Callable[[ColumnPlan, TablePlan, Rows, TablePlan], Referred]] = Family("kind to refer to")
+RESOLVERS: Family[Callable[[ColumnPlan, TablePlan, Rows, TablePlan], Targets]] = Family("kind to refer to")
 """Function of (column, table, rows, target table) that resolves references, by the kind of the target table."""
 for _kind, _resolve in (("date", _to_date), ("unit", _to_unit), ("child", _to_child), ("reference", _to_listed)):
-    REFERRED.add(_kind, _resolve)
+    RESOLVERS.add(_kind, _resolve)
 
 
-for _kind in EVERY_ROW:
-    REFERRED.add(_kind, lambda column, table, rows, parent: Referred(parent, *happened_before(column, table, rows, parent)))
+for _kind in KEYED_KINDS:
+    RESOLVERS.add(_kind, lambda column, table, rows, parent: Targets(parent, *earlier_targets(column, table, rows, parent)))
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    target = referred(column, table, rows)
+    target = targets_of(column, table, rows)
     id_column = next(column for column in target.table.columns if column.spec.word == "id")
     return target.values(id_column)
 

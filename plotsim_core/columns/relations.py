@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plotsim_core.columns.rows import Integers, Rows, numbered
+from plotsim_core.columns.rows import Integers, Rows, sibling_numbers
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.families import Family
@@ -32,7 +32,7 @@ def parent_of(table: TablePlan) -> str | None:
     return getattr(table.spec, "parent_table", None)
 
 
-def above(table: TablePlan, rows: Rows, name: str) -> tuple[Rows, Integers] | None:
+def ancestor_rows(table: TablePlan, rows: Rows, name: str) -> tuple[Rows, Integers] | None:
     """Return the ancestor rows of rows in the table `name`, and the position of each row's ancestor. None if the table is
     no ancestor."""
     positions = np.arange(len(rows), dtype=np.int64)
@@ -45,7 +45,7 @@ def above(table: TablePlan, rows: Rows, name: str) -> tuple[Rows, Integers] | No
     return None
 
 
-def column_of_parent(column: ColumnPlan, table: TablePlan, plan: Plan) -> ColumnPlan | None:
+def inherited_column(column: ColumnPlan, table: TablePlan, plan: Plan) -> ColumnPlan | None:
     """Return the column of the parent table that a reference is copied from: the one of the same name and type; for a
     reference to a fact or an event, one of the same type."""
     name = parent_of(table)
@@ -57,11 +57,11 @@ def column_of_parent(column: ColumnPlan, table: TablePlan, plan: Plan) -> Column
     return namesake
 
 
-def belonging(table: TablePlan, parent: Rows) -> Rows:
+def rows_of_parents(table: TablePlan, parent: Rows) -> Rows:
     """Return the detail rows of rows of the parent table, in the order of these."""
     low, high = table.spec.per_row  # type: ignore[attr-defined]
     counts = low + choose(key(parent.block.plan.seed, "children", table.stream), parent.address, high - low + 1)
-    owner, numbers = numbered(counts)
+    owner, numbers = sibling_numbers(counts)
     return Rows(
         block=parent.block,
         address=fold(parent.address[owner], words(numbers)),
@@ -75,7 +75,7 @@ def belonging(table: TablePlan, parent: Rows) -> Rows:
     )
 
 
-def earlier(rows: Rows, name: str, within: int) -> tuple[Rows, Integers, Integers, Integers]:
+def earlier_rows(rows: Rows, name: str, within: int) -> tuple[Rows, Integers, Integers, Integers]:
     """Return the earlier rows of each row's unit, in its period and the `within` periods before it.
 
     Gives (candidates, order, starts, counts): rows of the table `name`, and for each row the positions

@@ -84,14 +84,14 @@ class Rows:
         return key(self.block.plan.seed, "column", table.stream, column.name, *parts)
 
 
-def picked(values: list[Any] | NDArray[Any] | pa.Array, indexes: Integers, type_: pa.DataType) -> pa.Array:
+def gathered(values: list[Any] | NDArray[Any] | pa.Array, indexes: Integers, type_: pa.DataType) -> pa.Array:
     """Return `values[indexes]` as an Arrow array: few values spread over many rows."""
     if pa.types.is_floating(type_) and isinstance(values, list):  # Arrow takes no whole number that a double rounds
         values = [None if value is None else float(value) for value in values]
     return pa.array(values, type=type_).take(pa.array(indexes))
 
 
-def numbered(counts: Integers) -> tuple[Integers, Integers]:
+def sibling_numbers(counts: Integers) -> tuple[Integers, Integers]:
     """Return (owners, numbers) of siblings in order: each owner as often as its count, with the number among siblings."""
     owners = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
     starts = np.cumsum(counts) - counts

@@ -11,13 +11,13 @@ from typing import Annotated
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from plotsim_core.columns.rows import Rows, picked
+from plotsim_core.columns.rows import Rows, gathered
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
-from plotsim_core.config.words import phrase, several
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.config.words import enumeration, phrase
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 
@@ -34,11 +34,13 @@ class Options(Part):
     @model_validator(mode="after")
     def _check_tiers(self) -> Options:
         if len(self.at) != len(self.tiers) - 1:
-            raise Wrong(Problem("at", f"{len(self.tiers)} tiers have {len(self.tiers) - 1} edges, found {len(self.at)}"))
+            raise ProblemError(
+                Problem("at", f"{len(self.tiers)} tiers have {len(self.tiers) - 1} edges, found {len(self.at)}")
+            )
         if list(self.at) != sorted(set(self.at)):
-            raise Wrong(Problem("at", f"the edges must rise, found {shown(self.at)}"))
+            raise ProblemError(Problem("at", f"the edges must rise, found {value_text(self.at)}"))
         if len(set(self.tiers)) != len(self.tiers):
-            raise Wrong(Problem("tiers", f"two tiers have one name in {shown(self.tiers)}"))
+            raise ProblemError(Problem("tiers", f"two tiers have one name in {value_text(self.tiers)}"))
         return self
 
 
@@ -51,7 +53,7 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    return picked(list(options.tiers), rows.band, pa.string())
+    return gathered(list(options.tiers), rows.band, pa.string())
 
 
 add_source(
@@ -63,7 +65,7 @@ add_source(
         needs=frozenset({"history"}),
         check=_check,
         describe=lambda options, column, table, dataset: (
-            f"Tier that follows {phrase(options.tracks)}, a new version with each change: {several(options.tiers)}."
+            f"Tier that follows {phrase(options.tracks)}, a new version with each change: {enumeration(options.tiers)}."
         ),
     ),
     Source(_fill),

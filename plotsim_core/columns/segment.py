@@ -8,7 +8,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from plotsim_core.columns.rows import Rows, picked
+from plotsim_core.columns.rows import Rows, gathered
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
@@ -54,7 +54,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     if options.fact == "treatment":
         return arms(rows.block).take(pa.array(rows.unit)).cast(column.type)
     values = [segment.spec.name if options.fact == "name" else segment.count for segment in segments]
-    return picked(values, rows.block.units.segment[rows.unit], column.type)
+    return gathered(values, rows.block.units.segment[rows.unit], column.type)
 
 
 add_source(

@@ -14,7 +14,7 @@ from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
-from plotsim_core.config.words import begun, phrase
+from plotsim_core.config.words import capitalised, phrase
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -48,7 +48,7 @@ add_source(
         needs=frozenset({"number"}),
         check=_check,
         describe=lambda options, column, table, dataset: (
-            f"{begun(phrase(column.name))}, counted from {options.start} in steps of {options.step}."
+            f"{capitalised(phrase(column.name))}, counted from {options.start} in steps of {options.step}."
         ),
     ),
     Source(_fill),

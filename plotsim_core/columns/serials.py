@@ -3,7 +3,7 @@
 A listed row's is its index in the list. A unit's consists of its segment's slot and its number in the segment: even for
 units of the start, odd for later ones (a pairing function of the cohort and the number in it). A child's adds its own
 number to its unit's. A longer window, more units or another segment change no number. Slots are hashes of the segments'
-names; on a collision the later segment takes another slot, and `meeting` reports it.
+names; on a collision the later segment takes another slot, and `slot_collisions` reports it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from plotsim_core.config.segments import OngoingArrival, Segment
 from plotsim_core.config.tables import Table
 from plotsim_core.errors import UsageError
 from plotsim_core.numerics.codes import COHORT, COHORTS, LATER, PERIODS
-from plotsim_core.numerics.pairing import paired
+from plotsim_core.numerics.pairing import pair_numbers
 from plotsim_core.numerics.random import key
 from plotsim_core.plan.plan import TablePlan
 
@@ -33,7 +33,7 @@ KINDS = ("unit", "child", "reference")
 
 
 @dataclass(frozen=True)
-class Shares:
+class Division:
     """Division of `total` numbers into `slots` of `share` numbers each."""
 
     total: int
@@ -41,10 +41,10 @@ class Shares:
     share: int
 
 
-def shares(total: int) -> Shares:
+def number_division(total: int) -> Division:
     """Return the division of `total` numbers: a third of the bits is the slot of a segment."""
     slots = 1 << min(_MAX_SLOT_BITS, (total.bit_length() - 1) // 3)
-    return Shares(total, slots, total // slots)
+    return Division(total, slots, total // slots)
 
 
 @lru_cache(maxsize=256)
@@ -64,7 +64,7 @@ def slots(names: tuple[str, ...], count: int) -> tuple[int, ...]:
     return tuple(result)
 
 
-def meeting(names: Sequence[str], count: int) -> list[str]:
+def slot_collisions(names: Sequence[str], count: int) -> list[str]:
     """Return the segments with another slot than that of their name, which an earlier one has (a hash collision)."""
     segment_slots = slots(tuple(names), count)
     return [name for name, slot in zip(names, segment_slots, strict=True) if slot != int(key(0, "slot", name, 0)) % count]
@@ -81,7 +81,7 @@ def serials(rows: Rows, table: TablePlan, total: int) -> Integers | None:
         return None
     if origin.kind == "reference":
         return _below_limit(rows.ordinal, total, table)
-    division, units = shares(total), rows.block.units
+    division, units = number_division(total), rows.block.units
     indexes = _segment_index(units.ordinal)[rows.unit] * _per_unit(origin.spec)
     if origin.kind == "child":
         indexes = indexes + rows.ordinal
@@ -100,7 +100,7 @@ def _below_limit(numbers: Integers, limit: int, table: TablePlan) -> Integers:
 def _segment_index(ordinal: Integers) -> Integers:
     """Return the number of a unit in its segment, from its ordinal."""
     late_numbers = np.maximum(ordinal - LATER, 0)
-    return np.where(ordinal < LATER, 2 * ordinal, 2 * paired(late_numbers // COHORT, late_numbers % COHORT) + 1)
+    return np.where(ordinal < LATER, 2 * ordinal, 2 * pair_numbers(late_numbers // COHORT, late_numbers % COHORT) + 1)
 
 
 def _per_unit(table: Table) -> int:
@@ -108,7 +108,7 @@ def _per_unit(table: Table) -> int:
 
 
 @dataclass(frozen=True)
-class Room:
+class Capacity:
     """Capacity for a segment's units: `units` is their number at the start, of which `most` have a serial number; units that
     arrive later have one up to the cohort `cohorts` (None: nobody arrives later)."""
 
@@ -118,17 +118,17 @@ class Room:
     cohorts: int | None
 
 
-def rooms(table: Table, dataset: Dataset, total: int) -> list[Room]:
+def capacities(table: Table, dataset: Dataset, total: int) -> list[Capacity]:
     """Return the capacity of `total` numbers for each segment's units, in a dimension of units or of their children."""
-    share = shares(total).share // _per_unit(table)
+    share = number_division(total).share // _per_unit(table)
     length = PERIODS[dataset.window.grain.name]
     return [_room(segment, dataset.scale, share, length) for segment in dataset.segments]
 
 
-def _room(segment: Segment, scale: float, share: int, length: int) -> Room:
+def _room(segment: Segment, scale: float, share: int, length: int) -> Capacity:
     units = max(1, round(segment.count * scale))
     ongoing = segment.arrival if isinstance(segment.arrival, OngoingArrival) else None
-    return Room(
+    return Capacity(
         segment.name,
         units,
         (share + 1) // 2,
@@ -139,5 +139,5 @@ def _room(segment: Segment, scale: float, share: int, length: int) -> Room:
 def _cohorts(size: float, share: int) -> int:
     """Return the number of cohorts of a size that have a serial number for every unit."""
     last = np.full(COHORTS, max(ceil(size), 1) - 1, dtype=np.int64)
-    numbers = 2 * paired(np.arange(COHORTS, dtype=np.int64), last) + 1
+    numbers = 2 * pair_numbers(np.arange(COHORTS, dtype=np.int64), last) + 1
     return int(np.searchsorted(np.maximum.accumulate(numbers), share))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from plotsim_core.columns.identity import key_column
-from plotsim_core.columns.relations import earlier
+from plotsim_core.columns.relations import earlier_rows
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, DeclaredTable, Table
@@ -20,22 +20,22 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 WITHIN = 3
 """Default number of periods that a reference looks back."""
-MOVING = ("variable", "proportional")
+CONDITIONAL_KINDS = ("variable", "proportional")
 """Kinds whose rows do not happen without a target to refer to."""
-_MOMENTS = (*MOVING, "threshold")
+_MOMENTS = (*CONDITIONAL_KINDS, "threshold")
 """Kinds whose rows have a moment of their own."""
-EVERY_ROW = (*_MOMENTS, "detail")
+KEYED_KINDS = (*_MOMENTS, "detail")
 """Kinds of facts and events whose rows have keys."""
 
 
-def happened_before(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> tuple[Rows, Integers]:
+def earlier_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> tuple[Rows, Integers]:
     """Return rows of `parent`, and the position in them of an earlier row for each row; -1 where there is none."""
-    candidates, order, starts, counts = earlier(rows, parent.name, within(column))
+    candidates, order, starts, counts = earlier_rows(rows, parent.name, lookback(column))
     indexes = starts + rows.choose(table, column, counts)
     return candidates, np.where(counts > 0, order[np.minimum(indexes, len(order) - 1)] if len(order) else -1, -1)
 
 
-def within(column: ColumnPlan) -> int:
+def lookback(column: ColumnPlan) -> int:
     """Return the number of periods that a reference looks back."""
     periods = getattr(column.spec.source, "within", None)
     return WITHIN if periods is None else int(periods)
@@ -76,7 +76,7 @@ def check_row_reference(target: str, within: int | None, column: Column, table: 
             yield Problem("type", f"{message}, which is nothing in {target}", "give the parent table this column")
         elif within is not None:
             yield Problem("within", "has no effect: the parent table says it")
-    elif source.kind not in MOVING:
+    elif source.kind not in CONDITIONAL_KINDS:
         message = f"rows of {table.name} do not depend on anything before them, so they cannot refer to {target}"
         yield Problem("type", message, "a fact with row_count_driver or a proportional event can")
     elif not _has_moments(declared, scope):

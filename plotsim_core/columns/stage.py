@@ -12,7 +12,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.effects import null_rate
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, NoOptions, SourceWords, Table
-from plotsim_core.config.words import phrase, several
+from plotsim_core.config.words import enumeration, phrase
 from plotsim_core.engine.stages import NONE, stages
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -52,7 +52,7 @@ def _nullable(options: NoOptions, dataset: Dataset) -> bool:
 def _describe(options: NoOptions, column: Column, table: Table, dataset: Dataset) -> str:
     lifecycle = dataset.lifecycle
     assert lifecycle is not None  # checked
-    names = several(stage.name for stage in lifecycle.stages)
+    names = enumeration(stage.name for stage in lifecycle.stages)
     return f"Stage of the lifecycle that {phrase(lifecycle.track)} puts the {phrase(dataset.unit)} in: {names}."
 
 

@@ -12,7 +12,7 @@ from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.tables import Column, NoOptions, SourceWords, Table, row_noun
 from plotsim_core.config.words import phrase
-from plotsim_core.engine.noised import recorded
+from plotsim_core.engine.noised import recorded_offsets
 from plotsim_core.numerics.random import key
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -32,7 +32,7 @@ def moments(table: TablePlan, rows: Rows) -> NDArray[np.datetime64]:
     starts, stops = (plan.grain.starts(rows.period + offset).astype("datetime64[us]").astype(np.int64) for offset in (0, 1))
     elapsed = rows.moment.astype("datetime64[us]").astype(np.int64) - starts
     stream = key(plan.seed, "temporal jitter", table.stream)
-    result = starts + recorded(plan.dataset.noise, stream, rows.address, elapsed, stops - starts)
+    result = starts + recorded_offsets(plan.dataset.noise, stream, rows.address, elapsed, stops - starts)
     return result.astype("datetime64[us]")
 
 

@@ -17,8 +17,8 @@ from pydantic import Field
 
 from plotsim_core.columns.decimals import Integers, decimal_array, units_of
 from plotsim_core.columns.lookup import PATH
-from plotsim_core.columns.reads import circle, decimals_in, names_in, noun_of, places_in, type_in
-from plotsim_core.columns.relations import belonging
+from plotsim_core.columns.reads import decimals_in, is_circular, names_in, noun_of, places_in, type_in
+from plotsim_core.columns.relations import rows_of_parents
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source, fill
 from plotsim_core.config.dataset import Dataset
@@ -78,7 +78,7 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
     if options.column not in names_in(declared):
         hint = did_you_mean(options.column, names_in(declared))
         yield Problem("type", f"{options.table} has no column '{options.column}'", hint)
-    elif circle(column, table, scope):
+    elif is_circular(column, table, scope):
         yield Problem("type", f"{table.name}.{column.name} depends on itself")
 
 
@@ -99,7 +99,7 @@ def _reads(options: Options, table: Table) -> Iterator[tuple[str, str]]:
 def _detail_rows(name: str, rows: Rows) -> tuple[TablePlan, Rows]:
     """Return (table, detail rows) of rows, by the name of the detail table."""
     table = rows.block.plan.table(name)
-    return table, belonging(table, rows)  # not cached: a cycle of references between rows would outlive its use
+    return table, rows_of_parents(table, rows)  # not cached: a cycle of references between rows would outlive its use
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:

@@ -25,7 +25,7 @@ from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
 from plotsim_core.config.words import phrase
-from plotsim_core.engine.history import since
+from plotsim_core.engine.history import band_starts
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -75,7 +75,7 @@ def _starts(rows: Rows) -> Integers:
     history = history_column(rows.block.plan.dataset)
     assert history is not None and isinstance(history[1].source, History)
     metric = rows.block.plan.metric_index(history[1].source.tracks)
-    return since(rows.block, metric, history[1].source.at).ravel()[rows.cell]
+    return band_starts(rows.block, metric, history[1].source.at).ravel()[rows.cell]
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from plotsim_core.config.model import Number, Part, member
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean, nearest
 from plotsim_core.numerics.shapes import CURVES, WORDS, Piece
 
@@ -39,14 +39,14 @@ class CurvePiece(Part):
         suggestions = {key: nearest(key, [name for name in ("curve", "until") if name not in curve_keys]) for key in value}
         misspelt = [Problem(key, "unknown key", f"did you mean '{name}'?") for key, name in suggestions.items() if name]
         if misspelt:
-            raise Wrong(*misspelt)
+            raise ProblemError(*misspelt)
         return {**curve_keys, "parameters": {key: value[key] for key in value if key not in curve_keys}}
 
     @model_validator(mode="after")
     def _check_curve(self) -> CurvePiece:
         problems = list(self._problems())
         if problems:
-            raise Wrong(*problems)
+            raise ProblemError(*problems)
         return self
 
     def _problems(self) -> Iterator[Problem]:
@@ -82,10 +82,10 @@ class Archetype(Part):
             return value
         match = _SENTENCE.match(value) if isinstance(value, str) else None
         if not match:
-            raise Wrong(
+            raise ProblemError(
                 Problem(
                     "",
-                    f"cannot read {shown(value)} as an archetype",
+                    f"cannot read {value_text(value)} as an archetype",
                     "write words joined by '>', with the periods at which they begin after '@': flat > growth @ 8; "
                     "or a list of curves",
                 )
@@ -101,10 +101,10 @@ class Archetype(Part):
             expected = f"{len(self.words) - 1} '@' for {len(self.words)} words, or none" if len(self.words) > 1 else "no '@'"
             raise ValueError(f"expected {expected}, found {len(self.breaks)}")
         if list(self.breaks) != sorted(set(self.breaks)) or 0 in self.breaks:
-            raise ValueError(f"the periods after '@' must rise from 1, found {shown(self.breaks)}")
+            raise ValueError(f"the periods after '@' must rise from 1, found {value_text(self.breaks)}")
         ends = [piece.until for piece in self.curves]
         if ends and (ends != sorted(set(ends)) or ends[-1] != 1):
-            raise ValueError(f"`until` must rise to 1 from curve to curve, found {shown(ends)}")
+            raise ValueError(f"`until` must rise to 1 from curve to curve, found {value_text(ends)}")
         if not self.words and not ends:
             raise ValueError("expected at least one curve")
         return self

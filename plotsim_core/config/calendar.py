@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from plotsim_core.config.holidays import UnknownCountry, country_days, given_days, known_years
+from plotsim_core.config.holidays import UnknownCountry, country_days, date_days, known_years
 from plotsim_core.config.model import Flag, Part, member, pattern
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.rhythm import HOURS, WEEKDAYS
 
@@ -66,7 +66,7 @@ class Holidays(Part):
     def _consistent(self) -> Holidays:
         problems = list(self._problems())
         if problems:
-            raise Wrong(*problems)
+            raise ProblemError(*problems)
         return self
 
     def _problems(self) -> Iterator[Problem]:
@@ -75,7 +75,7 @@ class Holidays(Part):
             for name in ("subdivision", "language", "observed"):
                 if name in self.model_fields_set:
                     yield Problem(name, "has no effect without `country`")
-            if self.date is not None and not given_days(self.date, int(self.date[:4]) if len(self.date) > 5 else 2000):
+            if self.date is not None and not date_days(self.date, int(self.date[:4]) if len(self.date) > 5 else 2000):
                 yield Problem("date", f"there is no day {self.date}")
             return
         for name in ("name", "date"):
@@ -93,7 +93,7 @@ class Holidays(Part):
         if self.country is not None:
             return country_days(self.country, self.subdivision, self.language, self.observed, year)
         assert self.date is not None and self.name is not None
-        return dict.fromkeys(given_days(self.date, year), self.name)
+        return dict.fromkeys(date_days(self.date, year), self.name)
 
 
 def _as_list(value: Any) -> Any:
@@ -120,16 +120,16 @@ class Calendar(Part):
     def _check_weekend(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for index, name in enumerate(value):
             if name not in DAY_NAMES:
-                raise Wrong(Problem(f"[{index}]", f"no day is called '{name}'", did_you_mean(name, list(DAY_NAMES))))
+                raise ProblemError(Problem(f"[{index}]", f"no day is called '{name}'", did_you_mean(name, list(DAY_NAMES))))
             if name in value[:index]:
-                raise Wrong(Problem(f"[{index}]", f"'{name}' stands twice"))
+                raise ProblemError(Problem(f"[{index}]", f"'{name}' stands twice"))
         return value
 
     @model_validator(mode="after")
     def _check_naming(self) -> Calendar:
         if "fiscal_year_named" in self.model_fields_set and self.fiscal_year_starts == 1:
             message = "has no effect: a fiscal year from January is the calendar year"
-            raise Wrong(Problem("fiscal_year_named", message, "give `fiscal_year_starts`, 2 to 12"))
+            raise ProblemError(Problem("fiscal_year_named", message, "give `fiscal_year_starts`, 2 to 12"))
         return self
 
     @property
@@ -157,10 +157,10 @@ class Rhythm(Part):
     @classmethod
     def _weights(cls, value: Any) -> Any:
         if not isinstance(value, str | list | tuple):
-            raise ValueError(f"expected a word or a list of weights, found {shown(value)}")
+            raise ValueError(f"expected a word or a list of weights, found {value_text(value)}")
         invalid = [weight for weight in value if type(weight) not in (int, float)] if not isinstance(value, str) else []
         if invalid:
-            raise ValueError(f"expected weights, numbers from 0, found {shown(invalid[0])}")
+            raise ValueError(f"expected weights, numbers from 0, found {value_text(invalid[0])}")
         return value
 
     @model_validator(mode="after")
@@ -176,7 +176,7 @@ class Rhythm(Part):
         if not self.model_fields_set:
             problems.append(Problem("", "says nothing", "give `weekdays`, `hours` or `holidays`"))
         if problems:
-            raise Wrong(*problems)
+            raise ProblemError(*problems)
         return self
 
     def over(self, other: Rhythm | None) -> Rhythm:

@@ -239,7 +239,7 @@ def _seasons(parts: Parts, scope: Scope) -> Iterator[Problem]:
             break
 
 
-def added(dataset: Dataset) -> Iterator[Problem]:
+def column_problems(dataset: Dataset) -> Iterator[Problem]:
     """Yield the problems of columns that need a sound dataset: names of columns that its kind of table adds, sources,
     decimals."""
     for section in SECTIONS:

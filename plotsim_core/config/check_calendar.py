@@ -76,7 +76,7 @@ def rhythms(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
         if grain is None or any(declaration.table is None for declaration in parts["tables"]):
             continue
         rhythm_events = [table] if table is not None else [event for event in event_tables if _has_open_words(event)]
-        has_moments = grain != "hour" and any(timed(event) for event in rhythm_events)
+        has_moments = grain != "hour" and any(shows_moments(event) for event in rhythm_events)
         proportional_events = [event for event in rhythm_events if getattr(event, "trigger", None) == "proportional"]
         moves_metrics = table is None and any(metric.follows_rhythm for _, metric in parts["metrics"])
         moves_values = grain in _DAYS and (bool(proportional_events) or moves_metrics)
@@ -124,6 +124,6 @@ def _has_open_words(event: Table) -> bool:
     return event_rhythm is None or len(event_rhythm.model_fields_set) < len(Rhythm.model_fields)
 
 
-def timed(event: Table) -> bool:
+def shows_moments(event: Table) -> bool:
     """Return whether a column shows the moments of events: as timestamps, or as a reference to times."""
     return any(column.word == "timestamp" or column.type == "ref.dim_time" for column in event.columns)

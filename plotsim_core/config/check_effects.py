@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from plotsim_core.config.check_calendar import events, timed
+from plotsim_core.config.check_calendar import events, shows_moments
 from plotsim_core.config.effects import Noise
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import Segment
@@ -31,9 +31,11 @@ def treatments(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
             yield Problem(f"{path}.treatment.start_period", f"{expected}, found {treatment.start_period}")
 
 
-def seen(parts: dict[str, Any]) -> bool:
+def has_visible_moments(parts: dict[str, Any]) -> bool:
     """Return whether a table shows the moments of its events, or a table is invalid."""
-    return any(declaration.table is None for declaration in parts["tables"]) or any(timed(event) for event in events(parts))
+    return any(declaration.table is None for declaration in parts["tables"]) or any(
+        shows_moments(event) for event in events(parts)
+    )
 
 
 def noises(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
@@ -51,7 +53,7 @@ def noises(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
     if noise is None or len(metrics) < len(scope.metrics):
         return
     noisy_metrics = [metric.name for _, metric in metrics if metric.noise is None]
-    if noise.temporal_jitter > 0 and not seen(parts):
+    if noise.temporal_jitter > 0 and not has_visible_moments(parts):
         hint = "give events a column of type timestamp"
         yield Problem("noise.temporal_jitter", "has no effect: no table shows the moments of its rows", hint)
     if metrics and not noisy_metrics and noise.temporal_jitter == 0:

@@ -9,20 +9,20 @@ from typing import Any
 import pyarrow as pa
 
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.layout import keys_in, template, wrong_partition
+from plotsim_core.config.layout import folder_keys, template, wrong_partition
 from plotsim_core.config.log_line import expected_layout, log_parts
 from plotsim_core.config.output import Event, Output
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import OngoingArrival
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, Table, column_type, moved_by
-from plotsim_core.errors import Problem, shown
+from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, Table, changing_types, column_type
+from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import did_you_mean
 
 Parts = Mapping[str, Any]
 
 WIDE = "_wide"
 """What the name of a fact's wide table adds to the fact's."""
-LONGEST = 63
+LONGEST_NAME = 63
 """The longest name of a column that every database keeps."""
 
 
@@ -45,7 +45,9 @@ def _unknown_log_columns(path: str, format: str, columns: tuple[str, ...]) -> It
     try:
         fields = [part.column for part in log_parts(format) if part.column is not None]
     except ValueError:
-        yield Problem(path, f"braces do not match in {shown(format)}", "double a brace that stands for itself: {{ or }}")
+        yield Problem(
+            path, f"braces do not match in {value_text(format)}", "double a brace that stands for itself: {{ or }}"
+        )
         return
     for field in fields:
         if field not in columns:
@@ -96,7 +98,7 @@ def layouts(parts: Parts, scope: Scope) -> Iterator[Problem]:
             yield replace(problem, path=f"output.{problem.path}")
 
 
-def written(dataset: Dataset) -> Iterator[Problem]:
+def output_problems(dataset: Dataset) -> Iterator[Problem]:
     """Yield the problems of the output of a sound dataset: a column that no table has, or names that are too long."""
     yield from _log_layouts(dataset)
     partition_name = dataset.output.partition_by
@@ -139,7 +141,7 @@ def wide_columns(table: Table, dataset: Dataset) -> list[WideColumn]:
         columns = (
             c
             for c in target.columns
-            if c.word not in _EXCLUDED_SOURCES and (name in own_dimensions or not moved_by(c, target))
+            if c.word not in _EXCLUDED_SOURCES and (name in own_dimensions or not changing_types(c, target))
         )
         joined_columns += [WideColumn(f"{prefix}__{c.name}", name, c.name, reference.name) for c in columns]
     return joined_columns
@@ -157,8 +159,8 @@ def _wide_tables(dataset: Dataset) -> Iterator[Problem]:
             yield Problem("output.denormalized", f"a table is named {table.name}{WIDE} already", "rename it")
         columns = wide_columns(table, kind)
         for name in (f"{table.name}{WIDE}", *(wide.name for wide in columns)):
-            if len(name) > LONGEST:
-                message = f"{table.name}{WIDE} would have the name '{name}', of more than {LONGEST} letters"
+            if len(name) > LONGEST_NAME:
+                message = f"{table.name}{WIDE} would have the name '{name}', of more than {LONGEST_NAME} letters"
                 yield Problem("output.denormalized", message, "shorten the names that it is made of")
         column_names = [column.name.lower() for column in table.columns]
         for wide in columns:
@@ -201,7 +203,7 @@ def _partition_folders(partition_name: str, dataset: Dataset) -> Iterator[Proble
 def _folder_columns(dataset: Dataset) -> Iterator[Problem]:
     """Yield a problem for each column whose values a reader would take from the folders of a layout."""
     layout = dataset.output.layout
-    for key in keys_in(template(layout, dataset.window.partitioned)) if layout is not None else ():
+    for key in folder_keys(template(layout, dataset.window.partitioned)) if layout is not None else ():
         for kind in (dataset, *dataset.units):
             tables = [
                 table.name for table in kind.tables for c in _all_columns(table, kind) if c.name.lower() == key.lower()

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.holdout import FEATURES, HOLDOUT, TRAIN, EntityFeatures, Holdout
-from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, MOST, Issue, drifted, orphan_mark
+from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, MOST_ISSUES, Issue, drift_column, orphan_mark
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, DeclaredTable, KindWords, Table, column_type
 from plotsim_core.errors import Problem
@@ -21,8 +21,8 @@ Parts = dict[str, Any]
 def quality(parts: Parts, scope: Scope) -> Iterator[Problem]:
     """Yield the problems of the names and periods of issues; `broken_columns` yields those of their columns."""
     issues: list[tuple[str, Issue]] = parts.get("quality", [])
-    if len(issues) > MOST:
-        yield Problem("quality", f"expected at most {MOST} issues, found {len(issues)}")
+    if len(issues) > MOST_ISSUES:
+        yield Problem("quality", f"expected at most {MOST_ISSUES} issues, found {len(issues)}")
     tables = {t.name: t for t in _all_declarations(parts)}
     for path, issue in issues:
         if issue.table not in tables and "" not in tables:
@@ -215,8 +215,10 @@ def _unbreakable_column(
     type_ = column_type(columns[name], dataset)
     if issue.issue == "type_mismatch" and pa.types.is_nested(type_):
         yield Problem("column", f"{name} holds lists or structures, which cannot be written as a value of another type")
-    if issue.issue == "schema_drift" and drifted(name) in columns:
-        yield Problem("column", f"{table.name} has a column '{drifted(name)}' of its own, where the values would drift to")
+    if issue.issue == "schema_drift" and drift_column(name) in columns:
+        yield Problem(
+            "column", f"{table.name} has a column '{drift_column(name)}' of its own, where the values would drift to"
+        )
 
 
 def _breakable_columns(table: Table, columns: dict[str, Column], words: KindWords, dataset: Dataset) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from plotsim_core.config.model import Flag, Name, Offset, Part
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
 
 RELATIONSHIPS: dict[str, float] = {
@@ -22,7 +22,7 @@ RELATIONSHIPS: dict[str, float] = {
     "opposes": -0.55,
     "inverts": -0.75,
 }
-OVER = {"given_trajectory": False, "pooled": True}
+SCOPE_WORDS = {"given_trajectory": False, "pooled": True}
 """Last word of the short form to whether the correlation is the one over the whole table."""
 _KEYS = ["metric_a", "metric_b", "relationship", "coefficient", "pooled"]
 
@@ -53,7 +53,7 @@ class Connection(Part):
             return value
         unknown = [Problem(str(key), "unknown key", did_you_mean(str(key), _KEYS)) for key in value if key not in _KEYS]
         if unknown:
-            raise Wrong(*unknown)
+            raise ProblemError(*unknown)
         if ("relationship" in value) == ("coefficient" in value):
             raise ValueError("give either a `relationship` (a word) or a `coefficient` (a number)")
         if "relationship" in value:
@@ -64,14 +64,14 @@ class Connection(Part):
     @staticmethod
     def _words(words: Sequence[Any], value: Any) -> dict[str, Any]:
         if len(words) not in (3, 4):
-            raise ValueError(f"expected a metric, a word or number, and a metric, found {shown(value)}")
+            raise ValueError(f"expected a metric, a word or number, and a metric, found {value_text(value)}")
         pair = {"metric_a": words[0], "metric_b": words[2], "coefficient": _coefficient(words[1], "")}
         if len(words) == 3:
             return pair
-        if not isinstance(words[3], str) or words[3] not in OVER:
-            expected = f"expected {' or '.join(OVER)} after the second metric, found {shown(words[3])}"
-            raise Wrong(Problem("", expected, did_you_mean(str(words[3]), list(OVER))))
-        return {**pair, "pooled": OVER[words[3]]}
+        if not isinstance(words[3], str) or words[3] not in SCOPE_WORDS:
+            expected = f"expected {' or '.join(SCOPE_WORDS)} after the second metric, found {value_text(words[3])}"
+            raise ProblemError(Problem("", expected, did_you_mean(str(words[3]), list(SCOPE_WORDS))))
+        return {**pair, "pooled": SCOPE_WORDS[words[3]]}
 
     @model_validator(mode="after")
     def _check_pair(self) -> Connection:
@@ -96,10 +96,10 @@ class ConnectionPhase(Part):
     @model_validator(mode="after")
     def _check_phase(self) -> ConnectionPhase:
         if self.end_period < self.start_period:
-            raise Wrong(Problem("end_period", f"expected at least {self.start_period}, found {self.end_period}"))
+            raise ProblemError(Problem("end_period", f"expected at least {self.start_period}, found {self.end_period}"))
         for index, connection in enumerate(self.connections):
             if connection.pooled:
-                raise Wrong(Problem(f"connections[{index}].pooled", "speaks of the whole window, not of a phase"))
+                raise ProblemError(Problem(f"connections[{index}].pooled", "speaks of the whole window, not of a phase"))
         return self
 
 
@@ -112,4 +112,4 @@ def _coefficient(value: Any, path: str) -> Any:
         return float(value)
     except ValueError:
         hint = did_you_mean(value, list(RELATIONSHIPS))
-        raise Wrong(Problem(path, f"'{value}' is neither a number nor a relationship word", hint)) from None
+        raise ProblemError(Problem(path, f"'{value}' is neither a number nor a relationship word", hint)) from None

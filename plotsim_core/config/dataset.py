@@ -11,7 +11,7 @@ from pydantic import AliasChoices, BeforeValidator, Field
 from plotsim_core.config.calendar import Calendar, Rhythm
 from plotsim_core.config.connections import Connection, ConnectionPhase
 from plotsim_core.config.effects import Lifecycle, Noise, Season
-from plotsim_core.config.holdout import EntityFeatures, Holdout, spelled
+from plotsim_core.config.holdout import EntityFeatures, Holdout, read_flag
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.model import Name, Number, Part, pattern
 from plotsim_core.config.output import Manifest, Output
@@ -73,7 +73,7 @@ class Dataset(Part):
     sources: Sources = ()
     quality: tuple[Issue, ...] = ()
     holdout: Holdout | None = None
-    entity_features: Annotated[EntityFeatures | None, BeforeValidator(spelled)] = None
+    entity_features: Annotated[EntityFeatures | None, BeforeValidator(read_flag)] = None
     output: Annotated[Output, Field(validation_alias=AliasChoices("output", "output_format"))] = Output()
     manifest: Manifest = Manifest()
     owners: tuple[Owner, ...] = ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from plotsim_core.config.model import Flag, Name, Number, Part, Share, member
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.numerics.noise import NOISE, PRESETS
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Season(Part):
     @classmethod
     def _check_months(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if len(set(value)) != len(value):
-            raise ValueError(f"a month stands twice in {shown(value)}")
+            raise ValueError(f"a month stands twice in {value_text(value)}")
         return value
 
 
@@ -75,16 +75,16 @@ class Noise(Part):
     def _consistent(self) -> Noise:
         member(NOISE, self.noise_family, "noise_family")
         if (self.degrees_of_freedom is not None) != (self.noise_family == "student_t"):
-            raise Wrong(Problem("degrees_of_freedom", "goes with noise_family: student_t, and only with it"))
+            raise ProblemError(Problem("degrees_of_freedom", "goes with noise_family: student_t, and only with it"))
         if self.gaussian_sigma == 0 and (self.scale_with_trajectory or self.noise_family != "gaussian"):
             raise ValueError("without `gaussian_sigma` above 0, noise_family and scale_with_trajectory have no effect")
         if self.mar_rate > 0 and self.mar_on is None:
-            raise Wrong(Problem("mar_on", "is missing", "the metric that it depends on which values are missing"))
+            raise ProblemError(Problem("mar_on", "is missing", "the metric that it depends on which values are missing"))
         if self.mar_rate == 0:
             idle = [name for name in ("mar_on", "mar_when") if name in self.model_fields_set]
             if idle:
                 message = "has no effect without `mar_rate` above 0: the share of values missing by another value"
-                raise Wrong(*(Problem(name, message) for name in idle))
+                raise ProblemError(*(Problem(name, message) for name in idle))
         return self
 
 
@@ -150,7 +150,7 @@ class Lifecycle(Part):
     def _check_stages(cls, value: tuple[Stage, ...]) -> tuple[Stage, ...]:
         thresholds = [stage.threshold for stage in value]
         if thresholds != sorted(set(thresholds)):
-            raise ValueError(f"the thresholds must rise, found {shown(thresholds)}")
+            raise ValueError(f"the thresholds must rise, found {value_text(thresholds)}")
         names = [stage.name for stage in value]
         duplicate = next((name for name in names if names.count(name) > 1), None)
         if duplicate is not None:
@@ -161,7 +161,7 @@ class Lifecycle(Part):
     def _check_modes(self) -> Lifecycle:
         problems = list(self._mode_problems())
         if problems:
-            raise Wrong(*problems)
+            raise ProblemError(*problems)
         return self
 
     def _mode_problems(self) -> Iterator[Problem]:

@@ -19,8 +19,8 @@ import pyarrow.parquet
 from pydantic import Field
 
 from plotsim_core.config.model import MOST_ROWS, Part, storable
-from plotsim_core.config.texts import typed
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.config.texts import typed_values
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
 
 _LARGEST = 200_000_000
@@ -60,7 +60,7 @@ def with_files(raw: Any, folder: Path, problems: list[Problem]) -> Any:
             path = f"dimensions[{index}].rows"
             try:
                 tables[index] = _with_file_columns(table, rows["file"], rows.get("key"), folder)
-            except Wrong as errors:
+            except ProblemError as errors:
                 problems.extend(problem.under(path) for problem in errors.problems)
     return {**raw, "dimensions": tables}
 
@@ -69,11 +69,15 @@ def _with_file_columns(table: Mapping[str, Any], name: str, key: Any, folder: Pa
     """Return a listed table as written with the columns of a file before its own."""
     file_table = _read_table(_file_path(name, folder), name)
     if key is not None and key not in file_table.column_names:
-        raise Wrong(Problem("key", f"{name} has no column {shown(key)}", did_you_mean(str(key), file_table.column_names)))
+        raise ProblemError(
+            Problem("key", f"{name} has no column {value_text(key)}", did_you_mean(str(key), file_table.column_names))
+        )
     bad_names = [column for column in file_table.column_names if not _NAME.fullmatch(column)]
     if bad_names:
-        raise Wrong(
-            Problem("file", f"{shown(bad_names[0])} in {name} is no name of a column", "use letters, digits and underscores")
+        raise ProblemError(
+            Problem(
+                "file", f"{value_text(bad_names[0])} in {name} is no name of a column", "use letters, digits and underscores"
+            )
         )
     columns = [_column(column, file_table[column], name, column == key) for column in file_table.column_names]
     own_columns = table.get("columns")
@@ -94,33 +98,35 @@ def _file_path(name: str, folder: Path) -> Path:
         path = (home / name).resolve()
         is_inside = not Path(name).is_absolute() and path.is_relative_to(home)
     except (OSError, ValueError, RuntimeError):
-        raise Wrong(Problem("file", f"cannot read {shown(name)}")) from None
+        raise ProblemError(Problem("file", f"cannot read {value_text(name)}")) from None
     if not is_inside:
-        raise Wrong(Problem("file", f"{shown(name)} lies outside the config's folder", "put it beside the config"))
+        raise ProblemError(
+            Problem("file", f"{value_text(name)} lies outside the config's folder", "put it beside the config")
+        )
     if path.exists() and not path.is_file():
-        raise Wrong(Problem("file", f"{shown(name)} is no file"))
+        raise ProblemError(Problem("file", f"{value_text(name)} is no file"))
     if not path.is_file():
         candidates = [
             other.relative_to(home).as_posix() for pattern in ("*.csv", "*.parquet") for other in home.glob(pattern)
         ]
-        raise Wrong(
-            Problem("file", f"there is no file {shown(name)} beside the config", did_you_mean(name, sorted(candidates)))
+        raise ProblemError(
+            Problem("file", f"there is no file {value_text(name)} beside the config", did_you_mean(name, sorted(candidates)))
         )
     return path
 
 
 def _read_table(path: Path, name: str) -> pa.Table:
     if path.suffix.lower() not in (".csv", ".parquet"):
-        raise Wrong(Problem("file", f"{shown(name)} is neither a .csv nor a .parquet file"))
+        raise ProblemError(Problem("file", f"{value_text(name)} is neither a .csv nor a .parquet file"))
     try:
         if path.stat().st_size > _LARGEST:
-            raise Wrong(Problem("file", f"{name} is larger than {_LARGEST // 1_000_000} MB"))
+            raise ProblemError(Problem("file", f"{name} is larger than {_LARGEST // 1_000_000} MB"))
         file_table = _read_csv(path, name) if path.suffix.lower() == ".csv" else pyarrow.parquet.read_table(path)
     except (OSError, UnicodeDecodeError, pa.ArrowException, csv.Error) as error:
         message = str(getattr(error, "strerror", None) or error).splitlines()[0]
-        raise Wrong(Problem("file", f"{name} cannot be read: {message[:150]}")) from None
+        raise ProblemError(Problem("file", f"{name} cannot be read: {message[:150]}")) from None
     if not 0 < file_table.num_rows <= MOST_ROWS:
-        raise Wrong(Problem("file", f"expected 1 to {MOST_ROWS:,} rows in {name}, found {file_table.num_rows:,}"))
+        raise ProblemError(Problem("file", f"expected 1 to {MOST_ROWS:,} rows in {name}, found {file_table.num_rows:,}"))
     return file_table
 
 
@@ -130,7 +136,9 @@ def _read_csv(path: Path, name: str) -> pa.Table:
         names = next(csv.reader(lines), [])
     duplicate = next((column for index, column in enumerate(names) if column in names[:index]), None)
     if duplicate is not None or not names:
-        raise Wrong(Problem("file", f"two columns of {name} are named {shown(duplicate)}" if names else f"{name} is empty"))
+        raise ProblemError(
+            Problem("file", f"two columns of {name} are named {value_text(duplicate)}" if names else f"{name} is empty")
+        )
     return pyarrow.csv.read_csv(
         path,
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
@@ -150,18 +158,18 @@ def _column(name: str, cells: pa.ChunkedArray, file: str, is_key: bool) -> dict[
         try:
             storable(value)
         except ValueError as error:
-            raise Wrong(Problem("file", f"row {row} of {name} in {file}: {error}")) from None
+            raise ProblemError(Problem("file", f"row {row} of {name} in {file}: {error}")) from None
     if not is_key:
         options = {} if value_type is None else {"value_type": value_type}
         return {"name": name, "type": "static", "values": values, **options}
     if None in values:
-        raise Wrong(Problem("key", f"{name} of {file} is empty in row {values.index(None) + 1}"))
+        raise ProblemError(Problem("key", f"{name} of {file} is empty in row {values.index(None) + 1}"))
     if value_type not in (None, "text") or not (all(type(v) is int for v in values) or all(type(v) is str for v in values)):
-        raise Wrong(Problem("key", f"{name} of {file} holds neither texts nor whole numbers"))
+        raise ProblemError(Problem("key", f"{name} of {file} holds neither texts nor whole numbers"))
     first_rows: dict[Any, int] = {}
     for row, value in enumerate(values, 1):
         if first_rows.setdefault(value, row) != row:
-            raise Wrong(Problem("key", f"{shown(value)} stands in rows {first_rows[value]} and {row} of {file}"))
+            raise ProblemError(Problem("key", f"{value_text(value)} stands in rows {first_rows[value]} and {row} of {file}"))
     return {"name": name, "type": "id", "values": values}
 
 
@@ -180,7 +188,7 @@ def _values(name: str, cells: pa.ChunkedArray, file: str) -> tuple[list[Any], st
     if pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_boolean(type_):
         return values, None
     if not (pa.types.is_string(type_) or pa.types.is_large_string(type_) or str(type_) == "string_view"):
-        raise Wrong(Problem("file", f"{name} of {file} is of the type {type_}, which no column has", "leave it out"))
+        raise ProblemError(Problem("file", f"{name} of {file} is of the type {type_}, which no column has", "leave it out"))
     return (values, "text") if file.lower().endswith(".parquet") else _typed_texts(values)
 
 
@@ -197,7 +205,7 @@ def _typed_texts(texts: list[str | None]) -> tuple[list[Any], str | None]:
     def all_match(pattern: re.Pattern[str]) -> bool:
         return bool(present) and all(pattern.fullmatch(text) for text in present)
 
-    numbers = iter(typed(present))
+    numbers = iter(typed_values(present))
     values = [None if text is None else next(numbers) for text in texts]
     if present and values != texts:
         return values, None

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 from plotsim_core.config.model import LARGEST
-from plotsim_core.errors import Problem, shown
+from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import did_you_mean
 
 Kind = Literal["whole", "number", "bool", "text"]
@@ -57,14 +57,14 @@ class FormulaError(ValueError):
 
 
 @lru_cache(maxsize=1024)
-def parsed(text: str) -> ast.expr:
+def parse_formula(text: str) -> ast.expr:
     """Return the tree of a formula. Raises FormulaError for what is not in the grammar."""
     if len(text) > _MOST_CHARACTERS:
         raise FormulaError(f"expected at most {_MOST_CHARACTERS} characters, found {len(text)}")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise FormulaError(f"cannot read {shown(text)}", "write it like round(quantity * price, 2)") from None
+        raise FormulaError(f"cannot read {value_text(text)}", "write it like round(quantity * price, 2)") from None
     if sum(1 for _ in ast.walk(tree)) > _MOST_NODES:
         raise FormulaError(f"expected at most {_MOST_NODES} parts, found more", "compute some of it in a column of its own")
     _check_node(tree, 1)
@@ -110,7 +110,7 @@ def _check_call(node: ast.Call) -> None:
 def _check_constant(node: ast.Constant) -> None:
     is_number = isinstance(node.value, int | float) and abs(node.value) <= LARGEST
     if not (is_number or isinstance(node.value, str)):
-        raise FormulaError(f"expected a number of at most {shown(LARGEST)}, a text, True or False, found {_text(node)}")
+        raise FormulaError(f"expected a number of at most {value_text(LARGEST)}, a text, True or False, found {_text(node)}")
 
 
 def _text(node: ast.AST) -> str:
@@ -137,7 +137,7 @@ def operands(node: ast.expr) -> list[ast.expr]:
 
 def names(text: str) -> list[str]:
     """Return the columns that a formula reads, in the order they stand in it."""
-    return list(dict.fromkeys(_names(parsed(text))))
+    return list(dict.fromkeys(_names(parse_formula(text))))
 
 
 def _names(node: ast.expr) -> Iterator[str]:

@@ -43,6 +43,6 @@ class EntityFeatures(Part):
     include_labels: Flag = True
 
 
-def spelled(value: Any) -> Any:
+def read_flag(value: Any) -> Any:
     """`true` is short for all of them, `false` for none."""
     return {True: {}, False: None}[value] if isinstance(value, bool) else value

@@ -51,7 +51,7 @@ def country_days(country: str, subdivision: str | None, language: str | None, ob
     return {day.toordinal() - EPOCH: name for day, name in sorted(calendar.items()) if day.year == year}
 
 
-def given_days(text: str, year: int) -> list[int]:
+def date_days(text: str, year: int) -> list[int]:
     """Return the days of a year that `text` names: a date (2024-11-29), or a day of every year (12-24)."""
     parts = [int(part) for part in re.split("-", text)]
     if len(parts) == 3 and parts[0] != year:

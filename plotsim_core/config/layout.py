@@ -59,16 +59,16 @@ _RUN = re.compile(rf"{_TIME}(?:[-_.]?{_TIME})*")
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedLayout:
     """A layout that has a name: its text, and the text where partitions are hours."""
 
     days: str
     hours: str
 
 
-LAYOUTS: Family[Named] = Family("layout")
+LAYOUTS: Family[NamedLayout] = Family("layout")
 BY_TABLE = "{dataset}/{table}/{key}.parquet"
-LAYOUTS.add("by_table", Named(BY_TABLE, BY_TABLE))
+LAYOUTS.add("by_table", NamedLayout(BY_TABLE, BY_TABLE))
 _HIVE_MONTH = "partition_year={yyyy}/partition_month={m}"
 _HIVE_DAY = f"{_HIVE_MONTH}/partition_day={{d}}"
 """Keys that are no usual names of columns, and values without zeros in front: every reader takes them for whole numbers."""
@@ -84,7 +84,7 @@ for _name, _days, _hours in (
     ("quarter_based", "{yyyy}/Q{q}/{table}_{yyyymmdd}", "{yyyy}/Q{q}/{table}_{yyyymmdd}_{hh}"),
     ("hive", f"{{table}}/{_HIVE_DAY}/data", f"{{table}}/{_HIVE_DAY}/partition_hour={{h}}/data"),
 ):
-    LAYOUTS.add(_name, Named(f"{{dataset}}/{_days}.parquet", f"{{dataset}}/{_hours}.parquet"))
+    LAYOUTS.add(_name, NamedLayout(f"{{dataset}}/{_days}.parquet", f"{{dataset}}/{_hours}.parquet"))
 
 
 def template(layout: str | None, partition: Grain) -> str:
@@ -167,7 +167,7 @@ def state_file(layout: str, dataset: str, table: str) -> str:
     return _state_layout(layout).format(dataset=dataset, table=table)
 
 
-def told_by(layout: str, dataset: str, path: str) -> tuple[str, str | None] | None:
+def partition_of(layout: str, dataset: str, path: str) -> tuple[str, str | None] | None:
     """Return the table and the partition key (None for a state) of a path below the store; None for another file."""
     match = _path_expression(_state_layout(layout), dataset).fullmatch(path)
     if match is not None:
@@ -192,7 +192,7 @@ def folder_of(layout: str, dataset: str, table: str | None = None) -> str:
     return "/".join(folders).replace("{dataset}", dataset).replace("{table}", table or "")
 
 
-def keys_in(layout: str) -> list[str]:
+def folder_keys(layout: str) -> list[str]:
     """Return the names that a layout's folders give to their values, as in key=value."""
     return [part.partition("=")[0] for part in _folders(layout) if re.match(r"[^{}=]+=", part)]
 
@@ -208,7 +208,7 @@ def _state_layout(layout: str) -> str:
     folders, file = _folders(layout), layout.removesuffix(".parquet").rpartition("/")[2]
     parts: list[str] = []
     has_state = False
-    for part in (*(part for part in folders if not keys_in(f"{part}/") or not _RUN.search(part)), file):
+    for part in (*(part for part in folders if not folder_keys(f"{part}/") or not _RUN.search(part)), file):
         is_named = any(f"{{{name}}}" in part for name in _NAMES)
         if not _RUN.search(part):
             parts.append(part)

@@ -9,17 +9,17 @@ from typing import Annotated, Any, get_args
 from pydantic import TypeAdapter
 
 from plotsim_core.config.calendar import Calendar
-from plotsim_core.config.check import Parts, added, check
-from plotsim_core.config.check_output import written
+from plotsim_core.config.check import Parts, check, column_problems
+from plotsim_core.config.check_output import output_problems
 from plotsim_core.config.check_quality import broken_columns
 from plotsim_core.config.dataset import ALIASES, Dataset
 from plotsim_core.config.problems import part_of, unknown_key, validated
 from plotsim_core.config.read_tables import read_section
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.star import complete, listed
+from plotsim_core.config.star import list_or_empty, with_defaults
 from plotsim_core.config.tables import SECTIONS, DeclaredTable
-from plotsim_core.config.units import Raw, further_kinds, told_apart, unit_dimensions
-from plotsim_core.errors import Problem, shown
+from plotsim_core.config.units import Raw, further_kinds, shared_name_problems, unit_dimensions
+from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import nearest
 
 _LISTS = ("metrics", "segments", "connections", "connection_phases", "seasonality", "quality")
@@ -30,11 +30,11 @@ def parse(raw: Any) -> tuple[Parts, list[Problem]]:
     if raw is None or raw == {}:
         return {}, [Problem("", "is empty", _NEEDS)]
     if not isinstance(raw, Mapping):
-        return {}, [Problem("", f"expected keys and values, found {shown(raw)}", _NEEDS)]
+        return {}, [Problem("", f"expected keys and values, found {value_text(raw)}", _NEEDS)]
     problems: list[Problem] = []
     sections = _sections(raw, problems)
     kinds = further_kinds(sections, problems)
-    parts = _read_parts(sections, complete(sections), [kind.raw for kind in kinds], problems)
+    parts = _read_parts(sections, with_defaults(sections), [kind.raw for kind in kinds], problems)
     parts["units"] = []
     for index, kind in enumerate(kinds):
         kind_problems: list[Problem] = []
@@ -47,14 +47,14 @@ def parse(raw: Any) -> tuple[Parts, list[Problem]]:
         kind_parts = parts["units"][index][1]
         scope = _scope(kind_parts, kind.raw, parts["units"][:index])
         problems.extend(p.under(kind.path) for p in check({"scale": 1.0, **kind_parts}, scope) if kind.says(p.path))
-    problems.extend(check({"scale": 1.0, **parts}, _scope(parts, complete(sections), parts["units"])))
-    problems.extend(told_apart(parts))
+    problems.extend(check({"scale": 1.0, **parts}, _scope(parts, with_defaults(sections), parts["units"])))
+    problems.extend(shared_name_problems(parts))
     if not problems:
-        problems.extend(added(dataset(parts)))
-        problems.extend(written(dataset(parts)))
+        problems.extend(column_problems(dataset(parts)))
+        problems.extend(output_problems(dataset(parts)))
         problems.extend(broken_columns(dataset(parts)))
         for path, kind_parts in parts["units"]:
-            problems.extend(problem.under(path) for problem in added(dataset(kind_parts)))
+            problems.extend(problem.under(path) for problem in column_problems(dataset(kind_parts)))
     return parts, _in_file_order(problems, raw, sections)
 
 
@@ -63,7 +63,7 @@ def _read_parts(
 ) -> Parts:
     """Return the valid parts of the sections of a config; `other_kinds` are the kinds of unit that its tables may refer
     to."""
-    tables = [table for table in listed(completed.get("dimensions")) if isinstance(table, Mapping)]
+    tables = [table for table in list_or_empty(completed.get("dimensions")) if isinstance(table, Mapping)]
     foreign_names = [name for other in other_kinds for name in unit_dimensions(other)]
     foreign_names += [str(table.get("name")) for table in tables if table.get("reference")]
     unit = str(sections.get("unit", ""))
@@ -143,7 +143,7 @@ def _list_items(section: str, raw: Any, problems: list[Problem]) -> list[tuple[s
     if raw is None:
         return []
     if not isinstance(raw, list | tuple):
-        problems.append(Problem(section, f"expected a list, found {shown(raw)}"))
+        problems.append(Problem(section, f"expected a list, found {value_text(raw)}"))
         return []
     if not raw and section in ("metrics", "segments"):
         problems.append(Problem(section, f"expected at least one {section[:-1]}, found none"))
@@ -157,7 +157,7 @@ def _list_items(section: str, raw: Any, problems: list[Problem]) -> list[tuple[s
 
 
 def _scope(parts: Parts, raw: Mapping[str, Any], other_kinds: Sequence[tuple[str, Parts]]) -> Scope:
-    names = [item.get("name") for item in listed(raw.get("metrics")) if isinstance(item, Mapping)]
+    names = [item.get("name") for item in list_or_empty(raw.get("metrics")) if isinstance(item, Mapping)]
     metrics = {metric.name: metric for _, metric in parts["metrics"]}
     nameless = [name for name in names if not isinstance(name, str)]
     tables: dict[str, DeclaredTable] = {}

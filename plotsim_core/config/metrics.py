@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from plotsim_core.config.effects import Noise
 from plotsim_core.config.model import Name, Number, Pair, Part, member
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import Family, did_you_mean
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
 from plotsim_core.numerics.quantiles import reachable
@@ -42,7 +42,7 @@ class MetricType:
         return "lognormal" if bounds[0] == 0 or bounds[1] / bounds[0] >= 10 else "beta"
 
 
-ALSO_CALLED = {"lognorm": "lognormal"}
+ALIASES = {"lognorm": "lognormal"}
 """Names of distributions in SciPy, and in files written for plotsim, to their own."""
 
 KERNELS: Family[Callable[[int], NDArray[np.floating]]] = Family("decay kernel")
@@ -120,7 +120,7 @@ class Metric(Part):
         `scale` is the width of the range."""
         if not isinstance(value, dict) or not isinstance(value.get("distribution"), str):
             return value
-        value = {**value, "distribution": ALSO_CALLED.get(value["distribution"], value["distribution"])}
+        value = {**value, "distribution": ALIASES.get(value["distribution"], value["distribution"])}
         parameters = value.get("distribution_params")
         if value["distribution"] != "beta" or not isinstance(parameters, dict):
             return value
@@ -142,7 +142,7 @@ class Metric(Part):
         problems += [] if problems else [*self._distribution_problems()]
         problems += [] if problems else [*self._mean_problems()]
         if problems:
-            raise Wrong(*problems)
+            raise ProblemError(*problems)
         return self
 
     def _range_problems(self) -> Iterator[Problem]:
@@ -152,7 +152,7 @@ class Metric(Part):
         if requirement == "forbidden" and self.range is not None:
             yield Problem("range", f"a metric of type {self.type} takes none", "give `mean: [low, high]` instead")
         if self.range is not None and self.range[0] >= self.range[1]:
-            yield Problem("range", f"expected low < high, found {shown(self.range)}")
+            yield Problem("range", f"expected low < high, found {value_text(self.range)}")
 
     def _lag_problems(self) -> Iterator[Problem]:
         if self.follows is not None and self.delay is None:
@@ -194,9 +194,11 @@ class Metric(Part):
         if self.mean is None:
             return
         if self.mean[0] >= self.mean[1]:
-            yield Problem("mean", f"expected low < high, found {shown(self.mean)}", "a falling metric has negative polarity")
+            yield Problem(
+                "mean", f"expected low < high, found {value_text(self.mean)}", "a falling metric has negative polarity"
+            )
         elif self.bounds is not None and not (self.bounds[0] < self.mean[0] and self.mean[1] < self.bounds[1]):
-            yield Problem("mean", f"{shown(self.mean)} does not lie inside the range {shown(self.bounds)}")
+            yield Problem("mean", f"{value_text(self.mean)} does not lie inside the range {value_text(self.bounds)}")
         elif DISTRIBUTIONS[self.family].support in ("positive", "count") and self.mean[0] <= 0:
             yield Problem("mean", f"the means of a {self.family} distribution are above 0, found {self.mean[0]:g}")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import Family, UnknownMember
 
 LARGEST = 1e12
@@ -69,29 +69,29 @@ def _flag(value: Any) -> Any:
 def storable(value: Any) -> Any:
     """Return `value`. Raises ValueError for a number that no column holds: a whole one beyond 64 bits, or none at all."""
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise ValueError(f"expected a whole number of 64 bits, or a text in quotes; found {shown(value)}")
+        raise ValueError(f"expected a whole number of 64 bits, or a text in quotes; found {value_text(value)}")
     if isinstance(value, float) and not isfinite(value):
-        raise ValueError(f"expected a finite number, found {shown(value)}")
+        raise ValueError(f"expected a finite number, found {value_text(value)}")
     return value
 
 
 def _scalar(value: Any) -> Any:
     if not isinstance(value, str | int | float | bool):
-        raise ValueError(f"expected a text, a number or true/false, found {shown(value)}")
+        raise ValueError(f"expected a text, a number or true/false, found {value_text(value)}")
     return storable(value)
 
 
 def pair(value: Any) -> Any:
     """Return `value` if it is a list of two. Raises ValueError otherwise."""
     if not isinstance(value, list | tuple) or len(value) != 2:
-        raise ValueError(f"expected two numbers, [low, high], found {shown(value)}")
+        raise ValueError(f"expected two numbers, [low, high], found {value_text(value)}")
     return value
 
 
 def rising(pair: tuple[float, float]) -> tuple[float, float]:
     """Return `pair` if it is low and high. Raises ValueError otherwise."""
     if pair[0] >= pair[1]:
-        raise ValueError(f"expected low < high, found {shown(pair)}")
+        raise ValueError(f"expected low < high, found {value_text(pair)}")
     return pair
 
 
@@ -109,4 +109,4 @@ def member(family: Family[Any], name: str, path: str = "") -> Any:
     try:
         return family[name]
     except UnknownMember as unknown:
-        raise Wrong(Problem(path, unknown.message, unknown.hint)) from None
+        raise ProblemError(Problem(path, unknown.message, unknown.hint)) from None

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from plotsim_core.config.layout import wrong_text
 from plotsim_core.config.model import Flag, Name, Part, pattern
 from plotsim_core.config.tables import Table
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.errors import Problem, ProblemError, value_text
 
 FormatWord = Literal["csv", "parquet", "jsonl", "sql", "duckdb"]
 Dialect = Literal["postgresql", "mysql", "sqlite"]
@@ -42,19 +42,19 @@ FORMULA = r"^'*[=+\-@\t\r]"
 def _checked_directory(directory: str) -> str:
     parts = re.split(r"[/\\]", directory)
     if not directory or directory[0] in "/\\~" or ".." in parts or ":" in parts[0]:
-        raise ValueError(f"expected a folder below the current one, such as data/shops, found {shown(directory)}")
+        raise ValueError(f"expected a folder below the current one, such as data/shops, found {value_text(directory)}")
     if not directory.isprintable():
-        raise ValueError(f"expected a name of visible characters, found {shown(ascii(directory)[1:-1])}")
+        raise ValueError(f"expected a name of visible characters, found {value_text(ascii(directory)[1:-1])}")
     if max(len(part.encode()) for part in parts) > _LONGEST_NAME or len(directory.encode()) > _LONGEST_PATH:
         limits = f"no name of a folder longer than {_LONGEST_NAME} bytes, and no path longer than {_LONGEST_PATH}"
-        raise ValueError(f"expected {limits}, found {shown(directory)}")
+        raise ValueError(f"expected {limits}, found {value_text(directory)}")
     return directory
 
 
 def _checked_layout(layout: str) -> str:
     problems = list(wrong_text(layout))
     if problems:
-        raise Wrong(*problems)
+        raise ProblemError(*problems)
     return layout
 
 
@@ -65,7 +65,7 @@ _VALUE = re.compile(r"[-+]?[0-9.]*[0-9][0-9.]*([eE][-+]?[0-9]+)?|(?i:true|false)
 
 def _checked_null(null: str) -> str:
     if _VALUE.fullmatch(null):
-        raise ValueError(f"expected a word that is no number, truth or day, such as \\N or <null>, found {shown(null)}")
+        raise ValueError(f"expected a word that is no number, truth or day, such as \\N or <null>, found {value_text(null)}")
     return null
 
 
@@ -122,7 +122,7 @@ class Output(Part):
             hint = "one says which files a partition of time is, the other which files the values of a column are"
             problems.append(Problem("partition_by", "has no effect together with layout", hint))
         if problems:
-            raise Wrong(*problems)
+            raise ProblemError(*problems)
         return self
 
 
@@ -171,7 +171,7 @@ class Event(Table):
     @model_validator(mode="after")
     def _check_log(self) -> Event:
         if self.log_filename is not None and self.log_format is None:
-            raise Wrong(Problem("log_filename", "has no effect without log_format, which says what a line is"))
+            raise ProblemError(Problem("log_filename", "has no effect without log_format, which says what a line is"))
         return self
 
     @property

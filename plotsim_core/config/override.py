@@ -13,7 +13,7 @@ NONE = "none"
 """The word for no noise at all."""
 
 
-def overridden(
+def with_overrides(
     raw: Any,
     *,
     seed: int | None = None,

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from plotsim_core.config.model import PATTERNS, Part
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean, nearest
 
 Context = Mapping[str, Any]
@@ -29,10 +29,10 @@ _EXPECTED: dict[str, Callable[[Context], str]] = {
     "dict_type": lambda ctx: "keys and values",
     "model_type": lambda ctx: "keys and values",
     "model_attributes_type": lambda ctx: "keys and values",
-    "greater_than": lambda ctx: f"more than {shown(ctx['gt'])}",
-    "greater_than_equal": lambda ctx: f"at least {shown(ctx['ge'])}",
-    "less_than": lambda ctx: f"less than {shown(ctx['lt'])}",
-    "less_than_equal": lambda ctx: f"at most {shown(ctx['le'])}",
+    "greater_than": lambda ctx: f"more than {value_text(ctx['gt'])}",
+    "greater_than_equal": lambda ctx: f"at least {value_text(ctx['ge'])}",
+    "less_than": lambda ctx: f"less than {value_text(ctx['lt'])}",
+    "less_than_equal": lambda ctx: f"at most {value_text(ctx['le'])}",
     "too_short": lambda ctx: f"a list of at least {ctx['min_length']}",
     "too_long": lambda ctx: f"a list of at most {ctx['max_length']}",
     "literal_error": lambda ctx: _choices(ctx["expected"])[0],
@@ -77,7 +77,7 @@ def _problems(path: str, details: ErrorDetails, value: Any, model: Any) -> list[
     error_type, steps = details["type"], details["loc"]
     problem_path = path + _path_in_file(steps, value, new=error_type == "missing")
     cause = details.get("ctx", {}).get("error")
-    if isinstance(cause, Wrong):
+    if isinstance(cause, ProblemError):
         return [problem.under(problem_path) for problem in cause.problems]
     if error_type == "extra_forbidden":
         return [unknown_key(problem_path, str(steps[-1]), words_of(_model_at(model, steps[:-1])))]
@@ -93,7 +93,9 @@ def _problems(path: str, details: ErrorDetails, value: Any, model: Any) -> list[
         actual = details["input"][key]
         expected, choices = _choices(context["expected_tags"])
         return [
-            Problem(f"{problem_path}.{key}", f"expected {expected}, found {shown(actual)}", _spelling_hint(actual, choices))
+            Problem(
+                f"{problem_path}.{key}", f"expected {expected}, found {value_text(actual)}", _spelling_hint(actual, choices)
+            )
         ]
     message = f"expected {_EXPECTED[error_type](context)}"
     input_value = details["input"]
@@ -102,7 +104,7 @@ def _problems(path: str, details: ErrorDetails, value: Any, model: Any) -> list[
         is_outside = actual < context.get("min_length", 0) or actual > context.get("max_length", actual)
         return [Problem(problem_path, f"{message}, found {actual}")] if is_outside else []
     hint = _spelling_hint(input_value, _choices(context["expected"])[1]) if error_type == "literal_error" else ""
-    return [Problem(problem_path, f"{message}, found {shown(input_value)}", hint)]
+    return [Problem(problem_path, f"{message}, found {value_text(input_value)}", hint)]
 
 
 def _spelling_hint(value: Any, choices: list[str]) -> str:

@@ -11,9 +11,9 @@ from pydantic import Field, model_validator
 
 from plotsim_core.config.model import Name, Offset, Part, Share
 from plotsim_core.config.window import Day
-from plotsim_core.errors import Problem, Wrong
+from plotsim_core.errors import Problem, ProblemError
 
-MOST = 50
+MOST_ISSUES = 50
 """The most issues of a config."""
 
 LEDGER = "quality_ledger"
@@ -44,14 +44,14 @@ Kind = Literal[
 LOST = "-X"
 """What is appended to the key that an orphan refers to: no key that is made ends so."""
 
-OF_DELIVERY = ("late_delivery", "redelivery", "restatement")
+DELIVERY_ISSUES = ("late_delivery", "redelivery", "restatement")
 """Issues that say when rows are delivered."""
 _OF_A_COLUMN = ("null_injection", "type_mismatch", "schema_drift", "orphaned_keys", "restatement")
 _READS: dict[str, tuple[str, ...]] = {
     "mode": ("volume_anomaly", "schema_drift"),
     "period": ("volume_anomaly", "schema_drift"),
     "periods": ("volume_anomaly",),
-    "up_to": OF_DELIVERY,
+    "up_to": DELIVERY_ISSUES,
 }
 """Word to the issues that read it."""
 
@@ -68,7 +68,7 @@ def orphan_mark(keys: tuple[str | int, ...] | None) -> str | int | None:
         return LOST * next(repeats for repeats in count(1) if not any(text.endswith(LOST * repeats) for text in texts))
     numbers = [key for key in keys if isinstance(key, int)]
     step = max(numbers) - min(numbers) + 1
-    return step if max(numbers) + MOST * step < 2**63 else None
+    return step if max(numbers) + MOST_ISSUES * step < 2**63 else None
 
 
 class Issue(Part):
@@ -125,7 +125,7 @@ class Issue(Part):
             word = "period" if self.period is not None else "periods"
             problems.append(Problem("since", f"says when, and so does {word}; give one of them"))
         if problems:
-            raise Wrong(*problems)
+            raise ProblemError(*problems)
         return self
 
     @property
@@ -151,7 +151,7 @@ class Issue(Part):
     @property
     def delivers(self) -> bool:
         """Whether it says when rows are delivered."""
-        return self.issue in OF_DELIVERY
+        return self.issue in DELIVERY_ISSUES
 
     @property
     def delay(self) -> int:
@@ -159,7 +159,7 @@ class Issue(Part):
         return (USUAL_DELAY if self.up_to is None else self.up_to) if self.delivers else 0
 
 
-def look_back(issues: Iterable[Issue]) -> int:
+def longest_delay(issues: Iterable[Issue]) -> int:
     """Return the most periods from a row's period to its delivery in a table with these issues: the delay of a late delivery
     plus that of a second one."""
     listed = list(issues)
@@ -167,6 +167,6 @@ def look_back(issues: Iterable[Issue]) -> int:
     return late_delay + max((issue.delay for issue in listed if issue.issue != "late_delivery"), default=0)
 
 
-def drifted(column: str) -> str:
+def drift_column(column: str) -> str:
     """Return the name of the column that the values of another one drift to."""
     return f"{column}_v2"

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from plotsim_core.config.files import with_files
-from plotsim_core.errors import ConfigError, Problem, shown
+from plotsim_core.errors import ConfigError, Problem, value_text
 
 _BOOLEAN = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
 _FLOAT = re.compile(
@@ -81,7 +81,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
         if isinstance(name, list | dict):
             raise yaml.MarkedYAMLError(problem="a key must be a text", problem_mark=key_node.start_mark)
         if name in first_lines:
-            message = f"the key {shown(name)} stands twice, first in line {first_lines[name]}"
+            message = f"the key {value_text(name)} stands twice, first in line {first_lines[name]}"
             raise yaml.MarkedYAMLError(problem=message, problem_mark=key_node.start_mark)
         first_lines[name] = key_node.start_mark.line + 1
     loader.flatten_mapping(node)
@@ -149,7 +149,7 @@ def read_text(text: str, source: str) -> Any:
         raise ConfigError([Problem("", "is not valid YAML: nested too deeply")], source) from None
 
 
-def written(raw: Any) -> str:
+def yaml_text(raw: Any) -> str:
     """Return a config as YAML text that reads as the same; the same text with libyaml and without."""
     dumper = _FastDumper if isinstance(raw, Mapping) and _has_plain_texts(raw) else _Dumper
     text: str = yaml.dump(raw, Dumper=dumper, sort_keys=False, allow_unicode=True)

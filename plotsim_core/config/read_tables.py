@@ -10,9 +10,9 @@ from pydantic import TypeAdapter
 
 from plotsim_core.config.model import Part
 from plotsim_core.config.problems import unknown_key, validated, words_of
-from plotsim_core.config.star import listed
+from plotsim_core.config.star import list_or_empty
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, DeclaredTable, SourceWords
-from plotsim_core.errors import ConfigError, Problem, shown
+from plotsim_core.errors import ConfigError, Problem, value_text
 from plotsim_core.families import UnknownMember, nearest
 
 
@@ -24,7 +24,7 @@ def read_section(section: str, raw: Any, unit: str, foreign: Sequence[str], prob
     if raw is None:
         return []
     if not isinstance(raw, list | tuple):
-        problems.append(Problem(section, f"expected a list of tables, found {shown(raw)}"))
+        problems.append(Problem(section, f"expected a list of tables, found {value_text(raw)}"))
         return [DeclaredTable("", section, None, None)]
     if section == "dimensions":
         raw = _with_child_counts(raw, unit, foreign)
@@ -47,7 +47,7 @@ def _table(path: str, section: str, raw: Any, unit: str, foreign: Sequence[str],
     if isinstance(raw, Part):
         raw = raw.model_dump()
     if not isinstance(raw, Mapping):
-        problems.append(Problem(path, f"expected a table, found {shown(raw)}"))
+        problems.append(Problem(path, f"expected a table, found {value_text(raw)}"))
         return DeclaredTable("", path, None, None)
     name = raw["name"] if isinstance(raw.get("name"), str) else ""
     kinds = [(kind, words) for kind, words in KIND_WORDS.items() if words.section == section]
@@ -56,7 +56,7 @@ def _table(path: str, section: str, raw: Any, unit: str, foreign: Sequence[str],
     is_optional = words is not None and not words.model.model_fields["columns"].is_required()
     has_no_columns = is_optional and raw.get("columns") in (None, [], ())
     columns = [] if has_no_columns else _columns(f"{path}.columns", raw.get("columns"), problems)
-    names = tuple(str(item.get("name")) for item in listed(raw.get("columns")) if isinstance(item, Mapping))
+    names = tuple(str(item.get("name")) for item in list_or_empty(raw.get("columns")) if isinstance(item, Mapping))
     if kind is None or words is None:
         problems.append(_unknown_kind(path, section, raw))
         return DeclaredTable(name, path, None, None, names)
@@ -87,10 +87,10 @@ def _unknown_kind(path: str, section: str, raw: Mapping[str, Any]) -> Problem:
             if words.section == section and get_origin(field.annotation) is Literal:
                 choices.setdefault(name, []).extend(v for v in get_args(field.annotation) if v not in choices.get(name, ()))
     pairs = [(name, value) for name, values in choices.items() for value in values]
-    examples = " or ".join(f"`{name}: {value if isinstance(value, str) else shown(value)}`" for name, value in pairs)
+    examples = " or ".join(f"`{name}: {value if isinstance(value, str) else value_text(value)}`" for name, value in pairs)
     for key, value in raw.items():
         if key in choices:
-            return Problem(f"{path}.{key}", f"expected {examples}, found {shown(value)}")
+            return Problem(f"{path}.{key}", f"expected {examples}, found {value_text(value)}")
         if key not in known_words and nearest(str(key), list(choices)):
             return unknown_key(f"{path}.{key}", str(key), list(choices))
     return Problem(path, "cannot tell what kind of table this is", f"give {examples}")
@@ -98,7 +98,7 @@ def _unknown_kind(path: str, section: str, raw: Mapping[str, Any]) -> Problem:
 
 def _columns(path: str, raw: Any, problems: list[Problem]) -> list[Column]:
     if not isinstance(raw, list | tuple) or not raw:
-        text = "none" if raw in (None, [], ()) else shown(raw)
+        text = "none" if raw in (None, [], ()) else value_text(raw)
         problems.append(Problem(path, f"expected a list of at least one column, found {text}"))
         return []
     columns = [_column(f"{path}[{index}]", item, problems) for index, item in enumerate(raw)]
@@ -110,7 +110,7 @@ _COMMON_KEYS = ("name", "type", "description", "decimals", "pii_note")
 
 def _column(path: str, raw: Any, problems: list[Problem]) -> Column | None:
     if not isinstance(raw, Mapping):
-        problems.append(Problem(path, f"expected a column, with name and type, found {shown(raw)}"))
+        problems.append(Problem(path, f"expected a column, with name and type, found {value_text(raw)}"))
         return None
     words = _source_words(path, raw.get("type"), problems) if "type" in raw else None
     options = words_of(words.options) if words else []
@@ -150,7 +150,7 @@ def _column(path: str, raw: Any, problems: list[Problem]) -> Column | None:
 def _source_words(path: str, type_: Any, problems: list[Problem]) -> SourceWords | None:
     """Return the words of the source that a column's type names."""
     if not isinstance(type_, str):
-        problems.append(Problem(f"{path}.type", f"expected a text, found {shown(type_)}"))
+        problems.append(Problem(f"{path}.type", f"expected a text, found {value_text(type_)}"))
         return None
     word, dot, _ = type_.partition(".")
     try:

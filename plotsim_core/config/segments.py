@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from plotsim_core.config.archetypes import Archetype
 from plotsim_core.config.model import Count, Group, Name, Offset, Part, Scalar, Share
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.errors import Problem, ProblemError, value_text
 
 LEAST_LIFE = 2
 """So many periods of the span units have at least that arrive by lot, where no end is written."""
@@ -77,10 +77,10 @@ class StepArrival(Part):
     def _check_blocks(self) -> StepArrival:
         total = sum(block.fraction for block in self.blocks)
         if abs(total - 1) > 0.001:
-            raise Wrong(Problem("blocks", f"the fractions add up to {total:g}, expected 1"))
+            raise ProblemError(Problem("blocks", f"the fractions add up to {total:g}, expected 1"))
         periods = [block.period for block in self.blocks]
         if periods != sorted(set(periods)):
-            raise Wrong(Problem("blocks", f"the periods must rise, found {shown(periods)}"))
+            raise ProblemError(Problem("blocks", f"the periods must rise, found {value_text(periods)}"))
         return self
 
 
@@ -131,7 +131,7 @@ class Tenure(Part):
     @model_validator(mode="after")
     def _check_mean(self) -> Tenure:
         if self.mean < self.least:
-            raise Wrong(Problem("mean", f"expected at least {self.least}, the `least`, found {self.mean:g}"))
+            raise ProblemError(Problem("mean", f"expected at least {self.least}, the `least`, found {self.mean:g}"))
         return self
 
 
@@ -182,9 +182,9 @@ class Treatment(Part):
         if self.lift_log_odds == 0:
             problems.append(Problem("lift_log_odds", "0 has no effect: treated units would be like the others"))
         if self.treatment_label == self.control_label:
-            problems.append(Problem("control_label", f"both arms are called {shown(self.control_label)}", "rename one"))
+            problems.append(Problem("control_label", f"both arms are called {value_text(self.control_label)}", "rename one"))
         if problems:
-            raise Wrong(*problems)
+            raise ProblemError(*problems)
         return self
 
 
@@ -228,7 +228,7 @@ class Segment(Part):
         lists = {key: item if isinstance(item, list | tuple) else [item] for key, item in value.items()}
         empty = [Problem(str(key), "expected at least one value") for key, item in lists.items() if not item]
         if empty:
-            raise Wrong(*empty)
+            raise ProblemError(*empty)
         return lists
 
     @field_validator("variation", mode="before")
@@ -237,12 +237,14 @@ class Segment(Part):
         if value == "none":
             return Variation(level=0, timing=0, size=0)
         if isinstance(value, str):
-            raise ValueError(f"expected level, timing and size, or the word none, found {shown(value)}")
+            raise ValueError(f"expected level, timing and size, or the word none, found {value_text(value)}")
         return value
 
     @model_validator(mode="after")
     def _check_explicit(self) -> Segment:
         if isinstance(self.arrival, ExplicitArrival) and len(self.arrival.start_periods) != self.count:
             count = len(self.arrival.start_periods)
-            raise Wrong(Problem("arrival.start_periods", f"expected {self.count} periods, one per unit, found {count}"))
+            raise ProblemError(
+                Problem("arrival.start_periods", f"expected {self.count} periods, one per unit, found {count}")
+            )
         return self

@@ -25,12 +25,12 @@ _DAY_COLUMNS = {"day_of_week": "int", "day_of_month": "int", "is_weekend": "bool
 _TO_DATES = f"ref.{DATE_DIMENSION}"
 
 
-def listed(value: Any) -> Sequence[Any]:
+def list_or_empty(value: Any) -> Sequence[Any]:
     """Return `value` if it is a list, else an empty one: what is no list is reported elsewhere."""
     return value if isinstance(value, list | tuple) else ()
 
 
-def complete(raw: Mapping[str, Any]) -> dict[str, Any]:
+def with_defaults(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return `raw` with the tables, and the parts of tables, that follow from the rest of it.
 
     Without any table: the date dimension, a dimension of the unit (key, name, one column for each attribute that all
@@ -129,7 +129,7 @@ def _with_unit(table: Any) -> Any:
 
 def _unit_dimension(raw: Mapping[str, Any]) -> dict[str, Any]:
     unit = raw.get("unit")
-    segments = [segment for segment in listed(raw.get("segments")) if isinstance(segment, Mapping)]
+    segments = [segment for segment in list_or_empty(raw.get("segments")) if isinstance(segment, Mapping)]
     raw_attributes = [segment.get("attributes") for segment in segments]
     attributes = [mapping if isinstance(mapping, Mapping) else {} for mapping in raw_attributes]
     first = attributes[0] if attributes else {}
@@ -147,7 +147,7 @@ def _unit_dimension(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _facts(raw: Mapping[str, Any]) -> list[dict[str, Any]]:
     unit = raw.get("unit")
-    raw_names = [metric.get("name") for metric in listed(raw.get("metrics")) if isinstance(metric, Mapping)]
+    raw_names = [metric.get("name") for metric in list_or_empty(raw.get("metrics")) if isinstance(metric, Mapping)]
     names = [name for name in raw_names if isinstance(name, str)]
     facts = {f"fct_{name}": [name] for name in names}
     if f"fct_{unit}" not in facts and _names_table(raw, f"fct_{unit}"):
@@ -166,7 +166,7 @@ def _names_table(value: Any, name: str) -> bool:
     """Return whether a part of a config names a table."""
     if isinstance(value, Mapping):
         return any(_names_table(item, name) for item in value.values())
-    return value == name if isinstance(value, str) else any(_names_table(item, name) for item in listed(value))
+    return value == name if isinstance(value, str) else any(_names_table(item, name) for item in list_or_empty(value))
 
 
 def _lacks_units(raw: Mapping[str, Any], dimensions: Sequence[Any]) -> bool:
@@ -175,7 +175,7 @@ def _lacks_units(raw: Mapping[str, Any], dimensions: Sequence[Any]) -> bool:
     tables = [table for table in dimensions if isinstance(table, Mapping)]
     if unit_table == DATE_DIMENSION or any(table.get("name") == unit_table for table in tables):
         return False
-    bridges = [bridge for bridge in listed(raw.get("bridges")) if isinstance(bridge, Mapping)]
+    bridges = [bridge for bridge in list_or_empty(raw.get("bridges")) if isinstance(bridge, Mapping)]
     is_bridged = any(unit_table in (bridge.get("left"), bridge.get("right")) for bridge in bridges)
     has_no_units = all(is_dates(table) or table.get("reference") or table.get("per") == "time" for table in tables)
     return is_bridged or (has_no_units and len(tables) == len(dimensions))
@@ -183,11 +183,13 @@ def _lacks_units(raw: Mapping[str, Any], dimensions: Sequence[Any]) -> bool:
 
 def _unit_reference(raw: Mapping[str, Any]) -> dict[str, str] | None:
     """Return the column that refers to the dimension of the unit: the one named after it, or the first of units."""
-    dimensions = [table for table in listed(raw.get("dimensions")) if isinstance(table, Mapping)]
+    dimensions = [table for table in list_or_empty(raw.get("dimensions")) if isinstance(table, Mapping)]
     unit_tables = [table for table in dimensions if table.get("per") == "unit" and "count" not in table]
     named_tables = [table for table in unit_tables if table.get("name") == f"dim_{raw.get('unit')}"]
     for table in named_tables or unit_tables:
-        keys = [c.get("name") for c in listed(table.get("columns")) if isinstance(c, Mapping) and c.get("type") == "id"]
+        keys = [
+            c.get("name") for c in list_or_empty(table.get("columns")) if isinstance(c, Mapping) and c.get("type") == "id"
+        ]
         if keys and isinstance(keys[0], str) and isinstance(table.get("name"), str):
             return {"name": keys[0], "type": f"ref.{table['name']}"}
     return None

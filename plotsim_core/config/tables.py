@@ -212,7 +212,7 @@ def is_number(type_: pa.DataType) -> bool:
     return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_))
 
 
-def moved_by(column: Column, table: Table) -> set[str]:
+def changing_types(column: Column, table: Table) -> set[str]:
     """Return the column types that make a column's values change with time: its own, and those of the columns it reads."""
     visited: set[str] = set()
     types: set[str] = set()

@@ -12,7 +12,7 @@ _DIGITS = 19
 """Digits of a whole number of 64 bits, at most."""
 
 
-def typed(texts: Sequence[str]) -> list[int] | list[float] | list[str]:
+def typed_values(texts: Sequence[str]) -> list[int] | list[float] | list[str]:
     """Return texts as whole numbers if all are, else as numbers if all are, else as they are.
 
     Texts stay what would not be the same as a number: 004, +49, a whole number beyond 64 bits, 1e400.

@@ -12,14 +12,24 @@ from typing import Any
 
 from plotsim_core.config.dataset import ALIASES, Dataset
 from plotsim_core.config.problems import unknown_key
-from plotsim_core.config.star import complete, is_dates, listed
+from plotsim_core.config.star import is_dates, list_or_empty, with_defaults
 from plotsim_core.config.tables import RESERVED, SECTIONS
-from plotsim_core.errors import Problem, shown
+from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.codes import segment_number
 
 Raw = Mapping[str, Any]
 
-OWN = ("unit", "metrics", "segments", "connections", "connection_phases", "lifecycle", "noise", "seasonality", *SECTIONS)
+KIND_SECTIONS = (
+    "unit",
+    "metrics",
+    "segments",
+    "connections",
+    "connection_phases",
+    "lifecycle",
+    "noise",
+    "seasonality",
+    *SECTIONS,
+)
 """Sections of each kind of unit; noise and seasons are the dataset's where a kind has none."""
 _INHERITED = ("noise", "seasonality")
 _ALONE = ("quality", "holdout", "entity_features", "sources", "manifest", "owners", "units")
@@ -43,7 +53,7 @@ class FurtherKind:
             return str(self.raw["dimensions"][index].get("name")) not in self.inherited
         if section in _INHERITED:
             return section in self.written
-        return section in OWN or not section
+        return section in KIND_SECTIONS or not section
 
 
 def further_kinds(known: Raw, problems: list[Problem]) -> list[FurtherKind]:
@@ -52,11 +62,11 @@ def further_kinds(known: Raw, problems: list[Problem]) -> list[FurtherKind]:
     if entries is None:
         return []
     if not isinstance(entries, list | tuple):
-        problems.append(Problem("units", f"expected a list, found {shown(entries)}"))
+        problems.append(Problem("units", f"expected a list, found {value_text(entries)}"))
         return []
     shared_tables = [
         table
-        for table in listed(complete(known).get("dimensions"))
+        for table in list_or_empty(with_defaults(known).get("dimensions"))
         if isinstance(table, Mapping) and (is_dates(table) or table.get("reference") or table.get("per") == "time")
     ]
     return [
@@ -66,23 +76,23 @@ def further_kinds(known: Raw, problems: list[Problem]) -> list[FurtherKind]:
 
 def _kind(path: str, raw: Any, root: Raw, shared_tables: list[Any], problems: list[Problem]) -> FurtherKind | None:
     if not isinstance(raw, Mapping):
-        problems.append(Problem(path, f"expected a kind of unit, with unit, metrics and segments, found {shown(raw)}"))
+        problems.append(Problem(path, f"expected a kind of unit, with unit, metrics and segments, found {value_text(raw)}"))
         return None
     sections = {ALIASES.get(str(key), str(key)): value for key, value in raw.items()}
-    own_sections = {key: value for key, value in sections.items() if key in OWN and value is not None}
+    own_sections = {key: value for key, value in sections.items() if key in KIND_SECTIONS and value is not None}
     for key in sections:
-        if key in Dataset.model_fields and key not in OWN:
+        if key in Dataset.model_fields and key not in KIND_SECTIONS:
             problems.append(Problem(f"{path}.{key}", "is said once for the whole dataset, beside `units`"))
-        elif key not in OWN:
-            problems.append(unknown_key(f"{path}.{key}", key, list(OWN)))
-    completed = complete(own_sections)
-    for index, table in enumerate(listed(own_sections.get("dimensions"))):
+        elif key not in KIND_SECTIONS:
+            problems.append(unknown_key(f"{path}.{key}", key, list(KIND_SECTIONS)))
+    completed = with_defaults(own_sections)
+    for index, table in enumerate(list_or_empty(own_sections.get("dimensions"))):
         if isinstance(table, Mapping) and is_dates(table):
             problems.append(Problem(f"{path}.dimensions[{index}]", "the dates are the dataset's, declared beside `units`"))
     dimensions = [
-        table for table in listed(completed.get("dimensions")) if not (isinstance(table, Mapping) and is_dates(table))
+        table for table in list_or_empty(completed.get("dimensions")) if not (isinstance(table, Mapping) and is_dates(table))
     ]
-    shared_sections = {key: value for key, value in root.items() if key not in (*OWN, *_ALONE)}
+    shared_sections = {key: value for key, value in root.items() if key not in (*KIND_SECTIONS, *_ALONE)}
     inherited_sections = {key: root[key] for key in _INHERITED if key in root}
     if isinstance(inherited_sections.get("noise"), Mapping):  # without `mar_*`, which name a metric of the first kind
         inherited_sections["noise"] = {
@@ -94,11 +104,11 @@ def _kind(path: str, raw: Any, root: Raw, shared_tables: list[Any], problems: li
 
 def unit_dimensions(raw: Raw) -> list[str]:
     """Return the names of the dimensions of units that a config declares, as far as they can be read."""
-    tables = [table for table in listed(raw.get("dimensions")) if isinstance(table, Mapping)]
+    tables = [table for table in list_or_empty(raw.get("dimensions")) if isinstance(table, Mapping)]
     return [str(table.get("name")) for table in tables if table.get("per") == "unit" and "count" not in table]
 
 
-def told_apart(parts: Mapping[str, Any]) -> Iterator[Problem]:
+def shared_name_problems(parts: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield a problem for each name that two kinds of unit share: of the unit, a segment, a table."""
     first_paths: dict[tuple[str, str], str] = {}
     numbers: dict[int, str] = {}

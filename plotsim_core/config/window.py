@@ -10,9 +10,9 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from plotsim_core.config.model import Offset, Part, pattern
-from plotsim_core.errors import Problem, Wrong, shown
+from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
-from plotsim_core.numerics.calendar import ADVERBS, GRAINS, HOLDING, YEAR, Grain, grain_named
+from plotsim_core.numerics.calendar import ADVERBS, COARSER_GRAINS, GRAINS, YEAR, Grain, grain_named
 
 
 def _day_text(value: Any) -> Any:
@@ -64,7 +64,7 @@ class Window(Part):
     def _from_list(cls, value: Any) -> Any:
         if isinstance(value, list | tuple):
             if not 2 <= len(value) <= 3:
-                raise ValueError(f"expected [start, end] or [start, end, every], found {shown(value)}")
+                raise ValueError(f"expected [start, end] or [start, end, every], found {value_text(value)}")
             return dict(zip(("start", "end", "every"), value, strict=False))
         return value
 
@@ -72,7 +72,7 @@ class Window(Part):
     def _consistent(self) -> Window:
         problems = list(self._problems())
         if problems:
-            raise Wrong(*problems)
+            raise ProblemError(*problems)
         return self
 
     def _problems(self) -> Iterator[Problem]:
@@ -101,7 +101,7 @@ class Window(Part):
 
     def _partition_problems(self) -> Iterator[Problem]:
         """Refuse a partition that does not hold several whole periods."""
-        name, longer_names = self.grain.name, HOLDING[self.grain.name]
+        name, longer_names = self.grain.name, COARSER_GRAINS[self.grain.name]
         if self.partition is None or self.partition in longer_names:
             return
         if self.partition not in (*GRAINS, YEAR.name):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from plotsim_core.config.effects import missing_on, noise_of
 from plotsim_core.engine.correlated import drawing, scores
-from plotsim_core.engine.metrics import centres, reads
+from plotsim_core.engine.metrics import centres, shifted_positions
 from plotsim_core.engine.noised import noised
 from plotsim_core.engine.roster import Units, codes, select
 from plotsim_core.engine.slice import Slice
@@ -69,7 +69,7 @@ class Block:
     def reads(self, metric: int) -> Floats:
         """The positions that a metric reads."""
         read_positions: Floats = self.kept(
-            "reads", metric, lambda: reads(self.plan, metric, self.units, self.periods, self._positions_in)
+            "reads", metric, lambda: shifted_positions(self.plan, metric, self.units, self.periods, self._positions_in)
         )
         return read_positions
 

@@ -86,10 +86,10 @@ def _moving_part(plan: Plan, mixing: Mixing, metric: int, periods: NDArray[np.in
     total = own_scores(plan, mixing, metric, periods, draw)
     if spec.driver is None:
         return total
-    return mixing.own[metric] * total + pulled(plan, mixing, metric, periods, draw)
+    return mixing.own[metric] * total + driver_contribution(plan, mixing, metric, periods, draw)
 
 
-def pulled(plan: Plan, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
+def driver_contribution(plan: Plan, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
     """Return what a follower takes over from its driver, shape (periods, units); `periods` are consecutive."""
     spec = plan.metrics[metric]
     assert spec.driver is not None

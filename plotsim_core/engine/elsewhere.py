@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.life import NEVER, first_crossings
-from plotsim_core.engine.race import Field, Streams, field, winners
+from plotsim_core.engine.race import Field, Streams, race_field, winners
 from plotsim_core.engine.slice import Slice
 from plotsim_core.numerics.random import Words
 from plotsim_core.plan.plan import Plan
@@ -18,7 +18,7 @@ from plotsim_core.plan.plan import Plan
 Places = NDArray[np.int64]
 
 
-def everyone(plan: Plan, stop: int) -> Block:
+def all_units(plan: Plan, stop: int) -> Block:
     """Return a block of all units of a kind that may arrive before the period `stop`, in the window's first period."""
     return _first_units(plan, units_by(plan, stop))
 
@@ -38,7 +38,7 @@ def drawn_units(plan: Plan, periods: Places, streams: Streams, address: Words) -
 
 def last_periods(plan: Plan, stop: int) -> Places:
     """Return the last period to whose end each unit is there, NEVER where it does not end before the period `stop`."""
-    units = everyone(plan, stop).units
+    units = all_units(plan, stop).units
     periods = units.leaves.copy()
     for ending in plan.endings:
         crossing = first_crossings(plan, ending.crossing, units, stop)
@@ -49,6 +49,6 @@ def last_periods(plan: Plan, stop: int) -> Places:
 @lru_cache(maxsize=8)
 def _units_by_size(plan: Plan, stop: int) -> Field:
     """Return the units that may arrive before `stop`, each with its size as its weight."""
-    units = everyone(plan, stop).units
+    units = all_units(plan, stop).units
     counts = np.ones(len(units), dtype=np.int64)
-    return field(plan, counts, units.size, units.address, units.arrival, last_periods(plan, stop))
+    return race_field(plan, counts, units.size, units.address, units.arrival, last_periods(plan, stop))

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.correlated import levels
-from plotsim_core.engine.metrics import reads, unseasoned
+from plotsim_core.engine.metrics import shifted_positions, unseasoned
 from plotsim_core.engine.replay import state_before
-from plotsim_core.engine.roster import Units, spells, taken
+from plotsim_core.engine.roster import Units, spells, take
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan
 
@@ -23,7 +23,7 @@ Bands = NDArray[np.int64]
 def expected_shares(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
     """Return where the expected value lies between the metric's means at position 0 (0) and 1 (1); periods in a row."""
     spec = plan.metrics[metric]
-    mean = unseasoned(spec, units, reads(plan, metric, units, periods))
+    mean = unseasoned(spec, units, shifted_positions(plan, metric, units, periods))
     low, high = spec.spec.means
     return (spec.quantiles.lookup(mean, levels(plan, metric, units, periods)) - low) / (high - low)
 
@@ -34,7 +34,7 @@ def bands(plan: Plan, metric: int, edges: tuple[float, ...], units: Units, perio
     unit_bands = np.full((len(periods), len(units)), -1, dtype=np.int64)
     for span, present in spells(units, periods):
         if len(present):
-            present_units = units if len(present) == len(units) else taken(units, present)
+            present_units = units if len(present) == len(units) else take(units, present)
             shares = expected_shares(plan, metric, present_units, periods[span])
             unit_bands[span, present] = np.searchsorted(np.array(edges), shares, side="right")
     return unit_bands
@@ -48,7 +48,7 @@ def bands_of(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
     return unit_bands
 
 
-def since(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
+def band_starts(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
     """Return, for each cell of a block, the period since which the unit has been in its band (its arrival at first)."""
 
     def compute() -> Bands:

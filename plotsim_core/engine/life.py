@@ -33,7 +33,7 @@ def first_crossings(plan: Plan, crossing: Crossing, units: Units, stop: int) -> 
 
     def advance(units: Units, state: Run, first: int, stop: int) -> Run:
         length, complete = state
-        for period, row in stored(plan, crossing.metric, units, first, stop):
+        for period, row in stored_values(plan, crossing.metric, units, first, stop):
             length = _run(crossing, units, length, period, row)
             complete = np.where((complete == NEVER) & (length >= crossing.periods), period, complete)
         return length, complete
@@ -41,7 +41,7 @@ def first_crossings(plan: Plan, crossing: Crossing, units: Units, stop: int) -> 
     return state_before(plan, f"crossing {crossing}", units, stop, initial, advance)[1]
 
 
-def stored(plan: Plan, metric: int, units: Units, first: int, stop: int) -> Iterator[tuple[int, Floats]]:
+def stored_values(plan: Plan, metric: int, units: Units, first: int, stop: int) -> Iterator[tuple[int, Floats]]:
     """Yield each period and the stored values of a metric in it, shape (units,); NaN where one is missing."""
     step = max(1, CHUNK // max(1, len(units)))
     for begin in range(first, stop, step):
@@ -54,7 +54,7 @@ def _run(crossing: Crossing, units: Units, length: NDArray[np.int64], period: in
     return np.where(is_beyond & (units.arrival <= period), length + 1, 0)
 
 
-def refired(block: Block, crossing: Crossing, spacing: int) -> NDArray[np.bool_]:
+def repeat_crossings(block: Block, crossing: Crossing, spacing: int) -> NDArray[np.bool_]:
     """Return where a crossing becomes complete anew, shape (periods, units).
 
     A crossing that is complete less than `spacing` periods after the last that counted does not count.
@@ -69,7 +69,7 @@ def refired(block: Block, crossing: Crossing, spacing: int) -> NDArray[np.bool_]
 
     def advance(units: Units, state: Run, first: int, stop: int) -> Run:
         length, last = state
-        for period, row in stored(plan, crossing.metric, units, first, stop):
+        for period, row in stored_values(plan, crossing.metric, units, first, stop):
             length = _run(crossing, units, length, period, row)
             last = np.where(fires(length, last, period), period, last)
         return length, last

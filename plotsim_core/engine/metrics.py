@@ -16,7 +16,7 @@ from plotsim_core.plan.plan import MetricPlan, Plan
 
 _SMALLEST_FACTOR = 0.01
 
-At = Callable[[NDArray[np.int64]], Floats]
+PositionsAt = Callable[[NDArray[np.int64]], Floats]
 """Gives trajectory positions in consecutive periods, shape (periods, units)."""
 
 
@@ -31,7 +31,9 @@ def seasonal_factors(plan: Plan, metric: MetricPlan, units: Units, periods: NDAr
     return np.maximum(1.0 + strength[:, None] * sensitivity[None, :], _SMALLEST_FACTOR)
 
 
-def reads(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64], positions_at: At | None = None) -> Floats:
+def shifted_positions(
+    plan: Plan, metric: int, units: Units, periods: NDArray[np.int64], positions_at: PositionsAt | None = None
+) -> Floats:
     """Return the positions that a metric reads, shape (periods, units); `periods` are consecutive.
 
     They are the trajectory's, or what its driver read `delay` periods before (and earlier, with a decay), lifted where a
@@ -42,7 +44,7 @@ def reads(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64], pos
         values = positions(plan, units, periods) if positions_at is None else positions_at(periods)
     else:
         lags = len(spec.kernel) - 1
-        driver_values = reads(
+        driver_values = shifted_positions(
             plan, spec.driver, units, np.arange(periods[0] - lags, periods[-1] + 1) - spec.delay, positions_at
         )
         values = driver_values[lags:] if lags == 0 else spec.kernel[0] * driver_values[lags:]
@@ -51,7 +53,7 @@ def reads(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64], pos
     return treated(plan, units, periods, values, spec.name)
 
 
-def directed(metric: MetricPlan, positions_read: Floats) -> Floats:
+def oriented(metric: MetricPlan, positions_read: Floats) -> Floats:
     """Return positions as the metric reads them: turned round where its polarity is negative."""
     return positions_read if metric.spec.polarity == "positive" else 1.0 - positions_read
 
@@ -59,7 +61,7 @@ def directed(metric: MetricPlan, positions_read: Floats) -> Floats:
 def unseasoned(metric: MetricPlan, units: Units, positions_read: Floats) -> Floats:
     """Return the means that positions call for, with the unit's size and before any season."""
     means = metric.means[units.segment]
-    mean = means[:, 0] + (means[:, 1] - means[:, 0]) * directed(metric, positions_read)
+    mean = means[:, 0] + (means[:, 1] - means[:, 0]) * oriented(metric, positions_read)
     return mean * units.size if metric.spec.sized else mean
 
 

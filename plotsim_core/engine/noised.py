@@ -35,21 +35,21 @@ def noised(
     result = jittered(seed, noise, metric, address, values, positions)
     if noise.outlier_rate > 0:
         draws = uniforms(key(seed, "outlier size", metric.name), address)
-        result = np.where(outlying(seed, noise, metric, address), _outliers(metric, result, draws), result)
+        result = np.where(is_outlier(seed, noise, metric, address), _outliers(metric, result, draws), result)
     result = np.rint(result) if metric.spec.decimals is None else np.round(result, metric.spec.decimals)
     if noise.mcar_rate > 0:
-        result = np.where(missing(seed, noise, metric, address), np.nan, result)
+        result = np.where(is_missing(seed, noise, metric, address), np.nan, result)
     if scores is not None:
         result = np.where(missing_by_value(seed, noise, metric, address, scores), np.nan, result)
     return result
 
 
-def outlying(seed: int, noise: Noise, metric: MetricPlan, address: Words) -> NDArray[np.bool_]:
+def is_outlier(seed: int, noise: Noise, metric: MetricPlan, address: Words) -> NDArray[np.bool_]:
     """Return which cells hold an outlier."""
     return uniforms(key(seed, "outlier", metric.name), address) < noise.outlier_rate
 
 
-def missing(seed: int, noise: Noise, metric: MetricPlan, address: Words) -> NDArray[np.bool_]:
+def is_missing(seed: int, noise: Noise, metric: MetricPlan, address: Words) -> NDArray[np.bool_]:
     """Return which cells are missing whatever their values are (missing completely at random, MCAR)."""
     return uniforms(key(seed, "missing", metric.name), address) < noise.mcar_rate
 
@@ -78,7 +78,7 @@ def jittered(seed: int, noise: Noise, metric: MetricPlan, address: Words, values
     return _reflected(metric, values + scale * draws)
 
 
-def recorded(noise: Noise, stream: np.uint64, address: Words, microseconds: Integers, lengths: Integers) -> Integers:
+def recorded_offsets(noise: Noise, stream: np.uint64, address: Words, microseconds: Integers, lengths: Integers) -> Integers:
     """Return the microseconds after the beginnings of their periods at which moments are recorded, which happen at other
     ones. They are reflected at both ends of a period, which is `lengths` long."""
     shift = np.rint(normals(stream, address) * (noise.temporal_jitter * DAY)).astype(np.int64)

@@ -21,9 +21,9 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import strata
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.correlation import SCORES, delivered, hermite_coefficients
+from plotsim_core.numerics.correlation import SCORES, hermite_coefficients, shown_correlation
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.mixing import REFUSED, margins
+from plotsim_core.plan.mixing import LARGEST_MOVE, margins
 from plotsim_core.plan.plan import Plan, SegmentPlan
 
 _UNITS, _CELLS = 1000, 1 << 18
@@ -35,7 +35,7 @@ _KNOTS = 48
 _TOLERANCE = 0.005
 
 
-def given(
+def solve_pooled(
     plan: Plan, connections: Sequence[tuple[str, Connection]]
 ) -> tuple[list[tuple[str, Connection]], list[Problem], list[Problem], list[Problem]]:
     """Return connections, with their paths, in which the pooled ones say what they must be given the trajectory; problems;
@@ -58,11 +58,13 @@ def given(
                 problem = Problem(
                     path, f"{text} {connection.coefficient:g}", f"they can have {limits[0]:.2f} to {limits[1]:.2f}"
                 )
-                (problems if miss > REFUSED else warnings).append(problem)
+                (problems if miss > LARGEST_MOVE else warnings).append(problem)
             notes.append(_note(plan, path, connection, latent))
             metrics = [plan.metrics[plan.metric_index(name)] for name in (connection.metric_a, connection.metric_b)]
             margin_pair = [margins(metric.spec, metric.quantiles) for metric in metrics]
-            connection = connection.model_copy(update={"coefficient": delivered(margin_pair[0], margin_pair[1], latent)})
+            connection = connection.model_copy(
+                update={"coefficient": shown_correlation(margin_pair[0], margin_pair[1], latent)}
+            )
         result.append((path, connection))
     return result, problems, warnings, notes
 

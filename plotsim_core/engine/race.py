@@ -89,7 +89,7 @@ class Field:
         )
 
 
-def field(plan: Plan, rows: Integers, weight: Floats, address: Words, arrival: Integers, last: Integers) -> Field:
+def race_field(plan: Plan, rows: Integers, weight: Floats, address: Words, arrival: Integers, last: Integers) -> Field:
     """Return the field of runners, of which the units of the roster have `rows[unit]` each, in order."""
     slots = np.ceil(weight).astype(np.int64)
     runner = np.repeat(np.arange(len(slots), dtype=np.int64), slots)

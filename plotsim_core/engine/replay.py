@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.engine.cohorts import runs
-from plotsim_core.engine.roster import NEVER, Units, part, spells, taken
+from plotsim_core.engine.roster import NEVER, Units, slice_units, spells, take
 from plotsim_core.plan.plan import Plan
 
 State = TypeVar("State", bound=tuple[NDArray[Any], ...])
@@ -63,7 +63,7 @@ def _state(
     advance: Callable[[Units, State, int, int], State],
 ) -> State:
     """Return the state of units `start` to `stop` of the roster, none of which arrives before the period `first`."""
-    run_units = units if stop - start == len(units) else part(units, start, stop)
+    run_units = units if stop - start == len(units) else slice_units(units, start, stop)
     last_period = int(run_units.leaves.max())
     end = period if last_period == NEVER else min(period, last_period + 1)
     cache_key = (plan.digest, name, start, stop - start)
@@ -75,7 +75,7 @@ def _state(
             state = advance(run_units, state, periods.start + begin, periods.stop + begin)
         elif len(present):
             part_state: Any = tuple(array[present] for array in state)
-            next_state = advance(taken(run_units, present), part_state, periods.start + begin, periods.stop + begin)
+            next_state = advance(take(run_units, present), part_state, periods.start + begin, periods.stop + begin)
             merged: Any = tuple(_replaced(array, present, new) for array, new in zip(state, next_state, strict=True))
             state = merged
     end = max(begin, end)

@@ -21,7 +21,7 @@ from plotsim_core.engine.treatment import treated_units
 from plotsim_core.numerics.codes import PERIODS, segment_number, unit_codes
 from plotsim_core.numerics.random import Floats, Words, fold, key, normals, uniforms, words
 from plotsim_core.numerics.shares import cycle
-from plotsim_core.numerics.tenure import left_after, mixed_ages
+from plotsim_core.numerics.tenure import mixed_ages, total_tenure
 from plotsim_core.plan.plan import Plan, SegmentPlan
 
 NEVER = np.iinfo(np.int64).max
@@ -86,14 +86,14 @@ def select(plan: Plan, start: int, stop: int) -> Units:
     )
 
 
-def part(units: Units, start: int, stop: int) -> Units:
+def slice_units(units: Units, start: int, stop: int) -> Units:
     """Return those of some units that have the places `start` to `stop` of the roster."""
     span = slice(start - units.start, stop - units.start)
     arrays = {field.name: getattr(units, field.name)[span] for field in fields(units) if field.name != "start"}
     return Units(start=start, **arrays)
 
 
-def taken(units: Units, positions: NDArray[np.intp]) -> Units:
+def take(units: Units, positions: NDArray[np.intp]) -> Units:
     """Return some of some units, which no longer follow each other in the roster."""
     arrays = {field.name: getattr(units, field.name)[positions] for field in fields(units) if field.name != "start"}
     return Units(start=units.start, **arrays)
@@ -148,7 +148,7 @@ def _lives(
             course[members] = plan.first + segment_plan.span - arrival[members]
         if tenure is not None:
             stay_draws = uniforms(key(plan.seed, "tenure"), address[members])
-            leaves[members] = begin[members] + left_after(tenure.mean, tenure.least, age, stay_draws) - 1
+            leaves[members] = begin[members] + total_tenure(tenure.mean, tenure.least, age, stay_draws) - 1
     return arrival, leaves, begin, course
 
 

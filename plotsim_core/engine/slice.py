@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.engine.cohorts import runs, units_by
-from plotsim_core.engine.strata import left_by, staying
+from plotsim_core.engine.strata import departure_stop, staying_ranges
 from plotsim_core.errors import UsageError
 from plotsim_core.plan.plan import Plan
 
@@ -37,7 +37,7 @@ class Slice:
         return self.stop - self.first, self.unit_stop - self.unit_first
 
 
-def whole(plan: Plan, first: int | None = None, stop: int | None = None) -> Slice:
+def full_slice(plan: Plan, first: int | None = None, stop: int | None = None) -> Slice:
     """Return the slice of all units in periods `first` to `stop`, by default the plan's window.
 
     Raises UsageError for periods outside the window, and for an open window without `stop`.
@@ -71,7 +71,7 @@ def blocks(plan: Plan, slice_: Slice, chunk: int = CHUNK) -> Iterator[Slice]:
             yield Slice(first, stop, slice_.unit_first, _arriving(plan, slice_, stop))
         else:
             end = slice_.unit_first + units
-            for part_start, part_stop in staying(plan, slice_.unit_first, end, first):
+            for part_start, part_stop in staying_ranges(plan, slice_.unit_first, end, first):
                 for start in range(part_start, part_stop, chunk):
                     yield Slice(first, stop, start, min(start + chunk, part_stop))
         first = stop
@@ -95,5 +95,5 @@ def lives(plan: Plan, slice_: Slice, over: bool = True) -> Iterator[Slice]:
     which their cohort arrives, to the end of the slice, or the period in which the last tenure of a run is `over`."""
     for start, stop, first in runs(plan, slice_.unit_first, slice_.unit_stop):
         begin = min(first, slice_.stop - 1)
-        end = min(slice_.stop, left_by(plan, start, stop)) if over else slice_.stop
+        end = min(slice_.stop, departure_stop(plan, start, stop)) if over else slice_.stop
         yield from by_unit(Slice(begin, max(begin + 1, end), start, stop))

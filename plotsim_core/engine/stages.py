@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from plotsim_core.config.effects import Lifecycle
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.life import stored
+from plotsim_core.engine.life import stored_values
 from plotsim_core.engine.replay import state_before
 from plotsim_core.engine.roster import Units
 from plotsim_core.numerics.random import Floats
@@ -30,13 +30,13 @@ def stages(block: Block, lifecycle: Lifecycle) -> Integers:
     plan, units = block.plan, block.units
     metric = plan.metric_index(lifecycle.track)
     if lifecycle.leaves_below is None:
-        return reached(lifecycle, shares(plan, lifecycle, block.noised(metric)))
+        return stage_of(lifecycle, shares(plan, lifecycle, block.noised(metric)))
 
     def initial(units: Units) -> Walk:
         return np.zeros(len(units), dtype=np.int64), np.zeros(len(units), dtype=np.int64)
 
     def advance(units: Units, walk: Walk, first: int, stop: int) -> Walk:
-        for period, row in stored(plan, metric, units, first, stop):
+        for period, row in stored_values(plan, metric, units, first, stop):
             walk = step(lifecycle, walk, shares(plan, lifecycle, _arrived_values(units, period, row)))
         return walk
 
@@ -56,7 +56,7 @@ def shares(plan: Plan, lifecycle: Lifecycle, values: Floats) -> Floats:
     return values_scaled
 
 
-def reached(lifecycle: Lifecycle, values: Floats) -> Integers:
+def stage_of(lifecycle: Lifecycle, values: Floats) -> Integers:
     """Return the place of the highest stage whose threshold a share has reached; NONE for NaN."""
     thresholds = np.array([stage.threshold for stage in lifecycle.stages])
     index = np.searchsorted(thresholds, np.where(np.isnan(values), 0.0, values), side="right") - 1
@@ -66,7 +66,7 @@ def reached(lifecycle: Lifecycle, values: Floats) -> Integers:
 def step(lifecycle: Lifecycle, walk: Walk, values: Floats) -> Walk:
     """Return the walk one period on: up to a higher stage at once, down after enough periods below."""
     stage, below_count = walk
-    reached_stage = reached(lifecycle, values)
+    reached_stage = stage_of(lifecycle, values)
     is_below = values < np.array(lifecycle.leaves_below)[stage]
     count = np.where(is_below, below_count + 1, np.where(np.isnan(values), below_count, 0))
     is_down = is_below & (count >= (lifecycle.downgrade_delay or 1))

@@ -51,12 +51,12 @@ def _last_period(plan: Plan, index: int) -> int:
     return max(int(select(plan, *part).leaves.max()) for part in ranges)
 
 
-def staying(plan: Plan, start: int, stop: int, first: int) -> list[tuple[int, int]]:
+def staying_ranges(plan: Plan, start: int, stop: int, first: int) -> list[tuple[int, int]]:
     """Return the parts (start, stop) of units `start` to `stop` of the roster without the cohorts whose tenures have all
     ended before the period `first`; there is one at least."""
     ranges: list[tuple[int, int]] = []
     for begin, end, _ in runs(plan, start, stop):
-        if left_by(plan, begin, end) < first:
+        if departure_stop(plan, begin, end) < first:
             continue
         if ranges and ranges[-1][1] == begin:
             ranges[-1] = (ranges[-1][0], end)
@@ -65,7 +65,7 @@ def staying(plan: Plan, start: int, stop: int, first: int) -> list[tuple[int, in
     return ranges or [(start, start + 1)]
 
 
-def left_by(plan: Plan, start: int, stop: int) -> int:
+def departure_stop(plan: Plan, start: int, stop: int) -> int:
     """Return the stop of the first slice in which it is known that all units `start` to `stop` of the roster have left, by
     their tenures; NEVER if one has none."""
     parts = layout(plan).first
@@ -74,7 +74,7 @@ def left_by(plan: Plan, start: int, stop: int) -> int:
     return latest if latest == NEVER else latest + 2
 
 
-def taken(parts: Sequence[Stratum], units: float, fewest: int) -> list[int]:
+def stratum_samples(parts: Sequence[Stratum], units: float, fewest: int) -> list[int]:
     """Return how many units of each stratum to look at, of `units` in all, each by its share: no fewer than `fewest` of a
     segment, if it has them."""
     total = sum(part.count for part in parts)

@@ -145,7 +145,7 @@ ADVERBS: dict[str, str] = {grain.adverb: name for name, grain in GRAINS.items()}
 YEAR = Grain("year", "yearly", 1.0, *_by_unit("Y"), _text("Y"))
 """No period is that long, but a partition can be."""
 
-HOLDING: dict[str, tuple[str, ...]] = {
+COARSER_GRAINS: dict[str, tuple[str, ...]] = {
     "hour": ("day", "week", "month", "quarter", "year"),
     "day": ("week", "month", "quarter", "year"),
     "week": (),

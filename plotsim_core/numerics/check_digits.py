@@ -35,7 +35,7 @@ def values(letters: Letters, positions: Sequence[int]) -> Integers:
     return np.where(codes >= _A, codes - _A + 10, codes - _ZERO)
 
 
-def weighed(letters: Letters, positions: Sequence[int], weights: Sequence[int]) -> Integers:
+def weighted_sum(letters: Letters, positions: Sequence[int], weights: Sequence[int]) -> Integers:
     """Return the sum of the digits at some positions, each times its weight."""
     total = np.zeros(len(letters), dtype=np.int64)
     for column, weight in zip(values(letters, positions).T, weights, strict=True):
@@ -73,13 +73,13 @@ def luhn(positions: Sequence[int], check: int) -> Check:
 def gtin(positions: Sequence[int], check: int) -> Check:
     """The GS1 digit of EAN codes and Swiss numbers; weights 3 and 1 from the right."""
     weights = [3 if step % 2 == 0 else 1 for step in range(len(positions))][::-1]
-    return lambda letters: write_number(letters, check, -weighed(letters, positions, weights) % 10)
+    return lambda letters: write_number(letters, check, -weighted_sum(letters, positions, weights) % 10)
 
 
 def by_weights(positions: Sequence[int], weights: Sequence[int], check: int, digits: Sequence[int]) -> Check:
     """A weighted sum whose remainder by `len(digits)` chooses the check digit."""
     chosen = np.array(digits, dtype=np.int64)
-    return lambda letters: write_number(letters, check, chosen[weighed(letters, positions, weights) % len(chosen)])
+    return lambda letters: write_number(letters, check, chosen[weighted_sum(letters, positions, weights) % len(chosen)])
 
 
 def by_weights_unless_ten(positions: Sequence[int], weights: Sequence[int], check: int, sign: int = 1) -> Check:
@@ -91,7 +91,7 @@ def by_weights_unless_ten(positions: Sequence[int], weights: Sequence[int], chec
     inverse = pow(weights[-1], -1, 11)
 
     def write(letters: Letters) -> None:
-        rest = weighed(letters, positions[:-1], weights[:-1])
+        rest = weighted_sum(letters, positions[:-1], weights[:-1])
         digit = values(letters, [last])[:, 0]
         digit += digit >= (10 * sign - rest) * inverse % 11
         write_number(letters, last, digit)
@@ -122,7 +122,7 @@ def italian(positions: Sequence[int], check: int) -> Check:
     return write
 
 
-def crossed(positions: Sequence[int], weights: Sequence[int], check: int) -> Check:
+def german_pension(positions: Sequence[int], weights: Sequence[int], check: int) -> Check:
     """German pension numbers: the digit sums of weighted digits, a letter as its two digits of place in the alphabet."""
 
     def write(letters: Letters) -> None:

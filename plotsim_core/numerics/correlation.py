@@ -55,7 +55,7 @@ def hermite_coefficients(margin: Floats) -> Floats:
     return np.sum((standard * _WEIGHTS)[..., None, :] * _POLYNOMIALS, axis=-1)
 
 
-def delivered(first: Floats, second: Floats, latent: float) -> float:
+def shown_correlation(first: Floats, second: Floats, latent: float) -> float:
     """Return the correlation that two margins show under a latent one, averaged over the rows of their coefficients."""
     return _series(first * second, latent)
 
@@ -109,7 +109,7 @@ def fits(matrix: Floats, indices: NDArray[np.intp], row: Floats) -> bool:
     return explained_share < 1.0 - _FLOOR - _CLEAR_MARGIN or np.array_equal(nearest_row(matrix, row), row)
 
 
-def completed(matrix: Floats, indices: NDArray[np.intp], entries: Floats) -> Floats:
+def completed_row(matrix: Floats, indices: NDArray[np.intp], entries: Floats) -> Floats:
     """Return the row that a variable adds to a correlation matrix, of which only the `entries` at `indices` are declared.
 
     It depends on the other variables only through those it is declared with (a Gaussian Bayesian network in the order of

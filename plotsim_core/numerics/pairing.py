@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Integers = NDArray[np.int64]
 
 
-def paired(first: Integers, second: Integers) -> Integers:
+def pair_numbers(first: Integers, second: Integers) -> Integers:
     """Return one number for each pair of numbers from 0 on, no two the same. Products are below 2**52."""
     a, b = first + 1, second + 1
     long_a, long_b = _length(a), _length(b)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
-from plotsim_core.numerics.truncated import AXES, MARGIN, NEARER, MeanUnreachable, Truncated
+from plotsim_core.numerics.truncated import AXES, MARGIN, RELATIVE_MARGIN, MeanUnreachable, Truncated
 
 __all__ = ["MeanUnreachable", "QuantileTable", "quantile_table", "reachable"]
 
@@ -227,7 +227,7 @@ def _table(margin: Truncated, means: tuple[float, float]) -> QuantileTable:
 
 def _untruncated_domain(support: str, means: tuple[float, float]) -> tuple[float, float]:
     if support == "unit":
-        nearer = NEARER[support]
+        nearer = RELATIVE_MARGIN[support]
         return min(MARGIN, nearer * means[0]), 1.0 - min(MARGIN, nearer * (1.0 - means[1]))
     if support == "real":
         reach = _REACH * max(abs(means[0]), abs(means[1]), means[1] - means[0])

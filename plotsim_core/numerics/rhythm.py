@@ -67,7 +67,7 @@ def rhythm(weekdays: tuple[float, ...], hours: tuple[float, ...], holiday: float
     return Rhythm(tuple(weight / week for weight in weekdays), tuple(weight / day for weight in hours), holiday)
 
 
-def placed(shape: Rhythm, days: Floats, period: Integers, share: Floats, available: Integers) -> Integers:
+def place_shares(shape: Rhythm, days: Floats, period: Integers, share: Floats, available: Integers) -> Integers:
     """Return how many microseconds into its period each share of what happens in it falls.
 
     `days` are the weights of the days of some periods, shape (periods, most days), 0 beyond a period's end; `period` is

@@ -46,7 +46,7 @@ def cycle(shares: tuple[float, ...]) -> NDArray[np.intp]:
     return kinds
 
 
-def chosen(numbers: Integers, share: float, stream: np.uint64, address: Words) -> NDArray[np.bool_]:
+def in_share(numbers: Integers, share: float, stream: np.uint64, address: Words) -> NDArray[np.bool_]:
     """Return which numbers, counted from 0, of sequences with these addresses are chosen, each with probability `share`.
 
     A sequence is cut into stretches of 1 / share numbers, whose ends may lie within a number; one of each stretch is drawn.

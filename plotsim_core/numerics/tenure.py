@@ -21,7 +21,7 @@ def _geometric(mean: float, u: Floats) -> Integers:
     return (np.log1p(-u) / np.log(mean / (1.0 + mean))).astype(np.int64)
 
 
-def left_after(mean: float, minimum: int, age: Integers, u: Floats) -> Integers:
+def total_tenure(mean: float, minimum: int, age: Integers, u: Floats) -> Integers:
     """Return for how many periods units stay in all that have stayed for `age` periods and stay for one more at least."""
     return np.maximum(minimum, age + 1) + _geometric(mean - minimum, u)
 

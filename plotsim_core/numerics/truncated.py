@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 MARGIN = 0.02
 """How close to a bound of a bounded metric its mean may come, as a share of the range."""
-NEARER = {"real": 0.5, "unit": 0.1, "positive": 0.001}
+RELATIVE_MARGIN = {"real": 0.5, "unit": 0.1, "positive": 0.001}
 """And as a share of how far the declared means stay away from it, for small units and strong seasons."""
 
 
@@ -74,7 +74,7 @@ class Truncated:
         """Return the lowest and highest mean inside the bounds, up to close to them. Raises MeanUnreachable if `means` are
         not among them."""
         assert self.bounds is not None
-        margin, share = MARGIN * (self.bounds[1] - self.bounds[0]), NEARER[self.family.support]
+        margin, share = MARGIN * (self.bounds[1] - self.bounds[0]), RELATIVE_MARGIN[self.family.support]
         low = self.bounds[0] + min(margin, share * (means[0] - self.bounds[0]))
         high = self.bounds[1] - min(margin, share * (self.bounds[1] - means[1]))
         reach = self._truncated_means(self._outermost(np.array([[low], [high]])))

@@ -23,7 +23,7 @@ _YOUNG, _OLD = 60.0, 3600.0
 
 
 @contextmanager
-def written_aside(path: Path) -> Iterator[IO[bytes]]:
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Give a file to write that takes the place of `path` when it is whole; after an error `path` is what it was.
 
     While it is written its writer holds a lock on it, which ends with the writer, however that ends.
@@ -41,7 +41,7 @@ def written_aside(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def staging(directory: Path, prefix: str) -> Iterator[Path]:
+def staging_folder(directory: Path, prefix: str) -> Iterator[Path]:
     """Give a new folder in a directory, which is gone in the end; locked like a file that is written aside."""
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=directory))
     descriptor = os.open(folder, os.O_RDONLY) if fcntl is not None else None
@@ -56,7 +56,7 @@ def staging(directory: Path, prefix: str) -> Iterator[Path]:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def folder_lock(folder: Path) -> Iterator[None]:
     """Wait until no other process or thread is alone in a folder, and be it. The lock ends with its holder, however that
     ends; a file system without locks gives none."""
     descriptor = _locked_folder(folder) if fcntl is not None else None

@@ -12,14 +12,14 @@ import pyarrow.csv as pacsv
 
 from plotsim_core.config.output import FORMULA
 from plotsim_core.output.format import FORMATS, Batches, Format
-from plotsim_core.output.plain import plain, plain_schema
+from plotsim_core.output.plain import plain_batches, plain_schema
 from plotsim_core.plan.plan import Plan, TablePlan
 
 
 def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
     options = pacsv.WriteOptions(include_header=True, quoting_style="needed", null_string=plan.dataset.output.csv_null)
     with pacsv.CSVWriter(directory / _file(plan, table), plain_schema(table), write_options=options) as writer:
-        for batch in plain(table, batches):
+        for batch in plain_batches(table, batches):
             writer.write_batch(_escaped(batch) if plan.dataset.output.escape_formulas else batch)
 
 

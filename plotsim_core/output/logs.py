@@ -14,7 +14,7 @@ from plotsim_core.config.log_line import LogPart, log_parts
 from plotsim_core.config.output import Event
 from plotsim_core.config.tables import is_number
 from plotsim_core.output.format import Batches
-from plotsim_core.output.plain import plain
+from plotsim_core.output.plain import plain_batches
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.sql import text
 
@@ -29,7 +29,7 @@ def log_of(table: TablePlan) -> Event | None:
     return spec if isinstance(spec, Event) and spec.log_format is not None and not table.of else None
 
 
-def logged(table: TablePlan, batches: Batches, directory: Path) -> Iterator[pa.RecordBatch]:
+def with_log_lines(table: TablePlan, batches: Batches, directory: Path) -> Iterator[pa.RecordBatch]:
     """Yield batches as they are, writing their rows as lines into the event's file below `directory`.
 
     Moments are ISO, money has its decimals, flags are true or false, unless the line lays them out; a missing value is `-`;
@@ -50,7 +50,7 @@ def logged(table: TablePlan, batches: Batches, directory: Path) -> Iterator[pa.R
 def _lines(table: TablePlan, batch: pa.RecordBatch, parts: list[LogPart], connection: duckdb.DuckDBPyConnection) -> bytes:
     if all(part.column is None for part in parts):  # the same line for every row
         return ("".join(part.text for part in parts) + "\n").encode() * batch.num_rows
-    (rows,) = plain(table, [batch])
+    (rows,) = plain_batches(table, [batch])
     layout_texts = _layout_texts(batch, [part for part in parts if part.layout], connection)
     texts: list[pa.Array | str] = []
     for part in parts:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from plotsim_core.output.format import FORMATS, Batches, Format, rechunked
 from plotsim_core.output.partitions import partitioned_by, write_partitions
-from plotsim_core.output.sorting import in_order
+from plotsim_core.output.sorting import sorted_batches
 from plotsim_core.plan.plan import SINCE, UNTIL, Plan, TablePlan
 
 ROW_GROUP = 1 << 18
@@ -28,7 +28,7 @@ class Encoding:
     sort_by: tuple[str, ...] = ()
 
 
-USUAL = Encoding()
+DEFAULT_ENCODING = Encoding()
 
 
 def encoding_of(plan: Plan, columns: Iterable[str]) -> Encoding:
@@ -48,12 +48,14 @@ def columns_between(schema: pa.Schema, begin: int, end: int) -> pa.Schema:
     return pa.schema([field for field in schema if is_present(field)], schema.metadata)
 
 
-def write_parquet(sink: Any, schema: pa.Schema, batches: Batches, how: Encoding = USUAL, rows_as: str | None = None) -> int:
+def write_parquet(
+    sink: Any, schema: pa.Schema, batches: Batches, how: Encoding = DEFAULT_ENCODING, rows_as: str | None = None
+) -> int:
     """Write those columns of batches that a schema has to a path or an open file; return the rows written, which the file
     says by itself in the metadata `rows_as`."""
     rows = 0
     selected = (batch.select(schema.names) for batch in batches)
-    ordered = in_order(selected, schema, tuple(name for name in how.sort_by if name in schema.names))
+    ordered = sorted_batches(selected, schema, tuple(name for name in how.sort_by if name in schema.names))
     with pq.ParquetWriter(sink, schema, compression=how.compression) as writer:
         for batch in rechunked(ordered, schema, how.row_group_rows):
             writer.write_batch(batch.cast(schema), row_group_size=how.row_group_rows)
@@ -69,7 +71,7 @@ def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> N
     if column is None:
         write_parquet(path, plan.schema(table), batches, encoding)
     else:
-        ordered = in_order(batches, plan.schema(table), encoding.sort_by)
+        ordered = sorted_batches(batches, plan.schema(table), encoding.sort_by)
         write_partitions(plan.schema(table), column, ordered, path, encoding.row_group_rows, encoding.compression)
         if not path.exists():  # an empty table is a file that says which columns it has
             write_parquet(directory / f"{table.name}.parquet", plan.schema(table), [], encoding)

@@ -17,18 +17,18 @@ def plain_schema(table: TablePlan) -> pa.Schema:
     return pa.schema([pa.field(c.name, _plain(c.type, c.decimals), c.nullable) for c in table.columns])
 
 
-def plain(table: TablePlan, batches: Batches) -> Iterator[pa.RecordBatch]:
+def plain_batches(table: TablePlan, batches: Batches) -> Iterator[pa.RecordBatch]:
     """Yield the same rows with the types of `plain_schema`."""
     schema = plain_schema(table)
     nested = [column.name for column in table.columns if pa.types.is_nested(column.type)]
     with duckdb.connect() as connection:
         for batch in batches:
-            texts = as_json(connection, batch, nested)
+            texts = json_texts(connection, batch, nested)
             arrays = [texts.get(field.name, batch[field.name]).cast(field.type) for field in schema]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def as_json(connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, names: list[str]) -> dict[str, pa.Array]:
+def json_texts(connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, names: list[str]) -> dict[str, pa.Array]:
     """Return columns of a batch as JSON texts, by name; null where a value is."""
     if not names or batch.num_rows == 0:
         return {name: pa.nulls(0, pa.string()) for name in names}

@@ -20,8 +20,8 @@ from plotsim_core.errors import UsageError
 from plotsim_core.output.dialects import DIALECTS
 from plotsim_core.output.duckdb import ORIGIN, comment_sql
 from plotsim_core.output.format import Batches, Format, rechunked
-from plotsim_core.output.plain import plain, plain_schema
-from plotsim_core.output.sql import joined, keys_sql, tables_sql
+from plotsim_core.output.plain import plain_batches, plain_schema
+from plotsim_core.output.sql import joined_texts, keys_sql, tables_sql
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
 
@@ -156,9 +156,9 @@ def _refuse_foreign_tables(cursor: Any, plan: Plan, tables: Sequence[TablePlan],
 
 def _rows(table: TablePlan, batches: Batches) -> Iterator[bytes]:
     """Yield rows as lines of COPY: columns with tabs between them, nulls as \\N."""
-    for batch in rechunked(plain(table, batches), plain_schema(table), _CHUNK):
+    for batch in rechunked(plain_batches(table, batches), plain_schema(table), _CHUNK):
         lines = pc.binary_join_element_wise(*(_field(column) for column in batch.columns), "\t")
-        yield bytes(joined(pc.binary_join_element_wise(lines, "\n", "")))
+        yield bytes(joined_texts(pc.binary_join_element_wise(lines, "\n", "")))
 
 
 def _field(column: pa.Array) -> pa.Array:

@@ -35,7 +35,7 @@ class Seconds:
 
 
 @contextmanager
-def watched(expected: Mapping[str, int], quiet: bool) -> Iterator[Seconds]:
+def progress_bars(expected: Mapping[str, int], quiet: bool) -> Iterator[Seconds]:
     """Give a progress callback for tables of about so many rows: a bar per table on a terminal, nothing otherwise."""
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} rows"), TimeElapsedColumn()

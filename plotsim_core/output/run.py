@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from plotsim_core.config.read import written
+from plotsim_core.config.read import yaml_text
 from plotsim_core.errors import UsageError
 from plotsim_core.families import UnknownMember
 from plotsim_core.output.by_layout import write_by_layout
 from plotsim_core.output.format import FORMATS, Batches, Format, Progress
-from plotsim_core.output.logs import logged
+from plotsim_core.output.logs import with_log_lines
 from plotsim_core.output.postgres import is_address, loading
-from plotsim_core.output.staged import staged
-from plotsim_core.output.trouble import told
+from plotsim_core.output.staged import staged_folder
+from plotsim_core.output.trouble import usage_errors
 from plotsim_core.plan.plan import Plan, TablePlan
 
 CONFIG = "config.yaml"
@@ -36,8 +36,8 @@ def write_run(
     `beside(rows)` gives other files to write, name to the pieces of its text. `span` are the periods (first, stop) that the
     tables are of: with a layout in the config, Parquet is then a file per partition of them.
 
-    All of it comes into place at one instant (`staged`). Raises UsageError where it cannot be written: then nothing is there
-    but what was there before.
+    All of it comes into place at one instant (`staged_folder`). Raises UsageError where it cannot be written: then nothing
+    is there but what was there before.
     """
     format_context = _writer(format)
     rows: dict[str, int] = {}
@@ -55,16 +55,16 @@ def write_run(
     tables = list(tables)
     table_plans = [table for table, _ in tables]
     layout_span = span if format == "parquet" and plan.dataset.output.layout is not None else None
-    with told(f"cannot write into {directory}"):
+    with usage_errors(f"cannot write into {directory}"):
         str(directory.absolute()).encode()  # not every format can write elsewhere
     with (
-        told(f"cannot write into {directory}"),
-        staged(directory, merge=layout_span is not None) as folder,
+        usage_errors(f"cannot write into {directory}"),
+        staged_folder(directory, merge=layout_span is not None) as folder,
         format_context as writer,
     ):
         writer.begin(plan, table_plans, folder)
         for table, batches in tables:
-            row_batches = logged(table, counted_batches(table.name, batches), folder)
+            row_batches = with_log_lines(table, counted_batches(table.name, batches), folder)
             if layout_span is not None:
                 write_by_layout(plan, table, row_batches, folder, *layout_span)
             else:
@@ -90,7 +90,7 @@ def _writer(format: str) -> AbstractContextManager[Format]:
 
 def config_text(plan: Plan) -> str:
     """Return the config as YAML, with the seed and the scale that are in force."""
-    return written(plan.raw)
+    return yaml_text(plan.raw)
 
 
 def files_in(directory: Path) -> dict[Path, int]:

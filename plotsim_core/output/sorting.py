@@ -14,7 +14,7 @@ from plotsim_core.plan.sql import quoted, text
 _BATCH = 1 << 16
 
 
-def in_order(batches: Batches, schema: pa.Schema, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+def sorted_batches(batches: Batches, schema: pa.Schema, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
     """Yield the same rows in the order of `columns`: rising, nulls last; rows that are alike in them stay in their order."""
     if not columns:
         yield from batches

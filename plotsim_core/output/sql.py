@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from plotsim_core.output.dialects import DIALECTS, Dialect
 from plotsim_core.output.format import FORMATS, Batches, Format, rechunked
-from plotsim_core.output.plain import plain, plain_schema
+from plotsim_core.output.plain import plain_batches, plain_schema
 from plotsim_core.plan.plan import Plan, TablePlan
 
 FILE = "data.sql"
@@ -59,10 +59,10 @@ def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> N
     names = ", ".join(dialect.name(column.name) for column in table.columns)
     start = f"INSERT INTO {dialect.name(table.name)} ({names}) VALUES\n"
     with _dump_file(directory) as file:
-        for batch in rechunked(plain(table, batches), plain_schema(table), _CHUNK):
+        for batch in rechunked(plain_batches(table, batches), plain_schema(table), _CHUNK):
             lists = pa.ListArray.from_arrays(_list_offsets(batch.num_rows), _tuples(dialect, batch))
             inserts = pc.binary_join_element_wise(start, pc.binary_join(lists, ",\n"), ";\n", "")
-            file.write(joined(inserts))
+            file.write(joined_texts(inserts))
 
 
 def _dump_file(directory: Path) -> BinaryIO:
@@ -73,7 +73,7 @@ def _list_offsets(rows: int) -> pa.Array:
     return pa.array([*range(0, rows, _ROWS), rows], pa.int32())
 
 
-def joined(texts: pa.Array) -> pa.Buffer:
+def joined_texts(texts: pa.Array) -> pa.Buffer:
     """Return texts one after the other."""
     list_array = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
     return pc.binary_join(list_array, "")[0].as_buffer()

@@ -16,11 +16,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from plotsim_core.errors import UsageError
-from plotsim_core.output.aside import alone, clear_orphans, staging
-from plotsim_core.output.exchange import can_exchange, exchanged
+from plotsim_core.output.aside import clear_orphans, folder_lock, staging_folder
+from plotsim_core.output.exchange import can_exchange, exchange_folders
 from plotsim_core.output.partitions import is_partitioned
 
-ABOUT = ("config.yaml", "manifest.json", "validation_report.txt", "validation_report.json", "validation_report.html")
+RUN_FILES = ("config.yaml", "manifest.json", "validation_report.txt", "validation_report.json", "validation_report.html")
 """Files that speak of a run as a whole: those of an older run go with it."""
 _STAGING = ".plotsim-"
 _WHOLE = f"{_STAGING}whole"
@@ -33,7 +33,7 @@ _MOST = 20_000
 
 
 @contextmanager
-def staged(directory: Path, merge: bool = False) -> Iterator[Path]:
+def staged_folder(directory: Path, merge: bool = False) -> Iterator[Path]:
     """Give an empty folder to fill; on success what it holds is in `directory`, after an error `directory` is what it was.
 
     A folder takes the place of a table's older folder as a whole, and of its file; a file that of its folder. With `merge`
@@ -45,14 +45,14 @@ def staged(directory: Path, merge: bool = False) -> Iterator[Path]:
         try:
             directory.mkdir(parents=True, exist_ok=True)
             directory = directory.resolve()
-            with alone(directory):
+            with folder_lock(directory):
                 _finish(directory)
                 _clear(directory)
                 folder = _staging_folder(directory, stack)
         except OSError as error:
             raise UsageError(f"cannot write into {directory}: {error.strerror}") from None
         yield folder
-        with alone(directory):
+        with folder_lock(directory):
             _finish(directory)
             _check_targets(folder, directory, merge)
             obsolete = _obsolete_names(folder, directory, merge)
@@ -69,7 +69,7 @@ def finish(directory: Path) -> None:
     """
     if (directory / _WHOLE).is_dir():
         try:
-            with alone(directory):
+            with folder_lock(directory):
                 _finish(directory)
         except UsageError:
             raise
@@ -83,7 +83,7 @@ def _staging_folder(directory: Path, stack: ExitStack) -> Path:
     sibling_stack = ExitStack()
     with suppress(OSError):  # a folder that is gone has no name, and one beside it may be forbidden
         if can_exchange() and not Path.cwd().is_relative_to(directory):
-            folder = sibling_stack.enter_context(staging(directory.parent, _sibling_prefix(directory)))
+            folder = sibling_stack.enter_context(staging_folder(directory.parent, _sibling_prefix(directory)))
             directory_stat, folder_stat = directory.stat(), folder.stat()
             if (directory_stat.st_uid, directory_stat.st_gid) != (folder_stat.st_uid, folder_stat.st_gid):
                 os.chown(folder, directory_stat.st_uid, directory_stat.st_gid)
@@ -94,7 +94,7 @@ def _staging_folder(directory: Path, stack: ExitStack) -> Path:
             stack.push(sibling_stack)
             return folder
     sibling_stack.close()
-    return stack.enter_context(staging(directory, _STAGING))
+    return stack.enter_context(staging_folder(directory, _STAGING))
 
 
 def _sibling_prefix(directory: Path) -> str:
@@ -125,8 +125,8 @@ def _check_targets(folder: Path, directory: Path, merge: bool) -> None:
 def _obsolete_names(folder: Path, directory: Path, merge: bool) -> set[str]:
     """Return the obsolete names of a directory: files and folders that the new ones replace."""
     new_paths = {path.name: path for path in folder.iterdir()}
-    is_filled = (directory / ABOUT[0]).is_file()  # by a run; what else has such a name is not ours to remove
-    names = {name for name in ABOUT if is_filled and name not in new_paths}
+    is_filled = (directory / RUN_FILES[0]).is_file()  # by a run; what else has such a name is not ours to remove
+    names = {name for name in RUN_FILES if is_filled and name not in new_paths}
     names |= {f"{name}.wal" for name in new_paths if name.endswith(".duckdb")}
     if not merge:
         folder_names = {name for name, path in new_paths.items() if path.is_dir()}
@@ -142,7 +142,7 @@ def _exchange(folder: Path, directory: Path, obsolete: Collection[str]) -> bool:
     new_links: list[Path] = []
     try:
         _link_files(directory, folder, obsolete, new_links)
-        is_exchanged = exchanged(folder, directory)
+        is_exchanged = exchange_folders(folder, directory)
     except OSError:  # no links on this file system, or not to these files
         is_exchanged = False
     if is_exchanged:

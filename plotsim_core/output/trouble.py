@@ -16,7 +16,7 @@ _DISK = tuple(os.strerror(number) for number in _NUMBERS)
 
 
 @contextmanager
-def told(doing: str) -> Iterator[None]:
+def usage_errors(doing: str) -> Iterator[None]:
     """Raise UsageError, which begins with `doing`, for what the operating system refuses: no space, no right, no such place,
     a name that cannot be."""
     try:

@@ -12,7 +12,7 @@ from plotsim_core.config.connections import Connection
 from plotsim_core.plan.plan import Plan
 
 
-def declared(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[Connection, int, NDArray[np.bool_]]]:
+def connection_masks(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[Connection, int, NDArray[np.bool_]]]:
     """Yield each connection, the number of the phase that declares it (0: the dataset does), and a mask of the `periods` in
     which it is in force. A phase overrides the dataset's connection of the same pair, unless that one is pooled."""
     phases = plan.dataset.connection_phases
@@ -37,7 +37,7 @@ def subject(plan: Plan, connection: Connection, phase: int) -> str:
 
 HEADINGS = ("declared", "given", "pearson", "spearman")
 """Columns of `Correlations`."""
-HEADINGS_MEAN = (
+HEADINGS_NOTE = (
     "given: the correlation given the trajectory, which is what a connection declares. pearson, spearman: the plain ones of "
     "the rows of the tables, which the trajectory adds to; a `pooled` connection declares pearson. All of stored values, so "
     "noise weakens them; ± is the standard error."

@@ -30,13 +30,13 @@ from plotsim_core.config.metrics import Metric
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.correlation import (
     SCORES,
-    completed,
+    completed_row,
     completion,
-    delivered,
     factor,
     fits,
     hermite_coefficients,
     latent,
+    shown_correlation,
 )
 from plotsim_core.numerics.quantiles import QuantileTable
 
@@ -51,7 +51,7 @@ _HIGHEST_SHARE = 0.99
 _SWEEPS = 60
 _SMALLEST_VARIANCE = 1e-3
 _TOLERANCE = 0.001
-REFUSED = 0.2
+LARGEST_MOVE = 0.2
 """Changes of a declared correlation that makes all of them possible: above the first it is reported, above the second
 refused."""
 
@@ -133,7 +133,7 @@ def solve(
                     f"a correlation of {connection.coefficient:g} cannot hold together with the others",
                     f"the nearest that can is about {_scaled(connection.coefficient, target, layer.correlations[pair]):.2f}",
                 )
-                (problems if deviation > REFUSED else warnings).append(problem)
+                (problems if deviation > LARGEST_MOVE else warnings).append(problem)
     mixing = Mixing(
         factor(shocks.matrix),
         factor(levels.matrix),
@@ -146,7 +146,7 @@ def solve(
 
 
 Targets = dict[tuple[int, int], tuple[str, float, Connection]]
-Wanted = dict[tuple[int, int], float]
+PairTargets = dict[tuple[int, int], float]
 
 
 def _scaled(coefficient: float, target: float, correlation: float) -> float:
@@ -180,14 +180,14 @@ def _latent_targets(
         pair_margins = margins(metrics[first], tables[first]), margins(metrics[second], tables[second])
         target, correlation = latent(*pair_margins, connection.coefficient)
         if abs(correlation - connection.coefficient) > 0.005:
-            low, high = delivered(*pair_margins, -1.0), delivered(*pair_margins, 1.0)
+            low, high = shown_correlation(*pair_margins, -1.0), shown_correlation(*pair_margins, 1.0)
             problem = Problem(
                 path,
                 f"the distributions of {connection.metric_a} and {connection.metric_b} cannot have a correlation of "
                 f"{connection.coefficient:g}",
                 f"they can have {low:.2f} to {high:.2f}",
             )
-            (problems if abs(correlation - connection.coefficient) > REFUSED else warnings).append(problem)
+            (problems if abs(correlation - connection.coefficient) > LARGEST_MOVE else warnings).append(problem)
         targets[first, second] = (path, float(np.clip(target, -0.999, 0.999)), connection)
     return targets
 
@@ -199,7 +199,7 @@ class _Layer:
     matrix: Floats
     own: tuple[float, ...]
     pull: tuple[tuple[float, ...], ...]
-    correlations: Wanted
+    correlations: PairTargets
 
 
 def _layer(metrics: Sequence[Metric], targets: Targets, of_shocks: bool) -> _Layer:
@@ -235,7 +235,7 @@ def _without_connected_lags(metrics: Sequence[Metric], connected: set[frozenset[
     ]
 
 
-def _groups(metrics: Sequence[Metric], pair_targets: Wanted) -> list[list[int]]:
+def _groups(metrics: Sequence[Metric], pair_targets: PairTargets) -> list[list[int]]:
     """Return the indices of the metrics that connections and lags join, group by group (connected components), each in
     causal order."""
     names = [metric.name for metric in metrics]
@@ -246,7 +246,7 @@ def _groups(metrics: Sequence[Metric], pair_targets: Wanted) -> list[list[int]]:
     return [[index for index, label in enumerate(labels) if label == group] for group in dict.fromkeys(labels)]
 
 
-def _group_matrix(metrics: Sequence[Metric], pair_targets: Wanted, of_shocks: bool) -> Floats:
+def _group_matrix(metrics: Sequence[Metric], pair_targets: PairTargets, of_shocks: bool) -> Floats:
     """Return the matrix of one group: its core is solved at once, then one metric of the tail after the other.
 
     Where the targets of an added metric do not fit the others, the whole group is solved at once, with the correlations
@@ -275,7 +275,7 @@ def _pair(a: int, b: int) -> tuple[int, int]:
     return (a, b) if a < b else (b, a)
 
 
-def _core_and_tail(metrics: Sequence[Metric], pair_targets: Wanted) -> tuple[list[int], list[int]]:
+def _core_and_tail(metrics: Sequence[Metric], pair_targets: PairTargets) -> tuple[list[int], list[int]]:
     """Return (core, tail). The tail is a perfect elimination order of the graph of connections: each metric of it, in turn,
     is connected only with earlier metrics that form a clique, and drives none of them. Later metrics come last if
     possible."""
@@ -297,7 +297,7 @@ def _core_and_tail(metrics: Sequence[Metric], pair_targets: Wanted) -> tuple[lis
     return remaining, tail
 
 
-def _extended_matrix(metrics: Sequence[Metric], matrix: Floats, pair_targets: Wanted, of_shocks: bool) -> Floats | None:
+def _extended_matrix(metrics: Sequence[Metric], matrix: Floats, pair_targets: PairTargets, of_shocks: bool) -> Floats | None:
     """Return `matrix` with its last row fitted to the latent correlations of the last metric; None if no row fits."""
     last = len(metrics) - 1
     neighbours = np.array(sorted(min(pair) for pair in pair_targets), dtype=np.intp)
@@ -313,13 +313,13 @@ def _extended_matrix(metrics: Sequence[Metric], matrix: Floats, pair_targets: Wa
             )
             largest_change = max(largest_change, abs(entry - result[first, second]))
             result[first, second] = result[second, first] = entry
-        result[last, :last] = result[:last, last] = completed(result[:last, :last], neighbours, result[last, neighbours])
+        result[last, :last] = result[:last, last] = completed_row(result[:last, :last], neighbours, result[last, neighbours])
         if largest_change < 1e-9:
             break
     return result if fits(result[:last, :last], neighbours, result[last, :last]) else None
 
 
-def _joint_matrix(metrics: Sequence[Metric], pair_targets: Wanted, of_shocks: bool) -> Floats:
+def _joint_matrix(metrics: Sequence[Metric], pair_targets: PairTargets, of_shocks: bool) -> Floats:
     """Return the matrix of metrics fitted to all target correlations at once, or to the nearest possible ones."""
     entries = dict(pair_targets)
     matrix = completion(len(metrics), entries)
@@ -337,7 +337,9 @@ def _joint_matrix(metrics: Sequence[Metric], pair_targets: Wanted, of_shocks: bo
     return matrix
 
 
-def lagged(metrics: Sequence[Metric], mixing: Mixing, driver: int, follower: int, lag: int) -> tuple[float, float]:
+def lagged_correlations(
+    metrics: Sequence[Metric], mixing: Mixing, driver: int, follower: int, lag: int
+) -> tuple[float, float]:
     """Return the correlations of a follower's scores with its driver's `lag` periods before: of shocks and of levels. They
     are what the follower's own noise leaves of `strength`."""
     connected = {frozenset((follower, driver))} if mixing.level_pull[follower] == 0.0 else set()
@@ -355,11 +357,11 @@ def lagged(metrics: Sequence[Metric], mixing: Mixing, driver: int, follower: int
     return correlations[0], correlations[1]
 
 
-Spread = dict[int, Floats]
+MovingAverage = dict[int, Floats]
 """A metric as a moving average: index of a metric to the weights of its shocks 0, 1, 2 ... periods ago."""
 
 
-def _corrected_entry(entry: float, target: float, first: Spread, second: Spread, matrix: Floats) -> float:
+def _corrected_entry(entry: float, target: float, first: MovingAverage, second: MovingAverage, matrix: Floats) -> float:
     """Return the entry of the matrix that makes the covariance of two metrics `target`, all other entries unchanged."""
     own_shocks = [average[max(average)] for average in (first, second)]
     gain = max(_overlap(own_shocks[0], own_shocks[1]), 0.05)
@@ -368,7 +370,7 @@ def _corrected_entry(entry: float, target: float, first: Spread, second: Spread,
 
 def _moving_averages(
     metrics: Sequence[Metric], matrix: Floats, of_shocks: bool
-) -> tuple[list[Spread], list[float], list[tuple[float, ...]]]:
+) -> tuple[list[MovingAverage], list[float], list[tuple[float, ...]]]:
     """Return each metric as a moving average of shocks, the weight of its own part and those of its driver's, scaled to
     unit variance.
 
@@ -376,7 +378,7 @@ def _moving_averages(
     sweeps lead to one that is, or it is refused.
     """
     indices = {metric.name: index for index, metric in enumerate(metrics)}
-    averages: list[Spread] = []
+    averages: list[MovingAverage] = []
     own_weights: list[float] = []
     driver_weights: list[tuple[float, ...]] = []
     for index, metric in enumerate(metrics):
@@ -404,7 +406,7 @@ def _moving_averages(
     return averages, own_weights, driver_weights
 
 
-def _covariance(first: Spread, second: Spread, matrix: Floats) -> float:
+def _covariance(first: MovingAverage, second: MovingAverage, matrix: Floats) -> float:
     return float(sum(matrix[i, j] * _overlap(a, b) for i, a in first.items() for j, b in second.items()))
 
 

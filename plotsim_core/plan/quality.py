@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, Issue, drifted
+from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, Issue, drift_column
 from plotsim_core.config.tables import Column, NoOptions, is_number
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
@@ -16,7 +16,7 @@ Numbered = tuple[int, Issue]
 """An issue with its number, from 1."""
 
 
-def with_quality(plan: Plan) -> Plan:
+def plan_with_issues(plan: Plan) -> Plan:
     """Return a plan with the tables as stored, with its issues; `clean` is the plan without them."""
     if not plan.dataset.quality:
         return plan
@@ -25,7 +25,7 @@ def with_quality(plan: Plan) -> Plan:
     return replace(plan, own=_stored_tables(plan, plan.own, issues), others=others, clean=plan)
 
 
-def begins(plan: Plan, issue: Issue) -> int:
+def first_period(plan: Plan, issue: Issue) -> int:
     """Return the first period of an issue."""
     if issue.since is not None:
         return plan.grain.read(issue.since)
@@ -35,10 +35,10 @@ def begins(plan: Plan, issue: Issue) -> int:
 
 
 def _stored_tables(plan: Plan, tables: Sequence[TablePlan], issues: Sequence[Numbered]) -> tuple[TablePlan, ...]:
-    return tuple(stored(plan, table, issues) for table in tables)
+    return tuple(stored_table(plan, table, issues) for table in tables)
 
 
-def stored(plan: Plan, table: TablePlan, issues: Sequence[Numbered]) -> TablePlan:
+def stored_table(plan: Plan, table: TablePlan, issues: Sequence[Numbered]) -> TablePlan:
     """Return the plan of a table as stored, with the issues of the table whose rows it shows, in columns it has."""
     names = {column.name for column in table.columns}
     table_issues = tuple(
@@ -52,13 +52,13 @@ def stored(plan: Plan, table: TablePlan, issues: Sequence[Numbered]) -> TablePla
     for _, issue in table_issues:
         if issue.issue == "late_arrival":
             description = "Date key of the period in which a row that came late arrived; null for a row that came in time."
-            columns[ARRIVAL] = added(ARRIVAL, pa.int64(), description)
+            columns[ARRIVAL] = issue_column(ARRIVAL, pa.int64(), description)
         elif issue.column is not None and issue.issue != "orphaned_keys":
             columns |= _broken_columns(plan, columns, issue)
     if not any(issue.delivers for _, issue in table_issues):
         return replace(table, columns=tuple(columns.values()), issues=table_issues)
     description = "Date key of the period in which the row was delivered."
-    columns[DELIVERED] = replace(added(DELIVERED, pa.int64(), description), nullable=False)
+    columns[DELIVERED] = replace(issue_column(DELIVERED, pa.int64(), description), nullable=False)
     date = next(reference for reference in table.references if reference[0] == table.time)
     return replace(
         table,
@@ -82,16 +82,16 @@ def _broken_columns(plan: Plan, columns: dict[str, ColumnPlan], issue: Issue) ->
         return {name: replace(column, nullable=column.nullable or not is_numeric, description=description)}
     if issue.issue == "null_injection":
         return {name: replace(column, nullable=True, description=f"{column.description} Some were lost ({LEDGER}).")}
-    new_name = drifted(name)
+    new_name = drift_column(name)
     description = f"{column.description} Some are in {new_name} ({LEDGER})."
     old_column = replace(column, nullable=True, description=description)
-    new_column = added(new_name, column.type, f"Later name of {name}: {column.description}")
+    new_column = issue_column(new_name, column.type, f"Later name of {name}: {column.description}")
     if issue.mode == "rename":
-        (date,) = plan.grain.keys(np.array([begins(plan, issue)], dtype=np.int64)).tolist()
+        (date,) = plan.grain.keys(np.array([first_period(plan, issue)], dtype=np.int64)).tolist()
         old_column, new_column = replace(old_column, until=date), replace(new_column, since=date)
     return {name: old_column, new_name: new_column}
 
 
-def added(name: str, type_: pa.DataType, says: str) -> ColumnPlan:
+def issue_column(name: str, type_: pa.DataType, says: str) -> ColumnPlan:
     """Return a column that an issue adds; no source fills it."""
     return ColumnPlan(Column(name=name, type="quality", source=NoOptions()), type_, True, says)

@@ -16,14 +16,14 @@ from plotsim_core.config.metrics import Metric
 from plotsim_core.config.segments import OngoingArrival, Segment
 from plotsim_core.config.tables import KIND_WORDS, CrossingWords
 from plotsim_core.config.window import Window
-from plotsim_core.errors import Problem, shown
+from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.quantiles import MeanUnreachable, QuantileTable, quantile_table
 from plotsim_core.numerics.random import Floats, key
 from plotsim_core.numerics.shapes import position
 from plotsim_core.plan.mixing import Mixing, latent_metric, persistence_weights, solve
 from plotsim_core.plan.plan import Crossing, Ending, MetricPlan, Plan, SegmentPlan
-from plotsim_core.plan.quality import with_quality
-from plotsim_core.plan.schemas import FOLLOWING, kind_of, table_plans
+from plotsim_core.plan.quality import plan_with_issues
+from plotsim_core.plan.schemas import DIMENSION_VIEWS, kind_of, table_plans
 from plotsim_core.version import VERSION
 
 _CURVE_POINTS = 16
@@ -57,14 +57,14 @@ def numbers(metrics: Sequence[tuple[str, Metric]], connections: Connections, pha
             problems.append(
                 Problem(
                     f"{path}.mean",
-                    f"a {metric.family} distribution inside the range cannot have means {shown(metric.means)}",
+                    f"a {metric.family} distribution inside the range cannot have means {value_text(metric.means)}",
                     f"it can have {unreachable.low:.4g} to {unreachable.high:.4g}",
                 )
             )
     if problems:
         return Numbers(tables, [], problems, [])
     models = [metric for _, metric in metrics]
-    solutions = [solve(models, tables, overlaid(connections, phase)) for phase in [(), *phases]]
+    solutions = [solve(models, tables, with_phase(connections, phase)) for phase in [(), *phases]]
     unique_problems = dict.fromkeys(problem for _, phase_problems, _ in solutions for problem in phase_problems)
     warnings = dict.fromkeys(problem for _, _, phase_problems in solutions for problem in phase_problems)
     return Numbers(tables, [mixing for mixing, _, _ in solutions], list(unique_problems), list(warnings))
@@ -78,7 +78,7 @@ def phase_connections(phases: Sequence[tuple[str, ConnectionPhase]]) -> list[Con
     ]
 
 
-def overlaid(connections: Connections, phase: Connections) -> Connections:
+def with_phase(connections: Connections, phase: Connections) -> Connections:
     """Return connections; those of a phase replace the ones of the same pairs."""
     by_pair = {frozenset((c.metric_a, c.metric_b)): (path, c) for path, c in connections}
     return list((by_pair | {frozenset((c.metric_a, c.metric_b)): (path, c) for path, c in phase}).values())
@@ -112,14 +112,14 @@ def resolve(
         metrics=_metrics(dataset, found.tables),
         mixings=tuple(found.mixings),
         phases=tuple((window.first + p.start_period, window.first + p.end_period + 1) for p in dataset.connection_phases),
-        own=tuple(t for t in tables if t.name not in inherited and (t.of not in inherited or t.kind in FOLLOWING)),
+        own=tuple(t for t in tables if t.name not in inherited and (t.of not in inherited or t.kind in DIMENSION_VIEWS)),
         endings=_endings(dataset),
         warnings=tuple(found.warnings),
         inherited=tuple(table for table in tables if table.name in inherited),
         others=others,
         notes=tuple(note for other in others for note in other.notes) if not inherited else (),
     )
-    return with_quality(plan)
+    return plan_with_issues(plan)
 
 
 def crossing(dataset: Dataset, words: CrossingWords) -> Crossing:

@@ -18,14 +18,14 @@ from plotsim_core.config.tables import (
     column_type,
     may_be_null,
 )
-from plotsim_core.config.words import begun, phrase
+from plotsim_core.config.words import capitalised, phrase
 from plotsim_core.families import Family
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 DERIVED: Family[Callable[[Dataset, tuple[TablePlan, ...]], Iterable[TablePlan]]] = Family("derived table")
 """Derived tables: each member gives their plans from the dataset and the plans of its declared tables."""
 
-FOLLOWING: Family[Callable[[Table, TablePlan, Dataset], TablePlan]] = Family("table that shows a dimension")
+DIMENSION_VIEWS: Family[Callable[[Table, TablePlan, Dataset], TablePlan]] = Family("table that shows a dimension")
 """Kinds of declared tables whose columns are those of a dimension: each member gives the plan of a table from that of the
 dimension."""
 
@@ -37,7 +37,7 @@ def table_plans(dataset: Dataset) -> tuple[TablePlan, ...]:
         kind = kind_of(table)
         dimension = KIND_WORDS[kind].of(table)
         plans[table.name] = (
-            table_plan(table, dataset) if dimension is None else FOLLOWING[kind](table, plans[dimension], dataset)
+            table_plan(table, dataset) if dimension is None else DIMENSION_VIEWS[kind](table, plans[dimension], dataset)
         )
     declared_plans = tuple(plans.values())
     tables = declared_plans + tuple(table for _, derive in DERIVED.items() for table in derive(dataset, declared_plans))
@@ -67,7 +67,7 @@ def _with_distinct_descriptions(table: TablePlan, is_shared: bool) -> TablePlan:
 
 
 def _with_name(name: str, description: str) -> str:
-    return f"{begun(phrase(name))}: {description[:1].lower()}{description[1:]}"
+    return f"{capitalised(phrase(name))}: {description[:1].lower()}{description[1:]}"
 
 
 def kind_of(table: Table) -> str:

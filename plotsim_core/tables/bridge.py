@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from plotsim_core.columns.identity import key_column
-from plotsim_core.columns.reference import children, history_column, target
-from plotsim_core.columns.rows import Integers, Rows, numbered
+from plotsim_core.columns.reference import child_counts, history_column, referenced_table
+from plotsim_core.columns.rows import Integers, Rows, sibling_numbers
 from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.columns.version import column as version
@@ -27,21 +27,21 @@ from plotsim_core.config.model import Flag, Name
 from plotsim_core.config.read_tables import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import SOURCE_WORDS, Column, KindWords, Table
-from plotsim_core.config.words import bounds
+from plotsim_core.config.words import range_text
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.elsewhere import everyone, last_periods
-from plotsim_core.engine.history import expected_shares, since
+from plotsim_core.engine.elsewhere import all_units, last_periods
+from plotsim_core.engine.history import band_starts, expected_shares
 from plotsim_core.engine.life import ends
 from plotsim_core.engine.means import Means
-from plotsim_core.engine.race import NOBODY, field
+from plotsim_core.engine.race import NOBODY, race_field
 from plotsim_core.engine.roster import Units, select
-from plotsim_core.engine.slice import Slice, lives, whole
+from plotsim_core.engine.slice import Slice, full_slice, lives
 from plotsim_core.engine.trajectories import positions
-from plotsim_core.errors import Problem, shown
+from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.random import Floats, Words, fold, key, words
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.kind import Kind, add_kind
-from plotsim_core.tables.links import Links, Targets, begun, linked
+from plotsim_core.tables.links import Links, Targets, link_counts, links_of
 from plotsim_core.tables.sample import Sample
 
 _MOST = 10_000
@@ -53,7 +53,7 @@ def _bounds(value: Any) -> Any:
     is_range = isinstance(value, list | tuple) and len(value) == 2 and all(type(end) is int for end in value)
     if not is_range or not 0 <= value[0] <= value[1] <= _MOST or value[1] == 0:
         expected = f"[least, most], whole numbers with 0 <= least <= most, most from 1 to {_MOST}"
-        raise ValueError(f"expected {expected}, found {shown(value)}")
+        raise ValueError(f"expected {expected}, found {value_text(value)}")
     return value
 
 
@@ -117,7 +117,7 @@ def _check_right(table: Bridge, kind: str, right: Table, scope: Scope, foreign: 
 
 def keys_of(table: Bridge, dataset: Dataset) -> tuple[str, str]:
     """Return the names of the columns that refer to the left and to the right."""
-    left, right = (key_column(target(name, dataset)) for name in (table.left, table.right))
+    left, right = (key_column(referenced_table(name, dataset)) for name in (table.left, table.right))
     assert left is not None and right is not None
     return (left.name, right.name) if left.name != right.name else (f"{left.name}_a", f"{right.name}_b")
 
@@ -125,8 +125,8 @@ def keys_of(table: Bridge, dataset: Dataset) -> tuple[str, str]:
 def _leading(table: Bridge, dataset: Dataset) -> tuple[Column, ...]:
     left, right = keys_of(table, dataset)
     versions: tuple[Column, ...] = ()
-    if target(table.left, dataset).sourced("scd"):
-        left_key = key_column(target(table.left, dataset))
+    if referenced_table(table.left, dataset).sourced("scd"):
+        left_key = key_column(referenced_table(table.left, dataset))
         stem = "" if left_key is None else left_key.name.removesuffix("_id")
         suffix = "_a" if left.endswith("_a") and left != left_key.name else ""  # type: ignore[union-attr]
         versions = (version("row_id", f"{stem}_{ROW_ID}{suffix}"),)
@@ -134,7 +134,7 @@ def _leading(table: Bridge, dataset: Dataset) -> tuple[Column, ...]:
 
 
 def _describe(table: Bridge, dataset: Dataset) -> str:
-    return f"Links of each row of {table.left} to {bounds(table.cardinality)} rows of {table.right}."
+    return f"Links of each row of {table.left} to {range_text(table.cardinality)} rows of {table.right}."
 
 
 def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
@@ -146,18 +146,18 @@ def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
 @lru_cache(maxsize=4)
 def _arriving_targets(plan: Plan, name: str, stop: int) -> Targets:
     """Return the rows of a dimension of units or of their children, all that can be linked to before the period `stop`."""
-    table, block = plan.table(name), everyone(plan, stop)
+    table, block = plan.table(name), all_units(plan, stop)
     counts = np.ones(len(block.units), dtype=np.int64)
     if table.kind == "child":
-        counts = children(plan, table.spec, block.units.address)
+        counts = child_counts(plan, table.spec, block.units.address)
     rows = _left_rows(plan, table, block, counts)
     last_period = last_periods(plan, stop)[rows.unit]
-    return Targets(rows, field(plan, counts, np.ones(len(rows)), rows.address, rows.period, last_period))
+    return Targets(rows, race_field(plan, counts, np.ones(len(rows)), rows.address, rows.period, last_period))
 
 
 def _left_rows(plan: Plan, table: TablePlan, block: Block, counts: Integers) -> Rows:
     """Return the rows of units, or `counts` children of each."""
-    unit, ordinal = numbered(counts)
+    unit, ordinal = sibling_numbers(counts)
     address = block.units.address[unit]
     arrival = block.units.arrival[unit]
     if table.kind == "unit":
@@ -189,7 +189,7 @@ def _left(table: TablePlan, block: Block) -> _Left:
     left = plan.table(spec.left)
     counts = np.ones(len(block.units), dtype=np.int64)
     if left.kind == "child":
-        counts = children(plan, left.spec, block.units.address)
+        counts = child_counts(plan, left.spec, block.units.address)
     rows = _left_rows(plan, left, block, counts)
     keys = fold(rows.address, np.full(1, key(plan.seed, "bridge", table.stream)))
     first = block.units.start if left.kind == "unit" else _children_before(plan, left, block.units.start)
@@ -201,15 +201,15 @@ def _links(table: TablePlan, block: Block, left: _Left, targets: Targets) -> Lin
     spec, plan = table.spec, block.plan
     assert isinstance(spec, Bridge)
     driver = None if spec.driver is None else plan.metric_index(spec.driver)
-    counts, starts = begun(block, driver, *spec.cardinality)
+    counts, starts = link_counts(block, driver, *spec.cardinality)
     left_index = left.first + np.arange(len(left.rows), dtype=np.int64)
     self_target = left_index if spec.left == spec.right else np.full(len(left.rows), NOBODY, dtype=np.int64)
-    return linked(block, left.rows.unit, left.keys, self_target, counts, starts, targets)
+    return links_of(block, left.rows.unit, left.keys, self_target, counts, starts, targets)
 
 
 def _children_before(plan: Plan, table: TablePlan, start: int) -> int:
     """Return how many rows of children are those of units before `start`."""
-    return int(children(plan, table.spec, select(plan, 0, start).address).sum()) if start else 0
+    return int(child_counts(plan, table.spec, select(plan, 0, start).address).sum()) if start else 0
 
 
 @lru_cache(maxsize=2)
@@ -217,7 +217,7 @@ def _pairs(plan: Plan, name: str, stop: int) -> Integers:
     """Return all links of a table to itself, each as left * rows + right, in order."""
     table, pairs = plan.table(name), []
     assert isinstance(table.spec, Bridge)
-    for part in lives(plan, whole(plan, None, stop), over=False):
+    for part in lives(plan, full_slice(plan, None, stop), over=False):
         block = Block(plan, part)
         left, targets = _left(table, block), _targets(table.spec, block)
         links = _links(table, block, left, targets)
@@ -261,7 +261,7 @@ def _versions(block: Block, history: Column) -> Integers:
     """Return when the version began that is valid at the end of the block, or of the unit's life, shape (units,)."""
     options = history.source
     assert isinstance(options, History)
-    starts = since(block, block.plan.metric_index(options.tracks), options.at)
+    starts = band_starts(block, block.plan.metric_index(options.tracks), options.at)
     last_index = np.minimum(ends(block), block.slice.stop - 1) - block.slice.first
     return starts[last_index, np.arange(len(block.units))]
 
@@ -279,7 +279,7 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
             metric = plan.metric_index(spec.driver)
             share = sample.by_period(lambda periods: expected_shares(plan, metric, units, periods))
         mean_share = np.cumsum(np.where(has_arrived, share, 0.0), axis=0) / np.maximum(np.cumsum(has_arrived, axis=0), 1)
-        rows = 1.0 if plan.table(spec.left).kind == "unit" else children(plan, plan.table(spec.left).spec, units.address)
+        rows = 1.0 if plan.table(spec.left).kind == "unit" else child_counts(plan, plan.table(spec.left).spec, units.address)
         return has_arrived * rows * (low + np.rint((high - low) * np.clip(mean_share, 0, 1)))
 
     return sample.total(links)

@@ -14,10 +14,10 @@ from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice, of_kind
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.batch import batch_of
-from plotsim_core.tables.delivery import delivered, steps
+from plotsim_core.tables.delivery import deliveries_in, delivery_slices
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.tables.quality import break_rows, stored_rows
-from plotsim_core.tables.rank import ranked
+from plotsim_core.tables.rank import with_ranks
 from plotsim_core.tables.stages import stage_owner, stage_table
 
 
@@ -53,7 +53,7 @@ def build(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatc
         rows = kind.rows(clean, block(plan, part))
         columns = {column.name: fill(column, clean, rows) for column in clean.columns}
         if table.issues:
-            yield stored_rows(table, break_rows(table, ranked(clean, rows), columns))
+            yield stored_rows(table, break_rows(table, with_ranks(clean, rows), columns))
         else:
             yield batch_of(table, list(columns.values()))
 
@@ -61,10 +61,10 @@ def build(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatc
 def _delivered(plan: Plan, table: TablePlan, clean: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
     """Yield the rows that are delivered in a slice, in the order of delivery, then of the rows themselves."""
     kind = KINDS[table.kind]
-    for part in steps(kind, plan, table, slice_):
+    for part in delivery_slices(kind, plan, table, slice_):
         batches = (
             stored_rows(table, break_rows(table, rows, {c.name: fill(c, clean, rows) for c in clean.columns}, deliveries))
-            for rows, deliveries in delivered(kind, plan, table, clean, part)
+            for rows, deliveries in deliveries_in(kind, plan, table, clean, part)
         )
         if part.stop - part.first == 1:
             yield from batches

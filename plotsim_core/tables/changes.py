@@ -27,24 +27,24 @@ from plotsim_core.engine.slice import Slice, blocks
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
-from plotsim_core.plan.schemas import FOLLOWING, date_column
+from plotsim_core.plan.schemas import DIMENSION_VIEWS, date_column
 from plotsim_core.tables.batch import batch_of
-from plotsim_core.tables.kind import add_kind, made_of_others
+from plotsim_core.tables.kind import add_kind, derived_kind
 from plotsim_core.tables.members import (
     NoColumns,
-    check_shown,
+    changing_columns,
+    check_dimension,
     columns_of,
-    holding,
+    dimension_states,
     key_of,
     members,
-    moving,
-    present,
-    standing,
+    presence,
+    shown_dimension,
 )
 from plotsim_core.tables.sample import Sample
 
-SEQUENCE, MOMENT_OF, DATE, OP, BEFORE, AFTER = "sequence", "changed_at", "date_key", "op", "before", "after"
-_CHANGE_COLUMNS = frozenset({SEQUENCE, MOMENT_OF, DATE, OP, BEFORE, AFTER})
+SEQUENCE, CHANGED_AT, DATE, OP, BEFORE, AFTER = "sequence", "changed_at", "date_key", "op", "before", "after"
+_CHANGE_COLUMNS = frozenset({SEQUENCE, CHANGED_AT, DATE, OP, BEFORE, AFTER})
 _OPS = ("I", "U", "D")
 _INSERTED, _UPDATED, _DELETED = range(3)
 _NO_CHANGE = -1
@@ -64,7 +64,7 @@ class Changes(Table):
 
 
 def _check(table: Changes, scope: Scope) -> Iterable[Problem]:
-    yield from check_shown("changes_of", table.changes_of, _KINDS, lambda columns, key: _CHANGE_COLUMNS & {key}, scope)
+    yield from check_dimension("changes_of", table.changes_of, _KINDS, lambda columns, key: _CHANGE_COLUMNS & {key}, scope)
 
 
 def _plan(table: Table, dimension: TablePlan, dataset: Dataset) -> TablePlan:
@@ -73,7 +73,7 @@ def _plan(table: Table, dimension: TablePlan, dataset: Dataset) -> TablePlan:
     key, image = key_of(dimension), pa.struct([pa.field(c.name, c.type) for c in columns_of(dimension)])
     columns = (
         _column(SEQUENCE, pa.string(), "Order of all changes, as texts sort; no two are the same."),
-        _column(MOMENT_OF, MOMENT, "Moment at which the row changed."),
+        _column(CHANGED_AT, MOMENT, "Moment at which the row changed."),
         date,
         _column(OP, pa.string(), "Kind of change: I for an insert, U for an update, D for a delete."),
         _column(key.name, key.type, f"Key of the row of {dimension.name} that changed."),
@@ -97,7 +97,7 @@ def _column(name: str, type_: pa.DataType, description: str, *, nullable: bool =
 
 
 def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    unit_plan, dimension, slice_ = holding(plan, table, slice_)
+    unit_plan, dimension, slice_ = shown_dimension(plan, table, slice_)
     for part in blocks(unit_plan, slice_):
         member_rows, ops = _operations(unit_plan, dimension, part)
         period_index, member = np.nonzero(ops != _NO_CHANGE)
@@ -110,11 +110,11 @@ def _operations(plan: Plan, dimension: TablePlan, part: Slice) -> tuple[Rows, ND
     A row is compared to the period before, so the members' block holds that too.
     """
     member_rows = members(dimension, block(plan, replace(part, first=max(part.first - 1, plan.first))))
-    is_present = present(member_rows)
+    is_present = presence(member_rows)
     is_different = np.zeros(is_present.shape, dtype=np.bool_)
-    moving_columns = moving(dimension)
+    moving_columns = changing_columns(dimension)
     period_index, member = np.nonzero(is_present if moving_columns else is_present[:0])
-    states = standing(dimension, member_rows, period_index, member)
+    states = dimension_states(dimension, member_rows, period_index, member)
     for column in moving_columns:
         codes = np.full(is_present.shape, _NO_CHANGE, dtype=np.int64)
         codes[period_index, member] = _codes(fill(column, dimension, states))
@@ -151,7 +151,7 @@ def _batch(
     dates = pa.array(plan.grain.keys(period))
     columns = {
         SEQUENCE: pc.binary_join_element_wise(dates.cast(pa.string()), key, "-"),
-        MOMENT_OF: pa.array(plan.grain.starts(period).astype("datetime64[us]"), MOMENT),
+        CHANGED_AT: pa.array(plan.grain.starts(period).astype("datetime64[us]"), MOMENT),
         DATE: dates,
         OP: pa.array(_OPS).take(pa.array(ops)),
         BEFORE: _image(dimension, member_rows, ops != _INSERTED, period - 1, member),
@@ -165,7 +165,9 @@ def _image(
     dimension: TablePlan, member_rows: Rows, is_present: NDArray[np.bool_], period: Integers, member: Integers
 ) -> pa.Array:
     """Return members as they stand in a period each, as one struct per change; null where they are not present."""
-    states = standing(dimension, member_rows, (period - member_rows.block.slice.first)[is_present], member[is_present])
+    states = dimension_states(
+        dimension, member_rows, (period - member_rows.block.slice.first)[is_present], member[is_present]
+    )
     columns = columns_of(dimension)
     images = pa.StructArray.from_arrays(
         [fill(column, dimension, states) for column in columns], fields=[pa.field(c.name, c.type) for c in columns]
@@ -200,6 +202,6 @@ add_kind(
         time=lambda table: DATE,
         of=lambda table: table.changes_of,
     ),
-    made_of_others(_batches, _expect, state=False),
+    derived_kind(_batches, _expect, state=False),
 )
-FOLLOWING.add("changes", _plan)
+DIMENSION_VIEWS.add("changes", _plan)

@@ -11,15 +11,15 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BeforeValidator
 
-from plotsim_core.columns.reference import children
-from plotsim_core.columns.rows import Rows, numbered
+from plotsim_core.columns.reference import child_counts
+from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KindWords, Table, row_noun
-from plotsim_core.config.words import begun, bounds, phrase, plural
+from plotsim_core.config.words import capitalised, phrase, plural, range_text
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice, by_unit
-from plotsim_core.errors import Problem, shown
+from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.random import Floats, fold, words
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.date import key_name, needs_key
@@ -34,7 +34,7 @@ def _number_or_pair(value: object) -> object:
     pair = [value, value] if isinstance(value, int) and not isinstance(value, bool) else value
     is_pair = isinstance(pair, list | tuple) and len(pair) == 2 and all(type(end) is int for end in pair)
     if not is_pair or not 0 <= pair[0] <= pair[1] <= _MOST or pair[1] == 0:  # type: ignore[index]
-        raise ValueError(f"expected a whole number or [low, high], from 1 to {_MOST}, found {shown(value)}")
+        raise ValueError(f"expected a whole number or [low, high], from 1 to {_MOST}, found {value_text(value)}")
     return value
 
 
@@ -66,7 +66,7 @@ def _check(table: ChildDimension, scope: Scope) -> Iterable[Problem]:
         if declared.table is not None
         for column in declared.table.columns
     ):
-        message = f"{shown(table.per_unit)} leaves units without rows, but other tables refer to them"
+        message = f"{value_text(table.per_unit)} leaves units without rows, but other tables refer to them"
         yield Problem("count", message, "begin at 1")
 
 
@@ -76,7 +76,7 @@ def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
 
 def _rows(table: TablePlan, block: Block) -> Rows:
     arrived = np.flatnonzero(block.units.arrival < block.slice.stop)
-    owner, ordinal = numbered(children(block.plan, table.spec, block.units.address[arrived]))
+    owner, ordinal = sibling_numbers(child_counts(block.plan, table.spec, block.units.address[arrived]))
     unit = arrived[owner]
     return Rows(
         block=block,
@@ -88,11 +88,11 @@ def _rows(table: TablePlan, block: Block) -> Rows:
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
-    return sample.total(lambda units: sample.arrived(units) * children(sample.plan, table.spec, units.address))
+    return sample.total(lambda units: sample.arrived(units) * child_counts(sample.plan, table.spec, units.address))
 
 
 def _describe(table: ChildDimension, dataset: Dataset) -> str:
-    return f"{begun(plural(row_noun(table)))}, {bounds(table.per_unit)} for each {phrase(dataset.unit)}."
+    return f"{capitalised(plural(row_noun(table)))}, {range_text(table.per_unit)} for each {phrase(dataset.unit)}."
 
 
 add_kind(

@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.columns.rows import Integers, Rows
-from plotsim_core.config.quality import look_back
+from plotsim_core.config.quality import longest_delay
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.tables.hit import hit
+from plotsim_core.tables.hit import find_hits
 from plotsim_core.tables.kind import Kind
-from plotsim_core.tables.rank import ranked
+from plotsim_core.tables.rank import with_ranks
 
 ACTIONS = ("", "delivered", "restated", "redelivered", "held_back")
 """Action of the ledger for each code of a delivery; none for one in time."""
-IN_TIME, LATE, RESTATED, REDELIVERED, HELD = range(5)
+IN_TIME, LATE, RESTATED, REDELIVERED, HELD_BACK = range(5)
 NEVER = np.iinfo(np.int64).min
 _REPEATS = {"restatement": RESTATED, "redelivery": REDELIVERED}
 
@@ -46,7 +46,7 @@ class Deliveries:
     @property
     def stored(self) -> NDArray[np.bool_]:
         """The mask of deliveries that are rows of the table."""
-        return self.action != HELD
+        return self.action != HELD_BACK
 
     @property
     def first(self) -> NDArray[np.bool_]:
@@ -77,17 +77,17 @@ def deliveries(table: TablePlan, rows: Rows) -> Deliveries:
     is_kept = np.ones(len(rows), dtype=np.bool_)
     for number, issue in table.issues:
         if issue.drops:
-            is_kept &= ~hit(table, rows, number, issue).here
+            is_kept &= ~find_hits(table, rows, number, issue).here
     first_period, issue_numbers = _first_delivery(table, rows, is_kept)
     late_rows = np.flatnonzero(issue_numbers)
     parts = [
         (np.arange(len(rows)), first_period, issue_numbers, np.where(issue_numbers > 0, LATE, IN_TIME)),
-        (late_rows, rows.period[late_rows], issue_numbers[late_rows], np.full(len(late_rows), HELD)),
+        (late_rows, rows.period[late_rows], issue_numbers[late_rows], np.full(len(late_rows), HELD_BACK)),
     ]
     due: dict[int, Integers] = {}
     for number, issue in table.issues:
         if issue.issue in _REPEATS:
-            hits = hit(table, rows, number, issue)
+            hits = find_hits(table, rows, number, issue)
             repeat_period = np.where(hits.here & is_kept, first_period + hits.delay(), NEVER)
             repeats = np.flatnonzero(repeat_period != NEVER)
             parts.append(
@@ -121,7 +121,7 @@ def _first_delivery(table: TablePlan, rows: Rows, is_kept: NDArray[np.bool_]) ->
     period, issue_numbers = rows.period, np.zeros(len(rows), dtype=np.int64)
     for number, issue in table.issues:
         if issue.issue == "late_delivery":
-            hits = hit(table, rows, number, issue)
+            hits = find_hits(table, rows, number, issue)
             is_late = hits.here & (issue_numbers == 0) & is_kept
             period, issue_numbers = (
                 np.where(is_late, rows.period + hits.delay(), period),
@@ -130,29 +130,29 @@ def _first_delivery(table: TablePlan, rows: Rows, is_kept: NDArray[np.bool_]) ->
     return period, issue_numbers
 
 
-def delivered(
+def deliveries_in(
     kind: Kind, plan: Plan, table: TablePlan, clean: TablePlan, slice_: Slice
 ) -> Iterator[tuple[Rows, Deliveries]]:
     """Yield the deliveries of a table in the periods of a slice, each with its row, block by block of the rows' own periods.
 
     Within a block they are in the order of delivery, then of rows. Where the slice is one period, so they are altogether.
     """
-    lag = look_back(issue for _, issue in table.issues)
+    lag = longest_delay(issue for _, issue in table.issues)
     first, stop = clean.periods or (plan.first, slice_.stop)
     begin, end = max(slice_.first - lag, first, plan.first), min(slice_.stop, stop)
     if begin >= end:
         return
     for part in kind.cut(plan, replace(slice_, first=begin, stop=end)):
-        rows = ranked(clean, kind.rows(clean, block(plan, part)))
+        rows = with_ranks(clean, kind.rows(clean, block(plan, part)))
         batch = deliveries(table, rows)
         batch = batch.taken((batch.period >= slice_.first) & (batch.period < slice_.stop))
         yield rows.taken(batch.place), batch
 
 
-def steps(kind: Kind, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[Slice]:
+def delivery_slices(kind: Kind, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[Slice]:
     """Cut a slice into periods whose deliveries are put in order together: as many as a block has, without those that are
     looked back to, or one."""
-    lag = look_back(issue for _, issue in table.issues)
+    lag = longest_delay(issue for _, issue in table.issues)
     first = slice_.first
     while first < slice_.stop:
         block_slice = next(kind.cut(plan, replace(slice_, first=max(first - lag, plan.first))), slice_)

@@ -13,16 +13,16 @@ from pydantic import BeforeValidator
 
 from plotsim_core.columns.identity import key_column
 from plotsim_core.columns.reference import Options as Reference
-from plotsim_core.columns.relations import belonging, rows_of
+from plotsim_core.columns.relations import rows_of, rows_of_parents
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.sibling import ancestors, is_row
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, KindWords, Table, row_noun
-from plotsim_core.config.words import begun, bounds, plural
+from plotsim_core.config.words import capitalised, plural, range_text
 from plotsim_core.engine.block import Block
-from plotsim_core.errors import Problem, shown
+from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import TablePlan
@@ -40,7 +40,7 @@ def _number_or_pair(value: object) -> object:
     pair = [value, value] if isinstance(value, int) and not isinstance(value, bool) else value
     is_pair = isinstance(pair, list | tuple) and len(pair) == 2 and all(type(end) is int for end in pair)
     if not is_pair or not 0 <= pair[0] <= pair[1] <= _MOST or pair[1] == 0:  # type: ignore[index]
-        raise ValueError(f"expected a whole number or [low, high], from 1 to {_MOST}, found {shown(value)}")
+        raise ValueError(f"expected a whole number or [low, high], from 1 to {_MOST}, found {value_text(value)}")
     return value
 
 
@@ -82,7 +82,7 @@ def _parent_key(table: Table, dataset: Dataset) -> tuple[Column, ...]:
 
 def _rows(table: TablePlan, block: Block) -> Rows:
     assert isinstance(table.spec, DetailFact)
-    return belonging(table, rows_of(block.plan, table.spec.parent_table, block.slice))
+    return rows_of_parents(table, rows_of(block.plan, table.spec.parent_table, block.slice))
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
@@ -100,7 +100,7 @@ add_kind(
         knows=frozenset({"unit", "period", "cell", "metrics", "event", "key"}),
         key=lambda table, dataset: (key_name(table),),
         describe=lambda table, dataset: (
-            f"{begun(plural(row_noun(table)))}, {bounds(table.per_row)} for each row of {table.parent_table}."
+            f"{capitalised(plural(row_noun(table)))}, {range_text(table.per_row)} for each row of {table.parent_table}."
         ),
         check=_check,
         time=date_column,

@@ -44,7 +44,7 @@ def letters(texts: pa.Array) -> Letters:
     return np.ascontiguousarray(array.astype(f"U{width}")).view(np.uint32).reshape(len(array), width)
 
 
-def written(matrix: Letters) -> pa.Array:
+def as_texts(matrix: Letters) -> pa.Array:
     """Return code points as texts."""
     flat = np.ascontiguousarray(matrix).view(f"U{matrix.shape[1]}").ravel()
     return pa.array(flat, pa.string())
@@ -65,14 +65,14 @@ def _swap_letters(texts: pa.Array, u: Floats) -> pa.Array:
         second[has_second],
         first[has_second],
     )
-    return written(matrix)
+    return as_texts(matrix)
 
 
 def _drop_letter(texts: pa.Array, u: Floats) -> pa.Array:
     matrix = np.pad(letters(texts), ((0, 0), (0, 1)))
     index = np.where(np.count_nonzero(matrix, axis=1) > 1, _letter_index(matrix, u), matrix.shape[1])
     columns = np.arange(matrix.shape[1] - 1)
-    return written(np.take_along_axis(matrix, columns + (columns >= index[:, None]), axis=1))
+    return as_texts(np.take_along_axis(matrix, columns + (columns >= index[:, None]), axis=1))
 
 
 def _double_letter(texts: pa.Array, u: Floats) -> pa.Array:
@@ -80,7 +80,7 @@ def _double_letter(texts: pa.Array, u: Floats) -> pa.Array:
     columns = np.arange(matrix.shape[1])
     letters_doubled = np.take_along_axis(matrix, columns - (columns > _letter_index(matrix, u)[:, None]), axis=1)
     letters_doubled[letters_doubled[:, 0] == 0, 0] = ord("?")
-    return written(letters_doubled)
+    return as_texts(letters_doubled)
 
 
 def _mistype_letter(texts: pa.Array, u: Floats) -> pa.Array:
@@ -89,7 +89,7 @@ def _mistype_letter(texts: pa.Array, u: Floats) -> pa.Array:
     rows = np.flatnonzero(matrix[:, 0])
     replacement = ord("a") + (u[rows] * 7919.0 % 1.0 * _LETTERS).astype(np.uint32)
     matrix[rows, index[rows]] = replacement
-    return written(matrix)
+    return as_texts(matrix)
 
 
 def _change_case(texts: pa.Array, u: Floats) -> pa.Array:
@@ -130,7 +130,7 @@ ATTRIBUTE_WAYS: tuple[Way, ...] = (_swap_letters, _change_case, _cut_words, _abb
 """Ways in which other texts drift, where they are not out of date."""
 
 
-def drifted(texts: pa.Array, ways: tuple[Way, ...], u: Floats, v: Floats) -> pa.Array:
+def drift_texts(texts: pa.Array, ways: tuple[Way, ...], u: Floats, v: Floats) -> pa.Array:
     """Return texts written otherwise: `u` in (0, 1) picks the way, `v` the letter. Every text that is not null changes."""
     filled = pc.fill_null(texts, "")
     result = filled

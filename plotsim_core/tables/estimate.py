@@ -14,7 +14,7 @@ import numpy as np
 from plotsim_core.config.quality import Issue
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.life import alive
-from plotsim_core.engine.roster import part
+from plotsim_core.engine.roster import slice_units
 from plotsim_core.engine.slice import Slice, blocks
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import TablePlan
@@ -28,7 +28,7 @@ _STRETCHES = 32
 _TINY = 1e-9
 
 
-def expected(table: TablePlan, sample: Sample) -> Floats:
+def expected_rows(table: TablePlan, sample: Sample) -> Floats:
     """Return the expected rows of each of the sample's periods, shape (periods,): how many there are, or of a state, how
     many there are at the end of the period."""
     kind = KINDS[table.kind]
@@ -52,7 +52,7 @@ def expected(table: TablePlan, sample: Sample) -> Floats:
     return rows * correction
 
 
-def remaining(sample: Sample) -> Floats:
+def remaining_share(sample: Sample) -> Floats:
     """Return the share of those who are there by arrival and tenure that no event has ended, in each of the sample's
     periods."""
     if not sample.plan.endings:
@@ -95,7 +95,7 @@ def _subsample(sample: Sample, rows: float) -> Sample:
     parts = []
     for weight, units in sample.parts:
         count = max(1, round(share * len(units)))
-        parts.append((weight * len(units) / count, part(units, units.start, units.start + count)))
+        parts.append((weight * len(units) / count, slice_units(units, units.start, units.start + count)))
     return replace(sample, parts=tuple(parts))
 
 

@@ -17,7 +17,7 @@ from plotsim_core.config.model import Flag, Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star import DATE_DIMENSION
 from plotsim_core.config.tables import Column, KindWords, Table
-from plotsim_core.config.words import begun, phrase, several
+from plotsim_core.config.words import capitalised, enumeration, phrase
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.slice import Slice, blocks
@@ -83,12 +83,12 @@ def added_columns(table: AnyFact, dataset: Dataset) -> tuple[Column, ...]:
     return (*metric_columns(table), *unit_columns, *(change_columns(table) if table.cdc else ()))
 
 
-def measured(table: AnyFact, dataset: Dataset) -> str:
+def measured_metrics(table: AnyFact, dataset: Dataset) -> str:
     """Return what the rows of a fact hold, in words: the metrics that it has columns of."""
     metrics = [column.source.metric for column in table.columns if isinstance(column.source, MetricOptions)]
     names = list(dict.fromkeys([*metrics, *getattr(table, "metrics", ())]))
     nouns = [phrase(name) for name in names] or [phrase(column.name) for column in table.columns if column.word != "ref"]
-    return begun(several(nouns)) or "Presence"
+    return capitalised(enumeration(nouns)) or "Presence"
 
 
 def check_metrics(table: AnyFact, scope: Scope) -> Iterable[Problem]:
@@ -126,7 +126,7 @@ FACT_WORDS = KindWords(
     knows=frozenset({"unit", "period", "cell", "metrics", "key"}),
     key=lambda table, dataset: (reference_to("unit", table, dataset), reference_to("date", table, dataset)),
     describe=lambda table, dataset: (
-        f"{measured(table, dataset)} of each {phrase(dataset.unit)}, one row per {phrase(dataset.unit)} "
+        f"{measured_metrics(table, dataset)} of each {phrase(dataset.unit)}, one row per {phrase(dataset.unit)} "
         f"and {dataset.window.grain.name}."
     ),
     check=_check,

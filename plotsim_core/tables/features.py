@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.columns.identity import key_column, key_text, prefix
-from plotsim_core.columns.rows import picked
+from plotsim_core.columns.rows import gathered
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.holdout import FEATURES
 from plotsim_core.config.segments import Segment
@@ -29,7 +29,7 @@ from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.holdout import cutoff
-from plotsim_core.tables.kind import KINDS, made_of_others
+from plotsim_core.tables.kind import KINDS, derived_kind
 from plotsim_core.tables.sample import Sample
 
 _DECIMALS = 6
@@ -44,7 +44,7 @@ _SUMS = {
 _ARCHETYPE, _SEGMENT, _TREATMENT, _POSITION = "archetype", "segment", "treatment", "final_trajectory_position"
 
 
-def summed(dataset: Dataset, declared: Iterable[TablePlan]) -> list[str]:
+def summed_metrics(dataset: Dataset, declared: Iterable[TablePlan]) -> list[str]:
     """Return the metrics that are summed up: those listed, or all that facts per unit and period hold, in the order in which
     they hold them; never the target of the holdout."""
     assert dataset.entity_features is not None
@@ -63,7 +63,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
     key = key_column(units.spec)
     assert key is not None
     columns = [_column(key.name, "unit", pa.string(), False, f"Key of the {phrase(dataset.unit)} in {units.name}.")]
-    for name in summed(dataset, declared):
+    for name in summed_metrics(dataset, declared):
         for word, description in _SUMS.items():
             type_ = pa.int64() if word == "peak_period" else pa.float64()
             columns.append(_column(f"{name}_{word}", f"{word}.{name}", type_, True, description.format(name)))
@@ -158,9 +158,9 @@ def _labels(plan: Plan, unit_block: Block, arrived: NDArray[np.int64], is_alive:
         last = np.where(alive_units, period, last)
     position = unit_block.positions()[last[arrived], arrived]
     return {
-        _ARCHETYPE: picked([archetype(segment) for segment in segments], units.segment[arrived], pa.string()),
-        _SEGMENT: picked([segment.name for segment in segments], units.segment[arrived], pa.string()),
-        _TREATMENT: picked(arms, (2 * units.segment + units.treated)[arrived], pa.string()),
+        _ARCHETYPE: gathered([archetype(segment) for segment in segments], units.segment[arrived], pa.string()),
+        _SEGMENT: gathered([segment.name for segment in segments], units.segment[arrived], pa.string()),
+        _TREATMENT: gathered(arms, (2 * units.segment + units.treated)[arrived], pa.string()),
         _POSITION: _rounded(position),
     }
 
@@ -176,4 +176,4 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
 
 
 DERIVED.add(FEATURES, _derive)
-KINDS.add(FEATURES, made_of_others(_batches, _expect, state=True))
+KINDS.add(FEATURES, derived_kind(_batches, _expect, state=True))

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.config.quality import Issue
 from plotsim_core.numerics.random import choose, key
-from plotsim_core.numerics.shares import chosen
+from plotsim_core.numerics.shares import in_share
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.plan.quality import begins
+from plotsim_core.plan.quality import first_period
 from plotsim_core.tables.rank import addresses
 
 
@@ -40,7 +40,7 @@ class Hit:
         return 1 + choose(self.stream("periods"), self.rows.address, self.issue.delay)
 
 
-def hit(table: TablePlan, rows: Rows, number: int, issue: Issue, periods: Integers | None = None) -> Hit:
+def find_hits(table: TablePlan, rows: Rows, number: int, issue: Issue, periods: Integers | None = None) -> Hit:
     """Return which rows with ranks an issue is about. `periods` decide on it, by default the rows' own.
 
     The same issue a second time has draws of its own.
@@ -48,12 +48,12 @@ def hit(table: TablePlan, rows: Rows, number: int, issue: Issue, periods: Intege
     plan = rows.block.plan
     earlier = sum(other.draws == issue.draws for other_number, other in table.issues if other_number < number)
     names = ("quality", *issue.draws, earlier)
-    mask = chosen(rows.rank, issue.rate, key(plan.seed, *names), addresses(rows))
-    return Hit(number, issue, rows, mask & speaks_of(plan, issue, rows.period if periods is None else periods), names)
+    mask = in_share(rows.rank, issue.rate, key(plan.seed, *names), addresses(rows))
+    return Hit(number, issue, rows, mask & covers(plan, issue, rows.period if periods is None else periods), names)
 
 
-def speaks_of(plan: Plan, issue: Issue, periods: Integers) -> NDArray[np.bool_]:
+def covers(plan: Plan, issue: Issue, periods: Integers) -> NDArray[np.bool_]:
     """Return which periods an issue is about."""
     if issue.offsets and issue.issue == "volume_anomaly":
         return np.isin(periods, plan.first + np.array(issue.offsets, dtype=np.int64))
-    return np.asarray(periods >= begins(plan, issue))
+    return np.asarray(periods >= first_period(plan, issue))

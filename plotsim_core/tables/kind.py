@@ -48,7 +48,7 @@ def add_kind(name: str, words: KindWords, kind: Kind) -> None:
     ROWS.add(name, kind.rows)
 
 
-def made_of_others(
+def derived_kind(
     batches: Callable[[Plan, TablePlan, Slice], Iterator[pa.RecordBatch]],
     expect: Callable[[TablePlan, Sample], Floats],
     state: bool,

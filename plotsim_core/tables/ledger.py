@@ -27,15 +27,15 @@ from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
-from plotsim_core.tables.delivery import Deliveries, delivered
-from plotsim_core.tables.estimate import delivered_after, expected
-from plotsim_core.tables.hit import speaks_of
-from plotsim_core.tables.kind import KINDS, made_of_others
+from plotsim_core.tables.delivery import Deliveries, deliveries_in
+from plotsim_core.tables.estimate import delivered_after, expected_rows
+from plotsim_core.tables.hit import covers
+from plotsim_core.tables.kind import KINDS, derived_kind
 from plotsim_core.tables.quality import Broken, break_rows, text_of
-from plotsim_core.tables.rank import ranked
+from plotsim_core.tables.rank import with_ranks
 from plotsim_core.tables.sample import Sample
 
-WHEN = "delivered_date_key"
+DELIVERY_DATE = "delivered_date_key"
 _COLUMNS: dict[str, tuple[pa.DataType, bool, str]] = {
     "table_name": (pa.string(), False, "Table that was broken."),
     "row_key": (pa.string(), False, "Key of the row: the values of its key columns as they are stored, joined by |."),
@@ -57,7 +57,7 @@ _DELIVERY: dict[str, tuple[pa.DataType, bool, str]] = {
         "did not come in time), delivered (a row that was held back), redelivered (a row, once more) or restated (a row, "
         "put right).",
     ),
-    WHEN: (pa.int64(), False, "Date key of the partition: when the row was delivered, or should have been."),
+    DELIVERY_DATE: (pa.int64(), False, "Date key of the partition: when the row was delivered, or should have been."),
 }
 """The columns of the ledger of a dataset in which rows are delivered late or again."""
 
@@ -73,7 +73,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
         ColumnPlan(Column(name=name, type="quality", source=NoOptions()), type_, nullable, description)
         for name, (type_, nullable, description) in (_DELIVERY if delivery else _COLUMNS).items()
     )
-    times = ("date_key", WHEN) if delivery else ("date_key",)
+    times = ("date_key", DELIVERY_DATE) if delivery else ("date_key",)
     description = "Everything that is broken on purpose, and what it would be."
     yield TablePlan(
         spec=Table(name=LEDGER, columns=tuple(column.spec for column in columns), description=description),
@@ -112,9 +112,9 @@ def _entries(plan: Plan, broken: TablePlan, ledger: TablePlan, slice_: Slice) ->
     columns = [c for c in clean.columns if has_all or c.name in names or c.spec.word == "cdc"]
     parts: Iterator[tuple[Rows, Deliveries | None]]
     if any(issue.delivers for _, issue in broken.issues):
-        parts = delivered(kind, plan, broken, clean, slice_)
+        parts = deliveries_in(kind, plan, broken, clean, slice_)
     else:
-        parts = ((ranked(clean, kind.rows(clean, block(plan, part))), None) for part in kind.cut(plan, slice_))
+        parts = ((with_ranks(clean, kind.rows(clean, block(plan, part))), None) for part in kind.cut(plan, slice_))
     for rows, deliveries in parts:
         clean_columns = {column.name: fill(column, clean, rows) for column in columns}
         yield _batch(clean, ledger, break_rows(broken, rows, clean_columns, deliveries), clean_columns)
@@ -144,7 +144,7 @@ def _batch(table: TablePlan, ledger: TablePlan, broken: Broken, clean: dict[str,
         "action": pa.array([change.action for change in changes], texts).take(change_indices),
         "clean_value": pa.concat_arrays([change.clean for change in changes] or [pa.nulls(0, texts)]),
         "stored_value": pa.concat_arrays([change.stored for change in changes] or [pa.nulls(0, texts)]),
-        WHEN: broken.columns.get(DELIVERED, dates).take(row_indices),
+        DELIVERY_DATE: broken.columns.get(DELIVERED, dates).take(row_indices),
     }
     return batch_of(ledger, [columns[column.name].take(order) for column in ledger.columns])
 
@@ -154,10 +154,10 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
     plan = sample.plan
     total = np.zeros(len(sample.periods))
     for broken in (table for table in plan.own if table.issues and not table.of):
-        rows = expected(broken, sample)
+        rows = expected_rows(broken, sample)
         columns = (plan.clean or plan).table(broken.name).columns
         for _, issue in broken.issues:
-            affected = rows * issue.rate * speaks_of(plan, issue, sample.periods)
+            affected = rows * issue.rate * covers(plan, issue, sample.periods)
             dropped_cells = len(columns) if issue.drops or issue.issue == "late_delivery" else 0
             entries = dropped_cells or 1 + 2 * int(bool(issue.column) and any(c.spec.word == "cdc" for c in columns))
             repeats = delivered_after(issue, sample, affected) if issue.delivers else np.zeros(len(affected))
@@ -166,4 +166,4 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
 
 
 DERIVED.add(LEDGER, _derive)
-KINDS.add(LEDGER, made_of_others(_batches, _expect, state=False))
+KINDS.add(LEDGER, derived_kind(_batches, _expect, state=False))

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from plotsim_core.columns.rows import Integers, Rows, numbered
+from plotsim_core.columns.rows import Integers, Rows, sibling_numbers
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.history import expected_shares
 from plotsim_core.engine.life import NEVER, alive, ends
@@ -43,7 +43,7 @@ class Links:
     since: Integers
 
 
-def begun(block: Block, driver: int | None, low: int, high: int) -> tuple[Integers, Integers]:
+def link_counts(block: Block, driver: int | None, low: int, high: int) -> tuple[Integers, Integers]:
     """Return how many links each unit has at the end of the block, shape (units,), and the periods in which they began, unit
     by unit. The block has all periods from the window's first."""
     is_alive = alive(block)
@@ -54,16 +54,16 @@ def begun(block: Block, driver: int | None, low: int, high: int) -> tuple[Intege
     rises = np.diff(np.maximum.accumulate(counts, axis=0), axis=0, prepend=0)
     last_counts = counts[-1]
     start_periods = np.repeat(np.broadcast_to(block.periods, rises.T.shape).ravel(), rises.T.ravel())
-    _, number = numbered(rises.sum(axis=0))
+    _, number = sibling_numbers(rises.sum(axis=0))
     return last_counts, start_periods[number < np.repeat(last_counts, rises.sum(axis=0))]
 
 
-def linked(
+def links_of(
     block: Block, unit: Integers, keys: Words, self_target: Integers, counts: Integers, since: Integers, targets: Targets
 ) -> Links:
     """Return the links of some left rows: of `unit`, with a key each; `self_target` is the index of the row itself among the
-    targets (-1: it is none of them). `counts` and `since` are those of `begun`."""
-    left, number = numbered(counts[unit])
+    targets (-1: it is none of them). `counts` and `since` are those of `link_counts`."""
+    left, number = sibling_numbers(counts[unit])
     first = np.cumsum(counts) - counts
     starts = since[first[unit[left]] + number]
     if targets.who is None:

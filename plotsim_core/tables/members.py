@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from plotsim_core.columns.identity import key_column
-from plotsim_core.columns.reference import children
+from plotsim_core.columns.reference import child_counts
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.source import fill
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, moved_by
+from plotsim_core.config.tables import Column, changing_types
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.history import bands_of
 from plotsim_core.engine.life import alive
@@ -29,7 +29,7 @@ from plotsim_core.engine.slice import Slice, of_kind
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
-from plotsim_core.tables.estimate import remaining
+from plotsim_core.tables.estimate import remaining_share
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.tables.sample import Sample
 
@@ -51,9 +51,9 @@ def columns_of(dimension: TablePlan) -> tuple[ColumnPlan, ...]:
     return tuple(column for column in dimension.columns if column.spec.word != "version")
 
 
-def moving(dimension: TablePlan) -> tuple[ColumnPlan, ...]:
+def changing_columns(dimension: TablePlan) -> tuple[ColumnPlan, ...]:
     """Return the columns whose value of one row changes with time."""
-    return tuple(column for column in columns_of(dimension) if moved_by(column.spec, dimension.spec))
+    return tuple(column for column in columns_of(dimension) if changing_types(column.spec, dimension.spec))
 
 
 def key_of(dimension: TablePlan) -> ColumnPlan:
@@ -62,7 +62,7 @@ def key_of(dimension: TablePlan) -> ColumnPlan:
     return next(column for column in dimension.columns if column.spec is key)
 
 
-def holding(plan: Plan, table: TablePlan, slice_: Slice) -> tuple[Plan, TablePlan, Slice]:
+def shown_dimension(plan: Plan, table: TablePlan, slice_: Slice) -> tuple[Plan, TablePlan, Slice]:
     """Return (plan of the kind of unit, dimension, slice of its units) of a table that shows a dimension."""
     clean_plan = plan.clean or plan
     unit_plan = clean_plan.owner(table.name)
@@ -80,14 +80,14 @@ def members(dimension: TablePlan, block: Block) -> Rows:
     return Rows(block=block, address=block.units.address[unit], unit=unit, period=block.units.arrival[unit])
 
 
-def present(rows: Rows) -> NDArray[np.bool_]:
+def presence(rows: Rows) -> NDArray[np.bool_]:
     """Return which members are present at the end of each period of their block, shape (periods, members)."""
     if len(rows.unit) == len(rows):
         return alive(rows.block)[:, rows.unit]
     return np.ones((len(rows.block.periods), len(rows)), dtype=np.bool_)
 
 
-def standing(dimension: TablePlan, member_rows: Rows, period_index: Integers, member: Integers) -> Rows:
+def dimension_states(dimension: TablePlan, member_rows: Rows, period_index: Integers, member: Integers) -> Rows:
     """Return the rows of members `member` as they stand at the end of the periods `period_index` (indices in the block)."""
     block, rows = member_rows.block, member_rows.taken(member)
     if len(member_rows.unit) < len(member_rows):
@@ -101,13 +101,13 @@ def standing(dimension: TablePlan, member_rows: Rows, period_index: Integers, me
     return replace(rows, until=block.periods[period_index] + 1, band=band)
 
 
-def whole_rows(plan: Plan, dimension: TablePlan, part: Slice) -> tuple[Integers, list[pa.Array]]:
+def state_rows(plan: Plan, dimension: TablePlan, part: Slice) -> tuple[Integers, list[pa.Array]]:
     """Return the rows at the end of each period of a slice: the index of each row's period, and the columns."""
     member_rows = members(dimension, block(plan, part))
-    period_index, member = np.nonzero(present(member_rows))
+    period_index, member = np.nonzero(presence(member_rows))
     rows, moving_columns, member_index = (
-        standing(dimension, member_rows, period_index, member),
-        moving(dimension),
+        dimension_states(dimension, member_rows, period_index, member),
+        changing_columns(dimension),
         pa.array(member),
     )
     columns = columns_of(dimension)
@@ -123,14 +123,14 @@ def expected_members(dimension: TablePlan, sample: Sample) -> Floats:
         return KINDS[dimension.kind].expect(dimension, sample)
 
     def member_counts(units: Units) -> Floats:
-        rows_per_unit = 1 if dimension.kind == "unit" else children(sample.plan, dimension.spec, units.address)
+        rows_per_unit = 1 if dimension.kind == "unit" else child_counts(sample.plan, dimension.spec, units.address)
         counts: Floats = np.multiply(sample.there(units), rows_per_unit, dtype=np.float64)
         return counts
 
-    return sample.total(member_counts) * remaining(sample)
+    return sample.total(member_counts) * remaining_share(sample)
 
 
-def check_shown(field: str, name: Name, kinds: tuple[str, ...], reserved: Any, scope: Scope) -> Iterable[Problem]:
+def check_dimension(field: str, name: Name, kinds: tuple[str, ...], reserved: Any, scope: Scope) -> Iterable[Problem]:
     """Yield problems of a table that shows the dimension `name`: it must be of one of `kinds`, and have no column of its own
     whose name `reserved(columns, key)` lists."""
     problems = scope.unknown_table(name, field)

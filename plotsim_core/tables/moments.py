@@ -15,7 +15,7 @@ from plotsim_core.engine.life import first_crossings
 from plotsim_core.engine.rhythm import days_of, rhythm_of
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats, key, uniforms
-from plotsim_core.numerics.rhythm import Rhythm, placed
+from plotsim_core.numerics.rhythm import Rhythm, place_shares
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.date import needs_key
 from plotsim_core.tables.fact import needs_references
@@ -29,14 +29,14 @@ def check_event(table: Table, scope: Scope) -> Iterable[Problem]:
     yield from needs_key(table, scope)
 
 
-def lengths(block: Block) -> Integers:
+def available_lengths(block: Block) -> Integers:
     """Return, per cell, for how many microseconds of the period the unit is there."""
     period_lengths = (block.plan.grain.seconds(block.periods) * MICROSECONDS)[:, None]
     result = np.broadcast_to(period_lengths, block.slice.shape).copy()
     for ending in block.plan.endings:
         last = first_crossings(block.plan, ending.crossing, block.units, block.slice.stop)
         cell = np.flatnonzero((block.periods[:, None] == last[None, :]).ravel())
-        end_offsets = ends_within(block, block.plan.table(ending.table), cell)
+        end_offsets = offsets_to_end(block, block.plan.table(ending.table), cell)
         result.ravel()[cell] = np.minimum(result.ravel()[cell], end_offsets)
     return result
 
@@ -46,13 +46,13 @@ def end_shares(block: Block, table: str) -> Floats:
     return uniforms(key(block.plan.seed, "moment", table), block.address)
 
 
-def ends_within(block: Block, table: TablePlan, cell: Integers) -> Integers:
+def offsets_to_end(block: Block, table: TablePlan, cell: Integers) -> Integers:
     """Return how many microseconds into the periods of some cells a threshold event that ends units happens."""
     period_lengths = (block.plan.grain.seconds(block.periods) * MICROSECONDS)[cell // len(block.units)]
-    return within(block, table, cell, end_shares(block, table.name).ravel()[cell], period_lengths)
+    return offsets_within(block, table, cell, end_shares(block, table.name).ravel()[cell], period_lengths)
 
 
-def within(block: Block, table: TablePlan, cell: Integers, share: Floats, available: Integers) -> Integers:
+def offsets_within(block: Block, table: TablePlan, cell: Integers, share: Floats, available: Integers) -> Integers:
     """Return how many microseconds into its period each of some rows of a table happens.
 
     `share` is in (0, 1), `available` the microseconds of the period in which rows of its cell can happen. The result rises
@@ -61,7 +61,7 @@ def within(block: Block, table: TablePlan, cell: Integers, share: Floats, availa
     rhythm = rhythm_of(block.plan, getattr(table.spec, "rhythm", None))
     if rhythm is None or block.plan.grain.name == "hour":
         return (available * share).astype(np.int64)
-    return placed(rhythm, _days(block, rhythm), cell // len(block.units), share, available)
+    return place_shares(rhythm, _days(block, rhythm), cell // len(block.units), share, available)
 
 
 def _days(block: Block, rhythm: Rhythm) -> Floats:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from plotsim_core.columns.crowd import crowd_of
+from plotsim_core.columns.crowd import table_totals
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star import DATE_DIMENSION
@@ -17,7 +17,7 @@ from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats, words
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.tables.fact import AnyFact, added_columns, check_metrics, date_column, measured, reference_to
+from plotsim_core.tables.fact import AnyFact, added_columns, check_metrics, date_column, measured_metrics, reference_to
 from plotsim_core.tables.kind import Kind, add_kind
 from plotsim_core.tables.sample import Sample
 
@@ -45,7 +45,7 @@ def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
 def _rows(table: TablePlan, block: Block) -> Rows:
     if len(block.periods) == 0:
         return Rows(block=block, address=words(block.periods), period=block.periods)
-    period = block.periods[crowd_of(table, block).units > 0]
+    period = block.periods[table_totals(table, block).units > 0]
     return Rows(block=block, address=words(period), period=period)
 
 
@@ -62,7 +62,7 @@ add_kind(
         knows=frozenset({"period", "metrics", "crowd", "key"}),
         key=lambda table, dataset: (reference_to("date", table, dataset),),
         describe=lambda table, dataset: (
-            f"{measured(table, dataset)} over all {dataset.plural}, one row per {dataset.window.grain.name}."
+            f"{measured_metrics(table, dataset)} over all {dataset.plural}, one row per {dataset.window.grain.name}."
         ),
         check=_check,
         time=date_column,

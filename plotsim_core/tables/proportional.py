@@ -13,29 +13,29 @@ import numpy as np
 from pydantic import Field
 from scipy.special import ndtri
 
-from plotsim_core.columns.happening import happening
-from plotsim_core.columns.rows import Integers, Rows, numbered
+from plotsim_core.columns.happening import rows_with_targets
+from plotsim_core.columns.rows import Integers, Rows, sibling_numbers
 from plotsim_core.config.calendar import Rhythm
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.output import Event
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, KindWords, row_noun
-from plotsim_core.config.words import begun, phrase, plural
+from plotsim_core.config.words import capitalised, phrase, plural
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
-from plotsim_core.engine.metrics import centres, reads
+from plotsim_core.engine.metrics import centres, shifted_positions
 from plotsim_core.engine.rhythm import event_factors
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import CHUNK, Slice, blocks
-from plotsim_core.errors import Problem, shown
+from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.quantiles import quantile_table
 from plotsim_core.numerics.random import Floats, fold, key, normals, uniforms, words
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.date import key_name
 from plotsim_core.tables.fact import date_column, version_column
 from plotsim_core.tables.kind import Kind, add_kind
-from plotsim_core.tables.moments import check_event, lengths, moments, within
+from plotsim_core.tables.moments import available_lengths, check_event, moments, offsets_within
 from plotsim_core.tables.sample import Sample
 
 _CROWD = 8
@@ -69,7 +69,7 @@ def check_driver(driver: str, path: str, scale: float, scale_path: str, scope: S
     yield from scope.unknown_metric(driver, path)
     metric = scope.metrics.get(driver)
     if metric is not None and metric.means[1] * scale > _MOST:
-        message = f"found about {shown(round(metric.means[1] * scale))} at position 1"
+        message = f"found about {value_text(round(metric.means[1] * scale))} at position 1"
         yield Problem(scale_path, f"expected at most {_MOST} rows per {scope.unit} and period, {message}", "make it smaller")
 
 
@@ -88,12 +88,12 @@ def event_counts(table: TablePlan, block: Block) -> Integers:
 
 
 def _rows(table: TablePlan, block: Block) -> Rows:
-    return in_order(table, block, event_counts(table, block))
+    return timed_rows(table, block, event_counts(table, block))
 
 
-def in_order(table: TablePlan, block: Block, counts: Integers) -> Rows:
+def timed_rows(table: TablePlan, block: Block, counts: Integers) -> Rows:
     """Return the rows of a table that happen, of the `counts` (periods, units) of each cell, in the order of time."""
-    cell, number = numbered(counts.ravel())
+    cell, number = sibling_numbers(counts.ravel())
     address = fold(block.address.ravel()[cell], words(number))
     share = uniforms(key(block.plan.seed, "moment", table.stream), address)
     share = share[np.lexsort((share, cell))]
@@ -105,9 +105,9 @@ def in_order(table: TablePlan, block: Block, counts: Integers) -> Rows:
         period=block.periods[period],
         cell=cell,
         ordinal=number,
-        moment=moments(block, period, within(block, table, cell, share, lengths(block).ravel()[cell])),
+        moment=moments(block, period, offsets_within(block, table, cell, share, available_lengths(block).ravel()[cell])),
     )
-    return happening(table, rows)
+    return rows_with_targets(table, rows)
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
@@ -126,7 +126,7 @@ def expected_total(driver: str, sample: Sample) -> Floats:
 
     def rows(units: Units) -> Floats:
         all_periods = np.arange(sample.periods[0], sample.periods[-1] + 1)
-        read_positions = reads(plan, metric_index, units, all_periods)[sample.periods - all_periods[0]]
+        read_positions = shifted_positions(plan, metric_index, units, all_periods)[sample.periods - all_periods[0]]
         centre = centres(plan, metric, units, sample.periods, read_positions)
         if not metric.spec.positive:  # there are no rows where the metric is negative, whatever its mean
             centre = np.mean([np.maximum(metric.quantiles.lookup(centre, score), 0.0) for score in scores], axis=0)
@@ -169,7 +169,7 @@ add_kind(
         knows=frozenset({"unit", "period", "cell", "metrics", "event", "key"}),
         key=lambda table, dataset: (key_name(table),),
         describe=lambda table, dataset: (
-            f"{begun(plural(row_noun(table)))} of each {phrase(dataset.unit)}, in proportion to "
+            f"{capitalised(plural(row_noun(table)))} of each {phrase(dataset.unit)}, in proportion to "
             f"{phrase(table.driver)} ({table.scale:g} for each on average)."
         ),
         check=_check,

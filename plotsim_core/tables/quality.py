@@ -19,13 +19,13 @@ from plotsim_core.columns.decimals import as_decimals, as_floats
 from plotsim_core.columns.identity import date_keys
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.timestamp import moments
-from plotsim_core.config.quality import ARRIVAL, DELIVERED, drifted, orphan_mark
+from plotsim_core.config.quality import ARRIVAL, DELIVERED, drift_column, orphan_mark
 from plotsim_core.config.tables import SOURCE_WORDS, is_number
 from plotsim_core.numerics.random import choose, key, uniforms
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.batch import batch_of
-from plotsim_core.tables.delivery import ACTIONS, HELD, IN_TIME, Deliveries
-from plotsim_core.tables.hit import Hit, hit
+from plotsim_core.tables.delivery import ACTIONS, HELD_BACK, IN_TIME, Deliveries
+from plotsim_core.tables.hit import Hit, find_hits
 
 ROW = "*"
 """Stands for the whole row where the name of a column is expected."""
@@ -73,9 +73,9 @@ def break_rows(
         if issue.issue in _CELL_ISSUES:
             # a source has the columns of the day on which it delivers
             hit_periods = periods if issue.issue == "schema_drift" else None
-            changes.append(_CELL_ISSUES[issue.issue](hit(table, rows, number, issue, hit_periods), broken))
+            changes.append(_CELL_ISSUES[issue.issue](find_hits(table, rows, number, issue, hit_periods), broken))
         elif issue.issue == "restatement" and deliveries is not None:
-            provisional_hit = replace(hit(table, rows, number, issue), here=deliveries.provisional(number))
+            provisional_hit = replace(find_hits(table, rows, number, issue), here=deliveries.provisional(number))
             decimals = next(column.decimals for column in table.columns if column.name == issue.column)
             changes.append(_provisional(provisional_hit, broken, columns[provisional_hit.column], decimals, changes))
     changes += _cdc_changes(table, rows, broken, changes, deliveries)
@@ -88,7 +88,7 @@ def break_rows(
         copied += _delivery_changes(table, deliveries)
         dropped += _held_back_changes(table, columns, deliveries)
     for number, issue in table.issues:
-        positions = np.flatnonzero(hit(table, rows, number, issue).here) if issue.copies or issue.drops else _NONE
+        positions = np.flatnonzero(find_hits(table, rows, number, issue).here) if issue.copies or issue.drops else _NONE
         if issue.copies:
             positions = positions if deliveries is None else positions[deliveries.first[positions]]
             times[positions] += times[positions] > 0
@@ -115,7 +115,7 @@ def stored_rows(table: TablePlan, broken: Broken) -> pa.RecordBatch:
 def _delivery_changes(table: TablePlan, deliveries: Deliveries) -> Iterator[Change]:
     """Yield a change for rows that are delivered at another time than their own, or again."""
     for number, issue in table.issues:
-        for code in range(IN_TIME + 1, HELD) if issue.delivers else ():
+        for code in range(IN_TIME + 1, HELD_BACK) if issue.delivers else ():
             positions = np.flatnonzero((deliveries.number == number) & (deliveries.action == code))
             yield Change(number, issue.issue, ACTIONS[code], ROW, positions, *_null_texts(len(positions), 2))
 
@@ -123,10 +123,12 @@ def _delivery_changes(table: TablePlan, deliveries: Deliveries) -> Iterator[Chan
 def _held_back_changes(table: TablePlan, columns: Mapping[str, pa.Array], deliveries: Deliveries) -> Iterator[Change]:
     """Yield a change for each column of rows that are not delivered in time."""
     for number, issue in table.issues:
-        positions = np.flatnonzero((deliveries.number == number) & (deliveries.action == HELD)) if issue.delivers else _NONE
+        positions = (
+            np.flatnonzero((deliveries.number == number) & (deliveries.action == HELD_BACK)) if issue.delivers else _NONE
+        )
         for name, values in columns.items() if len(positions) else ():
             clean = text_of(values.take(pa.array(positions)))
-            yield Change(number, issue.issue, ACTIONS[HELD], name, positions, clean, *_null_texts(len(positions), 1))
+            yield Change(number, issue.issue, ACTIONS[HELD_BACK], name, positions, clean, *_null_texts(len(positions), 1))
 
 
 def _cell_change(hit: Hit, name: str, mask: NDArray[np.bool_], before: pa.Array, after: pa.Array) -> Change:
@@ -143,7 +145,7 @@ def _null(hit: Hit, columns: Columns) -> Change:
 
 
 def _drift(hit: Hit, columns: Columns) -> Change:
-    before, new_column = columns[hit.column], drifted(hit.column)
+    before, new_column = columns[hit.column], drift_column(hit.column)
     mask = hit.here & _is_valid(before)
     columns[hit.column] = _with_nulls(before, mask)
     moved_values = _with_nulls(before, ~mask)
@@ -154,7 +156,7 @@ def _drift(hit: Hit, columns: Columns) -> Change:
 def _mismatch(hit: Hit, columns: Columns) -> Change:
     before = columns[hit.column]
     mask = hit.here & _is_valid(before)
-    texts = misspelt(before.filter(pa.array(mask)), hit.stream("spelling"), hit.rows.address[mask])
+    texts = misspell(before.filter(pa.array(mask)), hit.stream("spelling"), hit.rows.address[mask])
     columns[hit.column] = pc.replace_with_mask(pc.cast(before, pa.string()), pa.array(mask), texts)
     return _cell_change(hit, hit.column, mask, before, columns[hit.column])
 
@@ -227,7 +229,7 @@ def estimate(values: pa.Array, decimals: int | None, stream: np.uint64, address:
     return as_decimals(result, values.type.scale) if is_exact else pc.cast(result, values.type)
 
 
-def misspelt(values: pa.Array, stream: np.uint64, address: NDArray[np.uint64]) -> pa.Array:
+def misspell(values: pa.Array, stream: np.uint64, address: NDArray[np.uint64]) -> pa.Array:
     """Return values as texts of another type: numbers that no program reads as such, texts that are numbers, days written
     the other way round, yes and no as letters."""
     if pa.types.is_string(values.type):

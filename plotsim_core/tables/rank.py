@@ -19,15 +19,15 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.cohorts import layout, units_by
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice
-from plotsim_core.engine.strata import staying
+from plotsim_core.engine.strata import staying_ranges
 from plotsim_core.numerics.codes import COHORT, LATER
 from plotsim_core.numerics.random import Words, fold, words
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.kind import KINDS
 
-TOGETHER = 1 << 12
+GROUP_SIZE = 1 << 12
 """Units that are counted together, of those at the start and of each cohort."""
-COHORTS_TOGETHER = 64
+GROUP_COHORTS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +49,8 @@ def groups_of(plan: Plan, units: Units) -> Groups:
     """Return which units are counted together with each."""
     later = np.array([segment.rate > 0 for segment in plan.segments])[units.segment] & (units.ordinal >= LATER)
     since = np.where(later, units.ordinal - LATER, units.ordinal)
-    run = np.where(later, since // COHORT // COHORTS_TOGETHER, -1)
-    return Groups(units.segment.astype(np.int64), run, np.where(later, since % COHORT, since) // TOGETHER)
+    run = np.where(later, since // COHORT // GROUP_COHORTS, -1)
+    return Groups(units.segment.astype(np.int64), run, np.where(later, since % COHORT, since) // GROUP_SIZE)
 
 
 def addresses(rows: Rows) -> Words:
@@ -64,7 +64,7 @@ def addresses(rows: Rows) -> Words:
     return rows.kept("counted together", compute)
 
 
-def ranked(table: TablePlan, rows: Rows) -> Rows:
+def with_ranks(table: TablePlan, rows: Rows) -> Rows:
     """Return the rows of a table in a block with their ranks. `table` is the plan of the clean table, `rows` are all it has
     in the block."""
     plan, units, slice_ = rows.block.plan, rows.block.units, rows.block.slice
@@ -88,13 +88,13 @@ def most_groups(plan: Plan, stop: int) -> int:
     """Return how many groups of units that are counted together there are at most among those who arrive before `stop`."""
     parts = layout(plan)
     has_arrived = parts.first < units_by(plan, stop)
-    runs = np.where(parts.cohort < 0, -1, parts.cohort // COHORTS_TOGETHER)[has_arrived]
+    runs = np.where(parts.cohort < 0, -1, parts.cohort // GROUP_COHORTS)[has_arrived]
     largest: dict[tuple[int, int], int] = {}
     for segment, run, count in zip(
         parts.segment[has_arrived].tolist(), runs.tolist(), parts.count[has_arrived].tolist(), strict=True
     ):
         largest[segment, run] = max(largest.get((segment, run), 0), count)
-    return sum(-(-count // TOGETHER) for count in largest.values())
+    return sum(-(-count // GROUP_SIZE) for count in largest.values())
 
 
 def _earlier_rows(table: TablePlan, block: Block, groups: Groups, unit: int) -> Integers:
@@ -111,10 +111,10 @@ def _earlier_rows(table: TablePlan, block: Block, groups: Groups, unit: int) -> 
 def _earlier_ranges(plan: Plan, limit: int, segment: int, run: int, part: int) -> Iterator[tuple[int, int]]:
     """Yield the ranges (start, stop) of the roster before the place `limit` whose units are counted together."""
     parts = layout(plan)
-    runs = np.where(parts.cohort < 0, -1, parts.cohort // COHORTS_TOGETHER)
+    runs = np.where(parts.cohort < 0, -1, parts.cohort // GROUP_COHORTS)
     for index in np.flatnonzero((parts.segment == segment) & (runs == run) & (parts.first < limit)).tolist():
-        start = int(parts.first[index]) + part * TOGETHER
-        stop = min(start + TOGETHER, int(parts.first[index] + parts.count[index]), limit)
+        start = int(parts.first[index]) + part * GROUP_SIZE
+        stop = min(start + GROUP_SIZE, int(parts.first[index] + parts.count[index]), limit)
         if start < stop:
             yield start, stop
 
@@ -124,7 +124,7 @@ def _counted(plan: Plan, name: str, slice_: Slice) -> Integers:
     """Return how many rows a table has in each period of a slice."""
     table, total = plan.table(name), np.zeros(slice_.stop - slice_.first, dtype=np.int64)
     kind = KINDS[table.kind]
-    for start, stop in staying(plan, slice_.unit_first, slice_.unit_stop, slice_.first):
+    for start, stop in staying_ranges(plan, slice_.unit_first, slice_.unit_stop, slice_.first):
         for part in kind.cut(plan, replace(slice_, unit_first=start, unit_stop=stop)):
             periods: NDArray[np.int64] = kind.rows(table, Block(plan, part)).period
             np.add.at(total, periods - slice_.first, 1)

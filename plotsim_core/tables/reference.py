@@ -16,7 +16,7 @@ from plotsim_core.config.files import File
 from plotsim_core.config.model import Count
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, KindWords, Table, row_noun
-from plotsim_core.config.words import begun, plural
+from plotsim_core.config.words import capitalised, plural
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem
@@ -92,7 +92,9 @@ add_kind(
         model=ReferenceDimension,
         knows=frozenset({"key", "number", "list"}),
         key=lambda table, dataset: (key_name(table),),
-        describe=lambda table, dataset: f"{begun(plural(row_noun(table)))}, a list of {table.length} that nothing changes.",
+        describe=lambda table, dataset: (
+            f"{capitalised(plural(row_noun(table)))}, a list of {table.length} that nothing changes."
+        ),
         check=_check,
     ),
     Kind(_cut, _rows, _expect, state=True),

@@ -10,7 +10,7 @@ import pyarrow as pa
 from plotsim_core.config.quality import DELIVERED
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type, text
-from plotsim_core.tables.ledger import WHEN
+from plotsim_core.tables.ledger import DELIVERY_DATE
 
 
 def key_sql(table: TablePlan) -> str:
@@ -21,7 +21,7 @@ def key_sql(table: TablePlan) -> str:
 
 def entry_sql(table: TablePlan) -> str:
     """Return the SQL of the key of a row in an entry of the ledger."""
-    return f"concat_ws('|', row_key, {WHEN})" if table.time == DELIVERED else "row_key"
+    return f"concat_ws('|', row_key, {DELIVERY_DATE})" if table.time == DELIVERED else "row_key"
 
 
 def read_sql(value: str, type_: pa.DataType) -> str:
@@ -30,7 +30,7 @@ def read_sql(value: str, type_: pa.DataType) -> str:
     return f"TRY_CAST({source} AS {sql_type(type_)})"
 
 
-def told_sql(plan: Plan, stored: TablePlan, clean: TablePlan, ledger: str) -> str:
+def ledger_sql(plan: Plan, stored: TablePlan, clean: TablePlan, ledger: str) -> str:
     """Return the SQL of the ledger's entries of a table, a row for each row of it that was broken: `row key`, `copies`,
     `dropped`, and for column number i `told i` (whether something was done to it) and `clean i`.
 
@@ -62,9 +62,11 @@ def told_sql(plan: Plan, stored: TablePlan, clean: TablePlan, ledger: str) -> st
 def restored_sql(
     stored: TablePlan, clean: TablePlan, relation: str, entries: str, stored_columns: Collection[str], awaited: bool = True
 ) -> str:
-    """Return an SQL relation with the clean rows of a stored table. `entries` is a relation made by `told_sql`; columns that
-    are not among `stored_columns`, and what cannot be read as its type, are null. Rows that are held back are among them,
-    unless nothing that is still `awaited` is wanted."""
+    """Return an SQL relation with the clean rows of a stored table.
+
+    `entries` is a relation made by `ledger_sql`; columns that are not among `stored_columns`, and what cannot be read as its
+    type, are null. Rows that are held back are among them, unless nothing that is still `awaited` is wanted.
+    """
     key, columns = _key_sql(stored, stored_columns), _columns_sql(stored, clean, stored_columns)
     joined = _joined(relation, entries, key)
     clean_values = ", ".join(

@@ -21,8 +21,8 @@ from plotsim_core.engine.slice import Slice, of_kind
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.tables.build import owner
-from plotsim_core.tables.estimate import delivered_after, expected
-from plotsim_core.tables.hit import speaks_of
+from plotsim_core.tables.estimate import delivered_after, expected_rows
+from plotsim_core.tables.hit import covers
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.tables.sample import Sample, sample
 
@@ -67,7 +67,7 @@ def sizes(plan: Plan, tables: tuple[TablePlan, ...], slice_: Slice) -> tuple[Siz
             unit_slice = of_kind(unit_plan, slice_)
             samples[key] = sample(unit_plan, replace(unit_slice, first=unit_plan.first) if key[1] else unit_slice)
         unit_sample = samples[key]
-        rows = _stored(table, unit_sample, expected(table, unit_sample))
+        rows = _stored(table, unit_sample, expected_rows(table, unit_sample))
         result.append(_size(table, rows, unit_sample.periods, slice_))
     return tuple(result)
 
@@ -83,7 +83,7 @@ def _stored(table: TablePlan, unit_sample: Sample, rows: Floats) -> Floats:
     """Return how many rows are stored in each of the sample's periods, where `rows` happen: not outside those that the
     table has rows of, less and more where rows are dropped, copied and delivered at other times on purpose."""
     for _, issue in table.issues:
-        share = issue.rate * speaks_of(unit_sample.plan, issue, unit_sample.periods)
+        share = issue.rate * covers(unit_sample.plan, issue, unit_sample.periods)
         rows = rows * (1.0 + share * (int(issue.copies) - int(issue.drops)))
     if table.periods is not None:
         rows = rows * ((unit_sample.periods >= table.periods[0]) & (unit_sample.periods < table.periods[1]))
@@ -95,7 +95,7 @@ def _stored(table: TablePlan, unit_sample: Sample, rows: Floats) -> Floats:
 
 def _shifted_rows(issue: Issue, unit_sample: Sample, rows: Floats) -> Floats:
     """Return how many rows an issue of delivery adds to each of the sample's periods, and takes from them."""
-    affected = issue.rate * rows * speaks_of(unit_sample.plan, issue, unit_sample.periods)
+    affected = issue.rate * rows * covers(unit_sample.plan, issue, unit_sample.periods)
     deliveries = delivered_after(issue, unit_sample, affected)
     return deliveries - affected if issue.issue == "late_delivery" else deliveries
 

@@ -20,10 +20,18 @@ from plotsim_core.errors import Problem
 from plotsim_core.numerics.calendar import GRAINS
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.plan.schemas import FOLLOWING, date_column
+from plotsim_core.plan.schemas import DIMENSION_VIEWS, date_column
 from plotsim_core.tables.batch import batch_of
-from plotsim_core.tables.kind import add_kind, made_of_others
-from plotsim_core.tables.members import NoColumns, check_shown, columns_of, expected_members, holding, key_of, whole_rows
+from plotsim_core.tables.kind import add_kind, derived_kind
+from plotsim_core.tables.members import (
+    NoColumns,
+    check_dimension,
+    columns_of,
+    expected_members,
+    key_of,
+    shown_dimension,
+    state_rows,
+)
 from plotsim_core.tables.sample import Sample
 
 DATE = "snapshot_date_key"
@@ -43,7 +51,7 @@ class Snapshot(Table):
     columns: NoColumns = ()
 
 
-def due(plan: Plan, interval: str | None, periods: NDArray[np.int64]) -> NDArray[np.bool_]:
+def is_snapshot_due(plan: Plan, interval: str | None, periods: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return at the end of which periods a snapshot is taken: the last to begin in each stretch of that length."""
     if interval == "once":
         return periods == plan.first
@@ -55,7 +63,7 @@ def due(plan: Plan, interval: str | None, periods: NDArray[np.int64]) -> NDArray
 
 
 def _check(table: Snapshot, scope: Scope) -> Iterable[Problem]:
-    yield from check_shown("snapshot_of", table.snapshot_of, _KINDS, lambda columns, key: {DATE} & {*columns}, scope)
+    yield from check_dimension("snapshot_of", table.snapshot_of, _KINDS, lambda columns, key: {DATE} & {*columns}, scope)
     if scope.window is None or table.every is None or table.every == "once":
         return
     names = list(GRAINS)
@@ -91,13 +99,13 @@ def _often(table: Snapshot, dataset: Dataset) -> str:
 
 
 def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    unit_plan, dimension, slice_ = holding(plan, table, slice_)
+    unit_plan, dimension, slice_ = shown_dimension(plan, table, slice_)
     assert isinstance(table.spec, Snapshot)
-    periods = slice_.periods[due(unit_plan, table.spec.every, slice_.periods)]
+    periods = slice_.periods[is_snapshot_due(unit_plan, table.spec.every, slice_.periods)]
     for run in np.split(periods, np.flatnonzero(np.diff(periods) != 1) + 1):
         if len(run):
             for part in blocks(unit_plan, Slice(int(run[0]), int(run[-1]) + 1, slice_.unit_first, slice_.unit_stop)):
-                period_index, columns = whole_rows(unit_plan, dimension, part)
+                period_index, columns = state_rows(unit_plan, dimension, part)
                 dates = pa.array(unit_plan.grain.keys(part.periods)[period_index])
                 yield batch_of(table, [dates, *columns])
 
@@ -105,7 +113,7 @@ def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordB
 def _expect(table: TablePlan, sample: Sample) -> Floats:
     assert isinstance(table.spec, Snapshot)
     all_periods = np.arange(sample.periods[0], sample.periods[-1] + 1)
-    is_due = due(sample.plan, table.spec.every, all_periods)
+    is_due = is_snapshot_due(sample.plan, table.spec.every, all_periods)
     share = is_due[sample.periods - all_periods[0]] if len(all_periods) == len(sample.periods) else is_due.mean()
     return expected_members(sample.plan.table(table.of), sample) * share
 
@@ -123,6 +131,6 @@ add_kind(
         time=lambda table: DATE,
         of=lambda table: table.snapshot_of,
     ),
-    made_of_others(_batches, _expect, state=False),
+    derived_kind(_batches, _expect, state=False),
 )
-FOLLOWING.add("snapshot", _plan)
+DIMENSION_VIEWS.add("snapshot", _plan)

@@ -33,11 +33,11 @@ from plotsim_core.numerics.random import Floats, Words, fold, key, uniforms, wor
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
-from plotsim_core.tables.drift import ATTRIBUTE_WAYS, NAME_WAYS, drifted
-from plotsim_core.tables.kind import KINDS, made_of_others
+from plotsim_core.tables.drift import ATTRIBUTE_WAYS, NAME_WAYS, drift_texts
+from plotsim_core.tables.kind import KINDS, derived_kind
 from plotsim_core.tables.sample import Sample
 
-HOLDING = "source"
+SOURCE_KIND = "source"
 """The kind of the tables that are made here."""
 _BITS = 52
 _ORDINAL_BITS = 28
@@ -62,7 +62,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
         )
         yield TablePlan(
             spec=Table(name=f"{units.name}_{source.name}", columns=tuple(column.spec for column in columns)),
-            kind=HOLDING,
+            kind=SOURCE_KIND,
             columns=columns,
             key=(key_plan.name,),
             time=None,
@@ -95,7 +95,7 @@ def _source_column(column: ColumnPlan, unit_key: Column, key_plan: ColumnPlan) -
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class SourceRows:
     """Rows of a source for some units: the index (`place`) of each row's unit among them, the `copy` (0, or 1 for a second
     entry) and the `number` in its key, in the order of these."""
 
@@ -104,7 +104,7 @@ class Held:
     number: Words
 
 
-def held(plan: Plan, source: SourceSystem, unit_block: Block, arrived: Integers) -> Held:
+def source_rows(plan: Plan, source: SourceSystem, unit_block: Block, arrived: Integers) -> SourceRows:
     """Return the rows that a source has of the units `arrived` of a block."""
     address = unit_block.units.address[arrived]
     has_row = uniforms(key(plan.seed, "source", source.name, "missing"), address) >= source.missing_rate
@@ -118,7 +118,7 @@ def held(plan: Plan, source: SourceSystem, unit_block: Block, arrived: Integers)
     )
     number = permute((code << np.uint64(1)) | copy.astype(np.uint64), _BITS, key(plan.seed, "source", source.name, "key"))
     order = np.argsort(number)
-    return Held(index[order], copy[order], number[order])
+    return SourceRows(index[order], copy[order], number[order])
 
 
 def key_values(plan: Plan, source: SourceSystem, number: Words) -> pa.Array:
@@ -161,7 +161,7 @@ def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordB
     for part in _parts(plan, slice_):
         unit_block = block(plan, part)
         rows = _units(plan, units, unit_block, _arrived(unit_block))
-        entries = held(plan, source, unit_block, rows.unit)
+        entries = source_rows(plan, source, unit_block, rows.unit)
         arrays = []
         for column, target in zip((c for c in units.columns if c.spec.word != "version"), table.columns, strict=True):
             if column.spec is unit_key:
@@ -198,7 +198,14 @@ def _units(plan: Plan, table: TablePlan, unit_block: Block, arrived: Integers) -
 
 
 def _drifting(
-    values: pa.Array, column: ColumnPlan, units: TablePlan, rows: Rows, entries: Held, source: SourceSystem, *, is_name: bool
+    values: pa.Array,
+    column: ColumnPlan,
+    units: TablePlan,
+    rows: Rows,
+    entries: SourceRows,
+    source: SourceSystem,
+    *,
+    is_name: bool,
 ) -> pa.Array:
     """Return the values of a column as a source has them, one for each of its rows."""
     address = fold(rows.address[entries.place], words(entries.copy))
@@ -210,7 +217,9 @@ def _drifting(
     source_values = values.take(pa.array(entries.place))
     drifted_rows = np.flatnonzero(draw("whether") < rate)
     before = source_values.take(pa.array(drifted_rows))
-    after = drifted(before, NAME_WAYS if is_name else ATTRIBUTE_WAYS, draw("way")[drifted_rows], draw("place")[drifted_rows])
+    after = drift_texts(
+        before, NAME_WAYS if is_name else ATTRIBUTE_WAYS, draw("way")[drifted_rows], draw("place")[drifted_rows]
+    )
     if not is_name and len(drifted_rows):
         is_stale = draw("stale")[drifted_rows] < _OUT_OF_DATE
         rows_drifted = rows.taken(entries.place[drifted_rows])
@@ -234,7 +243,7 @@ def _mapping(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordB
         rows = _units(plan, units, unit_block, _arrived(unit_block))
         keys = fill(key_plan, units, rows)
         for source in plan.dataset.sources:
-            entries = held(plan, source, unit_block, rows.unit)
+            entries = source_rows(plan, source, unit_block, rows.unit)
             arrays = [
                 pa.repeat(pa.scalar(source.name), len(entries.place)),
                 key_values(plan, source, entries.number).cast(pa.string()),
@@ -250,5 +259,5 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
 
 
 DERIVED.add("sources", _derive)
-KINDS.add(HOLDING, made_of_others(_batches, _expect, state=True))
-KINDS.add(MAP, made_of_others(_mapping, _expect, state=True))
+KINDS.add(SOURCE_KIND, derived_kind(_batches, _expect, state=True))
+KINDS.add(MAP, derived_kind(_mapping, _expect, state=True))

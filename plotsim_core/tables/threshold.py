@@ -21,18 +21,18 @@ from plotsim_core.config.model import Flag, Name, Number
 from plotsim_core.config.output import Event
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, CrossingWords, KindWords, row_noun
-from plotsim_core.config.words import begun, phrase
+from plotsim_core.config.words import capitalised, phrase
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.life import alive, first_crossings, refired
+from plotsim_core.engine.life import alive, first_crossings, repeat_crossings
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice
-from plotsim_core.errors import Problem, Wrong
+from plotsim_core.errors import Problem, ProblemError
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.resolve import crossing
 from plotsim_core.tables.fact import cut, date_column, needs_references, reference_to, version_column
 from plotsim_core.tables.kind import Kind, add_kind
-from plotsim_core.tables.moments import end_shares, ends_within, lengths, moments, within
+from plotsim_core.tables.moments import available_lengths, end_shares, moments, offsets_to_end, offsets_within
 from plotsim_core.tables.sample import Sample
 
 _REPLAYED = 1 << 17
@@ -67,7 +67,7 @@ class ThresholdEvent(Event):
     @classmethod
     def _once(cls, value: Any) -> Any:
         if isinstance(value, dict) and {*_FOR.choices} <= value.keys():
-            raise Wrong(Problem("for_periods", "says the same as for; give one of them"))
+            raise ProblemError(Problem("for_periods", "says the same as for; give one of them"))
         return value
 
     @model_validator(mode="after")
@@ -75,12 +75,12 @@ class ThresholdEvent(Event):
         if (self.above is None) == (self.below is None):
             raise ValueError("give either `above` or `below`: the level that the metric has to cross")
         if self.refire and self.ends_unit:
-            raise Wrong(Problem("refire", "has no effect with `ends_unit`: a unit ends once"))
+            raise ProblemError(Problem("refire", "has no effect with `ends_unit`: a unit ends once"))
         if self.again_after is not None and not self.refire:
-            raise Wrong(Problem("again_after", "has no effect without `refire`"))
+            raise ProblemError(Problem("again_after", "has no effect without `refire`"))
         if self.again_after is not None and self.again_after <= self.periods + 1:
             reason = f"two crossings of {self.periods} periods each are never closer than {self.periods + 1}"
-            raise Wrong(Problem("again_after", f"has no effect: {reason}"))
+            raise ProblemError(Problem("again_after", f"has no effect: {reason}"))
         return self
 
 
@@ -108,19 +108,19 @@ def _rows(table: TablePlan, block: Block) -> Rows:
     assert isinstance(table.spec, ThresholdEvent)
     event_crossing = crossing(block.plan.dataset, words(table.spec))
     if table.spec.refire:
-        is_fired = refired(block, event_crossing, table.spec.again_after or 1)
+        is_fired = repeat_crossings(block, event_crossing, table.spec.again_after or 1)
     else:
         is_fired = (
             block.periods[:, None] == first_crossings(block.plan, event_crossing, block.units, block.slice.stop)[None, :]
         )
     cell = np.flatnonzero((is_fired & alive(block)).ravel())
-    available = lengths(block).ravel()[cell]
+    available = available_lengths(block).ravel()[cell]
     if table.spec.ends_unit:
-        offset = ends_within(block, table, cell)
+        offset = offsets_to_end(block, table, cell)
         is_first = offset <= available  # of two events that would end a unit in one period, the earlier does
         cell, offset = cell[is_first], offset[is_first]
     else:
-        offset = within(block, table, cell, end_shares(block, table.name).ravel()[cell], available)
+        offset = offsets_within(block, table, cell, end_shares(block, table.name).ravel()[cell], available)
     period, unit = np.divmod(cell, len(block.units))
     return Rows(
         block=block,
@@ -170,7 +170,7 @@ def _describe(table: ThresholdEvent, dataset: Dataset) -> str:
     frequency = "each time that" if table.refire else "the first time that"
     grain = dataset.window.grain.name
     duration = f"{table.periods} {grain}s" if table.periods > 1 else f"one {grain}"
-    subject = f"{begun(row_noun(table))} of the {phrase(dataset.unit)}"
+    subject = f"{capitalised(row_noun(table))} of the {phrase(dataset.unit)}"
     return f"{subject}, {frequency} {phrase(table.metric)} has been {side} {level:g} for {duration}."
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from plotsim_core.columns.reference import REFERRED, Referred
+from plotsim_core.columns.reference import RESOLVERS, Targets
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.timestamp import moments
 from plotsim_core.config.scope import Scope
@@ -60,15 +60,15 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
     return np.full(len(sample.periods), 24.0 * 60 / _MINUTES[table.spec.every])
 
 
-def _to_time(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Referred:
+def _to_time(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
     """To the time of a row's moment; of a row without one, to that at which its period begins."""
     assert isinstance(parent.spec, TimeDimension)
     row_moments = moments(table, rows)
     seconds = (row_moments - row_moments.astype("datetime64[D]")).astype("timedelta64[s]").astype(np.int64)
-    return Referred(parent, _times(parent, rows.block), seconds // (60 * _MINUTES[parent.spec.every]))
+    return Targets(parent, _times(parent, rows.block), seconds // (60 * _MINUTES[parent.spec.every]))
 
 
-REFERRED.add("time", _to_time)
+RESOLVERS.add("time", _to_time)
 
 add_kind(
     "time",

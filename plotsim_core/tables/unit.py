@@ -26,7 +26,7 @@ from plotsim_core.engine.slice import Slice, lives
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.date import key_name, needs_key
-from plotsim_core.tables.estimate import remaining
+from plotsim_core.tables.estimate import remaining_share
 from plotsim_core.tables.kind import Kind, add_kind, column_types
 from plotsim_core.tables.sample import Sample
 
@@ -103,7 +103,7 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
         return is_start
 
     units = sample.total(sample.arrived)
-    return units + np.cumsum(sample.total(changed) * remaining(sample)) if history else units
+    return units + np.cumsum(sample.total(changed) * remaining_share(sample)) if history else units
 
 
 def _key(table: Table, dataset: Dataset) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KindWords, row_noun
-from plotsim_core.config.words import begun, phrase, plural
+from plotsim_core.config.words import capitalised, phrase, plural
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
 from plotsim_core.errors import Problem
@@ -26,7 +26,7 @@ from plotsim_core.tables.date import key_name
 from plotsim_core.tables.fact import AnyFact, added_columns, check_metrics, date_column
 from plotsim_core.tables.kind import Kind, add_kind
 from plotsim_core.tables.moments import check_event
-from plotsim_core.tables.proportional import check_driver, cut_crowded, expected_total, in_order
+from plotsim_core.tables.proportional import check_driver, cut_crowded, expected_total, timed_rows
 from plotsim_core.tables.sample import Sample
 
 _DIGITS = 9
@@ -52,7 +52,7 @@ def row_counts(table: TablePlan, block: Block) -> Integers:
 
 
 def _rows(table: TablePlan, block: Block) -> Rows:
-    return in_order(table, block, row_counts(table, block))
+    return timed_rows(table, block, row_counts(table, block))
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
@@ -76,7 +76,7 @@ add_kind(
         knows=frozenset({"unit", "period", "cell", "metrics", "event", "key"}),
         key=lambda table, dataset: (key_name(table),),
         describe=lambda table, dataset: (
-            f"{begun(plural(row_noun(table)))} of each {phrase(dataset.unit)}, in proportion to "
+            f"{capitalised(plural(row_noun(table)))} of each {phrase(dataset.unit)}, in proportion to "
             f"{phrase(table.row_count_driver)} ({table.row_count_scale:g} for each on average)."
         ),
         check=_check,

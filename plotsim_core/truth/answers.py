@@ -19,8 +19,8 @@ from plotsim_core.config.effects import missing_on, noise_of, null_rate
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.history import bands
 from plotsim_core.engine.life import alive, ends
-from plotsim_core.engine.noised import missing, missing_by_value, outlying
-from plotsim_core.engine.slice import lives, whole
+from plotsim_core.engine.noised import is_missing, is_outlier, missing_by_value
+from plotsim_core.engine.slice import full_slice, lives
 from plotsim_core.engine.stages import NONE, stages
 from plotsim_core.plan.plan import MetricPlan, Plan, TablePlan
 from plotsim_core.tables.kind import KINDS
@@ -37,7 +37,7 @@ def answers(plan: Plan, stop: int) -> Iterator[pa.Table]:
     threshold events, by table, `outliers` of stored values that are outliers, by metric; `tiers` and `stages` are lists of
     changes. What a dataset does not have, has no column.
     """
-    for slice_ in lives(plan, whole(plan, None, stop)):
+    for slice_ in lives(plan, full_slice(plan, None, stop)):
         yield _block_answers(block(plan, slice_))
 
 
@@ -91,7 +91,7 @@ def _outlier_masks(block: Block, is_alive: Flags) -> dict[str, Flags]:
     for metric in plan.metrics:
         noise = noise_of(plan.dataset, metric.spec)
         if noise.outlier_rate > 0:
-            masks[metric.name] = is_alive & outlying(plan.seed, noise, metric, block.address)
+            masks[metric.name] = is_alive & is_outlier(plan.seed, noise, metric, block.address)
             if null_rate(plan.dataset, metric.spec) > 0:
                 masks[metric.name] &= ~_missing_mask(block, metric)
     return masks
@@ -100,7 +100,7 @@ def _outlier_masks(block: Block, is_alive: Flags) -> dict[str, Flags]:
 def _missing_mask(block: Block, metric: MetricPlan) -> Flags:
     """Return the mask of missing values of a metric: at random (MCAR) and by another metric's value (MAR)."""
     plan, noise = block.plan, noise_of(block.plan.dataset, metric.spec)
-    mask = missing(plan.seed, noise, metric, block.address)
+    mask = is_missing(plan.seed, noise, metric, block.address)
     cause = missing_on(plan.dataset, metric.spec)
     if cause is not None:
         mask |= missing_by_value(plan.seed, noise, metric, block.address, block.scores(plan.metric_index(cause)))

@@ -14,9 +14,9 @@ from plotsim_core.config.connections import Connection
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.slice import Slice, lives
-from plotsim_core.engine.strata import strata, taken
+from plotsim_core.engine.strata import strata, stratum_samples
 from plotsim_core.numerics.estimates import correlation, rank_correlation
-from plotsim_core.plan.declared import Correlations, Estimate, declared
+from plotsim_core.plan.declared import Correlations, Estimate, connection_masks
 from plotsim_core.plan.plan import Plan
 
 _CELLS = 200_000
@@ -71,7 +71,7 @@ def _stored_values(block: Block, metric: int) -> NDArray[np.float64]:
     return np.where(alive(block), block.noised(metric), np.nan)
 
 
-def sample(plan: Plan, stop: int) -> Sample:
+def sample_of(plan: Plan, stop: int) -> Sample:
     """Return the sample that stands for the periods of the window before `stop`."""
     length = stop - plan.first
     runs = [(plan.first, stop)]
@@ -80,7 +80,7 @@ def sample(plan: Plan, stop: int) -> Sample:
         begins = plan.first + np.linspace(0, length - size, _RUNS).astype(np.int64)
         runs = [(begin, begin + size) for begin in begins.tolist()]
     parts = strata(plan, plan.first, stop)
-    counts = taken(parts, max(_FEWEST, _CELLS / min(length, _LONGEST)), 1)
+    counts = stratum_samples(parts, max(_FEWEST, _CELLS / min(length, _LONGEST)), 1)
     blocks, row = [], 0
     for begin, end in runs:
         column = 0
@@ -101,7 +101,7 @@ def correlations(part: Sample) -> Iterator[Correlations]:
     facts will have. Connections of which no table holds both metrics are left out: nobody can find them."""
     plan = part.plan
     stored = {column.spec.type for table in plan.own for column in table.columns}
-    for connection, phase, in_phase in declared(plan, part.periods):
+    for connection, phase, in_phase in connection_masks(plan, part.periods):
         pair = (connection.metric_a, connection.metric_b)
         if {f"metric.{name}" for name in pair} <= stored:
             yield _stored_correlations(part, connection, phase, in_phase)
@@ -126,8 +126,8 @@ def delivered(plan: Plan, stop: int) -> Iterator[dict[str, Any]]:
     """
     if not plan.dataset.connections and not plan.dataset.connection_phases:
         return
-    units_sample = sample(plan, stop)
-    for connection, phase, in_phase in declared(plan, units_sample.periods):
+    units_sample = sample_of(plan, stop)
+    for connection, phase, in_phase in connection_masks(plan, units_sample.periods):
         metrics = [plan.metric_index(name) for name in (connection.metric_a, connection.metric_b)]
         if connection.pooled:
             first, second = (units_sample.cells(partial(_true_values, metric=metric))[in_phase] for metric in metrics)

@@ -21,7 +21,7 @@ from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.build import find_table, owner
 from plotsim_core.tables.delivery import deliveries
 from plotsim_core.tables.quality import ROW, break_rows
-from plotsim_core.tables.rank import ranked
+from plotsim_core.tables.rank import with_ranks
 from plotsim_core.truth.find import Row, find_column, find_period, find_row
 from plotsim_core.truth.steps import (
     Step,
@@ -94,7 +94,7 @@ def explain(plan: Plan, table: str, key: str, period: str, column: str) -> Expla
 def broken_steps(table: TablePlan, clean: TablePlan, row: Row, column: str) -> tuple[object, list[Step]]:
     """Return a value as it is stored with the issues of its table, and what each of them did to it or to its row. Of a row
     that is delivered more than once, it is that of the last delivery."""
-    rows, positions, delivered_rows = ranked(clean, row.rows), np.array([row.place]), None
+    rows, positions, delivered_rows = with_ranks(clean, row.rows), np.array([row.place]), None
     if table.time == DELIVERED:
         delivered_rows = deliveries(table, rows)
         rows, positions = rows.taken(delivered_rows.place), np.flatnonzero(delivered_rows.place == row.place)

@@ -16,7 +16,7 @@ from plotsim_core.engine.block import block
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.life import NEVER, ends
 from plotsim_core.engine.roster import codes, select
-from plotsim_core.engine.slice import CHUNK, Slice, whole
+from plotsim_core.engine.slice import CHUNK, Slice, full_slice
 from plotsim_core.errors import UsageError
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
@@ -53,7 +53,7 @@ def find_period(plan: Plan, text: str) -> int:
     except ValueError:
         label = plan.grain.label(plan.first)
         raise UsageError(f"cannot read the period {text!r}; write it like {label}") from None
-    whole(plan, period, period + 1)
+    full_slice(plan, period, period + 1)
     return period
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from plotsim_core.config.quality import DELIVERED
 from plotsim_core.config.segments import Segment
-from plotsim_core.engine.slice import whole
+from plotsim_core.engine.slice import full_slice
 from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import sql_type
@@ -39,7 +39,7 @@ def manifest_text(plan: Plan, rows: Mapping[str, int], stop: int | None = None) 
 
 def with_units(plan: Plan, head: Mapping[str, Any], stop: int | None = None) -> Iterator[str]:
     """Yield the manifest as JSON, of its head and of the units."""
-    end = whole(plan, None, stop).stop
+    end = full_slice(plan, None, stop).stop
     *pieces, last_piece = json.dumps(head, ensure_ascii=False, separators=(",", ":")).split(_UNITS)
     for piece, kind in zip(pieces, plan.kinds, strict=True):
         yield piece + _UNITS[:-1]
@@ -67,7 +67,7 @@ def _records(plan: Plan, stop: int) -> Iterator[str]:
 
 def manifest_head(plan: Plan, rows: Mapping[str, int], stop: int | None = None) -> dict[str, Any]:
     """Return all of the manifest but for the units, whose lists are empty."""
-    dataset, end = plan.dataset, whole(plan, None, stop).stop
+    dataset, end = plan.dataset, full_slice(plan, None, stop).stop
     window = {"first": plan.grain.label(plan.first), "last": plan.grain.label(end - 1), "every": plan.grain.name}
     holdout = dataset.holdout
     return {

@@ -10,7 +10,7 @@ import pyarrow as pa
 from plotsim_core.config.quality import LEDGER
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
-from plotsim_core.tables.restore import restored_sql, told_sql
+from plotsim_core.tables.restore import ledger_sql, restored_sql
 
 
 def restored(plan: Plan, tables: Mapping[str, pa.Table], ledger: pa.Table, awaited: bool = True) -> dict[str, pa.Table]:
@@ -31,7 +31,9 @@ def restored(plan: Plan, tables: Mapping[str, pa.Table], ledger: pa.Table, await
                 restored_tables |= {name: rows} if name != LEDGER else {}
                 continue
             connection.register("stored rows", rows)
-            connection.register("told", connection.sql(told_sql(plan, stored_table, clean_table, "ledger")).to_arrow_table())
+            connection.register(
+                "told", connection.sql(ledger_sql(plan, stored_table, clean_table, "ledger")).to_arrow_table()
+            )
             sql = restored_sql(stored_table, clean_table, '"stored rows"', '"told"', rows.column_names, awaited)
             order = ", ".join(
                 quoted(key) for key in dict.fromkeys([clean_table.time or clean_table.key[0], *clean_table.key])

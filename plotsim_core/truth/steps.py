@@ -11,10 +11,10 @@ from plotsim_core.columns.scd import Options as History
 from plotsim_core.config.effects import missing_on, noise_of
 from plotsim_core.config.segments import Treatment
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.correlated import level_shares, levels, moving_scores, own_scores, pulled, shocks
+from plotsim_core.engine.correlated import driver_contribution, level_shares, levels, moving_scores, own_scores, shocks
 from plotsim_core.engine.history import expected_shares
-from plotsim_core.engine.metrics import directed, seasonal_factors, unseasoned
-from plotsim_core.engine.noised import jittered, missing, missing_by_value, missing_odds, outlying
+from plotsim_core.engine.metrics import oriented, seasonal_factors, unseasoned
+from plotsim_core.engine.noised import is_missing, is_outlier, jittered, missing_by_value, missing_odds
 from plotsim_core.engine.rhythm import metric_factors
 from plotsim_core.engine.trajectories import positions, progress, rounds, untreated
 from plotsim_core.numerics.random import Floats
@@ -108,7 +108,7 @@ def centre_steps(block: Block, metric: int) -> list[Step]:
     read = block.reads(metric)
     steps = read_steps(block, metric)
     if spec.spec.polarity == "negative":
-        steps.append(Step("read as", _only(directed(spec, read)), "the other way round: the polarity is negative"))
+        steps.append(Step("read as", _only(oriented(spec, read)), "the other way round: the polarity is negative"))
     steps.append(Step("means", f"{low:.6g} to {high:.6g}", _means_text(spec, baseline)))
     if spec.spec.sized:
         steps.append(Step("size", float(units.size[0]), "multiplies the mean"))
@@ -148,7 +148,7 @@ def score_steps(block: Block, metric: int) -> list[Step]:
             Step("persistence", earlier_shocks, f"what is left of earlier shocks, {spec.spec.persistence:g} a period", 1)
         )
     if spec.driver is not None:
-        driver_part = period_scale * _only(pulled(plan, mixing, metric, periods, block.draw))
+        driver_part = period_scale * _only(driver_contribution(plan, mixing, metric, periods, block.draw))
         driver = _only(moving_scores(plan, spec.driver, periods - spec.delay, block.draw))
         time_text = plan.grain.label(int(periods[0]) - spec.delay)
         description = f"{plan.metrics[spec.driver].name} moved by {driver:+.4g} in {time_text}, {spec.delay} periods before"
@@ -168,7 +168,7 @@ def noise_steps(block: Block, metric: int) -> list[Step]:
         jitter = _only(jittered(plan.seed, noise, spec, block.address, true, block.positions()) - true)
         steps.append(Step("jitter", jitter, f"{noise.noise_family}, {noise.gaussian_sigma:g} of the value"))
     if noise.outlier_rate > 0:
-        is_hit = bool(outlying(plan.seed, noise, spec, block.address)[0, 0])
+        is_hit = bool(is_outlier(plan.seed, noise, spec, block.address)[0, 0])
         steps.append(Step("outlier", is_hit, f"one value in {1 / noise.outlier_rate:.4g} is"))
     return steps + _missing_steps(block, metric)
 
@@ -178,7 +178,7 @@ def _missing_steps(block: Block, metric: int) -> list[Step]:
     noise, cause = noise_of(plan.dataset, spec.spec), missing_on(plan.dataset, spec.spec)
     steps = []
     if noise.mcar_rate > 0:
-        is_hit = bool(missing(plan.seed, noise, spec, block.address)[0, 0])
+        is_hit = bool(is_missing(plan.seed, noise, spec, block.address)[0, 0])
         steps.append(Step("at random", is_hit, f"one value in {1 / noise.mcar_rate:.4g} is", 1))
     if cause is not None:
         scores = block.scores(plan.metric_index(cause))

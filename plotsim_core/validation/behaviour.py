@@ -15,11 +15,19 @@ import numpy as np
 from plotsim_core.config.connections import Connection
 from plotsim_core.engine.pooled import expected as pooled
 from plotsim_core.numerics.estimates import correlation
-from plotsim_core.plan.declared import declared, subject
+from plotsim_core.plan.declared import connection_masks, subject
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
 from plotsim_core.validation.judgement import FEWEST, Estimate, Measure, judgement
-from plotsim_core.validation.residuals import Flags, Floats, Residuals, measured, measuring, measuring_tables, residuals
+from plotsim_core.validation.residuals import (
+    Flags,
+    Floats,
+    Residuals,
+    fact_of_metric,
+    metric_facts,
+    metrics_judged_by,
+    residuals,
+)
 from plotsim_core.validation.store import Store
 
 _BIAS = 0.02
@@ -52,18 +60,18 @@ def _metric_pairs(plan: Plan) -> set[tuple[int, int]]:
 
 def _partner_facts(plan: Plan, table: TablePlan) -> frozenset[str]:
     """Return the facts with the second metric of connections whose first metric is judged by a table."""
-    metrics = measured(plan, table)
-    partners = {measuring(plan, second) for first, second in _metric_pairs(plan) if first in metrics}
+    metrics = metrics_judged_by(plan, table)
+    partners = {fact_of_metric(plan, second) for first, second in _metric_pairs(plan) if first in metrics}
     return frozenset(name for name in partners if name is not None)
 
 
 def _correlation_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return measuring_tables(plan) if _partner_facts(plan, table) else None
+    return metric_facts(plan) if _partner_facts(plan, table) else None
 
 
 def _correlations(store: Store, table: TablePlan) -> Iterator[Finding]:
-    sample, metrics = residuals(store), measured(store.plan, table)
-    for connection, phase, in_force in declared(store.plan, sample.periods):
+    sample, metrics = residuals(store), metrics_judged_by(store.plan, table)
+    for connection, phase, in_force in connection_masks(store.plan, sample.periods):
         first, second = (store.plan.metric_index(name) for name in (connection.metric_a, connection.metric_b))
         if first not in metrics or first not in sample.stored or second not in sample.stored or not in_force.any():
             continue
@@ -118,24 +126,24 @@ def _selection_bias(true_values: list[Floats], sample: Residuals, pair: tuple[in
 
 def _other_fact(plan: Plan, table: TablePlan, metric: int) -> tuple[str, ...]:
     """Return the fact that a metric is judged by; empty if it is the table itself."""
-    name = measuring(plan, metric)
+    name = fact_of_metric(plan, metric)
     return () if name is None or name == table.name else (name,)
 
 
 def _driver_facts(plan: Plan, table: TablePlan) -> frozenset[str]:
     """Return the facts with the drivers of the metrics that are judged by a table."""
-    drivers = (plan.metrics[metric].driver for metric in measured(plan, table))
-    names = {measuring(plan, driver) for driver in drivers if driver is not None}
+    drivers = (plan.metrics[metric].driver for metric in metrics_judged_by(plan, table))
+    names = {fact_of_metric(plan, driver) for driver in drivers if driver is not None}
     return frozenset(name for name in names if name is not None)
 
 
 def _lag_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return measuring_tables(plan) if _driver_facts(plan, table) else None
+    return metric_facts(plan) if _driver_facts(plan, table) else None
 
 
 def _lags(store: Store, table: TablePlan) -> Iterator[Finding]:
     plan, sample = store.plan, residuals(store)
-    for index in measured(plan, table):
+    for index in metrics_judged_by(plan, table):
         metric = plan.metrics[index]
         driver = metric.driver
         if driver is None or driver not in sample.stored or index not in sample.stored:

@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from plotsim_core.config.tables import moved_by
+from plotsim_core.config.tables import changing_types
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.changes import AFTER, BEFORE, DATE, OP, SEQUENCE
 from plotsim_core.tables.members import columns_of, key_of
 from plotsim_core.tables.snapshot import DATE as TAKEN
-from plotsim_core.tables.snapshot import due
+from plotsim_core.tables.snapshot import is_snapshot_due
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
-from plotsim_core.validation.scan import tallied
+from plotsim_core.validation.scan import tally_finding
 from plotsim_core.validation.store import Store
 
 _LOG_PROBLEM = "changes are out of order, or do not begin with what the one before left"
@@ -41,7 +41,7 @@ def _logs(store: Store, log: TablePlan) -> Iterator[Finding]:
         f"(SELECT *, lag({after}) OVER (PARTITION BY {key} ORDER BY {quoted(SEQUENCE)}) AS {previous} "
         f"FROM {store.relation(log)}) GROUP BY 1 ORDER BY 1"
     )
-    yield tallied(log.name, _LOG_PROBLEM, store.arrow(sql))
+    yield tally_finding(log.name, _LOG_PROBLEM, store.arrow(sql))
 
 
 def _is_complete(store: Store, log: TablePlan) -> bool:
@@ -82,7 +82,7 @@ def _snapshot_days(store: Store, snapshot: TablePlan) -> str:
     """Return a relation of the judged periods with a due and stored snapshot: their date key `day` and their start
     `begins`."""
     periods = np.arange(store.first, store.stop, dtype=np.int64)
-    periods = periods[due(store.plan, snapshot.spec.every, periods)]  # type: ignore[attr-defined]
+    periods = periods[is_snapshot_due(store.plan, snapshot.spec.every, periods)]  # type: ignore[attr-defined]
     keys = store.plan.grain.keys(periods)
     is_stored = np.ones(len(keys), dtype=np.bool_)
     if store.held is not None:
@@ -110,7 +110,7 @@ def _history_versions(store: Store, history: TablePlan) -> tuple[str, str, dict[
     """Return the versions of a dimension by its history, likewise, without the columns that change within a version."""
     parts = {c.spec.type: f"o.{quoted(c.name)}" for c in history.columns if c.spec.word == "version"}
     begin, end = parts["version.valid_from"], parts["version.valid_to"]
-    columns = (c for c in columns_of(history) if moved_by(c.spec, history.spec) <= {"scd"})
+    columns = (c for c in columns_of(history) if changing_types(c.spec, history.spec) <= {"scd"})
     return (
         store.place(history),
         f"{begin} <= d.begins AND ({end} IS NULL OR d.begins < {end})",
@@ -132,7 +132,7 @@ def _snapshot_finding(
         f"FULL JOIN {store.relation(snapshot)} AS s ON w.day = s.{quoted(TAKEN)} AND w.{quoted(key)} = s.{quoted(key)} "
         "GROUP BY 1 ORDER BY 1"
     )
-    return tallied(f"{snapshot.name} ~ {other.name}", f"rows are not those of {text(other.name)}", store.arrow(sql))
+    return tally_finding(f"{snapshot.name} ~ {other.name}", f"rows are not those of {text(other.name)}", store.arrow(sql))
 
 
 for _name, _check in {

@@ -42,7 +42,7 @@ def comparisons(plan: Plan) -> int:
     return max(count, 1)
 
 
-def errors(plan: Plan) -> float:
+def allowed_errors(plan: Plan) -> float:
     """Return the allowed deviation of a number, in standard errors around its expected value."""
     return math.sqrt(2.0 * math.log(2.0 / _alarm_share(plan)))
 
@@ -57,7 +57,7 @@ def bernstein(variance: float, largest: float, chance: float) -> float:
     return linear + math.sqrt(linear**2 + 2.0 * variance * odds)
 
 
-def hits(count: int, low: float, high: float, chance: float) -> tuple[float, float]:
+def hit_bounds(count: int, low: float, high: float, chance: float) -> tuple[float, float]:
     """Return (least, most) hits of `count` independent trials whose odds lie between `low` and `high`: outside with
     probability `chance` at most. Both are quantiles of binomial distributions."""
     least = _quantile(count, low, chance / 2.0)
@@ -72,9 +72,9 @@ def _quantile(count: int, odds: float, chance: float) -> float:
     return float(np.ceil(quantile)) if quantile > 0.0 else 0.0
 
 
-def hits_of_question(plan: Plan, count: int, rate: float) -> tuple[float, float]:
+def comparison_hit_bounds(plan: Plan, count: int, rate: float) -> tuple[float, float]:
     """Return (least, most) hits of `count` independent trials at a rate, at the alarm rate of one comparison."""
-    return hits(count, rate, rate, _alarm_share(plan))
+    return hit_bounds(count, rate, rate, _alarm_share(plan))
 
 
 def chi_square_allowed(plan: Plan, free: int) -> float:

@@ -25,9 +25,9 @@ from plotsim_core.tables.variable import VariableFact
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.judgement import Estimate
 from plotsim_core.validation.residuals import Flags, Floats, Residuals, register_cells, residuals
-from plotsim_core.validation.rows import thinned, unit_column
+from plotsim_core.validation.rows import is_thinned, unit_column
 from plotsim_core.validation.store import Store
-from plotsim_core.validation.trajectory import BANDS, by_band, units_in
+from plotsim_core.validation.trajectory import BANDS, band_finding, units_in
 
 _BIAS = 0.02
 """The allowed bias of counts: values are rounded, means interpolated."""
@@ -60,7 +60,7 @@ def _counts(store: Store, table: TablePlan) -> Iterator[Finding]:
     cells = _cells(residuals(store), table, _stored_counts(store, table))
     bands = {"overall": None, **{f"band {n}": n for n in range(BANDS)}}
     measures = {label: partial(_measure, table=table, original=cells, band=band) for label, band in bands.items()}
-    yield by_band(store, table.name, {label: (measure, _BIAS) for label, measure in measures.items()})
+    yield band_finding(store, table.name, {label: (measure, _BIAS) for label, measure in measures.items()})
 
 
 def _stored_counts(store: Store, table: TablePlan) -> Floats:
@@ -104,7 +104,7 @@ def _cells(sample: Residuals, table: TablePlan, stored_rows: Floats | None) -> C
 def _expected_counts(table: TablePlan, block: Block) -> Floats:
     driver, scale = _driver(table) or ("", 0.0)
     metric = block.plan.metrics[block.plan.metric_index(driver)]
-    if thinned(block.plan, table) or not metric.spec.positive:
+    if is_thinned(block.plan, table) or not metric.spec.positive:
         return _made_counts(table, block)
     rhythm = table.spec.rhythm if isinstance(table.spec, ProportionalEvent) else None
     factors = event_factors(block.plan, rhythm, metric, block.periods) if table.kind == "proportional" else None

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from plotsim_core.config.layout import folder_of, template, told_by
+from plotsim_core.config.layout import folder_of, partition_of, template
 from plotsim_core.config.output import FORMULA
 from plotsim_core.config.tables import is_number
 from plotsim_core.errors import UsageError
@@ -68,7 +68,7 @@ def partition_files(plan: Plan, path: Path) -> dict[str, dict[str | None, Path]]
     for root, prefix in roots:
         files: dict[str, dict[str | None, Path]] = {}
         for file in sorted((root if prefix else root / folder_of(layout, plan.name)).rglob("*.parquet")):
-            partition = told_by(layout, plan.name, prefix + file.relative_to(root).as_posix())
+            partition = partition_of(layout, plan.name, prefix + file.relative_to(root).as_posix())
             if partition is not None:
                 files.setdefault(partition[0], {})[partition[1]] = file
         tables = {table.name: files[table.name] for table in plan.tables if table.name in files}

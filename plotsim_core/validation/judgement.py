@@ -16,8 +16,8 @@ import numpy as np
 
 from plotsim_core.engine.life import alive
 from plotsim_core.plan.plan import Plan
-from plotsim_core.validation.chance import errors
-from plotsim_core.validation.residuals import Residuals, blocks_of, layers, residuals
+from plotsim_core.validation.chance import allowed_errors
+from plotsim_core.validation.residuals import Residuals, blocks_of, residuals, residuals_of
 from plotsim_core.validation.store import Store
 
 FEWEST = 30
@@ -61,7 +61,7 @@ def judgement(store: Store, measure: Measure, bias: float) -> Judgement | None:
     estimate = measure(residuals(store))
     if estimate is None or estimate.units < FEWEST or not math.isfinite(estimate.off + estimate.error):
         return None
-    allowed = bias + errors(store.plan) * estimate.error
+    allowed = bias + allowed_errors(store.plan) * estimate.error
     if estimate.off > allowed:
         allowed = max(allowed, bias + _DEVIATION_FACTOR * _replica_deviation(store, measure, estimate))
     return Judgement(estimate, allowed, estimate.off > allowed)
@@ -97,7 +97,7 @@ def _replica(store: Store, number: int) -> Residuals:
     rows = {metric: is_alive & is_stored[:, None] for metric, is_stored in stored_periods.items()}
     noised = {metric: np.concatenate([block.noised(metric) for block in blocks], axis=1) for metric in rows}
     values = {metric: np.where(present, noised[metric], np.nan) for metric, present in rows.items()}
-    return layers(plan, blocks, rows, values, blocks, np.arange(is_alive.shape[1]), original=False)
+    return residuals_of(plan, blocks, rows, values, blocks, np.arange(is_alive.shape[1]), original=False)
 
 
 def _reseeded_plan(plan: Plan, number: int) -> Plan:

@@ -9,10 +9,10 @@ from plotsim_core.config.sources import MAP, SourceSystem, attribute_columns, na
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.bridge import Bridge
-from plotsim_core.tables.sources import HOLDING
-from plotsim_core.validation.chance import hits_of_question
+from plotsim_core.tables.sources import SOURCE_KIND
+from plotsim_core.validation.chance import comparison_hit_bounds
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
-from plotsim_core.validation.scan import tallied
+from plotsim_core.validation.scan import tally_finding
 from plotsim_core.validation.store import Store
 
 
@@ -35,7 +35,7 @@ def _pair_finding(store: Store, table: TablePlan, spec: Bridge) -> Finding:
         f"ELSE n - 1 END) AS faults FROM (SELECT {ends[0]} AS l, {ends[1]} AS r, count(*) AS n "
         f"FROM {store.relation(table)} GROUP BY ALL)"
     )
-    return tallied(f"{table.name} pairs", "links are there twice, or of a row to itself", store.arrow(sql))
+    return tally_finding(f"{table.name} pairs", "links are there twice, or of a row to itself", store.arrow(sql))
 
 
 def _bounds_finding(store: Store, table: TablePlan, spec: Bridge) -> Finding:
@@ -51,7 +51,7 @@ def _bounds_finding(store: Store, table: TablePlan, spec: Bridge) -> Finding:
         f"LEFT JOIN (SELECT k, count(*) AS n FROM ({all_links}) GROUP BY k) AS touched USING (k)"
     )
     noun = f"rows of {spec.left} have fewer than {low} or more than {high} links"
-    return tallied(f"{table.name} {spec.left}", noun, store.arrow(sql))
+    return tally_finding(f"{table.name} {spec.left}", noun, store.arrow(sql))
 
 
 def _key_relation(store: Store, name: str) -> str:
@@ -72,7 +72,7 @@ def _min_links(store: Store, spec: Bridge) -> int:
 
 
 def _counterpart_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return frozenset({MAP, table.of}) if table.kind == HOLDING else None
+    return frozenset({MAP, table.of}) if table.kind == SOURCE_KIND else None
 
 
 def _source_of(plan: Plan, table: TablePlan) -> SourceSystem:
@@ -106,11 +106,11 @@ def _map_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
         f"FROM {_map_relation(store, table, _source_of(store.plan, table))}"
     )
     noun = f"rows of {table.name} or {MAP} have no counterpart"
-    yield replace(tallied(table.name, noun, store.arrow(sql)), tables=(MAP,))
+    yield replace(tally_finding(table.name, noun, store.arrow(sql)), tables=(MAP,))
 
 
 def _map_table(plan: Plan, table: TablePlan) -> frozenset[str]:
-    return frozenset({MAP}) if table.kind == HOLDING else NO_TABLES
+    return frozenset({MAP}) if table.kind == SOURCE_KIND else NO_TABLES
 
 
 def _drift_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
@@ -155,7 +155,7 @@ def _column_findings(store: Store, table: TablePlan, source: SourceSystem) -> It
 
 def _share_finding(plan: Plan, subject: str, noun: str, count: int, total: int, rate: float) -> Finding:
     """Judge a count out of a total against a declared rate, by binomial bounds."""
-    least, most = hits_of_question(plan, total, rate)
+    least, most = comparison_hit_bounds(plan, total, rate)
     numbers = {"found": float(count), "of": float(total), "expected": total * rate, "least": least, "most": most}
     if 0 < rate < 1 and (least, most) == (0, total):
         return unjudged(subject, f"too few rows, {count} of {total} {noun}", numbers)

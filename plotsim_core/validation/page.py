@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from plotsim_core.plan.declared import HEADINGS, HEADINGS_MEAN
+from plotsim_core.plan.declared import HEADINGS, HEADINGS_NOTE
 from plotsim_core.validation.check import CHECKS, Finding
 from plotsim_core.validation.pictures import Picture
 from plotsim_core.validation.report import BROKEN_CAP, Report
@@ -114,7 +114,7 @@ def _correlations(report: Report) -> Iterable[str]:
     rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in table_rows)
     headings = "".join(f"<th>{escape(name)}</th>" for name in ("connection", *HEADINGS))
     yield '<h2 id="connections">Connections</h2>'
-    yield f"<p>{escape(HEADINGS_MEAN)}</p>"
+    yield f"<p>{escape(HEADINGS_NOTE)}</p>"
     yield f'<div class="wide"><table><tr>{headings}</tr>{rows}</table></div>'
 
 

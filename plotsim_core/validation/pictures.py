@@ -19,10 +19,10 @@ from plotsim_core.columns.identity import key_text, prefix
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.slice import Slice
-from plotsim_core.engine.strata import strata, taken
+from plotsim_core.engine.strata import strata, stratum_samples
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.validation.plots import against, bins, correlogram, fan, glance, lines, matrix
+from plotsim_core.validation.plots import bins, correlogram, fan, glance, intervals, lines, matrix
 from plotsim_core.validation.report import Report
 from plotsim_core.validation.residuals import Residuals, residuals
 from plotsim_core.validation.store import Store
@@ -78,7 +78,7 @@ def _kind_pictures(store: Store, is_other_kind: bool) -> list[Picture]:
 def sample_of(plan: Plan, first: int, stop: int, cells: int = _CELLS) -> list[Block]:
     """Return a block per stratum with the first of its units, about `cells` cells in all."""
     parts = strata(plan, first, stop)
-    counts = taken(parts, cells / (stop - first), _MIN_UNITS)
+    counts = stratum_samples(parts, cells / (stop - first), _MIN_UNITS)
     return [Block(plan, Slice(first, stop, p.first, p.first + n)) for p, n in zip(parts, counts, strict=True)]
 
 
@@ -203,7 +203,7 @@ def correlations(plan: Plan, residual_sample: Residuals) -> Picture:
         above[pair[0], pair[1]] = connection.coefficient
     names = [plan.metrics[metric].name for metric in stored_metrics]
     grid = np.ix_(stored_metrics, stored_metrics)
-    drawing = matrix("Correlations given the trajectory", names, above[grid], found_correlations(residual_sample))
+    drawing = matrix("Correlations given the trajectory", names, above[grid], stored_correlations(residual_sample))
     caption = (
         "Above the diagonal what the config declares (empty: nothing), below it what is stored, given the trajectory; "
         "blue is positive, red negative. Noise weakens what is found."
@@ -211,7 +211,7 @@ def correlations(plan: Plan, residual_sample: Residuals) -> Picture:
     return Picture("correlations", "Declared and found correlations", caption, (drawing,) if len(stored_metrics) > 1 else ())
 
 
-def found_correlations(residual_sample: Residuals) -> Floats:
+def stored_correlations(residual_sample: Residuals) -> Floats:
     """Return the correlation matrix of residuals of the stored metrics, in their order, over pairwise complete cells."""
     stored_metrics = sorted(residual_sample.stored)
     sums = np.zeros((5, len(stored_metrics), len(stored_metrics)))
@@ -263,7 +263,7 @@ def declared_against_found(report: Report) -> Picture:
     shown_pairs = {name: pair for name, pair in pairs.items() if name in farthest}
     remark = f" Of {len(pairs)} pairs, the {_PAIRS} that are furthest off." if len(pairs) > _PAIRS else ""
     caption = f"A tick is what is expected, noise included, a dot what is found, and a bar what chance allows.{remark}"
-    drawing = against("Correlations given the trajectory", shown_pairs)
+    drawing = intervals("Correlations given the trajectory", shown_pairs)
     return Picture("expected", "Expected and found", caption, (drawing,) if shown_pairs else ())
 
 

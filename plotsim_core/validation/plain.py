@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.numerics.estimates import correlation, rank_correlation
-from plotsim_core.plan.declared import Correlations, declared
+from plotsim_core.plan.declared import Correlations, connection_masks
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.sql import quoted
-from plotsim_core.validation.residuals import Flags, Floats, measuring, metrics_of, residuals
+from plotsim_core.validation.residuals import Flags, Floats, fact_of_metric, metrics_of, residuals
 from plotsim_core.validation.store import Store
 
 _ROWS = 400_000
@@ -28,8 +28,8 @@ def table_correlations(store: Store) -> Iterator[Correlations]:
         return
     sample = residuals(store)
     periods = np.arange(store.first, store.stop, dtype=np.int64)
-    connections = declared(plan, periods)
-    sample_connections = declared(plan, sample.periods)
+    connections = connection_masks(plan, periods)
+    sample_connections = connection_masks(plan, sample.periods)
     for (connection, phase, in_force), (_, _, sample_in_force) in zip(connections, sample_connections, strict=True):
         pair = plan.metric_index(connection.metric_a), plan.metric_index(connection.metric_b)
         if pair[0] in sample.stored and pair[1] in sample.stored:
@@ -42,7 +42,7 @@ def _cells(store: Store, pair: tuple[int, int], periods: NDArray[np.int64]) -> t
     """Return the stored values of two metrics in the rows that have both, shape (rows of a unit, units), NaN where a unit
     has no more rows."""
     plan = store.plan
-    first, second = (plan.table(measuring(plan, metric) or "") for metric in pair)
+    first, second = (plan.table(fact_of_metric(plan, metric) or "") for metric in pair)
     ((count,),) = store.connection.sql(f"SELECT count(*) FROM {store.relation(first)}").fetchall()
     modulus = max(1, math.ceil(count / _ROWS))
     queries = (

@@ -164,7 +164,7 @@ def matrix(title: str, names: Sequence[str], above: Floats, below: Floats) -> st
     return _svg([*shades, *parts], width, height)
 
 
-def against(title: str, pairs: Mapping[str, tuple[float, float, float]]) -> str:
+def intervals(title: str, pairs: Mapping[str, tuple[float, float, float]]) -> str:
     """Return a row per name of (expected, found, allowed): a tick, a dot, and an interval around the tick."""
     left, right, top = 250, _WIDTH - 20, 46
     height = top + 24 * len(pairs) + 16

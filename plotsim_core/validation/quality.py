@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, Issue, drifted, look_back
+from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, Issue, drift_column, longest_delay
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
-from plotsim_core.tables.hit import speaks_of
+from plotsim_core.tables.hit import covers
 from plotsim_core.tables.rank import most_groups
 from plotsim_core.tables.restore import entry_sql, key_sql, read_sql, repeated_sql
-from plotsim_core.validation.chance import BLOCKING, bernstein, hits
+from plotsim_core.validation.chance import BLOCKING, bernstein, hit_bounds
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.store import Store
 
@@ -77,8 +77,8 @@ def _cell_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
         yield _count_finding(store, f"{table.name}.{name}", "changed cells hold something else than the ledger says", sql)
     for name in dict.fromkeys(issue.column or "" for _, issue in table.issues if issue.issue == "schema_drift"):
         drift_condition = f"action = 'changed' AND issue = 'schema_drift' AND column_name = {text(name)}"
-        if drifted(name) in columns:
-            yield _added_finding(store, table, drifted(name), _entries_sql(store, table, drift_condition))
+        if drift_column(name) in columns:
+            yield _added_finding(store, table, drift_column(name), _entries_sql(store, table, drift_condition))
 
 
 def _added_finding(store: Store, table: TablePlan, name: str, entries: str) -> Finding:
@@ -153,13 +153,13 @@ def _rate_finding(store: Store, table: TablePlan, number: int, issue: Issue) -> 
     periods = np.arange(store.first, store.stop, dtype=np.int64)
     if table.time == DELIVERED:
         stored_keys = store.held_of(table)
-        delay = look_back(issue for _, issue in table.issues)
+        delay = longest_delay(issue for _, issue in table.issues)
         is_stored = [
             all(key in stored_keys for key in plan.grain.keys(np.arange(p, p + delay + 1)).tolist())
             for p in periods.tolist()
         ]
         periods = periods[np.array(is_stored, dtype=np.bool_)]
-    periods = periods[speaks_of(plan, issue, periods)]
+    periods = periods[covers(plan, issue, periods)]
     keys = ", ".join(map(str, plan.grain.keys(periods).tolist())) or "NULL"
     condition = f"table_name = {text(table.name)} AND issue_number = {number} AND date_key IN ({keys})"
     ((count,),) = store.connection.sql(f"SELECT count(DISTINCT row_key) FROM {store.ledger} WHERE {condition}").fetchall()
@@ -174,7 +174,7 @@ def _rate_finding(store: Store, table: TablePlan, number: int, issue: Issue) -> 
             remainder *= 1.0 - rival.rate if rival.column == issue.column or rival.drops else 1.0
         elif issue.issue in _REPEATS and rival.issue in _REPEATS and rival_number != number:  # one delivery per period
             remainder *= 1.0 - rival.rate / max(issue.delay, rival.delay)
-    least, most = hits(rows, issue.rate * remainder, issue.rate, BLOCKING)
+    least, most = hit_bounds(rows, issue.rate * remainder, issue.rate, BLOCKING)
     # each group has its exact share of a period, rounded up or down; rival issues and null cells add variance
     rounding = most_groups(plan, store.stop) * len(periods) / 4
     variance = (row_count - rows) * issue.rate * (1 - issue.rate) + rows * issue.rate * remainder * (1 - remainder)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 from plotsim_core.columns.identity import key_column
 from plotsim_core.columns.relations import parent_of
-from plotsim_core.columns.sibling import EVERY_ROW
+from plotsim_core.columns.sibling import KEYED_KINDS
 from plotsim_core.columns.version import ROW_ID
-from plotsim_core.config.tables import is_number, moved_by
+from plotsim_core.config.tables import changing_types, is_number
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
-from plotsim_core.validation.rows import links, unit_column
-from plotsim_core.validation.scan import tallied
+from plotsim_core.validation.rows import link_columns, unit_column
+from plotsim_core.validation.scan import tally_finding
 from plotsim_core.validation.store import Store
 from plotsim_core.validation.structure import period_of
 
@@ -55,18 +55,18 @@ def _reference_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other
     if getattr(column.spec.source, "matching", None):
         yield from _match_relations(plan, table, column, other)
     key, unit = key_column(other.spec), unit_column(plan, table)
-    if key is None or column.name in links(table):
+    if key is None or column.name in link_columns(table):
         return
     join = f"t.{quoted(column.name)} = o.{quoted(key.name)}"
     other_unit = unit_column(plan, other)
-    if other.kind in ("child", *EVERY_ROW) and unit is not None and other_unit is not None:
+    if other.kind in ("child", *KEYED_KINDS) and unit is not None and other_unit is not None:
         fault, noun = f"t.{quoted(unit)} <> o.{quoted(other_unit)}", "rows refer to a row of another unit"
         if other.name == parent_of(table) and table.time and other.time:
             fault, noun = (
                 f"{fault} OR t.{quoted(table.time)} <> o.{quoted(other.time)}",
                 "rows are not of their row's unit and time",
             )
-        elif other.kind in EVERY_ROW and not parent_of(table):
+        elif other.kind in KEYED_KINDS and not parent_of(table):
             fault, noun = (
                 f"{fault} OR {_earlier_condition(plan, table, other)}",
                 "rows refer to what is of another unit or comes later",
@@ -110,7 +110,7 @@ def _match_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: Ta
             f"JOIN (SELECT {unit_columns} FROM {store.place(units)}) AS u ON {unit_join} "
             f"LEFT JOIN {store.place(other)} AS o ON {listed_join}) GROUP BY 1 ORDER BY 1"
         )
-        return tallied(f"{table.name}.{column.name}", noun, store.arrow(sql))
+        return tally_finding(f"{table.name}.{column.name}", noun, store.arrow(sql))
 
     yield Relation((other.name, units.name), judge)
 
@@ -143,7 +143,7 @@ def _lookup_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: T
     other_key = key_column(other.spec)
     key = other_key.name if other_key is not None else ""
     other_spec = next(c.spec for c in other.columns if c.name == name)
-    changes = set() if other.kind in EVERY_ROW else moved_by(other_spec, other.spec)
+    changes = set() if other.kind in KEYED_KINDS else changing_types(other_spec, other.spec)
     if changes - {"scd"}:
         return  # the other table holds the state of the latest period
     if changes:
@@ -165,7 +165,7 @@ def _join_relation(table: TablePlan, subject: str, other: TablePlan, join: str, 
             f"(SELECT t.*, {fault} AS {_FAULT} FROM {store.relation(table)} AS t JOIN {store.place(other)} AS o ON {join}) "
             "GROUP BY 1 ORDER BY 1"
         )
-        return tallied(subject, noun, store.arrow(sql))
+        return tally_finding(subject, noun, store.arrow(sql))
 
     return Relation((other.name,), judge)
 
@@ -191,7 +191,7 @@ def _total_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: Ta
             f"FROM {store.relation(table)} AS t LEFT JOIN parts ON {join} "
             f"WHERE t.{time} IN (FROM there) GROUP BY 1 ORDER BY 1"
         )
-        return tallied(f"{table.name}.{column.name}", f"values are not the sum over {other.name}", store.arrow(sql))
+        return tally_finding(f"{table.name}.{column.name}", f"values are not the sum over {other.name}", store.arrow(sql))
 
     yield Relation((other.name,), judge)
 

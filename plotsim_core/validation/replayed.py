@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from plotsim_core.engine.cohorts import units_by
-from plotsim_core.engine.stages import NONE, reached, shares, step
+from plotsim_core.engine.stages import NONE, shares, stage_of, step
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.threshold import ThresholdEvent
 from plotsim_core.validation.check import CHECKS, NO_TABLES, TALLY, Check, Finding, unjudged
 from plotsim_core.validation.rows import ending_tables, unit_column
-from plotsim_core.validation.scan import tallied
+from plotsim_core.validation.scan import tally_finding
 from plotsim_core.validation.store import Store
 
 Floats = NDArray[np.float64]
@@ -111,12 +111,12 @@ def _stages(store: Store, fact: TablePlan) -> Iterator[Finding]:
     expected_stages = np.zeros(histories.there.shape, dtype=np.int64)
     progress = (np.zeros(len(histories.units), dtype=np.int64), np.zeros(len(histories.units), dtype=np.int64))
     for period, row in enumerate(shares(store.plan, lifecycle, histories.values)):
-        progress = step(lifecycle, progress, row) if lifecycle.enforce_order else (reached(lifecycle, row), progress[1])
+        progress = step(lifecycle, progress, row) if lifecycle.enforce_order else (stage_of(lifecycle, row), progress[1])
         expected_stages[period] = progress[0]
     stored_stages = np.full(expected_stages.shape, NONE)
     stored_stages.ravel()[histories.rows] = np.asarray(pc.fill_null(pc.index_in(histories.texts, names), NONE))
     noun = "rows are in another stage than the values of their unit call for"
-    yield tallied(
+    yield tally_finding(
         f"{fact.name}.{column}", noun, _tally(store, histories.there, histories.there & (stored_stages != expected_stages))
     )
 
@@ -153,7 +153,7 @@ def _crossings(store: Store, table: TablePlan) -> Iterator[Finding]:
     expected_events = _expected_crossings(spec, histories.values)
     faults = (events != expected_events) & ~(expected_events & is_excused) | duplicated
     noun = f"events are not where {spec.metric} crossed, or are missing there"
-    yield replace(tallied(table.name, noun, _tally(store, events | expected_events, faults)), tables=(fact.name,))
+    yield replace(tally_finding(table.name, noun, _tally(store, events | expected_events, faults)), tables=(fact.name,))
 
 
 def _crossed_tables(plan: Plan, table: TablePlan) -> frozenset[str]:

@@ -19,7 +19,7 @@ from plotsim_core.plan.plan import Plan
 from plotsim_core.validation.check import CHECKS, TALLY, Finding
 from plotsim_core.validation.plain import table_correlations
 from plotsim_core.validation.store import Store, directory_store, tables_store
-from plotsim_core.validation.unheld import unheld
+from plotsim_core.validation.unheld import unmeasured
 
 REPORT_TEXT = "validation_report.txt"
 """The file name of the text report, beside the tables of a run."""
@@ -187,7 +187,7 @@ def report_of(store: Store, findings: Sequence[tuple[str, Finding]], seconds: Ma
     missing_findings = [
         ("references_resolve", Finding(name, False, "the table is not there", tables=(name,))) for name in missing
     ]
-    unjudged = unheld(store.plan, store.first, store.stop)
+    unjudged = unmeasured(store.plan, store.first, store.stop)
     return Report(store.plan, store.first, store.stop, (*missing_findings, *findings, *unjudged), dict(seconds or {}))
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from plotsim_core.columns.identity import key_text, prefix
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
-from plotsim_core.engine.strata import strata, taken
+from plotsim_core.engine.strata import strata, stratum_samples
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted
@@ -94,10 +94,10 @@ def _residuals(store: Store) -> Residuals:
     edges = np.cumsum([0, *(len(block.units) for block in blocks)])
     probed = np.concatenate([first + np.arange(len(part.units)) for first, part in zip(edges, probes, strict=False)])
     rows, values = _values(store, blocks)
-    return layers(plan, blocks, rows, values, probes, probed, original=True)
+    return residuals_of(plan, blocks, rows, values, probes, probed, original=True)
 
 
-def layers(
+def residuals_of(
     plan: Plan,
     blocks: list[Block],
     rows: dict[int, Flags],
@@ -132,7 +132,7 @@ def layers(
 def blocks_of(plan: Plan, first: int, stop: int, units: int) -> list[Block]:
     """Return a block per stratum, about `units` units in all."""
     parts = strata(plan, first, stop)
-    counts = taken(parts, units, _MIN_UNITS)
+    counts = stratum_samples(parts, units, _MIN_UNITS)
     return [Block(plan, Slice(first, stop, p.first, p.first + n)) for p, n in zip(parts, counts, strict=True)]
 
 
@@ -165,7 +165,7 @@ def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[i
     return rows, values
 
 
-def measured(plan: Plan, table: TablePlan) -> list[int]:
+def metrics_judged_by(plan: Plan, table: TablePlan) -> list[int]:
     """Return the metrics that are judged by a table: those of a fact that no earlier fact has."""
     facts = [fact for fact in plan.own if fact.kind == "fact"]
     names = [fact.name for fact in facts]
@@ -178,18 +178,18 @@ def measured(plan: Plan, table: TablePlan) -> list[int]:
 
 
 def judged_metrics(sample: Residuals, table: TablePlan) -> list[int]:
-    """Return the metrics of `measured` whose values are stored."""
-    return [metric for metric in measured(sample.plan, table) if metric in sample.values]
+    """Return the metrics of `metrics_judged_by` whose values are stored."""
+    return [metric for metric in metrics_judged_by(sample.plan, table) if metric in sample.values]
 
 
-def measuring(plan: Plan, metric: int) -> str | None:
+def fact_of_metric(plan: Plan, metric: int) -> str | None:
     """Return the fact that a metric is judged by; None if no fact has it."""
-    return next((table.name for table in plan.own if metric in measured(plan, table)), None)
+    return next((table.name for table in plan.own if metric in metrics_judged_by(plan, table)), None)
 
 
-def measuring_tables(plan: Plan) -> frozenset[str]:
+def metric_facts(plan: Plan) -> frozenset[str]:
     """Return the facts that metrics are judged by."""
-    return frozenset(table.name for table in plan.own if measured(plan, table))
+    return frozenset(table.name for table in plan.own if metrics_judged_by(plan, table))
 
 
 def _metric_name(column: ColumnPlan) -> str:

@@ -16,9 +16,9 @@ from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.chance import chi_square_allowed
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
-from plotsim_core.validation.residuals import judged_metrics, measured, measuring_tables, residuals
-from plotsim_core.validation.rows import ending_tables, endings_sql, thinned, unit_column
-from plotsim_core.validation.seasons import contrasted
+from plotsim_core.validation.residuals import judged_metrics, metric_facts, metrics_judged_by, residuals
+from plotsim_core.validation.rows import ending_tables, endings_sql, is_thinned, unit_column
+from plotsim_core.validation.seasons import contrast_finding
 from plotsim_core.validation.store import Store
 
 Floats = NDArray[np.float64]
@@ -57,15 +57,17 @@ def _rhythm_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     if _event_rhythm(plan, table):
         return ending_tables(plan)
     first = np.array([plan.first])
-    is_moved = any(metric_factors(plan, plan.metrics[metric], first) is not None for metric in measured(plan, table))
-    return measuring_tables(plan) if is_moved else None
+    is_moved = any(
+        metric_factors(plan, plan.metrics[metric], first) is not None for metric in metrics_judged_by(plan, table)
+    )
+    return metric_facts(plan) if is_moved else None
 
 
 def _rhythms(store: Store, table: TablePlan) -> Iterator[Finding]:
     event_rhythm = _event_rhythm(store.plan, table)
     if event_rhythm is None:
         yield from _metric_findings(store, table)
-    elif thinned(store.plan, table):
+    elif is_thinned(store.plan, table):
         yield unjudged(table.name, "the later a row, the more there is before it that it can refer to")
     elif store.plan.endings and endings_sql(store) is None:
         yield unjudged(table.name, "when units ended is not stored")
@@ -193,7 +195,7 @@ def _metric_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
             continue
         change = float(factors[is_quiet].mean() / factors[~is_quiet].mean()) - 1.0
         if abs(change) > _MIN_CHANGE:
-            yield contrasted(
+            yield contrast_finding(
                 store, metric, f"{sample.plan.metrics[metric].name} in quiet periods", change, is_quiet, ~is_quiet
             )
 

@@ -10,20 +10,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plotsim_core.columns.happening import looks_back
+from plotsim_core.columns.happening import is_row_reference
 from plotsim_core.columns.identity import date_keys, key_text, prefix
 from plotsim_core.columns.relations import parent_of
-from plotsim_core.columns.sibling import MOVING
+from plotsim_core.columns.sibling import CONDITIONAL_KINDS
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.roster import NEVER, Units, codes, select
 from plotsim_core.engine.slice import Slice
-from plotsim_core.engine.strata import Stratum, strata, taken
+from plotsim_core.engine.strata import Stratum, strata, stratum_samples
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.validation.check import CHECKS, TALLY, Check, Finding
-from plotsim_core.validation.scan import scanned
+from plotsim_core.validation.scan import table_scan
 from plotsim_core.validation.store import Store
 
 Floats = NDArray[np.float64]
@@ -44,14 +44,14 @@ class Expected:
     certain: Floats
 
 
-def expected(store: Store) -> Expected:
+def expected_units(store: Store) -> Expected:
     """Return bounds of the number of units in each judged period, from arrivals and stored endings."""
     return store.kept("expected rows", lambda: _expected_units(store))
 
 
 def _expected_of(store: Store, table: TablePlan) -> Expected:
     """Return bounds of the number of units in each judged period, zero outside the periods of a table."""
-    bounds = expected(store)
+    bounds = expected_units(store)
     if table.periods is None:
         return bounds
     periods = np.arange(store.first, store.stop, dtype=np.int64)
@@ -63,18 +63,18 @@ def unit_column(plan: Plan, table: TablePlan) -> str | None:
     """Return the column of a table with the key of the unit of a row; of a bridge, its left one if that is a unit. None if
     there is no such column."""
     dimensions = {dimension.name for dimension in plan.own if dimension.kind == "unit"}
-    columns = columns_to(table, dimensions)
+    columns = unit_references(table, dimensions)
     if table.kind == "bridge":
         columns = [name for name in columns if name == table.key[0]]
     return next(iter(columns), None)
 
 
-def links(table: TablePlan) -> tuple[str, ...]:
+def link_columns(table: TablePlan) -> tuple[str, ...]:
     """Return the key columns of a bridge; none of other tables."""
     return table.key if table.kind == "bridge" else ()
 
 
-def columns_to(table: TablePlan, dimensions: set[str]) -> list[str]:
+def unit_references(table: TablePlan, dimensions: set[str]) -> list[str]:
     """Return the columns of a table that refer to dimensions by the key of a unit."""
     words = {column.name: column.spec.word for column in table.columns}
     return [name for name, parent, _ in table.references if parent in dimensions and words[name] == "ref"]
@@ -154,14 +154,14 @@ def _sample_blocks(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[Str
     """Yield each stratum with a block of a sample of its units, about `_CELLS` cells in all."""
     first, stop = int(periods[0]), int(periods[-1]) + 1
     parts = strata(plan, first, stop)
-    for stratum, sample_size in zip(parts, taken(parts, max(1, _CELLS // len(periods)), 20), strict=True):
+    for stratum, sample_size in zip(parts, stratum_samples(parts, max(1, _CELLS // len(periods)), 20), strict=True):
         yield stratum, Block(plan, Slice(first, stop, stratum.first, stratum.first + sample_size))
 
 
 def _row_counts(store: Store, table: TablePlan) -> Floats:
     """Return the number of stored rows of each judged period; invalid date keys are not counted."""
     keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
-    scan = scanned(store, table)
+    scan = table_scan(store, table)
     counts = dict(zip(scan["date_key"].to_pylist(), scan["rows"].to_pylist(), strict=True))
     return np.array([float(counts.get(key, 0)) for key in keys.tolist()])
 
@@ -186,12 +186,12 @@ def _period_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
         yield _period_finding(store, table, (rows == 0) & (expected_rows > 0), expected_rows)
 
 
-def thinned(plan: Plan, table: TablePlan) -> bool:
+def is_thinned(plan: Plan, table: TablePlan) -> bool:
     """Return whether a table lacks rows that have no earlier row to refer to; only generating them shows how many."""
     parent = parent_of(table)
     if parent is not None:
-        return thinned(plan, plan.table(parent))
-    return table.kind in MOVING and any(looks_back(c, plan) for c in table.columns if c.spec.word == "ref")
+        return is_thinned(plan, plan.table(parent))
+    return table.kind in CONDITIONAL_KINDS and any(is_row_reference(c, plan) for c in table.columns if c.spec.word == "ref")
 
 
 def _simulated_counts(plan: Plan, table: TablePlan, first: int, stop: int) -> Floats:

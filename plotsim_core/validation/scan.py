@@ -26,7 +26,7 @@ def bounds_of(plan: Plan, table: TablePlan, column: ColumnPlan) -> tuple[float, 
     return bounds or ((0.0, float("inf")) if spec.positive else None)
 
 
-def scanned(store: Store, table: TablePlan) -> pa.Table:
+def table_scan(store: Store, table: TablePlan) -> pa.Table:
     """Return the counts of one scan, a row per period (one with a null date_key for a table without time).
 
     `rows` counts all rows; for column number i, `there i` counts its values, `beyond i` its values outside the range, and
@@ -52,12 +52,12 @@ def _scan(store: Store, table: TablePlan) -> pa.Table:
     return store.arrow(sql)
 
 
-def counted(scan: pa.Table, subject: str, noun: str, checked: pa.ChunkedArray, faults: pa.ChunkedArray) -> Finding:
+def count_finding(scan: pa.Table, subject: str, noun: str, checked: pa.ChunkedArray, faults: pa.ChunkedArray) -> Finding:
     """Return the finding of counts by period, passed if there are no faults."""
-    return tallied(subject, noun, pa.table([scan["date_key"], checked, faults], names=TALLY.names))
+    return tally_finding(subject, noun, pa.table([scan["date_key"], checked, faults], names=TALLY.names))
 
 
-def tallied(subject: str, noun: str, table: pa.Table) -> Finding:
+def tally_finding(subject: str, noun: str, table: pa.Table) -> Finding:
     """Return the finding of a table with the columns of `TALLY`."""
     tally = table.cast(TALLY)
     checked, faults = (int(pc.sum(tally[name]).as_py() or 0) for name in ("checked", "faults"))

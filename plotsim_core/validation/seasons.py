@@ -10,14 +10,14 @@ import numpy as np
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
 from plotsim_core.validation.judgement import FEWEST, Estimate, judgement
-from plotsim_core.validation.residuals import Flags, Residuals, judged_metrics, measured, measuring_tables, residuals
+from plotsim_core.validation.residuals import Flags, Residuals, judged_metrics, metric_facts, metrics_judged_by, residuals
 from plotsim_core.validation.store import Store
-from plotsim_core.validation.trajectory import MEAN_BIAS, WIDE, declared_means, shifted, size_of, units_in
+from plotsim_core.validation.trajectory import MAX_ALLOWED, MEAN_BIAS, declared_means, mean_ratio, typical_size, units_in
 
 
 def _season_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    is_sensitive = any(plan.metrics[metric].spec.seasonal_sensitivity != 0 for metric in measured(plan, table))
-    return measuring_tables(plan) if plan.dataset.seasonality and is_sensitive else None
+    is_sensitive = any(plan.metrics[metric].spec.seasonal_sensitivity != 0 for metric in metrics_judged_by(plan, table))
+    return metric_facts(plan) if plan.dataset.seasonality and is_sensitive else None
 
 
 def _seasons(store: Store, table: TablePlan) -> Iterator[Finding]:
@@ -35,10 +35,10 @@ def _seasons(store: Store, table: TablePlan) -> Iterator[Finding]:
         for strength in sorted({float(s) for s in strengths[months]} - {0.0}):
             declared = strength * spec.seasonal_sensitivity
             subject = f"{spec.name} {declared:+.0%}"
-            yield contrasted(store, metric, subject, declared, strengths[months] == strength, off_season)
+            yield contrast_finding(store, metric, subject, declared, strengths[months] == strength, off_season)
 
 
-def contrasted(store: Store, metric: int, subject: str, strength: float, inside: Flags, outside: Flags) -> Finding:
+def contrast_finding(store: Store, metric: int, subject: str, strength: float, inside: Flags, outside: Flags) -> Finding:
     """Judge the ratio of means inside a season to means outside it, declared to be 1 + strength; `inside` and `outside` are
     masks of periods."""
     measure = partial(_contrast, metric=metric, strength=strength, inside=inside, outside=outside)
@@ -48,7 +48,7 @@ def contrasted(store: Store, metric: int, subject: str, strength: float, inside:
         return unjudged(subject, f"too few units, at least {FEWEST} are needed, or no other periods", numbers)
     value = verdict.estimate.found
     numbers |= {"found": value, "allowed": verdict.allowed}
-    if verdict.allowed >= WIDE and not verdict.wrong:
+    if verdict.allowed >= MAX_ALLOWED and not verdict.wrong:
         return unjudged(subject, f"too few rows, found {value:.3f} \u00b1 {verdict.allowed:.3f}", numbers)
     message = f"declared a factor of {1.0 + strength:.3f}, found {value:.3f} \u00b1 {verdict.allowed:.3f}"
     return Finding(subject, not verdict.wrong, message, numbers)
@@ -60,8 +60,8 @@ def _contrast(sample: Residuals, metric: int, strength: float, inside: Flags, ou
     units = min(units_in(cells[0]), units_in(cells[1]), units_in(cells[0][:, sample.probed]))
     if not units:
         return None
-    scale = size_of(sample, metric)
-    inside_mean, outside_mean = (shifted(sample, metric, cell_mask, scale) for cell_mask in cells)
+    scale = typical_size(sample, metric)
+    inside_mean, outside_mean = (mean_ratio(sample, metric, cell_mask, scale) for cell_mask in cells)
     if 0.0 in (outside_mean.found, inside_mean.expected, outside_mean.expected):
         return None
     value = (1.0 + strength) * (inside_mean.found / outside_mean.found) / (inside_mean.expected / outside_mean.expected)
@@ -76,7 +76,7 @@ def _difference_error(sample: Residuals, metric: int, cells: list[Flags]) -> flo
         base = (
             sample.centres[metric]
             if declared_means(sample, metric)[0] > 0
-            else np.full(cell_mask.shape, size_of(sample, metric))
+            else np.full(cell_mask.shape, typical_size(sample, metric))
         )
         values = sample.values[metric] - sample.centres[metric]
         total = float(np.sum(np.where(cell_mask, base, 0.0)))

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.validation.chance import errors
+from plotsim_core.validation.chance import allowed_errors
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
-from plotsim_core.validation.residuals import Floats, Residuals, measured, measuring_tables, residuals
+from plotsim_core.validation.residuals import Floats, Residuals, metric_facts, metrics_judged_by, residuals
 from plotsim_core.validation.store import Store
 
 _PARTS = 3
@@ -25,9 +25,9 @@ _MIN_UNITS = 10
 def _segment_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     """Return the facts that segments are judged by, for the first of them; None if all segments share an archetype."""
     archetypes = [segment.spec.archetype for segment in plan.segments]
-    first_name = next((fact.name for fact in plan.own if measured(plan, fact)), None)
+    first_name = next((fact.name for fact in plan.own if metrics_judged_by(plan, fact)), None)
     return (
-        measuring_tables(plan)
+        metric_facts(plan)
         if table.name == first_name and any(archetype != archetypes[0] for archetype in archetypes)
         else None
     )
@@ -35,7 +35,7 @@ def _segment_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
 
 def _segments(store: Store, table: TablePlan) -> Iterator[Finding]:
     plan, sample = store.plan, residuals(store)
-    facts = tuple(sorted(measuring_tables(plan) - {table.name}))
+    facts = tuple(sorted(metric_facts(plan) - {table.name}))
     if not sample.values:
         return
     spread = _moments(sample, sample.values)[1]
@@ -52,7 +52,7 @@ def _segments(store: Store, table: TablePlan) -> Iterator[Finding]:
             continue
         nearest = min(distances, key=lambda other: distances[other][0])
         expected, distance = distances[nearest]
-        allowed = errors(plan) * float(np.sqrt(1 / counts[index] + 1 / counts[nearest]))
+        allowed = allowed_errors(plan) * float(np.sqrt(1 / counts[index] + 1 / counts[nearest]))
         numbers = {"expected": expected, "found": distance, "allowed": allowed}
         name, other = segment.spec.name, plan.segments[nearest].spec.name
         message = f"{distance:.1f} standard deviations from {other}, {expected:.1f} expected"

@@ -18,7 +18,7 @@ from plotsim_core.errors import UsageError
 from plotsim_core.numerics.calendar import Grain
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type
-from plotsim_core.tables.restore import restored_sql, told_sql
+from plotsim_core.tables.restore import ledger_sql, restored_sql
 from plotsim_core.validation.files import file_relations, formats_of, partition_files, partition_relations
 from plotsim_core.validation.foreign import attach, reading
 
@@ -111,7 +111,7 @@ class Store:
         return f"(SELECT {', '.join(expressions)} FROM {self.relations[table.name]})"
 
     def told(self, table: TablePlan) -> str:
-        """Return a relation with the ledger entries of a table (see `told_sql`), read once."""
+        """Return a relation with the ledger entries of a table (see `ledger_sql`), read once."""
 
         def register() -> str:
             relation_name = f"told {table.name}"
@@ -120,7 +120,7 @@ class Store:
                 (self.written.clean or self.written).table(table.name),
             )
             self.connection.register(
-                relation_name, self.arrow(told_sql(self.plan, stored_table, clean_table, self.ledger or ""))
+                relation_name, self.arrow(ledger_sql(self.plan, stored_table, clean_table, self.ledger or ""))
             )
             return quoted(relation_name)
 
@@ -160,7 +160,7 @@ class Store:
         return self.connection.sql(sql).to_arrow_table()
 
 
-def held_periods(plan: Plan, partitions: Iterable[tuple[str, str]]) -> dict[str, frozenset[int]]:
+def stored_date_keys(plan: Plan, partitions: Iterable[tuple[str, str]]) -> dict[str, frozenset[int]]:
     """Return the date keys of the stored periods of each table, from (table, partition key) with keys such as 2024-03-01 or
     2024-03-01-1300. Tables without time are left out."""
     table_keys: dict[str, set[int]] = {table.name: set() for table in plan.tables if table.time is not None}
@@ -275,7 +275,7 @@ def _stored_keys(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Path) 
         if not folders:
             return None
         partitions = [(name, key) for name, files in folders.items() for key in files if key is not None]
-    return held_periods(plan, partitions)
+    return stored_date_keys(plan, partitions)
 
 
 def _database_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, file: Path) -> dict[str, str]:

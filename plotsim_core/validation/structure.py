@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plotsim_core.columns.sibling import EVERY_ROW, within
+from plotsim_core.columns.sibling import KEYED_KINDS, lookback
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
-from plotsim_core.validation.scan import counted, no_faults, scanned, tallied
+from plotsim_core.validation.scan import count_finding, no_faults, table_scan, tally_finding
 from plotsim_core.validation.store import Store
 
 _HASHES = 1 << 26
@@ -53,15 +53,15 @@ def _is_required(store: Store, table: TablePlan, column: ColumnPlan) -> bool:
 
 
 def _keys(store: Store, table: TablePlan) -> Iterator[Finding]:
-    scan = scanned(store, table)
+    scan = table_scan(store, table)
     rows = int(pc.sum(scan["rows"]).as_py() or 0)
     indexes = [index for index, column in enumerate(table.columns) if column.name in table.key]
     subject, noun = f"{table.name}({', '.join(table.key)})", "rows repeat a key"
     has_no_null = all(int(pc.sum(scan[f"there {index}"]).as_py() or 0) == rows for index in indexes)
     if has_no_null and _has_distinct_keys(store, table, rows):
-        yield counted(scan, subject, noun, scan["rows"], no_faults(scan))
+        yield count_finding(scan, subject, noun, scan["rows"], no_faults(scan))
     else:
-        yield tallied(subject, noun, _duplicate_tally(store, table))
+        yield tally_finding(subject, noun, _duplicate_tally(store, table))
 
 
 def _has_distinct_keys(store: Store, table: TablePlan, rows: int) -> bool:
@@ -108,17 +108,17 @@ def _references(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 def _reference(store: Store, table: TablePlan, column: str, parent: str, key: str) -> Finding:
     subject, noun = f"{table.name}.{column} > {parent}.{key}", "rows refer to nothing"
-    scan = scanned(store, table)
+    scan = table_scan(store, table)
     keys = f"SELECT {quoted(key)} AS k FROM {store.place(store.plan.table(parent))} WHERE {quoted(key)} IS NOT NULL"
     if not _has_orphans(store, table, column, keys):
-        return counted(scan, subject, noun, scan["rows"], no_faults(scan))
+        return count_finding(scan, subject, noun, scan["rows"], no_faults(scan))
     scope = _judged_scope(store, table, column, parent)
     fault = f"{quoted(column)} IS NOT NULL AND {quoted(column)} NOT IN ({keys}){scope}"
     sql = (
         f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {fault}) AS faults "
         f"FROM {store.relation(table)} GROUP BY 1 ORDER BY 1"
     )
-    return tallied(subject, noun, store.arrow(sql))
+    return tally_finding(subject, noun, store.arrow(sql))
 
 
 def _judged_scope(store: Store, table: TablePlan, column: str, parent: str) -> str:
@@ -130,8 +130,8 @@ def _judged_scope(store: Store, table: TablePlan, column: str, parent: str) -> s
         window = plan.grain.keys(np.arange(plan.first, stop, dtype=np.int64)).tolist()
         missing_keys = sorted(set(window) - store.held_of(target))
         return f" AND {quoted(column)} NOT IN ({', '.join(map(str, missing_keys))})" if missing_keys else ""
-    look_back = next((within(c) for c in table.columns if c.name == column and c.spec.word == "ref"), None)
-    if look_back is None or target.kind not in EVERY_ROW or target.time is None:
+    look_back = next((lookback(c) for c in table.columns if c.name == column and c.spec.word == "ref"), None)
+    if look_back is None or target.kind not in KEYED_KINDS or target.time is None:
         return ""
     stored_keys = store.held_of(target)
     keys = plan.grain.keys(np.arange(store.first - look_back, store.stop, dtype=np.int64)).tolist()
@@ -143,7 +143,7 @@ def _judged_scope(store: Store, table: TablePlan, column: str, parent: str) -> s
 def _has_orphans(store: Store, table: TablePlan, column: str, keys: str) -> bool:
     """Return whether a column has orphans: values that are no key of its parent."""
     if column == table.time:  # the scan lists the distinct date keys
-        store.connection.register("distinct values", scanned(store, table).select(["date_key"]))
+        store.connection.register("distinct values", table_scan(store, table).select(["date_key"]))
         values = 'SELECT date_key AS v FROM "distinct values"'
     else:
         values = f"SELECT DISTINCT {quoted(column)} AS v FROM {store.relation(table)}"
@@ -153,7 +153,7 @@ def _has_orphans(store: Store, table: TablePlan, column: str, keys: str) -> bool
 
 def _date_spine(store: Store, table: TablePlan) -> Iterator[Finding]:
     expected_keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64)).tolist()
-    scan = scanned(store, table)
+    scan = table_scan(store, table)
     stored_keys, rows = scan["date_key"].to_pylist(), int(pc.sum(scan["rows"]).as_py() or 0)
     missing_keys = sorted(set(expected_keys) - set(stored_keys))
     unexpected_keys = sorted(set(stored_keys) - set(expected_keys))

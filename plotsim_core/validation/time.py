@@ -11,12 +11,12 @@ import pyarrow as pa
 
 from plotsim_core.columns.identity import key_text, prefix
 from plotsim_core.engine.roster import codes, select
-from plotsim_core.engine.strata import strata, taken
+from plotsim_core.engine.strata import strata, stratum_samples
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
-from plotsim_core.validation.rows import columns_to, ending_tables, endings_sql, unit_column
-from plotsim_core.validation.scan import counted, no_faults, scanned, tallied
+from plotsim_core.validation.rows import ending_tables, endings_sql, unit_column, unit_references
+from plotsim_core.validation.scan import count_finding, no_faults, table_scan, tally_finding
 from plotsim_core.validation.store import Store
 
 _MAX_LIVES = 20_000
@@ -40,7 +40,7 @@ def _living_references(plan: Plan, kind: Plan, table: TablePlan) -> list[str]:
     another kind: these were drawn once, for the life of its own unit."""
     if table.kind == "snapshot" and kind is not plan:
         return []
-    return columns_to(table, {_unit_dimension(kind)})
+    return unit_references(table, {_unit_dimension(kind)})
 
 
 def _lives(store: Store, table: TablePlan) -> Iterator[Finding]:
@@ -56,7 +56,7 @@ def _lives(store: Store, table: TablePlan) -> Iterator[Finding]:
             )
             subject = f"{table.name}.{column}" if is_other_kind else table.name
             noun = f"rows lie before their {kind.plan.unit} arrives or after it ended"
-            yield tallied(subject, noun, store.arrow(sql))
+            yield tally_finding(subject, noun, store.arrow(sql))
 
 
 def _lives_sql(store: Store, dimension: str) -> str:
@@ -64,7 +64,7 @@ def _lives_sql(store: Store, dimension: str) -> str:
     plan, name = store.plan, f"lives of {store.plan.unit}"
     keys, arrivals, leaves = [], [], []
     parts = strata(plan, store.first, store.stop)
-    for stratum, count in zip(parts, taken(parts, _MAX_LIVES, 20), strict=True):
+    for stratum, count in zip(parts, stratum_samples(parts, _MAX_LIVES, 20), strict=True):
         units = select(plan, stratum.first, stratum.first + count)
         leaves.append(plan.grain.keys(np.minimum(units.leaves, store.stop)))
         keys.append(key_text(prefix(plan.table(dimension).spec), pa.array(codes(plan, units))))
@@ -95,16 +95,16 @@ def _moments(store: Store, table: TablePlan) -> Iterator[Finding]:
     for index in _moment_indexes(table):
         name = table.columns[index].name
         subject, noun = f"{table.name}.{name}", "moments lie outside their period or out of order"
-        scan = scanned(store, table)
+        scan = table_scan(store, table)
         bounds = scan.select(["date_key", f"from {index}", f"to {index}"]).rename_columns(["date_key", "low", "high"])
         store.connection.register("moments", bounds)
         store.connection.register("judged periods", _period_ends(store))
         outside_rows = 'FROM "moments" AS m JOIN "judged periods" AS p USING (date_key) WHERE low < begins OR high >= stops'
         has_outside = bool(store.connection.sql(f"SELECT count(*) {outside_rows}").fetchall()[0][0])
         if has_outside or _has_disorder(store, table, name):
-            yield tallied(subject, noun, _moment_tally(store, table, name))
+            yield tally_finding(subject, noun, _moment_tally(store, table, name))
         else:
-            yield counted(scan, subject, noun, scan[f"there {index}"], no_faults(scan))
+            yield count_finding(scan, subject, noun, scan[f"there {index}"], no_faults(scan))
 
 
 def _period_ends(store: Store) -> pa.Table:
@@ -120,7 +120,7 @@ def _order_sql(store: Store, table: TablePlan, name: str) -> str | None:
     unit = unit_column(store.plan, table)
     if store.plan.dataset.noise.temporal_jitter > 0 or table.kind not in ("proportional", "variable") or unit is None:
         return None
-    scan = scanned(store, table)
+    scan = table_scan(store, table)
     keys, row_count = scan["date_key"].to_pylist(), sum(scan["rows"].to_pylist())
     period_list = ", ".join(str(key) for key in keys[:: max(1, row_count // _MAX_EVENTS)])
     number = rf"TRY_CAST(regexp_extract({quoted(table.key[0])}, '(\d+)$', 1) AS BIGINT)"
@@ -187,7 +187,7 @@ def _histories(store: Store, table: TablePlan) -> Iterator[Finding]:
         f"LEFT JOIN ({_lives_sql(store, table.name)}) AS lives ON v.{quoted(unit)} = lives.unit "
         'LEFT JOIN "judged periods" AS p ON least(lives.last, lives.ended) = p.date_key'
     )
-    yield tallied(table.name, "versions overlap, leave a gap, or are wrongly current", store.arrow(sql))
+    yield tally_finding(table.name, "versions overlap, leave a gap, or are wrongly current", store.arrow(sql))
 
 
 for _name, _check in {

@@ -15,13 +15,13 @@ from plotsim_core.numerics.estimates import ratio
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
 from plotsim_core.validation.judgement import FEWEST, Estimate, Measure, judgement
-from plotsim_core.validation.residuals import Flags, Residuals, judged_metrics, measured, measuring_tables, residuals
+from plotsim_core.validation.residuals import Flags, Residuals, judged_metrics, metric_facts, metrics_judged_by, residuals
 from plotsim_core.validation.store import Store
 
 MEAN_BIAS = 0.01
 _SPREAD_BIAS = 0.05
 BANDS = 5
-WIDE = 0.5
+MAX_ALLOWED = 0.5
 """The largest allowed relative deviation at which a mean or a variance is judged: beyond it hardly any fault shows."""
 _MIN_SPREAD = 0.05
 """The least standard deviation of centres, as a share of the distance between the means, of a metric that moves."""
@@ -53,7 +53,7 @@ def units_in(cells: Flags) -> int:
 
 def with_metrics(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     """Return the facts that are read to judge the metrics of a table; None for a table that no metric is judged by."""
-    return measuring_tables(plan) if measured(plan, table) else None
+    return metric_facts(plan) if metrics_judged_by(plan, table) else None
 
 
 def _means(store: Store, table: TablePlan) -> Iterator[Finding]:
@@ -62,17 +62,17 @@ def _means(store: Store, table: TablePlan) -> Iterator[Finding]:
         bands = {"overall": None, **{f"band {n}": n for n in range(BANDS)}}
         measures = {label: (partial(_mean, metric=metric, band=band), MEAN_BIAS) for label, band in bands.items()}
         measures["variance"] = (partial(_spread, metric=metric), _SPREAD_BIAS)
-        yield by_band(store, sample.plan.metrics[metric].name, measures)
+        yield band_finding(store, sample.plan.metrics[metric].name, measures)
 
 
-def by_band(store: Store, name: str, measures: Mapping[str, tuple[Measure, float]]) -> Finding:
+def band_finding(store: Store, name: str, measures: Mapping[str, tuple[Measure, float]]) -> Finding:
     """Judge ratios to expected values, `overall` and in quantile bands, and the `variance` of residuals if it is among the
     measures. Each measure comes with its allowed bias."""
     numbers: dict[str, float] = {}
     problems: list[str] = []
     for label, (measure, bias) in measures.items():
         verdict = judgement(store, measure, bias)
-        if verdict is None or (verdict.allowed >= WIDE and not verdict.wrong):
+        if verdict is None or (verdict.allowed >= MAX_ALLOWED and not verdict.wrong):
             continue
         value, expected, allowed = verdict.estimate.found, verdict.estimate.expected, verdict.allowed
         numbers |= {f"{label} found": value, f"{label} expected": expected, f"{label} allowed": allowed}
@@ -91,21 +91,21 @@ def _mean(sample: Residuals, metric: int, band: int | None) -> Estimate | None:
     present = np.isfinite(sample.values[metric])
     if not present.any():
         return None
-    scale = 1.0 if declared_means(sample, metric)[0] > 0 else size_of(sample, metric)
+    scale = 1.0 if declared_means(sample, metric)[0] > 0 else typical_size(sample, metric)
     if band is not None:
         centres = sample.centres[metric]
         edges = np.quantile(centres[present], np.linspace(0, 1, BANDS + 1))
         present = present & (centres >= edges[band]) & ((centres < edges[band + 1]) | (band == BANDS - 1))
-    return shifted(sample, metric, present, scale)
+    return mean_ratio(sample, metric, present, scale)
 
 
-def size_of(sample: Residuals, metric: int) -> float:
+def typical_size(sample: Residuals, metric: int) -> float:
     """Return a typical size of a metric whose mean may be zero: the unit of its shifts."""
     low, high = declared_means(sample, metric)
     return float(max(abs(low), abs(high), high - low))
 
 
-def shifted(sample: Residuals, metric: int, cells: Flags, scale: float) -> Estimate:
+def mean_ratio(sample: Residuals, metric: int, cells: Flags, scale: float) -> Estimate:
     """Measure the ratio of values to centres in some cells; where means may be zero, the shift as a share of `scale`."""
     centres = sample.centres[metric]
     if declared_means(sample, metric)[0] > 0:

@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 
 from plotsim_core.config.effects import missing_on, noise_of, null_rate
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
-from plotsim_core.validation.chance import BLOCKING, bernstein, hits
+from plotsim_core.validation.chance import BLOCKING, bernstein, hit_bounds
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
-from plotsim_core.validation.scan import bounds_of, counted, scanned
+from plotsim_core.validation.scan import bounds_of, count_finding, table_scan
 from plotsim_core.validation.store import Store
 
 _NOT_IN_LEDGER = "the ledger does not tell it of rows that were dropped"
@@ -26,13 +26,13 @@ def _has_null_rate(table: TablePlan, column: ColumnPlan) -> bool:
 
 
 def _nulls(store: Store, table: TablePlan) -> Iterator[Finding]:
-    scan, unlisted = scanned(store, table), _unlisted_columns(store, table)
+    scan, unlisted = table_scan(store, table), _unlisted_columns(store, table)
     for index, column in enumerate(table.columns):
         if column.name in unlisted:
             yield unjudged(f"{table.name}.{column.name}", _NOT_IN_LEDGER)
             continue
         nulls = pc.subtract(scan["rows"], scan[f"there {index}"])
-        finding = counted(scan, f"{table.name}.{column.name}", "rows are null", scan["rows"], nulls)
+        finding = count_finding(scan, f"{table.name}.{column.name}", "rows are null", scan["rows"], nulls)
         if not column.nullable:
             yield finding
         elif _has_null_rate(table, column):
@@ -61,7 +61,7 @@ def _null_rate_finding(finding: Finding, rate: float, odds: float, periods: int)
     allowed = bernstein(variance, 2.0 * odds * periods, BLOCKING)
     least, most = rows * rate - allowed, rows * rate + allowed
     if odds == 0:
-        least, most = hits(int(rows), rate, rate, BLOCKING)
+        least, most = hit_bounds(int(rows), rate, rate, BLOCKING)
     least, most = max(least, 0.0), min(most, rows)
     numbers = {**finding.numbers, "expected": rows * rate, "least": least, "most": most}
     if 0 < rate < 1 and (least, most) == (0.0, rows):
@@ -78,9 +78,9 @@ def _ranges(store: Store, table: TablePlan) -> Iterator[Finding]:
     for index, column in enumerate(table.columns):
         bounds = bounds_of(store.plan, table, column)
         if bounds is not None:
-            scan = scanned(store, table)
+            scan = table_scan(store, table)
             noun = f"values outside [{bounds[0]:g}, {bounds[1]:g}]"
-            yield counted(scan, f"{table.name}.{column.name}", noun, scan[f"there {index}"], scan[f"beyond {index}"])
+            yield count_finding(scan, f"{table.name}.{column.name}", noun, scan[f"there {index}"], scan[f"beyond {index}"])
 
 
 for _name, _check in {

@@ -10,7 +10,7 @@ from plotsim_core import UsageError
 from plotsim_core.families import Family
 from plotsim_pipeline.stores.delta import DeltaStore
 from plotsim_pipeline.stores.duckdb import DuckDBStore
-from plotsim_pipeline.stores.lock import AGENT
+from plotsim_pipeline.stores.lock import CONNECTION_CONFIG
 from plotsim_pipeline.stores.parquet import ParquetStore
 from plotsim_pipeline.stores.store import Store
 
@@ -19,7 +19,7 @@ for _store in (DuckDBStore, ParquetStore, DeltaStore):
     STORES.add(_store.kind, _store)
 
 KIND_VARIABLE = "PLOTSIM_STORE"
-PLACE_VARIABLE = "PLOTSIM_STORE_PATH"
+PATH_VARIABLE = "PLOTSIM_STORE_PATH"
 _DEFAULT_PLACES = {"duckdb": "data/plotsim.duckdb", "parquet": "data/parquet", "delta": "data/delta"}
 
 
@@ -31,7 +31,7 @@ def store_from_environment() -> Store:
     kind = os.environ.get(KIND_VARIABLE, "duckdb")
     if kind not in STORES:
         raise UsageError(f"{KIND_VARIABLE}={kind}: expected one of {', '.join(STORES)}")
-    return store_of(kind, os.environ.get(PLACE_VARIABLE))
+    return store_of(kind, os.environ.get(PATH_VARIABLE))
 
 
 def store_of(kind: str, path: str | None = None) -> Store:
@@ -42,9 +42,9 @@ def store_of(kind: str, path: str | None = None) -> Store:
     return STORES[kind](path=path or str(Path(_DEFAULT_PLACES[kind]).absolute()))
 
 
-def for_assets_on_top(store: Store, name: str = "duckdb") -> dict[str, Any]:
+def downstream_resources(store: Store, name: str = "duckdb") -> dict[str, Any]:
     """Return what a code location has for people's own assets that read what is stored: dagster-duckdb's resource of that
     name, where the store is a DuckDB file."""
     if not isinstance(store, DuckDBStore):
         return {}
-    return {name: DuckDBResource(database=store.path, connection_config=AGENT)}
+    return {name: DuckDBResource(database=store.path, connection_config=CONNECTION_CONFIG)}

@@ -28,11 +28,20 @@ from plotsim_core import Plan, UsageError
 from plotsim_core.output.parquet import write_parquet
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.store import Store as Stored
-from plotsim_core.validation.store import held_periods
+from plotsim_core.validation.store import stored_date_keys
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
-from plotsim_pipeline.stores.files import access, is_local, listed, located, own_filesystem, prepared, protocols, written
+from plotsim_pipeline.stores.files import (
+    arrow_filesystem_of,
+    file_versions,
+    filesystem_of,
+    is_local,
+    prepare_folder,
+    protocols,
+    replacing_file,
+    s3_access,
+)
 from plotsim_pipeline.stores.log import LOG
-from plotsim_pipeline.stores.placement import Placement, not_stored, split
+from plotsim_pipeline.stores.placement import Placement, missing_error, partition_batches
 from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
 
 if TYPE_CHECKING:
@@ -53,9 +62,9 @@ class DeltaStore(Store):
 
     def write(self, where: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
         delta = _library()
-        filesystem, root = located(self.path)
+        filesystem, root = filesystem_of(self.path)
         folder, schema = f"{root}/{where.dataset}/{where.table}", batches.schema
-        prepared(filesystem, root, folder)
+        prepare_folder(filesystem, root, folder)
         table = self._table(filesystem, where, schema)
         if where.time is None and (kept_rows := _later_state(table, where, schema)) is not None:
             return kept_rows
@@ -64,7 +73,7 @@ class DeltaStore(Store):
         try:
             for key, pieces in _partitions(where, batches):
                 file = f"{key.replace(':', '').replace(' ', 'T')}.{digest_of(schema)}.{uuid4().hex}.parquet"
-                with written(filesystem, f"{folder}/{file}") as sink:
+                with replacing_file(filesystem, f"{folder}/{file}") as sink:
                     rows[key] = write_parquet(sink, schema, pieces, where.encoding)
                 add_actions.append(_add_action(filesystem, folder, file, key, rows[key]))
         except BaseException:
@@ -115,13 +124,13 @@ class DeltaStore(Store):
         return table
 
     def stream(self, where: Placement) -> pa.RecordBatchReader:
-        filesystem, root = located(self.path)
+        filesystem, root = filesystem_of(self.path)
         table = _open_table(self.uri(where), filesystem)
         entries = {} if table is None else _recorded_partitions(table)
         keys = where.keys if where.time is not None and where.keys else sorted(entries)
         missing = [key for key in keys if key not in entries]
         if table is None or missing or not keys:
-            raise not_stored(where, missing)
+            raise missing_error(where, missing)
         rows = _rows(table, filesystem, f"{root}/{where.dataset}/{where.table}")
         schema = rows.schema.remove(rows.schema.get_field_index(KEY))
         return pa.RecordBatchReader.from_batches(
@@ -136,34 +145,34 @@ class DeltaStore(Store):
 
     def made(self, dataset: str) -> Partitions:
         """Return the partitions of which every file that the table's log names is there, as large as it says."""
-        filesystem, root = located(self.path)
+        filesystem, root = filesystem_of(self.path)
         made_partitions = {}
         for name, table in self._tables(dataset):
             folder = f"{root}/{dataset}/{name}"
-            sizes = {file.removeprefix(f"{folder}/"): size for file, (size, _) in listed(filesystem, folder).items()}
+            sizes = {file.removeprefix(f"{folder}/"): size for file, (size, _) in file_versions(filesystem, folder).items()}
             if partitions := _recorded_partitions(table, sizes):
                 made_partitions[name] = partitions
         return made_partitions
 
     def version(self, dataset: str) -> str:
-        filesystem, root = located(self.path)
-        files = sorted(listed(filesystem, f"{root}/{dataset}").items())
+        filesystem, root = filesystem_of(self.path)
+        files = sorted(file_versions(filesystem, f"{root}/{dataset}").items())
         return hashlib.sha256(repr(files).encode()).hexdigest() if files else ""
 
     def obstacle(self, dataset: str, table: str, time: str | None, schema: pa.Schema) -> str | None:
-        filesystem, _ = located(self.path)
+        filesystem, _ = filesystem_of(self.path)
         stored_table = _open_table(
             f"{self.path.rstrip('/')}/{dataset}/{table}", filesystem
         )  # a state as well: Delta keeps its columns
         return None if stored_table is None else _obstacle(stored_table, _schema(schema), time, schema)
 
     def drop(self, dataset: str, table: str) -> None:
-        filesystem, root = located(self.path)
+        filesystem, root = filesystem_of(self.path)
         filesystem.rm(f"{root}/{dataset}/{table}", recursive=True)
 
     @contextmanager
     def opened(self, plan: Plan, first: int, stop: int) -> Iterator[Stored]:
-        filesystem, root = located(self.path)
+        filesystem, root = filesystem_of(self.path)
         names = {table.name for table in plan.tables}
         with duckdb.connect() as connection:
             relations: dict[str, str] = {}
@@ -173,10 +182,10 @@ class DeltaStore(Store):
                 if name in names and partitions:
                     relations[name] = _view(connection, _rows(table, filesystem, f"{root}/{plan.name}/{name}"), quoted(name))
                     entries += [(name, key) for key in partitions]
-            yield Stored(plan, connection, relations, first, stop, held_periods(plan, entries))
+            yield Stored(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
-        filesystem, root = located(self.path)
+        filesystem, root = filesystem_of(self.path)
         with duckdb.connect() as connection:
             connection.register(LOG, self.logged())
             for dataset in datasets:
@@ -188,7 +197,7 @@ class DeltaStore(Store):
 
     def _tables(self, dataset: str) -> list[tuple[str, "DeltaTable"]]:
         """Return the tables of a dataset as they are now, by name."""
-        filesystem, root = located(self.path)
+        filesystem, root = filesystem_of(self.path)
         filesystem.invalidate_cache()
         _library()
         tables = []
@@ -225,7 +234,7 @@ def _storage_options(filesystem: fsspec.AbstractFileSystem) -> dict[str, str] | 
         return None
     if protocols(filesystem)[0] != "s3":
         raise UsageError(f"a Delta store lies on a disk or on s3://, not on {protocols(filesystem)[0]}://")
-    settings = access(filesystem)
+    settings = s3_access(filesystem)
     options = {
         "AWS_ENDPOINT_URL": settings.endpoint,
         "AWS_ACCESS_KEY_ID": settings.key,
@@ -243,7 +252,7 @@ def _partitions(placement: Placement, batches: pa.RecordBatchReader) -> Iterator
         yield placement.as_of, iter(batches)
         return
     seen_keys = set()
-    for index, pieces in groupby(split(placement, batches), key=lambda piece: piece[0]):
+    for index, pieces in groupby(partition_batches(placement, batches), key=lambda piece: piece[0]):
         seen_keys.add(placement.keys[index])
         yield placement.keys[index], (rows for _, rows in pieces)
     for key in placement.keys:
@@ -335,7 +344,7 @@ def _later_state(table: "DeltaTable", placement: Placement, schema: pa.Schema) -
 
 def _rows(table: "DeltaTable", filesystem: fsspec.AbstractFileSystem, folder: str) -> ds.Dataset:
     """Return the rows of a table as an Arrow dataset, read from a disk or from S3."""
-    arrow_filesystem = own_filesystem(filesystem)
+    arrow_filesystem = arrow_filesystem_of(filesystem)
     assert arrow_filesystem is not None
     return table.to_pyarrow_dataset(filesystem=pa_fs.SubTreeFileSystem(folder, arrow_filesystem))
 

@@ -19,13 +19,13 @@ import pyarrow.compute as pc
 
 from plotsim_core import Plan, UsageError
 from plotsim_core.plan.sql import quoted, sql_type, text
-from plotsim_core.validation.store import PARTITIONS, held_periods
+from plotsim_core.validation.store import PARTITIONS, stored_date_keys
 from plotsim_core.validation.store import Store as Stored
 from plotsim_pipeline.home import command
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
-from plotsim_pipeline.stores.lock import connected, opened
-from plotsim_pipeline.stores.log import LOG, SCHEMA, Writing, append, completed
-from plotsim_pipeline.stores.placement import Placement, not_stored
+from plotsim_pipeline.stores.lock import open_database, waiting_connection
+from plotsim_pipeline.stores.log import LOG, SCHEMA, Writing, append, completed_row
+from plotsim_pipeline.stores.placement import Placement, missing_error
 from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
 
 _LAST_DAY = 99_999_999
@@ -67,7 +67,7 @@ class DuckDBStore(Store):
         return self._write(where, batches, writing)
 
     def log(self, row: pa.Table) -> None:
-        with opened(self.path) as connection:  # at once or not at all: it is about what has failed
+        with open_database(self.path) as connection:  # at once or not at all: it is about what has failed
             append(connection, row)
 
     def logged(self) -> pa.Table:
@@ -87,7 +87,7 @@ class DuckDBStore(Store):
             try:
                 self._prepare(connection, placement, batches.schema, stored_columns)
                 rows = self._replace_rows(connection, placement, relation, digest, batches)
-                row = None if writing is None else append(connection, completed(writing, self.files(placement)))
+                row = None if writing is None else append(connection, completed_row(writing, self.files(placement)))
                 connection.execute("COMMIT")
             except BaseException:
                 connection.execute("ROLLBACK")
@@ -177,14 +177,14 @@ class DuckDBStore(Store):
     def stream(self, where: Placement) -> pa.RecordBatchReader:
         """As of every store. The file is held from the first batch until the last, or until the reader is thrown away."""
         if not Path(self.path).exists():
-            raise not_stored(where)
+            raise missing_error(where)
         relation = f"{quoted(where.dataset)}.{quoted(where.table)}"
         with self._connection() as connection:
             if not _columns(connection, relation):
-                raise not_stored(where)
+                raise missing_error(where)
             schema = connection.sql(f"FROM {relation} LIMIT 0").to_arrow_table().schema
             if missing := _missing_keys(connection, where):
-                raise not_stored(where, missing)
+                raise missing_error(where, missing)
         order = ", ".join(quoted(name) for name in where.sorting) or "ALL"
         query = f"SELECT * FROM {relation} WHERE {_condition(where, schema)} ORDER BY {order}"
         return pa.RecordBatchReader.from_batches(schema, self._batches(query))
@@ -242,12 +242,12 @@ class DuckDBStore(Store):
             relations = {t.name: f"{quoted(plan.name)}.{quoted(t.name)}" for t in plan.tables if t.name in table_names}
             records = _records(connection, plan.name)
             entries = zip(records["table_name"].to_pylist(), records["partition_key"].to_pylist(), strict=True)
-            yield Stored(plan, connection, relations, first, stop, held_periods(plan, entries))
+            yield Stored(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
         if not Path(self.path).exists():
             raise UsageError(f"{self.path} is not there yet: materialise a dataset first ({command('run', 'saas')})")
-        with connected(self.path, read_only=True) as connection:
+        with waiting_connection(self.path, read_only=True) as connection:
             return str(connection.sql(sql))
 
     @contextmanager
@@ -256,13 +256,13 @@ class DuckDBStore(Store):
         if not Path(self.path).exists():
             yield None
             return
-        with connected(self.path, read_only=True) as connection:
+        with waiting_connection(self.path, read_only=True) as connection:
             yield connection
 
     @contextmanager
     def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-        with connected(self.path) as connection:
+        with waiting_connection(self.path) as connection:
             yield connection
 
 

@@ -58,7 +58,7 @@ _KINDS = (
 )
 
 
-def explained(error: BaseException, what: str, path: str, tried: int = 0) -> dg.Failure | dg.RetryRequested | None:
+def failure_of(error: BaseException, what: str, path: str, tried: int = 0) -> dg.Failure | dg.RetryRequested | None:
     """Return how the failure of writing `what` to the store at `path` is told, or None for one that has no better words.
 
     A lost store is asked for again some seconds later, up to `TRIES` times: `tried` says how often the step was tried

@@ -13,14 +13,14 @@ import pyarrow.fs as pa_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from plotsim_core import UsageError
-from plotsim_core.output.aside import alone, clear_orphans, written_aside
+from plotsim_core.output.aside import atomic_file, clear_orphans, folder_lock
 
 _EXTRAS = {"s3": "s3", "s3a": "s3"}
 """Protocols whose library is an extra of this package."""
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "cos", "obs"}
 
 
-def located(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
+def filesystem_of(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """Return the file system of a path or URL, and the path in it. Raises UsageError where its library is not installed."""
     try:
         filesystem, root = fsspec.core.url_to_fs(path)
@@ -39,14 +39,14 @@ def is_local(filesystem: fsspec.AbstractFileSystem) -> bool:
 
 
 @contextmanager
-def written(filesystem: fsspec.AbstractFileSystem, file: str) -> Iterator[IO[bytes] | Any]:
+def replacing_file(filesystem: fsspec.AbstractFileSystem, file: str) -> Iterator[IO[bytes] | Any]:
     """Give a file to write that takes the place of an older one when it is whole, and never if an error comes before.
 
     A file is written aside and renamed. An object store shows an object when its upload is completed, and a rename there
     would be a copy: so there the object itself is uploaded, and the upload given up on an error.
     """
     if is_local(filesystem):
-        with written_aside(Path(file)) as sink:
+        with atomic_file(Path(file)) as sink:
             yield sink
         return
     is_object_store = not _OBJECT_STORES.isdisjoint(protocols(filesystem))
@@ -77,7 +77,7 @@ class FileVersion(NamedTuple):
     stamp: str
 
 
-def listed(filesystem: fsspec.AbstractFileSystem, folder: str) -> dict[str, FileVersion]:
+def file_versions(filesystem: fsspec.AbstractFileSystem, folder: str) -> dict[str, FileVersion]:
     """Return the files below a folder, by path. A folder that is not there has none."""
     if is_local(filesystem):
         return dict(_local_files(folder))
@@ -102,7 +102,7 @@ def _stamp(info: Mapping[str, Any]) -> str:
     return str(next((info[name] for name in names if name in info), ""))
 
 
-def prepared(filesystem: fsspec.AbstractFileSystem, root: str, folder: str) -> None:
+def prepare_folder(filesystem: fsspec.AbstractFileSystem, root: str, folder: str) -> None:
     """Make a folder below a root, and clear what killed writers have left in it. Object stores have no folders.
 
     Raises UsageError where it lies behind a symbolic link: what is written below the root stays there.
@@ -121,9 +121,9 @@ def prepared(filesystem: fsspec.AbstractFileSystem, root: str, folder: str) -> N
         filesystem.makedirs(folder, exist_ok=True)
 
 
-def alone_in(filesystem: fsspec.AbstractFileSystem, folder: str) -> AbstractContextManager[None]:
+def exclusive_folder(filesystem: fsspec.AbstractFileSystem, folder: str) -> AbstractContextManager[None]:
     """Wait for other writers of a folder that is there, where the file system has locks: object stores have none."""
-    return alone(Path(folder)) if is_local(filesystem) else nullcontext()
+    return folder_lock(Path(folder)) if is_local(filesystem) else nullcontext()
 
 
 def protocols(filesystem: fsspec.AbstractFileSystem) -> tuple[str, ...]:
@@ -142,7 +142,7 @@ class Access:
     region: str | None
 
 
-def access(filesystem: fsspec.AbstractFileSystem) -> Access:
+def s3_access(filesystem: fsspec.AbstractFileSystem) -> Access:
     """Return how a file system of s3fs reaches its store."""
     client: Mapping[str, Any] = filesystem.client_kwargs or {}
     environment_endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
@@ -150,7 +150,7 @@ def access(filesystem: fsspec.AbstractFileSystem) -> Access:
     return Access(endpoint, filesystem.key, filesystem.secret, filesystem.token, client.get("region_name"))
 
 
-def own_filesystem(filesystem: fsspec.AbstractFileSystem) -> pa_fs.FileSystem | None:
+def arrow_filesystem_of(filesystem: fsspec.AbstractFileSystem) -> pa_fs.FileSystem | None:
     """Return the file system as pyarrow has it by itself, None if it has not.
 
     Its threads read without Python. Those that read through fsspec would need the interpreter, which DuckDB holds while it
@@ -160,7 +160,7 @@ def own_filesystem(filesystem: fsspec.AbstractFileSystem) -> pa_fs.FileSystem | 
         return pa_fs.LocalFileSystem()
     if "s3" not in protocols(filesystem):
         return None
-    settings = access(filesystem)
+    settings = s3_access(filesystem)
     scheme, _, host = (settings.endpoint or "https://").partition("://")
     credentials = {
         "access_key": settings.key,

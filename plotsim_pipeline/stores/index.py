@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plotsim_core.plan.plan import DIGEST, PARTITION
-from plotsim_pipeline.stores.files import FileVersion, is_local, prepared, written
+from plotsim_pipeline.stores.files import FileVersion, is_local, prepare_folder, replacing_file
 
 INDEX = "_index"
 ROWS, AS_OF = "plotsim_rows", "plotsim_as_of"
@@ -66,7 +66,9 @@ def record_of(schema: pa.Schema, rows: int) -> FileRecord:
     return _file_record(schema, _texts(schema.metadata), rows, is_whole=True)
 
 
-def indexed(filesystem: fsspec.AbstractFileSystem, index: str, versions: Mapping[str, FileVersion]) -> dict[str, FileRecord]:
+def file_records(
+    filesystem: fsspec.AbstractFileSystem, index: str, versions: Mapping[str, FileVersion]
+) -> dict[str, FileRecord]:
     """Return what Parquet files hold, by path; those that cannot be read are left out.
 
     `versions` has the files to look at; `index` is where the index of just these files lies.
@@ -84,7 +86,7 @@ def indexed(filesystem: fsspec.AbstractFileSystem, index: str, versions: Mapping
     return records
 
 
-def remember(
+def add_to_index(
     filesystem: fsspec.AbstractFileSystem, index: str, versions: Mapping[str, FileVersion], records: Mapping[str, FileRecord]
 ) -> None:
     """Put files that were just written into an index, so that nobody has to open them; `versions` has all files that it is
@@ -136,6 +138,6 @@ def _write(filesystem: fsspec.AbstractFileSystem, index: str, entries: Mapping[s
     )
     columns = list(zip(*rows, strict=True)) or [()] * len(_SCHEMA)
     arrays = [pa.array(values, field.type) for values, field in zip(columns, _SCHEMA, strict=True)]
-    prepared(filesystem, index.partition(f"/{INDEX}/")[0], index.rpartition("/")[0])
-    with written(filesystem, index) as sink:
+    prepare_folder(filesystem, index.partition(f"/{INDEX}/")[0], index.rpartition("/")[0])
+    with replacing_file(filesystem, index) as sink:
         pq.write_table(pa.table(arrays, schema=_SCHEMA), sink, compression="zstd")

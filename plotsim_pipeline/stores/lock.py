@@ -16,7 +16,7 @@ import duckdb
 from plotsim_core import UsageError
 
 PATIENCE_VARIABLE = "PLOTSIM_LOCK_SECONDS"
-AGENT: dict[str, str | bool | int | float | list[str]] = {"custom_user_agent": "dagster"}
+CONNECTION_CONFIG: dict[str, str | bool | int | float | list[str]] = {"custom_user_agent": "dagster"}
 """What dagster-duckdb connects with, which waits without saying for whom: connections of one process have to agree."""
 _PATIENCE = 120.0
 _FIRST, _LONGEST = 0.05, 1.0
@@ -30,7 +30,7 @@ _patience: ContextVar[float | None] = ContextVar("patience", default=None)
 
 
 @contextmanager
-def patience(seconds: float) -> Iterator[None]:
+def wait_limit(seconds: float) -> Iterator[None]:
     """Wait at most so long for a file inside: whoever asks for a sensor or a schedule is asked for an answer in a minute."""
     token = _patience.set(seconds)
     try:
@@ -40,7 +40,7 @@ def patience(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def connected(path: str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+def waiting_connection(path: str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """Give a connection to a DuckDB file, and wait while another process holds it: `PLOTSIM_LOCK_SECONDS`, by default 120.
 
     Raises Failure that names the holder after that time.
@@ -48,7 +48,7 @@ def connected(path: str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyCon
     timeout, start, message_time, delay = _timeout(), time.monotonic(), _TELL, _FIRST
     while True:
         try:
-            connection = opened(path, read_only)
+            connection = open_database(path, read_only)
         except duckdb.IOException as error:
             holder = _holder(error)
             waiting_time = time.monotonic() - start
@@ -72,15 +72,15 @@ def connected(path: str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyCon
         yield connection
 
 
-def opened(path: str, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+def open_database(path: str, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """Return a connection to a DuckDB file, which is made if there is none. Raises duckdb.IOException where another process
     holds it."""
     if not read_only and not os.path.exists(path):
         _create(path)
     try:
-        return duckdb.connect(path, read_only=read_only, config=AGENT)
+        return duckdb.connect(path, read_only=read_only, config=CONNECTION_CONFIG)
     except duckdb.ConnectionException:  # this process has the file open to write, and connections of one process agree
-        return duckdb.connect(path, config=AGENT)
+        return duckdb.connect(path, config=CONNECTION_CONFIG)
 
 
 def _create(path: str) -> None:
@@ -91,7 +91,7 @@ def _create(path: str) -> None:
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{uuid4().hex}.tmp")
     try:
-        duckdb.connect(str(temporary), config=AGENT).close()
+        duckdb.connect(str(temporary), config=CONNECTION_CONFIG).close()
         with suppress(OSError):  # another process was first, or a file system without links: DuckDB makes it there
             os.link(temporary, path)
     finally:

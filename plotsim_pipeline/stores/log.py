@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from plotsim_core.output.content import ContentHash
 from plotsim_core.plan.plan import DIGEST
 from plotsim_core.version import VERSION
-from plotsim_pipeline.stores.files import located, prepared, written
+from plotsim_pipeline.stores.files import filesystem_of, prepare_folder, replacing_file
 
 LOG = "log_synthetic_data_generation"
 COMPLETED, KEPT, FAILED, INTERRUPTED = "COMPLETED", "KEPT", "FAILED", "INTERRUPTED"
@@ -99,7 +99,7 @@ class Writing:
     cpu: float = field(default_factory=time.process_time)
 
 
-def passing(
+def measured_batches(
     writing: Writing, batches: pa.RecordBatchReader, pieces: Callable[[pa.RecordBatch], Iterator[tuple[str, pa.RecordBatch]]]
 ) -> pa.RecordBatchReader:
     """Return the same batches, counted, added up and hashed as they pass. `pieces` gives a batch's rows by partition."""
@@ -140,7 +140,7 @@ def means(writing: Writing, key: str) -> dict[str, float]:
     return {name: float(f"{total / count:.6g}") for name, total, count in pairs if count}
 
 
-def completed(writing: Writing, files: Sequence[str]) -> pa.Table:
+def completed_row(writing: Writing, files: Sequence[str]) -> pa.Table:
     """Return the row of the log for rows that are written, or for a state that a later one keeps out."""
     if not writing.taken:
         return _row(writing, KEPT, files, "a later state is stored, and stays")
@@ -150,7 +150,7 @@ def completed(writing: Writing, files: Sequence[str]) -> pa.Table:
     return _row(writing, COMPLETED, files, None, hashes)
 
 
-def failed(writing: Writing, error: BaseException) -> pa.Table:
+def failed_row(writing: Writing, error: BaseException) -> pa.Table:
     """Return the row of the log for a write that an error or somebody has stopped."""
     cause = error
     while cause.__cause__ is not None:
@@ -196,12 +196,12 @@ def _row(
     return pa.Table.from_pylist([row], SCHEMA)
 
 
-def complaint(row: pa.Table) -> str | None:
+def problem_of(row: pa.Table) -> str | None:
     """Return what a row of the log says is wrong with what was written; None if nothing is."""
     return row["message"][0].as_py() if row["status"][0].as_py() == COMPLETED else None
 
 
-def changed(connection: duckdb.DuckDBPyConnection, log: str, row: pa.Table) -> list[str]:
+def changed_partitions(connection: duckdb.DuckDBPyConnection, log: str, row: pa.Table) -> list[str]:
     """Return the partitions of a row of the log whose content was another when the same version wrote them last, from the
     same config: what made them is not what it was. `log` is the rows of the log as SQL."""
     connection.register("written row", row)
@@ -221,7 +221,7 @@ def changed(connection: duckdb.DuckDBPyConnection, log: str, row: pa.Table) -> l
     return [key for (key,) in rows]
 
 
-def noted(row: pa.Table, wrong: Sequence[str]) -> pa.Table:
+def with_note(row: pa.Table, wrong: Sequence[str]) -> pa.Table:
     """Return a row of the log that says which partitions have other content than they had."""
     if not wrong:
         return row
@@ -234,7 +234,7 @@ def append(connection: duckdb.DuckDBPyConnection, row: pa.Table) -> pa.Table:
     other content before; return it. The log is made if it is not there."""
     connection.register("log row", row)
     connection.execute(f'CREATE TABLE IF NOT EXISTS main.{LOG} AS SELECT * FROM "log row" LIMIT 0')
-    row = noted(row, changed(connection, f"main.{LOG}", row))
+    row = with_note(row, changed_partitions(connection, f"main.{LOG}", row))
     connection.register("log row", row)
     connection.execute(f'INSERT INTO main.{LOG} BY NAME SELECT * FROM "log row"')
     return row
@@ -242,20 +242,20 @@ def append(connection: duckdb.DuckDBPyConnection, row: pa.Table) -> pa.Table:
 
 def append_file(path: str, row: pa.Table) -> None:
     """Add a row to the log of a store of files: a file per run and process, so that nobody writes another's."""
-    filesystem, root = located(path)
+    filesystem, root = filesystem_of(path)
     folder, name = f"{root}/{LOG}", f"{row['run_id'][0].as_py() or 'none'}-{os.getpid()}.parquet"
-    prepared(filesystem, root, folder)
+    prepare_folder(filesystem, root, folder)
     if filesystem.exists(f"{folder}/{name}"):
         with filesystem.open(f"{folder}/{name}", "rb") as source:
             row = pa.concat_tables([pq.read_table(source, schema=SCHEMA), row])
-    with written(filesystem, f"{folder}/{name}") as sink:
+    with replacing_file(filesystem, f"{folder}/{name}") as sink:
         pq.write_table(row, sink, compression="zstd")
 
 
 def read_files(path: str, **only: str | None) -> pa.Table:
     """Return the log of a store of files, or the rows of it that have the given values; a file that is no log is passed
     over."""
-    filesystem, root = located(path)
+    filesystem, root = filesystem_of(path)
     files = filesystem.glob(f"{root}/{LOG}/*.parquet")
     row_filter = reduce(and_, [ds.field(name) == value for name, value in only.items()]) if only else None
     try:
@@ -274,11 +274,11 @@ def _is_parquet(filesystem: Any, file: str) -> bool:
     return True
 
 
-def compared(path: str, row: pa.Table) -> pa.Table:
+def compared_row(path: str, row: pa.Table) -> pa.Table:
     """Return a row of the log of a store of files, noted where the same config has given other content before."""
     with duckdb.connect() as connection:
         connection.register("log before", read_files(path, **{name: row[name][0].as_py() for name in _SAME}))
-        return noted(row, changed(connection, '"log before"', row))
+        return with_note(row, changed_partitions(connection, '"log before"', row))
 
 
 def _combined_hash(hashes: Mapping[str, str]) -> str:

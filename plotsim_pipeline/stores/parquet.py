@@ -22,16 +22,35 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from plotsim_core import Plan
-from plotsim_core.config.layout import BY_TABLE, folder_of, partition_file, state_file, told_by
+from plotsim_core.config.layout import BY_TABLE, folder_of, partition_file, partition_of, state_file
 from plotsim_core.output.parquet import Encoding, columns_between, write_parquet
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.validation.store import Store as Stored
-from plotsim_core.validation.store import held_periods
+from plotsim_core.validation.store import stored_date_keys
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
-from plotsim_pipeline.stores.files import FileVersion, alone_in, is_local, listed, located, own_filesystem, prepared, written
-from plotsim_pipeline.stores.index import AS_OF, INDEX, ROWS, FileRecord, arrow_types, footer, indexed, record_of, remember
+from plotsim_pipeline.stores.files import (
+    FileVersion,
+    arrow_filesystem_of,
+    exclusive_folder,
+    file_versions,
+    filesystem_of,
+    is_local,
+    prepare_folder,
+    replacing_file,
+)
+from plotsim_pipeline.stores.index import (
+    AS_OF,
+    INDEX,
+    ROWS,
+    FileRecord,
+    add_to_index,
+    arrow_types,
+    file_records,
+    footer,
+    record_of,
+)
 from plotsim_pipeline.stores.log import LOG
-from plotsim_pipeline.stores.placement import Placement, not_stored, split
+from plotsim_pipeline.stores.placement import Placement, missing_error, partition_batches
 from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
 
 _LAYOUTS = "_layouts"
@@ -48,7 +67,7 @@ class ParquetStore(Store):
     kind: ClassVar[str] = "parquet"
 
     def write(self, where: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
-        filesystem, root = located(self.path)
+        filesystem, root = filesystem_of(self.path)
         self._settle_layout(filesystem, root, where)
         if where.time is None:
             return self._write_state(filesystem, root, where, batches)
@@ -57,18 +76,18 @@ class ParquetStore(Store):
             raise refusal(where.dataset, where.table, self.path, reason)
         files = {key: f"{root}/{partition_file(where.layout, where.dataset, where.table, key)}" for key in where.keys}
         for folder in sorted({file.rpartition("/")[0] for file in files.values()}):
-            prepared(filesystem, root, folder)
+            prepare_folder(filesystem, root, folder)
         ranges = zip(where.keys, where.bounds[:-1], where.bounds[1:], strict=True)
         schemas = {key: columns_between(schema, begin, end) for key, begin, end in ranges}
         rows = dict.fromkeys(where.keys, 0)
-        for index, pieces in groupby(split(where, batches), key=lambda piece: piece[0]):
+        for index, pieces in groupby(partition_batches(where, batches), key=lambda piece: piece[0]):
             key = where.keys[index]
             rows[key] = _write(filesystem, files[key], schemas[key], (batch for _, batch in pieces), where.encoding)
         for key in (key for key in where.keys if rows[key] == 0):
             _write(filesystem, files[key], schemas[key], (), where.encoding)
         records = {files[key]: record_of(schemas[key], rows[key]) for key in where.keys}
         stored = _stored_files(filesystem, root, where.dataset, where.layout, where.table).get(where.table, {})
-        remember(filesystem, _index(root, where.dataset, where.table), dict(stored.values()), records)
+        add_to_index(filesystem, _index(root, where.dataset, where.table), dict(stored.values()), records)
         return rows
 
     def _write_state(
@@ -76,8 +95,8 @@ class ParquetStore(Store):
     ) -> dict[str, int]:
         file = f"{root}/{state_file(placement.layout, placement.dataset, placement.table)}"
         folder = file.rpartition("/")[0]
-        prepared(filesystem, root, folder)
-        with alone_in(filesystem, folder):  # or another run could write a later state between the look and the write
+        prepare_folder(filesystem, root, folder)
+        with exclusive_folder(filesystem, folder):  # or another run could write a later state between the look and the write
             if filesystem.exists(file):
                 stored_record = footer(filesystem, file)
                 is_later = stored_record is not None and stored_record.whole and stored_record.as_of > placement.as_of
@@ -98,12 +117,12 @@ class ParquetStore(Store):
                 f"{placement.layout}. Write the old layout down again, or take its files away and materialise it anew: "
                 f"they are in {location}"
             )
-        prepared(filesystem, root, f"{root}/{_LAYOUTS}")
-        with written(filesystem, f"{root}/{_LAYOUTS}/{placement.dataset}") as sink:
+        prepare_folder(filesystem, root, f"{root}/{_LAYOUTS}")
+        with replacing_file(filesystem, f"{root}/{_LAYOUTS}/{placement.dataset}") as sink:
             sink.write(placement.layout.encode())
 
     def stream(self, where: Placement) -> pa.RecordBatchReader:
-        filesystem, root = located(self.path)
+        filesystem, root = filesystem_of(self.path)
         if where.time is None:
             files = {"": f"{root}/{state_file(where.layout, where.dataset, where.table)}"}
         elif where.keys:
@@ -113,7 +132,7 @@ class ParquetStore(Store):
             files = {key or "": file for key, (file, _) in table_files.items()}
         missing = [key for key, file in files.items() if not filesystem.exists(file)]
         if missing or not files:
-            raise not_stored(where, missing)
+            raise missing_error(where, missing)
         paths = list(files.values())
         schema = pa.unify_schemas(_schemas(filesystem, paths))
         return pa.RecordBatchReader.from_batches(schema, _batches(filesystem, [] if where.is_empty else paths, schema))
@@ -130,12 +149,12 @@ class ParquetStore(Store):
         return [f"{self.path.rstrip('/')}/{name}" for name in names]
 
     def has(self, where: Placement) -> bool:
-        filesystem, _ = located(self.path)
+        filesystem, _ = filesystem_of(self.path)
         files = self.files(where)
         return any(filesystem.exists(file) for file in {files[0], files[-1]})
 
     def records(self, dataset: str) -> Partitions:
-        filesystem, root = located(self.path)
+        filesystem, root = filesystem_of(self.path)
         files = _stored_files(filesystem, root, dataset, _layout(filesystem, root, dataset))
         return {
             table: _partitions(filesystem, root, dataset, table, table_files) for table, table_files in sorted(files.items())
@@ -147,14 +166,14 @@ class ParquetStore(Store):
         return self.records(dataset)
 
     def version(self, dataset: str) -> str:
-        filesystem, root = located(self.path)
+        filesystem, root = filesystem_of(self.path)
         files = sorted(
-            listed(filesystem, f"{root}/{folder_of(_layout(filesystem, root, dataset), dataset)}".rstrip("/")).items()
+            file_versions(filesystem, f"{root}/{folder_of(_layout(filesystem, root, dataset), dataset)}".rstrip("/")).items()
         )
         return hashlib.sha256(repr(files).encode()).hexdigest() if files else ""
 
     def obstacle(self, dataset: str, table: str, time: str | None, schema: pa.Schema) -> str | None:
-        filesystem, root = located(self.path)
+        filesystem, root = filesystem_of(self.path)
         if time is None:
             return None
         layout = _layout(filesystem, root, dataset)
@@ -170,14 +189,14 @@ class ParquetStore(Store):
         return None
 
     def drop(self, dataset: str, table: str) -> None:
-        filesystem, root = located(self.path)
+        filesystem, root = filesystem_of(self.path)
         layout = _layout(filesystem, root, dataset)
         for file, _ in _stored_files(filesystem, root, dataset, layout, table).get(table, {}).values():
             filesystem.rm_file(file)
 
     @contextmanager
     def opened(self, plan: Plan, first: int, stop: int) -> Iterator[Stored]:
-        filesystem, root = located(self.path)
+        filesystem, root = filesystem_of(self.path)
         whole_files = _whole_files(filesystem, root, plan.name)
         with duckdb.connect() as connection:
             relations = {}
@@ -185,10 +204,10 @@ class ParquetStore(Store):
                 _view(connection, filesystem, quoted(table), whole_files[table].values())
                 relations[table] = quoted(table)
             entries = ((table, key) for table in relations for key in whole_files[table] if key is not None)
-            yield Stored(plan, connection, relations, first, stop, held_periods(plan, entries))
+            yield Stored(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
-        filesystem, root = located(self.path)
+        filesystem, root = filesystem_of(self.path)
         with duckdb.connect() as connection:
             connection.register(LOG, self.logged())
             for dataset in datasets:
@@ -205,7 +224,7 @@ def _write(
     batches: Iterable[pa.RecordBatch],
     encoding: Encoding,
 ) -> int:
-    with written(filesystem, file) as sink:
+    with replacing_file(filesystem, file) as sink:
         return write_parquet(sink, schema, batches, encoding, rows_as=ROWS)
 
 
@@ -249,8 +268,10 @@ def _stored_files(
 ) -> Files:
     """Return the files of a dataset, or of one of its tables, in a layout, sorted by key."""
     files: Files = {}
-    for file, version in sorted(listed(filesystem, f"{root}/{folder_of(layout, dataset, table)}".rstrip("/")).items()):
-        table_key = told_by(layout, dataset, file.removeprefix(f"{root}/"))
+    for file, version in sorted(
+        file_versions(filesystem, f"{root}/{folder_of(layout, dataset, table)}".rstrip("/")).items()
+    ):
+        table_key = partition_of(layout, dataset, file.removeprefix(f"{root}/"))
         if table_key is not None and table in (None, table_key[0]):
             files.setdefault(table_key[0], {})[table_key[1]] = (file, version)
     return {name: dict(sorted(table_files.items(), key=lambda item: item[0] or "")) for name, table_files in files.items()}
@@ -268,7 +289,7 @@ def _file_records(
     table_files: Mapping[str | None, tuple[str, FileVersion]],
 ) -> dict[str | None, FileRecord]:
     """Return the records of a table's complete files, by partition key."""
-    records = indexed(filesystem, _index(root, dataset, table), dict(table_files.values()))
+    records = file_records(filesystem, _index(root, dataset, table), dict(table_files.values()))
     return {key: records[file] for key, (file, _) in table_files.items() if file in records and records[file].whole}
 
 
@@ -315,7 +336,7 @@ def _view(
         source = quoted(f"files of {name}".replace('"', ""))
         schemas = _schemas(filesystem, sample_files) if has_variants else []
         columns = pa.unify_schemas(schemas, promote_options="permissive") if has_variants else None
-        arrow_filesystem = own_filesystem(filesystem)
+        arrow_filesystem = arrow_filesystem_of(filesystem)
         rows = ds.dataset(files, columns, format="parquet", filesystem=arrow_filesystem or filesystem, partitioning=None)
         connection.register(f"files of {name}".replace('"', ""), rows if arrow_filesystem is not None else rows.to_table())
     connection.execute(f"CREATE VIEW {name} AS FROM {source}")

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from plotsim_core import Plan
 from plotsim_core.config.layout import BY_TABLE, template
-from plotsim_core.output.parquet import USUAL, Encoding, encoding_of
+from plotsim_core.output.parquet import DEFAULT_ENCODING, Encoding, encoding_of
 from plotsim_core.plan.sql import quoted, text
 
 _TIME = "plotsim/time_column"
@@ -48,7 +48,7 @@ class RowKey(str):
         return row_key
 
 
-def placed(
+def placement_metadata(
     plan: Plan,
     time: str | None,
     key: Sequence[str],
@@ -97,7 +97,7 @@ class Placement:
     bounds: tuple[int, ...]
     as_of: str
     layout: str = BY_TABLE
-    encoding: Encoding = USUAL
+    encoding: Encoding = DEFAULT_ENCODING
     form: str = "%Y%m%d"
     gaps: tuple[tuple[int, int], ...] = ()
     measures: tuple[str, ...] = ()
@@ -123,10 +123,10 @@ class Placement:
         if self.time is None:
             yield (self.keys[-1] if self.keys else "", batch)
         else:
-            yield from ((self.keys[index], rows) for index, rows in split(self, [batch]))
+            yield from ((self.keys[index], rows) for index, rows in partition_batches(self, [batch]))
 
 
-def placement(context: dg.OutputContext | dg.InputContext) -> Placement:
+def placement_of(context: dg.OutputContext | dg.InputContext) -> Placement:
     """Return the placement of what an IO manager is asked to write or read. Raises Failure for a table with partitions that
     nothing places in time."""
     metadata: Mapping[str, Any] = definition_metadata(context)
@@ -204,13 +204,13 @@ def _moment_text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def not_stored(where: Placement, keys: Sequence[str] = ()) -> FileNotFoundError:
+def missing_error(where: Placement, keys: Sequence[str] = ()) -> FileNotFoundError:
     """Return the error of reading what was not made: some partitions, or a table."""
     subject = f"{', '.join(keys[:3])} is" if keys else "it is"
     return FileNotFoundError(f"{where.dataset}.{where.table}: {subject} not materialised")
 
 
-def split(where: Placement, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:
+def partition_batches(where: Placement, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Yield (partition, rows) of batches whose rows come in the order of time; empty pieces are left out.
 
     Raises Failure for rows outside the partitions, or in another order.

@@ -18,19 +18,19 @@ import pyarrow as pa
 from plotsim_core import Plan
 from plotsim_core.plan.plan import DIGEST, PARTITION
 from plotsim_core.validation.store import Store as Stored
-from plotsim_pipeline.dead import note_host
-from plotsim_pipeline.metadata import add_by_partition
-from plotsim_pipeline.stores.failures import explained
+from plotsim_pipeline.dead import tag_host
+from plotsim_pipeline.metadata import add_partition_metadata
+from plotsim_pipeline.stores.failures import failure_of
 from plotsim_pipeline.stores.log import (
     KEPT,
     Writing,
     append_file,
-    compared,
-    complaint,
-    completed,
-    failed,
+    compared_row,
+    completed_row,
+    failed_row,
     means,
-    passing,
+    measured_batches,
+    problem_of,
     read_files,
 )
 from plotsim_pipeline.stores.placement import (
@@ -40,7 +40,7 @@ from plotsim_pipeline.stores.placement import (
     TARGET_ROWS,
     Placement,
     definition_metadata,
-    placement,
+    placement_of,
 )
 from plotsim_pipeline.stores.types import reader_of, storable, type_of_input
 
@@ -111,11 +111,11 @@ class Store(dg.ConfigurableIOManager):
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         if context.instance is not None and context.run is not None:
-            note_host(context.instance, context.run.run_id)
+            tag_host(context.instance, context.run.run_id)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         log_details = _log_details(context)
-        where = placement(context)
+        where = placement_of(context)
         if "compression" in (parameters := log_details.get("parameters", {})):
             where = replace(where, encoding=replace(where.encoding, compression=parameters["compression"]))
         reader = reader_of(obj, where.time, f"{where.dataset}.{where.table}")
@@ -127,15 +127,15 @@ class Store(dg.ConfigurableIOManager):
             where.dataset, where.table, where.keys, where.time is None, context.run_id, reader.schema, log_details, measures
         )
         try:
-            row_counts, row = self.write_logged(where, passing(writing, reader, where.pieces), writing)
+            row_counts, row = self.write_logged(where, measured_batches(writing, reader, where.pieces), writing)
         except BaseException as error:
             with contextlib.suppress(Exception):  # the error is what matters
-                self.log(failed(writing, error))
+                self.log(failed_row(writing, error))
             attempts = context.step_context.previous_attempt_count
-            if failure := explained(error, f"{where.dataset}.{where.table}", self.path, attempts):
+            if failure := failure_of(error, f"{where.dataset}.{where.table}", self.path, attempts):
                 raise failure from failure.__cause__ or error
             raise
-        if problem := complaint(row):
+        if problem := problem_of(row):
             context.log.error(f"{where.dataset}.{where.table}: {problem}")
             context.add_output_metadata({"other_content": problem})
         context.add_output_metadata(
@@ -152,13 +152,13 @@ class Store(dg.ConfigurableIOManager):
             context.add_output_metadata(write_metadata)
         partitions = _partition_metadata(context, where, row_counts, writing, write_metadata)
         last_metadata = partitions.pop(where.keys[-1]) if where.keys else None
-        add_by_partition(context, partitions)
+        add_partition_metadata(context, partitions)
         if last_metadata is not None:  # the asset itself has told something of this partition already
             context.step_context.add_asset_metadata(last_metadata, asset_key=context.asset_key, partition_key=where.keys[-1])
 
     def load_input(self, context: dg.InputContext) -> Any:
         table_type = type_of_input(context)
-        return table_type.from_reader(self.stream(placement(context)))
+        return table_type.from_reader(self.stream(placement_of(context)))
 
     def read(self, where: Placement) -> pa.Table:
         """Return the rows of the partitions at `where`, or the state, ordered by key."""
@@ -176,8 +176,8 @@ class Store(dg.ConfigurableIOManager):
         a store with transactions writes both in one."""
         is_replacing = self.has(where)
         row_counts = self.write(where, batches)
-        row = completed(writing, self.files(where))
-        row = compared(self.path, row) if is_replacing else row
+        row = completed_row(writing, self.files(where))
+        row = compared_row(self.path, row) if is_replacing else row
         self.log(row)
         return row_counts, row
 

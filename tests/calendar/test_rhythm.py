@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import chi2, kstest
 
 from plotsim_core import from_mapping, generate_tables
-from plotsim_core.numerics.rhythm import DAY, HOUR, HOURS, WEEKDAYS, placed, rhythm
+from plotsim_core.numerics.rhythm import DAY, HOUR, HOURS, WEEKDAYS, place_shares, rhythm
 
 MONTHS = {"start": "2024-01", "end": "2024-12", "every": "month"}
 DAYS = {"start": "2024-01-01", "end": "2024-03-31", "every": "day"}
@@ -61,7 +61,7 @@ def test_a_share_falls_where_that_share_of_the_weight_lies_before() -> None:
     period = drawn.integers(0, 3, 2000)
     left = np.where(drawn.uniform(size=2000) < 0.5, np.where(period == 1, 30, 31) * DAY, drawn.integers(1, 30 * DAY, 2000))
     share = drawn.uniform(size=2000)
-    found = placed(shape, days, period, share, left)
+    found = place_shares(shape, days, period, share, left)
     edges = np.arange(31 * 24 + 1) * HOUR
     for row in range(0, 2000, 7):
         weights = (days[period[row]][:, None] * np.array(shape.hours)[None, :]).ravel()
@@ -77,7 +77,7 @@ def test_a_share_falls_where_that_share_of_the_weight_lies_before() -> None:
 def test_an_even_rhythm_spreads_evenly() -> None:
     shape = rhythm(EVEN, (1.0,) * 24, 1.0)
     share = (np.arange(1000) + 0.5) / 1000
-    found = placed(shape, np.ones((1, 30)), np.zeros(1000, dtype=np.int64), share, np.full(1000, 20 * DAY))
+    found = place_shares(shape, np.ones((1, 30)), np.zeros(1000, dtype=np.int64), share, np.full(1000, 20 * DAY))
     assert np.abs(found - share * 20 * DAY).max() < 1e-3 * HOUR
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from plotsim_core.columns.decimals import as_decimals, as_floats, decimal_array, units_of
-from plotsim_core.columns.exact import exact_column, exact_value, places_of
-from plotsim_core.config.formula import parsed
+from plotsim_core.columns.exact import decimal_count, exact_column, exact_value
+from plotsim_core.config.formula import parse_formula
 from plotsim_core.numerics.decimals import half_up
 from plotsim_core.numerics.random import Floats
 
@@ -93,7 +93,7 @@ def test_formulas_on_decimals_are_exact(formula: str) -> None:
         assert isinstance(node, ast.Compare)
         return (a > b).astype(float) if isinstance(node.comparators[0], ast.Name) else (b > 1).astype(float)
 
-    found = exact_value(parsed(formula), {"a": exact_column(a, 3), "b": exact_column(b, 2)}, test, len(a))
+    found = exact_value(parse_formula(formula), {"a": exact_column(a, 3), "b": exact_column(b, 2)}, test, len(a))
     assert found is not None
     assert found.known.all()
     by_hand = [
@@ -105,12 +105,12 @@ def test_formulas_on_decimals_are_exact(formula: str) -> None:
 def test_a_row_with_too_many_digits_is_not_known() -> None:
     a = exact_column(np.array([1e9, 1.5, np.nan, 1e300]), 4)
     assert a.known.tolist() == [True, True, False, False]
-    found = exact_value(parsed("a * a"), {"a": a}, lambda node: np.zeros(4), 4)
+    found = exact_value(parse_formula("a * a"), {"a": a}, lambda node: np.zeros(4), 4)
     assert found is not None
     assert found.known.tolist() == [False, True, False, False]
     for formula in ("a / 3", "a / b", "sqrt(a)", "a ** 2", "b + 1", "a * a * a * a * a"):
-        assert exact_value(parsed(formula), {"a": a}, lambda node: np.zeros(4), 4) is None
+        assert exact_value(parse_formula(formula), {"a": a}, lambda node: np.zeros(4), 4) is None
 
 
 def test_places_are_the_decimals_a_number_is_written_with() -> None:
-    assert [places_of(value) for value in ("2.775", "10", "1e3", "nan", 0.25, 1e-7)] == [3, 0, 0, None, 2, 7]
+    assert [decimal_count(value) for value in ("2.775", "10", "1e3", "nan", 0.25, 1e-7)] == [3, 0, 0, None, 2, 7]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from plotsim_core import ConfigError, from_mapping, generate_tables
 from plotsim_core.columns.expression import _Read, _read, _value
-from plotsim_core.config.formula import FUNCTIONS, FormulaError, names, parsed
+from plotsim_core.config.formula import FUNCTIONS, FormulaError, names, parse_formula
 
 ROWS: list[dict[str, Any]] = [
     {"a": 3, "b": 2.5, "t": "x"},
@@ -28,7 +28,7 @@ def computed(formula: str, rows: list[dict[str, Any]] = ROWS) -> list[Any]:
     """Return a formula's value in rows, None for null."""
     values = {name: _read(pa.array([row[name] for row in rows])) for name in ("a", "b", "t")}
     with np.errstate(all="ignore"):
-        found = _value(parsed(formula), _Read(values, {}, len(rows)))
+        found = _value(parse_formula(formula), _Read(values, {}, len(rows)))
     if isinstance(found, pa.Array):
         return found.to_pylist()
     return [float(value) if math.isfinite(value) else None for value in found]
@@ -134,7 +134,7 @@ def test_a_null_that_is_read_gives_null(formula: str) -> None:
 )
 def test_whatever_is_not_in_the_grammar_is_refused(formula: str) -> None:
     with pytest.raises(FormulaError):
-        parsed(formula)
+        parse_formula(formula)
 
 
 @given(st.text(max_size=80))

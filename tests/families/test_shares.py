@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from plotsim_core.numerics.random import key, words
-from plotsim_core.numerics.shares import chosen, cycle
+from plotsim_core.numerics.shares import cycle, in_share
 
 SHARES = [0.0, 0.0123, 0.05, 0.1, 0.2, 0.3, 1 / 3, 0.45, 0.4999, 0.5, 0.6, 0.7, 0.97, 1.0]
 NUMBERS, SEQUENCES = 300, 4000
@@ -17,7 +17,7 @@ def drawn(request: pytest.FixtureRequest) -> tuple[float, np.ndarray]:
     """A share, and which numbers of some sequences are chosen."""
     numbers = np.tile(np.arange(NUMBERS), SEQUENCES)
     address = np.repeat(words(np.arange(SEQUENCES)), NUMBERS)
-    return request.param, chosen(numbers, request.param, key(5, "shares"), address).reshape(SEQUENCES, NUMBERS)
+    return request.param, in_share(numbers, request.param, key(5, "shares"), address).reshape(SEQUENCES, NUMBERS)
 
 
 def test_any_first_numbers_have_their_share_rounded_up_or_down(drawn: tuple[float, np.ndarray]) -> None:
@@ -46,7 +46,7 @@ def test_sequences_are_independent_of_each_other(drawn: tuple[float, np.ndarray]
 def test_a_choice_follows_from_the_number_alone(drawn: tuple[float, np.ndarray]) -> None:
     share, here = drawn
     some = np.array([7, 250, 0])
-    alone = chosen(some, share, key(5, "shares"), np.repeat(words(np.array([11])), 3))
+    alone = in_share(some, share, key(5, "shares"), np.repeat(words(np.array([11])), 3))
     assert np.array_equal(alone, here[11, some])
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from docs.datasets import shown
 from plotsim_core import Plan, batches, list_templates
-from plotsim_core.columns.crowd import crowd
+from plotsim_core.columns.crowd import population_totals
 from plotsim_core.columns.identity import prefix
 from plotsim_core.columns.relations import rows_of
 from plotsim_core.columns.version import ROW_ID
@@ -28,7 +28,7 @@ from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.tables.build import build, find_table
 from plotsim_core.tables.kind import KINDS
-from plotsim_core.tables.sources import HOLDING
+from plotsim_core.tables.sources import SOURCE_KIND
 from plotsim_core.tables.stages import stage_names
 from plotsim_core.truth.restore import restored
 
@@ -60,7 +60,7 @@ def forget() -> None:
     replay._states.clear()
     block.cache_clear()
     rows_of.cache_clear()
-    crowd.cache_clear()
+    population_totals.cache_clear()
 
 
 def made(plan: Plan, name: str, first: int | None = None, stop: int | None = None) -> pa.Table:
@@ -153,7 +153,7 @@ def bridges(plan: Plan, to_units: bool = False) -> tuple[str, ...]:
 
 def latest(plan: Plan) -> tuple[str, ...]:
     """Return what tells the latest state of units and has no history: bridges, and the tiers that sources know."""
-    held = [table for table in plan.tables if table.kind == HOLDING]
+    held = [table for table in plan.tables if table.kind == SOURCE_KIND]
     return (
         *bridges(plan),
         *moving(plan),

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plotsim_core import Plan, from_mapping
-from plotsim_core.config.star import complete
-from plotsim_core.config.tables import moved_by
+from plotsim_core.config.star import with_defaults
+from plotsim_core.config.tables import changing_types
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.truth.expected import expected_rows
 from tests.laws.made import BUNDLED, bundled, made
@@ -33,7 +33,7 @@ def with_both(plan: Plan) -> Plan:
 
 def with_both_of(kind: Plan, raw: Raw) -> Raw:
     """Return the config of a kind of unit with a log and a snapshot of each of its dimensions of units and children."""
-    raw = complete(raw)
+    raw = with_defaults(raw)
     facts, events = [*(raw.get("facts") or ())], [*(raw.get("events") or ())]
     there = {(table.kind, table.of) for table in kind.own}
     for table in kind.own:
@@ -74,7 +74,9 @@ def by_key(rows: pa.Table, key: str, without: str = "") -> dict[str, Record]:
 def valid(plan: Plan, history: pa.Table, dimension: TablePlan, key: str, period: int) -> dict[str, Record]:
     """Return what a history says of a period, by plain SQL, without what is as of a version's last period."""
     begins = plan.grain.starts(np.array([period], dtype=np.int64)).astype("datetime64[us]")[0]
-    kept = [c.name for c in dimension.columns if c.spec.word != "version" and moved_by(c.spec, dimension.spec) <= {"scd"}]
+    kept = [
+        c.name for c in dimension.columns if c.spec.word != "version" and changing_types(c.spec, dimension.spec) <= {"scd"}
+    ]
     asked = ", ".join(f'"{name}"' for name in kept)
     with duckdb.connect() as connection:
         connection.register("history", history)

@@ -18,7 +18,7 @@ import yaml
 from plotsim_core import Plan, explain, from_mapping, sizes
 from plotsim_core.config.quality import DELIVERED, LEDGER
 from plotsim_core.engine.slice import Slice
-from plotsim_core.tables.ledger import WHEN
+from plotsim_core.tables.ledger import DELIVERY_DATE
 from plotsim_core.truth.restore import restored
 from tests.laws.made import chunks_of, differing, in_periods, made, made_of
 from tests.laws.strategies import Raw
@@ -80,7 +80,7 @@ def test_what_is_held_back_and_not_delivered_never_comes() -> None:
     assert came < held
     assert 12 * 150 - len(rows) == len(held - came) > 0
     assert {key[-8:] for key in held - came} == {"20241001", "20241101", "20241201"}
-    assert (told(plan, "held_back")[WHEN] == told(plan, "held_back")["date_key"]).all()
+    assert (told(plan, "held_back")[DELIVERY_DATE] == told(plan, "held_back")["date_key"]).all()
 
 
 def test_what_is_delivered_again_is_identical() -> None:
@@ -248,7 +248,7 @@ def test_explain_tells_of_deliveries() -> None:
     entry = told(plan, "restated").iloc[5]
     shop, day = entry["row_key"].split("|")
     text = explain(plan, "fct_all", shop, day, "refunds").text()
-    assert f"the row is restated in {entry[WHEN]}" in text
+    assert f"the row is restated in {entry[DELIVERY_DATE]}" in text
     assert "the value is changed in" in text
 
 

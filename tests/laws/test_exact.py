@@ -14,7 +14,7 @@ import pytest
 from plotsim_core import Plan, from_mapping, generate_tables
 from plotsim_core.config.quality import LEDGER
 from plotsim_core.engine.cohorts import units_by
-from plotsim_core.engine.slice import Slice, whole
+from plotsim_core.engine.slice import Slice, full_slice
 from plotsim_core.tables import rank
 from plotsim_core.tables.build import build
 
@@ -168,8 +168,8 @@ def test_more_units_and_another_segment_leave_what_is_broken() -> None:
 @pytest.fixture
 def small_groups(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Few units are counted together, so that slices cut groups, and segments and cohorts have several."""
-    monkeypatch.setattr(rank, "TOGETHER", 5)
-    monkeypatch.setattr(rank, "COHORTS_TOGETHER", 2)
+    monkeypatch.setattr(rank, "GROUP_SIZE", 5)
+    monkeypatch.setattr(rank, "GROUP_COHORTS", 2)
     rank._counted.cache_clear()
     yield
     rank._counted.cache_clear()
@@ -181,7 +181,7 @@ def small_groups(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_any_units_alone_are_broken_as_they_are_among_all(table: str, issue: str, raw: Raw) -> None:
     """Cut anywhere, also within what is counted together."""
     plan = broken(raw, {"table": table, "issue": issue, "rate": 0.35, **ISSUES[issue]})
-    every = whole(plan, None, plan.first + (60 if raw is OPEN else 12))
+    every = full_slice(plan, None, plan.first + (60 if raw is OPEN else 12))
     cuts = [0, 1, 4, 9, 30, 44, every.unit_stop]
     both = [_rows(plan, table, every)]
     both.append(pa.concat_tables(_rows(plan, table, Slice(every.first, every.stop, *cut)) for cut in pairwise(cuts)))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from docs.datasets import ended, shown
 from plotsim_core import ConfigError, Plan, from_mapping, load_config, template
 from plotsim_core.config.holdout import FEATURES
-from plotsim_core.engine.slice import whole
+from plotsim_core.engine.slice import full_slice
 from plotsim_core.plan.plan import ColumnPlan
 from plotsim_core.tables.build import find_table
 from tests.laws.made import (
@@ -554,4 +554,4 @@ def test_ends_of_units_take_rows_away_and_change_none(raw: Raw) -> None:
 def test_the_window_of_a_plan_is_its_whole_slice() -> None:
     """The helpers of these laws and the generator mean the same by the whole."""
     plan = plan_of(raw_of("minimal"))
-    assert (whole(plan).first, whole(plan).stop) == (plan.first, plan.stop)
+    assert (full_slice(plan).first, full_slice(plan).stop) == (plan.first, plan.stop)

@@ -14,7 +14,7 @@ from plotsim_core import ConfigError, Plan, from_mapping
 from plotsim_core.config.holdout import FEATURES
 from plotsim_core.config.quality import ARRIVAL, LEDGER
 from plotsim_core.engine.block import block
-from plotsim_core.engine.slice import whole
+from plotsim_core.engine.slice import full_slice
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.truth.restore import restored
 from tests.laws.made import differing, frame, made
@@ -296,7 +296,7 @@ def test_a_clean_dataset_has_no_ledger() -> None:
 def test_every_row_that_can_be_broken_has_an_address_of_its_own(raw: Raw) -> None:
     plan = plan_of(raw)
     plan = plan.clean or plan
-    slice_ = whole(plan)
+    slice_ = full_slice(plan)
     for table in plan.own:
         kind = KINDS[table.kind]
         if table.time is None or kind.batches is not None or table.kind == "date":

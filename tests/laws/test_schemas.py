@@ -13,7 +13,7 @@ from hypothesis import given
 from plotsim_core import Plan, batches, from_mapping, list_templates
 from plotsim_core.columns.source import SOURCES, Source
 from plotsim_core.config.read import read
-from plotsim_core.engine.slice import Slice, whole
+from plotsim_core.engine.slice import Slice, full_slice
 from plotsim_core.errors import SchemaError
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.tables.batch import batch_of
@@ -175,4 +175,4 @@ def test_a_source_that_forgets_a_value_is_found_where_its_rows_are_made(monkeypa
     plan = from_mapping(SHOPS, name="shops")
     monkeypatch.setitem(SOURCES._members, "ref", Source(lambda column, table, rows: pa.nulls(len(rows), column.type)))
     with pytest.raises(SchemaError, match=r"fct_order\.date_key has"):
-        list(build(plan, plan.table("fct_order"), whole(plan)))
+        list(build(plan, plan.table("fct_order"), full_slice(plan)))

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from plotsim_core import Plan, batches, from_mapping
-from plotsim_core.engine.slice import whole
+from plotsim_core.engine.slice import full_slice
 from plotsim_core.validation.store import directory_store
 
 NASTY = [
@@ -128,7 +128,7 @@ def rows(plan: Plan, table: str) -> pa.Table:
 
 def read(plan: Plan, directory: Path, format: str) -> dict[str, pa.Table]:
     """Return what was written into a directory, by the names of the tables."""
-    slice_ = whole(plan)
+    slice_ = full_slice(plan)
     with directory_store(plan, directory, format, slice_.first, slice_.stop) as store:
         return {name: store.arrow(f"FROM {relation}") for name, relation in store.relations.items()}
 

@@ -16,9 +16,9 @@ from plotsim_core.config.layout import (
     LAYOUTS,
     PLACEHOLDERS,
     partition_file,
+    partition_of,
     state_file,
     template,
-    told_by,
     wrong_partition,
     wrong_text,
 )
@@ -80,9 +80,9 @@ def test_a_file_tells_whose_partition_it_is(
     layout = template(named or draw.draw(st.sampled_from([OWN[grain], HIVE.get(grain, OWN[grain])])), grain_named(grain))
     assert not [*wrong_text(layout), *wrong_partition(layout, grain_named(grain))]
     key = begin(moment, grain)
-    assert told_by(layout, "shops", partition_file(layout, "shops", table, key)) == (table, key)
-    assert told_by(layout, "shops", state_file(layout, "shops", table)) == (table, None)
-    assert told_by(layout, "shop", partition_file(layout, "shops", table, key)) is None
+    assert partition_of(layout, "shops", partition_file(layout, "shops", table, key)) == (table, key)
+    assert partition_of(layout, "shops", state_file(layout, "shops", table)) == (table, None)
+    assert partition_of(layout, "shop", partition_file(layout, "shops", table, key)) is None
 
 
 def begin(moment: datetime, grain: str) -> str:

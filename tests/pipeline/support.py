@@ -12,7 +12,7 @@ import pytest
 
 from plotsim_core import Plan, batches, load_config
 from plotsim_core.plan.sql import quoted
-from plotsim_pipeline.assets import checks_together, resources_of, stage_assets, table_assets
+from plotsim_pipeline.assets import common_check_assets, resources_of, stage_assets, table_assets
 from plotsim_pipeline.partitions import RANGE, keys_between, partitions_for
 from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.stores import STORES
@@ -53,7 +53,7 @@ def materialise(
     if wanted is not None:
         assets = [a for a in [*stage_assets(plan, partitions), *assets] if a.key.path[-1] in wanted]
     resources = {"store": store, **resources_of(plan)}
-    checks = checks_together(plan) if only is None else []
+    checks = common_check_assets(plan) if only is None else []
     return dg.materialize(
         [*assets, *checks], resources=resources, tags={START: keys[0], END: keys[-1]}, instance=instance, raise_on_error=True
     )

@@ -7,7 +7,7 @@ from dagster_duckdb import DuckDBResource
 
 from plotsim_pipeline.assets import resources_of, table_assets
 from plotsim_pipeline.partitions import partitions_for
-from plotsim_pipeline.stores import for_assets_on_top
+from plotsim_pipeline.stores import downstream_resources
 from tests.pipeline.support import END, START, keys_of, plan_of, store_at
 
 
@@ -25,7 +25,7 @@ def test_an_asset_of_ones_own_reads_the_store(tmp_path: Path) -> None:
     keys = keys_of(plan)
     result = dg.materialize(
         [*tables, payments_in_all],
-        resources={"store": store, **resources_of(plan), **for_assets_on_top(store)},
+        resources={"store": store, **resources_of(plan), **downstream_resources(store)},
         tags={START: keys[0], END: keys[-1]},
     )
     (made, *_) = result.asset_materializations_for_node("payments_in_all")
@@ -33,4 +33,4 @@ def test_an_asset_of_ones_own_reads_the_store(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_files_has_no_such_resource(tmp_path: Path) -> None:
-    assert for_assets_on_top(store_at("parquet", tmp_path)) == {}
+    assert downstream_resources(store_at("parquet", tmp_path)) == {}

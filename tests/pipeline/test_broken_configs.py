@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from plotsim_pipeline.__main__ import main
 from plotsim_pipeline.datasets import BUNDLED, CONFIGS_VARIABLE, DATASETS_VARIABLE, definitions_of, load_datasets
-from plotsim_pipeline.stores import PLACE_VARIABLE
+from plotsim_pipeline.stores import PATH_VARIABLE
 
 BROKEN = "about: x\nunit: shop\nmetrics: [{ name: sales, type: cuont, polarity: positive }]\n"
 
@@ -24,7 +24,7 @@ def configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "broken.yaml").write_text(BROKEN)
     monkeypatch.setenv(CONFIGS_VARIABLE, str(folder))
     monkeypatch.setenv(DATASETS_VARIABLE, "minimal,sound,broken")
-    monkeypatch.setenv(PLACE_VARIABLE, str(tmp_path / "store.duckdb"))
+    monkeypatch.setenv(PATH_VARIABLE, str(tmp_path / "store.duckdb"))
     return folder
 
 

@@ -15,7 +15,7 @@ from plotsim_core.config.quality import DELIVERED, LEDGER
 from plotsim_core.truth.restore import restored
 from plotsim_core.validation.report import check_store
 from plotsim_pipeline.stores import STORES
-from plotsim_pipeline.stores.files import located
+from plotsim_pipeline.stores.files import filesystem_of
 from plotsim_pipeline.stores.store import Store
 from tests.laws.made import differing, made
 from tests.laws.test_delivery import ALL
@@ -119,7 +119,7 @@ def test_files_have_the_columns_of_their_day(place: str, tmp_path: Path) -> None
     for part in (keys[:4], keys[4:]):
         result = materialise(plan, store, part)
         assert all(check.passed for check in result.get_asset_check_evaluations()), result.get_asset_check_evaluations()
-    filesystem, root = located(store.path)
+    filesystem, root = filesystem_of(store.path)
     for day in range(1, 9):
         with filesystem.open(f"{root}/renamed/fct_all/2024-03-0{day}.parquet", "rb") as file:
             names = set(pq.read_schema(file).names)

@@ -23,7 +23,7 @@ from plotsim_pipeline.assets import resources_of, table_assets
 from plotsim_pipeline.datasets import BUNDLED
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.stores import parquet
-from plotsim_pipeline.stores.failures import TRIES, explained
+from plotsim_pipeline.stores.failures import TRIES, failure_of
 from plotsim_pipeline.stores.lock import PATIENCE_VARIABLE
 from plotsim_pipeline.stores.placement import Placement
 from plotsim_pipeline.stores.store import Store
@@ -164,7 +164,7 @@ def test_a_store_that_is_lost_for_a_moment_is_asked_again(tmp_path: Path, monkey
             raise ConnectionError("Could not connect to the endpoint")
         return opened(filesystem, file)
 
-    monkeypatch.setattr(parquet, "written", written)
+    monkeypatch.setattr(parquet, "replacing_file", written)
     store = store_at("parquet", tmp_path)
     assets = [asset for asset in table_assets(plan(), partitions_for(plan())) if asset.key.path[-1] == "fct_payments"]
     result = dg.materialize(assets, resources={"store": store, **resources_of(plan())}, partition_key="2024-03-01")
@@ -174,10 +174,10 @@ def test_a_store_that_is_lost_for_a_moment_is_asked_again(tmp_path: Path, monkey
 
 def test_a_store_that_stays_lost_is_told_after_some_tries() -> None:
     error = ConnectionError("Could not connect to the endpoint")
-    tries = [explained(error, "saas.fct_revenue", "s3://bucket", tried) for tried in range(TRIES + 1)]
+    tries = [failure_of(error, "saas.fct_revenue", "s3://bucket", tried) for tried in range(TRIES + 1)]
     assert [type(told) for told in tries] == [*[dg.RetryRequested] * TRIES, dg.Failure]
     assert "saas.fct_revenue is not written to s3://bucket: it cannot be reached" in str(tries[-1].description)
-    assert explained(ValueError("a mistake of ours"), "saas.fct_revenue", "s3://bucket") is None
+    assert failure_of(ValueError("a mistake of ours"), "saas.fct_revenue", "s3://bucket") is None
 
 
 def test_a_state_that_two_runs_write_at_once_is_the_later_one(tmp_path: Path) -> None:

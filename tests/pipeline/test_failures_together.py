@@ -16,7 +16,7 @@ import dagster as dg
 import pytest
 
 from plotsim_core import load_config
-from plotsim_pipeline.assets import SHARED
+from plotsim_pipeline.assets import SHARED_RESOURCES
 from plotsim_pipeline.datasets import BUNDLED
 from plotsim_pipeline.dead import end_dead_runs
 from plotsim_pipeline.stores import STORES
@@ -130,7 +130,7 @@ def test_queued_runs_write_to_duckdb_one_after_the_other(tmp_path: Path, monkeyp
     assert started(tmp_path, KEYS[0], surroundings, ["-f", str(tmp_path / "dying.py")]).wait(timeout=120) == -signal.SIGKILL
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     with dg.DagsterInstance.get() as instance:
-        instance.event_log_storage.set_concurrency_slots(SHARED.pool or "", 1)  # as make ui does
+        instance.event_log_storage.set_concurrency_slots(SHARED_RESOURCES.pool or "", 1)  # as make ui does
     with served(tmp_path / "home", surroundings) as address:
         launched = [launch(address, "minimal_increment", [key]) for key in KEYS[:5]]
         with dg.DagsterInstance.get() as instance:

@@ -21,7 +21,7 @@ from plotsim_pipeline.checks import ancestors
 from plotsim_pipeline.datasets import definitions_of
 from plotsim_pipeline.partitions import periods_in
 from plotsim_pipeline.run import Request, run
-from plotsim_pipeline.stores.log import Writing, means, passing
+from plotsim_pipeline.stores.log import Writing, means, measured_batches
 from tests.pipeline.live import ROOT, asked, served
 from tests.pipeline.support import END, START, keys_of, plan_of
 
@@ -98,7 +98,7 @@ def test_means_do_not_depend_on_batches() -> None:
             for day in dict.fromkeys(days):
                 yield str(day), batch.slice(days.index(day), days.count(day))
 
-        passing(writing, values.to_reader(max_chunksize=size), pieces).read_all()
+        measured_batches(writing, values.to_reader(max_chunksize=size), pieces).read_all()
         assert [means(writing, key) for key in ("1", "2", "3", "4")] == [
             {"x": 2.5, "n": 3.0},
             {"x": 3.0, "n": 4.5},

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from plotsim_core.tables.stages import STAGES, stage_names
 from plotsim_core.validation.glances import stage_glance
-from plotsim_pipeline.drawings import drawn
+from plotsim_pipeline.drawings import drawing_metadata
 from plotsim_pipeline.run import Request, run
 from plotsim_pipeline.runs import PARAMETERS_TAG
 from tests.pipeline.live import BROWSER, ROOT, asked, clicked, runs, seen, served, until
@@ -76,7 +76,8 @@ def test_a_glance_is_short_and_of_the_stage(name: str) -> None:
     for first in (plan.first, stop - 1):
         shown = {stage: stage_glance(plan, stage, first, stop) for stage in stage_names(plan)}
         assert all(
-            one is not None and 0 < len(drawn(stage, [one.drawing]).md_str or "") < SHORT for stage, one in shown.items()
+            one is not None and 0 < len(drawing_metadata(stage, [one.drawing]).md_str or "") < SHORT
+            for stage, one in shown.items()
         )
         assert len({one.says for one in shown.values() if one is not None}) == len(shown)
     assert stage_glance(plan, plan.tables[0].name, plan.first, stop) is None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from plotsim_core import UsageError
-from plotsim_pipeline.beside import write_beside
+from plotsim_pipeline.beside import write_report_file
 from tests.pipeline.support import store_at
 from tests.pipeline.test_stores import placed, rows, state
 
@@ -44,7 +44,7 @@ def test_reports_are_not_written_through_a_link(tmp_path: Path) -> None:
     Path(store.folder).mkdir(parents=True, exist_ok=True)
     (Path(store.folder) / "reports").symlink_to(outside)
     with pytest.raises(UsageError, match="is a symbolic link"):
-        write_beside(store, "report.json", ["{}"])
+        write_report_file(store, "report.json", ["{}"])
     assert not list(outside.iterdir())
 
 

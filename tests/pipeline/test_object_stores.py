@@ -13,9 +13,9 @@ import pyarrow as pa
 import pytest
 
 from plotsim_core import UsageError
-from plotsim_pipeline.beside import write_beside
+from plotsim_pipeline.beside import write_report_file
 from plotsim_pipeline.stores import STORES, store_from_environment
-from plotsim_pipeline.stores.files import located, written
+from plotsim_pipeline.stores.files import filesystem_of, replacing_file
 from plotsim_pipeline.stores.index import INDEX
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.objects import BUCKET, Server, known_to, served
@@ -68,16 +68,16 @@ def test_an_upload_that_fails_leaves_the_old_object(server: Server, monkeypatch:
 
     store = on("parquet")
     store.write(placed(1, 1), rows((20240101, "old", 1.0)))
-    filesystem, root = located(store.path)
+    filesystem, root = filesystem_of(store.path)
     with pytest.raises(RuntimeError, match="lost"):
         store.write(placed(1, 2), pa.RecordBatchReader.from_batches(SCHEMA, breaking()))
-    with suppress(RuntimeError), written(filesystem, f"{root}/large") as sink:
+    with suppress(RuntimeError), replacing_file(filesystem, f"{root}/large") as sink:
         sink.write(letters.randbytes(12 * 2**20))
         raise RuntimeError("lost")
     assert store.read(placed(1, 1))["name"].to_pylist() == ["old"]
     files = [file.name for file in server.folder.rglob("*") if file.is_file() and INDEX not in file.parts]
     assert files == ["2024-01-01.parquet"]
-    with written(filesystem, f"{root}/large") as sink:
+    with replacing_file(filesystem, f"{root}/large") as sink:
         sink.write(letters.randbytes(12 * 2**20))
     assert filesystem.size(f"{root}/large") == 12 * 2**20
 
@@ -122,7 +122,7 @@ def test_a_delta_commit_that_comes_second_looks_again(server: Server) -> None:
 
 
 def test_a_report_lies_beside_the_tables(server: Server) -> None:
-    place = write_beside(on("parquet", "x"), "page.html", ["<p>", "whole"])
+    place = write_report_file(on("parquet", "x"), "page.html", ["<p>", "whole"])
     assert place == f"s3://{BUCKET}/x/reports/page.html"
     assert (server.folder / BUCKET / "x" / "reports" / "page.html").read_text() == "<p>whole"
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from plotsim_core.output.aside import clear_orphans, staging
-from plotsim_pipeline.beside import write_beside
+from plotsim_core.output.aside import clear_orphans, staging_folder
+from plotsim_pipeline.beside import write_report_file
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import store_at
@@ -85,17 +85,17 @@ def test_what_a_killed_writer_left_is_cleared_and_what_is_written_stays(tmp_path
 
 def test_reports_and_runs_clear_what_was_left_too(tmp_path: Path) -> None:
     store = store_at("parquet", tmp_path)
-    write_beside(store, "a.html", ["x"])
+    write_report_file(store, "a.html", ["x"])
     old = Path(store.path) / "reports" / ".a.html.0123.tmp"
     old.write_text("half")
     aged([old])
-    write_beside(store, "b.html", ["y"])
+    write_report_file(store, "b.html", ["y"])
     assert not old.exists()
     folder = tmp_path / ".plotsim-old"
     folder.mkdir()
     (folder / "t.csv").write_text("half")
     aged([folder])
-    with staging(tmp_path, ".plotsim-") as alive:
+    with staging_folder(tmp_path, ".plotsim-") as alive:
         aged([alive])
         assert clear_orphans(tmp_path, ".plotsim-", "") == [folder]
         assert alive.exists()

@@ -11,7 +11,7 @@ import pytest
 
 from plotsim_core import Plan, UsageError, create, from_mapping
 from plotsim_core.config.read import read
-from plotsim_core.validation.store import held_periods
+from plotsim_core.validation.store import stored_date_keys
 from plotsim_pipeline.beside import stored_periods
 from plotsim_pipeline.partitions import (
     backfill_policy,
@@ -140,10 +140,10 @@ def test_partitions_of_two_lengths_do_not_mix(kind: str, first: str | None, then
 def test_the_periods_of_a_partition_are_stored_periods() -> None:
     """A partition that is stored is all its periods, by their date keys."""
     plan = plan_with(start="2024-01", end="2024-12", every="day", partition="month")
-    (held,) = (kept for name, kept in held_periods(plan, [("fct_use", "2024-02-01")]).items() if name == "fct_use")
+    (held,) = (kept for name, kept in stored_date_keys(plan, [("fct_use", "2024-02-01")]).items() if name == "fct_use")
     assert sorted(held) == list(range(20240201, 20240230))
     hours = plan_with(start="2024-01-01", end="2024-01-02", every="hour", partition="day")
-    assert sorted(held_periods(hours, [("fct_use", "2024-01-02")])["fct_use"]) == list(range(2024010200, 2024010224))
+    assert sorted(stored_date_keys(hours, [("fct_use", "2024-01-02")])["fct_use"]) == list(range(2024010200, 2024010224))
 
 
 def test_a_range_is_one_run_unless_the_environment_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from plotsim_core.cli import main
 from plotsim_core.tables.stages import STAGES
 from plotsim_core.validation.check import CHECKS, questions
 from plotsim_core.validation.report import BROKEN_CAP, check_store
-from plotsim_pipeline.beside import write_beside
+from plotsim_pipeline.beside import write_report_file
 from plotsim_pipeline.evaluations import IN_STORE
 from plotsim_pipeline.partitions import key_of
 from plotsim_pipeline.reconcile import time_columns
@@ -114,7 +114,7 @@ def test_a_report_without_data_fails_readably(tmp_path: Path) -> None:
 def test_the_page_lies_beside_any_store() -> None:
     """A Parquet store on another file system has it there."""
     store = STORES["parquet"](path="memory://bucket/files")
-    assert write_beside(store, "some.html", ["te", "xt"]) == "memory:///bucket/files/reports/some.html"
+    assert write_report_file(store, "some.html", ["te", "xt"]) == "memory:///bucket/files/reports/some.html"
     assert fsspec.filesystem("memory").cat("/bucket/files/reports/some.html") == b"text"
 
 

@@ -19,7 +19,7 @@ from plotsim_core import Plan, load_config
 from plotsim_core.version import VERSION
 from plotsim_pipeline.__main__ import main
 from plotsim_pipeline.stores import STORES
-from plotsim_pipeline.stores.log import LOG, SCHEMA, Writing, passing
+from plotsim_pipeline.stores.log import LOG, SCHEMA, Writing, measured_batches
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import CONFIGS, keys_of, materialise, store_at
 from tests.pipeline.test_stores import placed, rows, state
@@ -179,7 +179,7 @@ def writing(run: str, day: int) -> Writing:
 
 def write(store: Store, run: str, day: int, value: float) -> pa.Table:
     now, where = writing(run, day), placed(day, day)
-    reader = passing(now, rows((20240100 + day, "a", value)), where.pieces)
+    reader = measured_batches(now, rows((20240100 + day, "a", value)), where.pieces)
     return store.write_logged(where, reader, now)[1]
 
 
@@ -210,7 +210,7 @@ def test_a_later_state_that_stays_is_told(tmp_path: Path) -> None:
     store.write(state(5), rows((20240105, "five", 1.0)))
     where = state(3)
     now = Writing(where.dataset, where.table, where.keys, True, "run", rows().schema)
-    store.write_logged(where, passing(now, rows((20240103, "three", 1.0)), where.pieces), now)
+    store.write_logged(where, measured_batches(now, rows((20240103, "three", 1.0)), where.pieces), now)
     (row,) = logged(store)
     assert (row["status"], row["total_rows"], row["content_hash"]) == ("KEPT", 0, None)
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from plotsim_core import Plan
-from plotsim_pipeline.assets import checks_together, resources_of, table_assets
+from plotsim_pipeline.assets import common_check_assets, resources_of, table_assets
 from plotsim_pipeline.datasets import definitions_of
 from plotsim_pipeline.evaluations import IN_STORE
 from plotsim_pipeline.partitions import partitions_for
@@ -95,7 +95,7 @@ def definitions(plan: Plan, store: Store) -> dg.Definitions:
     partitions = partitions_for(plan)
     return dg.Definitions(
         assets=[*table_assets(plan, partitions), *report_assets(plan, partitions), model],
-        asset_checks=checks_together(plan),
+        asset_checks=common_check_assets(plan),
         resources={"store": store, **resources_of(plan)},
         executor=dg.in_process_executor,
     )
@@ -172,7 +172,7 @@ def test_checks_that_nothing_can_trigger_do_not_exist(config: Path) -> None:
     """Three callers of one segment, nothing connected, no history, no event: checks of these are not there."""
     plan = plan_in(config)
     specs = [spec for asset in table_assets(plan, partitions_for(plan)) for spec in asset.check_specs]
-    specs += [spec for one in checks_together(plan) for spec in one.check_specs]
+    specs += [spec for one in common_check_assets(plan) for spec in one.check_specs]
     names = {(spec.asset_key.path[-1], spec.name) for spec in specs}
     assert ("fct_calls", "keys_unique") in names and ("dim_caller", "keys_unique") in names
     assert not {name for _, name in names} & {

@@ -8,7 +8,7 @@ import numpy as np
 
 from plotsim_core import Plan, from_mapping
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.slice import whole
+from plotsim_core.engine.slice import full_slice
 from plotsim_core.numerics.random import Floats
 
 Raw = dict[str, Any]
@@ -47,7 +47,7 @@ def plan_of(metrics: list[Raw], units: int = 1000, periods: int = 16, **more: An
 
 def block_of(plan: Plan) -> Block:
     """Return the stages of a whole plan."""
-    return Block(plan, whole(plan))
+    return Block(plan, full_slice(plan))
 
 
 def residuals(block: Block, place: int) -> Floats:

@@ -11,7 +11,7 @@ import pytest
 from plotsim_core import ConfigError, Plan
 from plotsim_core.engine.block import Block
 from plotsim_core.numerics.correlation import completion
-from plotsim_core.plan.mixing import lagged
+from plotsim_core.plan.mixing import lagged_correlations
 from tests.statistics.samples import FAR, Raw, block_of, correlation, metric, plan_of, residuals
 
 SOLVED = 0.005
@@ -143,7 +143,7 @@ def test_how_much_of_a_driver_is_left_in_its_follower_is_known(persistence: floa
     driver, own = block.scores(0), block.scores(1)
     for lag in range(6):
         found, error = correlation(driver[: len(driver) - lag], own[lag:])
-        expected, _ = lagged([m.latent for m in plan.metrics], plan.mixings[0], 0, 1, lag)
+        expected, _ = lagged_correlations([m.latent for m in plan.metrics], plan.mixings[0], 0, 1, lag)
         assert abs(found - expected) < FAR * error * (1 + 2 * persistence), lag
 
 

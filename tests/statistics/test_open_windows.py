@@ -15,11 +15,11 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.life import alive
 from plotsim_core.engine.roster import select
-from plotsim_core.engine.slice import Slice, whole
+from plotsim_core.engine.slice import Slice, full_slice
 from plotsim_core.engine.strata import strata
 from plotsim_core.engine.trajectories import rounds
 from plotsim_core.numerics.random import Floats
-from plotsim_core.numerics.tenure import left_after, mixed_ages
+from plotsim_core.numerics.tenure import mixed_ages, total_tenure
 from plotsim_core.tables.size import sizes
 from plotsim_core.validation.report import check_directory
 
@@ -103,11 +103,11 @@ def in_year(plan: Plan, year: int, length: int) -> tuple[Floats, Floats]:
 def test_tenures_and_ages_have_the_means_they_say() -> None:
     u, v = (np.random.default_rng(seed).random(200_000) for seed in (1, 2))
     for mean, least in ((24.0, 1), (24.0, 12), (7.0, 7), (1.0, 1)):
-        stays = left_after(mean, least, np.zeros(len(u), dtype=np.int64), u)
+        stays = total_tenure(mean, least, np.zeros(len(u), dtype=np.int64), u)
         assert stays.min() >= least
         assert abs(stays.mean() - mean) <= FAR * stays.std() / np.sqrt(len(u))
         ages = mixed_ages(mean, least, v)
-        longer = left_after(mean, least, ages, u)
+        longer = total_tenure(mean, least, ages, u)
         assert (longer > ages).all()
         # who is met at some time stays longer than others: E[T^2] / E[T], and half of it lies before (Feller, vol. 2, I.4)
         expected = float(np.mean(stays.astype(float) ** 2)) / mean
@@ -160,7 +160,7 @@ def one(after: str, archetype: Any, span: int = 12, timing: float = 0.0, count: 
         "segments": [segment | {"variation": {"level": 0.2, "timing": timing, "size": 0}}],
     }
     plan = from_mapping(raw, name="one")
-    return plan, Block(plan, whole(plan, None, plan.first + 10 * span)).positions()
+    return plan, Block(plan, full_slice(plan, None, plan.first + 10 * span)).positions()
 
 
 def test_hold_stays_where_the_curve_ended() -> None:
@@ -220,7 +220,7 @@ def test_every_check_passes_in_any_year(grain: str, rate: float, mean: float, sp
         rows = write_tables(plan, tmp_path / str(number), format="parquet", periods=periods)
         report = check_directory(plan, tmp_path / str(number), "parquet", first, stop)
         assert report.score == 100, report.text()
-        for size in sizes(plan, plan.tables, whole(plan, first, stop)):
+        for size in sizes(plan, plan.tables, full_slice(plan, first, stop)):
             if size.table in ("fct_all", "dim_shopper"):
                 assert rows[size.table] <= 1.1 * size.rows <= 2 * rows[size.table], (size, number)
 

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from plotsim_core import ConfigError, Plan, explain, from_mapping, generate_tables, validate
-from plotsim_core.engine.slice import Slice, whole
+from plotsim_core.engine.slice import Slice, full_slice
 from plotsim_core.tables.build import build
 
 Raw = dict[str, Any]
@@ -127,7 +127,7 @@ def test_one_row_tells_one_moment() -> None:
 @pytest.mark.parametrize("table", ["evt_visit", "fct_line", "evt_low", "evt_return"])
 def test_any_slice_has_the_moments_of_the_whole(table: str) -> None:
     plan = plan_of(0.4)
-    every = whole(plan)
+    every = full_slice(plan)
     units = [(0, 7), (7, 8), (8, 40)]
     parts = [Slice(p, p + 1, *unit) for p in range(every.first, every.stop) for unit in units]
     rows = [

@@ -10,7 +10,15 @@ from scipy.stats import binom, chi2
 
 from docs.datasets import shown
 from plotsim_core import template
-from plotsim_core.validation.chance import BLOCKING, SOFT, bernstein, chi_square_allowed, comparisons, errors, hits
+from plotsim_core.validation.chance import (
+    BLOCKING,
+    SOFT,
+    allowed_errors,
+    bernstein,
+    chi_square_allowed,
+    comparisons,
+    hit_bounds,
+)
 
 PLAN = shown(template("saas"))
 
@@ -33,7 +41,7 @@ def test_sums_over_their_own_errors_stay_inside(terms: int, shape: str) -> None:
 
 def test_questions_share_the_odds_of_a_dataset() -> None:
     """All comparisons together exceed their limits with probability `SOFT` at most."""
-    each = 2 * math.exp(-(errors(PLAN) ** 2) / 2)
+    each = 2 * math.exp(-(allowed_errors(PLAN) ** 2) / 2)
     assert each * comparisons(PLAN) == pytest.approx(SOFT)
     assert chi2.sf(chi_square_allowed(PLAN, 6), 6) * comparisons(PLAN) == pytest.approx(SOFT)
 
@@ -43,7 +51,7 @@ def test_questions_share_the_odds_of_a_dataset() -> None:
 def test_hits_lie_inside_their_quantiles(count: int, rate: float) -> None:
     """Less than the least, or more than the most, has half the chance each; one step further in has more."""
     for chance in (1e-3, BLOCKING):
-        least, most = hits(count, rate, rate, chance)
+        least, most = hit_bounds(count, rate, rate, chance)
         assert binom.cdf(least - 1, count, rate) <= chance / 2 * (1 + 1e-6)
         assert binom.sf(most, count, rate) <= chance / 2 * (1 + 1e-6)
         assert binom.cdf(least, count, rate) > chance / 2 or least == count
@@ -52,7 +60,7 @@ def test_hits_lie_inside_their_quantiles(count: int, rate: float) -> None:
 
 @pytest.mark.parametrize(("rate", "least", "most"), [(0.0, 0.0, 0.0), (1.0, 9.0, 9.0)])
 def test_what_is_certain_has_no_room(rate: float, least: float, most: float) -> None:
-    assert hits(9, rate, rate, 1e-3) == (least, most)
+    assert hit_bounds(9, rate, rate, 1e-3) == (least, most)
 
 
 @pytest.mark.parametrize("count", [10, 1000])

@@ -16,7 +16,7 @@ from plotsim_core import Plan, create, template, write_tables
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.page import page
-from plotsim_core.validation.pictures import Picture, found_correlations, lags, pictures
+from plotsim_core.validation.pictures import Picture, lags, pictures, stored_correlations
 from plotsim_core.validation.plots import bins, correlogram, fan, glance, lines, matrix
 from plotsim_core.validation.report import Report, check_store
 from plotsim_core.validation.residuals import residuals
@@ -140,7 +140,7 @@ def test_what_failed_comes_first_and_is_open(tmp_path: Path) -> None:
 def test_the_matrix_below_the_diagonal_is_the_correlation_of_each_pair(judged: tuple[Store, Report]) -> None:
     """All pairs at once give what each pair alone gives, where values are missing too."""
     seen = residuals(judged[0])
-    found = found_correlations(seen)
+    found = stored_correlations(seen)
     held = sorted(seen.stored)
     alone = np.array([[correlation(seen.stored[a], seen.stored[b])[0] for b in held] for a in held])
     assert found.shape == (len(held), len(held))

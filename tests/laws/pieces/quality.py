@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from plotsim_core.config.quality import OF_DELIVERY
+from plotsim_core.config.quality import DELIVERY_ISSUES
 from plotsim_core.config.window import Window
 
 _FREE = ("metric", "true", "expected", "trajectory", "range", "flag", "timestamp")
@@ -45,7 +45,7 @@ def _issues(draw: st.DrawFn, raw: dict[str, Any], length: int) -> list[dict[str,
             issue["column"] = draw(st.sampled_from([c["name"] for c in table["columns"] if _free(c["type"])]))
         if kind == "orphaned_keys":
             issue["column"] = "shop_id"
-        if kind in OF_DELIVERY:
+        if kind in DELIVERY_ISSUES:
             issue["up_to"] = draw(st.integers(1, 4))
         if draw(st.booleans()):
             start = first.grain.starts(np.array([first.first + draw(st.integers(0, length - 1))]))[0]
