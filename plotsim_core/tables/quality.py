@@ -224,8 +224,9 @@ def estimate(values: pa.Array, decimals: int | None, stream: np.uint64, address:
     is_exact = pa.types.is_decimal(values.type)
     numbers = as_floats(values) if is_exact else values.to_numpy(zero_copy_only=False)
     estimates = numbers * ((50 + choose(stream, address, 101)) / 100)
-    estimates = np.round(estimates, 0 if pa.types.is_integer(values.type) else _DIGITS if decimals is None else decimals)
-    result = pa.array(np.where(estimates == numbers, numbers + 1, estimates))
+    digits = 0 if pa.types.is_integer(values.type) else _DIGITS if decimals is None else decimals
+    estimates = np.round(np.where(np.round(estimates, digits) == numbers, numbers + 1, estimates), digits)
+    result = pa.array(estimates)
     return as_decimals(result, values.type.scale) if is_exact else pc.cast(result, values.type)
 
 

@@ -1,8 +1,8 @@
 """The rank of rows: the number of each among the rows of its period that are counted together with it.
 
 Counted together are the rows of some units of a segment that follow each other: of those there at the start so many at a
-time, of later ones those of some cohorts. So more units, and other segments, leave a rank as it is, and a slice of some
-units has to count a bounded number of others.
+time, of later ones those of a cohort. So more units, and other segments, leave a rank as it is, and a slice of some units
+has to count a bounded number of others.
 """
 
 from __future__ import annotations
@@ -27,30 +27,29 @@ from plotsim_core.tables.kind import KINDS
 
 GROUP_SIZE = 1 << 12
 """Units that are counted together, of those at the start and of each cohort."""
-GROUP_COHORTS = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Which units are counted together, parallel arrays: their `segment`, the run of cohorts (-1: there at the start), and
-    the part of these."""
+    """Which units are counted together, parallel arrays: their `segment`, the `cohort` (-1: there at the start), and the
+    part of these."""
 
     segment: Integers
-    run: Integers
+    cohort: Integers
     part: Integers
 
     def addresses(self, plan: Plan) -> Words:
         """Return an address for each unit, the same for those that are counted together."""
         names = np.array([segment.address for segment in plan.segments], dtype=np.uint64)
-        return fold(fold(names[self.segment], words(self.run)), words(self.part))
+        return fold(fold(names[self.segment], words(self.cohort)), words(self.part))
 
 
 def groups_of(plan: Plan, units: Units) -> Groups:
     """Return which units are counted together with each."""
     later = np.array([segment.rate > 0 for segment in plan.segments])[units.segment] & (units.ordinal >= LATER)
     since = np.where(later, units.ordinal - LATER, units.ordinal)
-    run = np.where(later, since // COHORT // GROUP_COHORTS, -1)
-    return Groups(units.segment.astype(np.int64), run, np.where(later, since % COHORT, since) // GROUP_SIZE)
+    cohort = np.where(later, since // COHORT, -1)
+    return Groups(units.segment.astype(np.int64), cohort, np.where(later, since % COHORT, since) // GROUP_SIZE)
 
 
 def addresses(rows: Rows) -> Words:
@@ -88,31 +87,25 @@ def most_groups(plan: Plan, stop: int) -> int:
     """Return how many groups of units that are counted together there are at most among those who arrive before `stop`."""
     parts = layout(plan)
     has_arrived = parts.first < units_by(plan, stop)
-    runs = np.where(parts.cohort < 0, -1, parts.cohort // GROUP_COHORTS)[has_arrived]
-    largest: dict[tuple[int, int], int] = {}
-    for segment, run, count in zip(
-        parts.segment[has_arrived].tolist(), runs.tolist(), parts.count[has_arrived].tolist(), strict=True
-    ):
-        largest[segment, run] = max(largest.get((segment, run), 0), count)
-    return sum(-(-count // GROUP_SIZE) for count in largest.values())
+    return int(np.sum(-(-parts.count[has_arrived] // GROUP_SIZE)))
 
 
 def _earlier_rows(table: TablePlan, block: Block, groups: Groups, unit: int) -> Integers:
     """Return how many rows of each period of a block are those of units before it that are counted together with one of its
     units."""
     plan, slice_ = block.plan, block.slice
-    group = int(groups.segment[unit]), int(groups.run[unit]), int(groups.part[unit])
+    group = int(groups.segment[unit]), int(groups.cohort[unit]), int(groups.part[unit])
     total = np.zeros(len(block.periods), dtype=np.int64)
     for start, stop in _earlier_ranges(plan, slice_.unit_first, *group):
         total += _counted(plan, table.name, replace(slice_, unit_first=start, unit_stop=stop))
     return total
 
 
-def _earlier_ranges(plan: Plan, limit: int, segment: int, run: int, part: int) -> Iterator[tuple[int, int]]:
+def _earlier_ranges(plan: Plan, limit: int, segment: int, cohort: int, part: int) -> Iterator[tuple[int, int]]:
     """Yield the ranges (start, stop) of the roster before the place `limit` whose units are counted together."""
     parts = layout(plan)
-    runs = np.where(parts.cohort < 0, -1, parts.cohort // GROUP_COHORTS)
-    for index in np.flatnonzero((parts.segment == segment) & (runs == run) & (parts.first < limit)).tolist():
+    in_group = (parts.segment == segment) & (np.maximum(parts.cohort, -1) == cohort) & (parts.first < limit)
+    for index in np.flatnonzero(in_group).tolist():
         start = int(parts.first[index]) + part * GROUP_SIZE
         stop = min(start + GROUP_SIZE, int(parts.first[index] + parts.count[index]), limit)
         if start < stop:

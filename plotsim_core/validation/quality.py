@@ -11,6 +11,7 @@ from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, Issue, drift
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.hit import covers
+from plotsim_core.tables.ledger import DELIVERY_DATE
 from plotsim_core.tables.rank import most_groups
 from plotsim_core.tables.restore import entry_sql, key_sql, read_sql, repeated_sql
 from plotsim_core.validation.chance import BLOCKING, bernstein, hit_bounds
@@ -118,10 +119,12 @@ def _delivery_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
         return
     row_time = store.plan.table(table.name).time or ""
     entries = _entries_sql(store, table, "action IN ('delivered', 'redelivered', 'restated')")
-    moved_rows = f'SELECT DISTINCT "row key" FROM {_stored_sql(store, table)} WHERE {DELIVERED} <> {quoted(row_time)}'
+    moved_rows = f'SELECT DISTINCT "row key", {DELIVERED} AS day FROM {_stored_sql(store, table)}'
     sql = (
         'SELECT count(*), count(*) FILTER (t."row key" IS NULL OR l.row_key IS NULL) '
-        f'FROM ({moved_rows}) AS t FULL JOIN {entries} AS l ON t."row key" = l.row_key'
+        f"FROM ({moved_rows} WHERE {DELIVERED} <> {quoted(row_time)}) AS t "
+        f"FULL JOIN (SELECT DISTINCT row_key, {DELIVERY_DATE} AS day FROM {entries}) AS l "
+        'ON t."row key" = l.row_key AND t.day = l.day'
     )
     yield _count_finding(
         store, f"{table.name} deliveries", "are late or repeated, or should be, and the ledger says otherwise", sql

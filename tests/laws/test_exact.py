@@ -165,11 +165,27 @@ def test_more_units_and_another_segment_leave_what_is_broken() -> None:
     pd.testing.assert_frame_equal(own.reset_index(drop=True), before)
 
 
+def test_more_units_that_keep_arriving_leave_what_is_broken() -> None:
+    raw = {**OPEN, "quality": [{"table": "evt_visit", "issue": "duplicate_rows", "rate": 0.3}]}
+    periods = "2024-01..2027-12"
+    before, after = (
+        set(
+            generate_tables(from_mapping(raw, name="shops", scale=scale), tables=[LEDGER], periods=periods)[LEDGER][
+                "row_key"
+            ]
+        )
+        for scale in (1.0, 2.0)
+    )
+    shops = generate_tables(from_mapping(raw, name="shops"), tables=["dim_shop"], periods=periods)["dim_shop"]["shop_id"]
+    kept = {key for key in after if key.split("-")[1] in set(shops.str.split("-").str[1])}
+    assert len(after) > len(before) > 100
+    assert kept == before
+
+
 @pytest.fixture
 def small_groups(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Few units are counted together, so that slices cut groups, and segments and cohorts have several."""
     monkeypatch.setattr(rank, "GROUP_SIZE", 5)
-    monkeypatch.setattr(rank, "GROUP_COHORTS", 2)
     rank._counted.cache_clear()
     yield
     rank._counted.cache_clear()

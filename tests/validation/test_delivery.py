@@ -24,7 +24,8 @@ CASES = {
     "a row that is late, and the ledger does not know": (
         "fct_all deliveries",
         "fct_all",
-        f"UPDATE t SET _delivered_date_key = 20240401 WHERE rowid = (SELECT min(rowid) FROM t WHERE {LAST})",
+        f"UPDATE t SET _delivered_date_key = 20240401 WHERE rowid = (SELECT min(rowid) FROM t WHERE {LAST} AND (shop_id, "
+        "date_key) NOT IN (SELECT split_part(row_key, '|', 1), split_part(row_key, '|', 2)::BIGINT FROM ledger))",
     ),
     "a late row that came in time": (
         "fct_all held back",
