@@ -23,7 +23,7 @@ import dagster as dg
 
 from plotsim_core import Plan, from_mapping
 from plotsim_pipeline.assets import common_check_assets, resources_of, table_assets
-from plotsim_pipeline.home import batched_instance, prepare_home
+from plotsim_pipeline.dagster_home import batched_instance, prepare_home
 from plotsim_pipeline.partitions import RANGE, keys_between, partitions_for
 from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.stores import STORES

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from plotsim_core import Plan, create
-from plotsim_core.plan.declared import Correlations
-from plotsim_core.truth.delivered import correlations, sample_of
+from plotsim_core.plan.correlations import Correlations
+from plotsim_core.truth.achieved_correlations import correlations, sample_of
 
 README = Path(__file__).parents[1] / "README.md"
 _TABLE = re.compile(r"(?<=\n\n)\| connection \| segments \|.*?(?=\n\n)", re.DOTALL)

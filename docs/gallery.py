@@ -1,6 +1,6 @@
 """Draw docs/archetypes.svg, the picture of docs/archetypes.md: every archetype word, and every curve twice.
 
-The lines are the positions that `plotsim_core.numerics.shapes` gives. Run with `make docs`.
+The lines are the positions that `plotsim_core.numerics.curves` gives. Run with `make docs`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from plotsim_core.config.archetypes import Archetype
-from plotsim_core.numerics.shapes import CURVES, WORDS, Piece, position
-from plotsim_core.validation.plots import COLOURS
+from plotsim_core.numerics.curves import CURVES, WORDS, Piece, position
+from plotsim_core.validation.svg import COLOURS
 
 PICTURE = Path(__file__).with_name("archetypes.svg")
 YEARS, SPAN = 2.0, 24

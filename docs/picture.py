@@ -9,7 +9,7 @@ from pathlib import Path
 
 from plotsim_core import generate_tables, load_config
 from plotsim_core.tables.stages import STAGES
-from plotsim_core.validation.plots import lines
+from plotsim_core.validation.svg import lines
 
 SEGMENT, SCALE = "fading", 20.0
 HERE = Path(__file__).parent

@@ -12,18 +12,18 @@ from typing import Any
 
 from docs.phrases import Schema, default_of, title, type_of
 from plotsim_core import api  # noqa: F401 - importing it is what makes every family known
-from plotsim_core.columns.calendar import DATE_PARTS
+from plotsim_core.columns.date_parts import DATE_PARTS
 from plotsim_core.config.connections import RELATIONSHIPS
 from plotsim_core.config.dataset import ALIASES
 from plotsim_core.config.metrics import METRIC_TYPES, MetricType
 from plotsim_core.config.model import Part
-from plotsim_core.config.problems import words_of
+from plotsim_core.config.pydantic_errors import words_of
 from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, Column, KindWords, SourceWords, Table
 from plotsim_core.meanings import is_list, meanings, paragraphs
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS
+from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
 from plotsim_core.numerics.noise import NOISE, PRESETS
-from plotsim_core.numerics.shapes import CURVES, WORDS
 from plotsim_core.schema import MODELS, json_schema
 
 PAGE = Path(__file__).with_name("language.md")

@@ -14,24 +14,24 @@ from plotsim_core.config import load, read
 from plotsim_core.config.check import Parts
 from plotsim_core.config.dataset import dataset_name
 from plotsim_core.config.notes import notes
-from plotsim_core.config.override import with_overrides
+from plotsim_core.config.overrides import with_overrides
 from plotsim_core.config.quality import LEDGER
 from plotsim_core.engine.pooled import solve_pooled
 from plotsim_core.engine.slice import Slice, full_slice
 from plotsim_core.errors import ConfigError, Problem, UsageError
 from plotsim_core.families import did_you_mean
-from plotsim_core.numerics.target import scale_to
+from plotsim_core.numerics.scale_solver import scale_to
 from plotsim_core.output.format import Progress
 from plotsim_core.output.frames import frame_of, rows_of
 from plotsim_core.output.run import write_run
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.resolve import Numbers, numbers, phase_connections, resolve
 from plotsim_core.tables.build import build, find_table
-from plotsim_core.tables.size import Size
-from plotsim_core.tables.size import sizes as table_sizes
+from plotsim_core.tables.row_estimates import Size
+from plotsim_core.tables.row_estimates import sizes as table_sizes
 from plotsim_core.truth.expected import expected_rows
 from plotsim_core.truth.explain import Explanation, explain
-from plotsim_core.truth.find import find_period
+from plotsim_core.truth.locate import find_period
 from plotsim_core.truth.manifest import MANIFEST, manifest, manifest_text
 from plotsim_core.truth.restore import restored as restored_rows
 from plotsim_core.validation.report import REPORT_TEXT, Report, check_tables

@@ -21,24 +21,24 @@ from rich.console import Console
 from plotsim_core import api
 from plotsim_core.config.dataset import dataset_name
 from plotsim_core.config.output import Compression, Output, without_budget
-from plotsim_core.config.override import with_overrides
+from plotsim_core.config.overrides import with_overrides
 from plotsim_core.config.read import read
 from plotsim_core.engine.slice import full_slice
 from plotsim_core.errors import ConfigError, UsageError
-from plotsim_core.output.aside import atomic_file
+from plotsim_core.output.atomic import atomic_file
 from plotsim_core.output.format import FORMATS
+from plotsim_core.output.one_file import as_csv, write_single
 from plotsim_core.output.postgres import fetch, is_address, origin_at, shown_address
 from plotsim_core.output.progress import print_written, progress_bars
 from plotsim_core.output.run import files_in
-from plotsim_core.output.single import as_csv, write_single
 from plotsim_core.output.staged import finish
-from plotsim_core.output.trouble import usage_errors
+from plotsim_core.output.usage_errors import usage_errors
 from plotsim_core.plan.plan import Plan
 from plotsim_core.schema import json_schema
 from plotsim_core.show import show_plan
 from plotsim_core.truth.expected import expected_rows
-from plotsim_core.truth.find import find_period
-from plotsim_core.validation.origin import Origin, origin_of, origins, overrides
+from plotsim_core.truth.locate import find_period
+from plotsim_core.validation.provenance import Origin, origin_of, origins, overrides
 from plotsim_core.validation.report import REPORT_TEXT
 from plotsim_core.version import VERSION
 
@@ -447,8 +447,8 @@ def _judge(
             plain_plan = replace(plan, dataset=plan.dataset.model_copy(update={"output": Output()}))
             return _judge(plain_plan, Path(folder), periods, files, None if format is None else "csv", asked)
     assert isinstance(data, Path)
-    from plotsim_core.validation.page import page  # not needed, and slow to import, unless asked for
-    from plotsim_core.validation.pictures import pictures
+    from plotsim_core.validation.charts import pictures
+    from plotsim_core.validation.html_page import page  # not needed, and slow to import, unless asked for
     from plotsim_core.validation.report import check_store
     from plotsim_core.validation.store import directory_store, find_store
 

@@ -17,14 +17,14 @@ from plotsim_core.config.connections import RELATIONSHIPS, SCOPE_WORDS
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import ALIASES, METRIC_TYPES
 from plotsim_core.config.model import Part
-from plotsim_core.config.problems import words_of
+from plotsim_core.config.pydantic_errors import words_of
 from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, KindWords, SourceWords
 from plotsim_core.config.units import KIND_SECTIONS
 from plotsim_core.meanings import meanings
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS
+from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
 from plotsim_core.numerics.noise import NOISE, PRESETS
-from plotsim_core.numerics.shapes import CURVES, WORDS
 
 Schema = dict[str, Any]
 

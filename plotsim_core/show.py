@@ -11,12 +11,12 @@ from rich.text import Text
 
 from plotsim_core.config.tables import SOURCE_WORDS
 from plotsim_core.numerics.calendar import COARSER_GRAINS, Grain, grain_named
-from plotsim_core.numerics.shapes import position
+from plotsim_core.numerics.curves import position
 from plotsim_core.plan.cadence import cadence
-from plotsim_core.plan.declared import HEADINGS, HEADINGS_NOTE
+from plotsim_core.plan.correlations import HEADINGS, HEADINGS_NOTE
 from plotsim_core.plan.plan import MetricPlan, Plan, SegmentPlan
-from plotsim_core.tables.size import Size
-from plotsim_core.truth.delivered import correlations, sample_of
+from plotsim_core.tables.row_estimates import Size
+from plotsim_core.truth.achieved_correlations import correlations, sample_of
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 24

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from plotsim_core import ConfigError, UsageError
 from plotsim_core.config.output import Compression
-from plotsim_pipeline.home import command as shell_command
-from plotsim_pipeline.home import open_ui, prepare_home
+from plotsim_pipeline.dagster_home import command as shell_command
+from plotsim_pipeline.dagster_home import open_ui, prepare_home
 
 _PARAMETERS = ("seed", "scale", "target_rows", "noise", "compression")
 
@@ -123,7 +123,7 @@ def status(dataset: str, strict: bool, as_json: bool, **options: Any) -> None:
       plotsim status delivery --strict --json
     """
     prepare_home()
-    from plotsim_pipeline.show import show_status
+    from plotsim_pipeline.status_view import show_status
 
     is_complete = show_status(_request(dataset, options), Console(), as_json)
     if strict and not is_complete:

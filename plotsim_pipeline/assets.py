@@ -13,7 +13,6 @@ from plotsim_core import Plan, batches
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.stages import stage_names, stage_table
 from plotsim_core.validation.glances import stage_glance
-from plotsim_pipeline.beside import stored_periods
 from plotsim_pipeline.catalogue import STAGE, TABLE, Entry, entry_of_table, overview_entry
 from plotsim_pipeline.checks import CheckPlan, Judge, StoredCheck, check_plan, evaluations, in_store, table_checks
 from plotsim_pipeline.drawings import drawing_metadata
@@ -21,6 +20,7 @@ from plotsim_pipeline.findings import FINDINGS, Findings
 from plotsim_pipeline.lineage import upstream
 from plotsim_pipeline.parameters import CODE_VERSION, parameter_metadata, parameters_of, plan_with, refuse_mixture
 from plotsim_pipeline.partitions import backfill_policy, keys_between, periods_between
+from plotsim_pipeline.report_files import stored_periods
 from plotsim_pipeline.runs import PARAMETERS_TAG, run_keys
 from plotsim_pipeline.stores import store_from_environment
 from plotsim_pipeline.stores.duckdb import DuckDBStore

@@ -13,15 +13,15 @@ from plotsim_core.config.dataset import dataset_name
 from plotsim_core.families import did_you_mean
 from plotsim_pipeline.alerts import alert_sensors
 from plotsim_pipeline.assets import SHARED_RESOURCES, Needs, common_check_assets, resources_of, stage_assets, table_assets
-from plotsim_pipeline.broken import broken_definitions
-from plotsim_pipeline.current import current_check
-from plotsim_pipeline.dead import dead_runs_sensor
 from plotsim_pipeline.freshness import freshness_of
+from plotsim_pipeline.invalid_config import broken_definitions
+from plotsim_pipeline.killed_runs import dead_runs_sensor
 from plotsim_pipeline.manifest import manifest_assets
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.reconcile import reconcile_sensor
 from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.schedules import automation, with_conditions
+from plotsim_pipeline.staleness_check import current_check
 from plotsim_pipeline.stores import downstream_resources, store_from_environment
 
 CONFIGS_VARIABLE, DATASETS_VARIABLE = "PLOTSIM_CONFIGS", "PLOTSIM_DATASETS"

@@ -18,7 +18,7 @@ from plotsim_pipeline.evaluations import FRESH
 from plotsim_pipeline.partitions import end_of, key_of, latest_complete
 from plotsim_pipeline.reconcile import time_columns
 from plotsim_pipeline.schedules import INCREMENT_CRON
-from plotsim_pipeline.stores.lock import wait_limit
+from plotsim_pipeline.stores.duckdb_lock import wait_limit
 from plotsim_pipeline.stores.store import Partition, Store
 
 _GRACE = {"hour": timedelta(minutes=20)}

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import dagster as dg
 
 from plotsim_core import Plan
-from plotsim_core.columns.identity import key_column
-from plotsim_core.columns.reads import reads
+from plotsim_core.columns.dependencies import reads
+from plotsim_core.columns.primary_key import key_column
 from plotsim_core.config.holdout import FEATURES
 from plotsim_core.config.quality import LEDGER
 from plotsim_core.config.sources import MAP
@@ -14,7 +14,7 @@ from plotsim_core.config.tables import SOURCE_WORDS
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.tables.build import owner
 from plotsim_core.tables.changes import AFTER, BEFORE, SEQUENCE
-from plotsim_core.tables.members import columns_of, key_of
+from plotsim_core.tables.dimension_state import columns_of, key_of
 from plotsim_core.tables.sources import SOURCE_KIND
 from plotsim_core.tables.stages import STAGES, stage_names
 

@@ -9,9 +9,9 @@ import dagster as dg
 
 from plotsim_core import ConfigError, Plan, UsageError, from_mapping, sizes
 from plotsim_core.config.output import Compression
-from plotsim_core.config.override import NONE
+from plotsim_core.config.overrides import NONE
 from plotsim_core.numerics.noise import PRESETS
-from plotsim_pipeline.stores.lock import wait_limit
+from plotsim_pipeline.stores.duckdb_lock import wait_limit
 from plotsim_pipeline.stores.placement import PARAMETERS
 from plotsim_pipeline.stores.store import Partitions, Store
 

@@ -19,7 +19,7 @@ from plotsim_pipeline.evaluations import IN_STORE, Broken, broken_in, evaluation
 from plotsim_pipeline.parameters import CODE_VERSION
 from plotsim_pipeline.partitions import end_of, window_keys
 from plotsim_pipeline.runs import in_progress
-from plotsim_pipeline.stores.lock import wait_limit
+from plotsim_pipeline.stores.duckdb_lock import wait_limit
 from plotsim_pipeline.stores.store import Partition, Partitions, Store
 
 SENSOR = "plotsim_reconcile"

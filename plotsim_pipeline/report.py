@@ -11,18 +11,18 @@ import pyarrow as pa
 
 from plotsim_core import Plan
 from plotsim_core.tables.stages import stage_names
+from plotsim_core.validation.charts import Picture, pictures
 from plotsim_core.validation.check import CHECKS, questions
 from plotsim_core.validation.glances import stage_glance
-from plotsim_core.validation.page import page
-from plotsim_core.validation.pictures import Picture, pictures
+from plotsim_core.validation.html_page import page
 from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store, report_of
 from plotsim_pipeline.assets import SHARED_RESOURCES, Needs, Run, asset_of_all, partitioned_asset
-from plotsim_pipeline.beside import write_report_file
 from plotsim_pipeline.catalogue import entry_of_report
 from plotsim_pipeline.checks import Judge, StoredCheck, Verdict, in_store
 from plotsim_pipeline.drawings import drawing_metadata
 from plotsim_pipeline.findings import Findings
 from plotsim_pipeline.reconcile import REPORT_TIME, VALIDATION_REPORT
+from plotsim_pipeline.report_files import write_report_file
 from plotsim_pipeline.stores.store import Store
 
 OVERVIEW = "overview"

@@ -15,9 +15,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.table import Table
 
 from plotsim_core import Plan, UsageError
+from plotsim_pipeline.dagster_home import batched_instance, command
 from plotsim_pipeline.datasets import definitions_of, load_dataset
-from plotsim_pipeline.dead import end_dead_runs
-from plotsim_pipeline.home import batched_instance, command
+from plotsim_pipeline.killed_runs import end_dead_runs
 from plotsim_pipeline.manifest import MANIFEST
 from plotsim_pipeline.parameters import expected_rows, plan_with, refuse_mixture
 from plotsim_pipeline.partitions import RANGE, window_keys

@@ -13,7 +13,7 @@ from docs import correlations
 from docs.gallery import PICTURE, picture
 from plotsim_core import ConfigError, from_mapping, generate_tables, load_config
 from plotsim_core.cli import main
-from plotsim_core.numerics.shapes import CURVES, WORDS
+from plotsim_core.numerics.curves import CURVES, WORDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

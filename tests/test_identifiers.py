@@ -32,10 +32,10 @@ from stdnum.se import personnummer
 from stdnum.us import ssn as us
 
 from plotsim_core import ConfigError, UsageError, from_mapping, generate_tables
-from plotsim_core.columns.forms import FORMS, forms
-from plotsim_core.columns.identifiers import capacity, capacity_text, pattern_sets
-from plotsim_core.columns.patterns import Pattern, disjoint, pattern, pattern_texts, patterns, text_count
-from plotsim_core.columns.serials import number_division, slot_collisions, slots
+from plotsim_core.columns.faker_identifiers import capacity, capacity_text, pattern_sets
+from plotsim_core.columns.identifier_forms import FORMS, forms
+from plotsim_core.columns.identifier_patterns import Pattern, disjoint, pattern, pattern_texts, patterns, text_count
+from plotsim_core.columns.identifier_serials import number_division, slot_collisions, slots
 from plotsim_core.numerics.pairing import pair_numbers
 from plotsim_core.numerics.random import words
 

@@ -9,7 +9,7 @@ import pytest
 
 from plotsim_core import ConfigError, Plan, from_mapping, generate_tables
 from plotsim_core.columns.faker import pool
-from plotsim_core.columns.people import names
+from plotsim_core.columns.faker_people import names
 from plotsim_core.show import _varieties
 
 LOCALES = ("en_US", "de_DE", "ja_JP")

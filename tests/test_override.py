@@ -22,8 +22,8 @@ from plotsim_core import (
 )
 from plotsim_core.api import from_mapping
 from plotsim_core.cli import main
-from plotsim_core.config.override import with_overrides
-from plotsim_core.numerics.target import scale_to
+from plotsim_core.config.overrides import with_overrides
+from plotsim_core.numerics.scale_solver import scale_to
 
 TWO_KINDS = """
 about: Shops and their clients

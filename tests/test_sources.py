@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from plotsim_core import Plan, from_mapping, generate_tables
-from plotsim_core.tables.drift import ATTRIBUTE_WAYS, NAME_WAYS, drift_texts
+from plotsim_core.tables.text_drift import ATTRIBUTE_WAYS, NAME_WAYS, drift_texts
 
 COUNT = 3000
 RAW: dict[str, Any] = {

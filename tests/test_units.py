@@ -14,7 +14,7 @@ import yaml
 from scipy import stats
 
 from plotsim_core import Plan, from_mapping, generate_tables
-from plotsim_core.engine.elsewhere import all_units, last_periods
+from plotsim_core.engine.foreign_units import all_units, last_periods
 from plotsim_core.engine.roster import codes
 from tests.laws.made import newcomers, unchanged
 

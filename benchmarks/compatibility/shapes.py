@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from plotsim_core import Plan, generate_tables, load_config, write_tables
-from plotsim_core.columns.identity import key_column
+from plotsim_core.columns.primary_key import key_column
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.validation.report import Report, check_store
 from plotsim_core.validation.store import find_store

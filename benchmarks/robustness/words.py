@@ -13,9 +13,9 @@ from plotsim_core.config.metrics import METRIC_TYPES
 from plotsim_core.config.output import FormatWord
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS
 from plotsim_core.numerics.calendar import GRAINS
+from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
 from plotsim_core.numerics.noise import NOISE
-from plotsim_core.numerics.shapes import CURVES, WORDS
 
 _ARRIVALS = (
     segments.UniformArrival,

@@ -9,7 +9,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plotsim_core.columns.identity import date_keys, key_text, prefix, unit_codes
+from plotsim_core.columns.primary_key import date_keys, key_text, prefix, unit_codes
 from plotsim_core.columns.rows import Rows, gathered
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.archetypes import Archetype

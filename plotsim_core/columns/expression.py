@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from plotsim_core.columns.decimals import as_floats
+from plotsim_core.columns.dependencies import is_circular, names_in, noun_of, nullable_in, table_with, type_in
 from plotsim_core.columns.exact import Exact, exact_column, exact_value
-from plotsim_core.columns.reads import is_circular, names_in, noun_of, nullable_in, table_with, type_in
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source, fill
 from plotsim_core.config.dataset import Dataset

@@ -1,9 +1,10 @@
 """`faker.<provider>`: a realistic text from the Faker library.
 
 Values come from a pool of each provider and locale, which rows index. A pool depends only on the provider, its arguments
-and the locale. All faker columns of a row share one locale (`locales.py`), and those of a person agree (`people.py`).
-Identifiers are computed from serial numbers (`identifiers.py`). Providers of dates before today count from the window's
-start (`past.py`); other providers that read today's date are refused, as the same config would give other rows tomorrow.
+and the locale. All faker columns of a row share one locale (`faker_locales.py`), and those of a person agree
+(`faker_people.py`). Identifiers are computed from serial numbers (`faker_identifiers.py`). Providers of dates before today
+count from the window's start (`faker_dates.py`); other providers that read today's date are refused, as the same config
+would give other rows tomorrow.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from faker.config import AVAILABLE_LOCALES
 from faker.providers.date_time import Provider as DateTimeProvider
 from pydantic import Field, WithJsonSchema, model_validator
 
-from plotsim_core.columns.forms import FORMS, forms
-from plotsim_core.columns.identifiers import (
+from plotsim_core.columns.faker_dates import PAST, check_past, past_values
+from plotsim_core.columns.faker_identifiers import (
     DIGESTS,
     capacity,
     capacity_problems,
@@ -35,11 +36,11 @@ from plotsim_core.columns.identifiers import (
     locales_without,
     pattern_sets,
 )
-from plotsim_core.columns.locales import countries_without_locale, row_locales
-from plotsim_core.columns.past import PAST, check_past, past_values
-from plotsim_core.columns.people import ADDRESSES, PEOPLE, name_count, person_texts
+from plotsim_core.columns.faker_locales import countries_without_locale, row_locales
+from plotsim_core.columns.faker_people import ADDRESSES, PEOPLE, name_count, person_texts
+from plotsim_core.columns.identifier_forms import FORMS, forms
+from plotsim_core.columns.identifier_serials import KINDS
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.serials import KINDS
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name, Part, Scalar

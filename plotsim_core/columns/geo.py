@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from plotsim_core.columns.choice import weighted_indexes
-from plotsim_core.columns.patterns import ascii_texts
+from plotsim_core.columns.identifier_patterns import ascii_texts
 from plotsim_core.columns.rows import Integers, Rows, gathered
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.model import Name, Part

@@ -15,20 +15,20 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from plotsim_core.columns.dependencies import decimals_in, is_circular, names_in, nullable_in, places_in, type_in
+from plotsim_core.columns.earlier_rows import KEYED_KINDS, ancestors
+from plotsim_core.columns.foreign_key import Targets, targets_of
 from plotsim_core.columns.metric import metric_columns
-from plotsim_core.columns.reads import decimals_in, is_circular, names_in, nullable_in, places_in, type_in
-from plotsim_core.columns.reference import Targets, targets_of
-from plotsim_core.columns.relations import ancestor_rows
+from plotsim_core.columns.row_relations import ancestor_rows
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.scd import Options as History
-from plotsim_core.columns.sibling import KEYED_KINDS, ancestors
 from plotsim_core.columns.source import Source, add_source, fill
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name, Part, pattern
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table, changing_types
 from plotsim_core.config.words import capitalised, phrase
-from plotsim_core.engine.history import bands_of
+from plotsim_core.engine.tiers import bands_of
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, TablePlan

@@ -25,7 +25,7 @@ from plotsim_core.columns.source import fill
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import Segment
 from plotsim_core.config.tables import KIND_WORDS, Column, Table
-from plotsim_core.engine.history import bands_of
+from plotsim_core.engine.tiers import bands_of
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, TablePlan

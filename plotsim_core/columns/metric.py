@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pyarrow as pa
 
-from plotsim_core.columns.crowd import LAYERS, aggregate
+from plotsim_core.columns.population import LAYERS, aggregate
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
-from plotsim_core.columns.current import Band, band_indexes, check_metric, may_be_missing, quantity_name, scaled_values
+from plotsim_core.columns.as_of import Band, band_indexes, check_metric, may_be_missing, quantity_name, scaled_values
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.model import Group, Name, Part

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 from pydantic import WithJsonSchema, model_validator
 
+from plotsim_core.columns.as_of import scaled_values
 from plotsim_core.columns.choice import Weights, common_type, max_decimals, weight_problems, weighted_indexes
-from plotsim_core.columns.current import scaled_values
 from plotsim_core.columns.rows import Integers, Rows, gathered
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from plotsim_core.columns.choice import static_texts, weighted_indexes
-from plotsim_core.columns.identity import WIDTH, key_column, own_keys, prefix
+from plotsim_core.columns.primary_key import WIDTH, key_column, own_keys, prefix
 from plotsim_core.columns.rows import Integers
 from plotsim_core.config.model import LARGEST, Part
 from plotsim_core.config.tables import Table

@@ -13,7 +13,7 @@ from plotsim_core.config.effects import null_rate
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, NoOptions, SourceWords, Table
 from plotsim_core.config.words import enumeration, phrase
-from plotsim_core.engine.stages import NONE, stages
+from plotsim_core.engine.lifecycle import NONE, stages
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from plotsim_core.columns.decimals import Integers, decimal_array, units_of
+from plotsim_core.columns.dependencies import decimals_in, is_circular, names_in, noun_of, places_in, type_in
 from plotsim_core.columns.lookup import PATH
-from plotsim_core.columns.reads import decimals_in, is_circular, names_in, noun_of, places_in, type_in
-from plotsim_core.columns.relations import rows_of_parents
+from plotsim_core.columns.row_relations import rows_of_parents
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source, fill
 from plotsim_core.config.dataset import Dataset

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plotsim_core.columns.identity import date_keys, key_text, prefix, unit_codes
-from plotsim_core.columns.reference import history_column
+from plotsim_core.columns.foreign_key import history_column
+from plotsim_core.columns.primary_key import date_keys, key_text, prefix, unit_codes
 from plotsim_core.columns.rows import CURRENT, Integers, Rows
 from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.source import Source, add_source
@@ -25,7 +25,7 @@ from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table
 from plotsim_core.config.words import phrase
-from plotsim_core.engine.history import band_starts
+from plotsim_core.engine.tiers import band_starts
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from plotsim_core.config.model import Number, Part, member
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean, nearest
-from plotsim_core.numerics.shapes import CURVES, WORDS, Piece
+from plotsim_core.numerics.curves import CURVES, WORDS, Piece
 
 _SENTENCE = re.compile(r"^\s*(?P<words>[a-z_]+(?:\s*>\s*[a-z_]+)*)\s*(?P<breaks>(?:@\s*\d+\s*)*)$")
 

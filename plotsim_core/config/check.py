@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from plotsim_core.config.check_calendar import calendars, rhythms
 from plotsim_core.config.check_effects import noises, treatments, variations
-from plotsim_core.config.check_lives import lives
+from plotsim_core.config.check_lifetimes import lives
 from plotsim_core.config.check_names import stages
 from plotsim_core.config.check_output import budget, layouts, logs
 from plotsim_core.config.check_quality import entity_features, holdout, quality
@@ -22,7 +22,7 @@ from plotsim_core.config.metrics import Metric
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import Segment
 from plotsim_core.config.sources import wrong_sources
-from plotsim_core.config.star import DATE_DIMENSION
+from plotsim_core.config.star_schema import DATE_DIMENSION
 from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, Column, DeclaredTable, Knowledge
 from plotsim_core.errors import Problem
 from plotsim_core.families import nearest

@@ -12,7 +12,7 @@ from plotsim_core.config.effects import Noise
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import Segment
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.shapes import position
+from plotsim_core.numerics.curves import position
 
 _CURVE_POINTS = 97
 """Sample points of a curve: no divisor of a year, so that no cycle falls on them."""

@@ -13,10 +13,10 @@ from plotsim_core.config.check import Parts, check, column_problems
 from plotsim_core.config.check_output import output_problems
 from plotsim_core.config.check_quality import broken_columns
 from plotsim_core.config.dataset import ALIASES, Dataset
-from plotsim_core.config.problems import part_of, unknown_key, validated
+from plotsim_core.config.pydantic_errors import part_of, unknown_key, validated
 from plotsim_core.config.read_tables import read_section
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.star import list_or_empty, with_defaults
+from plotsim_core.config.star_schema import list_or_empty, with_defaults
 from plotsim_core.config.tables import SECTIONS, DeclaredTable
 from plotsim_core.config.units import Raw, further_kinds, shared_name_problems, unit_dimensions
 from plotsim_core.errors import Problem, value_text

@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import TypeAdapter
 
 from plotsim_core.config.model import Part
-from plotsim_core.config.problems import unknown_key, validated, words_of
-from plotsim_core.config.star import list_or_empty
+from plotsim_core.config.pydantic_errors import unknown_key, validated, words_of
+from plotsim_core.config.star_schema import list_or_empty
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, DeclaredTable, SourceWords
 from plotsim_core.errors import ConfigError, Problem, value_text
 from plotsim_core.families import UnknownMember, nearest

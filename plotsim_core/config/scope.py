@@ -9,7 +9,7 @@ from plotsim_core.config.calendar import Calendar
 from plotsim_core.config.effects import Lifecycle
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.segments import Segment
-from plotsim_core.config.star import DATE_DIMENSION
+from plotsim_core.config.star_schema import DATE_DIMENSION
 from plotsim_core.config.tables import DeclaredTable, Table
 from plotsim_core.config.window import Window
 from plotsim_core.errors import Problem

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from plotsim_core.config.dataset import ALIASES, Dataset
-from plotsim_core.config.problems import unknown_key
-from plotsim_core.config.star import is_dates, list_or_empty, with_defaults
+from plotsim_core.config.pydantic_errors import unknown_key
+from plotsim_core.config.star_schema import is_dates, list_or_empty, with_defaults
 from plotsim_core.config.tables import RESERVED, SECTIONS
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.codes import segment_number

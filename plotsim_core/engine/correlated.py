@@ -2,7 +2,7 @@
 
 Scores of a metric at one period are standard normal: a Gaussian copula across metrics, whose correlations are solved.
 Within a unit they persist (AR(1) as a moving average), and a follower's scores carry those of its driver. See
-`plotsim_core/plan/mixing.py` for the model.
+`plotsim_core/plan/copula.py` for the model.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from plotsim_core.engine.roster import Units
 from plotsim_core.numerics.random import Floats, fold, key, normals, words
-from plotsim_core.plan.mixing import Mixing
+from plotsim_core.plan.copula import Mixing
 from plotsim_core.plan.plan import Plan
 
 Draw = Callable[[int, NDArray[np.int64]], Floats]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.life import alive
+from plotsim_core.engine.lifetimes import alive
 from plotsim_core.numerics.random import Floats
 
 

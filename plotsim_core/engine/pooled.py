@@ -23,7 +23,7 @@ from plotsim_core.engine.strata import strata
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.correlation import SCORES, hermite_coefficients, shown_correlation
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.mixing import LARGEST_MOVE, margins
+from plotsim_core.plan.copula import LARGEST_MOVE, margins
 from plotsim_core.plan.plan import Plan, SegmentPlan
 
 _UNITS, _CELLS = 1000, 1 << 18

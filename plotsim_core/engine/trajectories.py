@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.treatment import treated
+from plotsim_core.numerics.curves import position
 from plotsim_core.numerics.random import Floats, fold, key, normals, words
-from plotsim_core.numerics.shapes import position
 from plotsim_core.plan.plan import Plan, SegmentPlan
 
 Integers = NDArray[np.int64]

@@ -12,7 +12,7 @@ import pyarrow.csv as pacsv
 
 from plotsim_core.config.output import FORMULA
 from plotsim_core.output.format import FORMATS, Batches, Format
-from plotsim_core.output.plain import plain_batches, plain_schema
+from plotsim_core.output.text_types import plain_batches, plain_schema
 from plotsim_core.plan.plan import Plan, TablePlan
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plotsim_core.output.format import FORMATS, Batches, Format, rechunked
-from plotsim_core.output.partitions import partitioned_by, write_partitions
+from plotsim_core.output.parquet_folders import partitioned_by, write_partitions
 from plotsim_core.output.sorting import sorted_batches
 from plotsim_core.plan.plan import SINCE, UNTIL, Plan, TablePlan
 

@@ -20,8 +20,8 @@ from plotsim_core.errors import UsageError
 from plotsim_core.output.dialects import DIALECTS
 from plotsim_core.output.duckdb import ORIGIN, comment_sql
 from plotsim_core.output.format import Batches, Format, rechunked
-from plotsim_core.output.plain import plain_batches, plain_schema
 from plotsim_core.output.sql import joined_texts, keys_sql, tables_sql
+from plotsim_core.output.text_types import plain_batches, plain_schema
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
 

@@ -11,12 +11,12 @@ import pyarrow as pa
 from plotsim_core.config.read import yaml_text
 from plotsim_core.errors import UsageError
 from plotsim_core.families import UnknownMember
-from plotsim_core.output.by_layout import write_by_layout
+from plotsim_core.output.event_logs import with_log_lines
 from plotsim_core.output.format import FORMATS, Batches, Format, Progress
-from plotsim_core.output.logs import with_log_lines
+from plotsim_core.output.parquet_layout import write_by_layout
 from plotsim_core.output.postgres import is_address, loading
 from plotsim_core.output.staged import staged_folder
-from plotsim_core.output.trouble import usage_errors
+from plotsim_core.output.usage_errors import usage_errors
 from plotsim_core.plan.plan import Plan, TablePlan
 
 CONFIG = "config.yaml"

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from plotsim_core.output.dialects import DIALECTS, Dialect
 from plotsim_core.output.format import FORMATS, Batches, Format, rechunked
-from plotsim_core.output.plain import plain_batches, plain_schema
+from plotsim_core.output.text_types import plain_batches, plain_schema
 from plotsim_core.plan.plan import Plan, TablePlan
 
 FILE = "data.sql"

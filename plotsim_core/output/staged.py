@@ -16,9 +16,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from plotsim_core.errors import UsageError
-from plotsim_core.output.aside import clear_orphans, folder_lock, staging_folder
+from plotsim_core.output.atomic import clear_orphans, folder_lock, staging_folder
 from plotsim_core.output.exchange import can_exchange, exchange_folders
-from plotsim_core.output.partitions import is_partitioned
+from plotsim_core.output.parquet_folders import is_partitioned
 
 RUN_FILES = ("config.yaml", "manifest.json", "validation_report.txt", "validation_report.json", "validation_report.html")
 """Files that speak of a run as a whole: those of an older run go with it."""

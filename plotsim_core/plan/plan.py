@@ -18,9 +18,9 @@ from plotsim_core.config.tables import Column, Table
 from plotsim_core.errors import Problem, UsageError
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.calendar import Grain
+from plotsim_core.numerics.curves import Piece
 from plotsim_core.numerics.quantiles import QuantileTable
-from plotsim_core.numerics.shapes import Piece
-from plotsim_core.plan.mixing import Mixing, latent_level
+from plotsim_core.plan.copula import Mixing, latent_level
 
 Floats = NDArray[np.float64]
 

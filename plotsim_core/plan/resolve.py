@@ -17,10 +17,10 @@ from plotsim_core.config.segments import OngoingArrival, Segment
 from plotsim_core.config.tables import KIND_WORDS, CrossingWords
 from plotsim_core.config.window import Window
 from plotsim_core.errors import Problem, value_text
+from plotsim_core.numerics.curves import position
 from plotsim_core.numerics.quantiles import MeanUnreachable, QuantileTable, quantile_table
 from plotsim_core.numerics.random import Floats, key
-from plotsim_core.numerics.shapes import position
-from plotsim_core.plan.mixing import Mixing, latent_metric, persistence_weights, solve
+from plotsim_core.plan.copula import Mixing, latent_metric, persistence_weights, solve
 from plotsim_core.plan.plan import Crossing, Ending, MetricPlan, Plan, SegmentPlan
 from plotsim_core.plan.quality import plan_with_issues
 from plotsim_core.plan.schemas import DIMENSION_VIEWS, kind_of, table_plans

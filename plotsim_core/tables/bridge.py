@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from plotsim_core.columns.identity import key_column
-from plotsim_core.columns.reference import child_counts, history_column, referenced_table
+from plotsim_core.columns.foreign_key import child_counts, history_column, referenced_table
+from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Integers, Rows, sibling_numbers
 from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.version import ROW_ID
@@ -29,20 +29,20 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import SOURCE_WORDS, Column, KindWords, Table
 from plotsim_core.config.words import range_text
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.elsewhere import all_units, last_periods
-from plotsim_core.engine.history import band_starts, expected_shares
-from plotsim_core.engine.life import ends
+from plotsim_core.engine.foreign_units import all_units, last_periods
+from plotsim_core.engine.lifetimes import ends
 from plotsim_core.engine.means import Means
 from plotsim_core.engine.race import NOBODY, race_field
 from plotsim_core.engine.roster import Units, select
 from plotsim_core.engine.slice import Slice, full_slice, lives
+from plotsim_core.engine.tiers import band_starts, expected_shares
 from plotsim_core.engine.trajectories import positions
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.random import Floats, Words, fold, key, words
 from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import Kind, add_kind
 from plotsim_core.tables.links import Links, Targets, link_counts, links_of
-from plotsim_core.tables.sample import Sample
 
 _MOST = 10_000
 _MEANS = {"metric", "true", "expected", "trajectory"}

@@ -15,8 +15,8 @@ from plotsim_core.engine.slice import Slice, of_kind
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.delivery import deliveries_in, delivery_slices
+from plotsim_core.tables.issues import break_rows, stored_rows
 from plotsim_core.tables.kind import KINDS
-from plotsim_core.tables.quality import break_rows, stored_rows
 from plotsim_core.tables.rank import with_ranks
 from plotsim_core.tables.stages import stage_owner, stage_table
 

@@ -29,8 +29,7 @@ from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DIMENSION_VIEWS, date_column
 from plotsim_core.tables.batch import batch_of
-from plotsim_core.tables.kind import add_kind, derived_kind
-from plotsim_core.tables.members import (
+from plotsim_core.tables.dimension_state import (
     NoColumns,
     changing_columns,
     check_dimension,
@@ -41,7 +40,8 @@ from plotsim_core.tables.members import (
     presence,
     shown_dimension,
 )
-from plotsim_core.tables.sample import Sample
+from plotsim_core.tables.estimate_sample import Sample
+from plotsim_core.tables.kind import add_kind, derived_kind
 
 SEQUENCE, CHANGED_AT, DATE, OP, BEFORE, AFTER = "sequence", "changed_at", "date_key", "op", "before", "after"
 _CHANGE_COLUMNS = frozenset({SEQUENCE, CHANGED_AT, DATE, OP, BEFORE, AFTER})

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BeforeValidator
 
-from plotsim_core.columns.reference import child_counts
+from plotsim_core.columns.foreign_key import child_counts
 from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
@@ -23,8 +23,8 @@ from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.random import Floats, fold, words
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.date import key_name, needs_key
+from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import Kind, add_kind
-from plotsim_core.tables.sample import Sample
 from plotsim_core.tables.unit import refers_to_a_dimension
 
 _MOST = 100_000

@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from plotsim_core.columns.identity import key_column
+from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.star import DATE_DIMENSION
+from plotsim_core.config.star_schema import DATE_DIMENSION
 from plotsim_core.config.tables import KindWords, Table
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice

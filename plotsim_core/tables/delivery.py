@@ -17,7 +17,7 @@ from plotsim_core.config.quality import longest_delay
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.tables.hit import find_hits
+from plotsim_core.tables.issue_rows import find_hits
 from plotsim_core.tables.kind import Kind
 from plotsim_core.tables.rank import with_ranks
 

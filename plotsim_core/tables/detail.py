@@ -11,11 +11,11 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from plotsim_core.columns.identity import key_column
-from plotsim_core.columns.reference import Options as Reference
-from plotsim_core.columns.relations import rows_of, rows_of_parents
+from plotsim_core.columns.earlier_rows import ancestors, is_row
+from plotsim_core.columns.foreign_key import Options as Reference
+from plotsim_core.columns.primary_key import key_column
+from plotsim_core.columns.row_relations import rows_of, rows_of_parents
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.sibling import ancestors, is_row
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
@@ -27,11 +27,11 @@ from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.date import key_name
+from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.fact import AnyFact, added_columns, check_metrics, date_column
 from plotsim_core.tables.kind import KINDS, Kind, add_kind
-from plotsim_core.tables.moments import check_event
 from plotsim_core.tables.proportional import cut_crowded
-from plotsim_core.tables.sample import Sample
+from plotsim_core.tables.timestamps import check_event
 
 _MOST = 10_000
 

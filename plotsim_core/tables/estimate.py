@@ -13,13 +13,13 @@ import numpy as np
 
 from plotsim_core.config.quality import Issue
 from plotsim_core.engine.block import Block, block
-from plotsim_core.engine.life import alive
+from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.roster import slice_units
 from plotsim_core.engine.slice import Slice, blocks
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import TablePlan
+from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import KINDS
-from plotsim_core.tables.sample import Sample
 
 _CELLS = 1 << 19
 """Most cells that are looked at, and most rows that are counted, for one table."""

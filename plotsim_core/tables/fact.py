@@ -15,11 +15,11 @@ from plotsim_core.columns.version import ROW_ID, column
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.star import DATE_DIMENSION
+from plotsim_core.config.star_schema import DATE_DIMENSION
 from plotsim_core.config.tables import Column, KindWords, Table
 from plotsim_core.config.words import capitalised, enumeration, phrase
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.life import alive
+from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.slice import Slice, blocks
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import Plan, TablePlan

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from plotsim_core.columns.identity import key_column, key_text, prefix
+from plotsim_core.columns.primary_key import key_column, key_text, prefix
 from plotsim_core.columns.rows import gathered
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.holdout import FEATURES
@@ -22,15 +22,15 @@ from plotsim_core.config.segments import Segment
 from plotsim_core.config.tables import Column, NoOptions, Table
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block, block
-from plotsim_core.engine.life import alive
+from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.slice import Slice, lives
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
+from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.holdout import cutoff
 from plotsim_core.tables.kind import KINDS, derived_kind
-from plotsim_core.tables.sample import Sample
 
 _DECIMALS = 6
 _SUMS = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from plotsim_core.columns.relations import ROWS
+from plotsim_core.columns.row_relations import ROWS
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.tables import KIND_WORDS, KindWords
 from plotsim_core.engine.block import Block
@@ -16,7 +16,7 @@ from plotsim_core.errors import UsageError
 from plotsim_core.families import Family
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.tables.sample import Sample
+from plotsim_core.tables.estimate_sample import Sample
 
 
 @dataclass(frozen=True)

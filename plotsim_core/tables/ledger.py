@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plotsim_core.columns.identity import key_column
+from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.config.dataset import Dataset
@@ -29,11 +29,11 @@ from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.delivery import Deliveries, deliveries_in
 from plotsim_core.tables.estimate import delivered_after, expected_rows
-from plotsim_core.tables.hit import covers
+from plotsim_core.tables.estimate_sample import Sample
+from plotsim_core.tables.issue_rows import covers
+from plotsim_core.tables.issues import Broken, break_rows, text_of
 from plotsim_core.tables.kind import KINDS, derived_kind
-from plotsim_core.tables.quality import Broken, break_rows, text_of
 from plotsim_core.tables.rank import with_ranks
-from plotsim_core.tables.sample import Sample
 
 DELIVERY_DATE = "delivered_date_key"
 _COLUMNS: dict[str, tuple[pa.DataType, bool, str]] = {

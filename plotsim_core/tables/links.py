@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from plotsim_core.columns.rows import Integers, Rows, sibling_numbers
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.history import expected_shares
-from plotsim_core.engine.life import NEVER, alive, ends
+from plotsim_core.engine.lifetimes import NEVER, alive, ends
 from plotsim_core.engine.race import NOBODY, Field, Free, Streams, winners
+from plotsim_core.engine.tiers import expected_shares
 from plotsim_core.numerics.permutation import shuffled
 from plotsim_core.numerics.random import Words, fold, key, uniforms, words
 

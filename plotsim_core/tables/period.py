@@ -7,19 +7,19 @@ from typing import Literal
 
 import numpy as np
 
-from plotsim_core.columns.crowd import table_totals
+from plotsim_core.columns.population import table_totals
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.star import DATE_DIMENSION
+from plotsim_core.config.star_schema import DATE_DIMENSION
 from plotsim_core.config.tables import KindWords
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats, words
 from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.fact import AnyFact, added_columns, check_metrics, date_column, measured_metrics, reference_to
 from plotsim_core.tables.kind import Kind, add_kind
-from plotsim_core.tables.sample import Sample
 
 
 class PeriodFact(AnyFact):

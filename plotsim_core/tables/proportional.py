@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 from scipy.special import ndtri
 
-from plotsim_core.columns.happening import rows_with_targets
+from plotsim_core.columns.row_targets import rows_with_targets
 from plotsim_core.columns.rows import Integers, Rows, sibling_numbers
 from plotsim_core.config.calendar import Rhythm
 from plotsim_core.config.dataset import Dataset
@@ -23,7 +23,7 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, KindWords, row_noun
 from plotsim_core.config.words import capitalised, phrase, plural
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.life import alive
+from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.metrics import centres, shifted_positions
 from plotsim_core.engine.rhythm import event_factors
 from plotsim_core.engine.roster import Units
@@ -33,10 +33,10 @@ from plotsim_core.numerics.quantiles import quantile_table
 from plotsim_core.numerics.random import Floats, fold, key, normals, uniforms, words
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.date import key_name
+from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.fact import date_column, version_column
 from plotsim_core.tables.kind import Kind, add_kind
-from plotsim_core.tables.moments import available_lengths, check_event, moments, offsets_within
-from plotsim_core.tables.sample import Sample
+from plotsim_core.tables.timestamps import available_lengths, check_event, moments, offsets_within
 
 _CROWD = 8
 """How many rows a cell is taken to have at most when blocks are cut."""

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from plotsim_core.columns.choice import count
-from plotsim_core.columns.identity import key_count
+from plotsim_core.columns.primary_key import key_count
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.files import File
 from plotsim_core.config.model import Count
@@ -23,8 +23,8 @@ from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats, words
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.date import key_name, needs_key
+from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import Kind, add_kind
-from plotsim_core.tables.sample import Sample
 
 
 class ReferenceDimension(Table):

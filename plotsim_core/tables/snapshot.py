@@ -22,8 +22,7 @@ from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.schemas import DIMENSION_VIEWS, date_column
 from plotsim_core.tables.batch import batch_of
-from plotsim_core.tables.kind import add_kind, derived_kind
-from plotsim_core.tables.members import (
+from plotsim_core.tables.dimension_state import (
     NoColumns,
     check_dimension,
     columns_of,
@@ -32,7 +31,8 @@ from plotsim_core.tables.members import (
     shown_dimension,
     state_rows,
 )
-from plotsim_core.tables.sample import Sample
+from plotsim_core.tables.estimate_sample import Sample
+from plotsim_core.tables.kind import add_kind, derived_kind
 
 DATE = "snapshot_date_key"
 """The column that says at the end of which period the rows stand so."""

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plotsim_core.columns.identity import key_column
+from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.source import fill
@@ -24,18 +24,18 @@ from plotsim_core.config.sources import MAP, SourceSystem, attribute_columns, na
 from plotsim_core.config.tables import Column, NoOptions, Table
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block, block
-from plotsim_core.engine.history import bands
-from plotsim_core.engine.life import ends
+from plotsim_core.engine.lifetimes import ends
 from plotsim_core.engine.slice import Slice
+from plotsim_core.engine.tiers import bands
 from plotsim_core.numerics.codes import segment_number
 from plotsim_core.numerics.permutation import permute
 from plotsim_core.numerics.random import Floats, Words, fold, key, uniforms, words
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
-from plotsim_core.tables.drift import ATTRIBUTE_WAYS, NAME_WAYS, drift_texts
+from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import KINDS, derived_kind
-from plotsim_core.tables.sample import Sample
+from plotsim_core.tables.text_drift import ATTRIBUTE_WAYS, NAME_WAYS, drift_texts
 
 SOURCE_KIND = "source"
 """The kind of the tables that are made here."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from plotsim_core.columns.identity import key_column
+from plotsim_core.columns.primary_key import key_column
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.read_tables import column
 from plotsim_core.config.tables import Column

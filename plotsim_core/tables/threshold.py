@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import AliasChoices, Field, model_validator
 
-from plotsim_core.columns.identity import key_column
+from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.calendar import Rhythm
 from plotsim_core.config.dataset import Dataset
@@ -23,17 +23,17 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, CrossingWords, KindWords, row_noun
 from plotsim_core.config.words import capitalised, phrase
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.life import alive, first_crossings, repeat_crossings
+from plotsim_core.engine.lifetimes import alive, first_crossings, repeat_crossings
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem, ProblemError
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.resolve import crossing
+from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.fact import cut, date_column, needs_references, reference_to, version_column
 from plotsim_core.tables.kind import Kind, add_kind
-from plotsim_core.tables.moments import available_lengths, end_shares, moments, offsets_to_end, offsets_within
-from plotsim_core.tables.sample import Sample
+from plotsim_core.tables.timestamps import available_lengths, end_shares, moments, offsets_to_end, offsets_within
 
 _REPLAYED = 1 << 17
 """Cells of each segment in which crossings are counted for an estimate."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from plotsim_core.columns.reference import RESOLVERS, Targets
+from plotsim_core.columns.foreign_key import RESOLVERS, Targets
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.timestamp import moments
 from plotsim_core.config.scope import Scope
@@ -18,8 +18,8 @@ from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats, words
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.tables.date import key_name, needs_key
+from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import Kind, add_kind
-from plotsim_core.tables.sample import Sample
 
 _MINUTES = {"minute": 1, "hour": 60}
 NAME = "dim_time"

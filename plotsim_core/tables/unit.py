@@ -19,16 +19,16 @@ from plotsim_core.columns.version import ROW_ID, column
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.tables import Column, KindWords, Table
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.history import bands
-from plotsim_core.engine.life import alive, ends
+from plotsim_core.engine.lifetimes import alive, ends
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice, lives
+from plotsim_core.engine.tiers import bands
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.date import key_name, needs_key
 from plotsim_core.tables.estimate import remaining_share
+from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import Kind, add_kind, column_types
-from plotsim_core.tables.sample import Sample
 
 
 class UnitDimension(Table):

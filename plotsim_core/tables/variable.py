@@ -18,16 +18,16 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import KindWords, row_noun
 from plotsim_core.config.words import capitalised, phrase, plural
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.life import alive
+from plotsim_core.engine.lifetimes import alive
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats, key, uniforms
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.date import key_name
+from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.fact import AnyFact, added_columns, check_metrics, date_column
 from plotsim_core.tables.kind import Kind, add_kind
-from plotsim_core.tables.moments import check_event
 from plotsim_core.tables.proportional import check_driver, cut_crowded, expected_total, timed_rows
-from plotsim_core.tables.sample import Sample
+from plotsim_core.tables.timestamps import check_event
 
 _DIGITS = 9
 """Decimals of a product that count: 1.1 x 10 is 11, whatever the last bit says."""

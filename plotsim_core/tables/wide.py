@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from plotsim_core.columns.identity import Options as Key
-from plotsim_core.columns.identity import prefix
+from plotsim_core.columns.dependencies import nullable_in
 from plotsim_core.columns.lookup import Options
-from plotsim_core.columns.reads import nullable_in
+from plotsim_core.columns.primary_key import Options as Key
+from plotsim_core.columns.primary_key import prefix
 from plotsim_core.config.check_output import WIDE, WideColumn, wide_columns
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, column_places

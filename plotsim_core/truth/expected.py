@@ -10,7 +10,7 @@ from plotsim_core.engine.slice import Slice, blocks, full_slice
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.build import build, find_table
-from plotsim_core.tables.members import columns_of, key_of, shown_dimension, state_rows
+from plotsim_core.tables.dimension_state import columns_of, key_of, shown_dimension, state_rows
 
 LOG = "changes"
 """The kind of a table that says how another becomes what it is, rather than being it."""

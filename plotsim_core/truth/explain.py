@@ -8,21 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from plotsim_core.columns.identity import prefix
 from plotsim_core.columns.metric import Options as MetricOptions
+from plotsim_core.columns.primary_key import prefix
 from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.source import fill
 from plotsim_core.config.quality import DELIVERED
 from plotsim_core.config.tables import Column
 from plotsim_core.engine.block import Block, block
-from plotsim_core.engine.life import ends
+from plotsim_core.engine.lifetimes import ends
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.build import find_table, owner
 from plotsim_core.tables.delivery import deliveries
-from plotsim_core.tables.quality import ROW, break_rows
+from plotsim_core.tables.issues import ROW, break_rows
 from plotsim_core.tables.rank import with_ranks
-from plotsim_core.truth.find import Row, find_column, find_period, find_row
+from plotsim_core.truth.locate import Row, find_column, find_period, find_row
 from plotsim_core.truth.steps import (
     Step,
     centre_steps,

@@ -16,8 +16,8 @@ from plotsim_core.engine.slice import full_slice
 from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import sql_type
-from plotsim_core.truth.answers import answers
-from plotsim_core.truth.delivered import delivered
+from plotsim_core.truth.achieved_correlations import delivered
+from plotsim_core.truth.unit_answers import answers
 from plotsim_core.version import VERSION
 
 MANIFEST = "manifest.json"

@@ -12,13 +12,13 @@ from plotsim_core.config.effects import missing_on, noise_of
 from plotsim_core.config.segments import Treatment
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.correlated import driver_contribution, level_shares, levels, moving_scores, own_scores, shocks
-from plotsim_core.engine.history import expected_shares
 from plotsim_core.engine.metrics import oriented, seasonal_factors, unseasoned
 from plotsim_core.engine.noised import is_missing, is_outlier, jittered, missing_by_value, missing_odds
 from plotsim_core.engine.rhythm import metric_factors
+from plotsim_core.engine.tiers import expected_shares
 from plotsim_core.engine.trajectories import positions, progress, rounds, untreated
+from plotsim_core.numerics.curves import piece_index
 from plotsim_core.numerics.random import Floats
-from plotsim_core.numerics.shapes import piece_index
 from plotsim_core.plan.plan import MetricPlan
 
 

@@ -12,12 +12,12 @@ from plotsim_core.config.tables import changing_types
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.changes import AFTER, BEFORE, DATE, OP, SEQUENCE
-from plotsim_core.tables.members import columns_of, key_of
+from plotsim_core.tables.dimension_state import columns_of, key_of
 from plotsim_core.tables.snapshot import DATE as TAKEN
 from plotsim_core.tables.snapshot import is_snapshot_due
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
-from plotsim_core.validation.scan import tally_finding
 from plotsim_core.validation.store import Store
+from plotsim_core.validation.table_scan import tally_finding
 
 _LOG_PROBLEM = "changes are out of order, or do not begin with what the one before left"
 

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.life import alive
+from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.rhythm import event_factors
 from plotsim_core.numerics.estimates import ratio
 from plotsim_core.plan.plan import Plan, TablePlan
@@ -25,7 +25,7 @@ from plotsim_core.tables.variable import VariableFact
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.judgement import Estimate
 from plotsim_core.validation.residuals import Flags, Floats, Residuals, register_cells, residuals
-from plotsim_core.validation.rows import is_thinned, unit_column
+from plotsim_core.validation.row_counts import is_thinned, unit_column
 from plotsim_core.validation.store import Store
 from plotsim_core.validation.trajectory import BANDS, band_finding, units_in
 

@@ -19,7 +19,7 @@ from plotsim_core.config.tables import is_number
 from plotsim_core.errors import UsageError
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type, text
-from plotsim_core.validation.foreign import insert_only, reading
+from plotsim_core.validation.untrusted_files import insert_only, reading
 
 DUMP = "data.sql"
 _QUOTE = "'"

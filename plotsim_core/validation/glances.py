@@ -9,11 +9,11 @@ import numpy as np
 
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block
-from plotsim_core.engine.life import alive
+from plotsim_core.engine.lifetimes import alive
 from plotsim_core.plan.plan import Plan
 from plotsim_core.tables.stages import stage_owner
-from plotsim_core.validation.pictures import Floats, by_segment, sample_of, trajectories
-from plotsim_core.validation.plots import glance
+from plotsim_core.validation.charts import Floats, by_segment, sample_of, trajectories
+from plotsim_core.validation.svg import glance
 
 _CELLS = 20_000
 """The approximate number of sampled cells (period x unit)."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from plotsim_core.engine.life import alive
+from plotsim_core.engine.lifetimes import alive
 from plotsim_core.plan.plan import Plan
 from plotsim_core.validation.chance import allowed_errors
 from plotsim_core.validation.residuals import Residuals, blocks_of, residuals, residuals_of

@@ -12,8 +12,8 @@ from plotsim_core.tables.bridge import Bridge
 from plotsim_core.tables.sources import SOURCE_KIND
 from plotsim_core.validation.chance import comparison_hit_bounds
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
-from plotsim_core.validation.scan import tally_finding
 from plotsim_core.validation.store import Store
+from plotsim_core.validation.table_scan import tally_finding
 
 
 def _linked_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:

@@ -10,7 +10,7 @@ import numpy as np
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, Issue, drift_column, longest_delay
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
-from plotsim_core.tables.hit import covers
+from plotsim_core.tables.issue_rows import covers
 from plotsim_core.tables.ledger import DELIVERY_DATE
 from plotsim_core.tables.rank import most_groups
 from plotsim_core.tables.restore import entry_sql, key_sql, read_sql, repeated_sql

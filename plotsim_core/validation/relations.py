@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from plotsim_core.columns.identity import key_column
-from plotsim_core.columns.relations import parent_of
-from plotsim_core.columns.sibling import KEYED_KINDS
+from plotsim_core.columns.earlier_rows import KEYED_KINDS
+from plotsim_core.columns.primary_key import key_column
+from plotsim_core.columns.row_relations import parent_of
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.tables import changing_types, is_number
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
-from plotsim_core.validation.rows import link_columns, unit_column
-from plotsim_core.validation.scan import tally_finding
+from plotsim_core.validation.row_counts import link_columns, unit_column
 from plotsim_core.validation.store import Store
 from plotsim_core.validation.structure import period_of
+from plotsim_core.validation.table_scan import tally_finding
 
 _TOLERANCE = 1e-9
 """The relative tolerance of a sum: numbers stored as texts are rounded."""

@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 
 from plotsim_core.errors import Problem
-from plotsim_core.plan.declared import HEADINGS, Correlations
+from plotsim_core.plan.correlations import HEADINGS, Correlations
 from plotsim_core.plan.plan import Plan
 from plotsim_core.validation.check import CHECKS, TALLY, Finding
-from plotsim_core.validation.plain import table_correlations
 from plotsim_core.validation.store import Store, directory_store, tables_store
-from plotsim_core.validation.unheld import unmeasured
+from plotsim_core.validation.table_correlations import table_correlations
+from plotsim_core.validation.unmeasured import unmeasured
 
 REPORT_TEXT = "validation_report.txt"
 """The file name of the text report, beside the tables of a run."""

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from plotsim_core.columns.identity import key_text, prefix
+from plotsim_core.columns.primary_key import key_text, prefix
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import strata, stratum_samples

@@ -17,7 +17,7 @@ from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.chance import chi_square_allowed
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
 from plotsim_core.validation.residuals import judged_metrics, metric_facts, metrics_judged_by, residuals
-from plotsim_core.validation.rows import ending_tables, endings_sql, is_thinned, unit_column
+from plotsim_core.validation.row_counts import ending_tables, endings_sql, is_thinned, unit_column
 from plotsim_core.validation.seasons import contrast_finding
 from plotsim_core.validation.store import Store
 

@@ -20,7 +20,7 @@ from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type
 from plotsim_core.tables.restore import ledger_sql, restored_sql
 from plotsim_core.validation.files import file_relations, formats_of, partition_files, partition_relations
-from plotsim_core.validation.foreign import attach, reading
+from plotsim_core.validation.untrusted_files import attach, reading
 
 Kept = TypeVar("Kept")
 

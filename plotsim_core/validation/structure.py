@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plotsim_core.columns.sibling import KEYED_KINDS, lookback
+from plotsim_core.columns.earlier_rows import KEYED_KINDS, lookback
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
-from plotsim_core.validation.scan import count_finding, no_faults, table_scan, tally_finding
 from plotsim_core.validation.store import Store
+from plotsim_core.validation.table_scan import count_finding, no_faults, table_scan, tally_finding
 
 _HASHES = 1 << 26
 """Hashes of keys compared at a time: half a gigabyte."""

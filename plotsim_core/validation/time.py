@@ -9,15 +9,15 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from plotsim_core.columns.identity import key_text, prefix
+from plotsim_core.columns.primary_key import key_text, prefix
 from plotsim_core.engine.roster import codes, select
 from plotsim_core.engine.strata import strata, stratum_samples
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
-from plotsim_core.validation.rows import ending_tables, endings_sql, unit_column, unit_references
-from plotsim_core.validation.scan import count_finding, no_faults, table_scan, tally_finding
+from plotsim_core.validation.row_counts import ending_tables, endings_sql, unit_column, unit_references
 from plotsim_core.validation.store import Store
+from plotsim_core.validation.table_scan import count_finding, no_faults, table_scan, tally_finding
 
 _MAX_LIVES = 20_000
 """The largest number of units whose lives are checked, spread over all segments."""

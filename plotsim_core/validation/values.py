@@ -10,8 +10,8 @@ from plotsim_core.config.effects import missing_on, noise_of, null_rate
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.validation.chance import BLOCKING, bernstein, hit_bounds
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
-from plotsim_core.validation.scan import bounds_of, count_finding, table_scan
 from plotsim_core.validation.store import Store
+from plotsim_core.validation.table_scan import bounds_of, count_finding, table_scan
 
 _NOT_IN_LEDGER = "the ledger does not tell it of rows that were dropped"
 

@@ -10,7 +10,7 @@ from plotsim_core import UsageError
 from plotsim_core.families import Family
 from plotsim_pipeline.stores.delta import DeltaStore
 from plotsim_pipeline.stores.duckdb import DuckDBStore
-from plotsim_pipeline.stores.lock import CONNECTION_CONFIG
+from plotsim_pipeline.stores.duckdb_lock import CONNECTION_CONFIG
 from plotsim_pipeline.stores.parquet import ParquetStore
 from plotsim_pipeline.stores.store import Store
 

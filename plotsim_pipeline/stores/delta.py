@@ -30,7 +30,7 @@ from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.store import Store as Stored
 from plotsim_core.validation.store import stored_date_keys
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
-from plotsim_pipeline.stores.files import (
+from plotsim_pipeline.stores.filesystem import (
     arrow_filesystem_of,
     file_versions,
     filesystem_of,
@@ -40,8 +40,8 @@ from plotsim_pipeline.stores.files import (
     replacing_file,
     s3_access,
 )
-from plotsim_pipeline.stores.log import LOG
 from plotsim_pipeline.stores.placement import Placement, missing_error, partition_batches
+from plotsim_pipeline.stores.run_log import LOG
 from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
 
 if TYPE_CHECKING:

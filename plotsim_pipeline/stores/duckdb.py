@@ -21,11 +21,11 @@ from plotsim_core import Plan, UsageError
 from plotsim_core.plan.sql import quoted, sql_type, text
 from plotsim_core.validation.store import PARTITIONS, stored_date_keys
 from plotsim_core.validation.store import Store as Stored
-from plotsim_pipeline.home import command
+from plotsim_pipeline.dagster_home import command
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
-from plotsim_pipeline.stores.lock import open_database, waiting_connection
-from plotsim_pipeline.stores.log import LOG, SCHEMA, Writing, append, completed_row
+from plotsim_pipeline.stores.duckdb_lock import open_database, waiting_connection
 from plotsim_pipeline.stores.placement import Placement, missing_error
+from plotsim_pipeline.stores.run_log import LOG, SCHEMA, Writing, append, completed_row
 from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
 
 _LAST_DAY = 99_999_999

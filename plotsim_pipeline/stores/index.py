@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plotsim_core.plan.plan import DIGEST, PARTITION
-from plotsim_pipeline.stores.files import FileVersion, is_local, prepare_folder, replacing_file
+from plotsim_pipeline.stores.filesystem import FileVersion, is_local, prepare_folder, replacing_file
 
 INDEX = "_index"
 ROWS, AS_OF = "plotsim_rows", "plotsim_as_of"

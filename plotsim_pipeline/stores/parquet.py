@@ -28,7 +28,7 @@ from plotsim_core.plan.sql import quoted, text
 from plotsim_core.validation.store import Store as Stored
 from plotsim_core.validation.store import stored_date_keys
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
-from plotsim_pipeline.stores.files import (
+from plotsim_pipeline.stores.filesystem import (
     FileVersion,
     arrow_filesystem_of,
     exclusive_folder,
@@ -49,8 +49,8 @@ from plotsim_pipeline.stores.index import (
     footer,
     record_of,
 )
-from plotsim_pipeline.stores.log import LOG
 from plotsim_pipeline.stores.placement import Placement, missing_error, partition_batches
+from plotsim_pipeline.stores.run_log import LOG
 from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
 
 _LAYOUTS = "_layouts"

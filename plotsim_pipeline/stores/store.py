@@ -18,10 +18,19 @@ import pyarrow as pa
 from plotsim_core import Plan
 from plotsim_core.plan.plan import DIGEST, PARTITION
 from plotsim_core.validation.store import Store as Stored
-from plotsim_pipeline.dead import tag_host
+from plotsim_pipeline.killed_runs import tag_host
 from plotsim_pipeline.metadata import add_partition_metadata
 from plotsim_pipeline.stores.failures import failure_of
-from plotsim_pipeline.stores.log import (
+from plotsim_pipeline.stores.placement import (
+    LINEAGE,
+    PARAMETERS,
+    ROW_KEY,
+    TARGET_ROWS,
+    Placement,
+    definition_metadata,
+    placement_of,
+)
+from plotsim_pipeline.stores.run_log import (
     KEPT,
     Writing,
     append_file,
@@ -32,15 +41,6 @@ from plotsim_pipeline.stores.log import (
     measured_batches,
     problem_of,
     read_files,
-)
-from plotsim_pipeline.stores.placement import (
-    LINEAGE,
-    PARAMETERS,
-    ROW_KEY,
-    TARGET_ROWS,
-    Placement,
-    definition_metadata,
-    placement_of,
 )
 from plotsim_pipeline.stores.types import reader_of, storable, type_of_input
 

@@ -11,7 +11,7 @@ import pytest
 
 from plotsim_core import ConfigError, from_mapping, generate_tables
 from plotsim_core.engine.slice import Slice
-from plotsim_core.tables.size import sizes
+from plotsim_core.tables.row_estimates import sizes
 
 FREE = [["low", 0.0], ["mid", 0.3], ["high", 0.6]]
 EXITS = [

@@ -20,7 +20,7 @@ from plotsim_core import ConfigError, Plan, from_mapping, generate_tables, load_
 from plotsim_core.cli import main
 from plotsim_core.config.read import read
 from plotsim_core.numerics.correlation import completion
-from plotsim_core.numerics.shapes import WORDS
+from plotsim_core.numerics.curves import WORDS
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]

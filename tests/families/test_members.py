@@ -17,9 +17,9 @@ from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS
 from plotsim_core.families import Family, UnknownMember
 from plotsim_core.numerics import distributions
 from plotsim_core.numerics.calendar import GRAINS
+from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
 from plotsim_core.numerics.noise import NOISE, PRESETS
-from plotsim_core.numerics.shapes import CURVES, WORDS
 from plotsim_core.output.format import FORMATS
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.kind import KINDS

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plotsim_core.numerics.shapes import CURVES, WORDS, Piece, position
+from plotsim_core.numerics.curves import CURVES, WORDS, Piece, position
 
 TIME = np.linspace(0.0, 1.0, 401)
 YEARS = np.full(TIME.shape, 2.5)

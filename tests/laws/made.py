@@ -15,13 +15,13 @@ import pytest
 
 from docs.datasets import shown
 from plotsim_core import Plan, batches, list_templates
-from plotsim_core.columns.crowd import population_totals
-from plotsim_core.columns.identity import prefix
-from plotsim_core.columns.relations import rows_of
+from plotsim_core.columns.population import population_totals
+from plotsim_core.columns.primary_key import prefix
+from plotsim_core.columns.row_relations import rows_of
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.quality import LEDGER
 from plotsim_core.config.tables import SOURCE_WORDS
-from plotsim_core.engine import life, replay, slice
+from plotsim_core.engine import lifetimes, replay, slice
 from plotsim_core.engine.block import block
 from plotsim_core.engine.roster import codes, select
 from plotsim_core.engine.slice import Slice
@@ -202,14 +202,14 @@ def unit_column(plan: Plan, table: TablePlan) -> str | None:
 @contextmanager
 def chunks_of(cells: int) -> Iterator[None]:
     """Cut everything into blocks of `cells` cells, with nothing remembered from before."""
-    kept = slice.blocks.__defaults__, slice.by_unit.__defaults__, life.CHUNK
+    kept = slice.blocks.__defaults__, slice.by_unit.__defaults__, lifetimes.CHUNK
     forget()
     try:
         slice.blocks.__defaults__ = slice.by_unit.__defaults__ = (cells,)
-        life.CHUNK = cells
+        lifetimes.CHUNK = cells
         yield
     finally:
-        slice.blocks.__defaults__, slice.by_unit.__defaults__, life.CHUNK = kept
+        slice.blocks.__defaults__, slice.by_unit.__defaults__, lifetimes.CHUNK = kept
         forget()
 
 

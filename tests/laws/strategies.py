@@ -18,8 +18,8 @@ from plotsim_core.config.connections import RELATIONSHIPS
 from plotsim_core.config.metrics import KERNELS, Metric
 from plotsim_core.config.segments import Segment
 from plotsim_core.config.window import Window
+from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.noise import PRESETS
-from plotsim_core.numerics.shapes import CURVES, WORDS
 from tests.laws.pieces import PIECES
 
 Raw = dict[str, Any]

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plotsim_core import Plan, from_mapping
-from plotsim_core.config.star import with_defaults
+from plotsim_core.config.star_schema import with_defaults
 from plotsim_core.config.tables import changing_types
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.truth.expected import expected_rows

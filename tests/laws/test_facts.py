@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from plotsim_core import Plan, generate_tables
 from plotsim_core.engine.block import block
-from plotsim_core.engine.life import alive
+from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.slice import Slice
 from plotsim_core.tables.variable import VariableFact, row_counts
 from tests.laws.made import chunks_of, frame, made

@@ -17,7 +17,7 @@ from plotsim_core import Plan
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.engine.block import block
 from plotsim_core.engine.cohorts import units_by
-from plotsim_core.engine.life import ends
+from plotsim_core.engine.lifetimes import ends
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.build import find_table

@@ -15,7 +15,7 @@ from plotsim_core.config.quality import DELIVERED, LEDGER
 from plotsim_core.truth.restore import restored
 from plotsim_core.validation.report import check_store
 from plotsim_pipeline.stores import STORES
-from plotsim_pipeline.stores.files import filesystem_of
+from plotsim_pipeline.stores.filesystem import filesystem_of
 from plotsim_pipeline.stores.store import Store
 from tests.laws.made import differing, made
 from tests.laws.test_delivery import ALL

@@ -23,8 +23,8 @@ from plotsim_pipeline.assets import resources_of, table_assets
 from plotsim_pipeline.datasets import BUNDLED
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.stores import parquet
+from plotsim_pipeline.stores.duckdb_lock import PATIENCE_VARIABLE
 from plotsim_pipeline.stores.failures import TRIES, failure_of
-from plotsim_pipeline.stores.lock import PATIENCE_VARIABLE
 from plotsim_pipeline.stores.placement import Placement
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import content, keys_of, materialise, store_at
@@ -157,7 +157,7 @@ def test_a_duckdb_file_that_is_held_for_ever_is_told_with_who_holds_it(
 
 def test_a_store_that_is_lost_for_a_moment_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two writes find nobody; the third succeeds, in the same run. (With a server that is killed: see the object stores.)"""
-    opened, lost = parquet.written, iter([True, True])
+    opened, lost = parquet.replacing_file, iter([True, True])
 
     def written(filesystem: AbstractFileSystem, file: str) -> AbstractContextManager[Any]:
         if next(lost, False):

@@ -18,7 +18,7 @@ import pytest
 from plotsim_core import load_config
 from plotsim_pipeline.assets import SHARED_RESOURCES
 from plotsim_pipeline.datasets import BUNDLED
-from plotsim_pipeline.dead import end_dead_runs
+from plotsim_pipeline.killed_runs import end_dead_runs
 from plotsim_pipeline.stores import STORES
 from tests.pipeline import objects
 from tests.pipeline.live import asked, launch, served, until

@@ -21,7 +21,7 @@ from plotsim_pipeline.checks import ancestors
 from plotsim_pipeline.datasets import definitions_of
 from plotsim_pipeline.partitions import periods_in
 from plotsim_pipeline.run import Request, run
-from plotsim_pipeline.stores.log import Writing, means, measured_batches
+from plotsim_pipeline.stores.run_log import Writing, means, measured_batches
 from tests.pipeline.live import ROOT, asked, served
 from tests.pipeline.support import END, START, keys_of, plan_of
 

@@ -14,7 +14,7 @@ import dagster as dg
 import pytest
 
 from plotsim_core import UsageError
-from plotsim_pipeline import home
+from plotsim_pipeline import dagster_home
 from plotsim_pipeline.datasets import BUNDLED
 from plotsim_pipeline.event_log import BatchedEventLog
 from tests.pipeline.live import LOADED, asked, free_port, until
@@ -162,15 +162,15 @@ def test_the_events_of_a_command_are_written_in_batches(tmp_path: Path, monkeypa
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "")
     monkeypatch.delenv("DAGSTER_EVENT_BATCH_SIZE")
-    home.prepare_home()
-    with home.batched_instance() as instance:
+    dagster_home.prepare_home()
+    with dagster_home.batched_instance() as instance:
         assert isinstance(unwrapped(instance), BatchedEventLog)
         assert os.environ["DAGSTER_EVENT_BATCH_SIZE"] == "1000"
         assert instance.run_monitoring_enabled, "the settings of the home hold"
     with dg.DagsterInstance.get() as instance:
         assert not isinstance(unwrapped(instance), BatchedEventLog)
     (tmp_path / "dagster.yaml").write_text(f"storage: {{sqlite: {{base_dir: {tmp_path / 'elsewhere'}}}}}\n")
-    with home.batched_instance() as instance:
+    with dagster_home.batched_instance() as instance:
         assert not isinstance(unwrapped(instance), BatchedEventLog)
 
 
@@ -199,19 +199,19 @@ def test_where_the_home_is(
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     if variable is not None:
         monkeypatch.setenv("DAGSTER_HOME", variable.format(**places))
-    assert str(home.home()) == expected.format(**places)
+    assert str(dagster_home.home()) == expected.format(**places)
 
 
 def test_what_to_type_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the checkout a target of its Makefile, elsewhere a command of `plotsim`."""
     monkeypatch.chdir(ROOT)
-    assert [home.command("run", "hr"), home.command("query", "SELECT 1"), home.command("ui")] == [
+    assert [dagster_home.command("run", "hr"), dagster_home.command("query", "SELECT 1"), dagster_home.command("ui")] == [
         "make run DATASET=hr",
         'make query SQL="SELECT 1"',
         "make ui",
     ]
     monkeypatch.chdir(tmp_path)
-    assert [home.command("run", "hr"), home.command("query", "SELECT 1"), home.command("ui")] == [
+    assert [dagster_home.command("run", "hr"), dagster_home.command("query", "SELECT 1"), dagster_home.command("ui")] == [
         "plotsim materialize hr",
         'plotsim query "SELECT 1"',
         "plotsim ui",
@@ -224,7 +224,7 @@ def test_a_home_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     with pytest.raises(UsageError, match=r"\.dagster_home: .* \(File exists\); name another folder with DAGSTER_HOME"):
-        home.prepare_home()
+        dagster_home.prepare_home()
 
 
 def test_the_workspace_of_the_package_is_that_of_the_checkout() -> None:

@@ -19,7 +19,7 @@ from plotsim_core import Plan, load_config
 from plotsim_core.version import VERSION
 from plotsim_pipeline.__main__ import main
 from plotsim_pipeline.stores import STORES
-from plotsim_pipeline.stores.log import LOG, SCHEMA, Writing, measured_batches
+from plotsim_pipeline.stores.run_log import LOG, SCHEMA, Writing, measured_batches
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import CONFIGS, keys_of, materialise, store_at
 from tests.pipeline.test_stores import placed, rows, state

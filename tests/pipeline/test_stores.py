@@ -14,8 +14,8 @@ import pytest
 
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.duckdb import DuckDBStore
-from plotsim_pipeline.stores.log import SCHEMA as LOG_SCHEMA
 from plotsim_pipeline.stores.placement import Placement
+from plotsim_pipeline.stores.run_log import SCHEMA as LOG_SCHEMA
 from plotsim_pipeline.stores.store import DIGEST, Store
 from tests.pipeline.objects import BUCKET, Server, known_to, served
 from tests.pipeline.support import KINDS, keys_of, materialise, plan_of, store_at

@@ -11,7 +11,7 @@ import pytest
 from plotsim_core import ConfigError, Plan
 from plotsim_core.engine.block import Block
 from plotsim_core.numerics.correlation import completion
-from plotsim_core.plan.mixing import lagged_correlations
+from plotsim_core.plan.copula import lagged_correlations
 from tests.statistics.samples import FAR, Raw, block_of, correlation, metric, plan_of, residuals
 
 SOLVED = 0.005

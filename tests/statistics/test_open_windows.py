@@ -13,14 +13,14 @@ from scipy import stats
 from plotsim_core import Plan, from_mapping, write_tables
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.cohorts import units_by
-from plotsim_core.engine.life import alive
+from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.roster import select
 from plotsim_core.engine.slice import Slice, full_slice
 from plotsim_core.engine.strata import strata
 from plotsim_core.engine.trajectories import rounds
 from plotsim_core.numerics.random import Floats
 from plotsim_core.numerics.tenure import mixed_ages, total_tenure
-from plotsim_core.tables.size import sizes
+from plotsim_core.tables.row_estimates import sizes
 from plotsim_core.validation.report import check_directory
 
 Raw = dict[str, Any]

@@ -116,7 +116,7 @@ def test_a_database_of_others_runs_nothing(sound: dict[str, Path], tmp_path: Pat
     code, text = checked(file)
     assert code == 1 and FACT in text  # it is not there
     with duckdb.connect() as connection:
-        from plotsim_core.validation.foreign import attach
+        from plotsim_core.validation.untrusted_files import attach
 
         attach(connection, file)
         for sql in (f"FROM written.{FACT}", f"FROM '{secret}'", f"COPY (SELECT 1) TO '{stolen}'", "INSTALL sqlite"):

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from plotsim_core import Plan, api
-from plotsim_core.columns.identity import key_text, prefix
+from plotsim_core.columns.primary_key import key_text, prefix
 from plotsim_core.config.read import read
 from plotsim_core.engine.roster import codes, select
 from plotsim_core.validation.check import CHECKS

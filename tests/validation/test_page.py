@@ -14,13 +14,13 @@ import pytest
 from docs.datasets import shown
 from plotsim_core import Plan, create, template, write_tables
 from plotsim_core.numerics.estimates import correlation
+from plotsim_core.validation.charts import Picture, lags, pictures, stored_correlations
 from plotsim_core.validation.check import CHECKS
-from plotsim_core.validation.page import page
-from plotsim_core.validation.pictures import Picture, lags, pictures, stored_correlations
-from plotsim_core.validation.plots import bins, correlogram, fan, glance, lines, matrix
+from plotsim_core.validation.html_page import page
 from plotsim_core.validation.report import Report, check_store
 from plotsim_core.validation.residuals import residuals
 from plotsim_core.validation.store import Store, find_store
+from plotsim_core.validation.svg import bins, correlogram, fan, glance, lines, matrix
 from tests.laws.made import BUNDLED
 
 SVG = "http://www.w3.org/2000/svg"

@@ -17,8 +17,8 @@ from docs.correlations import CASES, expected, plan_of
 from plotsim_core import Plan, create, generate_tables, manifest, write_tables
 from plotsim_core.cli import main
 from plotsim_core.numerics.estimates import correlation, rank_correlation
-from plotsim_core.truth.delivered import correlations, sample_of
-from plotsim_core.validation import plain
+from plotsim_core.truth.achieved_correlations import correlations, sample_of
+from plotsim_core.validation import table_correlations
 from plotsim_core.validation.report import Report, check_directory
 
 POOLED = {"metric_a": "visits", "metric_b": "sales", "coefficient": 0.7, "pooled": True}
@@ -93,7 +93,7 @@ def test_of_many_rows_those_of_some_units_are_read(
     """The error grows by the root of what is left out, and covers the difference."""
     plan, report = reported
     ((_, whole),) = report.correlations
-    monkeypatch.setattr(plain, "_ROWS", 400)
+    monkeypatch.setattr(table_correlations, "_ROWS", 400)
     ((_, part),) = judged(plan, tmp_path / "out").correlations
     assert part.pearson != whole.pearson
     assert 1.2 * whole.pearson[1] < part.pearson[1] < 4 * whole.pearson[1]
@@ -138,7 +138,7 @@ def test_what_no_table_holds_is_not_told() -> None:
 
 def test_a_long_window_is_looked_at_from_end_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """In runs of periods; what they tell lies within the errors of the whole."""
-    module = "plotsim_core.truth.delivered"
+    module = "plotsim_core.truth.achieved_correlations"
     plan = shops(window={"start": "2023-01-01", "end": "2024-12-31", "every": "day"}, noise=None)
     assert plan.stop is not None
     (whole,) = correlations(sample_of(plan, plan.stop))

@@ -1,0 +1,178 @@
+"""Identifiers: texts that are distinct within a dimension, computed from the row's serial number.
+
+A keyed permutation of the serial number chooses the pattern and its letters; check digits follow from these. Rows of other
+tables have no serial number: they draw from all texts of the patterns. Digests, and `uuid4` of such rows, are random
+bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from plotsim_core.columns.faker_locales import row_locales
+from plotsim_core.columns.identifier_forms import FORMS, forms
+from plotsim_core.columns.identifier_patterns import Pattern, ascii_texts, disjoint, pattern_texts, text_count
+from plotsim_core.columns.identifier_serials import KINDS, capacities, number_division, serials, slot_collisions
+from plotsim_core.columns.rows import Rows
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.tables import Table
+from plotsim_core.config.words import enumeration
+from plotsim_core.errors import Problem
+from plotsim_core.numerics.calendar import Grain
+from plotsim_core.numerics.codes import PERIODS
+from plotsim_core.numerics.permutation import shuffled
+from plotsim_core.numerics.random import GOLDEN, Words, choose, mix
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+_HEX = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), dtype=np.uint16)
+"""The two hexadecimal digits of each byte."""
+_GROUPS = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
+"""The digits between the dashes of a UUID."""
+
+DIGESTS = {"md5": 16, "sha1": 20, "sha256": 32, "uuid4": 16}
+"""Number of bytes by provider of hexadecimal digits."""
+
+
+def _bytes(stream: np.uint64, address: Words, count: int) -> NDArray[np.uint8]:
+    """Return `count` random bytes for each address, shape (addresses, count)."""
+    steps = np.arange(-(-count // 8), dtype=np.uint64) * GOLDEN
+    draws = np.stack([mix(address + stream + step) for step in steps], axis=1).astype("<u8")
+    return draws.view(np.uint8).reshape(len(address), 8 * len(steps))[:, :count]
+
+
+def digests(name: str, stream: np.uint64, address: Words) -> pa.Array:
+    """Return a digest for each address; a `uuid4` as RFC 9562 writes one (version 4, variant 8 to b)."""
+    values = _bytes(stream, address, DIGESTS[name])
+    if name == "uuid4":
+        values[:, 6] = 0x40 | (values[:, 6] & 0x0F)
+        values[:, 8] = 0x80 | (values[:, 8] & 0x3F)
+    letters = _HEX[values].view(np.uint8).reshape(len(address), 2 * values.shape[1])
+    if name != "uuid4":
+        return ascii_texts(letters)
+    texts = np.full((len(address), 36), ord("-"), dtype=np.uint8)
+    for dashes, (first, stop) in enumerate(_GROUPS):
+        texts[:, first + dashes : stop + dashes] = letters[:, first:stop]
+    return ascii_texts(texts)
+
+
+@lru_cache(maxsize=256)
+def pattern_sets(name: str, locales: tuple[str, ...]) -> tuple[tuple[Pattern, ...], ...]:
+    """Return the patterns of a provider in each of several locales: equal to those of an earlier locale, or without a text
+    in common; all of a locale if it has no such patterns. Empty if a locale has none at all."""
+    locale_patterns: list[tuple[Pattern, ...]] = []
+    for locale in locales:
+        patterns = forms(name, locale)
+        equivalent = next((other for other in locale_patterns if _same_alphabets(patterns, other)), None)
+        earlier = [pattern for other in locale_patterns for pattern in other]
+        locale_patterns.append(equivalent or tuple(disjoint(patterns, earlier)) or patterns)
+    return tuple(locale_patterns) if all(locale_patterns) else ()
+
+
+def inseparable_locales(name: str, locales: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the locales whose every pattern of a provider may spell a text of an earlier locale."""
+    earlier: list[tuple[Pattern, ...]] = []
+    mingled_locales = []
+    for locale, patterns in zip(locales, pattern_sets(name, locales), strict=False):
+        if patterns not in earlier and not disjoint(patterns, [pattern for other in earlier for pattern in other]):
+            mingled_locales.append(locale)
+        earlier.append(patterns)
+    return tuple(mingled_locales)
+
+
+def _same_alphabets(first: Sequence[Pattern], second: Sequence[Pattern]) -> bool:
+    return [pattern.alphabets for pattern in first] == [pattern.alphabets for pattern in second]
+
+
+def capacity(name: str, locales: tuple[str, ...]) -> int:
+    """Return the number of texts of a provider in each of several locales, at least; 0 if it gives no identifiers."""
+    return min(map(text_count, pattern_sets(name, locales)), default=0) if name in FORMS else 0
+
+
+def identifiers(name: str, column: ColumnPlan, table: TablePlan, rows: Rows, distinct: bool) -> pa.Array:
+    """Return an identifier for each row; distinct within a dimension if `distinct`."""
+    plan, stream = rows.block.plan, rows.stream(table, column)
+    locale_patterns = pattern_sets(name, plan.dataset.locale)
+    serial_numbers = serials(rows, table, capacity(name, plan.dataset.locale)) if distinct else None
+    if serial_numbers is None and name in DIGESTS:
+        return digests(name, stream, rows.address)
+    locale_indexes = row_locales(rows, table, "")
+    texts, order = [], []
+    for index, patterns in enumerate(locale_patterns):
+        row_indexes = np.flatnonzero(locale_indexes == index) if len(locale_patterns) > 1 else np.arange(len(rows))
+        size, address = text_count(patterns), rows.address[row_indexes]
+        text_numbers = (
+            choose(stream, address, size)
+            if serial_numbers is None
+            else shuffled(serial_numbers[row_indexes], size, np.array([stream]))
+        )
+        texts.append(pattern_texts(patterns, text_numbers, rows.stream(table, column, "more"), address))
+        order.append(row_indexes)
+    inverse = np.argsort(np.concatenate(order))
+    return pa.concat_arrays(texts).take(pa.array(inverse))
+
+
+def capacity_problems(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[Problem]:
+    """Yield the problems of a dimension with more rows, or more segments of units, than there are identifiers."""
+    limit = capacity(name, dataset.locale)
+    hint = "`unique: false` lets them repeat"
+    if shared := inseparable_locales(name, dataset.locale):
+        message = f"faker.{name} may give the same text in {enumeration(shared)} as in another locale of the dataset"
+        yield Problem("type", message, f"{hint}; or leave out a locale")
+        return
+    if kind == "reference":
+        rows: int = table.length  # type: ignore[attr-defined]
+        if rows > limit:
+            yield Problem("type", f"{table.name} has {rows:,} rows, and faker.{name} has {limit:,} different texts", hint)
+        return
+    slots = number_division(limit).slots
+    if len(dataset.segments) > slots:
+        message = f"faker.{name} has texts for {slots:,} segments, and there are {len(dataset.segments):,}"
+        yield Problem("type", message, f"{hint}; or declare fewer segments")
+        return
+    window = dataset.window
+    for room in capacities(table, dataset, limit):
+        if room.units > room.most:
+            message = f"faker.{name} has texts for {room.most:,} units of a segment, and {room.segment} has {room.units:,}"
+            yield Problem("type", message, hint)
+        elif room.cohorts is not None and room.cohorts * PERIODS[window.grain.name] < (
+            window.length if window.stop is None else window.stop - window.first
+        ):
+            year = _last_year(room.cohorts, window.grain, window.first)
+            yield Problem("type", f"faker.{name} has texts for those who arrive in {room.segment} up to {year}", hint)
+
+
+def colliding_segments(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[str]:
+    """Yield the segments whose identifiers depend on the segments declared before them."""
+    limit = capacity(name, dataset.locale)
+    if limit and kind in KINDS and kind != "reference":
+        yield from slot_collisions([segment.name for segment in dataset.segments], number_division(limit).slots)
+
+
+def capacity_text(name: str, table: Table, kind: str, dataset: Dataset) -> str:
+    """Return the number of rows of a dimension that get identifiers, in words, and the last year of arrivals."""
+    limit = capacity(name, dataset.locale)
+    if kind == "reference":
+        return f"no two the same, for up to {limit:,} rows"
+    segment_rooms = capacities(table, dataset, limit)
+    units = min(room.most for room in segment_rooms)
+    text = f"no two the same, for up to {number_division(limit).slots:,} segments of {units:,} units each"
+    cohort_limits = [room.cohorts for room in segment_rooms if room.cohorts is not None]
+    if not cohort_limits:
+        return text
+    return f"{text}; they last until {_last_year(min(cohort_limits), dataset.window.grain, dataset.window.first)}"
+
+
+def _last_year(cohorts: int, grain: Grain, first: int) -> int:
+    """Return the last year in which cohorts arrive."""
+    last = first + cohorts * PERIODS[grain.name]
+    return int(grain.starts(np.array([last])).astype("datetime64[Y]").astype(np.int64)[0]) + 1970
+
+
+def locales_without(name: str, locales: Sequence[str]) -> str:
+    """Return the locales in which a provider has no identifiers, in words."""
+    return enumeration([locale for locale in locales if not forms(name, locale)])

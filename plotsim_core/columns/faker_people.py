@@ -1,0 +1,189 @@
+"""People with consistent names and addresses: the first name, last name, full name, e-mail address and user name in a row
+are those of one person, in one locale.
+
+Names come from Faker's pools; addresses are formed from them, in domains that RFC 2606 reserves for examples. A unique
+address ends in a code: a keyed permutation of the row's identity, which needs no memory of earlier codes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from faker import Faker
+from faker.decode import unidecode
+
+from plotsim_core.columns.choice import weighted_indexes
+from plotsim_core.columns.faker_locales import row_locales
+from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.numerics.codes import segment_number, unit_codes
+from plotsim_core.numerics.permutation import code, permute
+from plotsim_core.numerics.random import choose, key, uniforms, words
+from plotsim_core.plan.plan import TablePlan
+
+PEOPLE = ("name", "first_name", "last_name", "email", "user_name")
+ADDRESSES = ("email", "user_name")
+"""Parts of a person that can be unique."""
+POOL = 2048
+_DOMAINS = ("example.org", "example.com", "example.net")
+_FORM = re.compile(r"^\{\{(first|last)_name\w*\}\}(.*)\{\{(first|last)_name\w*\}\}$")
+_LISTED_BITS, _LISTED_DIGITS = 20, 4
+_DIGITS = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Names:
+    """The names of some locales: `POOL` of women and as many of men for each locale, in this order. `lead` and `trail` are
+    the parts of full names; `last_leads` and `between` give their order and their separator for each locale."""
+
+    first: pa.Array
+    last: pa.Array
+    lead: pa.Array
+    trail: pa.Array
+    between: pa.Array
+    last_leads: np.ndarray
+    first_plain: pa.Array
+    last_plain: pa.Array
+    initial: pa.Array
+
+
+@lru_cache(maxsize=64)
+def _provider(locale: str) -> Any:
+    """Return Faker's provider of people in a locale."""
+    return next(provider for provider in Faker(locale).get_providers() if hasattr(provider, "first_name_male"))
+
+
+def _form(locale: str) -> tuple[bool, str]:
+    """Return (last_leads, between): whether the last name leads in a locale, and the separator of the names."""
+    provider = _provider(locale)
+    for form in provider.formats:
+        match = _FORM.match(form)
+        if match and match[1] != match[3]:
+            return match[1] == "last", match[2]
+    return False, " "
+
+
+def _name_draws(locale: str, part: str, gender: str) -> list[str]:
+    """Return `POOL` names (`part` is first or last), as frequent as in the locale. They are drawn from Faker's lists, as
+    calling Faker for each name takes ten times as long."""
+    provider = _provider(locale)
+    listed = getattr(provider, f"{part}_names_{gender}", None) or getattr(provider, f"{part}_names", None)
+    stream = key(0, "faker", part, gender, locale)
+    if not listed:
+        generator = Faker(locale)
+        generator.seed_instance(int(stream))
+        return [str(getattr(generator, f"{part}_name_{gender}")()) for _ in range(POOL)]
+    candidates = list(listed)
+    weights = tuple(map(float, listed.values())) if isinstance(listed, Mapping) else (1.0,) * len(candidates)
+    return [candidates[index] for index in weighted_indexes(uniforms(stream, words(np.arange(POOL))), weights).tolist()]
+
+
+def _ascii_names(names: list[str], readings: dict[str, str]) -> list[str]:
+    """Return names in small letters a to z and digits."""
+    plain_names = {name: re.sub("[^a-z0-9]", "", unidecode(readings.get(name, name)).lower()) or "x" for name in set(names)}
+    return [plain_names[name] for name in names]
+
+
+def _readings(locale: str) -> dict[str, str]:
+    """Return how names of a locale are read, where Faker knows it (Japanese ones)."""
+    provider = _provider(locale)
+    pairs = [pair for name in dir(provider) if name.endswith("name_pairs") for pair in getattr(provider, name)]
+    return {pair[0]: pair[-1] for pair in pairs if len(pair) == 3}
+
+
+@lru_cache(maxsize=16)
+def names(locales: tuple[str, ...]) -> Names:
+    """Return the names of some locales; always the same ones."""
+    first: list[str] = []
+    last: list[str] = []
+    lead: list[str] = []
+    trail: list[str] = []
+    forms = [_form(locale) for locale in locales]
+    for locale, (last_leads, _) in zip(locales, forms, strict=True):
+        for gender in ("female", "male"):
+            given_names, family_names = _name_draws(locale, "first", gender), _name_draws(locale, "last", gender)
+            first, last = first + given_names, last + family_names
+            lead, trail = (
+                (lead + family_names, trail + given_names) if last_leads else (lead + given_names, trail + family_names)
+            )
+    readings = {name: reading for locale in locales for name, reading in _readings(locale).items()}
+    first_plain = _ascii_names(first, readings)
+    return Names(
+        first=pa.array(first),
+        last=pa.array(last),
+        lead=pa.array(lead),
+        trail=pa.array(trail),
+        between=pa.array([between for _, between in forms]),
+        last_leads=np.array([last_leads for last_leads, _ in forms]),
+        first_plain=pa.array(first_plain),
+        last_plain=pa.array(_ascii_names(last, readings)),
+        initial=pa.array([name[0] for name in first_plain]),
+    )
+
+
+def name_count(part: str, locales: tuple[str, ...]) -> int:
+    """Return the largest number of different texts of a `part`, which is a kind of name."""
+    name_pool = names(locales)
+    if part != "name":
+        return len(pc.unique(name_pool.first if part == "first_name" else name_pool.last))
+    blocks = [
+        (name_pool.lead[start : start + POOL], name_pool.trail[start : start + POOL])
+        for start in range(0, len(name_pool.lead), POOL)
+    ]
+    return sum(len(pc.unique(lead)) * len(pc.unique(trail)) for lead, trail in blocks)
+
+
+def person_texts(part: str, rows: Rows, table: TablePlan, bundle: str, distinct: bool) -> pa.Array:
+    """Return a `part` of the person of each row; addresses and user names differ between units, or listed rows, if
+    `distinct`."""
+    plan = rows.block.plan
+
+    def choice(purpose: str, count: int) -> Integers:
+        return choose(key(plan.seed, "person", table.stream, bundle, purpose), rows.address, count)
+
+    def draw() -> tuple[Integers, Integers]:
+        base = (2 * locale_indexes + choice("gender", 2)) * POOL
+        return base + choice("first", POOL), base + choice("last", POOL)
+
+    name_pool, locale_indexes = names(plan.dataset.locale), row_locales(rows, table, bundle)
+    first, last = rows.kept(("person", table.stream, bundle), draw)
+    if part == "first_name":
+        return name_pool.first.take(pa.array(first))
+    if part == "last_name":
+        return name_pool.last.take(pa.array(last))
+    if part == "name":
+        is_reversed = name_pool.last_leads[locale_indexes]
+        lead, trail = pa.array(np.where(is_reversed, last, first)), pa.array(np.where(is_reversed, first, last))
+        between = name_pool.between.take(pa.array(locale_indexes))
+        return pc.binary_join_element_wise(name_pool.lead.take(lead), between, name_pool.trail.take(trail), "")
+    codes = [_codes(rows, table, bundle)] if distinct else []
+    if part == "user_name":
+        suffix = codes or [pc.cast(pa.array(choice("digits", _DIGITS)), pa.string())]
+        return pc.binary_join_element_wise(
+            name_pool.initial.take(pa.array(first)), name_pool.last_plain.take(pa.array(last)), *suffix, ""
+        )
+    parts = [name_pool.first_plain.take(pa.array(first)), name_pool.last_plain.take(pa.array(last)), *codes]
+    domain = pa.array(_DOMAINS).take(pa.array(choice("domain", len(_DOMAINS))))
+    return pc.binary_join_element_wise(pc.binary_join_element_wise(*parts, "."), domain, "@")
+
+
+def _codes(rows: Rows, table: TablePlan, bundle: str) -> pa.Array:
+    """Return a code for each row that no other row of its table has, but for versions of the same unit."""
+    plan = rows.block.plan
+    secret = key(plan.seed, "unique", table.stream, bundle)
+    if len(rows.unit) < len(rows):
+        return pc.utf8_lower(pa.array(code(permute(rows.ordinal.astype(np.uint64), _LISTED_BITS, secret), _LISTED_DIGITS)))
+    units = rows.block.units
+    segment_numbers = np.array([segment_number(segment.spec.name) for segment in plan.segments], dtype=np.uint64)
+    codes = pc.utf8_lower(pa.array(unit_codes(segment_numbers[units.segment], units.ordinal, int(secret)))).take(
+        pa.array(rows.unit)
+    )
+    if len(rows.ordinal) < len(rows):
+        return codes
+    return pc.binary_join_element_wise(codes, pc.cast(pa.array(rows.ordinal + 1), pa.string()), "")

@@ -1,0 +1,132 @@
+"""The answers about units: of each, what the tables follow from, and what happened to it, as rows with lists in them.
+
+Moments are date keys, as the tables have them. What changes over time is a list of changes: since when it is what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from plotsim_core.columns.primary_key import key_text, prefix
+from plotsim_core.columns.scd import Options as History
+from plotsim_core.columns.segment import arms
+from plotsim_core.columns.trajectory import DECIMALS
+from plotsim_core.config.effects import missing_on, noise_of, null_rate
+from plotsim_core.engine.block import Block, block
+from plotsim_core.engine.lifecycle import NONE, stages
+from plotsim_core.engine.lifetimes import alive, ends
+from plotsim_core.engine.noised import is_missing, is_outlier, missing_by_value
+from plotsim_core.engine.slice import full_slice, lives
+from plotsim_core.engine.tiers import bands
+from plotsim_core.plan.plan import MetricPlan, Plan, TablePlan
+from plotsim_core.tables.kind import KINDS
+
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+def answers(plan: Plan, stop: int) -> Iterator[pa.Table]:
+    """Yield the units of one kind that have arrived before the period `stop`, a row each, in the order of the roster.
+
+    `key`, `segment` and `treatment` (the arm, null without one) are the unit's for life; `arrival` and `end` its first and
+    its last date (null where it goes on). `positions` are those of each period in between. `events` has the dates of
+    threshold events, by table, `outliers` of stored values that are outliers, by metric; `tiers` and `stages` are lists of
+    changes. What a dataset does not have, has no column.
+    """
+    for slice_ in lives(plan, full_slice(plan, None, stop)):
+        yield _block_answers(block(plan, slice_))
+
+
+def _block_answers(block: Block) -> pa.Table:
+    plan, units, is_alive = block.plan, block.units, alive(block)
+    dates = plan.grain.keys(block.periods)
+    last_periods = ends(block)
+    has_ended = last_periods < block.slice.stop
+    names = pa.array([segment.spec.name for segment in plan.segments])
+    columns: dict[str, pa.Array] = {
+        "key": key_text(prefix(_dimension(plan).spec), pa.array(block.codes)),
+        "segment": names.take(pa.array(units.segment)),
+        **({"treatment": arms(block)} if any(s.spec.treatment for s in plan.segments) else {}),
+        "arrival": pa.array(dates[np.minimum(units.arrival - block.slice.first, len(dates) - 1)]),
+        "end": pa.array(dates[np.where(has_ended, last_periods - block.slice.first, 0)], mask=~has_ended),
+    }
+    lifecycle, history = plan.dataset.lifecycle, _dimension(plan).spec.sourced("scd")
+    if lifecycle is not None:
+        words = [stage.name for stage in lifecycle.stages]
+        columns["stages"] = _change_lists(stages(block, lifecycle), is_alive, words, dates)
+    if history:
+        options = history[0].source
+        assert isinstance(options, History)
+        tiers = bands(plan, plan.metric_index(options.tracks), options.at, units, block.periods)
+        columns["tiers"] = _change_lists(tiers, is_alive, options.tiers, dates)
+    columns |= _date_lists("events", {table.name: _event_mask(block, table) for table in _thresholds(plan)}, dates)
+    columns |= _date_lists("outliers", _outlier_masks(block, is_alive), dates)
+    columns["positions"] = _lists(is_alive, pa.array(np.round(block.positions(), DECIMALS).T[is_alive.T]))
+    return pa.table(columns).filter(pa.array(units.arrival < block.slice.stop))
+
+
+def _dimension(plan: Plan) -> TablePlan:
+    return next(table for table in plan.own if table.kind == "unit")
+
+
+def _thresholds(plan: Plan) -> list[TablePlan]:
+    return [table for table in (plan.clean or plan).own if table.kind == "threshold"]
+
+
+def _event_mask(block: Block, table: TablePlan) -> Flags:
+    """Return the mask of a threshold event, shape (periods, units)."""
+    mask = np.zeros(block.slice.shape, dtype=np.bool_)
+    mask.ravel()[KINDS["threshold"].rows(table, block).cell] = True
+    return mask
+
+
+def _outlier_masks(block: Block, is_alive: Flags) -> dict[str, Flags]:
+    """Return the masks of stored outliers, by metric, for metrics whose noise has outliers."""
+    plan = block.plan
+    masks = {}
+    for metric in plan.metrics:
+        noise = noise_of(plan.dataset, metric.spec)
+        if noise.outlier_rate > 0:
+            masks[metric.name] = is_alive & is_outlier(plan.seed, noise, metric, block.address)
+            if null_rate(plan.dataset, metric.spec) > 0:
+                masks[metric.name] &= ~_missing_mask(block, metric)
+    return masks
+
+
+def _missing_mask(block: Block, metric: MetricPlan) -> Flags:
+    """Return the mask of missing values of a metric: at random (MCAR) and by another metric's value (MAR)."""
+    plan, noise = block.plan, noise_of(block.plan.dataset, metric.spec)
+    mask = is_missing(plan.seed, noise, metric, block.address)
+    cause = missing_on(plan.dataset, metric.spec)
+    if cause is not None:
+        mask |= missing_by_value(plan.seed, noise, metric, block.address, block.scores(plan.metric_index(cause)))
+    return mask
+
+
+def _date_lists(column: str, masks: dict[str, Flags], dates: Integers) -> dict[str, pa.Array]:
+    """Return a struct with a list of dates for each name; nothing without names."""
+    if not masks:
+        return {}
+    lists = [_lists(flags, pa.array(dates[np.nonzero(flags.T)[1]])) for flags in masks.values()]
+    return {column: pa.StructArray.from_arrays(lists, names=list(masks))}
+
+
+def _change_lists(values: Integers, is_alive: Flags, words: Sequence[str], dates: Integers) -> pa.Array:
+    """Return the changes of each unit: date and value of the first period of each run of equal values. Only periods in
+    which a unit is alive count; NONE is null."""
+    is_start = is_alive.copy()
+    is_start[1:] &= ~is_alive[:-1] | (values[1:] != values[:-1])
+    codes = values.T[is_start.T]
+    texts = pa.array(list(words)).take(pa.array(codes, mask=codes == NONE))
+    start_dates = pa.array(dates[np.nonzero(is_start.T)[1]])
+    return _lists(is_start, pa.StructArray.from_arrays([start_dates, texts], names=["since", "value"]))
+
+
+def _lists(mask: Flags, values: pa.Array) -> pa.Array:
+    """Return the values of each unit as a list; `values` are those of the cells in `mask`, unit by unit."""
+    offsets = np.concatenate([[0], np.cumsum(np.count_nonzero(mask, axis=0))]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values)

@@ -1,0 +1,270 @@
+"""Checks of row counts: no period missing or duplicated, and as many rows as units of the roster are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from plotsim_core.columns.earlier_rows import CONDITIONAL_KINDS
+from plotsim_core.columns.primary_key import date_keys, key_text, prefix
+from plotsim_core.columns.row_relations import parent_of
+from plotsim_core.columns.row_targets import is_row_reference
+from plotsim_core.engine.block import Block
+from plotsim_core.engine.lifetimes import alive
+from plotsim_core.engine.roster import NEVER, Units, codes, select
+from plotsim_core.engine.slice import Slice
+from plotsim_core.engine.strata import Stratum, strata, stratum_samples
+from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.sql import quoted
+from plotsim_core.tables.kind import KINDS
+from plotsim_core.validation.check import CHECKS, TALLY, Check, Finding
+from plotsim_core.validation.store import Store
+from plotsim_core.validation.table_scan import table_scan
+
+Floats = NDArray[np.float64]
+
+_UNITS = 1 << 20
+_CELLS = 60_000
+"""The size of the sample of cells that is generated anew where stored rows do not show the expected counts."""
+_STANDARD_ERRORS = 6.0
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """Bounds of the number of units in each judged period, shape (periods,): `most`, `least` (estimated from a sample) and
+    `certain` (the units of the sample alone); all equal where the number is known."""
+
+    most: Floats
+    least: Floats
+    certain: Floats
+
+
+def expected_units(store: Store) -> Expected:
+    """Return bounds of the number of units in each judged period, from arrivals and stored endings."""
+    return store.kept("expected rows", lambda: _expected_units(store))
+
+
+def _expected_of(store: Store, table: TablePlan) -> Expected:
+    """Return bounds of the number of units in each judged period, zero outside the periods of a table."""
+    bounds = expected_units(store)
+    if table.periods is None:
+        return bounds
+    periods = np.arange(store.first, store.stop, dtype=np.int64)
+    in_range = (periods >= table.periods[0]) & (periods < table.periods[1])
+    return Expected(*(np.where(in_range, numbers, 0.0) for numbers in (bounds.most, bounds.least, bounds.certain)))
+
+
+def unit_column(plan: Plan, table: TablePlan) -> str | None:
+    """Return the column of a table with the key of the unit of a row; of a bridge, its left one if that is a unit. None if
+    there is no such column."""
+    dimensions = {dimension.name for dimension in plan.own if dimension.kind == "unit"}
+    columns = unit_references(table, dimensions)
+    if table.kind == "bridge":
+        columns = [name for name in columns if name == table.key[0]]
+    return next(iter(columns), None)
+
+
+def link_columns(table: TablePlan) -> tuple[str, ...]:
+    """Return the key columns of a bridge; none of other tables."""
+    return table.key if table.kind == "bridge" else ()
+
+
+def unit_references(table: TablePlan, dimensions: set[str]) -> list[str]:
+    """Return the columns of a table that refer to dimensions by the key of a unit."""
+    words = {column.name: column.spec.word for column in table.columns}
+    return [name for name, parent, _ in table.references if parent in dimensions and words[name] == "ref"]
+
+
+def endings_sql(store: Store) -> str | None:
+    """Return the SQL of (unit, ended), the date key of the first stored ending of each unit; None if none is stored."""
+    plan = store.plan
+    parts = []
+    for table in (plan.table(ending.table) for ending in plan.endings if ending.table in store.relations):
+        unit = unit_column(plan, table)
+        if unit is not None and table.time is not None:
+            parts.append(f"SELECT {quoted(unit)} AS unit, {quoted(table.time)} AS ended FROM {store.place(table)}")
+    return f"SELECT unit, min(ended) AS ended FROM ({' UNION ALL '.join(parts)}) GROUP BY unit" if parts else None
+
+
+def _expected_units(store: Store) -> Expected:
+    plan = store.plan
+    periods = np.arange(store.first, store.stop, dtype=np.int64)
+    sql = endings_sql(store)
+    endings = store.arrow(f"SELECT unit, ended FROM ({sql})").drop_null() if sql else None
+    tenured, upper = np.zeros(len(periods)), np.zeros(len(periods))
+    for stratum in strata(plan, store.first, store.stop):
+        for start in range(stratum.first, stratum.first + stratum.count, _UNITS):
+            units = select(plan, start, min(start + _UNITS, stratum.first + stratum.count))
+            tenured += _present_counts(periods, units.arrival, units.leaves)
+            if endings is not None and len(endings):
+                upper += _present_counts(
+                    periods, units.arrival, np.minimum(units.leaves, _last_periods(store, units, endings))
+                )
+    if endings is None or not len(endings):
+        upper = tenured
+    if not plan.endings:
+        return Expected(tenured, tenured, tenured)
+    if store.first == plan.first and all(ending.table in store.relations for ending in plan.endings):
+        return Expected(upper, upper, upper)
+    lower, sample_counts = _lower_bounds(plan, periods)
+    return Expected(upper, np.minimum(upper, lower), sample_counts)
+
+
+def _present_counts(periods: NDArray[np.int64], arrivals: NDArray[np.int64], last_periods: NDArray[np.int64]) -> Floats:
+    """Return the number of units in each period, from the first and the last period of each unit."""
+    arrived_counts = np.searchsorted(np.sort(arrivals), periods, side="right")
+    return (arrived_counts - np.searchsorted(np.sort(last_periods[last_periods >= arrivals]), periods, side="left")).astype(
+        np.float64
+    )
+
+
+def _last_periods(store: Store, units: Units, endings: pa.Table) -> NDArray[np.int64]:
+    """Return the last period of each unit by its stored ending; NEVER without one."""
+    plan = store.plan
+    dimension = next(table for table in plan.own if table.kind == "unit")
+    keys = key_text(prefix(dimension.spec), pa.array(codes(plan, units)))
+    indexes = pc.index_in(keys, endings["unit"].combine_chunks())
+    is_ended = np.asarray(pc.is_valid(indexes))
+    last_periods = np.full(len(units), NEVER)
+    dates = endings["ended"].to_numpy(zero_copy_only=False)[np.asarray(pc.fill_null(indexes, 0))[is_ended]]
+    periods = np.arange(plan.first, store.stop, dtype=np.int64)
+    last_periods[is_ended] = periods[np.minimum(np.searchsorted(plan.grain.keys(periods), dates), len(periods) - 1)]
+    return last_periods
+
+
+def _lower_bounds(plan: Plan, periods: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Return (lower bounds of the number of units, units of the sample) by period, from a stratified sample."""
+    total, variance, sample_counts = (np.zeros(len(periods)) for _ in range(3))
+    for stratum, block in _sample_blocks(plan, periods):
+        is_alive, sample_size = alive(block), len(block.units)
+        alive_share = is_alive.mean(axis=1)
+        total += stratum.count * alive_share
+        sample_counts += is_alive.sum(axis=1)
+        if sample_size < stratum.count:
+            variance += stratum.count**2 * np.maximum(alive_share * (1 - alive_share), 1 / sample_size) / sample_size
+    return np.maximum(total - _STANDARD_ERRORS * np.sqrt(variance), sample_counts), sample_counts
+
+
+def _sample_blocks(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[Stratum, Block]]:
+    """Yield each stratum with a block of a sample of its units, about `_CELLS` cells in all."""
+    first, stop = int(periods[0]), int(periods[-1]) + 1
+    parts = strata(plan, first, stop)
+    for stratum, sample_size in zip(parts, stratum_samples(parts, max(1, _CELLS // len(periods)), 20), strict=True):
+        yield stratum, Block(plan, Slice(first, stop, stratum.first, stratum.first + sample_size))
+
+
+def _row_counts(store: Store, table: TablePlan) -> Floats:
+    """Return the number of stored rows of each judged period; invalid date keys are not counted."""
+    keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
+    scan = table_scan(store, table)
+    counts = dict(zip(scan["date_key"].to_pylist(), scan["rows"].to_pylist(), strict=True))
+    return np.array([float(counts.get(key, 0)) for key in keys.tolist()])
+
+
+def ending_tables(plan: Plan) -> frozenset[str]:
+    """Return the tables of events that end units."""
+    return frozenset(ending.table for ending in plan.endings)
+
+
+def _period_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    is_event = table.kind in ("proportional", "variable", "detail")
+    return ending_tables(plan) if is_event or table.kind == "fact" else None
+
+
+def _period_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
+    rows = _row_counts(store, table)
+    if table.kind == "fact":
+        bounds = _expected_of(store, table)
+        yield _period_finding(store, table, np.where(rows == 0, bounds.certain > 0, rows > bounds.most), bounds.most)
+    else:
+        expected_rows = _simulated_counts(store.plan, table, store.first, store.stop) if bool(np.any(rows == 0)) else rows
+        yield _period_finding(store, table, (rows == 0) & (expected_rows > 0), expected_rows)
+
+
+def is_thinned(plan: Plan, table: TablePlan) -> bool:
+    """Return whether a table lacks rows that have no earlier row to refer to; only generating them shows how many."""
+    parent = parent_of(table)
+    if parent is not None:
+        return is_thinned(plan, plan.table(parent))
+    return table.kind in CONDITIONAL_KINDS and any(is_row_reference(c, plan) for c in table.columns if c.spec.word == "ref")
+
+
+def _simulated_counts(plan: Plan, table: TablePlan, first: int, stop: int) -> Floats:
+    """Return the number of rows of a table in each period for a sample of units, generated anew. It is zero where the
+    metric that drives them is hardly ever above zero."""
+    periods = np.arange(first, stop, dtype=np.int64)
+    counts = np.zeros(len(periods))
+    for _, block in _sample_blocks(plan, periods):
+        counts += np.bincount(KINDS[table.kind].rows(table, block).period - first, minlength=len(periods))
+    return counts
+
+
+def _period_finding(store: Store, table: TablePlan, is_faulty: NDArray[np.bool_], expected_rows: Floats) -> Finding:
+    rows = _row_counts(store, table)
+    outside_count = _outside_rows(store, table)
+    tally = _tally(store, np.maximum(rows, expected_rows), np.where(is_faulty, np.abs(rows - expected_rows), 0.0))
+    numbers = {
+        "rows": float(rows.sum()),
+        "periods": float(len(rows)),
+        "wrong": float(is_faulty.sum()),
+        "outside": float(outside_count),
+    }
+    problems = [
+        f"{store.plan.grain.label(store.first + int(index))} has {rows[index]:.0f} rows, not {expected_rows[index]:.0f}"
+        for index in np.flatnonzero(is_faulty)[:3]
+    ]
+    problems += [f"{outside_count} rows lie outside the window"] if outside_count else []
+    suffix = f" and {int(is_faulty.sum()) - 3} more periods" if is_faulty.sum() > 3 else ""
+    return Finding(table.name, not problems, "; ".join(problems) + suffix or f"{len(rows)} periods", numbers, tally)
+
+
+def _outside_rows(store: Store, table: TablePlan) -> int:
+    """Return the number of rows whose date key is null or outside the window."""
+    plan, time = store.plan, quoted(table.time or "")
+    last = plan.stop - 1 if plan.stop is not None else None
+    low, *high = plan.grain.keys(np.array([plan.first, *([] if last is None else [last])], dtype=np.int64)).tolist()
+    upper_condition = "".join(f" OR {time} > {key}" for key in high)
+    sql = f"SELECT count(*) FROM {store.place(table)} WHERE {time} IS NULL OR {time} < {low}{upper_condition}"
+    return int(store.connection.sql(sql).fetchall()[0][0])
+
+
+def _tally(store: Store, checked: Floats, faults: Floats) -> pa.Table:
+    keys = date_keys(store.plan, np.arange(store.first, store.stop, dtype=np.int64))
+    return pa.table([keys, np.rint(checked).astype(np.int64), np.rint(faults).astype(np.int64)], schema=TALLY)
+
+
+def _fact_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+    return ending_tables(plan) if table.kind == "fact" else None
+
+
+def _row_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
+    bounds, rows = _expected_of(store, table), _row_counts(store, table)
+    is_below = rows < bounds.least
+    numbers = {"rows": float(rows.sum()), "most": float(bounds.most.sum()), "least": float(bounds.least.sum())}
+    lowest = int(np.argmax(bounds.least - rows))
+    message = f"{rows.sum():.0f} rows, {bounds.least.sum():.0f} to {bounds.most.sum():.0f} expected"
+    if is_below.any():
+        label = store.plan.grain.label(store.first + lowest)
+        message = f"{label} has {rows[lowest]:.0f} rows, at least {bounds.least[lowest]:.0f} expected"
+    tally = _tally(store, np.maximum(rows, bounds.least), np.maximum(bounds.least - rows, 0.0))
+    yield Finding(table.name, not is_below.any(), message, numbers, tally)
+
+
+for _name, _check in {
+    "periods_complete": Check(
+        "structure",
+        "No period lacks its rows, and none has more than there are units.",
+        True,
+        _period_findings,
+        _period_tables,
+    ),
+    "rows_as_expected": Check(
+        "structure", "Units have a row in every period of their lives.", False, _row_findings, _fact_tables
+    ),
+}.items():
+    CHECKS.add(_name, _check)
