@@ -77,10 +77,10 @@ def _reference_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other
 def _match_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
     """Yield the relation of matching references: an attribute of the referred row equals one of the unit, as of the time of
     the row where the attribute has versions."""
-    units = next((own for own in plan.own if own.kind == "unit"), None)
-    own, listed_key = key_column(units.spec) if units is not None else None, key_column(other.spec)
-    unit_name = unit_column(plan, table) if units is not table or own is None else own.name
-    if units is None or own is None or listed_key is None or unit_name is None:
+    units = next((candidate for candidate in plan.own if candidate.kind == "unit"), None)
+    unit_key, listed_key = key_column(units.spec) if units is not None else None, key_column(other.spec)
+    unit_name = unit_column(plan, table) if units is not table or unit_key is None else unit_key.name
+    if units is None or unit_key is None or listed_key is None or unit_name is None:
         return
     ((listed_column, unit_attribute),) = column.spec.source.matching.items()  # type: ignore[attr-defined]
     is_versioned = next(c for c in units.columns if c.name == unit_attribute).spec.word == "scd"
@@ -97,10 +97,10 @@ def _match_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: Ta
     pair = [f"u.{quoted(unit_attribute)}", f"o.{quoted(listed_column)}"]
     unit_value, listed_value = pair if is_numeric else [f"CAST({value} AS VARCHAR)" for value in pair]
     unit_join, listed_join = (
-        f"t.{quoted(unit_name)} = u.{quoted(own.name)}{version_filter}",
+        f"t.{quoted(unit_name)} = u.{quoted(unit_key.name)}{version_filter}",
         f"t.{quoted(column.name)} = o.{quoted(listed_key.name)}",
     )
-    unit_columns = "*" if is_versioned else f"DISTINCT {quoted(own.name)}, {quoted(unit_attribute)}"
+    unit_columns = "*" if is_versioned else f"DISTINCT {quoted(unit_key.name)}, {quoted(unit_attribute)}"
     noun = f"rows do not refer to a row whose {listed_column} is the {unit_attribute} of {units.name}"
 
     def judge(store: Store, units: TablePlan = units) -> Finding:

@@ -110,7 +110,7 @@ def residuals_of(
     cells with a row. `probes` are blocks of the `probed` units (indexes), whose true values are generated anew."""
     centres = {metric: np.concatenate([block.centres(metric) for block in blocks], axis=1) for metric in values}
     true: dict[int, Floats] = {}
-    made: dict[int, Floats] = {}
+    noised_values: dict[int, Floats] = {}
     for metric in values:
         tenures = [probe.tenured for probe in probes]
         pairs = zip(probes, tenures, strict=True)
@@ -118,13 +118,17 @@ def residuals_of(
             [np.where(is_tenured, probe.correlated(metric), np.nan) for probe, is_tenured in pairs], axis=1
         )
         noised = np.concatenate([probe.noised(metric) for probe in probes], axis=1)
-        made[metric] = np.where(rows[metric][:, probed], noised, np.nan)
+        noised_values[metric] = np.where(rows[metric][:, probed], noised, np.nan)
     segments = np.concatenate([block.units.segment for block in blocks])
     slices = tuple(block.slice for block in blocks)
-    sample = Residuals(plan, {}, {}, values, centres, blocks[0].periods, segments, probed, true, made, slices, original)
+    sample = Residuals(
+        plan, {}, {}, values, centres, blocks[0].periods, segments, probed, true, noised_values, slices, original
+    )
     for metric in values:
         sample.stored[metric] = sample.standard(metric, values[metric])
-        residual_pair = [sample.standard(metric, layer, probed=True) for layer in (sample.surviving(metric), made[metric])]
+        residual_pair = [
+            sample.standard(metric, layer, probed=True) for layer in (sample.surviving(metric), noised_values[metric])
+        ]
         sample.fidelity[metric] = correlation(residual_pair[0], residual_pair[1])[0]
     return sample
 

@@ -173,10 +173,10 @@ def intervals(title: str, pairs: Mapping[str, tuple[float, float, float]]) -> st
         x = left + (right - left) * (value + 1) / 2
         parts.append(f'<path d="M{x:.0f} {top - 8}V{height - 12}" stroke="currentColor" stroke-opacity=".15"/>')
         parts.append(f'<text x="{x:.0f}" y="{top - 12}" text-anchor="middle" fill-opacity=".6">{value:g}</text>')
-    for index, (name, (expected, found, allowed)) in enumerate(pairs.items()):
+    for index, (name, (expected, stored, allowed)) in enumerate(pairs.items()):
         y = top + 12 + 24 * index
         ends = [left + (right - left) * (float(np.clip(v, -1, 1)) + 1) / 2 for v in (expected - allowed, expected + allowed)]
-        dot, tick = (left + (right - left) * (value + 1) / 2 for value in (found, expected))
+        dot, tick = (left + (right - left) * (value + 1) / 2 for value in (stored, expected))
         parts.append(f'<text x="12" y="{y + 4}">{_short(name, 38)}</text>')
         parts.append(
             f'<path d="M{ends[0]:.0f} {y}H{ends[1]:.0f}" stroke="{COLOURS[0]}" stroke-opacity=".3" stroke-width="9"/>'

@@ -1,0 +1,33 @@
+"""Names that tell nobody what they hold are not among the locals of the packages."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted(path for package in ("plotsim_core", "plotsim_pipeline") for path in (ROOT / package).rglob("*.py"))
+RIDDLES = frozenset({"begun", "found", "held", "here", "own", "said", "says", "there", "told"})
+"""Participles and adverbs: a local is a noun, and a boolean says what is true."""
+
+
+def locals_of(tree: ast.AST) -> set[tuple[str, int]]:
+    """Return the names that are bound inside functions, with their lines; of parameters those of private functions."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda)]
+    nodes = [node for function in functions for node in ast.walk(function)]
+    bound = {(node.id, node.lineno) for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    private = [node for node in functions if getattr(node, "name", "_").startswith("_")]
+    return bound | {(n.arg, n.lineno) for node in private for n in ast.walk(node.args) if isinstance(n, ast.arg)}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_locals_are_nouns(path: Path) -> None:
+    names = locals_of(ast.parse(path.read_text(encoding="utf-8")))
+    assert sorted(f"line {line}: {name}" for name, line in names if name in RIDDLES) == []
+
+
+def test_a_riddle_is_seen() -> None:
+    tree = ast.parse("def _f(told):\n    own = 1\n    return [there for there in told]\n")
+    assert {name for name, _ in locals_of(tree)} == {"told", "own", "there"}
