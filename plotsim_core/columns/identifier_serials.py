@@ -122,10 +122,10 @@ def capacities(table: Table, dataset: Dataset, total: int) -> list[Capacity]:
     """Return the capacity of `total` numbers for each segment's units, in a dimension of units or of their children."""
     share = number_division(total).share // _per_unit(table)
     length = PERIODS[dataset.window.grain.name]
-    return [_room(segment, dataset.scale, share, length) for segment in dataset.segments]
+    return [_segment_capacity(segment, dataset.scale, share, length) for segment in dataset.segments]
 
 
-def _room(segment: Segment, scale: float, share: int, length: int) -> Capacity:
+def _segment_capacity(segment: Segment, scale: float, share: int, length: int) -> Capacity:
     units = max(1, round(segment.count * scale))
     ongoing = segment.arrival if isinstance(segment.arrival, OngoingArrival) else None
     return Capacity(
