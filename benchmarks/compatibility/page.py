@@ -55,6 +55,6 @@ def page(rows: Mapping[str, Row], found: list[Difference], broken: Mapping[str, 
     lines += [f"- {name} does not load: {text}" for name, text in broken.items()]
     lines += [] if open_ or broken else ["Nothing."]
     lines += ["", "## What plotsim takes and we refuse", ""]
-    lines += ["Each is an error when the config is loaded, with its place in the file (`tests/errors/plotsim_*.yaml`).", ""]
+    lines += ["Each is an error when the config is loaded, with its place in the file (`tests/errors/plotsim.yaml`).", ""]
     lines += [f"- {what}: {why}" for what, why in REFUSED.items()]
     return "\n".join(lines) + "\n"

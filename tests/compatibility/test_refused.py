@@ -12,8 +12,9 @@ import pytest
 from benchmarks.compatibility.designed import REFUSED
 from plotsim_core import from_mapping, generate_tables, load_config
 from tests.compatibility.test_proofs import growing, late
+from tests.errors.cases import all_cases
 
-ERRORS = Path(__file__).parents[1] / "errors"
+TEXTS = {case.name: case.text for case in all_cases() if case.theme.stem == "plotsim"}
 Raw = dict[str, Any]
 
 SAID = {
@@ -45,11 +46,11 @@ SAID = {
     "an output directory outside the current one": "expected a folder below the current one",
     "names of more than 63 letters": "up to 63 letters",
 }
-"""What the texts beside tests/errors/plotsim_*.yaml say of it."""
+"""What the texts in tests/errors/plotsim.yaml say of it."""
 
 
 def test_everything_that_the_page_calls_refused_is_refused() -> None:
-    texts = "\n".join(path.read_text(encoding="utf-8") for path in ERRORS.glob("plotsim_*.txt"))
+    texts = "\n".join(TEXTS.values())
     assert REFUSED.keys() == SAID.keys()
     assert [what for what, said in SAID.items() if said not in texts] == []
 
@@ -69,7 +70,7 @@ FOUND_LATE = [
 
 @pytest.mark.parametrize("said", FOUND_LATE)
 def test_what_plotsim_finds_while_it_generates_is_found_when_the_config_is_loaded(said: str) -> None:
-    assert said in (ERRORS / "plotsim_found_late.txt").read_text(encoding="utf-8")
+    assert said in TEXTS["plotsim_found_late"]
 
 
 REFERENCES = [{"name": "date_key", "type": "ref.dim_date"}, {"name": "shop_id", "type": "ref.dim_shop"}]

@@ -1,18 +1,6 @@
-"""Broken configs, each beside the exact text that a user reads."""
+"""Broken configs and the exact texts that a user reads, a file per theme.
 
-from __future__ import annotations
-
-from pathlib import Path
-
-from plotsim_core import ConfigError, load_config
-
-FOLDER = Path(__file__).parent
-
-
-def text_of(path: Path) -> str | None:
-    """Return the text of the ConfigError that loading a config raises, its source shown as the file's name."""
-    try:
-        load_config(path)
-    except ConfigError as error:
-        return str(ConfigError(error.problems, path.name)) + "\n"
-    return None
+A theme's `base` is a sound config. A case is what it takes away from the base (`without`) and puts into it (`patch`), by the
+paths that errors name; where the YAML itself is the point, it is a whole `config`. `text` is what the user reads.
+`python -m tests.errors NAME` prints the file of a case, `python -m tests.errors.update` writes the texts anew.
+"""
