@@ -57,7 +57,7 @@ def measure(scale: float) -> dict[str, Any]:
         start = time.process_time()
         rows = sum(batch.num_rows for batch in plotsim_core.batches(fresh, name)[1])
         found[name] = [rows, time.process_time() - start]
-    return {"units": plan.units, "peak": peak, "found": found}
+    return {"units": plan.population.units, "peak": peak, "found": found}
 
 
 def pieces() -> dict[str, Any]:
@@ -92,10 +92,10 @@ def _kind(table: TablePlan) -> str:
 def _fill(plan: Plan, table: TablePlan, sources: dict[str, list[float]]) -> None:
     """Add the time that each column of a table takes, its block and its rows being there."""
     kind = KINDS[table.kind]
-    for slice_ in kind.cut(plan, full_slice(plan)):
+    for slice_ in kind.cut(plan.population, full_slice(plan.population)):
         for column in table.columns:
-            block = Block(plan, slice_)
-            for place in range(len(plan.metrics)):
+            block = Block(plan.population, slice_)
+            for place in range(len(plan.population.metrics)):
                 block.noised(place)
             rows = kind.rows(table, block)
             start = time.process_time()

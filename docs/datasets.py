@@ -84,8 +84,8 @@ def listed(text: str, plans: Iterable[Plan]) -> str:
     """Return the README with its list of datasets computed anew."""
     lines = ["| dataset | grain | units | tables | what it is about |", "| --- | --- | --- | --- | --- |"]
     for plan in plans:
-        units = " and ".join(f"{kind.units} {_plural(kind.unit)}" for kind in plan.kinds)
-        units += " at a time" if any(segment.rate for segment in plan.segments) else ""
+        units = " and ".join(f"{kind.units} {_plural(kind.unit)}" for kind in plan.populations)
+        units += " at a time" if any(segment.rate for segment in plan.population.segments) else ""
         name = f"[{plan.name}](docs/datasets/{plan.name}.md)"
         lines.append(f"| {name} | {plan.grain.name} | {units} | {len(plan.tables)} | {plan.dataset.about} |")
     return _DATASETS.sub(lambda _: "\n".join(lines), text, count=1)

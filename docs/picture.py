@@ -28,7 +28,7 @@ def main() -> None:
     logins = tables["evt_login"].groupby(["date_key", "company_id"]).size().rename("logins").reset_index()
     rows = rows.merge(logins, on=["date_key", "company_id"], how="left").fillna({"logins": 0})
     months = rows.groupby("date_key").mean(numeric_only=True)
-    bounds = {metric.name: metric.spec.means for metric in plan.metrics} | {"logins": (1.5, 20.0)}
+    bounds = {metric.name: metric.spec.means for metric in plan.population.metrics} | {"logins": (1.5, 20.0)}
     shown = {"trajectory": months["trajectory"].tolist()}
     for name in ("engagement", "mrr", "churn_risk", "logins"):
         low, high = bounds[name]

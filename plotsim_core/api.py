@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -24,8 +24,8 @@ from plotsim_core.numerics.scale_solver import scale_to
 from plotsim_core.output.format import Progress
 from plotsim_core.output.frames import frame_of, rows_of
 from plotsim_core.output.run import write_run
-from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.plan.resolve import Numbers, numbers, phase_connections, resolve
+from plotsim_core.plan.plan import Plan, Population, TablePlan
+from plotsim_core.plan.resolve import Numbers, numbers, phase_connections, population_plan, resolve
 from plotsim_core.tables.build import build, find_table
 from plotsim_core.tables.row_estimates import Size
 from plotsim_core.tables.row_estimates import sizes as table_sizes
@@ -174,43 +174,46 @@ def _loaded_plan(raw: Any, name: str, source: str) -> Plan:
         kinds.append((path, kind_parts, metric_numbers))
     if problems or any(metric_numbers is None for *_, metric_numbers in kinds):
         raise ConfigError(problems, source)
-    plans: list[Plan] = []
+    resolved: list[_Resolved] = []
     for path, kind_parts, metric_numbers in kinds:
         assert metric_numbers is not None
-        plans.append(
-            _resolved_plan(
-                dataset_name(name), kind_parts, metric_numbers, kind_parts.get("raw", raw), tuple(plans), path, source
-            )
-        )
-    return plans[-1]
+        others = tuple(kind.population for kind in resolved)
+        resolved.append(_resolved(kind_parts, metric_numbers, others, path, source))
+    first, *further = reversed(resolved)
+    warnings = [warning for kind in (first, *reversed(further)) for warning in kind.warnings]
+    return resolve(
+        dataset_name(name),
+        raw,
+        [first.population, *first.population.others],
+        warnings,
+        [note for kind in resolved for note in kind.notes],
+    )
 
 
-def _resolved_plan(
-    name: str,
-    parts: Parts,
-    metric_numbers: Numbers,
-    raw: Mapping[str, Any],
-    other_plans: tuple[Plan, ...],
-    path: str,
-    source: str,
-) -> Plan:
-    """Return the plan of one kind of unit; pooled connections are solved against a roster of its segments."""
-    inherited = parts.get("inherited", frozenset())
+@dataclass(frozen=True, eq=False)
+class _Resolved:
+    """A population, and what loading says of it."""
+
+    population: Population
+    warnings: list[Problem]
+    notes: list[Problem]
+
+
+def _resolved(parts: Parts, metric_numbers: Numbers, others: tuple[Population, ...], path: str, source: str) -> _Resolved:
+    """Return the population of the parts at `path`; pooled connections are solved against a roster of its segments."""
+    inherited = parts["inherited"] if path else None
     dataset = load.dataset(parts)
-    kind_notes = [note.under(path) for note in notes(dataset, inherited if path else None)]
-    metric_numbers.warnings[:] = [warning.under(path) for warning in metric_numbers.warnings]
-    if not path:
-        metric_numbers.warnings.extend(warning for other in other_plans for warning in other.warnings)
-    plan = resolve(name, dataset, metric_numbers, raw, other_plans, inherited)
+    warnings, kind_notes = list(metric_numbers.warnings), list(notes(dataset, inherited))
+    population = population_plan(dataset, metric_numbers, others, inherited)
     if any(connection.pooled for _, connection in parts["connections"]):
-        connections, problems, warnings, pooled_notes = solve_pooled(plan, parts["connections"])
+        connections, problems, pooled_warnings, pooled_notes = solve_pooled(population, parts["connections"])
         pooled_numbers = numbers(parts["metrics"], connections, phase_connections(parts["connection_phases"]))
         if problems or pooled_numbers.problems:
             raise ConfigError([problem.under(path) for problem in (*problems, *pooled_numbers.problems)], source)
-        pooled_numbers.warnings.extend([*metric_numbers.warnings, *(warning.under(path) for warning in warnings)])
-        kind_notes += [note.under(path) for note in pooled_notes]
-        plan = resolve(name, dataset, pooled_numbers, raw, other_plans, inherited)
-    return replace(plan, notes=(*plan.notes, *kind_notes))
+        warnings = [*pooled_numbers.warnings, *warnings, *pooled_warnings]
+        kind_notes += pooled_notes
+        population = population_plan(dataset, pooled_numbers, others, inherited)
+    return _Resolved(population, *([problem.under(path) for problem in part] for part in (warnings, kind_notes)))
 
 
 def parse_periods(plan: Plan, text: str | None) -> tuple[int, int] | None:
@@ -241,7 +244,7 @@ def batches(
     UsageError for an unknown table and for periods outside the window.
     """
     table_plan = find_table(plan, table)
-    return plan.schema(table_plan), build(plan, table_plan, full_slice(plan, first, stop))
+    return plan.schema(table_plan), build(plan, table_plan, full_slice(plan.population, first, stop))
 
 
 def generate_tables(
@@ -271,7 +274,7 @@ def expected_state(plan: Plan, table: str, as_of: str) -> pd.DataFrame:
     rows delivered so far, of a change log the rows that are there when it is applied. Raises UsageError for an unknown
     table, and for a period outside the window.
     """
-    return frame_of(expected_rows(plan, table, find_period(plan, as_of))[1])
+    return frame_of(expected_rows(plan, table, find_period(plan.population, as_of))[1])
 
 
 def validate(plan: Plan, tables: Mapping[str, pd.DataFrame], *, periods: str | None = None) -> Report:
@@ -279,7 +282,7 @@ def validate(plan: Plan, tables: Mapping[str, pd.DataFrame], *, periods: str | N
 
     Raises UsageError for an unknown table, and for a frame that does not have its columns.
     """
-    slice_ = full_slice(plan, *(parse_periods(plan, periods) or ()))
+    slice_ = full_slice(plan.population, *(parse_periods(plan, periods) or ()))
     return check_tables(plan, _arrow_tables(plan, tables), slice_.first, slice_.stop)
 
 
@@ -361,7 +364,7 @@ def write_tables(
         folder = second if directory is None else directory
         if folder is None or isinstance(folder, Plan) or (second is not None and directory is not None):
             raise UsageError("expected write_tables(plan, directory), or write_tables(tables, plan, directory)")
-        slice_ = full_slice(first, *(parse_periods(first, periods) or ()))
+        slice_ = full_slice(first.population, *(parse_periods(first, periods) or ()))
         table_plans = [find_table(first, name) for name in tables or [table.name for table in first.tables]]
         streams = [(table, build(first, table, slice_)) for table in table_plans]
         return _write_streams(first, streams, slice_, Path(folder), format, progress, {})
@@ -369,7 +372,7 @@ def write_tables(
         raise UsageError("expected the plan that the tables were made from: write_tables(tables, plan)")
     if tables is not None or progress is not None:
         raise UsageError("`tables` and `progress` are for write_tables(plan, directory): frames are all written, at once")
-    slice_ = full_slice(second, *(parse_periods(second, periods) or ()))
+    slice_ = full_slice(second.population, *(parse_periods(second, periods) or ()))
     rows = _arrow_tables(second, first)
     report = check_tables(second, rows, slice_.first, slice_.stop)
     streams = [(find_table(second, name), iter(table.to_batches())) for name, table in rows.items()]
@@ -405,7 +408,7 @@ def sizes(plan: Plan, *, periods: str | None = None, tables: Sequence[str] | Non
     end = plan.stop if plan.stop is not None else plan.first + plan.span
     first, stop = parse_periods(plan, periods) or (plan.first, end)
     table_plans = [find_table(plan, name) for name in tables] if tables else plan.tables
-    return table_sizes(plan, tuple(table_plans), full_slice(plan, first, stop))
+    return table_sizes(plan, tuple(table_plans), full_slice(plan.population, first, stop))
 
 
 def load_template(name: str) -> Plan:

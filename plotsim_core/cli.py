@@ -273,7 +273,8 @@ def validate(config: str, strict: bool) -> None:
     """
     plan = _plan(config)
     _warn(plan, strict)
-    count = f"{len(plan.tables)} tables, {len(plan.metrics)} metrics, {plan.units} {plan.unit} units"
+    population = plan.population
+    count = f"{len(plan.tables)} tables, {len(population.metrics)} metrics, {population.units} {population.unit} units"
     click.echo(f"{config}: nothing is wrong ({count})")
 
 
@@ -316,7 +317,7 @@ def expected(config: str, table: str, period: str, output: Path | None, seed: in
       plotsim expected saas dim_company 2024-03 -o expected.parquet
     """
     plan = _plan(config, seed, scale)
-    table_plan, rows = expected_rows(plan, table, find_period(plan, period))
+    table_plan, rows = expected_rows(plan, table, find_period(plan.population, period))
     click.echo(as_csv(plan, table_plan, rows), nl=False) if output is None else write_single(plan, table_plan, rows, output)
 
 
@@ -454,7 +455,7 @@ def _judge(
 
     text_file, report_file, page_file = files
     write = _write_report if format else partial(_write_text, force=True)
-    slice_ = full_slice(plan, *(api.parse_periods(plan, periods) or ())) if periods or format else None
+    slice_ = full_slice(plan.population, *(api.parse_periods(plan, periods) or ())) if periods or format else None
     if format and slice_:
         opened = directory_store(plan, data, format, slice_.first, slice_.stop, asked)
     else:

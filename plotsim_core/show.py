@@ -14,7 +14,7 @@ from plotsim_core.numerics.calendar import COARSER_GRAINS, Grain, grain_named
 from plotsim_core.numerics.curves import position
 from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.correlations import HEADINGS, HEADINGS_NOTE
-from plotsim_core.plan.plan import MetricPlan, Plan, SegmentPlan
+from plotsim_core.plan.plan import MetricPlan, Plan, Population, SegmentPlan
 from plotsim_core.tables.row_estimates import Size
 from plotsim_core.truth.achieved_correlations import correlations, sample_of
 
@@ -28,10 +28,10 @@ _LONG = 10
 """Seconds of bookkeeping that are worth a remark."""
 
 
-def sparkline(plan: Plan, segment: SegmentPlan) -> str:
+def sparkline(population: Population, segment: SegmentPlan) -> str:
     """Return a segment's curve as a line of small bars."""
     fractions = (np.arange(_WIDTH) + 0.5) / _WIDTH
-    years = np.full(_WIDTH, segment.span / plan.grain.per_year)
+    years = np.full(_WIDTH, segment.span / population.grain.per_year)
     heights = position(segment.pieces, fractions, years) * (len(_BARS) - 1)
     return "".join(_BARS[round(height)] for height in heights.tolist())
 
@@ -44,20 +44,20 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str 
     partitions = partitions if plan.stop is not None else f"a partition each {length}"
     console.print(Text(f"{plan.name}: {plan.dataset.about}", style="bold"))
     console.print(
-        f"{plan.grain.label(plan.first)} to {last}, {partitions}, span {plan.span}, {_unit_count(plan)}, "
+        f"{plan.grain.label(plan.first)} to {last}, {partitions}, span {plan.span}, {_unit_count(plan.population)}, "
         f"seed {plan.seed}, scale {plan.dataset.scale:g}",
         highlight=False,
     )
     if plan.dataset.owners:
         console.print(f"owned by {', '.join(plan.dataset.owners)}", highlight=False)
     console.print()
-    for kind in plan.kinds:
-        if plan.others:
+    for kind in plan.populations:
+        if len(plan.populations) > 1:
             console.print(Text(f"{kind.unit}: {_unit_count(kind)}", style="bold"))
         segments, metrics = _kind_tables(kind)
         console.print(segments)
         for segment in kind.segments:
-            if life_text := _life_text(plan, segment):
+            if life_text := _life_text(kind, segment):
                 console.print(f"{segment.spec.name}: {life_text}", highlight=False)
         console.print()
         console.print(metrics)
@@ -89,9 +89,11 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str 
 def _varieties(plan: Plan) -> list[str]:
     """Return how many different texts columns have, of which some would repeat if there were no more."""
     texts = [
-        (f"{table.name}.{column.name}", SOURCE_WORDS[column.spec.word].variety(column.spec.source, table.spec, kind.dataset))
-        for kind in plan.kinds
-        for table in kind.own
+        (
+            f"{table.name}.{column.name}",
+            SOURCE_WORDS[column.spec.word].variety(column.spec.source, table.spec, plan.population_of(table).dataset),
+        )
+        for table in plan.tables
         if not table.of
         for column in table.columns
         if column.spec.word in SOURCE_WORDS  # else no config can say it: the columns of ledgers and maps
@@ -99,14 +101,15 @@ def _varieties(plan: Plan) -> list[str]:
     return [f"{name}: {text}." for name, text in texts if text]
 
 
-def _show_connections(plan: Plan, console: Console) -> None:
+def _show_connections(population: Population, console: Console) -> None:
     """Print what the connections of a kind of unit come out as, given the trajectory and in the table."""
-    if not plan.dataset.connections and not plan.dataset.connection_phases:
+    if not population.dataset.connections and not population.dataset.connection_phases:
         return
-    units_sample = sample_of(plan, plan.stop if plan.stop is not None else plan.first + plan.span)
+    end = population.stop if population.stop is not None else population.first + population.span
+    units_sample = sample_of(population, end)
     table = _new_table("connection", *(f"{name} >" for name in HEADINGS))
     for expected in correlations(units_sample):
-        table.add_row(expected.subject(plan), expected.declared, *expected.texts())
+        table.add_row(expected.subject(population), expected.declared, *expected.texts())
     if not table.row_count:
         return
     table.columns[-1].no_wrap = True
@@ -160,26 +163,26 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _kind_tables(plan: Plan) -> tuple[Table, Table]:
+def _kind_tables(population: Population) -> tuple[Table, Table]:
     """Return the segments and the metrics of a kind of unit."""
     segments = _new_table("segment", "units >", "archetype", "label")
-    for segment in plan.segments:
+    for segment in population.segments:
         label = Text(segment.spec.label or "")
-        segments.add_row(segment.spec.name, f"{segment.count:,}", sparkline(plan, segment), label)
+        segments.add_row(segment.spec.name, f"{segment.count:,}", sparkline(population, segment), label)
     metrics = _new_table("metric", "type", "distribution", "mean at 0 >", "mean at 1 >", "follows")
-    for metric in plan.metrics:
+    for metric in population.metrics:
         metrics.add_row(*_metric_row(metric))
     return segments, metrics
 
 
-def _unit_count(plan: Plan) -> str:
-    suffix = " at the start" if any(segment.rate for segment in plan.segments) else ""
-    return f"{plan.units:,} units{suffix}"
+def _unit_count(population: Population) -> str:
+    suffix = " at the start" if any(segment.rate for segment in population.segments) else ""
+    return f"{population.units:,} units{suffix}"
 
 
-def _life_text(plan: Plan, segment: SegmentPlan) -> str:
+def _life_text(population: Population, segment: SegmentPlan) -> str:
     """Return arrivals, tenure and end of a segment's units as text; empty if the config says nothing of them."""
-    spec, grain = segment.spec, plan.grain.name
+    spec, grain = segment.spec, population.grain.name
     clauses = [f"{segment.rate:g} more arrive per {grain}"] if segment.rate else []
     if spec.tenure is not None:
         clauses.append(f"they stay for {spec.tenure.mean:g} {grain}s on average")

@@ -19,7 +19,7 @@ from plotsim_core.config.tables import SECTIONS, is_number
 from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.sources import SOURCE_KIND
-from plotsim_core.tables.stages import stage_owner
+from plotsim_core.tables.stages import stage_of
 from plotsim_pipeline.lineage import column_lineage
 from plotsim_pipeline.metadata import column_schema
 from plotsim_pipeline.parameters import target_rows
@@ -152,7 +152,7 @@ def _origins_table(lineage: dg.TableColumnLineage) -> dg.TableMetadataValue:
 def _config_line(plan: Plan, name: str) -> int:
     """Return the number of the line that a table or stage comes from, from 1."""
     table_lines, key_lines = _line_numbers(plan.file, Path(plan.file).stat().st_mtime_ns)
-    stage = stage_owner(plan, name)
+    stage = stage_of(plan, name)
     if stage is not None:
         return key_lines.get((stage[0].unit, "metrics"), 1)
     table = plan.table(name)
@@ -160,8 +160,8 @@ def _config_line(plan: Plan, name: str) -> int:
         if table_name in table_lines:
             return table_lines[table_name]
     kind = plan.table(table.of).kind if table.of and table.kind not in _KEYS else table.kind
-    unit, key = plan.owner(name).unit, _KEYS.get(kind, table.kind)
-    return key_lines.get((unit, key)) or key_lines.get((plan.unit, key)) or key_lines.get((unit, "metrics"), 1)
+    unit, key = plan.population_of(table).unit, _KEYS.get(kind, table.kind)
+    return key_lines.get((unit, key)) or key_lines.get((plan.population.unit, key)) or key_lines.get((unit, "metrics"), 1)
 
 
 @lru_cache(maxsize=256)

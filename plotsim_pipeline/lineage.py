@@ -12,7 +12,6 @@ from plotsim_core.config.quality import LEDGER
 from plotsim_core.config.sources import MAP
 from plotsim_core.config.tables import SOURCE_WORDS
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
-from plotsim_core.tables.build import owner
 from plotsim_core.tables.changes import AFTER, BEFORE, SEQUENCE
 from plotsim_core.tables.dimension_state import columns_of, key_of
 from plotsim_core.tables.sources import SOURCE_KIND
@@ -96,7 +95,7 @@ def _origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origi
             matching = getattr(column.spec.source, "matching", None) or {}
             for parent_column, own_column in matching.items():
                 yield parent, parent_column
-                units = _unit_dimension(plan, table)
+                units = plan.population_of(table).dimension
                 if units is table:
                     yield from _origins(plan, table, next(other for other in table.columns if other.name == own_column))
                 else:
@@ -131,10 +130,10 @@ def _stage_origin(plan: Plan, table: TablePlan, column: ColumnPlan) -> Origin | 
     if word in _OF_A_POSITION or (word == "pool" and getattr(source, "by", "") == "trajectory"):
         return _POSITION
     if word == "units":
-        return _POSITION[0], _key_name(_unit_dimension(plan, table))
+        return _POSITION[0], _key_name(plan.population_of(table).dimension)
     if word in _BANDS:
         return _POSITION if metric is None else (_STORED, metric)
-    lifecycle = owner(plan, table.name).dataset.lifecycle
+    lifecycle = plan.population_of(table).dataset.lifecycle
     if word == "stage" and lifecycle is not None:
         return _STORED, lifecycle.track
     if table.kind == FEATURES:
@@ -168,11 +167,6 @@ def _is_child(plan: Plan, table: TablePlan, name: str) -> bool:
     return any(parent == table.name for other in tables for _, parent, _ in other.references)
 
 
-def _unit_dimension(plan: Plan, table: TablePlan) -> TablePlan:
-    """Return the dimension of the units that a table is made from."""
-    return next(other for other in owner(plan, table.name).own if other.kind == "unit")
-
-
 def _key_name(table: TablePlan) -> str:
     """Return the key column of a table of units or of a source; in a history (SCD2), the surrogate key of a version."""
     column = key_column(table.spec)
@@ -181,5 +175,5 @@ def _key_name(table: TablePlan) -> str:
 
 def _stage_prefix(plan: Plan, table: TablePlan) -> str:
     """Return the prefix of the names of a table's stages: the unit for a further kind of unit, empty for the first."""
-    kind = owner(plan, table.name)
-    return "" if kind is plan else f"{kind.unit}_"
+    population = plan.population_of(table)
+    return "" if population is plan.population else f"{population.unit}_"

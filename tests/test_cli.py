@@ -110,7 +110,11 @@ def test_info_shows_segments_metrics_and_tables_and_makes_nothing(name: str, tmp
     plan = plotsim_core.load_config(plotsim_core.template(name))
     said = _plotsim("info", name).stdout
     assert (f"{plan.stop - plan.first} partitions" if plan.stop is not None else "a partition each") in said
-    for word in [s.spec.name for s in plan.segments] + [m.name for m in plan.metrics] + [t.name for t in plan.tables]:
+    for word in (
+        [s.spec.name for s in plan.population.segments]
+        + [m.name for m in plan.population.metrics]
+        + [t.name for t in plan.tables]
+    ):
         assert word in said
     assert any(bar in said for bar in "▁▂▃▄▅▆▇█")
 

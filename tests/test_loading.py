@@ -30,14 +30,14 @@ def loaded(name: str) -> Plan:
 
 def data(plan: Plan) -> dict[str, list[dict[str, object]]]:
     """Return the rows of all tables in the first two periods."""
-    slice_ = full_slice(plan, plan.first, plan.first + 2)
+    slice_ = full_slice(plan.population, plan.first, plan.first + 2)
     return {table.name: [row for batch in build(plan, table, slice_) for row in batch.to_pylist()] for table in plan.tables}
 
 
 @pytest.mark.parametrize("name", list_templates())
 def test_loading_solves_only_the_rows_that_tell_whether_a_config_can_be(name: str) -> None:
     plan = loaded(name)
-    kinds = (kind for kind in plan.kinds if not any(connection.pooled for connection in kind.dataset.connections))
+    kinds = (kind for kind in plan.populations if not any(connection.pooled for connection in kind.dataset.connections))
     for metric in (metric for kind in kinds for metric in kind.metrics):
         known = metric.quantiles.known
         assert known[0].sum() <= 18, "two for each of the nine positions that correlations are solved at"
@@ -55,7 +55,7 @@ def test_what_is_solved_later_does_not_depend_on_when_or_where() -> None:
     for sent in (before, after):
         there = pickle.loads(sent)
         assert data(there) == made
-        for metric, own in zip(there.metrics, plan.metrics, strict=True):
+        for metric, own in zip(there.population.metrics, plan.population.metrics, strict=True):
             assert np.array_equal(metric.levels, own.levels)
 
 

@@ -119,7 +119,7 @@ def test_a_target_that_no_scale_reaches_is_told_with_the_nearest() -> None:
 def test_target_rows_below_what_a_dataset_has_at_least() -> None:
     """A segment has a unit at least, so the nearest there is is given, whatever was asked."""
     plan = load_config(template("minimal"), target_rows=1)
-    assert plan.units == len(plan.segments)
+    assert plan.population.units == len(plan.population.segments)
     with pytest.raises(UsageError, match="either the scale or the target rows"):
         load_config(template("minimal"), target_rows=100, scale=2.0)
 

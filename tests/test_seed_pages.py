@@ -67,7 +67,7 @@ def test_the_smallest_config_and_the_program_that_writes_it(guide: str) -> None:
 def test_the_segments_that_the_guide_shows(guide: str) -> None:
     raw = read_text(between(guide, "about: ", "seed: "), "config")
     raw["segments"] = read_text(between(guide, "segments:", "- { name: steady"), "config")["segments"]
-    assert from_mapping(raw, name="guide").units == 100
+    assert from_mapping(raw, name="guide").population.units == 100
 
 
 def test_the_format_that_the_guide_names(guide: str) -> None:

@@ -25,7 +25,7 @@ def allowed(plan: Plan, table: TablePlan, rows: int) -> float:
     dropped or late is told of in the ledger with all its columns, so entries come together."""
     together = 1
     if table.kind == LEDGER:
-        together = max(len(broken.columns) for kind in plan.kinds for broken in kind.own if broken.issues)
+        together = max(len(broken.columns) for broken in plan.tables if broken.issues)
     return max(NEAR * rows, 3.0 * (rows * together) ** 0.5)
 
 

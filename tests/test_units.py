@@ -48,7 +48,7 @@ def test_larger_units_are_referred_to_more_often() -> None:
     made = with_stores(segments=segments, events=[])
     tables = generate_tables(made, tables=["evt_visit", "dim_store"])
     visits = tables["evt_visit"]["store_id"].value_counts().reindex(tables["dim_store"]["store_id"]).to_numpy()
-    sizes = all_units(made.others[0], made.first + 1).units.size
+    sizes = all_units(made.population.others[0], made.first + 1).units.size
     assert stats.chisquare(visits, sizes / sizes.sum() * visits.sum()).pvalue > 0.001
     assert np.ptp(sizes) > 0.3
 
@@ -70,7 +70,7 @@ def test_shares_are_those_of_size_while_units_come_and_go() -> None:
     ]
     kind = {**copy.deepcopy(RAW["units"][0]), "segments": segments}
     made = plan(units=[kind], scale=6)
-    stores = made.others[0]
+    stores = made.population.others[0]
     units, last = all_units(stores, made.stop).units, last_periods(stores, made.stop)
     tables = generate_tables(made, tables=["evt_visit", "dim_store"])
     visits = tables["evt_visit"].groupby("date_key").size()

@@ -75,7 +75,7 @@ def margins(draws: int, seeds: range, families: dict[str, Raw] = FAMILIES) -> di
         stages = ours.block(at_positions(draws, seed, families))
         segment = ours.segments(stages)
         for place, name in enumerate(families):
-            spec = stages.plan.metrics[place].spec
+            spec = stages.population.metrics[place].spec
             for number_, position in enumerate(POSITIONS):
                 mean = spec.means[0] + (spec.means[1] - spec.means[0]) * position
                 values = stages.correlated(place)[:, segment == number_].ravel()

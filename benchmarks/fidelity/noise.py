@@ -151,7 +151,7 @@ def _survival(page: Section, scale: Scale) -> None:
             left = []
             for place in (0, 1):
                 centres = stages.centres(place)
-                left.append((stages.noised(place) - centres) / stages.plan.metrics[place].quantiles.deviation(centres))
+                left.append((stages.noised(place) - centres) / stages.population.metrics[place].quantiles.deviation(centres))
             cells.append(number(correlation(*left)[0]))
         rows.append([preset, *cells])
     heads = ["noise preset", "score × index", "score × amount", "amount × count"]

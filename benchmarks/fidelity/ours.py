@@ -15,7 +15,7 @@ from plotsim_core.engine.slice import full_slice
 def block(raw: Raw) -> Block:
     """Return the stages of a whole config."""
     plan = from_mapping(raw, name="fidelity")
-    return Block(plan, full_slice(plan))
+    return Block(plan.population, full_slice(plan.population))
 
 
 def refusal(raw: Raw) -> str | None:
@@ -29,7 +29,7 @@ def refusal(raw: Raw) -> str | None:
 
 def names(stages: Block) -> list[str]:
     """Return the names of the metrics."""
-    return [metric.name for metric in stages.plan.metrics]
+    return [metric.name for metric in stages.population.metrics]
 
 
 def place(stages: Block, name: str) -> int:
@@ -45,7 +45,7 @@ def values(stages: Block, name: str) -> Floats:
 def residuals(stages: Block, name: str) -> Floats:
     """Return a metric's values less what was expected at each position, in standard deviations of its family there."""
     centres = stages.centres(place(stages, name))
-    deviations = stages.plan.metrics[place(stages, name)].quantiles.deviation(centres)
+    deviations = stages.population.metrics[place(stages, name)].quantiles.deviation(centres)
     return (values(stages, name) - centres) / deviations
 
 

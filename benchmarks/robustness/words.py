@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import get_args
 
-from plotsim_core import Plan
 from plotsim_core.config import quality, segments
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import METRIC_TYPES
@@ -16,6 +15,7 @@ from plotsim_core.numerics.calendar import GRAINS
 from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
 from plotsim_core.numerics.noise import NOISE
+from plotsim_core.plan.plan import Plan, Population
 
 _ARRIVALS = (
     segments.UniformArrival,
@@ -47,8 +47,11 @@ def every_word() -> dict[str, list[str]]:
 def words_of(plan: Plan) -> dict[str, int]:
     """Return how often a config has each word, as `distribution beta`."""
     found: Counter[str] = Counter()
-    for kind in (plan, *plan.others):
-        found.update(f"{what} {word}" for what, word in _of_kind(kind))
+    for population in plan.populations:
+        found.update(f"{what} {word}" for what, word in _of_population(population))
+    for table in plan.tables:
+        found[f"table kind {table.kind}"] += 1
+        found.update(f"column source {column.spec.word}" for column in table.columns)
     dataset = plan.dataset
     found.update(f"issue {issue.issue}" for issue in dataset.quality)
     found.update(f"section {name}" for name in Dataset.model_fields if name in plan.raw)
@@ -57,15 +60,11 @@ def words_of(plan: Plan) -> dict[str, int]:
     return dict(found)
 
 
-def _of_kind(plan: Plan) -> Iterator[tuple[str, str]]:
-    for table in plan.own:
-        yield "table kind", table.kind
-        for column in table.columns:
-            yield "column source", column.spec.word
-    for metric in plan.metrics:
+def _of_population(population: Population) -> Iterator[tuple[str, str]]:
+    for metric in population.metrics:
         yield "metric type", metric.spec.type
         yield "distribution", metric.spec.family
-    for segment in plan.segments:
+    for segment in population.segments:
         spec = segment.spec
         for piece in spec.archetype.curves or ():
             yield "curve", piece.curve
@@ -73,7 +72,7 @@ def _of_kind(plan: Plan) -> Iterator[tuple[str, str]]:
             yield "archetype word", word
         if spec.arrival is not None:
             yield "arrival", type(spec.arrival).__name__
-    noises = [plan.dataset.noise, *(metric.spec.noise for metric in plan.metrics)]
+    noises = [population.dataset.noise, *(metric.spec.noise for metric in population.metrics)]
     for noise in noises:
         if noise is not None and noise.gaussian_sigma > 0:
             yield "noise family", noise.noise_family

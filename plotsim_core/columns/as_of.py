@@ -48,7 +48,7 @@ def layer_values(rows: Rows, layer: Callable[[Block], Floats]) -> Floats:
     for unit_slice in by_unit(Slice(first, stop, block.slice.unit_first, block.slice.unit_stop)):
         units = rows.unit - (unit_slice.unit_first - block.slice.unit_first)
         in_slice = (units >= 0) & (units < unit_slice.shape[1])
-        result[in_slice] = layer(Block(block.plan, unit_slice))[periods[in_slice] - first, units[in_slice]]
+        result[in_slice] = layer(Block(block.population, unit_slice))[periods[in_slice] - first, units[in_slice]]
     return result
 
 
@@ -58,8 +58,8 @@ def scaled_values(rows: Rows, metric: str | None) -> Floats:
     beyond the bounds."""
     if metric is None:
         return layer_values(rows, lambda block: block.positions())
-    index = rows.block.plan.metric_index(metric)
-    spec = rows.block.plan.metrics[index].spec
+    index = rows.block.population.metric_index(metric)
+    spec = rows.block.population.metrics[index].spec
     low, high = spec.bounds or spec.means
     return (layer_values(rows, lambda block: block.noised(index)) - low) / (high - low)
 

@@ -22,7 +22,7 @@ from plotsim_core.engine.rhythm import holiday_places, working
 from plotsim_core.errors import Problem
 from plotsim_core.families import Family, UnknownMember
 from plotsim_core.numerics.calendar import Moments, date_keys, iso_year_week
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
 _MONTHS = [
     "January",
@@ -42,8 +42,9 @@ _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 _SPANS = ("hour", "day", "week", "month", "quarter", "year")
 _DAY_PARTS = ["night", "morning", "afternoon", "evening"]
 
-Value = Callable[[Plan, Integers, Moments], Any]
-"""Values of a part, from (plan, periods, period starts); of a time of day, from (plan, minutes since midnight, unused)."""
+Value = Callable[[Population, Integers, Moments], Any]
+"""Values of a part, from (population, periods, period starts); of a time of day, from (population, minutes since midnight,
+unused)."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +82,15 @@ def _names_at(names: list[str], indexes: Value) -> Value:
     return lambda *args: pa.array(names).take(pa.array(indexes(*args)))
 
 
-def _year(plan: Plan, periods: Integers, starts: Moments) -> Integers:
+def _year(population: Population, periods: Integers, starts: Moments) -> Integers:
     return starts.astype("datetime64[Y]").astype(np.int64) + 1970
 
 
-def _month(plan: Plan, periods: Integers, starts: Moments) -> Integers:
+def _month(population: Population, periods: Integers, starts: Moments) -> Integers:
     return starts.astype("datetime64[M]").astype(np.int64) % 12 + 1
 
 
-def _weekday(plan: Plan, periods: Integers, starts: Moments) -> Integers:
+def _weekday(population: Population, periods: Integers, starts: Moments) -> Integers:
     """0 for Monday."""
     return (_days(starts) + 3) % 7
 
@@ -98,42 +99,42 @@ def _days(starts: Moments) -> Integers:
     return starts.astype("datetime64[D]").astype(np.int64)
 
 
-def _day_of_month(plan: Plan, periods: Integers, starts: Moments) -> Integers:
+def _day_of_month(population: Population, periods: Integers, starts: Moments) -> Integers:
     return (starts.astype("datetime64[D]") - starts.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64) + 1
 
 
-def _fiscal_year(plan: Plan, periods: Integers, starts: Moments) -> Integers:
-    calendar = plan.dataset.calendar
-    is_started = _month(plan, periods, starts) >= calendar.fiscal_year_starts
+def _fiscal_year(population: Population, periods: Integers, starts: Moments) -> Integers:
+    calendar = population.dataset.calendar
+    is_started = _month(population, periods, starts) >= calendar.fiscal_year_starts
     by_end_year = calendar.fiscal_year_starts > 1 and calendar.fiscal_year_named == "end"
-    return _year(plan, periods, starts) + is_started - (0 if by_end_year else 1)
+    return _year(population, periods, starts) + is_started - (0 if by_end_year else 1)
 
 
-def _fiscal_month(plan: Plan, periods: Integers, starts: Moments) -> Integers:
-    return (_month(plan, periods, starts) - plan.dataset.calendar.fiscal_year_starts) % 12 + 1
+def _fiscal_month(population: Population, periods: Integers, starts: Moments) -> Integers:
+    return (_month(population, periods, starts) - population.dataset.calendar.fiscal_year_starts) % 12 + 1
 
 
-def _is_holiday(plan: Plan, periods: Integers, starts: Moments) -> Any:
-    return holiday_places(plan.dataset.calendar, _days(starts))[1] >= 0
+def _is_holiday(population: Population, periods: Integers, starts: Moments) -> Any:
+    return holiday_places(population.dataset.calendar, _days(starts))[1] >= 0
 
 
-def _holiday_name(plan: Plan, periods: Integers, starts: Moments) -> pa.Array:
-    names, indexes = holiday_places(plan.dataset.calendar, _days(starts))
+def _holiday_name(population: Population, periods: Integers, starts: Moments) -> pa.Array:
+    names, indexes = holiday_places(population.dataset.calendar, _days(starts))
     return pa.array(names, pa.string()).take(pa.array(indexes, mask=indexes < 0))
 
 
-def _is_working_day(plan: Plan, periods: Integers, starts: Moments) -> Any:
-    return working(plan.dataset.calendar, _days(starts))
+def _is_working_day(population: Population, periods: Integers, starts: Moments) -> Any:
+    return working(population.dataset.calendar, _days(starts))
 
 
-def _day_count(is_counted: Callable[[Plan, Integers], Any]) -> Value:
-    """Return the part that counts the days of a period for which `is_counted(plan, days)` is true."""
+def _day_count(is_counted: Callable[[Population, Integers], Any]) -> Value:
+    """Return the part that counts the days of a period for which `is_counted(population, days)` is true."""
 
-    def value(plan: Plan, periods: Integers, starts: Moments) -> Integers:
+    def value(population: Population, periods: Integers, starts: Moments) -> Integers:
         first_day = _days(starts)
-        stop_day = np.maximum(_days(plan.grain.starts(periods + 1)), first_day + 1)
+        stop_day = np.maximum(_days(population.grain.starts(periods + 1)), first_day + 1)
         days = first_day[:, None] + np.arange(int((stop_day - first_day).max(initial=1)))[None, :]
-        counts: Integers = np.count_nonzero(is_counted(plan, days) & (days < stop_day[:, None]), axis=1)
+        counts: Integers = np.count_nonzero(is_counted(population, days) & (days < stop_day[:, None]), axis=1)
         return counts.astype(np.int64)
 
     return value
@@ -143,9 +144,9 @@ DATE_PARTS: Family[DatePart] = Family("part of a date")
 for _name, _part in {
     "date": DatePart(
         {
-            "date": lambda plan, periods, starts: starts.astype("datetime64[D]"),
-            "string": lambda plan, periods, starts: [str(day) for day in starts.astype("datetime64[D]")],
-            "int": lambda plan, periods, starts: date_keys(starts),
+            "date": lambda population, periods, starts: starts.astype("datetime64[D]"),
+            "string": lambda population, periods, starts: [str(day) for day in starts.astype("datetime64[D]")],
+            "int": lambda population, periods, starts: date_keys(starts),
         },
         "Calendar day",
         "day",
@@ -159,10 +160,10 @@ for _name, _part in {
         {"string": _names_at(_MONTHS, lambda *args: _month(*args) - 1)}, "Name of the month in English", "month"
     ),
     "week": DatePart(
-        _number_forms(lambda plan, periods, starts: iso_year_week(starts)[1]), "ISO week of the year, 1 to 53", "week"
+        _number_forms(lambda population, periods, starts: iso_year_week(starts)[1]), "ISO week of the year, 1 to 53", "week"
     ),
     "hour": DatePart(
-        _number_forms(lambda plan, periods, starts: starts.astype("datetime64[h]").astype(np.int64) % 24),
+        _number_forms(lambda population, periods, starts: starts.astype("datetime64[h]").astype(np.int64) % 24),
         "Hour of the day, 0 to 23",
         "hour",
     ),
@@ -174,7 +175,7 @@ for _name, _part in {
     "day_name": DatePart({"string": _names_at(_DAYS, _weekday)}, "Name of the weekday in English", "day"),
     "day_of_month": DatePart(_number_forms(_day_of_month), "Day of the month, 1 to 31", "day"),
     "is_weekend": DatePart(
-        _truth_forms(lambda plan, *args: np.array(plan.dataset.calendar.days_off)[_weekday(plan, *args)]),
+        _truth_forms(lambda population, *args: np.array(population.dataset.calendar.days_off)[_weekday(population, *args)]),
         "Sign that the day is one of the weekend",
         "day",
     ),
@@ -186,11 +187,11 @@ for _name, _part in {
         _truth_forms(_is_working_day), "Sign that the day is neither of the weekend nor a holiday", of_days=True
     ),
     "working_days": DatePart(
-        _number_forms(_day_count(lambda plan, days: working(plan.dataset.calendar, days))),
+        _number_forms(_day_count(lambda population, days: working(population.dataset.calendar, days))),
         "Number of days in the {grain} that are neither of the weekend nor holidays",
     ),
     "holidays": DatePart(
-        _number_forms(_day_count(lambda plan, days: holiday_places(plan.dataset.calendar, days)[1] >= 0)),
+        _number_forms(_day_count(lambda population, days: holiday_places(population.dataset.calendar, days)[1] >= 0)),
         "Number of holidays in the {grain}",
     ),
     "fiscal_year": DatePart(
@@ -201,10 +202,10 @@ for _name, _part in {
     ),
     "fiscal_month": DatePart(_number_forms(_fiscal_month), "Month of the fiscal year, 1 to 12", "month"),
     "period_label": DatePart(
-        {"string": lambda plan, periods, starts: plan.grain.labels(starts)}, "The {grain} as people write it"
+        {"string": lambda population, periods, starts: population.grain.labels(starts)}, "The {grain} as people write it"
     ),
     "period_index": DatePart(
-        _number_forms(lambda plan, periods, starts: periods - plan.first),
+        _number_forms(lambda population, periods, starts: periods - population.first),
         "Number of the {grain}, counted from 0 at the start of the window",
     ),
 }.items():
@@ -213,24 +214,24 @@ for _name, _part in {
 TIME_PARTS: Family[DatePart] = Family("part of a time of day")
 for _name, _part in {
     "time": DatePart(
-        {"string": lambda plan, minutes, _: [f"{m // 60:02d}:{m % 60:02d}" for m in minutes.tolist()]},
+        {"string": lambda population, minutes, _: [f"{m // 60:02d}:{m % 60:02d}" for m in minutes.tolist()]},
         "Time of day as HH:MM",
     ),
-    "hour": DatePart(_number_forms(lambda plan, minutes, _: minutes // 60), "Hour of the day, 0 to 23"),
-    "minute": DatePart(_number_forms(lambda plan, minutes, _: minutes % 60), "Minute of the hour, 0 to 59"),
-    "minute_of_day": DatePart(_number_forms(lambda plan, minutes, _: minutes), "Number of minutes since midnight"),
+    "hour": DatePart(_number_forms(lambda population, minutes, _: minutes // 60), "Hour of the day, 0 to 23"),
+    "minute": DatePart(_number_forms(lambda population, minutes, _: minutes % 60), "Minute of the hour, 0 to 59"),
+    "minute_of_day": DatePart(_number_forms(lambda population, minutes, _: minutes), "Number of minutes since midnight"),
     "hour_12": DatePart(
-        _number_forms(lambda plan, minutes, _: (minutes // 60 + 11) % 12 + 1), "Hour on a clock of twelve, 1 to 12"
+        _number_forms(lambda population, minutes, _: (minutes // 60 + 11) % 12 + 1), "Hour on a clock of twelve, 1 to 12"
     ),
     "am_pm": DatePart(
-        {"string": _names_at(["am", "pm"], lambda plan, minutes, _: minutes // 720)}, "Half of the day, am or pm"
+        {"string": _names_at(["am", "pm"], lambda population, minutes, _: minutes // 720)}, "Half of the day, am or pm"
     ),
     "day_part": DatePart(
-        {"string": _names_at(_DAY_PARTS, lambda plan, minutes, _: minutes // 360)},
+        {"string": _names_at(_DAY_PARTS, lambda population, minutes, _: minutes // 360)},
         "Part of the day by six hours: night, morning, afternoon or evening",
     ),
     "is_office_hours": DatePart(
-        _truth_forms(lambda plan, minutes, _: (minutes >= 9 * 60) & (minutes < 17 * 60)),
+        _truth_forms(lambda population, minutes, _: (minutes >= 9 * 60) & (minutes < 17 * 60)),
         "Sign that it is between 9:00 and 17:00",
     ),
 }.items():
@@ -266,12 +267,14 @@ def _nullable(column: Column, dataset: Dataset) -> bool:
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    plan = rows.block.plan
+    population = rows.block.population
     if table.kind == "time":
         minutes = rows.ordinal
-        values = TIME_PARTS[column.name].forms[column.spec.word](plan, minutes, minutes.astype("timedelta64[m]"))
+        values = TIME_PARTS[column.name].forms[column.spec.word](population, minutes, minutes.astype("timedelta64[m]"))
     else:
-        values = DATE_PARTS[column.name].forms[column.spec.word](plan, rows.period, plan.grain.starts(rows.period))
+        values = DATE_PARTS[column.name].forms[column.spec.word](
+            population, rows.period, population.grain.starts(rows.period)
+        )
     return values.cast(column.type) if isinstance(values, pa.Array) else pa.array(values).cast(column.type)
 
 

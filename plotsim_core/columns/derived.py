@@ -56,21 +56,21 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    plan = rows.block.plan
+    population = rows.block.population
     if options.what == "date_key":
-        return pa.array(date_keys(plan, rows.period))
+        return pa.array(date_keys(population, rows.period))
     if options.what == "period_index":
-        return pa.array(rows.period - plan.first)
+        return pa.array(rows.period - population.first)
     if options.what == "entity_id":
-        unit = next(table for table in plan.tables if table.kind == "unit")
+        unit = next(table for table in population.tables if table.kind == "unit")
         return key_text(prefix(unit.spec), unit_codes(rows))
     segment = rows.block.units.segment[rows.unit]
     if options.what == "size":
-        return gathered([s.count for s in plan.segments], segment, column.type)
+        return gathered([s.count for s in population.segments], segment, column.type)
     if options.what == "archetype":
-        return gathered([archetype_text(s.spec.archetype) for s in plan.segments], segment, column.type)
+        return gathered([archetype_text(s.spec.archetype) for s in population.segments], segment, column.type)
     number = pc.utf8_lpad(pc.cast(pa.array(rows.block.units.ordinal[rows.unit]), pa.string()), _DIGITS, "0")
-    names = gathered([s.spec.name for s in plan.segments], segment, pa.string())
+    names = gathered([s.spec.name for s in population.segments], segment, pa.string())
     return pc.binary_join_element_wise(names, number, "_")
 
 

@@ -345,19 +345,19 @@ def _value_kinds(provider: str, locale: str, arguments: Given = ()) -> frozenset
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    plan, name, bundle = rows.block.plan, options.provider, options.bundle or ""
-    distinct = _is_distinct(options, plan.table(table.stream).kind)
+    population, name, bundle = rows.block.population, options.provider, options.bundle or ""
+    distinct = _is_distinct(options, population.table(table.stream).kind)
     if name in PEOPLE:
         return person_texts(name, rows, table, bundle, distinct)
-    if _is_identifier(options, plan.dataset.locale):
+    if _is_identifier(options, population.dataset.locale):
         return identifiers(name, column, table, rows, distinct)
     if name in DIGESTS:
         return digests(name, rows.stream(table, column), rows.address)
     if name in PAST:
-        start = plan.grain.starts(np.array([plan.first])).astype("datetime64[D]").astype(np.int64)
+        start = population.grain.starts(np.array([population.first])).astype("datetime64[D]").astype(np.int64)
         day_uniforms = uniforms(rows.stream(table, column, "within"), rows.address)
         return past_values(name, options.arguments, int(start[0]), rows.uniforms(table, column), day_uniforms)
-    pools = [pool(name, locale, options.given).cast(column.type) for locale in plan.dataset.locale]
+    pools = [pool(name, locale, options.given).cast(column.type) for locale in population.dataset.locale]
     size = len(pools[0])
     indexes = rows.choose(table, column, size)
     if len(pools) > 1:

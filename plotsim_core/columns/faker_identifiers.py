@@ -95,9 +95,9 @@ def capacity(name: str, locales: tuple[str, ...]) -> int:
 
 def identifiers(name: str, column: ColumnPlan, table: TablePlan, rows: Rows, distinct: bool) -> pa.Array:
     """Return an identifier for each row; distinct within a dimension if `distinct`."""
-    plan, stream = rows.block.plan, rows.stream(table, column)
-    locale_patterns = pattern_sets(name, plan.dataset.locale)
-    serial_numbers = serials(rows, table, capacity(name, plan.dataset.locale)) if distinct else None
+    population, stream = rows.block.population, rows.stream(table, column)
+    locale_patterns = pattern_sets(name, population.dataset.locale)
+    serial_numbers = serials(rows, table, capacity(name, population.dataset.locale)) if distinct else None
     if serial_numbers is None and name in DIGESTS:
         return digests(name, stream, rows.address)
     locale_indexes = row_locales(rows, table, "")

@@ -54,12 +54,12 @@ def countries_without_locale(table: Table, bundle: str | None, locales: tuple[st
 
 def row_locales(rows: Rows, table: TablePlan, bundle: str) -> Integers:
     """Return the index of each row's locale among those of the dataset."""
-    plan = rows.block.plan
-    locales = plan.dataset.locale
+    population = rows.block.population
+    locales = population.dataset.locale
     if len(locales) == 1:
         return np.zeros(len(rows), dtype=np.int64)
     has_place, group = place_of(table.spec, bundle or None)
-    stream = key(plan.seed, "locale", table.stream, "")
+    stream = key(population.seed, "locale", table.stream, "")
     if not has_place:
         return choose(stream, rows.address, len(locales))
     codes = cities()["country_code"]

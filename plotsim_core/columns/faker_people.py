@@ -142,16 +142,16 @@ def name_count(part: str, locales: tuple[str, ...]) -> int:
 def person_texts(part: str, rows: Rows, table: TablePlan, bundle: str, distinct: bool) -> pa.Array:
     """Return a `part` of the person of each row; addresses and user names differ between units, or listed rows, if
     `distinct`."""
-    plan = rows.block.plan
+    population = rows.block.population
 
     def choice(purpose: str, count: int) -> Integers:
-        return choose(key(plan.seed, "person", table.stream, bundle, purpose), rows.address, count)
+        return choose(key(population.seed, "person", table.stream, bundle, purpose), rows.address, count)
 
     def draw() -> tuple[Integers, Integers]:
         base = (2 * locale_indexes + choice("gender", 2)) * POOL
         return base + choice("first", POOL), base + choice("last", POOL)
 
-    name_pool, locale_indexes = names(plan.dataset.locale), row_locales(rows, table, bundle)
+    name_pool, locale_indexes = names(population.dataset.locale), row_locales(rows, table, bundle)
     first, last = rows.kept(("person", table.stream, bundle), draw)
     if part == "first_name":
         return name_pool.first.take(pa.array(first))
@@ -175,12 +175,12 @@ def person_texts(part: str, rows: Rows, table: TablePlan, bundle: str, distinct:
 
 def _codes(rows: Rows, table: TablePlan, bundle: str) -> pa.Array:
     """Return a code for each row that no other row of its table has, but for versions of the same unit."""
-    plan = rows.block.plan
-    secret = key(plan.seed, "unique", table.stream, bundle)
+    population = rows.block.population
+    secret = key(population.seed, "unique", table.stream, bundle)
     if len(rows.unit) < len(rows):
         return pc.utf8_lower(pa.array(code(permute(rows.ordinal.astype(np.uint64), _LISTED_BITS, secret), _LISTED_DIGITS)))
     units = rows.block.units
-    segment_numbers = np.array([segment_number(segment.spec.name) for segment in plan.segments], dtype=np.uint64)
+    segment_numbers = np.array([segment_number(segment.spec.name) for segment in population.segments], dtype=np.uint64)
     codes = pc.utf8_lower(pa.array(unit_codes(segment_numbers[units.segment], units.ordinal, int(secret)))).take(
         pa.array(rows.unit)
     )

@@ -36,7 +36,7 @@ from plotsim_core.engine.foreign_units import all_units, drawn_units
 from plotsim_core.errors import Problem
 from plotsim_core.families import Family
 from plotsim_core.numerics.random import choose, fold, key, words
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +67,10 @@ def referenced_table(name: str, dataset: Dataset) -> Table:
     return next(table for table in tables if table.name == name)
 
 
-def child_counts(plan: Plan, table: Table, unit_address: np.ndarray) -> Integers:
+def child_counts(population: Population, table: Table, unit_address: np.ndarray) -> Integers:
     """Return the number of children of each unit in a dimension of children."""
     low, high = table.per_unit  # type: ignore[attr-defined]
-    return low + choose(key(plan.seed, "children", table.name), unit_address, high - low + 1)
+    return low + choose(key(population.seed, "children", table.name), unit_address, high - low + 1)
 
 
 def history_column(dataset: Dataset) -> tuple[Table, Column] | None:
@@ -192,20 +192,20 @@ def targets_of(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
 def _resolved(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
     options = column.spec.source
     assert isinstance(options, Options)
-    plan = rows.block.plan
-    parent = plan.table(options.table)
+    population = rows.block.population
+    parent = population.table(options.table)
     if column.name in rows.targets:
         return Targets(parent, *rows.targets[column.name])
     ancestor = ancestor_rows(table, rows, options.table)
     if ancestor is not None:
         return Targets(parent, *ancestor)
-    parent_column = inherited_column(column, table, plan)
+    parent_column = inherited_column(column, table, population)
     if parent_column is not None and rows.parent is not None:
-        parent_target = targets_of(parent_column, plan.table(parent_of(table) or ""), rows.parent)
+        parent_target = targets_of(parent_column, population.table(parent_of(table) or ""), rows.parent)
         return Targets(parent_target.table, parent_target.rows, parent_target.places[rows.owner])
-    owner_plan = plan.owner(options.table)
-    if owner_plan is not plan:
-        return _to_another_kind(column, table, rows, parent, owner_plan)
+    other = population.population_of(parent)
+    if other is not population:
+        return _to_another_kind(column, table, rows, parent, other)
     return RESOLVERS[parent.kind](column, table, rows, parent)
 
 
@@ -223,19 +223,19 @@ def _to_unit(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan
     return Targets(parent, parent_rows, rows.unit)
 
 
-def _to_another_kind(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan, owner_plan: Plan) -> Targets:
-    block = all_units(owner_plan, rows.block.slice.stop)
+def _to_another_kind(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan, other: Population) -> Targets:
+    block = all_units(other, rows.block.slice.stop)
     units = block.units
     parent_rows = Rows(block=block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival)
     stream_of = partial(rows.stream, table, column)
-    return Targets(parent, parent_rows, drawn_units(owner_plan, rows.period, stream_of, rows.address))
+    return Targets(parent, parent_rows, drawn_units(other, rows.period, stream_of, rows.address))
 
 
 def _to_child(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
     block = rows.block
     options = column.spec.source
     assert isinstance(options, Options)
-    counts = child_counts(block.plan, parent.spec, block.units.address)[rows.unit]
+    counts = child_counts(block.population, parent.spec, block.units.address)[rows.unit]
     numbers = popular_indexes(options, counts, rows.uniforms(table, column))
     child_rows = Rows(
         block=block,

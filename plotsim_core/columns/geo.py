@@ -95,7 +95,7 @@ def countries_of(table: Table, bundle: str | None) -> list[str]:
 
 def cities_of(rows: Rows, table: TablePlan, bundle: str | None) -> Integers:
     """Return the index of each row's city in the list of cities."""
-    seed, bundle_key = rows.block.plan.seed, (table.stream, bundle or "")
+    seed, bundle_key = rows.block.population.seed, (table.stream, bundle or "")
 
     def draw() -> Integers:
         indexes, weights = _city_weights(*bundle_options(table.spec, bundle))
@@ -128,7 +128,7 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    seed, bundle_key = rows.block.plan.seed, (table.stream, options.bundle or "")
+    seed, bundle_key = rows.block.population.seed, (table.stream, options.bundle or "")
     city = cities_of(rows, table, options.bundle)
     columns = cities()
     if options.part in _NUMBERS:

@@ -75,8 +75,8 @@ def serials(rows: Rows, table: TablePlan, total: int) -> Integers | None:
 
     Versions of one unit have one number. Raises UsageError where the numbers do not suffice.
     """
-    plan = rows.block.plan
-    origin = plan.table(table.stream)
+    population = rows.block.population
+    origin = population.table(table.stream)
     if origin.kind not in KINDS:
         return None
     if origin.kind == "reference":
@@ -85,7 +85,9 @@ def serials(rows: Rows, table: TablePlan, total: int) -> Integers | None:
     indexes = _segment_index(units.ordinal)[rows.unit] * _per_unit(origin.spec)
     if origin.kind == "child":
         indexes = indexes + rows.ordinal
-    segment_slots = np.array(slots(tuple(segment.spec.name for segment in plan.segments), division.slots), dtype=np.int64)
+    segment_slots = np.array(
+        slots(tuple(segment.spec.name for segment in population.segments), division.slots), dtype=np.int64
+    )
     return _below_limit(indexes, division.share, table) * division.slots + segment_slots[units.segment][rows.unit]
 
 

@@ -70,7 +70,7 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    block, index = rows.block, rows.block.plan.metric_index(options.metric)
+    block, index = rows.block, rows.block.population.metric_index(options.metric)
 
     def earlier_values() -> Any:
         block_slice = block.slice
@@ -80,7 +80,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
             block_slice.unit_first,
             block_slice.unit_stop,
         )
-        return Block(block.plan, earlier_slice).noised(index)
+        return Block(block.population, earlier_slice).noised(index)
 
     values = block.kept("lag", (index, options.periods), earlier_values).ravel()[rows.cell]
     is_missing = np.isnan(values) | (rows.period - options.periods < block.units.arrival[rows.unit])

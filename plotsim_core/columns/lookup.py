@@ -113,10 +113,10 @@ def lookup_targets(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
     """Return the rows that a lookup column reads, and the position of each row's target in them."""
     options = column.spec.source
     assert isinstance(options, Options)
-    plan = rows.block.plan
+    population = rows.block.population
     target = ancestor_rows(table, rows, options.table)
     if target is not None:
-        return Targets(plan.table(options.table), *target)
+        return Targets(population.table(options.table), *target)
     references = (
         reference
         for reference in table.columns
@@ -149,7 +149,7 @@ def _rows_at_time(target: Targets, rows: Rows) -> Rows:
 def _band(history: Part, rows: Rows) -> Integers:
     """Return the band of each row's unit at the row's time."""
     assert isinstance(history, History)
-    return bands_of(rows.block, rows.block.plan.metric_index(history.tracks), history.at).ravel()[rows.cell]
+    return bands_of(rows.block, rows.block.population.metric_index(history.tracks), history.at).ravel()[rows.cell]
 
 
 def _nullable(options: Options, dataset: Dataset) -> bool:

@@ -201,12 +201,12 @@ def matching_rows(matching: Mapping[str, str], column: ColumnPlan, table: TableP
 
 def _unit_values(source_name: str, rows: Rows) -> tuple[list[Any], Integers]:
     """Return (values, codes): the values of the source column, and the index of each row's value (-1: none)."""
-    plan, block = rows.block.plan, rows.block
-    unit = next(table for table in plan.own if table.kind == "unit")
+    population, block = rows.block.population, rows.block
+    unit = population.dimension
     source_column = next(other for other in unit.columns if other.name == source_name)
     if isinstance(source_column.spec.source, History):
         history = source_column.spec.source
-        metric = plan.metric_index(history.tracks)
+        metric = population.metric_index(history.tracks)
         bands = bands_of(block, metric, history.at)
         return list(history.tiers), np.asarray(bands, dtype=np.int64).ravel()[rows.cell]
 

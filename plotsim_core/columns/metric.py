@@ -88,7 +88,7 @@ def _stored(block: Block, metric: int) -> Floats:
 
 
 def _true(block: Block, metric: int) -> Floats:
-    decimals = block.plan.metrics[metric].spec.decimals
+    decimals = block.population.metrics[metric].spec.decimals
     values = block.correlated(metric)
     return values if decimals is None else np.round(values, decimals)
 
@@ -103,7 +103,7 @@ def _layer_source(layer: Callable[[Block, int], Floats]) -> Source:
         assert isinstance(options, Options)
         if len(rows.cell) < len(rows):
             return aggregate(column, table, rows)
-        values = layer(rows.block, rows.block.plan.metric_index(options.metric)).ravel()[rows.cell]
+        values = layer(rows.block, rows.block.population.metric_index(options.metric)).ravel()[rows.cell]
         is_missing = np.isnan(values) if column.nullable else None
         if column.type == pa.int64():
             values = (np.where(is_missing, 0.0, values) if is_missing is not None else values).astype(np.int64)

@@ -108,7 +108,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     assert isinstance(options, Options)
     bands, is_missing = band_indexes(scaled_values(rows, options.metric), len(options.bands))
     list_indexes = rows.block.units.segment[rows.unit] * len(options.bands) + bands
-    lexicons = [options.lexicons[segment.spec.name] for segment in rows.block.plan.segments]
+    lexicons = [options.lexicons[segment.spec.name] for segment in rows.block.population.segments]
     phrases_by_slot: dict[str, pa.Array] = {}
     for slot in options.slots:
         lists = [lexicon[slot][band] for lexicon in lexicons for band in options.bands]

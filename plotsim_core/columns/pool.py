@@ -89,7 +89,7 @@ def _value_indexes(options: Options, column: ColumnPlan, table: TablePlan, rows:
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    lists = [segment.spec.attributes[options.attribute] for segment in rows.block.plan.segments]
+    lists = [segment.spec.attributes[options.attribute] for segment in rows.block.population.segments]
     sizes = np.array([len(values) for values in lists])
     firsts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     indexes = firsts[rows.block.units.segment[rows.unit]] + _value_indexes(options, column, table, rows, sizes)

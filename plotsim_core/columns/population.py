@@ -20,7 +20,7 @@ from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.slice import blocks, full_slice
 from plotsim_core.families import Family
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
 LAYERS: Family[Callable[[Block, int], Floats]] = Family("layer of a metric")
 """Values in a block, shape (periods, units), by the word of a metric's column; the columns register them here."""
@@ -38,25 +38,27 @@ class Totals:
     sums: dict[tuple[str, int], tuple[list[int], Integers]]
 
 
-def decimals_of(plan: Plan, word: str, metric: int) -> int:
+def decimals_of(population: Population, word: str, metric: int) -> int:
     """Return the number of decimals of a metric's column."""
-    return _EXPECTED_DECIMALS if word == "expected" else plan.metrics[metric].spec.decimals or 0
+    return _EXPECTED_DECIMALS if word == "expected" else population.metrics[metric].spec.decimals or 0
 
 
 @lru_cache(maxsize=4)
-def population_totals(plan: Plan, layer_keys: tuple[tuple[str, int], ...], first: int, stop: int) -> Totals:
+def population_totals(population: Population, layer_keys: tuple[tuple[str, int], ...], first: int, stop: int) -> Totals:
     """Return the totals over all units in the periods `first` to `stop`, for layers (word, metric)."""
     unit_counts = np.zeros(stop - first, dtype=np.int64)
     low_sums, high_sums, value_counts = (np.zeros((len(layer_keys), stop - first), dtype=np.int64) for _ in range(3))
-    for block_slice in blocks(plan, full_slice(plan, first, stop)):
-        unit_block = block(plan, block_slice)
+    for block_slice in blocks(population, full_slice(population, first, stop)):
+        unit_block = block(population, block_slice)
         is_alive = alive(unit_block)
         periods = slice(block_slice.first - first, block_slice.stop - first)
         unit_counts[periods] += is_alive.sum(axis=1)
         for index, (word, metric) in enumerate(layer_keys):
             values = LAYERS[word](unit_block, metric)
             has_value = is_alive & ~np.isnan(values)
-            numbers = np.rint(np.where(has_value, values, 0.0) * 10.0 ** decimals_of(plan, word, metric)).astype(np.int64)
+            numbers = np.rint(np.where(has_value, values, 0.0) * 10.0 ** decimals_of(population, word, metric)).astype(
+                np.int64
+            )
             low_sums[index, periods] += (numbers & ((1 << _HALF) - 1)).sum(axis=1)
             high_sums[index, periods] += (numbers >> _HALF).sum(axis=1)
             value_counts[index, periods] += has_value.sum(axis=1)
@@ -69,21 +71,21 @@ def population_totals(plan: Plan, layer_keys: tuple[tuple[str, int], ...], first
 
 def table_totals(table: TablePlan, unit_block: Block) -> Totals:
     """Return the totals over all units that the columns of a table need, in the periods of a block."""
-    plan = unit_block.plan
+    population = unit_block.population
     layer_keys = [
-        (column.spec.word, plan.metric_index(column.spec.type.partition(".")[2]))
+        (column.spec.word, population.metric_index(column.spec.type.partition(".")[2]))
         for column in table.columns
         if column.spec.word in LAYERS
     ]
-    return population_totals(plan, tuple(dict.fromkeys(layer_keys)), unit_block.slice.first, unit_block.slice.stop)
+    return population_totals(population, tuple(dict.fromkeys(layer_keys)), unit_block.slice.first, unit_block.slice.stop)
 
 
 def aggregate(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     """Return the mean of a score or index, the sum of an amount or count, over the living units of each row's period
     that have a value; null where none has."""
     unit_block, word = rows.block, column.spec.word
-    metric = unit_block.plan.metric_index(column.spec.type.partition(".")[2])
-    spec, decimals = unit_block.plan.metrics[metric].spec, decimals_of(unit_block.plan, word, metric)
+    metric = unit_block.population.metric_index(column.spec.type.partition(".")[2])
+    spec, decimals = unit_block.population.metrics[metric].spec, decimals_of(unit_block.population, word, metric)
     sums, value_counts = table_totals(table, unit_block).sums[word, metric]
     positions = (rows.period - unit_block.slice.first).tolist()
     if spec.sized:

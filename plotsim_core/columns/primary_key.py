@@ -23,7 +23,7 @@ from plotsim_core.config.model import MOST_ROWS, Part, pattern, storable
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, SourceWords, Table, row_noun
 from plotsim_core.errors import Problem, ProblemError, value_text
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
 WIDTH = 3
 """Least number of digits of a number within a key; longer numbers are not cut."""
@@ -103,12 +103,12 @@ def unit_codes(rows: Rows) -> pa.Array:
     return pa.array(rows.block.codes).take(pa.array(rows.unit))
 
 
-def date_keys(plan: Plan, periods: Integers) -> Integers:
+def date_keys(population: Population, periods: Integers) -> Integers:
     """Return the date key of each row's period."""
     if len(periods) == 0:
         return periods
     first = int(periods.min())
-    return plan.grain.keys(np.arange(first, int(periods.max()) + 1))[periods - first]
+    return population.grain.keys(np.arange(first, int(periods.max()) + 1))[periods - first]
 
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
@@ -147,7 +147,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     if column.spec.source.values is not None:
         return gathered(list(column.spec.source.values), rows.ordinal, column.type)
     if column.type == pa.int64():
-        return pa.array(date_keys(rows.block.plan, rows.period))
+        return pa.array(date_keys(rows.block.population, rows.period))
     return key_text(prefix(table.spec), *_parts(rows))
 
 
@@ -164,7 +164,7 @@ def _parts(rows: Rows) -> list[pa.Array | NDArray[Any]]:
         if has_unit:
             parts.append(unit_codes(rows))
         if len(rows.cell) == len(rows) or (has_period and not has_unit):
-            parts.append(pc.cast(pa.array(date_keys(rows.block.plan, rows.period)), pa.string()))
+            parts.append(pc.cast(pa.array(date_keys(rows.block.population, rows.period)), pa.string()))
     if len(rows.ordinal) == len(rows):
         parts.append(rows.ordinal + 1)
     return parts

@@ -14,17 +14,17 @@ from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.families import Family
 from plotsim_core.numerics.random import choose, fold, key, words
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
 ROWS: Family[Callable[[TablePlan, Block], Rows]] = Family("table kind")
 """Function that gives the rows in a block, by kind of table; the kinds register here."""
 
 
 @lru_cache(maxsize=4)
-def rows_of(plan: Plan, name: str, slice_: Slice) -> Rows:
+def rows_of(population: Population, name: str, slice_: Slice) -> Rows:
     """Return the rows of a table in a slice, as targets of references; the last results are cached."""
-    table = plan.table(name)
-    return ROWS[table.kind](table, block(plan, slice_))
+    table = population.table(name)
+    return ROWS[table.kind](table, block(population, slice_))
 
 
 def parent_of(table: TablePlan) -> str | None:
@@ -41,18 +41,18 @@ def ancestor_rows(table: TablePlan, rows: Rows, name: str) -> tuple[Rows, Intege
         positions, rows = rows.owner[positions], rows.parent
         if parent_name == name:
             return rows, positions
-        current = rows.block.plan.table(parent_name)
+        current = rows.block.population.table(parent_name)
     return None
 
 
-def inherited_column(column: ColumnPlan, table: TablePlan, plan: Plan) -> ColumnPlan | None:
+def inherited_column(column: ColumnPlan, table: TablePlan, population: Population) -> ColumnPlan | None:
     """Return the column of the parent table that a reference is copied from: the one of the same name and type; for a
     reference to a fact or an event, one of the same type."""
     name = parent_of(table)
-    candidates = [other for other in plan.table(name).columns if other.spec.type == column.spec.type] if name else []
+    candidates = [other for other in population.table(name).columns if other.spec.type == column.spec.type] if name else []
     namesake = next((other for other in candidates if other.name == column.name), None)
     if namesake is None and candidates:
-        target_table = plan.table(column.spec.type.partition(".")[2])
+        target_table = population.table(column.spec.type.partition(".")[2])
         return candidates[0] if target_table.time is not None and target_table.kind != "date" else None
     return namesake
 
@@ -60,7 +60,7 @@ def inherited_column(column: ColumnPlan, table: TablePlan, plan: Plan) -> Column
 def rows_of_parents(table: TablePlan, parent: Rows) -> Rows:
     """Return the detail rows of rows of the parent table, in the order of these."""
     low, high = table.spec.per_row  # type: ignore[attr-defined]
-    counts = low + choose(key(parent.block.plan.seed, "children", table.stream), parent.address, high - low + 1)
+    counts = low + choose(key(parent.block.population.seed, "children", table.stream), parent.address, high - low + 1)
     owner, numbers = sibling_numbers(counts)
     return Rows(
         block=parent.block,
@@ -81,14 +81,14 @@ def earlier_rows(rows: Rows, name: str, within: int) -> tuple[Rows, Integers, In
     Gives (candidates, order, starts, counts): rows of the table `name`, and for each row the positions
     `order[start : start + count]` of its candidates, in the order of time.
     """
-    plan, block_slice = rows.block.plan, rows.block.slice
+    population, block_slice = rows.block.population, rows.block.slice
     search_slice = Slice(
-        max(plan.first, block_slice.first - within), block_slice.stop, block_slice.unit_first, block_slice.unit_stop
+        max(population.first, block_slice.first - within), block_slice.stop, block_slice.unit_first, block_slice.unit_stop
     )
-    candidates = rows_of(plan, name, search_slice)
+    candidates = rows_of(population, name, search_slice)
     order = np.lexsort((candidates.moment, candidates.unit))
     units, moments = candidates.unit[order], candidates.moment[order]
-    period_starts = plan.grain.starts(np.arange(block_slice.first - within, block_slice.stop)).astype("datetime64[us]")
+    period_starts = population.grain.starts(np.arange(block_slice.first - within, block_slice.stop)).astype("datetime64[us]")
     starts = _count_before(units, moments, rows.unit, period_starts[rows.period - block_slice.first])
     return candidates, order, starts, _count_before(units, moments, rows.unit, rows.moment) - starts
 

@@ -7,18 +7,18 @@ import numpy as np
 from plotsim_core.columns.earlier_rows import CONDITIONAL_KINDS, KEYED_KINDS
 from plotsim_core.columns.foreign_key import Options, Targets, targets_of
 from plotsim_core.columns.rows import Rows
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
 
-def is_row_reference(column: ColumnPlan, plan: Plan) -> bool:
+def is_row_reference(column: ColumnPlan, population: Population) -> bool:
     """Return whether a column refers to rows of a fact or an event."""
     options = column.spec.source
-    return isinstance(options, Options) and plan.table(options.table).kind in KEYED_KINDS
+    return isinstance(options, Options) and population.table(options.table).kind in KEYED_KINDS
 
 
 def rows_with_targets(table: TablePlan, rows: Rows) -> Rows:
     """Return the rows of a table whose references all have a target, in their order."""
-    columns = [column for column in table.columns if is_row_reference(column, rows.block.plan)]
+    columns = [column for column in table.columns if is_row_reference(column, rows.block.population)]
     if table.kind not in CONDITIONAL_KINDS or not columns:
         return rows
     targets = [targets_of(column, table, rows) for column in columns]

@@ -81,7 +81,7 @@ class Rows:
 
     def stream(self, table: TablePlan, column: ColumnPlan, *parts: str | int) -> np.uint64:
         """Return the key of this column's stream."""
-        return key(self.block.plan.seed, "column", table.stream, column.name, *parts)
+        return key(self.block.population.seed, "column", table.stream, column.name, *parts)
 
 
 def gathered(values: list[Any] | NDArray[Any] | pa.Array, indexes: Integers, type_: pa.DataType) -> pa.Array:

@@ -38,7 +38,7 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 
 def arms(block: Block) -> pa.Array:
     """Return the arm of each unit of a block, null where its segment has no experiment."""
-    treatments = [segment.spec.treatment for segment in block.plan.segments]
+    treatments = [segment.spec.treatment for segment in block.population.segments]
     labels = [
         label
         for treatment in treatments
@@ -50,7 +50,7 @@ def arms(block: Block) -> pa.Array:
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    segments = rows.block.plan.segments
+    segments = rows.block.population.segments
     if options.fact == "treatment":
         return arms(rows.block).take(pa.array(rows.unit)).cast(column.type)
     values = [segment.spec.name if options.fact == "name" else segment.count for segment in segments]

@@ -57,8 +57,8 @@ def _describe(options: NoOptions, column: Column, table: Table, dataset: Dataset
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    plan = rows.block.plan
-    lifecycle = plan.dataset.lifecycle
+    population = rows.block.population
+    lifecycle = population.dataset.lifecycle
     assert lifecycle is not None
     indexes = stages(rows.block, lifecycle).ravel()[rows.cell]
     names = pa.array([stage.name for stage in lifecycle.stages])

@@ -124,7 +124,7 @@ def _fill_struct(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
             arrays.append(_values(type_, rows.uniforms(table, column, name)))
             continue
         field_column = _field(column.spec, name, type_)
-        nullable = may_be_null(field_column, rows.block.plan.dataset)
+        nullable = may_be_null(field_column, rows.block.population.dataset)
         arrays.append(fill(ColumnPlan(field_column, field.type, nullable, ""), table, rows))
     return pa.StructArray.from_arrays(arrays, fields=list(column.type))
 
@@ -135,7 +135,7 @@ def _fill_array(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     length = options.array_length
     row_addresses = fold(rows.address, np.full(1, key(0, "element")))  # keeps elements apart from numbered rows
     addresses = fold(row_addresses[:, None], words(np.arange(length))[None, :]).ravel()
-    stream = key(rows.block.plan.seed, "column", table.stream, column.name, "element")
+    stream = key(rows.block.population.seed, "column", table.stream, column.name, "element")
     offsets = pa.array(np.arange(len(rows) + 1, dtype=np.int32) * length)
     return pa.ListArray.from_arrays(offsets, _values(options.array_element_type, uniforms(stream, addresses)))
 

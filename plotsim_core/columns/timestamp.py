@@ -22,17 +22,19 @@ TYPE = pa.timestamp("us")
 def moments(table: TablePlan, rows: Rows) -> NDArray[np.datetime64]:
     """Return the recorded moments of rows of a table: the true moments with temporal jitter, or the starts of the periods of
     rows without moments. A detail row has the moment of its parent row."""
-    plan = rows.block.plan
+    population = rows.block.population
     if len(rows.moment) != len(rows):
-        return plan.grain.starts(rows.period).astype("datetime64[us]")
-    if plan.dataset.noise.temporal_jitter == 0:
+        return population.grain.starts(rows.period).astype("datetime64[us]")
+    if population.dataset.noise.temporal_jitter == 0:
         return rows.moment
     if rows.parent is not None:
-        return moments(plan.table(parent_of(table) or ""), rows.parent)[rows.owner]
-    starts, stops = (plan.grain.starts(rows.period + offset).astype("datetime64[us]").astype(np.int64) for offset in (0, 1))
+        return moments(population.table(parent_of(table) or ""), rows.parent)[rows.owner]
+    starts, stops = (
+        population.grain.starts(rows.period + offset).astype("datetime64[us]").astype(np.int64) for offset in (0, 1)
+    )
     elapsed = rows.moment.astype("datetime64[us]").astype(np.int64) - starts
-    stream = key(plan.seed, "temporal jitter", table.stream)
-    result = starts + recorded_offsets(plan.dataset.noise, stream, rows.address, elapsed, stops - starts)
+    stream = key(population.seed, "temporal jitter", table.stream)
+    result = starts + recorded_offsets(population.dataset.noise, stream, rows.address, elapsed, stops - starts)
     return result.astype("datetime64[us]")
 
 

@@ -98,7 +98,7 @@ def _reads(options: Options, table: Table) -> Iterator[tuple[str, str]]:
 
 def _detail_rows(name: str, rows: Rows) -> tuple[TablePlan, Rows]:
     """Return (table, detail rows) of rows, by the name of the detail table."""
-    table = rows.block.plan.table(name)
+    table = rows.block.population.table(name)
     return table, rows_of_parents(table, rows)  # not cached: a cycle of references between rows would outlive its use
 
 

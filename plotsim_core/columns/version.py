@@ -72,26 +72,26 @@ def _starts(rows: Rows) -> Integers:
     """Return the period in which each row's version began."""
     if len(rows.since) == len(rows):
         return rows.since
-    history = history_column(rows.block.plan.dataset)
+    history = history_column(rows.block.population.dataset)
     assert history is not None and isinstance(history[1].source, History)
-    metric = rows.block.plan.metric_index(history[1].source.tracks)
+    metric = rows.block.population.metric_index(history[1].source.tracks)
     return band_starts(rows.block, metric, history[1].source.at).ravel()[rows.cell]
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
-    plan = rows.block.plan
+    population = rows.block.population
     if options.part == "row_id":
-        history = history_column(plan.dataset)
+        history = history_column(population.dataset)
         assert history is not None
-        start_keys = pc.cast(pa.array(date_keys(plan, _starts(rows))), pa.string())
+        start_keys = pc.cast(pa.array(date_keys(population, _starts(rows))), pa.string())
         return key_text(prefix(history[0]), unit_codes(rows), start_keys)
     if options.part == "is_current":
         return pa.array(rows.until == CURRENT)
     periods = rows.since if options.part == "valid_from" else rows.until
     is_current = periods == CURRENT
-    starts = plan.grain.starts(np.where(is_current, plan.first, periods)).astype("datetime64[us]")
+    starts = population.grain.starts(np.where(is_current, population.first, periods)).astype("datetime64[us]")
     return pa.array(starts, TIMESTAMP, mask=is_current).cast(column.type)
 
 

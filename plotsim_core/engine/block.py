@@ -17,19 +17,19 @@ from plotsim_core.engine.roster import Units, codes, select
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.trajectories import positions
 from plotsim_core.numerics.random import Floats, Words, fold, words
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Population
 
 
 class Block:
     """The stages of `slice_`. Arrays are (periods, units), read only by everyone."""
 
-    def __init__(self, plan: Plan, slice_: Slice, units: Units | None = None) -> None:
+    def __init__(self, population: Population, slice_: Slice, units: Units | None = None) -> None:
         """`units` are those of the slice, or only some of them."""
-        self.plan = plan
+        self.population = population
         self.slice = slice_
         self.periods: NDArray[np.int64] = slice_.periods
-        self.units: Units = select(plan, slice_.unit_first, slice_.unit_stop) if units is None else units
-        self.draw = drawing(plan, self.units)
+        self.units: Units = select(population, slice_.unit_first, slice_.unit_stop) if units is None else units
+        self.draw = drawing(population, self.units)
         self._kept: dict[tuple[str, Any], Any] = {}
 
     def kept(self, name: str, part: Any, make: Callable[[], Any]) -> Any:
@@ -53,7 +53,7 @@ class Block:
     @property
     def codes(self) -> NDArray[np.str_]:
         """The part of keys that is each unit's own, shape (units,)."""
-        unit_codes: NDArray[np.str_] = self.kept("codes", None, lambda: codes(self.plan, self.units))
+        unit_codes: NDArray[np.str_] = self.kept("codes", None, lambda: codes(self.population, self.units))
         return unit_codes
 
     def positions(self) -> Floats:
@@ -62,37 +62,37 @@ class Block:
 
     def _positions_in(self, periods: NDArray[np.int64]) -> Floats:
         trajectory: Floats = self.kept(
-            "positions", (int(periods[0]), len(periods)), lambda: positions(self.plan, self.units, periods)
+            "positions", (int(periods[0]), len(periods)), lambda: positions(self.population, self.units, periods)
         )
         return trajectory
 
     def reads(self, metric: int) -> Floats:
         """The positions that a metric reads."""
         read_positions: Floats = self.kept(
-            "reads", metric, lambda: shifted_positions(self.plan, metric, self.units, self.periods, self._positions_in)
+            "reads", metric, lambda: shifted_positions(self.population, metric, self.units, self.periods, self._positions_in)
         )
         return read_positions
 
     def centres(self, metric: int) -> Floats:
         """The mean each value of a metric is drawn around."""
-        spec = self.plan.metrics[metric]
+        spec = self.population.metrics[metric]
         means: Floats = self.kept(
             "centres",
             metric,
-            lambda: centres(self.plan, spec, self.units, self.periods, self.reads(metric)),
+            lambda: centres(self.population, spec, self.units, self.periods, self.reads(metric)),
         )
         return means
 
     def scores(self, metric: int) -> Floats:
         """The standard normal score of each value of a metric."""
         normal_scores: Floats = self.kept(
-            "scores", metric, lambda: scores(self.plan, metric, self.units, self.periods, self.draw)
+            "scores", metric, lambda: scores(self.population, metric, self.units, self.periods, self.draw)
         )
         return normal_scores
 
     def correlated(self, metric: int) -> Floats:
         """The true values of a metric, before noise."""
-        table = self.plan.metrics[metric].quantiles
+        table = self.population.metrics[metric].quantiles
         true_values: Floats = self.kept(
             "correlated", metric, lambda: table.lookup(self.centres(metric), self.scores(metric))
         )
@@ -100,25 +100,25 @@ class Block:
 
     def noised(self, metric: int) -> Floats:
         """The values of a metric as they are stored; NaN where one is missing."""
-        spec = self.plan.metrics[metric]
-        driver = missing_on(self.plan.dataset, spec.spec)
+        spec = self.population.metrics[metric]
+        driver = missing_on(self.population.dataset, spec.spec)
         stored_values: Floats = self.kept(
             "noised",
             metric,
             lambda: noised(
-                self.plan.seed,
-                noise_of(self.plan.dataset, spec.spec),
+                self.population.seed,
+                noise_of(self.population.dataset, spec.spec),
                 spec,
                 self.address,
                 self.correlated(metric),
                 self.positions(),
-                None if driver is None else self.scores(self.plan.metric_index(driver)),
+                None if driver is None else self.scores(self.population.metric_index(driver)),
             ),
         )
         return stored_values
 
 
 @lru_cache(maxsize=2)
-def block(plan: Plan, slice_: Slice) -> Block:
+def block(population: Population, slice_: Slice) -> Block:
     """Return the block of a slice; the last ones are kept, so that tables of one slice share its stages."""
-    return Block(plan, slice_)
+    return Block(population, slice_)

@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 from plotsim_core.errors import UsageError
 from plotsim_core.numerics.codes import COHORT, COHORTS, LATER, PERIODS
 from plotsim_core.numerics.random import fold, key, uniforms, words
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Population
 
 Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """The parts of the roster in order, as parallel arrays: `segment` (its place in the plan), the number of its `cohort`
-    (-1: there at the start), the `ordinal` of its first unit and its place, `first`. `edges` are the places at which cohorts
-    begin, one more than there are cohorts."""
+    """The parts of the roster in order, as parallel arrays: `segment` (its place in the population), the number of its
+    `cohort` (-1: there at the start), the `ordinal` of its first unit and its place, `first`. `edges` are the places at
+    which cohorts begin, one more than there are cohorts."""
 
     segment: NDArray[np.intp]
     cohort: Integers
@@ -37,16 +37,18 @@ class Layout:
 
 
 @lru_cache(maxsize=64)
-def layout(plan: Plan) -> Layout:
-    """Return the parts of a plan's roster: all cohorts that there can be."""
-    ongoing_segments = [index for index, segment in enumerate(plan.segments) if segment.rate > 0]
+def layout(population: Population) -> Layout:
+    """Return the parts of a population's roster: all cohorts that there can be."""
+    ongoing_segments = [index for index, segment in enumerate(population.segments) if segment.rate > 0]
     cohorts = np.arange(COHORTS if ongoing_segments else 0, dtype=np.int64)
-    start_counts = np.array([segment.count for segment in plan.segments], dtype=np.int64)
+    start_counts = np.array([segment.count for segment in population.segments], dtype=np.int64)
     sizes = np.zeros((len(cohorts), len(ongoing_segments)), dtype=np.int64)
     for column, index in enumerate(ongoing_segments):
-        segment = plan.segments[index]
-        u = uniforms(key(plan.seed, "cohort"), fold(np.array([segment.address]), words(cohorts)))
-        sizes[:, column] = np.floor(segment.rate * PERIODS[plan.grain.name] + u)  # more when the rate is higher, never fewer
+        segment = population.segments[index]
+        u = uniforms(key(population.seed, "cohort"), fold(np.array([segment.address]), words(cohorts)))
+        sizes[:, column] = np.floor(
+            segment.rate * PERIODS[population.grain.name] + u
+        )  # more when the rate is higher, never fewer
     count = np.concatenate([start_counts, sizes.ravel()])
     firsts = np.cumsum(count) - count
     cohort = np.repeat(cohorts, len(ongoing_segments))
@@ -63,33 +65,35 @@ def layout(plan: Plan) -> Layout:
     )
 
 
-def begins(plan: Plan, cohort: Integers) -> Integers:
+def begins(population: Population, cohort: Integers) -> Integers:
     """Return the first period in which units of cohorts arrive."""
-    return plan.first + 1 + cohort * PERIODS[plan.grain.name]
+    return population.first + 1 + cohort * PERIODS[population.grain.name]
 
 
-def units_by(plan: Plan, stop: int) -> int:
+def units_by(population: Population, stop: int) -> int:
     """Return how many places of the roster hold all units that arrive before the period `stop`.
 
     Raises UsageError where units have arrived for longer than there are keys for.
     """
-    if not any(segment.rate > 0 for segment in plan.segments):
-        return plan.units
-    cohorts = -(-max(0, stop - plan.first - 1) // PERIODS[plan.grain.name])
+    if not any(segment.rate > 0 for segment in population.segments):
+        return population.units
+    cohorts = -(-max(0, stop - population.first - 1) // PERIODS[population.grain.name])
     if cohorts > COHORTS:
-        limit = COHORTS * PERIODS[plan.grain.name]
-        raise UsageError(f"units of {plan.name} arrive for at most {limit:,} {plan.grain.name}s; begin a new window")
-    return int(layout(plan).edges[cohorts])
+        limit = COHORTS * PERIODS[population.grain.name]
+        raise UsageError(
+            f"{population.dataset.plural} arrive for at most {limit:,} {population.grain.name}s; begin a new window"
+        )
+    return int(layout(population).edges[cohorts])
 
 
-def runs(plan: Plan, start: int, stop: int) -> list[tuple[int, int, int]]:
+def runs(population: Population, start: int, stop: int) -> list[tuple[int, int, int]]:
     """Cut places `start` to `stop` of the roster where cohorts begin: (start, stop, the first period in which one of them
     may be there)."""
-    edges = layout(plan).edges
+    edges = layout(population).edges
     if len(edges) == 1:
-        return [(start, stop, plan.first)]
+        return [(start, stop, population.first)]
     inner_edges = edges[(edges > start) & (edges < stop)].tolist()
     cuts = sorted({start, *inner_edges, stop})
     cohort = np.searchsorted(edges, np.array(cuts[:-1]), side="right") - 1
-    first = np.where(cohort < 0, plan.first, begins(plan, cohort)).tolist()
+    first = np.where(cohort < 0, population.first, begins(population, cohort)).tolist()
     return list(zip(cuts, cuts[1:], first, strict=False))

@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from plotsim_core.engine.roster import Units
 from plotsim_core.numerics.random import Floats, fold, key, normals, words
 from plotsim_core.plan.copula import Mixing
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Population
 
 Draw = Callable[[int, NDArray[np.int64]], Floats]
 """Gives the independent normals of a metric's stream for consecutive periods, shape (periods, units)."""
 
 
-def drawing(plan: Plan, units: Units) -> Draw:
+def drawing(population: Population, units: Units) -> Draw:
     """Return the draw for some units. Metrics that are mixed ask for the same normals: what was drawn is kept."""
     cache: dict[int, tuple[int, Floats]] = {}
 
     def fresh(metric: int, first: int, stop: int) -> Floats:
         address = fold(units.address[None, :], words(np.arange(first, stop, dtype=np.int64))[:, None])
-        return normals(key(plan.seed, "shock", plan.metrics[metric].name), address)
+        return normals(key(population.seed, "shock", population.metrics[metric].name), address)
 
     def draw(metric: int, periods: NDArray[np.int64]) -> Floats:
         first, stop = int(periods[0]), int(periods[-1]) + 1
@@ -42,11 +42,13 @@ def drawing(plan: Plan, units: Units) -> Draw:
     return draw
 
 
-def runs(plan: Plan, periods: NDArray[np.int64]) -> list[tuple[Mixing, NDArray[np.int64]]]:
+def runs(population: Population, periods: NDArray[np.int64]) -> list[tuple[Mixing, NDArray[np.int64]]]:
     """Cut consecutive periods where the correlations in force change: (what is in force, the periods) in order."""
-    edges = sorted({edge - int(periods[0]) for phase in plan.phases for edge in phase if periods[0] < edge <= periods[-1]})
+    edges = sorted(
+        {edge - int(periods[0]) for phase in population.phases for edge in phase if periods[0] < edge <= periods[-1]}
+    )
     parts = np.split(periods, edges)
-    return [(plan.mixings[plan.phase(int(part[0]))], part) for part in parts]
+    return [(population.mixings[population.phase(int(part[0]))], part) for part in parts]
 
 
 def shocks(mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
@@ -60,12 +62,12 @@ def shocks(mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) 
     return total
 
 
-def own_scores(plan: Plan, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
+def own_scores(population: Population, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
     """Return what a metric's own shocks, this period's and earlier ones, add up to; `periods` are consecutive.
 
     All shocks are mixed as is in force at the end: so correlations switch on the day a phase begins, and not gradually.
     """
-    spec = plan.metrics[metric]
+    spec = population.metrics[metric]
     lags = len(spec.persistence) - 1
     extended = np.arange(periods[0] - lags, periods[-1] + 1, dtype=np.int64)
     mixed = shocks(mixing, metric, extended, draw)
@@ -75,60 +77,64 @@ def own_scores(plan: Plan, mixing: Mixing, metric: int, periods: NDArray[np.int6
     return total
 
 
-def moving_scores(plan: Plan, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
+def moving_scores(population: Population, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
     """Return the part v of a metric's scores that moves in time, shape (periods, units); `periods` are consecutive."""
-    parts = [_moving_part(plan, mixing, metric, part, draw) for mixing, part in runs(plan, periods)]
+    parts = [_moving_part(population, mixing, metric, part, draw) for mixing, part in runs(population, periods)]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _moving_part(plan: Plan, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
-    spec = plan.metrics[metric]
-    total = own_scores(plan, mixing, metric, periods, draw)
+def _moving_part(population: Population, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
+    spec = population.metrics[metric]
+    total = own_scores(population, mixing, metric, periods, draw)
     if spec.driver is None:
         return total
-    return mixing.own[metric] * total + driver_contribution(plan, mixing, metric, periods, draw)
+    return mixing.own[metric] * total + driver_contribution(population, mixing, metric, periods, draw)
 
 
-def driver_contribution(plan: Plan, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw) -> Floats:
+def driver_contribution(
+    population: Population, mixing: Mixing, metric: int, periods: NDArray[np.int64], draw: Draw
+) -> Floats:
     """Return what a follower takes over from its driver, shape (periods, units); `periods` are consecutive."""
-    spec = plan.metrics[metric]
+    spec = population.metrics[metric]
     assert spec.driver is not None
     lags = len(spec.kernel) - 1
-    driver_scores = moving_scores(plan, spec.driver, np.arange(periods[0] - lags, periods[-1] + 1) - spec.delay, draw)
+    driver_scores = moving_scores(population, spec.driver, np.arange(periods[0] - lags, periods[-1] + 1) - spec.delay, draw)
     total = mixing.pull[metric][0] * driver_scores[lags:]
     for age, weight in enumerate(mixing.pull[metric][1:], start=1):
         total += weight * driver_scores[lags - age : lags - age + len(periods)]
     return total
 
 
-def level_scores(plan: Plan, mixing: Mixing, metric: int, units: Units) -> Floats:
+def level_scores(population: Population, mixing: Mixing, metric: int, units: Units) -> Floats:
     """Return the part B of a metric's scores that is a unit's own in a mixing (its random effect), shape (units,)."""
     total = np.zeros(len(units))
     for other, weight in enumerate(mixing.levels[metric].tolist()):
         if weight != 0.0:
-            total += weight * normals(key(plan.seed, "level", plan.metrics[other].name), units.address)
-    driver = plan.metrics[metric].driver
+            total += weight * normals(key(population.seed, "level", population.metrics[other].name), units.address)
+    driver = population.metrics[metric].driver
     if driver is None:
         return total
-    return mixing.level_own[metric] * total + mixing.level_pull[metric] * level_scores(plan, mixing, driver, units)
+    return mixing.level_own[metric] * total + mixing.level_pull[metric] * level_scores(population, mixing, driver, units)
 
 
-def level_shares(plan: Plan, metric: int, units: Units) -> Floats:
+def level_shares(population: Population, metric: int, units: Units) -> Floats:
     """Return the share of a metric's scores' variance that lies between units, for the segment of each unit."""
-    return plan.metrics[metric].levels[units.segment]
+    return population.metrics[metric].levels[units.segment]
 
 
-def levels(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
+def levels(population: Population, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
     """Return what of a metric's scores is a unit's own, shape (periods, units); `periods` are consecutive."""
-    share = np.sqrt(level_shares(plan, metric, units))
+    share = np.sqrt(level_shares(population, metric, units))
     parts = [
-        np.broadcast_to(share * level_scores(plan, mixing, metric, units), (len(part), len(units)))
-        for mixing, part in runs(plan, periods)
+        np.broadcast_to(share * level_scores(population, mixing, metric, units), (len(part), len(units)))
+        for mixing, part in runs(population, periods)
     ]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def scores(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64], draw: Draw) -> Floats:
+def scores(population: Population, metric: int, units: Units, periods: NDArray[np.int64], draw: Draw) -> Floats:
     """Return the standard normal scores of a metric, shape (periods, units); `periods` are consecutive."""
-    moving_scale = np.sqrt(1.0 - level_shares(plan, metric, units))
-    return levels(plan, metric, units, periods) + moving_scale[None, :] * moving_scores(plan, metric, periods, draw)
+    moving_scale = np.sqrt(1.0 - level_shares(population, metric, units))
+    return levels(population, metric, units, periods) + moving_scale[None, :] * moving_scores(
+        population, metric, periods, draw
+    )

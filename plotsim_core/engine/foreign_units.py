@@ -13,42 +13,42 @@ from plotsim_core.engine.lifetimes import NEVER, first_crossings
 from plotsim_core.engine.race import Field, Streams, race_field, winners
 from plotsim_core.engine.slice import Slice
 from plotsim_core.numerics.random import Words
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Population
 
 Places = NDArray[np.int64]
 
 
-def all_units(plan: Plan, stop: int) -> Block:
+def all_units(population: Population, stop: int) -> Block:
     """Return a block of all units of a kind that may arrive before the period `stop`, in the window's first period."""
-    return _first_units(plan, units_by(plan, stop))
+    return _first_units(population, units_by(population, stop))
 
 
 @lru_cache(maxsize=8)
-def _first_units(plan: Plan, units: int) -> Block:
-    return Block(plan, Slice(plan.first, plan.first + 1, 0, units))
+def _first_units(population: Population, units: int) -> Block:
+    return Block(population, Slice(population.first, population.first + 1, 0, units))
 
 
-def drawn_units(plan: Plan, periods: Places, streams: Streams, address: Words) -> Places:
+def drawn_units(population: Population, periods: Places, streams: Streams, address: Words) -> Places:
     """Return the place in the roster of a unit for each (period, address): one that arrived by that period and is there
     to its end; -1 where there is none. A unit is drawn in proportion to its size."""
     if not len(periods):
         return np.empty(0, dtype=np.int64)
-    return winners(_units_by_size(plan, int(periods.max()) + 1), streams, address, periods)
+    return winners(_units_by_size(population, int(periods.max()) + 1), streams, address, periods)
 
 
-def last_periods(plan: Plan, stop: int) -> Places:
+def last_periods(population: Population, stop: int) -> Places:
     """Return the last period to whose end each unit is there, NEVER where it does not end before the period `stop`."""
-    units = all_units(plan, stop).units
+    units = all_units(population, stop).units
     periods = units.leaves.copy()
-    for ending in plan.endings:
-        crossing = first_crossings(plan, ending.crossing, units, stop)
+    for ending in population.endings:
+        crossing = first_crossings(population, ending.crossing, units, stop)
         periods = np.minimum(periods, np.where(crossing == NEVER, NEVER, crossing - 1))
     return periods
 
 
 @lru_cache(maxsize=8)
-def _units_by_size(plan: Plan, stop: int) -> Field:
+def _units_by_size(population: Population, stop: int) -> Field:
     """Return the units that may arrive before `stop`, each with its size as its weight."""
-    units = all_units(plan, stop).units
+    units = all_units(population, stop).units
     counts = np.ones(len(units), dtype=np.int64)
-    return race_field(plan, counts, units.size, units.address, units.arrival, last_periods(plan, stop))
+    return race_field(population, counts, units.size, units.address, units.arrival, last_periods(population, stop))

@@ -15,7 +15,7 @@ from plotsim_core.engine.lifetimes import stored_values
 from plotsim_core.engine.replay import state_before
 from plotsim_core.engine.roster import Units
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Population
 
 Integers = NDArray[np.int64]
 Walk = tuple[Integers, Integers]
@@ -27,30 +27,30 @@ NONE = -1
 def stages(block: Block, lifecycle: Lifecycle) -> Integers:
     """Return the place of the stage of each unit in each period, shape (periods, units); NONE where a value is missing
     and no stage is kept."""
-    plan, units = block.plan, block.units
-    metric = plan.metric_index(lifecycle.track)
+    population, units = block.population, block.units
+    metric = population.metric_index(lifecycle.track)
     if lifecycle.leaves_below is None:
-        return stage_of(lifecycle, shares(plan, lifecycle, block.noised(metric)))
+        return stage_of(lifecycle, shares(population, lifecycle, block.noised(metric)))
 
     def initial(units: Units) -> Walk:
         return np.zeros(len(units), dtype=np.int64), np.zeros(len(units), dtype=np.int64)
 
     def advance(units: Units, walk: Walk, first: int, stop: int) -> Walk:
-        for period, row in stored_values(plan, metric, units, first, stop):
-            walk = step(lifecycle, walk, shares(plan, lifecycle, _arrived_values(units, period, row)))
+        for period, row in stored_values(population, metric, units, first, stop):
+            walk = step(lifecycle, walk, shares(population, lifecycle, _arrived_values(units, period, row)))
         return walk
 
-    walk = state_before(plan, f"stages {lifecycle!r}", units, block.slice.first, initial, advance)
+    walk = state_before(population, f"stages {lifecycle!r}", units, block.slice.first, initial, advance)
     stage_indices = np.zeros(block.slice.shape, dtype=np.int64)
     for index, (period, row) in enumerate(zip(block.periods.tolist(), block.noised(metric), strict=True)):
-        walk = step(lifecycle, walk, shares(plan, lifecycle, _arrived_values(units, period, row)))
+        walk = step(lifecycle, walk, shares(population, lifecycle, _arrived_values(units, period, row)))
         stage_indices[index] = walk[0]
     return stage_indices
 
 
-def shares(plan: Plan, lifecycle: Lifecycle, values: Floats) -> Floats:
+def shares(population: Population, lifecycle: Lifecycle, values: Floats) -> Floats:
     """Return stored values of the tracked metric as thresholds have them, NaN where one is missing."""
-    spec = plan.metrics[plan.metric_index(lifecycle.track)].spec
+    spec = population.metrics[population.metric_index(lifecycle.track)].spec
     low, high = spec.bounds or spec.means
     values_scaled: Floats = (values - low) / (high - low)
     return values_scaled

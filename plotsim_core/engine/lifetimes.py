@@ -17,7 +17,7 @@ from plotsim_core.engine.roster import NEVER as NEVER
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import CHUNK, Slice
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import Crossing, Plan
+from plotsim_core.plan.plan import Crossing, Population
 
 BEFORE = np.iinfo(np.int64).min // 2
 """Stands for a period so long ago that nothing is waited for any more."""
@@ -25,7 +25,7 @@ Run = tuple[NDArray[np.int64], NDArray[np.int64]]
 """For how many periods each unit's metric has been beyond the level, and in which period a crossing was last complete."""
 
 
-def first_crossings(plan: Plan, crossing: Crossing, units: Units, stop: int) -> NDArray[np.int64]:
+def first_crossings(population: Population, crossing: Crossing, units: Units, stop: int) -> NDArray[np.int64]:
     """Return the period in which each unit's first crossing is complete, NEVER where there is none before `stop`."""
 
     def initial(units: Units) -> Run:
@@ -33,19 +33,19 @@ def first_crossings(plan: Plan, crossing: Crossing, units: Units, stop: int) -> 
 
     def advance(units: Units, state: Run, first: int, stop: int) -> Run:
         length, complete = state
-        for period, row in stored_values(plan, crossing.metric, units, first, stop):
+        for period, row in stored_values(population, crossing.metric, units, first, stop):
             length = _run(crossing, units, length, period, row)
             complete = np.where((complete == NEVER) & (length >= crossing.periods), period, complete)
         return length, complete
 
-    return state_before(plan, f"crossing {crossing}", units, stop, initial, advance)[1]
+    return state_before(population, f"crossing {crossing}", units, stop, initial, advance)[1]
 
 
-def stored_values(plan: Plan, metric: int, units: Units, first: int, stop: int) -> Iterator[tuple[int, Floats]]:
+def stored_values(population: Population, metric: int, units: Units, first: int, stop: int) -> Iterator[tuple[int, Floats]]:
     """Yield each period and the stored values of a metric in it, shape (units,); NaN where one is missing."""
     step = max(1, CHUNK // max(1, len(units)))
     for begin in range(first, stop, step):
-        part = Block(plan, Slice(begin, min(begin + step, stop), units.start, units.start + len(units)), units)
+        part = Block(population, Slice(begin, min(begin + step, stop), units.start, units.start + len(units)), units)
         yield from zip(part.periods.tolist(), part.noised(metric), strict=True)
 
 
@@ -59,7 +59,7 @@ def repeat_crossings(block: Block, crossing: Crossing, spacing: int) -> NDArray[
 
     A crossing that is complete less than `spacing` periods after the last that counted does not count.
     """
-    plan, units = block.plan, block.units
+    population, units = block.population, block.units
 
     def initial(units: Units) -> Run:
         return np.zeros(len(units), dtype=np.int64), np.full(len(units), BEFORE)
@@ -69,13 +69,13 @@ def repeat_crossings(block: Block, crossing: Crossing, spacing: int) -> NDArray[
 
     def advance(units: Units, state: Run, first: int, stop: int) -> Run:
         length, last = state
-        for period, row in stored_values(plan, crossing.metric, units, first, stop):
+        for period, row in stored_values(population, crossing.metric, units, first, stop):
             length = _run(crossing, units, length, period, row)
             last = np.where(fires(length, last, period), period, last)
         return length, last
 
     name = f"crossing {crossing} again after {spacing}"
-    length, last = state_before(plan, name, units, block.slice.first, initial, advance)
+    length, last = state_before(population, name, units, block.slice.first, initial, advance)
     is_fired = np.zeros(block.slice.shape, dtype=np.bool_)
     for index, (period, row) in enumerate(zip(block.periods.tolist(), block.noised(crossing.metric), strict=True)):
         length = _run(crossing, units, length, period, row)
@@ -90,9 +90,9 @@ def ends(block: Block) -> NDArray[np.int64]:
 
     def compute() -> NDArray[np.int64]:
         last_period = np.where(block.units.leaves < block.slice.stop, block.units.leaves, NEVER)
-        for ending in block.plan.endings:
+        for ending in block.population.endings:
             last_period = np.minimum(
-                last_period, first_crossings(block.plan, ending.crossing, block.units, block.slice.stop)
+                last_period, first_crossings(block.population, ending.crossing, block.units, block.slice.stop)
             )
         return last_period
 
@@ -103,4 +103,4 @@ def ends(block: Block) -> NDArray[np.int64]:
 def alive(block: Block) -> NDArray[np.bool_]:
     """Return who is there, shape (periods, units): from the arrival to the end of its life, both included."""
     is_tenured = block.tenured
-    return is_tenured & (block.periods[:, None] <= ends(block)[None, :]) if block.plan.endings else is_tenured
+    return is_tenured & (block.periods[:, None] <= ends(block)[None, :]) if block.population.endings else is_tenured

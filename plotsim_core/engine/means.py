@@ -17,7 +17,7 @@ class Means(Block):
 
     def __init__(self, of: Block) -> None:
         self.of = of
-        self.plan, self.units, self.draw = of.plan, of.units, of.draw
+        self.population, self.units, self.draw = of.population, of.units, of.draw
         self.slice = replace(of.slice, first=of.slice.stop - 1)
         self.periods = of.periods[-1:]
         self._kept = {}
@@ -47,4 +47,4 @@ class Means(Block):
         # added up period by period: the order must not depend on how many units there are
         total, count = (np.cumsum(part, axis=0)[-1:] for part in (np.where(is_present, values, 0.0), is_present))
         mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-        return mean if metric is None else np.round(mean, self.plan.metrics[metric].spec.decimals or 0)
+        return mean if metric is None else np.round(mean, self.population.metrics[metric].spec.decimals or 0)

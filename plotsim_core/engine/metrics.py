@@ -12,7 +12,7 @@ from plotsim_core.engine.roster import Units
 from plotsim_core.engine.trajectories import positions
 from plotsim_core.engine.treatment import treated
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import MetricPlan, Plan
+from plotsim_core.plan.plan import MetricPlan, Population
 
 _SMALLEST_FACTOR = 0.01
 
@@ -20,37 +20,37 @@ PositionsAt = Callable[[NDArray[np.int64]], Floats]
 """Gives trajectory positions in consecutive periods, shape (periods, units)."""
 
 
-def seasonal_factors(plan: Plan, metric: MetricPlan, units: Units, periods: NDArray[np.int64]) -> Floats:
+def seasonal_factors(population: Population, metric: MetricPlan, units: Units, periods: NDArray[np.int64]) -> Floats:
     """Return the factor that seasons put on the mean, shape (periods, units)."""
-    months = plan.grain.starts(periods).astype("datetime64[M]").astype(np.int64) % 12 + 1
+    months = population.grain.starts(periods).astype("datetime64[M]").astype(np.int64) % 12 + 1
     strengths = np.zeros(13)
-    for season in plan.dataset.seasonality:
+    for season in population.dataset.seasonality:
         strengths[list(season.months)] += season.strength
-    sensitivity = np.array([segment.spec.seasonal_sensitivity for segment in plan.segments])[units.segment]
+    sensitivity = np.array([segment.spec.seasonal_sensitivity for segment in population.segments])[units.segment]
     strength = strengths[months] * metric.spec.seasonal_sensitivity
     return np.maximum(1.0 + strength[:, None] * sensitivity[None, :], _SMALLEST_FACTOR)
 
 
 def shifted_positions(
-    plan: Plan, metric: int, units: Units, periods: NDArray[np.int64], positions_at: PositionsAt | None = None
+    population: Population, metric: int, units: Units, periods: NDArray[np.int64], positions_at: PositionsAt | None = None
 ) -> Floats:
     """Return the positions that a metric reads, shape (periods, units); `periods` are consecutive.
 
     They are the trajectory's, or what its driver read `delay` periods before (and earlier, with a decay), lifted where a
     treatment has this metric as its target. `positions_at` gives the positions of consecutive periods, where they are kept.
     """
-    spec = plan.metrics[metric]
+    spec = population.metrics[metric]
     if spec.driver is None:
-        values = positions(plan, units, periods) if positions_at is None else positions_at(periods)
+        values = positions(population, units, periods) if positions_at is None else positions_at(periods)
     else:
         lags = len(spec.kernel) - 1
         driver_values = shifted_positions(
-            plan, spec.driver, units, np.arange(periods[0] - lags, periods[-1] + 1) - spec.delay, positions_at
+            population, spec.driver, units, np.arange(periods[0] - lags, periods[-1] + 1) - spec.delay, positions_at
         )
         values = driver_values[lags:] if lags == 0 else spec.kernel[0] * driver_values[lags:]
         for age, weight in enumerate(spec.kernel[1:], start=1):
             values = values + weight * driver_values[lags - age : lags - age + len(periods)]
-    return treated(plan, units, periods, values, spec.name)
+    return treated(population, units, periods, values, spec.name)
 
 
 def oriented(metric: MetricPlan, positions_read: Floats) -> Floats:
@@ -65,16 +65,18 @@ def unseasoned(metric: MetricPlan, units: Units, positions_read: Floats) -> Floa
     return mean * units.size if metric.spec.sized else mean
 
 
-def centres(plan: Plan, metric: MetricPlan, units: Units, periods: NDArray[np.int64], positions_read: Floats) -> Floats:
+def centres(
+    population: Population, metric: MetricPlan, units: Units, periods: NDArray[np.int64], positions_read: Floats
+) -> Floats:
     """Return the means of a metric, shape (periods, units), inside what its distribution can have.
 
     `positions_read` are those the metric reads.
     """
     mean = unseasoned(metric, units, positions_read)
-    if plan.dataset.seasonality:
-        factor = seasonal_factors(plan, metric, units, periods)
+    if population.dataset.seasonality:
+        factor = seasonal_factors(population, metric, units, periods)
         mean = mean + (factor - 1.0) * np.abs(mean)
-    rhythm = metric_factors(plan, metric, periods)
+    rhythm = metric_factors(population, metric, periods)
     if rhythm is not None:
         mean = mean + (rhythm[:, None] - 1.0) * np.abs(mean)
     return metric.quantiles.clip(mean)

@@ -24,7 +24,7 @@ from plotsim_core.errors import Problem
 from plotsim_core.numerics.correlation import SCORES, hermite_coefficients, shown_correlation
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.copula import LARGEST_MOVE, margins
-from plotsim_core.plan.plan import Plan, SegmentPlan
+from plotsim_core.plan.plan import Population, SegmentPlan
 
 _UNITS, _CELLS = 1000, 1 << 18
 """Most units of a segment, and most of its cells, that stand for the whole."""
@@ -36,7 +36,7 @@ _TOLERANCE = 0.005
 
 
 def solve_pooled(
-    plan: Plan, connections: Sequence[tuple[str, Connection]]
+    population: Population, connections: Sequence[tuple[str, Connection]]
 ) -> tuple[list[tuple[str, Connection]], list[Problem], list[Problem], list[Problem]]:
     """Return connections, with their paths, in which the pooled ones say what they must be given the trajectory; problems;
     warnings of those that can only nearly be reached; and notes of what else is to be known of them."""
@@ -45,13 +45,12 @@ def solve_pooled(
     notes: list[Problem] = []
     result = []
     for path, connection in connections:
-        if connection.pooled and not _weights(_reference(plan)).any():
-            message = (
-                f"`pooled` is solved over the span of {plan.span} {plan.grain.name}s, and no {plan.unit} is there in it"
-            )
+        if connection.pooled and not _weights(_reference(population)).any():
+            span = f"{population.span} {population.grain.name}s"
+            message = f"`pooled` is solved over the span of {span}, and no {population.unit} is there in it"
             problems.append(Problem(path, message, "let some arrive earlier, or make the span longer"))
         elif connection.pooled:
-            latent, pooled_value, limits = _latent(plan, connection)
+            latent, pooled_value, limits = _latent(population, connection)
             miss = abs(pooled_value - connection.coefficient)
             if miss > _TOLERANCE:
                 text = f"over the whole table {connection.metric_a} and {connection.metric_b} cannot have a correlation of"
@@ -59,8 +58,10 @@ def solve_pooled(
                     path, f"{text} {connection.coefficient:g}", f"they can have {limits[0]:.2f} to {limits[1]:.2f}"
                 )
                 (problems if miss > LARGEST_MOVE else warnings).append(problem)
-            notes.append(_note(plan, path, connection, latent))
-            metrics = [plan.metrics[plan.metric_index(name)] for name in (connection.metric_a, connection.metric_b)]
+            notes.append(_note(population, path, connection, latent))
+            metrics = [
+                population.metrics[population.metric_index(name)] for name in (connection.metric_a, connection.metric_b)
+            ]
             margin_pair = [margins(metric.spec, metric.quantiles) for metric in metrics]
             connection = connection.model_copy(
                 update={"coefficient": shown_correlation(margin_pair[0], margin_pair[1], latent)}
@@ -69,10 +70,10 @@ def solve_pooled(
     return result, problems, warnings, notes
 
 
-def _note(plan: Plan, path: str, connection: Connection, latent: float) -> Problem:
+def _note(population: Population, path: str, connection: Connection, latent: float) -> Problem:
     """Return what a new segment does, and what the units that there are have, where that is another number."""
-    stop = plan.stop if plan.stop is not None else plan.first + plan.span
-    actual = _pooled(_blocks(plan, plan.first, stop), connection)(latent)
+    stop = population.stop if population.stop is not None else population.first + population.span
+    actual = _pooled(_blocks(population, population.first, stop), connection)(latent)
     pair = f"{connection.metric_a} and {connection.metric_b}"
     message = f"`pooled` is of all segments: one more changes values of {pair}, and of what they are connected with"
     if not abs(actual - connection.coefficient) > _TOLERANCE:  # NaN where no unit is present
@@ -82,14 +83,14 @@ def _note(plan: Plan, path: str, connection: Connection, latent: float) -> Probl
     )
 
 
-def expected(plan: Plan, connection: Connection, first: int, stop: int) -> float:
+def expected(population: Population, connection: Connection, first: int, stop: int) -> float:
     """Return the correlation that a pooled connection can be expected to have over all cells in some periods."""
-    return _pooled(_blocks(plan, first, stop), connection)(_latent(plan, connection)[0])
+    return _pooled(_blocks(population, first, stop), connection)(_latent(population, connection)[0])
 
 
-def _latent(plan: Plan, connection: Connection) -> tuple[float, float, tuple[float, float]]:
+def _latent(population: Population, connection: Connection) -> tuple[float, float, tuple[float, float]]:
     """Return (latent correlation, the pooled one it gives, the pooled ones that can be reached)."""
-    pooled = _pooled(_reference(plan), connection)
+    pooled = _pooled(_reference(population), connection)
     low, high = -0.999, 0.999
     limits = pooled(low), pooled(high)
     for _ in range(50):
@@ -101,8 +102,8 @@ def _latent(plan: Plan, connection: Connection) -> tuple[float, float, tuple[flo
 
 def _pooled(blocks: list[tuple[float, Block]], connection: Connection) -> Callable[[float], float]:
     """Return the pooled correlation in blocks, each with the weight of its units, by the latent one."""
-    plan = blocks[0][1].plan
-    first, second = (_cells(blocks, plan.metric_index(name)) for name in (connection.metric_a, connection.metric_b))
+    population = blocks[0][1].population
+    first, second = (_cells(blocks, population.metric_index(name)) for name in (connection.metric_a, connection.metric_b))
     weight = _weights(blocks)
     means = [float(np.sum(weight * mean)) for mean, _ in (first, second)]
     between = float(np.sum(weight * (first[0] - means[0]) * (second[0] - means[1])))
@@ -118,13 +119,15 @@ def _pooled(blocks: list[tuple[float, Block]], connection: Connection) -> Callab
     return lambda latent: (between + float(np.sum(series * latent**powers))) / scale
 
 
-def _reference(plan: Plan) -> list[tuple[float, Block]]:
+def _reference(population: Population) -> list[tuple[float, Block]]:
     """Return as many units of each segment over the span, however many there are."""
-    count = _unit_limit(plan.span)
-    standards = [_standard_segment(spec, index * count, count) for index, spec in enumerate(plan.segments)]
-    roster = replace(plan, segments=tuple(standards))
-    stop = plan.first + plan.span
-    return [(1.0, Block(roster, Slice(plan.first, stop, standard.first, standard.first + count))) for standard in standards]
+    count = _unit_limit(population.span)
+    standards = [_standard_segment(spec, index * count, count) for index, spec in enumerate(population.segments)]
+    roster = replace(population, segments=tuple(standards))
+    stop = population.first + population.span
+    return [
+        (1.0, Block(roster, Slice(population.first, stop, standard.first, standard.first + count))) for standard in standards
+    ]
 
 
 def _standard_segment(segment: SegmentPlan, first: int, count: int) -> SegmentPlan:
@@ -139,12 +142,12 @@ def _unit_limit(periods: int) -> int:
     return max(1, min(_UNITS, _CELLS // periods))
 
 
-def _blocks(plan: Plan, first: int, stop: int) -> list[tuple[float, Block]]:
+def _blocks(population: Population, first: int, stop: int) -> list[tuple[float, Block]]:
     """Return a part of the units of each segment in some periods, with how many units each of its own stands for."""
-    parts = strata(plan, first, stop)
+    parts = strata(population, first, stop)
     counts = [min(part.count, _unit_limit(stop - first)) for part in parts]
     return [
-        (part.count / units, Block(plan, Slice(first, stop, part.first, part.first + units)))
+        (part.count / units, Block(population, Slice(first, stop, part.first, part.first + units)))
         for part, units in zip(parts, counts, strict=True)
     ]
 
@@ -158,7 +161,7 @@ def _weights(blocks: list[tuple[float, Block]]) -> Floats:
 
 def _cells(blocks: list[tuple[float, Block]], metric: int) -> tuple[Floats, Floats]:
     """Return (mean, Hermite coefficients times deviation) of a metric in these cells: shapes (cells,), (degree, cells)."""
-    spec = blocks[0][1].plan.metrics[metric]
+    spec = blocks[0][1].population.metrics[metric]
     mean = np.concatenate([block.centres(metric)[_period_step(block)].ravel() for _, block in blocks])
     knots = np.unique(np.quantile(mean, np.linspace(0.0, 1.0, _KNOTS)))
     coefficients = hermite_coefficients(spec.quantiles.lookup(knots[:, None], SCORES[None, :]))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from plotsim_core.engine.cohorts import layout
 from plotsim_core.numerics.random import Floats, Words, fold, uniforms, words
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Population
 
 Integers = NDArray[np.int64]
 Streams = Callable[..., np.uint64]
@@ -89,19 +89,21 @@ class Field:
         )
 
 
-def race_field(plan: Plan, rows: Integers, weight: Floats, address: Words, arrival: Integers, last: Integers) -> Field:
+def race_field(
+    population: Population, rows: Integers, weight: Floats, address: Words, arrival: Integers, last: Integers
+) -> Field:
     """Return the field of runners, of which the units of the roster have `rows[unit]` each, in order."""
     slots = np.ceil(weight).astype(np.int64)
     runner = np.repeat(np.arange(len(slots), dtype=np.int64), slots)
     stops = np.cumsum(slots)
     number = np.arange(len(runner), dtype=np.int64) - (stops - slots)[runner]
     edges = np.concatenate([[0], np.concatenate([[0], stops])[np.cumsum(rows)]])
-    return Field(address, arrival, last, _blocks(plan, edges), runner, weight[runner] - number, number)
+    return Field(address, arrival, last, _blocks(population, edges), runner, weight[runner] - number, number)
 
 
-def _blocks(plan: Plan, edges: Integers) -> Blocks:
+def _blocks(population: Population, edges: Integers) -> Blocks:
     """Return the blocks of a roster of which unit u has the slots `edges[u]` to `edges[u + 1]`."""
-    parts = layout(plan)
+    parts = layout(population)
     units = len(edges) - 1
     start = edges[np.minimum(parts.first, units)]
     count = edges[np.minimum(parts.first + parts.count, units)] - start
@@ -115,7 +117,7 @@ def _blocks(plan: Plan, edges: Integers) -> Blocks:
         first[columns], slot_counts[columns] = start[part_indices], count[part_indices]
         low, stop = 0, _BASE
         while low < int(slot_counts.max()):
-            names.append((plan.segments[segment].spec.name, cohort_group, low))
+            names.append((population.segments[segment].spec.name, cohort_group, low))
             numbers.append((low, stop - low, cohorts * (stop - low)))
             firsts.append(first)
             counts.append(slot_counts)

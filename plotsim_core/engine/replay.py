@@ -1,6 +1,6 @@
 """Replay: states that depend on the past, computed from the window's start period by period.
 
-A state is a pure function of (plan, name, units, period). Going through time again for each block would repeat work,
+A state is a pure function of (population, name, units, period). Going through time again for each block would repeat work,
 so the latest state of each kind is kept and extended; that only saves time, it never changes a value.
 """
 
@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 
 from plotsim_core.engine.cohorts import runs
 from plotsim_core.engine.roster import NEVER, Units, slice_units, spells, take
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Population
 
 State = TypeVar("State", bound=tuple[NDArray[Any], ...])
 
 _KEPT = 1 << 23
 """Number of units whose states are kept, over all blocks."""
-_states: OrderedDict[tuple[str, str, int, int], tuple[int, Any]] = OrderedDict()
+_states: OrderedDict[tuple[Population, str, int, int], tuple[int, Any]] = OrderedDict()
 _lock = Lock()
 
 
 def state_before(
-    plan: Plan,
+    population: Population,
     name: str,
     units: Units,
     period: int,
@@ -41,8 +41,8 @@ def state_before(
     the state of a unit is not read, so it may stand still.
     """
     parts = [
-        _state(plan, name, units, start, stop, first, period, initial, advance)
-        for start, stop, first in runs(plan, units.start, units.start + len(units))
+        _state(population, name, units, start, stop, first, period, initial, advance)
+        for start, stop, first in runs(population, units.start, units.start + len(units))
     ]
     if len(parts) == 1:
         return parts[0]
@@ -52,7 +52,7 @@ def state_before(
 
 
 def _state(
-    plan: Plan,
+    population: Population,
     name: str,
     units: Units,
     start: int,
@@ -66,7 +66,7 @@ def _state(
     run_units = units if stop - start == len(units) else slice_units(units, start, stop)
     last_period = int(run_units.leaves.max())
     end = period if last_period == NEVER else min(period, last_period + 1)
-    cache_key = (plan.digest, name, start, stop - start)
+    cache_key = (population, name, start, stop - start)
     with _lock:
         entry = _states.get(cache_key)
     begin, state = entry if entry is not None and entry[0] <= end else (first, initial(run_units))

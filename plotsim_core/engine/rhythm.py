@@ -15,7 +15,7 @@ from plotsim_core.numerics.random import Floats
 
 if TYPE_CHECKING:
     from plotsim_core.config.calendar import Rhythm
-    from plotsim_core.plan.plan import MetricPlan, Plan
+    from plotsim_core.plan.plan import MetricPlan, Population
 
 Integers = NDArray[np.int64]
 
@@ -65,57 +65,57 @@ def shape(calendar: Calendar, spec: Rhythm) -> shapes.Rhythm:
     return shapes.rhythm(spec.weekday_weights(calendar), spec.hour_weights, holiday)
 
 
-def rhythm_of(plan: Plan, declared: Rhythm | None) -> shapes.Rhythm | None:
+def rhythm_of(population: Population, declared: Rhythm | None) -> shapes.Rhythm | None:
     """Return the weights of a `declared` rhythm over that of the dataset; None where there is neither."""
-    spec = plan.dataset.rhythm if declared is None else declared.over(plan.dataset.rhythm)
-    return None if spec is None else shape(plan.dataset.calendar, spec)
+    spec = population.dataset.rhythm if declared is None else declared.over(population.dataset.rhythm)
+    return None if spec is None else shape(population.dataset.calendar, spec)
 
 
-def period_factors(plan: Plan, weights: shapes.Rhythm, periods: Integers) -> Floats:
+def period_factors(population: Population, weights: shapes.Rhythm, periods: Integers) -> Floats:
     """Return what a rhythm multiplies the usual of a day or an hour by, shape (periods,); 1 for longer periods."""
-    if plan.grain.name not in ("day", "hour"):
+    if population.grain.name not in ("day", "hour"):
         return np.ones(len(periods))
-    starts = plan.grain.starts(periods)
-    factors = day_weights(plan, weights, starts.astype("datetime64[D]").astype(np.int64))
-    if plan.grain.name == "hour":
+    starts = population.grain.starts(periods)
+    factors = day_weights(population, weights, starts.astype("datetime64[D]").astype(np.int64))
+    if population.grain.name == "hour":
         factors = factors * weights.of_hours(starts.astype("datetime64[h]").astype(np.int64) % 24)
     return factors
 
 
-def metric_factors(plan: Plan, metric: MetricPlan, periods: Integers) -> Floats | None:
+def metric_factors(population: Population, metric: MetricPlan, periods: Integers) -> Floats | None:
     """Return what the rhythm multiplies the means of a metric by, shape (periods,); None where it does not."""
     sensitivity = metric.spec.follows_rhythm
-    if plan.dataset.rhythm is None or sensitivity == 0 or plan.grain.name not in ("day", "hour"):
+    if population.dataset.rhythm is None or sensitivity == 0 or population.grain.name not in ("day", "hour"):
         return None
-    factors = period_factors(plan, shape(plan.dataset.calendar, plan.dataset.rhythm), periods)
+    factors = period_factors(population, shape(population.dataset.calendar, population.dataset.rhythm), periods)
     return np.maximum(1.0 + sensitivity * (factors - 1.0), SMALLEST_FACTOR)
 
 
-def event_factors(plan: Plan, declared: Rhythm | None, metric: MetricPlan, periods: Integers) -> Floats | None:
+def event_factors(population: Population, declared: Rhythm | None, metric: MetricPlan, periods: Integers) -> Floats | None:
     """Return what the number of events in proportion to a metric is multiplied by, so that it has the rhythm of the events
     whatever that of the metric is, shape (periods,); None where it is not."""
-    weights = rhythm_of(plan, declared)
-    if weights is None or plan.grain.name not in ("day", "hour"):
+    weights = rhythm_of(population, declared)
+    if weights is None or population.grain.name not in ("day", "hour"):
         return None
-    metric_part = metric_factors(plan, metric, periods)
-    factors = period_factors(plan, weights, periods)
+    metric_part = metric_factors(population, metric, periods)
+    factors = period_factors(population, weights, periods)
     return factors if metric_part is None else factors / metric_part
 
 
-def day_weights(plan: Plan, weights: shapes.Rhythm, days: Integers) -> Floats:
+def day_weights(population: Population, weights: shapes.Rhythm, days: Integers) -> Floats:
     """Return the weight of each day (counted from 1970-01-01), any shape."""
-    return weights.of_days(days, holiday_places(plan.dataset.calendar, days)[1] >= 0)
+    return weights.of_days(days, holiday_places(population.dataset.calendar, days)[1] >= 0)
 
 
-def days_of(plan: Plan, weights: shapes.Rhythm, periods: Integers) -> Floats:
+def days_of(population: Population, weights: shapes.Rhythm, periods: Integers) -> Floats:
     """Return the weights of the days of periods of a day or longer, shape (periods, most days); 0 beyond a period's end.
 
     Where nothing is to happen in a whole period, all its days weigh the same.
     """
-    first, stop = (_days(plan.grain.starts(periods + offset)) for offset in (0, 1))
+    first, stop = (_days(population.grain.starts(periods + offset)) for offset in (0, 1))
     days = first[:, None] + np.arange(int((stop - first).max(initial=1)))[None, :]
     is_inside = days < stop[:, None]
-    day_parts = np.where(is_inside, day_weights(plan, weights, days), 0.0)
+    day_parts = np.where(is_inside, day_weights(population, weights, days), 0.0)
     return np.where(np.any(day_parts > 0, axis=1, keepdims=True), day_parts, is_inside.astype(np.float64))
 
 

@@ -22,7 +22,7 @@ from plotsim_core.numerics.codes import PERIODS, segment_number, unit_codes
 from plotsim_core.numerics.random import Floats, Words, fold, key, normals, uniforms, words
 from plotsim_core.numerics.shares import cycle
 from plotsim_core.numerics.tenure import mixed_ages, total_tenure
-from plotsim_core.plan.plan import Plan, SegmentPlan
+from plotsim_core.plan.plan import Population, SegmentPlan
 
 NEVER = np.iinfo(np.int64).max
 _TIMING_LIMIT = 3.0
@@ -34,7 +34,7 @@ _SPELL, _FEW = 64, 1 << 15
 class Units:
     """Units `start` to `start + len` of the roster, as parallel arrays.
 
-    `segment` is the index of the segment in the plan, `ordinal` the number of the unit in its segment; `arrival` is
+    `segment` is the index of the segment in the population, `ordinal` the number of the unit in its segment; `arrival` is
     the first period in which it is there, `leaves` the last that its tenure has (NEVER without one). It runs its curve from
     period `begin` on (before its arrival, if it was there before the window) in `course` periods; `timing` is the shift of
     the curve as a share of that, `size` the factor on amounts and counts, `treated` whether the unit is in the treated arm
@@ -57,20 +57,20 @@ class Units:
         return len(self.segment)
 
 
-def select(plan: Plan, start: int, stop: int) -> Units:
+def select(population: Population, start: int, stop: int) -> Units:
     """Return units `start` to `stop` of the roster."""
     positions = np.arange(start, stop, dtype=np.int64)
-    parts = layout(plan)
+    parts = layout(population)
     part = np.searchsorted(parts.first, positions, side="right") - 1
     segment = parts.segment[part]
     ordinal = parts.ordinal[part] + (positions - parts.first[part])
-    names = np.array([s.address for s in plan.segments], dtype=np.uint64)
+    names = np.array([s.address for s in population.segments], dtype=np.uint64)
     address = fold(names[segment], words(ordinal))
-    timing = np.array([s.spec.variation.timing for s in plan.segments])[segment]
-    size = np.array([s.spec.variation.size for s in plan.segments])[segment]
-    timing_scores = np.clip(normals(key(plan.seed, "timing"), address), -_TIMING_LIMIT, _TIMING_LIMIT)
-    size_scores = normals(key(plan.seed, "size"), address)
-    arrival, leaves, begin, course = _lives(plan, segment, parts.cohort[part], ordinal, address)
+    timing = np.array([s.spec.variation.timing for s in population.segments])[segment]
+    size = np.array([s.spec.variation.size for s in population.segments])[segment]
+    timing_scores = np.clip(normals(key(population.seed, "timing"), address), -_TIMING_LIMIT, _TIMING_LIMIT)
+    size_scores = normals(key(population.seed, "size"), address)
+    arrival, leaves, begin, course = _lives(population, segment, parts.cohort[part], ordinal, address)
     return Units(
         start=start,
         segment=segment,
@@ -82,7 +82,7 @@ def select(plan: Plan, start: int, stop: int) -> Units:
         course=course,
         timing=timing * timing_scores,
         size=np.exp(size * size_scores - 0.5 * size * size),
-        treated=treated_units(plan, segment, ordinal),
+        treated=treated_units(population, segment, ordinal),
     )
 
 
@@ -113,23 +113,23 @@ def spells(units: Units, periods: NDArray[np.int64]) -> Iterator[tuple[slice, ND
         yield span, np.flatnonzero((units.leaves >= periods[begin]) & (units.arrival <= periods[span.stop - 1]))
 
 
-def codes(plan: Plan, units: Units) -> NDArray[np.str_]:
+def codes(population: Population, units: Units) -> NDArray[np.str_]:
     """Return the unit's part of every key it appears in: ten base-32 digits, unique by construction."""
-    numbers = np.array([segment_number(segment.spec.name) for segment in plan.segments], dtype=np.uint64)
-    return unit_codes(numbers[units.segment], units.ordinal, plan.seed)
+    numbers = np.array([segment_number(segment.spec.name) for segment in population.segments], dtype=np.uint64)
+    return unit_codes(numbers[units.segment], units.ordinal, population.seed)
 
 
 def _lives(
-    plan: Plan, segment: NDArray[np.intp], cohort: NDArray[np.int64], ordinal: NDArray[np.int64], address: Words
+    population: Population, segment: NDArray[np.intp], cohort: NDArray[np.int64], ordinal: NDArray[np.int64], address: Words
 ) -> tuple[NDArray[np.int64], ...]:
     """Return (arrival, leaves, begin, course) of units."""
-    u = uniforms(key(plan.seed, "arrival"), address)
+    u = uniforms(key(population.seed, "arrival"), address)
     is_later = cohort >= 0
-    spread = (u * PERIODS[plan.grain.name]).astype(np.int64)
-    arrival = np.where(is_later, begins(plan, cohort) + spread, plan.first)
+    spread = (u * PERIODS[population.grain.name]).astype(np.int64)
+    arrival = np.where(is_later, begins(population, cohort) + spread, population.first)
     begin, leaves = arrival.copy(), np.full(len(u), NEVER)
-    course = np.full(len(u), plan.span, dtype=np.int64)
-    for index, segment_plan in enumerate(plan.segments):
+    course = np.full(len(u), population.span, dtype=np.int64)
+    for index, segment_plan in enumerate(population.segments):
         members = np.flatnonzero(segment == index)
         if not len(members):
             continue
@@ -138,23 +138,23 @@ def _lives(
             course[members] = segment_plan.span
             age = np.zeros(len(members), dtype=np.int64)
             if arrival_spec.ages == "mixed":
-                age = np.where(is_later[members], 0, _ages(plan, segment_plan, address[members]))
+                age = np.where(is_later[members], 0, _ages(population, segment_plan, address[members]))
                 begin[members] = arrival[members] - age
         else:
             age = np.zeros(len(members), dtype=np.int64)
             if arrival_spec is not None:
                 arrival[members] += _offsets(arrival_spec, ordinal[members], u[members], segment_plan.span)
                 begin[members] = arrival[members]
-            course[members] = plan.first + segment_plan.span - arrival[members]
+            course[members] = population.first + segment_plan.span - arrival[members]
         if tenure is not None:
-            stay_draws = uniforms(key(plan.seed, "tenure"), address[members])
+            stay_draws = uniforms(key(population.seed, "tenure"), address[members])
             leaves[members] = begin[members] + total_tenure(tenure.mean, tenure.least, age, stay_draws) - 1
     return arrival, leaves, begin, course
 
 
-def _ages(plan: Plan, segment_plan: SegmentPlan, address: Words) -> NDArray[np.int64]:
+def _ages(population: Population, segment_plan: SegmentPlan, address: Words) -> NDArray[np.int64]:
     """Return for how many periods units that are there at the start have been there before."""
-    u, tenure = uniforms(key(plan.seed, "age"), address), segment_plan.spec.tenure
+    u, tenure = uniforms(key(population.seed, "age"), address), segment_plan.spec.tenure
     return (u * segment_plan.span).astype(np.int64) if tenure is None else mixed_ages(tenure.mean, tenure.least, u)
 
 

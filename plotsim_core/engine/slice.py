@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from plotsim_core.engine.cohorts import runs, units_by
 from plotsim_core.engine.strata import departure_stop, staying_ranges
 from plotsim_core.errors import UsageError
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Population
 
 CHUNK = 1 << 19
 """Cells (period x unit) of a block: what bounds memory. No value depends on it."""
@@ -37,49 +37,49 @@ class Slice:
         return self.stop - self.first, self.unit_stop - self.unit_first
 
 
-def full_slice(plan: Plan, first: int | None = None, stop: int | None = None) -> Slice:
-    """Return the slice of all units in periods `first` to `stop`, by default the plan's window.
+def full_slice(population: Population, first: int | None = None, stop: int | None = None) -> Slice:
+    """Return the slice of all units in periods `first` to `stop`, by default the window.
 
     Raises UsageError for periods outside the window, and for an open window without `stop`.
     """
-    begin = plan.first if first is None else first
-    end = stop if stop is not None else plan.stop
+    begin = population.first if first is None else first
+    end = stop if stop is not None else population.stop
     if end is None:
         raise UsageError("an open window has no end: say which periods, for example --periods A..B")
-    if begin < plan.first or begin >= end or (plan.stop is not None and end > plan.stop):
-        last = plan.grain.label(plan.stop - 1) if plan.stop is not None else "..."
+    if begin < population.first or begin >= end or (population.stop is not None and end > population.stop):
+        last = population.grain.label(population.stop - 1) if population.stop is not None else "..."
         raise UsageError(
-            f"periods {plan.grain.label(begin)} to {plan.grain.label(end - 1)} are not in the window "
-            f"{plan.grain.label(plan.first)} to {last}"
+            f"periods {population.grain.label(begin)} to {population.grain.label(end - 1)} are not in the window "
+            f"{population.grain.label(population.first)} to {last}"
         )
-    return Slice(begin, end, 0, units_by(plan, end))
+    return Slice(begin, end, 0, units_by(population, end))
 
 
-def of_kind(plan: Plan, slice_: Slice) -> Slice:
-    """Return the periods of a slice with all units of another kind."""
-    return replace(slice_, unit_first=0, unit_stop=units_by(plan, slice_.stop))
+def all_units_in(population: Population, slice_: Slice) -> Slice:
+    """Return the periods of a slice with all units of a population."""
+    return replace(slice_, unit_first=0, unit_stop=units_by(population, slice_.stop))
 
 
-def blocks(plan: Plan, slice_: Slice, chunk: int = CHUNK) -> Iterator[Slice]:
+def blocks(population: Population, slice_: Slice, chunk: int = CHUNK) -> Iterator[Slice]:
     """Cut a slice into blocks of about `chunk` cells, so that their rows follow each other period by period. Cohorts that
     arrive after a block are not in it, nor, where it has one period, those that have left before."""
     first = slice_.first
     while first < slice_.stop:
-        units = _arriving(plan, slice_, first + 1) - slice_.unit_first
+        units = _arriving(population, slice_, first + 1) - slice_.unit_first
         stop = min(first + max(1, chunk // units), slice_.stop)
         if stop - first > 1:
-            yield Slice(first, stop, slice_.unit_first, _arriving(plan, slice_, stop))
+            yield Slice(first, stop, slice_.unit_first, _arriving(population, slice_, stop))
         else:
             end = slice_.unit_first + units
-            for part_start, part_stop in staying_ranges(plan, slice_.unit_first, end, first):
+            for part_start, part_stop in staying_ranges(population, slice_.unit_first, end, first):
                 for start in range(part_start, part_stop, chunk):
                     yield Slice(first, stop, start, min(start + chunk, part_stop))
         first = stop
 
 
-def _arriving(plan: Plan, slice_: Slice, stop: int) -> int:
+def _arriving(population: Population, slice_: Slice, stop: int) -> int:
     """Return the place after the last unit of a slice that may be there before `stop`; the slice has one unit at least."""
-    return max(slice_.unit_first + 1, min(slice_.unit_stop, units_by(plan, stop)))
+    return max(slice_.unit_first + 1, min(slice_.unit_stop, units_by(population, stop)))
 
 
 def by_unit(slice_: Slice, chunk: int = CHUNK) -> Iterator[Slice]:
@@ -90,10 +90,10 @@ def by_unit(slice_: Slice, chunk: int = CHUNK) -> Iterator[Slice]:
         yield Slice(slice_.first, slice_.stop, start, min(start + step, slice_.unit_stop))
 
 
-def lives(plan: Plan, slice_: Slice, over: bool = True) -> Iterator[Slice]:
+def lives(population: Population, slice_: Slice, over: bool = True) -> Iterator[Slice]:
     """Cut the units of a slice into runs with all periods of their lives so far: from the window's first, or the first in
     which their cohort arrives, to the end of the slice, or the period in which the last tenure of a run is `over`."""
-    for start, stop, first in runs(plan, slice_.unit_first, slice_.unit_stop):
+    for start, stop, first in runs(population, slice_.unit_first, slice_.unit_stop):
         begin = min(first, slice_.stop - 1)
-        end = min(slice_.stop, departure_stop(plan, start, stop)) if over else slice_.stop
+        end = min(slice_.stop, departure_stop(population, start, stop)) if over else slice_.stop
         yield from by_unit(Slice(begin, max(begin + 1, end), start, stop))

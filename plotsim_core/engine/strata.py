@@ -10,7 +10,7 @@ import numpy as np
 
 from plotsim_core.engine.cohorts import begins, layout, runs
 from plotsim_core.engine.roster import NEVER, select
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Population
 
 _TOGETHER = 1 << 20
 """Units that are looked at at once."""
@@ -18,45 +18,45 @@ _TOGETHER = 1 << 20
 
 @dataclass(frozen=True)
 class Stratum:
-    """Units `first` to `first + count` of the roster, all of the segment at the place `segment` of the plan."""
+    """Units `first` to `first + count` of the roster, all of the segment at the place `segment` of the population."""
 
     segment: int
     first: int
     count: int
 
 
-def strata(plan: Plan, first: int, stop: int) -> tuple[Stratum, ...]:
+def strata(population: Population, first: int, stop: int) -> tuple[Stratum, ...]:
     """Return the strata in which some unit may be there in the periods `first` to `stop`; of each segment there is one at
     least. Without ongoing arrivals these are the segments."""
-    parts = layout(plan)
-    arriving = np.flatnonzero((parts.cohort < 0) | (begins(plan, parts.cohort) < stop))
-    part_indices = [index for index in arriving.tolist() if parts.cohort[index] < 0 or _stays(plan, index, first)]
+    parts = layout(population)
+    arriving = np.flatnonzero((parts.cohort < 0) | (begins(population, parts.cohort) < stop))
+    part_indices = [index for index in arriving.tolist() if parts.cohort[index] < 0 or _stays(population, index, first)]
     return tuple(
         Stratum(int(parts.segment[p]), int(parts.first[p]), int(parts.count[p])) for p in part_indices if parts.count[p]
     )
 
 
-def _stays(plan: Plan, index: int, first: int) -> bool:
-    return _last_period(plan, index) >= first
+def _stays(population: Population, index: int, first: int) -> bool:
+    return _last_period(population, index) >= first
 
 
 @lru_cache(maxsize=4096)
-def _last_period(plan: Plan, index: int) -> int:
+def _last_period(population: Population, index: int) -> int:
     """Return the last period in which one of the units of a part of the roster has its tenure."""
-    parts = layout(plan)
+    parts = layout(population)
     start, count = int(parts.first[index]), int(parts.count[index])
-    if plan.segments[int(parts.segment[index])].spec.tenure is None or count == 0:
-        return int(NEVER) if count else int(plan.first) - 1
+    if population.segments[int(parts.segment[index])].spec.tenure is None or count == 0:
+        return int(NEVER) if count else int(population.first) - 1
     ranges = ((begin, min(begin + _TOGETHER, start + count)) for begin in range(start, start + count, _TOGETHER))
-    return max(int(select(plan, *part).leaves.max()) for part in ranges)
+    return max(int(select(population, *part).leaves.max()) for part in ranges)
 
 
-def staying_ranges(plan: Plan, start: int, stop: int, first: int) -> list[tuple[int, int]]:
+def staying_ranges(population: Population, start: int, stop: int, first: int) -> list[tuple[int, int]]:
     """Return the parts (start, stop) of units `start` to `stop` of the roster without the cohorts whose tenures have all
     ended before the period `first`; there is one at least."""
     ranges: list[tuple[int, int]] = []
-    for begin, end, _ in runs(plan, start, stop):
-        if departure_stop(plan, begin, end) < first:
+    for begin, end, _ in runs(population, start, stop):
+        if departure_stop(population, begin, end) < first:
             continue
         if ranges and ranges[-1][1] == begin:
             ranges[-1] = (ranges[-1][0], end)
@@ -65,12 +65,12 @@ def staying_ranges(plan: Plan, start: int, stop: int, first: int) -> list[tuple[
     return ranges or [(start, start + 1)]
 
 
-def departure_stop(plan: Plan, start: int, stop: int) -> int:
+def departure_stop(population: Population, start: int, stop: int) -> int:
     """Return the stop of the first slice in which it is known that all units `start` to `stop` of the roster have left, by
     their tenures; NEVER if one has none."""
-    parts = layout(plan).first
+    parts = layout(population).first
     first, last = np.searchsorted(parts, [start, stop - 1], side="right") - 1
-    latest = max(_last_period(plan, index) for index in range(int(first), int(last) + 1))
+    latest = max(_last_period(population, index) for index in range(int(first), int(last) + 1))
     return latest if latest == NEVER else latest + 2
 
 

@@ -15,27 +15,27 @@ from plotsim_core.engine.metrics import shifted_positions, unseasoned
 from plotsim_core.engine.replay import state_before
 from plotsim_core.engine.roster import Units, spells, take
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Population
 
 Bands = NDArray[np.int64]
 
 
-def expected_shares(plan: Plan, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
+def expected_shares(population: Population, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:
     """Return where the expected value lies between the metric's means at position 0 (0) and 1 (1); periods in a row."""
-    spec = plan.metrics[metric]
-    mean = unseasoned(spec, units, shifted_positions(plan, metric, units, periods))
+    spec = population.metrics[metric]
+    mean = unseasoned(spec, units, shifted_positions(population, metric, units, periods))
     low, high = spec.spec.means
-    return (spec.quantiles.lookup(mean, levels(plan, metric, units, periods)) - low) / (high - low)
+    return (spec.quantiles.lookup(mean, levels(population, metric, units, periods)) - low) / (high - low)
 
 
-def bands(plan: Plan, metric: int, edges: tuple[float, ...], units: Units, periods: NDArray[np.int64]) -> Bands:
+def bands(population: Population, metric: int, edges: tuple[float, ...], units: Units, periods: NDArray[np.int64]) -> Bands:
     """Return the band (0 to len(edges)) of each unit in each of some consecutive periods; -1 where it is not known, at some
     times at which the unit is not present."""
     unit_bands = np.full((len(periods), len(units)), -1, dtype=np.int64)
     for span, present in spells(units, periods):
         if len(present):
             present_units = units if len(present) == len(units) else take(units, present)
-            shares = expected_shares(plan, metric, present_units, periods[span])
+            shares = expected_shares(population, metric, present_units, periods[span])
             unit_bands[span, present] = np.searchsorted(np.array(edges), shares, side="right")
     return unit_bands
 
@@ -43,7 +43,7 @@ def bands(plan: Plan, metric: int, edges: tuple[float, ...], units: Units, perio
 def bands_of(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
     """Return the band of each cell of a block, shape (periods, units)."""
     unit_bands: Bands = block.kept(
-        "bands", (metric, edges), lambda: bands(block.plan, metric, edges, block.units, block.periods)
+        "bands", (metric, edges), lambda: bands(block.population, metric, edges, block.units, block.periods)
     )
     return unit_bands
 
@@ -52,23 +52,23 @@ def band_starts(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
     """Return, for each cell of a block, the period since which the unit has been in its band (its arrival at first)."""
 
     def compute() -> Bands:
-        plan, units = block.plan, block.units
+        population, units = block.population, block.units
 
         def initial(units: Units) -> tuple[Bands, Bands]:
             return np.full(len(units), -1, dtype=np.int64), units.arrival
 
         def advance(units: Units, state: tuple[Bands, Bands], first: int, stop: int) -> tuple[Bands, Bands]:
-            return _band_starts(plan, metric, edges, units, np.arange(first, stop, dtype=np.int64), state)[1]
+            return _band_starts(population, metric, edges, units, np.arange(first, stop, dtype=np.int64), state)[1]
 
-        before = state_before(plan, f"bands {metric} {edges}", units, block.slice.first, initial, advance)
-        return _band_starts(plan, metric, edges, units, block.periods, before)[0]
+        before = state_before(population, f"bands {metric} {edges}", units, block.slice.first, initial, advance)
+        return _band_starts(population, metric, edges, units, block.periods, before)[0]
 
     starts: Bands = block.kept("since", (metric, edges), compute)
     return starts
 
 
 def _band_starts(
-    plan: Plan,
+    population: Population,
     metric: int,
     edges: tuple[float, ...],
     units: Units,
@@ -77,7 +77,7 @@ def _band_starts(
 ) -> tuple[Bands, tuple[Bands, Bands]]:
     band, start = state
     starts = np.empty((len(periods), len(units)), dtype=np.int64)
-    for index, row in enumerate(bands(plan, metric, edges, units, periods)):
+    for index, row in enumerate(bands(population, metric, edges, units, periods)):
         has_arrived = units.arrival <= periods[index]
         is_changed = has_arrived & (row != band)
         start = np.where(is_changed, np.maximum(periods[index], units.arrival), start)

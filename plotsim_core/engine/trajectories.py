@@ -13,38 +13,38 @@ from plotsim_core.engine.roster import Units
 from plotsim_core.engine.treatment import treated
 from plotsim_core.numerics.curves import position
 from plotsim_core.numerics.random import Floats, fold, key, normals, words
-from plotsim_core.plan.plan import Plan, SegmentPlan
+from plotsim_core.plan.plan import Population, SegmentPlan
 
 Integers = NDArray[np.int64]
 _SHIFT = 0.5
 """Largest shift of a later round, as a share of the span: rounds stay in order."""
 
 
-def progress(plan: Plan, units: Units, periods: Integers) -> Floats:
+def progress(population: Population, units: Units, periods: Integers) -> Floats:
     """Return how far along its curve each unit is, shape (periods, units); values outside [0, 1] hold at the ends.
 
     A unit runs its whole curve in its course, shifted by its timing; in later rounds in a span.
     """
     progress_values = np.empty((len(periods), len(units)))
-    for index, segment in enumerate(plan.segments):
+    for index, segment in enumerate(population.segments):
         members = np.flatnonzero(units.segment == index)
         if len(members):
-            progress_values[:, members] = _curve_progress(plan, segment, units, members, periods)[0]
+            progress_values[:, members] = _curve_progress(population, segment, units, members, periods)[0]
     return progress_values
 
 
-def rounds(plan: Plan, units: Units, periods: Integers) -> Integers:
+def rounds(population: Population, units: Units, periods: Integers) -> Integers:
     """Return in which round each unit is, shape (periods, units): 0 in the first, and wherever there is no other."""
     round_numbers = np.zeros((len(periods), len(units)), dtype=np.int64)
-    for index, segment in enumerate(plan.segments):
+    for index, segment in enumerate(population.segments):
         members = np.flatnonzero(units.segment == index)
         if segment.spec.after != "hold" and len(members):
-            round_numbers[:, members] = _round_numbers(plan, segment, units, members, periods)[0]
+            round_numbers[:, members] = _round_numbers(population, segment, units, members, periods)[0]
     return round_numbers
 
 
 def _curve_progress(
-    plan: Plan, segment: SegmentPlan, units: Units, members: Integers, periods: Integers
+    population: Population, segment: SegmentPlan, units: Units, members: Integers, periods: Integers
 ) -> tuple[Floats, Floats | None]:
     """Return how far along their curve some units of a segment are, and for how many years they have run it by the calendar:
     None where time stands still with the curve, which is not run again. Shape (periods, units)."""
@@ -52,16 +52,16 @@ def _curve_progress(
     first = (periods[:, None] - begin[None, :]) / np.maximum(course - 1, 1)[None, :] + timing[None, :]
     if segment.spec.after == "hold":
         return first, None
-    number, since = _round_numbers(plan, segment, units, members, periods)
-    years = course / plan.grain.per_year
-    elapsed = (periods[:, None] - begin[None, :]) / plan.grain.per_year + (timing * years)[None, :]
+    number, since = _round_numbers(population, segment, units, members, periods)
+    years = course / population.grain.per_year
+    elapsed = (periods[:, None] - begin[None, :]) / population.grain.per_year + (timing * years)[None, :]
     is_repeated = number > 0
     along = np.where(is_repeated, np.minimum(since / max(segment.span - 1, 1), 1.0), first)
     return along, np.where(is_repeated, elapsed, np.maximum(first, 0.0) * years[None, :])
 
 
 def _round_numbers(
-    plan: Plan, segment: SegmentPlan, units: Units, members: Integers, periods: Integers
+    population: Population, segment: SegmentPlan, units: Units, members: Integers, periods: Integers
 ) -> tuple[Integers, Floats]:
     """Return (round, periods since it began) of some units, shape (periods, units).
 
@@ -75,7 +75,7 @@ def _round_numbers(
         return np.maximum(number, 0), elapsed + shift - (number - 1) * segment.span
     lowest = base_round[0] - 1
     candidates = lowest[None, :] + np.arange(int((base_round[-1] - lowest).max()) + 2, dtype=np.int64)[:, None]
-    scores = normals(key(plan.seed, "timing again"), fold(units.address[members][None, :], words(candidates)))
+    scores = normals(key(population.seed, "timing again"), fold(units.address[members][None, :], words(candidates)))
     shifts = np.clip(segment.spec.variation.timing * scores, -_SHIFT, _SHIFT) * segment.span
     unit = np.arange(len(members))[None, :]
     number = base_round - 1
@@ -86,18 +86,18 @@ def _round_numbers(
     return np.maximum(number, 0), since
 
 
-def positions(plan: Plan, units: Units, periods: NDArray[np.int64]) -> Floats:
+def positions(population: Population, units: Units, periods: NDArray[np.int64]) -> Floats:
     """Return trajectory positions in [0, 1], shape (periods, units), raised by treatments of the whole trajectory."""
-    return treated(plan, units, periods, untreated(plan, units, periods), None)
+    return treated(population, units, periods, untreated(population, units, periods), None)
 
 
-def untreated(plan: Plan, units: Units, periods: Integers) -> Floats:
+def untreated(population: Population, units: Units, periods: Integers) -> Floats:
     """Return trajectory positions in [0, 1] as they would be without any treatment, shape (periods, units)."""
-    years = units.course / plan.grain.per_year
+    years = units.course / population.grain.per_year
     result = np.empty((len(periods), len(units)))
-    for index, segment in enumerate(plan.segments):
+    for index, segment in enumerate(population.segments):
         members = np.flatnonzero(units.segment == index)
         if len(members):
-            along, elapsed = _curve_progress(plan, segment, units, members, periods)
+            along, elapsed = _curve_progress(population, segment, units, members, periods)
             result[:, members] = position(segment.pieces, along, np.broadcast_to(years[members], along.shape), elapsed)
     return result

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from plotsim_core.numerics.codes import COHORT, LATER
 from plotsim_core.numerics.random import Floats, fold, key, uniforms, words
-from plotsim_core.plan.plan import Plan, SegmentPlan
+from plotsim_core.plan.plan import Population, SegmentPlan
 
 if TYPE_CHECKING:
     from plotsim_core.engine.roster import Units
@@ -19,7 +19,7 @@ _BLOCK = 10
 """Units of a segment, in their order, that draw lots among themselves: a permuted block."""
 
 
-def treated_units(plan: Plan, segment: NDArray[np.intp], ordinal: NDArray[np.int64]) -> NDArray[np.bool_]:
+def treated_units(population: Population, segment: NDArray[np.intp], ordinal: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which units are treated, shape (units,).
 
     Permuted blocks (Zelen, "The randomization and stratification of patients to clinical trials", 1974): of each ten
@@ -28,12 +28,12 @@ def treated_units(plan: Plan, segment: NDArray[np.intp], ordinal: NDArray[np.int
     and ordinal.
     """
     is_treated = np.zeros(len(ordinal), dtype=np.bool_)
-    for index, segment_plan in enumerate(plan.segments):
+    for index, segment_plan in enumerate(population.segments):
         if segment_plan.spec.treatment is not None:
             in_segment = segment == index
             if in_segment.any():
                 is_treated[in_segment] = _lots(
-                    plan.seed, segment_plan, segment_plan.spec.treatment.fraction, ordinal[in_segment]
+                    population.seed, segment_plan, segment_plan.spec.treatment.fraction, ordinal[in_segment]
                 )
     return is_treated
 
@@ -54,13 +54,15 @@ def _lots(seed: int, segment: SegmentPlan, fraction: float, ordinal: NDArray[np.
     return is_chosen
 
 
-def treated(plan: Plan, units: Units, periods: NDArray[np.int64], positions: Floats, metric: str | None) -> Floats:
+def treated(
+    population: Population, units: Units, periods: NDArray[np.int64], positions: Floats, metric: str | None
+) -> Floats:
     """Return positions, shape (periods, units) like `positions`, with the log odds of treated units raised.
 
     `metric` is the name of the metric that reads them, for treatments that target it; None for treatments of the whole
     trajectory. In odds the rise is a factor g, so p becomes p g / (1 - p + p g): 0 and 1 stay by themselves.
     """
-    arms = [segment.spec.treatment for segment in plan.segments]
+    arms = [segment.spec.treatment for segment in population.segments]
     treatments = [arm if arm is not None and arm.target_metric == metric else None for arm in arms]
     if not any(treatments):
         return positions
@@ -71,7 +73,7 @@ def treated(plan: Plan, units: Units, periods: NDArray[np.int64], positions: Flo
         return positions
     segment = units.segment[treated_indices]
     gain = np.array([math.exp(treatment.lift_log_odds) if treatment else 1.0 for treatment in treatments])[segment]
-    start = plan.first + np.array([treatment.start_period if treatment else 0 for treatment in treatments])[segment]
+    start = population.first + np.array([treatment.start_period if treatment else 0 for treatment in treatments])[segment]
     before = positions[:, treated_indices]
     raised = before * gain / (1.0 - before + before * gain)
     result = positions.copy()

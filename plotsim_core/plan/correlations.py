@@ -9,15 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.config.connections import Connection
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Population
 
 
-def connection_masks(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[Connection, int, NDArray[np.bool_]]]:
+def connection_masks(
+    population: Population, periods: NDArray[np.int64]
+) -> Iterator[tuple[Connection, int, NDArray[np.bool_]]]:
     """Yield each connection, the number of the phase that declares it (0: the dataset does), and a mask of the `periods` in
     which it is in force. A phase overrides the dataset's connection of the same pair, unless that one is pooled."""
-    phases = plan.dataset.connection_phases
-    phase_numbers = np.array([plan.phase(period) for period in periods.tolist()], dtype=np.int64)
-    for connection in plan.dataset.connections:
+    phases = population.dataset.connection_phases
+    phase_numbers = np.array([population.phase(period) for period in periods.tolist()], dtype=np.int64)
+    for connection in population.dataset.connections:
         pair = {connection.metric_a, connection.metric_b}
         overriding = [
             n for n, phase in enumerate(phases, 1) if any({c.metric_a, c.metric_b} == pair for c in phase.connections)
@@ -29,9 +31,9 @@ def connection_masks(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[C
             yield connection, number, phase_numbers == number
 
 
-def subject(plan: Plan, connection: Connection, phase: int) -> str:
+def subject(population: Population, connection: Connection, phase: int) -> str:
     """Return a pair in words, with the start of the phase that declares it (0: the dataset does)."""
-    start = f" from {plan.grain.label(plan.phases[phase - 1][0])}" if phase else ""
+    start = f" from {population.grain.label(population.phases[phase - 1][0])}" if phase else ""
     return f"{connection.metric_a} ~ {connection.metric_b}{start}"
 
 
@@ -58,9 +60,9 @@ class Correlations:
     pearson: Estimate
     ranks: Estimate
 
-    def subject(self, plan: Plan) -> str:
+    def subject(self, population: Population) -> str:
         """Return the pair, with the start of the phase that declares it."""
-        return subject(plan, self.connection, self.phase)
+        return subject(population, self.connection, self.phase)
 
     @property
     def declared(self) -> str:

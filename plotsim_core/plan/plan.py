@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -147,7 +148,9 @@ class TablePlan:
     """A table with its schema fixed: `key` are the columns that tell its rows apart, `time` the one that places a row
     in time (None for a table whose rows are a state), `references` maps columns to (table, column) they refer to. A table
     that shows the rows of another says which (`of`), and shares its draws; `periods` (first, stop) are all it has rows of,
-    None for those of the window. `issues` are what is broken in it on purpose, with their numbers."""
+    None for those of the window. It is made of the units of the `population` of that name, or of none: listed tables and
+    dates. `issues` are what is broken in it on purpose, with their numbers; `without_issues` is the table as it would be
+    whole."""
 
     spec: Table
     kind: str
@@ -158,7 +161,14 @@ class TablePlan:
     description: str
     of: str = ""
     periods: tuple[int, int] | None = None
+    population: str = ""
     issues: tuple[tuple[int, Issue], ...] = ()
+    without_issues: TablePlan | None = None
+
+    @property
+    def clean(self) -> TablePlan:
+        """The table without its issues: itself if it has none."""
+        return self.without_issues or self
 
     @property
     def name(self) -> str:
@@ -177,23 +187,18 @@ class TablePlan:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
-    """A resolved dataset. `stop` is the period after the last, None for an open window; `raw` is the config as written,
-    with seed and scale as they are in force; `digest` is a hash of it and of the version of the generator. `phases` are the
-    periods (first, stop) in which other correlations are in force, those of `mixings[1]`, `mixings[2]` and so on; in all
-    others `mixings[0]` is.
+class Population:
+    """A kind of unit: what its units are and do, and the tables that are made of them.
 
-    A plan is about one kind of unit. The plan of a dataset with several has one for each further kind in `others`; such a
-    plan has in `others` those that its tables may refer to, and in `inherited` the listed tables and the dates, which
-    all kinds share. `own` are the tables that are made from this kind of unit. Where some of them are broken on purpose,
-    `clean` is the plan of the same tables whole. `notes` are what is to be known of a config in which nothing is wrong.
-    `file` is the absolute path of the config, empty where it was none.
+    `dataset` is its part of the dataset: of the first, the whole. `stop` is the period after the last, None for an open
+    window. `phases` are the periods (first, stop) in which other correlations are in force, those of `mixings[1]`,
+    `mixings[2]` and so on; in all others `mixings[0]` is.
+
+    `tables` are all that its rows may read, without issues: those that are made of its units, those of no population, and
+    those of the populations in `others`, whose units its rows may refer to.
     """
 
-    name: str
     dataset: Dataset
-    raw: dict[str, Any]
-    digest: str
     grain: Grain
     first: int
     stop: int | None
@@ -202,27 +207,17 @@ class Plan:
     metrics: tuple[MetricPlan, ...]
     mixings: tuple[Mixing, ...]
     phases: tuple[tuple[int, int], ...]
-    own: tuple[TablePlan, ...]
     endings: tuple[Ending, ...]
-    warnings: tuple[Problem, ...]
-    inherited: tuple[TablePlan, ...] = ()
-    others: tuple[Plan, ...] = ()
-    clean: Plan | None = None
-    notes: tuple[Problem, ...] = ()
-    file: str = ""
+    tables: tuple[TablePlan, ...]
+    others: tuple[Population, ...] = ()
 
     @property
     def seed(self) -> int:
         return self.dataset.seed
 
     @property
-    def partition(self) -> Grain:
-        """The length of a partition: that of a period, or a longer one."""
-        return self.dataset.window.partitioned
-
-    @property
     def unit(self) -> str:
-        """What a unit is called (`company`)."""
+        """What a unit is called (`company`); no two populations share it."""
         return self.dataset.unit
 
     @property
@@ -230,9 +225,93 @@ class Plan:
         """How many units there are, but for those of ongoing arrivals, who come after all others in the roster."""
         return sum(segment.count for segment in self.segments)
 
+    @property
+    def made(self) -> tuple[TablePlan, ...]:
+        """The tables that are made of its units."""
+        return tuple(table for table in self.tables if table.population == self.unit)
+
+    @property
+    def dimension(self) -> TablePlan:
+        """The dimension of its units."""
+        return next(table for table in self.made if table.kind == "unit")
+
+    def table(self, name: str) -> TablePlan:
+        """Return a table by name. Raises UsageError for an unknown one."""
+        return named_table(self.tables, name)
+
+    def population_of(self, table: TablePlan) -> Population:
+        """Return the population that a table is made of: this one for a table of none."""
+        return next((other for other in self.others if other.unit == table.population), self)
+
     def phase(self, period: int) -> int:
         """Return the index in `mixings` of the mixing that is in force in a period."""
         return next((index for index, (first, stop) in enumerate(self.phases, 1) if first <= period < stop), 0)
+
+    def metric_index(self, name: str) -> int:
+        """Return the index of a metric. Raises UsageError for an unknown one."""
+        for index, metric in enumerate(self.metrics):
+            if metric.name == name:
+                return index
+        raise UsageError(f"no metric is named {name!r}; {did_you_mean(name, [m.name for m in self.metrics])}")
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A resolved dataset: its populations and its tables. `raw` is the config as written, with seed and scale as they are
+    in force; `digest` is a hash of it and of the version of the generator.
+
+    The first of `populations` is that of the dataset's own sections, the others those of `units`. `tables` are all tables
+    as they are stored, with the issues that some have on purpose. `notes` are what is to be known of a config in which
+    nothing is wrong. `file` is the absolute path of the config, empty where it was none.
+    """
+
+    name: str
+    dataset: Dataset
+    raw: dict[str, Any]
+    digest: str
+    populations: tuple[Population, ...]
+    tables: tuple[TablePlan, ...]
+    warnings: tuple[Problem, ...]
+    notes: tuple[Problem, ...] = ()
+    file: str = ""
+
+    @property
+    def population(self) -> Population:
+        """The first population."""
+        return self.populations[0]
+
+    @property
+    def seed(self) -> int:
+        return self.dataset.seed
+
+    @property
+    def grain(self) -> Grain:
+        return self.population.grain
+
+    @property
+    def first(self) -> int:
+        """The first period of the window."""
+        return self.population.first
+
+    @property
+    def stop(self) -> int | None:
+        """The period after the last, None for an open window."""
+        return self.population.stop
+
+    @property
+    def span(self) -> int:
+        """The number of periods that a curve takes."""
+        return self.population.span
+
+    @property
+    def partition(self) -> Grain:
+        """The length of a partition: that of a period, or a longer one."""
+        return self.dataset.window.partitioned
+
+    @property
+    def clean(self) -> Plan:
+        """The plan of the same tables without their issues."""
+        return replace(self, tables=tuple(table.clean for table in self.tables))
 
     def schema(self, table: TablePlan) -> pa.Schema:
         """Return the schema that stored rows of a table carry: its own, and what it was made from."""
@@ -247,31 +326,22 @@ class Plan:
         origin = {"plotsim_dataset": self.name, DIGEST: self.digest, "plotsim_seed": str(self.seed), "plotsim_scale": scale}
         return {**origin, **partition}
 
-    @property
-    def kinds(self) -> tuple[Plan, ...]:
-        """The plans of all kinds of unit, this one's first."""
-        return (self, *self.others)
-
-    @property
-    def tables(self) -> tuple[TablePlan, ...]:
-        """All tables, of all kinds of unit."""
-        return tuple(table for plan in self.kinds for table in plan.own)
-
     def table(self, name: str) -> TablePlan:
         """Return a table by name. Raises UsageError for an unknown one."""
-        for table in (*self.inherited, *self.tables):
-            if table.name == name:
-                return table
-        raise UsageError(f"no table is named {name!r}; {did_you_mean(name, [t.name for t in self.tables])}")
+        return named_table(self.tables, name)
 
-    def owner(self, name: str) -> Plan:
-        """Return the plan of the kind of unit that a table (or stage) is made from: this one if none has it."""
-        owners = (plan for plan in self.others if any(table.name == name for table in plan.own))
-        return next(owners, self)
+    def population_of(self, table: TablePlan) -> Population:
+        """Return the population that a table or stage is made of: the first for a table of none."""
+        return self.population.population_of(table)
 
-    def metric_index(self, name: str) -> int:
-        """Return the index of a metric. Raises UsageError for an unknown one."""
-        for index, metric in enumerate(self.metrics):
-            if metric.name == name:
-                return index
-        raise UsageError(f"no metric is named {name!r}; {did_you_mean(name, [m.name for m in self.metrics])}")
+    def tables_of(self, population: Population) -> tuple[TablePlan, ...]:
+        """Return the tables that are made of a population: those of none too, of the first."""
+        return tuple(table for table in self.tables if self.population_of(table) is population)
+
+
+def named_table(tables: Sequence[TablePlan], name: str) -> TablePlan:
+    """Return a table by name. Raises UsageError for an unknown one."""
+    for table in tables:
+        if table.name == name:
+            return table
+    raise UsageError(f"no table is named {name!r}; {did_you_mean(name, [table.name for table in tables])}")

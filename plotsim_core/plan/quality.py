@@ -10,35 +10,22 @@ import pyarrow as pa
 
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, Issue, drift_column
 from plotsim_core.config.tables import Column, NoOptions, is_number
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
 Numbered = tuple[int, Issue]
 """An issue with its number, from 1."""
 
 
-def plan_with_issues(plan: Plan) -> Plan:
-    """Return a plan with the tables as stored, with its issues; `clean` is the plan without them."""
-    if not plan.dataset.quality:
-        return plan
-    issues = tuple(enumerate(plan.dataset.quality, 1))
-    others = tuple(replace(other, own=_stored_tables(plan, other.own, issues)) for other in plan.others)
-    return replace(plan, own=_stored_tables(plan, plan.own, issues), others=others, clean=plan)
-
-
-def first_period(plan: Plan, issue: Issue) -> int:
+def first_period(population: Population, issue: Issue) -> int:
     """Return the first period of an issue."""
     if issue.since is not None:
-        return plan.grain.read(issue.since)
+        return population.grain.read(issue.since)
     if issue.issue == "schema_drift" and issue.period is not None:
-        return plan.first + issue.period
-    return plan.first + (plan.span // 2 if issue.mode == "rename" else 0)
+        return population.first + issue.period
+    return population.first + (population.span // 2 if issue.mode == "rename" else 0)
 
 
-def _stored_tables(plan: Plan, tables: Sequence[TablePlan], issues: Sequence[Numbered]) -> tuple[TablePlan, ...]:
-    return tuple(stored_table(plan, table, issues) for table in tables)
-
-
-def stored_table(plan: Plan, table: TablePlan, issues: Sequence[Numbered]) -> TablePlan:
+def stored_table(population: Population, table: TablePlan, issues: Sequence[Numbered]) -> TablePlan:
     """Return the plan of a table as stored, with the issues of the table whose rows it shows, in columns it has."""
     names = {column.name for column in table.columns}
     table_issues = tuple(
@@ -54,9 +41,9 @@ def stored_table(plan: Plan, table: TablePlan, issues: Sequence[Numbered]) -> Ta
             description = "Date key of the period in which a row that came late arrived; null for a row that came in time."
             columns[ARRIVAL] = issue_column(ARRIVAL, pa.int64(), description)
         elif issue.column is not None and issue.issue != "orphaned_keys":
-            columns |= _broken_columns(plan, columns, issue)
+            columns |= _broken_columns(population, columns, issue)
     if not any(issue.delivers for _, issue in table_issues):
-        return replace(table, columns=tuple(columns.values()), issues=table_issues)
+        return replace(table, columns=tuple(columns.values()), issues=table_issues, without_issues=table)
     description = "Date key of the period in which the row was delivered."
     columns[DELIVERED] = replace(issue_column(DELIVERED, pa.int64(), description), nullable=False)
     date = next(reference for reference in table.references if reference[0] == table.time)
@@ -67,10 +54,11 @@ def stored_table(plan: Plan, table: TablePlan, issues: Sequence[Numbered]) -> Ta
         time=DELIVERED,
         references=(*table.references, (DELIVERED, *date[1:])),
         issues=table_issues,
+        without_issues=table,
     )
 
 
-def _broken_columns(plan: Plan, columns: dict[str, ColumnPlan], issue: Issue) -> dict[str, ColumnPlan]:
+def _broken_columns(population: Population, columns: dict[str, ColumnPlan], issue: Issue) -> dict[str, ColumnPlan]:
     name = issue.column or ""
     column = columns[name]
     if issue.issue == "type_mismatch":
@@ -87,7 +75,7 @@ def _broken_columns(plan: Plan, columns: dict[str, ColumnPlan], issue: Issue) ->
     old_column = replace(column, nullable=True, description=description)
     new_column = issue_column(new_name, column.type, f"Later name of {name}: {column.description}")
     if issue.mode == "rename":
-        (date,) = plan.grain.keys(np.array([first_period(plan, issue)], dtype=np.int64)).tolist()
+        (date,) = population.grain.keys(np.array([first_period(population, issue)], dtype=np.int64)).tolist()
         old_column, new_column = replace(old_column, until=date), replace(new_column, since=date)
     return {name: old_column, new_name: new_column}
 

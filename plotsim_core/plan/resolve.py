@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,8 @@ from plotsim_core.numerics.curves import position
 from plotsim_core.numerics.quantiles import MeanUnreachable, QuantileTable, quantile_table
 from plotsim_core.numerics.random import Floats, key
 from plotsim_core.plan.copula import Mixing, latent_metric, persistence_weights, solve
-from plotsim_core.plan.plan import Crossing, Ending, MetricPlan, Plan, SegmentPlan
-from plotsim_core.plan.quality import plan_with_issues
+from plotsim_core.plan.plan import Crossing, Ending, MetricPlan, Plan, Population, SegmentPlan, TablePlan
+from plotsim_core.plan.quality import stored_table
 from plotsim_core.plan.schemas import DIMENSION_VIEWS, kind_of, table_plans
 from plotsim_core.version import VERSION
 
@@ -86,40 +86,59 @@ def with_phase(connections: Connections, phase: Connections) -> Connections:
 
 def resolve(
     name: str,
-    dataset: Dataset,
-    found: Numbers,
     raw: Mapping[str, Any],
-    others: tuple[Plan, ...] = (),
-    inherited: frozenset[str] = frozenset(),
+    populations: Sequence[Population],
+    warnings: Sequence[Problem],
+    notes: Sequence[Problem],
 ) -> Plan:
-    """Return the plan of a dataset that loading has found nothing wrong with, from the numbers `found` for it.
-
-    `others` are the plans of the kinds of unit that it may refer to, `inherited` the tables it shares with the dataset that
-    it is a part of.
-    """
-    window = dataset.window
-    tables = table_plans(dataset)
-    plan = Plan(
+    """Return the plan of a dataset that loading has found nothing wrong with, from its populations."""
+    first = populations[0]
+    issues = tuple(enumerate(first.dataset.quality, 1))
+    return Plan(
         name=name,
-        dataset=dataset,
+        dataset=first.dataset,
         raw=dict(raw),
         digest=digest(raw),
+        populations=tuple(populations),
+        tables=tuple(stored_table(first, table, issues) for table in first.tables),
+        warnings=tuple(warnings),
+        notes=tuple(notes),
+    )
+
+
+def population_plan(
+    dataset: Dataset, solved: Numbers, others: tuple[Population, ...] = (), inherited: frozenset[str] | None = None
+) -> Population:
+    """Return a population from its part of the dataset and the numbers `solved` for it.
+
+    `others` are the populations that it may refer to; of a further kind of unit, `inherited` are the names of the tables
+    that it shares with the dataset that it is a part of.
+    """
+    window = dataset.window
+    return Population(
+        dataset=dataset,
         grain=window.grain,
         first=window.first,
         stop=window.stop,
         span=window.length,
         segments=_segments(dataset),
-        metrics=_metrics(dataset, found.tables),
-        mixings=tuple(found.mixings),
+        metrics=_metrics(dataset, solved.tables),
+        mixings=tuple(solved.mixings),
         phases=tuple((window.first + p.start_period, window.first + p.end_period + 1) for p in dataset.connection_phases),
-        own=tuple(t for t in tables if t.name not in inherited and (t.of not in inherited or t.kind in DIMENSION_VIEWS)),
         endings=_endings(dataset),
-        warnings=tuple(found.warnings),
-        inherited=tuple(table for table in tables if table.name in inherited),
+        tables=(*_tables(dataset, inherited), *(table for other in others for table in other.made)),
         others=others,
-        notes=tuple(note for other in others for note in other.notes) if not inherited else (),
     )
-    return plan_with_issues(plan)
+
+
+def _tables(dataset: Dataset, inherited: frozenset[str] | None) -> Iterator[TablePlan]:
+    """Yield the tables of a part of a dataset, each with the population that it is made of."""
+    for table in table_plans(dataset):
+        is_listed = not table.of and table.kind in KIND_WORDS and not KIND_WORDS[table.kind].knows & {"unit", "crowd"}
+        if is_listed if inherited is None else table.name in inherited:
+            yield table
+        elif inherited is None or table.of not in inherited or table.kind in DIMENSION_VIEWS:
+            yield replace(table, population=dataset.unit)
 
 
 def crossing(dataset: Dataset, words: CrossingWords) -> Crossing:

@@ -39,7 +39,7 @@ from plotsim_core.engine.tiers import band_starts, expected_shares
 from plotsim_core.engine.trajectories import positions
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.random import Floats, Words, fold, key, words
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import Kind, add_kind
 from plotsim_core.tables.links import Links, Targets, link_counts, links_of
@@ -137,25 +137,25 @@ def _describe(table: Bridge, dataset: Dataset) -> str:
     return f"Links of each row of {table.left} to {range_text(table.cardinality)} rows of {table.right}."
 
 
-def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
-    specs = [table.spec for table in plan.own if table.kind == "bridge"]
+def _cut(population: Population, slice_: Slice) -> Iterator[Slice]:
+    specs = [table.spec for table in population.made if table.kind == "bridge"]
     is_undirected = any(isinstance(spec, Bridge) and not spec.directed for spec in specs)  # all must be as of one moment
-    return lives(plan, slice_, over=not is_undirected)
+    return lives(population, slice_, over=not is_undirected)
 
 
 @lru_cache(maxsize=4)
-def _arriving_targets(plan: Plan, name: str, stop: int) -> Targets:
+def _arriving_targets(population: Population, name: str, stop: int) -> Targets:
     """Return the rows of a dimension of units or of their children, all that can be linked to before the period `stop`."""
-    table, block = plan.table(name), all_units(plan, stop)
+    table, block = population.table(name), all_units(population, stop)
     counts = np.ones(len(block.units), dtype=np.int64)
     if table.kind == "child":
-        counts = child_counts(plan, table.spec, block.units.address)
-    rows = _left_rows(plan, table, block, counts)
-    last_period = last_periods(plan, stop)[rows.unit]
-    return Targets(rows, race_field(plan, counts, np.ones(len(rows)), rows.address, rows.period, last_period))
+        counts = child_counts(population, table.spec, block.units.address)
+    rows = _left_rows(population, table, block, counts)
+    last_period = last_periods(population, stop)[rows.unit]
+    return Targets(rows, race_field(population, counts, np.ones(len(rows)), rows.address, rows.period, last_period))
 
 
-def _left_rows(plan: Plan, table: TablePlan, block: Block, counts: Integers) -> Rows:
+def _left_rows(population: Population, table: TablePlan, block: Block, counts: Integers) -> Rows:
     """Return the rows of units, or `counts` children of each."""
     unit, ordinal = sibling_numbers(counts)
     address = block.units.address[unit]
@@ -166,10 +166,10 @@ def _left_rows(plan: Plan, table: TablePlan, block: Block, counts: Integers) -> 
 
 
 def _targets(spec: Bridge, block: Block) -> Targets:
-    plan = block.plan
-    right = plan.table(spec.right)
+    population = block.population
+    right = population.table(spec.right)
     if right.kind != "reference":
-        return _arriving_targets(plan.owner(spec.right), spec.right, block.slice.stop)
+        return _arriving_targets(population.population_of(right), spec.right, block.slice.stop)
     ordinals = np.arange(right.spec.length, dtype=np.int64)  # type: ignore[attr-defined]
     return Targets(Rows(block=block, address=words(ordinals), ordinal=ordinals))
 
@@ -184,41 +184,41 @@ class _Left:
 
 
 def _left(table: TablePlan, block: Block) -> _Left:
-    spec, plan = table.spec, block.plan
+    spec, population = table.spec, block.population
     assert isinstance(spec, Bridge)
-    left = plan.table(spec.left)
+    left = population.table(spec.left)
     counts = np.ones(len(block.units), dtype=np.int64)
     if left.kind == "child":
-        counts = child_counts(plan, left.spec, block.units.address)
-    rows = _left_rows(plan, left, block, counts)
-    keys = fold(rows.address, np.full(1, key(plan.seed, "bridge", table.stream)))
-    first = block.units.start if left.kind == "unit" else _children_before(plan, left, block.units.start)
+        counts = child_counts(population, left.spec, block.units.address)
+    rows = _left_rows(population, left, block, counts)
+    keys = fold(rows.address, np.full(1, key(population.seed, "bridge", table.stream)))
+    first = block.units.start if left.kind == "unit" else _children_before(population, left, block.units.start)
     return _Left(rows, keys, first)
 
 
 def _links(table: TablePlan, block: Block, left: _Left, targets: Targets) -> Links:
     """Return the links of left rows, as they are drawn: of a pair perhaps both directions."""
-    spec, plan = table.spec, block.plan
+    spec, population = table.spec, block.population
     assert isinstance(spec, Bridge)
-    driver = None if spec.driver is None else plan.metric_index(spec.driver)
+    driver = None if spec.driver is None else population.metric_index(spec.driver)
     counts, starts = link_counts(block, driver, *spec.cardinality)
     left_index = left.first + np.arange(len(left.rows), dtype=np.int64)
     self_target = left_index if spec.left == spec.right else np.full(len(left.rows), NOBODY, dtype=np.int64)
     return links_of(block, left.rows.unit, left.keys, self_target, counts, starts, targets)
 
 
-def _children_before(plan: Plan, table: TablePlan, start: int) -> int:
+def _children_before(population: Population, table: TablePlan, start: int) -> int:
     """Return how many rows of children are those of units before `start`."""
-    return int(child_counts(plan, table.spec, select(plan, 0, start).address).sum()) if start else 0
+    return int(child_counts(population, table.spec, select(population, 0, start).address).sum()) if start else 0
 
 
 @lru_cache(maxsize=2)
-def _pairs(plan: Plan, name: str, stop: int) -> Integers:
+def _pairs(population: Population, name: str, stop: int) -> Integers:
     """Return all links of a table to itself, each as left * rows + right, in order."""
-    table, pairs = plan.table(name), []
+    table, pairs = population.table(name), []
     assert isinstance(table.spec, Bridge)
-    for part in lives(plan, full_slice(plan, None, stop), over=False):
-        block = Block(plan, part)
+    for part in lives(population, full_slice(population, None, stop), over=False):
+        block = Block(population, part)
         left, targets = _left(table, block), _targets(table.spec, block)
         links = _links(table, block, left, targets)
         pairs.append((left.first + links.left) * len(targets.rows) + links.right)
@@ -226,15 +226,15 @@ def _pairs(plan: Plan, name: str, stop: int) -> Integers:
 
 
 def _rows(table: TablePlan, block: Block) -> Rows:
-    spec, plan = table.spec, block.plan
+    spec, population = table.spec, block.population
     assert isinstance(spec, Bridge)
     left, targets = _left(table, block), _targets(spec, block)
     links = _links(table, block, left, targets)
     if not spec.directed:
-        links = _merged(links, left, targets, _pairs(plan, table.name, block.slice.stop))
+        links = _merged(links, left, targets, _pairs(population, table.name, block.slice.stop))
     rows, unit = left.rows, left.rows.unit[links.left]
-    history = history_column(plan.dataset) if plan.table(spec.left).spec.sourced("scd") else None
-    left_key, right_key = keys_of(spec, plan.dataset)
+    history = history_column(population.dataset) if population.table(spec.left).spec.sourced("scd") else None
+    left_key, right_key = keys_of(spec, population.dataset)
     return Rows(
         block=Means(block),
         address=fold(left.keys[links.left], targets.rows.address[links.right]),
@@ -261,25 +261,29 @@ def _versions(block: Block, history: Column) -> Integers:
     """Return when the version began that is valid at the end of the block, or of the unit's life, shape (units,)."""
     options = history.source
     assert isinstance(options, History)
-    starts = band_starts(block, block.plan.metric_index(options.tracks), options.at)
+    starts = band_starts(block, block.population.metric_index(options.tracks), options.at)
     last_index = np.minimum(ends(block), block.slice.stop - 1) - block.slice.first
     return starts[last_index, np.arange(len(block.units))]
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
-    spec, plan = table.spec, sample.plan
+    spec, population = table.spec, sample.population
     assert isinstance(spec, Bridge)
     low, high = spec.cardinality
 
     def links(units: Units) -> Floats:
         has_arrived = sample.arrived(units)
         if spec.driver is None:
-            share = positions(plan, units, sample.periods)
+            share = positions(population, units, sample.periods)
         else:
-            metric = plan.metric_index(spec.driver)
-            share = sample.by_period(lambda periods: expected_shares(plan, metric, units, periods))
+            metric = population.metric_index(spec.driver)
+            share = sample.by_period(lambda periods: expected_shares(population, metric, units, periods))
         mean_share = np.cumsum(np.where(has_arrived, share, 0.0), axis=0) / np.maximum(np.cumsum(has_arrived, axis=0), 1)
-        rows = 1.0 if plan.table(spec.left).kind == "unit" else child_counts(plan, plan.table(spec.left).spec, units.address)
+        rows = (
+            1.0
+            if population.table(spec.left).kind == "unit"
+            else child_counts(population, population.table(spec.left).spec, units.address)
+        )
         return has_arrived * rows * (low + np.rint((high - low) * np.clip(mean_share, 0, 1)))
 
     return sample.total(links)

@@ -11,25 +11,19 @@ import pyarrow as pa
 from plotsim_core.columns.source import fill
 from plotsim_core.config.quality import DELIVERED
 from plotsim_core.engine.block import block
-from plotsim_core.engine.slice import Slice, of_kind
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.engine.slice import Slice, all_units_in
+from plotsim_core.plan.plan import Plan, Population, TablePlan
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.delivery import deliveries_in, delivery_slices
 from plotsim_core.tables.issues import break_rows, stored_rows
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.tables.rank import with_ranks
-from plotsim_core.tables.stages import stage_owner, stage_table
+from plotsim_core.tables.stages import stage_of, stage_table
 
 
 def find_table(plan: Plan, name: str) -> TablePlan:
     """Return the plan of a table or of a stage. Raises UsageError for an unknown name."""
-    return stage_table(plan, name) if stage_owner(plan, name) else plan.table(name)
-
-
-def owner(plan: Plan, name: str) -> Plan:
-    """Return the plan of the kind of unit that a table or stage is made from."""
-    stage = stage_owner(plan, name)
-    return stage[0] if stage else plan.owner(name)
+    return stage_table(plan, name) if stage_of(plan, name) else plan.table(name)
 
 
 def build(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
@@ -37,20 +31,17 @@ def build(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatc
 
     A state (a dimension of units, of their children, of listed values) is given as of the end of the slice.
     """
-    kind = KINDS[table.kind]
+    kind, population, clean = KINDS[table.kind], plan.population_of(table), table.clean
+    if population is not plan.population:
+        slice_ = all_units_in(population, slice_)
     if kind.batches is not None:
         yield from kind.batches(plan, table, _table_slice(table, slice_))
         return
-    plan = plan.clean or plan
-    unit_plan = owner(plan, table.name)
-    if unit_plan is not plan:
-        plan, slice_ = unit_plan, of_kind(unit_plan, slice_)
-    clean = plan.table(table.name) if table.issues else table
     if any(issue.delivers for _, issue in table.issues):
-        yield from _delivered(plan, table, clean, slice_)
+        yield from _delivered(population, table, slice_)
         return
-    for part in kind.cut(plan, _table_slice(table, slice_)):
-        rows = kind.rows(clean, block(plan, part))
+    for part in kind.cut(population, _table_slice(table, slice_)):
+        rows = kind.rows(clean, block(population, part))
         columns = {column.name: fill(column, clean, rows) for column in clean.columns}
         if table.issues:
             yield stored_rows(table, break_rows(table, with_ranks(clean, rows), columns))
@@ -58,13 +49,13 @@ def build(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatc
             yield batch_of(table, list(columns.values()))
 
 
-def _delivered(plan: Plan, table: TablePlan, clean: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+def _delivered(population: Population, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
     """Yield the rows that are delivered in a slice, in the order of delivery, then of the rows themselves."""
-    kind = KINDS[table.kind]
-    for part in delivery_slices(kind, plan, table, slice_):
+    kind, clean = KINDS[table.kind], table.clean
+    for part in delivery_slices(kind, population, table, slice_):
         batches = (
             stored_rows(table, break_rows(table, rows, {c.name: fill(c, clean, rows) for c in clean.columns}, deliveries))
-            for rows, deliveries in deliveries_in(kind, plan, table, clean, part)
+            for rows, deliveries in deliveries_in(kind, population, table, part)
         )
         if part.stop - part.first == 1:
             yield from batches

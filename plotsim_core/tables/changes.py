@@ -26,7 +26,7 @@ from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice, blocks
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan
 from plotsim_core.plan.schemas import DIMENSION_VIEWS, date_column
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.dimension_state import (
@@ -97,19 +97,20 @@ def _column(name: str, type_: pa.DataType, description: str, *, nullable: bool =
 
 
 def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    unit_plan, dimension, slice_ = shown_dimension(plan, table, slice_)
-    for part in blocks(unit_plan, slice_):
-        member_rows, ops = _operations(unit_plan, dimension, part)
+    population = plan.population_of(table)
+    dimension, slice_ = shown_dimension(population, table, slice_)
+    for part in blocks(population, slice_):
+        member_rows, ops = _operations(population, dimension, part)
         period_index, member = np.nonzero(ops != _NO_CHANGE)
-        yield _batch(unit_plan, table, dimension, member_rows, ops[period_index, member], period_index + part.first, member)
+        yield _batch(population, table, dimension, member_rows, ops[period_index, member], period_index + part.first, member)
 
 
-def _operations(plan: Plan, dimension: TablePlan, part: Slice) -> tuple[Rows, NDArray[np.int8]]:
+def _operations(population: Population, dimension: TablePlan, part: Slice) -> tuple[Rows, NDArray[np.int8]]:
     """Return the members of a slice and the operation on each in each period, shape (periods, members).
 
     A row is compared to the period before, so the members' block holds that too.
     """
-    member_rows = members(dimension, block(plan, replace(part, first=max(part.first - 1, plan.first))))
+    member_rows = members(dimension, block(population, replace(part, first=max(part.first - 1, population.first))))
     is_present = presence(member_rows)
     is_different = np.zeros(is_present.shape, dtype=np.bool_)
     moving_columns = changing_columns(dimension)
@@ -119,7 +120,7 @@ def _operations(plan: Plan, dimension: TablePlan, part: Slice) -> tuple[Rows, ND
         codes = np.full(is_present.shape, _NO_CHANGE, dtype=np.int64)
         codes[period_index, member] = _codes(fill(column, dimension, states))
         is_different[1:] |= codes[1:] != codes[:-1]
-    if part.first == plan.first:  # no member before the window
+    if part.first == population.first:  # no member before the window
         is_present, is_different = (
             np.concatenate([np.zeros_like(values[:1]), values]) for values in (is_present, is_different)
         )
@@ -139,7 +140,7 @@ def _codes(values: pa.Array) -> Integers:
 
 
 def _batch(
-    plan: Plan,
+    population: Population,
     table: TablePlan,
     dimension: TablePlan,
     member_rows: Rows,
@@ -148,10 +149,10 @@ def _batch(
     member: Integers,
 ) -> pa.RecordBatch:
     key = fill(key_of(dimension), dimension, member_rows.taken(member))
-    dates = pa.array(plan.grain.keys(period))
+    dates = pa.array(population.grain.keys(period))
     columns = {
         SEQUENCE: pc.binary_join_element_wise(dates.cast(pa.string()), key, "-"),
-        CHANGED_AT: pa.array(plan.grain.starts(period).astype("datetime64[us]"), MOMENT),
+        CHANGED_AT: pa.array(population.grain.starts(period).astype("datetime64[us]"), MOMENT),
         DATE: dates,
         OP: pa.array(_OPS).take(pa.array(ops)),
         BEFORE: _image(dimension, member_rows, ops != _INSERTED, period - 1, member),
@@ -177,14 +178,14 @@ def _image(
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
     """The changes of some units of each segment, scaled up: changes cannot be known in advance."""
-    plan, dimension = sample.plan, sample.plan.table(table.of)
+    population, dimension = sample.population, sample.population.table(table.of)
     first, stop = int(sample.periods[0]), int(sample.periods[-1]) + 1
     total = np.zeros(stop - first)
     for weight, units in sample.parts:
         count = max(1, min(len(units), _SAMPLED_CELLS // (stop - first)))
         unit_weight = weight * len(units) / count
-        for part in blocks(plan, Slice(first, stop, units.start, units.start + count)):
-            _, ops = _operations(plan, dimension, part)
+        for part in blocks(population, Slice(first, stop, units.start, units.start + count)):
+            _, ops = _operations(population, dimension, part)
             total[part.first - first : part.stop - first] += unit_weight * (ops != _NO_CHANGE).sum(axis=1)
     return total[sample.periods - first] if len(total) == len(sample.periods) else np.full(len(sample.periods), total.mean())
 

@@ -21,7 +21,7 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice, by_unit
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.random import Floats, fold, words
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.date import key_name, needs_key
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import Kind, add_kind
@@ -70,13 +70,13 @@ def _check(table: ChildDimension, scope: Scope) -> Iterable[Problem]:
         yield Problem("count", message, "begin at 1")
 
 
-def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
+def _cut(population: Population, slice_: Slice) -> Iterator[Slice]:
     return by_unit(Slice(slice_.stop - 1, slice_.stop, slice_.unit_first, slice_.unit_stop))
 
 
 def _rows(table: TablePlan, block: Block) -> Rows:
     arrived = np.flatnonzero(block.units.arrival < block.slice.stop)
-    owner, ordinal = sibling_numbers(child_counts(block.plan, table.spec, block.units.address[arrived]))
+    owner, ordinal = sibling_numbers(child_counts(block.population, table.spec, block.units.address[arrived]))
     unit = arrived[owner]
     return Rows(
         block=block,
@@ -88,7 +88,7 @@ def _rows(table: TablePlan, block: Block) -> Rows:
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
-    return sample.total(lambda units: sample.arrived(units) * child_counts(sample.plan, table.spec, units.address))
+    return sample.total(lambda units: sample.arrived(units) * child_counts(sample.population, table.spec, units.address))
 
 
 def _describe(table: ChildDimension, dataset: Dataset) -> str:

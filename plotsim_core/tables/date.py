@@ -16,7 +16,7 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import words
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.kind import Kind, add_kind
 
 
@@ -51,7 +51,7 @@ def _check(table: DateDimension, scope: Scope) -> Iterable[Problem]:
         yield Problem("per", f"there is a date dimension already, {dates[0]}")
 
 
-def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
+def _cut(population: Population, slice_: Slice) -> Iterator[Slice]:
     yield Slice(slice_.first, slice_.stop, 0, 1)
 
 

@@ -16,7 +16,7 @@ from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.config.quality import longest_delay
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.issue_rows import find_hits
 from plotsim_core.tables.kind import Kind
 from plotsim_core.tables.rank import with_ranks
@@ -130,32 +130,30 @@ def _first_delivery(table: TablePlan, rows: Rows, is_kept: NDArray[np.bool_]) ->
     return period, issue_numbers
 
 
-def deliveries_in(
-    kind: Kind, plan: Plan, table: TablePlan, clean: TablePlan, slice_: Slice
-) -> Iterator[tuple[Rows, Deliveries]]:
+def deliveries_in(kind: Kind, population: Population, table: TablePlan, slice_: Slice) -> Iterator[tuple[Rows, Deliveries]]:
     """Yield the deliveries of a table in the periods of a slice, each with its row, block by block of the rows' own periods.
 
     Within a block they are in the order of delivery, then of rows. Where the slice is one period, so they are altogether.
     """
-    lag = longest_delay(issue for _, issue in table.issues)
-    first, stop = clean.periods or (plan.first, slice_.stop)
-    begin, end = max(slice_.first - lag, first, plan.first), min(slice_.stop, stop)
+    lag, clean = longest_delay(issue for _, issue in table.issues), table.clean
+    first, stop = clean.periods or (population.first, slice_.stop)
+    begin, end = max(slice_.first - lag, first, population.first), min(slice_.stop, stop)
     if begin >= end:
         return
-    for part in kind.cut(plan, replace(slice_, first=begin, stop=end)):
-        rows = with_ranks(clean, kind.rows(clean, block(plan, part)))
+    for part in kind.cut(population, replace(slice_, first=begin, stop=end)):
+        rows = with_ranks(clean, kind.rows(clean, block(population, part)))
         batch = deliveries(table, rows)
         batch = batch.taken((batch.period >= slice_.first) & (batch.period < slice_.stop))
         yield rows.taken(batch.place), batch
 
 
-def delivery_slices(kind: Kind, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[Slice]:
+def delivery_slices(kind: Kind, population: Population, table: TablePlan, slice_: Slice) -> Iterator[Slice]:
     """Cut a slice into periods whose deliveries are put in order together: as many as a block has, without those that are
     looked back to, or one."""
     lag = longest_delay(issue for _, issue in table.issues)
     first = slice_.first
     while first < slice_.stop:
-        block_slice = next(kind.cut(plan, replace(slice_, first=max(first - lag, plan.first))), slice_)
+        block_slice = next(kind.cut(population, replace(slice_, first=max(first - lag, population.first))), slice_)
         stop = min(max(block_slice.stop, first + 1), slice_.stop)
         yield replace(slice_, first=first, stop=stop)
         first = stop

@@ -82,12 +82,12 @@ def _parent_key(table: Table, dataset: Dataset) -> tuple[Column, ...]:
 
 def _rows(table: TablePlan, block: Block) -> Rows:
     assert isinstance(table.spec, DetailFact)
-    return rows_of_parents(table, rows_of(block.plan, table.spec.parent_table, block.slice))
+    return rows_of_parents(table, rows_of(block.population, table.spec.parent_table, block.slice))
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
     assert isinstance(table.spec, DetailFact)
-    parent = sample.plan.table(table.spec.parent_table)
+    parent = sample.population.table(table.spec.parent_table)
     return KINDS[parent.kind].expect(parent, sample) * (sum(table.spec.per_row) / 2)
 
 

@@ -24,11 +24,11 @@ from plotsim_core.config.tables import Column, changing_types
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.roster import Units
-from plotsim_core.engine.slice import Slice, of_kind
+from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.tiers import bands_of
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.tables.estimate import remaining_share
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import KINDS
@@ -62,14 +62,10 @@ def key_of(dimension: TablePlan) -> ColumnPlan:
     return next(column for column in dimension.columns if column.spec is key)
 
 
-def shown_dimension(plan: Plan, table: TablePlan, slice_: Slice) -> tuple[Plan, TablePlan, Slice]:
-    """Return (plan of the kind of unit, dimension, slice of its units) of a table that shows a dimension."""
-    clean_plan = plan.clean or plan
-    unit_plan = clean_plan.owner(table.name)
-    dimension = unit_plan.table(table.of)
-    if dimension.kind == _LISTED:
-        return unit_plan, dimension, replace(slice_, unit_first=0, unit_stop=1)
-    return unit_plan, dimension, slice_ if unit_plan is clean_plan else of_kind(unit_plan, slice_)
+def shown_dimension(population: Population, table: TablePlan, slice_: Slice) -> tuple[TablePlan, Slice]:
+    """Return (dimension, slice of its rows) of a table that shows a dimension."""
+    dimension = population.table(table.of)
+    return dimension, replace(slice_, unit_first=0, unit_stop=1) if dimension.kind == _LISTED else slice_
 
 
 def members(dimension: TablePlan, block: Block) -> Rows:
@@ -97,13 +93,13 @@ def dimension_states(dimension: TablePlan, member_rows: Rows, period_index: Inte
     if history:
         options = history[0].source
         assert isinstance(options, History)
-        band = bands_of(block, block.plan.metric_index(options.tracks), options.at)[period_index, rows.unit]
+        band = bands_of(block, block.population.metric_index(options.tracks), options.at)[period_index, rows.unit]
     return replace(rows, until=block.periods[period_index] + 1, band=band)
 
 
-def state_rows(plan: Plan, dimension: TablePlan, part: Slice) -> tuple[Integers, list[pa.Array]]:
+def state_rows(population: Population, dimension: TablePlan, part: Slice) -> tuple[Integers, list[pa.Array]]:
     """Return the rows at the end of each period of a slice: the index of each row's period, and the columns."""
-    member_rows = members(dimension, block(plan, part))
+    member_rows = members(dimension, block(population, part))
     period_index, member = np.nonzero(presence(member_rows))
     rows, moving_columns, member_index = (
         dimension_states(dimension, member_rows, period_index, member),
@@ -123,7 +119,7 @@ def expected_members(dimension: TablePlan, sample: Sample) -> Floats:
         return KINDS[dimension.kind].expect(dimension, sample)
 
     def member_counts(units: Units) -> Floats:
-        rows_per_unit = 1 if dimension.kind == "unit" else child_counts(sample.plan, dimension.spec, units.address)
+        rows_per_unit = 1 if dimension.kind == "unit" else child_counts(sample.population, dimension.spec, units.address)
         counts: Floats = np.multiply(sample.there(units), rows_per_unit, dtype=np.float64)
         return counts
 

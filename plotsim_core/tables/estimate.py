@@ -55,13 +55,13 @@ def expected_rows(table: TablePlan, sample: Sample) -> Floats:
 def remaining_share(sample: Sample) -> Floats:
     """Return the share of those who are there by arrival and tenure that no event has ended, in each of the sample's
     periods."""
-    if not sample.plan.endings:
+    if not sample.population.endings:
         return np.ones(len(sample.periods))
     subsample = _subsample(sample, 0.0)
     tenured_units, living_units = np.zeros(_length(sample)), np.zeros(_length(sample))
     for weight, slice_ in _slices(subsample):
-        for piece in blocks(sample.plan, slice_):
-            piece_block = Block(sample.plan, piece)
+        for piece in blocks(sample.population, slice_):
+            piece_block = Block(sample.population, piece)
             span = slice(piece.first - int(sample.periods[0]), piece.stop - int(sample.periods[0]))
             tenured_units[span] += weight * piece_block.tenured.sum(axis=1)
             living_units[span] += weight * alive(piece_block).sum(axis=1)
@@ -74,7 +74,9 @@ def delivered_after(issue: Issue, sample: Sample, rows: Floats) -> Floats:
     deliveries = np.zeros(len(rows))
     for delay in range(1, issue.delay + 1):
         origins = sample.periods - delay
-        deliveries += np.where(origins >= sample.plan.first, np.interp(origins, sample.periods, rows), 0.0) / issue.delay
+        deliveries += (
+            np.where(origins >= sample.population.first, np.interp(origins, sample.periods, rows), 0.0) / issue.delay
+        )
     return deliveries
 
 
@@ -106,11 +108,10 @@ def _slices(sample: Sample) -> list[tuple[float, Slice]]:
 
 def _row_counts(table: TablePlan, sample: Sample) -> Floats:
     """Return how many rows the units of a sample stand for in each of all periods."""
-    kind, plan = KINDS[table.kind], sample.plan.clean or sample.plan
-    clean = plan.table(table.name) if table.issues else table
+    kind, population = KINDS[table.kind], sample.population
     counts = np.zeros(_length(sample))
     for weight, slice_ in _slices(sample):
-        for piece in kind.cut(plan, slice_):
-            rows = kind.rows(clean, block(plan, piece))
+        for piece in kind.cut(population, slice_):
+            rows = kind.rows(table.clean, block(population, piece))
             counts += weight * np.bincount(rows.period - sample.periods[0], minlength=len(counts))
     return counts

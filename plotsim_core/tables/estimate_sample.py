@@ -13,7 +13,7 @@ from plotsim_core.engine.roster import Units, select
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import strata
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Population, TablePlan
 
 _PERIODS = 400
 """Most periods of a sample: a year of days is sampled whole."""
@@ -22,11 +22,13 @@ _CELLS = 1 << 17
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Some units of each stratum, each standing for `weight` units, and `periods` spread evenly over a slice."""
+    """Some units of each stratum, each standing for `weight` units, and `periods` spread evenly over a slice. `broken` are
+    the tables of the population with issues."""
 
-    plan: Plan
+    population: Population
     periods: NDArray[np.int64]
     parts: tuple[tuple[float, Units], ...]
+    broken: tuple[TablePlan, ...] = ()
 
     def total(self, per_unit: Callable[[Units], Floats | NDArray[np.bool_] | NDArray[np.int64]]) -> Floats:
         """Return what `per_unit` (shape (periods, units)) adds up to over all units, shape (periods,)."""
@@ -48,14 +50,14 @@ class Sample:
         return self.arrived(units) & (self.periods[:, None] <= units.leaves[None, :])
 
 
-def sample(plan: Plan, slice_: Slice) -> Sample:
+def sample(population: Population, slice_: Slice, broken: tuple[TablePlan, ...] = ()) -> Sample:
     """Return a sample of a slice: every period of short windows and every unit of small segments."""
     count = min(slice_.shape[0], _PERIODS)
     periods = np.linspace(slice_.first, slice_.stop - 1, count).round().astype(np.int64)
-    layers = strata(plan, plan.first, slice_.stop)
-    limit = max(1, _CELLS * len(plan.segments) // len(layers) // count)
+    layers = strata(population, population.first, slice_.stop)
+    limit = max(1, _CELLS * len(population.segments) // len(layers) // count)
     parts = []
     for part in layers:
         unit_count = min(part.count, limit)
-        parts.append((part.count / unit_count, select(plan, part.first, part.first + unit_count)))
-    return Sample(plan, periods, tuple(parts))
+        parts.append((part.count / unit_count, select(population, part.first, part.first + unit_count)))
+    return Sample(population, periods, tuple(parts), broken)

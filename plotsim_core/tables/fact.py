@@ -22,7 +22,7 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.slice import Slice, blocks
 from plotsim_core.errors import Problem
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.kind import Kind, add_kind
 
 
@@ -114,9 +114,9 @@ def _rows(table: TablePlan, block: Block) -> Rows:
     )
 
 
-def cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
+def cut(population: Population, slice_: Slice) -> Iterator[Slice]:
     """Cut a slice period by period."""
-    return blocks(plan, slice_)
+    return blocks(population, slice_)
 
 
 FACT_WORDS = KindWords(

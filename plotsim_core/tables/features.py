@@ -25,7 +25,7 @@ from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.slice import Slice, lives
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.estimate_sample import Sample
@@ -94,28 +94,28 @@ def _column(name: str, feature: str, type_: pa.DataType, nullable: bool, descrip
 
 def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
     """Yield the features as of the end of the slice, or of the periods to learn from where some are held out."""
-    holdout_start = cutoff(plan.dataset)
-    plan = plan.clean or plan
+    population = plan.population_of(table)
+    holdout_start = cutoff(population.dataset)
     types = [column.spec.type.split(".") for column in table.columns]
     names = [name for _, word, *metric in types for name in metric if word == "mean"]
     stop = slice_.stop if holdout_start is None else min(slice_.stop, holdout_start)
-    if stop <= plan.first:
+    if stop <= population.first:
         return
-    for part in lives(plan, replace(slice_, first=plan.first, stop=stop)):
-        unit_block = block(plan, part)
+    for part in lives(population, replace(slice_, first=population.first, stop=stop)):
+        unit_block = block(population, part)
         arrived = np.flatnonzero(unit_block.units.arrival < stop)
         is_alive = alive(unit_block)
-        columns: dict[str, pa.Array] = {"unit": _keys(plan, unit_block, arrived)}
+        columns: dict[str, pa.Array] = {"unit": _keys(population, unit_block, arrived)}
         for name in names:
-            sums = _sums(unit_block.noised(plan.metric_index(name)), is_alive, part.first - plan.first)
+            sums = _sums(unit_block.noised(population.metric_index(name)), is_alive, part.first - population.first)
             columns |= {f"{word}.{name}": _rounded(values[arrived]) for word, values in sums.items()}
-        columns |= _labels(plan, unit_block, arrived, is_alive)
+        columns |= _labels(population, unit_block, arrived, is_alive)
         arrays = [columns[column.spec.type.partition(".")[2]].cast(column.type) for column in table.columns]
         yield batch_of(table, arrays)
 
 
-def _keys(plan: Plan, unit_block: Block, arrived: NDArray[np.int64]) -> pa.Array:
-    units = next(table for table in plan.own if table.kind == "unit")
+def _keys(population: Population, unit_block: Block, arrived: NDArray[np.int64]) -> pa.Array:
+    units = population.dimension
     return key_text(prefix(units.spec), pa.array(unit_block.codes[arrived]))
 
 
@@ -148,9 +148,11 @@ def _rounded(values: Floats) -> pa.Array:
     return pa.array(np.round(values, _DECIMALS), mask=np.isnan(values))
 
 
-def _labels(plan: Plan, unit_block: Block, arrived: NDArray[np.int64], is_alive: NDArray[np.bool_]) -> dict[str, pa.Array]:
+def _labels(
+    population: Population, unit_block: Block, arrived: NDArray[np.int64], is_alive: NDArray[np.bool_]
+) -> dict[str, pa.Array]:
     """Return the labels of units, whether or not the table has columns of them."""
-    segments, units = [segment.spec for segment in plan.segments], unit_block.units
+    segments, units = [segment.spec for segment in population.segments], unit_block.units
     treatments = [segment.treatment for segment in segments]
     arms = [label for arm in treatments for label in ((arm.control_label, arm.treatment_label) if arm else (None, None))]
     last = np.zeros(len(units), dtype=np.int64)

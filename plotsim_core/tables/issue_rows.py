@@ -11,7 +11,7 @@ from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.config.quality import Issue
 from plotsim_core.numerics.random import choose, key
 from plotsim_core.numerics.shares import in_share
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.quality import first_period
 from plotsim_core.tables.rank import addresses
 
@@ -33,7 +33,7 @@ class Hit:
 
     def stream(self, purpose: str) -> np.uint64:
         """Return the key of one of the issue's streams."""
-        return key(self.rows.block.plan.seed, *self.names, purpose)
+        return key(self.rows.block.population.seed, *self.names, purpose)
 
     def delay(self) -> Integers:
         """Return for each row how many periods later an issue of delivery delivers it: 1 to `up_to`."""
@@ -45,15 +45,15 @@ def find_hits(table: TablePlan, rows: Rows, number: int, issue: Issue, periods: 
 
     The same issue a second time has draws of its own.
     """
-    plan = rows.block.plan
+    population = rows.block.population
     earlier = sum(other.draws == issue.draws for other_number, other in table.issues if other_number < number)
     names = ("quality", *issue.draws, earlier)
-    mask = in_share(rows.rank, issue.rate, key(plan.seed, *names), addresses(rows))
-    return Hit(number, issue, rows, mask & covers(plan, issue, rows.period if periods is None else periods), names)
+    mask = in_share(rows.rank, issue.rate, key(population.seed, *names), addresses(rows))
+    return Hit(number, issue, rows, mask & covers(population, issue, rows.period if periods is None else periods), names)
 
 
-def covers(plan: Plan, issue: Issue, periods: Integers) -> NDArray[np.bool_]:
+def covers(population: Population, issue: Issue, periods: Integers) -> NDArray[np.bool_]:
     """Return which periods an issue is about."""
     if issue.offsets and issue.issue == "volume_anomaly":
-        return np.isin(periods, plan.first + np.array(issue.offsets, dtype=np.int64))
-    return np.asarray(periods >= first_period(plan, issue))
+        return np.isin(periods, population.first + np.array(issue.offsets, dtype=np.int64))
+    return np.asarray(periods >= first_period(population, issue))

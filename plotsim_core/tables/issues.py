@@ -83,7 +83,7 @@ def break_rows(
     copied: list[Change] = []
     dropped: list[Change] = []
     if deliveries is not None:
-        broken[DELIVERED] = pa.array(date_keys(rows.block.plan, deliveries.period))
+        broken[DELIVERED] = pa.array(date_keys(rows.block.population, deliveries.period))
         times[~deliveries.stored] = 0
         copied += _delivery_changes(table, deliveries)
         dropped += _held_back_changes(table, columns, deliveries)
@@ -172,10 +172,10 @@ def _orphan(hit: Hit, columns: Columns) -> Change:
 
 def _orphan_mark(hit: Hit) -> str | int:
     """Return what makes orphans of the keys that an issue's column refers to."""
-    plan = hit.rows.block.plan
-    column = next(column.spec for column in plan.table(hit.issue.table).columns if column.name == hit.column)
-    name, key_ = SOURCE_WORDS[column.word].refers(column.source, plan.dataset) or ("", "")
-    key_source = next(other.spec.source for other in plan.table(name).columns if other.name == key_)
+    population = hit.rows.block.population
+    column = next(column.spec for column in population.table(hit.issue.table).columns if column.name == hit.column)
+    name, key_ = SOURCE_WORDS[column.word].refers(column.source, population.dataset) or ("", "")
+    key_source = next(other.spec.source for other in population.table(name).columns if other.name == key_)
     mark = orphan_mark(getattr(key_source, "values", None))
     assert mark is not None  # or the config would have been refused
     return mark
@@ -186,7 +186,7 @@ def _late(hit: Hit, columns: Columns) -> Change:
     before = columns.get(ARRIVAL, pa.nulls(len(rows), pa.int64()))
     mask = hit.here & ~_is_valid(before)
     arrival: Integers = rows.period + 1 + choose(hit.stream("periods"), rows.address, _LATEST)
-    columns[ARRIVAL] = pc.if_else(pa.array(mask), pa.array(date_keys(rows.block.plan, arrival)), before)
+    columns[ARRIVAL] = pc.if_else(pa.array(mask), pa.array(date_keys(rows.block.population, arrival)), before)
     return _cell_change(hit, ARRIVAL, mask, before, columns[ARRIVAL])
 
 
@@ -270,8 +270,8 @@ def _cdc_changes(
     for change in changes:
         if change.column != ARRIVAL and change.issue != "restatement":
             issue_numbers[change.rows] = np.where(issue_numbers[change.rows] == 0, change.number, issue_numbers[change.rows])
-    period_ends = rows.block.plan.grain.starts(rows.period + 1).astype("datetime64[us]")
-    share = uniforms(key(rows.block.plan.seed, "quality", table.stream, "corrected"), rows.address)
+    period_ends = rows.block.population.grain.starts(rows.period + 1).astype("datetime64[us]")
+    share = uniforms(key(rows.block.population.seed, "quality", table.stream, "corrected"), rows.address)
     since, has_moments = moments(table, rows), len(rows.moment) == len(rows)
     remaining = (period_ends - since).astype(np.int64) - 1
     corrected_at = since + np.ceil(share * remaining).astype("timedelta64[us]")
@@ -283,7 +283,7 @@ def _cdc_changes(
         number, period = deliveries.restated()
         is_restated = number > 0
         starts, stops = (
-            rows.block.plan.grain.starts(period[is_restated] + offset).astype("datetime64[us]") for offset in (0, 1)
+            rows.block.population.grain.starts(period[is_restated] + offset).astype("datetime64[us]") for offset in (0, 1)
         )
         corrected_at = starts + np.floor(share[is_restated] * (stops - starts).astype(np.int64)).astype("timedelta64[us]")
         stamps["updated_at"] = stamps["updated_at"].copy()

@@ -15,13 +15,13 @@ from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import UsageError
 from plotsim_core.families import Family
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Plan, Population, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
 
 
 @dataclass(frozen=True)
 class Kind:
-    """`cut(plan, slice)` gives the blocks in the order of the rows; `rows(table, block)` the rows of one.
+    """`cut(population, slice)` gives the blocks in the order of the rows; `rows(table, block)` the rows of one.
     `expect(table, sample)` estimates the rows of each of the sample's periods, shape (periods,): how many there are, or
     of a state, how many there are at the end of the period.
 
@@ -30,7 +30,7 @@ class Kind:
     a kind that is `sampled`, only making rows tells how many there are: some are counted for estimates.
     """
 
-    cut: Callable[[Plan, Slice], Iterator[Slice]]
+    cut: Callable[[Population, Slice], Iterator[Slice]]
     rows: Callable[[TablePlan, Block], Rows]
     expect: Callable[[TablePlan, Sample], Floats]
     state: bool
@@ -54,7 +54,7 @@ def derived_kind(
     state: bool,
 ) -> Kind:
     """Return a kind whose rows are made of those of other tables, all of a slice by `batches`."""
-    return Kind(lambda plan, slice_: iter((slice_,)), _no_rows, expect, state, batches)
+    return Kind(lambda population, slice_: iter((slice_,)), _no_rows, expect, state, batches)
 
 
 def _no_rows(table: TablePlan, block: Block) -> Rows:

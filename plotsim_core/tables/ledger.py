@@ -22,7 +22,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.quality import DELIVERED, LEDGER
 from plotsim_core.config.tables import Column, NoOptions, Table
 from plotsim_core.engine.block import block
-from plotsim_core.engine.slice import CHUNK, Slice, of_kind
+from plotsim_core.engine.slice import CHUNK, Slice, all_units_in
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
@@ -89,15 +89,13 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
 def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
     """Yield the ledger in the order of periods, then of tables, then of their rows."""
     step = max(1, CHUNK // max(1, slice_.shape[1]))
-    clean = plan.clean or plan
     for first in range(slice_.first, slice_.stop, step):
         part = replace(slice_, first=first, stop=min(first + step, slice_.stop))
         batches = [
             batch
-            for unit_plan, clean_plan in zip(plan.kinds, clean.kinds, strict=True)
-            for broken in unit_plan.own
+            for broken in plan.tables
             if broken.issues and not broken.of
-            for batch in _entries(clean_plan, broken, table, part if unit_plan is plan else of_kind(unit_plan, part))
+            for batch in _entries(plan, broken, table, part)
         ]
         entries = pa.Table.from_batches(batches, table.schema)
         order = np.argsort(entries[table.time].to_numpy(), kind="stable")
@@ -106,15 +104,19 @@ def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordB
 
 def _entries(plan: Plan, broken: TablePlan, ledger: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
     """Yield what was done to the rows of one table."""
-    kind, clean = KINDS[broken.kind], plan.table(broken.name)
+    kind, population, clean = KINDS[broken.kind], plan.population_of(broken), broken.clean
+    if population is not plan.population:
+        slice_ = all_units_in(population, slice_)
     names = {*clean.key, clean.time, *(issue.column for _, issue in broken.issues)}
     has_all = any(issue.drops or issue.issue == "late_delivery" for _, issue in broken.issues)
     columns = [c for c in clean.columns if has_all or c.name in names or c.spec.word == "cdc"]
     parts: Iterator[tuple[Rows, Deliveries | None]]
     if any(issue.delivers for _, issue in broken.issues):
-        parts = deliveries_in(kind, plan, broken, clean, slice_)
+        parts = deliveries_in(kind, population, broken, slice_)
     else:
-        parts = ((with_ranks(clean, kind.rows(clean, block(plan, part))), None) for part in kind.cut(plan, slice_))
+        parts = (
+            (with_ranks(clean, kind.rows(clean, block(population, part))), None) for part in kind.cut(population, slice_)
+        )
     for rows, deliveries in parts:
         clean_columns = {column.name: fill(column, clean, rows) for column in columns}
         yield _batch(clean, ledger, break_rows(broken, rows, clean_columns, deliveries), clean_columns)
@@ -151,13 +153,12 @@ def _batch(table: TablePlan, ledger: TablePlan, broken: Broken, clean: dict[str,
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
     """The cells and rows that the issues of each table change, copy and drop, on average."""
-    plan = sample.plan
     total = np.zeros(len(sample.periods))
-    for broken in (table for table in plan.own if table.issues and not table.of):
+    for broken in (table for table in sample.broken if not table.of):
         rows = expected_rows(broken, sample)
-        columns = (plan.clean or plan).table(broken.name).columns
+        columns = broken.clean.columns
         for _, issue in broken.issues:
-            affected = rows * issue.rate * covers(plan, issue, sample.periods)
+            affected = rows * issue.rate * covers(sample.population, issue, sample.periods)
             dropped_cells = len(columns) if issue.drops or issue.issue == "late_delivery" else 0
             entries = dropped_cells or 1 + 2 * int(bool(issue.column) and any(c.spec.word == "cdc" for c in columns))
             repeats = delivered_after(issue, sample, affected) if issue.delivers else np.zeros(len(affected))

@@ -47,7 +47,7 @@ def link_counts(block: Block, driver: int | None, low: int, high: int) -> tuple[
     """Return how many links each unit has at the end of the block, shape (units,), and the periods in which they began, unit
     by unit. The block has all periods from the window's first."""
     is_alive = alive(block)
-    share = block.positions() if driver is None else expected_shares(block.plan, driver, block.units, block.periods)
+    share = block.positions() if driver is None else expected_shares(block.population, driver, block.units, block.periods)
     mean_share = np.cumsum(np.where(is_alive, share, 0.0), axis=0) / np.maximum(np.cumsum(is_alive, axis=0), 1)
     counts = low + np.rint((high - low) * np.clip(mean_share, 0.0, 1.0).round(_DECIMALS)).astype(np.int64)
     counts[block.periods[:, None] < block.units.arrival[None, :]] = 0
@@ -69,7 +69,7 @@ def links_of(
     if targets.who is None:
         return Links(left, shuffled(number, len(targets.rows), keys[left]), starts)
     last_period = np.minimum(ends(block)[unit[left]], block.slice.stop - 1)
-    right, starts = _race_winners(targets.who, block.plan.seed, keys, self_target, left, number, starts)
+    right, starts = _race_winners(targets.who, block.population.seed, keys, self_target, left, number, starts)
     is_valid = (right != NOBODY) & (starts <= last_period)
     return Links(left[is_valid], right[is_valid], starts[is_valid])
 

@@ -16,7 +16,7 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats, words
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.fact import AnyFact, added_columns, check_metrics, date_column, measured_metrics, reference_to
 from plotsim_core.tables.kind import Kind, add_kind
@@ -37,7 +37,7 @@ def _check(table: PeriodFact, scope: Scope) -> Iterable[Problem]:
         yield Problem("columns", f"{table.name} has rows per period, so it needs a column of type ref.{DATE_DIMENSION}")
 
 
-def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
+def _cut(population: Population, slice_: Slice) -> Iterator[Slice]:
     """A row is of all units, whatever the units of the slice."""
     yield Slice(slice_.first, slice_.stop, 0, 1)
 

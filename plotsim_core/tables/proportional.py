@@ -31,7 +31,7 @@ from plotsim_core.engine.slice import CHUNK, Slice, blocks
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.quantiles import quantile_table
 from plotsim_core.numerics.random import Floats, fold, key, normals, uniforms, words
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.date import key_name
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.fact import date_column, version_column
@@ -77,13 +77,13 @@ def event_counts(table: TablePlan, block: Block) -> Integers:
     """Return how many rows each cell of a block has, shape (periods, units)."""
     spec = table.spec
     assert isinstance(spec, ProportionalEvent)
-    metric = block.plan.metric_index(spec.driver)
-    usual_mean = block.plan.metrics[metric].spec.means[1] * spec.scale
+    metric = block.population.metric_index(spec.driver)
+    usual_mean = block.population.metrics[metric].spec.means[1] * spec.scale
     poisson = quantile_table("poisson", (), None, (max(usual_mean, 1e-3), max(usual_mean, 1e-3)))
     mean = np.maximum(block.correlated(metric), 0.0) * spec.scale
-    factors = event_factors(block.plan, spec.rhythm, block.plan.metrics[metric], block.periods)
+    factors = event_factors(block.population, spec.rhythm, block.population.metrics[metric], block.periods)
     mean = mean if factors is None else mean * factors[:, None]
-    counts = poisson.lookup(mean, normals(key(block.plan.seed, "events", table.stream), block.address))
+    counts = poisson.lookup(mean, normals(key(block.population.seed, "events", table.stream), block.address))
     return np.where(alive(block) & (mean > 0), counts, 0.0).astype(np.int64)
 
 
@@ -95,7 +95,7 @@ def timed_rows(table: TablePlan, block: Block, counts: Integers) -> Rows:
     """Return the rows of a table that happen, of the `counts` (periods, units) of each cell, in the order of time."""
     cell, number = sibling_numbers(counts.ravel())
     address = fold(block.address.ravel()[cell], words(number))
-    share = uniforms(key(block.plan.seed, "moment", table.stream), address)
+    share = uniforms(key(block.population.seed, "moment", table.stream), address)
     share = share[np.lexsort((share, cell))]
     period, unit = np.divmod(cell, len(block.units))
     rows = Rows(
@@ -113,21 +113,21 @@ def timed_rows(table: TablePlan, block: Block, counts: Integers) -> Rows:
 def _expect(table: TablePlan, sample: Sample) -> Floats:
     spec = table.spec
     assert isinstance(spec, ProportionalEvent)
-    metric = sample.plan.metrics[sample.plan.metric_index(spec.driver)]
-    factors = event_factors(sample.plan, spec.rhythm, metric, sample.periods)
+    metric = sample.population.metrics[sample.population.metric_index(spec.driver)]
+    factors = event_factors(sample.population, spec.rhythm, metric, sample.periods)
     return spec.scale * expected_total(spec.driver, sample) * (1.0 if factors is None else factors)
 
 
 def expected_total(driver: str, sample: Sample) -> Floats:
     """Return what a metric adds up to over all units that have arrived, without what is below zero, shape (periods,)."""
-    plan, metric_index = sample.plan, sample.plan.metric_index(driver)
-    metric = plan.metrics[metric_index]
+    population, metric_index = sample.population, sample.population.metric_index(driver)
+    metric = population.metrics[metric_index]
     scores = ndtri((np.arange(_LEVELS) + 0.5) / _LEVELS)
 
     def rows(units: Units) -> Floats:
         all_periods = np.arange(sample.periods[0], sample.periods[-1] + 1)
-        read_positions = shifted_positions(plan, metric_index, units, all_periods)[sample.periods - all_periods[0]]
-        centre = centres(plan, metric, units, sample.periods, read_positions)
+        read_positions = shifted_positions(population, metric_index, units, all_periods)[sample.periods - all_periods[0]]
+        centre = centres(population, metric, units, sample.periods, read_positions)
         if not metric.spec.positive:  # there are no rows where the metric is negative, whatever its mean
             centre = np.mean([np.maximum(metric.quantiles.lookup(centre, score), 0.0) for score in scores], axis=0)
         return sample.there(units) * centre
@@ -135,25 +135,25 @@ def expected_total(driver: str, sample: Sample) -> Floats:
     return sample.total(rows)
 
 
-def cut_crowded(plan: Plan, slice_: Slice) -> Iterator[Slice]:
+def cut_crowded(population: Population, slice_: Slice) -> Iterator[Slice]:
     """Cut a slice so that a block has about as many rows as the blocks of other tables have cells, or fewer.
 
     Rows that refer to what came before need that as well, for each block anew: where rows are few, blocks are long.
     """
-    crowd = max(_crowd(plan, table) for table in plan.own)
-    return blocks(plan, slice_, CHUNK // min(_CROWD, max(1, math.ceil(crowd))))
+    crowd = max(_crowd(population, table) for table in population.made)
+    return blocks(population, slice_, CHUNK // min(_CROWD, max(1, math.ceil(crowd))))
 
 
-def _crowd(plan: Plan, table: TablePlan) -> float:
+def _crowd(population: Population, table: TablePlan) -> float:
     """Return about how many rows of a table a cell has where it has most."""
     spec: Any = table.spec
     if table.kind == "detail":
-        return _crowd(plan, plan.table(spec.parent_table)) * float(spec.per_row[1])
+        return _crowd(population, population.table(spec.parent_table)) * float(spec.per_row[1])
     if table.kind not in ("proportional", "variable"):
         return 1.0
     is_event = table.kind == "proportional"
     driver, scale = (spec.driver, spec.scale) if is_event else (spec.row_count_driver, spec.row_count_scale)
-    return float(max(plan.metrics[plan.metric_index(driver)].spec.means) * scale)
+    return float(max(population.metrics[population.metric_index(driver)].spec.means) * scale)
 
 
 def _added(table: ProportionalEvent, dataset: Dataset) -> tuple[Column, ...]:

@@ -22,7 +22,7 @@ from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import staying_ranges
 from plotsim_core.numerics.codes import COHORT, LATER
 from plotsim_core.numerics.random import Words, fold, words
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.kind import KINDS
 
 GROUP_SIZE = 1 << 12
@@ -38,15 +38,15 @@ class Groups:
     cohort: Integers
     part: Integers
 
-    def addresses(self, plan: Plan) -> Words:
+    def addresses(self, population: Population) -> Words:
         """Return an address for each unit, the same for those that are counted together."""
-        names = np.array([segment.address for segment in plan.segments], dtype=np.uint64)
+        names = np.array([segment.address for segment in population.segments], dtype=np.uint64)
         return fold(fold(names[self.segment], words(self.cohort)), words(self.part))
 
 
-def groups_of(plan: Plan, units: Units) -> Groups:
+def groups_of(population: Population, units: Units) -> Groups:
     """Return which units are counted together with each."""
-    later = np.array([segment.rate > 0 for segment in plan.segments])[units.segment] & (units.ordinal >= LATER)
+    later = np.array([segment.rate > 0 for segment in population.segments])[units.segment] & (units.ordinal >= LATER)
     since = np.where(later, units.ordinal - LATER, units.ordinal)
     cohort = np.where(later, since // COHORT, -1)
     return Groups(units.segment.astype(np.int64), cohort, np.where(later, since % COHORT, since) // GROUP_SIZE)
@@ -56,8 +56,10 @@ def addresses(rows: Rows) -> Words:
     """Return an address for each row, the same for those that are counted together: of its group of units and its period."""
 
     def compute() -> Words:
-        plan, units = rows.block.plan, rows.block.units
-        group = groups_of(plan, units).addresses(plan)[rows.unit] if len(rows.unit) else np.zeros(1, dtype=np.uint64)
+        population, units = rows.block.population, rows.block.units
+        group = (
+            groups_of(population, units).addresses(population)[rows.unit] if len(rows.unit) else np.zeros(1, dtype=np.uint64)
+        )
         return fold(group, words(rows.period))
 
     return rows.kept("counted together", compute)
@@ -66,9 +68,9 @@ def addresses(rows: Rows) -> Words:
 def with_ranks(table: TablePlan, rows: Rows) -> Rows:
     """Return the rows of a table in a block with their ranks. `table` is the plan of the clean table, `rows` are all it has
     in the block."""
-    plan, units, slice_ = rows.block.plan, rows.block.units, rows.block.slice
-    groups = groups_of(plan, units)
-    _, first, group_of_unit = np.unique(groups.addresses(plan), return_index=True, return_inverse=True)
+    population, units, slice_ = rows.block.population, rows.block.units, rows.block.slice
+    groups = groups_of(population, units)
+    _, first, group_of_unit = np.unique(groups.addresses(population), return_index=True, return_inverse=True)
     unit = rows.unit if len(rows.unit) else np.zeros(len(rows), dtype=np.int64)
     group_of_row = group_of_unit[unit]
     sequence = (rows.period - slice_.first) * len(first) + group_of_row
@@ -83,27 +85,27 @@ def with_ranks(table: TablePlan, rows: Rows) -> Rows:
     return replace(rows, rank=rank)
 
 
-def most_groups(plan: Plan, stop: int) -> int:
+def most_groups(population: Population, stop: int) -> int:
     """Return how many groups of units that are counted together there are at most among those who arrive before `stop`."""
-    parts = layout(plan)
-    has_arrived = parts.first < units_by(plan, stop)
+    parts = layout(population)
+    has_arrived = parts.first < units_by(population, stop)
     return int(np.sum(-(-parts.count[has_arrived] // GROUP_SIZE)))
 
 
 def _earlier_rows(table: TablePlan, block: Block, groups: Groups, unit: int) -> Integers:
     """Return how many rows of each period of a block are those of units before it that are counted together with one of its
     units."""
-    plan, slice_ = block.plan, block.slice
+    population, slice_ = block.population, block.slice
     group = int(groups.segment[unit]), int(groups.cohort[unit]), int(groups.part[unit])
     total = np.zeros(len(block.periods), dtype=np.int64)
-    for start, stop in _earlier_ranges(plan, slice_.unit_first, *group):
-        total += _counted(plan, table.name, replace(slice_, unit_first=start, unit_stop=stop))
+    for start, stop in _earlier_ranges(population, slice_.unit_first, *group):
+        total += _counted(population, table.name, replace(slice_, unit_first=start, unit_stop=stop))
     return total
 
 
-def _earlier_ranges(plan: Plan, limit: int, segment: int, cohort: int, part: int) -> Iterator[tuple[int, int]]:
+def _earlier_ranges(population: Population, limit: int, segment: int, cohort: int, part: int) -> Iterator[tuple[int, int]]:
     """Yield the ranges (start, stop) of the roster before the place `limit` whose units are counted together."""
-    parts = layout(plan)
+    parts = layout(population)
     in_group = (parts.segment == segment) & (np.maximum(parts.cohort, -1) == cohort) & (parts.first < limit)
     for index in np.flatnonzero(in_group).tolist():
         start = int(parts.first[index]) + part * GROUP_SIZE
@@ -113,12 +115,12 @@ def _earlier_ranges(plan: Plan, limit: int, segment: int, cohort: int, part: int
 
 
 @lru_cache(maxsize=256)
-def _counted(plan: Plan, name: str, slice_: Slice) -> Integers:
+def _counted(population: Population, name: str, slice_: Slice) -> Integers:
     """Return how many rows a table has in each period of a slice."""
-    table, total = plan.table(name), np.zeros(slice_.stop - slice_.first, dtype=np.int64)
+    table, total = population.table(name), np.zeros(slice_.stop - slice_.first, dtype=np.int64)
     kind = KINDS[table.kind]
-    for start, stop in staying_ranges(plan, slice_.unit_first, slice_.unit_stop, slice_.first):
-        for part in kind.cut(plan, replace(slice_, unit_first=start, unit_stop=stop)):
-            periods: NDArray[np.int64] = kind.rows(table, Block(plan, part)).period
+    for start, stop in staying_ranges(population, slice_.unit_first, slice_.unit_stop, slice_.first):
+        for part in kind.cut(population, replace(slice_, unit_first=start, unit_stop=stop)):
+            periods: NDArray[np.int64] = kind.rows(table, Block(population, part)).period
             np.add.at(total, periods - slice_.first, 1)
     return total

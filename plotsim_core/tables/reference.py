@@ -21,7 +21,7 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats, words
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.date import key_name, needs_key
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import Kind, add_kind
@@ -69,7 +69,7 @@ def _check(table: ReferenceDimension, scope: Scope) -> Iterable[Problem]:
             yield Problem("columns", f"{table.name} has {table.length} rows, and {key_count(column)} keys of its own")
 
 
-def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
+def _cut(population: Population, slice_: Slice) -> Iterator[Slice]:
     yield Slice(slice_.stop - 1, slice_.stop, 0, 1)
 
 

@@ -17,10 +17,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.config.quality import Issue
-from plotsim_core.engine.slice import Slice, of_kind
+from plotsim_core.engine.slice import Slice, all_units_in
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
-from plotsim_core.tables.build import owner
 from plotsim_core.tables.estimate import delivered_after, expected_rows
 from plotsim_core.tables.estimate_sample import Sample, sample
 from plotsim_core.tables.issue_rows import covers
@@ -58,14 +57,15 @@ class Size:
 
 def sizes(plan: Plan, tables: tuple[TablePlan, ...], slice_: Slice) -> tuple[Size, ...]:
     """Return the expected sizes of tables (or stages) in a slice of all units. No value is made."""
-    samples: dict[tuple[Plan, bool], Sample] = {}
+    samples: dict[tuple[str, bool], Sample] = {}
     result = []
     for table in tables:
-        unit_plan = owner(plan, table.name)
-        key = (unit_plan, KINDS[table.kind].state)  # a state knows all lives so far
+        population = plan.population_of(table)
+        key = (population.unit, KINDS[table.kind].state)  # a state knows all lives so far
         if key not in samples:
-            unit_slice = of_kind(unit_plan, slice_)
-            samples[key] = sample(unit_plan, replace(unit_slice, first=unit_plan.first) if key[1] else unit_slice)
+            broken = tuple(other for other in plan.tables_of(population) if other.issues)
+            unit_slice = all_units_in(population, slice_)
+            samples[key] = sample(population, replace(unit_slice, first=plan.first) if key[1] else unit_slice, broken)
         unit_sample = samples[key]
         rows = _stored(table, unit_sample, expected_rows(table, unit_sample))
         result.append(_size(table, rows, unit_sample.periods, slice_))
@@ -83,7 +83,7 @@ def _stored(table: TablePlan, unit_sample: Sample, rows: Floats) -> Floats:
     """Return how many rows are stored in each of the sample's periods, where `rows` happen: not outside those that the
     table has rows of, less and more where rows are dropped, copied and delivered at other times on purpose."""
     for _, issue in table.issues:
-        share = issue.rate * covers(unit_sample.plan, issue, unit_sample.periods)
+        share = issue.rate * covers(unit_sample.population, issue, unit_sample.periods)
         rows = rows * (1.0 + share * (int(issue.copies) - int(issue.drops)))
     if table.periods is not None:
         rows = rows * ((unit_sample.periods >= table.periods[0]) & (unit_sample.periods < table.periods[1]))
@@ -95,7 +95,7 @@ def _stored(table: TablePlan, unit_sample: Sample, rows: Floats) -> Floats:
 
 def _shifted_rows(issue: Issue, unit_sample: Sample, rows: Floats) -> Floats:
     """Return how many rows an issue of delivery adds to each of the sample's periods, and takes from them."""
-    affected = issue.rate * rows * covers(unit_sample.plan, issue, unit_sample.periods)
+    affected = issue.rate * rows * covers(unit_sample.population, issue, unit_sample.periods)
     deliveries = delivered_after(issue, unit_sample, affected)
     return deliveries - affected if issue.issue == "late_delivery" else deliveries
 

@@ -19,7 +19,7 @@ from plotsim_core.engine.slice import Slice, blocks
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.calendar import GRAINS
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Plan, Population, TablePlan
 from plotsim_core.plan.schemas import DIMENSION_VIEWS, date_column
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.dimension_state import (
@@ -51,14 +51,14 @@ class Snapshot(Table):
     columns: NoColumns = ()
 
 
-def is_snapshot_due(plan: Plan, interval: str | None, periods: NDArray[np.int64]) -> NDArray[np.bool_]:
+def is_snapshot_due(population: Population, interval: str | None, periods: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return at the end of which periods a snapshot is taken: the last to begin in each stretch of that length."""
     if interval == "once":
-        return periods == plan.first
-    if interval is None or interval == plan.grain.name:
+        return periods == population.first
+    if interval is None or interval == population.grain.name:
         return np.ones(len(periods), dtype=np.bool_)
     holding_period = GRAINS[interval].holding
-    starts, following = plan.grain.starts(periods), plan.grain.starts(periods + 1)
+    starts, following = population.grain.starts(periods), population.grain.starts(periods + 1)
     return np.asarray(holding_period(starts) != holding_period(following))
 
 
@@ -99,23 +99,24 @@ def _often(table: Snapshot, dataset: Dataset) -> str:
 
 
 def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    unit_plan, dimension, slice_ = shown_dimension(plan, table, slice_)
+    population = plan.population_of(table)
+    dimension, slice_ = shown_dimension(population, table, slice_)
     assert isinstance(table.spec, Snapshot)
-    periods = slice_.periods[is_snapshot_due(unit_plan, table.spec.every, slice_.periods)]
+    periods = slice_.periods[is_snapshot_due(population, table.spec.every, slice_.periods)]
     for run in np.split(periods, np.flatnonzero(np.diff(periods) != 1) + 1):
         if len(run):
-            for part in blocks(unit_plan, Slice(int(run[0]), int(run[-1]) + 1, slice_.unit_first, slice_.unit_stop)):
-                period_index, columns = state_rows(unit_plan, dimension, part)
-                dates = pa.array(unit_plan.grain.keys(part.periods)[period_index])
+            for part in blocks(population, Slice(int(run[0]), int(run[-1]) + 1, slice_.unit_first, slice_.unit_stop)):
+                period_index, columns = state_rows(population, dimension, part)
+                dates = pa.array(population.grain.keys(part.periods)[period_index])
                 yield batch_of(table, [dates, *columns])
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
     assert isinstance(table.spec, Snapshot)
     all_periods = np.arange(sample.periods[0], sample.periods[-1] + 1)
-    is_due = is_snapshot_due(sample.plan, table.spec.every, all_periods)
+    is_due = is_snapshot_due(sample.population, table.spec.every, all_periods)
     share = is_due[sample.periods - all_periods[0]] if len(all_periods) == len(sample.periods) else is_due.mean()
-    return expected_members(sample.plan.table(table.of), sample) * share
+    return expected_members(sample.population.table(table.of), sample) * share
 
 
 add_kind(

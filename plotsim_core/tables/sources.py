@@ -30,7 +30,7 @@ from plotsim_core.engine.tiers import bands
 from plotsim_core.numerics.codes import segment_number
 from plotsim_core.numerics.permutation import permute
 from plotsim_core.numerics.random import Floats, Words, fold, key, uniforms, words
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.estimate_sample import Sample
@@ -104,24 +104,26 @@ class SourceRows:
     number: Words
 
 
-def source_rows(plan: Plan, source: SourceSystem, unit_block: Block, arrived: Integers) -> SourceRows:
+def source_rows(population: Population, source: SourceSystem, unit_block: Block, arrived: Integers) -> SourceRows:
     """Return the rows that a source has of the units `arrived` of a block."""
     address = unit_block.units.address[arrived]
-    has_row = uniforms(key(plan.seed, "source", source.name, "missing"), address) >= source.missing_rate
-    has_second = has_row & (uniforms(key(plan.seed, "source", source.name, "twice"), address) < source.duplicate_rate)
+    has_row = uniforms(key(population.seed, "source", source.name, "missing"), address) >= source.missing_rate
+    has_second = has_row & (uniforms(key(population.seed, "source", source.name, "twice"), address) < source.duplicate_rate)
     index = np.concatenate([np.flatnonzero(has_row), np.flatnonzero(has_second)])
     copy = np.repeat(np.array([0, 1], dtype=np.int64), [int(has_row.sum()), int(has_second.sum())])
-    segments = np.array([segment_number(segment.spec.name) for segment in plan.segments], dtype=np.uint64)
+    segments = np.array([segment_number(segment.spec.name) for segment in population.segments], dtype=np.uint64)
     unit = arrived[index]
     code = (segments[unit_block.units.segment[unit]] << np.uint64(_ORDINAL_BITS)) | unit_block.units.ordinal[unit].astype(
         np.uint64
     )
-    number = permute((code << np.uint64(1)) | copy.astype(np.uint64), _BITS, key(plan.seed, "source", source.name, "key"))
+    number = permute(
+        (code << np.uint64(1)) | copy.astype(np.uint64), _BITS, key(population.seed, "source", source.name, "key")
+    )
     order = np.argsort(number)
     return SourceRows(index[order], copy[order], number[order])
 
 
-def key_values(plan: Plan, source: SourceSystem, number: Words) -> pa.Array:
+def key_values(population: Population, source: SourceSystem, number: Words) -> pa.Array:
     """Return keys in the scheme of a source: `SHOP-0123456789012345`, a whole number, or 13 hexadecimal digits."""
     if source.key_scheme == "uuid_short":
         shifts = np.arange(_BITS - 4, -1, -4, dtype=np.uint64)
@@ -133,11 +135,11 @@ def key_values(plan: Plan, source: SourceSystem, number: Words) -> pa.Array:
     if source.key_scheme == "numeric":
         return whole_numbers
     return pc.binary_join_element_wise(
-        pa.scalar(plan.unit.upper()), pc.utf8_lpad(whole_numbers.cast(pa.string()), _DIGITS, "0"), "-"
+        pa.scalar(population.unit.upper()), pc.utf8_lpad(whole_numbers.cast(pa.string()), _DIGITS, "0"), "-"
     )
 
 
-def _parts(plan: Plan, slice_: Slice) -> Iterator[Slice]:
+def _parts(population: Population, slice_: Slice) -> Iterator[Slice]:
     """Cut a slice at every `_TOGETHER`th unit of the roster: where it is cut must not depend on where it begins."""
     start = slice_.unit_first
     while start < slice_.unit_stop:
@@ -151,21 +153,22 @@ def _arrived(unit_block: Block) -> Integers:
 
 
 def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    source = next(source for source in plan.dataset.sources if table.name == f"{table.of}_{source.name}")
-    units = plan.table(table.of)
+    population = plan.population_of(table)
+    source = next(source for source in population.dataset.sources if table.name == f"{table.of}_{source.name}")
+    units = population.table(table.of)
     unit_key = key_column(units.spec)
     assert unit_key is not None
     types = {column.name: column.type for column in units.columns}
     label_column = name_column(units.spec)
     attributes = {column.name for column in attribute_columns(units.spec, types)}
-    for part in _parts(plan, slice_):
-        unit_block = block(plan, part)
-        rows = _units(plan, units, unit_block, _arrived(unit_block))
-        entries = source_rows(plan, source, unit_block, rows.unit)
+    for part in _parts(population, slice_):
+        unit_block = block(population, part)
+        rows = _units(population, units, unit_block, _arrived(unit_block))
+        entries = source_rows(population, source, unit_block, rows.unit)
         arrays = []
         for column, target in zip((c for c in units.columns if c.spec.word != "version"), table.columns, strict=True):
             if column.spec is unit_key:
-                arrays.append(key_values(plan, source, entries.number).cast(target.type))
+                arrays.append(key_values(population, source, entries.number).cast(target.type))
                 continue
             values = fill(column, units, rows)
             if label_column is not None and column.name == label_column.name and source.name_drift_rate:
@@ -178,7 +181,7 @@ def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordB
         yield batch_of(table, arrays)
 
 
-def _units(plan: Plan, table: TablePlan, unit_block: Block, arrived: Integers) -> Rows:
+def _units(population: Population, table: TablePlan, unit_block: Block, arrived: Integers) -> Rows:
     """Return the rows of units, one of each, in the state they are in at the end of the block."""
     units = unit_block.units
     band = np.empty(0, dtype=np.int64)
@@ -190,7 +193,7 @@ def _units(plan: Plan, table: TablePlan, unit_block: Block, arrived: Integers) -
         band = np.zeros(len(units), dtype=np.int64)
         for period in np.unique(last_period).tolist():  # few: the end of the slice, and the ends of lives before it
             period_band = bands(
-                plan, plan.metric_index(options.tracks), options.at, units, np.array([period], dtype=np.int64)
+                population, population.metric_index(options.tracks), options.at, units, np.array([period], dtype=np.int64)
             )[0]
             band = np.where(last_period == period, period_band, band)
         band = band[arrived]
@@ -211,7 +214,7 @@ def _drifting(
     address = fold(rows.address[entries.place], words(entries.copy))
 
     def draw(stream: str) -> Floats:
-        return uniforms(key(rows.block.plan.seed, "drift", source.name, column.name, stream), address)
+        return uniforms(key(rows.block.population.seed, "drift", source.name, column.name, stream), address)
 
     rate = source.name_drift_rate if is_name else source.attribute_drift_rate
     source_values = values.take(pa.array(entries.place))
@@ -236,24 +239,25 @@ def _drifting(
 
 
 def _mapping(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    units = next(candidate for candidate in plan.own if candidate.kind == "unit")
+    population = plan.population_of(table)
+    units = population.dimension
     key_plan = next(column for column in units.columns if column.spec.word == "id")
-    for part in _parts(plan, slice_):
-        unit_block = block(plan, part)
-        rows = _units(plan, units, unit_block, _arrived(unit_block))
+    for part in _parts(population, slice_):
+        unit_block = block(population, part)
+        rows = _units(population, units, unit_block, _arrived(unit_block))
         keys = fill(key_plan, units, rows)
-        for source in plan.dataset.sources:
-            entries = source_rows(plan, source, unit_block, rows.unit)
+        for source in population.dataset.sources:
+            entries = source_rows(population, source, unit_block, rows.unit)
             arrays = [
                 pa.repeat(pa.scalar(source.name), len(entries.place)),
-                key_values(plan, source, entries.number).cast(pa.string()),
+                key_values(population, source, entries.number).cast(pa.string()),
                 keys.take(pa.array(entries.place)),
             ]
             yield batch_of(table, arrays)
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
-    sources = sample.plan.dataset.sources
+    sources = sample.population.dataset.sources
     systems = [source for source in sources if table.kind == MAP or table.name == f"{table.of}_{source.name}"]
     return sample.total(sample.arrived) * sum((1 - s.missing_rate) * (1 + s.duplicate_rate) for s in systems)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.config.dataset import Dataset
@@ -10,7 +11,7 @@ from plotsim_core.config.read_tables import column
 from plotsim_core.config.tables import Column
 from plotsim_core.config.words import phrase
 from plotsim_core.families import Family
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Plan, Population, TablePlan
 from plotsim_core.plan.schemas import table_plan
 from plotsim_core.tables.fact import Fact
 
@@ -36,26 +37,26 @@ STAGES.add("noised_metrics", ("Value of each metric of each {unit} as it is stor
 
 def stage_names(plan: Plan) -> list[str]:
     """Return the names of all stages: those of further kinds of unit begin with the unit (`store_trajectories`)."""
-    return [*STAGES, *(f"{other.unit}_{name}" for other in plan.others for name in STAGES)]
+    return [*STAGES, *(f"{other.unit}_{name}" for other in plan.population.others for name in STAGES)]
 
 
-def stage_owner(plan: Plan, name: str) -> tuple[Plan, str] | None:
-    """Return the plan of the kind of unit that a stage is of, and what the stage is called among its own; None for what is
-    no stage."""
+def stage_of(plan: Plan, name: str) -> tuple[Population, str] | None:
+    """Return the population that a stage is of, and what the stage is called among its own; None for what is no stage."""
     if name in STAGES:
-        return plan, name
-    matches = ((other, name.removeprefix(f"{other.unit}_")) for other in plan.others if name.startswith(f"{other.unit}_"))
+        return plan.population, name
+    others = plan.population.others
+    matches = ((other, name.removeprefix(f"{other.unit}_")) for other in others if name.startswith(f"{other.unit}_"))
     return next(((other, stage) for other, stage in matches if stage in STAGES), None)
 
 
 def stage_table(plan: Plan, name: str) -> TablePlan:
     """Return the table plan of a stage. Raises UnknownMember for an unknown one."""
-    plan, stage = stage_owner(plan, name) or (plan, name)
+    population, stage = stage_of(plan, name) or (plan.population, name)
     description, columns = STAGES[stage]
-    dimensions = plan.dataset.dimensions
-    unit = next(table for table in plan.own if table.kind == "unit").spec
+    dimensions = population.dataset.dimensions
+    unit = population.dimension.spec
     date = next(table for table in dimensions if getattr(table, "per", None) == "period")
     references = [column(key_column(table).name, f"ref.{table.name}") for table in (date, unit)]  # type: ignore[union-attr]
-    description = description.format(unit=phrase(plan.unit), grain=plan.grain.name)
-    spec = Fact(name=name, columns=tuple(references + columns(plan.dataset)), description=description)
-    return table_plan(spec, plan.dataset, complete=False)
+    description = description.format(unit=phrase(population.unit), grain=population.grain.name)
+    spec = Fact(name=name, columns=tuple(references + columns(population.dataset)), description=description)
+    return replace(table_plan(spec, population.dataset, complete=False), population=population.unit)

@@ -106,12 +106,13 @@ def _check(table: ThresholdEvent, scope: Scope) -> Iterable[Problem]:
 
 def _rows(table: TablePlan, block: Block) -> Rows:
     assert isinstance(table.spec, ThresholdEvent)
-    event_crossing = crossing(block.plan.dataset, words(table.spec))
+    event_crossing = crossing(block.population.dataset, words(table.spec))
     if table.spec.refire:
         is_fired = repeat_crossings(block, event_crossing, table.spec.again_after or 1)
     else:
         is_fired = (
-            block.periods[:, None] == first_crossings(block.plan, event_crossing, block.units, block.slice.stop)[None, :]
+            block.periods[:, None]
+            == first_crossings(block.population, event_crossing, block.units, block.slice.stop)[None, :]
         )
     cell = np.flatnonzero((is_fired & alive(block)).ravel())
     available = available_lengths(block).ravel()[cell]
@@ -150,8 +151,8 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
 def _rate(table: TablePlan, sample: Sample, units: Units) -> float:
     """Return how many rows a unit has per period of its life."""
     first, stop = int(sample.periods[0]), int(sample.periods[-1]) + 1
-    count = max(1, min(len(units), _REPLAYED // (stop - sample.plan.first)))
-    block = Block(sample.plan, Slice(first, stop, units.start, units.start + count))
+    count = max(1, min(len(units), _REPLAYED // (stop - sample.population.first)))
+    block = Block(sample.population, Slice(first, stop, units.start, units.start + count))
     unit_periods = int(np.count_nonzero(block.periods[:, None] >= block.units.arrival[None, :]))
     return len(_rows(table, block)) / max(1, unit_periods)
 

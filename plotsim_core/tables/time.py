@@ -16,7 +16,7 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats, words
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.tables.date import key_name, needs_key
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import Kind, add_kind
@@ -45,7 +45,7 @@ def _check(table: TimeDimension, scope: Scope) -> Iterable[Problem]:
                 yield Problem(f"columns[{number}].name", "is 0 in every row: they are hours")
 
 
-def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
+def _cut(population: Population, slice_: Slice) -> Iterator[Slice]:
     yield Slice(slice_.stop - 1, slice_.stop, 0, 1)
 
 

@@ -31,24 +31,24 @@ def check_event(table: Table, scope: Scope) -> Iterable[Problem]:
 
 def available_lengths(block: Block) -> Integers:
     """Return, per cell, for how many microseconds of the period the unit is there."""
-    period_lengths = (block.plan.grain.seconds(block.periods) * MICROSECONDS)[:, None]
+    period_lengths = (block.population.grain.seconds(block.periods) * MICROSECONDS)[:, None]
     result = np.broadcast_to(period_lengths, block.slice.shape).copy()
-    for ending in block.plan.endings:
-        last = first_crossings(block.plan, ending.crossing, block.units, block.slice.stop)
+    for ending in block.population.endings:
+        last = first_crossings(block.population, ending.crossing, block.units, block.slice.stop)
         cell = np.flatnonzero((block.periods[:, None] == last[None, :]).ravel())
-        end_offsets = offsets_to_end(block, block.plan.table(ending.table), cell)
+        end_offsets = offsets_to_end(block, block.population.table(ending.table), cell)
         result.ravel()[cell] = np.minimum(result.ravel()[cell], end_offsets)
     return result
 
 
 def end_shares(block: Block, table: str) -> Floats:
     """Return, per cell, how far into the period a threshold event happens, if nothing ends before."""
-    return uniforms(key(block.plan.seed, "moment", table), block.address)
+    return uniforms(key(block.population.seed, "moment", table), block.address)
 
 
 def offsets_to_end(block: Block, table: TablePlan, cell: Integers) -> Integers:
     """Return how many microseconds into the periods of some cells a threshold event that ends units happens."""
-    period_lengths = (block.plan.grain.seconds(block.periods) * MICROSECONDS)[cell // len(block.units)]
+    period_lengths = (block.population.grain.seconds(block.periods) * MICROSECONDS)[cell // len(block.units)]
     return offsets_within(block, table, cell, end_shares(block, table.name).ravel()[cell], period_lengths)
 
 
@@ -58,18 +58,18 @@ def offsets_within(block: Block, table: TablePlan, cell: Integers, share: Floats
     `share` is in (0, 1), `available` the microseconds of the period in which rows of its cell can happen. The result rises
     with `share` and is below `available`. Without a rhythm, or within an hour, it is even.
     """
-    rhythm = rhythm_of(block.plan, getattr(table.spec, "rhythm", None))
-    if rhythm is None or block.plan.grain.name == "hour":
+    rhythm = rhythm_of(block.population, getattr(table.spec, "rhythm", None))
+    if rhythm is None or block.population.grain.name == "hour":
         return (available * share).astype(np.int64)
     return place_shares(rhythm, _days(block, rhythm), cell // len(block.units), share, available)
 
 
 def _days(block: Block, rhythm: Rhythm) -> Floats:
-    weights: Floats = block.kept("days", rhythm, lambda: days_of(block.plan, rhythm, block.periods))
+    weights: Floats = block.kept("days", rhythm, lambda: days_of(block.population, rhythm, block.periods))
     return weights
 
 
 def moments(block: Block, period: Integers, microseconds: Integers) -> NDArray[np.datetime64]:
     """Return the moments that lie `microseconds` after the beginnings of periods (indices in the block)."""
-    starts = block.plan.grain.starts(block.periods).astype("datetime64[us]")
+    starts = block.population.grain.starts(block.periods).astype("datetime64[us]")
     return starts[period] + microseconds.astype("timedelta64[us]")

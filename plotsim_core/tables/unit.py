@@ -24,7 +24,7 @@ from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice, lives
 from plotsim_core.engine.tiers import bands
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.date import key_name, needs_key
 from plotsim_core.tables.estimate import remaining_share
 from plotsim_core.tables.estimate_sample import Sample
@@ -53,8 +53,8 @@ def _added(table: UnitDimension, dataset: Dataset) -> tuple[Column, ...]:
     return tuple(column(part, name) for part, name in parts.items() if f"version.{part}" not in types)
 
 
-def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
-    return lives(plan, slice_)
+def _cut(population: Population, slice_: Slice) -> Iterator[Slice]:
+    return lives(population, slice_)
 
 
 def _rows(table: TablePlan, block: Block) -> Rows:
@@ -67,8 +67,8 @@ def _rows(table: TablePlan, block: Block) -> Rows:
 
 def _versions(table: TablePlan, block: Block, history: object) -> Rows:
     assert isinstance(history, History)
-    plan, units = block.plan, block.units
-    band = bands(plan, plan.metric_index(history.tracks), history.at, units, block.periods)
+    population, units = block.population, block.units
+    band = bands(population, population.metric_index(history.tracks), history.at, units, block.periods)
     is_alive = alive(block)
     is_start = is_alive.copy()
     is_start[1:] &= ~is_alive[:-1] | (band[1:] != band[:-1])
@@ -96,8 +96,8 @@ def _expect(table: TablePlan, sample: Sample) -> Floats:
         is_present = sample.there(units)
         options = history[0].source
         assert isinstance(options, History)
-        metric, edges = sample.plan.metric_index(options.tracks), options.at
-        band = sample.by_period(lambda periods: bands(sample.plan, metric, edges, units, periods))
+        metric, edges = sample.population.metric_index(options.tracks), options.at
+        band = sample.by_period(lambda periods: bands(sample.population, metric, edges, units, periods))
         is_start = np.zeros(is_present.shape, dtype=np.bool_)
         is_start[1:] = is_present[:-1] & is_present[1:] & (band[1:] != band[:-1])
         return is_start

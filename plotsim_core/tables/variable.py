@@ -44,10 +44,10 @@ def row_counts(table: TablePlan, block: Block) -> Integers:
     """Return how many rows each cell of a block has, shape (periods, units)."""
     spec = table.spec
     assert isinstance(spec, VariableFact)
-    metric = block.plan.metric_index(spec.row_count_driver)
-    true_values = np.round(block.correlated(metric), block.plan.metrics[metric].spec.decimals or 0)
+    metric = block.population.metric_index(spec.row_count_driver)
+    true_values = np.round(block.correlated(metric), block.population.metrics[metric].spec.decimals or 0)
     row_means = np.round(np.maximum(true_values, 0.0) * spec.row_count_scale, _DIGITS)
-    counts = np.floor(row_means + uniforms(key(block.plan.seed, "rows", table.stream), block.address))
+    counts = np.floor(row_means + uniforms(key(block.population.seed, "rows", table.stream), block.address))
     return np.where(alive(block), counts, 0.0).astype(np.int64)
 
 

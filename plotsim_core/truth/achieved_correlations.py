@@ -17,7 +17,7 @@ from plotsim_core.engine.slice import Slice, lives
 from plotsim_core.engine.strata import strata, stratum_samples
 from plotsim_core.numerics.estimates import correlation, rank_correlation
 from plotsim_core.plan.correlations import Correlations, Estimate, connection_masks
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Population
 
 _CELLS = 200_000
 """About so many cells (period x unit) are looked at."""
@@ -35,7 +35,7 @@ class Sample:
     periods that there are. `blocks` have the cells in which units can be there, each with the place of its first period and
     of its first unit."""
 
-    plan: Plan
+    population: Population
     periods: NDArray[np.int64]
     units: int
     of: int
@@ -52,7 +52,7 @@ class Sample:
 
     def residuals(self, metric: int, read: Callable[[Block, int], NDArray[np.float64]]) -> NDArray[np.float64]:
         """Return values of a metric given the trajectory: minus the mean it sets, in standard deviations."""
-        deviation = self.plan.metrics[metric].quantiles.deviation
+        deviation = self.population.metrics[metric].quantiles.deviation
 
         def residual(block: Block) -> NDArray[np.float64]:
             centres = block.centres(metric)
@@ -71,37 +71,37 @@ def _stored_values(block: Block, metric: int) -> NDArray[np.float64]:
     return np.where(alive(block), block.noised(metric), np.nan)
 
 
-def sample_of(plan: Plan, stop: int) -> Sample:
+def sample_of(population: Population, stop: int) -> Sample:
     """Return the sample that stands for the periods of the window before `stop`."""
-    length = stop - plan.first
-    runs = [(plan.first, stop)]
+    length = stop - population.first
+    runs = [(population.first, stop)]
     if length > _LONGEST:
         size = _LONGEST // _RUNS
-        begins = plan.first + np.linspace(0, length - size, _RUNS).astype(np.int64)
+        begins = population.first + np.linspace(0, length - size, _RUNS).astype(np.int64)
         runs = [(begin, begin + size) for begin in begins.tolist()]
-    parts = strata(plan, plan.first, stop)
+    parts = strata(population, population.first, stop)
     counts = stratum_samples(parts, max(_FEWEST, _CELLS / min(length, _LONGEST)), 1)
     blocks, row = [], 0
     for begin, end in runs:
         column = 0
         for stratum, units in zip(parts, counts, strict=True):
-            for life in lives(plan, Slice(begin, end, stratum.first, stratum.first + units)):
+            for life in lives(population, Slice(begin, end, stratum.first, stratum.first + units)):
                 if life.stop > begin:
                     clipped = replace(life, first=max(life.first, begin))
                     corner = row + clipped.first - begin, column + life.unit_first - stratum.first
-                    blocks.append((*corner, Block(plan, clipped)))
+                    blocks.append((*corner, Block(population, clipped)))
             column += units
         row += end - begin
     periods = np.concatenate([np.arange(begin, end, dtype=np.int64) for begin, end in runs])
-    return Sample(plan, periods, sum(counts), sum(part.count for part in parts), length, blocks)
+    return Sample(population, periods, sum(counts), sum(part.count for part in parts), length, blocks)
 
 
 def correlations(part: Sample) -> Iterator[Correlations]:
     """Yield what is expected of each connection of one kind of unit: of stored values, noise included, in the rows that the
     facts will have. Connections of which no table holds both metrics are left out: nobody can find them."""
-    plan = part.plan
-    stored = {column.spec.type for table in plan.own for column in table.columns}
-    for connection, phase, in_phase in connection_masks(plan, part.periods):
+    population = part.population
+    stored = {column.spec.type for table in population.made for column in table.columns}
+    for connection, phase, in_phase in connection_masks(population, part.periods):
         pair = (connection.metric_a, connection.metric_b)
         if {f"metric.{name}" for name in pair} <= stored:
             yield _stored_correlations(part, connection, phase, in_phase)
@@ -110,38 +110,38 @@ def correlations(part: Sample) -> Iterator[Correlations]:
 def _stored_correlations(
     units_sample: Sample, connection: Connection, phase: int, in_phase: NDArray[np.bool_]
 ) -> Correlations:
-    metrics = [units_sample.plan.metric_index(name) for name in (connection.metric_a, connection.metric_b)]
+    metrics = [units_sample.population.metric_index(name) for name in (connection.metric_a, connection.metric_b)]
     first, second = (units_sample.cells(partial(_stored_values, metric=metric))[in_phase] for metric in metrics)
     residuals = [units_sample.residuals(metric, _stored_values)[in_phase] for metric in metrics]
     estimates = correlation(residuals[0], residuals[1]), correlation(first, second), rank_correlation(first, second)
     return Correlations(connection, phase, *estimates)
 
 
-def delivered(plan: Plan, stop: int) -> Iterator[dict[str, Any]]:
+def delivered(population: Population, stop: int) -> Iterator[dict[str, Any]]:
     """Yield each connection of one kind of unit with the correlation `delivered` before the period `stop`.
 
     It is that of true values given the trajectory, and that of the true values themselves for `pooled` connections: what
     `declared` speaks of. `plain` and `ranks` are what the stored values of both show, whatever the trajectory does. `error`,
     `plain_error` and `ranks_error` are standard errors. Numbers are null where nobody is there.
     """
-    if not plan.dataset.connections and not plan.dataset.connection_phases:
+    if not population.dataset.connections and not population.dataset.connection_phases:
         return
-    units_sample = sample_of(plan, stop)
-    for connection, phase, in_phase in connection_masks(plan, units_sample.periods):
-        metrics = [plan.metric_index(name) for name in (connection.metric_a, connection.metric_b)]
+    units_sample = sample_of(population, stop)
+    for connection, phase, in_phase in connection_masks(population, units_sample.periods):
+        metrics = [population.metric_index(name) for name in (connection.metric_a, connection.metric_b)]
         if connection.pooled:
             first, second = (units_sample.cells(partial(_true_values, metric=metric))[in_phase] for metric in metrics)
         else:
             first, second = (units_sample.residuals(metric, _true_values)[in_phase] for metric in metrics)
         stored = _stored_correlations(units_sample, connection, phase, in_phase)
-        begin, end = plan.phases[phase - 1] if phase else (None, None)
+        begin, end = population.phases[phase - 1] if phase else (None, None)
         yield {
             "metric_a": connection.metric_a,
             "metric_b": connection.metric_b,
             "declared": connection.coefficient,
             "pooled": connection.pooled,
-            "first": None if begin is None else int(plan.grain.keys(np.array([begin]))[0]),
-            "last": None if end is None else int(plan.grain.keys(np.array([end - 1]))[0]),
+            "first": None if begin is None else int(population.grain.keys(np.array([begin]))[0]),
+            "last": None if end is None else int(population.grain.keys(np.array([end - 1]))[0]),
             **_rounded("delivered", "error", correlation(first, second)),
             **_rounded("plain", "plain_error", stored.pearson),
             **_rounded("ranks", "ranks_error", stored.ranks),

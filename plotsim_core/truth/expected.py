@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from plotsim_core.engine.slice import Slice, blocks, full_slice
+from plotsim_core.engine.slice import Slice, all_units_in, blocks, full_slice
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.build import build, find_table
@@ -23,15 +23,18 @@ def expected_rows(plan: Plan, table: str, period: int) -> tuple[TablePlan, pa.Ta
     known. Of a fact, an event or a snapshot, all rows that have been delivered. Of a change log, the rows that are there
     when it is applied from the beginning. Raises UsageError for an unknown table, and for a period outside the window.
     """
-    table_plan, slice_ = find_table(plan, table), full_slice(plan, plan.first, period + 1)
+    table_plan, slice_ = find_table(plan, table), full_slice(plan.population, plan.first, period + 1)
     if table_plan.kind == LOG:
         return _applied_log(plan, table_plan, slice_)
     return table_plan, pa.Table.from_batches(build(plan, table_plan, slice_), table_plan.schema)
 
 
 def _applied_log(plan: Plan, log: TablePlan, slice_: Slice) -> tuple[TablePlan, pa.Table]:
-    kind, dimension, units = shown_dimension(plan, log, slice_)
+    population = plan.population_of(log)
+    if population is not plan.population:
+        slice_ = all_units_in(population, slice_)
+    dimension, units = shown_dimension(population, log, slice_)
     state_table = replace(dimension, columns=columns_of(dimension), key=(key_of(dimension).name,))
     last_slice = Slice(slice_.stop - 1, slice_.stop, units.unit_first, units.unit_stop)
-    rows = (batch_of(state_table, state_rows(kind, dimension, part)[1]) for part in blocks(kind, last_slice))
+    rows = (batch_of(state_table, state_rows(population, dimension, part)[1]) for part in blocks(population, last_slice))
     return state_table, pa.Table.from_batches(rows, state_table.schema)

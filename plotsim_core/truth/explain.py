@@ -18,7 +18,7 @@ from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import ends
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.tables.build import find_table, owner
+from plotsim_core.tables.build import find_table
 from plotsim_core.tables.delivery import deliveries
 from plotsim_core.tables.issues import ROW, break_rows
 from plotsim_core.tables.rank import with_ranks
@@ -66,15 +66,13 @@ def explain(plan: Plan, table: str, key: str, period: str, column: str) -> Expla
     """
     stored_table = find_table(plan, table)
     column_plan = find_column(stored_table, column)
-    plan = plan.clean or plan
-    clean_table = find_table(plan, table)
-    plan = owner(plan, table)
-    period_number = find_period(plan, period)
-    row = find_row(plan, clean_table, key, period_number)
+    clean_table, population = stored_table.clean, plan.population_of(stored_table)
+    period_number = find_period(population, period)
+    row = find_row(population, clean_table, key, period_number)
     steps: list[Step] = []
     if row.unit is not None:
-        cell = block(plan, Slice(period_number, period_number + 1, row.unit, row.unit + 1))
-        steps = unit_steps(cell, _unit_key(plan, cell))
+        cell = block(population, Slice(period_number, period_number + 1, row.unit, row.unit + 1))
+        steps = unit_steps(cell, _unit_key(cell))
         steps += STEPS.get(column_plan.spec.word, _no_steps)(cell, column_plan.spec)
     stored_value, changes = (
         broken_steps(stored_table, clean_table, row, column) if stored_table.issues else (row.value(column_plan).as_py(), [])
@@ -132,7 +130,7 @@ def _stored_steps(block: Block, column: Column) -> list[Step]:
 
 def _metric_index(block: Block, column: Column) -> int:
     assert isinstance(column.source, MetricOptions)
-    return block.plan.metric_index(column.source.metric)
+    return block.population.metric_index(column.source.metric)
 
 
 def _trajectory_steps(block: Block, column: Column) -> list[Step]:
@@ -144,7 +142,9 @@ def _history_steps(cell: Block, column: Column) -> list[Step]:
     assert isinstance(column.source, History)
     last_period, unit = int(ends(cell)[0]), cell.slice.unit_first
     valid_block = (
-        block(cell.plan, Slice(last_period, last_period + 1, unit, unit + 1)) if last_period < cell.slice.first else cell
+        block(cell.population, Slice(last_period, last_period + 1, unit, unit + 1))
+        if last_period < cell.slice.first
+        else cell
     )
     return history_steps(valid_block, column.source)
 
@@ -163,8 +163,8 @@ STEPS: dict[str, Callable[[Block, Column], list[Step]]] = {
 """Word of a column to the steps that lead to its value; other words are explained by what they are."""
 
 
-def _unit_key(plan: Plan, block: Block) -> str:
-    dimension = next(table for table in plan.own if table.kind == "unit")
+def _unit_key(block: Block) -> str:
+    dimension = block.population.dimension
     return f"{prefix(dimension.spec)}-{block.codes[0]}"
 
 

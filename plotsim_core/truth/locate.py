@@ -19,7 +19,7 @@ from plotsim_core.engine.roster import codes, select
 from plotsim_core.engine.slice import CHUNK, Slice, full_slice
 from plotsim_core.errors import UsageError
 from plotsim_core.families import did_you_mean
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.tables.kind import KINDS
 
 _ALIKE = 7
@@ -41,7 +41,7 @@ class Row:
         return fill(column, self.table, self.rows)[self.place]
 
 
-def find_period(plan: Plan, text: str) -> int:
+def find_period(population: Population, text: str) -> int:
     """Return the number of a period given as its label, a date in it, or its date key (`20230301`).
 
     Raises UsageError for anything else and for a period outside the window.
@@ -49,11 +49,11 @@ def find_period(plan: Plan, text: str) -> int:
     digits = re.fullmatch(r"(\d{4})(\d{2})(\d{2})(\d{2})?", text)
     iso_text = "-".join(digits.groups()[:3]) + (f"T{digits[4]}" if digits[4] else "") if digits else text
     try:
-        period = plan.grain.read(iso_text)
+        period = population.grain.read(iso_text)
     except ValueError:
-        label = plan.grain.label(plan.first)
+        label = population.grain.label(population.first)
         raise UsageError(f"cannot read the period {text!r}; write it like {label}") from None
-    full_slice(plan, period, period + 1)
+    full_slice(population, period, period + 1)
     return period
 
 
@@ -66,7 +66,7 @@ def find_column(table: TablePlan, name: str) -> ColumnPlan:
     raise UsageError(f"{table.name} has no column named {name!r}; {hint}")
 
 
-def find_unit(plan: Plan, key: str, stop: int) -> int:
+def find_unit(population: Population, key: str, stop: int) -> int:
     """Return the place in the roster of the unit whose code is in `key`, of those who arrive before the period `stop`.
 
     Raises UsageError if there is none.
@@ -76,9 +76,9 @@ def find_unit(plan: Plan, key: str, stop: int) -> int:
     parts = key.split("-")
     code = parts[1] if len(parts) > 1 else ""
     best_code, best_agreement = "", -1
-    count = units_by(plan, stop)
+    count = units_by(population, stop)
     for start in range(0, count, CHUNK):
-        unit_codes = codes(plan, select(plan, start, min(start + CHUNK, count)))
+        unit_codes = codes(population, select(population, start, min(start + CHUNK, count)))
         matches = np.flatnonzero(unit_codes == code)
         if len(matches):
             return start + int(matches[0])
@@ -87,26 +87,25 @@ def find_unit(plan: Plan, key: str, stop: int) -> int:
         agreement = (unit_codes.view("U1").reshape(len(unit_codes), width) == digits).sum(axis=1)
         if agreement.max() > best_agreement:
             best_code, best_agreement = str(unit_codes[agreement.argmax()]), int(agreement.max())
-    example = (
-        "-".join([parts[0], best_code, *parts[2:]]) if best_agreement >= _ALIKE else f"{_unit_prefix(plan)}-{best_code}"
-    )
+    key_start = prefix(population.dimension.spec)
+    example = "-".join([parts[0], best_code, *parts[2:]]) if best_agreement >= _ALIKE else f"{key_start}-{best_code}"
     hint = f"did you mean {example!r}?" if best_agreement >= _ALIKE else f"keys look like {example!r}"
-    raise UsageError(f"no {plan.unit} has the key {key!r}; {hint}")
+    raise UsageError(f"no {population.unit} has the key {key!r}; {hint}")
 
 
-def find_row(plan: Plan, table: TablePlan, key: str, period: int) -> Row:
+def find_row(population: Population, table: TablePlan, key: str, period: int) -> Row:
     """Return the row of a table that has `key` in a period: a unit's key for a fact, the row's own for other tables; of
     a unit with a history, the version that is valid. Raises UsageError if there is none."""
     column = _key_column(table)
-    unit = find_unit(plan, key, plan.stop or period + 1) if _belongs_to_units(table) else None
+    unit = find_unit(population, key, population.stop or period + 1) if _belongs_to_units(table) else None
     first = unit if unit is not None else 0
-    part = next(iter(KINDS[table.kind].cut(plan, Slice(period, period + 1, first, first + 1))))
-    rows = KINDS[table.kind].rows(table, block(plan, part))
+    part = next(iter(KINDS[table.kind].cut(population, Slice(period, period + 1, first, first + 1))))
+    rows = KINDS[table.kind].rows(table, block(population, part))
     keys = pc.cast(fill(column, table, rows), pa.string())
     positions = np.flatnonzero(np.array(keys.to_pylist(), dtype=object) == key)
     if len(positions) == 0:
-        reason = _absence_reason(plan, unit, period, keys, key)
-        raise UsageError(f"{table.name} has no row {key!r} in {plan.grain.label(period)}; {reason}")
+        reason = _absence_reason(population, unit, period, keys, key)
+        raise UsageError(f"{table.name} has no row {key!r} in {population.grain.label(period)}; {reason}")
     return Row(table, rows, int(positions[-1]), period, unit)
 
 
@@ -120,16 +119,12 @@ def _belongs_to_units(table: TablePlan) -> bool:
     return not is_derived and table.kind not in ("date", "time", "reference", "period")
 
 
-def _unit_prefix(plan: Plan) -> str:
-    return next(prefix(table.spec) for table in plan.own if table.kind == "unit")
-
-
-def _absence_reason(plan: Plan, unit: int | None, period: int, keys: pa.Array, key: str) -> str:
+def _absence_reason(population: Population, unit: int | None, period: int, keys: pa.Array, key: str) -> str:
     if unit is not None:
-        cell = block(plan, Slice(period, period + 1, unit, unit + 1))
+        cell = block(population, Slice(period, period + 1, unit, unit + 1))
         arrival, last = int(cell.units.arrival[0]), int(ends(cell)[0])
         if period < arrival:
-            return f"its {plan.unit} arrives in {plan.grain.label(arrival)}"
+            return f"its {population.unit} arrives in {population.grain.label(arrival)}"
         if last != NEVER and period > last:
-            return f"its {plan.unit} left in {plan.grain.label(last)}"
+            return f"its {population.unit} left in {population.grain.label(last)}"
     return did_you_mean(key, keys.to_pylist()) if len(keys) else "there is none of this key"

@@ -14,7 +14,7 @@ from plotsim_core.config.quality import DELIVERED
 from plotsim_core.config.segments import Segment
 from plotsim_core.engine.slice import full_slice
 from plotsim_core.plan.cadence import cadence
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan
 from plotsim_core.plan.sql import sql_type
 from plotsim_core.truth.achieved_correlations import delivered
 from plotsim_core.truth.unit_answers import answers
@@ -39,11 +39,11 @@ def manifest_text(plan: Plan, rows: Mapping[str, int], stop: int | None = None) 
 
 def with_units(plan: Plan, head: Mapping[str, Any], stop: int | None = None) -> Iterator[str]:
     """Yield the manifest as JSON, of its head and of the units."""
-    end = full_slice(plan, None, stop).stop
+    end = full_slice(plan.population, None, stop).stop
     *pieces, last_piece = json.dumps(head, ensure_ascii=False, separators=(",", ":")).split(_UNITS)
-    for piece, kind in zip(pieces, plan.kinds, strict=True):
+    for piece, population in zip(pieces, plan.populations, strict=True):
         yield piece + _UNITS[:-1]
-        yield from _records(kind, end)
+        yield from _records(population, end)
         yield "]"
     yield last_piece + "\n"
 
@@ -54,10 +54,10 @@ def manifest(plan: Plan, rows: Mapping[str, int] | None = None, stop: int | None
     return content
 
 
-def _records(plan: Plan, stop: int) -> Iterator[str]:
+def _records(population: Population, stop: int) -> Iterator[str]:
     comma = ""
     with duckdb.connect() as connection:
-        for units in answers(plan, stop):
+        for units in answers(population, stop):
             connection.register("units", units)
             rows = connection.sql("SELECT CAST(to_json(units) AS VARCHAR) FROM units").fetchall()
             if rows:
@@ -67,7 +67,7 @@ def _records(plan: Plan, stop: int) -> Iterator[str]:
 
 def manifest_head(plan: Plan, rows: Mapping[str, int], stop: int | None = None) -> dict[str, Any]:
     """Return all of the manifest but for the units, whose lists are empty."""
-    dataset, end = plan.dataset, full_slice(plan, None, stop).stop
+    dataset, end = plan.dataset, full_slice(plan.population, None, stop).stop
     window = {"first": plan.grain.label(plan.first), "last": plan.grain.label(end - 1), "every": plan.grain.name}
     holdout = dataset.holdout
     return {
@@ -84,21 +84,21 @@ def manifest_head(plan: Plan, rows: Mapping[str, int], stop: int | None = None) 
         "tables": {table.name: _table(plan, table, rows.get(table.name)) for table in plan.tables},
         "csv": {"null": dataset.output.csv_null, "empty_text": '""', **_CSV},
         "warnings": [str(warning) for warning in plan.warnings],
-        "kinds": [_kind(kind, end) for kind in plan.kinds],
+        "kinds": [_kind(population, end) for population in plan.populations],
     }
 
 
-def _kind(plan: Plan, stop: int) -> dict[str, Any]:
+def _kind(population: Population, stop: int) -> dict[str, Any]:
     return {
-        "unit": plan.unit,
-        "segments": [_segment(segment.spec, segment.count) for segment in plan.segments],
-        "metrics": [metric.model_dump(mode="json", exclude_none=True) for metric in plan.dataset.metrics],
+        "unit": population.unit,
+        "segments": [_segment(segment.spec, segment.count) for segment in population.segments],
+        "metrics": [metric.model_dump(mode="json", exclude_none=True) for metric in population.dataset.metrics],
         "causal_graph": [
             {"driver": metric.follows, "follower": metric.name, "delay": metric.delay, "strength": metric.strength}
-            for metric in plan.dataset.metrics
+            for metric in population.dataset.metrics
             if metric.follows is not None
         ],
-        "connections": list(delivered(plan, stop)),
+        "connections": list(delivered(population, stop)),
         "units": [],
     }
 
@@ -133,7 +133,7 @@ def _archetype(segment: Segment) -> Any:
 
 def _table(plan: Plan, stored: TablePlan, rows: int | None) -> dict[str, Any]:
     """Return what is to be known of a table, with its columns as they are before anything is broken on purpose."""
-    table = (plan.clean or plan).table(stored.name) if stored.issues else stored
+    table = stored.clean
     return {
         "kind": table.kind,
         **_cadence(plan, stored),

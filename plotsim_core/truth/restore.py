@@ -26,7 +26,7 @@ def restored(plan: Plan, tables: Mapping[str, pa.Table], ledger: pa.Table, await
         connection.register("ledger", ledger)
         for name, rows in tables.items():
             stored_table = plan.table(name)
-            clean_table = (plan.clean or plan).table(name)
+            clean_table = stored_table.clean
             if not stored_table.issues:
                 restored_tables |= {name: rows} if name != LEDGER else {}
                 continue

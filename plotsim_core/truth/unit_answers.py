@@ -22,14 +22,14 @@ from plotsim_core.engine.lifetimes import alive, ends
 from plotsim_core.engine.noised import is_missing, is_outlier, missing_by_value
 from plotsim_core.engine.slice import full_slice, lives
 from plotsim_core.engine.tiers import bands
-from plotsim_core.plan.plan import MetricPlan, Plan, TablePlan
+from plotsim_core.plan.plan import MetricPlan, Population, TablePlan
 from plotsim_core.tables.kind import KINDS
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
-def answers(plan: Plan, stop: int) -> Iterator[pa.Table]:
+def answers(population: Population, stop: int) -> Iterator[pa.Table]:
     """Yield the units of one kind that have arrived before the period `stop`, a row each, in the order of the roster.
 
     `key`, `segment` and `treatment` (the arm, null without one) are the unit's for life; `arrival` and `end` its first and
@@ -37,44 +37,40 @@ def answers(plan: Plan, stop: int) -> Iterator[pa.Table]:
     threshold events, by table, `outliers` of stored values that are outliers, by metric; `tiers` and `stages` are lists of
     changes. What a dataset does not have, has no column.
     """
-    for slice_ in lives(plan, full_slice(plan, None, stop)):
-        yield _block_answers(block(plan, slice_))
+    for slice_ in lives(population, full_slice(population, None, stop)):
+        yield _block_answers(block(population, slice_))
 
 
 def _block_answers(block: Block) -> pa.Table:
-    plan, units, is_alive = block.plan, block.units, alive(block)
-    dates = plan.grain.keys(block.periods)
+    population, units, is_alive = block.population, block.units, alive(block)
+    dates = population.grain.keys(block.periods)
     last_periods = ends(block)
     has_ended = last_periods < block.slice.stop
-    names = pa.array([segment.spec.name for segment in plan.segments])
+    names = pa.array([segment.spec.name for segment in population.segments])
     columns: dict[str, pa.Array] = {
-        "key": key_text(prefix(_dimension(plan).spec), pa.array(block.codes)),
+        "key": key_text(prefix(population.dimension.spec), pa.array(block.codes)),
         "segment": names.take(pa.array(units.segment)),
-        **({"treatment": arms(block)} if any(s.spec.treatment for s in plan.segments) else {}),
+        **({"treatment": arms(block)} if any(s.spec.treatment for s in population.segments) else {}),
         "arrival": pa.array(dates[np.minimum(units.arrival - block.slice.first, len(dates) - 1)]),
         "end": pa.array(dates[np.where(has_ended, last_periods - block.slice.first, 0)], mask=~has_ended),
     }
-    lifecycle, history = plan.dataset.lifecycle, _dimension(plan).spec.sourced("scd")
+    lifecycle, history = population.dataset.lifecycle, population.dimension.spec.sourced("scd")
     if lifecycle is not None:
         words = [stage.name for stage in lifecycle.stages]
         columns["stages"] = _change_lists(stages(block, lifecycle), is_alive, words, dates)
     if history:
         options = history[0].source
         assert isinstance(options, History)
-        tiers = bands(plan, plan.metric_index(options.tracks), options.at, units, block.periods)
+        tiers = bands(population, population.metric_index(options.tracks), options.at, units, block.periods)
         columns["tiers"] = _change_lists(tiers, is_alive, options.tiers, dates)
-    columns |= _date_lists("events", {table.name: _event_mask(block, table) for table in _thresholds(plan)}, dates)
+    columns |= _date_lists("events", {table.name: _event_mask(block, table) for table in _thresholds(population)}, dates)
     columns |= _date_lists("outliers", _outlier_masks(block, is_alive), dates)
     columns["positions"] = _lists(is_alive, pa.array(np.round(block.positions(), DECIMALS).T[is_alive.T]))
     return pa.table(columns).filter(pa.array(units.arrival < block.slice.stop))
 
 
-def _dimension(plan: Plan) -> TablePlan:
-    return next(table for table in plan.own if table.kind == "unit")
-
-
-def _thresholds(plan: Plan) -> list[TablePlan]:
-    return [table for table in (plan.clean or plan).own if table.kind == "threshold"]
+def _thresholds(population: Population) -> list[TablePlan]:
+    return [table for table in population.made if table.kind == "threshold"]
 
 
 def _event_mask(block: Block, table: TablePlan) -> Flags:
@@ -86,24 +82,24 @@ def _event_mask(block: Block, table: TablePlan) -> Flags:
 
 def _outlier_masks(block: Block, is_alive: Flags) -> dict[str, Flags]:
     """Return the masks of stored outliers, by metric, for metrics whose noise has outliers."""
-    plan = block.plan
+    population = block.population
     masks = {}
-    for metric in plan.metrics:
-        noise = noise_of(plan.dataset, metric.spec)
+    for metric in population.metrics:
+        noise = noise_of(population.dataset, metric.spec)
         if noise.outlier_rate > 0:
-            masks[metric.name] = is_alive & is_outlier(plan.seed, noise, metric, block.address)
-            if null_rate(plan.dataset, metric.spec) > 0:
+            masks[metric.name] = is_alive & is_outlier(population.seed, noise, metric, block.address)
+            if null_rate(population.dataset, metric.spec) > 0:
                 masks[metric.name] &= ~_missing_mask(block, metric)
     return masks
 
 
 def _missing_mask(block: Block, metric: MetricPlan) -> Flags:
     """Return the mask of missing values of a metric: at random (MCAR) and by another metric's value (MAR)."""
-    plan, noise = block.plan, noise_of(block.plan.dataset, metric.spec)
-    mask = is_missing(plan.seed, noise, metric, block.address)
-    cause = missing_on(plan.dataset, metric.spec)
+    population, noise = block.population, noise_of(block.population.dataset, metric.spec)
+    mask = is_missing(population.seed, noise, metric, block.address)
+    cause = missing_on(population.dataset, metric.spec)
     if cause is not None:
-        mask |= missing_by_value(plan.seed, noise, metric, block.address, block.scores(plan.metric_index(cause)))
+        mask |= missing_by_value(population.seed, noise, metric, block.address, block.scores(population.metric_index(cause)))
     return mask
 
 

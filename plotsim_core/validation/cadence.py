@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from plotsim_core.config.tables import changing_types
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.changes import AFTER, BEFORE, DATE, OP, SEQUENCE
 from plotsim_core.tables.dimension_state import columns_of, key_of
@@ -22,19 +22,19 @@ from plotsim_core.validation.table_scan import tally_finding
 _LOG_PROBLEM = "changes are out of order, or do not begin with what the one before left"
 
 
-def _log_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _log_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
     return NO_TABLES if table.kind == "changes" else None
 
 
 def _logs(store: Store, log: TablePlan) -> Iterator[Finding]:
-    key = quoted(key_of(store.plan.table(log.of)).name)
+    key = quoted(key_of(store.population.table(log.of)).name)
     before, after, previous = quoted(BEFORE), quoted(AFTER), quoted("left by the one before")
     is_insert, is_delete = f"{quoted(OP)} = 'I'", f"{quoted(OP)} = 'D'"
     fault = (
         f"{quoted(OP)} NOT IN ('I', 'U', 'D') OR ({before} IS NULL) <> ({is_insert}) OR ({after} IS NULL) <> ({is_delete}) "
         f"OR coalesce({after}, {before}).{key} <> {key} OR {before} = {after}"
     )
-    if store.first == store.plan.first and _is_complete(store, log):
+    if store.first == store.population.first and _is_complete(store, log):
         fault += f" OR {before} IS DISTINCT FROM {previous}"
     sql = (
         f"SELECT {quoted(DATE)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {fault}) AS faults FROM "
@@ -47,27 +47,29 @@ def _logs(store: Store, log: TablePlan) -> Iterator[Finding]:
 def _is_complete(store: Store, log: TablePlan) -> bool:
     """Return whether all periods of a log are stored, from the first of the window to the last judged one."""
     if store.held is None:
-        return store.first == store.plan.first
-    expected_keys = store.plan.grain.keys(np.arange(store.plan.first, store.stop, dtype=np.int64)).tolist()
+        return store.first == store.population.first
+    expected_keys = store.population.grain.keys(np.arange(store.population.first, store.stop, dtype=np.int64)).tolist()
     return frozenset(expected_keys) <= store.held_of(log)
 
 
-def _counterparts(plan: Plan, snapshot: TablePlan) -> list[TablePlan]:
+def _counterparts(population: Population, snapshot: TablePlan) -> list[TablePlan]:
     """Return the logs and the history of the dimension of a snapshot; none for other tables."""
     if snapshot.kind != "snapshot":
         return []
-    logs = [table for table in plan.own if table.kind == "changes" and table.of == snapshot.of]
+    logs = [table for table in population.made if table.kind == "changes" and table.of == snapshot.of]
     valid_from = "version.valid_from"
-    return logs + [t for t in plan.own if t.name == snapshot.of and valid_from in {column.spec.type for column in t.columns}]
+    return logs + [
+        t for t in population.made if t.name == snapshot.of and valid_from in {column.spec.type for column in t.columns}
+    ]
 
 
-def _counterpart_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return frozenset(other.name for other in _counterparts(plan, table)) or None
+def _counterpart_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
+    return frozenset(other.name for other in _counterparts(population, table)) or None
 
 
 def _snapshots(store: Store, snapshot: TablePlan) -> Iterator[Finding]:
     days = _snapshot_days(store, snapshot)
-    for other in _counterparts(store.plan, snapshot):
+    for other in _counterparts(store.population, snapshot):
         if other.name not in store.relations:
             continue
         if other.kind != "changes":
@@ -82,12 +84,12 @@ def _snapshot_days(store: Store, snapshot: TablePlan) -> str:
     """Return a relation of the judged periods with a due and stored snapshot: their date key `day` and their start
     `begins`."""
     periods = np.arange(store.first, store.stop, dtype=np.int64)
-    periods = periods[is_snapshot_due(store.plan, snapshot.spec.every, periods)]  # type: ignore[attr-defined]
-    keys = store.plan.grain.keys(periods)
+    periods = periods[is_snapshot_due(store.population, snapshot.spec.every, periods)]  # type: ignore[attr-defined]
+    keys = store.population.grain.keys(periods)
     is_stored = np.ones(len(keys), dtype=np.bool_)
     if store.held is not None:
         is_stored = np.isin(keys, np.array(sorted(store.held_of(snapshot)), dtype=np.int64))
-    starts = store.plan.grain.starts(periods).astype("datetime64[us]")
+    starts = store.population.grain.starts(periods).astype("datetime64[us]")
     name = f"days of {snapshot.name}"
     store.connection.register(name, pa.table({"day": keys[is_stored], "begins": starts[is_stored]}))
     return quoted(name)
@@ -96,13 +98,13 @@ def _snapshot_days(store: Store, snapshot: TablePlan) -> str:
 def _log_versions(store: Store, log: TablePlan) -> tuple[str, str, dict[str, str]]:
     """Return the versions of a dimension by its log, as (relation, condition that a version `o` is valid on a day `d`,
     columns)."""
-    key = quoted(key_of(store.plan.table(log.of)).name)
+    key = quoted(key_of(store.population.table(log.of)).name)
     sql = (
         f"(SELECT *, lead({quoted(DATE)}) OVER (PARTITION BY {key} ORDER BY {quoted(SEQUENCE)}) AS {quoted('next change')} "
         f"FROM {store.place(log)} WHERE {quoted(DATE)} <= {store.key_range[1]})"
     )
     validity = f"o.{quoted(DATE)} <= d.day AND (o.{quoted('next change')} IS NULL OR d.day < o.{quoted('next change')})"
-    columns = columns_of(store.plan.table(log.of))
+    columns = columns_of(store.population.table(log.of))
     return sql, f"{validity} AND o.{quoted(OP)} <> 'D'", {c.name: f"o.{quoted(AFTER)}.{quoted(c.name)}" for c in columns}
 
 
@@ -122,7 +124,7 @@ def _snapshot_finding(
     store: Store, snapshot: TablePlan, other: TablePlan, days: str, versions: tuple[str, str, dict[str, str]]
 ) -> Finding:
     relation, validity, columns = versions
-    key = key_of(store.plan.table(snapshot.of)).name
+    key = key_of(store.population.table(snapshot.of)).name
     expected_columns = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
     difference = " OR ".join(f"w.{quoted(name)} IS DISTINCT FROM s.{quoted(name)}" for name in columns)
     sql = (

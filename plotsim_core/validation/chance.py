@@ -19,7 +19,7 @@ import math
 import numpy as np
 from scipy.special import bdtrik, chdtri
 
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Population
 
 SOFT = 5e-4
 """The false alarm rate of a sound dataset, over all checks that are not blocking."""
@@ -29,22 +29,22 @@ _PER_METRIC = 10
 """Comparisons per metric: its mean overall and in bands, its variance, its polarity, its quiet periods, a delay."""
 
 
-def comparisons(plan: Plan) -> int:
+def comparisons(population: Population) -> int:
     """Return an upper bound of the number of comparisons for a dataset, over all kinds of unit."""
     count = 0
-    for kind in plan.kinds:
+    for kind in (population, *population.others):
         dataset, metrics = kind.dataset, len(kind.metrics)
         phases = sum(len(phase.connections) for phase in dataset.connection_phases)
         seasons = len({month for season in dataset.seasonality for month in season.months})
         count += (_PER_METRIC + seasons) * metrics + len(dataset.connections) * (1 + len(kind.phases)) + phases
-        count += len(kind.segments) + sum(3 + _PER_METRIC * (table.kind != "fact") for table in kind.own)
-        count += sum(len(table.columns) for table in kind.own if table.kind == "unit") * len(dataset.sources)
+        count += len(kind.segments) + len(kind.dimension.columns) * len(dataset.sources)
+    count += sum(3 + _PER_METRIC * (table.kind != "fact") for table in population.tables)
     return max(count, 1)
 
 
-def allowed_errors(plan: Plan) -> float:
+def allowed_errors(population: Population) -> float:
     """Return the allowed deviation of a number, in standard errors around its expected value."""
-    return math.sqrt(2.0 * math.log(2.0 / _alarm_share(plan)))
+    return math.sqrt(2.0 * math.log(2.0 / _alarm_share(population)))
 
 
 def bernstein(variance: float, largest: float, chance: float) -> float:
@@ -72,16 +72,16 @@ def _quantile(count: int, odds: float, chance: float) -> float:
     return float(np.ceil(quantile)) if quantile > 0.0 else 0.0
 
 
-def comparison_hit_bounds(plan: Plan, count: int, rate: float) -> tuple[float, float]:
+def comparison_hit_bounds(population: Population, count: int, rate: float) -> tuple[float, float]:
     """Return (least, most) hits of `count` independent trials at a rate, at the alarm rate of one comparison."""
-    return hit_bounds(count, rate, rate, _alarm_share(plan))
+    return hit_bounds(count, rate, rate, _alarm_share(population))
 
 
-def chi_square_allowed(plan: Plan, free: int) -> float:
+def chi_square_allowed(population: Population, free: int) -> float:
     """Return the largest allowed chi-square of one comparison, with `free` degrees of freedom."""
-    return float(chdtri(free, _alarm_share(plan)))
+    return float(chdtri(free, _alarm_share(population)))
 
 
-def _alarm_share(plan: Plan) -> float:
+def _alarm_share(population: Population) -> float:
     """Return the false alarm rate of one comparison of a dataset."""
-    return SOFT / comparisons(plan)
+    return SOFT / comparisons(population)

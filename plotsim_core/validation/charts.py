@@ -21,7 +21,7 @@ from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import strata, stratum_samples
 from plotsim_core.numerics.estimates import correlation
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.validation.report import Report
 from plotsim_core.validation.residuals import Residuals, residuals
 from plotsim_core.validation.store import Store
@@ -62,24 +62,24 @@ def pictures(store: Store, report: Report) -> list[Picture]:
 
 def _kind_pictures(store: Store, is_other_kind: bool) -> list[Picture]:
     """Return the pictures of one kind of unit; those of a further kind are named after it."""
-    sample = sample_of(store.plan, store.first, store.stop)
+    sample = sample_of(store.population, store.first, store.stop)
     residual_sample = residuals(store)
     unit_pictures = [
         trajectories(sample),
         units(sample),
         *metrics(store, sample),
-        correlations(store.plan, residual_sample),
-        lags(store.plan, residual_sample),
+        correlations(store.population, residual_sample),
+        lags(store.population, residual_sample),
     ]
-    unit = store.plan.unit
+    unit = store.population.unit
     return [replace(p, name=f"{unit}_{p.name}", title=f"{p.title} ({unit})") if is_other_kind else p for p in unit_pictures]
 
 
-def sample_of(plan: Plan, first: int, stop: int, cells: int = _CELLS) -> list[Block]:
+def sample_of(population: Population, first: int, stop: int, cells: int = _CELLS) -> list[Block]:
     """Return a block per stratum with the first of its units, about `cells` cells in all."""
-    parts = strata(plan, first, stop)
+    parts = strata(population, first, stop)
     counts = stratum_samples(parts, cells / (stop - first), _MIN_UNITS)
-    return [Block(plan, Slice(first, stop, p.first, p.first + n)) for p, n in zip(parts, counts, strict=True)]
+    return [Block(population, Slice(first, stop, p.first, p.first + n)) for p, n in zip(parts, counts, strict=True)]
 
 
 def by_segment(sample: Sequence[Block], values: Callable[[Block], NDArray[Any]]) -> dict[int, Floats]:
@@ -95,7 +95,7 @@ def trajectories(sample: Sequence[Block]) -> Picture:
     """Return the picture of the mean position of each segment over time."""
     sums = by_segment(sample, lambda block: np.where(block.tenured, block.positions(), 0.0).sum(axis=1))
     counts = by_segment(sample, lambda block: block.tenured.sum(axis=1))
-    names = [segment.spec.name for segment in sample[0].plan.segments]
+    names = [segment.spec.name for segment in sample[0].population.segments]
     series = {names[s]: np.where(n > 0, sums[s] / np.maximum(n, 1), np.nan).tolist() for s, n in counts.items()}
     drawing = lines("Mean position by segment", _ticks(sample[0]), series)
     caption = "Where each segment's units are on their curve, from 0 to 1; all metrics follow from it."
@@ -104,10 +104,10 @@ def trajectories(sample: Sequence[Block]) -> Picture:
 
 def units(sample: Sequence[Block]) -> Picture:
     """Return the picture of the living units of each segment over time."""
-    plan = sample[0].plan
+    population = sample[0].population
     living = by_segment(sample, lambda block: alive(block).sum(axis=1))
-    counts = by_segment(sample, lambda block: np.full(1, len(block.units) if block.units.start < plan.units else 0))
-    series = {plan.segments[s].spec.name: (n / counts[s]).tolist() for s, n in living.items()}
+    counts = by_segment(sample, lambda block: np.full(1, len(block.units) if block.units.start < population.units else 0))
+    series = {population.segments[s].spec.name: (n / counts[s]).tolist() for s, n in living.items()}
     drawing = lines("Share of the segment's units", _ticks(sample[0]), series)
     return Picture(
         "units",
@@ -124,12 +124,12 @@ def metrics(store: Store, sample: Sequence[Block]) -> list[Picture]:
     segment_fans: list[str] = []
     ticks = _ticks(sample[0])
     for metric, quantiles in _quantiles(store, sample).items():
-        name = store.plan.metrics[metric].name
+        name = store.population.metrics[metric].name
         centres = partial(_centres, metric)
         sums = np.array(list(by_segment(sample, centres).values()))
         counts = np.array(list(by_segment(sample, lambda block: alive(block).sum(axis=1)).values()))
         overall_fans.append(fan(name, ticks, quantiles[-1], _binned_mean(sums.sum(axis=0), counts.sum(axis=0))))
-        for index, segment in enumerate(store.plan.segments):
+        for index, segment in enumerate(store.population.segments):
             line = _binned_mean(sums[index], counts[index])
             segment_fans.append(fan(f"{name}, {segment.spec.name}", ticks, quantiles[index], line, colour=index))
     caption = (
@@ -142,7 +142,7 @@ def metrics(store: Store, sample: Sequence[Block]) -> list[Picture]:
     )
     return (
         [overall_picture, segment_picture]
-        if len(store.plan.segments) > 1 and len(segment_fans) <= _FOLDED_FANS
+        if len(store.population.segments) > 1 and len(segment_fans) <= _FOLDED_FANS
         else [overall_picture]
     )
 
@@ -153,28 +153,28 @@ def _centres(metric: int, block: Block) -> Floats:
 
 def _quantiles(store: Store, sample: Sequence[Block]) -> dict[int, list[list[Floats]]]:
     """Return the quantiles of each stored metric in each bin of periods: of each segment, and last of all units."""
-    plan, periods = store.plan, sample[0].periods
+    population, periods = store.population, sample[0].periods
     bin_indexes = bins(len(periods))
-    _register(store, "picture periods", key=pa.array(plan.grain.keys(periods)), bin=pa.array(bin_indexes))
+    _register(store, "picture periods", key=pa.array(population.grain.keys(periods)), bin=pa.array(bin_indexes))
     quantiles: dict[int, list[list[Floats]]] = {}
     for table, columns in _metric_facts(store):
         unit, date = table.key
         parent = next(parent for name, parent, _ in table.references if name == unit)
-        keys = [key_text(prefix(plan.table(parent).spec), pa.array(block.codes)) for block in sample]
+        keys = [key_text(prefix(population.table(parent).spec), pa.array(block.codes)) for block in sample]
         segments = np.concatenate([block.units.segment for block in sample])
         _register(store, "picture units", key=pa.concat_arrays(keys), owner=pa.array(segments))
         expressions = ", ".join(
             f'quantile_cont("{name}"::DOUBLE, {list(_QUANTILES)}) AS m{metric}' for metric, name in columns
         )
         rows = store.arrow(
-            f"SELECT bin, coalesce(owner, {len(plan.segments)}) AS owner, {expressions} "
+            f"SELECT bin, coalesce(owner, {len(population.segments)}) AS owner, {expressions} "
             f"FROM {store.relation(table)} AS facts "
             f'JOIN "picture units" AS units ON facts."{unit}" = units.key '
             f'JOIN "picture periods" AS periods ON facts."{date}" = periods.key GROUP BY GROUPING SETS ((bin), (bin, owner))'
         )
         positions = rows["owner"].to_numpy(), rows["bin"].to_numpy()
         for metric, _ in columns:
-            grid = np.full((len(plan.segments) + 1, int(bin_indexes[-1]) + 1, len(_QUANTILES)), np.nan)
+            grid = np.full((len(population.segments) + 1, int(bin_indexes[-1]) + 1, len(_QUANTILES)), np.nan)
             values = [row if row is not None else [np.nan] * len(_QUANTILES) for row in rows[f"m{metric}"].to_pylist()]
             grid[positions] = np.array(values, dtype=np.float64).reshape(len(values), len(_QUANTILES))
             quantiles[metric] = [list(part.T) for part in grid]
@@ -183,10 +183,10 @@ def _quantiles(store: Store, sample: Sequence[Block]) -> dict[int, list[list[Flo
 
 def _metric_facts(store: Store) -> list[tuple[TablePlan, list[tuple[int, str]]]]:
     """Return the facts with their metrics as (metric, column), each metric in the first fact that has it."""
-    plan, known_metrics, facts = store.plan, set[int](), []
+    population, known_metrics, facts = store.population, set[int](), []
     for table in (table for table in store.tables if table.kind == "fact"):
         metric_columns = [(c.spec.type.partition(".")[2], c.name) for c in table.columns if c.spec.word == "metric"]
-        columns = {plan.metric_index(metric): name for metric, name in metric_columns}
+        columns = {population.metric_index(metric): name for metric, name in metric_columns}
         new_columns = [(metric, name) for metric, name in columns.items() if metric not in known_metrics]
         known_metrics.update(columns)
         if new_columns:
@@ -194,14 +194,14 @@ def _metric_facts(store: Store) -> list[tuple[TablePlan, list[tuple[int, str]]]]
     return facts
 
 
-def correlations(plan: Plan, residual_sample: Residuals) -> Picture:
+def correlations(population: Population, residual_sample: Residuals) -> Picture:
     """Return the matrix of partial correlations given the trajectory: declared above the diagonal, stored below."""
     stored_metrics = sorted(residual_sample.stored)
-    above = np.full((len(plan.metrics), len(plan.metrics)), np.nan)
-    for connection in plan.dataset.connections:
-        pair = sorted(plan.metric_index(name) for name in (connection.metric_a, connection.metric_b))
+    above = np.full((len(population.metrics), len(population.metrics)), np.nan)
+    for connection in population.dataset.connections:
+        pair = sorted(population.metric_index(name) for name in (connection.metric_a, connection.metric_b))
         above[pair[0], pair[1]] = connection.coefficient
-    names = [plan.metrics[metric].name for metric in stored_metrics]
+    names = [population.metrics[metric].name for metric in stored_metrics]
     grid = np.ix_(stored_metrics, stored_metrics)
     drawing = matrix("Correlations given the trajectory", names, above[grid], stored_correlations(residual_sample))
     caption = (
@@ -228,10 +228,10 @@ def stored_correlations(residual_sample: Residuals) -> Floats:
     return np.where(scale > 0, covariance / np.where(scale > 0, scale, 1.0), np.nan)
 
 
-def lags(plan: Plan, residual_sample: Residuals) -> Picture:
+def lags(population: Population, residual_sample: Residuals) -> Picture:
     """Return the correlograms of metrics that follow another: their cross-correlation at each lag."""
     drawings = []
-    for index, metric in enumerate(plan.metrics):
+    for index, metric in enumerate(population.metrics):
         if metric.driver is None or metric.driver not in residual_sample.stored or index not in residual_sample.stored:
             continue
         driver, follower = residual_sample.stored[metric.driver], residual_sample.stored[index]
@@ -240,7 +240,7 @@ def lags(plan: Plan, residual_sample: Residuals) -> Picture:
             correlation(driver[: len(driver) - lag, thin], follower[lag:, thin])
             for lag in range(min(metric.delay + _EXTRA_LAGS + 1, len(driver)))
         ]
-        title = f"{metric.name} after {plan.metrics[metric.driver].name}"
+        title = f"{metric.name} after {population.metrics[metric.driver].name}"
         values, chance = [values for values, _ in pairs], [_STANDARD_ERRORS * error for _, error in pairs]
         drawings.append(correlogram(title, values, chance, metric.delay))
     caption = (
@@ -269,8 +269,8 @@ def declared_against_found(report: Report) -> Picture:
 
 def rows(store: Store) -> Picture:
     """Return the picture of the row counts of each table over time."""
-    keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
-    ticks = store.plan.grain.label(store.first), store.plan.grain.label(store.stop - 1)
+    keys = store.population.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
+    ticks = store.population.grain.label(store.first), store.population.grain.label(store.stop - 1)
     bin_indexes = bins(len(keys))
     edges = np.flatnonzero(np.diff(bin_indexes, prepend=-1))
     drawings = []
@@ -286,7 +286,7 @@ def rows(store: Store) -> Picture:
         if len(edges) < len(keys)
         else ""
     )
-    caption = f"How many rows each table has of each {store.plan.grain.name}{bin_note}; a gap is a missing partition."
+    caption = f"How many rows each table has of each {store.population.grain.name}{bin_note}; a gap is a missing partition."
     return Picture("rows", "Rows over time", caption, tuple(drawings))
 
 
@@ -302,4 +302,4 @@ def _register(store: Store, relation: str, **columns: pa.Array) -> None:
 
 
 def _ticks(block: Block) -> tuple[str, str]:
-    return block.plan.grain.label(block.slice.first), block.plan.grain.label(block.slice.stop - 1)
+    return block.population.grain.label(block.slice.first), block.population.grain.label(block.slice.stop - 1)

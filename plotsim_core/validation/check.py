@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from plotsim_core.config.quality import LEDGER
 from plotsim_core.families import Family
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Plan, Population, TablePlan
 from plotsim_core.validation.store import Store
 
 Category = Literal["structure", "time", "values", "behaviour"]
@@ -44,7 +44,7 @@ def unjudged(subject: str, why: str, numbers: dict[str, float] | None = None) ->
     return Finding(subject, True, f"not judged: {why}", numbers or {}, judged=False)
 
 
-def _no_tables(plan: Plan, table: TablePlan) -> frozenset[str]:
+def _no_tables(population: Population, table: TablePlan) -> frozenset[str]:
     return NO_TABLES
 
 
@@ -52,20 +52,20 @@ def _no_tables(plan: Plan, table: TablePlan) -> frozenset[str]:
 class Check:
     """A check of each stored table. Failures of `blocking` ones mean broken data; the others are warnings.
 
-    `reads(plan, table)` are the other tables whose rows are read to judge a table; None where the check does not apply.
-    `about(plan, table)` are those of them that findings are about as well.
+    `reads(population, table)` are the other tables whose rows are read to judge a table; None where the check does not
+    apply. `about(population, table)` are those of them that findings are about as well.
     """
 
     category: Category
     says: str
     blocking: bool
     find: Callable[[Store, TablePlan], Iterator[Finding]]
-    reads: Callable[[Plan, TablePlan], frozenset[str] | None]
-    about: Callable[[Plan, TablePlan], frozenset[str]] = _no_tables
+    reads: Callable[[Population, TablePlan], frozenset[str] | None]
+    about: Callable[[Population, TablePlan], frozenset[str]] = _no_tables
 
     def findings(self, store: Store, table: TablePlan) -> Iterator[Finding]:
         """Yield the findings for a stored table; none where the check does not apply."""
-        if self.reads(store.plan, table) is not None:
+        if self.reads(store.population, table) is not None:
             for finding in self.find(store, table):
                 yield replace(finding, tables=(table.name, *finding.tables))
 
@@ -88,15 +88,14 @@ def questions(plan: Plan) -> list[Question]:
 
     Tables with injected issues are judged by the ledger, so a check that reads one also reads the ledger.
     """
-    clean = plan.clean or plan
     broken_tables = {table.name for table in plan.tables if table.issues}
     result = []
     for name, check in CHECKS.items():
-        for kind in (clean, *clean.others):
-            for table in kind.own:
-                reads = check.reads(kind, table)
+        for population in plan.populations:
+            for table in (stored.clean for stored in plan.tables_of(population)):
+                reads = check.reads(population, table)
                 if reads is not None:
                     ledger = {LEDGER} if broken_tables & {table.name, *reads} else set()
                     reads = (reads | ledger) - {table.name}
-                    result.append(Question(name, table.name, reads, check.about(kind, table) - {table.name}))
+                    result.append(Question(name, table.name, reads, check.about(population, table) - {table.name}))
     return result

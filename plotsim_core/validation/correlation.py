@@ -16,7 +16,7 @@ from plotsim_core.config.connections import Connection
 from plotsim_core.engine.pooled import expected as pooled
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.correlations import connection_masks, subject
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
 from plotsim_core.validation.judgement import FEWEST, Estimate, Measure, judgement
 from plotsim_core.validation.residuals import (
@@ -48,39 +48,42 @@ def _correlation_finding(store: Store, subject: str, measure: Measure, details: 
     return Finding(subject, not verdict.wrong, message, numbers)
 
 
-def _metric_pairs(plan: Plan) -> set[tuple[int, int]]:
+def _metric_pairs(population: Population) -> set[tuple[int, int]]:
     """Return the pairs of connected metrics, in any phase."""
-    dataset = plan.dataset
+    dataset = population.dataset
     connections = (
         *dataset.connections,
         *(connection for phase in dataset.connection_phases for connection in phase.connections),
     )
-    return {(plan.metric_index(connection.metric_a), plan.metric_index(connection.metric_b)) for connection in connections}
+    return {
+        (population.metric_index(connection.metric_a), population.metric_index(connection.metric_b))
+        for connection in connections
+    }
 
 
-def _partner_facts(plan: Plan, table: TablePlan) -> frozenset[str]:
+def _partner_facts(population: Population, table: TablePlan) -> frozenset[str]:
     """Return the facts with the second metric of connections whose first metric is judged by a table."""
-    metrics = metrics_judged_by(plan, table)
-    partners = {fact_of_metric(plan, second) for first, second in _metric_pairs(plan) if first in metrics}
+    metrics = metrics_judged_by(population, table)
+    partners = {fact_of_metric(population, second) for first, second in _metric_pairs(population) if first in metrics}
     return frozenset(name for name in partners if name is not None)
 
 
-def _correlation_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return metric_facts(plan) if _partner_facts(plan, table) else None
+def _correlation_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
+    return metric_facts(population) if _partner_facts(population, table) else None
 
 
 def _correlations(store: Store, table: TablePlan) -> Iterator[Finding]:
-    sample, metrics = residuals(store), metrics_judged_by(store.plan, table)
-    for connection, phase, in_force in connection_masks(store.plan, sample.periods):
-        first, second = (store.plan.metric_index(name) for name in (connection.metric_a, connection.metric_b))
+    sample, metrics = residuals(store), metrics_judged_by(store.population, table)
+    for connection, phase, in_force in connection_masks(store.population, sample.periods):
+        first, second = (store.population.metric_index(name) for name in (connection.metric_a, connection.metric_b))
         if first not in metrics or first not in sample.stored or second not in sample.stored or not in_force.any():
             continue
         raw = correlation(sample.values[first][in_force], sample.values[second][in_force])
         details = {"declared": connection.coefficient, "pooled": raw[0]}
         measure = partial(_pair_correlation, connection=connection, pair=(first, second), in_force=in_force)
         yield replace(
-            _correlation_finding(store, subject(store.plan, connection, phase), measure, details),
-            tables=_other_fact(store.plan, table, second),
+            _correlation_finding(store, subject(store.population, connection, phase), measure, details),
+            tables=_other_fact(store.population, table, second),
         )
 
 
@@ -111,12 +114,12 @@ def _expected_correlation(connection: Connection, sample: Residuals) -> float:
     equally many units of each segment."""
     if not connection.pooled:
         return connection.coefficient
-    return pooled(sample.plan, connection, int(sample.periods[0]), int(sample.periods[-1]) + 1)
+    return pooled(sample.population, connection, int(sample.periods[0]), int(sample.periods[-1]) + 1)
 
 
 def _selection_bias(true_values: list[Floats], sample: Residuals, pair: tuple[int, int], in_force: Flags) -> float:
     """Return the selection bias: the correlation of true values where rows are stored, less that of all true values."""
-    if not sample.plan.endings:
+    if not sample.population.endings:
         return 0.0
     stored_values = [
         np.where(np.isfinite(sample.made[m][in_force]), values, np.nan) for m, values in zip(pair, true_values, strict=True)
@@ -124,37 +127,37 @@ def _selection_bias(true_values: list[Floats], sample: Residuals, pair: tuple[in
     return correlation(stored_values[0], stored_values[1])[0] - correlation(true_values[0], true_values[1])[0]
 
 
-def _other_fact(plan: Plan, table: TablePlan, metric: int) -> tuple[str, ...]:
+def _other_fact(population: Population, table: TablePlan, metric: int) -> tuple[str, ...]:
     """Return the fact that a metric is judged by; empty if it is the table itself."""
-    name = fact_of_metric(plan, metric)
+    name = fact_of_metric(population, metric)
     return () if name is None or name == table.name else (name,)
 
 
-def _driver_facts(plan: Plan, table: TablePlan) -> frozenset[str]:
+def _driver_facts(population: Population, table: TablePlan) -> frozenset[str]:
     """Return the facts with the drivers of the metrics that are judged by a table."""
-    drivers = (plan.metrics[metric].driver for metric in metrics_judged_by(plan, table))
-    names = {fact_of_metric(plan, driver) for driver in drivers if driver is not None}
+    drivers = (population.metrics[metric].driver for metric in metrics_judged_by(population, table))
+    names = {fact_of_metric(population, driver) for driver in drivers if driver is not None}
     return frozenset(name for name in names if name is not None)
 
 
-def _lag_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return metric_facts(plan) if _driver_facts(plan, table) else None
+def _lag_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
+    return metric_facts(population) if _driver_facts(population, table) else None
 
 
 def _lags(store: Store, table: TablePlan) -> Iterator[Finding]:
-    plan, sample = store.plan, residuals(store)
-    for index in metrics_judged_by(plan, table):
-        metric = plan.metrics[index]
+    population, sample = store.population, residuals(store)
+    for index in metrics_judged_by(population, table):
+        metric = population.metrics[index]
         driver = metric.driver
         if driver is None or driver not in sample.stored or index not in sample.stored:
             continue
-        others = _other_fact(plan, table, driver)
-        subject = f"{metric.name} follows {plan.metrics[driver].name} after {metric.delay}"
+        others = _other_fact(population, table, driver)
+        subject = f"{metric.name} follows {population.metrics[driver].name} after {metric.delay}"
         periods = len(sample.periods)
         if periods <= metric.delay:
             yield replace(unjudged(subject, f"there are {periods} periods", {"periods": periods}), tables=others)
             continue
-        sign = 1.0 if metric.spec.polarity == plan.metrics[driver].spec.polarity else -1.0
+        sign = 1.0 if metric.spec.polarity == population.metrics[driver].spec.polarity else -1.0
         pair = (driver, index)
         peak = _peak_lag(sample, pair, metric.delay)
         details = {"declared": sign * metric.spec.strength, "peak": float(peak)}

@@ -17,7 +17,7 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.rhythm import event_factors
 from plotsim_core.numerics.estimates import ratio
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.tables.proportional import ProportionalEvent
@@ -52,8 +52,8 @@ def _driver(table: TablePlan) -> tuple[str, float] | None:
     return None
 
 
-def _driver_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return NO_TABLES if _driver(table) and unit_column(plan, table) else None
+def _driver_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
+    return NO_TABLES if _driver(table) and unit_column(population, table) else None
 
 
 def _counts(store: Store, table: TablePlan) -> Iterator[Finding]:
@@ -66,9 +66,9 @@ def _counts(store: Store, table: TablePlan) -> Iterator[Finding]:
 def _stored_counts(store: Store, table: TablePlan) -> Floats:
     """Return the number of stored rows of each sampled cell, shape (periods, units)."""
     sample = residuals(store)
-    unit, time = unit_column(store.plan, table) or "", table.time or ""
+    unit, time = unit_column(store.population, table) or "", table.time or ""
     parent = next(parent for name, parent, _ in table.references if name == unit)
-    register_cells(store, [Block(store.plan, unit_slice) for unit_slice in sample.slices], parent)
+    register_cells(store, [Block(store.population, unit_slice) for unit_slice in sample.slices], parent)
     rows = store.arrow(
         f"SELECT periods.place AS period, units.place AS unit, count(*) AS n FROM {store.relation(table)} AS rows "
         f'JOIN "cell periods" AS periods ON rows.{quoted(time)} = periods.key '
@@ -94,7 +94,7 @@ def _measure(sample: Residuals, table: TablePlan, original: Cells, band: int | N
 
 def _cells(sample: Residuals, table: TablePlan, stored_rows: Floats | None) -> Cells:
     """Return the sampled cells with their stored rows, or else with generated ones."""
-    blocks = [Block(sample.plan, unit_slice) for unit_slice in sample.slices]
+    blocks = [Block(sample.population, unit_slice) for unit_slice in sample.slices]
     expected = np.concatenate([_expected_counts(table, block) for block in blocks], axis=1)
     present = np.concatenate([alive(block) for block in blocks], axis=1)
     rows = np.concatenate([_made_counts(table, block) for block in blocks], axis=1) if stored_rows is None else stored_rows
@@ -103,12 +103,12 @@ def _cells(sample: Residuals, table: TablePlan, stored_rows: Floats | None) -> C
 
 def _expected_counts(table: TablePlan, block: Block) -> Floats:
     driver, scale = _driver(table) or ("", 0.0)
-    metric = block.plan.metrics[block.plan.metric_index(driver)]
-    if is_thinned(block.plan, table) or not metric.spec.positive:
+    metric = block.population.metrics[block.population.metric_index(driver)]
+    if is_thinned(block.population, table) or not metric.spec.positive:
         return _made_counts(table, block)
     rhythm = table.spec.rhythm if isinstance(table.spec, ProportionalEvent) else None
-    factors = event_factors(block.plan, rhythm, metric, block.periods) if table.kind == "proportional" else None
-    counts = scale * block.centres(block.plan.metric_index(driver))
+    factors = event_factors(block.population, rhythm, metric, block.periods) if table.kind == "proportional" else None
+    counts = scale * block.centres(block.population.metric_index(driver))
     return counts if factors is None else counts * factors[:, None]
 
 

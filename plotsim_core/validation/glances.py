@@ -10,8 +10,8 @@ import numpy as np
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
-from plotsim_core.plan.plan import Plan
-from plotsim_core.tables.stages import stage_owner
+from plotsim_core.plan.plan import Plan, Population
+from plotsim_core.tables.stages import stage_of
 from plotsim_core.validation.charts import Floats, by_segment, sample_of, trajectories
 from plotsim_core.validation.svg import glance
 
@@ -37,38 +37,42 @@ class Glance:
 def stage_glance(plan: Plan, name: str, first: int, stop: int) -> Glance | None:
     """Return the glance of a stage for the periods `first` to `stop`, and earlier ones if these are few; None for a name
     that is no stage, and for a single period at the start of the window."""
-    stage = stage_owner(plan, name)
+    stage = stage_of(plan, name)
     if stage is None:
         return None
-    owner, output = stage
+    population, output = stage
     draw = {"trajectories": _positions, "metrics": _means}.get(output, _unit_values)
     first = stop - _UNIT_PERIODS if draw is _unit_values else max(min(first, stop - _MIN_PERIODS), stop - _MAX_PERIODS)
-    first = max(plan.first, first)
-    drawing, caption = draw(owner, output, first, stop)
-    return Glance(drawing, f"{caption} From {plan.grain.label(first)} to {plan.grain.label(stop - 1)}.") if drawing else None
+    first = max(population.first, first)
+    drawing, caption = draw(population, output, first, stop)
+    return (
+        Glance(drawing, f"{caption} From {population.grain.label(first)} to {population.grain.label(stop - 1)}.")
+        if drawing
+        else None
+    )
 
 
-def _positions(plan: Plan, stage: str, first: int, stop: int) -> tuple[str, str]:
-    sample = sample_of(plan, first, stop, _CELLS)
+def _positions(population: Population, stage: str, first: int, stop: int) -> tuple[str, str]:
+    sample = sample_of(population, first, stop, _CELLS)
     segments = list(by_segment(sample, lambda block: block.tenured.sum(axis=1)))
-    names = [plan.segments[segment].spec.name for segment in segments]
+    names = [population.segments[segment].spec.name for segment in segments]
     return trajectories(sample).glance, f"Mean position of each segment, from 0 to 1: {_legend(names)}."
 
 
-def _means(plan: Plan, stage: str, first: int, stop: int) -> tuple[str, str]:
-    sample = sample_of(plan, first, stop, _CELLS)
+def _means(population: Population, stage: str, first: int, stop: int) -> tuple[str, str]:
+    sample = sample_of(population, first, stop, _CELLS)
     counts = sum(alive(block).sum(axis=1) for block in sample)
     series = {}
-    for index, metric in enumerate(plan.metrics[:_METRICS]):
+    for index, metric in enumerate(population.metrics[:_METRICS]):
         sums = sum(np.where(alive(block), block.centres(index), 0.0).sum(axis=1) for block in sample)
         series[metric.name] = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
     caption = f"Mean over units that each metric is drawn around, each on its own scale: {_legend(list(series))}."
     return _scaled_drawing(series), caption
 
 
-def _unit_values(plan: Plan, stage: str, first: int, stop: int) -> tuple[str, str]:
+def _unit_values(population: Population, stage: str, first: int, stop: int) -> tuple[str, str]:
     """Return a drawing of the values of one unit, as a mean would hide correlation and noise, and its caption."""
-    sample = sample_of(plan, first, stop, _CELLS)
+    sample = sample_of(population, first, stop, _CELLS)
     block, unit = max(
         ((block, unit) for block in sample for unit in [_longest_unit(block)]), key=lambda pair: _present_count(*pair)
     )
@@ -76,9 +80,11 @@ def _unit_values(plan: Plan, stage: str, first: int, stop: int) -> tuple[str, st
     values_of, noise_label = (
         (block.correlated, "before noise") if stage == "correlated_metrics" else (block.noised, "as stored")
     )
-    metrics = enumerate(plan.metrics[:_UNIT_METRICS])
+    metrics = enumerate(population.metrics[:_UNIT_METRICS])
     series = {metric.name: np.where(present, values_of(index)[:, unit], np.nan) for index, metric in metrics}
-    caption = f"Values of one {phrase(plan.unit)} {noise_label}, each metric on its own scale: {_legend(list(series))}."
+    caption = (
+        f"Values of one {phrase(population.unit)} {noise_label}, each metric on its own scale: {_legend(list(series))}."
+    )
     return _scaled_drawing(series), caption
 
 

@@ -38,7 +38,8 @@ def page(store: Store, report: Report, drawn: Sequence[Picture]) -> str:
     """Return the report on a store, with its pictures, as one self-contained HTML text."""
     plan = report.plan
     span = f"{plan.grain.label(report.first)} to {plan.grain.label(report.stop - 1)}"
-    origin = f"seed {plan.seed}, scale {plan.dataset.scale:g}, {plan.units:,} {plan.unit} units, config {plan.digest}"
+    units = f"{plan.population.units:,} {plan.population.unit} units"
+    origin = f"seed {plan.seed}, scale {plan.dataset.scale:g}, {units}, config {plan.digest}"
     parts = [
         f"<h1>{escape(plan.name)}</h1>",
         f"<p>{escape(plan.dataset.about)}</p>",
@@ -110,7 +111,7 @@ def _correlations(report: Report) -> Iterable[str]:
     """Yield the table of correlations of connected metrics, given the trajectory and in the rows of the tables."""
     if not report.correlations:
         return
-    table_rows = ((pair.subject(plan), pair.declared, *pair.texts()) for plan, pair in report.correlations)
+    table_rows = ((pair.subject(population), pair.declared, *pair.texts()) for population, pair in report.correlations)
     rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in table_rows)
     headings = "".join(f"<th>{escape(name)}</th>" for name in ("connection", *HEADINGS))
     yield '<h2 id="connections">Connections</h2>'

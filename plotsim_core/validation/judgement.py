@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from plotsim_core.engine.lifetimes import alive
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Population
 from plotsim_core.validation.chance import allowed_errors
 from plotsim_core.validation.residuals import Residuals, blocks_of, residuals, residuals_of
 from plotsim_core.validation.store import Store
@@ -61,7 +61,7 @@ def judgement(store: Store, measure: Measure, bias: float) -> Judgement | None:
     estimate = measure(residuals(store))
     if estimate is None or estimate.units < FEWEST or not math.isfinite(estimate.off + estimate.error):
         return None
-    allowed = bias + allowed_errors(store.plan) * estimate.error
+    allowed = bias + allowed_errors(store.population) * estimate.error
     if estimate.off > allowed:
         allowed = max(allowed, bias + _DEVIATION_FACTOR * _replica_deviation(store, measure, estimate))
     return Judgement(estimate, allowed, estimate.off > allowed)
@@ -89,18 +89,18 @@ def replicas(store: Store) -> tuple[Residuals, ...]:
 
 def _replica(store: Store, number: int) -> Residuals:
     sample = residuals(store)
-    plan = _reseeded_plan(store.plan, number)
+    population = _reseeded(store.population, number)
     first, stop = int(sample.periods[0]), int(sample.periods[-1]) + 1
-    blocks = blocks_of(plan, first, stop, min(_CELLS // (stop - first), len(sample.segments)))
+    blocks = blocks_of(population, first, stop, min(_CELLS // (stop - first), len(sample.segments)))
     is_alive = np.concatenate([alive(block) for block in blocks], axis=1)
     stored_periods = {metric: np.count_nonzero(np.isfinite(values), axis=1) > 0 for metric, values in sample.values.items()}
     rows = {metric: is_alive & is_stored[:, None] for metric, is_stored in stored_periods.items()}
     noised = {metric: np.concatenate([block.noised(metric) for block in blocks], axis=1) for metric in rows}
     values = {metric: np.where(present, noised[metric], np.nan) for metric, present in rows.items()}
-    return residuals_of(plan, blocks, rows, values, blocks, np.arange(is_alive.shape[1]), original=False)
+    return residuals_of(population, blocks, rows, values, blocks, np.arange(is_alive.shape[1]), original=False)
 
 
-def _reseeded_plan(plan: Plan, number: int) -> Plan:
-    """Return a plan with another seed, and another digest, since states are cached by digest."""
-    dataset = plan.dataset.model_copy(update={"seed": (plan.seed + 1 + number) % 2**32})
-    return replace(plan, dataset=dataset, digest=f"{plan.digest} {number}")
+def _reseeded(population: Population, number: int) -> Population:
+    """Return a population with another seed."""
+    dataset = population.dataset.model_copy(update={"seed": (population.seed + 1 + number) % 2**32})
+    return replace(population, dataset=dataset)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from plotsim_core.config.sources import MAP, SourceSystem, attribute_columns, name_column
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.bridge import Bridge
 from plotsim_core.tables.sources import SOURCE_KIND
@@ -16,7 +16,7 @@ from plotsim_core.validation.store import Store
 from plotsim_core.validation.table_scan import tally_finding
 
 
-def _linked_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _linked_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
     return frozenset({table.spec.left, table.spec.right}) if isinstance(table.spec, Bridge) else None
 
 
@@ -56,7 +56,7 @@ def _bounds_finding(store: Store, table: TablePlan, spec: Bridge) -> Finding:
 
 def _key_relation(store: Store, name: str) -> str:
     """Return an SQL relation with the distinct keys (`k`) of a dimension: one per unit, whatever its versions."""
-    table = store.plan.table(name)
+    table = store.population.table(name)
     key = next(column.name for column in table.columns if column.spec.word == "id")
     return f"(SELECT DISTINCT {quoted(key)} AS k FROM {store.place(table)})"
 
@@ -64,37 +64,37 @@ def _key_relation(store: Store, name: str) -> str:
 def _min_links(store: Store, spec: Bridge) -> int:
     """Return the least number of links of a row: fewer than declared if the other side has too few rows, none if units may
     end early."""
-    right = store.plan.table(spec.right)
-    if right.kind != "reference" and store.plan.endings:
+    right = store.population.table(spec.right)
+    if right.kind != "reference" and store.population.endings:
         return 0
     count = int(store.connection.sql(f"SELECT count(*) FROM {_key_relation(store, spec.right)}").fetchall()[0][0])
     return min(spec.cardinality[0], count - (spec.left == spec.right))
 
 
-def _counterpart_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _counterpart_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
     return frozenset({MAP, table.of}) if table.kind == SOURCE_KIND else None
 
 
-def _source_of(plan: Plan, table: TablePlan) -> SourceSystem:
+def _source_of(population: Population, table: TablePlan) -> SourceSystem:
     """Return the source system of a table."""
-    return next(source for source in plan.dataset.sources if table.name == f"{table.of}_{source.name}")
+    return next(source for source in population.dataset.sources if table.name == f"{table.of}_{source.name}")
 
 
 def _map_relation(store: Store, table: TablePlan, source: SourceSystem) -> str:
     """Return an SQL relation with each row of a source or of its map: the key in the source (`k`), the key of the unit
     (`unit`, null if not mapped) and whether the row is in the source (`held`)."""
-    plan = store.plan
-    unit_key = _unit_key(plan, table)
+    population = store.population
+    unit_key = _unit_key(population, table)
     return (
         f"(SELECT k, unit, held IS NOT NULL AS held FROM (SELECT {quoted(table.key[0])}::VARCHAR AS k, true AS held "
         f"FROM {store.place(table)}) FULL JOIN (SELECT source_key AS k, {quoted(unit_key)} AS unit "
-        f"FROM {store.place(plan.table(MAP))} WHERE source = {text(source.name)}) USING (k))"
+        f"FROM {store.place(population.table(MAP))} WHERE source = {text(source.name)}) USING (k))"
     )
 
 
-def _unit_key(plan: Plan, table: TablePlan) -> str:
+def _unit_key(population: Population, table: TablePlan) -> str:
     """Return the name of the key of the dimension behind the table of a source."""
-    return next(column.name for column in plan.table(table.of).columns if column.spec.word == "id")
+    return next(column.name for column in population.table(table.of).columns if column.spec.word == "id")
 
 
 def _map_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
@@ -103,20 +103,20 @@ def _map_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
     sql = (
         "SELECT NULL::BIGINT AS date_key, count(*) AS checked, count(*) FILTER (WHERE NOT held OR unit IS NULL OR "
         f"unit NOT IN (SELECT k FROM {_key_relation(store, table.of)})) AS faults "
-        f"FROM {_map_relation(store, table, _source_of(store.plan, table))}"
+        f"FROM {_map_relation(store, table, _source_of(store.population, table))}"
     )
     noun = f"rows of {table.name} or {MAP} have no counterpart"
     yield replace(tally_finding(table.name, noun, store.arrow(sql)), tables=(MAP,))
 
 
-def _map_table(plan: Plan, table: TablePlan) -> frozenset[str]:
+def _map_table(population: Population, table: TablePlan) -> frozenset[str]:
     return frozenset({MAP}) if table.kind == SOURCE_KIND else NO_TABLES
 
 
 def _drift_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
     if not {MAP, table.of} <= store.relations.keys():
         return
-    source = _source_of(store.plan, table)
+    source = _source_of(store.population, table)
     mapped_rows = f"{_map_relation(store, table, source)} WHERE held AND unit IS NOT NULL"
     sql = (
         "SELECT count(*), count(*) FILTER (WHERE n IS NULL), count(*) FILTER (WHERE n > 1) "
@@ -124,23 +124,23 @@ def _drift_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
         f"LEFT JOIN (SELECT unit, count(*) AS n FROM {mapped_rows} GROUP BY unit) ON k = unit"
     )
     units, missing, duplicates = store.connection.sql(sql).fetchall()[0]
-    yield _share_finding(store.plan, f"{table.name} missing", "units are missing", missing, units, source.missing_rate)
+    yield _share_finding(store.population, f"{table.name} missing", "units are missing", missing, units, source.missing_rate)
     yield _share_finding(
-        store.plan, f"{table.name} twice", "units are there twice", duplicates, units - missing, source.duplicate_rate
+        store.population, f"{table.name} twice", "units are there twice", duplicates, units - missing, source.duplicate_rate
     )
     yield from _column_findings(store, table, source)
 
 
 def _column_findings(store: Store, table: TablePlan, source: SourceSystem) -> Iterator[Finding]:
-    units = store.plan.table(table.of)
+    units = store.population.table(table.of)
     name_attribute = name_column(units.spec)
     rates = {} if name_attribute is None else {name_attribute.name: source.name_drift_rate}
     text_columns = attribute_columns(units.spec, {column.name: column.type for column in units.columns})
     rates |= {column.name: source.attribute_drift_rate for column in text_columns}
     current = next((column.name for column in units.columns if column.spec.type == "version.is_current"), None)
     current_filter = f" WHERE units.{quoted(current)}" if current else ""
-    source_key, unit_key = quoted(table.key[0]), quoted(_unit_key(store.plan, table))
-    map_join = f"{store.place(store.plan.table(MAP))} AS map ON map.source = {text(source.name)}"
+    source_key, unit_key = quoted(table.key[0]), quoted(_unit_key(store.population, table))
+    map_join = f"{store.place(store.population.table(MAP))} AS map ON map.source = {text(source.name)}"
     join = (
         f"FROM {store.place(table)} AS held JOIN {map_join} AND map.source_key = held.{source_key}::VARCHAR "
         f"JOIN {store.place(units)} AS units ON units.{unit_key} = map.{unit_key}{current_filter}"
@@ -150,12 +150,12 @@ def _column_findings(store: Store, table: TablePlan, source: SourceSystem) -> It
         value_count = f"count(*) FILTER (WHERE units.{column} IS NOT NULL)"
         drift_count = f"count(*) FILTER (WHERE units.{column} IS NOT NULL AND held.{column} IS DISTINCT FROM units.{column})"
         rows, drifted = store.connection.sql(f"SELECT {value_count}, {drift_count} {join}").fetchall()[0]
-        yield _share_finding(store.plan, f"{table.name}.{name}", "values drifted", drifted, rows, rate)
+        yield _share_finding(store.population, f"{table.name}.{name}", "values drifted", drifted, rows, rate)
 
 
-def _share_finding(plan: Plan, subject: str, noun: str, count: int, total: int, rate: float) -> Finding:
+def _share_finding(population: Population, subject: str, noun: str, count: int, total: int, rate: float) -> Finding:
     """Judge a count out of a total against a declared rate, by binomial bounds."""
-    least, most = comparison_hit_bounds(plan, total, rate)
+    least, most = comparison_hit_bounds(population, total, rate)
     numbers = {"found": float(count), "of": float(total), "expected": total * rate, "least": least, "most": most}
     if 0 < rate < 1 and (least, most) == (0, total):
         return unjudged(subject, f"too few rows, {count} of {total} {noun}", numbers)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, Issue, drift_column, longest_delay
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.issue_rows import covers
 from plotsim_core.tables.ledger import DELIVERY_DATE
@@ -23,10 +23,10 @@ _EXCLUSIVE = ("null_injection", "schema_drift", "late_arrival", "late_delivery")
 _REPEATS = ("redelivery", "restatement")
 
 
-def _ledger_table(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _ledger_table(population: Population, table: TablePlan) -> frozenset[str] | None:
     """Return the ledger for a table with declared issues; None for others."""
     names = {None, *(column.name for column in table.columns)}
-    is_broken = any(issue.table == table.name and issue.column in names for issue in plan.dataset.quality)
+    is_broken = any(issue.table == table.name and issue.column in names for issue in population.dataset.quality)
     return frozenset({LEDGER}) if is_broken else None
 
 
@@ -35,7 +35,7 @@ def _quality_findings(store: Store, clean_table: TablePlan) -> Iterator[Finding]
         message = "is not there, or not whole: what is broken on purpose cannot be told from what is broken"
         yield Finding(LEDGER, False, message, tables=(LEDGER,))
         return
-    table = store.written.table(clean_table.name)
+    table = store.plan.table(clean_table.name)
     rates = (_rate_finding(store, table, number, issue) for number, issue in table.issues)
     for finding in (*_cell_findings(store, table), *_row_findings(store, table), *_delivery_findings(store, table), *rates):
         yield replace(finding, tables=(LEDGER,))
@@ -44,7 +44,7 @@ def _quality_findings(store: Store, clean_table: TablePlan) -> Iterator[Finding]
 def _entries_sql(store: Store, table: TablePlan, condition: str) -> str:
     """Return the SQL of the ledger entries of a table in the judged periods."""
     low, high = store.key_range
-    time = store.written.table(LEDGER).time if table.time == DELIVERED else "date_key"
+    time = store.plan.table(LEDGER).time if table.time == DELIVERED else "date_key"
     scope = f"{time} BETWEEN {low} AND {high} AND table_name = {text(table.name)} AND ({condition})"
     return f"(SELECT * REPLACE ({entry_sql(table)} AS row_key) FROM {store.ledger} WHERE {scope})"
 
@@ -117,7 +117,7 @@ def _delivery_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
     """Yield findings of deliveries: late and repeated rows are those of the ledger, and repeats differ only as it says."""
     if table.time != DELIVERED or any(name not in store.columns(table.name) for name in table.key):
         return
-    row_time = store.plan.table(table.name).time or ""
+    row_time = store.population.table(table.name).time or ""
     entries = _entries_sql(store, table, "action IN ('delivered', 'redelivered', 'restated')")
     moved_rows = f'SELECT DISTINCT "row key", {DELIVERED} AS day FROM {_stored_sql(store, table)}'
     sql = (
@@ -136,7 +136,7 @@ def _delivery_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
         f'LEFT JOIN {_stored_sql(store, table)} AS t ON t."row key" = l.row_key'
     )
     yield _count_finding(store, f"{table.name} held back", "rows that are held back are there", sql)
-    clean_table, columns = store.plan.table(table.name), store.columns(table.name)
+    clean_table, columns = store.population.table(table.name), store.columns(table.name)
     repeats = repeated_sql(table, clean_table, store.relations[table.name], store.told(clean_table), columns)
     extremes = f'SELECT min("what it is") AS least, max("what it is") AS most FROM {repeats} GROUP BY "its key"'
     sql = f"SELECT count(*), count(*) FILTER (WHERE least <> most) FROM ({extremes})"
@@ -152,18 +152,18 @@ def _count_finding(store: Store, subject: str, noun: str, sql: str) -> Finding:
 def _rate_finding(store: Store, table: TablePlan, number: int, issue: Issue) -> Finding:
     """Judge the number of rows with an issue against its rate, less the rows that rival issues take. Periods whose rows may
     still be delivered, or delivered again, are left out."""
-    plan, clean_table = store.plan, store.plan.table(table.name)
+    population, clean_table = store.population, store.population.table(table.name)
     periods = np.arange(store.first, store.stop, dtype=np.int64)
     if table.time == DELIVERED:
         stored_keys = store.held_of(table)
         delay = longest_delay(issue for _, issue in table.issues)
         is_stored = [
-            all(key in stored_keys for key in plan.grain.keys(np.arange(p, p + delay + 1)).tolist())
+            all(key in stored_keys for key in population.grain.keys(np.arange(p, p + delay + 1)).tolist())
             for p in periods.tolist()
         ]
         periods = periods[np.array(is_stored, dtype=np.bool_)]
-    periods = periods[covers(plan, issue, periods)]
-    keys = ", ".join(map(str, plan.grain.keys(periods).tolist())) or "NULL"
+    periods = periods[covers(population, issue, periods)]
+    keys = ", ".join(map(str, population.grain.keys(periods).tolist())) or "NULL"
     condition = f"table_name = {text(table.name)} AND issue_number = {number} AND date_key IN ({keys})"
     ((count,),) = store.connection.sql(f"SELECT count(DISTINCT row_key) FROM {store.ledger} WHERE {condition}").fetchall()
     valid_count = f"count({quoted(issue.column)})" if issue.column and issue.issue != "restatement" else "count(*)"
@@ -179,7 +179,7 @@ def _rate_finding(store: Store, table: TablePlan, number: int, issue: Issue) -> 
             remainder *= 1.0 - rival.rate / max(issue.delay, rival.delay)
     least, most = hit_bounds(rows, issue.rate * remainder, issue.rate, BLOCKING)
     # each group has its exact share of a period, rounded up or down; rival issues and null cells add variance
-    rounding = most_groups(plan, store.stop) * len(periods) / 4
+    rounding = most_groups(population, store.stop) * len(periods) / 4
     variance = (row_count - rows) * issue.rate * (1 - issue.rate) + rows * issue.rate * remainder * (1 - remainder)
     allowed = bernstein(rounding + variance, 1.0, BLOCKING)
     least, most = max(least, rows * issue.rate * remainder - allowed), min(most, rows * issue.rate + allowed)

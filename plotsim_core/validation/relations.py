@@ -10,7 +10,7 @@ from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_relations import parent_of
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.tables import changing_types, is_number
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.row_counts import link_columns, unit_column
@@ -32,33 +32,35 @@ class Relation:
     judge: Callable[[Store], Finding]
 
 
-def _relations_of(plan: Plan, table: TablePlan) -> Iterator[Relation]:
+def _relations_of(population: Population, table: TablePlan) -> Iterator[Relation]:
     for column in () if table.of else table.columns:
         rule = _RULES.get(column.spec.word)
         if rule is not None:
-            yield from rule(plan, table, column, plan.table(column.spec.type.split(".")[1]))
+            yield from rule(population, table, column, population.table(column.spec.type.split(".")[1]))
 
 
-def _other_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    relations = list(_relations_of(plan, table))
+def _other_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
+    relations = list(_relations_of(population, table))
     return frozenset(name for relation in relations for name in relation.others) if relations else None
 
 
 def _relation_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
-    for relation in _relations_of(store.plan, table):
+    for relation in _relations_of(store.population, table):
         if all(name in store.relations for name in relation.others):
             other_tables = tuple(name for name in relation.others if name != table.name)
             yield replace(relation.judge(store), tables=other_tables)
 
 
-def _reference_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
+def _reference_relations(
+    population: Population, table: TablePlan, column: ColumnPlan, other: TablePlan
+) -> Iterator[Relation]:
     if getattr(column.spec.source, "matching", None):
-        yield from _match_relations(plan, table, column, other)
-    key, unit = key_column(other.spec), unit_column(plan, table)
+        yield from _match_relations(population, table, column, other)
+    key, unit = key_column(other.spec), unit_column(population, table)
     if key is None or column.name in link_columns(table):
         return
     join = f"t.{quoted(column.name)} = o.{quoted(key.name)}"
-    other_unit = unit_column(plan, other)
+    other_unit = unit_column(population, other)
     if other.kind in ("child", *KEYED_KINDS) and unit is not None and other_unit is not None:
         fault, noun = f"t.{quoted(unit)} <> o.{quoted(other_unit)}", "rows refer to a row of another unit"
         if other.name == parent_of(table) and table.time and other.time:
@@ -68,23 +70,23 @@ def _reference_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other
             )
         elif other.kind in KEYED_KINDS and not parent_of(table):
             fault, noun = (
-                f"{fault} OR {_earlier_condition(plan, table, other)}",
+                f"{fault} OR {_earlier_condition(population, table, other)}",
                 "rows refer to what is of another unit or comes later",
             )
         yield _join_relation(table, f"{table.name}.{column.name} > {other.name}", other, join, fault, noun)
 
 
-def _match_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
+def _match_relations(population: Population, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
     """Yield the relation of matching references: an attribute of the referred row equals one of the unit, as of the time of
     the row where the attribute has versions."""
-    units = next((candidate for candidate in plan.own if candidate.kind == "unit"), None)
+    units = population.dimension
     unit_key, listed_key = key_column(units.spec) if units is not None else None, key_column(other.spec)
-    unit_name = unit_column(plan, table) if units is not table or unit_key is None else unit_key.name
+    unit_name = unit_column(population, table) if units is not table or unit_key is None else unit_key.name
     if units is None or unit_key is None or listed_key is None or unit_name is None:
         return
     ((listed_column, unit_attribute),) = column.spec.source.matching.items()  # type: ignore[attr-defined]
     is_versioned = next(c for c in units.columns if c.name == unit_attribute).spec.word == "scd"
-    version_filter = _version_condition(plan, table, units) if is_versioned else ""
+    version_filter = _version_condition(population, table, units) if is_versioned else ""
     if version_filter is None:
         return
     types = [
@@ -115,28 +117,28 @@ def _match_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: Ta
     yield Relation((other.name, units.name), judge)
 
 
-def _version_condition(plan: Plan, table: TablePlan, units: TablePlan) -> str | None:
+def _version_condition(population: Population, table: TablePlan, units: TablePlan) -> str | None:
     """Return the SQL condition that a version `u` is valid at the time of a row `t` (SCD2); None for rows without time."""
     parts = {c.spec.type: c.name for c in units.columns if c.spec.word == "version"}
     begin, end = (parts.get(f"version.{part}") for part in ("valid_from", "valid_to"))
     if table.time is None or begin is None or end is None:
         return None
-    date_format = "%Y%m%d%H" if plan.grain.name == "hour" else "%Y%m%d"
+    date_format = "%Y%m%d%H" if population.grain.name == "hour" else "%Y%m%d"
     starts, stops = (f"CAST(strftime(u.{quoted(name)}, '{date_format}') AS BIGINT)" for name in (begin, end))
     time = f"t.{quoted(table.time)}"
     return f" AND {time} >= {starts} AND ({stops} IS NULL OR {time} < {stops})"
 
 
-def _earlier_condition(plan: Plan, table: TablePlan, other: TablePlan) -> str:
+def _earlier_condition(population: Population, table: TablePlan, other: TablePlan) -> str:
     """Return the SQL condition that a row is earlier than the row it refers to: by their moments if both tables have them
     without jitter, else by date."""
     moments = [[c.name for c in row_table.columns if c.spec.word == "timestamp"][:1] for row_table in (table, other)]
     condition = f"t.{quoted(table.time or '')} < o.{quoted(other.time or '')}"
-    has_moments = all(moments) and plan.dataset.noise.temporal_jitter == 0
+    has_moments = all(moments) and population.dataset.noise.temporal_jitter == 0
     return f"{condition} OR t.{quoted(moments[0][0])} <= o.{quoted(moments[1][0])}" if has_moments else condition
 
 
-def _lookup_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
+def _lookup_relations(population: Population, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
     reference = getattr(column.spec.source, "by", None)
     references = [c.name for c in table.columns if c.spec.type == f"ref.{other.name}" and reference in (None, c.name)]
     name = column.spec.type.split(".")[2]
@@ -170,8 +172,8 @@ def _join_relation(table: TablePlan, subject: str, other: TablePlan, join: str, 
     return Relation((other.name,), judge)
 
 
-def _total_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
-    column_pairs = _join_columns(plan, table, other)
+def _total_relations(population: Population, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
+    column_pairs = _join_columns(population, table, other)
     if not column_pairs or table.time is None or other.time is None:
         return
     aggregate = "count(*)" if column.spec.word == "count" else f"coalesce(sum({quoted(column.spec.type.split('.')[2])}), 0)"
@@ -196,12 +198,12 @@ def _total_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: Ta
     yield Relation((other.name,), judge)
 
 
-def _join_columns(plan: Plan, table: TablePlan, other: TablePlan) -> list[tuple[str, str]]:
+def _join_columns(population: Population, table: TablePlan, other: TablePlan) -> list[tuple[str, str]]:
     """Return the (total, detail) columns that join a table with its detail table: the key, or unit and date."""
     key = key_column(table.spec)
     if key is not None:
         return [(key.name, c.name) for c in other.columns if c.spec.type == f"ref.{table.name}"][:1]
-    pairs = [(unit_column(plan, table), unit_column(plan, other)), (table.time, other.time)]
+    pairs = [(unit_column(population, table), unit_column(population, other)), (table.time, other.time)]
     return [
         (total_column, detail_column)
         for total_column, detail_column in pairs

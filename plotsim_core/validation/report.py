@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from plotsim_core.errors import Problem
 from plotsim_core.plan.correlations import HEADINGS, Correlations
-from plotsim_core.plan.plan import Plan
+from plotsim_core.plan.plan import Plan, Population
 from plotsim_core.validation.check import CHECKS, TALLY, Finding
 from plotsim_core.validation.store import Store, directory_store, tables_store
 from plotsim_core.validation.table_correlations import table_correlations
@@ -43,14 +43,14 @@ PERIODS_SCHEMA = pa.schema(
 @dataclass(frozen=True)
 class Report:
     """The findings of checks, as (name of the check, finding), and the seconds each check took. A report on a whole store
-    also has the plain correlations of connected metrics, each with the plan of its kind of unit."""
+    also has the plain correlations of connected metrics, each with its population."""
 
     plan: Plan
     first: int
     stop: int
     findings: tuple[tuple[str, Finding], ...]
     seconds: dict[str, float]
-    correlations: tuple[tuple[Plan, Correlations], ...] = ()
+    correlations: tuple[tuple[Population, Correlations], ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -141,7 +141,7 @@ class Report:
             "notes": _texts((*self.plan.warnings, *self.plan.notes)),
             "correlations": [
                 {
-                    "subject": pair.subject(plan),
+                    "subject": pair.subject(population),
                     "declared": pair.connection.coefficient,
                     "pooled": pair.connection.pooled,
                     **{
@@ -150,7 +150,7 @@ class Report:
                         for part, number in zip(("", "_error"), getattr(pair, name), strict=True)
                     },
                 }
-                for plan, pair in self.correlations
+                for population, pair in self.correlations
             ],
             "checks": [
                 {
@@ -177,7 +177,7 @@ def check_store(store: Store) -> Report:
         begin = time.perf_counter()
         findings += [(name, f) for kind in kinds for table in kind.tables for f in check.findings(kind, table)]
         seconds[name] = time.perf_counter() - begin
-    correlations = tuple((kind.plan, pair) for kind in kinds for pair in table_correlations(kind))
+    correlations = tuple((kind.population, pair) for kind in kinds for pair in table_correlations(kind))
     return replace(report_of(store, findings, seconds), correlations=correlations)
 
 
@@ -211,11 +211,14 @@ def _percent(results: Iterable[tuple[str, bool]]) -> int:
     return int(100 * float(np.mean([np.mean(flags) for flags in category_flags.values()]))) if category_flags else 0
 
 
-def _correlation_lines(pairs: Sequence[tuple[Plan, Correlations]]) -> list[str]:
+def _correlation_lines(pairs: Sequence[tuple[Population, Correlations]]) -> list[str]:
     """Return the correlations as lines of a table, with its headings."""
     if not pairs:
         return []
-    rows = [("correlation", *HEADINGS), *((pair.subject(plan), pair.declared, *pair.texts()) for plan, pair in pairs)]
+    rows = [
+        ("correlation", *HEADINGS),
+        *((pair.subject(population), pair.declared, *pair.texts()) for population, pair in pairs),
+    ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 

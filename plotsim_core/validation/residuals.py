@@ -20,7 +20,7 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import strata, stratum_samples
 from plotsim_core.numerics.estimates import correlation
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.store import Store
 
@@ -51,7 +51,7 @@ class Residuals:
     stored data, False for a replica with another seed.
     """
 
-    plan: Plan
+    population: Population
     stored: dict[int, Floats]
     fidelity: dict[int, float]
     values: dict[int, Floats]
@@ -67,7 +67,7 @@ class Residuals:
     def standard(self, metric: int, values: Floats, probed: bool = False) -> Floats:
         """Return the standardised residuals of values in the sampled (or the probed) cells."""
         center = self.centres[metric][:, self.probed] if probed else self.centres[metric]
-        return np.clip((values - center) / self.plan.metrics[metric].quantiles.deviation(center), -_LIMIT, _LIMIT)
+        return np.clip((values - center) / self.population.metrics[metric].quantiles.deviation(center), -_LIMIT, _LIMIT)
 
     def surviving(self, metric: int) -> Floats:
         """Return the true values of the probed units, NaN where no value is stored."""
@@ -80,25 +80,25 @@ def residuals(store: Store) -> Residuals:
 
 
 def _residuals(store: Store) -> Residuals:
-    plan = store.plan
+    population = store.population
     length = store.stop - store.first
-    units = sum(part.count for part in strata(plan, store.first, store.stop))
+    units = sum(part.count for part in strata(population, store.first, store.stop))
     cells = int(np.clip(units * length * _SHARE, _PROBED, _CELLS))
-    year = min(_YEAR, math.ceil(plan.grain.per_year) + 1)
+    year = min(_YEAR, math.ceil(population.grain.per_year) + 1)
     periods = min(length, max(year, cells // units))
-    blocks = blocks_of(plan, store.stop - periods, store.stop, cells // periods)
-    probes = blocks_of(plan, store.stop - periods, store.stop, min(cells, _PROBED) // periods)
+    blocks = blocks_of(population, store.stop - periods, store.stop, cells // periods)
+    probes = blocks_of(population, store.stop - periods, store.stop, min(cells, _PROBED) // periods)
     probes = [
         full_block if full_block.slice == part.slice else part for full_block, part in zip(blocks, probes, strict=True)
     ]
     edges = np.cumsum([0, *(len(block.units) for block in blocks)])
     probed = np.concatenate([first + np.arange(len(part.units)) for first, part in zip(edges, probes, strict=False)])
     rows, values = _values(store, blocks)
-    return residuals_of(plan, blocks, rows, values, probes, probed, original=True)
+    return residuals_of(population, blocks, rows, values, probes, probed, original=True)
 
 
 def residuals_of(
-    plan: Plan,
+    population: Population,
     blocks: list[Block],
     rows: dict[int, Flags],
     values: dict[int, Floats],
@@ -122,7 +122,7 @@ def residuals_of(
     segments = np.concatenate([block.units.segment for block in blocks])
     slices = tuple(block.slice for block in blocks)
     sample = Residuals(
-        plan, {}, {}, values, centres, blocks[0].periods, segments, probed, true, noised_values, slices, original
+        population, {}, {}, values, centres, blocks[0].periods, segments, probed, true, noised_values, slices, original
     )
     for metric in values:
         sample.stored[metric] = sample.standard(metric, values[metric])
@@ -133,11 +133,11 @@ def residuals_of(
     return sample
 
 
-def blocks_of(plan: Plan, first: int, stop: int, units: int) -> list[Block]:
+def blocks_of(population: Population, first: int, stop: int, units: int) -> list[Block]:
     """Return a block per stratum, about `units` units in all."""
-    parts = strata(plan, first, stop)
+    parts = strata(population, first, stop)
     counts = stratum_samples(parts, units, _MIN_UNITS)
-    return [Block(plan, Slice(first, stop, p.first, p.first + n)) for p, n in zip(parts, counts, strict=True)]
+    return [Block(population, Slice(first, stop, p.first, p.first + n)) for p, n in zip(parts, counts, strict=True)]
 
 
 def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[int, Floats]]:
@@ -145,7 +145,7 @@ def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[i
     rows: dict[int, Flags] = {}
     values: dict[int, Floats] = {}
     for table in (table for table in store.tables if table.kind == "fact"):
-        metrics = {column.name: store.plan.metric_index(_metric_name(column)) for column in metrics_of(table)}
+        metrics = {column.name: store.population.metric_index(_metric_name(column)) for column in metrics_of(table)}
         metrics = {name: metric for name, metric in metrics.items() if metric not in values}
         if not metrics:
             continue
@@ -169,31 +169,33 @@ def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[i
     return rows, values
 
 
-def metrics_judged_by(plan: Plan, table: TablePlan) -> list[int]:
+def metrics_judged_by(population: Population, table: TablePlan) -> list[int]:
     """Return the metrics that are judged by a table: those of a fact that no earlier fact has."""
-    facts = [fact for fact in plan.own if fact.kind == "fact"]
+    facts = [fact for fact in population.made if fact.kind == "fact"]
     names = [fact.name for fact in facts]
     earlier_facts = facts[: names.index(table.name)] if table.name in names else None
     if earlier_facts is None:
         return []
-    earlier_metrics = {plan.metric_index(_metric_name(column)) for fact in earlier_facts for column in metrics_of(fact)}
-    metrics = dict.fromkeys(plan.metric_index(_metric_name(column)) for column in metrics_of(table))
+    earlier_metrics = {
+        population.metric_index(_metric_name(column)) for fact in earlier_facts for column in metrics_of(fact)
+    }
+    metrics = dict.fromkeys(population.metric_index(_metric_name(column)) for column in metrics_of(table))
     return [metric for metric in metrics if metric not in earlier_metrics]
 
 
 def judged_metrics(sample: Residuals, table: TablePlan) -> list[int]:
     """Return the metrics of `metrics_judged_by` whose values are stored."""
-    return [metric for metric in metrics_judged_by(sample.plan, table) if metric in sample.values]
+    return [metric for metric in metrics_judged_by(sample.population, table) if metric in sample.values]
 
 
-def fact_of_metric(plan: Plan, metric: int) -> str | None:
+def fact_of_metric(population: Population, metric: int) -> str | None:
     """Return the fact that a metric is judged by; None if no fact has it."""
-    return next((table.name for table in plan.own if metric in metrics_judged_by(plan, table)), None)
+    return next((table.name for table in population.made if metric in metrics_judged_by(population, table)), None)
 
 
-def metric_facts(plan: Plan) -> frozenset[str]:
+def metric_facts(population: Population) -> frozenset[str]:
     """Return the facts that metrics are judged by."""
-    return frozenset(table.name for table in plan.own if metrics_judged_by(plan, table))
+    return frozenset(table.name for table in population.made if metrics_judged_by(population, table))
 
 
 def _metric_name(column: ColumnPlan) -> str:
@@ -207,9 +209,9 @@ def metrics_of(table: TablePlan) -> list[ColumnPlan]:
 
 def register_cells(store: Store, blocks: list[Block], parent: str) -> None:
     """Register the relations `cell units` (by key in a dimension) and `cell periods` (by date key) of some blocks."""
-    key_prefix = prefix(store.plan.table(parent).spec)
+    key_prefix = prefix(store.population.table(parent).spec)
     keys = pa.concat_arrays([key_text(key_prefix, pa.array(block.codes)) for block in blocks])
-    dates = pa.array(store.plan.grain.keys(blocks[0].periods))
+    dates = pa.array(store.population.grain.keys(blocks[0].periods))
     for name, values in (("cell units", keys), ("cell periods", dates)):
         indexes = pa.array(np.arange(len(values), dtype=np.int64))
         store.connection.register(name, pa.table({"key": values, "place": indexes}))

@@ -12,7 +12,7 @@ from scipy.special import ndtr
 
 from plotsim_core.engine.rhythm import days_of, holiday_places, metric_factors, rhythm_of
 from plotsim_core.numerics.rhythm import Rhythm
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.chance import chi_square_allowed
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
@@ -44,69 +44,70 @@ class Counted:
     counts: Floats
 
 
-def _event_rhythm(plan: Plan, table: TablePlan) -> tuple[str, Rhythm] | None:
+def _event_rhythm(population: Population, table: TablePlan) -> tuple[str, Rhythm] | None:
     """Return the column with the moment of events and their rhythm; None for tables without."""
-    rhythm = rhythm_of(plan, getattr(table.spec, "rhythm", None))
+    rhythm = rhythm_of(population, getattr(table.spec, "rhythm", None))
     moment = next((column.name for column in table.columns if column.spec.word == "timestamp"), None)
-    if rhythm is None or moment is None or table.kind not in ("proportional", "variable") or plan.grain.name == "hour":
+    if rhythm is None or moment is None or table.kind not in ("proportional", "variable") or population.grain.name == "hour":
         return None
     return moment, rhythm
 
 
-def _rhythm_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    if _event_rhythm(plan, table):
-        return ending_tables(plan)
-    first = np.array([plan.first])
+def _rhythm_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
+    if _event_rhythm(population, table):
+        return ending_tables(population)
+    first = np.array([population.first])
     is_moved = any(
-        metric_factors(plan, plan.metrics[metric], first) is not None for metric in metrics_judged_by(plan, table)
+        metric_factors(population, population.metrics[metric], first) is not None
+        for metric in metrics_judged_by(population, table)
     )
-    return metric_facts(plan) if is_moved else None
+    return metric_facts(population) if is_moved else None
 
 
 def _rhythms(store: Store, table: TablePlan) -> Iterator[Finding]:
-    event_rhythm = _event_rhythm(store.plan, table)
+    event_rhythm = _event_rhythm(store.population, table)
     if event_rhythm is None:
         yield from _metric_findings(store, table)
-    elif is_thinned(store.plan, table):
+    elif is_thinned(store.population, table):
         yield unjudged(table.name, "the later a row, the more there is before it that it can refer to")
-    elif store.plan.endings and endings_sql(store) is None:
+    elif store.population.endings and endings_sql(store) is None:
         yield unjudged(table.name, "when units ended is not stored")
     else:
         yield from _event_findings(store, table, *event_rhythm)
 
 
 def _event_findings(store: Store, table: TablePlan, moment: str, rhythm: Rhythm) -> Iterator[Finding]:
-    plan = store.plan
+    population = store.population
     events = _event_counts(store, table, moment)
     periods, index = np.unique(events.periods, return_inverse=True)
     totals = _class_sums(index, events.counts, len(periods))
-    weights = days_of(plan, rhythm, periods)
-    first_days = plan.grain.starts(periods).astype("datetime64[D]").astype(np.int64)
+    weights = days_of(population, rhythm, periods)
+    first_days = population.grain.starts(periods).astype("datetime64[D]").astype(np.int64)
     days = first_days[:, None] + np.arange(weights.shape[1])[None, :]
     shares = weights[:, :, None] * (np.array(rhythm.hours) / 24.0)
-    shares = _recorded_shares(plan, periods, shares / shares.sum(axis=(1, 2), keepdims=True))
+    shares = _recorded_shares(population, periods, shares / shares.sum(axis=(1, 2), keepdims=True))
     expected = totals[:, None] * shares.sum(axis=2)
-    if plan.grain.name != "day":
+    if population.grain.name != "day":
         counts = _class_sums((events.days + 3) % 7, events.counts, 7)
         yield _chi_square_finding(
-            plan, f"{table.name} by weekday", counts, _class_sums(((days + 3) % 7).ravel(), expected.ravel(), 7)
+            population, f"{table.name} by weekday", counts, _class_sums(((days + 3) % 7).ravel(), expected.ravel(), 7)
         )
         if rhythm.holiday != 1.0:
-            is_holiday = [holiday_places(plan.dataset.calendar, dates)[1] >= 0 for dates in (events.days, days)]
+            is_holiday = [holiday_places(population.dataset.calendar, dates)[1] >= 0 for dates in (events.days, days)]
             counts = _class_sums(is_holiday[0].astype(np.int64), events.counts, 2)
             expected_counts = _class_sums(is_holiday[1].ravel().astype(np.int64), expected.ravel(), 2)
-            yield _chi_square_finding(plan, f"{table.name} on holidays", counts, expected_counts)
+            yield _chi_square_finding(population, f"{table.name} on holidays", counts, expected_counts)
     hours = (totals[:, None] * shares.sum(axis=1)).sum(axis=0)
-    yield _chi_square_finding(plan, f"{table.name} by hour", _class_sums(events.hours, events.counts, 24), hours)
+    yield _chi_square_finding(population, f"{table.name} by hour", _class_sums(events.hours, events.counts, 24), hours)
 
 
-def _recorded_shares(plan: Plan, periods: NDArray[np.int64], shares: Floats) -> Floats:
+def _recorded_shares(population: Population, periods: NDArray[np.int64], shares: Floats) -> Floats:
     """Return the shares of events recorded in each hour, shape (periods, days, hours), from the shares that happen in it."""
-    jitter = plan.dataset.noise.temporal_jitter * 24
+    jitter = population.dataset.noise.temporal_jitter * 24
     if jitter == 0:
         return shares
     recorded = np.zeros(shares.shape)
-    lengths = (plan.grain.seconds(periods) // 3600).astype(np.int64)
+    lengths = (population.grain.seconds(periods) // 3600).astype(np.int64)
     for hours in np.unique(lengths).tolist():
         has_length = lengths == hours
         flat = shares[has_length].reshape(int(has_length.sum()), -1)
@@ -130,8 +131,8 @@ def _jitter_matrix(hours: int, jitter: float) -> Floats:
 
 def _event_counts(store: Store, table: TablePlan, moment: str) -> Counted:
     """Return the counts of events by day and hour, without the events of units in the period of their end."""
-    unit, time = quoted(unit_column(store.plan, table) or ""), quoted(table.time or "")
-    ended = endings_sql(store) if store.plan.endings else None
+    unit, time = quoted(unit_column(store.population, table) or ""), quoted(table.time or "")
+    ended = endings_sql(store) if store.population.endings else None
     endings_join = (
         f"LEFT JOIN ({ended}) AS e ON t.{unit} = e.unit WHERE e.ended IS NULL OR t.{time} < e.ended" if ended else ""
     )
@@ -141,7 +142,7 @@ def _event_counts(store: Store, table: TablePlan, moment: str) -> Counted:
     )
     rows = store.arrow(sql).drop_null()
     periods = np.arange(store.first, store.stop, dtype=np.int64)
-    keys = store.plan.grain.keys(periods)
+    keys = store.population.grain.keys(periods)
     index = np.minimum(np.searchsorted(keys, rows["date_key"].to_numpy()), len(keys) - 1)
     days = rows["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
     hours = rows["hour"].to_numpy().astype(np.int64)
@@ -153,7 +154,7 @@ def _class_sums(classes: NDArray[np.int64], counts: Floats, class_count: int) ->
     return np.bincount(classes, counts, class_count).astype(np.float64)
 
 
-def _chi_square_finding(plan: Plan, subject: str, counts: Floats, expected: Floats) -> Finding:
+def _chi_square_finding(population: Population, subject: str, counts: Floats, expected: Floats) -> Finding:
     """Judge counts against expected ones by Pearson's chi-square, which is even smaller where totals per period are given.
     Classes without expected events have to be empty."""
     events, astray = float(counts.sum()), float(counts[expected == 0].sum())
@@ -164,7 +165,7 @@ def _chi_square_finding(plan: Plan, subject: str, counts: Floats, expected: Floa
     if len(expected) < 2:
         return unjudged(subject, f"too few events, {events:.0f}", numbers)
     statistic, freedom = float(np.sum((counts - expected) ** 2 / expected)), len(expected) - 1
-    allowed = chi_square_allowed(plan, freedom)
+    allowed = chi_square_allowed(population, freedom)
     numbers |= {"found": statistic, "expected": float(freedom), "allowed": allowed}
     message = f"{events:.0f} events lie {statistic:.1f} from the declared shares (chi-square), at most {allowed:.1f}"
     return Finding(subject, statistic <= allowed, message, numbers)
@@ -185,7 +186,7 @@ def _merged_classes(counts: Floats, expected: Floats) -> tuple[Floats, Floats]:
 def _metric_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
     sample = residuals(store)
     for metric in judged_metrics(sample, table):
-        factors = metric_factors(sample.plan, sample.plan.metrics[metric], sample.periods)
+        factors = metric_factors(sample.population, sample.population.metrics[metric], sample.periods)
         if factors is None:
             continue
         is_quiet = factors < float(np.median(factors))
@@ -196,7 +197,7 @@ def _metric_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
         change = float(factors[is_quiet].mean() / factors[~is_quiet].mean()) - 1.0
         if abs(change) > _MIN_CHANGE:
             yield contrast_finding(
-                store, metric, f"{sample.plan.metrics[metric].name} in quiet periods", change, is_quiet, ~is_quiet
+                store, metric, f"{sample.population.metrics[metric].name} in quiet periods", change, is_quiet, ~is_quiet
             )
 
 

@@ -19,7 +19,7 @@ from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.roster import NEVER, Units, codes, select
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import Stratum, strata, stratum_samples
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.validation.check import CHECKS, TALLY, Check, Finding
@@ -59,10 +59,10 @@ def _expected_of(store: Store, table: TablePlan) -> Expected:
     return Expected(*(np.where(in_range, numbers, 0.0) for numbers in (bounds.most, bounds.least, bounds.certain)))
 
 
-def unit_column(plan: Plan, table: TablePlan) -> str | None:
+def unit_column(population: Population, table: TablePlan) -> str | None:
     """Return the column of a table with the key of the unit of a row; of a bridge, its left one if that is a unit. None if
     there is no such column."""
-    dimensions = {dimension.name for dimension in plan.own if dimension.kind == "unit"}
+    dimensions = {dimension.name for dimension in population.made if dimension.kind == "unit"}
     columns = unit_references(table, dimensions)
     if table.kind == "bridge":
         columns = [name for name in columns if name == table.key[0]]
@@ -82,24 +82,24 @@ def unit_references(table: TablePlan, dimensions: set[str]) -> list[str]:
 
 def endings_sql(store: Store) -> str | None:
     """Return the SQL of (unit, ended), the date key of the first stored ending of each unit; None if none is stored."""
-    plan = store.plan
+    population = store.population
     parts = []
-    for table in (plan.table(ending.table) for ending in plan.endings if ending.table in store.relations):
-        unit = unit_column(plan, table)
+    for table in (population.table(ending.table) for ending in population.endings if ending.table in store.relations):
+        unit = unit_column(population, table)
         if unit is not None and table.time is not None:
             parts.append(f"SELECT {quoted(unit)} AS unit, {quoted(table.time)} AS ended FROM {store.place(table)}")
     return f"SELECT unit, min(ended) AS ended FROM ({' UNION ALL '.join(parts)}) GROUP BY unit" if parts else None
 
 
 def _expected_units(store: Store) -> Expected:
-    plan = store.plan
+    population = store.population
     periods = np.arange(store.first, store.stop, dtype=np.int64)
     sql = endings_sql(store)
     endings = store.arrow(f"SELECT unit, ended FROM ({sql})").drop_null() if sql else None
     tenured, upper = np.zeros(len(periods)), np.zeros(len(periods))
-    for stratum in strata(plan, store.first, store.stop):
+    for stratum in strata(population, store.first, store.stop):
         for start in range(stratum.first, stratum.first + stratum.count, _UNITS):
-            units = select(plan, start, min(start + _UNITS, stratum.first + stratum.count))
+            units = select(population, start, min(start + _UNITS, stratum.first + stratum.count))
             tenured += _present_counts(periods, units.arrival, units.leaves)
             if endings is not None and len(endings):
                 upper += _present_counts(
@@ -107,11 +107,11 @@ def _expected_units(store: Store) -> Expected:
                 )
     if endings is None or not len(endings):
         upper = tenured
-    if not plan.endings:
+    if not population.endings:
         return Expected(tenured, tenured, tenured)
-    if store.first == plan.first and all(ending.table in store.relations for ending in plan.endings):
+    if store.first == population.first and all(ending.table in store.relations for ending in population.endings):
         return Expected(upper, upper, upper)
-    lower, sample_counts = _lower_bounds(plan, periods)
+    lower, sample_counts = _lower_bounds(population, periods)
     return Expected(upper, np.minimum(upper, lower), sample_counts)
 
 
@@ -125,22 +125,22 @@ def _present_counts(periods: NDArray[np.int64], arrivals: NDArray[np.int64], las
 
 def _last_periods(store: Store, units: Units, endings: pa.Table) -> NDArray[np.int64]:
     """Return the last period of each unit by its stored ending; NEVER without one."""
-    plan = store.plan
-    dimension = next(table for table in plan.own if table.kind == "unit")
-    keys = key_text(prefix(dimension.spec), pa.array(codes(plan, units)))
+    population = store.population
+    dimension = population.dimension
+    keys = key_text(prefix(dimension.spec), pa.array(codes(population, units)))
     indexes = pc.index_in(keys, endings["unit"].combine_chunks())
     is_ended = np.asarray(pc.is_valid(indexes))
     last_periods = np.full(len(units), NEVER)
     dates = endings["ended"].to_numpy(zero_copy_only=False)[np.asarray(pc.fill_null(indexes, 0))[is_ended]]
-    periods = np.arange(plan.first, store.stop, dtype=np.int64)
-    last_periods[is_ended] = periods[np.minimum(np.searchsorted(plan.grain.keys(periods), dates), len(periods) - 1)]
+    periods = np.arange(population.first, store.stop, dtype=np.int64)
+    last_periods[is_ended] = periods[np.minimum(np.searchsorted(population.grain.keys(periods), dates), len(periods) - 1)]
     return last_periods
 
 
-def _lower_bounds(plan: Plan, periods: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def _lower_bounds(population: Population, periods: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Return (lower bounds of the number of units, units of the sample) by period, from a stratified sample."""
     total, variance, sample_counts = (np.zeros(len(periods)) for _ in range(3))
-    for stratum, block in _sample_blocks(plan, periods):
+    for stratum, block in _sample_blocks(population, periods):
         is_alive, sample_size = alive(block), len(block.units)
         alive_share = is_alive.mean(axis=1)
         total += stratum.count * alive_share
@@ -150,30 +150,30 @@ def _lower_bounds(plan: Plan, periods: NDArray[np.int64]) -> tuple[Floats, Float
     return np.maximum(total - _STANDARD_ERRORS * np.sqrt(variance), sample_counts), sample_counts
 
 
-def _sample_blocks(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[Stratum, Block]]:
+def _sample_blocks(population: Population, periods: NDArray[np.int64]) -> Iterator[tuple[Stratum, Block]]:
     """Yield each stratum with a block of a sample of its units, about `_CELLS` cells in all."""
     first, stop = int(periods[0]), int(periods[-1]) + 1
-    parts = strata(plan, first, stop)
+    parts = strata(population, first, stop)
     for stratum, sample_size in zip(parts, stratum_samples(parts, max(1, _CELLS // len(periods)), 20), strict=True):
-        yield stratum, Block(plan, Slice(first, stop, stratum.first, stratum.first + sample_size))
+        yield stratum, Block(population, Slice(first, stop, stratum.first, stratum.first + sample_size))
 
 
 def _row_counts(store: Store, table: TablePlan) -> Floats:
     """Return the number of stored rows of each judged period; invalid date keys are not counted."""
-    keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
+    keys = store.population.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
     scan = table_scan(store, table)
     counts = dict(zip(scan["date_key"].to_pylist(), scan["rows"].to_pylist(), strict=True))
     return np.array([float(counts.get(key, 0)) for key in keys.tolist()])
 
 
-def ending_tables(plan: Plan) -> frozenset[str]:
+def ending_tables(population: Population) -> frozenset[str]:
     """Return the tables of events that end units."""
-    return frozenset(ending.table for ending in plan.endings)
+    return frozenset(ending.table for ending in population.endings)
 
 
-def _period_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _period_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
     is_event = table.kind in ("proportional", "variable", "detail")
-    return ending_tables(plan) if is_event or table.kind == "fact" else None
+    return ending_tables(population) if is_event or table.kind == "fact" else None
 
 
 def _period_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
@@ -182,24 +182,28 @@ def _period_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
         bounds = _expected_of(store, table)
         yield _period_finding(store, table, np.where(rows == 0, bounds.certain > 0, rows > bounds.most), bounds.most)
     else:
-        expected_rows = _simulated_counts(store.plan, table, store.first, store.stop) if bool(np.any(rows == 0)) else rows
+        expected_rows = (
+            _simulated_counts(store.population, table, store.first, store.stop) if bool(np.any(rows == 0)) else rows
+        )
         yield _period_finding(store, table, (rows == 0) & (expected_rows > 0), expected_rows)
 
 
-def is_thinned(plan: Plan, table: TablePlan) -> bool:
+def is_thinned(population: Population, table: TablePlan) -> bool:
     """Return whether a table lacks rows that have no earlier row to refer to; only generating them shows how many."""
     parent = parent_of(table)
     if parent is not None:
-        return is_thinned(plan, plan.table(parent))
-    return table.kind in CONDITIONAL_KINDS and any(is_row_reference(c, plan) for c in table.columns if c.spec.word == "ref")
+        return is_thinned(population, population.table(parent))
+    return table.kind in CONDITIONAL_KINDS and any(
+        is_row_reference(c, population) for c in table.columns if c.spec.word == "ref"
+    )
 
 
-def _simulated_counts(plan: Plan, table: TablePlan, first: int, stop: int) -> Floats:
+def _simulated_counts(population: Population, table: TablePlan, first: int, stop: int) -> Floats:
     """Return the number of rows of a table in each period for a sample of units, generated anew. It is zero where the
     metric that drives them is hardly ever above zero."""
     periods = np.arange(first, stop, dtype=np.int64)
     counts = np.zeros(len(periods))
-    for _, block in _sample_blocks(plan, periods):
+    for _, block in _sample_blocks(population, periods):
         counts += np.bincount(KINDS[table.kind].rows(table, block).period - first, minlength=len(periods))
     return counts
 
@@ -225,21 +229,23 @@ def _period_finding(store: Store, table: TablePlan, is_faulty: NDArray[np.bool_]
 
 def _outside_rows(store: Store, table: TablePlan) -> int:
     """Return the number of rows whose date key is null or outside the window."""
-    plan, time = store.plan, quoted(table.time or "")
-    last = plan.stop - 1 if plan.stop is not None else None
-    low, *high = plan.grain.keys(np.array([plan.first, *([] if last is None else [last])], dtype=np.int64)).tolist()
+    population, time = store.population, quoted(table.time or "")
+    last = population.stop - 1 if population.stop is not None else None
+    low, *high = population.grain.keys(
+        np.array([population.first, *([] if last is None else [last])], dtype=np.int64)
+    ).tolist()
     upper_condition = "".join(f" OR {time} > {key}" for key in high)
     sql = f"SELECT count(*) FROM {store.place(table)} WHERE {time} IS NULL OR {time} < {low}{upper_condition}"
     return int(store.connection.sql(sql).fetchall()[0][0])
 
 
 def _tally(store: Store, checked: Floats, faults: Floats) -> pa.Table:
-    keys = date_keys(store.plan, np.arange(store.first, store.stop, dtype=np.int64))
+    keys = date_keys(store.population, np.arange(store.first, store.stop, dtype=np.int64))
     return pa.table([keys, np.rint(checked).astype(np.int64), np.rint(faults).astype(np.int64)], schema=TALLY)
 
 
-def _fact_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return ending_tables(plan) if table.kind == "fact" else None
+def _fact_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
+    return ending_tables(population) if table.kind == "fact" else None
 
 
 def _row_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
@@ -249,7 +255,7 @@ def _row_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
     lowest = int(np.argmax(bounds.least - rows))
     message = f"{rows.sum():.0f} rows, {bounds.least.sum():.0f} to {bounds.most.sum():.0f} expected"
     if is_below.any():
-        label = store.plan.grain.label(store.first + lowest)
+        label = store.population.grain.label(store.first + lowest)
         message = f"{label} has {rows[lowest]:.0f} rows, at least {bounds.least[lowest]:.0f} expected"
     tally = _tally(store, np.maximum(rows, bounds.least), np.maximum(bounds.least - rows, 0.0))
     yield Finding(table.name, not is_below.any(), message, numbers, tally)

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
 from plotsim_core.validation.judgement import FEWEST, Estimate, judgement
 from plotsim_core.validation.residuals import Flags, Residuals, judged_metrics, metric_facts, metrics_judged_by, residuals
@@ -15,20 +15,22 @@ from plotsim_core.validation.store import Store
 from plotsim_core.validation.trajectory import MAX_ALLOWED, MEAN_BIAS, declared_means, mean_ratio, typical_size, units_in
 
 
-def _season_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    is_sensitive = any(plan.metrics[metric].spec.seasonal_sensitivity != 0 for metric in metrics_judged_by(plan, table))
-    return metric_facts(plan) if plan.dataset.seasonality and is_sensitive else None
+def _season_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
+    is_sensitive = any(
+        population.metrics[metric].spec.seasonal_sensitivity != 0 for metric in metrics_judged_by(population, table)
+    )
+    return metric_facts(population) if population.dataset.seasonality and is_sensitive else None
 
 
 def _seasons(store: Store, table: TablePlan) -> Iterator[Finding]:
     sample = residuals(store)
-    plan = sample.plan
-    months = plan.grain.starts(sample.periods).astype("datetime64[M]").astype(np.int64) % 12 + 1
+    population = sample.population
+    months = population.grain.starts(sample.periods).astype("datetime64[M]").astype(np.int64) % 12 + 1
     strengths = np.zeros(13)
-    for season in plan.dataset.seasonality:
+    for season in population.dataset.seasonality:
         strengths[list(season.months)] += season.strength
     for metric in judged_metrics(sample, table):
-        spec = plan.metrics[metric].spec
+        spec = population.metrics[metric].spec
         if spec.seasonal_sensitivity == 0:
             continue
         off_season = strengths[months] == 0

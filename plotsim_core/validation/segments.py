@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.validation.chance import allowed_errors
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
 from plotsim_core.validation.residuals import Floats, Residuals, metric_facts, metrics_judged_by, residuals
@@ -22,27 +22,27 @@ _MIN_UNITS = 10
 """The least number of units with values that a segment needs in a part of the time."""
 
 
-def _segment_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _segment_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
     """Return the facts that segments are judged by, for the first of them; None if all segments share an archetype."""
-    archetypes = [segment.spec.archetype for segment in plan.segments]
-    first_name = next((fact.name for fact in plan.own if metrics_judged_by(plan, fact)), None)
+    archetypes = [segment.spec.archetype for segment in population.segments]
+    first_name = next((fact.name for fact in population.made if metrics_judged_by(population, fact)), None)
     return (
-        metric_facts(plan)
+        metric_facts(population)
         if table.name == first_name and any(archetype != archetypes[0] for archetype in archetypes)
         else None
     )
 
 
 def _segments(store: Store, table: TablePlan) -> Iterator[Finding]:
-    plan, sample = store.plan, residuals(store)
-    facts = tuple(sorted(metric_facts(plan) - {table.name}))
+    population, sample = store.population, residuals(store)
+    facts = tuple(sorted(metric_facts(population) - {table.name}))
     if not sample.values:
         return
     spread = _moments(sample, sample.values)[1]
     expected_means, stored_means = (_moments(sample, layer)[0] for layer in (_stored_centres(sample), sample.values))
-    counts = np.bincount(sample.segments, minlength=len(plan.segments))
-    for index, segment in enumerate(plan.segments):
-        others = [n for n, other in enumerate(plan.segments) if other.spec.archetype != segment.spec.archetype]
+    counts = np.bincount(sample.segments, minlength=len(population.segments))
+    for index, segment in enumerate(population.segments):
+        others = [n for n, other in enumerate(population.segments) if other.spec.archetype != segment.spec.archetype]
         distances = {
             other: _distance(expected_means, stored_means, spread, index, other)
             for other in others
@@ -52,9 +52,9 @@ def _segments(store: Store, table: TablePlan) -> Iterator[Finding]:
             continue
         nearest = min(distances, key=lambda other: distances[other][0])
         expected, distance = distances[nearest]
-        allowed = allowed_errors(plan) * float(np.sqrt(1 / counts[index] + 1 / counts[nearest]))
+        allowed = allowed_errors(population) * float(np.sqrt(1 / counts[index] + 1 / counts[nearest]))
         numbers = {"expected": expected, "found": distance, "allowed": allowed}
-        name, other = segment.spec.name, plan.segments[nearest].spec.name
+        name, other = segment.spec.name, population.segments[nearest].spec.name
         message = f"{distance:.1f} standard deviations from {other}, {expected:.1f} expected"
         if expected >= _MIN_DISTANCE + allowed:
             yield Finding(name, distance >= 0.5 * expected - allowed, message, numbers, tables=facts)
@@ -68,7 +68,7 @@ def _stored_centres(sample: Residuals) -> dict[int, Floats]:
 
 def _moments(sample: Residuals, layer: dict[int, Floats]) -> tuple[Floats, Floats]:
     """Return the mean and standard deviation of the means of units, by metric, part of the time and segment."""
-    segments = len(sample.plan.segments)
+    segments = len(sample.population.segments)
     shape = (len(layer), _PARTS, segments)
     means, deviations = np.full(shape, np.nan), np.full(shape, np.nan)
     for row, values in enumerate(layer.values()):

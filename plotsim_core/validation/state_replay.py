@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.lifecycle import NONE, shares, stage_of, step
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.threshold import ThresholdEvent
 from plotsim_core.validation.check import CHECKS, NO_TABLES, TALLY, Check, Finding, unjudged
@@ -42,12 +42,12 @@ class Histories:
 
 def _unit_filter(store: Store, unit: str) -> str:
     """Return the SQL condition of a hash sample of units with about `_CELLS` cells."""
-    modulus = max(1, round(units_by(store.plan, store.stop) * (store.stop - store.plan.first) / _CELLS))
+    modulus = max(1, round(units_by(store.population, store.stop) * (store.stop - store.population.first) / _CELLS))
     return f"hash({quoted(unit)}) % {modulus} = 0"
 
 
 def _histories(store: Store, fact: TablePlan, metric: str, text: str | None = None) -> Histories:
-    unit, time = unit_column(store.plan, fact) or "", fact.time or ""
+    unit, time = unit_column(store.population, fact) or "", fact.time or ""
     text_column = f", {quoted(text)} AS text" if text else ""
     sql = (
         f"SELECT {quoted(unit)} AS unit, {quoted(time)} AS date_key, {quoted(metric)}::DOUBLE AS value{text_column} "
@@ -66,51 +66,51 @@ def _histories(store: Store, fact: TablePlan, metric: str, text: str | None = No
 
 def _cell_indexes(store: Store, units: pa.Array, rows: pa.Table) -> tuple[NDArray[np.int64], Flags]:
     """Return (flat index, whether it is valid) of each row in the grid of judged periods and units."""
-    keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
+    keys = store.population.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
     time = rows["date_key"].to_numpy(zero_copy_only=False)
     period = np.minimum(np.searchsorted(keys, time), len(keys) - 1)
     unit = np.asarray(pc.fill_null(pc.index_in(rows["unit"], units), -1)).astype(np.int64)
     return period * len(units) + unit, (keys[period] == time) & (unit >= 0)
 
 
-def _metric_column(plan: Plan, table: TablePlan, metric: str) -> str | None:
+def _metric_column(population: Population, table: TablePlan, metric: str) -> str | None:
     """Return the column of a metric in a fact per unit and period; None for other tables."""
-    if table.kind != "fact" or unit_column(plan, table) is None:
+    if table.kind != "fact" or unit_column(population, table) is None:
         return None
     return next((column.name for column in table.columns if column.spec.type == f"metric.{metric}"), None)
 
 
 def _tally(store: Store, checked: Flags, faults: Flags) -> pa.Table:
-    keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
+    keys = store.population.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
     counts = [np.count_nonzero(cells, axis=1).astype(np.int64) for cells in (checked, faults)]
     return pa.table([keys, *counts], names=TALLY.names)
 
 
-def _stage_columns(plan: Plan, fact: TablePlan) -> tuple[str, str] | None:
+def _stage_columns(population: Population, fact: TablePlan) -> tuple[str, str] | None:
     """Return the columns of a fact with the stage of a lifecycle and the metric it tracks; None without both."""
-    lifecycle = plan.dataset.lifecycle
+    lifecycle = population.dataset.lifecycle
     column = next((column.name for column in fact.columns if column.spec.word == "stage"), None)
-    metric = None if lifecycle is None else _metric_column(plan, fact, lifecycle.track)
+    metric = None if lifecycle is None else _metric_column(population, fact, lifecycle.track)
     return None if column is None or metric is None else (column, metric)
 
 
-def _stage_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return NO_TABLES if _stage_columns(plan, table) else None
+def _stage_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
+    return NO_TABLES if _stage_columns(population, table) else None
 
 
 def _stages(store: Store, fact: TablePlan) -> Iterator[Finding]:
-    lifecycle, columns = store.plan.dataset.lifecycle, _stage_columns(store.plan, fact)
+    lifecycle, columns = store.population.dataset.lifecycle, _stage_columns(store.population, fact)
     assert lifecycle is not None and columns is not None
     column, metric = columns
     names = pa.array([stage.name for stage in lifecycle.stages])
     start = max(store.first, fact.periods[0] if fact.periods else store.first)
-    if lifecycle.enforce_order and start > store.plan.first:
+    if lifecycle.enforce_order and start > store.population.first:
         yield unjudged(f"{fact.name}.{column}", _LATE_START)
         return
     histories = _histories(store, fact, metric, column)
     expected_stages = np.zeros(histories.there.shape, dtype=np.int64)
     progress = (np.zeros(len(histories.units), dtype=np.int64), np.zeros(len(histories.units), dtype=np.int64))
-    for period, row in enumerate(shares(store.plan, lifecycle, histories.values)):
+    for period, row in enumerate(shares(store.population, lifecycle, histories.values)):
         progress = step(lifecycle, progress, row) if lifecycle.enforce_order else (stage_of(lifecycle, row), progress[1])
         expected_stages[period] = progress[0]
     stored_stages = np.full(expected_stages.shape, NONE)
@@ -121,49 +121,49 @@ def _stages(store: Store, fact: TablePlan) -> Iterator[Finding]:
     )
 
 
-def _crossing_fact(plan: Plan, table: TablePlan) -> tuple[TablePlan, str] | None:
+def _crossing_fact(population: Population, table: TablePlan) -> tuple[TablePlan, str] | None:
     """Return the fact and the column of the metric whose crossings are the events of a table; None for other tables."""
-    if not isinstance(table.spec, ThresholdEvent) or unit_column(plan, table) is None:
+    if not isinstance(table.spec, ThresholdEvent) or unit_column(population, table) is None:
         return None
-    columns = ((fact, _metric_column(plan, fact, table.spec.metric)) for fact in plan.own)
+    columns = ((fact, _metric_column(population, fact, table.spec.metric)) for fact in population.made)
     return next(((fact, column) for fact, column in columns if column is not None), None)
 
 
-def _crossing_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    fact = _crossing_fact(plan, table)
-    return None if fact is None else ending_tables(plan) | {fact[0].name}
+def _crossing_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
+    fact = _crossing_fact(population, table)
+    return None if fact is None else ending_tables(population) | {fact[0].name}
 
 
 def _crossings(store: Store, table: TablePlan) -> Iterator[Finding]:
-    spec, crossing = table.spec, _crossing_fact(store.plan, table)
+    spec, crossing = table.spec, _crossing_fact(store.population, table)
     assert isinstance(spec, ThresholdEvent) and crossing is not None
     fact, column = crossing
     if fact.name not in store.relations:
         return
-    if store.first > store.plan.first:
+    if store.first > store.population.first:
         yield replace(unjudged(table.name, _LATE_START), tables=(fact.name,))
         return
     histories = _histories(store, fact, column)
     events, duplicated = _events(store, table, histories.units)
     is_excused = np.zeros(events.shape, dtype=np.bool_)
     if spec.ends_unit:  # another event may have ended the unit first
-        others = [e.table for e in store.plan.endings if e.table != table.name and e.table in store.relations]
+        others = [e.table for e in store.population.endings if e.table != table.name and e.table in store.relations]
         for other in others:
-            is_excused |= _events(store, store.plan.table(other), histories.units)[0]
+            is_excused |= _events(store, store.population.table(other), histories.units)[0]
     expected_events = _expected_crossings(spec, histories.values)
     faults = (events != expected_events) & ~(expected_events & is_excused) | duplicated
     noun = f"events are not where {spec.metric} crossed, or are missing there"
     yield replace(tally_finding(table.name, noun, _tally(store, events | expected_events, faults)), tables=(fact.name,))
 
 
-def _crossed_tables(plan: Plan, table: TablePlan) -> frozenset[str]:
-    fact = _crossing_fact(plan, table)
+def _crossed_tables(population: Population, table: TablePlan) -> frozenset[str]:
+    fact = _crossing_fact(population, table)
     return NO_TABLES if fact is None else frozenset({fact[0].name})
 
 
 def _events(store: Store, table: TablePlan, units: pa.Array) -> tuple[Flags, Flags]:
     """Return masks of cells with an event and of cells with several, shape (periods, units)."""
-    unit, time = unit_column(store.plan, table) or "", table.time or ""
+    unit, time = unit_column(store.population, table) or "", table.time or ""
     sql = (
         f"SELECT {quoted(unit)} AS unit, {quoted(time)} AS date_key FROM {store.relation(table)} "
         f"WHERE {_unit_filter(store, unit)}"

@@ -16,7 +16,7 @@ import pyarrow as pa
 from plotsim_core.config.quality import DELIVERED, LEDGER
 from plotsim_core.errors import UsageError
 from plotsim_core.numerics.calendar import Grain
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Plan, Population, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type
 from plotsim_core.tables.restore import ledger_sql, restored_sql
 from plotsim_core.validation.files import file_relations, formats_of, partition_files, partition_relations
@@ -33,10 +33,10 @@ class Store:
     """The tables to judge: `relations` maps the name of each stored table to an SQL relation of `connection`; only the
     periods `first` to `stop` (exclusive) are judged.
 
-    Tables with injected issues are judged as clean ones: `plan` is the plan of the clean tables, and the ledger restores
-    their rows; `written` is the plan of the stored tables. `held` has the date keys of the stored periods of each table,
-    with rows or without; None where no record of partitions exists. `asked` are the tables that were to be stored, None for
-    all: others are not missed."""
+    Tables with injected issues are judged as clean ones: the ledger restores their rows. Tables of one population are judged
+    at a time, that of `index` in the plan. `held` has the date keys of the stored periods of each table, with rows or
+    without; None where no record of partitions exists. `asked` are the tables that were to be stored, None for all: others
+    are not missed."""
 
     plan: Plan
     connection: duckdb.DuckDBPyConnection
@@ -45,18 +45,13 @@ class Store:
     stop: int
     held: Mapping[str, frozenset[int]] | None = None
     asked: frozenset[str] | None = None
+    index: int = 0
     _kept: dict[str, Any] = field(default_factory=dict)
-    _given: Plan | None = None
-
-    def __post_init__(self) -> None:
-        if self._given is None:
-            object.__setattr__(self, "_given", self.plan)
-            object.__setattr__(self, "plan", self.plan.clean or self.plan)
 
     @property
-    def written(self) -> Plan:
-        """The plan of the tables as they are stored."""
-        return self._given or self.plan
+    def population(self) -> Population:
+        """The population whose tables are judged."""
+        return self.plan.populations[self.index]
 
     def misses(self, name: str) -> bool:
         """Return whether a table is not there that should be."""
@@ -65,7 +60,7 @@ class Store:
     @property
     def ledger(self) -> str | None:
         """The relation of the ledger of injected issues; None if it is missing or lacks columns."""
-        table = next((table for table in self.written.own if table.kind == LEDGER), None)
+        table = next((table for table in self.plan.tables if table.kind == LEDGER), None)
         types = self.columns(LEDGER) if table is not None and LEDGER in self.relations else {}
         is_complete = table is not None and all(column.name in types for column in table.columns)
         return self.relations[LEDGER] if is_complete else None
@@ -79,13 +74,15 @@ class Store:
 
     @property
     def tables(self) -> list[TablePlan]:
-        """The plans of the stored tables of this kind of unit."""
-        return [table for table in self.plan.own if table.name in self.relations]
+        """The plans of the stored tables of this kind of unit, without issues."""
+        tables = self.plan.tables_of(self.population)
+        return [table.clean for table in tables if table.name in self.relations]
 
     @property
     def kinds(self) -> list[Store]:
-        """The same store for each kind of unit, with the plan of that kind."""
-        return [self, *(replace(self, plan=plan, _kept={}) for plan in self.plan.others)]
+        """The same store for this population and for each that its rows may refer to."""
+        indexes = [self.plan.populations.index(other) for other in self.population.others]
+        return [self, *(replace(self, index=index, _kept={}) for index in indexes)]
 
     def columns(self, name: str) -> dict[str, str]:
         """Return the SQL types of the stored columns of a table, by name."""
@@ -96,11 +93,10 @@ class Store:
         """Return an SQL relation with all rows of a table, restored by the ledger: the declared columns, cast to their
         declared types, null where a column is missing or a value cannot be cast."""
         types = self.columns(table.name)
-        stored_table = self.written.table(table.name)
+        stored_table = self.plan.table(table.name)
         if stored_table.issues and self.ledger is not None:
-            clean_table = (self.written.clean or self.written).table(table.name)
             entries = self.told(table)
-            return restored_sql(stored_table, clean_table, self.relations[table.name], entries, types)
+            return restored_sql(stored_table, stored_table.clean, self.relations[table.name], entries, types)
         declared_types = {column.name: sql_type(column.type) for column in table.columns}
         if all(types.get(name) == type_ for name, type_ in declared_types.items()):
             return self.relations[table.name]
@@ -115,12 +111,9 @@ class Store:
 
         def register() -> str:
             relation_name = f"told {table.name}"
-            stored_table, clean_table = (
-                self.written.table(table.name),
-                (self.written.clean or self.written).table(table.name),
-            )
+            stored_table = self.plan.table(table.name)
             self.connection.register(
-                relation_name, self.arrow(ledger_sql(self.plan, stored_table, clean_table, self.ledger or ""))
+                relation_name, self.arrow(ledger_sql(self.plan, stored_table, stored_table.clean, self.ledger or ""))
             )
             return quoted(relation_name)
 
@@ -144,7 +137,7 @@ class Store:
         the first with rows to the last."""
         if self.held is not None:
             return self.held.get(table.name, frozenset())
-        stored_table = self.written.table(table.name)
+        stored_table = self.plan.table(table.name)
         time, relation = table.time, self.place(table)
         if stored_table.time == DELIVERED and DELIVERED in self.columns(table.name):  # the partition column
             time, relation = DELIVERED, self.relations[table.name]

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from plotsim_core.columns.earlier_rows import KEYED_KINDS, lookback
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
 from plotsim_core.validation.store import Store
@@ -27,7 +27,7 @@ def period_of(table: TablePlan) -> str:
 
 
 def _columns(store: Store, table: TablePlan) -> Iterator[Finding]:
-    stored_table, stored_types = store.written.table(table.name), store.columns(table.name)
+    stored_table, stored_types = store.plan.table(table.name), store.columns(table.name)
     expected_types = {column.name: sql_type(column.type) for column in stored_table.columns}
     problems = [
         f"{c.name} is missing"
@@ -91,7 +91,7 @@ def _duplicate_tally(store: Store, table: TablePlan) -> pa.Table:
     )
 
 
-def _parents(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _parents(population: Population, table: TablePlan) -> frozenset[str] | None:
     return frozenset(parent for _, parent, _ in table.references) if table.references else None
 
 
@@ -124,18 +124,18 @@ def _reference(store: Store, table: TablePlan, column: str, parent: str, key: st
 def _judged_scope(store: Store, table: TablePlan, column: str, parent: str) -> str:
     """Return the SQL condition of the rows whose references are judged: references to earlier rows where all their periods
     are stored, references to a date where its period is stored, all others everywhere."""
-    plan, target = store.plan, store.plan.table(parent)
+    population, target = store.population, store.population.table(parent)
     if target.kind == "date":
-        stop = store.stop if plan.stop is None else plan.stop
-        window = plan.grain.keys(np.arange(plan.first, stop, dtype=np.int64)).tolist()
+        stop = store.stop if population.stop is None else population.stop
+        window = population.grain.keys(np.arange(population.first, stop, dtype=np.int64)).tolist()
         missing_keys = sorted(set(window) - store.held_of(target))
         return f" AND {quoted(column)} NOT IN ({', '.join(map(str, missing_keys))})" if missing_keys else ""
     look_back = next((lookback(c) for c in table.columns if c.name == column and c.spec.word == "ref"), None)
     if look_back is None or target.kind not in KEYED_KINDS or target.time is None:
         return ""
     stored_keys = store.held_of(target)
-    keys = plan.grain.keys(np.arange(store.first - look_back, store.stop, dtype=np.int64)).tolist()
-    is_stored = [store.first - look_back + index < plan.first or key in stored_keys for index, key in enumerate(keys)]
+    keys = population.grain.keys(np.arange(store.first - look_back, store.stop, dtype=np.int64)).tolist()
+    is_stored = [store.first - look_back + index < population.first or key in stored_keys for index, key in enumerate(keys)]
     complete_keys = [keys[index] for index in range(look_back, len(keys)) if all(is_stored[index - look_back : index + 1])]
     return f" AND {period_of(table)} IN ({', '.join(map(str, complete_keys)) or 'NULL'})"
 
@@ -152,7 +152,7 @@ def _has_orphans(store: Store, table: TablePlan, column: str, keys: str) -> bool
 
 
 def _date_spine(store: Store, table: TablePlan) -> Iterator[Finding]:
-    expected_keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64)).tolist()
+    expected_keys = store.population.grain.keys(np.arange(store.first, store.stop, dtype=np.int64)).tolist()
     scan = table_scan(store, table)
     stored_keys, rows = scan["date_key"].to_pylist(), int(pc.sum(scan["rows"]).as_py() or 0)
     missing_keys = sorted(set(expected_keys) - set(stored_keys))
@@ -164,12 +164,12 @@ def _date_spine(store: Store, table: TablePlan) -> Iterator[Finding]:
     yield Finding(table.name, is_complete, message, {"expected": len(expected_keys), "missing": len(missing_keys)})
 
 
-def every_table(plan: Plan, table: TablePlan) -> frozenset[str]:
+def every_table(population: Population, table: TablePlan) -> frozenset[str]:
     """Return no further tables: every table is judged by itself."""
     return NO_TABLES
 
 
-def _date_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _date_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
     return NO_TABLES if table.kind == "date" else None
 
 

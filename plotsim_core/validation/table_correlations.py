@@ -23,15 +23,15 @@ _NAMES = ("first", "second")
 def table_correlations(store: Store) -> Iterator[Correlations]:
     """Yield the correlations of each connection of one kind of unit in the stored rows. Connections with a metric that is
     not stored are left out."""
-    plan = store.plan
-    if not plan.dataset.connections and not plan.dataset.connection_phases:
+    population = store.population
+    if not population.dataset.connections and not population.dataset.connection_phases:
         return
     sample = residuals(store)
     periods = np.arange(store.first, store.stop, dtype=np.int64)
-    connections = connection_masks(plan, periods)
-    sample_connections = connection_masks(plan, sample.periods)
+    connections = connection_masks(population, periods)
+    sample_connections = connection_masks(population, sample.periods)
     for (connection, phase, in_force), (_, _, sample_in_force) in zip(connections, sample_connections, strict=True):
-        pair = plan.metric_index(connection.metric_a), plan.metric_index(connection.metric_b)
+        pair = population.metric_index(connection.metric_a), population.metric_index(connection.metric_b)
         if pair[0] in sample.stored and pair[1] in sample.stored:
             conditional = correlation(sample.stored[pair[0]][sample_in_force], sample.stored[pair[1]][sample_in_force])
             first, second = _cells(store, pair, periods[in_force])
@@ -41,8 +41,8 @@ def table_correlations(store: Store) -> Iterator[Correlations]:
 def _cells(store: Store, pair: tuple[int, int], periods: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Return the stored values of two metrics in the rows that have both, shape (rows of a unit, units), NaN where a unit
     has no more rows."""
-    plan = store.plan
-    first, second = (plan.table(fact_of_metric(plan, metric) or "") for metric in pair)
+    population = store.population
+    first, second = (population.table(fact_of_metric(population, metric) or "") for metric in pair)
     ((count,),) = store.connection.sql(f"SELECT count(*) FROM {store.relation(first)}").fetchall()
     modulus = max(1, math.ceil(count / _ROWS))
     queries = (
@@ -54,7 +54,7 @@ def _cells(store: Store, pair: tuple[int, int], periods: NDArray[np.int64]) -> t
         f"FROM ({') JOIN ('.join(queries)}) USING (unit, date) "
         f"WHERE hash(unit) % {modulus} = 0 AND first IS NOT NULL AND second IS NOT NULL"
     )
-    in_periods: Flags = np.isin(cells["date"].to_numpy(), store.plan.grain.keys(periods))
+    in_periods: Flags = np.isin(cells["date"].to_numpy(), store.population.grain.keys(periods))
     index, unit_index = (cells[name].to_numpy()[in_periods] for name in ("place", "unit"))
     shape = (int(index.max(initial=-1)) + 1, int(unit_index.max(initial=-1)) + 1)
     layers = np.full((2, *shape), np.nan)
@@ -66,6 +66,6 @@ def _cells(store: Store, pair: tuple[int, int], periods: NDArray[np.int64]) -> t
 def _values_sql(store: Store, table: TablePlan, metric: int, name: str) -> str:
     """Return the SQL of the values of a metric in a fact, by unit and date, named `name`."""
     unit, date = (quoted(column) for column in table.key)
-    metric_type = f"metric.{store.plan.metrics[metric].name}"
+    metric_type = f"metric.{store.population.metrics[metric].name}"
     column = quoted(next(column.name for column in metrics_of(table) if column.spec.type == metric_type))
     return f"SELECT {unit} AS unit, {date} AS date, {column}::DOUBLE AS {name} FROM {store.relation(table)}"

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import TALLY, Finding
 from plotsim_core.validation.store import Store
@@ -17,11 +17,11 @@ _TOLERANCE = 1e-9
 """The tolerance of ranges, as a share of the larger bound: bounds are rounded to decimals."""
 
 
-def bounds_of(plan: Plan, table: TablePlan, column: ColumnPlan) -> tuple[float, float] | None:
+def bounds_of(population: Population, table: TablePlan, column: ColumnPlan) -> tuple[float, float] | None:
     """Return the closed range of the values of a metric column; None for other columns and unbounded metrics."""
     if column.spec.word != "metric":
         return None
-    spec = plan.metrics[plan.metric_index(column.spec.type.partition(".")[2])].spec
+    spec = population.metrics[population.metric_index(column.spec.type.partition(".")[2])].spec
     bounds = None if table.kind == "period" and spec.sized else spec.bounds  # a sum may exceed them
     return bounds or ((0.0, float("inf")) if spec.positive else None)
 
@@ -40,7 +40,7 @@ def _scan(store: Store, table: TablePlan) -> pa.Table:
     for index, column in enumerate(table.columns):
         name = quoted(column.name)
         expressions.append(f'count({name}) AS "there {index}"')
-        bounds = bounds_of(store.plan, table, column)
+        bounds = bounds_of(store.population, table, column)
         if bounds is not None:
             tolerance = _TOLERANCE * max(1.0, *(abs(end) for end in bounds if math.isfinite(end)))
             low, high = (f"'{end}'::DOUBLE" for end in (bounds[0] - tolerance, bounds[1] + tolerance))

@@ -12,7 +12,7 @@ import pyarrow as pa
 from plotsim_core.columns.primary_key import key_text, prefix
 from plotsim_core.engine.roster import codes, select
 from plotsim_core.engine.strata import strata, stratum_samples
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.row_counts import ending_tables, endings_sql, unit_column, unit_references
@@ -25,28 +25,24 @@ _MAX_EVENTS = 200_000
 """The approximate number of events whose order is checked, in evenly spread periods."""
 
 
-def _unit_dimension(plan: Plan) -> str:
-    return next((table.name for table in plan.own if table.kind == "unit"), "")
-
-
-def _life_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _life_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
     """Return the tables with the endings of the units of a table; None for a table without time or unit."""
-    kinds = [kind for kind in plan.kinds if _living_references(plan, kind, table)]
+    kinds = [kind for kind in (population, *population.others) if _living_references(population, kind, table)]
     return NO_TABLES.union(*map(ending_tables, kinds)) if kinds and table.time is not None else None
 
 
-def _living_references(plan: Plan, kind: Plan, table: TablePlan) -> list[str]:
+def _living_references(population: Population, kind: Population, table: TablePlan) -> list[str]:
     """Return the columns of a table that refer to units of a kind which live at the time of the row. A snapshot has none of
     another kind: these were drawn once, for the life of its own unit."""
-    if table.kind == "snapshot" and kind is not plan:
+    if table.kind == "snapshot" and kind is not population:
         return []
-    return unit_references(table, {_unit_dimension(kind)})
+    return unit_references(table, {kind.dimension.name})
 
 
 def _lives(store: Store, table: TablePlan) -> Iterator[Finding]:
     for kind in store.kinds:
-        dimension, is_other_kind = _unit_dimension(kind.plan), kind is not store
-        for column in _living_references(store.plan, kind.plan, table):
+        dimension, is_other_kind = kind.population.dimension.name, kind is not store
+        for column in _living_references(store.population, kind.population, table):
             lives = store.kept(f"lives of {dimension}", partial(_lives_sql, kind, dimension))
             time, comparison = quoted(table.time or ""), "<=" if is_other_kind else "<"
             faults = f"count(*) FILTER (WHERE {time} < arrived OR last < {time} OR ended {comparison} {time})"
@@ -55,20 +51,20 @@ def _lives(store: Store, table: TablePlan) -> Iterator[Finding]:
                 f"JOIN ({lives}) AS lives ON t.{quoted(column)} = lives.unit GROUP BY 1 ORDER BY 1"
             )
             subject = f"{table.name}.{column}" if is_other_kind else table.name
-            noun = f"rows lie before their {kind.plan.unit} arrives or after it ended"
+            noun = f"rows lie before their {kind.population.unit} arrives or after it ended"
             yield tally_finding(subject, noun, store.arrow(sql))
 
 
 def _lives_sql(store: Store, dimension: str) -> str:
     """Return the SQL of (unit, arrived, last, ended) for a sample of units: date keys of arrival, end of tenure, ending."""
-    plan, name = store.plan, f"lives of {store.plan.unit}"
+    population, name = store.population, f"lives of {store.population.unit}"
     keys, arrivals, leaves = [], [], []
-    parts = strata(plan, store.first, store.stop)
+    parts = strata(population, store.first, store.stop)
     for stratum, count in zip(parts, stratum_samples(parts, _MAX_LIVES, 20), strict=True):
-        units = select(plan, stratum.first, stratum.first + count)
-        leaves.append(plan.grain.keys(np.minimum(units.leaves, store.stop)))
-        keys.append(key_text(prefix(plan.table(dimension).spec), pa.array(codes(plan, units))))
-        arrivals.append(plan.grain.keys(units.arrival))
+        units = select(population, stratum.first, stratum.first + count)
+        leaves.append(population.grain.keys(np.minimum(units.leaves, store.stop)))
+        keys.append(key_text(prefix(population.table(dimension).spec), pa.array(codes(population, units))))
+        arrivals.append(population.grain.keys(units.arrival))
     spans = {"arrived": np.concatenate(arrivals), "last": np.concatenate(leaves)}
     store.connection.register(name, pa.table({"unit": pa.concat_arrays(keys), **spans}))
     endings = endings_sql(store)
@@ -87,7 +83,7 @@ def _moment_indexes(table: TablePlan) -> list[int]:
     return [index for index, c in columns if pa.types.is_timestamp(c.type) and c.spec.word != "lookup"]
 
 
-def _moment_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _moment_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
     return NO_TABLES if _moment_indexes(table) else None
 
 
@@ -110,15 +106,15 @@ def _moments(store: Store, table: TablePlan) -> Iterator[Finding]:
 def _period_ends(store: Store) -> pa.Table:
     """Return the judged periods as (date_key, begins, stops)."""
     periods = np.arange(store.first, store.stop + 1, dtype=np.int64)
-    starts = store.plan.grain.starts(periods).astype("datetime64[us]")
-    return pa.table({"date_key": store.plan.grain.keys(periods[:-1]), "begins": starts[:-1], "stops": starts[1:]})
+    starts = store.population.grain.starts(periods).astype("datetime64[us]")
+    return pa.table({"date_key": store.population.grain.keys(periods[:-1]), "begins": starts[:-1], "stops": starts[1:]})
 
 
 def _order_sql(store: Store, table: TablePlan, name: str) -> str | None:
     """Return the SQL of (date_key, early: whether a moment is before that of the preceding number) for the events of some
     periods; None for tables without numbered rows, and where moments have jitter."""
-    unit = unit_column(store.plan, table)
-    if store.plan.dataset.noise.temporal_jitter > 0 or table.kind not in ("proportional", "variable") or unit is None:
+    unit = unit_column(store.population, table)
+    if store.population.dataset.noise.temporal_jitter > 0 or table.kind not in ("proportional", "variable") or unit is None:
         return None
     scan = table_scan(store, table)
     keys, row_count = scan["date_key"].to_pylist(), sum(scan["rows"].to_pylist())
@@ -153,12 +149,14 @@ def _moment_tally(store: Store, table: TablePlan, name: str) -> pa.Table:
 def _wrong_end_sql(store: Store, end: str) -> str:
     """Return the SQL condition that the last version of a unit has a wrong end: not at the end of its life, or not open
     where the unit still lives. Units outside the sample of lives are not judged."""
-    store.connection.register("judged periods", _period_ends(replace(store, first=store.plan.first)))
-    horizon = store.plan.grain.starts(np.array([store.stop], dtype=np.int64)).astype("datetime64[us]")[0]
-    is_known = store.first == store.plan.first and all(ending.table in store.relations for ending in store.plan.endings)
+    store.connection.register("judged periods", _period_ends(replace(store, first=store.population.first)))
+    horizon = store.population.grain.starts(np.array([store.stop], dtype=np.int64)).astype("datetime64[us]")[0]
+    is_known = store.first == store.population.first and all(
+        ending.table in store.relations for ending in store.population.endings
+    )
     ends_early = f"coalesce({end} < TIMESTAMP '{horizon}' AND lives.unit IS NOT NULL, false)" if is_known else "false"
     is_over, fault = f"p.stops < TIMESTAMP '{horizon}'", f"{end} IS DISTINCT FROM p.stops"
-    if store.plan.endings and not is_known:  # an earlier event may have ended the unit
+    if store.population.endings and not is_known:  # an earlier event may have ended the unit
         fault = f"CASE WHEN lives.ended IS NULL THEN {end} IS NULL OR {end} > p.stops ELSE {fault} END"
     return f"CASE WHEN {is_over} THEN {fault} ELSE {ends_early} END"
 
@@ -167,8 +165,8 @@ def _version_columns(table: TablePlan) -> dict[str, str]:
     return {column.spec.type: column.name for column in table.columns if column.spec.word == "version"}
 
 
-def _history_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return ending_tables(plan) if "version.valid_from" in _version_columns(table) else None
+def _history_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
+    return ending_tables(population) if "version.valid_from" in _version_columns(table) else None
 
 
 def _histories(store: Store, table: TablePlan) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from plotsim_core.numerics.estimates import ratio
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
 from plotsim_core.validation.judgement import FEWEST, Estimate, Measure, judgement
 from plotsim_core.validation.residuals import Flags, Residuals, judged_metrics, metric_facts, metrics_judged_by, residuals
@@ -29,7 +29,7 @@ _MIN_SPREAD = 0.05
 
 def declared_means(sample: Residuals, metric: int) -> tuple[float, float]:
     """Return the means of a metric at position 0 and 1, before polarity."""
-    low, high = sample.plan.metrics[metric].spec.means
+    low, high = sample.population.metrics[metric].spec.means
     return low, high
 
 
@@ -39,7 +39,7 @@ def _noise_ratio(sample: Residuals, metric: int, cells: Flags) -> tuple[float, f
     probed_cells = cells[:, sample.probed]
     centres = sample.centres[metric][:, sample.probed]
     noised_ratio, error = ratio(sample.made[metric], centres, probed_cells)
-    if sample.plan.endings:
+    if sample.population.endings:
         return noised_ratio, error if len(sample.probed) < len(sample.segments) else 0.0
     true_ratio = ratio(sample.true[metric], centres, probed_cells)[0]
     difference_error = ratio(sample.made[metric] - sample.true[metric], centres, probed_cells)[1]
@@ -51,9 +51,9 @@ def units_in(cells: Flags) -> int:
     return int(np.count_nonzero(cells.any(axis=0)))
 
 
-def with_metrics(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def with_metrics(population: Population, table: TablePlan) -> frozenset[str] | None:
     """Return the facts that are read to judge the metrics of a table; None for a table that no metric is judged by."""
-    return metric_facts(plan) if metrics_judged_by(plan, table) else None
+    return metric_facts(population) if metrics_judged_by(population, table) else None
 
 
 def _means(store: Store, table: TablePlan) -> Iterator[Finding]:
@@ -62,7 +62,7 @@ def _means(store: Store, table: TablePlan) -> Iterator[Finding]:
         bands = {"overall": None, **{f"band {n}": n for n in range(BANDS)}}
         measures = {label: (partial(_mean, metric=metric, band=band), MEAN_BIAS) for label, band in bands.items()}
         measures["variance"] = (partial(_spread, metric=metric), _SPREAD_BIAS)
-        yield band_finding(store, sample.plan.metrics[metric].name, measures)
+        yield band_finding(store, sample.population.metrics[metric].name, measures)
 
 
 def band_finding(store: Store, name: str, measures: Mapping[str, tuple[Measure, float]]) -> Finding:
@@ -118,7 +118,7 @@ def mean_ratio(sample: Residuals, metric: int, cells: Flags, scale: float) -> Es
     noise_ratio = ratio(sample.made[metric] - sample.true[metric], sizes[:, sample.probed], probed_cells)
     has_all_units = len(sample.probed) == len(sample.segments)
     expected, noise_error = (
-        (noised_ratio[0], 0.0 if has_all_units else noised_ratio[1]) if sample.plan.endings else noise_ratio
+        (noised_ratio[0], 0.0 if has_all_units else noised_ratio[1]) if sample.population.endings else noise_ratio
     )
     value, error = ratio(sample.values[metric] - centres, sizes, cells, expected)
     return Estimate(1.0 + value, 1.0 + expected, float(np.hypot(error, noise_error)), units_in(cells))
@@ -142,22 +142,22 @@ def _spread(sample: Residuals, metric: int) -> Estimate | None:
 def _polarity(store: Store, table: TablePlan) -> Iterator[Finding]:
     sample = residuals(store)
     for metric in judged_metrics(sample, table):
-        plan = sample.plan.metrics[metric]
+        population = sample.population.metrics[metric]
         present = np.isfinite(sample.values[metric])
         low, high = declared_means(sample, metric)
         if not present.any() or float(np.std((sample.centres[metric] / (high - low))[present])) < _MIN_SPREAD:
-            yield unjudged(plan.name, "it does not move enough", {"units": float(units_in(present))})
+            yield unjudged(population.name, "it does not move enough", {"units": float(units_in(present))})
             continue
         verdict = judgement(store, partial(_slope, metric=metric), 0.0)
         if verdict is None or verdict.allowed >= 1.0:
-            yield unjudged(plan.name, f"too few units or rows, at least {FEWEST} units are needed")
+            yield unjudged(population.name, f"too few units or rows, at least {FEWEST} units are needed")
             continue
-        sign, value = 1.0 if plan.spec.polarity == "positive" else -1.0, verdict.estimate.found
+        sign, value = 1.0 if population.spec.polarity == "positive" else -1.0, verdict.estimate.found
         is_declared = value > 0 or not verdict.wrong
-        direction = f"{plan.spec.polarity} as declared" if is_declared else f"declared {plan.spec.polarity}"
+        direction = f"{population.spec.polarity} as declared" if is_declared else f"declared {population.spec.polarity}"
         message = f"{direction}: a full way up moves it by {sign * value:.2f} of the way between its means"
         numbers = {"declared": sign, "found": sign * value, "allowed": verdict.allowed}
-        yield Finding(plan.name, is_declared, f"{message} \u00b1 {verdict.allowed:.2f}", numbers)
+        yield Finding(population.name, is_declared, f"{message} \u00b1 {verdict.allowed:.2f}", numbers)
 
 
 def _slope(sample: Residuals, metric: int) -> Estimate | None:
@@ -166,7 +166,7 @@ def _slope(sample: Residuals, metric: int) -> Estimate | None:
     present = np.isfinite(values)
     low, high = declared_means(sample, metric)
     position = (sample.centres[metric] - low) / (high - low)
-    weight = sample.plan.metrics[metric].quantiles.deviation(sample.centres[metric]) ** -2.0
+    weight = sample.population.metrics[metric].quantiles.deviation(sample.centres[metric]) ** -2.0
     if not present.any() or not weight[present].sum() > 0:
         return None
     shift = position - float(np.average(position[present], weights=weight[present]))

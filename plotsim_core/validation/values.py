@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pyarrow.compute as pc
 
 from plotsim_core.config.effects import missing_on, noise_of, null_rate
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.validation.chance import BLOCKING, bernstein, hit_bounds
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
 from plotsim_core.validation.store import Store
@@ -16,7 +16,7 @@ from plotsim_core.validation.table_scan import bounds_of, count_finding, table_s
 _NOT_IN_LEDGER = "the ledger does not tell it of rows that were dropped"
 
 
-def _null_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
+def _null_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
     return NO_TABLES if any(not column.nullable or _has_null_rate(table, column) for column in table.columns) else None
 
 
@@ -36,8 +36,8 @@ def _nulls(store: Store, table: TablePlan) -> Iterator[Finding]:
         if not column.nullable:
             yield finding
         elif _has_null_rate(table, column):
-            metric = store.plan.metrics[store.plan.metric_index(column.spec.type.partition(".")[2])]
-            dataset, odds = store.plan.dataset, 0.0
+            metric = store.population.metrics[store.population.metric_index(column.spec.type.partition(".")[2])]
+            dataset, odds = store.population.dataset, 0.0
             if missing_on(dataset, metric.spec) is not None:
                 odds = noise_of(dataset, metric.spec).mar_rate
             yield _null_rate_finding(finding, null_rate(dataset, metric.spec), odds, store.stop - store.first)
@@ -46,9 +46,9 @@ def _nulls(store: Store, table: TablePlan) -> Iterator[Finding]:
 def _unlisted_columns(store: Store, table: TablePlan) -> set[str]:
     """Return the columns whose values the ledger lacks for dropped or late rows: those that a wide table adds to the table
     it shows."""
-    issues = (issue for _, issue in store.written.table(table.name).issues)
+    issues = (issue for _, issue in store.plan.table(table.name).issues)
     has_drops = any(issue.drops or issue.issue == "late_delivery" for issue in issues)
-    shown_columns = {column.name for column in store.plan.table(table.of).columns} if has_drops and table.of else set()
+    shown_columns = {column.name for column in store.population.table(table.of).columns} if has_drops and table.of else set()
     return {column.name for column in table.columns if column.name not in shown_columns} if shown_columns else set()
 
 
@@ -70,13 +70,13 @@ def _null_rate_finding(finding: Finding, rate: float, odds: float, periods: int)
     return Finding(finding.subject, least <= nulls <= most, message, numbers)
 
 
-def _range_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return NO_TABLES if any(bounds_of(plan, table, column) is not None for column in table.columns) else None
+def _range_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
+    return NO_TABLES if any(bounds_of(population, table, column) is not None for column in table.columns) else None
 
 
 def _ranges(store: Store, table: TablePlan) -> Iterator[Finding]:
     for index, column in enumerate(table.columns):
-        bounds = bounds_of(store.plan, table, column)
+        bounds = bounds_of(store.population, table, column)
         if bounds is not None:
             scan = table_scan(store, table)
             noun = f"values outside [{bounds[0]:g}, {bounds[1]:g}]"

@@ -162,7 +162,7 @@ def test_without_refire_an_event_is_the_first_of_those() -> None:
 def test_the_size_of_events_that_fire_again_is_told_before() -> None:
     """Of all units where they are few."""
     plan = from_mapping(config(events=[event(below=0.4, refire=True)]), name="shops")
-    (size,) = sizes(plan, (plan.table("evt_low"),), Slice(plan.first, plan.stop or 0, 0, plan.units))
+    (size,) = sizes(plan, (plan.table("evt_low"),), Slice(plan.first, plan.stop or 0, 0, plan.population.units))
     assert size.rows == pytest.approx(len(generate_tables(plan)["evt_low"]), abs=1)
 
 

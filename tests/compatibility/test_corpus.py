@@ -45,7 +45,7 @@ def differing(config: dict[str, Any], theirs: Theirs) -> Iterator[str]:
         for problem in error.problems:
             yield f"refused: {problem.path}: {problem.message}"
         return
-    plan = plan.clean or plan
+    plan = plan.clean
     ours = {table.name: table for table in plan.tables}
     expected = with_facts_of_metrics(config, theirs)
     for name in sorted(expected.keys() - ours.keys()):
@@ -70,8 +70,8 @@ def _rows(plan: Plan, expected: Theirs) -> Iterator[str]:
         frame, wanted = frames[table.name], expected[table.name]["rows"]
         if "dim_row_id" in frame:  # how many versions there are depends on the values
             count = frame[next(column.name for column in table.columns if column.spec.word == "id")].nunique()
-            if count != plan.units or wanted < count:
-                yield f"rows: {table.name} has {count} units, not {wanted} versions of {plan.units}"
+            if count != plan.population.units or wanted < count:
+                yield f"rows: {table.name} has {count} units, not {wanted} versions of {plan.population.units}"
         elif len(frame) != wanted:
             yield f"rows: {table.name} has {len(frame)}, not {wanted}"
 

@@ -40,7 +40,7 @@ def without_nulls(value: Any) -> Any:
 def test_slices_of_short_forms_are_those_of_the_whole(name: str) -> None:
     plan = load_config(FOLDER / f"{name}.yaml")
     hold_periods(plan, some_periods(plan))
-    hold_units(plan, [1, plan.units // 2])
+    hold_units(plan, [1, plan.population.units // 2])
     hold_as_of(plan, [stop for _, stop in some_periods(plan)])
 
 

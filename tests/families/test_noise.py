@@ -14,7 +14,7 @@ from plotsim_core.plan.plan import MetricPlan
 from tests.laws.made import bundled
 
 LEVELS = np.linspace(0.001, 0.999, 999)
-METRICS = [metric for name in ("saas", "delivery") for metric in bundled(name).metrics]
+METRICS = [metric for name in ("saas", "delivery") for metric in bundled(name).population.metrics]
 every_family = pytest.mark.parametrize("name", list(NOISE))
 
 

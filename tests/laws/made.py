@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from plotsim_core.engine import lifetimes, replay, slice
 from plotsim_core.engine.block import block
 from plotsim_core.engine.roster import codes, select
 from plotsim_core.engine.slice import Slice
-from plotsim_core.plan.plan import ColumnPlan, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.tables.build import build, find_table
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.tables.sources import SOURCE_KIND
@@ -74,7 +75,7 @@ def clean(plan: Plan, name: str, first: int | None = None, stop: int | None = No
     rows = made(plan, name, first, stop)
     if not find_table(plan, name).issues:
         return rows
-    table = (plan.clean or plan).table(name)
+    table = plan.clean.table(name)
     found = restored(plan, {name: rows}, made(plan, LEDGER, first, stop))[name]
     if find_table(plan, name).time == table.time:
         return found
@@ -136,13 +137,16 @@ def in_periods(plan: Plan, table: TablePlan, rows: pa.Table, first: int, stop: i
 
 def unit_keys(plan: Plan, first: int, stop: int) -> pa.Array:
     """Return the keys of units `first` to `stop` of the roster."""
-    start = prefix(unit_dimension(plan).spec)
-    return pa.array([f"{start}-{code}" for code in codes(plan, select(plan, first, stop)).tolist()], pa.string())
+    start, units = prefix(plan.population.dimension.spec), select(plan.population, first, stop)
+    return pa.array([f"{start}-{code}" for code in codes(plan.population, units).tolist()], pa.string())
 
 
-def unit_dimension(plan: Plan) -> TablePlan:
-    """Return the dimension of the unit."""
-    return next(table for table in plan.tables if table.kind == "unit")
+def by_population(plan: Plan) -> Iterator[Plan]:
+    """Yield the plan of what each population may read, with that population as its first: to cut its units."""
+    for population in plan.populations:
+        known = {table.name for table in population.tables}
+        tables = tuple(table for table in plan.tables if table.name in known)
+        yield replace(plan, populations=(population, *population.others), tables=tables)
 
 
 def bridges(plan: Plan, to_units: bool = False) -> tuple[str, ...]:
@@ -175,9 +179,9 @@ def moving(plan: Plan) -> tuple[str, ...]:
 def elsewhere(plan: Plan) -> tuple[str, ...]:
     """Return the columns that refer to units of another kind, or show something of these."""
     found = []
-    for kind in plan.kinds:
-        other = {table.name for further in kind.others for table in further.own}
-        for table in kind.own:
+    for kind in plan.populations:
+        other = {table.name for further in kind.others for table in further.made}
+        for table in plan.tables_of(kind):
             named = [(column.name, column.spec.type.split(".")) for column in table.columns]
             found += [f"{table.name}.{name}" for name, type_ in named if type_[0] in ("ref", "lookup") and type_[1] in other]
     return tuple(found)
@@ -188,9 +192,9 @@ def over_units(plan: Plan) -> tuple[str, ...]:
     return tuple(table.name for table in plan.tables if table.kind == "period")
 
 
-def unit_column(plan: Plan, table: TablePlan) -> str | None:
+def unit_column(population: Population, table: TablePlan) -> str | None:
     """Return the column that names a row's unit; None for tables whose rows have none, or name it by a row of its own."""
-    unit = unit_dimension(plan)
+    unit = population.dimension
     if table.kind == "bridge" and table.spec.left != unit.name:  # type: ignore[attr-defined]
         return None
     if table.name == unit.name:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from plotsim_core import Plan, from_mapping
 from plotsim_core.config.star_schema import with_defaults
 from plotsim_core.config.tables import changing_types
-from plotsim_core.plan.plan import TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.truth.expected import expected_rows
 from tests.laws.made import BUNDLED, bundled, made
 from tests.laws.strategies import Raw, configs, examples, plan_of
@@ -25,25 +25,25 @@ Record = dict[str, Any]
 
 def with_both(plan: Plan) -> Plan:
     """Return the plan of a config with a log and a snapshot of each dimension that can have them, of every kind of unit."""
-    raw = with_both_of(plan, plan.raw)
-    kinds = {kind.unit: kind for kind in plan.others}
+    raw = with_both_of(plan.population, plan.raw)
+    kinds = {kind.unit: kind for kind in plan.population.others}
     further = [with_both_of(kinds[other["unit"]], other) for other in raw.get("units") or ()]
     return from_mapping({**raw, **({"units": further} if further else {})}, name=plan.name)
 
 
-def with_both_of(kind: Plan, raw: Raw) -> Raw:
+def with_both_of(kind: Population, raw: Raw) -> Raw:
     """Return the config of a kind of unit with a log and a snapshot of each of its dimensions of units and children."""
     raw = with_defaults(raw)
     facts, events = [*(raw.get("facts") or ())], [*(raw.get("events") or ())]
-    there = {(table.kind, table.of) for table in kind.own}
-    for table in kind.own:
+    there = {(table.kind, table.of) for table in kind.made}
+    for table in kind.made:
         if table.kind in ("unit", "child"):
             if ("snapshot", table.name) not in there:
                 facts.append({"name": f"all_{table.name}", "snapshot_of": table.name})
             if ("changes", table.name) not in there:
                 events.append({"name": f"every_{table.name}", "changes_of": table.name})
-    inherited = {table.name for table in kind.inherited}  # the dates, which all kinds share
-    own = [table for table in raw["dimensions"] if table["name"] not in inherited]
+    shared = {table.name for table in kind.tables if not table.population} if "window" not in raw else set()
+    own = [table for table in raw["dimensions"] if table["name"] not in shared]
     return {**raw, "dimensions": own, "facts": facts, "events": events}
 
 
@@ -87,11 +87,11 @@ def valid(plan: Plan, history: pa.Table, dimension: TablePlan, key: str, period:
         return by_key(connection.sql(sql).to_arrow_table(), key)
 
 
-def shown(plan: Plan) -> Iterator[tuple[Plan, TablePlan, TablePlan, TablePlan]]:
-    """Yield (plan of its kind of unit, dimension, snapshot, log) of every dimension that has both."""
-    for kind in plan.kinds:
-        for snapshot in (table for table in kind.own if table.kind == "snapshot"):
-            for log in (table for table in kind.own if table.kind == "changes" and table.of == snapshot.of):
+def shown(plan: Plan) -> Iterator[tuple[Population, TablePlan, TablePlan, TablePlan]]:
+    """Yield (population, dimension, snapshot, log) of every dimension that has both."""
+    for kind in plan.populations:
+        for snapshot in (table for table in kind.made if table.kind == "snapshot"):
+            for log in (table for table in kind.made if table.kind == "changes" and table.of == snapshot.of):
                 yield kind, plan.table(snapshot.of), snapshot, log
 
 
@@ -144,13 +144,13 @@ def test_a_snapshot_is_taken_in_the_last_period_that_begins_in_each_stretch() ->
             "window": ["2024-01-29", "2024-05-26", "week"],
             "dimensions": [
                 {
-                    "name": f"dim_{bundled('minimal').unit}",
+                    "name": f"dim_{bundled('minimal').population.unit}",
                     "per": "unit",
                     "columns": [{"name": "key", "type": "id"}],
                 }
             ],
             "facts": [
-                {"name": f"snp_{every}", "snapshot_of": f"dim_{bundled('minimal').unit}", "every": every}
+                {"name": f"snp_{every}", "snapshot_of": f"dim_{bundled('minimal').population.unit}", "every": every}
                 for every in ("week", "month", "quarter", "once")
             ],
         },

@@ -107,13 +107,13 @@ def broken(raw: Raw, *issues: Raw) -> Plan:
 def counts(plan: Plan, table: str) -> pd.DataFrame:
     """Return, for each period and segment, how many rows a table has without issues and how many of them are in the
     ledger."""
-    clean = generate_tables(plan.clean or plan)
+    clean = generate_tables(plan.clean)
     rows, ledger = clean[table], generate_tables(plan, tables=[LEDGER])[LEDGER]
     if "shop_id" in rows:
         rows = rows.merge(clean["dim_shop"], on="shop_id")
     else:
         rows = rows.assign(segment="all")
-    keys = list((plan.clean or plan).table(table).key)
+    keys = list(plan.clean.table(table).key)
     rows["row_key"] = rows[keys].astype(str).agg("|".join, axis=1)
     keyed = ledger["row_key"].str.removesuffix("-X").drop_duplicates()
     rows["here"] = rows["row_key"].isin(set(keyed))
@@ -197,7 +197,7 @@ def small_groups(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_any_units_alone_are_broken_as_they_are_among_all(table: str, issue: str, raw: Raw) -> None:
     """Cut anywhere, also within what is counted together."""
     plan = broken(raw, {"table": table, "issue": issue, "rate": 0.35, **ISSUES[issue]})
-    every = full_slice(plan, None, plan.first + (60 if raw is OPEN else 12))
+    every = full_slice(plan.population, None, plan.first + (60 if raw is OPEN else 12))
     cuts = [0, 1, 4, 9, 30, 44, every.unit_stop]
     both = [_rows(plan, table, every)]
     both.append(pa.concat_tables(_rows(plan, table, Slice(every.first, every.stop, *cut)) for cut in pairwise(cuts)))
@@ -213,7 +213,7 @@ def test_the_groups_of_a_roster_are_counted() -> None:
     assert rank.most_groups(broken(CONFIG), 700) == 13
     plan = broken(OPEN)
     assert rank.most_groups(plan, plan.first + 1) == 4
-    assert units_by(plan, plan.first + 60) > 200
+    assert units_by(plan.population, plan.first + 60) > 200
     assert rank.most_groups(plan, plan.first + 60) > 20
 
 

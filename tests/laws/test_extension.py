@@ -277,8 +277,8 @@ def test_a_metric_more_leaves_the_numbers_of_the_others_to_the_last_bit(drawn: t
     near = [connection[0] for connection in connections if connection not in kept]
     pairs = {frozenset((connection[0], connection[2])) for connection in kept}
     assume(after.warnings == () and all(frozenset(pair) in pairs for pair in combinations(near, 2)))
-    last = len(before.metrics)
-    was, now = before.mixings[0], after.mixings[0]
+    last = len(before.population.metrics)
+    was, now = before.population.mixings[0], after.population.mixings[0]
     assert np.array_equal(was.shocks, now.shocks[:last, :last])
     assert np.array_equal(was.levels, now.levels[:last, :last])
     for name in ("own", "pull", "level_own", "level_pull"):
@@ -482,8 +482,8 @@ def test_outliers_change_few_values_and_leave_the_others(raw: Raw) -> None:
     before, after = plan_of(raw), plan_of({**raw, "noise": {"outlier_rate": 0.1}})
     hold(before, after, besides=reading(before, "metric", "stage"))
     old, new = frame(made(before, "noised_metrics")), frame(made(after, "noised_metrics"))
-    changed = (old != new).to_numpy().sum() / (len(old) * len(before.metrics))
-    assert changed < 0.1 + 5 * (0.1 / (len(old) * len(before.metrics))) ** 0.5
+    changed = (old != new).to_numpy().sum() / (len(old) * len(before.population.metrics))
+    assert changed < 0.1 + 5 * (0.1 / (len(old) * len(before.population.metrics))) ** 0.5
 
 
 @examples(15)
@@ -554,4 +554,4 @@ def test_ends_of_units_take_rows_away_and_change_none(raw: Raw) -> None:
 def test_the_window_of_a_plan_is_its_whole_slice() -> None:
     """The helpers of these laws and the generator mean the same by the whole."""
     plan = plan_of(raw_of("minimal"))
-    assert (full_slice(plan).first, full_slice(plan).stop) == (plan.first, plan.stop)
+    assert (full_slice(plan.population).first, full_slice(plan.population).stop) == (plan.first, plan.stop)

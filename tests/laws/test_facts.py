@@ -38,7 +38,7 @@ def test_any_periods_of_any_units_are_those_of_the_whole(raw: Raw, data: st.Data
     assert plan.stop is not None
     first = data.draw(st.integers(plan.first, plan.stop - 1))
     hold_periods(plan, [(first, data.draw(st.integers(first + 1, plan.stop)))])
-    hold_units(plan, [data.draw(st.integers(1, plan.units - 1))] if plan.units > 1 else [])
+    hold_units(plan, [data.draw(st.integers(1, plan.population.units - 1))] if plan.population.units > 1 else [])
 
 
 @examples(15)
@@ -132,9 +132,9 @@ def test_there_are_as_many_rows_as_the_true_value_says(raw: Raw) -> None:
     assert plan.stop is not None
     table = plan.table("fct_order")
     assert isinstance(table.spec, VariableFact)
-    whole = block(plan, Slice(plan.first, plan.stop, 0, plan.units))
-    place = plan.metric_index(table.spec.row_count_driver)
-    values = np.round(whole.correlated(place), plan.metrics[place].spec.decimals or 0)
+    whole = block(plan.population, Slice(plan.first, plan.stop, 0, plan.population.units))
+    place = plan.population.metric_index(table.spec.row_count_driver)
+    values = np.round(whole.correlated(place), plan.population.metrics[place].spec.decimals or 0)
     wanted = np.where(alive(whole), np.maximum(values, 0) * table.spec.row_count_scale, 0.0).round(9)
     counts = row_counts(table, whole)
     assert ((counts >= np.floor(wanted)) & (counts <= np.ceil(wanted))).all()
@@ -152,7 +152,7 @@ def test_facts_of_periods_are_over_the_units_that_are_there(raw: Raw) -> None:
     whole = frames["fct_whole"].to_pandas().set_index("date_key")
     assert whole["shops"].tolist() == count.tolist()
     noised = frames["noised_metrics"]
-    for metric in plan.metrics[:2]:
+    for metric in plan.population.metrics[:2]:
         grouped = noised.group_by("date_key", use_threads=False)
         how = "sum" if metric.spec.sized else "mean"
         expected = grouped.aggregate([(metric.name, how)]).sort_by("date_key")

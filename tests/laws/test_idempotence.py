@@ -105,7 +105,7 @@ def test_a_file_does_not_show_in_which_blocks_it_was_made(
     """Same bytes (a database: same rows) for blocks of any size, also where a file has many row groups."""
     monkeypatch.setattr(parquet, "ROW_GROUP", 100)
     plan = bundled(name)
-    for directory, cells in (("large", 1 << 19), ("small", plan.units * 3 + 1)):
+    for directory, cells in (("large", 1 << 19), ("small", plan.population.units * 3 + 1)):
         with chunks_of(cells):
             write_tables(plan, tmp_path / directory, format=format, periods=periods(plan))
     if format in SAME_BYTES:

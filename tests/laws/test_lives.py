@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from plotsim_core import from_mapping
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.roster import select
-from tests.laws.made import differing, made, names
+from tests.laws.made import by_population, differing, made, names
 from tests.laws.pieces import lives
 from tests.laws.strategies import Raw, configs, examples, plan_of
 from tests.laws.test_extension import LATER, hold, hold_units, without
@@ -39,8 +39,8 @@ def test_periods_and_units_made_alone_are_those_of_the_whole_while_units_come_an
     stop = data.draw(st.integers(first + 1, plan.stop))
     hold_periods(plan, [(first, stop), (stop - 1, stop)])
     hold_as_of(plan, [stop])
-    for kind in plan.kinds:
-        most = units_by(kind, plan.stop) - 1
+    for kind in by_population(plan):
+        most = units_by(kind.population, plan.stop) - 1
         hold_parts(kind, [data.draw(st.integers(1, most))] if most >= 1 else [])
 
 
@@ -95,9 +95,9 @@ def test_places_keep_their_units_as_time_goes_on() -> None:
         ],
     }
     plan = plan_of(raw)
-    early, late = units_by(plan, plan.first + 8), units_by(plan, plan.first + 90)
-    some, all_ = select(plan, 0, early), select(plan, 0, late)
-    assert plan.units < early < late
+    early, late = units_by(plan.population, plan.first + 8), units_by(plan.population, plan.first + 90)
+    some, all_ = select(plan.population, 0, early), select(plan.population, 0, late)
+    assert plan.population.units < early < late
     assert np.array_equal(some.address, all_.address[:early])
     assert len(np.unique(all_.address)) == late
     assert (all_.arrival[early:] >= plan.first + 8).all()

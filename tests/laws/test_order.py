@@ -50,9 +50,9 @@ def test_blocks_of_any_size_give_the_same_rows_in_bundled_configs(name: str) -> 
     stop = min(plan.first + 60, plan.stop)
     forget()
     expected, begin = everything(plan), everything(plan, stop)
-    with chunks_of(plan.units * 97):
+    with chunks_of(plan.population.units * 97):
         hold(plan, everything(plan), expected)
-    with chunks_of(plan.units - 1):
+    with chunks_of(plan.population.units - 1):
         hold(plan, everything(plan, stop), begin)
 
 

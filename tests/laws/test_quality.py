@@ -294,14 +294,13 @@ def test_a_clean_dataset_has_no_ledger() -> None:
 @examples(25)
 @given(configs())
 def test_every_row_that_can_be_broken_has_an_address_of_its_own(raw: Raw) -> None:
-    plan = plan_of(raw)
-    plan = plan.clean or plan
-    slice_ = full_slice(plan)
-    for table in plan.own:
+    population = plan_of(raw).population
+    slice_ = full_slice(population)
+    for table in population.made:
         kind = KINDS[table.kind]
         if table.time is None or kind.batches is not None or table.kind == "date":
             continue
-        parts = [kind.rows(table, block(plan, part)).address for part in kind.cut(plan, slice_)]
+        parts = [kind.rows(table, block(population, part)).address for part in kind.cut(population, slice_)]
         addresses = np.concatenate(parts) if parts else np.empty(0)
         assert len(np.unique(addresses)) == len(addresses), table.name
 

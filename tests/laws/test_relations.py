@@ -26,7 +26,6 @@ from tests.laws.made import (
     bundled,
     names,
     unit_column,
-    unit_dimension,
     unit_keys,
 )
 from tests.laws.made import clean as made
@@ -35,7 +34,7 @@ from tests.laws.strategies import Raw, configs, examples, plan_of
 
 def clean_tables(plan: Plan) -> tuple[TablePlan, ...]:
     """Return the plans of all tables as they are before anything in them is broken."""
-    return (plan.clean or plan).tables
+    return plan.clean.tables
 
 
 def whole(plan: Plan) -> dict[str, pa.Table]:
@@ -64,7 +63,7 @@ def periods_of(plan: Plan, table: TablePlan, rows: pa.Table) -> np.ndarray:
 def keys_are_unique(plan: Plan) -> None:
     """The key columns of a table tell its rows apart, stages too, and hold no null."""
     for name in names(plan):
-        keys = made(plan, name).select(list(find_table(plan.clean or plan, name).key)).to_pandas()
+        keys = made(plan, name).select(list(find_table(plan.clean, name).key)).to_pandas()
         assert not keys.duplicated().any(), name
         assert not keys.isna().any().any(), name
 
@@ -94,11 +93,11 @@ def children_are_their_units(plan: Plan) -> None:
     tables = whole(plan)
     for child in (table for table in clean_tables(plan) if table.kind == "child"):
         own = sourced(child, "id")
-        owner = unit_column(plan, child)
+        owner = unit_column(plan.population, child)
         owners = dict(zip(tables[child.name][own].to_pylist(), tables[child.name][owner].to_pylist(), strict=True))
         for table in (table for table in clean_tables(plan) if table.kind != "bridge"):
             column = next((c for c, to, _ in table.references if to == child.name), None)
-            unit = unit_column(plan, table)
+            unit = unit_column(plan.population, table)
             if column is not None and unit is not None:
                 rows = tables[table.name]
                 assert [owners[key] for key in rows[column].to_pylist()] == rows[unit].to_pylist()
@@ -118,7 +117,7 @@ def bridges_keep_their_bounds(plan: Plan) -> None:
         own = Counter(a for a, _ in pairs)
         touched = own if spec.directed else own + Counter(b for _, b in pairs)
         assert max(own.values(), default=0) <= spec.cardinality[1]
-        if not plan.endings and all(segment.spec.tenure is None for segment in plan.segments):
+        if not plan.population.endings and all(segment.spec.tenure is None for segment in plan.population.segments):
             least = min(spec.cardinality[0], len(rights) - (spec.left == spec.right))
             assert all(touched[key] >= least for key in lefts), table.name
 
@@ -126,7 +125,7 @@ def bridges_keep_their_bounds(plan: Plan) -> None:
 def lives(plan: Plan) -> pd.DataFrame:
     """Return, for each unit, the first and the last period of its life."""
     assert plan.stop is not None
-    whole = block(plan, Slice(plan.first, plan.stop, 0, units_by(plan, plan.stop)))
+    whole = block(plan.population, Slice(plan.first, plan.stop, 0, units_by(plan.population, plan.stop)))
     keys = unit_keys(plan, 0, whole.slice.unit_stop).to_pylist()
     return pd.DataFrame({"first": whole.units.arrival, "last": ends(whole)}, index=keys)
 
@@ -151,8 +150,8 @@ def rows_lie_in_their_units_lives(plan: Plan) -> None:
     life = lives(plan)
     lived = int(np.maximum(np.minimum(life["last"], plan.stop - 1) - life["first"] + 1, 0).sum())
     for name in names(plan):
-        table = find_table(plan.clean or plan, name)
-        unit = unit_column(plan, table)
+        table = find_table(plan.clean, name)
+        unit = unit_column(plan.population, table)
         if table.time is None or unit is None:
             continue
         rows = made(plan, name)
@@ -166,33 +165,35 @@ def rows_lie_in_their_units_lives(plan: Plan) -> None:
 
 def nothing_happens_after_the_end(plan: Plan) -> None:
     """A unit ends once, and no event of it comes after the moment of its end. So it is of every kind of unit."""
-    for kind in plan.kinds:
+    for population in plan.populations:
         ended: list[tuple[str, np.datetime64]] = []
-        for name in {ending.table for ending in kind.endings}:
-            rows = made(kind, name)
-            column = sourced(kind.table(name), "timestamp")
+        for name in {ending.table for ending in population.endings}:
+            rows = made(plan, name)
+            column = sourced(population.table(name), "timestamp")
             if column is not None:
-                ended += zip(rows[unit_column(kind, kind.table(name))].to_pylist(), times(rows, column), strict=True)
+                ended += zip(
+                    rows[unit_column(population, population.table(name))].to_pylist(), times(rows, column), strict=True
+                )
         moments = dict(ended)
         assert len(moments) == len(ended), "a unit ends twice"
-        for table in kind.own:
+        for table in population.made:
             column = sourced(table, "timestamp")
             if table.time is None or column is None:
                 continue
-            rows = made(kind, table.name)
-            for unit, moment in zip(rows[unit_column(kind, table)].to_pylist(), times(rows, column), strict=True):
+            rows = made(plan, table.name)
+            for unit, moment in zip(rows[unit_column(population, table)].to_pylist(), times(rows, column), strict=True):
                 assert moment <= moments.get(unit, moment), f"{table.name}: {unit} at {moment}, ended at {moments[unit]}"
 
 
 def histories_are_whole(plan: Plan) -> None:
     """Versions of a unit follow each other without gap, overlap or empty interval; the last is current, unless the unit has
     left; tiers change."""
-    table = unit_dimension(plan)
+    table = plan.population.dimension
     tier = next((column.name for column in table.columns if column.spec.word == "scd"), None)
     if tier is None:
         return
     rows = made(plan, table.name).to_pandas()
-    key = unit_column(plan, table)
+    key = unit_column(plan.population, table)
     for _, versions in rows.groupby(key, sort=False):
         begins, ends = versions["valid_from"].to_list(), versions["valid_to"].to_list()
         assert ends[:-1] == begins[1:]
@@ -205,11 +206,11 @@ def histories_are_whole(plan: Plan) -> None:
 
 def versions_end_with_their_units(plan: Plan) -> None:
     """The last version of a unit is valid to the period after the last of its life, as far as that is known."""
-    table = unit_dimension(plan)
+    table = plan.population.dimension
     if not table.spec.sourced("scd") or plan.stop is None:
         return
     ended = lives(plan)["last"].to_dict()
-    key_column = unit_column(plan, table)
+    key_column = unit_column(plan.population, table)
     rows = made(plan, table.name).to_pandas().drop_duplicates(key_column, keep="last")
     for key, end in zip(rows[key_column], rows["valid_to"], strict=True):
         if ended[key] < plan.stop - 1:
@@ -220,18 +221,18 @@ def versions_end_with_their_units(plan: Plan) -> None:
 
 def facts_join_the_version_of_their_time(plan: Plan) -> None:
     """The version a fact or event names is its unit's, and was valid when its period began."""
-    dimension = unit_dimension(plan)
+    dimension = plan.population.dimension
     if not any(column.spec.word == "scd" for column in dimension.columns):
         return
     versions = made(plan, dimension.name).to_pandas().set_index(ROW_ID)
-    key = unit_column(plan, dimension)
+    key = unit_column(plan.population, dimension)
     for table in clean_tables(plan):
         if table.time is None or not any(column.name == ROW_ID for column in table.columns):
             continue
         rows = made(plan, table.name)
         starts = pd.Series(plan.grain.starts(periods_of(plan, table, rows)))
         valid = versions.loc[rows[ROW_ID].to_pylist()]
-        assert valid[key].to_list() == rows[unit_column(plan, table)].to_pylist()
+        assert valid[key].to_list() == rows[unit_column(plan.population, table)].to_pylist()
         assert (pd.to_datetime(valid["valid_from"]).to_numpy() <= starts.to_numpy()).all(), table.name
         ends = pd.to_datetime(valid["valid_to"]).to_numpy()
         assert ((starts.to_numpy() < ends) | np.isnat(ends)).all(), table.name

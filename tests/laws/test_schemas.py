@@ -47,20 +47,17 @@ def origin(column: ColumnPlan, table: TablePlan, plan: Plan) -> ColumnPlan | Non
 
 def hold_origins(plan: Plan) -> None:
     """Check every derived table: its columns are of the types of their origins, with nulls where these have them."""
-    clean = plan.clean or plan
-    for kind in clean.kinds:
-        for table in kind.own:
-            nullable = {column.name: column.nullable for column in table.columns}
-            for column in table.columns:
-                theirs = origin(column, table, clean)
-                if theirs is None:
-                    continue
-                missing = getattr(column.spec.source, "by", None) if column.name not in table.key else None
-                assert column.type == theirs.type, f"{table.name}.{column.name}"
-                assert column.decimals == theirs.decimals, f"{table.name}.{column.name}"
-                assert column.nullable == (theirs.nullable or nullable.get(missing or "", False)), (
-                    f"{table.name}.{column.name}"
-                )
+    clean = plan.clean
+    for table in clean.tables:
+        nullable = {column.name: column.nullable for column in table.columns}
+        for column in table.columns:
+            theirs = origin(column, table, clean)
+            if theirs is None:
+                continue
+            missing = getattr(column.spec.source, "by", None) if column.name not in table.key else None
+            assert column.type == theirs.type, f"{table.name}.{column.name}"
+            assert column.decimals == theirs.decimals, f"{table.name}.{column.name}"
+            assert column.nullable == (theirs.nullable or nullable.get(missing or "", False)), f"{table.name}.{column.name}"
 
 
 def wide(file: Path) -> Plan:
@@ -175,4 +172,4 @@ def test_a_source_that_forgets_a_value_is_found_where_its_rows_are_made(monkeypa
     plan = from_mapping(SHOPS, name="shops")
     monkeypatch.setitem(SOURCES._members, "ref", Source(lambda column, table, rows: pa.nulls(len(rows), column.type)))
     with pytest.raises(SchemaError, match=r"fct_order\.date_key has"):
-        list(build(plan, plan.table("fct_order"), full_slice(plan)))
+        list(build(plan, plan.table("fct_order"), full_slice(plan.population)))

@@ -24,6 +24,7 @@ from tests.laws.made import (
     AS_OF,
     DATASETS,
     bundled,
+    by_population,
     date_keys,
     differing,
     forget,
@@ -72,11 +73,11 @@ def hold_units(plan: Plan, cuts: list[int]) -> None:
     assert plan.stop is not None
     for name in names(plan):
         table = find_table(plan, name)
-        column = unit_column(plan, table)
+        column = unit_column(plan.population, table)
         if column is None:
             continue
         whole = made(plan, name)
-        edges = [0, *cuts, units_by(plan, plan.stop)]
+        edges = [0, *cuts, units_by(plan.population, plan.stop)]
         for begin, end in itertools.pairwise(edges):
             alone = made_of(plan, name, Slice(plan.first, plan.stop, begin, end))
             keys = unit_keys(plan, begin, end)
@@ -171,14 +172,14 @@ def test_periods_made_alone_are_those_of_the_whole(raw: Raw, data: st.DataObject
 @pytest.mark.parametrize("name", DATASETS)
 def test_units_made_alone_are_those_of_the_whole_in_bundled_configs(name: str) -> None:
     plan = bundled(name)
-    hold_units(plan, [1, plan.units // 3, plan.units - 1])
+    hold_units(plan, [1, plan.population.units // 3, plan.population.units - 1])
 
 
 @examples(20)
 @given(configs(), st.data())
 def test_units_made_alone_are_those_of_the_whole(raw: Raw, data: st.DataObject) -> None:
-    for plan in plan_of(raw).kinds:
-        hold_units(plan, [data.draw(st.integers(1, plan.units - 1))] if plan.units > 1 else [])
+    for plan in by_population(plan_of(raw)):
+        hold_units(plan, [data.draw(st.integers(1, plan.population.units - 1))] if plan.population.units > 1 else [])
 
 
 @pytest.mark.parametrize("name", DATASETS)

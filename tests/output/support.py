@@ -128,7 +128,7 @@ def rows(plan: Plan, table: str) -> pa.Table:
 
 def read(plan: Plan, directory: Path, format: str) -> dict[str, pa.Table]:
     """Return what was written into a directory, by the names of the tables."""
-    slice_ = full_slice(plan)
+    slice_ = full_slice(plan.population)
     with directory_store(plan, directory, format, slice_.first, slice_.stop) as store:
         return {name: store.arrow(f"FROM {relation}") for name, relation in store.relations.items()}
 

@@ -67,7 +67,7 @@ def test_two_runs_have_the_same_bytes(format: str, options: dict[str, object], t
     """Whatever the blocks they were made in."""
     plan = made(format, **options)
     write_tables(plan, tmp_path / "one")
-    with chunks_of(plan.units * 3 + 1):
+    with chunks_of(plan.population.units * 3 + 1):
         write_tables(plan, tmp_path / "two")
     assert files(tmp_path / "one") == files(tmp_path / "two")
 

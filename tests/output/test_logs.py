@@ -39,7 +39,7 @@ def test_each_row_is_a_line(format: str, tmp_path: Path) -> None:
 def test_the_file_may_have_another_name_and_does_not_show_its_blocks(tmp_path: Path) -> None:
     plan = from_mapping(config(log_format=FORMAT, log_filename="visits-1.txt"), name="shops")
     write_tables(plan, tmp_path / "one")
-    with chunks_of(plan.units * 3 + 1):
+    with chunks_of(plan.population.units * 3 + 1):
         write_tables(plan, tmp_path / "two")
     assert (tmp_path / "one" / "visits-1.txt").read_bytes() == (tmp_path / "two" / "visits-1.txt").read_bytes()
     assert not (tmp_path / "one" / "evt_visit.log").exists()

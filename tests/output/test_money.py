@@ -144,7 +144,7 @@ def test_every_format_keeps_them_to_the_cent_and_its_check_is_content(format: st
     write_tables(plan, tmp_path)
     ours = {line["line_id"]: line["net"] for line in rows(plan, "fct_line")}
     assert _amounts(format, tmp_path) == ours
-    slice_ = full_slice(plan)
+    slice_ = full_slice(plan.population)
     with directory_store(plan, tmp_path, format, slice_.first, slice_.stop) as store:
         report = check_store(store)
     assert not report.failed, report.text()
@@ -196,7 +196,7 @@ def test_what_is_broken_on_purpose_stays_decimal_where_it_is_a_number(tmp_path: 
     assert types[("fct_line", "tax")] == CENT
     assert types[("fct_month", "sales")] == pa.string()
     write_tables(plan, tmp_path, format="parquet")
-    slice_ = full_slice(plan)
+    slice_ = full_slice(plan.population)
     with directory_store(plan, tmp_path, "parquet", slice_.first, slice_.stop) as store:
         assert not check_store(store).failed
 

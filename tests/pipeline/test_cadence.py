@@ -103,7 +103,7 @@ def test_what_is_stored_in_any_order_agrees(kind: str, tmp_path: Path) -> None:
         )
         period = int(plan.grain.holding(np.array([np.datetime64(f"{str(quarter)[:4]}-{str(quarter)[4:6]}-01", "s")]))[0])
         expected = sorted(tuple(row.values()) for row in expected_rows(plan, "log_shop", period)[1].to_pylist())
-        assert 0 < len(expected) < plan.units
+        assert 0 < len(expected) < plan.population.units
         assert ask(plan, store, applied) == ask(plan, store, taken) == ask(plan, store, valid) == expected
 
 

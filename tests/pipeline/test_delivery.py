@@ -72,7 +72,7 @@ def test_a_store_with_days_missing_is_judged_by_what_it_has(tmp_path: Path) -> N
     assert set(rows[DELIVERED].to_pylist()) == {20240305}
     assert min(rows["date_key"].to_pylist()) < 20240305
     found = restored(plan, {"fct_all": rows}, ledger)["fct_all"]
-    clean = made(plan.clean or plan, "fct_all").to_pandas().set_index(["date_key", "shop_id"])
+    clean = made(plan.clean, "fct_all").to_pandas().set_index(["date_key", "shop_id"])
     given = found.to_pandas().set_index(["date_key", "shop_id"])
     assert given.index.is_unique
     assert given.equals(clean.loc[given.index])

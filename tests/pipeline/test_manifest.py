@@ -40,7 +40,7 @@ def test_it_is_the_manifest_as_of_what_is_stored(kind: str, tmp_path: Path) -> N
         assert found["as_of"].value == written["window"]["last"] == plan.grain.label(plan.first + count - 1)
         segments, connections = (found[what] for what in ("segments", "connections"))
         assert isinstance(segments, dg.TableMetadataValue) and isinstance(connections, dg.TableMetadataValue)
-        assert [record.data["name"] for record in segments.records] == [s.spec.name for s in plan.segments]
+        assert [record.data["name"] for record in segments.records] == [s.spec.name for s in plan.population.segments]
         assert len(connections.records) == len(plan.dataset.connections)
 
 

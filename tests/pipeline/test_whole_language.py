@@ -191,7 +191,7 @@ def parts(plan: Plan) -> dict[str, dict[str, list[str]]]:
 
 def stored(plan: Plan, store: Store) -> dict[str, list[str]]:
     """Return the rows of each table and stage that is stored."""
-    with store.opened(replace(plan, own=(*plan.own, *stages_of(plan))), plan.first, plan.stop or 0) as opened:
+    with store.opened(replace(plan, tables=(*plan.tables, *stages_of(plan))), plan.first, plan.stop or 0) as opened:
         found = {name: opened.arrow(f"FROM {place}") for name, place in opened.relations.items()}
     return {name: rows(table.to_batches()) for name, table in found.items()}
 

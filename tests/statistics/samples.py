@@ -47,13 +47,13 @@ def plan_of(metrics: list[Raw], units: int = 1000, periods: int = 16, **more: An
 
 def block_of(plan: Plan) -> Block:
     """Return the stages of a whole plan."""
-    return Block(plan, full_slice(plan))
+    return Block(plan.population, full_slice(plan.population))
 
 
 def residuals(block: Block, place: int) -> Floats:
     """Return what is left of a metric's true values when the trajectory is known: standardised at each position."""
     centres = block.centres(place)
-    return (block.correlated(place) - centres) / block.plan.metrics[place].quantiles.deviation(centres)
+    return (block.correlated(place) - centres) / block.population.metrics[place].quantiles.deviation(centres)
 
 
 def correlation(first: Floats, second: Floats) -> tuple[float, float]:

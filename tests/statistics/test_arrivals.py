@@ -29,8 +29,8 @@ def _plan(arrival: Raw, count: int = 60, before: int = 0, months: int = 12) -> P
 
 def _arrivals(plan: Plan) -> np.ndarray:
     """Return the period of arrival of each unit of the last segment, from 0 at the window's start."""
-    units = select(plan, 0, plan.units)
-    return units.arrival[units.segment == len(plan.segments) - 1] - plan.first
+    units = select(plan.population, 0, plan.population.units)
+    return units.arrival[units.segment == len(plan.population.segments) - 1] - plan.first
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def config(scale: float, returns: int = 1) -> dict[str, Any]:
 def test_rows_are_scale_times_the_metric_exactly_where_that_is_whole_and_right_on_average(scale: float) -> None:
     plan = from_mapping(config(scale), name="orders")
     assert plan.stop is not None
-    whole = block(plan, Slice(plan.first, plan.stop, 0, plan.units))
+    whole = block(plan.population, Slice(plan.first, plan.stop, 0, plan.population.units))
     wanted = np.round(whole.correlated(0)) * scale
     counts = row_counts(plan.table("fct_order"), whole)
     even = np.isclose(wanted, np.round(wanted), atol=1e-9)

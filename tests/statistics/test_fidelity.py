@@ -38,8 +38,8 @@ def test_margins_are_the_declared_families() -> None:
 def test_no_metric_is_blind_to_its_trajectory(family: str) -> None:
     """From the mean at position 0 to that at position 1, as declared."""
     stages = ours.block(still(correlation.paired(FAMILIES, [(family, family)], 0.0, "growth", 2000)))
-    values, (low, high) = ours.values(stages, "a0"), stages.plan.metrics[0].spec.means
-    spread = stages.plan.metrics[0].quantiles.deviation(np.array([low, high])) / np.sqrt(2000)
+    values, (low, high) = ours.values(stages, "a0"), stages.population.metrics[0].spec.means
+    spread = stages.population.metrics[0].quantiles.deviation(np.array([low, high])) / np.sqrt(2000)
     assert abs(values[0].mean() - low) < 4.5 * spread[0]
     assert values[-1].mean() > low + 0.9 * (high - low)
 

@@ -19,7 +19,7 @@ SOLVED = 0.005
 
 def latent(plan: Plan, mixing: int = 0) -> np.ndarray:
     """Return the correlations of the shocks, by metric."""
-    lower = plan.mixings[mixing].shocks
+    lower = plan.population.mixings[mixing].shocks
     return lower @ lower.T
 
 
@@ -143,7 +143,7 @@ def test_how_much_of_a_driver_is_left_in_its_follower_is_known(persistence: floa
     driver, own = block.scores(0), block.scores(1)
     for lag in range(6):
         found, error = correlation(driver[: len(driver) - lag], own[lag:])
-        expected, _ = lagged_correlations([m.latent for m in plan.metrics], plan.mixings[0], 0, 1, lag)
+        expected, _ = lagged_correlations([m.latent for m in plan.population.metrics], plan.population.mixings[0], 0, 1, lag)
         assert abs(found - expected) < FAR * error * (1 + 2 * persistence), lag
 
 

@@ -29,7 +29,7 @@ def made(noise: Raw | str, metrics: list[Raw] | None = None, units: int = 10_000
 
 def declared(plan: Plan, place: int) -> float:
     """Return the share of a metric's values that the config says are missing."""
-    return null_rate(plan.dataset, plan.metrics[place].spec)
+    return null_rate(plan.dataset, plan.population.metrics[place].spec)
 
 
 def near(cells: NDArray[np.bool_], rate: float) -> bool:
@@ -57,7 +57,12 @@ def test_jitter_has_the_kurtosis_of_its_family(family: str, degrees: int | None,
     block = made("clean", units=100_000)
     noise = Noise.model_validate({"gaussian_sigma": 1.0, "noise_family": family, "degrees_of_freedom": degrees})
     plan = block.plan
-    drawn = jittered(plan.seed, noise, plan.metrics[2], block.address, np.ones(block.address.shape), block.positions()) - 1
+    drawn = (
+        jittered(
+            plan.seed, noise, plan.population.metrics[2], block.address, np.ones(block.address.shape), block.positions()
+        )
+        - 1
+    )
     z = (drawn - drawn.mean()) / drawn.std()
     moment = float((z**4).mean())
     error = np.std(z**4 - 2 * moment * z**2) / np.sqrt(z.size)

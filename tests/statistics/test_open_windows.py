@@ -84,9 +84,9 @@ def shop(grain: str, rate: float, mean: float, span: int, more: Raw | None = Non
 
 def blocks(plan: Plan, first: int, stop: int) -> Iterator[Block]:
     """Yield blocks of the visitors that may be there in some periods."""
-    for part in strata(plan, first, stop):
+    for part in strata(plan.population, first, stop):
         if part.segment == 0:
-            yield Block(plan, Slice(first, stop, part.first, part.first + part.count))
+            yield Block(plan.population, Slice(first, stop, part.first, part.first + part.count))
 
 
 def in_year(plan: Plan, year: int, length: int) -> tuple[Floats, Floats]:
@@ -119,7 +119,7 @@ def test_tenures_and_ages_have_the_means_they_say() -> None:
 def test_year_five_looks_as_alive_as_year_one(grain: str, rate: float, mean: float, length: int) -> None:
     """The population keeps its size, as many arrive and leave, and positions are those of the second year."""
     plan = shop(grain, rate, mean, 24)
-    units = select(plan, 0, units_by(plan, plan.first + 6 * length))
+    units = select(plan.population, 0, units_by(plan.population, plan.first + 6 * length))
     mine = units.segment == 0
     for year in range(5):
         first = plan.first + year * length + 1
@@ -143,7 +143,7 @@ def test_those_there_at_the_start_are_like_those_of_any_later_time_unless_they_a
 
 def test_arms_keep_their_shares_among_those_who_arrive() -> None:
     plan = shop("month", 50, 18, 24, {"treatment": {"fraction": 0.3, "lift_log_odds": 1.0}})
-    units = select(plan, 0, units_by(plan, plan.first + 120))
+    units = select(plan.population, 0, units_by(plan.population, plan.first + 120))
     later = (units.segment == 0) & (units.arrival > plan.first)
     for cohort in np.array_split(np.flatnonzero(later), 8):
         assert abs(units.treated[cohort].mean() - 0.3) < 0.02
@@ -160,7 +160,7 @@ def one(after: str, archetype: Any, span: int = 12, timing: float = 0.0, count: 
         "segments": [segment | {"variation": {"level": 0.2, "timing": timing, "size": 0}}],
     }
     plan = from_mapping(raw, name="one")
-    return plan, Block(plan, full_slice(plan, None, plan.first + 10 * span)).positions()
+    return plan, Block(plan.population, full_slice(plan.population, None, plan.first + 10 * span)).positions()
 
 
 def test_hold_stays_where_the_curve_ended() -> None:
@@ -181,7 +181,7 @@ def test_repeat_runs_the_same_curve_again_with_the_same_timing() -> None:
 def test_restart_runs_it_with_a_timing_of_its_own_each_time() -> None:
     plan, timed = one("restart", "growth > decline", span=24, timing=0.1)
     periods = np.arange(plan.first, plan.first + 240)
-    number = rounds(plan, select(plan, 0, plan.units), periods)
+    number = rounds(plan.population, select(plan.population, 0, plan.population.units), periods)
     assert (np.diff(number, axis=0) >= 0).all()
     assert np.isin(number[-1], (9, 10)).all()
     begun = np.array([(number >= k).argmax(axis=0) for k in range(1, 9)])  # when each round begins
@@ -220,7 +220,7 @@ def test_every_check_passes_in_any_year(grain: str, rate: float, mean: float, sp
         rows = write_tables(plan, tmp_path / str(number), format="parquet", periods=periods)
         report = check_directory(plan, tmp_path / str(number), "parquet", first, stop)
         assert report.score == 100, report.text()
-        for size in sizes(plan, plan.tables, full_slice(plan, first, stop)):
+        for size in sizes(plan, plan.tables, full_slice(plan.population, first, stop)):
             if size.table in ("fct_all", "dim_shopper"):
                 assert rows[size.table] <= 1.1 * size.rows <= 2 * rows[size.table], (size, number)
 

@@ -127,7 +127,7 @@ def test_one_row_tells_one_moment() -> None:
 @pytest.mark.parametrize("table", ["evt_visit", "fct_line", "evt_low", "evt_return"])
 def test_any_slice_has_the_moments_of_the_whole(table: str) -> None:
     plan = plan_of(0.4)
-    every = full_slice(plan)
+    every = full_slice(plan.population)
     units = [(0, 7), (7, 8), (8, 40)]
     parts = [Slice(p, p + 1, *unit) for p in range(every.first, every.stop) for unit in units]
     rows = [
@@ -192,6 +192,6 @@ def test_a_further_kind_of_unit_without_events_is_no_reason_to_refuse() -> None:
         "metrics": [{"name": "wealth", "type": "score", "polarity": "positive"}],
         "segments": [{"name": "family", "count": 3, "archetype": "flat"}],
     }
-    assert plan_of(0.5, units=[owner]).others[0].dataset.noise.temporal_jitter == 0.5
+    assert plan_of(0.5, units=[owner]).population.others[0].dataset.noise.temporal_jitter == 0.5
     with pytest.raises(ConfigError, match=r"units\[0\].noise.temporal_jitter: has no effect"):
         plan_of(units=[{**owner, "noise": {"temporal_jitter": 1}}])

@@ -31,7 +31,7 @@ def plan(
 
 def roster(found: Plan) -> Units:
     """Return all units of a plan."""
-    return select(found, 0, found.units)
+    return select(found.population, 0, found.population.units)
 
 
 @pytest.mark.parametrize("level", [0.2, 0.4, 0.7])
@@ -126,7 +126,7 @@ def test_any_slice_of_units_has_the_arms_of_the_whole() -> None:
     arm = roster(found).treated
     for start in range(47):
         for stop in range(start + 1, 48):
-            assert np.array_equal(select(found, start, stop).treated, arm[start:stop])
+            assert np.array_equal(select(found.population, start, stop).treated, arm[start:stop])
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ from tests.statistics.samples import FAMILIES, FAR, Raw, block_of, correlation, 
 
 def test_sizes_average_to_1_and_spread_as_declared() -> None:
     plan = plan_of([metric("a", "gamma")], 20_000, variation={"level": 0, "timing": 0, "size": 0.5})
-    size = select(plan, 0, plan.units).size
+    size = select(plan.population, 0, plan.population.units).size
     assert abs(size.mean() - 1) < FAR * size.std() / np.sqrt(len(size))
     assert stats.kstest((np.log(size) + 0.125) / 0.5, "norm").pvalue > 1e-4
 
 
 def test_timing_shifts_curves_around_their_own_place() -> None:
     plan = plan_of([metric("a", "beta")], 20_000, variation={"level": 0, "timing": 0.1, "size": 0})
-    timing = select(plan, 0, plan.units).timing
+    timing = select(plan.population, 0, plan.population.units).timing
     assert abs(timing.mean()) < FAR * 0.1 / np.sqrt(len(timing))
     assert timing.std() == pytest.approx(0.1, rel=0.05)
 
@@ -30,7 +30,7 @@ def test_the_largest_units_hold_the_share_that_the_lognormal_gives_them() -> Non
     """The largest 1 % of lognormal sizes of deviation s hold Phi(s - z) of the total, z being the 99 % quantile of the
     normal (37 % at s = 2). The error is the one of that share of a sample: per unit ((x - q)+ + 0.01 q - share x) / mean."""
     plan = plan_of([metric("a", "poisson")], 400_000, variation={"level": 0, "timing": 0, "size": 2})
-    size = select(plan, 0, plan.units).size
+    size = select(plan.population, 0, plan.population.units).size
     edge = np.quantile(size, 0.99)
     share = size[size > edge].sum() / size.sum()
     error = np.std((np.maximum(size - edge, 0) - share * size) / size.mean()) / np.sqrt(len(size))
@@ -99,7 +99,7 @@ def arrivals(arrival: Raw, units: int = 6000, periods: int = 24) -> np.ndarray:
     plan = plan_of([metric("a", "beta")], units, periods)
     raw = {**plan.raw, "segments": [{**plan.raw["segments"][0], "arrival": arrival}]}
     plan = plan_of(raw.pop("metrics"), units, periods, segments=raw["segments"])
-    return np.bincount(select(plan, 0, units).arrival - plan.first, minlength=periods)
+    return np.bincount(select(plan.population, 0, units).arrival - plan.first, minlength=periods)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def key(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def test_the_clean_tables_come_back(key: tuple[Plan, Key]) -> None:
     """Value by value, but for what wide tables add to rows that were dropped or never came: the ledger does not know it."""
     plan, found = key
-    whole = plan.clean or plan
+    whole = plan.clean
     for name, rows in found["restored"].items():
         expected = made(whole, name).to_pandas()
         order = list(whole.table(name).key)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import plotsim_core
+from plotsim_core.tables.build import find_table
 from plotsim_core.tables.stages import STAGES
 from tests.laws.made import BRIEF, bundled
 
@@ -36,7 +37,7 @@ def test_any_column_of_a_fact_or_stage_is_explained_with_the_generated_value(nam
     plan, frame = PLANS[name], FRAMES[name][table]
     for place in np.random.default_rng(7).integers(0, len(frame), CELLS).tolist():
         row = frame.iloc[place]
-        key = row[f"{plan.owner(table).unit}_id"]
+        key = row[f"{plan.population_of(find_table(plan, table)).unit}_id"]
         found = plotsim_core.explain(plan, table, key, str(row["date_key"]), column)
         assert _same(found.value, row[column]), found.text()
         assert found.steps[-1].value == found.value

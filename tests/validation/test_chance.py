@@ -41,9 +41,9 @@ def test_sums_over_their_own_errors_stay_inside(terms: int, shape: str) -> None:
 
 def test_questions_share_the_odds_of_a_dataset() -> None:
     """All comparisons together exceed their limits with probability `SOFT` at most."""
-    each = 2 * math.exp(-(allowed_errors(PLAN) ** 2) / 2)
-    assert each * comparisons(PLAN) == pytest.approx(SOFT)
-    assert chi2.sf(chi_square_allowed(PLAN, 6), 6) * comparisons(PLAN) == pytest.approx(SOFT)
+    each = 2 * math.exp(-(allowed_errors(PLAN.population) ** 2) / 2)
+    assert each * comparisons(PLAN.population) == pytest.approx(SOFT)
+    assert chi2.sf(chi_square_allowed(PLAN.population, 6), 6) * comparisons(PLAN.population) == pytest.approx(SOFT)
 
 
 @pytest.mark.parametrize("count", [1, 7, 60, 5000])

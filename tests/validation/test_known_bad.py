@@ -335,8 +335,8 @@ def _break(plan: Plan, case: Case, directory: Path) -> None:
     """Make the fault in files of a directory."""
     if case.without is not None:
         (directory / f"{case.without}.parquet").unlink()
-    units = select(plan, 0, plan.units)
-    keys = key_text(prefix(plan.table("dim_company").spec), pa.array(codes(plan, units)))
+    units = select(plan.population, 0, plan.population.units)
+    keys = key_text(prefix(plan.table("dim_company").spec), pa.array(codes(plan.population, units)))
     segments = pa.table({"company_id": keys, "segment": np.asarray(units.segment)})
     for table, sql in case.breaks.items():
         file = directory / f"{table}.parquet"

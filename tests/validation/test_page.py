@@ -84,9 +84,9 @@ def test_every_stage_has_its_picture(judged: tuple[Store, Report]) -> None:
     timed = [table for kind in store.kinds for table in kind.tables if table.time is not None]
     assert drawn["rows"] == len(timed)
     for kind in store.kinds:
-        start = "" if kind is store else f"{kind.plan.unit}_"
+        start = "" if kind is store else f"{kind.population.unit}_"
         held = set(residuals(kind).stored)
-        followers = sum(metric.driver in held for place, metric in enumerate(kind.plan.metrics) if place in held)
+        followers = sum(metric.driver in held for place, metric in enumerate(kind.population.metrics) if place in held)
         assert {f"{start}trajectories", f"{start}units"} <= set(drawn)
         assert drawn.get(f"{start}metrics", 0) == len(held)
         assert drawn.get(f"{start}lags", 0) == followers

@@ -73,7 +73,7 @@ def test_what_is_expected_is_what_pandas_finds_in_the_tables() -> None:
     """Of a dataset no larger than the sample, to the last digits: with gaps, with units that leave, with unequal sizes."""
     plan = shops()
     assert plan.stop is not None
-    (told,) = correlations(sample_of(plan, plan.stop))
+    (told,) = correlations(sample_of(plan.population, plan.stop))
     np.testing.assert_allclose((told.pearson[0], told.ranks[0]), plain_of(rows_of(plan)), atol=1e-6)
 
 
@@ -118,7 +118,7 @@ def test_a_phase_and_the_rest_of_the_window_are_told_apart() -> None:
     phase = {"start_period": 6, "end_period": 11, "connections": ["visits -0.6 sales"]}
     plan = shops(connection_phases=[phase], noise=None)
     assert plan.stop is not None
-    rest, inside = correlations(sample_of(plan, plan.stop))
+    rest, inside = correlations(sample_of(plan.population, plan.stop))
     rows = rows_of(plan)
     during = rows["date_key"].between(20230701, 20231231)
     for told, part in ((rest, rows[~during]), (inside, rows[during])):
@@ -133,7 +133,7 @@ def test_what_no_table_holds_is_not_told() -> None:
     dimension = {"name": "dim_shop", "per": "unit", "columns": [{"name": "shop_id", "type": "id"}]}
     plan = shops(facts=facts, dimensions=[dimension])
     assert plan.stop is not None
-    assert list(correlations(sample_of(plan, plan.stop))) == []
+    assert list(correlations(sample_of(plan.population, plan.stop))) == []
 
 
 def test_a_long_window_is_looked_at_from_end_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,9 +141,9 @@ def test_a_long_window_is_looked_at_from_end_to_end(monkeypatch: pytest.MonkeyPa
     module = "plotsim_core.truth.achieved_correlations"
     plan = shops(window={"start": "2023-01-01", "end": "2024-12-31", "every": "day"}, noise=None)
     assert plan.stop is not None
-    (whole,) = correlations(sample_of(plan, plan.stop))
+    (whole,) = correlations(sample_of(plan.population, plan.stop))
     monkeypatch.setattr(f"{module}._LONGEST", 200)
-    drawn = sample_of(plan, plan.stop)
+    drawn = sample_of(plan.population, plan.stop)
     assert len(drawn.periods) == 200 and len(set(drawn.periods.tolist())) == 200
     assert drawn.periods[0] == plan.first and drawn.periods[-1] == plan.stop - 1
     (part,) = correlations(drawn)
