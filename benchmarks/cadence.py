@@ -9,8 +9,6 @@ import time
 from typing import Any
 
 from plotsim_core import batches, from_mapping
-from plotsim_core.engine import replay
-from plotsim_core.engine.block import block
 
 _KEYS = [{"name": "date_key", "type": "ref.dim_date"}, {"name": "customer_id", "type": "ref.dim_customer"}]
 CONFIG: dict[str, Any] = {
@@ -67,8 +65,7 @@ def main() -> None:
     for table in TABLES:
         told = [table.ljust(14)]
         for first in (plan.first, plan.stop - 1):
-            replay._states.clear()
-            block.cache_clear()
+            plan = from_mapping(CONFIG, name="cadence")  # of which nothing is known
             begin = time.perf_counter()
             rows = sum(batch.num_rows for batch in batches(plan, table, first, plan.stop)[1])
             told.append(f"{rows:>9,} rows in {time.perf_counter() - begin:6.2f} s")

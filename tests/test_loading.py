@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +16,27 @@ from click.testing import CliRunner
 from plotsim_core import Plan, api, list_templates
 from plotsim_core.cli import main
 from plotsim_core.config import read
+from plotsim_core.engine.correlated import segment_shares
 from plotsim_core.engine.slice import full_slice
-from plotsim_core.numerics.quantiles import quantile_table
+from plotsim_core.numerics import quantiles
+from plotsim_core.numerics.quantiles import QuantileTable, SolvedRows
 from plotsim_core.tables.build import build
 
 ROOT = Path(__file__).parents[1]
 
 
-def loaded(name: str) -> Plan:
-    """Return the plan of a bundled config, of whose tables nothing is known from before."""
-    quantile_table.cache_clear()
-    return api.load_config(api.template(name))
+@pytest.fixture
+def solved(monkeypatch: pytest.MonkeyPatch) -> list[SolvedRows]:
+    """What is solved of quantile tables while a test runs, and nothing from before."""
+    made: list[SolvedRows] = []
+
+    @cache
+    def solved_rows(table: QuantileTable) -> SolvedRows:
+        made.append(SolvedRows(table))
+        return made[-1]
+
+    monkeypatch.setattr(quantiles, "solved_rows", solved_rows)
+    return made
 
 
 def data(plan: Plan) -> dict[str, list[dict[str, object]]]:
@@ -35,28 +46,26 @@ def data(plan: Plan) -> dict[str, list[dict[str, object]]]:
 
 
 @pytest.mark.parametrize("name", list_templates())
-def test_loading_solves_only_the_rows_that_tell_whether_a_config_can_be(name: str) -> None:
-    plan = loaded(name)
+def test_loading_solves_only_the_rows_that_tell_whether_a_config_can_be(name: str, solved: list[SolvedRows]) -> None:
+    plan = api.load_config(api.template(name))
     kinds = (kind for kind in plan.populations if not any(connection.pooled for connection in kind.dataset.connections))
     for metric in (metric for kind in kinds for metric in kind.metrics):
-        known = metric.quantiles.known
-        assert known[0].sum() <= 18, "two for each of the nine positions that correlations are solved at"
-        assert not known[1].any()
-        assert "levels" not in vars(metric)
+        rows = quantiles.solved_rows(metric.quantiles)
+        assert rows.has_values.sum() <= 18, "two for each of the nine positions that correlations are solved at"
+        assert not rows.has_deviations.any()
 
 
-def test_what_is_solved_later_does_not_depend_on_when_or_where() -> None:
-    plan = loaded("minimal")
+def test_what_is_solved_later_does_not_depend_on_when_or_where(solved: list[SolvedRows]) -> None:
+    plan = api.load_config(api.template("minimal"))
     before = pickle.dumps(plan)
     made = data(plan)
     assert sum(len(rows) for rows in made.values()) > 0
-    after = pickle.dumps(plan)
-    quantile_table.cache_clear()
-    for sent in (before, after):
-        there = pickle.loads(sent)
-        assert data(there) == made
-        for metric, own in zip(there.population.metrics, plan.population.metrics, strict=True):
-            assert np.array_equal(metric.levels, own.levels)
+    assert any(rows.has_values.any() for rows in solved)
+    assert pickle.dumps(plan) == before, "what is solved is no part of a plan"
+    there = pickle.loads(before)
+    assert data(there) == made
+    for metric, own in zip(there.population.metrics, plan.population.metrics, strict=True):
+        assert np.array_equal(segment_shares(metric), segment_shares(own))
 
 
 def test_loading_imports_neither_pandas_nor_an_optimizer() -> None:

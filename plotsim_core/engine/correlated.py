@@ -8,14 +8,15 @@ Within a unit they persist (AR(1) as a moving average), and a follower's scores 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.engine.roster import Units
 from plotsim_core.numerics.random import Floats, fold, key, normals, words
-from plotsim_core.plan.copula import Mixing
-from plotsim_core.plan.plan import Population
+from plotsim_core.plan.copula import Mixing, latent_level
+from plotsim_core.plan.plan import MetricPlan, Population
 
 Draw = Callable[[int, NDArray[np.int64]], Floats]
 """Gives the independent normals of a metric's stream for consecutive periods, shape (periods, units)."""
@@ -119,7 +120,17 @@ def level_scores(population: Population, mixing: Mixing, metric: int, units: Uni
 
 def level_shares(population: Population, metric: int, units: Units) -> Floats:
     """Return the share of a metric's scores' variance that lies between units, for the segment of each unit."""
-    return population.metrics[metric].levels[units.segment]
+    return segment_shares(population.metrics[metric])[units.segment]
+
+
+@lru_cache(maxsize=256)
+def segment_shares(metric: MetricPlan) -> Floats:
+    """Return the share of a metric's scores' variance that lies between units, for each segment. Solved when data is first
+    made: many plans are loaded only to be looked at."""
+    segments = zip(metric.means.tolist(), metric.natures, metric.along, strict=True)
+    return np.array(
+        [latent_level(metric.spec, (low, high), metric.quantiles, nature, q) for (low, high), nature, q in segments]
+    )
 
 
 def levels(population: Population, metric: int, units: Units, periods: NDArray[np.int64]) -> Floats:

@@ -1,7 +1,8 @@
 """Replay: states that depend on the past, computed from the window's start period by period.
 
 A state is a pure function of (population, name, units, period). Going through time again for each block would repeat work,
-so the latest state of each kind is kept and extended; that only saves time, it never changes a value.
+so a process keeps the latest state of each kind and extends it; that only saves time, it never changes a value. A state is
+one population's: a copy of it has none.
 """
 
 from __future__ import annotations
@@ -20,10 +21,33 @@ from plotsim_core.plan.plan import Population
 
 State = TypeVar("State", bound=tuple[NDArray[Any], ...])
 
-_KEPT = 1 << 23
-"""Number of units whose states are kept, over all blocks."""
-_states: OrderedDict[tuple[Population, str, int, int], tuple[int, Any]] = OrderedDict()
-_lock = Lock()
+
+class StateCache:
+    """The latest states, each with the period before which it is, of at most so many units in all: those that were asked for
+    last. Threads may share it."""
+
+    def __init__(self, units: int) -> None:
+        self._limit = units
+        self._states: OrderedDict[tuple[Population, str, int, int], tuple[int, Any]] = OrderedDict()
+        self._lock = Lock()
+
+    def latest(self, population: Population, name: str, start: int, count: int) -> tuple[int, Any] | None:
+        """Return (period, state) of units `start` to `start + count` of the roster; None if there is none."""
+        with self._lock:
+            return self._states.get((population, name, start, count))
+
+    def keep(self, population: Population, name: str, start: int, count: int, period: int, state: Any) -> None:
+        """Keep the state of units before a period, instead of an earlier one."""
+        key = population, name, start, count
+        with self._lock:
+            self._states[key] = period, state
+            self._states.move_to_end(key)
+            while sum(units for *_, units in self._states) > self._limit and len(self._states) > 1:
+                self._states.popitem(last=False)
+
+
+_CACHE = StateCache(1 << 23)
+"""The states of this process."""
 
 
 def state_before(
@@ -66,9 +90,7 @@ def _state(
     run_units = units if stop - start == len(units) else slice_units(units, start, stop)
     last_period = int(run_units.leaves.max())
     end = period if last_period == NEVER else min(period, last_period + 1)
-    cache_key = (population, name, start, stop - start)
-    with _lock:
-        entry = _states.get(cache_key)
+    entry = _CACHE.latest(population, name, start, stop - start)
     begin, state = entry if entry is not None and entry[0] <= end else (first, initial(run_units))
     for periods, present in spells(run_units, np.arange(begin, end, dtype=np.int64)):
         if len(present) == len(run_units):
@@ -78,12 +100,7 @@ def _state(
             next_state = advance(take(run_units, present), part_state, periods.start + begin, periods.stop + begin)
             merged: Any = tuple(_replaced(array, present, new) for array, new in zip(state, next_state, strict=True))
             state = merged
-    end = max(begin, end)
-    with _lock:
-        _states[cache_key] = (end, state)
-        _states.move_to_end(cache_key)
-        while sum(units for *_, units in _states) > _KEPT and len(_states) > 1:
-            _states.popitem(last=False)
+    _CACHE.keep(population, name, start, stop - start, max(begin, end), state)
     return state
 
 

@@ -5,7 +5,8 @@ are nearly straight (the identity, the logarithm, the logit, the square root), a
 Reading is element-wise: the same mean and score give the same bits in any array.
 
 Rows are solved when they are first read, since a table reaches much further than any data does. What a row holds does not
-depend on which rows are solved with it, or when.
+depend on which rows are solved with it, or when: a process keeps those of the tables it has read last, by what these are
+tables of, and a table itself never changes.
 
 Zeros that are mixed in are cut off the scores before the table is read: a share of zeros is exact, and nothing is
 interpolated across the jump.
@@ -13,8 +14,9 @@ interpolated across the jump.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,28 +41,38 @@ _REACH = 1000.0
 """How many times below and above its means the mean of an unbounded metric may be driven by sizes and seasons."""
 
 
-@dataclass(frozen=True, eq=False)
+_TABLES = 256
+"""Tables whose solved rows a process keeps: 200 kB each at most."""
+
+
+class Content(NamedTuple):
+    """What a table is of: the name of the family, its parameters, the bounds it is truncated to, and the metric's means."""
+
+    family: str
+    parameters: tuple[tuple[str, float], ...]
+    bounds: tuple[float, float] | None
+    means: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class QuantileTable:
     """Values of one metric's family on a grid of means (rows) and normal scores (columns), on the scale of `support`.
 
     With a share of `zeros` mixed in, rows and deviations are those of the rest, whose mean is mean / (1 - zeros). All
     functions take and return the metric's own mean, that of the mixture.
 
-    `means` are those of the rows, as a column, before they are stretched. `values` and `deviations` hold the rows that
-    were read already; `known` are their masks. Solving a row twice gives the same bits, so threads need no lock.
+    `row_means` are the means of the rows, as a column, before they are stretched. Tables of the same `content` are equal.
     """
 
-    margin: Truncated
-    support: str
-    low: float
-    width: float
-    first: float
-    step: float
-    means: Floats
-    values: Floats
-    deviations: Floats
-    known: NDArray[np.bool_]
-    zeros: float = 0.0
+    content: Content
+    margin: Truncated = field(compare=False)
+    support: str = field(compare=False)
+    low: float = field(compare=False)
+    width: float = field(compare=False)
+    first: float = field(compare=False)
+    step: float = field(compare=False)
+    row_means: Floats = field(compare=False)
+    zeros: float = field(compare=False, default=0.0)
 
     def mean_bounds(self) -> tuple[float, float]:
         """Return the lowest and highest mean in the table; lookups outside use the nearest."""
@@ -85,7 +97,7 @@ class QuantileTable:
         column = np.clip(score + _SCORE_LIMIT, 0.0, 2 * _SCORE_LIMIT) * (1.0 / _SCORE_STEP)
         left_column = np.minimum(column.astype(np.int64), len(_SCORES) - 2)
         column_rest = column - left_column
-        flat = self._solved_values(row).ravel()
+        flat = solved_rows(self).values_at(row).ravel()
         corner = row * len(_SCORES) + left_column
         lower = flat[corner]
         lower = lower + (flat[corner + 1] - lower) * column_rest
@@ -109,14 +121,12 @@ class QuantileTable:
 
     def _interpolated_deviation(self, mean: Floats) -> Floats:
         row, rest = self._row_and_rest(mean)
-        missing = _unknown_rows(self.known[1], row)
-        if len(missing):
-            self.deviations[missing] = self._spread(self.means[missing] * self.width + self.low)
-            self.known[1, missing] = True
-        return self.deviations[row] + (self.deviations[row + 1] - self.deviations[row]) * rest
+        deviations = solved_rows(self).deviations_at(row)
+        return deviations[row] + (deviations[row + 1] - deviations[row]) * rest
 
-    def _spread(self, mean: Floats) -> Floats:
-        """Return the standard deviations of the family at means, given as a column."""
+    def deviations_of(self, rows: Places) -> Floats:
+        """Return the standard deviations at the means of some rows: solved, not read."""
+        mean = self.row_means[rows] * self.width + self.low
         scores = np.linspace(-_SCORE_LIMIT, _SCORE_LIMIT, 601)[None, :]
         weights = np.exp(-0.5 * scores**2)
         weights /= weights.sum()
@@ -124,15 +134,10 @@ class QuantileTable:
         center = np.sum(values * weights, axis=1, keepdims=True)
         return np.sqrt(np.maximum(np.sum((values - center) ** 2 * weights, axis=1), 1e-18))
 
-    def _solved_values(self, row: Places) -> Floats:
-        """Return `values`, in which the rows `row` are solved, and the one after each."""
-        missing = _unknown_rows(self.known[0], row)
-        if len(missing):
-            location = self.margin.locations(self.means[missing], self.means[[0, -1]])
-            values = self.margin.values(_LEVELS[None, :], location)
-            self.values[missing] = self._on_scale(values)
-            self.known[0, missing] = True
-        return self.values
+    def values_of(self, rows: Places) -> Floats:
+        """Return the values of some rows at all scores, on the scale that they are kept on: solved, not read."""
+        location = self.margin.locations(self.row_means[rows], self.row_means[[0, -1]])
+        return self._on_scale(self.margin.values(_LEVELS[None, :], location))
 
     def _on_scale(self, values: Floats) -> Floats:
         """Return values on the scale that they are kept on."""
@@ -144,7 +149,7 @@ class QuantileTable:
         return AXES[self.support].forward(clipped)
 
     def _mean_ends(self) -> tuple[float, float]:
-        ends = self.first + self.step * np.array([0, len(self.values) - 1])
+        ends = self.first + self.step * np.array([0, len(self.row_means) - 1])
         low, high = self._stretch(AXES[self.support].back(ends))
         return float(low), float(high)
 
@@ -152,14 +157,47 @@ class QuantileTable:
         low, high = self._mean_ends()
         scaled = (np.clip(mean, low, high) - self.low) / self.width if self.support == "unit" else np.clip(mean, low, high)
         location = (AXES[self.support].forward(scaled) - self.first) * (1.0 / self.step)
-        row = np.clip(location.astype(np.int64), 0, len(self.values) - 2)
+        row = np.clip(location.astype(np.int64), 0, len(self.row_means) - 2)
         return row, location - row
 
     def _stretch(self, values: Floats) -> Floats:
         return self.low + self.width * values if self.support == "unit" else values
 
 
-@lru_cache(maxsize=512)
+class SolvedRows:
+    """The rows of a table that were read so far; `has_values` and `has_deviations` say which these are. Solving a row twice
+    gives the same bits, so threads need no lock."""
+
+    def __init__(self, table: QuantileTable) -> None:
+        count = len(table.row_means)
+        self._table = table
+        self._values, self._deviations = np.full((count, len(_SCORES)), np.nan), np.full(count, np.nan)
+        self.has_values, self.has_deviations = np.zeros((2, count), dtype=np.bool_)
+
+    def values_at(self, row: Places) -> Floats:
+        """Return the values of all rows, in which the rows `row` are solved, and the one after each."""
+        missing = _unknown_rows(self.has_values, row)
+        if len(missing):
+            self._values[missing] = self._table.values_of(missing)
+            self.has_values[missing] = True
+        return self._values
+
+    def deviations_at(self, row: Places) -> Floats:
+        """Return the deviations of all rows, in which those of `row` are solved, and the one after each."""
+        missing = _unknown_rows(self.has_deviations, row)
+        if len(missing):
+            self._deviations[missing] = self._table.deviations_of(missing)
+            self.has_deviations[missing] = True
+        return self._deviations
+
+
+@lru_cache(maxsize=_TABLES)
+def solved_rows(table: QuantileTable) -> SolvedRows:
+    """Return the rows of a table that this process has solved."""
+    return SolvedRows(table)
+
+
+@lru_cache(maxsize=_TABLES)
 def quantile_table(
     family: str,
     parameters: tuple[tuple[str, float], ...],
@@ -175,13 +213,14 @@ def quantile_table(
     shape, zeros = distribution.split(parameters)
     rest = 1.0 - zeros
     try:
-        table = _table(Truncated(distribution, shape, bounds), (means[0] / rest, means[1] / rest))
+        content = Content(family, parameters, bounds, means)
+        table = _table(content, Truncated(distribution, shape, bounds), (means[0] / rest, means[1] / rest))
     except MeanUnreachable as unreachable:
         raise MeanUnreachable(unreachable.low * rest, unreachable.high * rest) from None
     return replace(table, zeros=zeros)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=_TABLES)
 def reachable(
     family: str,
     parameters: tuple[tuple[str, float], ...],
@@ -205,8 +244,8 @@ def _unknown_rows(is_known: NDArray[np.bool_], row: Places) -> Places:
     return np.flatnonzero(is_read & ~is_known)
 
 
-def _table(margin: Truncated, means: tuple[float, float]) -> QuantileTable:
-    """Return a table of which no row is solved yet."""
+def _table(content: Content, margin: Truncated, means: tuple[float, float]) -> QuantileTable:
+    """Return the table of a content without zeros that are mixed in; `means` are those of the rest."""
     support: str = margin.family.support
     bounds, is_unit = margin.bounds, support == "unit"
     low, width = (bounds[0], bounds[1] - bounds[0]) if is_unit and bounds else (0.0, 1.0)
@@ -221,8 +260,7 @@ def _table(margin: Truncated, means: tuple[float, float]) -> QuantileTable:
     step = (last - first) / (count - 1)
     row_means = axis.back(first + step * np.arange(count, dtype=np.float64))[:, None]
     scale = "large count" if support == "count" and means[1] > _LARGE else support
-    values, is_known = np.full((count, len(_SCORES)), np.nan), np.zeros((2, count), dtype=np.bool_)
-    return QuantileTable(margin, scale, low, width, first, step, row_means, values, np.full(count, np.nan), is_known)
+    return QuantileTable(content, margin, scale, low, width, first, step, row_means)
 
 
 def _untruncated_domain(support: str, means: tuple[float, float]) -> tuple[float, float]:

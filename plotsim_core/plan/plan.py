@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.calendar import Grain
 from plotsim_core.numerics.curves import Piece
 from plotsim_core.numerics.quantiles import QuantileTable
-from plotsim_core.plan.copula import Mixing, latent_level
+from plotsim_core.plan.copula import Mixing
 
 Floats = NDArray[np.float64]
 
@@ -71,15 +70,6 @@ class MetricPlan:
     @property
     def name(self) -> str:
         return self.spec.name
-
-    @cached_property
-    def levels(self) -> Floats:
-        """The share of the scores' variance that lies between units, for each segment. Solved when data is first made:
-        many plans are loaded only to be looked at."""
-        segments = zip(self.means.tolist(), self.natures, self.along, strict=True)
-        return np.array(
-            [latent_level(self.spec, (low, high), self.quantiles, nature, q) for (low, high), nature, q in segments]
-        )
 
     @property
     def delay(self) -> int:

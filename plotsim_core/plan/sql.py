@@ -31,7 +31,7 @@ def text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-@lru_cache
+@lru_cache(maxsize=256)
 def sql_type(type_: pa.DataType) -> str:
     """Return the DuckDB type of an Arrow type, spelt as DuckDB describes a column of it. Raises KeyError where there is
     none."""

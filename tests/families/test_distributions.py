@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,8 +11,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import ndtr, ndtri
 
+from plotsim_core.numerics import quantiles
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
-from plotsim_core.numerics.quantiles import MeanUnreachable, quantile_table
+from plotsim_core.numerics.quantiles import MeanUnreachable, SolvedRows, quantile_table
 from plotsim_core.numerics.random import key, normals, words
 from tests.families.cases import CASES, Case, goodness
 from tests.laws.strategies import examples
@@ -179,17 +182,19 @@ def test_a_lookup_is_the_same_alone_and_among_others(case: Case) -> None:
 
 
 @pytest.mark.parametrize(("case", "bounded"), [(c, b) for c in CASES for b in (False, True) if c.bounds or not b])
-def test_rows_are_solved_when_they_are_read_to_the_same_bits_in_any_order(case: Case, bounded: bool) -> None:
+def test_rows_are_solved_when_they_are_read_to_the_same_bits_in_any_order(
+    case: Case, bounded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bounds, means = (case.bounds, case.inside) if bounded else (None, case.means)
-    made = quantile_table.__wrapped__  # so that nothing is solved from before
-    once, turns = (made(case.family, case.own, bounds, (means[0], means[-1])) for _ in range(2))
+    monkeypatch.setattr(quantiles, "solved_rows", cache(SolvedRows))  # so that nothing is solved from before
+    once = quantile_table(case.family, case.own, bounds, (means[0], means[-1]))
     low, high = once.mean_bounds()
     read = np.concatenate([np.linspace(low, high, 30), np.linspace(means[0], means[-1], 10)])
     values, deviations = once.lookup(read[:, None], SCORES[None, :50]), once.deviation(read)
-    assert not turns.known.any()
+    monkeypatch.setattr(quantiles, "solved_rows", cache(SolvedRows))
     for place in np.random.default_rng(3).permutation(len(read)):
-        assert np.array_equal(turns.deviation(read[[place]]), deviations[[place]])
-        assert np.array_equal(turns.lookup(read[[place], None], SCORES[None, :50]), values[[place]])
+        assert np.array_equal(once.deviation(read[[place]]), deviations[[place]])
+        assert np.array_equal(once.lookup(read[[place], None], SCORES[None, :50]), values[[place]])
 
 
 def test_a_mean_that_no_truncation_can_have_is_refused_with_those_it_can_have() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,14 +17,11 @@ import pytest
 
 from docs.datasets import shown
 from plotsim_core import Plan, batches, list_templates
-from plotsim_core.columns.population import population_totals
 from plotsim_core.columns.primary_key import prefix
-from plotsim_core.columns.row_relations import rows_of
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.quality import LEDGER
 from plotsim_core.config.tables import SOURCE_WORDS
-from plotsim_core.engine import lifetimes, replay, slice
-from plotsim_core.engine.block import block
+from plotsim_core.engine import lifetimes, slice
 from plotsim_core.engine.roster import codes, select
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
@@ -56,12 +54,10 @@ def names(plan: Plan) -> list[str]:
     return [*(table.name for table in plan.tables), *stage_names(plan)]
 
 
-def forget() -> None:
-    """Drop everything that was kept to save time."""
-    replay._states.clear()
-    block.cache_clear()
-    rows_of.cache_clear()
-    population_totals.cache_clear()
+def afresh(plan: Plan) -> Plan:
+    """Return a plan as another process gets it: nothing that was made of it before is known."""
+    copy: Plan = pickle.loads(pickle.dumps(plan))
+    return copy
 
 
 def made(plan: Plan, name: str, first: int | None = None, stop: int | None = None) -> pa.Table:
@@ -205,16 +201,14 @@ def unit_column(population: Population, table: TablePlan) -> str | None:
 
 @contextmanager
 def chunks_of(cells: int) -> Iterator[None]:
-    """Cut everything into blocks of `cells` cells, with nothing remembered from before."""
+    """Cut everything into blocks of `cells` cells: to be seen of a plan of which nothing is known (`afresh`)."""
     kept = slice.blocks.__defaults__, slice.by_unit.__defaults__, lifetimes.CHUNK
-    forget()
     try:
         slice.blocks.__defaults__ = slice.by_unit.__defaults__ = (cells,)
         lifetimes.CHUNK = cells
         yield
     finally:
         slice.blocks.__defaults__, slice.by_unit.__defaults__, lifetimes.CHUNK = kept
-        forget()
 
 
 def newcomers(before: Plan, after: Plan, stop: int | None = None) -> frozenset[str]:

@@ -20,7 +20,7 @@ from plotsim_core.config.quality import DELIVERED, LEDGER
 from plotsim_core.engine.slice import Slice
 from plotsim_core.tables.ledger import DELIVERY_DATE
 from plotsim_core.truth.restore import restored
-from tests.laws.made import chunks_of, differing, in_periods, made, made_of
+from tests.laws.made import afresh, chunks_of, differing, in_periods, made, made_of
 from tests.laws.strategies import Raw
 from tests.laws.test_quality import CONFIG, ISSUES, broken, hold_restored
 from tests.laws.test_slice import hold_periods, hold_units, some_periods
@@ -184,7 +184,7 @@ def test_blocks_of_any_size_give_the_same_deliveries(cells: int) -> None:
     plan = plan_of(*ALL, ISSUES["a row twice"])
     expected = {name: made(plan, name, None, plan.first + 5) for name in ("fct_all", LEDGER)}
     with chunks_of(cells):
-        assert all(not differing(made(plan, name, None, plan.first + 5), table) for name, table in expected.items())
+        assert all(not differing(made(afresh(plan), name, None, plan.first + 5), table) for name, table in expected.items())
 
 
 def test_rows_come_in_the_order_of_delivery_then_of_their_own_time() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -183,12 +182,9 @@ def test_more_units_that_keep_arriving_leave_what_is_broken() -> None:
 
 
 @pytest.fixture
-def small_groups(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few units are counted together, so that slices cut groups, and segments and cohorts have several."""
     monkeypatch.setattr(rank, "GROUP_SIZE", 5)
-    rank._counted.cache_clear()
-    yield
-    rank._counted.cache_clear()
 
 
 @pytest.mark.usefixtures("small_groups")
@@ -210,11 +206,11 @@ def test_any_units_alone_are_broken_as_they_are_among_all(table: str, issue: str
 @pytest.mark.usefixtures("small_groups")
 def test_the_groups_of_a_roster_are_counted() -> None:
     """37 and 23 units in fives are 13 groups; of units that come for ever there are more as time goes on."""
-    assert rank.most_groups(broken(CONFIG), 700) == 13
+    assert rank.most_groups(broken(CONFIG).population, 700) == 13
     plan = broken(OPEN)
-    assert rank.most_groups(plan, plan.first + 1) == 4
+    assert rank.most_groups(plan.population, plan.first + 1) == 4
     assert units_by(plan.population, plan.first + 60) > 200
-    assert rank.most_groups(plan, plan.first + 60) > 20
+    assert rank.most_groups(plan.population, plan.first + 60) > 20
 
 
 def _rows(plan: Plan, table: str, slice_: Slice) -> pa.Table:

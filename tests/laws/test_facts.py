@@ -13,7 +13,7 @@ from plotsim_core.engine.block import block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.slice import Slice
 from plotsim_core.tables.variable import VariableFact, row_counts
-from tests.laws.made import chunks_of, frame, made
+from tests.laws.made import afresh, chunks_of, frame, made
 from tests.laws.pieces import relations
 from tests.laws.strategies import Raw, configs, examples, plan_of
 from tests.laws.test_slice import hold_periods, hold_units
@@ -48,7 +48,7 @@ def test_blocks_of_any_size_give_the_same_facts(raw: Raw, cells: int) -> None:
     names = [table.name for table in plan.tables if table.name.startswith(("fct_", "evt_"))]
     expected = {name: made(plan, name) for name in names}
     with chunks_of(cells):
-        assert all(made(plan, name).equals(table) for name, table in expected.items())
+        assert all(made(afresh(plan), name).equals(table) for name, table in expected.items())
 
 
 @examples(20)

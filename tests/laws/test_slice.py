@@ -23,11 +23,11 @@ from plotsim_core.tables.sources import SOURCE_KIND
 from tests.laws.made import (
     AS_OF,
     DATASETS,
+    afresh,
     bundled,
     by_population,
     date_keys,
     differing,
-    forget,
     frame,
     in_periods,
     is_state,
@@ -62,8 +62,7 @@ def hold_periods(plan: Plan, ranges: list[tuple[int, int]]) -> None:
         table = find_table(plan, name)
         whole = made(plan, name)
         for first, stop in ranges:
-            forget()
-            alone = made(plan, name, first, stop)
+            alone = made(afresh(plan), name, first, stop)
             expected = made(plan, name, None, stop) if is_state(table) else in_periods(plan, table, whole, first, stop)
             assert not differing(alone, expected), (name, first, stop, differing(alone, expected))
 

@@ -9,7 +9,7 @@ import pytest
 
 from plotsim_core import ConfigError, from_mapping, write_tables
 from plotsim_core.output.format import FORMATS
-from tests.laws.made import chunks_of
+from tests.laws.made import afresh, chunks_of
 from tests.output.support import RAW, rows
 
 
@@ -40,7 +40,7 @@ def test_the_file_may_have_another_name_and_does_not_show_its_blocks(tmp_path: P
     plan = from_mapping(config(log_format=FORMAT, log_filename="visits-1.txt"), name="shops")
     write_tables(plan, tmp_path / "one")
     with chunks_of(plan.population.units * 3 + 1):
-        write_tables(plan, tmp_path / "two")
+        write_tables(afresh(plan), tmp_path / "two")
     assert (tmp_path / "one" / "visits-1.txt").read_bytes() == (tmp_path / "two" / "visits-1.txt").read_bytes()
     assert not (tmp_path / "one" / "evt_visit.log").exists()
 

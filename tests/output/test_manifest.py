@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from plotsim_core import from_mapping, manifest, write_tables
-from tests.laws.made import chunks_of
+from tests.laws.made import afresh, chunks_of
 from tests.output.support import RAW, made, rows
 
 STAGES = ("noised_metrics", "correlated_metrics")
@@ -57,7 +57,7 @@ def test_it_is_the_same_bytes_every_time(tmp_path: Path) -> None:
 def test_it_does_not_depend_on_how_units_are_cut() -> None:
     whole = manifest(made())
     with chunks_of(30):
-        assert manifest(made()) == whole
+        assert manifest(afresh(made())) == whole
 
 
 def test_it_knows_no_future() -> None:

@@ -80,7 +80,7 @@ def test_log_odds_rise_by_the_lift_and_ends_stay() -> None:
     found = plan({"fraction": 1.0, "lift_log_odds": -2.5, "start_period": 0}, 12)
     units, periods = roster(found), np.arange(found.first, found.first + 3)
     before = np.array([[0.0, 1.0, 1e-12, 1 - 1e-12, *np.linspace(0.01, 0.99, 8)]] * 3)
-    after = treated(found, units, periods, before, None)
+    after = treated(found.population, units, periods, before, None)
     assert np.array_equal(after[:, :2], before[:, :2])
     assert np.allclose(after[:, 2:], expit(logit(before[:, 2:]) - 2.5), rtol=1e-12, atol=0)
 

@@ -156,7 +156,7 @@ def test_a_correlogram_has_its_highest_bar_at_the_declared_lag(tmp_path: Path) -
     segments = [{"name": "all", "count": 300, "archetype": "growth"}]
     plan = _of_series(tmp_path, metrics=metrics, segments=segments, window=["2023-01", "2024-12", "month"])
     with find_store(plan, tmp_path) as store:
-        (drawing,) = lags(plan, residuals(store)).drawings
+        (drawing,) = lags(plan.population, residuals(store)).drawings
     bars = {match[1]: abs(float(match[0])) for match in re.findall(r'V([\d.]+)h[\d.]+V[\d.]+z" fill="(#\w+)"', drawing)}
     ends = [float(end) for end, _ in re.findall(r'V([\d.]+)h[\d.]+V[\d.]+z" fill="(#\w+)"', drawing)]
     assert len(ends) == 9
