@@ -75,12 +75,10 @@ def _band_starts(
     periods: NDArray[np.int64],
     state: tuple[Bands, Bands],
 ) -> tuple[Bands, tuple[Bands, Bands]]:
+    """Return the starts in consecutive periods, and the (band, start) of each unit after them, from those before them."""
     band, start = state
-    starts = np.empty((len(periods), len(units)), dtype=np.int64)
-    for index, row in enumerate(bands(population, metric, edges, units, periods)):
-        has_arrived = units.arrival <= periods[index]
-        is_changed = has_arrived & (row != band)
-        start = np.where(is_changed, np.maximum(periods[index], units.arrival), start)
-        band = np.where(has_arrived, row, band)
-        starts[index] = start
-    return starts, (band, start)
+    has_arrived = units.arrival[None, :] <= periods[:, None]
+    known_bands = np.where(has_arrived, bands(population, metric, edges, units, periods), band[None, :])
+    is_changed = known_bands != np.concatenate([band[None, :], known_bands[:-1]])
+    starts = np.maximum.accumulate(np.where(is_changed, periods[:, None], start[None, :]), axis=0)
+    return starts, (known_bands[-1], starts[-1])

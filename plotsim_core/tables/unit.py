@@ -22,7 +22,7 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive, ends
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice, lives
-from plotsim_core.engine.tiers import bands
+from plotsim_core.engine.tiers import band_starts, bands, bands_of
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.date import key_name, needs_key
@@ -68,12 +68,10 @@ def _rows(table: TablePlan, block: Block) -> Rows:
 def _versions(table: TablePlan, block: Block, history: object) -> Rows:
     assert isinstance(history, History)
     population, units = block.population, block.units
-    band = bands(population, population.metric_index(history.tracks), history.at, units, block.periods)
-    is_alive = alive(block)
-    is_start = is_alive.copy()
-    is_start[1:] &= ~is_alive[:-1] | (band[1:] != band[:-1])
+    metric = population.metric_index(history.tracks)
+    is_start = alive(block) & (band_starts(block, metric, history.at) == block.periods[:, None])
     unit, period_index = np.nonzero(is_start.T)
-    since = np.maximum(block.periods[period_index], units.arrival[unit])
+    since = block.periods[period_index]
     last_period = ends(block)[unit]
     until = np.where(last_period < block.slice.stop - 1, last_period + 1, CURRENT)
     continued = unit[1:] == unit[:-1]
@@ -85,7 +83,7 @@ def _versions(table: TablePlan, block: Block, history: object) -> Rows:
         period=units.arrival[unit],
         since=since,
         until=until,
-        band=band[period_index, unit],
+        band=bands_of(block, metric, history.at)[period_index, unit],
     )
 
 
