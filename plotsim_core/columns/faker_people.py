@@ -152,7 +152,7 @@ def person_texts(part: str, rows: Rows, table: TablePlan, bundle: str, distinct:
         return base + choice("first", POOL), base + choice("last", POOL)
 
     name_pool, locale_indexes = names(population.dataset.locale), row_locales(rows, table, bundle)
-    first, last = rows.kept(("person", table.stream, bundle), draw)
+    first, last = rows.cached(("person", table.stream, bundle), draw)
     if part == "first_name":
         return name_pool.first.take(pa.array(first))
     if part == "last_name":

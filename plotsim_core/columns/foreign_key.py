@@ -186,7 +186,7 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
 
 def targets_of(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
     """Return the targets of rows by a `ref` column."""
-    return rows.kept(("referred", table.name, column.name), lambda: _resolved(column, table, rows))
+    return rows.cached(("referred", table.name, column.name), lambda: _resolved(column, table, rows))
 
 
 def _resolved(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:

@@ -101,7 +101,7 @@ def cities_of(rows: Rows, table: TablePlan, bundle: str | None) -> Integers:
         indexes, weights = _city_weights(*bundle_options(table.spec, bundle))
         return indexes[weighted_indexes(uniforms(key(seed, "geo", *bundle_key), rows.address), weights)]
 
-    return rows.kept(("geo", *bundle_key), draw)
+    return rows.cached(("geo", *bundle_key), draw)
 
 
 def possible_names(options: Options, table: Table) -> list[str] | None:

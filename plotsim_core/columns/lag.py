@@ -82,7 +82,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
         )
         return Block(block.population, earlier_slice).noised(index)
 
-    values = block.kept("lag", (index, options.periods), earlier_values).ravel()[rows.cell]
+    values = block.cached(("lag", index, options.periods), earlier_values).ravel()[rows.cell]
     is_missing = np.isnan(values) | (rows.period - options.periods < block.units.arrival[rows.unit])
     if column.type == pa.int64():
         values = np.where(is_missing, 0.0, values).astype(np.int64)

@@ -217,7 +217,7 @@ def _unit_values(source_name: str, rows: Rows) -> tuple[list[Any], Integers]:
         encoded = fill(source_column, unit, unit_rows).dictionary_encode()
         return encoded.dictionary.to_pylist(), encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
 
-    values, codes = block.kept("values for life", source_name, coded_values)
+    values, codes = block.cached(("values for life", source_name), coded_values)
     return values, codes[rows.unit]
 
 

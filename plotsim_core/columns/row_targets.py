@@ -26,5 +26,5 @@ def rows_with_targets(table: TablePlan, rows: Rows) -> Rows:
     result = rows.taken(has_targets)
     for column, target in zip(columns, targets, strict=True):
         remaining = Targets(target.table, target.rows, target.places[has_targets])
-        result.kept(("referred", table.name, column.name), lambda remaining=remaining: remaining)  # type: ignore[misc]
+        result.cached(("referred", table.name, column.name), lambda remaining=remaining: remaining)  # type: ignore[misc]
     return result

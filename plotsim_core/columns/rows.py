@@ -11,11 +11,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.engine.block import Block
+from plotsim_core.engine.memory import Memory
 from plotsim_core.numerics.random import Floats, Words, choose, key, uniforms
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 Integers = NDArray[np.int64]
-Kept = TypeVar("Kept")
+Value = TypeVar("Value")
 
 CURRENT = np.iinfo(np.int64).min
 """Sentinel for the period of the next version where there is none; any other number can be a period."""
@@ -35,7 +36,7 @@ class Rows:
     (datetime64[us]); `since` and `until` the first periods of a version and of the next one (`CURRENT`: there is none);
     `band` the band of a version; `parent` the parent rows of detail rows, and `owner` the position of each row's parent;
     `rank` the number of a row in its group, in tables with issues (tables/rank.py); `targets` the (rows, positions) that
-    columns refer to, by name.
+    columns refer to, by name; `memory` what was computed of these rows.
     """
 
     block: Block
@@ -52,24 +53,21 @@ class Rows:
     owner: Integers = field(default_factory=_empty)
     rank: Integers = field(default_factory=_empty)
     targets: Mapping[str, tuple[Rows, Integers]] = field(default_factory=dict)
-    _kept: dict[Hashable, Any] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
 
     def __len__(self) -> int:
         return len(self.address)
 
-    def kept(self, name: Hashable, compute: Callable[[], Kept]) -> Kept:
-        """Return `compute()`, cached under `name` for the life of the rows."""
-        if name not in self._kept:
-            self._kept[name] = compute()
-        value: Kept = self._kept[name]
-        return value
+    def cached(self, key: Hashable, compute: Callable[[], Value]) -> Value:
+        """Return `compute()`, computed once for a key while the rows live."""
+        return self.memory.cached(key, compute)
 
     def taken(self, positions: Integers | NDArray[np.bool_]) -> Rows:
         """Return the rows at `positions`, or of a mask."""
-        field_names = [f.name for f in fields(self) if f.name not in ("block", "parent", "targets", "_kept")]
+        field_names = [f.name for f in fields(self) if f.name not in ("block", "parent", "targets", "memory")]
         arrays = {name: getattr(self, name)[positions] for name in field_names if len(getattr(self, name))}
         targets = {name: (rows, target_positions[positions]) for name, (rows, target_positions) in self.targets.items()}
-        return replace(self, **arrays, targets=targets, _kept={})
+        return replace(self, **arrays, targets=targets, memory=Memory())
 
     def uniforms(self, table: TablePlan, column: ColumnPlan, *parts: str) -> Floats:
         """Return a uniform for each row, of the stream that belongs to this column."""

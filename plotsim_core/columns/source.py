@@ -28,7 +28,7 @@ SOURCES: Family[Source] = Family("column type")
 
 def fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     """Return the values of a column in rows of its table."""
-    return rows.kept(("column", table.name, column.name), lambda: _values(column, table, rows))
+    return rows.cached(("column", table.name, column.name), lambda: _values(column, table, rows))
 
 
 def _values(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:

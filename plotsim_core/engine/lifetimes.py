@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.engine.block import Block
+from plotsim_core.engine.memory import stage
 from plotsim_core.engine.replay import state_before
 from plotsim_core.engine.roster import NEVER as NEVER
 from plotsim_core.engine.roster import Units
@@ -84,20 +85,16 @@ def repeat_crossings(block: Block, crossing: Crossing, spacing: int) -> NDArray[
     return is_fired
 
 
+@stage
 def ends(block: Block) -> NDArray[np.int64]:
     """Return the last period of each unit's life, by an event or its tenure; NEVER where it does not end before the block
     does."""
-
-    def compute() -> NDArray[np.int64]:
-        last_period = np.where(block.units.leaves < block.slice.stop, block.units.leaves, NEVER)
-        for ending in block.population.endings:
-            last_period = np.minimum(
-                last_period, first_crossings(block.population, ending.crossing, block.units, block.slice.stop)
-            )
-        return last_period
-
-    last_periods: NDArray[np.int64] = block.kept("ends", None, compute)
-    return last_periods
+    last_period = np.where(block.units.leaves < block.slice.stop, block.units.leaves, NEVER)
+    for ending in block.population.endings:
+        last_period = np.minimum(
+            last_period, first_crossings(block.population, ending.crossing, block.units, block.slice.stop)
+        )
+    return last_period
 
 
 def alive(block: Block) -> NDArray[np.bool_]:

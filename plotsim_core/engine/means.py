@@ -8,6 +8,7 @@ import numpy as np
 
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
+from plotsim_core.engine.memory import Memory, stage
 from plotsim_core.numerics.random import Floats
 
 
@@ -16,31 +17,31 @@ class Means(Block):
     to its end), rounded like the values; missing ones do not count. `of` has all periods from the window's first."""
 
     def __init__(self, of: Block) -> None:
+        Memory.__init__(self)
         self.of = of
         self.population, self.units, self.draw = of.population, of.units, of.draw
         self.slice = replace(of.slice, first=of.slice.stop - 1)
         self.periods = of.periods[-1:]
-        self._kept = {}
 
+    @stage
     def positions(self) -> Floats:
         """The mean trajectory position."""
-        means: Floats = self.kept("positions", None, lambda: self._mean(self.of.positions(), None))
-        return means
+        return self._mean(self.of.positions(), None)
 
+    @stage
     def centres(self, metric: int) -> Floats:
         """The mean of the means that values are drawn around."""
-        means: Floats = self.kept("centres", metric, lambda: self._mean(self.of.centres(metric), None))
-        return means
+        return self._mean(self.of.centres(metric), None)
 
+    @stage
     def correlated(self, metric: int) -> Floats:
         """The mean true value of a metric."""
-        means: Floats = self.kept("correlated", metric, lambda: self._mean(self.of.correlated(metric), metric))
-        return means
+        return self._mean(self.of.correlated(metric), metric)
 
+    @stage
     def noised(self, metric: int) -> Floats:
         """The mean stored value of a metric; NaN where all are missing."""
-        means: Floats = self.kept("noised", metric, lambda: self._mean(self.of.noised(metric), metric))
-        return means
+        return self._mean(self.of.noised(metric), metric)
 
     def _mean(self, values: Floats, metric: int | None) -> Floats:
         is_present = alive(self.of) & ~np.isnan(values)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.correlated import levels
+from plotsim_core.engine.memory import stage
 from plotsim_core.engine.metrics import shifted_positions, unseasoned
 from plotsim_core.engine.replay import state_before
 from plotsim_core.engine.roster import Units, spells, take
@@ -40,31 +41,26 @@ def bands(population: Population, metric: int, edges: tuple[float, ...], units: 
     return unit_bands
 
 
+@stage
 def bands_of(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
     """Return the band of each cell of a block, shape (periods, units)."""
-    unit_bands: Bands = block.kept(
-        "bands", (metric, edges), lambda: bands(block.population, metric, edges, block.units, block.periods)
-    )
-    return unit_bands
+    return bands(block.population, metric, edges, block.units, block.periods)
 
 
+@stage
 def band_starts(block: Block, metric: int, edges: tuple[float, ...]) -> Bands:
-    """Return, for each cell of a block, the period since which the unit has been in its band (its arrival at first)."""
+    """Return, for each cell of a block, the period since which the unit has been in its band (its arrival at first): the
+    first of the version of its row."""
+    population = block.population
 
-    def compute() -> Bands:
-        population, units = block.population, block.units
+    def initial(units: Units) -> tuple[Bands, Bands]:
+        return np.full(len(units), -1, dtype=np.int64), units.arrival
 
-        def initial(units: Units) -> tuple[Bands, Bands]:
-            return np.full(len(units), -1, dtype=np.int64), units.arrival
+    def advance(units: Units, state: tuple[Bands, Bands], first: int, stop: int) -> tuple[Bands, Bands]:
+        return _band_starts(population, metric, edges, units, np.arange(first, stop, dtype=np.int64), state)[1]
 
-        def advance(units: Units, state: tuple[Bands, Bands], first: int, stop: int) -> tuple[Bands, Bands]:
-            return _band_starts(population, metric, edges, units, np.arange(first, stop, dtype=np.int64), state)[1]
-
-        before = state_before(population, f"bands {metric} {edges}", units, block.slice.first, initial, advance)
-        return _band_starts(population, metric, edges, units, block.periods, before)[0]
-
-    starts: Bands = block.kept("since", (metric, edges), compute)
-    return starts
+    before = state_before(population, f"bands {metric} {edges}", block.units, block.slice.first, initial, advance)
+    return _band_starts(population, metric, edges, block.units, block.periods, before)[0]
 
 
 def _band_starts(

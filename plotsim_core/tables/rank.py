@@ -62,7 +62,7 @@ def addresses(rows: Rows) -> Words:
         )
         return fold(group, words(rows.period))
 
-    return rows.kept("counted together", compute)
+    return rows.cached("counted together", compute)
 
 
 def with_ranks(table: TablePlan, rows: Rows) -> Rows:

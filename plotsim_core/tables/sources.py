@@ -25,6 +25,7 @@ from plotsim_core.config.tables import Column, NoOptions, Table
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import ends
+from plotsim_core.engine.memory import Memory
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.tiers import bands
 from plotsim_core.numerics.codes import segment_number
@@ -229,7 +230,7 @@ def _drifting(
         other_values = fill(
             column,
             units,
-            replace(rows_drifted, address=fold(rows_drifted.address, words(np.ones(1, dtype=np.int64))), _kept={}),
+            replace(rows_drifted, address=fold(rows_drifted.address, words(np.ones(1, dtype=np.int64))), memory=Memory()),
         )
         is_stale &= ~np.asarray(pc.fill_null(pc.equal(other_values, before), True))
         after = pc.if_else(pa.array(is_stale), other_values, after)

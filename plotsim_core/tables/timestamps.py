@@ -65,8 +65,7 @@ def offsets_within(block: Block, table: TablePlan, cell: Integers, share: Floats
 
 
 def _days(block: Block, rhythm: Rhythm) -> Floats:
-    weights: Floats = block.kept("days", rhythm, lambda: days_of(block.population, rhythm, block.periods))
-    return weights
+    return block.cached(("days", rhythm), lambda: days_of(block.population, rhythm, block.periods))
 
 
 def moments(block: Block, period: Integers, microseconds: Integers) -> NDArray[np.datetime64]:

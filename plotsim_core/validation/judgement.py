@@ -84,7 +84,7 @@ def _replica_deviation(store: Store, measure: Measure, estimate: Estimate) -> fl
 
 def replicas(store: Store) -> tuple[Residuals, ...]:
     """Return replicas: samples of the same config with other seeds, in the sampled periods, generated once per store."""
-    return store.kept("replicas", lambda: tuple(_replica(store, number) for number in range(REPLICAS)))
+    return store.cached("replicas", lambda: tuple(_replica(store, number) for number in range(REPLICAS)))
 
 
 def _replica(store: Store, number: int) -> Residuals:

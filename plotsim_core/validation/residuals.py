@@ -76,7 +76,7 @@ class Residuals:
 
 def residuals(store: Store) -> Residuals:
     """Return the residuals of the metrics of all stored facts, computed once per store."""
-    return store.kept("residuals", lambda: _residuals(store))
+    return store.cached("residuals", lambda: _residuals(store))
 
 
 def _residuals(store: Store) -> Residuals:

@@ -46,7 +46,7 @@ class Expected:
 
 def expected_units(store: Store) -> Expected:
     """Return bounds of the number of units in each judged period, from arrivals and stored endings."""
-    return store.kept("expected rows", lambda: _expected_units(store))
+    return store.cached("expected rows", lambda: _expected_units(store))
 
 
 def _expected_of(store: Store, table: TablePlan) -> Expected:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
 from plotsim_core.config.quality import DELIVERED, LEDGER
+from plotsim_core.engine.memory import Memory
 from plotsim_core.errors import UsageError
 from plotsim_core.numerics.calendar import Grain
 from plotsim_core.plan.plan import Plan, Population, TablePlan
@@ -22,7 +23,7 @@ from plotsim_core.tables.restore import ledger_sql, restored_sql
 from plotsim_core.validation.files import file_relations, formats_of, partition_files, partition_relations
 from plotsim_core.validation.untrusted_files import attach, reading
 
-Kept = TypeVar("Kept")
+Value = TypeVar("Value")
 
 PARTITIONS = "_partitions"
 """The table of a DuckDB store that lists its partitions."""
@@ -46,7 +47,7 @@ class Store:
     held: Mapping[str, frozenset[int]] | None = None
     asked: frozenset[str] | None = None
     index: int = 0
-    _kept: dict[str, Any] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
 
     @property
     def population(self) -> Population:
@@ -65,12 +66,9 @@ class Store:
         is_complete = table is not None and all(column.name in types for column in table.columns)
         return self.relations[LEDGER] if is_complete else None
 
-    def kept(self, what: str, make: Callable[[], Kept]) -> Kept:
-        """Return the value of `make()`, cached under the key `what` while the store is open."""
-        if what not in self._kept:
-            self._kept[what] = make()
-        value: Kept = self._kept[what]
-        return value
+    def cached(self, key: str, compute: Callable[[], Value]) -> Value:
+        """Return `compute()`, computed once for a key while the store is open."""
+        return self.memory.cached(key, compute)
 
     @property
     def tables(self) -> list[TablePlan]:
@@ -82,12 +80,12 @@ class Store:
     def kinds(self) -> list[Store]:
         """The same store for this population and for each that its rows may refer to."""
         indexes = [self.plan.populations.index(other) for other in self.population.others]
-        return [self, *(replace(self, index=index, _kept={}) for index in indexes)]
+        return [self, *(replace(self, index=index, memory=Memory()) for index in indexes)]
 
     def columns(self, name: str) -> dict[str, str]:
         """Return the SQL types of the stored columns of a table, by name."""
         sql = f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {self.relations[name]})"
-        return self.kept(f"columns {name}", lambda: dict(self.connection.sql(sql).fetchall()))
+        return self.cached(f"columns {name}", lambda: dict(self.connection.sql(sql).fetchall()))
 
     def place(self, table: TablePlan) -> str:
         """Return an SQL relation with all rows of a table, restored by the ledger: the declared columns, cast to their
@@ -117,7 +115,7 @@ class Store:
             )
             return quoted(relation_name)
 
-        return self.kept(f"told {table.name}", register)
+        return self.cached(f"told {table.name}", register)
 
     def relation(self, table: TablePlan) -> str:
         """Return an SQL relation with the rows of a table in the judged periods."""

@@ -32,7 +32,7 @@ def table_scan(store: Store, table: TablePlan) -> pa.Table:
     `rows` counts all rows; for column number i, `there i` counts its values, `beyond i` its values outside the range, and
     `from i` and `to i` are its first and last moment.
     """
-    return store.kept(f"scan {table.name}", lambda: _scan(store, table))
+    return store.cached(f"scan {table.name}", lambda: _scan(store, table))
 
 
 def _scan(store: Store, table: TablePlan) -> pa.Table:

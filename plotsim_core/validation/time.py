@@ -43,7 +43,7 @@ def _lives(store: Store, table: TablePlan) -> Iterator[Finding]:
     for kind in store.kinds:
         dimension, is_other_kind = kind.population.dimension.name, kind is not store
         for column in _living_references(store.population, kind.population, table):
-            lives = store.kept(f"lives of {dimension}", partial(_lives_sql, kind, dimension))
+            lives = store.cached(f"lives of {dimension}", partial(_lives_sql, kind, dimension))
             time, comparison = quoted(table.time or ""), "<=" if is_other_kind else "<"
             faults = f"count(*) FILTER (WHERE {time} < arrived OR last < {time} OR ended {comparison} {time})"
             sql = (
