@@ -5,14 +5,12 @@ one of this unit's children. To the dimension of another kind of unit: one that 
 proportion to its size. To a listed dimension: any row, or with `matching: {plan_name: plan}` one whose
 `plan_name` equals the `plan` of the row's unit, which is constant or a tier. To a fact or event with keys: an earlier row
 of the same unit. A detail row (`parent_table`) has the target of its parent row where both have a column of one name and
-type.
+type. `roads.py` lists which of these is tried when.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable
 from typing import Annotated
 
 import numpy as np
@@ -23,33 +21,18 @@ from plotsim_core.columns.earlier_rows import KEYED_KINDS, check_row_reference, 
 from plotsim_core.columns.matching import check_matching, matching_rows
 from plotsim_core.columns.popularity import Popularity, check_popularity, popular_indexes, popular_rows
 from plotsim_core.columns.primary_key import key_column
-from plotsim_core.columns.row_relations import ancestor_rows, inherited_column, parent_of
+from plotsim_core.columns.roads import RESOLVERS, Targets, targets_of
 from plotsim_core.columns.rows import Integers, Rows
-from plotsim_core.columns.source import Source, add_source, fill
+from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import OngoingArrival, Segment
 from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table, may_be_null, row_noun
 from plotsim_core.config.words import enumeration, phrase
-from plotsim_core.engine.foreign_units import all_units, drawn_units
 from plotsim_core.errors import Problem
-from plotsim_core.families import Family
 from plotsim_core.numerics.random import choose, fold, key, words
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
-
-
-@dataclass(frozen=True, eq=False)
-class Targets:
-    """Targets of references: `rows` of a `table`, and the position in them of each row's target (-1: none)."""
-
-    table: TablePlan
-    rows: Rows
-    places: Integers
-
-    def values(self, column: ColumnPlan) -> pa.Array:
-        """Return a column of the table, one value per row that refers to it."""
-        return fill(column, self.table, self.rows).take(pa.array(self.places, mask=self.places < 0))
 
 
 class Options(Popularity):
@@ -184,31 +167,6 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
         yield from check_popularity(options, declared.name, declared.kind, declared.table)
 
 
-def targets_of(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
-    """Return the targets of rows by a `ref` column."""
-    return rows.cached(("referred", table.name, column.name), lambda: _resolved(column, table, rows))
-
-
-def _resolved(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
-    options = column.spec.source
-    assert isinstance(options, Options)
-    population = rows.block.population
-    parent = population.table(options.table)
-    if column.name in rows.targets:
-        return Targets(parent, *rows.targets[column.name])
-    ancestor = ancestor_rows(table, rows, options.table)
-    if ancestor is not None:
-        return Targets(parent, *ancestor)
-    parent_column = inherited_column(column, table, population)
-    if parent_column is not None and rows.parent is not None:
-        parent_target = targets_of(parent_column, population.table(parent_of(table) or ""), rows.parent)
-        return Targets(parent_target.table, parent_target.rows, parent_target.places[rows.owner])
-    other = population.population_of(parent)
-    if other is not population:
-        return _to_another_kind(column, table, rows, parent, other)
-    return RESOLVERS[parent.kind](column, table, rows, parent)
-
-
 def _to_date(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
     first = int(rows.period.min(initial=np.iinfo(np.int64).max)) if len(rows) else 0
     periods = np.arange(first, int(rows.period.max()) + 1 if len(rows) else 0)
@@ -221,14 +179,6 @@ def _to_unit(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan
         block=rows.block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival
     )
     return Targets(parent, parent_rows, rows.unit)
-
-
-def _to_another_kind(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan, other: Population) -> Targets:
-    block = all_units(other, rows.block.slice.stop)
-    units = block.units
-    parent_rows = Rows(block=block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival)
-    stream_of = partial(rows.stream, table, column)
-    return Targets(parent, parent_rows, drawn_units(other, rows.period, stream_of, rows.address))
 
 
 def _to_child(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
@@ -257,8 +207,6 @@ def _to_listed(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePl
     return Targets(parent, parent_rows, matching_rows(options.matching, column, table, rows, parent.spec))
 
 
-RESOLVERS: Family[Callable[[ColumnPlan, TablePlan, Rows, TablePlan], Targets]] = Family("kind to refer to")
-"""Function of (column, table, rows, target table) that resolves references, by the kind of the target table."""
 for _kind, _resolve in (("date", _to_date), ("unit", _to_unit), ("child", _to_child), ("reference", _to_listed)):
     RESOLVERS.add(_kind, _resolve)
 

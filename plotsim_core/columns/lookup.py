@@ -17,8 +17,8 @@ from pydantic import Field
 
 from plotsim_core.columns.dependencies import decimals_in, is_circular, names_in, nullable_in, places_in, type_in
 from plotsim_core.columns.earlier_rows import KEYED_KINDS, ancestors
-from plotsim_core.columns.foreign_key import Targets, targets_of
 from plotsim_core.columns.metric import metric_columns
+from plotsim_core.columns.roads import Targets, targets_of
 from plotsim_core.columns.row_relations import ancestor_rows
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.scd import Options as History

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from plotsim_core.columns.earlier_rows import CONDITIONAL_KINDS, KEYED_KINDS
-from plotsim_core.columns.foreign_key import Options, Targets, targets_of
+from plotsim_core.columns.foreign_key import Options
+from plotsim_core.columns.roads import targets_of
 from plotsim_core.columns.rows import Rows
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
@@ -23,8 +26,5 @@ def rows_with_targets(table: TablePlan, rows: Rows) -> Rows:
         return rows
     targets = [targets_of(column, table, rows) for column in columns]
     has_targets = np.all([target.places >= 0 for target in targets], axis=0)
-    result = rows.taken(has_targets)
-    for column, target in zip(columns, targets, strict=True):
-        remaining = Targets(target.table, target.rows, target.places[has_targets])
-        result.cached(("referred", table.name, column.name), lambda remaining=remaining: remaining)  # type: ignore[misc]
-    return result
+    known = {column.name: (target.rows, target.places) for column, target in zip(columns, targets, strict=True)}
+    return replace(rows, targets={**rows.targets, **known}).taken(has_targets)

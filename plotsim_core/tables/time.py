@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from plotsim_core.columns.foreign_key import RESOLVERS, Targets
+from plotsim_core.columns.roads import RESOLVERS, Targets
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.timestamp import moments
 from plotsim_core.config.scope import Scope

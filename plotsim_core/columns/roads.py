@@ -1,0 +1,106 @@
+"""The roads from a row to the row that it refers to, in the order in which they are tried: the first that leads anywhere is
+taken.
+
+| road | taken by | leads to |
+| --- | --- | --- |
+| `linked_targets` | rows that were made of their targets, as links of a bridge | these |
+| `ancestor_targets` | detail rows, to a table above them | the row they belong to |
+| `inherited_targets` | detail rows whose parent has the same reference | what their parent row refers to |
+| `foreign_targets` | references to units of another population | a unit that is there at the time |
+| `kind_targets` | all others | what the kind of the target table says (`RESOLVERS`) |
+
+Of a kind: a date is that of the row's period, a time that of its moment, a unit its own, a child one of its unit's, a listed
+row is drawn or matched, and a row of a fact or an event is an earlier one of the same unit. A target is recomputed, never
+looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+
+from plotsim_core.columns.row_relations import ancestor_rows, inherited_column, parent_of
+from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.source import fill
+from plotsim_core.engine.foreign_units import all_units, drawn_units
+from plotsim_core.families import Family
+from plotsim_core.plan.plan import ColumnPlan, TablePlan
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Targets of references: `rows` of a `table`, and the position in them of each row's target (-1: none)."""
+
+    table: TablePlan
+    rows: Rows
+    places: Integers
+
+    def values(self, column: ColumnPlan) -> pa.Array:
+        """Return a column of the table, one value per row that refers to it."""
+        return fill(column, self.table, self.rows).take(pa.array(self.places, mask=self.places < 0))
+
+
+Resolver = Callable[[ColumnPlan, TablePlan, Rows, TablePlan], Targets]
+"""Function of (column, table, rows, target table)."""
+Road = Callable[[ColumnPlan, TablePlan, Rows, TablePlan], Targets | None]
+"""Function of the same that gives None where it leads nowhere."""
+
+RESOLVERS: Family[Resolver] = Family("kind to refer to")
+"""The last road, by the kind of the target table; kinds register here."""
+
+
+def linked_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets | None:
+    """Return the targets that rows bring with them."""
+    return Targets(parent, *rows.targets[column.name]) if column.name in rows.targets else None
+
+
+def ancestor_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets | None:
+    """Return the rows that detail rows belong to, at any remove."""
+    ancestor = ancestor_rows(table, rows, parent.name)
+    return None if ancestor is None else Targets(parent, *ancestor)
+
+
+def inherited_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets | None:
+    """Return the targets of the parent rows of detail rows, by the reference of the parent table that is the same."""
+    population = rows.block.population
+    parent_column = inherited_column(column, table, population)
+    if parent_column is None or rows.parent is None:
+        return None
+    targets = targets_of(parent_column, population.table(parent_of(table) or ""), rows.parent)
+    return Targets(targets.table, targets.rows, targets.places[rows.owner])
+
+
+def foreign_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets | None:
+    """Return units of another population: for each row one that is there in its period, in proportion to size."""
+    other = rows.block.population.population_of(parent)
+    if other is rows.block.population:
+        return None
+    block = all_units(other, rows.block.slice.stop)
+    units = block.units
+    parent_rows = Rows(block=block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival)
+    streams = partial(rows.stream, table, column)
+    return Targets(parent, parent_rows, drawn_units(other, rows.period, streams, rows.address))
+
+
+def kind_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
+    """Return the targets that the kind of the target table gives."""
+    return RESOLVERS[parent.kind](column, table, rows, parent)
+
+
+ROADS: tuple[Road, ...] = (linked_targets, ancestor_targets, inherited_targets, foreign_targets, kind_targets)
+
+
+def targets_of(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
+    """Return the targets of rows by a `ref` column."""
+    return rows.cached(("referred", table.name, column.name), partial(_followed, column, table, rows))
+
+
+def _followed(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
+    """Return the targets at the end of the first road that leads anywhere."""
+    parent = rows.block.population.table(column.spec.type.partition(".")[2])
+    roads = (road(column, table, rows, parent) for road in ROADS)
+    return next(targets for targets in roads if targets is not None)
