@@ -34,7 +34,7 @@ class Findings:
         kinds = {table.name: kind for kind in stored.kinds for table in kind.tables}
         for question in questions:
             kind = kinds.get(question.table)
-            answer = () if kind is None else CHECKS[question.check].findings(kind, kind.plan.table(question.table))
+            answer = () if kind is None else CHECKS[question.check].findings(kind, kind.population.table(question.table))
             complete_findings = tuple(finding for finding in answer if stored.relations.keys() >= set(finding.tables))
             self._answers[question, stored.first, stored.stop] = complete_findings
 
