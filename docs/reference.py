@@ -18,7 +18,8 @@ from plotsim_core.config.dataset import ALIASES
 from plotsim_core.config.metrics import METRIC_TYPES, MetricType
 from plotsim_core.config.model import Part
 from plotsim_core.config.pydantic_errors import words_of
-from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, Column, KindWords, SourceWords, Table
+from plotsim_core.config.table_kind import SECTIONS, TABLE_KINDS, declared_kinds
+from plotsim_core.config.tables import SOURCE_WORDS, Column, SourceWords, Table
 from plotsim_core.meanings import is_list, meanings, paragraphs
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS
 from plotsim_core.numerics.curves import CURVES, WORDS
@@ -169,13 +170,13 @@ def below(model: type[Part], seen: set[str]) -> Iterator[tuple[str, type[Part]]]
             yield from below(MODELS[name], seen)
 
 
-def kind_page(kind: str, words: KindWords) -> list[str]:
+def kind_page(name: str, kind: type[Table]) -> list[str]:
     """Return the section of a table kind."""
-    schema = SCHEMA["$defs"][f"table.{kind}"]
-    fit = [word for word, source in SOURCE_WORDS.items() if source.needs <= words.knows]
-    lines = [f"#### {title(kind)} (in `{words.section}`)", "", *_between(paragraphs(words.model))]
-    own = {word: schema["properties"][word] for word in words_of(words.model)}
-    rows = table(words.model, own, schema.get("required", ()), TABLE_KEYS)
+    schema = SCHEMA["$defs"][f"table.{name}"]
+    fit = [word for word, source in SOURCE_WORDS.items() if source.needs <= kind.knows]
+    lines = [f"#### {title(name)} (in `{kind.section}`)", "", *_between(paragraphs(kind))]
+    own = {word: schema["properties"][word] for word in words_of(kind)}
+    rows = table(kind, own, schema.get("required", ()), TABLE_KEYS)
     lines += [*rows, ""] if rows else []
     none = any(part.get("maxItems") == 0 for part in own["columns"].get("anyOf", [own["columns"]]))
     return [*lines, "Columns: none are written ([cadence](cadence.md))." if none else f"Columns: {_listed(fit)}.", ""]
@@ -184,8 +185,8 @@ def kind_page(kind: str, words: KindWords) -> list[str]:
 def source_page(word: str, source: SourceWords) -> list[str]:
     """Return the section of a column source."""
     schema = SCHEMA["$defs"][f"column.{word}"]
-    kinds = [kind for kind, words in KIND_WORDS.items() if source.needs <= words.knows]
-    everywhere = len(kinds) == len(KIND_WORDS)
+    kinds = [name for name, kind in declared_kinds().items() if source.needs <= kind.knows]
+    everywhere = len(kinds) == len(declared_kinds())
     lines = [f"#### Column `{word}`", "", f"`type: {source.example}`", ""]
     says = [text for text in paragraphs(source.options) if text != "The options of a source that has none."]
     lines += _between(says or [_file_says(word)])
@@ -196,7 +197,7 @@ def source_page(word: str, source: SourceWords) -> list[str]:
 
 
 def _kind_anchor(kind: str) -> str:
-    return f"{title(kind).lower().replace(' ', '-')}-in-{KIND_WORDS[kind].section}"
+    return f"{title(kind).lower().replace(' ', '-')}-in-{TABLE_KINDS[kind].section}"
 
 
 def _file_says(word: str) -> str:
@@ -234,8 +235,8 @@ def page() -> str:
         *table(Table, _of(Table), ("name", "columns")),
         "",
     ]
-    for kind, kind_words in KIND_WORDS.items():
-        lines += kind_page(kind, kind_words)
+    for name, kind in declared_kinds().items():
+        lines += kind_page(name, kind)
     lines += ["## Columns", "", *_between(paragraphs(Column)), "Every column:", ""]
     lines += [*table(Column, _of(Column), ("name", "type"), ("source",)), "", "Its type is one of:", ""]
     for word, source in SOURCE_WORDS.items():

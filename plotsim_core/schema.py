@@ -18,7 +18,8 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import ALIASES, METRIC_TYPES
 from plotsim_core.config.model import Part
 from plotsim_core.config.pydantic_errors import words_of
-from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, KindWords, SourceWords
+from plotsim_core.config.table_kind import SECTIONS, declared_kinds
+from plotsim_core.config.tables import SOURCE_WORDS, SourceWords, Table
 from plotsim_core.config.units import KIND_SECTIONS
 from plotsim_core.meanings import meanings
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS
@@ -62,11 +63,11 @@ def json_schema() -> Schema:
     definitions = {name: _nullable(part) for name, part in definitions.items()}
     for word, source in SOURCE_WORDS.items():
         definitions[f"column.{word}"] = _column(word, source)
-    for kind, words in KIND_WORDS.items():
-        definitions[f"table.{kind}"] = _table(words)
+    for name, kind in declared_kinds().items():
+        definitions[f"table.{name}"] = _table(kind)
     properties = root["properties"]
     for section in SECTIONS:
-        kinds = [{"$ref": f"#/$defs/table.{kind}"} for kind, words in KIND_WORDS.items() if words.section == section]
+        kinds = [{"$ref": f"#/$defs/table.{kind}"} for kind in declared_kinds(section)]
         properties[section] = {"type": "array", "items": {"anyOf": kinds}}
     properties["units"] = {"type": "array", "items": _unit_kind(root, properties)}
     properties["entity_features"] = {"anyOf": [{"type": "boolean"}, properties["entity_features"]]}
@@ -127,22 +128,22 @@ def _null_words(words: Iterable[str], known_words: Iterable[str]) -> Schema:
     return {"patternProperties": {f"^{_alternatives(other_words)}$": {"type": "null"}}} if other_words else {}
 
 
-def _table(words: KindWords) -> Schema:
+def _table(kind: type[Table]) -> Schema:
     """A table of one kind, with the columns that fit its rows."""
-    schema = words.model.model_json_schema(by_alias=True)
+    schema = kind.model_json_schema(by_alias=True)
     schema.pop("$defs")
     properties = schema["properties"]
-    columns = [{"$ref": f"#/$defs/column.{word}"} for word, source in SOURCE_WORDS.items() if source.needs <= words.knows]
+    columns = [{"$ref": f"#/$defs/column.{word}"} for word, source in SOURCE_WORDS.items() if source.needs <= kind.knows]
     bounds = {name: bound for name, bound in properties["columns"].items() if name in ("minItems", "maxItems")}
     properties["columns"] = {"type": "array", **bounds, "items": {"anyOf": columns}}
-    for field in words.model.model_fields.values():
+    for field in kind.model_fields.values():
         if isinstance(field.validation_alias, AliasChoices):
             alias_schema = {**properties[str(field.alias)], "description": f"The same as `{field.alias}`."}
             properties |= {str(name): alias_schema for name in field.validation_alias.choices if name != field.alias}
-    if words.section == "dimensions":
+    if kind.section == "dimensions":
         properties |= {name: part for name, part in _NEUTRAL.items() if name not in properties}
-    kinds = [kind for _, kind in KIND_WORDS.items() if kind.section == words.section]
-    return _nullable(schema) | _null_words((word for kind in kinds for word in words_of(kind.model)), properties)
+    siblings = declared_kinds(kind.section).values()
+    return _nullable(schema) | _null_words((word for sibling in siblings for word in words_of(sibling)), properties)
 
 
 def _column(word: str, source: SourceWords) -> Schema:

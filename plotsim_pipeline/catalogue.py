@@ -14,11 +14,11 @@ import yaml
 from plotsim_core import Plan, UsageError
 from plotsim_core.config.dataset import OWNER
 from plotsim_core.config.model import PATTERNS
-from plotsim_core.config.sources import MAP
-from plotsim_core.config.tables import SECTIONS, is_number
+from plotsim_core.config.table_kind import SECTIONS
+from plotsim_core.config.tables import is_number
 from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.plan import TablePlan
-from plotsim_core.tables.sources import SOURCE_KIND
+from plotsim_core.tables.kind import table_kind
 from plotsim_core.tables.stages import stage_owner
 from plotsim_pipeline.lineage import column_lineage
 from plotsim_pipeline.metadata import column_schema
@@ -38,8 +38,6 @@ _ORIGINS = dg.TableSchema(
     ]
 )
 _STATE = "State as of the end of the latest partition made."
-_KEYS = {"date": "window", "unit": "unit", SOURCE_KIND: "sources", MAP: "sources", "quality_ledger": "quality"}
-"""Kind of a table that no list declares to the key of the config that it follows from; `metrics` for all others."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def measures(table: TablePlan) -> list[str]:
     """Return the columns of a table whose mean the materialisation of each partition tells, so that Dagster plots it."""
     key_columns = {*table.key, *(name for name, _, _ in table.references)}
     numeric_columns = (column for column in table.columns if is_number(column.type))
-    if table.time is None or table.kind == "date":
+    if table.time is None or table.spec.is_date_dimension:
         return []
     return [column.name for column in numeric_columns if column.spec.word in _MEASURED and column.name not in key_columns]
 
@@ -159,8 +157,8 @@ def _config_line(plan: Plan, name: str) -> int:
     for table_name in (table.name, table.of):
         if table_name in table_lines:
             return table_lines[table_name]
-    kind = plan.table(table.of).kind if table.of and table.kind not in _KEYS else table.kind
-    unit, key = plan.owner(name).unit, _KEYS.get(kind, table.kind)
+    origin = plan.table(table.of) if table.of and not table_kind(table).is_derived else table
+    unit, key = plan.owner(name).unit, origin.spec.config_key
     return key_lines.get((unit, key)) or key_lines.get((plan.unit, key)) or key_lines.get((unit, "metrics"), 1)
 
 

@@ -7,19 +7,11 @@ import dagster as dg
 from plotsim_core import Plan
 from plotsim_core.columns.dependencies import reads
 from plotsim_core.columns.primary_key import key_column
-from plotsim_core.config.holdout import FEATURES
-from plotsim_core.config.quality import LEDGER
-from plotsim_core.config.sources import MAP
 from plotsim_core.config.tables import SOURCE_WORDS
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.tables.build import owner
-from plotsim_core.tables.changes import AFTER, BEFORE, SEQUENCE
-from plotsim_core.tables.dimension_state import columns_of, key_of
-from plotsim_core.tables.sources import SOURCE_KIND
+from plotsim_core.tables.kind import Origin, table_kind
 from plotsim_core.tables.stages import STAGES, stage_names
-
-Origin = tuple[str, str]
-"""A stage or table, and a column of it."""
 
 _POSITION: Origin = ("trajectories", "trajectory")
 _STORED = "noised_metrics"
@@ -28,13 +20,6 @@ _OF_A_METRIC = {"metric": _STORED, "lag": _STORED, "true": "correlated_metrics",
 _OF_A_POSITION = {"trajectory", "scd"}
 _BANDS = {"bucket", "narrative"}
 """Words of columns that are bands of a metric, or of the position without one."""
-_ROWS = {
-    "proportional": "correlated_metrics",
-    "variable": "correlated_metrics",
-    "threshold": _STORED,
-    "bridge": "trajectories",
-}
-"""Kind of a table to the stage that decides which rows it has."""
 
 
 def stage_before(plan: Plan, name: str) -> str | None:
@@ -52,11 +37,9 @@ def upstream(plan: Plan, table: TablePlan) -> list[str]:
     if table.name in stage_names(plan):
         previous_stage = stage_before(plan, table.name)
         return [] if previous_stage is None else [previous_stage]
-    row_sources = (
-        [_stage_prefix(plan, table) + _ROWS[table.kind]] if table.kind in _ROWS and not _base_table(plan, table) else []
-    )
-    if table.kind == LEDGER:
-        row_sources = [other.name for other in plan.tables if other.issues and not other.of]
+    row_sources = list(table_kind(table).read_tables(plan, table))
+    if table.spec.row_stage is not None and not _base_table(plan, table):
+        row_sources.append(_stage_prefix(plan, table) + table.spec.row_stage)
     parents = [] if _base_table(plan, table) else [parent for _, parent, _ in table.references if parent != table.name]
     source_names = [name for column in table.columns for name, _ in _origins(plan, table, column)]
     column_sources = [name for name in source_names if not _is_child(plan, table, name)]
@@ -83,20 +66,14 @@ def _origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origi
     if base is not None and any(other.name == column.name for other in base.columns):
         yield base.name, column.name
         return
-    if table.kind == SOURCE_KIND and base is not None:  # the one column that it has for itself is its key
-        yield base.name, _key_name(base)
-        return
-    if table.kind == "changes" and base is not None:
-        yield from ((base.name, name) for name in _change_origins(base, column))
-    if table.kind == MAP and column.name == "source_key":
-        yield from ((other.name, _key_name(other)) for other in plan.tables if other.kind == SOURCE_KIND)
+    yield from table_kind(table).origins(plan, table, column)
     for name, parent, key in table.references:
         if name == column.name and parent != table.name:
             yield parent, key
             matching = getattr(column.spec.source, "matching", None) or {}
             for parent_column, own_column in matching.items():
                 yield parent, parent_column
-                units = _unit_dimension(plan, table)
+                units = owner(plan, table.name).dimension
                 if units is table:
                     yield from _origins(plan, table, next(other for other in table.columns if other.name == own_column))
                 else:
@@ -115,13 +92,6 @@ def _origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origi
         yield _stage_prefix(plan, table) + stage_origin[0], stage_origin[1]
 
 
-def _change_origins(dimension: TablePlan, column: ColumnPlan) -> list[str]:
-    """Return the columns of a dimension that a column of its change log (CDC) is made of."""
-    if column.name in (BEFORE, AFTER):
-        return [other.name for other in columns_of(dimension)]
-    return [key_of(dimension).name] if column.name == SEQUENCE else []
-
-
 def _stage_origin(plan: Plan, table: TablePlan, column: ColumnPlan) -> Origin | None:
     """Return the stage and its column that a column's values come from; None if they come from no stage."""
     word, source = column.spec.word, column.spec.source
@@ -131,22 +101,12 @@ def _stage_origin(plan: Plan, table: TablePlan, column: ColumnPlan) -> Origin | 
     if word in _OF_A_POSITION or (word == "pool" and getattr(source, "by", "") == "trajectory"):
         return _POSITION
     if word == "units":
-        return _POSITION[0], _key_name(_unit_dimension(plan, table))
+        return _POSITION[0], _key_name(owner(plan, table.name).dimension)
     if word in _BANDS:
         return _POSITION if metric is None else (_STORED, metric)
     lifecycle = owner(plan, table.name).dataset.lifecycle
     if word == "stage" and lifecycle is not None:
         return _STORED, lifecycle.track
-    if table.kind == FEATURES:
-        _, feature, *feature_metrics = column.spec.type.split(".")
-        stage_columns = {"segment": "segment", "final_trajectory_position": "trajectory"}
-        return (
-            (_STORED, feature_metrics[0])
-            if feature_metrics
-            else ("trajectories", stage_columns[feature])
-            if feature in stage_columns
-            else None
-        )
     return None
 
 
@@ -166,11 +126,6 @@ def _is_child(plan: Plan, table: TablePlan, name: str) -> bool:
     """Return whether the table `name` refers to `table`, as a child to its parent."""
     tables = (other for other in plan.tables if other.name == name)
     return any(parent == table.name for other in tables for _, parent, _ in other.references)
-
-
-def _unit_dimension(plan: Plan, table: TablePlan) -> TablePlan:
-    """Return the dimension of the units that a table is made from."""
-    return next(other for other in owner(plan, table.name).own if other.kind == "unit")
 
 
 def _key_name(table: TablePlan) -> str:

@@ -11,7 +11,8 @@ from plotsim_core.config import quality, segments
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import METRIC_TYPES
 from plotsim_core.config.output import FormatWord
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS
+from plotsim_core.config.table_kind import declared_kinds
+from plotsim_core.config.tables import SOURCE_WORDS
 from plotsim_core.numerics.calendar import GRAINS
 from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
@@ -29,7 +30,7 @@ _ARRIVALS = (
 def every_word() -> dict[str, list[str]]:
     """Return the words that random configs are to use, by what they are words of."""
     return {
-        "table kind": list(KIND_WORDS),
+        "table kind": list(declared_kinds()),
         "column source": list(SOURCE_WORDS),
         "metric type": list(METRIC_TYPES),
         "distribution": list(DISTRIBUTIONS),

@@ -242,7 +242,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     values = static_values(column.spec)
     if len(values) == 1:
         return pa.repeat(pa.scalar(values[0], column.type), len(rows))
-    indexes = rows.ordinal % len(values) if table.kind == "reference" else rows.choose(table, column, len(values))
+    indexes = rows.ordinal % len(values) if table.spec.is_listed else rows.choose(table, column, len(values))
     return gathered(values, indexes, column.type)
 
 

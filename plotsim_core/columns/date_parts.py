@@ -240,7 +240,7 @@ _TYPES = {"date": pa.date32(), "int": pa.int64(), "float": pa.float64(), "string
 
 
 def _parts(table: Table) -> Family[DatePart]:
-    return TIME_PARTS if getattr(table, "per", None) == "time" else DATE_PARTS
+    return TIME_PARTS if table.is_time_dimension else DATE_PARTS
 
 
 def _check(options: NoOptions, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
@@ -267,7 +267,7 @@ def _nullable(column: Column, dataset: Dataset) -> bool:
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     plan = rows.block.plan
-    if table.kind == "time":
+    if table.spec.is_time_dimension:
         minutes = rows.ordinal
         values = TIME_PARTS[column.name].forms[column.spec.word](plan, minutes, minutes.astype("timedelta64[m]"))
     else:

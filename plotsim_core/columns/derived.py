@@ -15,7 +15,7 @@ from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.archetypes import Archetype
 from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table
+from plotsim_core.config.tables import Column, SourceWords, Table
 from plotsim_core.config.words import phrase
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -48,7 +48,7 @@ def archetype_text(archetype: Archetype) -> str:
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     level = "period" if options.what in _OF_PERIOD else "unit"
-    if level not in KIND_WORDS[scope.tables[table.name].kind or ""].knows:
+    if level not in table.knows:
         owner = level if level == "period" else scope.unit
         yield Problem("type", f"a row of {table.name} belongs to no {owner} that its {options.what} could be of")
 
@@ -62,8 +62,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     if options.what == "period_index":
         return pa.array(rows.period - plan.first)
     if options.what == "entity_id":
-        unit = next(table for table in plan.tables if table.kind == "unit")
-        return key_text(prefix(unit.spec), unit_codes(rows))
+        return key_text(prefix(plan.dimension.spec), unit_codes(rows))
     segment = rows.block.units.segment[rows.unit]
     if options.what == "size":
         return gathered([s.count for s in plan.segments], segment, column.type)

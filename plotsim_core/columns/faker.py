@@ -39,13 +39,13 @@ from plotsim_core.columns.faker_identifiers import (
 from plotsim_core.columns.faker_locales import countries_without_locale, row_locales
 from plotsim_core.columns.faker_people import ADDRESSES, PEOPLE, name_count, person_texts
 from plotsim_core.columns.identifier_forms import FORMS, forms
-from plotsim_core.columns.identifier_serials import KINDS
+from plotsim_core.columns.identifier_serials import has_own_texts
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name, Part, Scalar
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table
+from plotsim_core.config.tables import Column, SourceWords, Table
 from plotsim_core.config.words import enumeration, phrase
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
@@ -190,9 +190,9 @@ def _is_identifier(options: Options, locales: tuple[str, ...]) -> bool:
     return options.provider in FORMS and not options.arguments and bool(pattern_sets(options.provider, locales))
 
 
-def _is_distinct(options: Options, kind: str | None) -> bool:
-    """Return whether the rows of a table of that kind have distinct texts."""
-    return options.unique is not False and kind in KINDS
+def _is_distinct(options: Options, table: Table) -> bool:
+    """Return whether the rows of a table have distinct texts."""
+    return options.unique is not False and has_own_texts(table)
 
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
@@ -226,7 +226,7 @@ def _check_unique(options: Options, table: Table, scope: Scope, locales: tuple[s
             f"has no effect: faker.{name} gives no identifiers",
             f"these do, without arguments: {', '.join([*ADDRESSES, *FORMS])}",
         )
-    elif scope.tables[table.name].kind not in KINDS:
+    elif not has_own_texts(table):
         reason = f"rows of {table.name} stand for no thing that a code could be kept for, so their texts are drawn"
         yield Problem(
             "unique", f"has no place here: {reason}", "units, their children and listed rows have texts of their own"
@@ -346,7 +346,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     options = column.spec.source
     assert isinstance(options, Options)
     plan, name, bundle = rows.block.plan, options.provider, options.bundle or ""
-    distinct = _is_distinct(options, plan.table(table.stream).kind)
+    distinct = _is_distinct(options, plan.table(table.stream).spec)
     if name in PEOPLE:
         return person_texts(name, rows, table, bundle, distinct)
     if _is_identifier(options, plan.dataset.locale):
@@ -374,23 +374,17 @@ _DESCRIPTIONS = {
 }
 
 
-def _table_kind(table: Table) -> str | None:
-    return next((kind for kind, words in KIND_WORDS.items() if words.model is type(table)), None)
-
-
 def _problems(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
-    kind = _table_kind(table)
-    if kind is not None and _is_distinct(options, kind) and _is_identifier(options, dataset.locale):
-        yield from capacity_problems(options.provider, table, kind, dataset)
+    if _is_distinct(options, table) and _is_identifier(options, dataset.locale):
+        yield from capacity_problems(options.provider, table, dataset)
 
 
 def _notes(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
-    kind = _table_kind(table)
-    if kind is not None and _is_distinct(options, kind) and _is_identifier(options, dataset.locale):
-        for name in colliding_segments(options.provider, table, kind, dataset):
+    if _is_distinct(options, table) and _is_identifier(options, dataset.locale):
+        for name in colliding_segments(options.provider, table, dataset):
             message = f"texts of units in {name} depend on the segments before it"
             yield Problem("type", message, "keep their order, and add segments after them")
-    if options.unique is None and kind in KINDS and options.provider in FORMS and not options.arguments:
+    if options.unique is None and has_own_texts(table) and options.provider in FORMS and not options.arguments:
         locales = locales_without(options.provider, dataset.locale)
         if locales:
             message = f"no forms are known in {locales}: texts of all locales come from pools, and may repeat"
@@ -404,15 +398,15 @@ def _notes(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem
 
 def _variety(options: Options, table: Table, dataset: Dataset) -> str:
     """Return the number of different texts, in words."""
-    kind, name = _table_kind(table), options.provider
-    if kind is not None and _is_distinct(options, kind) and _is_identifier(options, dataset.locale):
-        return capacity_text(name, table, kind, dataset)
+    name = options.provider
+    if _is_distinct(options, table) and _is_identifier(options, dataset.locale):
+        return capacity_text(name, table, dataset)
     if _is_identifier(options, dataset.locale):
         return f"{capacity(name, dataset.locale):,} different texts, drawn, so some may repeat"
     if name in PAST or name in DIGESTS:
         return ""
     if name in ADDRESSES:
-        return "no two the same" if _is_distinct(options, kind) else "as often the same as people's names are"
+        return "no two the same" if _is_distinct(options, table) else "as often the same as people's names are"
     if name in PEOPLE:
         return f"up to {name_count(name, dataset.locale):,} different texts"
     values = {value for locale in dataset.locale for value in pool(name, locale, options.given).to_pylist()}
@@ -421,7 +415,7 @@ def _variety(options: Options, table: Table, dataset: Dataset) -> str:
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
     is_identifying = options.provider in ADDRESSES or _is_identifier(options, dataset.locale)
-    suffix = ", of which no two are the same" if is_identifying and _is_distinct(options, _table_kind(table)) else ""
+    suffix = ", of which no two are the same" if is_identifying and _is_distinct(options, table) else ""
     return f"{_DESCRIPTIONS.get(options.provider, f'Invented {phrase(options.provider)}')}{suffix}."
 
 

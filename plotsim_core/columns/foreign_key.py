@@ -10,8 +10,7 @@ type.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import partial
 from typing import Annotated
 
@@ -19,37 +18,24 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from plotsim_core.columns.earlier_rows import KEYED_KINDS, check_row_reference, earlier_targets, is_row
-from plotsim_core.columns.matching import check_matching, matching_rows
-from plotsim_core.columns.popularity import Popularity, check_popularity, popular_indexes, popular_rows
+from plotsim_core.columns.earlier_rows import check_row_reference, is_row
+from plotsim_core.columns.matching import check_matching
+from plotsim_core.columns.popularity import Popularity, check_popularity
 from plotsim_core.columns.primary_key import key_column
+from plotsim_core.columns.row_kind import Targets, row_kind
 from plotsim_core.columns.row_relations import ancestor_rows, inherited_column, parent_of
 from plotsim_core.columns.rows import Integers, Rows
-from plotsim_core.columns.source import Source, add_source, fill
+from plotsim_core.columns.source import Source, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import OngoingArrival, Segment
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table, may_be_null, row_noun
+from plotsim_core.config.tables import SOURCE_WORDS, Column, SourceWords, Table, may_be_null, row_noun
 from plotsim_core.config.words import enumeration, phrase
 from plotsim_core.engine.foreign_units import all_units, drawn_units
 from plotsim_core.errors import Problem
-from plotsim_core.families import Family
-from plotsim_core.numerics.random import choose, fold, key, words
+from plotsim_core.numerics.random import choose, key
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
-
-
-@dataclass(frozen=True, eq=False)
-class Targets:
-    """Targets of references: `rows` of a `table`, and the position in them of each row's target (-1: none)."""
-
-    table: TablePlan
-    rows: Rows
-    places: Integers
-
-    def values(self, column: ColumnPlan) -> pa.Array:
-        """Return a column of the table, one value per row that refers to it."""
-        return fill(column, self.table, self.rows).take(pa.array(self.places, mask=self.places < 0))
 
 
 class Options(Popularity):
@@ -68,8 +54,8 @@ def referenced_table(name: str, dataset: Dataset) -> Table:
 
 
 def child_counts(plan: Plan, table: Table, unit_address: np.ndarray) -> Integers:
-    """Return the number of children of each unit in a dimension of children."""
-    low, high = table.per_unit  # type: ignore[attr-defined]
+    """Return the number of rows of each unit in a dimension of units or of their children."""
+    low, high = table.per_unit
     return low + choose(key(plan.seed, "children", table.name), unit_address, high - low + 1)
 
 
@@ -106,13 +92,13 @@ def _nullable(options: Options, dataset: Dataset) -> bool:
         return True
     if options.matching is not None:
         source_name = next(iter(options.matching.values()))
-        units = (t for t in dataset.dimensions if getattr(t, "per", None) == "unit" and not hasattr(t, "count"))
+        units = (dimension for dimension in dataset.dimensions if dimension.is_unit_dimension)
         unit_columns = (other for table in units for other in table.columns if other.name == source_name)
         return any(may_be_null(other, dataset) for other in unit_columns)
     kinds = [kind for kind in dataset.units if any(table.name == options.table for table in kind.dimensions)]
     table_names = {table.name for table in dataset.tables}
     return options.table not in table_names and any(
-        all(_may_be_empty(segment) for segment in kind.segments) or any(getattr(e, "ends_unit", False) for e in kind.events)
+        all(_may_be_empty(segment) for segment in kind.segments) or any(event.ending() is not None for event in kind.events)
         for kind in kinds
     )
 
@@ -132,7 +118,7 @@ def _parent_columns(options: Options, dataset: Dataset) -> list[Column]:
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
     target_table = referenced_table(options.table, dataset)
-    noun = dataset.window.grain.name if getattr(target_table, "per", None) == "period" else row_noun(target_table)
+    noun = dataset.window.grain.name if target_table.is_date_dimension else row_noun(target_table)
     pairs = [
         f"its {target_name} is the {phrase(dataset.unit)}'s {source_name}"
         for target_name, source_name in (options.matching or {}).items()
@@ -150,38 +136,38 @@ def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iter
         if options.matching is not None:
             yield Problem("matching", f"{options.table} is not a reference dimension")
         yield from check_row_reference(options.table, options.within, column, table, scope)
-        yield from check_popularity(options, options.table, "row", None)
+        yield from check_popularity(options, options.table, (), None)
         return
     if options.within is not None:
         yield Problem("within", f"has no effect: {options.table} is no fact or event whose rows have a moment")
     problems = scope.unknown_table(options.table, "type")
     yield from problems
     if options.table in scope.foreign:
-        if "period" not in KIND_WORDS[scope.tables[table.name].kind or ""].knows:
+        if "period" not in table.knows:
             yield Problem("type", f"a row of {table.name} has no period in which there could be one of {options.table}")
         if options.matching is not None:
             yield Problem("matching", f"{options.table} is not a reference dimension")
-        yield from check_popularity(options, options.table, "foreign", None)
+        yield from check_popularity(options, options.table, (), None)
         return
     declared = scope.tables.get(options.table)
-    if problems or declared is None or declared.table is None or declared.kind is None:
+    target = declared.table if declared is not None else None
+    if problems or target is None:
         return
-    if declared.table is table:
+    if target is table:
         yield Problem("type", f"{table.name} refers to itself")
-    capabilities = KIND_WORDS[scope.tables[table.name].kind or ""].knows
-    if declared.kind == "date" and "period" not in capabilities:
+    if target.is_date_dimension and "period" not in table.knows:
         yield Problem("type", f"a row of {table.name} has no period that {options.table} could give the date of")
     hourly = scope.window is None or scope.window.grain.name == "hour"
-    if declared.kind == "time" and "event" not in capabilities and not (hourly and "period" in capabilities):
+    if target.is_time_dimension and "event" not in table.knows and not (hourly and "period" in table.knows):
         yield Problem("type", f"a row of {table.name} has no moment that {options.table} could give the time of day of")
-    if declared.kind in ("unit", "child") and "unit" not in capabilities:
+    if target.is_of_units and "unit" not in table.knows:
         yield Problem("type", f"a row of {table.name} has no {scope.unit} that it could refer to")
     if options.matching is not None:
-        yield from check_matching(options.matching, column, table, declared.kind, declared.table, scope)
+        yield from check_matching(options.matching, column, table, target, scope)
         for name in options.said:
             yield Problem(name, "has no effect: `matching` says which row is referred to")
     else:
-        yield from check_popularity(options, declared.name, declared.kind, declared.table)
+        yield from check_popularity(options, target.name, target.popularity, target)
 
 
 def targets_of(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
@@ -206,21 +192,7 @@ def _resolved(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
     owner_plan = plan.owner(options.table)
     if owner_plan is not plan:
         return _to_another_kind(column, table, rows, parent, owner_plan)
-    return RESOLVERS[parent.kind](column, table, rows, parent)
-
-
-def _to_date(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
-    first = int(rows.period.min(initial=np.iinfo(np.int64).max)) if len(rows) else 0
-    periods = np.arange(first, int(rows.period.max()) + 1 if len(rows) else 0)
-    return Targets(parent, Rows(block=rows.block, address=words(periods), period=periods), rows.period - first)
-
-
-def _to_unit(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
-    units = rows.block.units
-    parent_rows = Rows(
-        block=rows.block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival
-    )
-    return Targets(parent, parent_rows, rows.unit)
+    return row_kind(parent).targets(column, table, rows, parent)
 
 
 def _to_another_kind(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan, owner_plan: Plan) -> Targets:
@@ -229,42 +201,6 @@ def _to_another_kind(column: ColumnPlan, table: TablePlan, rows: Rows, parent: T
     parent_rows = Rows(block=block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival)
     stream_of = partial(rows.stream, table, column)
     return Targets(parent, parent_rows, drawn_units(owner_plan, rows.period, stream_of, rows.address))
-
-
-def _to_child(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
-    block = rows.block
-    options = column.spec.source
-    assert isinstance(options, Options)
-    counts = child_counts(block.plan, parent.spec, block.units.address)[rows.unit]
-    numbers = popular_indexes(options, counts, rows.uniforms(table, column))
-    child_rows = Rows(
-        block=block,
-        address=fold(block.units.address[rows.unit], words(numbers)),
-        unit=rows.unit,
-        period=block.units.arrival[rows.unit],
-        ordinal=numbers,
-    )
-    return Targets(parent, child_rows, np.arange(len(rows), dtype=np.int64))
-
-
-def _to_listed(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
-    options = column.spec.source
-    assert isinstance(options, Options)
-    indexes = np.arange(parent.spec.length, dtype=np.int64)  # type: ignore[attr-defined]
-    parent_rows = Rows(block=rows.block, address=words(indexes), ordinal=indexes)
-    if options.matching is None:
-        return Targets(parent, parent_rows, popular_rows(options, parent.spec, rows.uniforms(table, column)))
-    return Targets(parent, parent_rows, matching_rows(options.matching, column, table, rows, parent.spec))
-
-
-RESOLVERS: Family[Callable[[ColumnPlan, TablePlan, Rows, TablePlan], Targets]] = Family("kind to refer to")
-"""Function of (column, table, rows, target table) that resolves references, by the kind of the target table."""
-for _kind, _resolve in (("date", _to_date), ("unit", _to_unit), ("child", _to_child), ("reference", _to_listed)):
-    RESOLVERS.add(_kind, _resolve)
-
-
-for _kind in KEYED_KINDS:
-    RESOLVERS.add(_kind, lambda column, table, rows, parent: Targets(parent, *earlier_targets(column, table, rows, parent)))
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:

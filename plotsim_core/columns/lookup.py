@@ -16,9 +16,10 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.columns.dependencies import decimals_in, is_circular, names_in, nullable_in, places_in, type_in
-from plotsim_core.columns.earlier_rows import KEYED_KINDS, ancestors
-from plotsim_core.columns.foreign_key import Targets, targets_of
+from plotsim_core.columns.earlier_rows import ancestors
+from plotsim_core.columns.foreign_key import targets_of
 from plotsim_core.columns.metric import metric_columns
+from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.row_relations import ancestor_rows
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.scd import Options as History
@@ -26,7 +27,7 @@ from plotsim_core.columns.source import Source, add_source, fill
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name, Part, pattern
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table, changing_types
+from plotsim_core.config.tables import Column, SourceWords, Table, changing_types
 from plotsim_core.config.words import capitalised, phrase
 from plotsim_core.engine.tiers import bands_of
 from plotsim_core.errors import Problem
@@ -87,12 +88,10 @@ def _check_column(options: Options, column: Column, table: Table, scope: Scope) 
     target_column = next(
         other for other in (*declared.table.columns, *metric_columns(declared.table)) if other.name == options.column
     )
-    capabilities = KIND_WORDS[scope.tables[table.name].kind or ""].knows
-    target_capabilities = KIND_WORDS[declared.kind or ""].knows
     if target_column.word == "version":
         yield Problem("type", f"{options.table}.{options.column} is part of a version, not of a {scope.unit}")
-    is_moving = "cell" not in target_capabilities and bool(changing_types(target_column, declared.table))
-    if is_moving and ("cell" not in capabilities or options.table in scope.foreign):
+    is_moving = "cell" not in declared.table.knows and bool(changing_types(target_column, declared.table))
+    if is_moving and ("cell" not in table.knows or options.table in scope.foreign):
         yield Problem("type", f"a row of {table.name} has no period in which {options.column} could be looked up")
     if is_circular(column, table, scope):
         yield Problem("type", f"{table.name}.{column.name} depends on itself")
@@ -132,7 +131,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     target_column = next(other for other in target.table.columns if other.name == options.column)
     if len(target.rows.cell) < len(target.rows) and changing_types(target_column.spec, target.table.spec):
         return fill(target_column, target.table, _rows_at_time(target, rows))
-    if target.table.kind in KEYED_KINDS and bool(np.all(target.places >= 0)):  # only the rows referred to
+    if target.table.spec.has_keyed_rows and bool(np.all(target.places >= 0)):  # only the rows referred to
         row_indexes, positions = np.unique(target.places, return_inverse=True)
         target = Targets(target.table, target.rows.taken(row_indexes), positions)
     return target.values(target_column)

@@ -24,7 +24,7 @@ from plotsim_core.columns.segment import Options as OfSegment
 from plotsim_core.columns.source import fill
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import Segment
-from plotsim_core.config.tables import KIND_WORDS, Column, Table
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.engine.tiers import bands_of
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
@@ -36,11 +36,11 @@ _MAX_NAMED = 3
 
 
 def check_matching(
-    matching: Mapping[str, str], column: Column, table: Table, kind: str, parent: Table, scope: Scope
+    matching: Mapping[str, str], column: Column, table: Table, parent: Table, scope: Scope
 ) -> Iterable[Problem]:
-    """Yield the problems of the `matching` of a reference from a table to a `parent` of a kind."""
-    if kind != "reference" or len(matching) != 1:
-        detail = f"found {len(matching)} columns" if kind == "reference" else f"{parent.name} is not a reference dimension"
+    """Yield the problems of the `matching` of a reference from a table to a `parent`."""
+    if not parent.is_listed or len(matching) != 1:
+        detail = f"found {len(matching)} columns" if parent.is_listed else f"{parent.name} is not a reference dimension"
         yield Problem("matching", f"ties one column of a reference dimension to one of the unit's dimension; {detail}")
         return
     ((target_name, source_name),) = matching.items()
@@ -51,7 +51,7 @@ def check_matching(
             "matching", f"{parent.name} has no static column '{target_name}'", did_you_mean(target_name, static_names)
         )
         return
-    unit = scope.dimension("unit")
+    unit = scope.unit_dimension
     if unit is None:
         return  # reported elsewhere
     unit_columns = {other.name: other for other in unit.columns}
@@ -80,14 +80,13 @@ def check_matching(
 
 def _check_rows(column: Column, source_column: Column, table: Table, unit: Table, scope: Scope) -> Iterable[Problem]:
     """Yield the problems of matching the source column in rows of this table."""
-    capabilities = KIND_WORDS[scope.tables[table.name].kind or ""].knows
-    if source_column.word == "scd" and "cell" not in capabilities:
+    if source_column.word == "scd" and "cell" not in table.knows:
         yield Problem("matching", f"has no place here: it needs rows of a {scope.unit} in a period")
-    elif "unit" not in capabilities:
+    elif "unit" not in table.knows:
         yield Problem("matching", f"has no place here: it needs rows of a {scope.unit}")
     elif table is unit and _is_circular(column, source_column, unit):
         yield Problem("matching", f"{unit.name}.{column.name} depends on itself")
-    parent = scope.tables.get(getattr(table, "parent_table", None) or "")
+    parent = scope.tables.get(table.parent_name or "")
     for parent_column in parent.table.columns if parent is not None and parent.table is not None else ():
         if (parent_column.name, parent_column.type) == (column.name, column.type) and parent_column.source != column.source:
             message = f"has no effect: a row refers to what its row of {parent.name if parent else ''} refers to"
@@ -151,7 +150,7 @@ def _possible_values(column: Column, unit: Table, scope: Scope) -> list[Any] | N
     if column.word == "lookup":
         _, name, target_name = column.type.split(".")
         declared = scope.tables.get(name)
-        target_table = declared.table if declared is not None and declared.kind == "reference" else None
+        target_table = declared.table if declared is not None and declared.table and declared.table.is_listed else None
         return next(
             (
                 static_values(other)
@@ -202,8 +201,7 @@ def matching_rows(matching: Mapping[str, str], column: ColumnPlan, table: TableP
 def _unit_values(source_name: str, rows: Rows) -> tuple[list[Any], Integers]:
     """Return (values, codes): the values of the source column, and the index of each row's value (-1: none)."""
     plan, block = rows.block.plan, rows.block
-    unit = next(table for table in plan.own if table.kind == "unit")
-    source_column = next(other for other in unit.columns if other.name == source_name)
+    source_column = next(other for other in plan.dimension.columns if other.name == source_name)
     if isinstance(source_column.spec.source, History):
         history = source_column.spec.source
         metric = plan.metric_index(history.tracks)
@@ -214,7 +212,7 @@ def _unit_values(source_name: str, rows: Rows) -> tuple[list[Any], Integers]:
         units = block.units
         indexes = np.arange(len(units), dtype=np.int64)
         unit_rows = Rows(block=block, address=units.address, unit=indexes, period=units.arrival)
-        encoded = fill(source_column, unit, unit_rows).dictionary_encode()
+        encoded = fill(source_column, plan.dimension, unit_rows).dictionary_encode()
         return encoded.dictionary.to_pylist(), encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
 
     values, codes = block.kept("values for life", source_name, coded_values)
@@ -227,7 +225,7 @@ def _rows_by_value(target_column: Column, values: list[Any], parent: Table) -> t
     listed_values = static_values(target_column)
     code_of = {word: code for code, word in enumerate(_comparable(values, listed_values))}
     codes = np.array([code_of.get(word, len(code_of)) for word in _comparable(listed_values, values)], dtype=np.int64)
-    codes = codes[np.arange(parent.length, dtype=np.int64) % len(listed_values)]  # type: ignore[attr-defined]
+    codes = codes[np.arange(parent.length, dtype=np.int64) % len(listed_values)]
     counts = np.bincount(codes, minlength=len(code_of) + 1)
     starts = np.cumsum(counts) - counts
     starts[-1], counts[-1] = 0, 1

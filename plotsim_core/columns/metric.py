@@ -41,7 +41,7 @@ def metric_columns(table: Table) -> tuple[Column, ...]:
     existing_types = {column.type for column in table.columns}
     return tuple(
         Column(name=name, type=f"metric.{name}", source=Options(metric=name))
-        for name in dict.fromkeys(getattr(table, "metrics", ()))
+        for name in dict.fromkeys(table.listed_metrics)
         if f"metric.{name}" not in existing_types
     )
 
@@ -68,7 +68,7 @@ def label(metric: Metric) -> str:
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
     metric, grain = metric_of(options, dataset), dataset.window.grain.name
     subject = f"{label(metric)}{_DESCRIPTIONS[column.word]}"
-    if getattr(table, "per", None) == "period":
+    if "crowd" in table.knows:
         return f"{subject}, the {'sum' if metric.sized else 'mean'} over all {dataset.plural} of the {grain}."
     low, high = (number_text(mean) for mean in (metric.means if metric.polarity == "positive" else metric.means[::-1]))
     text = f"{subject}, on average from {low} to {high} along the trajectory."

@@ -112,10 +112,9 @@ def date_keys(plan: Plan, periods: Integers) -> Integers:
 
 
 def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    level = getattr(table, "per", None) if table in dataset.dimensions else None
-    if level == "time":
+    if table.is_time_dimension:
         return "Key of the time of day, as a number HHMM."
-    if level == "period":
+    if table.is_date_dimension:
         grain = dataset.window.grain.name
         return f"Key of the {grain}, its start as a number {'YYYYMMDDHH' if grain == 'hour' else 'YYYYMMDD'}."
     uniqueness = "the same in all of its versions" if table.sourced("scd") else "one for each row"
@@ -124,7 +123,7 @@ def _describe(options: Options, column: Column, table: Table, dataset: Dataset) 
 
 def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
     has_date_keys = any(
-        key_column(other) is column for other in dataset.dimensions if getattr(other, "per", None) in ("period", "time")
+        key_column(other) is column for other in dataset.dimensions if other.is_date_dimension or other.is_time_dimension
     )
     return pa.int64() if has_date_keys or isinstance((options.values or ("",))[0], int) else pa.string()
 
@@ -132,16 +131,15 @@ def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     if table.sourced("id")[0] is not column:
         yield Problem("type", f"{table.name} has more than one id column")
-    kind = scope.tables[table.name].kind
-    if options.values is not None and kind != "reference":
+    if options.values is not None and not table.is_listed:
         yield Problem("values", f"has no place here: rows of {table.name} are not listed")
-    if options.prefix is not None and kind in ("date", "time"):
-        noun = "date dimension" if kind == "date" else "dimension of times"
+    if options.prefix is not None and (table.is_date_dimension or table.is_time_dimension):
+        noun = "date dimension" if table.is_date_dimension else "dimension of times"
         yield Problem("prefix", f"has no effect: the key of a {noun} is a number")
 
 
 def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    if table.kind == "time":
+    if table.spec.is_time_dimension:
         return pa.array(rows.ordinal // 60 * 100 + rows.ordinal % 60)
     assert isinstance(column.spec.source, Options)
     if column.spec.source.values is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from plotsim_core.columns.earlier_rows import CONDITIONAL_KINDS, KEYED_KINDS
-from plotsim_core.columns.foreign_key import Options, Targets, targets_of
+from plotsim_core.columns.foreign_key import Options, targets_of
+from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.rows import Rows
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
@@ -13,13 +13,13 @@ from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 def is_row_reference(column: ColumnPlan, plan: Plan) -> bool:
     """Return whether a column refers to rows of a fact or an event."""
     options = column.spec.source
-    return isinstance(options, Options) and plan.table(options.table).kind in KEYED_KINDS
+    return isinstance(options, Options) and plan.table(options.table).spec.has_keyed_rows
 
 
 def rows_with_targets(table: TablePlan, rows: Rows) -> Rows:
     """Return the rows of a table whose references all have a target, in their order."""
     columns = [column for column in table.columns if is_row_reference(column, rows.block.plan)]
-    if table.kind not in CONDITIONAL_KINDS or not columns:
+    if not table.spec.is_driven or not columns:
         return rows
     targets = [targets_of(column, table, rows) for column in columns]
     has_targets = np.all([target.places >= 0 for target in targets], axis=0)

@@ -26,11 +26,8 @@ def stage_column(table: Table, dataset: Dataset) -> tuple[Column, ...]:
     fact_names = (
         fact.name
         for fact in dataset.facts
-        if not getattr(fact, "per", None)
-        and (
-            any(column.type == metric_type for column in fact.columns)
-            or dataset.lifecycle.track in getattr(fact, "metrics", ())
-        )
+        if "unit" in fact.knows
+        and (any(column.type == metric_type for column in fact.columns) or dataset.lifecycle.track in fact.listed_metrics)
     )
     first_name = next(fact_names, None)
     return (Column(name="stage", type="stage", source=NoOptions()),) if table.name == first_name else ()

@@ -20,7 +20,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.read_tables import column as read_column
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, SourceWords, Table, may_be_null
+from plotsim_core.config.tables import SOURCE_WORDS, Column, SourceWords, Table, may_be_null
 from plotsim_core.config.words import capitalised, enumeration, phrase
 from plotsim_core.errors import ConfigError, Problem
 from plotsim_core.families import did_you_mean
@@ -78,8 +78,7 @@ def _check(options: Struct, column: Column, table: Table, scope: Scope) -> Itera
         except ConfigError as error:
             yield from (Problem(path, problem.message, problem.hint) for problem in error.problems)
             continue
-        capabilities = KIND_WORDS[scope.tables[table.name].kind or ""].knows
-        if not SOURCE_WORDS[field_column.word].needs <= capabilities:
+        if not SOURCE_WORDS[field_column.word].needs <= table.knows:
             yield Problem(path, f"'{field_column.word}' has no place in {table.name}")
             continue
         for problem in SOURCE_WORDS[field_column.word].check(field_column.source, field_column, table, scope):

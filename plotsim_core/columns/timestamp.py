@@ -41,7 +41,7 @@ def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
 
 
 def _describe(options: NoOptions, column: Column, table: Table, dataset: Dataset) -> str:
-    if getattr(table, "per", None) == "unit":
+    if table.is_of_units:
         return f"Start of the {dataset.window.grain.name} in which the {phrase(dataset.unit)} arrived."
     return f"Moment of the {row_noun(table)}."
 

@@ -61,7 +61,7 @@ def _check_table(name: str, table: Table, scope: Scope) -> Iterable[Problem]:
     detail_names = [
         other
         for other, declared in scope.tables.items()
-        if declared.table is not None and getattr(declared.table, "parent_table", None) == table.name
+        if declared.table is not None and declared.table.parent_name == table.name
     ]
     declared = scope.tables.get(name)
     if declared is None or (declared.table is not None and name not in detail_names):

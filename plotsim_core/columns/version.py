@@ -56,7 +56,7 @@ def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
 
 
 def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    unit = scope.dimension("unit")
+    unit = scope.unit_dimension
     if unit is not None and not unit.sourced("scd"):
         yield Problem("type", f"{unit.name} has no scd column, so there are no versions")
     if options.part != "row_id" and table.name != (unit.name if unit else ""):

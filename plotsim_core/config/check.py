@@ -23,7 +23,8 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import Segment
 from plotsim_core.config.sources import wrong_sources
 from plotsim_core.config.star_schema import DATE_DIMENSION
-from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, Column, DeclaredTable, Knowledge
+from plotsim_core.config.table_kind import SECTIONS, Knowledge, declared_kinds
+from plotsim_core.config.tables import SOURCE_WORDS, Column, DeclaredTable
 from plotsim_core.errors import Problem
 from plotsim_core.families import nearest
 from plotsim_core.numerics.codes import LARGEST_SEGMENT, segment_number
@@ -160,7 +161,7 @@ def _unit_dimension(parts: Parts, scope: Scope) -> Iterator[Problem]:
     if f"dim_{scope.unit}" == DATE_DIMENSION:
         yield Problem("unit", f"a unit cannot be called '{scope.unit}': {DATE_DIMENSION} is the date dimension")
     kinds = [declaration.kind for declaration in parts["tables"]]
-    if "unit" not in kinds and None not in kinds:
+    if not any(kind is None or kind.is_unit_dimension for kind in kinds):
         yield Problem(
             "dimensions",
             f"there is no dimension of the {scope.unit}",
@@ -186,16 +187,15 @@ _MISSING_KNOWLEDGE: dict[Knowledge, str] = {
 def _columns(parts: Parts, scope: Scope) -> Iterator[Problem]:
     declaration: DeclaredTable
     for declaration in parts["tables"]:
-        if declaration.table is None or declaration.kind is None:
+        if declaration.table is None:
             continue
-        kind = KIND_WORDS[declaration.kind]
         for index, column in enumerate(declaration.table.columns):
             path = f"{declaration.path}.columns[{index}]"
             words = SOURCE_WORDS[column.word]
-            missing = sorted(words.needs - kind.knows)
+            missing = sorted(words.needs - declaration.table.knows)
             if missing:
                 reason = _MISSING_KNOWLEDGE[missing[0]].format(unit=scope.unit)
-                fitting_kinds = [name for name, other in KIND_WORDS.items() if words.needs <= other.knows]
+                fitting_kinds = [name for name, kind in declared_kinds().items() if words.needs <= kind.knows]
                 yield Problem(
                     f"{path}.type",
                     f"'{column.word}' has no place in {declaration.name}: its rows {reason}",
@@ -204,7 +204,7 @@ def _columns(parts: Parts, scope: Scope) -> Iterator[Problem]:
                 continue
             for problem in words.check(column.source, column, declaration.table, scope):
                 yield problem.under(path)
-        for problem in kind.check(declaration.table, scope):
+        for problem in declaration.table.check(scope):
             yield problem.under(declaration.path)
 
 
@@ -244,14 +244,13 @@ def column_problems(dataset: Dataset) -> Iterator[Problem]:
     decimals."""
     for section in SECTIONS:
         for index, table in enumerate(getattr(dataset, section)):
-            kind = next(words for words in dict(KIND_WORDS.items()).values() if type(table) is words.model)
             for column_index, column in enumerate(table.columns):
                 for problem in SOURCE_WORDS[column.word].wrong(column.source, table, dataset):
                     yield problem.under(f"{section}[{index}].columns[{column_index}]")
                 for problem in _idle_decimals(column, dataset):
                     yield problem.under(f"{section}[{index}].columns[{column_index}]")
             indices = {column.name.lower(): column_index for column_index, column in enumerate(table.columns)}
-            for column in (*kind.leading(table, dataset), *kind.added(table, dataset)):
+            for column in (*table.leading_columns(dataset), *table.added_columns(dataset)):
                 if column.name in indices:
                     path = f"{section}[{index}].columns[{indices[column.name]}].name"
                     yield Problem(path, f"{table.name} gets a column '{column.name}' by itself; choose another name")

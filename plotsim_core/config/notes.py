@@ -12,7 +12,8 @@ import numpy as np
 from plotsim_core.config.connections import Connection
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.output import NEEDS_FORMAT, Output
-from plotsim_core.config.tables import SECTIONS, SOURCE_WORDS
+from plotsim_core.config.table_kind import SECTIONS
+from plotsim_core.config.tables import SOURCE_WORDS
 from plotsim_core.errors import Problem
 
 _YEAR = 12
@@ -117,14 +118,10 @@ def _locale(dataset: Dataset) -> Iterator[Problem]:
 
 
 def _counts(dataset: Dataset, inherited: frozenset[str]) -> Iterator[Problem]:
-    """Yield counts of listed rows below those that are listed."""
+    """Yield what the kinds of dimensions have to say of them."""
     for index, table in enumerate(dataset.dimensions):
-        longest = max(getattr(table, "lists", {"": 0}).values(), default=0)
-        count = getattr(table, "count", None)
-        if table.name not in inherited and isinstance(count, int) and count < longest:
-            yield Problem(
-                f"dimensions[{index}].count", f"{count} has no effect: the lists of {table.name} have {longest} values"
-            )
+        for problem in () if table.name in inherited else table.notes():
+            yield problem.under(f"dimensions[{index}]")
 
 
 def _columns(dataset: Dataset, inherited: frozenset[str]) -> Iterator[Problem]:

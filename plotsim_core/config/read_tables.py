@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 from plotsim_core.config.model import Part
 from plotsim_core.config.pydantic_errors import unknown_key, validated, words_of
 from plotsim_core.config.star_schema import list_or_empty
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, DeclaredTable, SourceWords
+from plotsim_core.config.table_kind import declared_kinds
+from plotsim_core.config.tables import SOURCE_WORDS, Column, DeclaredTable, SourceWords, Table
 from plotsim_core.errors import ConfigError, Problem, value_text
 from plotsim_core.families import UnknownMember, nearest
 
@@ -34,8 +35,12 @@ def read_section(section: str, raw: Any, unit: str, foreign: Sequence[str], prob
 def _with_child_counts(raw: Sequence[Any], unit: str, foreign: Sequence[str]) -> list[Any]:
     """Return dimensions as written, with `count: 1` for those per unit beside the main one (dim_<unit> or the first): their
     rows are one child of each unit."""
-    recognises = KIND_WORDS["unit"].recognise
-    unit_tables = [item for item in raw if isinstance(item, Mapping) and recognises(_without_foreign(item, foreign), unit)]
+    unit_kinds = [kind for kind in declared_kinds().values() if kind.is_unit_dimension]
+    unit_tables = [
+        item
+        for item in raw
+        if isinstance(item, Mapping) and any(kind.recognise(_without_foreign(item, foreign), unit) for kind in unit_kinds)
+    ]
     main_table = next(
         (item for item in unit_tables if item.get("name") == f"dim_{unit}"), unit_tables[0] if unit_tables else None
     )
@@ -50,19 +55,19 @@ def _table(path: str, section: str, raw: Any, unit: str, foreign: Sequence[str],
         problems.append(Problem(path, f"expected a table, found {value_text(raw)}"))
         return DeclaredTable("", path, None, None)
     name = raw["name"] if isinstance(raw.get("name"), str) else ""
-    kinds = [(kind, words) for kind, words in KIND_WORDS.items() if words.section == section]
-    kind, words = next(((k, w) for k, w in kinds if w.recognise(_without_foreign(raw, foreign), unit)), (None, None))
+    kinds = declared_kinds(section).values()
+    kind = next((kind for kind in kinds if kind.recognise(_without_foreign(raw, foreign), unit)), None)
     problem_count = len(problems)
-    is_optional = words is not None and not words.model.model_fields["columns"].is_required()
+    is_optional = kind is not None and not kind.model_fields["columns"].is_required()
     has_no_columns = is_optional and raw.get("columns") in (None, [], ())
     columns = [] if has_no_columns else _columns(f"{path}.columns", raw.get("columns"), problems)
     names = tuple(str(item.get("name")) for item in list_or_empty(raw.get("columns")) if isinstance(item, Mapping))
-    if kind is None or words is None:
+    if kind is None:
         problems.append(_unknown_kind(path, section, raw))
         return DeclaredTable(name, path, None, None, names)
-    adapter: TypeAdapter[Any] = TypeAdapter(words.model)
+    adapter: TypeAdapter[Table] = TypeAdapter(kind)
     table = validated(
-        adapter, {**raw, "columns": columns if columns or has_no_columns else [_PLACEHOLDER]}, path, words.model, problems
+        adapter, {**raw, "columns": columns if columns or has_no_columns else [_PLACEHOLDER]}, path, kind, problems
     )
     return DeclaredTable(name, path, kind, table if len(problems) == problem_count else None, names)
 
@@ -81,10 +86,10 @@ def _unknown_kind(path: str, section: str, raw: Mapping[str, Any]) -> Problem:
     """Return the problem of a table that no kind recognises, by the words that distinguish kinds: those with fixed
     values."""
     choices: dict[str, list[Any]] = {}
-    known_words = {name for words in dict(KIND_WORDS.items()).values() for name in words_of(words.model)}
-    for words in dict(KIND_WORDS.items()).values():
-        for name, field in words.model.model_fields.items():
-            if words.section == section and get_origin(field.annotation) is Literal:
+    known_words = {name for kind in declared_kinds().values() for name in words_of(kind)}
+    for kind in declared_kinds(section).values():
+        for name, field in kind.model_fields.items():
+            if get_origin(field.annotation) is Literal:
                 choices.setdefault(name, []).extend(v for v in get_args(field.annotation) if v not in choices.get(name, ()))
     pairs = [(name, value) for name, values in choices.items() for value in values]
     examples = " or ".join(f"`{name}: {value if isinstance(value, str) else value_text(value)}`" for name, value in pairs)

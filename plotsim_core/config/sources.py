@@ -9,7 +9,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.config.model import Name, Part, Share
-from plotsim_core.config.tables import KIND_WORDS, RESERVED, Column, Table, column_type
+from plotsim_core.config.tables import RESERVED, Column, Table, column_type
 from plotsim_core.errors import Problem
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def wrong_sources(dataset: Dataset) -> Iterator[Problem]:
         return
     if len(sources) == 1:
         yield Problem("sources", "one source has nothing to be linked with", "give two to five, or none")
-    unit = next(table for table in dataset.dimensions if type(table) is KIND_WORDS["unit"].model)
+    unit = dataset.unit_dimension
     key = unit.sourced("id")[0].name
     types = {c.name: column_type(c, dataset) for c in unit.columns}
     table_names = {table.name.lower() for kind in (dataset, *dataset.units) for table in kind.tables} | RESERVED

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plotsim_core.config.pydantic_errors import words_of
-from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS
+from plotsim_core.config.table_kind import SECTIONS, declared_kinds
+from plotsim_core.config.tables import SOURCE_WORDS
 
 DATE_DIMENSION = "dim_date"
 _DATE_COLUMNS = {
@@ -59,7 +60,7 @@ def _without_neutral_words(section: str, tables: Any) -> Any:
     default."""
     if not isinstance(tables, list | tuple):
         return tables
-    words = {word for kind in dict(KIND_WORDS.items()).values() if kind.section == section for word in words_of(kind.model)}
+    words = {word for kind in declared_kinds(section).values() for word in words_of(kind)}
     options = {word for source in dict(SOURCE_WORDS.items()).values() for word in words_of(source.options)}
     cleaned_tables = []
     for table in tables:

@@ -7,14 +7,15 @@ follows from one rule: a kind says what its rows know, a source says what it nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.config.model import Name, Part
+from plotsim_core.config.table_kind import Knowledge, TableWords
 from plotsim_core.config.words import phrase
 from plotsim_core.errors import Problem
 from plotsim_core.families import Family
@@ -23,14 +24,6 @@ from plotsim_core.numerics.decimals import PRECISION
 if TYPE_CHECKING:
     from plotsim_core.config.dataset import Dataset
     from plotsim_core.config.scope import Scope
-
-Knowledge = Literal["unit", "period", "cell", "metrics", "crowd", "event", "calendar", "history", "key", "number", "list"]
-"""What a row can know: its unit, its period, both together (cell), values of metrics, that it is of all units (crowd), that
-it is an event, that it is a date, that it has versions, that it has a key of its own, that it is
-numbered among others, that it is one of a listed few."""
-
-Section = Literal["dimensions", "facts", "events", "bridges"]
-SECTIONS: tuple[Section, ...] = ("dimensions", "facts", "events", "bridges")
 
 RESERVED = {
     "trajectories",
@@ -67,7 +60,7 @@ class Column(Part):
         return self.type.partition(".")[0]
 
 
-class Table(Part):
+class Table(Part, TableWords):
     """What every table says; each kind adds its own words.
 
     `name`: what it is called. `columns`: in their order. `description`: a sentence that is published with the
@@ -81,6 +74,10 @@ class Table(Part):
     def sourced(self, word: str) -> list[Column]:
         """Return the columns whose source is `word`."""
         return [column for column in self.columns if column.word == word]
+
+    def all_columns(self, dataset: Dataset) -> tuple[Column, ...]:
+        """Return its columns, with those that come by themselves."""
+        return (*self.leading_columns(dataset), *self.columns, *self.added_columns(dataset))
 
 
 def _empty_tuple(*_: Any) -> tuple[Any, ...]:
@@ -97,16 +94,6 @@ def _false(*_: Any) -> bool:
 
 def _empty_text(*_: Any) -> str:
     return ""
-
-
-@dataclass(frozen=True)
-class CrossingWords:
-    """A metric above (or below) a level for a number of periods in a row."""
-
-    metric: str
-    above: float | None
-    below: float | None
-    periods: int
 
 
 @dataclass(frozen=True)
@@ -148,34 +135,7 @@ class SourceWords:
     moves: Callable[[Any], bool] = _false
 
 
-@dataclass(frozen=True)
-class KindWords:
-    """The words of a table kind, and what its tables are before any row is made.
-
-    `recognise(raw, unit)` tells it from its siblings in the section. `key(table, dataset)` are the columns that tell
-    rows apart, `time(table)` the column that places a row in time (None: the rows are a state as of some moment),
-    `leading(table, dataset)` and `added(table, dataset)` the columns that come by themselves, before and after those that
-    are declared, `describe(table, dataset)` one sentence,
-    `ending(table)` the crossing that ends a unit, `check(table, scope)` what is wrong, with paths that begin at the table,
-    `of(table)` the dimension whose columns it has rather than columns of its own.
-    """
-
-    section: Section
-    recognise: Callable[[Mapping[str, Any], str], bool]
-    model: type[Table]
-    knows: frozenset[Knowledge]
-    key: Callable[[Any, Dataset], tuple[str, ...]]
-    describe: Callable[[Any, Dataset], str]
-    check: Callable[[Any, Scope], Iterable[Problem]] = _empty_tuple
-    time: Callable[[Any], str | None] = _none
-    leading: Callable[[Any, Dataset], tuple[Column, ...]] = _empty_tuple
-    added: Callable[[Any, Dataset], tuple[Column, ...]] = _empty_tuple
-    ending: Callable[[Any], CrossingWords | None] = _none
-    of: Callable[[Any], str | None] = _none
-
-
 SOURCE_WORDS: Family[SourceWords] = Family("column type", "docs/language.md")
-KIND_WORDS: Family[KindWords] = Family("table kind")
 
 
 def may_be_null(column: Column, dataset: Dataset) -> bool:
@@ -241,10 +201,10 @@ class NoOptions(Part):
 
 @dataclass(frozen=True)
 class DeclaredTable:
-    """A table as far as it could be read: `table` is None when something in it is wrong."""
+    """A table as far as it could be read: `kind` is None where none recognises it, `table` when something in it is wrong."""
 
     name: str
     path: str
-    kind: str | None
+    kind: type[Table] | None
     table: Table | None
     columns: tuple[str, ...] = field(default=())

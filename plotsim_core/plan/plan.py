@@ -150,7 +150,6 @@ class TablePlan:
     None for those of the window. `issues` are what is broken in it on purpose, with their numbers."""
 
     spec: Table
-    kind: str
     columns: tuple[ColumnPlan, ...]
     key: tuple[str, ...]
     time: str | None
@@ -163,6 +162,11 @@ class TablePlan:
     @property
     def name(self) -> str:
         return self.spec.name
+
+    @property
+    def kind(self) -> str:
+        """The name of its kind, for texts: who wants to know something of the kind asks `spec`."""
+        return self.spec.kind
 
     @property
     def stream(self) -> str:
@@ -263,6 +267,11 @@ class Plan:
             if table.name == name:
                 return table
         raise UsageError(f"no table is named {name!r}; {did_you_mean(name, [t.name for t in self.tables])}")
+
+    @property
+    def dimension(self) -> TablePlan:
+        """The dimension of the units."""
+        return next(table for table in self.own if table.spec.is_unit_dimension)
 
     def owner(self, name: str) -> Plan:
         """Return the plan of the kind of unit that a table (or stage) is made from: this one if none has it."""

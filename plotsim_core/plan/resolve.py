@@ -14,7 +14,7 @@ from plotsim_core.config.connections import Connection, ConnectionPhase
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.segments import OngoingArrival, Segment
-from plotsim_core.config.tables import KIND_WORDS, CrossingWords
+from plotsim_core.config.table_kind import CrossingWords
 from plotsim_core.config.window import Window
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.curves import position
@@ -23,7 +23,7 @@ from plotsim_core.numerics.random import Floats, key
 from plotsim_core.plan.copula import Mixing, latent_metric, persistence_weights, solve
 from plotsim_core.plan.plan import Crossing, Ending, MetricPlan, Plan, SegmentPlan
 from plotsim_core.plan.quality import plan_with_issues
-from plotsim_core.plan.schemas import DIMENSION_VIEWS, kind_of, table_plans
+from plotsim_core.plan.schemas import DimensionView, table_plans
 from plotsim_core.version import VERSION
 
 _CURVE_POINTS = 16
@@ -112,7 +112,9 @@ def resolve(
         metrics=_metrics(dataset, found.tables),
         mixings=tuple(found.mixings),
         phases=tuple((window.first + p.start_period, window.first + p.end_period + 1) for p in dataset.connection_phases),
-        own=tuple(t for t in tables if t.name not in inherited and (t.of not in inherited or t.kind in DIMENSION_VIEWS)),
+        own=tuple(
+            t for t in tables if t.name not in inherited and (t.of not in inherited or isinstance(t.spec, DimensionView))
+        ),
         endings=_endings(dataset),
         warnings=tuple(found.warnings),
         inherited=tuple(table for table in tables if table.name in inherited),
@@ -131,7 +133,7 @@ def crossing(dataset: Dataset, words: CrossingWords) -> Crossing:
 
 
 def _endings(dataset: Dataset) -> tuple[Ending, ...]:
-    crossings = ((table.name, KIND_WORDS[kind_of(table)].ending(table)) for table in dataset.tables)
+    crossings = ((table.name, table.ending()) for table in dataset.tables)
     return tuple(Ending(name, crossing(dataset, words)) for name, words in crossings if words is not None)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,7 @@ from plotsim_core.columns.rows import gathered
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.holdout import FEATURES
 from plotsim_core.config.segments import Segment
-from plotsim_core.config.tables import Column, NoOptions, Table
+from plotsim_core.config.tables import Column, NoOptions
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import alive
@@ -30,7 +31,7 @@ from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.holdout import cutoff
-from plotsim_core.tables.kind import KINDS, derived_kind
+from plotsim_core.tables.kind import Cut, DerivedKind, Origin, add_kind
 
 _DECIMALS = 6
 _SUMS = {
@@ -44,13 +45,55 @@ _SUMS = {
 _ARCHETYPE, _SEGMENT, _TREATMENT, _POSITION = "archetype", "segment", "treatment", "final_trajectory_position"
 
 
+class EntityFeatures(DerivedKind):
+    """A row per unit that sums up its metrics."""
+
+    kind: ClassVar[str] = FEATURES
+    config_key: ClassVar[str] = "entity_features"
+    is_state: ClassVar[bool] = True
+
+    def cuts(self, plan: Plan, table: TablePlan) -> tuple[Cut, ...]:
+        return ("units",)
+
+    def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+        """Yield the features as of the end of the slice, or of the periods to learn from where some are held out."""
+        holdout_start = cutoff(plan.dataset)
+        plan = plan.clean or plan
+        types = [column.spec.type.split(".") for column in table.columns]
+        names = [name for _, word, *metric in types for name in metric if word == "mean"]
+        stop = slice_.stop if holdout_start is None else min(slice_.stop, holdout_start)
+        if stop <= plan.first:
+            return
+        for part in lives(plan, replace(slice_, first=plan.first, stop=stop)):
+            unit_block = block(plan, part)
+            arrived = np.flatnonzero(unit_block.units.arrival < stop)
+            is_alive = alive(unit_block)
+            columns: dict[str, pa.Array] = {"unit": _keys(plan, unit_block, arrived)}
+            for name in names:
+                sums = _sums(unit_block.noised(plan.metric_index(name)), is_alive, part.first - plan.first)
+                columns |= {f"{word}.{name}": _rounded(values[arrived]) for word, values in sums.items()}
+            columns |= _labels(plan, unit_block, arrived, is_alive)
+            arrays = [columns[column.spec.type.partition(".")[2]].cast(column.type) for column in table.columns]
+            yield batch_of(table, arrays)
+
+    def expect(self, table: TablePlan, sample: Sample) -> Floats:
+        return sample.total(sample.arrived)
+
+    def origins(self, plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterable[Origin]:
+        _, feature, *metrics = column.spec.type.split(".")
+        if metrics:
+            return [("noised_metrics", metrics[0])]
+        stage_columns = {_SEGMENT: "segment", _POSITION: "trajectory"}
+        return [("trajectories", stage_columns[feature])] if feature in stage_columns else []
+
+
 def summed_metrics(dataset: Dataset, declared: Iterable[TablePlan]) -> list[str]:
     """Return the metrics that are summed up: those listed, or all that facts per unit and period hold, in the order in which
     they hold them; never the target of the holdout."""
     assert dataset.entity_features is not None
     if dataset.entity_features.metrics:
         return list(dataset.entity_features.metrics)
-    columns = [column for table in declared if table.kind == "fact" for column in table.columns]
+    columns = [column for table in declared if table.spec.is_per_cell for column in table.columns]
     names = [column.spec.type.partition(".")[2] for column in columns if column.spec.word == "metric"]
     target = dataset.holdout.target if dataset.holdout else None
     return [name for name in dict.fromkeys(names) if name != target]
@@ -59,7 +102,7 @@ def summed_metrics(dataset: Dataset, declared: Iterable[TablePlan]) -> list[str]
 def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
     if dataset.entity_features is None:
         return
-    units = next(table for table in declared if table.kind == "unit")
+    units = next(table for table in declared if table.spec.is_unit_dimension)
     key = key_column(units.spec)
     assert key is not None
     columns = [_column(key.name, "unit", pa.string(), False, f"Key of the {phrase(dataset.unit)} in {units.name}.")]
@@ -78,8 +121,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
         columns.append(_column(_POSITION, _POSITION, pa.float64(), False, description))
     description = f"A row per {dataset.unit} that sums up its metrics."
     yield TablePlan(
-        spec=Table(name=FEATURES, columns=tuple(column.spec for column in columns), description=description),
-        kind=FEATURES,
+        spec=EntityFeatures(name=FEATURES, columns=tuple(column.spec for column in columns), description=description),
         columns=tuple(columns),
         key=(key.name,),
         time=None,
@@ -92,31 +134,8 @@ def _column(name: str, feature: str, type_: pa.DataType, nullable: bool, descrip
     return ColumnPlan(Column(name=name, type=f"feature.{feature}", source=NoOptions()), type_, nullable, description)
 
 
-def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    """Yield the features as of the end of the slice, or of the periods to learn from where some are held out."""
-    holdout_start = cutoff(plan.dataset)
-    plan = plan.clean or plan
-    types = [column.spec.type.split(".") for column in table.columns]
-    names = [name for _, word, *metric in types for name in metric if word == "mean"]
-    stop = slice_.stop if holdout_start is None else min(slice_.stop, holdout_start)
-    if stop <= plan.first:
-        return
-    for part in lives(plan, replace(slice_, first=plan.first, stop=stop)):
-        unit_block = block(plan, part)
-        arrived = np.flatnonzero(unit_block.units.arrival < stop)
-        is_alive = alive(unit_block)
-        columns: dict[str, pa.Array] = {"unit": _keys(plan, unit_block, arrived)}
-        for name in names:
-            sums = _sums(unit_block.noised(plan.metric_index(name)), is_alive, part.first - plan.first)
-            columns |= {f"{word}.{name}": _rounded(values[arrived]) for word, values in sums.items()}
-        columns |= _labels(plan, unit_block, arrived, is_alive)
-        arrays = [columns[column.spec.type.partition(".")[2]].cast(column.type) for column in table.columns]
-        yield batch_of(table, arrays)
-
-
 def _keys(plan: Plan, unit_block: Block, arrived: NDArray[np.int64]) -> pa.Array:
-    units = next(table for table in plan.own if table.kind == "unit")
-    return key_text(prefix(units.spec), pa.array(unit_block.codes[arrived]))
+    return key_text(prefix(plan.dimension.spec), pa.array(unit_block.codes[arrived]))
 
 
 def _sums(values: Floats, is_alive: NDArray[np.bool_], begin: int) -> dict[str, Floats]:
@@ -171,9 +190,5 @@ def archetype(segment: Segment) -> str:
     return " > ".join(shape.words or [piece.curve for piece in shape.curves])
 
 
-def _expect(table: TablePlan, sample: Sample) -> Floats:
-    return sample.total(sample.arrived)
-
-
 DERIVED.add(FEATURES, _derive)
-KINDS.add(FEATURES, derived_kind(_batches, _expect, state=True))
+add_kind(EntityFeatures)

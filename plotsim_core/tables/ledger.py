@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +21,7 @@ from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.quality import DELIVERED, LEDGER
-from plotsim_core.config.tables import Column, NoOptions, Table
+from plotsim_core.config.tables import Column, NoOptions
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import CHUNK, Slice, of_kind
 from plotsim_core.numerics.random import Floats
@@ -32,7 +33,7 @@ from plotsim_core.tables.estimate import delivered_after, expected_rows
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.issue_rows import covers
 from plotsim_core.tables.issues import Broken, break_rows, text_of
-from plotsim_core.tables.kind import KINDS, derived_kind
+from plotsim_core.tables.kind import DerivedKind, add_kind, table_kind
 from plotsim_core.tables.rank import with_ranks
 
 DELIVERY_DATE = "delivered_date_key"
@@ -62,10 +63,52 @@ _DELIVERY: dict[str, tuple[pa.DataType, bool, str]] = {
 """The columns of the ledger of a dataset in which rows are delivered late or again."""
 
 
+class QualityLedger(DerivedKind):
+    """A row for every cell that is changed, and every row that is copied, dropped or delivered otherwise."""
+
+    kind: ClassVar[str] = LEDGER
+    config_key: ClassVar[str] = "quality"
+
+    def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+        """Yield the ledger in the order of periods, then of tables, then of their rows."""
+        step = max(1, CHUNK // max(1, slice_.shape[1]))
+        clean = plan.clean or plan
+        for first in range(slice_.first, slice_.stop, step):
+            part = replace(slice_, first=first, stop=min(first + step, slice_.stop))
+            batches = [
+                batch
+                for unit_plan, clean_plan in zip(plan.kinds, clean.kinds, strict=True)
+                for broken in unit_plan.own
+                if broken.issues and not broken.of
+                for batch in _entries(clean_plan, broken, table, part if unit_plan is plan else of_kind(unit_plan, part))
+            ]
+            entries = pa.Table.from_batches(batches, table.schema)
+            order = np.argsort(entries[table.time].to_numpy(), kind="stable")
+            yield from entries.take(pa.array(order)).combine_chunks().to_batches()
+
+    def expect(self, table: TablePlan, sample: Sample) -> Floats:
+        """The cells and rows that the issues of each table change, copy and drop, on average."""
+        plan = sample.plan
+        total = np.zeros(len(sample.periods))
+        for broken in (table for table in plan.own if table.issues and not table.of):
+            rows = expected_rows(broken, sample)
+            columns = (plan.clean or plan).table(broken.name).columns
+            for _, issue in broken.issues:
+                affected = rows * issue.rate * covers(plan, issue, sample.periods)
+                dropped_cells = len(columns) if issue.drops or issue.issue == "late_delivery" else 0
+                entries = dropped_cells or 1 + 2 * int(bool(issue.column) and any(c.spec.word == "cdc" for c in columns))
+                repeats = delivered_after(issue, sample, affected) if issue.delivers else np.zeros(len(affected))
+                total += repeats if issue.issue == "redelivery" else affected * entries + repeats
+        return total
+
+    def read_tables(self, plan: Plan, table: TablePlan) -> Iterable[str]:
+        return [other.name for other in plan.tables if other.issues and not other.of]
+
+
 def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
     if not dataset.quality:
         return
-    dates = next(table for table in declared if table.kind == "date")
+    dates = next(table for table in declared if table.spec.is_date_dimension)
     key = key_column(dates.spec)
     assert key is not None
     delivery = any(issue.delivers for issue in dataset.quality)
@@ -76,8 +119,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
     times = ("date_key", DELIVERY_DATE) if delivery else ("date_key",)
     description = "Everything that is broken on purpose, and what it would be."
     yield TablePlan(
-        spec=Table(name=LEDGER, columns=tuple(column.spec for column in columns), description=description),
-        kind=LEDGER,
+        spec=QualityLedger(name=LEDGER, columns=tuple(column.spec for column in columns), description=description),
         columns=columns,
         key=(*KEY, *times[1:]),
         time=times[-1],
@@ -86,27 +128,9 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
     )
 
 
-def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    """Yield the ledger in the order of periods, then of tables, then of their rows."""
-    step = max(1, CHUNK // max(1, slice_.shape[1]))
-    clean = plan.clean or plan
-    for first in range(slice_.first, slice_.stop, step):
-        part = replace(slice_, first=first, stop=min(first + step, slice_.stop))
-        batches = [
-            batch
-            for unit_plan, clean_plan in zip(plan.kinds, clean.kinds, strict=True)
-            for broken in unit_plan.own
-            if broken.issues and not broken.of
-            for batch in _entries(clean_plan, broken, table, part if unit_plan is plan else of_kind(unit_plan, part))
-        ]
-        entries = pa.Table.from_batches(batches, table.schema)
-        order = np.argsort(entries[table.time].to_numpy(), kind="stable")
-        yield from entries.take(pa.array(order)).combine_chunks().to_batches()
-
-
 def _entries(plan: Plan, broken: TablePlan, ledger: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
     """Yield what was done to the rows of one table."""
-    kind, clean = KINDS[broken.kind], plan.table(broken.name)
+    kind, clean = table_kind(broken), plan.table(broken.name)
     names = {*clean.key, clean.time, *(issue.column for _, issue in broken.issues)}
     has_all = any(issue.drops or issue.issue == "late_delivery" for _, issue in broken.issues)
     columns = [c for c in clean.columns if has_all or c.name in names or c.spec.word == "cdc"]
@@ -114,7 +138,7 @@ def _entries(plan: Plan, broken: TablePlan, ledger: TablePlan, slice_: Slice) ->
     if any(issue.delivers for _, issue in broken.issues):
         parts = deliveries_in(kind, plan, broken, clean, slice_)
     else:
-        parts = ((with_ranks(clean, kind.rows(clean, block(plan, part))), None) for part in kind.cut(plan, slice_))
+        parts = ((with_ranks(clean, kind.rows_in(clean, block(plan, part))), None) for part in kind.cut(plan, slice_))
     for rows, deliveries in parts:
         clean_columns = {column.name: fill(column, clean, rows) for column in columns}
         yield _batch(clean, ledger, break_rows(broken, rows, clean_columns, deliveries), clean_columns)
@@ -149,21 +173,5 @@ def _batch(table: TablePlan, ledger: TablePlan, broken: Broken, clean: dict[str,
     return batch_of(ledger, [columns[column.name].take(order) for column in ledger.columns])
 
 
-def _expect(table: TablePlan, sample: Sample) -> Floats:
-    """The cells and rows that the issues of each table change, copy and drop, on average."""
-    plan = sample.plan
-    total = np.zeros(len(sample.periods))
-    for broken in (table for table in plan.own if table.issues and not table.of):
-        rows = expected_rows(broken, sample)
-        columns = (plan.clean or plan).table(broken.name).columns
-        for _, issue in broken.issues:
-            affected = rows * issue.rate * covers(plan, issue, sample.periods)
-            dropped_cells = len(columns) if issue.drops or issue.issue == "late_delivery" else 0
-            entries = dropped_cells or 1 + 2 * int(bool(issue.column) and any(c.spec.word == "cdc" for c in columns))
-            repeats = delivered_after(issue, sample, affected) if issue.delivers else np.zeros(len(affected))
-            total += repeats if issue.issue == "redelivery" else affected * entries + repeats
-    return total
-
-
 DERIVED.add(LEDGER, _derive)
-KINDS.add(LEDGER, derived_kind(_batches, _expect, state=False))
+add_kind(QualityLedger)

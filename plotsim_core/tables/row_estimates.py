@@ -24,7 +24,6 @@ from plotsim_core.tables.build import owner
 from plotsim_core.tables.estimate import delivered_after, expected_rows
 from plotsim_core.tables.estimate_sample import Sample, sample
 from plotsim_core.tables.issue_rows import covers
-from plotsim_core.tables.kind import KINDS
 
 _WIDTHS = {
     pa.bool_(): 0.1,
@@ -62,7 +61,7 @@ def sizes(plan: Plan, tables: tuple[TablePlan, ...], slice_: Slice) -> tuple[Siz
     result = []
     for table in tables:
         unit_plan = owner(plan, table.name)
-        key = (unit_plan, KINDS[table.kind].state)  # a state knows all lives so far
+        key = (unit_plan, table.spec.is_state)  # a state knows all lives so far
         if key not in samples:
             unit_slice = of_kind(unit_plan, slice_)
             samples[key] = sample(unit_plan, replace(unit_slice, first=unit_plan.first) if key[1] else unit_slice)
@@ -74,7 +73,7 @@ def sizes(plan: Plan, tables: tuple[TablePlan, ...], slice_: Slice) -> tuple[Siz
 
 def _size(table: TablePlan, sampled_rows: Floats, periods: NDArray[np.int64], slice_: Slice) -> Size:
     per_period = np.interp(slice_.periods, periods, sampled_rows)
-    rows = round(float(per_period[-1] if KINDS[table.kind].state else per_period.sum()))
+    rows = round(float(per_period[-1] if table.spec.is_state else per_period.sum()))
     widths = sum(_width(column) for column in table.columns)
     return Size(table.name, rows, float(per_period.mean()), round(rows * widths + _FOOTER * len(table.columns)))
 

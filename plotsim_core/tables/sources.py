@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +22,7 @@ from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.source import fill
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.sources import MAP, SourceSystem, attribute_columns, name_column
-from plotsim_core.config.tables import Column, NoOptions, Table
+from plotsim_core.config.tables import Column, NoOptions
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import ends
@@ -34,11 +35,9 @@ from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.estimate_sample import Sample
-from plotsim_core.tables.kind import KINDS, derived_kind
+from plotsim_core.tables.kind import Cut, DerivedKind, Origin, add_kind, key_name
 from plotsim_core.tables.text_drift import ATTRIBUTE_WAYS, NAME_WAYS, drift_texts
 
-SOURCE_KIND = "source"
-"""The kind of the tables that are made here."""
 _BITS = 52
 _ORDINAL_BITS = 28
 _DIGITS = 16
@@ -48,10 +47,104 @@ _OUT_OF_DATE = 0.3
 """The share of drifted attributes that are another value rather than the same one written otherwise."""
 
 
+class _Together(DerivedKind):
+    """What source systems say of units, in an order of their own among those of a part of the roster."""
+
+    config_key: ClassVar[str] = "sources"
+    is_state: ClassVar[bool] = True
+
+    def cuts(self, plan: Plan, table: TablePlan) -> tuple[Cut, ...]:
+        return ("units",)
+
+    def unit_step(self) -> int:
+        return _TOGETHER
+
+
+class SourceTable(_Together):
+    """The units as a source holds them."""
+
+    kind: ClassVar[str] = "source"
+    is_source: ClassVar[bool] = True
+
+    def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+        source = source_of(plan, table)
+        units = plan.table(table.of)
+        unit_key = key_column(units.spec)
+        assert unit_key is not None
+        types = {column.name: column.type for column in units.columns}
+        label_column = name_column(units.spec)
+        attributes = {column.name for column in attribute_columns(units.spec, types)}
+        for part in _parts(plan, slice_):
+            unit_block = block(plan, part)
+            rows = _units(plan, units, unit_block, _arrived(unit_block))
+            entries = source_rows(plan, source, unit_block, rows.unit)
+            arrays = []
+            for column, target in zip((c for c in units.columns if c.spec.word != "version"), table.columns, strict=True):
+                if column.spec is unit_key:
+                    arrays.append(key_values(plan, source, entries.number).cast(target.type))
+                    continue
+                values = fill(column, units, rows)
+                if label_column is not None and column.name == label_column.name and source.name_drift_rate:
+                    values = _drifting(values, column, units, rows, entries, source, is_name=True)
+                elif column.name in attributes and source.attribute_drift_rate:
+                    values = _drifting(values, column, units, rows, entries, source, is_name=False)
+                else:
+                    values = values.take(pa.array(entries.place))
+                arrays.append(values)
+            yield batch_of(table, arrays)
+
+    def expect(self, table: TablePlan, sample: Sample) -> Floats:
+        return sample.total(sample.arrived) * _rows_per_unit(source_of(sample.plan, table))
+
+    def origins(self, plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterable[Origin]:
+        """Yield the key of the unit for its own key, the one column that it has for itself."""
+        return [(table.of, key_name(plan.table(table.of).spec))] if column.name in table.key else []
+
+
+class SourceMap(_Together):
+    """Which rows of the sources are which units."""
+
+    kind: ClassVar[str] = MAP
+
+    def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+        units = plan.dimension
+        key_plan = next(column for column in units.columns if column.spec.word == "id")
+        for part in _parts(plan, slice_):
+            unit_block = block(plan, part)
+            rows = _units(plan, units, unit_block, _arrived(unit_block))
+            keys = fill(key_plan, units, rows)
+            for source in plan.dataset.sources:
+                entries = source_rows(plan, source, unit_block, rows.unit)
+                arrays = [
+                    pa.repeat(pa.scalar(source.name), len(entries.place)),
+                    key_values(plan, source, entries.number).cast(pa.string()),
+                    keys.take(pa.array(entries.place)),
+                ]
+                yield batch_of(table, arrays)
+
+    def expect(self, table: TablePlan, sample: Sample) -> Floats:
+        return sample.total(sample.arrived) * sum(_rows_per_unit(source) for source in sample.plan.dataset.sources)
+
+    def origins(self, plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterable[Origin]:
+        """Yield the keys of all sources for the key in the source."""
+        if column.name != table.key[1]:
+            return []
+        return [(other.name, other.key[0]) for other in plan.tables if other.spec.is_source]
+
+
+def source_of(plan: Plan, table: TablePlan) -> SourceSystem:
+    """Return the source system of a table."""
+    return next(source for source in plan.dataset.sources if table.name == f"{table.of}_{source.name}")
+
+
+def _rows_per_unit(source: SourceSystem) -> float:
+    return (1 - source.missing_rate) * (1 + source.duplicate_rate)
+
+
 def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
     if not dataset.sources:
         return
-    units = next(table for table in declared if table.kind == "unit")
+    units = next(table for table in declared if table.spec.is_unit_dimension)
     unit_key = key_column(units.spec)
     assert unit_key is not None
     for source in dataset.sources:
@@ -61,8 +154,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
             _source_column(column, unit_key, key_plan) for column in units.columns if column.spec.word != "version"
         )
         yield TablePlan(
-            spec=Table(name=f"{units.name}_{source.name}", columns=tuple(column.spec for column in columns)),
-            kind=SOURCE_KIND,
+            spec=SourceTable(name=f"{units.name}_{source.name}", columns=tuple(column.spec for column in columns)),
             columns=columns,
             key=(key_plan.name,),
             time=None,
@@ -76,8 +168,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
         _column(unit_key.name, pa.string(), f"Key of the {phrase(dataset.unit)} that the row is, in {units.name}."),
     )
     yield TablePlan(
-        spec=Table(name=MAP, columns=tuple(column.spec for column in map_columns)),
-        kind=MAP,
+        spec=SourceMap(name=MAP, columns=tuple(column.spec for column in map_columns)),
         columns=map_columns,
         key=("source", "source_key"),
         time=None,
@@ -150,34 +241,6 @@ def _arrived(unit_block: Block) -> Integers:
     return np.flatnonzero(unit_block.units.arrival < unit_block.slice.stop)
 
 
-def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    source = next(source for source in plan.dataset.sources if table.name == f"{table.of}_{source.name}")
-    units = plan.table(table.of)
-    unit_key = key_column(units.spec)
-    assert unit_key is not None
-    types = {column.name: column.type for column in units.columns}
-    label_column = name_column(units.spec)
-    attributes = {column.name for column in attribute_columns(units.spec, types)}
-    for part in _parts(plan, slice_):
-        unit_block = block(plan, part)
-        rows = _units(plan, units, unit_block, _arrived(unit_block))
-        entries = source_rows(plan, source, unit_block, rows.unit)
-        arrays = []
-        for column, target in zip((c for c in units.columns if c.spec.word != "version"), table.columns, strict=True):
-            if column.spec is unit_key:
-                arrays.append(key_values(plan, source, entries.number).cast(target.type))
-                continue
-            values = fill(column, units, rows)
-            if label_column is not None and column.name == label_column.name and source.name_drift_rate:
-                values = _drifting(values, column, units, rows, entries, source, is_name=True)
-            elif column.name in attributes and source.attribute_drift_rate:
-                values = _drifting(values, column, units, rows, entries, source, is_name=False)
-            else:
-                values = values.take(pa.array(entries.place))
-            arrays.append(values)
-        yield batch_of(table, arrays)
-
-
 def _units(plan: Plan, table: TablePlan, unit_block: Block, arrived: Integers) -> Rows:
     """Return the rows of units, one of each, in the state they are in at the end of the block."""
     units = unit_block.units
@@ -235,29 +298,6 @@ def _drifting(
     return pc.replace_with_mask(source_values, pa.array(mask), after)
 
 
-def _mapping(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    units = next(candidate for candidate in plan.own if candidate.kind == "unit")
-    key_plan = next(column for column in units.columns if column.spec.word == "id")
-    for part in _parts(plan, slice_):
-        unit_block = block(plan, part)
-        rows = _units(plan, units, unit_block, _arrived(unit_block))
-        keys = fill(key_plan, units, rows)
-        for source in plan.dataset.sources:
-            entries = source_rows(plan, source, unit_block, rows.unit)
-            arrays = [
-                pa.repeat(pa.scalar(source.name), len(entries.place)),
-                key_values(plan, source, entries.number).cast(pa.string()),
-                keys.take(pa.array(entries.place)),
-            ]
-            yield batch_of(table, arrays)
-
-
-def _expect(table: TablePlan, sample: Sample) -> Floats:
-    sources = sample.plan.dataset.sources
-    systems = [source for source in sources if table.kind == MAP or table.name == f"{table.of}_{source.name}"]
-    return sample.total(sample.arrived) * sum((1 - s.missing_rate) * (1 + s.duplicate_rate) for s in systems)
-
-
 DERIVED.add("sources", _derive)
-KINDS.add(SOURCE_KIND, derived_kind(_batches, _expect, state=True))
-KINDS.add(MAP, derived_kind(_mapping, _expect, state=True))
+add_kind(SourceTable)
+add_kind(SourceMap)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from plotsim_core.columns.primary_key import key_column
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.read_tables import column
 from plotsim_core.config.tables import Column
@@ -13,6 +12,7 @@ from plotsim_core.families import Family
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.schemas import table_plan
 from plotsim_core.tables.fact import Fact
+from plotsim_core.tables.kind import key_name
 
 
 def _trajectories(dataset: Dataset) -> list[Column]:
@@ -52,10 +52,8 @@ def stage_table(plan: Plan, name: str) -> TablePlan:
     """Return the table plan of a stage. Raises UnknownMember for an unknown one."""
     plan, stage = stage_owner(plan, name) or (plan, name)
     description, columns = STAGES[stage]
-    dimensions = plan.dataset.dimensions
-    unit = next(table for table in plan.own if table.kind == "unit").spec
-    date = next(table for table in dimensions if getattr(table, "per", None) == "period")
-    references = [column(key_column(table).name, f"ref.{table.name}") for table in (date, unit)]  # type: ignore[union-attr]
+    dimensions = (plan.dataset.date_dimension, plan.dimension.spec)
+    references = [column(key_name(dimension), f"ref.{dimension.name}") for dimension in dimensions]
     description = description.format(unit=phrase(plan.unit), grain=plan.grain.name)
     spec = Fact(name=name, columns=tuple(references + columns(plan.dataset)), description=description)
     return table_plan(spec, plan.dataset, complete=False)

@@ -14,7 +14,7 @@ from plotsim_core.columns.primary_key import Options as Key
 from plotsim_core.columns.primary_key import prefix
 from plotsim_core.config.check_output import WIDE, WideColumn, wide_columns
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, column_places
+from plotsim_core.config.tables import SOURCE_WORDS, Column, column_places
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 
@@ -23,7 +23,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterator[Table
     if not dataset.output.denormalized:
         return
     for table in declared:
-        if KIND_WORDS[table.kind].section == "facts" and not table.of:
+        if table.spec.section == "facts" and not table.of:
             lookups = tuple(_column(wide, table, dataset) for wide in wide_columns(table.spec, dataset))
             names = ", ".join(dict.fromkeys(wide.table for wide in wide_columns(table.spec, dataset)))
             columns = (*(_with_prefix(column, table) for column in table.spec.columns), *(column.spec for column in lookups))

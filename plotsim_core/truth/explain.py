@@ -164,8 +164,7 @@ STEPS: dict[str, Callable[[Block, Column], list[Step]]] = {
 
 
 def _unit_key(plan: Plan, block: Block) -> str:
-    dimension = next(table for table in plan.own if table.kind == "unit")
-    return f"{prefix(dimension.spec)}-{block.codes[0]}"
+    return f"{prefix(plan.dimension.spec)}-{block.codes[0]}"
 
 
 def _shown(value: Any) -> str:

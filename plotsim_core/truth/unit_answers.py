@@ -23,7 +23,8 @@ from plotsim_core.engine.noised import is_missing, is_outlier, missing_by_value
 from plotsim_core.engine.slice import full_slice, lives
 from plotsim_core.engine.tiers import bands
 from plotsim_core.plan.plan import MetricPlan, Plan, TablePlan
-from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.kind import table_kind
+from plotsim_core.tables.threshold import ThresholdEvent
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -48,13 +49,13 @@ def _block_answers(block: Block) -> pa.Table:
     has_ended = last_periods < block.slice.stop
     names = pa.array([segment.spec.name for segment in plan.segments])
     columns: dict[str, pa.Array] = {
-        "key": key_text(prefix(_dimension(plan).spec), pa.array(block.codes)),
+        "key": key_text(prefix(plan.dimension.spec), pa.array(block.codes)),
         "segment": names.take(pa.array(units.segment)),
         **({"treatment": arms(block)} if any(s.spec.treatment for s in plan.segments) else {}),
         "arrival": pa.array(dates[np.minimum(units.arrival - block.slice.first, len(dates) - 1)]),
         "end": pa.array(dates[np.where(has_ended, last_periods - block.slice.first, 0)], mask=~has_ended),
     }
-    lifecycle, history = plan.dataset.lifecycle, _dimension(plan).spec.sourced("scd")
+    lifecycle, history = plan.dataset.lifecycle, plan.dimension.spec.sourced("scd")
     if lifecycle is not None:
         words = [stage.name for stage in lifecycle.stages]
         columns["stages"] = _change_lists(stages(block, lifecycle), is_alive, words, dates)
@@ -69,18 +70,14 @@ def _block_answers(block: Block) -> pa.Table:
     return pa.table(columns).filter(pa.array(units.arrival < block.slice.stop))
 
 
-def _dimension(plan: Plan) -> TablePlan:
-    return next(table for table in plan.own if table.kind == "unit")
-
-
 def _thresholds(plan: Plan) -> list[TablePlan]:
-    return [table for table in (plan.clean or plan).own if table.kind == "threshold"]
+    return [table for table in (plan.clean or plan).own if isinstance(table.spec, ThresholdEvent)]
 
 
 def _event_mask(block: Block, table: TablePlan) -> Flags:
     """Return the mask of a threshold event, shape (periods, units)."""
     mask = np.zeros(block.slice.shape, dtype=np.bool_)
-    mask.ravel()[KINDS["threshold"].rows(table, block).cell] = True
+    mask.ravel()[table_kind(table).rows_in(table, block).cell] = True
     return mask
 
 

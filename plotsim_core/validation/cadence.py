@@ -23,7 +23,7 @@ _LOG_PROBLEM = "changes are out of order, or do not begin with what the one befo
 
 
 def _log_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return NO_TABLES if table.kind == "changes" else None
+    return NO_TABLES if table.spec.cadence == "change log" else None
 
 
 def _logs(store: Store, log: TablePlan) -> Iterator[Finding]:
@@ -54,9 +54,9 @@ def _is_complete(store: Store, log: TablePlan) -> bool:
 
 def _counterparts(plan: Plan, snapshot: TablePlan) -> list[TablePlan]:
     """Return the logs and the history of the dimension of a snapshot; none for other tables."""
-    if snapshot.kind != "snapshot":
+    if snapshot.spec.cadence != "snapshot":
         return []
-    logs = [table for table in plan.own if table.kind == "changes" and table.of == snapshot.of]
+    logs = [table for table in plan.own if table.spec.cadence == "change log" and table.of == snapshot.of]
     valid_from = "version.valid_from"
     return logs + [t for t in plan.own if t.name == snapshot.of and valid_from in {column.spec.type for column in t.columns}]
 
@@ -70,7 +70,7 @@ def _snapshots(store: Store, snapshot: TablePlan) -> Iterator[Finding]:
     for other in _counterparts(store.plan, snapshot):
         if other.name not in store.relations:
             continue
-        if other.kind != "changes":
+        if other.spec.cadence != "change log":
             yield replace(
                 _snapshot_finding(store, snapshot, other, days, _history_versions(store, other)), tables=(other.name,)
             )
@@ -82,7 +82,7 @@ def _snapshot_days(store: Store, snapshot: TablePlan) -> str:
     """Return a relation of the judged periods with a due and stored snapshot: their date key `day` and their start
     `begins`."""
     periods = np.arange(store.first, store.stop, dtype=np.int64)
-    periods = periods[is_snapshot_due(store.plan, snapshot.spec.every, periods)]  # type: ignore[attr-defined]
+    periods = periods[is_snapshot_due(store.plan, snapshot.spec.interval, periods)]
     keys = store.plan.grain.keys(periods)
     is_stored = np.ones(len(keys), dtype=np.bool_)
     if store.held is not None:

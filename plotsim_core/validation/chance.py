@@ -37,8 +37,8 @@ def comparisons(plan: Plan) -> int:
         phases = sum(len(phase.connections) for phase in dataset.connection_phases)
         seasons = len({month for season in dataset.seasonality for month in season.months})
         count += (_PER_METRIC + seasons) * metrics + len(dataset.connections) * (1 + len(kind.phases)) + phases
-        count += len(kind.segments) + sum(3 + _PER_METRIC * (table.kind != "fact") for table in kind.own)
-        count += sum(len(table.columns) for table in kind.own if table.kind == "unit") * len(dataset.sources)
+        count += len(kind.segments) + sum(3 + _PER_METRIC * (not table.spec.is_per_cell) for table in kind.own)
+        count += sum(len(table.columns) for table in kind.own if table.spec.is_unit_dimension) * len(dataset.sources)
     return max(count, 1)
 
 

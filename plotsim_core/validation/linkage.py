@@ -9,7 +9,7 @@ from plotsim_core.config.sources import MAP, SourceSystem, attribute_columns, na
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.bridge import Bridge
-from plotsim_core.tables.sources import SOURCE_KIND
+from plotsim_core.tables.sources import source_of
 from plotsim_core.validation.chance import comparison_hit_bounds
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
 from plotsim_core.validation.store import Store
@@ -65,19 +65,14 @@ def _min_links(store: Store, spec: Bridge) -> int:
     """Return the least number of links of a row: fewer than declared if the other side has too few rows, none if units may
     end early."""
     right = store.plan.table(spec.right)
-    if right.kind != "reference" and store.plan.endings:
+    if not right.spec.is_listed and store.plan.endings:
         return 0
     count = int(store.connection.sql(f"SELECT count(*) FROM {_key_relation(store, spec.right)}").fetchall()[0][0])
     return min(spec.cardinality[0], count - (spec.left == spec.right))
 
 
 def _counterpart_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return frozenset({MAP, table.of}) if table.kind == SOURCE_KIND else None
-
-
-def _source_of(plan: Plan, table: TablePlan) -> SourceSystem:
-    """Return the source system of a table."""
-    return next(source for source in plan.dataset.sources if table.name == f"{table.of}_{source.name}")
+    return frozenset({MAP, table.of}) if table.spec.is_source else None
 
 
 def _map_relation(store: Store, table: TablePlan, source: SourceSystem) -> str:
@@ -103,20 +98,20 @@ def _map_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
     sql = (
         "SELECT NULL::BIGINT AS date_key, count(*) AS checked, count(*) FILTER (WHERE NOT held OR unit IS NULL OR "
         f"unit NOT IN (SELECT k FROM {_key_relation(store, table.of)})) AS faults "
-        f"FROM {_map_relation(store, table, _source_of(store.plan, table))}"
+        f"FROM {_map_relation(store, table, source_of(store.plan, table))}"
     )
     noun = f"rows of {table.name} or {MAP} have no counterpart"
     yield replace(tally_finding(table.name, noun, store.arrow(sql)), tables=(MAP,))
 
 
 def _map_table(plan: Plan, table: TablePlan) -> frozenset[str]:
-    return frozenset({MAP}) if table.kind == SOURCE_KIND else NO_TABLES
+    return frozenset({MAP}) if table.spec.is_source else NO_TABLES
 
 
 def _drift_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
     if not {MAP, table.of} <= store.relations.keys():
         return
-    source = _source_of(store.plan, table)
+    source = source_of(store.plan, table)
     mapped_rows = f"{_map_relation(store, table, source)} WHERE held AND unit IS NOT NULL"
     sql = (
         "SELECT count(*), count(*) FILTER (WHERE n IS NULL), count(*) FILTER (WHERE n > 1) "

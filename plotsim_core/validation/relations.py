@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from plotsim_core.columns.earlier_rows import KEYED_KINDS
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_relations import parent_of
 from plotsim_core.columns.version import ROW_ID
@@ -58,15 +57,15 @@ def _reference_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other
     if key is None or column.name in link_columns(table):
         return
     join = f"t.{quoted(column.name)} = o.{quoted(key.name)}"
-    other_unit = unit_column(plan, other)
-    if other.kind in ("child", *KEYED_KINDS) and unit is not None and other_unit is not None:
+    other_unit, is_child = unit_column(plan, other), other.spec.is_of_units and not other.spec.is_unit_dimension
+    if (other.spec.has_keyed_rows or is_child) and unit is not None and other_unit is not None:
         fault, noun = f"t.{quoted(unit)} <> o.{quoted(other_unit)}", "rows refer to a row of another unit"
         if other.name == parent_of(table) and table.time and other.time:
             fault, noun = (
                 f"{fault} OR t.{quoted(table.time)} <> o.{quoted(other.time)}",
                 "rows are not of their row's unit and time",
             )
-        elif other.kind in KEYED_KINDS and not parent_of(table):
+        elif other.spec.has_keyed_rows and not parent_of(table):
             fault, noun = (
                 f"{fault} OR {_earlier_condition(plan, table, other)}",
                 "rows refer to what is of another unit or comes later",
@@ -77,10 +76,10 @@ def _reference_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other
 def _match_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
     """Yield the relation of matching references: an attribute of the referred row equals one of the unit, as of the time of
     the row where the attribute has versions."""
-    units = next((candidate for candidate in plan.own if candidate.kind == "unit"), None)
-    unit_key, listed_key = key_column(units.spec) if units is not None else None, key_column(other.spec)
+    units = plan.dimension
+    unit_key, listed_key = key_column(units.spec), key_column(other.spec)
     unit_name = unit_column(plan, table) if units is not table or unit_key is None else unit_key.name
-    if units is None or unit_key is None or listed_key is None or unit_name is None:
+    if unit_key is None or listed_key is None or unit_name is None:
         return
     ((listed_column, unit_attribute),) = column.spec.source.matching.items()  # type: ignore[attr-defined]
     is_versioned = next(c for c in units.columns if c.name == unit_attribute).spec.word == "scd"
@@ -143,7 +142,7 @@ def _lookup_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: T
     other_key = key_column(other.spec)
     key = other_key.name if other_key is not None else ""
     other_spec = next(c.spec for c in other.columns if c.name == name)
-    changes = set() if other.kind in KEYED_KINDS else changing_types(other_spec, other.spec)
+    changes = set() if other.spec.has_keyed_rows else changing_types(other_spec, other.spec)
     if changes - {"scd"}:
         return  # the other table holds the state of the latest period
     if changes:

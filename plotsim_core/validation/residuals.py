@@ -144,7 +144,7 @@ def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[i
     """Return (masks of cells with a row, values) by metric, each from the first fact with the metric."""
     rows: dict[int, Flags] = {}
     values: dict[int, Floats] = {}
-    for table in (table for table in store.tables if table.kind == "fact"):
+    for table in (table for table in store.tables if table.spec.is_per_cell):
         metrics = {column.name: store.plan.metric_index(_metric_name(column)) for column in metrics_of(table)}
         metrics = {name: metric for name, metric in metrics.items() if metric not in values}
         if not metrics:
@@ -171,7 +171,7 @@ def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[i
 
 def metrics_judged_by(plan: Plan, table: TablePlan) -> list[int]:
     """Return the metrics that are judged by a table: those of a fact that no earlier fact has."""
-    facts = [fact for fact in plan.own if fact.kind == "fact"]
+    facts = [fact for fact in plan.own if fact.spec.is_per_cell]
     names = [fact.name for fact in facts]
     earlier_facts = facts[: names.index(table.name)] if table.name in names else None
     if earlier_facts is None:

@@ -75,7 +75,7 @@ def _cell_indexes(store: Store, units: pa.Array, rows: pa.Table) -> tuple[NDArra
 
 def _metric_column(plan: Plan, table: TablePlan, metric: str) -> str | None:
     """Return the column of a metric in a fact per unit and period; None for other tables."""
-    if table.kind != "fact" or unit_column(plan, table) is None:
+    if not table.spec.is_per_cell or unit_column(plan, table) is None:
         return None
     return next((column.name for column in table.columns if column.spec.type == f"metric.{metric}"), None)
 

@@ -22,7 +22,7 @@ def bounds_of(plan: Plan, table: TablePlan, column: ColumnPlan) -> tuple[float, 
     if column.spec.word != "metric":
         return None
     spec = plan.metrics[plan.metric_index(column.spec.type.partition(".")[2])].spec
-    bounds = None if table.kind == "period" and spec.sized else spec.bounds  # a sum may exceed them
+    bounds = None if "crowd" in table.spec.knows and spec.sized else spec.bounds  # a sum may exceed them
     return bounds or ((0.0, float("inf")) if spec.positive else None)
 
 

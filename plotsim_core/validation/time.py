@@ -26,7 +26,7 @@ _MAX_EVENTS = 200_000
 
 
 def _unit_dimension(plan: Plan) -> str:
-    return next((table.name for table in plan.own if table.kind == "unit"), "")
+    return plan.dimension.name
 
 
 def _life_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
@@ -38,7 +38,7 @@ def _life_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
 def _living_references(plan: Plan, kind: Plan, table: TablePlan) -> list[str]:
     """Return the columns of a table that refer to units of a kind which live at the time of the row. A snapshot has none of
     another kind: these were drawn once, for the life of its own unit."""
-    if table.kind == "snapshot" and kind is not plan:
+    if table.spec.cadence == "snapshot" and kind is not plan:
         return []
     return unit_references(table, {_unit_dimension(kind)})
 
@@ -81,7 +81,7 @@ def _lives_sql(store: Store, dimension: str) -> str:
 
 def _moment_indexes(table: TablePlan) -> list[int]:
     """Return the indexes of the columns with moments of the rows of a table itself, not of rows it shows or looks up."""
-    if table.time is None or table.kind == "snapshot":
+    if table.time is None or table.spec.cadence == "snapshot":
         return []
     columns = enumerate(table.columns)
     return [index for index, c in columns if pa.types.is_timestamp(c.type) and c.spec.word != "lookup"]
@@ -118,7 +118,7 @@ def _order_sql(store: Store, table: TablePlan, name: str) -> str | None:
     """Return the SQL of (date_key, early: whether a moment is before that of the preceding number) for the events of some
     periods; None for tables without numbered rows, and where moments have jitter."""
     unit = unit_column(store.plan, table)
-    if store.plan.dataset.noise.temporal_jitter > 0 or table.kind not in ("proportional", "variable") or unit is None:
+    if store.plan.dataset.noise.temporal_jitter > 0 or not table.spec.is_driven or unit is None:
         return None
     scan = table_scan(store, table)
     keys, row_count = scan["date_key"].to_pylist(), sum(scan["rows"].to_pylist())

@@ -22,7 +22,7 @@ def _null_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
 
 def _has_null_rate(table: TablePlan, column: ColumnPlan) -> bool:
     """Return whether the null rate of a column is declared: that of a metric in a fact, which holds each value once."""
-    return column.spec.word == "metric" and table.kind == "fact"
+    return column.spec.word == "metric" and table.spec.is_per_cell
 
 
 def _nulls(store: Store, table: TablePlan) -> Iterator[Finding]:

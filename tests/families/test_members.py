@@ -13,7 +13,8 @@ import plotsim_core.output
 import plotsim_core.tables
 from plotsim_core import columns, numerics
 from plotsim_core.columns.source import SOURCES
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS
+from plotsim_core.config.table_kind import TABLE_KINDS, declared_kinds
+from plotsim_core.config.tables import SOURCE_WORDS
 from plotsim_core.families import Family, UnknownMember
 from plotsim_core.numerics import distributions
 from plotsim_core.numerics.calendar import GRAINS
@@ -22,19 +23,19 @@ from plotsim_core.numerics.distributions import DISTRIBUTIONS
 from plotsim_core.numerics.noise import NOISE, PRESETS
 from plotsim_core.output.format import FORMATS
 from plotsim_core.plan.schemas import DERIVED
-from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.kind import TableKind
 from plotsim_core.tables.stages import STAGES
 
 ADDERS = {"add", "add_source", "add_kind"}
 FOLDERS: list[tuple[ModuleType, Family]] = [  # type: ignore[type-arg]
     (columns, SOURCES),
-    (plotsim_core.tables, KINDS),
+    (plotsim_core.tables, TABLE_KINDS),
     (plotsim_core.output, FORMATS),
     (distributions, DISTRIBUTIONS),
 ]
 HELPERS = {"stages", "distribution", "dialects"}
 """Files that add to another family than their folder's, or define what a member is."""
-FAMILIES = [SOURCES, SOURCE_WORDS, KINDS, KIND_WORDS, STAGES, FORMATS, DISTRIBUTIONS, NOISE, PRESETS, CURVES, WORDS, GRAINS]
+FAMILIES = [SOURCES, SOURCE_WORDS, TABLE_KINDS, STAGES, FORMATS, DISTRIBUTIONS, NOISE, PRESETS, CURVES, WORDS, GRAINS]
 
 
 def members(folder: Path) -> set[str]:
@@ -57,12 +58,17 @@ def test_the_list_of_a_package_is_its_folder(package: ModuleType, family: Family
     folder = Path(package.__file__ or "").parent
     listed = {name for name in package.__all__ if name.islower()}
     assert listed == members(folder)
-    assert len(family) + (len(DERIVED) if family is KINDS else 0) >= len(listed)
+    assert len(family) + (len(DERIVED) if family is TABLE_KINDS else 0) >= len(listed)
 
 
-def test_every_kind_and_every_source_has_words_and_work() -> None:
+def test_every_source_has_words_and_work() -> None:
     assert list(SOURCES) == list(SOURCE_WORDS)
-    assert [kind for kind in KINDS if kind in KIND_WORDS] == list(KIND_WORDS)  # others are of tables that follow from some
+
+
+def test_a_kind_is_one_class() -> None:
+    """Its name is the one it is known by, and what its tables are is that class."""
+    assert all(kind.kind == name and issubclass(kind, TableKind) for name, kind in TABLE_KINDS.items())
+    assert len({kind for _, kind in TABLE_KINDS.items()}) == len(TABLE_KINDS)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.noun)
@@ -82,7 +88,7 @@ def test_an_unknown_name_is_answered_with_the_nearest_known(family: Family) -> N
 
 @pytest.mark.parametrize("word", list(SOURCE_WORDS))
 def test_a_source_has_a_place_in_some_kind_of_table(word: str) -> None:
-    assert any(SOURCE_WORDS[word].needs <= kind.knows for _, kind in KIND_WORDS.items())
+    assert any(SOURCE_WORDS[word].needs <= kind.knows for kind in declared_kinds().values())
 
 
 def test_numerics_is_importable_alone() -> None:

@@ -27,8 +27,6 @@ from plotsim_core.engine.roster import codes, select
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.tables.build import build, find_table
-from plotsim_core.tables.kind import KINDS
-from plotsim_core.tables.sources import SOURCE_KIND
 from plotsim_core.tables.stages import stage_names
 from plotsim_core.truth.restore import restored
 
@@ -105,7 +103,7 @@ def _texts(column: pa.ChunkedArray) -> list[str | None]:
 
 def is_state(table: TablePlan) -> bool:
     """Return whether a table is a state as of some moment."""
-    return KINDS[table.kind].state
+    return table.spec.is_state
 
 
 def differing(found: pa.Table, expected: pa.Table) -> str:
@@ -153,7 +151,7 @@ def bridges(plan: Plan, to_units: bool = False) -> tuple[str, ...]:
 
 def latest(plan: Plan) -> tuple[str, ...]:
     """Return what tells the latest state of units and has no history: bridges, and the tiers that sources know."""
-    held = [table for table in plan.tables if table.kind == SOURCE_KIND]
+    held = [table for table in plan.tables if table.spec.is_source]
     return (
         *bridges(plan),
         *moving(plan),
