@@ -84,7 +84,7 @@ class Bridge(TableKind):
 
     @classmethod
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
-        return True
+        return cls.is_otherwise_unknown(raw, unit)
 
     def key_columns(self, dataset: Dataset) -> tuple[str, str]:
         """Return the names of the columns that refer to the left and to the right."""

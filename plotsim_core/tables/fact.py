@@ -68,7 +68,7 @@ class Fact(AnyFact):
 
     @classmethod
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
-        return not (_OTHER_WORDS & raw.keys()) and raw.get("per") != "period"
+        return cls.is_otherwise_unknown(raw, unit)
 
     def key_columns(self, dataset: Dataset) -> tuple[str, ...]:
         return reference_to(dataset.unit_dimension, self), reference_to(dataset.date_dimension, self)
@@ -91,10 +91,6 @@ class Fact(AnyFact):
             period=block.periods[period],
             cell=cell,
         )
-
-
-_OTHER_WORDS = {"row_count_driver", "parent_table", "snapshot_of"}
-"""Words of facts of other kinds."""
 
 
 def needs_references(table: Table, scope: Scope) -> Iterable[Problem]:

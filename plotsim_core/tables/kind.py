@@ -4,8 +4,8 @@ of the kind, and which rows a block of it has. Each file of this folder that cal
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import ClassVar, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 
@@ -15,7 +15,7 @@ from plotsim_core.columns.row_kind import RowKind, Targets
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.star_schema import DATE_DIMENSION
-from plotsim_core.config.table_kind import TABLE_KINDS
+from plotsim_core.config.table_kind import TABLE_KINDS, declared_kinds
 from plotsim_core.config.tables import Table
 from plotsim_core.engine.slice import Slice, blocks, by_unit
 from plotsim_core.errors import Problem, UsageError
@@ -40,6 +40,13 @@ class TableKind(RowKind):
     """Whether only making rows tells how many there are: then some are counted for estimates."""
     is_derived: ClassVar[bool] = False
     """Whether its rows are made of those of other tables, all of a slice by `batches`."""
+
+    @classmethod
+    def is_otherwise_unknown(cls, raw: Mapping[str, Any], unit: str) -> bool:
+        """Return whether no other kind of the section recognises a table as written: what the one kind of a section
+        recognises that has no word of its own."""
+        siblings = declared_kinds(cls.section).values()
+        return not any(kind.recognise(raw, unit) for kind in siblings if kind is not cls)
 
     def key_columns(self, dataset: Dataset) -> tuple[str, ...]:
         return (key_name(self),)

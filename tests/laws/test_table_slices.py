@@ -7,9 +7,7 @@ import pickle
 import pyarrow as pa
 import pytest
 
-import plotsim_core
 from plotsim_core import Plan, TableSlice, UsageError, make, slices
-from plotsim_core.tables.build import find_table
 from plotsim_core.tables.slices import cuts_of
 from plotsim_core.tables.stages import stage_names
 from tests.laws.made import DATASETS, bundled, differing, forget, made
@@ -45,7 +43,10 @@ def test_every_cut_that_a_table_has_gives_the_whole_and_no_other_is_taken(name: 
         for cut in ("periods", "units", "rows"):
             if cut in cuts:
                 forget()
-                assert not differing(part_rows(plan, slices(plan, [table.name], 4, first=first, by=cut)), whole), (table.name, cut)
+                assert not differing(part_rows(plan, slices(plan, [table.name], 4, first=first, by=cut)), whole), (
+                    table.name,
+                    cut,
+                )
                 continue
             with pytest.raises(UsageError, match=f"{table.name} cannot be cut by {cut}; it is "):
                 slices(plan, [table.name], 4, by=cut)
