@@ -11,6 +11,7 @@ import pytest
 
 import plotsim_core.output
 import plotsim_core.tables
+import plotsim_pipeline
 from plotsim_core import columns, numerics
 from plotsim_core.columns.source import SOURCES
 from plotsim_core.config.table_kind import TABLE_KINDS, declared_kinds
@@ -69,6 +70,31 @@ def test_a_kind_is_one_class() -> None:
     """Its name is the one it is known by, and what its tables are is that class."""
     assert all(kind.kind == name and issubclass(kind, TableKind) for name, kind in TABLE_KINDS.items())
     assert len({kind for _, kind in TABLE_KINDS.items()}) == len(TABLE_KINDS)
+
+
+def asks_for_a_kind(node: ast.AST) -> bool:
+    """Return whether code compares the name of a kind, looks something up by it, or asks a table for a field it may lack."""
+    if isinstance(node, ast.Compare):
+        is_none = isinstance(node.comparators[-1], ast.Constant) and node.comparators[-1].value is None
+        parts = [] if is_none else [node.left, *node.comparators]
+    elif isinstance(node, ast.Subscript):
+        parts = [node.slice]
+    else:
+        parts = []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
+            holder = ast.unparse(node.args[0]).split(".")[-1]
+            return holder in {"spec", "table", "dimension", "fact", "event"}
+    return any(isinstance(part, ast.Attribute) and part.attr == "kind" for part in parts)
+
+
+@pytest.mark.parametrize("package", [plotsim_core, plotsim_pipeline], ids=lambda package: package.__name__)
+def test_nobody_compares_the_name_of_a_kind(package: ModuleType) -> None:
+    """Who wants to know something of a table asks it; `TableWords` has the questions, with defaults."""
+    folder = Path(package.__file__ or "").parent
+    files = {path: ast.parse(path.read_text(encoding="utf-8")) for path in folder.rglob("*.py")}
+    found = [f"{path}:{node.lineno}" for path, tree in files.items() for node in ast.walk(tree) if asks_for_a_kind(node)]
+    assert not found
+    assert asks_for_a_kind(ast.parse("table.kind == 'fact'", mode="eval").body)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.noun)
