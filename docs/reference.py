@@ -13,12 +13,13 @@ from typing import Any
 from docs.phrases import Schema, default_of, title, type_of
 from plotsim_core import api  # noqa: F401 - importing it is what makes every family known
 from plotsim_core.columns.date_parts import DATE_PARTS
+from plotsim_core.config.column_source import SOURCES, DeclaredSource
 from plotsim_core.config.connections import RELATIONSHIPS
 from plotsim_core.config.dataset import ALIASES
 from plotsim_core.config.metrics import METRIC_TYPES, MetricType
 from plotsim_core.config.model import Part
 from plotsim_core.config.pydantic_errors import words_of
-from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, Column, KindWords, SourceWords, Table
+from plotsim_core.config.tables import KIND_WORDS, SECTIONS, Column, KindWords, Table
 from plotsim_core.meanings import is_list, meanings, paragraphs
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS
 from plotsim_core.numerics.curves import CURVES, WORDS
@@ -172,7 +173,7 @@ def below(model: type[Part], seen: set[str]) -> Iterator[tuple[str, type[Part]]]
 def kind_page(kind: str, words: KindWords) -> list[str]:
     """Return the section of a table kind."""
     schema = SCHEMA["$defs"][f"table.{kind}"]
-    fit = [word for word, source in SOURCE_WORDS.items() if source.needs <= words.knows]
+    fit = [word for word, source in SOURCES.items() if source.needs <= words.knows]
     lines = [f"#### {title(kind)} (in `{words.section}`)", "", *_between(paragraphs(words.model))]
     own = {word: schema["properties"][word] for word in words_of(words.model)}
     rows = table(words.model, own, schema.get("required", ()), TABLE_KEYS)
@@ -181,15 +182,13 @@ def kind_page(kind: str, words: KindWords) -> list[str]:
     return [*lines, "Columns: none are written ([cadence](cadence.md))." if none else f"Columns: {_listed(fit)}.", ""]
 
 
-def source_page(word: str, source: SourceWords) -> list[str]:
+def source_page(source: type[DeclaredSource]) -> list[str]:
     """Return the section of a column source."""
-    schema = SCHEMA["$defs"][f"column.{word}"]
+    schema = SCHEMA["$defs"][f"column.{source.word}"]
     kinds = [kind for kind, words in KIND_WORDS.items() if source.needs <= words.knows]
     everywhere = len(kinds) == len(KIND_WORDS)
-    lines = [f"#### Column `{word}`", "", f"`type: {source.example}`", ""]
-    says = [text for text in paragraphs(source.options) if text != "The options of a source that has none."]
-    lines += _between(says or [_file_says(word)])
-    rows = table(source.options, schema["properties"], schema["required"], COLUMN_KEYS)
+    lines = [f"#### Column `{source.word}`", "", f"`type: {source.example}`", "", *_between(paragraphs(source))]
+    rows = table(source, schema["properties"], schema["required"], COLUMN_KEYS)
     lines += [*rows, ""] if rows else []
     where = "every table" if everywhere else ", ".join(f"[{title(kind).lower()}](#{_kind_anchor(kind)})" for kind in kinds)
     return [*lines, f"In {where}.", ""]
@@ -197,20 +196,6 @@ def source_page(word: str, source: SourceWords) -> list[str]:
 
 def _kind_anchor(kind: str) -> str:
     return f"{title(kind).lower().replace(' ', '-')}-in-{KIND_WORDS[kind].section}"
-
-
-def _file_says(word: str) -> str:
-    """Return the first paragraph of the docstring of the file that a source without options stands in."""
-    import importlib
-    import pkgutil
-
-    import plotsim_core.columns as columns
-
-    for module in pkgutil.iter_modules(columns.__path__):
-        text = importlib.import_module(f"plotsim_core.columns.{module.name}").__doc__ or ""
-        if re.search(rf"`{word}[`.]", text.split("\n\n")[0]):
-            return " ".join(text.split("\n\n")[0].split())
-    return ""
 
 
 def page() -> str:
@@ -238,8 +223,8 @@ def page() -> str:
         lines += kind_page(kind, kind_words)
     lines += ["## Columns", "", *_between(paragraphs(Column)), "Every column:", ""]
     lines += [*table(Column, _of(Column), ("name", "type"), ("source",)), "", "Its type is one of:", ""]
-    for word, source in SOURCE_WORDS.items():
-        lines += source_page(word, source)
+    for _, source in SOURCES.items():
+        lines += source_page(source)
     parts = ", ".join(f"`{name}`" for name in DATE_PARTS)
     lines += ["## Parts of a date", "", f"The columns of a date dimension say by their name what they hold: {parts}.", ""]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"

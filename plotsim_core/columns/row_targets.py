@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from plotsim_core.columns.earlier_rows import CONDITIONAL_KINDS, KEYED_KINDS
-from plotsim_core.columns.foreign_key import Options, Targets, targets_of
+from plotsim_core.columns.foreign_key import Targets, targets_of
 from plotsim_core.columns.rows import Rows
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
 
 def is_row_reference(column: ColumnPlan, plan: Plan) -> bool:
     """Return whether a column refers to rows of a fact or an event."""
-    options = column.spec.source
-    return isinstance(options, Options) and plan.table(options.table).kind in KEYED_KINDS
+    name = column.spec.source.target_name
+    return name is not None and plan.table(name).kind in KEYED_KINDS
 
 
 def rows_with_targets(table: TablePlan, rows: Rows) -> Rows:

@@ -23,7 +23,7 @@ def stages(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
         if declaration.name.lower() in RESERVED:
             yield Problem(f"{declaration.path}.name", f"'{declaration.name}' is the name of a stage; choose another")
     for declaration in (first_of_kind[kind] for kind in ("date", "unit") if kind in first_of_kind):
-        for column in declaration.table.sourced("id")[:1] if declaration.table else ():
+        for column in [c for c in declaration.table.columns if c.source.is_key][:1] if declaration.table else ():
             name, index = column.name.lower(), declaration.columns.index(column.name)
             if name in holders:
                 path = f"{declaration.path}.columns[{index}].name"

@@ -10,7 +10,6 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.read_tables import column
 from plotsim_core.config.tables import (
     KIND_WORDS,
-    SOURCE_WORDS,
     Column,
     Table,
     column_decimals,
@@ -80,11 +79,7 @@ def table_plan(table: Table, dataset: Dataset, complete: bool = True) -> TablePl
     name = kind_of(table)
     kind = KIND_WORDS[name]
     columns = (*kind.leading(table, dataset), *table.columns, *(kind.added(table, dataset) if complete else ()))
-    references = tuple(
-        (column.name, *target)
-        for column in columns
-        if (target := SOURCE_WORDS[column.word].refers(column.source, dataset)) is not None
-    )
+    references = tuple((column.name, *target) for column in columns if (target := column.source.target(dataset)) is not None)
     return TablePlan(
         spec=table,
         kind=name,
@@ -100,17 +95,16 @@ def date_column(name: str, says: str, table: Table, dataset: Dataset) -> tuple[C
     """Return a column of date keys of a table, and as (column, table, key) that it refers to the date dimension."""
     dates = next(table for table in dataset.dimensions if getattr(table, "per", None) == "period")
     plan = column_plan(column(name, f"ref.{dates.name}", description=says), table, dataset)
-    return plan, (name, *(SOURCE_WORDS["ref"].refers(plan.spec.source, dataset) or ("", "")))
+    return plan, (name, *(plan.spec.source.target(dataset) or ("", "")))
 
 
 def column_plan(column: Column, table: Table, dataset: Dataset) -> ColumnPlan:
     """Return the plan of a column of a table: its type and the rest that follows from its source."""
-    words = SOURCE_WORDS[column.word]
     return ColumnPlan(
         spec=column,
         type=column_type(column, dataset),
         nullable=may_be_null(column, dataset),
-        description=column.description or words.describe(column.source, column, table, dataset),
+        description=column.description or column.source.describe(column, table, dataset),
         decimals=column_decimals(column, dataset),
         places=column_places(column, dataset),
     )

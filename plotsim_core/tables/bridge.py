@@ -16,17 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from plotsim_core.columns.foreign_key import child_counts, history_column, referenced_table
+from plotsim_core.columns.foreign_key import child_counts, referenced_table
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Integers, Rows, sibling_numbers
-from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.columns.version import column as version
+from plotsim_core.config.column_source import SOURCES, History
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name
 from plotsim_core.config.read_tables import column
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import SOURCE_WORDS, Column, KindWords, Table
+from plotsim_core.config.tables import Column, KindWords, Table
 from plotsim_core.config.words import range_text
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.foreign_units import all_units, last_periods
@@ -45,8 +45,6 @@ from plotsim_core.tables.kind import Kind, add_kind
 from plotsim_core.tables.links import Links, Targets, link_counts, links_of
 
 _MOST = 10_000
-_MEANS = {"metric", "true", "expected", "trajectory"}
-"""Sources that read a value of a unit in a period, and so have a mean over its life."""
 
 
 def _bounds(value: Any) -> Any:
@@ -94,9 +92,10 @@ def _check(table: Bridge, scope: Scope) -> Iterable[Problem]:
     if right is not None and right.table is not None:
         yield from _check_right(table, right.kind or "", right.table, scope, table.right in scope.foreign)
     for index, spec in enumerate(table.columns):
-        if SOURCE_WORDS[spec.word].needs & {"cell", "metrics"} and spec.word not in _MEANS:
+        if spec.source.needs & {"cell", "metrics"} and not spec.source.has_life_mean:
             message = f"'{spec.word}' has no place in {table.name}: a link is not of one period"
-            yield Problem(f"columns[{index}].type", message, f"with means over the life so far: {', '.join(sorted(_MEANS))}")
+            words = sorted(word for word, source in SOURCES.items() if source.has_life_mean)
+            yield Problem(f"columns[{index}].type", message, f"with means over the life so far: {', '.join(words)}")
 
 
 def _check_right(table: Bridge, kind: str, right: Table, scope: Scope, foreign: bool) -> Iterable[Problem]:
@@ -125,7 +124,7 @@ def keys_of(table: Bridge, dataset: Dataset) -> tuple[str, str]:
 def _leading(table: Bridge, dataset: Dataset) -> tuple[Column, ...]:
     left, right = keys_of(table, dataset)
     versions: tuple[Column, ...] = ()
-    if referenced_table(table.left, dataset).sourced("scd"):
+    if referenced_table(table.left, dataset).history is not None:
         left_key = key_column(referenced_table(table.left, dataset))
         stem = "" if left_key is None else left_key.name.removesuffix("_id")
         suffix = "_a" if left.endswith("_a") and left != left_key.name else ""  # type: ignore[union-attr]
@@ -233,7 +232,7 @@ def _rows(table: TablePlan, block: Block) -> Rows:
     if not spec.directed:
         links = _merged(links, left, targets, _pairs(plan, table.name, block.slice.stop))
     rows, unit = left.rows, left.rows.unit[links.left]
-    history = history_column(plan.dataset) if plan.table(spec.left).spec.sourced("scd") else None
+    history = plan.table(spec.left).spec.history
     left_key, right_key = keys_of(spec, plan.dataset)
     return Rows(
         block=Means(block),
@@ -241,7 +240,7 @@ def _rows(table: TablePlan, block: Block) -> Rows:
         unit=unit,
         period=links.since,
         cell=unit,
-        since=_versions(block, history[1])[unit] if history else np.empty(0, dtype=np.int64),
+        since=_versions(block, history)[unit] if history is not None else np.empty(0, dtype=np.int64),
         targets={left_key: (rows, links.left), right_key: (targets.rows, links.right)},
     )
 
@@ -257,11 +256,9 @@ def _merged(links: Links, left: _Left, targets: Targets, pairs: Integers) -> Lin
     return Links(links.left[mask], links.right[mask], links.since[mask])
 
 
-def _versions(block: Block, history: Column) -> Integers:
+def _versions(block: Block, history: History) -> Integers:
     """Return when the version began that is valid at the end of the block, or of the unit's life, shape (units,)."""
-    options = history.source
-    assert isinstance(options, History)
-    starts = band_starts(block, block.plan.metric_index(options.tracks), options.at)
+    starts = band_starts(block, block.plan.metric_index(history.tracks), history.at)
     last_index = np.minimum(ends(block), block.slice.stop - 1) - block.slice.first
     return starts[last_index, np.arange(len(block.units))]
 

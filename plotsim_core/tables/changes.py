@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.columns.timestamp import TYPE as MOMENT
+from plotsim_core.config.column_source import DerivedColumn
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, KindWords, NoOptions, Table
+from plotsim_core.config.tables import Column, KindWords, Table
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice, blocks
 from plotsim_core.errors import Problem
@@ -93,7 +94,7 @@ def _plan(table: Table, dimension: TablePlan, dataset: Dataset) -> TablePlan:
 
 
 def _column(name: str, type_: pa.DataType, description: str, *, nullable: bool = False) -> ColumnPlan:
-    return ColumnPlan(Column(name=name, type=f"change.{name}", source=NoOptions()), type_, nullable, description)
+    return ColumnPlan(Column(name=name, type=f"change.{name}", source=DerivedColumn()), type_, nullable, description)
 
 
 def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:

@@ -58,13 +58,10 @@ def _check(table: ChildDimension, scope: Scope) -> Iterable[Problem]:
     yield from needs_key(table, scope)
     unit = scope.dimension("unit")
     is_single = table.per_unit == (1, 1) and not refers_to_a_dimension(table.model_dump())
-    if unit is not None and not is_single and not any(column.type == f"ref.{unit.name}" for column in table.columns):
+    if unit is not None and not is_single and not table.references_to(unit.name):
         yield Problem("columns", f"{table.name} has rows per {scope.unit}, so it needs a column of type ref.{unit.name}")
     if table.per_unit[0] == 0 and any(
-        column.type == f"ref.{table.name}"
-        for declared in scope.tables.values()
-        if declared.table is not None
-        for column in declared.table.columns
+        declared.table.references_to(table.name) for declared in scope.tables.values() if declared.table is not None
     ):
         message = f"{value_text(table.per_unit)} leaves units without rows, but other tables refer to them"
         yield Problem("count", message, "begin at 1")

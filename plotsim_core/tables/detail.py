@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from plotsim_core.columns.earlier_rows import ancestors, is_row
-from plotsim_core.columns.foreign_key import Options as Reference
+from plotsim_core.columns.foreign_key import Reference
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_relations import rows_of, rows_of_parents
 from plotsim_core.columns.rows import Rows
@@ -75,7 +75,7 @@ def _parent_key(table: Table, dataset: Dataset) -> tuple[Column, ...]:
     """Return the column that names the row each belongs to, if that has a key and no column does yet."""
     name = getattr(table, "parent_table", "")
     key = key_column(next(other for other in dataset.tables if other.name == name))
-    if key is None or any(existing.type == f"ref.{name}" for existing in table.columns):
+    if key is None or table.references_to(name):
         return ()
     return (Column(name=key.name, type=f"ref.{name}", source=Reference(table=name)),)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from plotsim_core.columns.cdc import change_columns
-from plotsim_core.columns.metric import Options as MetricOptions
 from plotsim_core.columns.metric import metric_columns
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.stage import stage_column
@@ -38,21 +37,19 @@ class Fact(AnyFact):
     """One row per unit and period."""
 
 
-_REFERENCE_TYPES = {"date": f"ref.{DATE_DIMENSION}"}
+_DIMENSIONS = {"date": DATE_DIMENSION}
 _OTHER_WORDS = {"row_count_driver", "parent_table", "snapshot_of"}
 """Words of facts of other kinds."""
 
 
 def needs_references(table: Table, scope: Scope) -> Iterable[Problem]:
     """Yield a problem for each of the unit's and the date's dimension that a table per unit and period lacks."""
-    targets = [column.type.partition(".")[2] for column in table.sourced("ref")]
-    if any(scope.unknown_table(name) for name in targets if name not in scope.tables):
+    targets = {column.source.target_name for column in table.columns} - {None}
+    if any(scope.unknown_table(name) for name in targets if name is not None and name not in scope.tables):
         return  # probably the one that would be missing here
     for kind in ("unit", "date"):
         dimension = scope.dimension(kind)
-        if dimension is not None and not any(
-            c.type in (f"ref.{dimension.name}", _REFERENCE_TYPES.get(kind)) for c in table.columns
-        ):
+        if dimension is not None and targets.isdisjoint({dimension.name, _DIMENSIONS.get(kind, dimension.name)}):
             message = f"{table.name} has rows per {scope.unit} and period, so it needs a column of type ref.{dimension.name}"
             yield Problem("columns", message)
 
@@ -61,18 +58,18 @@ def reference_to(kind: str, table: Table, dataset: Dataset) -> str:
     """Return the name of a table's column that refers to the dimension of a kind (`unit` or `date`)."""
     per = {"unit": "unit", "date": "period"}[kind]
     names = [d.name for d in dataset.dimensions if getattr(d, "per", None) == per and not hasattr(d, "count")]
-    return next(c.name for c in table.columns if c.type in {f"ref.{name}" for name in names})
+    return next(c.name for c in table.columns if c.source.target_name in names)
 
 
 def date_column(table: Table) -> str | None:
     """Return the name of a table's date reference (the first reference to a number key it has)."""
-    return next((c.name for c in table.columns if c.type == "ref.dim_date"), None)
+    return next((column.name for column in table.references_to(DATE_DIMENSION)), None)
 
 
 def version_column(table: Table, dataset: Dataset) -> tuple[Column, ...]:
     """Return the column that ties rows to the version of the unit that was valid at the time, if there are versions."""
-    has_versions = any(dimension.sourced("scd") for dimension in dataset.dimensions)
-    if not has_versions or any(existing.type == "version.row_id" for existing in table.columns):
+    has_versions = any(dimension.history is not None for dimension in dataset.dimensions)
+    if not has_versions or any(existing.source.version_part == "row_id" for existing in table.columns):
         return ()
     return (column("row_id", ROW_ID),)
 
@@ -85,9 +82,10 @@ def added_columns(table: AnyFact, dataset: Dataset) -> tuple[Column, ...]:
 
 def measured_metrics(table: AnyFact, dataset: Dataset) -> str:
     """Return what the rows of a fact hold, in words: the metrics that it has columns of."""
-    metrics = [column.source.metric for column in table.columns if isinstance(column.source, MetricOptions)]
-    names = list(dict.fromkeys([*metrics, *getattr(table, "metrics", ())]))
-    nouns = [phrase(name) for name in names] or [phrase(column.name) for column in table.columns if column.word != "ref"]
+    shown_metrics = (column.source.shown_metric for column in table.columns)
+    names = list(dict.fromkeys([*(name for name in shown_metrics if name is not None), *table.metrics]))
+    nouns = [phrase(name) for name in names]
+    nouns = nouns or [phrase(column.name) for column in table.columns if column.source.target_name is None]
     return capitalised(enumeration(nouns)) or "Presence"
 
 

@@ -33,7 +33,7 @@ class PeriodFact(AnyFact):
 
 def _check(table: PeriodFact, scope: Scope) -> Iterable[Problem]:
     yield from check_metrics(table, scope)
-    if not any(column.type == f"ref.{DATE_DIMENSION}" for column in table.columns):
+    if not table.references_to(DATE_DIMENSION):
         yield Problem("columns", f"{table.name} has rows per period, so it needs a column of type ref.{DATE_DIMENSION}")
 
 

@@ -9,8 +9,6 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from plotsim_core.columns.choice import count
-from plotsim_core.columns.primary_key import key_count
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.files import File
 from plotsim_core.config.model import Count
@@ -42,8 +40,8 @@ class ReferenceDimension(Table):
     @property
     def lists(self) -> dict[str, int]:
         """How many values the lists of columns have."""
-        lengths = {column.name: count(column) for column in self.sourced("static")}
-        return lengths | {column.name: key_count(column) for column in self.sourced("id") if key_count(column)}
+        columns = sorted(self.columns, key=lambda column: column.source.is_key)
+        return {column.name: column.source.row_count for column in columns if column.source.row_count}
 
     @property
     def length(self) -> int:
@@ -57,16 +55,17 @@ def _check(table: ReferenceDimension, scope: Scope) -> Iterable[Problem]:
         return
     hint = "give it one: type id, with `values` where the rows have keys of their own"
     yield from (replace(problem, hint=hint) for problem in needs_key(table, scope))
-    keys = {column.name for column in table.sourced("id")}
+    keys = {column.name for column in table.columns if column.source.is_key}
     lengths = {
         name: length for name, length in table.lists.items() if length > 1 and (table.count is None or name not in keys)
     }
     if len(set(lengths.values())) > 1:
         message = ", ".join(f"{name} {count}" for name, count in lengths.items())
         yield Problem("columns", f"the lists of {table.name} have different lengths: {message}", "give each row a value")
-    for column in table.sourced("id"):
-        if 0 < key_count(column) < table.length:
-            yield Problem("columns", f"{table.name} has {table.length} rows, and {key_count(column)} keys of its own")
+    for column in table.columns:
+        if column.source.is_key and 0 < column.source.row_count < table.length:
+            message = f"{table.name} has {table.length} rows, and {column.source.row_count} keys of its own"
+            yield Problem("columns", message)
 
 
 def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.columns.rows import CURRENT, Rows
-from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.version import ROW_ID, column
+from plotsim_core.config.column_source import History
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.tables import Column, KindWords, Table
 from plotsim_core.engine.block import Block
@@ -46,11 +46,11 @@ def refers_to_a_dimension(raw: object) -> bool:
 
 
 def _added(table: UnitDimension, dataset: Dataset) -> tuple[Column, ...]:
-    if not table.sourced("scd"):
+    if table.history is None:
         return ()
     parts = {"row_id": ROW_ID, "valid_from": "valid_from", "valid_to": "valid_to", "is_current": "is_current"}
-    types = {existing.type for existing in table.columns}
-    return tuple(column(part, name) for part, name in parts.items() if f"version.{part}" not in types)
+    declared_parts = {existing.source.version_part for existing in table.columns}
+    return tuple(column(part, name) for part, name in parts.items() if part not in declared_parts)
 
 
 def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
@@ -58,15 +58,14 @@ def _cut(plan: Plan, slice_: Slice) -> Iterator[Slice]:
 
 
 def _rows(table: TablePlan, block: Block) -> Rows:
-    history = table.spec.sourced("scd")
-    if history:
-        return _versions(table, block, history[0].source)
+    history = table.spec.history
+    if history is not None:
+        return _versions(block, history)
     unit = np.flatnonzero(block.units.arrival < block.slice.stop)
     return Rows(block=block, address=block.units.address[unit], unit=unit, period=block.units.arrival[unit])
 
 
-def _versions(table: TablePlan, block: Block, history: object) -> Rows:
-    assert isinstance(history, History)
+def _versions(block: Block, history: History) -> Rows:
     plan, units = block.plan, block.units
     band = bands(plan, plan.metric_index(history.tracks), history.at, units, block.periods)
     is_alive = alive(block)
@@ -90,28 +89,27 @@ def _versions(table: TablePlan, block: Block, history: object) -> Rows:
 
 
 def _expect(table: TablePlan, sample: Sample) -> Floats:
-    history = table.spec.sourced("scd")
+    units, history = sample.total(sample.arrived), table.spec.history
+    if history is None:
+        return units
+    metric, edges = sample.plan.metric_index(history.tracks), history.at
 
     def changed(units: Units) -> NDArray[np.bool_]:
         is_present = sample.there(units)
-        options = history[0].source
-        assert isinstance(options, History)
-        metric, edges = sample.plan.metric_index(options.tracks), options.at
         band = sample.by_period(lambda periods: bands(sample.plan, metric, edges, units, periods))
         is_start = np.zeros(is_present.shape, dtype=np.bool_)
         is_start[1:] = is_present[:-1] & is_present[1:] & (band[1:] != band[:-1])
         return is_start
 
-    units = sample.total(sample.arrived)
-    return units + np.cumsum(sample.total(changed) * remaining_share(sample)) if history else units
+    return units + np.cumsum(sample.total(changed) * remaining_share(sample))
 
 
 def _key(table: Table, dataset: Dataset) -> tuple[str, ...]:
-    return (ROW_ID,) if table.sourced("scd") else (key_name(table),)
+    return (ROW_ID,) if table.history is not None else (key_name(table),)
 
 
 def _describe(table: Table, dataset: Dataset) -> str:
-    row_noun = "version" if table.sourced("scd") else dataset.unit.replace("_", " ")
+    row_noun = "version" if table.history is not None else dataset.unit.replace("_", " ")
     return f"{dataset.plural.capitalize()}, one row per {row_noun}."
 
 

@@ -12,8 +12,9 @@ import pytest
 import plotsim_core.output
 import plotsim_core.tables
 from plotsim_core import columns, numerics
-from plotsim_core.columns.source import SOURCES
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS
+from plotsim_core.columns.source import ColumnSource
+from plotsim_core.config.column_source import SOURCES
+from plotsim_core.config.tables import KIND_WORDS
 from plotsim_core.families import Family, UnknownMember
 from plotsim_core.numerics import distributions
 from plotsim_core.numerics.calendar import GRAINS
@@ -34,14 +35,18 @@ FOLDERS: list[tuple[ModuleType, Family]] = [  # type: ignore[type-arg]
 ]
 HELPERS = {"stages", "distribution", "dialects"}
 """Files that add to another family than their folder's, or define what a member is."""
-FAMILIES = [SOURCES, SOURCE_WORDS, KINDS, KIND_WORDS, STAGES, FORMATS, DISTRIBUTIONS, NOISE, PRESETS, CURVES, WORDS, GRAINS]
+FAMILIES = [SOURCES, KINDS, KIND_WORDS, STAGES, FORMATS, DISTRIBUTIONS, NOISE, PRESETS, CURVES, WORDS, GRAINS]
 
 
 def members(folder: Path) -> set[str]:
-    """Return the files of a folder that add a member: those that call `add_source(...)` or the like at their top level."""
+    """Return the files of a folder that add a member: those that call `add_kind(...)` or the like at their top level, or
+    decorate a class with `add_source`."""
     found = set()
     for path in folder.glob("*.py"):
         body = ast.parse(path.read_text(encoding="utf-8")).body
+        classes = [node for node in body if isinstance(node, ast.ClassDef)]
+        if any(isinstance(d, ast.Name) and d.id in ADDERS for node in classes for d in node.decorator_list):
+            found.add(path.stem)
         top = [node for node in body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
         for node in (inner for outer in top for inner in ast.walk(outer)):
             called = node.func if isinstance(node, ast.Call) else None
@@ -61,7 +66,7 @@ def test_the_list_of_a_package_is_its_folder(package: ModuleType, family: Family
 
 
 def test_every_kind_and_every_source_has_words_and_work() -> None:
-    assert list(SOURCES) == list(SOURCE_WORDS)
+    assert all(issubclass(source, ColumnSource) and source.word == word for word, source in SOURCES.items())
     assert [kind for kind in KINDS if kind in KIND_WORDS] == list(KIND_WORDS)  # others are of tables that follow from some
 
 
@@ -80,9 +85,9 @@ def test_an_unknown_name_is_answered_with_the_nearest_known(family: Family) -> N
         family[f"{name}x"]
 
 
-@pytest.mark.parametrize("word", list(SOURCE_WORDS))
+@pytest.mark.parametrize("word", list(SOURCES))
 def test_a_source_has_a_place_in_some_kind_of_table(word: str) -> None:
-    assert any(SOURCE_WORDS[word].needs <= kind.knows for _, kind in KIND_WORDS.items())
+    assert any(SOURCES[word].needs <= kind.knows for _, kind in KIND_WORDS.items())
 
 
 def test_numerics_is_importable_alone() -> None:
