@@ -28,7 +28,6 @@ from plotsim_core.numerics.noise import NOISE, PRESETS
 from plotsim_core.schema import MODELS, json_schema
 
 PAGE = Path(__file__).with_name("language.md")
-SCHEMA = json_schema()
 TABLE_KEYS = (*Table.model_fields,)
 COLUMN_KEYS = ("name", "type", "description", "decimals", "pii_note")
 
@@ -133,14 +132,14 @@ def table(
     return lines if len(lines) > 2 else []
 
 
-def part_page(name: str, model: type[Part], depth: int) -> list[str]:
+def part_page(name: str, model: type[Part], definitions: Schema) -> list[str]:
     """Return the section of one model."""
     schema = schema_of(model)
-    own = SCHEMA["$defs"].get(name, {})
+    own = definitions.get(name, {})
     properties = dict(schema.get("properties", {}))
     properties |= {key: part for key, part in own.get("properties", {}).items() if key in properties}
     hidden = getattr(model, "unwritten", ())
-    lines = [f"{'#' * depth} {title(name)}", "", *_between(paragraphs(model))]
+    lines = [f"### {title(name)}", "", *_between(paragraphs(model))]
     if name in EXAMPLES:
         lines += ["```yaml", EXAMPLES[name], "```", ""]
     rows = table(model, properties, schema.get("required", ()), hidden)
@@ -170,9 +169,9 @@ def below(model: type[Part], seen: set[str]) -> Iterator[tuple[str, type[Part]]]
             yield from below(MODELS[name], seen)
 
 
-def kind_page(kind: str, words: KindWords) -> list[str]:
+def kind_page(kind: str, words: KindWords, definitions: Schema) -> list[str]:
     """Return the section of a table kind."""
-    schema = SCHEMA["$defs"][f"table.{kind}"]
+    schema = definitions[f"table.{kind}"]
     fit = [word for word, source in SOURCES.items() if source.needs <= words.knows]
     lines = [f"#### {title(kind)} (in `{words.section}`)", "", *_between(paragraphs(words.model))]
     own = {word: schema["properties"][word] for word in words_of(words.model)}
@@ -182,9 +181,9 @@ def kind_page(kind: str, words: KindWords) -> list[str]:
     return [*lines, "Columns: none are written ([cadence](cadence.md))." if none else f"Columns: {_listed(fit)}.", ""]
 
 
-def source_page(source: type[DeclaredSource]) -> list[str]:
+def source_page(source: type[DeclaredSource], definitions: Schema) -> list[str]:
     """Return the section of a column source."""
-    schema = SCHEMA["$defs"][f"column.{source.word}"]
+    schema = definitions[f"column.{source.word}"]
     kinds = [kind for kind, words in KIND_WORDS.items() if source.needs <= words.knows]
     everywhere = len(kinds) == len(KIND_WORDS)
     lines = [f"#### Column `{source.word}`", "", f"`type: {source.example}`", "", *_between(paragraphs(source))]
@@ -200,16 +199,17 @@ def _kind_anchor(kind: str) -> str:
 
 def page() -> str:
     """Return the reference."""
-    root = MODELS["Dataset"]
+    root, schema = MODELS["Dataset"], json_schema()
+    definitions: Schema = schema["$defs"]
     lines = [INTRODUCTION, "## The whole", ""]
     keys = {
-        **{key: part for key, part in SCHEMA["properties"].items() if key not in ALIASES},
+        **{key: part for key, part in schema["properties"].items() if key not in ALIASES},
         **{section: {"type": "array", "items": {"$ref": "#/$defs/Tables"}} for section in SECTIONS},
     }
-    lines += [*table(root, {key: _whole(key, part) for key, part in keys.items()}, SCHEMA["required"]), ""]
+    lines += [*table(root, {key: _whole(key, part) for key, part in keys.items()}, schema["required"]), ""]
     lines += ["## Parts", ""]
     for name, model in below(root, set()):
-        lines += part_page(name, model, 3)
+        lines += part_page(name, model, definitions)
     lines += [
         "## Tables",
         "",
@@ -220,11 +220,11 @@ def page() -> str:
         "",
     ]
     for kind, kind_words in KIND_WORDS.items():
-        lines += kind_page(kind, kind_words)
+        lines += kind_page(kind, kind_words, definitions)
     lines += ["## Columns", "", *_between(paragraphs(Column)), "Every column:", ""]
     lines += [*table(Column, _of(Column), ("name", "type"), ("source",)), "", "Its type is one of:", ""]
     for _, source in SOURCES.items():
-        lines += source_page(source)
+        lines += source_page(source, definitions)
     parts = ", ".join(f"`{name}`" for name in DATE_PARTS)
     lines += ["## Parts of a date", "", f"The columns of a date dimension say by their name what they hold: {parts}.", ""]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"

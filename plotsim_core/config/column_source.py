@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
+from plotsim_core.config.extensions import load_extensions
 from plotsim_core.config.model import Part
 from plotsim_core.config.words import capitalised, phrase
 from plotsim_core.errors import Problem
@@ -103,7 +104,7 @@ class DeclaredSource(Part):
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
         """Return what the published schema says of a column where the config does not: a sentence, the noun first."""
-        return f"{capitalised(phrase(column.name))}."
+        return f"{capitalised(phrase(column.name))}, of the column type {self.word}."
 
     def variety(self, table: Table, dataset: Dataset) -> str:
         """Return how many different texts a column has, in words; empty where that is no question."""
@@ -230,4 +231,4 @@ class DerivedColumn(DeclaredSource):
     """Source of the columns of a derived table, which the table makes itself; their plans have their types."""
 
 
-SOURCES: Family[type[DeclaredSource]] = Family("column type", "docs/language.md")
+SOURCES: Family[type[DeclaredSource]] = Family("column type", "docs/language.md", load_extensions)

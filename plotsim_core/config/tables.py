@@ -15,6 +15,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.config.column_source import DeclaredSource, History
+from plotsim_core.config.extensions import load_extensions
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.words import phrase
 from plotsim_core.errors import Problem
@@ -142,7 +143,7 @@ class KindWords:
     of: Callable[[Any], str | None] = _none
 
 
-KIND_WORDS: Family[KindWords] = Family("table kind")
+KIND_WORDS: Family[KindWords] = Family("table kind", complete=load_extensions)
 
 
 def may_be_null(column: Column, dataset: Dataset) -> bool:
