@@ -113,7 +113,8 @@ class _Feature(DerivedColumn):
 
 
 def _column(name: str, source: _Feature, type_: pa.DataType, nullable: bool, description: str) -> ColumnPlan:
-    return ColumnPlan(Column(name=name, type="feature", source=source), type_, nullable, description)
+    path = ".".join(part for part in ("feature", *source.key) if part is not None)
+    return ColumnPlan(Column(name=name, type=path, source=source), type_, nullable, description)
 
 
 def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:

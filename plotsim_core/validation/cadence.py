@@ -57,8 +57,7 @@ def _counterparts(plan: Plan, snapshot: TablePlan) -> list[TablePlan]:
     if snapshot.kind != "snapshot":
         return []
     logs = [table for table in plan.own if table.kind == "changes" and table.of == snapshot.of]
-    valid_from = "version.valid_from"
-    return logs + [t for t in plan.own if t.name == snapshot.of and valid_from in {column.spec.type for column in t.columns}]
+    return logs + [table for table in plan.own if table.name == snapshot.of and "valid_from" in table.version_columns]
 
 
 def _counterpart_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
