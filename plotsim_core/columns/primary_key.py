@@ -101,6 +101,9 @@ class SurrogateKey(ColumnSource):
     def stored_bytes(self, type_: pa.DataType) -> float | None:
         return 4.0 if type_ == pa.string() else None
 
+    def pinned(self, table: Table) -> SurrogateKey:
+        return self.model_copy(update={"prefix": prefix(table)})
+
     @property
     def row_count(self) -> int:
         return len(self.values or ())

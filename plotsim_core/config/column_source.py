@@ -126,6 +126,10 @@ class DeclaredSource(Part):
         """Return the compressed bytes of a value of the column's type, in a Parquet file; None: those usual for the type."""
         return None
 
+    def pinned(self, table: Table) -> DeclaredSource:
+        """Return a source that gives in a table of another name the values that this one gives in `table`."""
+        return self
+
     def reads(self, table: Table) -> Iterable[Origin]:
         """Yield the columns that a column of a table is made from."""
         return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from plotsim_core.errors import UsageError
 
@@ -22,10 +22,20 @@ def load_extensions() -> None:
         raise UsageError(message)
 
 
+def extension_versions() -> dict[str, str]:
+    """Return the versions of the distributions that add to the language, by name."""
+    distributions = {entry.dist.name: entry.dist.version for entry in _entries() if entry.dist is not None}
+    return dict(sorted(distributions.items()))
+
+
+def _entries() -> list[EntryPoint]:
+    return sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
+
+
 @cache
 def _failure() -> str:
     """Import the modules and return why one could not be; empty if all were."""
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+    for entry in _entries():
         try:
             import_module(entry.module)
         except Exception as error:  # noqa: BLE001 - a module may raise anything

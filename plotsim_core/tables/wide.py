@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from plotsim_core.columns.dependencies import nullable_in
 from plotsim_core.columns.lookup import Lookup
-from plotsim_core.columns.primary_key import SurrogateKey, prefix
 from plotsim_core.config.check_output import WIDE, WideColumn, wide_columns
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.tables import KIND_WORDS, Column, column_places
@@ -25,7 +24,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterator[Table
         if KIND_WORDS[table.kind].section == "facts" and not table.of:
             lookups = tuple(_column(wide, table, dataset) for wide in wide_columns(table.spec, dataset))
             names = ", ".join(dict.fromkeys(wide.table for wide in wide_columns(table.spec, dataset)))
-            columns = (*(_with_prefix(column, table) for column in table.spec.columns), *(column.spec for column in lookups))
+            columns = (*(_pinned(column, table) for column in table.spec.columns), *(column.spec for column in lookups))
             yield replace(
                 table,
                 spec=table.spec.model_copy(update={"name": f"{table.name}{WIDE}", "columns": columns}),
@@ -35,11 +34,10 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterator[Table
             )
 
 
-def _with_prefix(column: Column, table: TablePlan) -> Column:
-    """Return a column of a fact so that a key begins as it does in the fact, whatever its wide table is called."""
-    if not isinstance(column.source, SurrogateKey):
-        return column
-    return column.model_copy(update={"source": column.source.model_copy(update={"prefix": prefix(table.spec)})})
+def _pinned(column: Column, table: TablePlan) -> Column:
+    """Return a column of a fact with the same values in its wide table, whatever that is called."""
+    source = column.source.pinned(table.spec)
+    return column if source is column.source else column.model_copy(update={"source": source})
 
 
 def _column(wide: WideColumn, table: TablePlan, dataset: Dataset) -> ColumnPlan:

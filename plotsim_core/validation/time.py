@@ -84,7 +84,7 @@ def _moment_indexes(table: TablePlan) -> list[int]:
     if table.time is None or table.kind == "snapshot":
         return []
     columns = enumerate(table.columns)
-    return [index for index, c in columns if pa.types.is_timestamp(c.type) and c.spec.word != "lookup"]
+    return [index for index, c in columns if pa.types.is_timestamp(c.type) and c.spec.source.lookup_path is None]
 
 
 def _moment_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -51,6 +52,8 @@ def test_its_columns_are_made_by_the_command(tmp_path: Path) -> None:
     )
     assert found.returncode == 0, found.stderr
     written = (tmp_path / "data").rglob("fct_month*")
+    manifest = json.loads((tmp_path / "data" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["versions"]["bars-of-dice"] == "1.0"
     assert any("throw" in path.read_text(encoding="utf-8") for path in written if path.is_file())
 
 

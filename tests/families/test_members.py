@@ -26,6 +26,8 @@ from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.tables.stages import STAGES
 
+ROOT = Path(__file__).parents[2]
+SOURCE_FILES = sorted(path for package in ("plotsim_core", "plotsim_pipeline") for path in (ROOT / package).rglob("*.py"))
 ADDERS = {"add", "add_source", "add_kind"}
 FOLDERS: list[tuple[ModuleType, Family]] = [  # type: ignore[type-arg]
     (columns, SOURCES),
@@ -88,6 +90,39 @@ def test_an_unknown_name_is_answered_with_the_nearest_known(family: Family) -> N
 @pytest.mark.parametrize("word", list(SOURCES))
 def test_a_source_has_a_place_in_some_kind_of_table(word: str) -> None:
     assert any(SOURCES[word].needs <= kind.knows for _, kind in KIND_WORDS.items())
+
+
+def words_compared(tree: ast.AST) -> list[int]:
+    """Return the lines that compare the word of a source, or the type of a column as it is written, with literals."""
+    found = []
+    for node in (node for node in ast.walk(tree) if isinstance(node, ast.Compare)):
+        sides = [node.left, *node.comparators]
+        asked = any(isinstance(side, ast.Attribute) and (side.attr == "word" or _is_written(side)) for side in sides)
+        texts = [leaf for side in sides for leaf in ast.walk(side) if isinstance(leaf, ast.JoinedStr | ast.Constant)]
+        if asked and any(isinstance(leaf, ast.JoinedStr) or isinstance(leaf.value, str) for leaf in texts):
+            found.append(node.lineno)
+    return found
+
+
+def _is_written(node: ast.Attribute) -> bool:
+    """Return whether an expression is the `type` of a column of the config: `column.spec.type`."""
+    return node.attr == "type" and isinstance(node.value, ast.Attribute) and node.value.attr == "spec"
+
+
+@pytest.mark.parametrize("path", SOURCE_FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nobody_names_a_source(path: Path) -> None:
+    """What is to be known of a column its source answers, so that a source from elsewhere has answers as well."""
+    assert words_compared(ast.parse(path.read_text(encoding="utf-8"))) == []
+
+
+def test_a_source_that_is_named_is_seen() -> None:
+    lines = [
+        'column.word == "ref"',
+        'c.spec.word in ("id", "ref")',
+        'c.spec.type == f"ref.{name}"',
+        'metric.type == "amount"',
+    ]
+    assert words_compared(ast.parse("\n".join(lines))) == [1, 2, 3]
 
 
 def test_numerics_is_importable_alone() -> None:
