@@ -1,8 +1,9 @@
 """Tables and columns. What kinds of table and what sources of values there are is open: each is a member of a family.
 
-A *kind* decides which rows a table has; a *source* fills one column of any rows. The words of both are declared here
-by the files that do the work (`plotsim_core/tables/*.py`, `plotsim_core/columns/*.py`). Which source fits which kind
-follows from one rule: a kind says what its rows know, a source says what it needs to know of a row.
+A *kind* decides which rows a table has; a *source* fills one column of any rows. The words of kinds are declared here by the
+files that do the work (`plotsim_core/tables/*.py`), sources are classes (`column_source.py`, `plotsim_core/columns/*.py`).
+Which source fits which kind follows from one rule: a kind says what its rows know, a source says what it needs to know of a
+row.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ RESERVED = {
 
 
 class Column(Part):
-    """A column: its name, the words of its source, and what the source was told. `pii_note` says what of a person it tells;
-    it is published with the schema.
+    """A column: its name, its type as it is written, and its source with the options. `pii_note` says what of a person it
+    tells; it is published with the schema.
 
     `name`: what it is called. `type`: where its values come from. `description`: a sentence that is published with
     the schema. `decimals`: makes its numbers exact decimals of so many places, rounded half away from zero.
@@ -65,7 +66,7 @@ class Column(Part):
 
     @property
     def word(self) -> str:
-        """The source's name in its family."""
+        """The source's name in its family, for texts: whatever else is to be known of a column, its source answers."""
         return self.type.partition(".")[0]
 
 
