@@ -26,7 +26,7 @@ from typing import Any
 import pyarrow as pa
 
 import plotsim_core
-from plotsim_core.columns.source import SOURCES
+from plotsim_core.columns.source import ColumnSource
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import full_slice
 from plotsim_core.plan.plan import Plan, TablePlan
@@ -99,7 +99,10 @@ def _fill(plan: Plan, table: TablePlan, sources: dict[str, list[float]]) -> None
                 block.noised(place)
             rows = kind.rows_in(table, block)
             start = time.process_time()
-            filled = SOURCES[column.spec.word].fill(column, table, rows)
+            source = column.spec.source
+            if not isinstance(source, ColumnSource):
+                raise TypeError(f"{table.name}.{column.name} is made by its table")
+            filled = source.fill(column, table, rows)
             _add(sources[column.spec.word], len(filled), time.process_time() - start)
 
 

@@ -13,13 +13,14 @@ from typing import Any
 from pydantic import AliasChoices
 
 from plotsim_core.config.archetypes import CurvePiece
+from plotsim_core.config.column_source import SOURCES, DeclaredSource
 from plotsim_core.config.connections import RELATIONSHIPS, SCOPE_WORDS
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import ALIASES, METRIC_TYPES
 from plotsim_core.config.model import Part
 from plotsim_core.config.pydantic_errors import words_of
 from plotsim_core.config.table_kind import SECTIONS, declared_kinds
-from plotsim_core.config.tables import SOURCE_WORDS, SourceWords, Table
+from plotsim_core.config.tables import Table
 from plotsim_core.config.units import KIND_SECTIONS
 from plotsim_core.meanings import meanings
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS
@@ -43,7 +44,7 @@ def _add_models(model: type[Part]) -> None:
 _add_models(Part)
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]{0,62}"
-_REPLACED = ("Table", "Column", "Part", "CurvePiece")
+_REPLACED = ("Table", "Column", "DeclaredSource", "CurvePiece")
 """Models whose written form is put together here from the members of families."""
 _NEUTRAL: Schema = {
     "reference": {"const": False, "description": "That its rows are not listed, as is seen anyway."},
@@ -61,8 +62,8 @@ def json_schema() -> Schema:
     for name, complete in _COMPLETED.items():
         definitions[name] = complete(definitions[name])
     definitions = {name: _nullable(part) for name, part in definitions.items()}
-    for word, source in SOURCE_WORDS.items():
-        definitions[f"column.{word}"] = _column(word, source)
+    for word, source in SOURCES.items():
+        definitions[f"column.{word}"] = _column(source)
     for name, kind in declared_kinds().items():
         definitions[f"table.{name}"] = _table(kind)
     properties = root["properties"]
@@ -133,7 +134,7 @@ def _table(kind: type[Table]) -> Schema:
     schema = kind.model_json_schema(by_alias=True)
     schema.pop("$defs")
     properties = schema["properties"]
-    columns = [{"$ref": f"#/$defs/column.{word}"} for word, source in SOURCE_WORDS.items() if source.needs <= kind.knows]
+    columns = [{"$ref": f"#/$defs/column.{word}"} for word, source in SOURCES.items() if source.needs <= kind.knows]
     bounds = {name: bound for name, bound in properties["columns"].items() if name in ("minItems", "maxItems")}
     properties["columns"] = {"type": "array", **bounds, "items": {"anyOf": columns}}
     for field in kind.model_fields.values():
@@ -146,9 +147,9 @@ def _table(kind: type[Table]) -> Schema:
     return _nullable(schema) | _null_words((word for sibling in siblings for word in words_of(sibling)), properties)
 
 
-def _column(word: str, source: SourceWords) -> Schema:
+def _column(source: type[DeclaredSource]) -> Schema:
     """A column of one source: its options stand beside name and type, the argument in the type."""
-    schema = source.options.model_json_schema()
+    schema, word = source.model_json_schema(), source.word
     options = _nullable(schema).get("properties", {})
     type_: Schema = {"const": word}
     if source.argument is not None:
@@ -160,7 +161,7 @@ def _column(word: str, source: SourceWords) -> Schema:
     required = [name for name in schema.get("required", ()) if name != source.argument]
     return {
         "type": "object",
-        "description": source.options.__doc__ or "",
+        "description": source.__doc__ or "",
         "properties": {
             "name": {"type": "string", "pattern": f"^{_NAME}$"},
             "type": {**type_, "examples": [source.example]},
@@ -171,7 +172,7 @@ def _column(word: str, source: SourceWords) -> Schema:
         },
         "required": ["name", "type", *required],
         "additionalProperties": False,
-        **_null_words((word for _, other in SOURCE_WORDS.items() for word in words_of(other.options)), options),
+        **_null_words((word for _, other in SOURCES.items() for word in words_of(other)), options),
     }
 
 

@@ -25,8 +25,6 @@ from plotsim_pipeline.metadata import column_schema
 from plotsim_pipeline.parameters import target_rows
 from plotsim_pipeline.stores.placement import placement_metadata
 
-_MEASURED = {"metric", "true", "expected", "trajectory", "total", "expression", "units"}
-"""Sources of columns whose mean tells something: what is read from the trajectories, and what is computed from that."""
 LAYER = "layer"
 """The tag that says what an asset is: one of the following."""
 STAGE, TABLE, REPORT, OVERVIEW_LAYER = "stage", "table", "report", "whole"
@@ -81,7 +79,7 @@ def measures(table: TablePlan) -> list[str]:
     numeric_columns = (column for column in table.columns if is_number(column.type))
     if table.time is None or table.spec.is_date_dimension:
         return []
-    return [column.name for column in numeric_columns if column.spec.word in _MEASURED and column.name not in key_columns]
+    return [column.name for column in numeric_columns if column.spec.source.is_measure and column.name not in key_columns]
 
 
 def entry_of_report(plan: Plan, description: str, key: Sequence[str], schema: dg.TableSchema, store: str) -> Entry:

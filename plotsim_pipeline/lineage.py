@@ -5,21 +5,12 @@ from collections.abc import Iterator
 import dagster as dg
 
 from plotsim_core import Plan
-from plotsim_core.columns.dependencies import reads
 from plotsim_core.columns.primary_key import key_column
-from plotsim_core.config.tables import SOURCE_WORDS
+from plotsim_core.config.column_source import POSITION, Origin
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.tables.build import owner
-from plotsim_core.tables.kind import Origin, table_kind
+from plotsim_core.tables.kind import table_kind
 from plotsim_core.tables.stages import STAGES, stage_names
-
-_POSITION: Origin = ("trajectories", "trajectory")
-_STORED = "noised_metrics"
-_OF_A_METRIC = {"metric": _STORED, "lag": _STORED, "true": "correlated_metrics", "expected": "metrics"}
-"""Word of a column that is a metric's to the stage that has it."""
-_OF_A_POSITION = {"trajectory", "scd"}
-_BANDS = {"bucket", "narrative"}
-"""Words of columns that are bands of a metric, or of the position without one."""
 
 
 def stage_before(plan: Plan, name: str) -> str | None:
@@ -70,51 +61,32 @@ def _origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origi
     for name, parent, key in table.references:
         if name == column.name and parent != table.name:
             yield parent, key
-            matching = getattr(column.spec.source, "matching", None) or {}
-            for parent_column, own_column in matching.items():
+            for parent_column, own_column in column.spec.source.matched_columns.items():
                 yield parent, parent_column
                 units = owner(plan, table.name).dimension
                 if units is table:
                     yield from _origins(plan, table, next(other for other in table.columns if other.name == own_column))
                 else:
                     yield units.name, own_column
-    is_source = column.spec.word in SOURCE_WORDS  # not those of tables that follow from others
-    for source_name, name in reads(column.spec, table.spec) if is_source else ():
+    for source_name, name in column.spec.source.reads(table.spec):
         if source_name != table.name:
             yield source_name, name
         else:
             yield from _origins(plan, table, next(other for other in table.columns if other.name == name))
-    if column.spec.word == "count":
-        child = plan.table(column.spec.type.partition(".")[2])
+    summand = column.spec.source.summand
+    if summand is not None and summand[1] is None:
+        child = plan.table(summand[0])
         yield from ((child.name, name) for name, parent, _ in child.references if parent == table.name)
-    stage_origin = _stage_origin(plan, table, column)
+    stage_origin = column.spec.source.stage_origin(owner(plan, table.name).dataset)
     if stage_origin is not None:
         yield _stage_prefix(plan, table) + stage_origin[0], stage_origin[1]
-
-
-def _stage_origin(plan: Plan, table: TablePlan, column: ColumnPlan) -> Origin | None:
-    """Return the stage and its column that a column's values come from; None if they come from no stage."""
-    word, source = column.spec.word, column.spec.source
-    metric = getattr(source, "metric", None)
-    if word in _OF_A_METRIC:
-        return _OF_A_METRIC[word], str(metric)
-    if word in _OF_A_POSITION or (word == "pool" and getattr(source, "by", "") == "trajectory"):
-        return _POSITION
-    if word == "units":
-        return _POSITION[0], _key_name(owner(plan, table.name).dimension)
-    if word in _BANDS:
-        return _POSITION if metric is None else (_STORED, metric)
-    lifecycle = owner(plan, table.name).dataset.lifecycle
-    if word == "stage" and lifecycle is not None:
-        return _STORED, lifecycle.track
-    return None
 
 
 def _stage_column_origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origin]:
     previous_stage = stage_before(plan, table.name)
     if previous_stage is not None:
-        keeps_name = column.spec.word == "ref" or not previous_stage.endswith(_POSITION[0])
-        yield previous_stage, column.name if keeps_name else _POSITION[1]
+        keeps_name = column.spec.source.target_name is not None or not previous_stage.endswith(POSITION[0])
+        yield previous_stage, column.name if keeps_name else POSITION[1]
 
 
 def _base_table(plan: Plan, table: TablePlan) -> TablePlan | None:

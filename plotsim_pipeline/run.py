@@ -279,7 +279,7 @@ def first_query(plan: Plan) -> str:
     first_table = next(
         (table for table in timed_tables if table.spec.is_per_cell), timed_tables[0] if timed_tables else plan.tables[0]
     )
-    metrics = [column.name for column in first_table.columns if column.spec.word == "metric"][:2]
+    metrics = list(first_table.stored_metrics)[:2]
     expressions = [
         *filter(None, [first_table.time]),
         "count(*) AS rows",

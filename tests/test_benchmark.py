@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from plotsim_core import load_config
-from plotsim_core.columns.source import SOURCES
+from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.table_kind import TABLE_KINDS
 from plotsim_core.plan.schemas import DERIVED
 

@@ -24,15 +24,9 @@ WITHIN = 3
 
 def earlier_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> tuple[Rows, Integers]:
     """Return rows of `parent`, and the position in them of an earlier row for each row; -1 where there is none."""
-    candidates, order, starts, counts = earlier_rows(rows, parent.name, lookback(column))
+    candidates, order, starts, counts = earlier_rows(rows, parent.name, column.spec.source.look_back or 0)
     indexes = starts + rows.choose(table, column, counts)
     return candidates, np.where(counts > 0, order[np.minimum(indexes, len(order) - 1)] if len(order) else -1, -1)
-
-
-def lookback(column: ColumnPlan) -> int:
-    """Return the number of periods that a reference looks back."""
-    periods = getattr(column.spec.source, "within", None)
-    return WITHIN if periods is None else int(periods)
 
 
 def is_row(name: str, scope: Scope) -> bool:
@@ -108,7 +102,5 @@ def _dependencies(name: str, scope: Scope) -> set[str]:
 
 def _direct_dependencies(table: Table, scope: Scope) -> Iterator[str]:
     yield from ancestors(table, scope)[:1]
-    for column in table.sourced("ref"):
-        name = column.type.partition(".")[2]
-        if is_row(name, scope):
-            yield name
+    names = (column.source.target_name for column in table.columns)
+    yield from (name for name in names if name is not None and is_row(name, scope))

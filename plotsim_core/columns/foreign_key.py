@@ -10,7 +10,7 @@ type.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Annotated
 
@@ -18,19 +18,20 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from plotsim_core.columns.earlier_rows import check_row_reference, is_row
+from plotsim_core.columns.earlier_rows import WITHIN, check_row_reference, is_row
 from plotsim_core.columns.matching import check_matching
 from plotsim_core.columns.popularity import Popularity, check_popularity
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_kind import Targets, row_kind
 from plotsim_core.columns.row_relations import ancestor_rows, inherited_column, parent_of
 from plotsim_core.columns.rows import Integers, Rows
-from plotsim_core.columns.source import Source, add_source
+from plotsim_core.columns.source import ColumnSource, add_source
+from plotsim_core.config.column_source import History, Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import OngoingArrival, Segment
-from plotsim_core.config.tables import SOURCE_WORDS, Column, SourceWords, Table, may_be_null, row_noun
+from plotsim_core.config.tables import Column, Table, may_be_null, row_noun
 from plotsim_core.config.words import enumeration, phrase
 from plotsim_core.engine.foreign_units import all_units, drawn_units
 from plotsim_core.errors import Problem
@@ -38,13 +39,115 @@ from plotsim_core.numerics.random import choose, key
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
 
-class Options(Popularity):
+@add_source
+class Reference(Popularity, ColumnSource):
     """`table` is the table; `matching` ties a listed dimension to a column of the unit's; `within` is how many
     periods back a fact or event may lie."""
+
+    word = "ref"
+    example = "ref.dim_company"
+    argument = "table"
+    is_drifting = False
 
     table: Name
     matching: dict[Name, Name] | None = None
     within: Annotated[int, Field(ge=0, le=1000, strict=True)] | None = None
+
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        id_column = key_column(referenced_table(self.table, dataset))
+        if id_column is None:
+            return pa.string()
+        return id_column.source.arrow_type(id_column, _kind_of(self.table, dataset))
+
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        if is_row(self.table, scope):
+            if self.matching is not None:
+                yield Problem("matching", f"{self.table} is not a reference dimension")
+            yield from check_row_reference(self.table, self.within, column, table, scope)
+            yield from check_popularity(self, self.table, (), None)
+            return
+        if self.within is not None:
+            yield Problem("within", f"has no effect: {self.table} is no fact or event whose rows have a moment")
+        problems = scope.unknown_table(self.table, "type")
+        yield from problems
+        if self.table in scope.foreign:
+            if "period" not in table.knows:
+                yield Problem("type", f"a row of {table.name} has no period in which there could be one of {self.table}")
+            if self.matching is not None:
+                yield Problem("matching", f"{self.table} is not a reference dimension")
+            yield from check_popularity(self, self.table, (), None)
+            return
+        declared = scope.tables.get(self.table)
+        target = declared.table if declared is not None else None
+        if problems or target is None:
+            return
+        if target is table:
+            yield Problem("type", f"{table.name} refers to itself")
+        if target.is_date_dimension and "period" not in table.knows:
+            yield Problem("type", f"a row of {table.name} has no period that {self.table} could give the date of")
+        hourly = scope.window is None or scope.window.grain.name == "hour"
+        if target.is_time_dimension and "event" not in table.knows and not (hourly and "period" in table.knows):
+            yield Problem("type", f"a row of {table.name} has no moment that {self.table} could give the time of day of")
+        if target.is_of_units and "unit" not in table.knows:
+            yield Problem("type", f"a row of {table.name} has no {scope.unit} that it could refer to")
+        if self.matching is not None:
+            yield from check_matching(self.matching, column, table, target, scope)
+            for name in self.said:
+                yield Problem(name, "has no effect: `matching` says which row is referred to")
+        else:
+            yield from check_popularity(self, target.name, target.popularity, target)
+
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        target_table = referenced_table(self.table, dataset)
+        noun = dataset.window.grain.name if target_table.is_date_dimension else row_noun(target_table)
+        pairs = [
+            f"its {target_name} is the {phrase(dataset.unit)}'s {source_name}"
+            for target_name, source_name in (self.matching or {}).items()
+        ]
+        return f"Key of the {noun} in {self.table}{f': {enumeration(pairs)}' if pairs else ''}."
+
+    def is_nullable(self, column: Column, dataset: Dataset) -> bool:
+        """Nulls come from a parent row's null, from a matched column with nulls, and from periods in which no unit of
+        another kind lives."""
+        if any(may_be_null(column, dataset) for column in _parent_columns(self, dataset)):
+            return True
+        if self.matching is not None:
+            source_name = next(iter(self.matching.values()))
+            units = (dimension for dimension in dataset.dimensions if dimension.is_unit_dimension)
+            unit_columns = (other for table in units for other in table.columns if other.name == source_name)
+            return any(may_be_null(other, dataset) for other in unit_columns)
+        kinds = [kind for kind in dataset.units if any(table.name == self.table for table in kind.dimensions)]
+        table_names = {table.name for table in dataset.tables}
+        return self.table not in table_names and any(
+            all(_may_be_empty(segment) for segment in kind.segments)
+            or any(event.ending() is not None for event in kind.events)
+            for kind in kinds
+        )
+
+    def target(self, dataset: Dataset) -> Origin | None:
+        table = referenced_table(self.table, dataset)
+        id_column = key_column(table)
+        return table.name, id_column.name if id_column is not None else ""
+
+    @property
+    def target_name(self) -> str:
+        return self.table
+
+    @property
+    def matched_columns(self) -> Mapping[str, str]:
+        return self.matching or {}
+
+    @property
+    def look_back(self) -> int:
+        return WITHIN if self.within is None else self.within
+
+    def stored_bytes(self, type_: pa.DataType) -> float:
+        return 0.8 if type_ == pa.string() else 0.02
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        target = targets_of(column, table, rows)
+        id_column = next(column for column in target.table.columns if column.spec.source.is_key)
+        return target.values(id_column)
 
 
 def referenced_table(name: str, dataset: Dataset) -> Table:
@@ -59,19 +162,10 @@ def child_counts(plan: Plan, table: Table, unit_address: np.ndarray) -> Integers
     return low + choose(key(plan.seed, "children", table.name), unit_address, high - low + 1)
 
 
-def history_column(dataset: Dataset) -> tuple[Table, Column] | None:
-    """Return the unit dimension and its history column (SCD2), if it has one."""
-    pairs = ((table, column) for table in dataset.dimensions for column in table.sourced("scd"))
-    return next(pairs, None)
-
-
-def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    id_column = key_column(referenced_table(options.table, dataset))
-    return (
-        pa.string()
-        if id_column is None
-        else SOURCE_WORDS["id"].arrow(id_column.source, id_column, _kind_of(options.table, dataset))
-    )
+def history_dimension(dataset: Dataset) -> tuple[Table, History] | None:
+    """Return the unit dimension and its history (SCD2), if it has one."""
+    pairs = ((table, table.history) for table in dataset.dimensions)
+    return next(((table, history) for table, history in pairs if history is not None), None)
 
 
 def _kind_of(name: str, dataset: Dataset) -> Dataset:
@@ -79,51 +173,15 @@ def _kind_of(name: str, dataset: Dataset) -> Dataset:
     return next(kind for kind in (dataset, *dataset.units) if any(table.name == name for table in kind.tables))
 
 
-def _refers(options: Options, dataset: Dataset) -> tuple[str, str]:
-    table = referenced_table(options.table, dataset)
-    id_column = key_column(table)
-    return table.name, id_column.name if id_column is not None else ""
-
-
-def _nullable(options: Options, dataset: Dataset) -> bool:
-    """Nulls come from a parent row's null, from a matched column with nulls, and from periods in which no unit of another
-    kind lives."""
-    if any(may_be_null(column, dataset) for column in _parent_columns(options, dataset)):
-        return True
-    if options.matching is not None:
-        source_name = next(iter(options.matching.values()))
-        units = (dimension for dimension in dataset.dimensions if dimension.is_unit_dimension)
-        unit_columns = (other for table in units for other in table.columns if other.name == source_name)
-        return any(may_be_null(other, dataset) for other in unit_columns)
-    kinds = [kind for kind in dataset.units if any(table.name == options.table for table in kind.dimensions)]
-    table_names = {table.name for table in dataset.tables}
-    return options.table not in table_names and any(
-        all(_may_be_empty(segment) for segment in kind.segments) or any(event.ending() is not None for event in kind.events)
-        for kind in kinds
-    )
-
-
-def _parent_columns(options: Options, dataset: Dataset) -> list[Column]:
+def _parent_columns(options: Reference, dataset: Dataset) -> list[Column]:
     """Return the columns that a reference is copied from: those of its name and type in the parent table."""
-    parents = [
-        (parent, other) for parent, table in dataset.belonging for other in table.sourced("ref") if other.source is options
-    ]
+    parents = [(parent, other) for parent, table in dataset.belonging for other in table.columns if other.source is options]
     return [
         other
         for parent, column in parents
-        for other in parent.sourced("ref")
+        for other in parent.columns
         if (other.name, other.type) == (column.name, column.type)
     ]
-
-
-def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    target_table = referenced_table(options.table, dataset)
-    noun = dataset.window.grain.name if target_table.is_date_dimension else row_noun(target_table)
-    pairs = [
-        f"its {target_name} is the {phrase(dataset.unit)}'s {source_name}"
-        for target_name, source_name in (options.matching or {}).items()
-    ]
-    return f"Key of the {noun} in {options.table}{f': {enumeration(pairs)}' if pairs else ''}."
 
 
 def _may_be_empty(segment: Segment) -> bool:
@@ -131,53 +189,20 @@ def _may_be_empty(segment: Segment) -> bool:
     return segment.tenure is not None or not (segment.arrival is None or isinstance(segment.arrival, OngoingArrival))
 
 
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    if is_row(options.table, scope):
-        if options.matching is not None:
-            yield Problem("matching", f"{options.table} is not a reference dimension")
-        yield from check_row_reference(options.table, options.within, column, table, scope)
-        yield from check_popularity(options, options.table, (), None)
-        return
-    if options.within is not None:
-        yield Problem("within", f"has no effect: {options.table} is no fact or event whose rows have a moment")
-    problems = scope.unknown_table(options.table, "type")
-    yield from problems
-    if options.table in scope.foreign:
-        if "period" not in table.knows:
-            yield Problem("type", f"a row of {table.name} has no period in which there could be one of {options.table}")
-        if options.matching is not None:
-            yield Problem("matching", f"{options.table} is not a reference dimension")
-        yield from check_popularity(options, options.table, (), None)
-        return
-    declared = scope.tables.get(options.table)
-    target = declared.table if declared is not None else None
-    if problems or target is None:
-        return
-    if target is table:
-        yield Problem("type", f"{table.name} refers to itself")
-    if target.is_date_dimension and "period" not in table.knows:
-        yield Problem("type", f"a row of {table.name} has no period that {options.table} could give the date of")
-    hourly = scope.window is None or scope.window.grain.name == "hour"
-    if target.is_time_dimension and "event" not in table.knows and not (hourly and "period" in table.knows):
-        yield Problem("type", f"a row of {table.name} has no moment that {options.table} could give the time of day of")
-    if target.is_of_units and "unit" not in table.knows:
-        yield Problem("type", f"a row of {table.name} has no {scope.unit} that it could refer to")
-    if options.matching is not None:
-        yield from check_matching(options.matching, column, table, target, scope)
-        for name in options.said:
-            yield Problem(name, "has no effect: `matching` says which row is referred to")
-    else:
-        yield from check_popularity(options, target.name, target.popularity, target)
-
-
 def targets_of(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
-    """Return the targets of rows by a `ref` column."""
+    """Return the targets of rows by a reference."""
     return rows.kept(("referred", table.name, column.name), lambda: _resolved(column, table, rows))
 
 
+def reference_of(column: ColumnPlan) -> Reference:
+    """Return the options of a reference. Raises TypeError for another column."""
+    if not isinstance(column.spec.source, Reference):
+        raise TypeError(f"{column.name} is no reference")
+    return column.spec.source
+
+
 def _resolved(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
-    options = column.spec.source
-    assert isinstance(options, Options)
+    options = reference_of(column)
     plan = rows.block.plan
     parent = plan.table(options.table)
     if column.name in rows.targets:
@@ -201,25 +226,3 @@ def _to_another_kind(column: ColumnPlan, table: TablePlan, rows: Rows, parent: T
     parent_rows = Rows(block=block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival)
     stream_of = partial(rows.stream, table, column)
     return Targets(parent, parent_rows, drawn_units(owner_plan, rows.period, stream_of, rows.address))
-
-
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    target = targets_of(column, table, rows)
-    id_column = next(column for column in target.table.columns if column.spec.word == "id")
-    return target.values(id_column)
-
-
-add_source(
-    "ref",
-    SourceWords(
-        options=Options,
-        arrow=_arrow,
-        example="ref.dim_company",
-        argument="table",
-        check=_check,
-        nullable=_nullable,
-        refers=_refers,
-        describe=_describe,
-    ),
-    Source(_fill),
-)

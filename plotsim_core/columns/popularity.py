@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from plotsim_core.columns.choice import static_texts, weighted_indexes
-from plotsim_core.columns.primary_key import WIDTH, key_column, own_keys, prefix
+from plotsim_core.columns.choice import weighted_indexes
+from plotsim_core.columns.primary_key import WIDTH, key_column, prefix
 from plotsim_core.columns.rows import Integers
 from plotsim_core.config.model import LARGEST, Part
 from plotsim_core.config.tables import Table
@@ -83,12 +83,15 @@ def _column_texts(table: Table) -> dict[str, list[str]]:
     """Return the values, as texts, that each row of a listed dimension has in its key and in its static columns."""
     count = table.length
     texts = {}
-    for column in table.sourced("static"):
-        values = static_texts(column)
-        texts[column.name] = [values[index % len(values)] for index in range(count)]
+    for column in table.columns:
+        values = column.source.row_texts()
+        if values and not column.source.is_key:
+            texts[column.name] = [values[index % len(values)] for index in range(count)]
     id_column = key_column(table)
     if id_column is not None:
-        texts[id_column.name] = own_keys(id_column) or [f"{prefix(table)}-{index + 1:0{WIDTH}d}" for index in range(count)]
+        texts[id_column.name] = id_column.source.row_texts() or [
+            f"{prefix(table)}-{index + 1:0{WIDTH}d}" for index in range(count)
+        ]
     return texts
 
 

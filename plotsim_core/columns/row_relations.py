@@ -47,8 +47,9 @@ def inherited_column(column: ColumnPlan, table: TablePlan, plan: Plan) -> Column
     name = parent_of(table)
     candidates = [other for other in plan.table(name).columns if other.spec.type == column.spec.type] if name else []
     namesake = next((other for other in candidates if other.name == column.name), None)
-    if namesake is None and candidates:
-        target_table = plan.table(column.spec.type.partition(".")[2])
+    target_name = column.spec.source.target_name
+    if namesake is None and candidates and target_name is not None:
+        target_table = plan.table(target_name)
         return candidates[0] if target_table.time is not None and not target_table.spec.is_date_dimension else None
     return namesake
 

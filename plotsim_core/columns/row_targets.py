@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from plotsim_core.columns.foreign_key import Options, targets_of
+from plotsim_core.columns.foreign_key import targets_of
 from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.rows import Rows
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
@@ -12,8 +12,8 @@ from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 
 def is_row_reference(column: ColumnPlan, plan: Plan) -> bool:
     """Return whether a column refers to rows of a fact or an event."""
-    options = column.spec.source
-    return isinstance(options, Options) and plan.table(options.table).spec.has_keyed_rows
+    name = column.spec.source.target_name
+    return name is not None and plan.table(name).spec.has_keyed_rows
 
 
 def rows_with_targets(table: TablePlan, rows: Rows) -> Rows:

@@ -8,6 +8,7 @@ from typing import Any
 from plotsim_core.config.calendar import Calendar, Rhythm
 from plotsim_core.config.holidays import known_years
 from plotsim_core.config.scope import Scope
+from plotsim_core.config.star_schema import TIME_DIMENSION
 from plotsim_core.config.tables import Table
 from plotsim_core.errors import Problem
 
@@ -126,4 +127,4 @@ def _has_open_words(event: Table) -> bool:
 
 def shows_moments(event: Table) -> bool:
     """Return whether a column shows the moments of events: as timestamps, or as a reference to times."""
-    return any(column.word == "timestamp" or column.type == "ref.dim_time" for column in event.columns)
+    return any(column.source.is_moment or column.source.target_name == TIME_DIMENSION for column in event.columns)

@@ -24,7 +24,7 @@ def stages(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
     dates = [declaration for declaration in declarations if declaration.kind and declaration.kind.is_date_dimension]
     units = [declaration for declaration in declarations if declaration.kind and declaration.kind.is_unit_dimension]
     for declaration in (*dates[:1], *units[:1]):
-        for column in declaration.table.sourced("id")[:1] if declaration.table else ():
+        for column in [c for c in declaration.table.columns if c.source.is_key][:1] if declaration.table else ():
             name, index = column.name.lower(), declaration.columns.index(column.name)
             if name in holders:
                 path = f"{declaration.path}.columns[{index}].name"

@@ -14,7 +14,7 @@ from plotsim_core.config.log_line import expected_layout, log_parts
 from plotsim_core.config.output import Event, Output
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import OngoingArrival
-from plotsim_core.config.tables import SOURCE_WORDS, Column, Table, changing_types, column_type
+from plotsim_core.config.tables import Column, Table, changing_sources, column_type
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import did_you_mean
 
@@ -120,19 +120,15 @@ class WideColumn:
     by: str
 
 
-_EXCLUDED_SOURCES = frozenset({"id", "version"})
-"""Sources that a wide table leaves out: those it has from the fact, and the end of a version, unknown at the time."""
-
-
 def wide_columns(table: Table, dataset: Dataset) -> list[WideColumn]:
     """Return the columns that a fact's wide table has from the dimensions it refers to. Those of a second reference to a
     dimension are named after the reference."""
     joined_columns: list[WideColumn] = []
     own_dimensions = {dimension.name: dimension for dimension in dataset.dimensions}
     dimensions = own_dimensions | {dimension.name: dimension for kind in dataset.units for dimension in kind.dimensions}
-    for reference in table.sourced("ref"):
-        name = reference.type.partition(".")[2]
-        if name not in dimensions:
+    for reference in table.columns:
+        name = reference.source.target_name
+        if name is None or name not in dimensions:
             continue
         is_repeated = any(wide.table == name for wide in joined_columns)
         prefix = reference.name.removesuffix("_id").removesuffix("_key") if is_repeated else name
@@ -141,7 +137,7 @@ def wide_columns(table: Table, dataset: Dataset) -> list[WideColumn]:
         columns = (
             c
             for c in target.columns
-            if c.word not in _EXCLUDED_SOURCES and (name in own_dimensions or not changing_types(c, target))
+            if c.source.in_wide_tables and (name in own_dimensions or not changing_sources(c, target))
         )
         joined_columns += [WideColumn(f"{prefix}__{c.name}", name, c.name, reference.name) for c in columns]
     return joined_columns
@@ -230,7 +226,7 @@ def _sort_columns(dataset: Dataset) -> Iterator[Problem]:
 def _partitioned_columns(partition_name: str, dataset: Dataset) -> Iterator[tuple[Table, Column]]:
     for table in dataset.tables:
         columns = {column.name: column for column in table.all_columns(dataset)}
-        targets = {name: SOURCE_WORDS[c.word].refers(c.source, dataset) for name, c in columns.items()}
+        targets = {name: c.source.target(dataset) for name, c in columns.items()}
         name = partition_column(
             partition_name,
             {name: None if target and target[0] == table.name else target for name, target in targets.items()},

@@ -11,7 +11,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.holdout import FEATURES, HOLDOUT, TRAIN, EntityFeatures, Holdout
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, MOST_ISSUES, Issue, drift_column, orphan_mark
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import SOURCE_WORDS, Column, DeclaredTable, Table, column_type
+from plotsim_core.config.tables import Column, DeclaredTable, Table, column_type
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 
@@ -130,8 +130,9 @@ def _fact_metrics(parts: Parts) -> list[str]:
     """Return the metrics that facts per unit and period hold."""
     tables: list[Table | None] = [declaration.table for declaration in parts["tables"]]
     facts = [table for table in tables if table is not None and table.is_per_cell]
-    columns = [column.type.partition(".")[2] for fact in facts for column in fact.sourced("metric")]
-    return [*columns, *(name for fact in facts for name in fact.listed_metrics)]
+    stored_metrics = (column.source.stored_metric for fact in facts for column in fact.columns)
+    shown_metrics = [name for name in stored_metrics if name is not None]
+    return [*shown_metrics, *(name for fact in facts for name in fact.listed_metrics)]
 
 
 def _unstored_metric(name: str, path: str, parts: Parts, scope: Scope) -> Iterator[Problem]:
@@ -185,15 +186,15 @@ def _broken_column(issue: Issue, table: Table, dataset: Dataset, root: Dataset) 
 
 
 def _orphaned_column(name: str, column: Column, dataset: Dataset) -> Iterator[Problem]:
-    target = SOURCE_WORDS[column.word].refers(column.source, dataset)
+    target = column.source.target(dataset)
     if target is None:
         yield Problem("column", f"{name} refers to nothing, so it cannot be orphaned", "name a column of type ref.<table>")
         return
     owner = next(other for kind in (dataset, *dataset.units) for other in kind.tables if other.name == target[0])
-    ids = next((getattr(key_column.source, "values", None) for key_column in owner.sourced("id")), None)
+    ids = next((column.source.row_values() for column in owner.columns if column.source.is_key), None)
     if owner.is_date_dimension or owner.is_time_dimension:
         yield Problem("column", f"{name} is a date or a time, which stay what they are", "name another reference")
-    elif ids is not None and orphan_mark(ids) is None:
+    elif ids is not None and orphan_mark(tuple(ids)) is None:
         message = (
             f"the keys of {owner.name} lie so far apart, {min(ids)} to {max(ids)}, that no whole number is left for orphans"
         )
@@ -219,16 +220,12 @@ def _unbreakable_column(issue: Issue, columns: dict[str, Column], table: Table, 
 def _breakable_columns(table: Table, columns: dict[str, Column], dataset: Dataset) -> list[str]:
     """Return the columns that an issue may break: no keys, references, versions or records of changes (CDC)."""
     fixed_names = {*table.key_columns(dataset), table.time_column()}
-    references = {n for n, c in columns.items() if SOURCE_WORDS[c.word].refers(c.source, dataset) is not None}
-    return [
-        name
-        for name in columns
-        if name not in fixed_names | references and columns[name].word not in ("id", "version", "cdc")
-    ]
+    references = {n for n, c in columns.items() if c.source.target(dataset) is not None}
+    return [name for name in columns if name not in fixed_names | references and columns[name].source.is_breakable]
 
 
 def _refers_to(other: Table, table: Table, dataset: Dataset) -> bool:
-    targets = (SOURCE_WORDS[column.word].refers(column.source, dataset) for column in other.all_columns(dataset))
+    targets = (column.source.target(dataset) for column in other.all_columns(dataset))
     return other is not table and any(target is not None and target[0] == table.name for target in targets)
 
 

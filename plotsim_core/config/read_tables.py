@@ -8,11 +8,12 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import TypeAdapter
 
+from plotsim_core.config.column_source import SOURCES, DeclaredSource, DerivedColumn
 from plotsim_core.config.model import Part
 from plotsim_core.config.pydantic_errors import unknown_key, validated, words_of
 from plotsim_core.config.star_schema import list_or_empty
 from plotsim_core.config.table_kind import declared_kinds
-from plotsim_core.config.tables import SOURCE_WORDS, Column, DeclaredTable, SourceWords, Table
+from plotsim_core.config.tables import Column, DeclaredTable, Table
 from plotsim_core.errors import ConfigError, Problem, value_text
 from plotsim_core.families import UnknownMember, nearest
 
@@ -117,57 +118,58 @@ def _column(path: str, raw: Any, problems: list[Problem]) -> Column | None:
     if not isinstance(raw, Mapping):
         problems.append(Problem(path, f"expected a column, with name and type, found {value_text(raw)}"))
         return None
-    words = _source_words(path, raw.get("type"), problems) if "type" in raw else None
-    options = words_of(words.options) if words else []
-    in_type = words is not None and words.argument is not None and ("." in raw["type"] or not words.beside)
-    if in_type and words is not None:
-        options.remove(str(words.argument))
+    source_class = _source_class(path, raw.get("type"), problems) if "type" in raw else None
+    options = words_of(source_class) if source_class else []
+    argument = None if source_class is None or ("." not in raw["type"] and source_class.beside) else source_class.argument
+    if argument is not None:
+        options.remove(argument)
     common = {key: raw[key] for key in _COMMON_KEYS if key in raw}
     other_keys = {
-        key: value for key, value in raw.items() if key not in _COMMON_KEYS and (words is None or key not in options)
+        key: value for key, value in raw.items() if key not in _COMMON_KEYS and (source_class is None or key not in options)
     }
-    if words is not None or "type" not in raw:
+    if source_class is not None or "type" not in raw:
         unknown_keys = (
             other_keys
-            if words is not None
+            if source_class is not None
             else {key: raw[key] for key in other_keys if nearest(str(key), list(_COMMON_KEYS))}
         )
         missing_keys = [key for key in ("name", "type") if key not in raw]
         problems.extend(unknown_key(f"{path}.{key}", str(key), [*_COMMON_KEYS, *options]) for key in unknown_keys)
         misspelt_keys = {nearest(str(key), missing_keys) for key in unknown_keys}
         problems.extend(Problem(f"{path}.{key}", "is missing") for key in missing_keys if key not in misspelt_keys)
-        if missing_keys or words is None:
+        if missing_keys or source_class is None:
             return None
-    draft = validated(TypeAdapter(Column), {**common, "source": _Placeholder()}, path, Column, problems)
-    if words is None:
+    draft = validated(TypeAdapter(Column), {**common, "source": DerivedColumn()}, path, Column, problems)
+    if source_class is None:
         return None
     source_options = {key: raw[key] for key in options if key in raw}
-    if in_type:
-        source_options[str(words.argument)] = raw["type"].partition(".")[2]
+    if argument is not None:
+        source_options[argument] = raw["type"].partition(".")[2]
     source_problems: list[Problem] = []
-    source = validated(TypeAdapter(words.options), source_options, path, words.options, source_problems)
+    source = validated(TypeAdapter(source_class), source_options, path, source_class, source_problems)
     problems.extend(
-        replace(p, path=f"{path}.type") if in_type and p.path == f"{path}.{words.argument}" else p for p in source_problems
+        replace(p, path=f"{path}.type") if argument is not None and p.path == f"{path}.{argument}" else p
+        for p in source_problems
     )
     return None if draft is None or source is None or other_keys else draft.model_copy(update={"source": source})
 
 
-def _source_words(path: str, type_: Any, problems: list[Problem]) -> SourceWords | None:
-    """Return the words of the source that a column's type names."""
+def _source_class(path: str, type_: Any, problems: list[Problem]) -> type[DeclaredSource] | None:
+    """Return the source that a column's type names."""
     if not isinstance(type_, str):
         problems.append(Problem(f"{path}.type", f"expected a text, found {value_text(type_)}"))
         return None
     word, dot, _ = type_.partition(".")
     try:
-        words = SOURCE_WORDS[word]
+        source = SOURCES[word]
     except UnknownMember as unknown:
         problems.append(Problem(f"{path}.type", unknown.message, unknown.hint))
         return None
-    if bool(dot) != (words.argument is not None) and (dot or not words.beside):
-        hint = f"write it like {words.example}" if words.argument else "it takes nothing after a dot"
+    if bool(dot) != (source.argument is not None) and (dot or not source.beside):
+        hint = f"write it like {source.example}" if source.argument else "it takes nothing after a dot"
         problems.append(Problem(f"{path}.type", f"cannot read '{type_}' as a {word} column", hint))
         return None
-    return words
+    return source
 
 
 def column(name: str, type_: str, **options: Any) -> Column:
@@ -179,9 +181,5 @@ def column(name: str, type_: str, **options: Any) -> Column:
     return result
 
 
-class _Placeholder(Part):
-    pass
-
-
-_PLACEHOLDER = Column(name="placeholder", type="placeholder", source=_Placeholder())
+_PLACEHOLDER = Column(name="placeholder", type="placeholder", source=DerivedColumn())
 """The column in the place of invalid ones, so that the rest of their table is still checked."""

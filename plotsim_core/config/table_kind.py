@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from plotsim_core.config.extensions import load_extensions
 from plotsim_core.families import Family
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ class TableWords:
         return None
 
 
-TABLE_KINDS: Family[type[Table]] = Family("table kind")
+TABLE_KINDS: Family[type[Table]] = Family("table kind", complete=load_extensions)
 """All kinds of tables; `plotsim_core/tables/kind.py` adds to it."""
 
 

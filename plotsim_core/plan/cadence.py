@@ -41,6 +41,6 @@ def cadence(table: TablePlan, grain: str) -> Cadence:
         every = (table.spec.interval or grain) if name == "snapshot" else None
         has_repeats = any(issue.issue in _REPEATING_ISSUES for _, issue in table.issues)
         return Cadence(name, "merge" if has_repeats else "append", every)
-    if any(column.spec.type == "version.valid_from" for column in table.columns):
+    if any(column.spec.source.version_part == "valid_from" for column in table.columns):
         return Cadence("history", "merge")
     return Cadence("state", "merge" if table.spec.is_of_units else "replace")

@@ -174,6 +174,18 @@ class TablePlan:
         return self.of or self.name
 
     @property
+    def version_columns(self) -> dict[str, str]:
+        """The columns that tell versions (SCD2), by the part that each has."""
+        parts = ((column.spec.source.version_part, column.name) for column in self.columns)
+        return {part: name for part, name in parts if part is not None}
+
+    @property
+    def stored_metrics(self) -> dict[str, str]:
+        """The metrics whose stored values it shows, by the column that has them."""
+        metrics = ((column.name, column.spec.source.stored_metric) for column in self.columns)
+        return {name: metric for name, metric in metrics if metric is not None}
+
+    @property
     def schema(self) -> pa.Schema:
         """The Arrow schema of the table's rows, with the descriptions of the table and its columns as metadata."""
         fields = [pa.field(c.name, c.type, c.nullable, c.metadata) for c in self.columns]

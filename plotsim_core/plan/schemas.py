@@ -9,7 +9,6 @@ from dataclasses import replace
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.read_tables import column
 from plotsim_core.config.tables import (
-    SOURCE_WORDS,
     Column,
     Table,
     column_decimals,
@@ -76,11 +75,7 @@ def _with_name(name: str, description: str) -> str:
 def table_plan(table: Table, dataset: Dataset, complete: bool = True) -> TablePlan:
     """Return the plan of one table; with `complete`, the columns that its kind adds are there too."""
     columns = table.all_columns(dataset) if complete else (*table.leading_columns(dataset), *table.columns)
-    references = tuple(
-        (column.name, *target)
-        for column in columns
-        if (target := SOURCE_WORDS[column.word].refers(column.source, dataset)) is not None
-    )
+    references = tuple((column.name, *target) for column in columns if (target := column.source.target(dataset)) is not None)
     return TablePlan(
         spec=table,
         columns=tuple(column_plan(column, table, dataset) for column in columns),
@@ -94,17 +89,16 @@ def table_plan(table: Table, dataset: Dataset, complete: bool = True) -> TablePl
 def date_column(name: str, says: str, table: Table, dataset: Dataset) -> tuple[ColumnPlan, tuple[str, str, str]]:
     """Return a column of date keys of a table, and as (column, table, key) that it refers to the date dimension."""
     plan = column_plan(column(name, f"ref.{dataset.date_dimension.name}", description=says), table, dataset)
-    return plan, (name, *(SOURCE_WORDS["ref"].refers(plan.spec.source, dataset) or ("", "")))
+    return plan, (name, *(plan.spec.source.target(dataset) or ("", "")))
 
 
 def column_plan(column: Column, table: Table, dataset: Dataset) -> ColumnPlan:
     """Return the plan of a column of a table: its type and the rest that follows from its source."""
-    words = SOURCE_WORDS[column.word]
     return ColumnPlan(
         spec=column,
         type=column_type(column, dataset),
         nullable=may_be_null(column, dataset),
-        description=column.description or words.describe(column.source, column, table, dataset),
+        description=column.description or column.source.describe(column, table, dataset),
         decimals=column_decimals(column, dataset),
         places=column_places(column, dataset),
     )

@@ -16,17 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from plotsim_core.columns.foreign_key import child_counts, history_column, referenced_table
+from plotsim_core.columns.foreign_key import child_counts, referenced_table
 from plotsim_core.columns.rows import Integers, Rows, sibling_numbers
-from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.columns.version import column as version
+from plotsim_core.config.column_source import SOURCES, History
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name
 from plotsim_core.config.read_tables import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import Knowledge, Section
-from plotsim_core.config.tables import SOURCE_WORDS, Column, Table
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import range_text
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.foreign_units import all_units, last_periods
@@ -45,8 +45,6 @@ from plotsim_core.tables.kind import TableKind, add_kind, key_name
 from plotsim_core.tables.links import Links, Targets, link_counts, links_of
 
 _MOST = 10_000
-_MEANS = {"metric", "true", "expected", "trajectory"}
-"""Sources that read a value of a unit in a period, and so have a mean over its life."""
 
 
 def _bounds(value: Any) -> Any:
@@ -95,7 +93,7 @@ class Bridge(TableKind):
         left, right = self.key_columns(dataset)
         versions: tuple[Column, ...] = ()
         left_dimension = referenced_table(self.left, dataset)
-        if left_dimension.sourced("scd"):
+        if left_dimension.history is not None:
             left_key = key_name(left_dimension)
             suffix = "_a" if left.endswith("_a") and left != left_key else ""
             versions = (version("row_id", f"{left_key.removesuffix('_id')}_{ROW_ID}{suffix}"),)
@@ -125,9 +123,10 @@ class Bridge(TableKind):
         if right is not None and right.table is not None:
             yield from self._check_right(right.table, scope, self.right in scope.foreign)
         for index, spec in enumerate(self.columns):
-            if SOURCE_WORDS[spec.word].needs & {"cell", "metrics"} and spec.word not in _MEANS:
+            if spec.source.needs & {"cell", "metrics"} and not spec.source.has_life_mean:
                 message = f"'{spec.word}' has no place in {self.name}: a link is not of one period"
-                hint = f"with means over the life so far: {', '.join(sorted(_MEANS))}"
+                words_of_means = sorted(word for word, source in SOURCES.items() if source.has_life_mean)
+                hint = f"with means over the life so far: {', '.join(words_of_means)}"
                 yield Problem(f"columns[{index}].type", message, hint)
 
     def _check_right(self, right: Table, scope: Scope, is_foreign: bool) -> Iterable[Problem]:
@@ -155,7 +154,7 @@ class Bridge(TableKind):
         if not self.directed:
             links = _merged(links, left, targets, _pairs(plan, table.name, block.slice.stop))
         rows, unit = left.rows, left.rows.unit[links.left]
-        history = history_column(plan.dataset) if plan.table(self.left).spec.sourced("scd") else None
+        history = plan.table(self.left).spec.history
         left_key, right_key = self.key_columns(plan.dataset)
         return Rows(
             block=Means(block),
@@ -163,7 +162,7 @@ class Bridge(TableKind):
             unit=unit,
             period=links.since,
             cell=unit,
-            since=_versions(block, history[1])[unit] if history else np.empty(0, dtype=np.int64),
+            since=_versions(block, history)[unit] if history is not None else np.empty(0, dtype=np.int64),
             targets={left_key: (rows, links.left), right_key: (targets.rows, links.right)},
         )
 
@@ -270,11 +269,9 @@ def _merged(links: Links, left: _Left, targets: Targets, pairs: Integers) -> Lin
     return Links(links.left[mask], links.right[mask], links.since[mask])
 
 
-def _versions(block: Block, history: Column) -> Integers:
+def _versions(block: Block, history: History) -> Integers:
     """Return when the version began that is valid at the end of the block, or of the unit's life, shape (units,)."""
-    options = history.source
-    assert isinstance(options, History)
-    starts = band_starts(block, block.plan.metric_index(options.tracks), options.at)
+    starts = band_starts(block, block.plan.metric_index(history.tracks), history.at)
     last_index = np.minimum(ends(block), block.slice.stop - 1) - block.slice.first
     return starts[last_index, np.arange(len(block.units))]
 

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.columns.timestamp import TYPE as MOMENT
+from plotsim_core.config.column_source import DerivedColumn, Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import CadenceName, Section
-from plotsim_core.config.tables import Column, NoOptions
+from plotsim_core.config.tables import Column
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice, blocks
 from plotsim_core.errors import Problem
@@ -43,7 +44,7 @@ from plotsim_core.tables.dimension_state import (
     shown_dimension,
 )
 from plotsim_core.tables.estimate_sample import Sample
-from plotsim_core.tables.kind import Cut, DerivedKind, Origin, add_kind
+from plotsim_core.tables.kind import Cut, DerivedKind, add_kind
 
 SEQUENCE, CHANGED_AT, DATE, OP, BEFORE, AFTER = "sequence", "changed_at", "date_key", "op", "before", "after"
 _CHANGE_COLUMNS = frozenset({SEQUENCE, CHANGED_AT, DATE, OP, BEFORE, AFTER})
@@ -144,7 +145,7 @@ class Changes(DerivedKind, DimensionView):
 
 
 def _column(name: str, type_: pa.DataType, description: str, *, nullable: bool = False) -> ColumnPlan:
-    return ColumnPlan(Column(name=name, type=f"change.{name}", source=NoOptions()), type_, nullable, description)
+    return ColumnPlan(Column(name=name, type=f"change.{name}", source=DerivedColumn()), type_, nullable, description)
 
 
 def _operations(plan: Plan, dimension: TablePlan, part: Slice) -> tuple[Rows, NDArray[np.int8]]:

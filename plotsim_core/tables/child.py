@@ -11,8 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import BeforeValidator
 
-from plotsim_core.columns.foreign_key import Options as Reference
-from plotsim_core.columns.foreign_key import child_counts
+from plotsim_core.columns.foreign_key import child_counts, reference_of
 from plotsim_core.columns.popularity import popular_indexes
 from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.rows import Rows, sibling_numbers
@@ -74,13 +73,10 @@ class ChildDimension(TableKind):
         yield from needs_key(self)
         unit = scope.unit_dimension
         is_single = self.per_unit == (1, 1) and not refers_to_a_dimension(self.model_dump())
-        if unit is not None and not is_single and not any(column.type == f"ref.{unit.name}" for column in self.columns):
+        if unit is not None and not is_single and not self.references_to(unit.name):
             yield Problem("columns", f"{self.name} has rows per {scope.unit}, so it needs a column of type ref.{unit.name}")
         if self.per_unit[0] == 0 and any(
-            column.type == f"ref.{self.name}"
-            for declared in scope.tables.values()
-            if declared.table is not None
-            for column in declared.table.columns
+            declared.table.references_to(self.name) for declared in scope.tables.values() if declared.table is not None
         ):
             message = f"{value_text(self.per_unit)} leaves units without rows, but other tables refer to them"
             yield Problem("count", message, "begin at 1")
@@ -99,8 +95,7 @@ class ChildDimension(TableKind):
 
     def targets(self, column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
         """Return one of the children of each row's unit."""
-        block, options = rows.block, column.spec.source
-        assert isinstance(options, Reference)
+        block, options = rows.block, reference_of(column)
         counts = child_counts(block.plan, self, block.units.address)[rows.unit]
         numbers = popular_indexes(options, counts, rows.uniforms(table, column))
         child_rows = Rows(

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator
 
 from plotsim_core.columns.earlier_rows import ancestors, is_row
-from plotsim_core.columns.foreign_key import Options as Reference
+from plotsim_core.columns.foreign_key import Reference
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_relations import rows_of, rows_of_parents
 from plotsim_core.columns.rows import Rows
@@ -72,7 +72,7 @@ class DetailFact(AnyFact):
     def leading_columns(self, dataset: Dataset) -> tuple[Column, ...]:
         """Return the column that names the row each belongs to, if that has a key and no column does yet."""
         key = key_column(next(other for other in dataset.tables if other.name == self.parent_table))
-        if key is None or any(existing.type == f"ref.{self.parent_table}" for existing in self.columns):
+        if key is None or self.references_to(self.parent_table):
             return ()
         return (Column(name=key.name, type=f"ref.{self.parent_table}", source=Reference(table=self.parent_table)),)
 

@@ -16,11 +16,10 @@ from pydantic import BeforeValidator, Field
 from plotsim_core.columns.foreign_key import child_counts
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Integers, Rows
-from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.source import fill
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, Table, changing_types
+from plotsim_core.config.tables import Column, Table, changing_sources
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.roster import Units
@@ -46,12 +45,12 @@ NoColumns = Annotated[tuple[Column, ...], Field(max_length=0), BeforeValidator(_
 
 def columns_of(dimension: TablePlan) -> tuple[ColumnPlan, ...]:
     """Return the columns of a dimension that are the state of a row: all but those of versions."""
-    return tuple(column for column in dimension.columns if column.spec.word != "version")
+    return tuple(column for column in dimension.columns if column.spec.source.version_part is None)
 
 
 def changing_columns(dimension: TablePlan) -> tuple[ColumnPlan, ...]:
     """Return the columns whose value of one row changes with time."""
-    return tuple(column for column in columns_of(dimension) if changing_types(column.spec, dimension.spec))
+    return tuple(column for column in columns_of(dimension) if changing_sources(column.spec, dimension.spec))
 
 
 def key_of(dimension: TablePlan) -> ColumnPlan:
@@ -90,12 +89,10 @@ def dimension_states(dimension: TablePlan, member_rows: Rows, period_index: Inte
     block, rows = member_rows.block, member_rows.taken(member)
     if len(member_rows.unit) < len(member_rows):
         return rows
-    history = dimension.spec.sourced("scd")
+    history = dimension.spec.history
     band = rows.band
-    if history:
-        options = history[0].source
-        assert isinstance(options, History)
-        band = bands_of(block, block.plan.metric_index(options.tracks), options.at)[period_index, rows.unit]
+    if history is not None:
+        band = bands_of(block, block.plan.metric_index(history.tracks), history.at)[period_index, rows.unit]
     return replace(rows, until=block.periods[period_index] + 1, band=band)
 
 

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from plotsim_core.columns.cdc import change_columns
-from plotsim_core.columns.metric import Options as MetricOptions
 from plotsim_core.columns.metric import metric_columns
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.stage import stage_column
@@ -52,9 +51,10 @@ class AnyFact(TableKind):
 
     def measured_metrics(self) -> str:
         """Return what its rows hold, in words: the metrics that it has columns of."""
-        metrics = [column.source.metric for column in self.columns if isinstance(column.source, MetricOptions)]
-        names = list(dict.fromkeys([*metrics, *self.metrics]))
-        nouns = [phrase(name) for name in names] or [phrase(column.name) for column in self.columns if column.word != "ref"]
+        shown_metrics = (column.source.shown_metric for column in self.columns)
+        names = list(dict.fromkeys([*(name for name in shown_metrics if name is not None), *self.metrics]))
+        nouns = [phrase(name) for name in names]
+        nouns = nouns or [phrase(column.name) for column in self.columns if column.source.target_name is None]
         return capitalised(enumeration(nouns)) or "Presence"
 
 
@@ -95,26 +95,25 @@ class Fact(AnyFact):
 
 def needs_references(table: Table, scope: Scope) -> Iterable[Problem]:
     """Yield a problem for each of the unit's and the date's dimension that a table per unit and period lacks."""
-    targets = [column.type.partition(".")[2] for column in table.sourced("ref")]
-    if any(scope.unknown_table(name) for name in targets if name not in scope.tables):
+    targets = {column.source.target_name for column in table.columns} - {None}
+    if any(scope.unknown_table(name) for name in targets if name is not None and name not in scope.tables):
         return  # probably the one that would be missing here
-    types = {column.type for column in table.columns}
     units, dates = scope.unit_dimension, scope.date_dimension
-    for dimension, alternative in ((units, ""), (dates, f"ref.{DATE_DIMENSION}")):
-        if dimension is not None and not types & {f"ref.{dimension.name}", alternative}:
+    for dimension, alternative in ((units, None), (dates, DATE_DIMENSION)):
+        if dimension is not None and targets.isdisjoint({dimension.name, alternative}):
             message = f"{table.name} has rows per {scope.unit} and period, so it needs a column of type ref.{dimension.name}"
             yield Problem("columns", message)
 
 
 def reference_to(dimension: Table, table: Table) -> str:
     """Return the name of a table's column that refers to a dimension."""
-    return next(column.name for column in table.columns if column.type == f"ref.{dimension.name}")
+    return next(column.name for column in table.references_to(dimension.name))
 
 
 def version_column(table: Table, dataset: Dataset) -> tuple[Column, ...]:
     """Return the column that ties rows to the version of the unit that was valid at the time, if there are versions."""
-    has_versions = any(dimension.sourced("scd") for dimension in dataset.dimensions)
-    if not has_versions or any(existing.type == "version.row_id" for existing in table.columns):
+    has_versions = any(dimension.history is not None for dimension in dataset.dimensions)
+    if not has_versions or any(existing.source.version_part == "row_id" for existing in table.columns):
         return ()
     return (column("row_id", ROW_ID),)
 

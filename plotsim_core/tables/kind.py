@@ -13,6 +13,7 @@ from plotsim_core.columns.earlier_rows import earlier_targets
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_kind import RowKind, Targets
 from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.star_schema import DATE_DIMENSION
 from plotsim_core.config.table_kind import TABLE_KINDS, declared_kinds
@@ -25,8 +26,6 @@ from plotsim_core.tables.estimate_sample import Sample
 
 Cut = Literal["periods", "units", "rows"]
 """What the rows of a table can be cut by, so that the parts put one after the other are the whole."""
-Origin = tuple[str, str]
-"""A stage or table, and a column of it."""
 
 
 class TableKind(RowKind):
@@ -133,7 +132,7 @@ def needs_key(table: Table) -> Iterable[Problem]:
 
 def date_reference(table: Table) -> str | None:
     """Return the name of a table's first reference to the date dimension."""
-    return next((column.name for column in table.columns if column.type == f"ref.{DATE_DIMENSION}"), None)
+    return next((column.name for column in table.references_to(DATE_DIMENSION)), None)
 
 
 def column_types(raw: object) -> list[str]:

@@ -19,9 +19,10 @@ import pyarrow.compute as pc
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
+from plotsim_core.config.column_source import DerivedColumn
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.quality import DELIVERED, LEDGER
-from plotsim_core.config.tables import Column, NoOptions
+from plotsim_core.config.tables import Column
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import CHUNK, Slice, of_kind
 from plotsim_core.numerics.random import Floats
@@ -96,7 +97,8 @@ class QualityLedger(DerivedKind):
             for _, issue in broken.issues:
                 affected = rows * issue.rate * covers(plan, issue, sample.periods)
                 dropped_cells = len(columns) if issue.drops or issue.issue == "late_delivery" else 0
-                entries = dropped_cells or 1 + 2 * int(bool(issue.column) and any(c.spec.word == "cdc" for c in columns))
+                has_changes = any(column.spec.source.change_part is not None for column in columns)
+                entries = dropped_cells or 1 + 2 * int(bool(issue.column) and has_changes)
                 repeats = delivered_after(issue, sample, affected) if issue.delivers else np.zeros(len(affected))
                 total += repeats if issue.issue == "redelivery" else affected * entries + repeats
         return total
@@ -113,7 +115,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
     assert key is not None
     delivery = any(issue.delivers for issue in dataset.quality)
     columns = tuple(
-        ColumnPlan(Column(name=name, type="quality", source=NoOptions()), type_, nullable, description)
+        ColumnPlan(Column(name=name, type="quality", source=DerivedColumn()), type_, nullable, description)
         for name, (type_, nullable, description) in (_DELIVERY if delivery else _COLUMNS).items()
     )
     times = ("date_key", DELIVERY_DATE) if delivery else ("date_key",)
@@ -133,7 +135,7 @@ def _entries(plan: Plan, broken: TablePlan, ledger: TablePlan, slice_: Slice) ->
     kind, clean = table_kind(broken), plan.table(broken.name)
     names = {*clean.key, clean.time, *(issue.column for _, issue in broken.issues)}
     has_all = any(issue.drops or issue.issue == "late_delivery" for _, issue in broken.issues)
-    columns = [c for c in clean.columns if has_all or c.name in names or c.spec.word == "cdc"]
+    columns = [c for c in clean.columns if has_all or c.name in names or c.spec.source.change_part is not None]
     parts: Iterator[tuple[Rows, Deliveries | None]]
     if any(issue.delivers for _, issue in broken.issues):
         parts = deliveries_in(kind, plan, broken, clean, slice_)

@@ -48,7 +48,7 @@ class PeriodFact(AnyFact):
 
     def check(self, scope: Scope) -> Iterable[Problem]:
         yield from super().check(scope)
-        if not any(column.type == f"ref.{DATE_DIMENSION}" for column in self.columns):
+        if not self.references_to(DATE_DIMENSION):
             yield Problem("columns", f"{self.name} has rows per period, so it needs a column of type ref.{DATE_DIMENSION}")
 
     def cut(self, plan: Plan, slice_: Slice) -> Iterator[Slice]:

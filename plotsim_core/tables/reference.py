@@ -9,11 +9,9 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from plotsim_core.columns.choice import count
-from plotsim_core.columns.foreign_key import Options as Reference
+from plotsim_core.columns.foreign_key import reference_of
 from plotsim_core.columns.matching import matching_rows
 from plotsim_core.columns.popularity import popular_rows
-from plotsim_core.columns.primary_key import key_count
 from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.dataset import Dataset
@@ -56,8 +54,8 @@ class ReferenceDimension(TableKind):
     @property
     def lists(self) -> dict[str, int]:
         """How many values the lists of columns have."""
-        lengths = {column.name: count(column) for column in self.sourced("static")}
-        return lengths | {column.name: key_count(column) for column in self.sourced("id") if key_count(column)}
+        columns = sorted(self.columns, key=lambda column: column.source.is_key)
+        return {column.name: column.source.row_count for column in columns if column.source.row_count}
 
     @property
     def length(self) -> int:
@@ -77,16 +75,17 @@ class ReferenceDimension(TableKind):
             return
         hint = "give it one: type id, with `values` where the rows have keys of their own"
         yield from (replace(problem, hint=hint) for problem in needs_key(self))
-        keys = {column.name for column in self.sourced("id")}
+        keys = {column.name for column in self.columns if column.source.is_key}
         lengths = {
             name: length for name, length in self.lists.items() if length > 1 and (self.count is None or name not in keys)
         }
         if len(set(lengths.values())) > 1:
             message = ", ".join(f"{name} {count}" for name, count in lengths.items())
             yield Problem("columns", f"the lists of {self.name} have different lengths: {message}", "give each row a value")
-        for column in self.sourced("id"):
-            if 0 < key_count(column) < self.length:
-                yield Problem("columns", f"{self.name} has {self.length} rows, and {key_count(column)} keys of its own")
+        for column in self.columns:
+            if column.source.is_key and 0 < column.source.row_count < self.length:
+                message = f"{self.name} has {self.length} rows, and {column.source.row_count} keys of its own"
+                yield Problem("columns", message)
 
     def notes(self) -> Iterable[Problem]:
         """Yield a count of rows below those that are listed."""
@@ -106,8 +105,7 @@ class ReferenceDimension(TableKind):
 
     def targets(self, column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
         """Return any rows, or with `matching` rows that have the value of a column of the row's unit."""
-        options = column.spec.source
-        assert isinstance(options, Reference)
+        options = reference_of(column)
         parent_rows = self.rows_in(parent, rows.block)
         if options.matching is None:
             return Targets(parent, parent_rows, popular_rows(options, self, rows.uniforms(table, column)))

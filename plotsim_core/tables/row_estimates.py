@@ -33,10 +33,7 @@ _WIDTHS = {
     pa.timestamp("us"): 7.5,
     pa.string(): 0.3,
 }
-"""Compressed bytes per value."""
-_TEXT_WIDTHS = {"id": 4.0, "ref": 0.8, "version": 1.0, "faker": 3.0}
-"""Compressed bytes per text, by the word of a column, where it is not one of a few."""
-_DATE_KEY_WIDTH = 0.02
+"""Compressed bytes per value; of a text, where it is one of a few."""
 _OTHER_WIDTH = 2.0
 _LIST_LENGTH = 3
 """Assumed number of values of a list."""
@@ -100,9 +97,8 @@ def _shifted_rows(issue: Issue, unit_sample: Sample, rows: Floats) -> Floats:
 
 
 def _width(column: ColumnPlan) -> float:
-    if column.type == pa.string():
-        return _TEXT_WIDTHS.get(column.spec.word, _WIDTHS[pa.string()])
-    return _DATE_KEY_WIDTH if column.spec.word == "ref" else _type_width(column.type)
+    width = column.spec.source.stored_bytes(column.type)
+    return _type_width(column.type) if width is None else width
 
 
 def _type_width(type_: pa.DataType) -> float:

@@ -18,11 +18,11 @@ import pyarrow.compute as pc
 
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Integers, Rows
-from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.source import fill
+from plotsim_core.config.column_source import DerivedColumn, Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.sources import MAP, SourceSystem, attribute_columns, name_column
-from plotsim_core.config.tables import Column, NoOptions
+from plotsim_core.config.tables import Column
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import ends
@@ -35,7 +35,7 @@ from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.estimate_sample import Sample
-from plotsim_core.tables.kind import Cut, DerivedKind, Origin, add_kind, key_name
+from plotsim_core.tables.kind import Cut, DerivedKind, add_kind, key_name
 from plotsim_core.tables.text_drift import ATTRIBUTE_WAYS, NAME_WAYS, drift_texts
 
 _BITS = 52
@@ -79,7 +79,8 @@ class SourceTable(_Together):
             rows = _units(plan, units, unit_block, _arrived(unit_block))
             entries = source_rows(plan, source, unit_block, rows.unit)
             arrays = []
-            for column, target in zip((c for c in units.columns if c.spec.word != "version"), table.columns, strict=True):
+            columns = (column for column in units.columns if column.spec.source.version_part is None)
+            for column, target in zip(columns, table.columns, strict=True):
                 if column.spec is unit_key:
                     arrays.append(key_values(plan, source, entries.number).cast(target.type))
                     continue
@@ -108,7 +109,7 @@ class SourceMap(_Together):
 
     def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
         units = plan.dimension
-        key_plan = next(column for column in units.columns if column.spec.word == "id")
+        key_plan = next(column for column in units.columns if column.spec.source.is_key)
         for part in _parts(plan, slice_):
             unit_block = block(plan, part)
             rows = _units(plan, units, unit_block, _arrived(unit_block))
@@ -151,7 +152,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
         type_ = pa.int64() if source.key_scheme == "numeric" else pa.string()
         key_plan = _column(f"{unit_key.name}_{source.name}", type_, f"Key of the row in {source.name}.")
         columns = tuple(
-            _source_column(column, unit_key, key_plan) for column in units.columns if column.spec.word != "version"
+            _source_column(column, unit_key, key_plan) for column in units.columns if column.spec.source.version_part is None
         )
         yield TablePlan(
             spec=SourceTable(name=f"{units.name}_{source.name}", columns=tuple(column.spec for column in columns)),
@@ -178,7 +179,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
 
 
 def _column(name: str, type_: pa.DataType, description: str) -> ColumnPlan:
-    return ColumnPlan(Column(name=name, type="source.key", source=NoOptions()), type_, False, description)
+    return ColumnPlan(Column(name=name, type="source.key", source=DerivedColumn()), type_, False, description)
 
 
 def _source_column(column: ColumnPlan, unit_key: Column, key_plan: ColumnPlan) -> ColumnPlan:
@@ -245,15 +246,13 @@ def _units(plan: Plan, table: TablePlan, unit_block: Block, arrived: Integers) -
     """Return the rows of units, one of each, in the state they are in at the end of the block."""
     units = unit_block.units
     band = np.empty(0, dtype=np.int64)
-    history = table.spec.sourced("scd")
-    if history:
-        options = history[0].source
-        assert isinstance(options, History)
+    history = table.spec.history
+    if history is not None:
         last_period = np.minimum(ends(unit_block), unit_block.slice.stop - 1)
         band = np.zeros(len(units), dtype=np.int64)
         for period in np.unique(last_period).tolist():  # few: the end of the slice, and the ends of lives before it
             period_band = bands(
-                plan, plan.metric_index(options.tracks), options.at, units, np.array([period], dtype=np.int64)
+                plan, plan.metric_index(history.tracks), history.at, units, np.array([period], dtype=np.int64)
             )[0]
             band = np.where(last_period == period, period_band, band)
         band = band[arrived]

@@ -12,6 +12,7 @@ from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.timestamp import moments
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
+from plotsim_core.config.star_schema import TIME_DIMENSION
 from plotsim_core.config.table_kind import Knowledge, Section
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
@@ -22,7 +23,7 @@ from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import Cut, TableKind, add_kind, needs_key
 
 _MINUTES = {"minute": 1, "hour": 60}
-NAME = "dim_time"
+NAME = TIME_DIMENSION
 
 
 class TimeDimension(TableKind):

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.rows import CURRENT, Rows
-from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.version import ROW_ID, column
+from plotsim_core.config.column_source import History
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import Knowledge, Section
@@ -56,17 +56,17 @@ class UnitDimension(TableKind):
         return raw.get("per") == "unit" and "count" not in raw and not refers_to_a_dimension(raw)
 
     def key_columns(self, dataset: Dataset) -> tuple[str, ...]:
-        return (ROW_ID,) if self.sourced("scd") else super().key_columns(dataset)
+        return (ROW_ID,) if self.history is not None else super().key_columns(dataset)
 
     def added_columns(self, dataset: Dataset) -> tuple[Column, ...]:
-        if not self.sourced("scd"):
+        if self.history is None:
             return ()
         parts = {"row_id": ROW_ID, "valid_from": "valid_from", "valid_to": "valid_to", "is_current": "is_current"}
-        types = {existing.type for existing in self.columns}
-        return tuple(column(part, name) for part, name in parts.items() if f"version.{part}" not in types)
+        declared_parts = {existing.source.version_part for existing in self.columns}
+        return tuple(column(part, name) for part, name in parts.items() if part not in declared_parts)
 
     def describe(self, dataset: Dataset) -> str:
-        row_noun = "version" if self.sourced("scd") else dataset.unit.replace("_", " ")
+        row_noun = "version" if self.history is not None else dataset.unit.replace("_", " ")
         return f"{dataset.plural.capitalize()}, one row per {row_noun}."
 
     def check(self, scope: Scope) -> Iterable[Problem]:
@@ -76,9 +76,8 @@ class UnitDimension(TableKind):
         return lives(plan, slice_)
 
     def rows_in(self, table: TablePlan, block: Block) -> Rows:
-        history = self.sourced("scd")
-        if history:
-            return _versions(block, history[0].source)
+        if self.history is not None:
+            return _versions(block, self.history)
         unit = np.flatnonzero(block.units.arrival < block.slice.stop)
         return Rows(block=block, address=block.units.address[unit], unit=unit, period=block.units.arrival[unit])
 
@@ -91,17 +90,15 @@ class UnitDimension(TableKind):
         return Targets(parent, parent_rows, rows.unit)
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
-        history = self.sourced("scd")
-        units = sample.total(sample.arrived)
-        if not history:
+        units, history = sample.total(sample.arrived), self.history
+        if history is None:
             return units
-        changes = sample.total(lambda units: _changes(sample, units, history[0].source))
+        changes = sample.total(lambda units: _changes(sample, units, history))
         return units + np.cumsum(changes * remaining_share(sample))
 
 
-def _changes(sample: Sample, units: Units, history: object) -> NDArray[np.bool_]:
+def _changes(sample: Sample, units: Units, history: History) -> NDArray[np.bool_]:
     """Return in which periods a version of units begins after another one, shape (periods, units)."""
-    assert isinstance(history, History)
     is_present = sample.there(units)
     metric = sample.plan.metric_index(history.tracks)
     band = sample.by_period(lambda periods: bands(sample.plan, metric, history.at, units, periods))
@@ -115,8 +112,7 @@ def refers_to_a_dimension(raw: object) -> bool:
     return any(type_.startswith("ref.") and type_ != "ref.dim_date" for type_ in column_types(raw))
 
 
-def _versions(block: Block, history: object) -> Rows:
-    assert isinstance(history, History)
+def _versions(block: Block, history: History) -> Rows:
     plan, units = block.plan, block.units
     band = bands(plan, plan.metric_index(history.tracks), history.at, units, block.periods)
     is_alive = alive(block)

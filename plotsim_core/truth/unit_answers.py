@@ -12,7 +12,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.columns.primary_key import key_text, prefix
-from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.segment import arms
 from plotsim_core.columns.trajectory import DECIMALS
 from plotsim_core.config.effects import missing_on, noise_of, null_rate
@@ -55,15 +54,13 @@ def _block_answers(block: Block) -> pa.Table:
         "arrival": pa.array(dates[np.minimum(units.arrival - block.slice.first, len(dates) - 1)]),
         "end": pa.array(dates[np.where(has_ended, last_periods - block.slice.first, 0)], mask=~has_ended),
     }
-    lifecycle, history = plan.dataset.lifecycle, plan.dimension.spec.sourced("scd")
+    lifecycle, history = plan.dataset.lifecycle, plan.dimension.spec.history
     if lifecycle is not None:
         words = [stage.name for stage in lifecycle.stages]
         columns["stages"] = _change_lists(stages(block, lifecycle), is_alive, words, dates)
-    if history:
-        options = history[0].source
-        assert isinstance(options, History)
-        tiers = bands(plan, plan.metric_index(options.tracks), options.at, units, block.periods)
-        columns["tiers"] = _change_lists(tiers, is_alive, options.tiers, dates)
+    if history is not None:
+        tiers = bands(plan, plan.metric_index(history.tracks), history.at, units, block.periods)
+        columns["tiers"] = _change_lists(tiers, is_alive, history.tiers, dates)
     columns |= _date_lists("events", {table.name: _event_mask(block, table) for table in _thresholds(plan)}, dates)
     columns |= _date_lists("outliers", _outlier_masks(block, is_alive), dates)
     columns["positions"] = _lists(is_alive, pa.array(np.round(block.positions(), DECIMALS).T[is_alive.T]))

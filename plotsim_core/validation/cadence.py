@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from plotsim_core.config.tables import changing_types
+from plotsim_core.config.tables import changes_by_version
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.changes import AFTER, BEFORE, DATE, OP, SEQUENCE
@@ -57,8 +57,7 @@ def _counterparts(plan: Plan, snapshot: TablePlan) -> list[TablePlan]:
     if snapshot.spec.cadence != "snapshot":
         return []
     logs = [table for table in plan.own if table.spec.cadence == "change log" and table.of == snapshot.of]
-    valid_from = "version.valid_from"
-    return logs + [t for t in plan.own if t.name == snapshot.of and valid_from in {column.spec.type for column in t.columns}]
+    return logs + [table for table in plan.own if table.name == snapshot.of and "valid_from" in table.version_columns]
 
 
 def _counterpart_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
@@ -108,9 +107,8 @@ def _log_versions(store: Store, log: TablePlan) -> tuple[str, str, dict[str, str
 
 def _history_versions(store: Store, history: TablePlan) -> tuple[str, str, dict[str, str]]:
     """Return the versions of a dimension by its history, likewise, without the columns that change within a version."""
-    parts = {c.spec.type: f"o.{quoted(c.name)}" for c in history.columns if c.spec.word == "version"}
-    begin, end = parts["version.valid_from"], parts["version.valid_to"]
-    columns = (c for c in columns_of(history) if changing_types(c.spec, history.spec) <= {"scd"})
+    begin, end = (f"o.{quoted(history.version_columns[part])}" for part in ("valid_from", "valid_to"))
+    columns = (c for c in columns_of(history) if changes_by_version(c.spec, history.spec))
     return (
         store.place(history),
         f"{begin} <= d.begins AND ({end} IS NULL OR d.begins < {end})",

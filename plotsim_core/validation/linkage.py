@@ -57,7 +57,7 @@ def _bounds_finding(store: Store, table: TablePlan, spec: Bridge) -> Finding:
 def _key_relation(store: Store, name: str) -> str:
     """Return an SQL relation with the distinct keys (`k`) of a dimension: one per unit, whatever its versions."""
     table = store.plan.table(name)
-    key = next(column.name for column in table.columns if column.spec.word == "id")
+    key = next(column.name for column in table.columns if column.spec.source.is_key)
     return f"(SELECT DISTINCT {quoted(key)} AS k FROM {store.place(table)})"
 
 
@@ -89,7 +89,7 @@ def _map_relation(store: Store, table: TablePlan, source: SourceSystem) -> str:
 
 def _unit_key(plan: Plan, table: TablePlan) -> str:
     """Return the name of the key of the dimension behind the table of a source."""
-    return next(column.name for column in plan.table(table.of).columns if column.spec.word == "id")
+    return next(column.name for column in plan.table(table.of).columns if column.spec.source.is_key)
 
 
 def _map_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
@@ -132,7 +132,7 @@ def _column_findings(store: Store, table: TablePlan, source: SourceSystem) -> It
     rates = {} if name_attribute is None else {name_attribute.name: source.name_drift_rate}
     text_columns = attribute_columns(units.spec, {column.name: column.type for column in units.columns})
     rates |= {column.name: source.attribute_drift_rate for column in text_columns}
-    current = next((column.name for column in units.columns if column.spec.type == "version.is_current"), None)
+    current = units.version_columns.get("is_current")
     current_filter = f" WHERE units.{quoted(current)}" if current else ""
     source_key, unit_key = quoted(table.key[0]), quoted(_unit_key(store.plan, table))
     map_join = f"{store.place(store.plan.table(MAP))} AS map ON map.source = {text(source.name)}"

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_relations import parent_of
 from plotsim_core.columns.version import ROW_ID
-from plotsim_core.config.tables import changing_types, is_number
+from plotsim_core.config.column_source import LookupPath
+from plotsim_core.config.tables import changes_by_version, changing_sources, is_number
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
@@ -33,9 +34,13 @@ class Relation:
 
 def _relations_of(plan: Plan, table: TablePlan) -> Iterator[Relation]:
     for column in () if table.of else table.columns:
-        rule = _RULES.get(column.spec.word)
-        if rule is not None:
-            yield from rule(plan, table, column, plan.table(column.spec.type.split(".")[1]))
+        source = column.spec.source
+        if source.target_name is not None:
+            yield from _reference_relations(plan, table, column, plan.table(source.target_name))
+        if source.lookup_path is not None:
+            yield from _lookup_relations(plan, table, column, source.lookup_path)
+        if source.summand is not None:
+            yield from _total_relations(plan, table, column, *source.summand)
 
 
 def _other_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
@@ -51,7 +56,7 @@ def _relation_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
 
 
 def _reference_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
-    if getattr(column.spec.source, "matching", None):
+    if column.spec.source.matched_columns:
         yield from _match_relations(plan, table, column, other)
     key, unit = key_column(other.spec), unit_column(plan, table)
     if key is None or column.name in link_columns(table):
@@ -81,8 +86,8 @@ def _match_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: Ta
     unit_name = unit_column(plan, table) if units is not table or unit_key is None else unit_key.name
     if unit_key is None or listed_key is None or unit_name is None:
         return
-    ((listed_column, unit_attribute),) = column.spec.source.matching.items()  # type: ignore[attr-defined]
-    is_versioned = next(c for c in units.columns if c.name == unit_attribute).spec.word == "scd"
+    ((listed_column, unit_attribute),) = column.spec.source.matched_columns.items()
+    is_versioned = next(c for c in units.columns if c.name == unit_attribute).spec.source.history is not None
     version_filter = _version_condition(plan, table, units) if is_versioned else ""
     if version_filter is None:
         return
@@ -116,8 +121,7 @@ def _match_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: Ta
 
 def _version_condition(plan: Plan, table: TablePlan, units: TablePlan) -> str | None:
     """Return the SQL condition that a version `u` is valid at the time of a row `t` (SCD2); None for rows without time."""
-    parts = {c.spec.type: c.name for c in units.columns if c.spec.word == "version"}
-    begin, end = (parts.get(f"version.{part}") for part in ("valid_from", "valid_to"))
+    begin, end = (units.version_columns.get(part) for part in ("valid_from", "valid_to"))
     if table.time is None or begin is None or end is None:
         return None
     date_format = "%Y%m%d%H" if plan.grain.name == "hour" else "%Y%m%d"
@@ -129,24 +133,23 @@ def _version_condition(plan: Plan, table: TablePlan, units: TablePlan) -> str | 
 def _earlier_condition(plan: Plan, table: TablePlan, other: TablePlan) -> str:
     """Return the SQL condition that a row is earlier than the row it refers to: by their moments if both tables have them
     without jitter, else by date."""
-    moments = [[c.name for c in row_table.columns if c.spec.word == "timestamp"][:1] for row_table in (table, other)]
+    moments = [[c.name for c in row_table.columns if c.spec.source.is_moment][:1] for row_table in (table, other)]
     condition = f"t.{quoted(table.time or '')} < o.{quoted(other.time or '')}"
     has_moments = all(moments) and plan.dataset.noise.temporal_jitter == 0
     return f"{condition} OR t.{quoted(moments[0][0])} <= o.{quoted(moments[1][0])}" if has_moments else condition
 
 
-def _lookup_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
-    reference = getattr(column.spec.source, "by", None)
-    references = [c.name for c in table.columns if c.spec.type == f"ref.{other.name}" and reference in (None, c.name)]
-    name = column.spec.type.split(".")[2]
+def _lookup_relations(plan: Plan, table: TablePlan, column: ColumnPlan, path: LookupPath) -> Iterator[Relation]:
+    other, name = plan.table(path.table), path.column
+    references = [c.name for c in table.columns if c.spec.source.target_name == other.name and path.by in (None, c.name)]
     other_key = key_column(other.spec)
     key = other_key.name if other_key is not None else ""
     other_spec = next(c.spec for c in other.columns if c.name == name)
-    changes = set() if other.spec.has_keyed_rows else changing_types(other_spec, other.spec)
-    if changes - {"scd"}:
+    has_states = not other.spec.has_keyed_rows
+    if has_states and not changes_by_version(other_spec, other.spec):
         return  # the other table holds the state of the latest period
-    if changes:
-        references = [c.name for c in table.columns if c.spec.type == "version.row_id"]
+    if has_states and changing_sources(other_spec, other.spec):
+        references = [c.name for c in table.columns if c.spec.source.version_part == "row_id"]
         key = ROW_ID
     if not references or not key:
         return
@@ -169,11 +172,14 @@ def _join_relation(table: TablePlan, subject: str, other: TablePlan, join: str, 
     return Relation((other.name,), judge)
 
 
-def _total_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
+def _total_relations(
+    plan: Plan, table: TablePlan, column: ColumnPlan, detail_table: str, summand: str | None
+) -> Iterator[Relation]:
+    other = plan.table(detail_table)
     column_pairs = _join_columns(plan, table, other)
     if not column_pairs or table.time is None or other.time is None:
         return
-    aggregate = "count(*)" if column.spec.word == "count" else f"coalesce(sum({quoted(column.spec.type.split('.')[2])}), 0)"
+    aggregate = "count(*)" if summand is None else f"coalesce(sum({quoted(summand)}), 0)"
     total, detail_columns = f"t.{quoted(column.name)}", ", ".join(quoted(detail_column) for _, detail_column in column_pairs)
     join = " AND ".join(
         f"t.{quoted(total_column)} = parts.{quoted(detail_column)}" for total_column, detail_column in column_pairs
@@ -199,7 +205,7 @@ def _join_columns(plan: Plan, table: TablePlan, other: TablePlan) -> list[tuple[
     """Return the (total, detail) columns that join a table with its detail table: the key, or unit and date."""
     key = key_column(table.spec)
     if key is not None:
-        return [(key.name, c.name) for c in other.columns if c.spec.type == f"ref.{table.name}"][:1]
+        return [(key.name, c.name) for c in other.columns if c.spec.source.target_name == table.name][:1]
     pairs = [(unit_column(plan, table), unit_column(plan, other)), (table.time, other.time)]
     return [
         (total_column, detail_column)
@@ -207,8 +213,6 @@ def _join_columns(plan: Plan, table: TablePlan, other: TablePlan) -> list[tuple[
         if total_column is not None and detail_column is not None
     ]
 
-
-_RULES = {"ref": _reference_relations, "lookup": _lookup_relations, "total": _total_relations, "count": _total_relations}
 
 CHECKS.add(
     "relations_hold",

@@ -20,7 +20,7 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import strata, stratum_samples
 from plotsim_core.numerics.estimates import correlation
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.store import Store
 
@@ -145,7 +145,7 @@ def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[i
     rows: dict[int, Flags] = {}
     values: dict[int, Floats] = {}
     for table in (table for table in store.tables if table.spec.is_per_cell):
-        metrics = {column.name: store.plan.metric_index(_metric_name(column)) for column in metrics_of(table)}
+        metrics = {name: store.plan.metric_index(metric) for name, metric in table.stored_metrics.items()}
         metrics = {name: metric for name, metric in metrics.items() if metric not in values}
         if not metrics:
             continue
@@ -176,8 +176,8 @@ def metrics_judged_by(plan: Plan, table: TablePlan) -> list[int]:
     earlier_facts = facts[: names.index(table.name)] if table.name in names else None
     if earlier_facts is None:
         return []
-    earlier_metrics = {plan.metric_index(_metric_name(column)) for fact in earlier_facts for column in metrics_of(fact)}
-    metrics = dict.fromkeys(plan.metric_index(_metric_name(column)) for column in metrics_of(table))
+    earlier_metrics = {plan.metric_index(metric) for fact in earlier_facts for metric in fact.stored_metrics.values()}
+    metrics = dict.fromkeys(map(plan.metric_index, table.stored_metrics.values()))
     return [metric for metric in metrics if metric not in earlier_metrics]
 
 
@@ -194,15 +194,6 @@ def fact_of_metric(plan: Plan, metric: int) -> str | None:
 def metric_facts(plan: Plan) -> frozenset[str]:
     """Return the facts that metrics are judged by."""
     return frozenset(table.name for table in plan.own if metrics_judged_by(plan, table))
-
-
-def _metric_name(column: ColumnPlan) -> str:
-    return column.spec.type.partition(".")[2]
-
-
-def metrics_of(table: TablePlan) -> list[ColumnPlan]:
-    """Return the columns of a table with metrics."""
-    return [column for column in table.columns if column.spec.word == "metric"]
 
 
 def register_cells(store: Store, blocks: list[Block], parent: str) -> None:

@@ -47,7 +47,7 @@ class Counted:
 def _event_rhythm(plan: Plan, table: TablePlan) -> tuple[str, Rhythm] | None:
     """Return the column with the moment of events and their rhythm; None for tables without."""
     rhythm = rhythm_of(plan, table.spec.row_rhythm)
-    moment = next((column.name for column in table.columns if column.spec.word == "timestamp"), None)
+    moment = next((column.name for column in table.columns if column.spec.source.is_moment), None)
     if rhythm is None or moment is None or not table.spec.is_driven or plan.grain.name == "hour":
         return None
     return moment, rhythm

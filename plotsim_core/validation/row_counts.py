@@ -74,8 +74,8 @@ def link_columns(table: TablePlan) -> tuple[str, ...]:
 
 def unit_references(table: TablePlan, dimensions: set[str]) -> list[str]:
     """Return the columns of a table that refer to dimensions by the key of a unit."""
-    words = {column.name: column.spec.word for column in table.columns}
-    return [name for name, parent, _ in table.references if parent in dimensions and words[name] == "ref"]
+    targets = {column.name: column.spec.source.target_name for column in table.columns}
+    return [name for name, parent, _ in table.references if parent in dimensions and targets[name] is not None]
 
 
 def endings_sql(store: Store) -> str | None:
@@ -187,7 +187,7 @@ def is_thinned(plan: Plan, table: TablePlan) -> bool:
     parent = parent_of(table)
     if parent is not None:
         return is_thinned(plan, plan.table(parent))
-    return table.spec.is_driven and any(is_row_reference(c, plan) for c in table.columns if c.spec.word == "ref")
+    return table.spec.is_driven and any(is_row_reference(c, plan) for c in table.columns)
 
 
 def _simulated_counts(plan: Plan, table: TablePlan, first: int, stop: int) -> Floats:

@@ -77,7 +77,7 @@ def _metric_column(plan: Plan, table: TablePlan, metric: str) -> str | None:
     """Return the column of a metric in a fact per unit and period; None for other tables."""
     if not table.spec.is_per_cell or unit_column(plan, table) is None:
         return None
-    return next((column.name for column in table.columns if column.spec.type == f"metric.{metric}"), None)
+    return next((column for column, stored in table.stored_metrics.items() if stored == metric), None)
 
 
 def _tally(store: Store, checked: Flags, faults: Flags) -> pa.Table:
@@ -89,7 +89,7 @@ def _tally(store: Store, checked: Flags, faults: Flags) -> pa.Table:
 def _stage_columns(plan: Plan, fact: TablePlan) -> tuple[str, str] | None:
     """Return the columns of a fact with the stage of a lifecycle and the metric it tracks; None without both."""
     lifecycle = plan.dataset.lifecycle
-    column = next((column.name for column in fact.columns if column.spec.word == "stage"), None)
+    column = next((column.name for column in fact.columns if column.spec.source.is_stage), None)
     metric = None if lifecycle is None else _metric_column(plan, fact, lifecycle.track)
     return None if column is None or metric is None else (column, metric)
 

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plotsim_core.columns.earlier_rows import lookback
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
@@ -130,7 +129,7 @@ def _judged_scope(store: Store, table: TablePlan, column: str, parent: str) -> s
         window = plan.grain.keys(np.arange(plan.first, stop, dtype=np.int64)).tolist()
         missing_keys = sorted(set(window) - store.held_of(target))
         return f" AND {quoted(column)} NOT IN ({', '.join(map(str, missing_keys))})" if missing_keys else ""
-    look_back = next((lookback(c) for c in table.columns if c.name == column and c.spec.word == "ref"), None)
+    look_back = next((c.spec.source.look_back for c in table.columns if c.name == column), None)
     if look_back is None or not target.spec.has_keyed_rows or target.time is None:
         return ""
     stored_keys = store.held_of(target)

@@ -84,7 +84,7 @@ def _moment_indexes(table: TablePlan) -> list[int]:
     if table.time is None or table.spec.cadence == "snapshot":
         return []
     columns = enumerate(table.columns)
-    return [index for index, c in columns if pa.types.is_timestamp(c.type) and c.spec.word != "lookup"]
+    return [index for index, c in columns if pa.types.is_timestamp(c.type) and c.spec.source.lookup_path is None]
 
 
 def _moment_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
@@ -163,18 +163,14 @@ def _wrong_end_sql(store: Store, end: str) -> str:
     return f"CASE WHEN {is_over} THEN {fault} ELSE {ends_early} END"
 
 
-def _version_columns(table: TablePlan) -> dict[str, str]:
-    return {column.spec.type: column.name for column in table.columns if column.spec.word == "version"}
-
-
 def _history_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
-    return ending_tables(plan) if "version.valid_from" in _version_columns(table) else None
+    return ending_tables(plan) if "valid_from" in table.version_columns else None
 
 
 def _histories(store: Store, table: TablePlan) -> Iterator[Finding]:
-    history = _version_columns(table)
-    unit = next(column.name for column in table.columns if column.spec.word == "id")
-    parts = (f"v.{quoted(history[f'version.{part}'])}" for part in ("valid_from", "valid_to", "is_current"))
+    history = table.version_columns
+    unit = next(column.name for column in table.columns if column.spec.source.is_key)
+    parts = (f"v.{quoted(history[part])}" for part in ("valid_from", "valid_to", "is_current"))
     begin, end, current = parts
     fault = (
         f"{current} != ({end} IS NULL) OR {begin} >= {end} OR CASE WHEN following IS NULL "

@@ -13,9 +13,9 @@ import plotsim_core.output
 import plotsim_core.tables
 import plotsim_pipeline
 from plotsim_core import columns, numerics
-from plotsim_core.columns.source import SOURCES
+from plotsim_core.columns.source import ColumnSource
+from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.table_kind import TABLE_KINDS, declared_kinds
-from plotsim_core.config.tables import SOURCE_WORDS
 from plotsim_core.families import Family, UnknownMember
 from plotsim_core.numerics import distributions
 from plotsim_core.numerics.calendar import GRAINS
@@ -27,6 +27,8 @@ from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.kind import TableKind
 from plotsim_core.tables.stages import STAGES
 
+ROOT = Path(__file__).parents[2]
+SOURCE_FILES = sorted(path for package in ("plotsim_core", "plotsim_pipeline") for path in (ROOT / package).rglob("*.py"))
 ADDERS = {"add", "add_source", "add_kind"}
 FOLDERS: list[tuple[ModuleType, Family]] = [  # type: ignore[type-arg]
     (columns, SOURCES),
@@ -36,14 +38,18 @@ FOLDERS: list[tuple[ModuleType, Family]] = [  # type: ignore[type-arg]
 ]
 HELPERS = {"stages", "distribution", "dialects"}
 """Files that add to another family than their folder's, or define what a member is."""
-FAMILIES = [SOURCES, SOURCE_WORDS, TABLE_KINDS, STAGES, FORMATS, DISTRIBUTIONS, NOISE, PRESETS, CURVES, WORDS, GRAINS]
+FAMILIES = [SOURCES, TABLE_KINDS, STAGES, FORMATS, DISTRIBUTIONS, NOISE, PRESETS, CURVES, WORDS, GRAINS]
 
 
 def members(folder: Path) -> set[str]:
-    """Return the files of a folder that add a member: those that call `add_source(...)` or the like at their top level."""
+    """Return the files of a folder that add a member: those that call `add_kind(...)` or the like at their top level, or
+    decorate a class with `add_source`."""
     found = set()
     for path in folder.glob("*.py"):
         body = ast.parse(path.read_text(encoding="utf-8")).body
+        classes = [node for node in body if isinstance(node, ast.ClassDef)]
+        if any(isinstance(d, ast.Name) and d.id in ADDERS for node in classes for d in node.decorator_list):
+            found.add(path.stem)
         top = [node for node in body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
         for node in (inner for outer in top for inner in ast.walk(outer)):
             called = node.func if isinstance(node, ast.Call) else None
@@ -62,8 +68,8 @@ def test_the_list_of_a_package_is_its_folder(package: ModuleType, family: Family
     assert len(family) + (len(DERIVED) if family is TABLE_KINDS else 0) >= len(listed)
 
 
-def test_every_source_has_words_and_work() -> None:
-    assert list(SOURCES) == list(SOURCE_WORDS)
+def test_a_source_is_one_class() -> None:
+    assert all(issubclass(source, ColumnSource) and source.word == word for word, source in SOURCES.items())
 
 
 def test_a_kind_is_one_class() -> None:
@@ -112,9 +118,42 @@ def test_an_unknown_name_is_answered_with_the_nearest_known(family: Family) -> N
         family[f"{name}x"]
 
 
-@pytest.mark.parametrize("word", list(SOURCE_WORDS))
+@pytest.mark.parametrize("word", list(SOURCES))
 def test_a_source_has_a_place_in_some_kind_of_table(word: str) -> None:
-    assert any(SOURCE_WORDS[word].needs <= kind.knows for kind in declared_kinds().values())
+    assert any(SOURCES[word].needs <= kind.knows for kind in declared_kinds().values())
+
+
+def words_compared(tree: ast.AST) -> list[int]:
+    """Return the lines that compare the word of a source, or the type of a column as it is written, with literals."""
+    found = []
+    for node in (node for node in ast.walk(tree) if isinstance(node, ast.Compare)):
+        sides = [node.left, *node.comparators]
+        asked = any(isinstance(side, ast.Attribute) and (side.attr == "word" or _is_written(side)) for side in sides)
+        texts = [leaf for side in sides for leaf in ast.walk(side) if isinstance(leaf, ast.JoinedStr | ast.Constant)]
+        if asked and any(isinstance(leaf, ast.JoinedStr) or isinstance(leaf.value, str) for leaf in texts):
+            found.append(node.lineno)
+    return found
+
+
+def _is_written(node: ast.Attribute) -> bool:
+    """Return whether an expression is the `type` of a column of the config: `column.spec.type`."""
+    return node.attr == "type" and isinstance(node.value, ast.Attribute) and node.value.attr == "spec"
+
+
+@pytest.mark.parametrize("path", SOURCE_FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nobody_names_a_source(path: Path) -> None:
+    """What is to be known of a column its source answers, so that a source from elsewhere has answers as well."""
+    assert words_compared(ast.parse(path.read_text(encoding="utf-8"))) == []
+
+
+def test_a_source_that_is_named_is_seen() -> None:
+    lines = [
+        'column.word == "ref"',
+        'c.spec.word in ("id", "ref")',
+        'c.spec.type == f"ref.{name}"',
+        'metric.type == "amount"',
+    ]
+    assert words_compared(ast.parse("\n".join(lines))) == [1, 2, 3]
 
 
 def test_numerics_is_importable_alone() -> None:

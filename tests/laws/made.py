@@ -20,7 +20,6 @@ from plotsim_core.columns.primary_key import prefix
 from plotsim_core.columns.row_relations import rows_of
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.quality import LEDGER
-from plotsim_core.config.tables import SOURCE_WORDS
 from plotsim_core.engine import lifetimes, replay, slice
 from plotsim_core.engine.block import block
 from plotsim_core.engine.roster import codes, select
@@ -166,7 +165,7 @@ def moving(plan: Plan) -> tuple[str, ...]:
         for table in plan.tables
         if table.time is None
         for c in table.columns
-        if c.spec.word in SOURCE_WORDS and SOURCE_WORDS[c.spec.word].moves(c.spec.source)
+        if c.spec.source.changes_over_time
     )
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from plotsim_core import Plan
 from plotsim_core.config.holdout import FEATURES
 from plotsim_core.config.quality import LOST
-from plotsim_core.config.tables import SOURCE_WORDS, Column
+from plotsim_core.config.tables import Column
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import TablePlan
@@ -111,7 +111,7 @@ def moves(table: TablePlan, column: Column) -> bool:
     """Return whether a column of a state changes with time; a source has no versions, so its tiers do."""
     if table.spec.is_source and column.word == "scd":
         return True
-    return column.word in SOURCE_WORDS and SOURCE_WORDS[column.word].moves(column.source)
+    return column.source.changes_over_time
 
 
 def hold_as_of(plan: Plan, stops: list[int]) -> None:

@@ -7,10 +7,10 @@ from typing import Any, get_args
 
 from hypothesis import Phase, given, settings
 
+from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.load import parse
 from plotsim_core.config.quality import Issue
 from plotsim_core.config.table_kind import declared_kinds
-from plotsim_core.config.tables import SOURCE_WORDS
 from tests.laws.pieces import PIECES
 from tests.laws.strategies import Raw, configs
 
@@ -42,5 +42,5 @@ def test_random_configs_use_the_whole_language() -> None:
 
     look()
     assert kinds == set(declared_kinds())
-    assert not set(SOURCE_WORDS) - words - set(BY_THEMSELVES)
+    assert not set(SOURCES) - words - set(BY_THEMSELVES)
     assert not set(get_args(Issue.model_fields["issue"].annotation)) - issues
