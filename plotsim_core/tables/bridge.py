@@ -55,6 +55,7 @@ def _bounds(value: Any) -> Any:
     return value
 
 
+@add_kind
 class Bridge(TableKind):
     """`left` rows are each linked to at least `cardinality[0]` and at most `cardinality[1]` rows of `right`, the more the
     higher the `driver` (without one, the trajectory) has been so far.
@@ -274,6 +275,3 @@ def _versions(block: Block, history: History) -> Integers:
     starts = band_starts(block, block.plan.metric_index(history.tracks), history.at)
     last_index = np.minimum(ends(block), block.slice.stop - 1) - block.slice.first
     return starts[last_index, np.arange(len(block.units))]
-
-
-add_kind(Bridge)

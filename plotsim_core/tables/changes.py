@@ -55,6 +55,7 @@ _SAMPLED_CELLS = 1 << 15
 """Cells of each segment in which changes are counted for an estimate."""
 
 
+@add_kind
 class Changes(DerivedKind, DimensionView):
     """Every change of a dimension's rows, in order; its columns come by themselves.
 
@@ -217,6 +218,3 @@ def _image(
         [fill(column, dimension, states) for column in columns], fields=[pa.field(c.name, c.type) for c in columns]
     )
     return images.take(pa.array(np.cumsum(is_present) - 1, mask=~is_present))
-
-
-add_kind(Changes)

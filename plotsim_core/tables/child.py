@@ -39,6 +39,7 @@ def _number_or_pair(value: object) -> object:
     return value
 
 
+@add_kind
 class ChildDimension(TableKind):
     """Some rows per unit.
 
@@ -109,6 +110,3 @@ class ChildDimension(TableKind):
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
         return sample.total(lambda units: sample.arrived(units) * child_counts(sample.plan, self, units.address))
-
-
-add_kind(ChildDimension)

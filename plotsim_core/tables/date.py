@@ -22,6 +22,7 @@ from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import TableKind, add_kind, key_name, needs_key
 
 
+@add_kind
 class DateDimension(TableKind):
     """One row per period of the window.
 
@@ -70,6 +71,3 @@ class DateDimension(TableKind):
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
         return np.ones(len(sample.periods))
-
-
-add_kind(DateDimension)

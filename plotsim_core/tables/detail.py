@@ -45,6 +45,7 @@ def _number_or_pair(value: object) -> object:
     return value
 
 
+@add_kind
 class DetailFact(AnyFact):
     """`children_per_row` rows, a number or [low, high], for each row of `parent_table`."""
 
@@ -104,6 +105,3 @@ class DetailFact(AnyFact):
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
         parent = sample.plan.table(self.parent_table)
         return table_kind(parent).expect(parent, sample) * (sum(self.per_row) / 2)
-
-
-add_kind(DetailFact)

@@ -58,6 +58,7 @@ class AnyFact(TableKind):
         return capitalised(enumeration(nouns)) or "Presence"
 
 
+@add_kind
 class Fact(AnyFact):
     """One row per unit and period."""
 
@@ -116,6 +117,3 @@ def version_column(table: Table, dataset: Dataset) -> tuple[Column, ...]:
     if not has_versions or any(existing.source.version_part == "row_id" for existing in table.columns):
         return ()
     return (column("row_id", ROW_ID),)
-
-
-add_kind(Fact)

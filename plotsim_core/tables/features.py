@@ -47,6 +47,7 @@ _UNIT, _ARCHETYPE, _SEGMENT, _TREATMENT = "unit", "archetype", "segment", "treat
 _LAST_POSITION = "final_trajectory_position"
 
 
+@add_kind
 class EntityFeatures(DerivedKind):
     """A row per unit that sums up its metrics."""
 
@@ -211,4 +212,3 @@ def archetype(segment: Segment) -> str:
 
 
 DERIVED.add(FEATURES, _derive)
-add_kind(EntityFeatures)

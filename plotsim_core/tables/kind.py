@@ -5,7 +5,7 @@ of the kind, and which rows a block of it has. Each file of this folder that cal
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import pyarrow as pa
 
@@ -97,6 +97,9 @@ class TableKind(RowKind):
         return ()
 
 
+Kind = TypeVar("Kind", bound=TableKind)
+
+
 class DerivedKind(TableKind):
     """A kind of table whose rows are made of those of other tables."""
 
@@ -105,9 +108,10 @@ class DerivedKind(TableKind):
     has_unit_rows: ClassVar[bool] = False
 
 
-def add_kind(kind: type[TableKind]) -> None:
-    """Make a kind known. Raises ValueError if there is one of its name."""
+def add_kind(kind: type[Kind]) -> type[Kind]:
+    """Make a kind known, and return it. Raises ValueError if there is one of its name."""
     TABLE_KINDS.add(kind.kind, kind)
+    return kind
 
 
 def table_kind(table: TablePlan) -> TableKind:

@@ -64,6 +64,7 @@ _DELIVERY: dict[str, tuple[pa.DataType, bool, str]] = {
 """The columns of the ledger of a dataset in which rows are delivered late or again."""
 
 
+@add_kind
 class QualityLedger(DerivedKind):
     """A row for every cell that is changed, and every row that is copied, dropped or delivered otherwise."""
 
@@ -176,4 +177,3 @@ def _batch(table: TablePlan, ledger: TablePlan, broken: Broken, clean: dict[str,
 
 
 DERIVED.add(LEDGER, _derive)
-add_kind(QualityLedger)

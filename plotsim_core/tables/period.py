@@ -23,6 +23,7 @@ from plotsim_core.tables.fact import AnyFact, reference_to
 from plotsim_core.tables.kind import add_kind
 
 
+@add_kind
 class PeriodFact(AnyFact):
     """One row per period.
 
@@ -63,6 +64,3 @@ class PeriodFact(AnyFact):
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
         return np.minimum(sample.total(sample.there), 1.0)
-
-
-add_kind(PeriodFact)

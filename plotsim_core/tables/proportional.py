@@ -47,6 +47,7 @@ _LEVELS = 15
 _MOST = 1_000_000
 
 
+@add_kind
 class ProportionalEvent(TableKind, Event):
     """`scale` rows per unit of the metric `driver`, on average.
 
@@ -181,6 +182,3 @@ def _crowd(plan: Plan, table: TablePlan) -> float:
         return 1.0
     metric, scale = driver
     return float(max(plan.metrics[plan.metric_index(metric)].spec.means) * scale)
-
-
-add_kind(ProportionalEvent)

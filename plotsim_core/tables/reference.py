@@ -30,6 +30,7 @@ from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import Cut, TableKind, add_kind, needs_key
 
 
+@add_kind
 class ReferenceDimension(TableKind):
     """As many rows as its lists of values have, or `count` if that is more: then the lists are gone through again. A list of
     one value is that of every row.
@@ -113,6 +114,3 @@ class ReferenceDimension(TableKind):
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
         return np.full(len(sample.periods), float(self.length))
-
-
-add_kind(ReferenceDimension)

@@ -38,6 +38,7 @@ DATE = "snapshot_date_key"
 """The column that says at the end of which period the rows stand so."""
 
 
+@add_kind
 class Snapshot(DerivedKind, DimensionView):
     """A whole dimension as it stands, again and again; its columns are those of the dimension.
 
@@ -134,6 +135,3 @@ def is_snapshot_due(plan: Plan, interval: str | None, periods: NDArray[np.int64]
     holding_period = GRAINS[interval].holding
     starts, following = plan.grain.starts(periods), plan.grain.starts(periods + 1)
     return np.asarray(holding_period(starts) != holding_period(following))
-
-
-add_kind(Snapshot)

@@ -60,6 +60,7 @@ class _Together(DerivedKind):
         return _TOGETHER
 
 
+@add_kind
 class SourceTable(_Together):
     """The units as a source holds them."""
 
@@ -102,6 +103,7 @@ class SourceTable(_Together):
         return [(table.of, key_name(plan.table(table.of).spec))] if column.name in table.key else []
 
 
+@add_kind
 class SourceMap(_Together):
     """Which rows of the sources are which units."""
 
@@ -298,5 +300,3 @@ def _drifting(
 
 
 DERIVED.add("sources", _derive)
-add_kind(SourceTable)
-add_kind(SourceMap)

@@ -43,6 +43,7 @@ _REPLAYED = 1 << 17
 _FOR = AliasChoices("for", "for_periods")
 
 
+@add_kind
 class ThresholdEvent(TableKind, Event):
     """The first time that `metric` has been `above` or `below` a level `for` so many periods in a row. Without a column of
     type id, a row is told by its unit and its date.
@@ -185,6 +186,3 @@ class ThresholdEvent(TableKind, Event):
         block = Block(sample.plan, Slice(first, stop, units.start, units.start + count))
         unit_periods = int(np.count_nonzero(block.periods[:, None] >= block.units.arrival[None, :]))
         return len(self.rows_in(table, block)) / max(1, unit_periods)
-
-
-add_kind(ThresholdEvent)

@@ -26,6 +26,7 @@ _MINUTES = {"minute": 1, "hour": 60}
 NAME = TIME_DIMENSION
 
 
+@add_kind
 class TimeDimension(TableKind):
     """The times of a day, `every` minute or hour of it; its key is a number, HHMM.
 
@@ -77,6 +78,3 @@ class TimeDimension(TableKind):
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
         return np.full(len(sample.periods), 24.0 * 60 / _MINUTES[self.every])
-
-
-add_kind(TimeDimension)

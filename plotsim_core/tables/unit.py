@@ -34,6 +34,7 @@ from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import TableKind, add_kind, column_types, needs_key
 
 
+@add_kind
 class UnitDimension(TableKind):
     """One row per unit, or one per version of it.
 
@@ -133,6 +134,3 @@ def _versions(block: Block, history: History) -> Rows:
         until=until,
         band=band[period_index, unit],
     )
-
-
-add_kind(UnitDimension)

@@ -35,6 +35,7 @@ _DIGITS = 9
 """Decimals of a product that count: 1.1 x 10 is 11, whatever the last bit says."""
 
 
+@add_kind
 class VariableFact(AnyFact):
     """`row_count_scale` rows per unit of the metric `row_count_driver`."""
 
@@ -84,6 +85,3 @@ class VariableFact(AnyFact):
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
         return self.row_count_scale * expected_total(self.row_count_driver, sample)
-
-
-add_kind(VariableFact)

@@ -10,11 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.extension import test_source
+from tests.extension.test_kind import CONFIG
 
 ROOT = Path(__file__).parents[2]
 TOYS = Path(__file__).with_name("toys.py").read_text(encoding="utf-8")
+KIND = Path(__file__).with_name("toy_kind.py").read_text(encoding="utf-8")
 LOOK = "from plotsim_core.config.column_source import SOURCES; print('dice' in SOURCES, 'tip' in SOURCES)"
 
 
@@ -33,8 +36,26 @@ def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
 
 
 def test_the_module_that_the_page_shows_works(tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "extending.md").read_text(encoding="utf-8"), re.DOTALL)
+    page = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    (code,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "ColumnSource" in block)
     assert run(installed(tmp_path, code), "-c", LOOK).stdout == "True False\n"
+
+
+def test_a_kind_is_known_at_the_first_look(tmp_path: Path) -> None:
+    kind = f"{KIND}\n\nfrom plotsim_core.tables.kind import add_kind\nadd_kind(Milestone)\n"
+    look = "import plotsim_core; from plotsim_core.config.table_kind import TABLE_KINDS; print('milestone' in TABLE_KINDS)"
+    assert run(installed(tmp_path, kind), "-c", look).stdout == "True\n"
+
+
+def test_the_kind_that_the_page_shows_works(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    (code,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "TableKind" in block)
+    config = tmp_path / "gym.yaml"
+    config.write_text(yaml.safe_dump(CONFIG), encoding="utf-8")
+    environment = installed(tmp_path, code)
+    found = run(environment, "-m", "plotsim_core", "run", str(config), "-o", str(tmp_path / "data"), "--format", "csv")
+    assert found.returncode == 0, found.stderr
+    assert next((tmp_path / "data").rglob("fct_milestone.csv")).read_text(encoding="utf-8").count("\n") > 30
 
 
 def test_its_members_are_known_at_the_first_look(tmp_path: Path) -> None:

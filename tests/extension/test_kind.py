@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
@@ -24,17 +22,13 @@ from plotsim_core import (
     slices,
     validate,
 )
-from plotsim_core.columns.rows import Rows
-from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.table_kind import TABLE_KINDS, Knowledge, Section
-from plotsim_core.engine.block import Block
-from plotsim_core.engine.lifetimes import alive
+from plotsim_core.config.table_kind import TABLE_KINDS
 from plotsim_core.plan.cadence import cadence
-from plotsim_core.plan.plan import TablePlan
 from plotsim_core.schema import json_schema
-from plotsim_core.tables.kind import TableKind, add_kind
+from plotsim_core.tables.kind import add_kind
 from plotsim_pipeline.catalogue import TABLE, entry_of_table
 from plotsim_pipeline.lineage import column_lineage, upstream
+from tests.extension.toy_kind import Milestone
 from tests.laws.made import chunks_of, differing, made, unchanged
 from tests.laws.test_extension import with_segment, with_units
 from tests.laws.test_order import everything, hold
@@ -72,29 +66,6 @@ quality: [{ issue: null_injection, table: fct_milestone, column: gift, rate: 0.3
 seed: 7
 """
 )
-
-
-class Milestone(TableKind):
-    """A row for each unit again and again. `after`: after how many periods of its life."""
-
-    kind: ClassVar[str] = "milestone"
-    section: ClassVar[Section] = "facts"
-    knows: ClassVar[frozenset[Knowledge]] = frozenset({"unit", "period", "cell", "metrics", "key"})
-    after: int
-
-    @classmethod
-    def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
-        return "after" in raw
-
-    def describe(self, dataset: Dataset) -> str:
-        return f"Milestones of each {dataset.unit}, every {self.after} periods of its life."
-
-    def rows_in(self, table: TablePlan, block: Block) -> Rows:
-        age = block.periods[:, None] - block.units.arrival[None, :]
-        cell = np.flatnonzero((alive(block) & (age > 0) & (age % self.after == 0)).ravel())
-        period, unit = np.divmod(cell, len(block.units))
-        address = block.address.ravel()[cell]
-        return Rows(block=block, address=address, unit=unit, period=block.periods[period], cell=cell)
 
 
 @pytest.fixture(autouse=True)
