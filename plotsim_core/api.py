@@ -26,9 +26,10 @@ from plotsim_core.output.frames import frame_of, rows_of
 from plotsim_core.output.run import write_run
 from plotsim_core.plan.plan import Plan, Population, TablePlan
 from plotsim_core.plan.resolve import Numbers, numbers, phase_connections, population_plan, resolve
-from plotsim_core.tables.build import build, find_table
+from plotsim_core.tables.build import find_table
 from plotsim_core.tables.row_estimates import Size
 from plotsim_core.tables.row_estimates import sizes as table_sizes
+from plotsim_core.tables.slices import TableSlice, make, slice_batches, slices
 from plotsim_core.truth.expected import expected_rows
 from plotsim_core.truth.explain import Explanation, explain
 from plotsim_core.truth.locate import find_period
@@ -43,6 +44,7 @@ __all__ = [
     "Explanation",
     "Progress",
     "Size",
+    "TableSlice",
     "batches",
     "create",
     "create_from_yaml",
@@ -53,10 +55,12 @@ __all__ = [
     "list_templates",
     "load_config",
     "load_template",
+    "make",
     "manifest",
     "parse_periods",
     "restored",
     "sizes",
+    "slices",
     "template",
     "validate",
     "write_tables",
@@ -244,7 +248,8 @@ def batches(
     UsageError for an unknown table and for periods outside the window.
     """
     table_plan = find_table(plan, table)
-    return plan.schema(table_plan), build(plan, table_plan, full_slice(plan.population, first, stop))
+    whole = full_slice(plan.population, first, stop)
+    return plan.schema(table_plan), slice_batches(plan, TableSlice(table, whole.first, whole.stop))
 
 
 def generate_tables(
@@ -366,7 +371,8 @@ def write_tables(
             raise UsageError("expected write_tables(plan, directory), or write_tables(tables, plan, directory)")
         slice_ = full_slice(first.population, *(parse_periods(first, periods) or ()))
         table_plans = [find_table(first, name) for name in tables or [table.name for table in first.tables]]
-        streams = [(table, build(first, table, slice_)) for table in table_plans]
+        parts = [TableSlice(table.name, slice_.first, slice_.stop) for table in table_plans]
+        streams = [(table, slice_batches(first, part)) for table, part in zip(table_plans, parts, strict=True)]
         return _write_streams(first, streams, slice_, Path(folder), format, progress, {})
     if not isinstance(second, Plan):
         raise UsageError("expected the plan that the tables were made from: write_tables(tables, plan)")

@@ -14,19 +14,17 @@ import yaml
 from plotsim_core import Plan, UsageError
 from plotsim_core.config.dataset import OWNER
 from plotsim_core.config.model import PATTERNS
-from plotsim_core.config.sources import MAP
-from plotsim_core.config.tables import SECTIONS, is_number
+from plotsim_core.config.table_kind import SECTIONS
+from plotsim_core.config.tables import is_number
 from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.plan import TablePlan
-from plotsim_core.tables.sources import SOURCE_KIND
+from plotsim_core.tables.kind import table_kind
 from plotsim_core.tables.stages import stage_of
 from plotsim_pipeline.lineage import column_lineage
 from plotsim_pipeline.metadata import column_schema
 from plotsim_pipeline.parameters import target_rows
 from plotsim_pipeline.stores.placement import placement_metadata
 
-_MEASURED = {"metric", "true", "expected", "trajectory", "total", "expression", "units"}
-"""Sources of columns whose mean tells something: what is read from the trajectories, and what is computed from that."""
 LAYER = "layer"
 """The tag that says what an asset is: one of the following."""
 STAGE, TABLE, REPORT, OVERVIEW_LAYER = "stage", "table", "report", "whole"
@@ -38,8 +36,6 @@ _ORIGINS = dg.TableSchema(
     ]
 )
 _STATE = "State as of the end of the latest partition made."
-_KEYS = {"date": "window", "unit": "unit", SOURCE_KIND: "sources", MAP: "sources", "quality_ledger": "quality"}
-"""Kind of a table that no list declares to the key of the config that it follows from; `metrics` for all others."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +77,9 @@ def measures(table: TablePlan) -> list[str]:
     """Return the columns of a table whose mean the materialisation of each partition tells, so that Dagster plots it."""
     key_columns = {*table.key, *(name for name, _, _ in table.references)}
     numeric_columns = (column for column in table.columns if is_number(column.type))
-    if table.time is None or table.kind == "date":
+    if table.time is None or table.spec.is_date_dimension:
         return []
-    return [column.name for column in numeric_columns if column.spec.word in _MEASURED and column.name not in key_columns]
+    return [column.name for column in numeric_columns if column.spec.source.is_measure and column.name not in key_columns]
 
 
 def entry_of_report(plan: Plan, description: str, key: Sequence[str], schema: dg.TableSchema, store: str) -> Entry:
@@ -159,8 +155,8 @@ def _config_line(plan: Plan, name: str) -> int:
     for table_name in (table.name, table.of):
         if table_name in table_lines:
             return table_lines[table_name]
-    kind = plan.table(table.of).kind if table.of and table.kind not in _KEYS else table.kind
-    unit, key = plan.population_of(table).unit, _KEYS.get(kind, table.kind)
+    origin = plan.table(table.of) if table.of and not table_kind(table).is_derived else table
+    unit, key = plan.population_of(table).unit, origin.spec.config_key
     return key_lines.get((unit, key)) or key_lines.get((plan.population.unit, key)) or key_lines.get((unit, "metrics"), 1)
 
 

@@ -5,35 +5,11 @@ from collections.abc import Iterator
 import dagster as dg
 
 from plotsim_core import Plan
-from plotsim_core.columns.dependencies import reads
 from plotsim_core.columns.primary_key import key_column
-from plotsim_core.config.holdout import FEATURES
-from plotsim_core.config.quality import LEDGER
-from plotsim_core.config.sources import MAP
-from plotsim_core.config.tables import SOURCE_WORDS
+from plotsim_core.config.column_source import POSITION, Origin
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
-from plotsim_core.tables.changes import AFTER, BEFORE, SEQUENCE
-from plotsim_core.tables.dimension_state import columns_of, key_of
-from plotsim_core.tables.sources import SOURCE_KIND
+from plotsim_core.tables.kind import table_kind
 from plotsim_core.tables.stages import STAGES, stage_names
-
-Origin = tuple[str, str]
-"""A stage or table, and a column of it."""
-
-_POSITION: Origin = ("trajectories", "trajectory")
-_STORED = "noised_metrics"
-_OF_A_METRIC = {"metric": _STORED, "lag": _STORED, "true": "correlated_metrics", "expected": "metrics"}
-"""Word of a column that is a metric's to the stage that has it."""
-_OF_A_POSITION = {"trajectory", "scd"}
-_BANDS = {"bucket", "narrative"}
-"""Words of columns that are bands of a metric, or of the position without one."""
-_ROWS = {
-    "proportional": "correlated_metrics",
-    "variable": "correlated_metrics",
-    "threshold": _STORED,
-    "bridge": "trajectories",
-}
-"""Kind of a table to the stage that decides which rows it has."""
 
 
 def stage_before(plan: Plan, name: str) -> str | None:
@@ -51,11 +27,9 @@ def upstream(plan: Plan, table: TablePlan) -> list[str]:
     if table.name in stage_names(plan):
         previous_stage = stage_before(plan, table.name)
         return [] if previous_stage is None else [previous_stage]
-    row_sources = (
-        [_stage_prefix(plan, table) + _ROWS[table.kind]] if table.kind in _ROWS and not _base_table(plan, table) else []
-    )
-    if table.kind == LEDGER:
-        row_sources = [other.name for other in plan.tables if other.issues and not other.of]
+    row_sources = list(table_kind(table).read_tables(plan, table))
+    if table.spec.row_stage is not None and not _base_table(plan, table):
+        row_sources.append(_stage_prefix(plan, table) + table.spec.row_stage)
     parents = [] if _base_table(plan, table) else [parent for _, parent, _ in table.references if parent != table.name]
     source_names = [name for column in table.columns for name, _ in _origins(plan, table, column)]
     column_sources = [name for name in source_names if not _is_child(plan, table, name)]
@@ -82,78 +56,36 @@ def _origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origi
     if base is not None and any(other.name == column.name for other in base.columns):
         yield base.name, column.name
         return
-    if table.kind == SOURCE_KIND and base is not None:  # the one column that it has for itself is its key
-        yield base.name, _key_name(base)
-        return
-    if table.kind == "changes" and base is not None:
-        yield from ((base.name, name) for name in _change_origins(base, column))
-    if table.kind == MAP and column.name == "source_key":
-        yield from ((other.name, _key_name(other)) for other in plan.tables if other.kind == SOURCE_KIND)
+    yield from table_kind(table).origins(plan, table, column)
     for name, parent, key in table.references:
         if name == column.name and parent != table.name:
             yield parent, key
-            matching = getattr(column.spec.source, "matching", None) or {}
-            for parent_column, own_column in matching.items():
+            for parent_column, own_column in column.spec.source.matched_columns.items():
                 yield parent, parent_column
                 units = plan.population_of(table).dimension
-                if units is table:
+                if units.name == table.name:
                     yield from _origins(plan, table, next(other for other in table.columns if other.name == own_column))
                 else:
                     yield units.name, own_column
-    is_source = column.spec.word in SOURCE_WORDS  # not those of tables that follow from others
-    for source_name, name in reads(column.spec, table.spec) if is_source else ():
+    for source_name, name in column.spec.source.reads(table.spec):
         if source_name != table.name:
             yield source_name, name
         else:
             yield from _origins(plan, table, next(other for other in table.columns if other.name == name))
-    if column.spec.word == "count":
-        child = plan.table(column.spec.type.partition(".")[2])
+    summand = column.spec.source.summand
+    if summand is not None and summand[1] is None:
+        child = plan.table(summand[0])
         yield from ((child.name, name) for name, parent, _ in child.references if parent == table.name)
-    stage_origin = _stage_origin(plan, table, column)
+    stage_origin = column.spec.source.stage_origin(plan.population_of(table).dataset)
     if stage_origin is not None:
         yield _stage_prefix(plan, table) + stage_origin[0], stage_origin[1]
-
-
-def _change_origins(dimension: TablePlan, column: ColumnPlan) -> list[str]:
-    """Return the columns of a dimension that a column of its change log (CDC) is made of."""
-    if column.name in (BEFORE, AFTER):
-        return [other.name for other in columns_of(dimension)]
-    return [key_of(dimension).name] if column.name == SEQUENCE else []
-
-
-def _stage_origin(plan: Plan, table: TablePlan, column: ColumnPlan) -> Origin | None:
-    """Return the stage and its column that a column's values come from; None if they come from no stage."""
-    word, source = column.spec.word, column.spec.source
-    metric = getattr(source, "metric", None)
-    if word in _OF_A_METRIC:
-        return _OF_A_METRIC[word], str(metric)
-    if word in _OF_A_POSITION or (word == "pool" and getattr(source, "by", "") == "trajectory"):
-        return _POSITION
-    if word == "units":
-        return _POSITION[0], _key_name(plan.population_of(table).dimension)
-    if word in _BANDS:
-        return _POSITION if metric is None else (_STORED, metric)
-    lifecycle = plan.population_of(table).dataset.lifecycle
-    if word == "stage" and lifecycle is not None:
-        return _STORED, lifecycle.track
-    if table.kind == FEATURES:
-        _, feature, *feature_metrics = column.spec.type.split(".")
-        stage_columns = {"segment": "segment", "final_trajectory_position": "trajectory"}
-        return (
-            (_STORED, feature_metrics[0])
-            if feature_metrics
-            else ("trajectories", stage_columns[feature])
-            if feature in stage_columns
-            else None
-        )
-    return None
 
 
 def _stage_column_origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterator[Origin]:
     previous_stage = stage_before(plan, table.name)
     if previous_stage is not None:
-        keeps_name = column.spec.word == "ref" or not previous_stage.endswith(_POSITION[0])
-        yield previous_stage, column.name if keeps_name else _POSITION[1]
+        keeps_name = column.spec.source.target_name is not None or not previous_stage.endswith(POSITION[0])
+        yield previous_stage, column.name if keeps_name else POSITION[1]
 
 
 def _base_table(plan: Plan, table: TablePlan) -> TablePlan | None:

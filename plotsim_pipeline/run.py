@@ -273,11 +273,11 @@ def _print_summary(
 
 def first_query(plan: Plan) -> str:
     """Return a query worth starting with: how the metrics of the first fact move over time, or how many events there are."""
-    timed_tables = [table for table in plan.clean.tables if table.time is not None and table.kind != "date"]
+    timed_tables = [table for table in plan.clean.tables if table.time is not None and not table.spec.is_date_dimension]
     first_table = next(
-        (table for table in timed_tables if table.kind == "fact"), timed_tables[0] if timed_tables else plan.tables[0]
+        (table for table in timed_tables if table.spec.is_per_cell), timed_tables[0] if timed_tables else plan.tables[0]
     )
-    metrics = [column.name for column in first_table.columns if column.spec.word == "metric"][:2]
+    metrics = list(first_table.stored_metrics)[:2]
     expressions = [
         *filter(None, [first_table.time]),
         "count(*) AS rows",

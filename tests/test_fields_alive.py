@@ -13,10 +13,12 @@ from typing import Any, get_args
 import pytest
 
 from plotsim_core import ConfigError, Plan, batches, from_mapping
+from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Part
 from plotsim_core.config.read import read
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Table
+from plotsim_core.config.table_kind import declared_kinds
+from plotsim_core.config.tables import Table
 from tests.fields_of_sources import cases
 from tests.output.fields import WRITTEN
 
@@ -330,8 +332,8 @@ def fields() -> list[str]:
     """Return every field of the language, as `Model.field`, `source.field` or `kind.field`."""
     models = dict.fromkeys(model for model in _models(Dataset) if model not in (Part, Table))
     named = [(model.__name__, model) for model in models]
-    named += [(word, words.options) for word, words in SOURCE_WORDS.items()]
-    named += [(kind, words.model) for kind, words in KIND_WORDS.items()]
+    named += SOURCES.items()
+    named += declared_kinds().items()
     return list(dict.fromkeys(f"{name}.{field}" for name, model in named for field in model.model_fields))
 
 

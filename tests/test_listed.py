@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from plotsim_core import ConfigError, create_from_yaml, from_mapping, generate_tables, load_config, write_tables
-from plotsim_core.columns import primary_key
-from plotsim_core.columns.choice import Options
+from plotsim_core.columns.choice import Static
+from plotsim_core.columns.primary_key import SurrogateKey
 from plotsim_core.config import read
 from plotsim_core.config.read import read_text, yaml_text
 
@@ -308,8 +308,8 @@ def test_long_lists_are_written_by_libyaml(monkeypatch: pytest.MonkeyPatch) -> N
 def test_how_long_a_list_is_spells_none_of_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = config({**KEY, "values": [7, 300, 5]}, {"name": "name", "type": "static", "values": ["a", None, "b"]})
     table = from_mapping(raw, name="shop").table("dim_country").spec
-    monkeypatch.setattr(Options, "texts", property(lambda options: pytest.fail("spelled")))
-    monkeypatch.setattr(primary_key, "own_keys", lambda column: pytest.fail("spelled"))
+    monkeypatch.setattr(Static, "texts", property(lambda source: pytest.fail("spelled")))
+    monkeypatch.setattr(SurrogateKey, "row_texts", lambda source: pytest.fail("spelled"))
     assert table.lists == {"name": 3, "k": 3} and table.length == 3  # type: ignore[attr-defined]
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from plotsim_core import ConfigError, UsageError, create_from_yaml, from_mapping, write_tables
-from plotsim_core.columns.faker import Options
-from plotsim_core.config.tables import SOURCE_WORDS
+from plotsim_core.columns.faker import FakerText
+from plotsim_core.config.column_source import SOURCES
 
 CONFIG: dict[str, Any] = {
     "about": "Shops",
@@ -134,7 +134,7 @@ def test_faker_gives_nothing_but_its_providers(provider: str) -> None:
     ],
 )
 def test_faker_takes_no_arguments_that_call_or_grow(arguments: dict[str, object]) -> None:
-    assert SOURCE_WORDS["faker"].options is Options
+    assert SOURCES["faker"] is FakerText
     config = copy.deepcopy(CONFIG)
     config["dimensions"][0]["columns"][1] |= {"type": "faker.pystr_format", "arguments": arguments}
     with pytest.raises(ConfigError, match=r"dimensions\[0\].columns\[1\]"):

@@ -143,7 +143,6 @@ class TablePlan:
     whole."""
 
     spec: Table
-    kind: str
     columns: tuple[ColumnPlan, ...]
     key: tuple[str, ...]
     time: str | None
@@ -165,9 +164,26 @@ class TablePlan:
         return self.spec.name
 
     @property
+    def kind(self) -> str:
+        """The name of its kind, for texts: who wants to know something of the kind asks `spec`."""
+        return self.spec.kind
+
+    @property
     def stream(self) -> str:
         """The name that its draws are addressed by."""
         return self.of or self.name
+
+    @property
+    def version_columns(self) -> dict[str, str]:
+        """The columns that tell versions (SCD2), by the part that each has."""
+        parts = ((column.spec.source.version_part, column.name) for column in self.columns)
+        return {part: name for part, name in parts if part is not None}
+
+    @property
+    def stored_metrics(self) -> dict[str, str]:
+        """The metrics whose stored values it shows, by the column that has them."""
+        metrics = ((column.name, column.spec.source.stored_metric) for column in self.columns)
+        return {name: metric for name, metric in metrics if metric is not None}
 
     @property
     def schema(self) -> pa.Schema:
@@ -223,7 +239,7 @@ class Population:
     @property
     def dimension(self) -> TablePlan:
         """The dimension of its units."""
-        return next(table for table in self.made if table.kind == "unit")
+        return next(table for table in self.made if table.spec.is_unit_dimension)
 
     def table(self, name: str) -> TablePlan:
         """Return a table by name. Raises UsageError for an unknown one."""

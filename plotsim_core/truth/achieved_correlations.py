@@ -100,10 +100,9 @@ def correlations(part: Sample) -> Iterator[Correlations]:
     """Yield what is expected of each connection of one kind of unit: of stored values, noise included, in the rows that the
     facts will have. Connections of which no table holds both metrics are left out: nobody can find them."""
     population = part.population
-    stored = {column.spec.type for table in population.made for column in table.columns}
+    stored_metrics = {metric for table in population.made for metric in table.stored_metrics.values()}
     for connection, phase, in_phase in connection_masks(population, part.periods):
-        pair = (connection.metric_a, connection.metric_b)
-        if {f"metric.{name}" for name in pair} <= stored:
+        if {connection.metric_a, connection.metric_b} <= stored_metrics:
             yield _stored_correlations(part, connection, phase, in_phase)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from plotsim_core.config.tables import changing_types
+from plotsim_core.config.tables import changes_by_version
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.changes import AFTER, BEFORE, DATE, OP, SEQUENCE
@@ -23,7 +23,7 @@ _LOG_PROBLEM = "changes are out of order, or do not begin with what the one befo
 
 
 def _log_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
-    return NO_TABLES if table.kind == "changes" else None
+    return NO_TABLES if table.spec.cadence == "change log" else None
 
 
 def _logs(store: Store, log: TablePlan) -> Iterator[Finding]:
@@ -54,13 +54,10 @@ def _is_complete(store: Store, log: TablePlan) -> bool:
 
 def _counterparts(population: Population, snapshot: TablePlan) -> list[TablePlan]:
     """Return the logs and the history of the dimension of a snapshot; none for other tables."""
-    if snapshot.kind != "snapshot":
+    if snapshot.spec.cadence != "snapshot":
         return []
-    logs = [table for table in population.made if table.kind == "changes" and table.of == snapshot.of]
-    valid_from = "version.valid_from"
-    return logs + [
-        t for t in population.made if t.name == snapshot.of and valid_from in {column.spec.type for column in t.columns}
-    ]
+    logs = [table for table in population.made if table.spec.cadence == "change log" and table.of == snapshot.of]
+    return logs + [table for table in population.made if table.name == snapshot.of and "valid_from" in table.version_columns]
 
 
 def _counterpart_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
@@ -72,7 +69,7 @@ def _snapshots(store: Store, snapshot: TablePlan) -> Iterator[Finding]:
     for other in _counterparts(store.population, snapshot):
         if other.name not in store.relations:
             continue
-        if other.kind != "changes":
+        if other.spec.cadence != "change log":
             yield replace(
                 _snapshot_finding(store, snapshot, other, days, _history_versions(store, other)), tables=(other.name,)
             )
@@ -84,7 +81,7 @@ def _snapshot_days(store: Store, snapshot: TablePlan) -> str:
     """Return a relation of the judged periods with a due and stored snapshot: their date key `day` and their start
     `begins`."""
     periods = np.arange(store.first, store.stop, dtype=np.int64)
-    periods = periods[is_snapshot_due(store.population, snapshot.spec.every, periods)]  # type: ignore[attr-defined]
+    periods = periods[is_snapshot_due(store.population, snapshot.spec.interval, periods)]
     keys = store.population.grain.keys(periods)
     is_stored = np.ones(len(keys), dtype=np.bool_)
     if store.held is not None:
@@ -110,9 +107,8 @@ def _log_versions(store: Store, log: TablePlan) -> tuple[str, str, dict[str, str
 
 def _history_versions(store: Store, history: TablePlan) -> tuple[str, str, dict[str, str]]:
     """Return the versions of a dimension by its history, likewise, without the columns that change within a version."""
-    parts = {c.spec.type: f"o.{quoted(c.name)}" for c in history.columns if c.spec.word == "version"}
-    begin, end = parts["version.valid_from"], parts["version.valid_to"]
-    columns = (c for c in columns_of(history) if changing_types(c.spec, history.spec) <= {"scd"})
+    begin, end = (f"o.{quoted(history.version_columns[part])}" for part in ("valid_from", "valid_to"))
+    columns = (c for c in columns_of(history) if changes_by_version(c.spec, history.spec))
     return (
         store.place(history),
         f"{begin} <= d.begins AND ({end} IS NULL OR d.begins < {end})",

@@ -184,9 +184,8 @@ def _quantiles(store: Store, sample: Sequence[Block]) -> dict[int, list[list[Flo
 def _metric_facts(store: Store) -> list[tuple[TablePlan, list[tuple[int, str]]]]:
     """Return the facts with their metrics as (metric, column), each metric in the first fact that has it."""
     population, known_metrics, facts = store.population, set[int](), []
-    for table in (table for table in store.tables if table.kind == "fact"):
-        metric_columns = [(c.spec.type.partition(".")[2], c.name) for c in table.columns if c.spec.word == "metric"]
-        columns = {population.metric_index(metric): name for metric, name in metric_columns}
+    for table in (table for table in store.tables if table.spec.is_per_cell):
+        columns = {population.metric_index(metric): name for name, metric in table.stored_metrics.items()}
         new_columns = [(metric, name) for metric, name in columns.items() if metric not in known_metrics]
         known_metrics.update(columns)
         if new_columns:

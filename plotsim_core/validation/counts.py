@@ -15,13 +15,10 @@ import numpy as np
 
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
-from plotsim_core.engine.rhythm import event_factors
 from plotsim_core.numerics.estimates import ratio
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted
-from plotsim_core.tables.kind import KINDS
-from plotsim_core.tables.proportional import ProportionalEvent
-from plotsim_core.tables.variable import VariableFact
+from plotsim_core.tables.kind import table_kind
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.judgement import Estimate
 from plotsim_core.validation.residuals import Flags, Floats, Residuals, register_cells, residuals
@@ -43,17 +40,8 @@ class Cells:
     rows: Floats
 
 
-def _driver(table: TablePlan) -> tuple[str, float] | None:
-    """Return the metric that drives the row count of a table, and the rows per unit of it; None for other tables."""
-    if isinstance(table.spec, ProportionalEvent):
-        return table.spec.driver, table.spec.scale
-    if isinstance(table.spec, VariableFact):
-        return table.spec.row_count_driver, table.spec.row_count_scale
-    return None
-
-
 def _driver_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
-    return NO_TABLES if _driver(table) and unit_column(population, table) else None
+    return NO_TABLES if table.spec.row_driver and unit_column(population, table) else None
 
 
 def _counts(store: Store, table: TablePlan) -> Iterator[Finding]:
@@ -102,18 +90,17 @@ def _cells(sample: Residuals, table: TablePlan, stored_rows: Floats | None) -> C
 
 
 def _expected_counts(table: TablePlan, block: Block) -> Floats:
-    driver, scale = _driver(table) or ("", 0.0)
+    driver, scale = table.spec.row_driver or ("", 0.0)
     metric = block.population.metrics[block.population.metric_index(driver)]
     if is_thinned(block.population, table) or not metric.spec.positive:
         return _made_counts(table, block)
-    rhythm = table.spec.rhythm if isinstance(table.spec, ProportionalEvent) else None
-    factors = event_factors(block.population, rhythm, metric, block.periods) if table.kind == "proportional" else None
+    factors = table_kind(table).row_factors(block.population, block.periods)
     counts = scale * block.centres(block.population.metric_index(driver))
     return counts if factors is None else counts * factors[:, None]
 
 
 def _made_counts(table: TablePlan, block: Block) -> Floats:
-    cells = KINDS[table.kind].rows(table, block).cell
+    cells = table_kind(table).rows_in(table, block).cell
     return np.bincount(cells, minlength=len(block.periods) * len(block.units)).reshape(block.slice.shape).astype(np.float64)
 
 

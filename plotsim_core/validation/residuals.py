@@ -20,7 +20,7 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import strata, stratum_samples
 from plotsim_core.numerics.estimates import correlation
-from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.store import Store
 
@@ -144,8 +144,8 @@ def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[i
     """Return (masks of cells with a row, values) by metric, each from the first fact with the metric."""
     rows: dict[int, Flags] = {}
     values: dict[int, Floats] = {}
-    for table in (table for table in store.tables if table.kind == "fact"):
-        metrics = {column.name: store.population.metric_index(_metric_name(column)) for column in metrics_of(table)}
+    for table in (table for table in store.tables if table.spec.is_per_cell):
+        metrics = {name: store.population.metric_index(metric) for name, metric in table.stored_metrics.items()}
         metrics = {name: metric for name, metric in metrics.items() if metric not in values}
         if not metrics:
             continue
@@ -171,15 +171,13 @@ def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[i
 
 def metrics_judged_by(population: Population, table: TablePlan) -> list[int]:
     """Return the metrics that are judged by a table: those of a fact that no earlier fact has."""
-    facts = [fact for fact in population.made if fact.kind == "fact"]
+    facts = [fact for fact in population.made if fact.spec.is_per_cell]
     names = [fact.name for fact in facts]
     earlier_facts = facts[: names.index(table.name)] if table.name in names else None
     if earlier_facts is None:
         return []
-    earlier_metrics = {
-        population.metric_index(_metric_name(column)) for fact in earlier_facts for column in metrics_of(fact)
-    }
-    metrics = dict.fromkeys(population.metric_index(_metric_name(column)) for column in metrics_of(table))
+    earlier_metrics = {population.metric_index(metric) for fact in earlier_facts for metric in fact.stored_metrics.values()}
+    metrics = dict.fromkeys(map(population.metric_index, table.stored_metrics.values()))
     return [metric for metric in metrics if metric not in earlier_metrics]
 
 
@@ -196,15 +194,6 @@ def fact_of_metric(population: Population, metric: int) -> str | None:
 def metric_facts(population: Population) -> frozenset[str]:
     """Return the facts that metrics are judged by."""
     return frozenset(table.name for table in population.made if metrics_judged_by(population, table))
-
-
-def _metric_name(column: ColumnPlan) -> str:
-    return column.spec.type.partition(".")[2]
-
-
-def metrics_of(table: TablePlan) -> list[ColumnPlan]:
-    """Return the columns of a table with metrics."""
-    return [column for column in table.columns if column.spec.word == "metric"]
 
 
 def register_cells(store: Store, blocks: list[Block], parent: str) -> None:

@@ -46,9 +46,9 @@ class Counted:
 
 def _event_rhythm(population: Population, table: TablePlan) -> tuple[str, Rhythm] | None:
     """Return the column with the moment of events and their rhythm; None for tables without."""
-    rhythm = rhythm_of(population, getattr(table.spec, "rhythm", None))
-    moment = next((column.name for column in table.columns if column.spec.word == "timestamp"), None)
-    if rhythm is None or moment is None or table.kind not in ("proportional", "variable") or population.grain.name == "hour":
+    rhythm = rhythm_of(population, table.spec.row_rhythm)
+    moment = next((column.name for column in table.columns if column.spec.source.is_moment), None)
+    if rhythm is None or moment is None or not table.spec.is_driven or population.grain.name == "hour":
         return None
     return moment, rhythm
 

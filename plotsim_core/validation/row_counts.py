@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plotsim_core.columns.earlier_rows import CONDITIONAL_KINDS
 from plotsim_core.columns.primary_key import date_keys, key_text, prefix
 from plotsim_core.columns.row_relations import parent_of
 from plotsim_core.columns.row_targets import is_row_reference
@@ -21,7 +20,7 @@ from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import Stratum, strata, stratum_samples
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted
-from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.kind import table_kind
 from plotsim_core.validation.check import CHECKS, TALLY, Check, Finding
 from plotsim_core.validation.store import Store
 from plotsim_core.validation.table_scan import table_scan
@@ -62,22 +61,21 @@ def _expected_of(store: Store, table: TablePlan) -> Expected:
 def unit_column(population: Population, table: TablePlan) -> str | None:
     """Return the column of a table with the key of the unit of a row; of a bridge, its left one if that is a unit. None if
     there is no such column."""
-    dimensions = {dimension.name for dimension in population.made if dimension.kind == "unit"}
-    columns = unit_references(table, dimensions)
-    if table.kind == "bridge":
+    columns = unit_references(table, {population.dimension.name})
+    if table.spec.is_bridge:
         columns = [name for name in columns if name == table.key[0]]
     return next(iter(columns), None)
 
 
 def link_columns(table: TablePlan) -> tuple[str, ...]:
     """Return the key columns of a bridge; none of other tables."""
-    return table.key if table.kind == "bridge" else ()
+    return table.key if table.spec.is_bridge else ()
 
 
 def unit_references(table: TablePlan, dimensions: set[str]) -> list[str]:
     """Return the columns of a table that refer to dimensions by the key of a unit."""
-    words = {column.name: column.spec.word for column in table.columns}
-    return [name for name, parent, _ in table.references if parent in dimensions and words[name] == "ref"]
+    targets = {column.name: column.spec.source.target_name for column in table.columns}
+    return [name for name, parent, _ in table.references if parent in dimensions and targets[name] is not None]
 
 
 def endings_sql(store: Store) -> str | None:
@@ -126,8 +124,7 @@ def _present_counts(periods: NDArray[np.int64], arrivals: NDArray[np.int64], las
 def _last_periods(store: Store, units: Units, endings: pa.Table) -> NDArray[np.int64]:
     """Return the last period of each unit by its stored ending; NEVER without one."""
     population = store.population
-    dimension = population.dimension
-    keys = key_text(prefix(dimension.spec), pa.array(codes(population, units)))
+    keys = key_text(prefix(population.dimension.spec), pa.array(codes(population, units)))
     indexes = pc.index_in(keys, endings["unit"].combine_chunks())
     is_ended = np.asarray(pc.is_valid(indexes))
     last_periods = np.full(len(units), NEVER)
@@ -172,13 +169,12 @@ def ending_tables(population: Population) -> frozenset[str]:
 
 
 def _period_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
-    is_event = table.kind in ("proportional", "variable", "detail")
-    return ending_tables(population) if is_event or table.kind == "fact" else None
+    return ending_tables(population) if table.spec.has_rows_each_period else None
 
 
 def _period_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
     rows = _row_counts(store, table)
-    if table.kind == "fact":
+    if table.spec.is_per_cell:
         bounds = _expected_of(store, table)
         yield _period_finding(store, table, np.where(rows == 0, bounds.certain > 0, rows > bounds.most), bounds.most)
     else:
@@ -193,9 +189,7 @@ def is_thinned(population: Population, table: TablePlan) -> bool:
     parent = parent_of(table)
     if parent is not None:
         return is_thinned(population, population.table(parent))
-    return table.kind in CONDITIONAL_KINDS and any(
-        is_row_reference(c, population) for c in table.columns if c.spec.word == "ref"
-    )
+    return table.spec.is_driven and any(is_row_reference(c, population) for c in table.columns)
 
 
 def _simulated_counts(population: Population, table: TablePlan, first: int, stop: int) -> Floats:
@@ -204,7 +198,7 @@ def _simulated_counts(population: Population, table: TablePlan, first: int, stop
     periods = np.arange(first, stop, dtype=np.int64)
     counts = np.zeros(len(periods))
     for _, block in _sample_blocks(population, periods):
-        counts += np.bincount(KINDS[table.kind].rows(table, block).period - first, minlength=len(periods))
+        counts += np.bincount(table_kind(table).rows_in(table, block).period - first, minlength=len(periods))
     return counts
 
 
@@ -245,7 +239,7 @@ def _tally(store: Store, checked: Floats, faults: Floats) -> pa.Table:
 
 
 def _fact_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
-    return ending_tables(population) if table.kind == "fact" else None
+    return ending_tables(population) if table.spec.is_per_cell else None
 
 
 def _row_findings(store: Store, table: TablePlan) -> Iterator[Finding]:

@@ -75,9 +75,9 @@ def _cell_indexes(store: Store, units: pa.Array, rows: pa.Table) -> tuple[NDArra
 
 def _metric_column(population: Population, table: TablePlan, metric: str) -> str | None:
     """Return the column of a metric in a fact per unit and period; None for other tables."""
-    if table.kind != "fact" or unit_column(population, table) is None:
+    if not table.spec.is_per_cell or unit_column(population, table) is None:
         return None
-    return next((column.name for column in table.columns if column.spec.type == f"metric.{metric}"), None)
+    return next((column for column, stored in table.stored_metrics.items() if stored == metric), None)
 
 
 def _tally(store: Store, checked: Flags, faults: Flags) -> pa.Table:
@@ -89,7 +89,7 @@ def _tally(store: Store, checked: Flags, faults: Flags) -> pa.Table:
 def _stage_columns(population: Population, fact: TablePlan) -> tuple[str, str] | None:
     """Return the columns of a fact with the stage of a lifecycle and the metric it tracks; None without both."""
     lifecycle = population.dataset.lifecycle
-    column = next((column.name for column in fact.columns if column.spec.word == "stage"), None)
+    column = next((column.name for column in fact.columns if column.spec.source.is_stage), None)
     metric = None if lifecycle is None else _metric_column(population, fact, lifecycle.track)
     return None if column is None or metric is None else (column, metric)
 

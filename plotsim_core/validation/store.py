@@ -61,7 +61,7 @@ class Store:
     @property
     def ledger(self) -> str | None:
         """The relation of the ledger of injected issues; None if it is missing or lacks columns."""
-        table = next((table for table in self.plan.tables if table.kind == LEDGER), None)
+        table = next((table for table in self.plan.tables if table.name == LEDGER), None)
         types = self.columns(LEDGER) if table is not None and LEDGER in self.relations else {}
         is_complete = table is not None and all(column.name in types for column in table.columns)
         return self.relations[LEDGER] if is_complete else None

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plotsim_core.columns.earlier_rows import KEYED_KINDS, lookback
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
@@ -125,13 +124,13 @@ def _judged_scope(store: Store, table: TablePlan, column: str, parent: str) -> s
     """Return the SQL condition of the rows whose references are judged: references to earlier rows where all their periods
     are stored, references to a date where its period is stored, all others everywhere."""
     population, target = store.population, store.population.table(parent)
-    if target.kind == "date":
+    if target.spec.is_date_dimension:
         stop = store.stop if population.stop is None else population.stop
         window = population.grain.keys(np.arange(population.first, stop, dtype=np.int64)).tolist()
         missing_keys = sorted(set(window) - store.held_of(target))
         return f" AND {quoted(column)} NOT IN ({', '.join(map(str, missing_keys))})" if missing_keys else ""
-    look_back = next((lookback(c) for c in table.columns if c.name == column and c.spec.word == "ref"), None)
-    if look_back is None or target.kind not in KEYED_KINDS or target.time is None:
+    look_back = next((c.spec.source.look_back for c in table.columns if c.name == column), None)
+    if look_back is None or not target.spec.has_keyed_rows or target.time is None:
         return ""
     stored_keys = store.held_of(target)
     keys = population.grain.keys(np.arange(store.first - look_back, store.stop, dtype=np.int64)).tolist()
@@ -170,7 +169,7 @@ def every_table(population: Population, table: TablePlan) -> frozenset[str]:
 
 
 def _date_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
-    return NO_TABLES if table.kind == "date" else None
+    return NO_TABLES if table.spec.is_date_dimension else None
 
 
 for _name, _check in {

@@ -12,7 +12,7 @@ from plotsim_core.numerics.estimates import correlation, rank_correlation
 from plotsim_core.plan.correlations import Correlations, connection_masks
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.sql import quoted
-from plotsim_core.validation.residuals import Flags, Floats, fact_of_metric, metrics_of, residuals
+from plotsim_core.validation.residuals import Flags, Floats, fact_of_metric, residuals
 from plotsim_core.validation.store import Store
 
 _ROWS = 400_000
@@ -66,6 +66,6 @@ def _cells(store: Store, pair: tuple[int, int], periods: NDArray[np.int64]) -> t
 def _values_sql(store: Store, table: TablePlan, metric: int, name: str) -> str:
     """Return the SQL of the values of a metric in a fact, by unit and date, named `name`."""
     unit, date = (quoted(column) for column in table.key)
-    metric_type = f"metric.{store.population.metrics[metric].name}"
-    column = quoted(next(column.name for column in metrics_of(table) if column.spec.type == metric_type))
+    metric_name = store.population.metrics[metric].name
+    column = quoted(next(column for column, stored in table.stored_metrics.items() if stored == metric_name))
     return f"SELECT {unit} AS unit, {date} AS date, {column}::DOUBLE AS {name} FROM {store.relation(table)}"

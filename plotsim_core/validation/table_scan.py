@@ -19,10 +19,11 @@ _TOLERANCE = 1e-9
 
 def bounds_of(population: Population, table: TablePlan, column: ColumnPlan) -> tuple[float, float] | None:
     """Return the closed range of the values of a metric column; None for other columns and unbounded metrics."""
-    if column.spec.word != "metric":
+    metric = column.spec.source.stored_metric
+    if metric is None:
         return None
-    spec = population.metrics[population.metric_index(column.spec.type.partition(".")[2])].spec
-    bounds = None if table.kind == "period" and spec.sized else spec.bounds  # a sum may exceed them
+    spec = population.metrics[population.metric_index(metric)].spec
+    bounds = None if "crowd" in table.spec.knows and spec.sized else spec.bounds  # a sum may exceed them
     return bounds or ((0.0, float("inf")) if spec.positive else None)
 
 

@@ -34,7 +34,7 @@ def _life_tables(population: Population, table: TablePlan) -> frozenset[str] | N
 def _living_references(population: Population, kind: Population, table: TablePlan) -> list[str]:
     """Return the columns of a table that refer to units of a kind which live at the time of the row. A snapshot has none of
     another kind: these were drawn once, for the life of its own unit."""
-    if table.kind == "snapshot" and kind is not population:
+    if table.spec.cadence == "snapshot" and kind is not population:
         return []
     return unit_references(table, {kind.dimension.name})
 
@@ -77,10 +77,10 @@ def _lives_sql(store: Store, dimension: str) -> str:
 
 def _moment_indexes(table: TablePlan) -> list[int]:
     """Return the indexes of the columns with moments of the rows of a table itself, not of rows it shows or looks up."""
-    if table.time is None or table.kind == "snapshot":
+    if table.time is None or table.spec.cadence == "snapshot":
         return []
     columns = enumerate(table.columns)
-    return [index for index, c in columns if pa.types.is_timestamp(c.type) and c.spec.word != "lookup"]
+    return [index for index, c in columns if pa.types.is_timestamp(c.type) and c.spec.source.lookup_path is None]
 
 
 def _moment_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
@@ -114,7 +114,7 @@ def _order_sql(store: Store, table: TablePlan, name: str) -> str | None:
     """Return the SQL of (date_key, early: whether a moment is before that of the preceding number) for the events of some
     periods; None for tables without numbered rows, and where moments have jitter."""
     unit = unit_column(store.population, table)
-    if store.population.dataset.noise.temporal_jitter > 0 or table.kind not in ("proportional", "variable") or unit is None:
+    if store.population.dataset.noise.temporal_jitter > 0 or not table.spec.is_driven or unit is None:
         return None
     scan = table_scan(store, table)
     keys, row_count = scan["date_key"].to_pylist(), sum(scan["rows"].to_pylist())
@@ -161,18 +161,14 @@ def _wrong_end_sql(store: Store, end: str) -> str:
     return f"CASE WHEN {is_over} THEN {fault} ELSE {ends_early} END"
 
 
-def _version_columns(table: TablePlan) -> dict[str, str]:
-    return {column.spec.type: column.name for column in table.columns if column.spec.word == "version"}
-
-
 def _history_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
-    return ending_tables(population) if "version.valid_from" in _version_columns(table) else None
+    return ending_tables(population) if "valid_from" in table.version_columns else None
 
 
 def _histories(store: Store, table: TablePlan) -> Iterator[Finding]:
-    history = _version_columns(table)
-    unit = next(column.name for column in table.columns if column.spec.word == "id")
-    parts = (f"v.{quoted(history[f'version.{part}'])}" for part in ("valid_from", "valid_to", "is_current"))
+    history = table.version_columns
+    unit = next(column.name for column in table.columns if column.spec.source.is_key)
+    parts = (f"v.{quoted(history[part])}" for part in ("valid_from", "valid_to", "is_current"))
     begin, end, current = parts
     fault = (
         f"{current} != ({end} IS NULL) OR {begin} >= {end} OR CASE WHEN following IS NULL "

@@ -17,12 +17,12 @@ _NOT_IN_LEDGER = "the ledger does not tell it of rows that were dropped"
 
 
 def _null_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
-    return NO_TABLES if any(not column.nullable or _has_null_rate(table, column) for column in table.columns) else None
+    return NO_TABLES if any(not column.nullable or _judged_metric(table, column) for column in table.columns) else None
 
 
-def _has_null_rate(table: TablePlan, column: ColumnPlan) -> bool:
-    """Return whether the null rate of a column is declared: that of a metric in a fact, which holds each value once."""
-    return column.spec.word == "metric" and table.kind == "fact"
+def _judged_metric(table: TablePlan, column: ColumnPlan) -> str | None:
+    """Return the metric whose null rate a column has: one in a fact, which holds each value once; None for others."""
+    return column.spec.source.stored_metric if table.spec.is_per_cell else None
 
 
 def _nulls(store: Store, table: TablePlan) -> Iterator[Finding]:
@@ -35,8 +35,8 @@ def _nulls(store: Store, table: TablePlan) -> Iterator[Finding]:
         finding = count_finding(scan, f"{table.name}.{column.name}", "rows are null", scan["rows"], nulls)
         if not column.nullable:
             yield finding
-        elif _has_null_rate(table, column):
-            metric = store.population.metrics[store.population.metric_index(column.spec.type.partition(".")[2])]
+        elif (name := _judged_metric(table, column)) is not None:
+            metric = store.population.metrics[store.population.metric_index(name)]
             dataset, odds = store.population.dataset, 0.0
             if missing_on(dataset, metric.spec) is not None:
                 odds = noise_of(dataset, metric.spec).mar_rate

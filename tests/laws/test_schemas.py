@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 
 from plotsim_core import Plan, batches, from_mapping, list_templates
-from plotsim_core.columns.source import SOURCES, Source
+from plotsim_core.columns.foreign_key import Reference
 from plotsim_core.config.read import read
 from plotsim_core.engine.slice import Slice, full_slice
 from plotsim_core.errors import SchemaError
@@ -170,6 +170,6 @@ def test_a_batch_that_is_not_what_its_schema_says_is_refused(name: str, values: 
 
 def test_a_source_that_forgets_a_value_is_found_where_its_rows_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = from_mapping(SHOPS, name="shops")
-    monkeypatch.setitem(SOURCES._members, "ref", Source(lambda column, table, rows: pa.nulls(len(rows), column.type)))
+    monkeypatch.setattr(Reference, "fill", lambda source, column, table, rows: pa.nulls(len(rows), column.type))
     with pytest.raises(SchemaError, match=r"fct_order\.date_key has"):
         list(build(plan, plan.table("fct_order"), full_slice(plan.population)))

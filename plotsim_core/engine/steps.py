@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from plotsim_core.columns.scd import Options as History
+from plotsim_core.config.column_source import History
 from plotsim_core.config.effects import missing_on, noise_of
 from plotsim_core.config.segments import Treatment
 from plotsim_core.engine.block import Block
