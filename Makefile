@@ -16,11 +16,11 @@ export SQL
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
-$(READY): requirements.txt pyproject.toml
+$(READY): requirements.txt pyproject.toml hatch_build.py plotsim_core/pyproject.toml plotsim_core/version.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which with PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ./plotsim_core -e .
 	@touch $(READY)
 
 $(DAGSTER_HOME)/dagster.yaml: plotsim_pipeline/instance.yaml
@@ -97,11 +97,16 @@ docs: $(READY)  ## draw the pictures, write the reference of the language and th
 	$(BIN)/python -m docs.datasets
 	$(BIN)/python -m docs.correlations
 
-lock:  ## write requirements.txt anew from the newest releases
-	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade -e '.[dev]' setuptools
-	$(BIN)/pip freeze --all --exclude pip --exclude-editable | sed 's/^pgserver.*/&; python_version < "3.13"/' > requirements.txt
-	@touch $(READY)
+# One lock for every Python and platform, with the hash of every file. UPGRADE= keeps the versions that still fit.
+UPGRADE ?= --upgrade
+PACKAGES := ./plotsim_core '.[delta,postgres,s3]'
+COMPILE := .venv-lock/bin/uv pip compile - --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-package plotsim-core --no-emit-package plotsim-pipeline --custom-compile-command "make lock"
+
+lock:  ## write requirements.txt, and deploy/requirements.txt for the image, anew from the newest releases
+	test -x .venv-lock/bin/uv || { $(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet --disable-pip-version-check uv; }
+	printf '%s\n' $(PACKAGES) | $(COMPILE) --group dev $(UPGRADE) -o requirements.txt
+	printf '%s\n' $(PACKAGES) hatchling | $(COMPILE) -c requirements.txt --upgrade -o deploy/requirements.txt
 
 clean:  ## remove the environment, the instance and all data
-	rm -rf $(VENV) .venv-plotsim .dagster_home data
+	rm -rf $(VENV) .venv-plotsim .venv-lock .dagster_home data
