@@ -99,14 +99,18 @@ docs: $(READY)  ## draw the pictures, write the reference of the language and th
 
 # One lock for every Python and platform, with the hash of every file. UPGRADE= keeps the versions that still fit.
 UPGRADE ?= --upgrade
+UV := .venv-lock/bin/uv
 PACKAGES := ./plotsim_core '.[delta,postgres,s3]'
-COMPILE := .venv-lock/bin/uv pip compile - --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+COMPILE := $(UV) pip compile - --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url \
 	--no-emit-package plotsim-core --no-emit-package plotsim-pipeline --custom-compile-command "make lock"
 
 lock:  ## write requirements.txt, and deploy/requirements.txt for the image, anew from the newest releases
-	test -x .venv-lock/bin/uv || { $(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet --disable-pip-version-check uv; }
+	test -x $(UV) || { $(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet --disable-pip-version-check uv; }
 	printf '%s\n' $(PACKAGES) | $(COMPILE) --group dev $(UPGRADE) -o requirements.txt
 	printf '%s\n' $(PACKAGES) hatchling | $(COMPILE) -c requirements.txt --upgrade -o deploy/requirements.txt
+	@for python in 3.11 3.12 3.13; do for platform in x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin; do \
+		echo "wheels of Python $$python on $$platform" && $(UV) pip install --quiet --dry-run --require-hashes --only-binary :all: \
+		--target .venv-lock/nothing --python-version $$python --python-platform $$platform -r requirements.txt || exit 1; done; done
 
 clean:  ## remove the environment, the instance and all data
 	rm -rf $(VENV) .venv-plotsim .venv-lock .dagster_home data

@@ -41,7 +41,7 @@ EVENTS = "SELECT count(*) FROM event_logs"
 
 def pinned(text: str) -> set[tuple[str, str]]:
     """Return the names, as an index spells them, and versions that a lock or a list of pip states."""
-    pins = re.findall(r"^([\w.-]+)==([^\s;]+)", text.lower(), re.MULTILINE)
+    pins = re.findall(r"^([\w.-]+)(?:\[.*\])?==([^\s;]+)", text.lower(), re.MULTILINE)
     return {(re.sub("[-_.]+", "-", name), version) for name, version in pins}
 
 
