@@ -11,7 +11,7 @@ SQL ?= SELECT table_schema, table_name FROM information_schema.tables ORDER BY A
 export DAGSTER_HOME := $(CURDIR)/.dagster_home
 export SQL
 
-.PHONY: run status ui query test proofs endurance lint bench checks bookkeeping fidelity compatibility docs laws robustness clean lock help
+.PHONY: run status ui query test proofs endurance lint bench checks bookkeeping fidelity compatibility docs laws robustness packages clean lock help
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -89,6 +89,10 @@ endif
 # CONFIGS=50 SEED=7000 makes others, and prints the page rather than writing it.
 robustness: $(READY)  ## make and judge 1,000 random configs (some forty minutes)
 	$(BIN)/python -m benchmarks.robustness $(if $(CONFIGS),--configs $(CONFIGS)) $(if $(SEED),--seed $(SEED))
+
+# Some ten minutes, and 600 MB of downloads. PYTHONS="/path/to/python3.12 ..." names interpreters that are not on the path.
+packages: $(READY)  ## build both distributions, and try them in a clean environment of each Python
+	$(BIN)/python -m benchmarks.packages $(addprefix --python ,$(PYTHONS))
 
 docs: $(READY)  ## draw the pictures, write the reference of the language and the answers on the pages of datasets
 	$(BIN)/python docs/picture.py
