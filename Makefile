@@ -11,7 +11,7 @@ SQL ?= SELECT table_schema, table_name FROM information_schema.tables ORDER BY A
 export DAGSTER_HOME := $(CURDIR)/.dagster_home
 export SQL
 
-.PHONY: run status ui query test proofs endurance lint bench checks bookkeeping fidelity compatibility docs laws robustness packages clean lock help
+.PHONY: run status ui query test proofs endurance lint bench checks bookkeeping fidelity compatibility docs laws robustness packages dist clean lock help
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -94,6 +94,11 @@ robustness: $(READY)  ## make and judge 1,000 random configs (some forty minutes
 packages: $(READY)  ## build both distributions, and try them in a clean environment of each Python
 	$(BIN)/python -m benchmarks.packages $(addprefix --python ,$(PYTHONS))
 
+dist: $(READY)  ## build both distributions into dist/
+	rm -rf dist
+	cd plotsim_core && $(CURDIR)/$(BIN)/python -m hatchling build -d $(CURDIR)/dist
+	$(BIN)/python -m hatchling build -d dist
+
 docs: $(READY)  ## draw the pictures, write the reference of the language and the answers on the pages of datasets
 	$(BIN)/python docs/picture.py
 	$(BIN)/python -m docs.gallery
@@ -117,4 +122,4 @@ lock:  ## write requirements.txt, and deploy/requirements.txt for the image, ane
 		--target .venv-lock/nothing --python-version $$python --python-platform $$platform -r requirements.txt || exit 1; done; done
 
 clean:  ## remove the environment, the instance and all data
-	rm -rf $(VENV) .venv-plotsim .venv-lock .dagster_home data
+	rm -rf $(VENV) .venv-plotsim .venv-lock .dagster_home data dist

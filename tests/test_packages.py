@@ -203,7 +203,15 @@ def test_pip_takes_both_from_the_tree_and_neither_from_an_index(tmp_path: Path) 
     for place in Path(pytest.__file__).parents[1].iterdir():
         if "plotsim" not in place.name:
             (packages / place.name).symlink_to(place)
-    install = [str(tmp_path / "bin" / "python"), "-m", "pip", "install", "--no-index", "--no-build-isolation"]
+    install = [
+        str(tmp_path / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "--no-index",
+        "--no-build-isolation",
+        "--no-compile",
+    ]
 
     def commands() -> str:
         plotsim = [str(tmp_path / "bin" / "plotsim"), "--help"]
