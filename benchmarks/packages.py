@@ -81,7 +81,7 @@ class Environment:
 
     def install(self, *arguments: str) -> None:
         """Install what pip is told to."""
-        self.run("python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
+        self.run("python", "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check", *arguments)
 
     def packages(self) -> dict[str, str]:
         """Return the versions of all that is installed, by name."""

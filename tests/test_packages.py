@@ -12,12 +12,14 @@ from importlib.metadata import distribution, packages_distributions, requires
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hatchling.metadata.core import ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from benchmarks.packages import FOLDERS, LOCK, PYTHONS, build
+from plotsim_core.cli import main
 from plotsim_core.version import VERSION
 
 ROOT = Path(__file__).parents[1]
@@ -153,6 +155,18 @@ def test_the_generator_works_where_only_its_own_needs_are(tmp_path: Path) -> Non
     code = f"REFUSED = {refused | {'plotsim_pipeline'}!r}\n{REFUSING}"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
     assert (tmp_path / "validation_report.html").exists()
+
+
+@pytest.mark.long
+def test_the_readme_of_the_generator_is_true(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its commands and its code run."""
+    monkeypatch.chdir(tmp_path)
+    readme = metadata(CORE).core.readme
+    for line in re.findall(r"^plotsim ([^#\n]+)", readme, re.MULTILINE):
+        done = CliRunner().invoke(main, line.split())
+        assert done.exit_code == 0, done.output
+    (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    exec(compile(code, "README.md", "exec"), {})
 
 
 def test_the_lock_pins_everything_by_hash() -> None:
