@@ -62,10 +62,8 @@ __all__ = [
     "write_tables",
 ]
 
-TEMPLATES = next(
-    folder / "configs" for folder in (Path(__file__).parent, Path(__file__).parent.parent) if (folder / "configs").is_dir()
-)
-"""The bundled configs: beside the packages in a checkout, inside this one in a wheel."""
+TEMPLATES = (Path(__file__).parent / "configs").resolve()
+"""The folder of the bundled configs: inside the package, where a checkout has a link to the folder beside it."""
 _SMALLEST, _LARGEST = 1e-6, 1e6
 """The scales at which a number of rows is looked for."""
 _NEAR, _ERRORS = 0.02, 3.0

@@ -111,7 +111,7 @@ def _connected(url: str) -> Iterator[Any]:
     try:
         import psycopg2
     except ImportError:
-        raise UsageError(f"{address} cannot be opened: pip install 'plotsim-pipeline[postgres]'") from None
+        raise UsageError(f"{address} cannot be opened: pip install 'plotsim-core[postgres]'") from None
     wait = {} if "connect_timeout" in url else {"connect_timeout": _SECONDS}
     try:
         connection = psycopg2.connect(url, **wait)
