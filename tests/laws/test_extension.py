@@ -255,6 +255,7 @@ def connected(draw: st.DrawFn) -> tuple[list[Raw], list[list[Any]]]:
     return metrics, connections
 
 
+@pytest.mark.slow
 @examples(60)
 @given(connected())
 def test_a_metric_more_leaves_the_numbers_of_the_others_to_the_last_bit(drawn: tuple[list[Raw], list[list[Any]]]) -> None:

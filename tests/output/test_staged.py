@@ -123,6 +123,7 @@ def test_runs_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
     assert set(read(PLAN, target, "csv")) == set(names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", list(FORMATS))
 def test_a_full_disk_is_told_and_leaves_what_was_there(format: str, tmp_path: Path) -> None:
     """Files may be no larger than 20,000 bytes in the process that writes them."""
