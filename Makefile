@@ -90,12 +90,13 @@ endif
 robustness: $(READY)  ## make and judge 1,000 random configs (some forty minutes)
 	$(BIN)/python -m benchmarks.robustness $(if $(CONFIGS),--configs $(CONFIGS)) $(if $(SEED),--seed $(SEED))
 
-docs: $(READY)  ## draw the pictures, write the reference of the language and the answers on the pages of datasets
+docs: $(READY)  ## draw the pictures, write the reference of the language, the answers on the pages of datasets and the page of tests
 	$(BIN)/python docs/picture.py
 	$(BIN)/python -m docs.gallery
 	$(BIN)/python -m docs.reference
 	$(BIN)/python -m docs.datasets
 	$(BIN)/python -m docs.correlations
+	$(BIN)/python -m tests.page
 
 lock:  ## write requirements.txt anew from the newest releases
 	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)

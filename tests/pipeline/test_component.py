@@ -40,6 +40,8 @@ DEFINITIONS = """
 from pathlib import Path
 import dagster as dg
 
+pytestmark = pytest.mark.slow
+
 @dg.definitions
 def defs():
     return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)

@@ -32,6 +32,8 @@ from tests.pipeline.support import content, keys_of, materialise, store_at
 KINDS = ["duckdb", "parquet"]
 HOLD = """
 import sys, time, duckdb
+
+pytestmark = pytest.mark.slow
 with duckdb.connect(sys.argv[1]) as connection:
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))

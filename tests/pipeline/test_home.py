@@ -72,6 +72,8 @@ READ = """
 import json
 import dagster as dg
 
+pytestmark = pytest.mark.slow
+
 with dg.DagsterInstance.get() as instance:
     key = dg.AssetKey(["minimal", "fct_payments"])
     events = instance.fetch_materializations(key, limit=100).records

@@ -57,6 +57,8 @@ import json, sys
 from pathlib import Path
 from tests.pipeline.support import materialise, store_at
 from tests.pipeline.test_public_cases import OTHER_SEED, WRITTEN, shops
+
+pytestmark = pytest.mark.slow
 place, keys = json.loads(sys.argv[1])
 plan, store = shops(OTHER_SEED), store_at("duckdb", Path(place))
 print("ready", flush=True)
