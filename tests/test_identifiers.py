@@ -124,6 +124,7 @@ def test_cards_and_goods_are_valid() -> None:
         assert all(ean.is_valid(text) and len(text) == width for text in texts(provider, "de_DE", 2000))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", ["phone_number", "license_plate"])
 def test_forms_are_those_of_faker(provider: str) -> None:
     """Whatever is made could be Faker's, in the locales whose forms are known; most are."""

@@ -29,11 +29,11 @@ from plotsim_pipeline.stores.placement import Placement
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import content, keys_of, materialise, store_at
 
+pytestmark = pytest.mark.slow
+
 KINDS = ["duckdb", "parquet"]
 HOLD = """
 import sys, time, duckdb
-
-pytestmark = pytest.mark.slow
 with duckdb.connect(sys.argv[1]) as connection:
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))

@@ -20,6 +20,8 @@ from plotsim_pipeline.event_log import BatchedEventLog
 from tests.pipeline.live import LOADED, asked, free_port, until
 from tests.pipeline.test_event_log import SECTION
 
+pytestmark = pytest.mark.slow
+
 ROOT = BUNDLED.parent
 KEYS = ["2024-01-01", "2024-02-01", "2024-03-01"]
 HIDE = """
@@ -71,8 +73,6 @@ sys.meta_path.insert(0, Blocked())
 READ = """
 import json
 import dagster as dg
-
-pytestmark = pytest.mark.slow
 
 with dg.DagsterInstance.get() as instance:
     key = dg.AssetKey(["minimal", "fct_payments"])

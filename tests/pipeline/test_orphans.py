@@ -22,14 +22,14 @@ from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import store_at
 from tests.pipeline.test_stores import SCHEMA, placed, rows
 
+pytestmark = pytest.mark.slow
+
 WRITER = """
 import sys, time
 import pyarrow as pa
 from tests.pipeline.support import store_at
 from tests.pipeline.test_stores import SCHEMA, placed, rows
 from pathlib import Path
-
-pytestmark = pytest.mark.slow
 def slow():
     for number in range(400):
         yield from (batch for batch in rows(*[(20240101, "x" * 500, float(n)) for n in range(1000)]))
