@@ -99,6 +99,7 @@ def metric(number: int, **more: object) -> dict[str, object]:
     return {"name": f"m{number}", "type": "score", "polarity": "positive", **more}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("joined", JOINED)
 def test_loading_takes_time_in_proportion_to_the_metrics(joined: str) -> None:
     """Two hundred take at most 2.3 times what a hundred take: CPU seconds, the best of five each, in turn."""

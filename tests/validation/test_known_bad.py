@@ -17,9 +17,10 @@ from plotsim_core.columns.primary_key import key_text, prefix
 from plotsim_core.config.read import read
 from plotsim_core.engine.roster import codes, select
 from plotsim_core.validation.check import CHECKS
-from plotsim_core.validation.report import BROKEN_CAP, Report, check_store, report_of
+from plotsim_core.validation.report import BROKEN_CAP, Report, check_store
 from plotsim_core.validation.store import find_store
 from tests.marks import slow_but
+from tests.validation.judged import report_of_check
 
 SCALE = 4
 
@@ -329,13 +330,6 @@ def clean(plan: Plan, written: Path) -> Report:
         return check_store(store)
 
 
-def _report_of(check: str, plan: Plan, directory: Path) -> Report:
-    """Return what one check says of all tables in a directory."""
-    with find_store(plan, directory) as store:
-        findings = [(check, f) for kind in store.kinds for table in kind.tables for f in CHECKS[check].findings(kind, table)]
-        return report_of(store, findings)
-
-
 def _break(plan: Plan, case: Case, directory: Path) -> None:
     """Make the fault in files of a directory."""
     if case.without is not None:
@@ -384,7 +378,8 @@ def test_a_fault_is_caught_by_the_check_that_names_it(name: str, plan: Plan, wri
     directory = tmp_path / "broken"
     shutil.copytree(written, directory, copy_function=os.link)
     _break(plan, case, directory)
-    report = _report_of(case.check, plan, directory)
+    with find_store(plan, directory) as store:
+        report = report_of_check(case.check, store)
     wrong = [finding for finding in report.of(case.check) if not finding.passed]
     assert [finding for finding in wrong if finding.subject.startswith(case.subject)], report.text()
     assert report.score < 100
