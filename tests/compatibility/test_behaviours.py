@@ -106,7 +106,8 @@ BEHAVIOURS: dict[int, tuple[str, str]] = {
     ),
     15: (
         "Links stay inside their bounds, no pair is linked twice, who stands higher has more.",
-        "test_bridges::test_links_stay_inside_their_bounds test_bridges::test_who_stands_higher_has_more_links "
+        "tables/test_bridges::test_links_stay_inside_their_bounds "
+        "tables/test_bridges::test_who_stands_higher_has_more_links "
         "compatibility/test_proofs::test_keys_are_unique_references_resolve_and_dates_have_no_gaps",
     ),
     16: (
@@ -157,8 +158,8 @@ BEHAVIOURS: dict[int, tuple[str, str]] = {
     ),
     23: (
         "The map of sources is complete, values drift at the declared rates.",
-        "test_sources::test_the_map_has_every_row_of_every_source_once "
-        "test_sources::test_values_drift_at_the_declared_rates_and_others_not_at_all",
+        "tables/test_sources::test_the_map_has_every_row_of_every_source_once "
+        "tables/test_sources::test_values_drift_at_the_declared_rates_and_others_not_at_all",
     ),
     24: (
         "Narratives are the same every time, rise with the position, and tell the band in more than 55 % of rows.",

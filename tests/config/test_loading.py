@@ -19,7 +19,7 @@ from plotsim_core.engine.slice import full_slice
 from plotsim_core.numerics.quantiles import quantile_table
 from plotsim_core.tables.build import build
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def loaded(name: str) -> Plan:
