@@ -11,7 +11,7 @@ SQL ?= SELECT table_schema, table_name FROM information_schema.tables ORDER BY A
 export DAGSTER_HOME := $(CURDIR)/.dagster_home
 export SQL
 
-.PHONY: run status ui query test proofs endurance lint bench checks bookkeeping fidelity compatibility docs laws robustness packages dist clean lock help
+.PHONY: run status ui query test check endurance lint bench checks bookkeeping fidelity compatibility docs laws robustness packages dist clean lock help
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -40,11 +40,11 @@ ui: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## open the Dagster UI, with its daem
 	@$(BIN)/dagster instance concurrency set plotsim_store 1 > /dev/null  # a new home knows the limit from the first run on
 	$(BIN)/dg dev -w workspace.yaml -p $(PORT)
 
-test: $(READY)  ## run the tests, but for the long proofs
-	$(BIN)/python -m pytest -n 2 -q -rs -m "not long" tests
+test: $(READY)  ## run the tests, but for the slow ones and the long proofs
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -rs -m "not slow and not long" tests
 
-proofs: $(READY)  ## run the long proofs: fidelity in full, runs that are killed, the laws over all datasets and the whole language
-	$(BIN)/python -m pytest -n 3 -q -rs -m "long and not endurance" tests  # one more than the machines of CI have cores: some wait
+check: lint  ## run all else that CI runs: style and types, the slow tests and the long proofs
+	$(BIN)/python -m pytest -n 3 --dist worksteal -q -rs -m "(slow or long) and not endurance" tests  # some of three wait
 
 # About fifteen minutes on two cores: benchmarks/endurance.md.
 endurance: $(READY)  ## run what the long proofs have in a shorter form: larger datasets, more runs at once, more kills
@@ -99,12 +99,13 @@ dist: $(READY)  ## build both distributions into dist/
 	cd plotsim_core && $(CURDIR)/$(BIN)/python -m hatchling build -d $(CURDIR)/dist
 	$(BIN)/python -m hatchling build -d dist
 
-docs: $(READY)  ## draw the pictures, write the reference of the language and the answers on the pages of datasets
+docs: $(READY)  ## draw the pictures, write the reference of the language, the answers on the pages of datasets and the page of tests
 	$(BIN)/python docs/picture.py
 	$(BIN)/python -m docs.gallery
 	$(BIN)/python -m docs.reference
 	$(BIN)/python -m docs.datasets
 	$(BIN)/python -m docs.correlations
+	$(BIN)/python -m tests.page
 
 # One lock for every Python and platform, with the hash of every file. UPGRADE= keeps the versions that still fit.
 UPGRADE ?= --upgrade

@@ -256,6 +256,7 @@ def test_check_judges_only_the_periods_that_are_asked_for(tmp_path: Path) -> Non
     assert "not in the window" in _plotsim("check", data, "--config", "minimal", "--periods", "2030-01", code=2).stderr
 
 
+@pytest.mark.slow
 def test_check_lets_a_warning_fail_only_when_strict(tmp_path: Path) -> None:
     """A correlation turned round is a warning."""
     _plotsim("run", "saas", "-o", tmp_path, "--format", "duckdb", "--scale", "3", "--quiet")

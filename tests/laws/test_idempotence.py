@@ -21,6 +21,7 @@ from plotsim_core.output.run import CONFIG, config_text, write_run
 from plotsim_core.truth.manifest import MANIFEST
 from tests.laws.made import BUNDLED, bundled, chunks_of, made
 from tests.laws.strategies import examples
+from tests.marks import slow_but
 
 SAME_BYTES = [name for name in FORMATS if name != "duckdb"]
 """Formats whose files have the same bytes whenever they hold the same rows. A DuckDB file does not promise that."""
@@ -97,7 +98,7 @@ def test_a_run_that_fails_in_an_empty_place_leaves_nothing(format: str, tmp_path
     assert list((tmp_path / "new").iterdir()) == []
 
 
-@pytest.mark.parametrize("format", list(FORMATS))
+@pytest.mark.parametrize("format", slow_but(FORMATS, "csv", "parquet"))
 @pytest.mark.parametrize("name", BUNDLED)
 def test_a_file_does_not_show_in_which_blocks_it_was_made(
     name: str, format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -18,8 +19,9 @@ from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
 
-KINDS = [pytest.param(kind, marks=pytest.mark.long) if kind == "delta" else kind for kind in STORES]
-"""The stores; Delta, which writes files as the Parquet store does, among the long proofs."""
+_MARKS: dict[str, Any] = {"duckdb": (), "parquet": pytest.mark.slow, "delta": pytest.mark.long}
+KINDS = [pytest.param(kind, marks=_MARKS[kind]) for kind in STORES]
+"""The stores: DuckDB without a mark; Delta, which writes files as the Parquet store does, among the long proofs."""
 DUCKDB_FIRST = [kind if kind == "duckdb" else pytest.param(kind, marks=pytest.mark.long) for kind in STORES]
 """The stores, for what takes a while with each: all but DuckDB among the long proofs."""
 CONFIGS = Path(__file__).parent.parent.parent / "configs"

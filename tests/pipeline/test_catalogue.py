@@ -286,6 +286,7 @@ def test_column_lineage_in_every_partition_would_be_as_large_as_the_page_says() 
     )
 
 
+@pytest.mark.slow
 def test_no_internal_key_shows(tmp_path: Path) -> None:
     """Neither an asset nor a materialisation shows what only a store reads, and no number is the same every time."""
     plan, store = plan_of("minimal"), store_at("duckdb", tmp_path)

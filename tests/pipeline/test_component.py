@@ -23,6 +23,8 @@ from plotsim_pipeline.datasets import BUNDLED
 from plotsim_pipeline.stores import store_of
 from tests.pipeline.support import content, keys_of, materialise, store_at
 
+pytestmark = pytest.mark.slow
+
 ROOT = BUNDLED.parent
 DG = str(Path(sys.executable).parent / "dg")
 GROUP = "dagster_dg_cli.registry_modules"

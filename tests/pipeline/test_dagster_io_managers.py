@@ -16,6 +16,7 @@ from plotsim_pipeline.assets import resources_of, stage_assets, table_assets
 from plotsim_pipeline.partitions import keys_between, partitions_for
 from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.stores.store import Store
+from tests.marks import slow_but
 from tests.pipeline.support import CONFIGS, END, START, keys_of, materialise, store_at
 
 
@@ -95,10 +96,10 @@ def plan_with(window: dict[str, str]) -> Plan:
     )
 
 
-@pytest.mark.parametrize("window", [pytest.param(window, id=name) for name, window in WINDOWS.items()])
-def test_their_query_gives_the_rows_of_the_partitions(window: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("grain", slow_but(WINDOWS, "months in quarters"))
+def test_their_query_gives_the_rows_of_the_partitions(grain: str, tmp_path: Path) -> None:
     """Of one partition, a range and all, of every grain: as many as the store has in each, and dated in them."""
-    plan, store = plan_with(window), store_at("duckdb", tmp_path)
+    plan, store = plan_with(WINDOWS[grain]), store_at("duckdb", tmp_path)
     keys = keys_of(plan)
     materialise(plan, store, keys, only=[*(table.name for table in plan.tables), "noised_metrics", "validation_report"])
     for table, ranges in (
@@ -123,6 +124,7 @@ def test_a_state_is_whole_whatever_partition_is_asked_for(tmp_path: Path) -> Non
     assert len(reads(plan, store, "dim_shop", [keys[0]])) == len(reads(plan, store, "dim_shop")) == 4
 
 
+@pytest.mark.slow
 def test_tables_that_are_delivered_late_are_read_by_their_delivery(tmp_path: Path) -> None:
     """The column of time has another name there."""
     plan, store = load_config(CONFIGS / "streaming.yaml"), store_at("duckdb", tmp_path)

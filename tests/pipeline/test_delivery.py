@@ -22,6 +22,8 @@ from tests.laws.test_delivery import ALL
 from tests.laws.test_quality import CONFIG
 from tests.pipeline.support import content, keys_of, materialise, store_at
 
+pytestmark = pytest.mark.slow
+
 BROKEN = ("fct_all", "evt_visit", LEDGER)
 DAYS = {**CONFIG, "window": {"start": "2024-03-01", "end": "2024-03-08", "every": "day"}}
 

@@ -19,6 +19,8 @@ from plotsim_pipeline.report import VALIDATION_REPORT
 from tests.pipeline.support import END, START
 from tests.pipeline.test_schedules import small
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = (Path(event_log.__file__).parent / "instance.yaml").read_text(encoding="utf-8")
 SECTION = """event_log_storage:
   module: plotsim_pipeline.event_log

@@ -29,6 +29,8 @@ from plotsim_pipeline.stores.placement import Placement
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import content, keys_of, materialise, store_at
 
+pytestmark = pytest.mark.slow
+
 KINDS = ["duckdb", "parquet"]
 HOLD = """
 import sys, time, duckdb

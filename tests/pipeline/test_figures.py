@@ -25,6 +25,8 @@ from plotsim_pipeline.stores.run_log import Writing, means, measured_batches
 from tests.pipeline.live import ROOT, asked, served
 from tests.pipeline.support import END, START, keys_of, plan_of
 
+pytestmark = pytest.mark.slow
+
 SERIES = """
 query ($asset: AssetKeyInput!) {
   assetOrError(assetKey: $asset) { ... on Asset { assetMaterializations(limit: 2000) {

@@ -24,6 +24,8 @@ from plotsim_pipeline.runs import PARAMETERS_TAG
 from tests.pipeline.live import BROWSER, ROOT, asked, clicked, runs, seen, served, until
 from tests.pipeline.support import content, keys_of, materialise, plan_of, store_at
 
+pytestmark = pytest.mark.slow
+
 SHORT = 1_000
 """Dagster draws markdown of fewer characters in its tables, and hides longer one behind a link."""
 TIMELINE = """

@@ -38,6 +38,7 @@ def late(plan: Plan, store: Store, moment: str, cron: str | None = None) -> tupl
     return due.key, {table for table, is_made in due.made.items() if not is_made}
 
 
+@pytest.mark.slow
 def test_a_backfill_of_an_old_day_makes_nothing_fresh(tmp_path: Path) -> None:
     """The day that is due is, in each table; nothing else. It is due two hours after the tick of 02:30."""
     plan, store = shops(), store_at("duckdb", tmp_path)
@@ -117,6 +118,7 @@ def test_it_turns_red_when_nothing_runs(tmp_path: Path, monkeypatch: pytest.Monk
         assert instance.get_runs() == []
 
 
+@pytest.mark.slow
 def test_a_run_of_the_increment_judges_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So what it has made is green at once; it warns and fails no run."""
     monkeypatch.setenv("PLOTSIM_STORE_PATH", str(tmp_path / "store.duckdb"))

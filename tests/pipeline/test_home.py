@@ -19,6 +19,8 @@ from plotsim_pipeline.event_log import BatchedEventLog
 from tests.pipeline.live import LOADED, asked, free_port, until
 from tests.pipeline.test_event_log import SECTION
 
+pytestmark = pytest.mark.slow
+
 ROOT = BUNDLED.parent
 KEYS = ["2024-01-01", "2024-02-01", "2024-03-01"]
 HIDE = """

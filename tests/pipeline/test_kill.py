@@ -106,7 +106,7 @@ INSTANTS = [("dim_company", 0), ("fct_revenue", 0), ("evt_login", -1), ("evt_chu
 
 
 def kills() -> Iterator[Any]:
-    """Yield each store with each instant: of the stores of files, `make proofs` has one of a state and one of events."""
+    """Yield each store with each instant: of the stores of files, `make check` has one of a state and one of events."""
     for kind in STORES:
         for table, batch in INSTANTS:
             shown = kind == "duckdb" or table in ("dim_company", "evt_login")

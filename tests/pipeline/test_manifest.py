@@ -14,6 +14,7 @@ from plotsim_pipeline.assets import resources_of
 from plotsim_pipeline.manifest import manifest_assets
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
+from tests.marks import slow_but
 from tests.pipeline.support import CONFIGS, keys_of, materialise, plan_of, store_at
 
 
@@ -24,7 +25,7 @@ def told(store: Store) -> dict[str, dg.MetadataValue]:
     return dict(event.metadata)
 
 
-@pytest.mark.parametrize("kind", list(STORES))
+@pytest.mark.parametrize("kind", slow_but(STORES, "duckdb"))
 def test_it_is_the_manifest_as_of_what_is_stored(kind: str, tmp_path: Path) -> None:
     """Of half of the window first, then of the whole: the same as the core says, with the rows that are stored."""
     plan, store = plan_of("saas"), store_at(kind, tmp_path)

@@ -14,6 +14,8 @@ from plotsim_pipeline.partitions import partitions_for
 from tests.output.test_money import plan_of, rows
 from tests.pipeline.support import KINDS, assert_equals_the_batch, keys_of, materialise, store_at
 
+pytestmark = pytest.mark.slow
+
 PLAN = plan_of()
 
 

@@ -22,6 +22,8 @@ from tests.pipeline.objects import BUCKET, Server, known_to, served
 from tests.pipeline.support import content, keys_of, materialise, plan_of, store_at
 from tests.pipeline.test_stores import SCHEMA, placed, rows
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("parquet", "delta")
 
 

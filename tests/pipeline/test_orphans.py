@@ -22,6 +22,8 @@ from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import store_at
 from tests.pipeline.test_stores import SCHEMA, placed, rows
 
+pytestmark = pytest.mark.slow
+
 WRITER = """
 import sys, time
 import pyarrow as pa

@@ -22,6 +22,8 @@ from tests.pipeline.live import asked, served
 from tests.pipeline.support import CONFIGS, END, START, content, keys_of, materialise, store_at
 from tests.pipeline.test_status import KEYS, config, plan_of, said
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["config"]
 TABLES = ["dim_date", "dim_caller", "fct_calls"]
 

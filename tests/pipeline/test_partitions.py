@@ -90,6 +90,7 @@ def saas(**window: Any) -> Plan:
     return from_mapping({**raw, "window": {"start": "2023-01", "end": "2024-12", "every": "month", **window}}, name="saas")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [pytest.param(k, marks=[] if k == "duckdb" else pytest.mark.long) for k in STORES])
 def test_the_rows_are_the_same_whatever_the_partitions(kind: str, tmp_path: Path) -> None:
     """Months, quarters in two ranges and from the last to the first, years: the same rows are stored, and all periods are

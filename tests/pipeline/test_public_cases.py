@@ -19,6 +19,8 @@ from plotsim_core.validation.report import check_store
 from tests.cases import EMPTY, LARGE, NUMBERS, TEXTS, WORDS, plan_of, wide
 from tests.pipeline.support import KINDS, assert_equals_the_batch, keys_of, materialise, store_at
 
+pytestmark = pytest.mark.slow
+
 WRITERS, OTHER_SEED = 3, 99
 SHOPS: dict[str, Any] = {
     "about": "Shops, and who comes to them",

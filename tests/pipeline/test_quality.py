@@ -16,6 +16,8 @@ from tests.laws.test_quality import CONFIG
 from tests.pipeline.support import DUCKDB_FIRST, content, keys_of, materialise, store_at
 from tests.validation.test_quality import MOST
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:

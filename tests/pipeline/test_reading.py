@@ -20,6 +20,8 @@ from plotsim_pipeline.stores import store_of
 from plotsim_pipeline.stores.types import TYPES
 from tests.pipeline.support import END, START, keys_of, materialise, plan_of
 
+pytestmark = pytest.mark.slow
+
 ROOT = BUNDLED.parent
 PAGE = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
 BEFORE, NOTEBOOK = PAGE.split("## From a notebook")

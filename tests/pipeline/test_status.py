@@ -26,6 +26,8 @@ from plotsim_pipeline.stores.store import Store
 from tests.pipeline.live import ROOT, asked, served
 from tests.pipeline.support import content, keys_of, materialise, store_at
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 about: Calls
 unit: caller

@@ -21,6 +21,8 @@ from plotsim_pipeline.stores.types import TYPES
 from tests.pipeline.support import DUCKDB_FIRST, END, KINDS, START, keys_of, materialise, plan_of, store_at
 from tests.pipeline.test_stores import placed, rows
 
+pytestmark = pytest.mark.slow
+
 PLAN = plan_of("minimal")
 PARTITIONS = partitions_for(PLAN)
 KEYS = keys_of(PLAN)

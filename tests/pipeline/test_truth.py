@@ -29,6 +29,8 @@ from tests.pipeline.support import END, KINDS, START, content, materialise, stor
 from tests.pipeline.test_status import CONFIG, KEYS, config, said
 from tests.pipeline.test_status import plan_of as plan_in
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["config"]
 TABLES = "dim_date,dim_caller,fct_calls"
 

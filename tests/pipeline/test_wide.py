@@ -10,6 +10,8 @@ from plotsim_core import Plan, batches, from_mapping
 from plotsim_core.config.read import read
 from tests.pipeline.support import CONFIGS, KINDS, keys_of, materialise, store_at
 
+pytestmark = pytest.mark.slow
+
 
 def wide() -> Plan:
     return from_mapping({**read(CONFIGS / "minimal.yaml"), "output": {"denormalized": True}}, name="minimal")

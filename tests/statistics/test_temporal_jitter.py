@@ -14,6 +14,7 @@ from scipy import stats
 from plotsim_core import ConfigError, Plan, explain, from_mapping, generate_tables, validate
 from plotsim_core.engine.slice import Slice, full_slice
 from plotsim_core.tables.build import build
+from tests.marks import slow_but
 
 Raw = dict[str, Any]
 _REFS = [{"name": "date_key", "type": "ref.dim_date"}, {"name": "shop_id", "type": "ref.dim_shop"}]
@@ -146,7 +147,7 @@ def test_more_units_and_a_later_end_leave_moments() -> None:
     pd.testing.assert_series_equal(many.loc[few.index], few)
 
 
-@pytest.mark.parametrize("jitter", [0.01, 0.2, 2.0])
+@pytest.mark.parametrize("jitter", slow_but([0.01, 0.2, 2.0], 0.2))
 @pytest.mark.parametrize("every", ["day", "week", "month"])
 def test_the_checks_allow_for_it_and_know_the_rhythm_that_is_left(every: str, jitter: float) -> None:
     end = {"day": "2024-02-15", "week": "2024-04-28", "month": "2024-06-30"}[every]

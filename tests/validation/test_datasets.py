@@ -21,7 +21,7 @@ from plotsim_core.validation.store import Store, directory_store
 from tests.laws.made import BRIEF, BUNDLED
 
 HEAVY = ("streaming", "ecommerce")
-"""Datasets whose hundredfold takes longest to judge: `make proofs` has their tenfold."""
+"""Datasets whose hundredfold takes longest to judge: `make check` has their tenfold."""
 
 TWICE = ("keys_unique", "date_spine_whole")
 

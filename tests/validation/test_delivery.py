@@ -80,6 +80,7 @@ def report(plan: Plan, directory: Path, first: int | None = None, stop: int | No
         return check_store(store)
 
 
+@pytest.mark.slow
 def test_nothing_that_is_late_or_repeated_on_purpose_is_a_fault(plan: Plan, written: Path) -> None:
     """Not of the whole, not of some periods, and the last ones are judged too: the ledger has what is held back."""
     for some in ((None, None), (plan.first + 3, plan.first + 5), ((plan.stop or 0) - 1, plan.stop)):

@@ -18,7 +18,7 @@ from plotsim_core.engine.foreign_units import all_units, last_periods
 from plotsim_core.engine.roster import codes
 from tests.laws.made import newcomers, unchanged
 
-PAGE = (Path(__file__).parent.parent / "docs" / "units.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "units.md").read_text(encoding="utf-8")
 RAW: dict[str, Any] = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[0])
 
 

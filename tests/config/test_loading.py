@@ -19,7 +19,7 @@ from plotsim_core.engine.slice import full_slice
 from plotsim_core.numerics.quantiles import quantile_table
 from plotsim_core.tables.build import build
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def loaded(name: str) -> Plan:
@@ -99,6 +99,7 @@ def metric(number: int, **more: object) -> dict[str, object]:
     return {"name": f"m{number}", "type": "score", "polarity": "positive", **more}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("joined", JOINED)
 def test_loading_takes_time_in_proportion_to_the_metrics(joined: str) -> None:
     """Two hundred take at most 2.3 times what a hundred take: CPU seconds, the best of five each, in turn."""

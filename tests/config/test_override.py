@@ -95,6 +95,7 @@ def test_target_rows_come_near(name: str, rows: int) -> None:
     assert sum(size.rows for size in sizes(plan)) == pytest.approx(rows, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "rows"), [("ecommerce", 20_000), ("saas", 60_000), ("retail", 30_000), ("minimal", 3000)])
 def test_as_many_rows_are_made_as_were_asked_for(name: str, rows: int) -> None:
     """Within 2 %, or three standard deviations of the count: orders that find no visit are no orders."""
@@ -104,6 +105,7 @@ def test_as_many_rows_are_made_as_were_asked_for(name: str, rows: int) -> None:
     assert abs(made - rows) <= max(0.02 * rows, 3 * rows**0.5)
 
 
+@pytest.mark.slow
 def test_a_target_that_no_scale_reaches_is_told_with_the_nearest() -> None:
     """A segment has one unit at least, and a dataset its dates and listed rows; and no scale is above a million."""
     plan = load_config(template("ecommerce"), target_rows=1000)

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from plotsim_core import Plan, UsageError, expected_state, generate_tables, load_config, manifest
 from plotsim_core.cli import main
 
-PAGE = (Path(__file__).parent.parent / "docs" / "cadence.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "cadence.md").read_text(encoding="utf-8")
 CONFIG, CODE = (re.findall(rf"```{word}\n(.*?)```", PAGE, re.DOTALL)[0] for word in ("yaml", "python"))
 
 
