@@ -10,6 +10,7 @@ import dagster as dg
 import pyarrow as pa
 
 from plotsim_core import Plan, batches
+from plotsim_core.output.partitions import keys_between
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.stages import stage_names, stage_table
 from plotsim_core.validation.glances import stage_glance
@@ -19,7 +20,7 @@ from plotsim_pipeline.drawings import drawing_metadata
 from plotsim_pipeline.findings import FINDINGS, Findings
 from plotsim_pipeline.lineage import upstream
 from plotsim_pipeline.parameters import CODE_VERSION, parameter_metadata, parameters_of, plan_with, refuse_mixture
-from plotsim_pipeline.partitions import backfill_policy, keys_between, periods_between
+from plotsim_pipeline.partitions import backfill_policy, periods_between
 from plotsim_pipeline.report_files import stored_periods
 from plotsim_pipeline.runs import PARAMETERS_TAG, run_keys
 from plotsim_pipeline.stores import store_from_environment

@@ -66,7 +66,13 @@ def entry_of_table(plan: Plan, table: TablePlan, layer: str, store: str) -> Entr
         tags={LAYER: layer},
         metadata={
             **placement_metadata(
-                plan, table.time, table.key, [c.name for c in table.columns], partial(target_rows, plan), measures(table)
+                plan,
+                table.name,
+                table.time,
+                table.key,
+                [column.name for column in table.columns],
+                partial(target_rows, plan),
+                measures(table),
             ),
             "cadence": str(cadence(table, plan.grain.name)),
             "dagster/column_schema": column_schema(table),
@@ -86,7 +92,9 @@ def measures(table: TablePlan) -> list[str]:
     return [column.name for column in numeric_columns if column.spec.word in _MEASURED and column.name not in key_columns]
 
 
-def entry_of_report(plan: Plan, description: str, key: Sequence[str], schema: dg.TableSchema, store: str) -> Entry:
+def entry_of_report(
+    plan: Plan, name: str, description: str, key: Sequence[str], schema: dg.TableSchema, store: str
+) -> Entry:
     """Return the entry of the report of a dataset's partitions: rows of `schema`, told apart by `key`, which begins with
     the column of time. Raises UsageError for owners that are none."""
     return Entry(
@@ -96,7 +104,7 @@ def entry_of_report(plan: Plan, description: str, key: Sequence[str], schema: dg
         owners=owners(plan),
         tags={LAYER: REPORT},
         metadata={
-            **placement_metadata(plan, key[0], key, target_rows=partial(target_rows, plan)),
+            **placement_metadata(plan, name, key[0], key, target_rows=partial(target_rows, plan)),
             "dagster/column_schema": schema,
             **code_reference(plan),
         },

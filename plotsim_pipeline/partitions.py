@@ -10,6 +10,7 @@ import numpy as np
 
 from plotsim_core import Plan, UsageError
 from plotsim_core.numerics.calendar import Grain
+from plotsim_core.output.partitions import key_format, keys_between
 
 BACKFILL_VARIABLE = "PLOTSIM_BACKFILL"
 RANGE = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -22,8 +23,6 @@ _CRON = {
     "quarter": "0 0 1 */3 *",
     "year": "0 0 1 1 *",
 }
-_FORMAT = {"hour": "%Y-%m-%d-%H:%M"}
-_DAY = "%Y-%m-%d"
 _STEP = 500
 """The partitions that a closed window has ahead of today are rounded up to so many: the definition stays over reloads."""
 
@@ -33,11 +32,11 @@ def partitions_for(plan: Plan) -> dg.TimeWindowPartitionsDefinition:
 
     A closed window has all its partitions whatever today is. An open one has those that are over.
     """
-    key_format = _key_format(plan)
+    form = key_format(plan.partition)
     return dg.TimeWindowPartitionsDefinition(
-        start=_start_of(plan.grain, plan.first).strftime(key_format),
-        end=_start_of(plan.grain, plan.stop).strftime(key_format) if plan.stop is not None else None,
-        fmt=key_format,
+        start=_start_of(plan.grain, plan.first).strftime(form),
+        end=_start_of(plan.grain, plan.stop).strftime(form) if plan.stop is not None else None,
+        fmt=form,
         cron_schedule=_CRON[plan.partition.name],
         end_offset=_partitions_ahead(plan) if plan.stop is not None else 0,
     )
@@ -58,7 +57,7 @@ def backfill_policy() -> dg.BackfillPolicy:
 
 def periods_in(plan: Plan, key: str) -> tuple[int, int]:
     """Return (first, stop) of the periods of one partition."""
-    partition = _period_at(plan.partition, datetime.strptime(key, _key_format(plan)))
+    partition = _period_at(plan.partition, datetime.strptime(key, key_format(plan.partition)))
     first, stop = (_period_at(plan.grain, _start_of(plan.partition, edge)) for edge in (partition, partition + 1))
     return first, stop
 
@@ -71,16 +70,7 @@ def periods_between(plan: Plan, keys: Sequence[str]) -> tuple[int, int]:
 def key_of(plan: Plan, period: int) -> str:
     """Return the key of the partition that holds a period."""
     partition = _period_at(plan.partition, _start_of(plan.grain, period))
-    return _start_of(plan.partition, partition).strftime(_key_format(plan))
-
-
-def keys_between(plan: Plan, first: int, stop: int) -> list[str]:
-    """Return the keys of the partitions that hold the periods `first` to `stop` (exclusive), in their order."""
-    if stop <= first:
-        return []
-    low, high = (_period_at(plan.partition, _start_of(plan.grain, period)) for period in (first, stop - 1))
-    key_format = _key_format(plan)
-    return [moment.strftime(key_format) for moment in plan.partition.starts(np.arange(low, high + 1)).tolist()]
+    return _start_of(plan.partition, partition).strftime(key_format(plan.partition))
 
 
 def end_of(plan: Plan, key: str) -> str:
@@ -107,10 +97,6 @@ def latest_complete(plan: Plan, now: datetime) -> int:
 def window_keys(plan: Plan, now: datetime) -> list[str]:
     """Return the keys of the whole window, or of what is over of it at `now` if it is open."""
     return keys_between(plan, plan.first, plan.stop if plan.stop is not None else latest_complete(plan, now) + 1)
-
-
-def _key_format(plan: Plan) -> str:
-    return _FORMAT.get(plan.partition.name, _DAY)
 
 
 def _period_at(grain: Grain, moment: datetime) -> int:

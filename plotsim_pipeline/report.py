@@ -63,7 +63,7 @@ def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition
         VALIDATION_REPORT,
         partitions,
         needs,
-        entry=entry_of_report(plan, description, _KEY, _PERIODS, needs.store_kind),
+        entry=entry_of_report(plan, VALIDATION_REPORT, description, _KEY, _PERIODS, needs.store_kind),
         above=[table.name for table in plan.tables],
         checks=[in_store(VALIDATION_REPORT), _nothing_broken()],
         rows=rows,

@@ -34,7 +34,7 @@ def partitioned_by(plan: Plan, table: TablePlan) -> str | None:
     return partition_column(by, {column.name: targets.get(column.name) for column in table.columns})
 
 
-def write_partitions(
+def write_folders(
     schema: pa.Schema, column: str, batches: Batches, directory: Path, rows: int, compression: str = "zstd"
 ) -> None:
     """Write rows into a folder per value of a column below `directory`.

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from plotsim_core.errors import UsageError
 from plotsim_core.output.dialects import DIALECTS
-from plotsim_core.output.duckdb import ORIGIN, comment_sql
+from plotsim_core.output.duckdb import ORIGIN, comments_sql
 from plotsim_core.output.format import Batches, Format, rechunked
 from plotsim_core.output.sql import joined_texts, keys_sql, tables_sql
 from plotsim_core.output.text_types import plain_batches, plain_schema
@@ -61,7 +61,8 @@ def loading(url: str) -> Iterator[Format]:
             cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(plan.name)}")
             cursor.execute(f"SET LOCAL search_path TO {quoted(plan.name)}")
             _refuse_foreign_tables(cursor, plan, tables, shown_address(url))
-            for statement in [*tables_sql(_DIALECT, tables), *(s for t in tables for s in comment_sql(t, quoted(t.name)))]:
+            comments = [statement for table in tables for statement in comments_sql(quoted(table.name), table.schema)]
+            for statement in [*tables_sql(_DIALECT, tables), *comments]:
                 cursor.execute(statement)
             cursor.execute(f"DROP TABLE IF EXISTS {ORIGIN}")
             origin = ", ".join(f"{text(value)} AS {quoted(name)}" for name, value in plan.origin.items())

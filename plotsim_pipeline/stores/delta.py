@@ -12,7 +12,6 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote
 from uuid import uuid4
@@ -25,7 +24,9 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
 
 from plotsim_core import Plan, UsageError
+from plotsim_core.output.format import Batches
 from plotsim_core.output.parquet import write_parquet
+from plotsim_core.output.partitions import write_partitions
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.store import Store as Stored
 from plotsim_core.validation.store import stored_date_keys
@@ -40,7 +41,7 @@ from plotsim_pipeline.stores.filesystem import (
     replacing_file,
     s3_access,
 )
-from plotsim_pipeline.stores.placement import Placement, missing_error, partition_batches
+from plotsim_pipeline.stores.placement import Placement, missing_error
 from plotsim_pipeline.stores.run_log import LOG
 from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
 
@@ -69,13 +70,19 @@ class DeltaStore(Store):
         if where.time is None and (kept_rows := _later_state(table, where, schema)) is not None:
             return kept_rows
         add_actions: list[Any] = []
-        rows = dict.fromkeys(where.keys if where.time is not None else [where.as_of], 0)
+
+        def write_partition(key: str, partition_schema: pa.Schema, rows: Batches) -> int:
+            file = f"{key.replace(':', '').replace(' ', 'T')}.{digest_of(schema)}.{uuid4().hex}.parquet"
+            with replacing_file(filesystem, f"{folder}/{file}") as sink:
+                count = write_parquet(sink, schema, rows, where.encoding)  # a Delta table has all columns in every partition
+            add_actions.append(_add_action(filesystem, folder, file, key, count))
+            return count
+
         try:
-            for key, pieces in _partitions(where, batches):
-                file = f"{key.replace(':', '').replace(' ', 'T')}.{digest_of(schema)}.{uuid4().hex}.parquet"
-                with replacing_file(filesystem, f"{folder}/{file}") as sink:
-                    rows[key] = write_parquet(sink, schema, pieces, where.encoding)
-                add_actions.append(_add_action(filesystem, folder, file, key, rows[key]))
+            if (partitions := where.partitions) is not None:
+                row_counts = write_partitions(partitions, schema, batches, write_partition)
+            else:
+                row_counts = {where.as_of: write_partition(where.as_of, schema, batches)}
         except BaseException:
             _remove(filesystem, folder, add_actions)
             raise
@@ -85,7 +92,7 @@ class DeltaStore(Store):
                 return kept_rows
             try:
                 _commit(table, schema, where, add_actions)
-                return rows
+                return row_counts
             except delta.exceptions.CommitFailedError:  # another writer was there first
                 if attempt == _TRIES - 1:
                     raise  # the files stay until a vacuum, as after any commit of which nobody knows whether it is there
@@ -244,20 +251,6 @@ def _storage_options(filesystem: fsspec.AbstractFileSystem) -> dict[str, str] | 
         "AWS_ALLOW_HTTP": "true" if str(settings.endpoint).startswith("http://") else None,
     }
     return {"max_retries": "3", "retry_timeout": "30s"} | {name: str(value) for name, value in options.items() if value}
-
-
-def _partitions(placement: Placement, batches: pa.RecordBatchReader) -> Iterator[tuple[str, Iterator[pa.RecordBatch]]]:
-    """Yield each key and its rows; keys without rows last."""
-    if placement.time is None:
-        yield placement.as_of, iter(batches)
-        return
-    seen_keys = set()
-    for index, pieces in groupby(partition_batches(placement, batches), key=lambda piece: piece[0]):
-        seen_keys.add(placement.keys[index])
-        yield placement.keys[index], (rows for _, rows in pieces)
-    for key in placement.keys:
-        if key not in seen_keys:
-            yield key, iter(())
 
 
 def _add_action(filesystem: fsspec.AbstractFileSystem, folder: str, file: str, key: str, rows: int) -> Any:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core import Plan, UsageError
+from plotsim_core.output.duckdb import column_comment_sql, comments_sql, create_table_sql, insert_rows
 from plotsim_core.plan.sql import quoted, sql_type, text
 from plotsim_core.validation.store import PARTITIONS, stored_date_keys
 from plotsim_core.validation.store import Store as Stored
@@ -118,7 +119,8 @@ class DuckDBStore(Store):
             connection.execute(f"DROP TABLE {relation}")
             stored_columns = {}
         if not stored_columns:
-            self._create(connection, placement, schema)
+            for statement in [create_table_sql(relation, schema), *comments_sql(relation, schema)]:
+                connection.execute(statement)
             connection.execute(
                 f"DELETE FROM {records} WHERE table_name = ?", [placement.table]
             )  # somebody dropped the table
@@ -128,17 +130,8 @@ class DuckDBStore(Store):
             raise refusal(placement.dataset, placement.table, self.path, reason)
         for name in changes.added:  # null in the partitions that are stored
             connection.execute(f"ALTER TABLE {relation} ADD COLUMN {quoted(name)} {_sql_types(schema)[name]}")
-            _comment(connection, relation, schema.field(name))
-
-    def _create(self, connection: duckdb.DuckDBPyConnection, placement: Placement, schema: pa.Schema) -> None:
-        relation = f"{quoted(placement.dataset)}.{quoted(placement.table)}"
-        columns = [f"{quoted(f.name)} {sql_type(f.type)}{'' if f.nullable else ' NOT NULL'}" for f in schema]
-        connection.execute(f"CREATE TABLE {relation} ({', '.join(columns)})")
-        description = (schema.metadata or {}).get(b"description", b"").decode()
-        if description:
-            connection.execute(f"COMMENT ON TABLE {relation} IS {text(description)}")
-        for field in schema:
-            _comment(connection, relation, field)
+            for statement in column_comment_sql(relation, schema.field(name)):
+                connection.execute(statement)
 
     def _replace_rows(
         self,
@@ -149,27 +142,28 @@ class DuckDBStore(Store):
         batches: pa.RecordBatchReader,
     ) -> dict[str, int]:
         records = f"{quoted(placement.dataset)}.{PARTITIONS}"
-        if placement.time is None:
+        partitions = placement.partitions
+        if partitions is None:
             stored_state = _stored_state(connection, placement)
             if stored_state is not None and stored_state[0] > placement.as_of and stored_state[1].digest == digest:
                 return {stored_state[0]: stored_state[1].rows}
             connection.execute(f"DELETE FROM {relation}")
             connection.execute(f"DELETE FROM {records} WHERE table_name = ?", [placement.table])
-            rows = {placement.as_of: _insert(connection, relation, batches)}
+            rows = {placement.as_of: insert_rows(connection, relation, batches)}
         else:
-            low, high = placement.bounds[0], placement.bounds[-1]
-            time = _time_number(placement.time, _is_temporal(batches.schema, placement.time), placement.form)
+            low, high = partitions.bounds[0], partitions.bounds[-1]
+            time = _time_number(partitions.time, _is_temporal(batches.schema, partitions.time), partitions.time_format)
             connection.execute(f"DELETE FROM {relation} WHERE {time} >= ? AND {time} < ?", [low, high])
             connection.execute(
                 f"DELETE FROM {records} WHERE table_name = ? AND list_contains(?, partition_key)",
                 [placement.table, list(placement.keys)],
             )
-            _insert(connection, relation, batches)
+            insert_rows(connection, relation, batches)
             counts: dict[str, Any] = connection.execute(
                 f"SELECT {time} AS time, count(*) AS n FROM {relation} WHERE {time} >= ? AND {time} < ? GROUP BY 1",
                 [low, high],
             ).fetchnumpy()
-            rows = placement.tally(np.asarray(counts["time"]), np.asarray(counts["n"]))
+            rows = partitions.row_counts(np.asarray(counts["time"]), np.asarray(counts["n"]))
         connection.register("partition records", _new_records(placement, rows, digest, length_of(batches.schema)))
         connection.execute(f'INSERT INTO {records} BY NAME SELECT * FROM "partition records"')
         return rows
@@ -285,12 +279,6 @@ def _sql_types(schema: pa.Schema) -> dict[str, str]:
     return {field.name: sql_type(field.type) for field in schema}
 
 
-def _comment(connection: duckdb.DuckDBPyConnection, relation: str, field: pa.Field) -> None:
-    description = (field.metadata or {}).get(b"description", b"").decode()
-    if description:
-        connection.execute(f"COMMENT ON COLUMN {relation}.{quoted(field.name)} IS {text(description)}")
-
-
 def _obstacle(
     connection: duckdb.DuckDBPyConnection,
     dataset: str,
@@ -387,7 +375,7 @@ def _condition(placement: Placement, schema: pa.Schema) -> str:
     """Return the SQL condition of rows in the requested partitions."""
     if placement.time is None or not placement.bounds:
         return "TRUE"
-    time = _time_number(placement.time, _is_temporal(schema, placement.time), placement.form)
+    time = _time_number(placement.time, _is_temporal(schema, placement.time), placement.time_format)
     in_range = f"{time} >= {placement.bounds[0]} AND {time} < {placement.bounds[-1]}"
     return " AND ".join([in_range, *(f"NOT ({time} >= {begin} AND {time} < {end})" for begin, end in placement.gaps)])
 
@@ -402,9 +390,3 @@ def _missing_keys(connection: duckdb.DuckDBPyConnection, placement: Placement) -
     return sorted(
         set(placement.keys).difference(_intact_records(connection, placement.dataset, records)["partition_key"].to_pylist())
     )
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, relation: str, batches: pa.RecordBatchReader) -> int:
-    connection.register("incoming rows", batches)
-    ((rows,),) = connection.execute(f'INSERT INTO {relation} BY NAME SELECT * FROM "incoming rows"').fetchall()
-    return int(rows)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from plotsim_core import UsageError
+
 TRIES = 3
 """How often a step is tried again that has lost its store."""
 _WHOLE = "Every partition is as it was or as it should be"
@@ -66,6 +68,8 @@ def failure_of(error: BaseException, what: str, path: str, tried: int = 0) -> dg
     """
     if not isinstance(error, Exception) or isinstance(error, dg.Failure | dg.RetryRequested):
         return None
+    if isinstance(error, UsageError):  # rows that no store can take
+        return dg.Failure(str(error), allow_retries=False)
     chain = list(_causes(error))
     numbers = {number for cause in chain if isinstance(number := getattr(cause, "errno", None), int)}
     words = " ".join(str(cause) for cause in chain).lower()

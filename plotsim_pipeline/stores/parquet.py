@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import groupby
 from typing import ClassVar
 
 import dagster as dg
@@ -23,7 +22,9 @@ import pyarrow.parquet as pq
 
 from plotsim_core import Plan
 from plotsim_core.config.layout import BY_TABLE, folder_of, partition_file, partition_of, state_file
-from plotsim_core.output.parquet import Encoding, columns_between, write_parquet
+from plotsim_core.output.format import Batches
+from plotsim_core.output.parquet import Encoding, write_parquet
+from plotsim_core.output.partitions import write_partitions
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.validation.store import Store as Stored
 from plotsim_core.validation.store import stored_date_keys
@@ -49,7 +50,7 @@ from plotsim_pipeline.stores.index import (
     footer,
     record_of,
 )
-from plotsim_pipeline.stores.placement import Placement, missing_error, partition_batches
+from plotsim_pipeline.stores.placement import Placement, missing_error
 from plotsim_pipeline.stores.run_log import LOG
 from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
 
@@ -69,26 +70,25 @@ class ParquetStore(Store):
     def write(self, where: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
         filesystem, root = filesystem_of(self.path)
         self._settle_layout(filesystem, root, where)
-        if where.time is None:
+        partitions, schema = where.partitions, batches.schema
+        if partitions is None:
             return self._write_state(filesystem, root, where, batches)
-        schema = batches.schema
         if (reason := self.obstacle(where.dataset, where.table, where.time, schema)) is not None:
             raise refusal(where.dataset, where.table, self.path, reason)
         files = {key: f"{root}/{partition_file(where.layout, where.dataset, where.table, key)}" for key in where.keys}
         for folder in sorted({file.rpartition("/")[0] for file in files.values()}):
             prepare_folder(filesystem, root, folder)
-        ranges = zip(where.keys, where.bounds[:-1], where.bounds[1:], strict=True)
-        schemas = {key: columns_between(schema, begin, end) for key, begin, end in ranges}
-        rows = dict.fromkeys(where.keys, 0)
-        for index, pieces in groupby(partition_batches(where, batches), key=lambda piece: piece[0]):
-            key = where.keys[index]
-            rows[key] = _write(filesystem, files[key], schemas[key], (batch for _, batch in pieces), where.encoding)
-        for key in (key for key in where.keys if rows[key] == 0):
-            _write(filesystem, files[key], schemas[key], (), where.encoding)
-        records = {files[key]: record_of(schemas[key], rows[key]) for key in where.keys}
+        records: dict[str, FileRecord] = {}
+
+        def write_partition(key: str, partition_schema: pa.Schema, rows: Batches) -> int:
+            count = _write(filesystem, files[key], partition_schema, rows, where.encoding)
+            records[files[key]] = record_of(partition_schema, count)
+            return count
+
+        row_counts = write_partitions(partitions, schema, batches, write_partition)
         stored = _stored_files(filesystem, root, where.dataset, where.layout, where.table).get(where.table, {})
         add_to_index(filesystem, _index(root, where.dataset, where.table), dict(stored.values()), records)
-        return rows
+        return row_counts
 
     def _write_state(
         self, filesystem: fsspec.AbstractFileSystem, root: str, placement: Placement, batches: pa.RecordBatchReader
@@ -221,7 +221,7 @@ def _write(
     filesystem: fsspec.AbstractFileSystem,
     file: str,
     schema: pa.Schema,
-    batches: Iterable[pa.RecordBatch],
+    batches: Batches,
     encoding: Encoding,
 ) -> int:
     with replacing_file(filesystem, file) as sink:

@@ -75,7 +75,8 @@ SCHEMA = pa.schema(
 class Writing:
     """A write that is under way: what it is, and what has passed by so far.
 
-    `said` is what the asset says of it (`target_rows`, `parameters`). `hashes` are those of the partitions that have had
+    `parameters` are what its run makes otherwise than the config says, `target_rows` the rows that it wants the whole
+    dataset to have. `hashes` are those of the partitions that have had
     rows, `memory` is the most that the process was seen to hold, in bytes; `taken` tells whether the store wanted the rows.
     `measures` are columns of numbers, and `sums` of each partition what their values add up to and how many there are, in
     an array of shape (2, measures).
@@ -87,7 +88,8 @@ class Writing:
     state: bool
     run_id: str
     schema: pa.Schema
-    said: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    target_rows: int | None = None
     measures: tuple[str, ...] = ()
     sums: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     hashes: dict[str, ContentHash] = field(default_factory=dict)
@@ -100,16 +102,16 @@ class Writing:
 
 
 def measured_batches(
-    writing: Writing, batches: pa.RecordBatchReader, pieces: Callable[[pa.RecordBatch], Iterator[tuple[str, pa.RecordBatch]]]
+    writing: Writing, batches: pa.RecordBatchReader, split: Callable[[pa.RecordBatch], Iterator[tuple[str, pa.RecordBatch]]]
 ) -> pa.RecordBatchReader:
-    """Return the same batches, counted, added up and hashed as they pass. `pieces` gives a batch's rows by partition."""
+    """Return the same batches, counted, added up and hashed as they pass. `split` gives a batch's rows by partition."""
     process = psutil.Process()
 
     def measured() -> Iterator[pa.RecordBatch]:
         writing.taken = True
         for batch in batches:
             lengths: dict[str, int] = {}
-            for key, rows in pieces(batch):
+            for key, rows in split(batch):
                 writing.hashes.setdefault(key, ContentHash(batches.schema)).update(rows)
                 lengths[key] = rows.num_rows
             if writing.measures and lengths:
@@ -176,7 +178,7 @@ def _row(
         "message": message,
         "tables_generated": [writing.table],
         "total_rows": writing.rows,
-        "target_rows": writing.said.get("target_rows"),
+        "target_rows": writing.target_rows,
         "file_paths": list(files),
         "rows_per_second": writing.rows / seconds,
         "duration_seconds": seconds,
@@ -186,7 +188,7 @@ def _row(
         "core_version": VERSION,
         "seed": int(origin["plotsim_seed"]) if "plotsim_seed" in origin else None,
         "scale": float(origin["plotsim_scale"]) if "plotsim_scale" in origin else None,
-        "parameters": json.dumps(writing.said.get("parameters") or {}, sort_keys=True),
+        "parameters": json.dumps(dict(writing.parameters), sort_keys=True),
         "content_hash": _combined_hash(hashes) if hashes else None,
         "partition_hashes": list((hashes or {}).items()),
         "started_at": writing.started,

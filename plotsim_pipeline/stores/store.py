@@ -24,10 +24,8 @@ from plotsim_pipeline.stores.failures import failure_of
 from plotsim_pipeline.stores.placement import (
     LINEAGE,
     PARAMETERS,
-    ROW_KEY,
-    TARGET_ROWS,
     Placement,
-    definition_metadata,
+    attached_placement,
     placement_of,
 )
 from plotsim_pipeline.stores.run_log import (
@@ -45,12 +43,10 @@ from plotsim_pipeline.stores.run_log import (
 from plotsim_pipeline.stores.types import reader_of, storable, type_of_input
 
 
-def _log_details(context: dg.OutputContext) -> dict[str, Any]:
-    """Return the details of a write for the run log: the run's parameters and target rows."""
-    parameter_metadata = (context.output_metadata or {}).get(PARAMETERS)
-    parameters = parameter_metadata.value if parameter_metadata is not None else {}
-    target_rows = definition_metadata(context).get(TARGET_ROWS)
-    return {"parameters": parameters, "target_rows": None if target_rows is None else target_rows(parameters)}
+def _run_parameters(context: dg.OutputContext) -> dict[str, Any]:
+    """Return what the run of a write makes otherwise than the config says."""
+    metadata = (context.output_metadata or {}).get(PARAMETERS)
+    return dict(metadata.value) if isinstance(metadata, dg.JsonMetadataValue) and isinstance(metadata.value, Mapping) else {}
 
 
 def _state_metadata(row_counts: Mapping[str, int], row: pa.Table) -> dict[str, Any]:
@@ -72,7 +68,7 @@ def _partition_metadata(
     last partition has `write_metadata` and the column lineage too, which would be long in every one."""
     metadata: dict[str, dict[str, Any]] = {}
     if placement.time is not None:
-        is_counted = placement.order != (placement.time,)
+        is_counted = placement.key != (placement.time,)
         rows = {key: {"dagster/partition_row_count": count} if is_counted else {} for key, count in row_counts.items()}
         metadata = {key: {**count, **means(writing, key)} for key, count in rows.items()}
     lineage = context.definition_metadata.get(LINEAGE)
@@ -114,20 +110,27 @@ class Store(dg.ConfigurableIOManager):
             tag_host(context.instance, context.run.run_id)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        log_details = _log_details(context)
-        where = placement_of(context)
-        if "compression" in (parameters := log_details.get("parameters", {})):
+        parameters, where = _run_parameters(context), placement_of(context)
+        if "compression" in parameters:
             where = replace(where, encoding=replace(where.encoding, compression=parameters["compression"]))
         reader = reader_of(obj, where.time, f"{where.dataset}.{where.table}")
-        if ROW_KEY not in context.definition_metadata:
+        if attached_placement(context) is None:
             reader = storable(reader, f"{where.dataset}.{where.table}")
         start = time.perf_counter()
         measures = tuple(name for name in where.measures if name in reader.schema.names)
         writing = Writing(
-            where.dataset, where.table, where.keys, where.time is None, context.run_id, reader.schema, log_details, measures
+            where.dataset,
+            where.table,
+            where.keys,
+            where.time is None,
+            context.run_id,
+            reader.schema,
+            parameters,
+            None if where.target_rows is None else where.target_rows(parameters),
+            measures,
         )
         try:
-            row_counts, row = self.write_logged(where, measured_batches(writing, reader, where.pieces), writing)
+            row_counts, row = self.write_logged(where, measured_batches(writing, reader, where.split), writing)
         except BaseException as error:
             with contextlib.suppress(Exception):  # the error is what matters
                 self.log(failed_row(writing, error))

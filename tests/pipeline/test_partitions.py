@@ -11,11 +11,11 @@ import pytest
 
 from plotsim_core import Plan, UsageError, create, from_mapping
 from plotsim_core.config.read import read
+from plotsim_core.output.partitions import keys_between
 from plotsim_core.validation.store import stored_date_keys
 from plotsim_pipeline.partitions import (
     backfill_policy,
     key_of,
-    keys_between,
     latest_complete,
     partitions_for,
     periods_between,

@@ -179,7 +179,7 @@ def writing(run: str, day: int) -> Writing:
 
 def write(store: Store, run: str, day: int, value: float) -> pa.Table:
     now, where = writing(run, day), placed(day, day)
-    reader = measured_batches(now, rows((20240100 + day, "a", value)), where.pieces)
+    reader = measured_batches(now, rows((20240100 + day, "a", value)), where.split)
     return store.write_logged(where, reader, now)[1]
 
 
@@ -210,7 +210,7 @@ def test_a_later_state_that_stays_is_told(tmp_path: Path) -> None:
     store.write(state(5), rows((20240105, "five", 1.0)))
     where = state(3)
     now = Writing(where.dataset, where.table, where.keys, True, "run", rows().schema)
-    store.write_logged(where, measured_batches(now, rows((20240103, "three", 1.0)), where.pieces), now)
+    store.write_logged(where, measured_batches(now, rows((20240103, "three", 1.0)), where.split), now)
     (row,) = logged(store)
     assert (row["status"], row["total_rows"], row["content_hash"]) == ("KEPT", 0, None)
 
