@@ -86,7 +86,7 @@ def _request(dataset: str, options: dict[str, Any]) -> Any:
 @click.option(
     "--recreate", is_flag=True, help="Make tables anew that cannot take the config's rows, since columns have changed."
 )
-@click.option("--batch", "at_once", type=click.IntRange(1), metavar="N", help="At most N partitions in a run.")
+@click.option("--batch", "max_partitions", type=click.IntRange(1), metavar="N", help="At most N partitions in a run.")
 @click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing.")
 @_with_exit_codes
 def run(dataset: str, dry_run: bool, **options: Any) -> None:

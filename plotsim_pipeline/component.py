@@ -86,7 +86,7 @@ class DatasetComponent(dg.Component, dg.Model, dg.Resolvable):
             store=f"{plan.name}_store",
             store_kind=store.kind,
             locate=lambda: store,
-            pool=f"plotsim_{dataset_name(Path(path).stem)}" if store.one_writer else None,
+            pool=f"plotsim_{dataset_name(Path(path).stem)}" if store.is_single_writer else None,
         )
         definitions = dataset_definitions(plan, needs, self.schedule.cron, self.schedule.enabled)
         resources = {needs.store: store, **downstream_resources(store, f"{plan.name}_duckdb")}

@@ -93,15 +93,17 @@ def _config_files(*directories: Path) -> Iterator[Path]:
 def definitions_of(
     plans: Iterable[Plan],
     broken: Mapping[str, ConfigError] | None = None,
-    given: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> dg.Definitions:
     """Return a code location with the given datasets, those that are `broken` among them, and the store that the environment
     names. One process makes all assets of a run: the work is vectorised, and a process per step would cost seconds.
 
-    `given` are the parameters that the plans have already, for the records of a run.
+    `parameters` are the parameters that the plans have already, for the records of a run.
     """
     store, plans = store_from_environment(), list(plans)
-    needs = Needs(store_kind=store.kind, pool=SHARED_RESOURCES.pool if store.one_writer else None, given=given or {})
+    needs = Needs(
+        store_kind=store.kind, pool=SHARED_RESOURCES.pool if store.is_single_writer else None, parameters=parameters or {}
+    )
     datasets = dg.Definitions.merge(
         *(dataset_definitions(plan, needs) for plan in plans),
         *(broken_definitions(name, error) for name, error in (broken or {}).items()),

@@ -7,7 +7,7 @@ from typing import ClassVar
 import dagster as dg
 
 from plotsim_core.validation.check import CHECKS, Finding, Question
-from plotsim_core.validation.store import Store as Stored
+from plotsim_core.validation.store import StoredData
 
 FINDINGS = "findings"
 """The name of the resource."""
@@ -29,7 +29,7 @@ class Findings:
         """Return the answer to a question; nothing for one that was not asked."""
         return self._answers.get((question, first, stop), ())
 
-    def ask(self, stored: Stored, questions: Sequence[Question]) -> None:
+    def ask(self, stored: StoredData, questions: Sequence[Question]) -> None:
         """Answer questions from what is stored. What refers to a table that is not there is left out."""
         kinds = {table.name: kind for kind in stored.kinds for table in kind.tables}
         for question in questions:

@@ -24,12 +24,14 @@ from plotsim_pipeline.stores.store import Partition, Store
 _GRACE = {"hour": timedelta(minutes=20)}
 _USUAL_GRACE = timedelta(hours=2)
 """After the increment's tick a run has so long, unless the partitions are hours."""
-_SECONDS, _PATIENCE = 300, 5.0
-_FORM = "%Y-%m-%d %H:%M"
+_INTERVAL_SECONDS, _WAIT_SECONDS = 300, 5.0
+_TICK_FORMAT = "%Y-%m-%d %H:%M"
 _DAYS = {"hour": 15, "day": 40, "week": 70, "month": 190, "quarter": 400, "year": 1500}
 _LOOK_BACK = {name: timedelta(days=days) for name, days in _DAYS.items()}
 """How long before a tick of the increment is looked for, by the length of a partition."""
-_SAYS = "The latest partition that is due is in the store. It is due after the increment's tick and some time to make it."
+_DESCRIPTION = (
+    "The latest partition that is due is in the store. It is due after the increment's tick and some time to make it."
+)
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,11 @@ class Freshness:
 
     key: str
     deadline: datetime
-    made: dict[str, bool]
+    is_made: dict[str, bool]
 
     def results(self, plan: Plan) -> Iterator[dg.AssetCheckResult]:
         """Yield the result of the check for each table."""
-        for table, is_made in self.made.items():
+        for table, is_made in self.is_made.items():
             yield dg.AssetCheckResult(
                 asset_key=dg.AssetKey([plan.name, table]),
                 check_name=FRESH,
@@ -58,7 +60,7 @@ def freshness(plan: Plan, store: Store, now: datetime, cron: str | None = None) 
     grace = _GRACE.get(plan.partition.name, _USUAL_GRACE)
     tick = _latest_tick(plan, cron or INCREMENT_CRON[plan.partition.name], now - grace)
     latest_period = plan.first - 1 if tick is None else latest_complete(plan, tick)
-    partitions = store.made(plan.name)
+    partitions = store.intact_partitions(plan.name)
     if tick is None or latest_period < plan.first or not any(partitions.values()):
         return None
     due_key = key_of(plan, latest_period)
@@ -73,7 +75,7 @@ def freshness(plan: Plan, store: Store, now: datetime, cron: str | None = None) 
 def _latest_tick(plan: Plan, cron: str, moment: datetime) -> datetime | None:
     """Return the latest moment before another at which a cron line ticks; None where it did not for long."""
     begin = moment.astimezone(UTC) - _LOOK_BACK[plan.partition.name]
-    ticks = dg.TimeWindowPartitionsDefinition(start=begin.strftime(_FORM), fmt=_FORM, cron_schedule=cron)
+    ticks = dg.TimeWindowPartitionsDefinition(start=begin.strftime(_TICK_FORMAT), fmt=_TICK_FORMAT, cron_schedule=cron)
     keys = ticks.get_partition_keys(current_time=moment)
     return ticks.time_window_for_partition_key(keys[-1]).end if keys else None
 
@@ -97,7 +99,7 @@ def freshness_of(plan: Plan, needs: Needs = SHARED_RESOURCES, cron: str | None =
 
     @dg.multi_asset_check(
         name=f"{plan.name}__fresh",
-        specs=[dg.AssetCheckSpec(FRESH, asset=asset, description=_SAYS) for asset in assets],
+        specs=[dg.AssetCheckSpec(FRESH, asset=asset, description=_DESCRIPTION) for asset in assets],
         can_subset=True,
         required_resource_keys=resource_keys(plan, needs),
         pool=needs.pool,
@@ -117,18 +119,18 @@ def freshness_of(plan: Plan, needs: Needs = SHARED_RESOURCES, cron: str | None =
 
     @dg.sensor(
         name=f"{plan.name}_fresh",
-        minimum_interval_seconds=_SECONDS,
+        minimum_interval_seconds=_INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={needs.store},
         description=f"Evaluates the checks `{FRESH}` of {plan.name} from the store, without a run.",
     )
     def _sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         store: Store = getattr(context.resources, needs.store)
-        with wait_limit(_PATIENCE):
+        with wait_limit(_WAIT_SECONDS):
             state = freshness(plan, store, datetime.now(UTC), cron)
         if state is None:
             return dg.SkipReason(f"nothing of {plan.name} is due yet")
-        cursor = json.dumps([state.key, state.made])
+        cursor = json.dumps([state.key, state.is_made])
         if cursor == context.cursor:
             return dg.SkipReason(f"nothing has changed: {state.key} is due")
         return dg.SensorResult(asset_events=list(evaluations_of(plan, state)), cursor=cursor)

@@ -22,7 +22,10 @@ def manifest_assets(plan: Plan, needs: Needs = SHARED_RESOURCES) -> list[dg.Asse
 
 def _manifest(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
     def tell(plan: Plan, store: Store, first: int, stop: int) -> dict[str, Any]:
-        rows = {name: sum(count for count, _ in partitions.values()) for name, partitions in store.made(plan.name).items()}
+        rows = {
+            name: sum(count for count, _ in partitions.values())
+            for name, partitions in store.intact_partitions(plan.name).items()
+        }
         head = manifest_head(plan, rows, stop)
         path = write_report_file(store, f"{plan.name}.{MANIFEST}.json", with_units(plan, head, stop))
         section_tables = {

@@ -23,7 +23,7 @@ _CRON = {
     "quarter": "0 0 1 */3 *",
     "year": "0 0 1 1 *",
 }
-_STEP = 500
+_AHEAD_STEP = 500
 """The partitions that a closed window has ahead of today are rounded up to so many: the definition stays over reloads."""
 
 
@@ -109,7 +109,8 @@ def _start_of(grain: Grain, period: int) -> datetime:
 
 
 def _partitions_ahead(plan: Plan) -> int:
-    """Return the number of partitions after today, rounded up to `_STEP`; by default Dagster shows no future partitions."""
+    """Return the number of partitions after today, rounded up to `_AHEAD_STEP`; by default Dagster shows no future
+    partitions."""
     assert plan.stop is not None
     last, today = _period_at(plan.partition, _start_of(plan.grain, plan.stop - 1)), datetime.now(UTC)
-    return max(0, -(-(last + 1 - _period_at(plan.partition, today)) // _STEP) * _STEP)
+    return max(0, -(-(last + 1 - _period_at(plan.partition, today)) // _AHEAD_STEP) * _AHEAD_STEP)

@@ -36,7 +36,7 @@ _COLUMNS = {
     "faults": "Number of rows that are wrong.",
 }
 _PERIODS = dg.TableSchema([dg.TableColumn(field.name, str(field.type), _COLUMNS[field.name]) for field in PERIODS_SCHEMA])
-_DRAWINGS = 12
+_MAX_DRAWINGS = 12
 """How many drawings of a picture are kept as metadata; the page has them all."""
 
 
@@ -64,7 +64,7 @@ def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition
         partitions,
         needs,
         entry=entry_of_report(plan, VALIDATION_REPORT, description, _KEY, _PERIODS, needs.store_kind),
-        above=[table.name for table in plan.tables],
+        deps=[table.name for table in plan.tables],
         checks=[in_store(VALIDATION_REPORT), _nothing_broken()],
         rows=rows,
     )
@@ -73,7 +73,7 @@ def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition
 def _report(plan: Plan, store: Store, findings: Findings, first: int, stop: int) -> Report:
     """Return the report of some periods: of what the run's checks have found, and of what they were not asked."""
     all_questions = questions(plan)
-    with store.opened(plan, first, stop) as stored:
+    with store.open_tables(plan, first, stop) as stored:
         findings.ask(stored, findings.unanswered(all_questions, first, stop))
         answers = [(question.check, f) for question in all_questions for f in findings.of(question, first, stop)]
         return report_of(stored, answers)
@@ -93,7 +93,7 @@ def _nothing_broken_verdict(judge: Judge, check: StoredCheck) -> Verdict:
 
 def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
     def tell(plan: Plan, store: Store, first: int, stop: int) -> dict[str, Any]:
-        with store.opened(plan, first, stop) as stored:
+        with store.open_tables(plan, first, stop) as stored:
             report = check_store(stored)
             overview_pictures = pictures(stored, report)
             path = write_report_file(store, f"{plan.name}.html", [page(stored, report, overview_pictures)])
@@ -107,7 +107,7 @@ def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
             **_glances(plan, first, stop),
             "report": dg.MetadataValue.md(f"```\n{report.text()}\n```"),
             "page": dg.MetadataValue.path(path),
-            **{picture.name: _picture_metadata(picture) for picture in overview_pictures if not picture.folded},
+            **{picture.name: _picture_metadata(picture) for picture in overview_pictures if not picture.is_folded},
         }
 
     description = "Pictures of the stages and the score of all that is stored, and the report as a page."
@@ -135,10 +135,10 @@ def _records(report: Report) -> list[dg.TableRecord]:
         dg.TableRecord(
             {
                 "check": name,
-                "passed": sum(f.passed and f.judged for f in report.of(name)),
-                "of": len(report.of(name)),
-                "not judged": sum(not f.judged for f in report.of(name)),
-                "worst": next((f"{f.subject}: {f.message}" for f in report.of(name) if not f.passed), ""),
+                "passed": sum(f.passed and f.judged for f in report.findings_of(name)),
+                "of": len(report.findings_of(name)),
+                "not judged": sum(not f.judged for f in report.findings_of(name)),
+                "worst": next((f"{f.subject}: {f.message}" for f in report.findings_of(name) if not f.passed), ""),
             }
         )
         for name in CHECKS
@@ -146,5 +146,7 @@ def _records(report: Report) -> list[dg.TableRecord]:
 
 
 def _picture_metadata(picture: Picture) -> dg.MarkdownMetadataValue:
-    """Return a picture as metadata, with its first `_DRAWINGS` drawings."""
-    return dg.MetadataValue.md(f"{picture.says}\n\n{drawing_metadata(picture.name, picture.drawings[:_DRAWINGS]).md_str}")
+    """Return a picture as metadata, with its first `_MAX_DRAWINGS` drawings."""
+    return dg.MetadataValue.md(
+        f"{picture.description}\n\n{drawing_metadata(picture.name, picture.drawings[:_MAX_DRAWINGS]).md_str}"
+    )

@@ -28,10 +28,10 @@ INCREMENT_CRON = {
 }
 OVERVIEW_CRON = {**INCREMENT_CRON, "hour": "30 4 * * 1", "day": "30 4 * * 1"}
 """Length of partitions to when the increment and the overview run, in UTC."""
-_PATIENCE = 30.0
+_WAIT_SECONDS = 30.0
 """Seconds that a tick waits for a store that is busy; then it fails, and the daemon tries it again."""
 
-_CATCHING_UP = timedelta(days=366)
+_MAX_PAUSE = timedelta(days=366)
 """So long may nobody have looked at automation conditions, and what is missing is still asked for."""
 
 
@@ -69,7 +69,7 @@ def automation(
         required_resource_keys={needs.store},
     )
     def _increment(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        with wait_limit(_PATIENCE):
+        with wait_limit(_WAIT_SECONDS):
             store: Store = getattr(context.resources, needs.store)
             return requests(plan, store, context.instance, context.scheduled_execution_time)
 
@@ -99,7 +99,7 @@ def requests(plan: Plan, store: Store, instance: dg.DagsterInstance, now: dateti
     keys = keys_between(plan, plan.first, stop if plan.stop is None else min(stop, plan.stop))
     if not keys:
         return dg.SkipReason(f"the window of {plan.name} begins with {plan.grain.label(plan.first)}")
-    partition_keys, state_keys = made_keys(plan, store.made(plan.name), keys)
+    partition_keys, state_keys = made_keys(plan, store.intact_partitions(plan.name), keys)
     first_key = min(set().union(*partition_keys), default=None)
     if first_key is None and is_over:
         return dg.SkipReason(f"the window of {plan.name} is over, and nothing was made of it: {command('run', plan.name)}")
@@ -148,7 +148,7 @@ def _missing_at(tick: str) -> dg.AutomationCondition[dg.AssetKey]:
     """Return the condition of partitions that are missing at a tick, of those from the one on that was the latest complete
     one when the sensor first looked. Dagster has no condition for partitions after the first one that was ever made."""
     latest = dg.AutomationCondition.in_latest_time_window()
-    completed = dg.AutomationCondition.in_latest_time_window(_CATCHING_UP).newly_true()
+    completed = dg.AutomationCondition.in_latest_time_window(_MAX_PAUSE).newly_true()
     became_due = latest | (completed & ~dg.AutomationCondition.initial_evaluation())
     return _at(tick) & dg.AutomationCondition.missing() & became_due.since(dg.AutomationCondition.newly_updated())
 

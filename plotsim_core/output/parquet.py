@@ -38,19 +38,19 @@ def encoding_of(plan: Plan, columns: Iterable[str]) -> Encoding:
 
 
 def write_parquet(
-    sink: Any, schema: pa.Schema, batches: Batches, how: Encoding = DEFAULT_ENCODING, rows_as: str | None = None
+    sink: Any, schema: pa.Schema, batches: Batches, encoding: Encoding = DEFAULT_ENCODING, row_count_key: str | None = None
 ) -> int:
     """Write those columns of batches that a schema has to a path or an open file; return the rows written, which the file
-    says by itself in the metadata `rows_as`."""
+    says by itself in the metadata `row_count_key`."""
     rows = 0
     selected = (batch.select(schema.names) for batch in batches)
-    ordered = sorted_batches(selected, schema, tuple(name for name in how.sort_by if name in schema.names))
-    with pq.ParquetWriter(sink, schema, compression=how.compression) as writer:
-        for batch in rechunked(ordered, schema, how.row_group_rows):
-            writer.write_batch(batch.cast(schema), row_group_size=how.row_group_rows)
+    ordered = sorted_batches(selected, schema, tuple(name for name in encoding.sort_by if name in schema.names))
+    with pq.ParquetWriter(sink, schema, compression=encoding.compression) as writer:
+        for batch in rechunked(ordered, schema, encoding.row_group_rows):
+            writer.write_batch(batch.cast(schema), row_group_size=encoding.row_group_rows)
             rows += batch.num_rows
-        if rows_as is not None:
-            writer.add_key_value_metadata({rows_as: str(rows)})
+        if row_count_key is not None:
+            writer.add_key_value_metadata({row_count_key: str(rows)})
     return rows
 
 

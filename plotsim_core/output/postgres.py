@@ -26,9 +26,9 @@ from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
 
 SCHEMES = ("postgres://", "postgresql://")
-_CHUNK = 1 << 15
+_CHUNK_ROWS = 1 << 15
 _DIALECT = DIALECTS["postgresql"]
-_SECONDS = 10
+_CONNECT_SECONDS = 10
 """How long a server may take to answer, where the address does not say (`connect_timeout`)."""
 
 
@@ -113,7 +113,7 @@ def _connected(url: str) -> Iterator[Any]:
         import psycopg2
     except ImportError:
         raise UsageError(f"{address} cannot be opened: pip install 'plotsim-pipeline[postgres]'") from None
-    wait = {} if "connect_timeout" in url else {"connect_timeout": _SECONDS}
+    wait = {} if "connect_timeout" in url else {"connect_timeout": _CONNECT_SECONDS}
     try:
         connection = psycopg2.connect(url, **wait)
     except psycopg2.ProgrammingError:  # of the address itself, which it would quote
@@ -157,7 +157,7 @@ def _refuse_foreign_tables(cursor: Any, plan: Plan, tables: Sequence[TablePlan],
 
 def _rows(table: TablePlan, batches: Batches) -> Iterator[bytes]:
     """Yield rows as lines of COPY: columns with tabs between them, nulls as \\N."""
-    for batch in rechunked(plain_batches(table, batches), plain_schema(table), _CHUNK):
+    for batch in rechunked(plain_batches(table, batches), plain_schema(table), _CHUNK_ROWS):
         lines = pc.binary_join_element_wise(*(_field(column) for column in batch.columns), "\t")
         yield bytes(joined_texts(pc.binary_join_element_wise(lines, "\n", "")))
 

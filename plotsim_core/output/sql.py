@@ -19,8 +19,8 @@ from plotsim_core.output.text_types import plain_batches, plain_schema
 from plotsim_core.plan.plan import Plan, TablePlan
 
 FILE = "data.sql"
-_CHUNK = 1 << 15
-_ROWS = 250
+_CHUNK_ROWS = 1 << 15
+_INSERT_ROWS = 250
 """Rows of one insert."""
 
 
@@ -59,7 +59,7 @@ def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> N
     names = ", ".join(dialect.name(column.name) for column in table.columns)
     start = f"INSERT INTO {dialect.name(table.name)} ({names}) VALUES\n"
     with _dump_file(directory) as file:
-        for batch in rechunked(plain_batches(table, batches), plain_schema(table), _CHUNK):
+        for batch in rechunked(plain_batches(table, batches), plain_schema(table), _CHUNK_ROWS):
             lists = pa.ListArray.from_arrays(_list_offsets(batch.num_rows), _tuples(dialect, batch))
             inserts = pc.binary_join_element_wise(start, pc.binary_join(lists, ",\n"), ";\n", "")
             file.write(joined_texts(inserts))
@@ -70,7 +70,7 @@ def _dump_file(directory: Path) -> BinaryIO:
 
 
 def _list_offsets(rows: int) -> pa.Array:
-    return pa.array([*range(0, rows, _ROWS), rows], pa.int32())
+    return pa.array([*range(0, rows, _INSERT_ROWS), rows], pa.int32())
 
 
 def joined_texts(texts: pa.Array) -> pa.Buffer:

@@ -26,7 +26,7 @@ from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.judgement import Estimate
 from plotsim_core.validation.residuals import Flags, Floats, Residuals, register_cells, residuals
 from plotsim_core.validation.row_counts import is_thinned, unit_column
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.trajectory import BANDS, band_finding, units_in
 
 _BIAS = 0.02
@@ -35,11 +35,11 @@ _BIAS = 0.02
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """The `expected` rows of each cell, a mask `there` of cells with a living unit, and the number of `rows`, each of shape
-    (periods, units)."""
+    """The `expected` rows of each cell, a mask `is_alive` of cells with a living unit, and the number of `rows`, each of
+    shape (periods, units)."""
 
     expected: Floats
-    there: Flags
+    is_alive: Flags
     rows: Floats
 
 
@@ -56,14 +56,14 @@ def _driver_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return NO_TABLES if _driver(table) and unit_column(plan, table) else None
 
 
-def _counts(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _counts(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     cells = _cells(residuals(store), table, _stored_counts(store, table))
     bands = {"overall": None, **{f"band {n}": n for n in range(BANDS)}}
     measures = {label: partial(_measure, table=table, original=cells, band=band) for label, band in bands.items()}
     yield band_finding(store, table.name, {label: (measure, _BIAS) for label, measure in measures.items()})
 
 
-def _stored_counts(store: Store, table: TablePlan) -> Floats:
+def _stored_counts(store: StoredData, table: TablePlan) -> Floats:
     """Return the number of stored rows of each sampled cell, shape (periods, units)."""
     sample = residuals(store)
     unit, time = unit_column(store.plan, table) or "", table.time or ""
@@ -82,7 +82,7 @@ def _stored_counts(store: Store, table: TablePlan) -> Floats:
 def _measure(sample: Residuals, table: TablePlan, original: Cells, band: int | None) -> Estimate | None:
     """Measure the ratio of rows to expected rows; of a replica, with its generated rows."""
     cells = original if sample.original else _cells(sample, table, None)
-    present, expected = cells.there, cells.expected
+    present, expected = cells.is_alive, cells.expected
     if not present.any():
         return None
     if band is not None:

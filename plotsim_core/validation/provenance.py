@@ -27,9 +27,9 @@ _MAX_FILES = 1000
 
 @dataclass(frozen=True, order=True)
 class Origin:
-    """The provenance of stored data, read at `place`; seed and scale are None where they are not stored."""
+    """The provenance of stored data, read at `location`; seed and scale are None where they are not stored."""
 
-    place: str
+    location: str
     dataset: str
     digest: str
     seed: int | None = None
@@ -49,24 +49,26 @@ def origins(data: Path) -> list[Origin]:
     return list(distinct.values())
 
 
-def overrides(raw: Any, name: str, said: list[Origin], seed: int | None, scale: float | None) -> dict[str, Any]:
+def overrides(raw: Any, name: str, stored_origins: list[Origin], seed: int | None, scale: float | None) -> dict[str, Any]:
     """Return the name of the dataset (`name`), and the seed and scale with which the config `raw` has the digest of the
-    stored origins `said`; explicit ones are kept. Without origins, the config is trusted.
+    `stored_origins`; explicit ones are kept. Without origins, the config is trusted.
 
     Raises UsageError if the data has another origin.
     """
     arguments = {key: value for key, value in (("seed", seed), ("scale", scale)) if value is not None}
     name = dataset_name(name)
-    if not said or not isinstance(raw, Mapping):
+    if not stored_origins or not isinstance(raw, Mapping):
         return {"name": name, **arguments}
     matching = {
         origin: candidate
-        for origin in said
+        for origin in stored_origins
         for candidate in _candidates(origin, arguments)
         if digest({**raw, **candidate}) == origin.digest
     }
-    names = {origin.dataset for origin in said if origin.dataset == name} or {origin.dataset for origin in matching}
-    dataset_origins = [origin for origin in said if origin.dataset in names] or said
+    names = {origin.dataset for origin in stored_origins if origin.dataset == name} or {
+        origin.dataset for origin in matching
+    }
+    dataset_origins = [origin for origin in stored_origins if origin.dataset in names] or stored_origins
     mismatches = [origin for origin in dataset_origins if origin not in matching]
     if mismatches:
         raise UsageError(_difference_message(mismatches[0], digest({**raw, **arguments})))
@@ -90,7 +92,7 @@ def _difference_message(origin: Origin, config_digest: str) -> str:
     parts = [f"{word} {value:g}" for word, value in (("seed", origin.seed), ("scale", origin.scale)) if value is not None]
     parts_text = ", ".join([f"digest {origin.digest}", *parts])
     return (
-        f"{origin.place} was not made from this config, seed, scale and version of plotsim: it says "
+        f"{origin.location} was not made from this config, seed, scale and version of plotsim: it says "
         f"{f'dataset {origin.dataset}, ' if origin.dataset else ''}{parts_text}; the config has digest {config_digest}"
     )
 
@@ -129,11 +131,17 @@ def _database_origins(file: Path) -> Iterator[Origin]:
                         yield Origin(f"{schema}.{example} in {file}", schema, stored_digest)
 
 
-def origin_of(place: str, said: Mapping[str, str]) -> Origin:
-    """Return the origin in the metadata `said` of data at a place.
+def origin_of(location: str, metadata: Mapping[str, str]) -> Origin:
+    """Return the origin in the `metadata` of data at a location.
 
     Raises UsageError if the dataset, seed or scale is missing."""
     try:
-        return Origin(place, said["plotsim_dataset"], said[DIGEST], int(said["plotsim_seed"]), float(said["plotsim_scale"]))
+        return Origin(
+            location,
+            metadata["plotsim_dataset"],
+            metadata[DIGEST],
+            int(metadata["plotsim_seed"]),
+            float(metadata["plotsim_scale"]),
+        )
     except (KeyError, ValueError):
-        raise UsageError(f"{place} cannot be read: it does not say which dataset, seed and scale it is of") from None
+        raise UsageError(f"{location} cannot be read: it does not say which dataset, seed and scale it is of") from None

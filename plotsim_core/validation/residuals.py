@@ -22,7 +22,7 @@ from plotsim_core.engine.strata import strata, stratum_samples
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -46,10 +46,9 @@ class Residuals:
 
     `stored` are residuals, `values` the raw values, `centres` the means they were drawn around; `fidelity` is the
     correlation between residuals of true values and of noised ones. `periods` are period numbers, `segments` the segment of
-    each unit. `true` and `made` are values before and after noise of the `probed` units (indexes); `true` is NaN before a
-    unit arrives, `made` also where no row is stored. `slices` have the sampled units, in their order. `original` is True for
-    stored data, False for a replica with another seed.
-    """
+    each unit. `true` and `noised` are values before and after noise of the `probed` units (indexes); `true` is NaN before a
+    unit arrives, `noised` also where no row is stored. `slices` have the sampled units, in their order. `original` is True
+    for stored data, False for a replica with another seed."""
 
     plan: Plan
     stored: dict[int, Floats]
@@ -60,26 +59,26 @@ class Residuals:
     segments: NDArray[np.intp]
     probed: NDArray[np.intp]
     true: dict[int, Floats]
-    made: dict[int, Floats]
+    noised: dict[int, Floats]
     slices: tuple[Slice, ...]
     original: bool
 
-    def standard(self, metric: int, values: Floats, probed: bool = False) -> Floats:
+    def standardised(self, metric: int, values: Floats, probed: bool = False) -> Floats:
         """Return the standardised residuals of values in the sampled (or the probed) cells."""
         center = self.centres[metric][:, self.probed] if probed else self.centres[metric]
         return np.clip((values - center) / self.plan.metrics[metric].quantiles.deviation(center), -_LIMIT, _LIMIT)
 
-    def surviving(self, metric: int) -> Floats:
+    def stored_true_values(self, metric: int) -> Floats:
         """Return the true values of the probed units, NaN where no value is stored."""
-        return np.where(np.isfinite(self.made[metric]), self.true[metric], np.nan)
+        return np.where(np.isfinite(self.noised[metric]), self.true[metric], np.nan)
 
 
-def residuals(store: Store) -> Residuals:
+def residuals(store: StoredData) -> Residuals:
     """Return the residuals of the metrics of all stored facts, computed once per store."""
-    return store.kept("residuals", lambda: _residuals(store))
+    return store.cached("residuals", lambda: _residuals(store))
 
 
-def _residuals(store: Store) -> Residuals:
+def _residuals(store: StoredData) -> Residuals:
     plan = store.plan
     length = store.stop - store.first
     units = sum(part.count for part in strata(plan, store.first, store.stop))
@@ -125,9 +124,10 @@ def residuals_of(
         plan, {}, {}, values, centres, blocks[0].periods, segments, probed, true, noised_values, slices, original
     )
     for metric in values:
-        sample.stored[metric] = sample.standard(metric, values[metric])
+        sample.stored[metric] = sample.standardised(metric, values[metric])
         residual_pair = [
-            sample.standard(metric, layer, probed=True) for layer in (sample.surviving(metric), noised_values[metric])
+            sample.standardised(metric, layer, probed=True)
+            for layer in (sample.stored_true_values(metric), noised_values[metric])
         ]
         sample.fidelity[metric] = correlation(residual_pair[0], residual_pair[1])[0]
     return sample
@@ -140,7 +140,7 @@ def blocks_of(plan: Plan, first: int, stop: int, units: int) -> list[Block]:
     return [Block(plan, Slice(first, stop, p.first, p.first + n)) for p, n in zip(parts, counts, strict=True)]
 
 
-def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[int, Floats]]:
+def _values(store: StoredData, blocks: list[Block]) -> tuple[dict[int, Flags], dict[int, Floats]]:
     """Return (masks of cells with a row, values) by metric, each from the first fact with the metric."""
     rows: dict[int, Flags] = {}
     values: dict[int, Floats] = {}
@@ -205,7 +205,7 @@ def metrics_of(table: TablePlan) -> list[ColumnPlan]:
     return [column for column in table.columns if column.spec.word == "metric"]
 
 
-def register_cells(store: Store, blocks: list[Block], parent: str) -> None:
+def register_cells(store: StoredData, blocks: list[Block], parent: str) -> None:
     """Register the relations `cell units` (by key in a dimension) and `cell periods` (by date key) of some blocks."""
     key_prefix = prefix(store.plan.table(parent).spec)
     keys = pa.concat_arrays([key_text(key_prefix, pa.array(block.codes)) for block in blocks])

@@ -28,8 +28,7 @@ from plotsim_core.output.format import Batches
 from plotsim_core.output.parquet import write_parquet
 from plotsim_core.output.partitions import write_partitions
 from plotsim_core.plan.sql import quoted
-from plotsim_core.validation.store import Store as Stored
-from plotsim_core.validation.store import stored_date_keys
+from plotsim_core.validation.store import StoredData, stored_date_keys
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
 from plotsim_pipeline.stores.filesystem import (
     arrow_filesystem_of,
@@ -53,7 +52,7 @@ KEY = "_partition"
 _LENGTH = "plotsim.partition"
 _WRITER = "plotsim"
 """Whose commits must not pass each other by."""
-_TRIES = 60
+_MAX_COMMITS = 60
 
 
 class DeltaStore(Store):
@@ -61,43 +60,45 @@ class DeltaStore(Store):
 
     kind: ClassVar[str] = "delta"
 
-    def write(self, where: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
+    def write(self, placement: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
         delta = _library()
         filesystem, root = filesystem_of(self.path)
-        folder, schema = f"{root}/{where.dataset}/{where.table}", batches.schema
+        folder, schema = f"{root}/{placement.dataset}/{placement.table}", batches.schema
         prepare_folder(filesystem, root, folder)
-        table = self._table(filesystem, where, schema)
-        if where.time is None and (kept_rows := _later_state(table, where, schema)) is not None:
+        table = self._table(filesystem, placement, schema)
+        if placement.time is None and (kept_rows := _later_state(table, placement, schema)) is not None:
             return kept_rows
         add_actions: list[Any] = []
 
         def write_partition(key: str, partition_schema: pa.Schema, rows: Batches) -> int:
             file = f"{key.replace(':', '').replace(' ', 'T')}.{digest_of(schema)}.{uuid4().hex}.parquet"
             with replacing_file(filesystem, f"{folder}/{file}") as sink:
-                count = write_parquet(sink, schema, rows, where.encoding)  # a Delta table has all columns in every partition
+                count = write_parquet(
+                    sink, schema, rows, placement.encoding
+                )  # a Delta table has all columns in every partition
             add_actions.append(_add_action(filesystem, folder, file, key, count))
             return count
 
         try:
-            if (partitions := where.partitions) is not None:
+            if (partitions := placement.partitions) is not None:
                 row_counts = write_partitions(partitions, schema, batches, write_partition)
             else:
-                row_counts = {where.as_of: write_partition(where.as_of, schema, batches)}
+                row_counts = {placement.as_of: write_partition(placement.as_of, schema, batches)}
         except BaseException:
             _remove(filesystem, folder, add_actions)
             raise
-        for attempt in range(_TRIES):
-            if where.time is None and (kept_rows := _later_state(table, where, schema)) is not None:
+        for attempt in range(_MAX_COMMITS):
+            if placement.time is None and (kept_rows := _later_state(table, placement, schema)) is not None:
                 _remove(filesystem, folder, add_actions)
                 return kept_rows
             try:
-                _commit(table, schema, where, add_actions)
+                _commit(table, schema, placement, add_actions)
                 return row_counts
             except delta.exceptions.CommitFailedError:  # another writer was there first
-                if attempt == _TRIES - 1:
+                if attempt == _MAX_COMMITS - 1:
                     raise  # the files stay until a vacuum, as after any commit of which nobody knows whether it is there
                 time.sleep(random.uniform(0, 0.02 * min(attempt + 1, 20)))
-                table = self._table(filesystem, where, schema)
+                table = self._table(filesystem, placement, schema)
         raise AssertionError  # the last attempt returns or raises
 
     def _table(self, filesystem: fsspec.AbstractFileSystem, placement: Placement, schema: pa.Schema) -> "DeltaTable":
@@ -130,27 +131,27 @@ class DeltaStore(Store):
             table.alter.add_columns([field for field in delta_schema.fields if field.name in changes.added])
         return table
 
-    def stream(self, where: Placement) -> pa.RecordBatchReader:
+    def stream(self, placement: Placement) -> pa.RecordBatchReader:
         filesystem, root = filesystem_of(self.path)
-        table = _open_table(self.uri(where), filesystem)
+        table = _open_table(self.uri(placement), filesystem)
         entries = {} if table is None else _recorded_partitions(table)
-        keys = where.keys if where.time is not None and where.keys else sorted(entries)
+        keys = placement.keys if placement.time is not None and placement.keys else sorted(entries)
         missing = [key for key in keys if key not in entries]
         if table is None or missing or not keys:
-            raise missing_error(where, missing)
-        rows = _rows(table, filesystem, f"{root}/{where.dataset}/{where.table}")
+            raise missing_error(placement, missing)
+        rows = _rows(table, filesystem, f"{root}/{placement.dataset}/{placement.table}")
         schema = rows.schema.remove(rows.schema.get_field_index(KEY))
         return pa.RecordBatchReader.from_batches(
-            schema, _batches(rows, schema, [] if where.is_empty else keys, where.sorting)
+            schema, _batches(rows, schema, [] if placement.is_empty else keys, placement.sorting)
         )
 
-    def uri(self, where: Placement) -> str:
-        return f"{self.path.rstrip('/')}/{where.dataset}/{where.table}"
+    def uri(self, placement: Placement) -> str:
+        return f"{self.path.rstrip('/')}/{placement.dataset}/{placement.table}"
 
     def records(self, dataset: str) -> Partitions:
         return {name: partitions for name, table in self._tables(dataset) if (partitions := _recorded_partitions(table))}
 
-    def made(self, dataset: str) -> Partitions:
+    def intact_partitions(self, dataset: str) -> Partitions:
         """Return the partitions of which every file that the table's log names is there, as large as it says."""
         filesystem, root = filesystem_of(self.path)
         made_partitions = {}
@@ -178,7 +179,7 @@ class DeltaStore(Store):
         filesystem.rm(f"{root}/{dataset}/{table}", recursive=True)
 
     @contextmanager
-    def opened(self, plan: Plan, first: int, stop: int) -> Iterator[Stored]:
+    def open_tables(self, plan: Plan, first: int, stop: int) -> Iterator[StoredData]:
         filesystem, root = filesystem_of(self.path)
         names = {table.name for table in plan.tables}
         with duckdb.connect() as connection:
@@ -189,12 +190,12 @@ class DeltaStore(Store):
                 if name in names and partitions:
                     relations[name] = _view(connection, _rows(table, filesystem, f"{root}/{plan.name}/{name}"), quoted(name))
                     entries += [(name, key) for key in partitions]
-            yield Stored(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
+            yield StoredData(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
         filesystem, root = filesystem_of(self.path)
         with duckdb.connect() as connection:
-            connection.register(LOG, self.logged())
+            connection.register(LOG, self.run_log())
             for dataset in datasets:
                 connection.execute(f"CREATE SCHEMA {quoted(dataset)}")
                 for name, table in self._tables(dataset):

@@ -20,8 +20,7 @@ import pyarrow.compute as pc
 from plotsim_core import Plan, UsageError
 from plotsim_core.output.duckdb import column_comment_sql, comments_sql, create_table_sql, insert_rows
 from plotsim_core.plan.sql import quoted, sql_type, text
-from plotsim_core.validation.store import PARTITIONS, stored_date_keys
-from plotsim_core.validation.store import Store as Stored
+from plotsim_core.validation.store import PARTITIONS, StoredData, stored_date_keys
 from plotsim_pipeline.dagster_home import command
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
 from plotsim_pipeline.stores.duckdb_lock import open_database, waiting_connection
@@ -31,7 +30,7 @@ from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_o
 
 _LAST_DAY = 99_999_999
 """Numbers of time beyond it have an hour."""
-_BATCH = 131_072
+_BATCH_ROWS = 131_072
 """Rows of a batch that is read."""
 _RECORD_COLUMNS = {
     "table_name": "VARCHAR",
@@ -52,26 +51,26 @@ class DuckDBStore(Store):
     kind: ClassVar[str] = "duckdb"
 
     @property
-    def one_writer(self) -> bool:
+    def is_single_writer(self) -> bool:
         return True
 
     @property
     def folder(self) -> str:
         return str(Path(self.path).parent)
 
-    def write(self, where: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
-        return self._write(where, batches, None)[0]
+    def write(self, placement: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
+        return self._write(placement, batches, None)[0]
 
     def write_logged(
-        self, where: Placement, batches: pa.RecordBatchReader, writing: Writing
+        self, placement: Placement, batches: pa.RecordBatchReader, writing: Writing
     ) -> tuple[dict[str, int], pa.Table]:
-        return self._write(where, batches, writing)
+        return self._write(placement, batches, writing)
 
     def log(self, row: pa.Table) -> None:
         with open_database(self.path) as connection:  # at once or not at all: it is about what has failed
             append(connection, row)
 
-    def logged(self) -> pa.Table:
+    def run_log(self) -> pa.Table:
         with self._read_connection() as connection:
             if connection is None or not _columns(connection, f"main.{LOG}"):
                 return SCHEMA.empty_table()
@@ -168,26 +167,26 @@ class DuckDBStore(Store):
         connection.execute(f'INSERT INTO {records} BY NAME SELECT * FROM "partition records"')
         return rows
 
-    def stream(self, where: Placement) -> pa.RecordBatchReader:
+    def stream(self, placement: Placement) -> pa.RecordBatchReader:
         """As of every store. The file is held from the first batch until the last, or until the reader is thrown away."""
         if not Path(self.path).exists():
-            raise missing_error(where)
-        relation = f"{quoted(where.dataset)}.{quoted(where.table)}"
+            raise missing_error(placement)
+        relation = f"{quoted(placement.dataset)}.{quoted(placement.table)}"
         with self._connection() as connection:
             if not _columns(connection, relation):
-                raise missing_error(where)
+                raise missing_error(placement)
             schema = connection.sql(f"FROM {relation} LIMIT 0").to_arrow_table().schema
-            if missing := _missing_keys(connection, where):
-                raise missing_error(where, missing)
-        order = ", ".join(quoted(name) for name in where.sorting) or "ALL"
-        query = f"SELECT * FROM {relation} WHERE {_condition(where, schema)} ORDER BY {order}"
+            if missing := _missing_keys(connection, placement):
+                raise missing_error(placement, missing)
+        order = ", ".join(quoted(name) for name in placement.sorting) or "ALL"
+        query = f"SELECT * FROM {relation} WHERE {_condition(placement, schema)} ORDER BY {order}"
         return pa.RecordBatchReader.from_batches(schema, self._batches(query))
 
     def _batches(self, query: str) -> Iterator[pa.RecordBatch]:
         with self._connection() as connection:
-            yield from connection.sql(query).to_arrow_reader(_BATCH)
+            yield from connection.sql(query).to_arrow_reader(_BATCH_ROWS)
 
-    def uri(self, where: Placement) -> str:
+    def uri(self, placement: Placement) -> str:
         return self.path
 
     def records(self, dataset: str) -> Partitions:
@@ -202,7 +201,7 @@ class DuckDBStore(Store):
             sql = f"SELECT table_name, list(DISTINCT digest) FROM {relation} GROUP BY table_name"
             return {table: set(digests) for table, digests in connection.execute(sql).fetchall()}
 
-    def made(self, dataset: str) -> Partitions:
+    def intact_partitions(self, dataset: str) -> Partitions:
         with self._read_connection() as connection:
             if connection is None:
                 return {}
@@ -230,13 +229,13 @@ class DuckDBStore(Store):
             connection.execute("COMMIT")
 
     @contextmanager
-    def opened(self, plan: Plan, first: int, stop: int) -> Iterator[Stored]:
+    def open_tables(self, plan: Plan, first: int, stop: int) -> Iterator[StoredData]:
         with self._connection() as connection:
             table_names = _tables(connection, plan.name)
             relations = {t.name: f"{quoted(plan.name)}.{quoted(t.name)}" for t in plan.tables if t.name in table_names}
             records = _records(connection, plan.name)
             entries = zip(records["table_name"].to_pylist(), records["partition_key"].to_pylist(), strict=True)
-            yield Stored(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
+            yield StoredData(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
         if not Path(self.path).exists():

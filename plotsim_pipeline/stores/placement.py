@@ -206,7 +206,7 @@ def _refuse_unplaced(
         )
 
 
-def missing_error(where: Placement, keys: Sequence[str] = ()) -> FileNotFoundError:
+def missing_error(placement: Placement, keys: Sequence[str] = ()) -> FileNotFoundError:
     """Return the error of reading what was not made: some partitions, or a table."""
     subject = f"{', '.join(keys[:3])} is" if keys else "it is"
-    return FileNotFoundError(f"{where.dataset}.{where.table}: {subject} not materialised")
+    return FileNotFoundError(f"{placement.dataset}.{placement.table}: {subject} not materialised")

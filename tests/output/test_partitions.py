@@ -84,7 +84,7 @@ def test_flags_dates_and_missing_values_are_folders_too(tmp_path: Path) -> None:
 
 def test_more_values_than_files_that_can_be_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of a value go on in another file; none is lost, and each stays in its order."""
-    monkeypatch.setattr(parquet_folders, "_OPEN", 3)
+    monkeypatch.setattr(parquet_folders, "_MAX_OPEN_FILES", 3)
     table = pa.table({"k": pa.array([n % 7 for n in range(500)]), "x": pa.array(range(500))})
     write_folders(table.schema, "k", table.to_batches(max_chunksize=33), tmp_path / "t", 50)
     for value in range(7):
@@ -95,7 +95,7 @@ def test_more_values_than_files_that_can_be_open(tmp_path: Path, monkeypatch: py
 
 
 def test_too_many_values_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet_folders, "_MOST", 5)
+    monkeypatch.setattr(parquet_folders, "_MAX_FOLDERS", 5)
     with pytest.raises(UsageError, match="more than 5 folders"):
         write_tables(made("parquet", partition_by="shop_id"), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -64,7 +64,7 @@ def content(plan: Plan, store: Store) -> dict[str, tuple[int, str]]:
     """Return the rows of each stored table and a hash of their ordered content."""
     found: dict[str, tuple[int, str]] = {}
     assert plan.stop is not None
-    with store.opened(plan, plan.first, plan.stop) as stored:
+    with store.open_tables(plan, plan.first, plan.stop) as stored:
         for name, relation in stored.relations.items():
             rows = stored.connection.sql(f"SELECT * FROM {relation} ORDER BY ALL").fetchall()
             found[name] = (len(rows), hashlib.sha256(repr(rows).encode()).hexdigest()[:16])
@@ -73,7 +73,7 @@ def content(plan: Plan, store: Store) -> dict[str, tuple[int, str]]:
 
 def assert_equals_the_batch(plan: Plan, store: Store, stop: int) -> None:
     """Every table that is stored has exactly the rows of the batch."""
-    with store.opened(plan, plan.first, stop) as stored:
+    with store.open_tables(plan, plan.first, stop) as stored:
         assert set(stored.relations) == {table.name for table in plan.tables}
         for table in plan.tables:
             schema, made = batches(plan, table.name, plan.first, stop)

@@ -144,7 +144,7 @@ def test_only_success_in_time_is_success(hook: Receiver, monkeypatch: pytest.Mon
     """No redirect, no silence, no closed port."""
     alert = alerts.Alert("run_failed", "shops", [], [], None, "why", None, None, "now")
     alerts.post(hook.url, alert)
-    monkeypatch.setattr(alerts, "_TIME_OUT", 1.0)
+    monkeypatch.setattr(alerts, "_POST_SECONDS", 1.0)
     for status, reason in ((302, "answers 302"), (0, "cannot be reached")):
         hook.status = status
         begun = time.monotonic()

@@ -78,7 +78,7 @@ def shops() -> Plan:
 def ask(plan: Plan, store: Store, sql: str) -> list[tuple[object, ...]]:
     """Return the rows of a query over the stored tables, in which `{table}` stands for each."""
     assert plan.stop is not None
-    with store.opened(plan, plan.first, plan.stop) as stored:
+    with store.open_tables(plan, plan.first, plan.stop) as stored:
         rows: list[tuple[object, ...]] = stored.connection.sql(sql.format(**stored.relations)).fetchall()
         return rows
 

@@ -256,7 +256,7 @@ def test_a_write_that_keeps_a_later_state_says_that_nothing_was_written(kind: st
 
 
 def stored(plan: Plan, store: Store, table: str) -> dg.IntMetadataValue:
-    ((rows, _),) = store.made(plan.name)[table].values()
+    ((rows, _),) = store.intact_partitions(plan.name)[table].values()
     return dg.IntMetadataValue(rows)
 
 

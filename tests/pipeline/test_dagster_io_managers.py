@@ -107,7 +107,7 @@ def test_their_query_gives_the_rows_of_the_partitions(window: dict[str, str], tm
         ("noised_metrics", (keys[1:3],)),
         ("validation_report", (keys[1:3],)),
     ):
-        counts = {key: rows for key, (rows, _) in store.made("shops")[table].items()}
+        counts = {key: rows for key, (rows, _) in store.intact_partitions("shops")[table].items()}
         assert all(counts.values())
         for selected in ranges:
             rows = reads(plan, store, table, selected)
@@ -130,7 +130,7 @@ def test_tables_that_are_delivered_late_are_read_by_their_delivery(tmp_path: Pat
     keys = keys_between(plan, plan.first + 10, plan.first + 14)
     for table in ("evt_play", "snp_subscriber", "quality_ledger", "log_subscriber"):
         materialise(plan, store, keys, only=[table])
-        counts = {key: rows for key, (rows, _) in store.made("streaming")[table].items()}
+        counts = {key: rows for key, (rows, _) in store.intact_partitions("streaming")[table].items()}
         for selected in (keys[:1], keys[1:3]):
             assert len(reads(plan, store, table, selected)) == sum(counts[key] for key in selected)
 

@@ -175,4 +175,4 @@ def test_an_object_store_that_is_gone_is_told_and_one_that_comes_back_is_written
         back.start()
         materialise(PLAN, store, KEYS[1:2], only=["fct_payments"])
         back.join()
-        assert sorted(store.made("minimal")["fct_payments"]) == KEYS[:2]
+        assert sorted(store.intact_partitions("minimal")["fct_payments"]) == KEYS[:2]

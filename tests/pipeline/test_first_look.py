@@ -79,7 +79,7 @@ def test_a_glance_is_short_and_of_the_stage(name: str) -> None:
             one is not None and 0 < len(drawing_metadata(stage, [one.drawing]).md_str or "") < SHORT
             for stage, one in shown.items()
         )
-        assert len({one.says for one in shown.values() if one is not None}) == len(shown)
+        assert len({one.description for one in shown.values() if one is not None}) == len(shown)
     assert stage_glance(plan, plan.tables[0].name, plan.first, stop) is None
 
 

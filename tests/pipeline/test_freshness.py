@@ -34,8 +34,8 @@ def shops(start: str = "2024-01-01", **window: Any) -> Plan:
 def late(plan: Plan, store: Store, moment: str, cron: str | None = None) -> tuple[str, set[str]]:
     """Return the partition that is due at a moment in UTC, and the tables that lack it."""
     due = freshness(plan, store, datetime.fromisoformat(moment).replace(tzinfo=UTC), cron)
-    assert due is not None and set(due.made) == TABLES
-    return due.key, {table for table, is_made in due.made.items() if not is_made}
+    assert due is not None and set(due.is_made) == TABLES
+    return due.key, {table for table, is_made in due.is_made.items() if not is_made}
 
 
 def test_a_backfill_of_an_old_day_makes_nothing_fresh(tmp_path: Path) -> None:

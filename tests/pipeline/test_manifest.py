@@ -34,7 +34,7 @@ def test_it_is_the_manifest_as_of_what_is_stored(kind: str, tmp_path: Path) -> N
         materialise(plan, store, keys[:count], only=["fct_revenue", "dim_company", "evt_churn"])
         found = told(store)
         written = json.loads(Path(str(found["manifest"].value)).read_text(encoding="utf-8"))
-        rows = {name: sum(n for n, _ in kept.values()) for name, kept in store.made(plan.name).items()}
+        rows = {name: sum(n for n, _ in kept.values()) for name, kept in store.intact_partitions(plan.name).items()}
         assert set(rows) == {"fct_revenue", "dim_company", "evt_churn"}
         assert written == manifest(plan, rows, plan.first + count)
         assert found["as_of"].value == written["window"]["last"] == plan.grain.label(plan.first + count - 1)
