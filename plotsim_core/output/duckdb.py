@@ -10,9 +10,7 @@ import pyarrow as pa
 from plotsim_core.output.format import FORMATS, Batches, Format
 from plotsim_core.plan.plan import Plan, TablePlan, comment_of
 from plotsim_core.plan.sql import quoted, sql_type, text
-
-ORIGIN = "_origin"
-"""The table of one row that says what the others were made from."""
+from plotsim_core.run_files import ORIGIN_TABLE, database_file
 
 
 def create_table_sql(relation: str, schema: pa.Schema) -> str:
@@ -50,11 +48,11 @@ def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> N
         for statement in comments_sql(relation, table.schema):
             connection.execute(statement)
         origin = ", ".join(f"{text(value)} AS {quoted(name)}" for name, value in plan.origin.items())
-        connection.execute(f"CREATE OR REPLACE TABLE {ORIGIN} AS SELECT {origin}")
+        connection.execute(f"CREATE OR REPLACE TABLE {ORIGIN_TABLE} AS SELECT {origin}")
 
 
 def _file(plan: Plan, table: TablePlan) -> str:
-    return f"{plan.name}.duckdb"
+    return database_file(plan.name)
 
 
 FORMATS.add("duckdb", Format(_write, _file))

@@ -18,12 +18,13 @@ import pyarrow.compute as pc
 
 from plotsim_core.errors import UsageError
 from plotsim_core.output.dialects import DIALECTS
-from plotsim_core.output.duckdb import ORIGIN, comments_sql
+from plotsim_core.output.duckdb import comments_sql
 from plotsim_core.output.format import Batches, Format, rechunked
 from plotsim_core.output.sql import joined_texts, keys_sql, tables_sql
 from plotsim_core.output.text_types import plain_batches, plain_schema
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
+from plotsim_core.run_files import ORIGIN_TABLE
 
 SCHEMES = ("postgres://", "postgresql://")
 _CHUNK_ROWS = 1 << 15
@@ -64,9 +65,9 @@ def loading(url: str) -> Iterator[Format]:
             comments = [statement for table in tables for statement in comments_sql(quoted(table.name), table.schema)]
             for statement in [*tables_sql(_DIALECT, tables), *comments]:
                 cursor.execute(statement)
-            cursor.execute(f"DROP TABLE IF EXISTS {ORIGIN}")
+            cursor.execute(f"DROP TABLE IF EXISTS {ORIGIN_TABLE}")
             origin = ", ".join(f"{text(value)} AS {quoted(name)}" for name, value in plan.origin.items())
-            cursor.execute(f"CREATE TABLE {ORIGIN} AS SELECT {origin}")
+            cursor.execute(f"CREATE TABLE {ORIGIN_TABLE} AS SELECT {origin}")
 
         def write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
             names = ", ".join(quoted(column.name) for column in table.columns)
@@ -88,9 +89,9 @@ def loading(url: str) -> Iterator[Format]:
 def origin_at(url: str, dataset: str) -> Mapping[str, str]:
     """Return what a dataset in a server says it was made from; empty where it says nothing."""
     with _connected(url) as connection, connection.cursor() as cursor:
-        if not _tables_in(cursor, dataset) & {ORIGIN}:
+        if not _tables_in(cursor, dataset) & {ORIGIN_TABLE}:
             return {}
-        cursor.execute(f"SELECT * FROM {quoted(dataset)}.{ORIGIN}")
+        cursor.execute(f"SELECT * FROM {quoted(dataset)}.{ORIGIN_TABLE}")
         return dict(zip([column.name for column in cursor.description], cursor.fetchone(), strict=True))
 
 
@@ -147,7 +148,7 @@ def _tables_in(cursor: Any, dataset: str) -> set[str]:
 def _refuse_foreign_tables(cursor: Any, plan: Plan, tables: Sequence[TablePlan], address: str) -> None:
     """Raise UsageError for tables that no run has made: a schema filled by a run has the table `_origin`."""
     stored_names = _tables_in(cursor, plan.name)
-    foreign_names = sorted(stored_names & {table.name for table in tables}) if ORIGIN not in stored_names else []
+    foreign_names = sorted(stored_names & {table.name for table in tables}) if ORIGIN_TABLE not in stored_names else []
     if foreign_names:
         raise UsageError(
             f"{address} has a table {plan.name}.{foreign_names[0]} that no run has made: "

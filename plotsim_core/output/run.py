@@ -18,8 +18,7 @@ from plotsim_core.output.postgres import is_address, loading
 from plotsim_core.output.staged import staged_folder
 from plotsim_core.output.usage_errors import usage_errors
 from plotsim_core.plan.plan import Plan, TablePlan
-
-CONFIG = "config.yaml"
+from plotsim_core.run_files import CONFIG_FILE
 
 
 def write_run(
@@ -70,7 +69,7 @@ def write_run(
             else:
                 writer.write(plan, table, row_batches, folder)
         writer.end(plan, table_plans, folder)
-        for name, pieces in {CONFIG: (config_text(plan),), **beside(rows)}.items():
+        for name, pieces in {CONFIG_FILE: (config_text(plan),), **beside(rows)}.items():
             with open(folder / name, "w", encoding="utf-8") as file:
                 file.writelines(pieces)
     return rows
@@ -98,6 +97,6 @@ def files_in(directory: Path) -> dict[Path, int]:
 
     None of any other directory: what lies there is not ours to look through.
     """
-    if not (directory / CONFIG).is_file():
+    if not (directory / CONFIG_FILE).is_file():
         return {}
     return {path: path.stat().st_ino for path in directory.rglob("*") if path.is_file()}

@@ -17,8 +17,8 @@ from plotsim_core.output.dialects import DIALECTS, Dialect
 from plotsim_core.output.format import FORMATS, Batches, Format, rechunked
 from plotsim_core.output.text_types import plain_batches, plain_schema
 from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.run_files import SQL_FILE
 
-FILE = "data.sql"
 _CHUNK_ROWS = 1 << 15
 _INSERT_ROWS = 250
 """Rows of one insert."""
@@ -66,7 +66,7 @@ def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> N
 
 
 def _dump_file(directory: Path) -> BinaryIO:
-    return (directory / FILE).open("ab")
+    return (directory / SQL_FILE).open("ab")
 
 
 def _list_offsets(rows: int) -> pa.Array:
@@ -145,7 +145,7 @@ def _dialect(plan: Plan) -> Dialect:
 
 
 def _file(plan: Plan, table: TablePlan) -> str:
-    return FILE
+    return SQL_FILE
 
 
 FORMATS.add("sql", Format(_write, _file, _begin, _end))

@@ -19,9 +19,8 @@ from plotsim_core.errors import UsageError
 from plotsim_core.output.atomic import clear_orphans, folder_lock, staging_folder
 from plotsim_core.output.exchange import can_exchange, exchange_folders
 from plotsim_core.output.parquet_folders import is_partitioned
+from plotsim_core.run_files import CONFIG_FILE, RUN_FILES
 
-RUN_FILES = ("config.yaml", "manifest.json", "validation_report.txt", "validation_report.json", "validation_report.html")
-"""Files that speak of a run as a whole: those of an older run go with it."""
 _STAGING = ".plotsim-"
 _COMPLETE = f"{_STAGING}whole"
 """The folder of files that only have to be moved."""
@@ -125,7 +124,7 @@ def _check_targets(folder: Path, directory: Path, merge: bool) -> None:
 def _obsolete_names(folder: Path, directory: Path, merge: bool) -> set[str]:
     """Return the obsolete names of a directory: files and folders that the new ones replace."""
     new_paths = {path.name: path for path in folder.iterdir()}
-    is_filled = (directory / RUN_FILES[0]).is_file()  # by a run; what else has such a name is not ours to remove
+    is_filled = (directory / CONFIG_FILE).is_file()  # by a run; what else has such a name is not ours to remove
     names = {name for name in RUN_FILES if is_filled and name not in new_paths}
     names |= {f"{name}.wal" for name in new_paths if name.endswith(".duckdb")}
     if not merge:

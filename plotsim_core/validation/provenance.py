@@ -16,11 +16,10 @@ from plotsim_core.errors import UsageError
 from plotsim_core.plan.plan import DIGEST
 from plotsim_core.plan.resolve import digest
 from plotsim_core.plan.sql import quoted
+from plotsim_core.run_files import CONFIG_FILE, ORIGIN_TABLE
 from plotsim_core.validation.store import PARTITIONS
 from plotsim_core.validation.untrusted_files import attach, reading
 
-_CONFIG = "config.yaml"
-_ORIGIN = "_origin"
 _MAX_FILES = 1000
 """The largest number of files whose metadata is read."""
 
@@ -108,7 +107,7 @@ def _directory_origins(directory: Path) -> Iterator[Origin]:
             entries = {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"plotsim_")}
         if DIGEST in entries and "plotsim_dataset" in entries:
             yield origin_of(str(file), entries)
-    config = directory / _CONFIG
+    config = directory / CONFIG_FILE
     if not databases and not files and config.exists():
         raw = read(config)
         if isinstance(raw, Mapping):
@@ -122,7 +121,7 @@ def _database_origins(file: Path) -> Iterator[Origin]:
             sql = "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'written'"
             for schema, table in sorted(connection.sql(sql).fetchall()):
                 relation = f"written.{quoted(schema)}.{quoted(table)}"
-                if (schema, table) == ("main", _ORIGIN):
+                if (schema, table) == ("main", ORIGIN_TABLE):
                     rows = connection.sql(f"FROM {relation}")
                     yield from (origin_of(str(file), dict(zip(rows.columns, row, strict=True))) for row in rows.fetchall())
                 elif table == PARTITIONS:

@@ -21,7 +21,6 @@ from plotsim_core.validation.store import StoredData, directory_store, tables_st
 from plotsim_core.validation.table_correlations import table_correlations
 from plotsim_core.validation.unmeasured import unmeasured
 
-REPORT_TEXT = "validation_report.txt"
 """The file name of the text report, beside the tables of a run."""
 BROKEN_CAP = 49
 """The highest score of data with a broken key or reference."""
@@ -230,4 +229,4 @@ def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-__all__ = ["PERIODS_SCHEMA", "REPORT_TEXT", "TALLY", "Report", "check_directory", "check_store", "check_tables"]
+__all__ = ["PERIODS_SCHEMA", "TALLY", "Report", "check_directory", "check_store", "check_tables"]

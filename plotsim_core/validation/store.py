@@ -18,6 +18,7 @@ from plotsim_core.errors import UsageError
 from plotsim_core.numerics.calendar import Grain
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type
+from plotsim_core.run_files import database_file
 from plotsim_core.tables.restore import ledger_sql, restored_sql
 from plotsim_core.validation.files import file_relations, formats_of, partition_files, partition_relations
 from plotsim_core.validation.untrusted_files import attach, reading
@@ -193,7 +194,7 @@ def directory_store(
     missing are not in it."""
     with duckdb.connect() as connection:
         if format == "duckdb":
-            file = directory / f"{plan.name}.duckdb"
+            file = directory / database_file(plan.name)
             relations = _database_relations(plan, connection, file) if file.exists() else {}
         elif format == "parquet" and (folders := partition_files(plan, directory)):
             relations = partition_relations(connection, folders)
@@ -240,7 +241,7 @@ def _find_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Pat
         return relations
     if not path.is_dir():
         raise UsageError(f"{path} is not there: expected a DuckDB file, or a directory with the tables of {plan.name}")
-    database = path / f"{plan.name}.duckdb"
+    database = path / database_file(plan.name)
     formats = formats_of(plan, path)
     folders = partition_files(plan, path)
     sources = [*([database.name] if database.exists() else []), *formats, *(["folders of parquet"] if folders else [])]
