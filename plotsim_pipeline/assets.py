@@ -19,7 +19,8 @@ from plotsim_pipeline.checks import CheckPlan, Judge, StoredCheck, check_plan, e
 from plotsim_pipeline.drawings import drawing_metadata
 from plotsim_pipeline.findings import FINDINGS, Findings
 from plotsim_pipeline.lineage import upstream
-from plotsim_pipeline.parameters import CODE_VERSION, parameter_metadata, parameters_of, plan_with, refuse_mixture
+from plotsim_pipeline.metadata import CODE_VERSION
+from plotsim_pipeline.parameters import parameter_metadata, parameters_of, plan_with, refuse_mixture
 from plotsim_pipeline.partitions import backfill_policy, periods_between
 from plotsim_pipeline.report_files import stored_periods
 from plotsim_pipeline.runs import PARAMETERS_TAG, run_keys
@@ -116,12 +117,7 @@ def asset_of_all(
 
     @dg.asset(
         key=dg.AssetKey([plan.name, name]),
-        group_name=entry.group,
-        description=entry.description,
-        kinds=entry.kinds,
-        owners=entry.owners,
-        tags=entry.tags,
-        metadata=entry.metadata,
+        **entry.arguments,
         deps=[dg.AssetKey([plan.name, other]) for other in deps],
         backfill_policy=dg.BackfillPolicy.single_run(),
         code_version=plan.digest,
@@ -165,13 +161,8 @@ def partitioned_asset(
                 dagster_type=dg.Any,  # whatever the store takes
                 io_manager_key=needs.store,
                 is_required=False,
-                description=entry.description,
-                group_name=entry.group,
                 code_version=plan.digest,
-                kinds=entry.kinds,
-                owners=entry.owners,
-                tags=entry.tags,
-                metadata=entry.metadata,
+                **entry.arguments,
             )
         },
         deps=[dg.AssetKey([plan.name, other]) for other in deps],

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import dagster as dg
 import yaml
@@ -42,9 +42,20 @@ _KEYS = {"date": "window", "unit": "unit", SOURCE_KIND: "sources", MAP: "sources
 """Kind of a table that no list declares to the key of the config that it follows from; `metrics` for all others."""
 
 
+class AssetArguments(TypedDict):
+    """Arguments of `dg.asset` and `dg.AssetOut`."""
+
+    group_name: str
+    description: str
+    kinds: set[str]
+    owners: list[str]
+    tags: dict[str, str]
+    metadata: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Entry:
-    """What the catalogue says of an asset, as `dg.asset` takes it."""
+    """What the catalogue says of an asset."""
 
     group: str
     description: str
@@ -52,6 +63,18 @@ class Entry:
     owners: list[str]
     tags: dict[str, str]
     metadata: dict[str, Any]
+
+    @property
+    def arguments(self) -> AssetArguments:
+        """The entry as `dg.asset` and `dg.AssetOut` take it."""
+        return {
+            "group_name": self.group,
+            "description": self.description,
+            "kinds": self.kinds,
+            "owners": self.owners,
+            "tags": self.tags,
+            "metadata": self.metadata,
+        }
 
 
 def entry_of_table(plan: Plan, table: TablePlan, layer: str, store: str) -> Entry:

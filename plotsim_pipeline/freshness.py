@@ -5,7 +5,7 @@ run. This check asks the store, and its sensor needs no run, so that it turns re
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,11 +15,11 @@ from plotsim_core import Plan
 from plotsim_core.tables.stages import stage_names
 from plotsim_pipeline.assets import SHARED_RESOURCES, Needs, resource_keys, run_of
 from plotsim_pipeline.evaluations import FRESH
-from plotsim_pipeline.partitions import end_of, key_of, latest_complete
+from plotsim_pipeline.partitions import key_of, keys_made, latest_complete
 from plotsim_pipeline.reconcile import time_columns
 from plotsim_pipeline.schedules import INCREMENT_CRON
 from plotsim_pipeline.stores.duckdb_lock import wait_limit
-from plotsim_pipeline.stores.store import Partition, Store
+from plotsim_pipeline.stores.store import Store
 
 _GRACE = {"hour": timedelta(minutes=20)}
 _USUAL_GRACE = timedelta(hours=2)
@@ -66,7 +66,7 @@ def freshness(plan: Plan, store: Store, now: datetime, cron: str | None = None) 
     due_key = key_of(plan, latest_period)
     columns = time_columns(plan)
     tables = {
-        name: _has_partition(partitions.get(name, {}), due_key, None if columns[name] else end_of(plan, due_key))
+        name: bool(keys_made(plan, [due_key], partitions.get(name, {}), columns[name] is None))
         for name in _judged_tables(plan)
     }
     return Freshness(due_key, tick + grace, tables)
@@ -83,11 +83,6 @@ def _latest_tick(plan: Plan, cron: str, moment: datetime) -> datetime | None:
 def _judged_tables(plan: Plan) -> list[str]:
     """Return the names of what the increment makes: the tables of a dataset and its report."""
     return [name for name in time_columns(plan) if name not in stage_names(plan)]
-
-
-def _has_partition(partitions: Mapping[str, Partition], key: str, moment: str | None) -> bool:
-    """Return whether a table has the partition `key`, or, for a state, whether it is as of `moment` or later."""
-    return key in partitions if moment is None else any(other >= moment for other in partitions)
 
 
 def freshness_of(plan: Plan, needs: Needs = SHARED_RESOURCES, cron: str | None = None) -> dg.Definitions:

@@ -15,7 +15,6 @@ from plotsim_pipeline.stores.duckdb_lock import wait_limit
 from plotsim_pipeline.stores.placement import PARAMETERS
 from plotsim_pipeline.stores.store import Partitions, Store
 
-CODE_VERSION = "dagster/code_version"
 _MAX_NAMED = 3
 _WAIT_SECONDS = 20.0
 """How long a launch waits for a store that is busy."""

@@ -2,7 +2,8 @@
 several (`window.partition`). All moments are UTC."""
 
 import os
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -76,6 +77,19 @@ def key_of(plan: Plan, period: int) -> str:
 def end_of(plan: Plan, key: str) -> str:
     """Return the moment at which a partition ends, as stores write it down of states."""
     return f"{_start_of(plan.grain, periods_in(plan, key)[1]):%Y-%m-%d %H:%M:%S}"
+
+
+def keys_until(plan: Plan, keys: Sequence[str], moment: str) -> Sequence[str]:
+    """Return those of some partitions in their order that end by a moment: what a state as of it stands for."""
+    return keys[: bisect_right(keys, moment, key=lambda key: end_of(plan, key))]
+
+
+def keys_made(plan: Plan, keys: Sequence[str], stored: Collection[str], is_state: bool) -> list[str]:
+    """Return which of some partitions in their order a table has, of which `stored` is in the store: keys of partitions, or
+    the moment of a state."""
+    if is_state:
+        return [key for moment in stored for key in keys_until(plan, keys, moment)]
+    return [key for key in keys if key in stored]
 
 
 def partition_of(plan: Plan, date_key: int) -> str | None:

@@ -16,15 +16,14 @@ import dagster as dg
 from plotsim_core import Plan
 from plotsim_core.tables.stages import stage_names, stage_table
 from plotsim_pipeline.evaluations import IN_STORE, Broken, broken_in, evaluation, latest
-from plotsim_pipeline.parameters import CODE_VERSION
-from plotsim_pipeline.partitions import end_of, window_keys
+from plotsim_pipeline.metadata import CODE_VERSION, DATA_VERSION
+from plotsim_pipeline.partitions import end_of, keys_until, window_keys
 from plotsim_pipeline.runs import in_progress
 from plotsim_pipeline.stores.duckdb_lock import wait_limit
 from plotsim_pipeline.stores.store import Partition, Partitions, Store
 
 SENSOR = "plotsim_reconcile"
 VALIDATION_REPORT, REPORT_TIME = "validation_report", "date_key"
-DATA_VERSION = "dagster/data_version"
 _MAX_EVENTS = 400
 """So many events are reported by a tick; the next one goes on."""
 _INTERVAL_SECONDS, _WAIT_SECONDS = 60, 5.0
@@ -79,8 +78,10 @@ def state_keys(
     ends with it."""
     moment, partition = next(iter(stored.items()), ("", Partition(0, "")))
     made_keys = set().union(*partitions.values())
-    ends = {key: end_of(plan, key) for key in keys if stored}
-    return {key: partition for key, end in ends.items() if end == moment or (end < moment and key in made_keys)}
+    keys = keys_until(plan, keys, moment)
+    if keys and end_of(plan, keys[-1]) == moment:
+        made_keys.add(keys[-1])
+    return {key: partition for key in keys if key in made_keys}
 
 
 def lost_partitions(plan: Plan, store: Store, instance: dg.DagsterInstance, name: str) -> list[str]:

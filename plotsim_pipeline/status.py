@@ -11,8 +11,8 @@ from plotsim_core import Plan, UsageError
 from plotsim_core.families import did_you_mean
 from plotsim_core.validation.report import PERIODS_SCHEMA
 from plotsim_pipeline.manifest import MANIFEST
-from plotsim_pipeline.parameters import CODE_VERSION
-from plotsim_pipeline.partitions import end_of
+from plotsim_pipeline.metadata import CODE_VERSION
+from plotsim_pipeline.partitions import keys_made
 from plotsim_pipeline.reconcile import REPORT_TIME, VALIDATION_REPORT
 from plotsim_pipeline.report import OVERVIEW
 from plotsim_pipeline.stores.store import Partition, Store
@@ -68,13 +68,14 @@ def stored_schemas(plan: Plan) -> dict[str, tuple[str | None, pa.Schema]]:
 def statuses(plan: Plan, store: Store, keys: Sequence[str]) -> list[TableStatus]:
     """Return what a store holds of each table of a dataset and of its report, of the partitions `keys`."""
     made_partitions = store.intact_partitions(plan.name)
-    end = end_of(plan, keys[-1]) if keys else ""
+    schemas = stored_schemas(plan)
+    obstacles = store.obstacles(plan.name, schemas)
     table_statuses = []
-    for name, (time, schema) in stored_schemas(plan).items():
+    for name, (time, _) in schemas.items():
         partitions = made_partitions.get(name, {})
-        obstacle = store.obstacle(plan.name, name, time, schema)
+        obstacle = obstacles.get(name)
         if time is None:
-            table_statuses.append(_state_status(plan, name, partitions, keys[-1:], end, obstacle))
+            table_statuses.append(_state_status(plan, name, partitions, keys[-1:], obstacle))
         else:
             table_statuses.append(_partitions_status(plan, name, partitions, keys, obstacle))
     return table_statuses
@@ -101,21 +102,13 @@ def _partitions_status(
 
 
 def _state_status(
-    plan: Plan, name: str, partitions: Mapping[str, Partition], last_keys: Sequence[str], end: str, obstacle: str | None
+    plan: Plan, name: str, partitions: Mapping[str, Partition], last_keys: Sequence[str], obstacle: str | None
 ) -> TableStatus:
-    moment, partition = next(iter(partitions.items()), ("", Partition(0, plan.digest)))
+    partition = next(iter(partitions.values()), Partition(0, plan.digest))
     if partition.digest != plan.digest:
         return TableStatus(name, True, partition.rows, (), (), {partition.digest: tuple(last_keys)}, obstacle=obstacle)
-    is_made = bool(partitions) and moment >= end
-    requested_keys, no_keys = tuple(last_keys), ()
-    return TableStatus(
-        name,
-        True,
-        partition.rows,
-        requested_keys if is_made else no_keys,
-        no_keys if is_made else requested_keys,
-        obstacle=obstacle,
-    )
+    made_keys = tuple(keys_made(plan, last_keys, partitions, is_state=True))
+    return TableStatus(name, True, partition.rows, made_keys, () if made_keys else tuple(last_keys), obstacle=obstacle)
 
 
 def unreported_assets(plan: Plan, instance: dg.DagsterInstance) -> list[str]:

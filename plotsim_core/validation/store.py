@@ -40,6 +40,7 @@ class StoredData:
     stored, None for all: others are not missed."""
 
     plan: Plan
+    stored_plan: Plan
     connection: duckdb.DuckDBPyConnection
     relations: Mapping[str, str]
     first: int
@@ -47,17 +48,6 @@ class StoredData:
     stored_keys: Mapping[str, frozenset[int]] | None = None
     requested: frozenset[str] | None = None
     _cache: dict[str, Any] = field(default_factory=dict)
-    _stored_plan: Plan | None = None
-
-    def __post_init__(self) -> None:
-        if self._stored_plan is None:
-            object.__setattr__(self, "_stored_plan", self.plan)
-            object.__setattr__(self, "plan", self.plan.clean or self.plan)
-
-    @property
-    def stored_plan(self) -> Plan:
-        """The plan of the tables as they are stored."""
-        return self._stored_plan or self.plan
 
     def is_missing(self, name: str) -> bool:
         """Return whether a table is not there that should be."""
@@ -161,6 +151,19 @@ class StoredData:
         return self.connection.sql(sql).to_arrow_table()
 
 
+def stored_data(
+    plan: Plan,
+    connection: duckdb.DuckDBPyConnection,
+    relations: Mapping[str, str],
+    first: int,
+    stop: int,
+    stored_keys: Mapping[str, frozenset[int]] | None = None,
+    requested: frozenset[str] | None = None,
+) -> StoredData:
+    """Return the tables of a plan to judge, as they are stored; the rest as in StoredData."""
+    return StoredData(plan.clean or plan, plan, connection, relations, first, stop, stored_keys, requested)
+
+
 def stored_date_keys(plan: Plan, partitions: Iterable[tuple[str, str]]) -> dict[str, frozenset[int]]:
     """Return the date keys of the stored periods of each table, from (table, partition key) with keys such as 2024-03-01 or
     2024-03-01-1300. Tables without time are left out."""
@@ -200,7 +203,7 @@ def directory_store(
             relations = partition_relations(connection, folders)
         else:
             relations = file_relations(plan, connection, directory, format)
-        yield StoredData(plan, connection, relations, first, stop, requested=requested)
+        yield stored_data(plan, connection, relations, first, stop, requested=requested)
 
 
 @contextmanager
@@ -210,7 +213,7 @@ def tables_store(plan: Plan, tables: Mapping[str, pa.Table], first: int, stop: i
         for name, table in tables.items():
             connection.register(name, table)
         relations = {name: quoted(name) for name in tables}
-        yield StoredData(plan, connection, relations, first, stop, requested=frozenset(tables))
+        yield stored_data(plan, connection, relations, first, stop, requested=frozenset(tables))
 
 
 @contextmanager
@@ -224,7 +227,7 @@ def find_store(plan: Plan, path: Path, first: int | None = None, stop: int | Non
     with duckdb.connect() as connection, reading(path, f"tables of {plan.name}"):
         relations, stored_keys = _find_relations(plan, connection, path), _stored_keys(plan, connection, path)
         span = _stored_periods(plan, connection, relations)
-        yield StoredData(
+        yield stored_data(
             plan, connection, relations, span[0] if first is None else first, span[1] if stop is None else stop, stored_keys
         )
 

@@ -28,7 +28,7 @@ from plotsim_core.output.format import Batches
 from plotsim_core.output.parquet import write_parquet
 from plotsim_core.output.partitions import write_partitions
 from plotsim_core.plan.sql import quoted
-from plotsim_core.validation.store import StoredData, stored_date_keys
+from plotsim_core.validation.store import StoredData, stored_data, stored_date_keys
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
 from plotsim_pipeline.stores.filesystem import (
     arrow_filesystem_of,
@@ -42,7 +42,7 @@ from plotsim_pipeline.stores.filesystem import (
 )
 from plotsim_pipeline.stores.placement import Placement, missing_error
 from plotsim_pipeline.stores.run_log import LOG
-from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
+from plotsim_pipeline.stores.store import Partition, Partitions, Schemas, Store, digest_of, length_of
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -167,12 +167,14 @@ class DeltaStore(Store):
         files = sorted(file_versions(filesystem, f"{root}/{dataset}").items())
         return hashlib.sha256(repr(files).encode()).hexdigest() if files else ""
 
-    def obstacle(self, dataset: str, table: str, time: str | None, schema: pa.Schema) -> str | None:
-        filesystem, _ = filesystem_of(self.path)
-        stored_table = _open_table(
-            f"{self.path.rstrip('/')}/{dataset}/{table}", filesystem
-        )  # a state as well: Delta keeps its columns
-        return None if stored_table is None else _obstacle(stored_table, _schema(schema), time, schema)
+    def obstacles(self, dataset: str, schemas: Schemas) -> dict[str, str]:
+        stored_tables = dict(self._tables(dataset))
+        reasons = {
+            name: _obstacle(stored_tables[name], _schema(schema), time, schema)  # a state as well: Delta keeps its columns
+            for name, (time, schema) in schemas.items()
+            if name in stored_tables
+        }
+        return {name: reason for name, reason in reasons.items() if reason is not None}
 
     def drop(self, dataset: str, table: str) -> None:
         filesystem, root = filesystem_of(self.path)
@@ -190,7 +192,7 @@ class DeltaStore(Store):
                 if name in names and partitions:
                     relations[name] = _view(connection, _rows(table, filesystem, f"{root}/{plan.name}/{name}"), quoted(name))
                     entries += [(name, key) for key in partitions]
-            yield StoredData(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
+            yield stored_data(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
         filesystem, root = filesystem_of(self.path)

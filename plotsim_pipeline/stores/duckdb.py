@@ -20,13 +20,13 @@ import pyarrow.compute as pc
 from plotsim_core import Plan, UsageError
 from plotsim_core.output.duckdb import column_comment_sql, comments_sql, create_table_sql, insert_rows
 from plotsim_core.plan.sql import quoted, sql_type, text
-from plotsim_core.validation.store import PARTITIONS, StoredData, stored_date_keys
+from plotsim_core.validation.store import PARTITIONS, StoredData, stored_data, stored_date_keys
 from plotsim_pipeline.dagster_home import command
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
 from plotsim_pipeline.stores.duckdb_lock import open_database, waiting_connection
 from plotsim_pipeline.stores.placement import Placement, missing_error
 from plotsim_pipeline.stores.run_log import LOG, SCHEMA, Writing, append, completed_row
-from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
+from plotsim_pipeline.stores.store import Partition, Partitions, Schemas, Store, digest_of, length_of
 
 _LAST_DAY = 99_999_999
 """Numbers of time beyond it have an hour."""
@@ -124,7 +124,9 @@ class DuckDBStore(Store):
                 f"DELETE FROM {records} WHERE table_name = ?", [placement.table]
             )  # somebody dropped the table
             return
-        reason = _obstacle(connection, placement.dataset, placement.table, placement.time, schema, stored_columns)
+        reason = None
+        if placement.time is not None:
+            reason = _obstacle(_records(connection, placement.dataset), placement.table, schema, stored_columns)
         if reason is not None:
             raise refusal(placement.dataset, placement.table, self.path, reason)
         for name in changes.added:  # null in the partitions that are stored
@@ -214,12 +216,16 @@ class DuckDBStore(Store):
         files = [Path(self.path), Path(f"{self.path}.wal")]
         return " ".join(f"{status.st_size} {status.st_mtime_ns}" for f in files if f.exists() and (status := f.stat()))
 
-    def obstacle(self, dataset: str, table: str, time: str | None, schema: pa.Schema) -> str | None:
+    def obstacles(self, dataset: str, schemas: Schemas) -> dict[str, str]:
         with self._read_connection() as connection:
-            if connection is None or time is None:
-                return None
-            stored_columns = _columns(connection, f"{quoted(dataset)}.{quoted(table)}")
-            return _obstacle(connection, dataset, table, time, schema, stored_columns) if stored_columns else None
+            if connection is None:
+                return {}
+            records = _records(connection, dataset)
+            reasons: dict[str, str | None] = {}
+            for table, (time, schema) in schemas.items():
+                stored_columns = _columns(connection, f"{quoted(dataset)}.{quoted(table)}") if time is not None else {}
+                reasons[table] = _obstacle(records, table, schema, stored_columns) if stored_columns else None
+            return {table: reason for table, reason in reasons.items() if reason is not None}
 
     def drop(self, dataset: str, table: str) -> None:
         with self._connection() as connection:
@@ -235,7 +241,7 @@ class DuckDBStore(Store):
             relations = {t.name: f"{quoted(plan.name)}.{quoted(t.name)}" for t in plan.tables if t.name in table_names}
             records = _records(connection, plan.name)
             entries = zip(records["table_name"].to_pylist(), records["partition_key"].to_pylist(), strict=True)
-            yield StoredData(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
+            yield stored_data(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
         if not Path(self.path).exists():
@@ -278,20 +284,13 @@ def _sql_types(schema: pa.Schema) -> dict[str, str]:
     return {field.name: sql_type(field.type) for field in schema}
 
 
-def _obstacle(
-    connection: duckdb.DuckDBPyConnection,
-    dataset: str,
-    table: str,
-    time: str | None,
-    schema: pa.Schema,
-    stored_columns: Mapping[str, str],
-) -> str | None:
-    """Return why a stored table cannot take partitions of `schema`; None if it can. `stored_columns` are its columns."""
+def _obstacle(records: pa.Table, table: str, schema: pa.Schema, stored_columns: Mapping[str, str]) -> str | None:
+    """Return why a stored table cannot take partitions of `schema`; None if it can. `stored_columns` are its columns,
+    `records` the partition records of its dataset."""
     changes = column_changes(stored_columns, _sql_types(schema))
     if not changes.only_added:
         return other_columns(changes)
-    records = _records(connection, dataset)
-    lengths = records.filter(pc.field("table_name") == table)["length"].unique().to_pylist() if time is not None else []
+    lengths = records.filter(pc.field("table_name") == table)["length"].unique().to_pylist()
     length = next((length for length in lengths if (length or "") != length_of(schema)), None)
     return other_length(length, length_of(schema)) if length is not None else None
 

@@ -26,7 +26,7 @@ from plotsim_core.output.format import Batches
 from plotsim_core.output.parquet import Encoding, write_parquet
 from plotsim_core.output.partitions import write_partitions
 from plotsim_core.plan.sql import quoted, text
-from plotsim_core.validation.store import StoredData, stored_date_keys
+from plotsim_core.validation.store import StoredData, stored_data, stored_date_keys
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
 from plotsim_pipeline.stores.filesystem import (
     FileVersion,
@@ -51,7 +51,7 @@ from plotsim_pipeline.stores.index import (
 )
 from plotsim_pipeline.stores.placement import Placement, missing_error
 from plotsim_pipeline.stores.run_log import LOG
-from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
+from plotsim_pipeline.stores.store import Partition, Partitions, Schemas, Store, digest_of, length_of
 
 _LAYOUTS = "_layouts"
 _MAX_READERS = 16
@@ -72,8 +72,9 @@ class ParquetStore(Store):
         partitions, schema = placement.partitions, batches.schema
         if partitions is None:
             return self._write_state(filesystem, root, placement, batches)
-        if (reason := self.obstacle(placement.dataset, placement.table, placement.time, schema)) is not None:
-            raise refusal(placement.dataset, placement.table, self.path, reason)
+        reasons = self.obstacles(placement.dataset, {placement.table: (placement.time, schema)})
+        if placement.table in reasons:
+            raise refusal(placement.dataset, placement.table, self.path, reasons[placement.table])
         files = {
             key: f"{root}/{partition_file(placement.layout, placement.dataset, placement.table, key)}"
             for key in placement.keys
@@ -181,21 +182,17 @@ class ParquetStore(Store):
         )
         return hashlib.sha256(repr(files).encode()).hexdigest() if files else ""
 
-    def obstacle(self, dataset: str, table: str, time: str | None, schema: pa.Schema) -> str | None:
+    def obstacles(self, dataset: str, schemas: Schemas) -> dict[str, str]:
         filesystem, root = filesystem_of(self.path)
-        if time is None:
-            return None
-        layout = _layout(filesystem, root, dataset)
-        table_files = _stored_files(filesystem, root, dataset, layout, table).get(table, {})
-        variants = {(r.columns, r.length) for r in _file_records(filesystem, root, dataset, table, table_files).values()}
-        for columns, length in sorted(variants):
-            stored_types, types = json.loads(columns), arrow_types(schema)
-            changes = column_changes(stored_types, types)
-            if not changes.only_added:
-                return other_columns(changes)
-            if length != length_of(schema):
-                return other_length(length, length_of(schema))
-        return None
+        layout, only_table = _layout(filesystem, root, dataset), next(iter(schemas)) if len(schemas) == 1 else None
+        stored_files = _stored_files(filesystem, root, dataset, layout, only_table)
+        reasons: dict[str, str | None] = {}
+        for table, (time, schema) in schemas.items():
+            table_files = stored_files.get(table, {}) if time is not None else {}
+            records = _file_records(filesystem, root, dataset, table, table_files) if table_files else {}
+            variants = sorted({(record.columns, record.length) for record in records.values()})
+            reasons[table] = next(filter(None, (_obstacle(*variant, schema) for variant in variants)), None)
+        return {table: reason for table, reason in reasons.items() if reason is not None}
 
     def drop(self, dataset: str, table: str) -> None:
         filesystem, root = filesystem_of(self.path)
@@ -213,7 +210,7 @@ class ParquetStore(Store):
                 _view(connection, filesystem, quoted(table), whole_files[table].values())
                 relations[table] = quoted(table)
             entries = ((table, key) for table in relations for key in whole_files[table] if key is not None)
-            yield StoredData(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
+            yield stored_data(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
         filesystem, root = filesystem_of(self.path)
@@ -235,6 +232,15 @@ def _write(
 ) -> int:
     with replacing_file(filesystem, file) as sink:
         return write_parquet(sink, schema, batches, encoding, row_count_key=ROWS)
+
+
+def _obstacle(columns: str, length: str, schema: pa.Schema) -> str | None:
+    """Return why files of some columns (JSON of name to type) and of partitions of some length stand in the way of others
+    with a schema; None where they do not."""
+    changes = column_changes(json.loads(columns), arrow_types(schema))
+    if not changes.only_added:
+        return other_columns(changes)
+    return other_length(length, length_of(schema)) if length != length_of(schema) else None
 
 
 def _schemas(filesystem: fsspec.AbstractFileSystem, files: Sequence[str]) -> list[pa.Schema]:

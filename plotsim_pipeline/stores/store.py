@@ -85,6 +85,8 @@ class Partition(NamedTuple):
     digest: str
 
 
+Schemas = Mapping[str, tuple[str | None, pa.Schema]]
+"""Table to its time column (None for a state) and the schema of rows that are to be stored."""
 Partitions = dict[str, dict[str, Partition]]
 """Table to partition key to what is held of it, keys in order. A state has one partition, whose key is its moment."""
 
@@ -233,9 +235,9 @@ class Store(dg.ConfigurableIOManager):
         """Return a text that changes whenever what is stored of a dataset does, without a look inside; empty for nothing."""
 
     @abstractmethod
-    def obstacle(self, dataset: str, table: str, time: str | None, schema: pa.Schema) -> str | None:
-        """Return why the stored partitions of a table cannot take further ones with that schema; None where they can, or
-        nothing is stored. A state is replaced as a whole and takes any."""
+    def obstacles(self, dataset: str, schemas: Schemas) -> dict[str, str]:
+        """Return by table why its stored partitions cannot take further ones of a schema, of those tables whose cannot. A
+        state is replaced as a whole and takes any."""
 
     @abstractmethod
     def drop(self, dataset: str, table: str) -> None:

@@ -180,8 +180,8 @@ def test_other_changes_of_columns_are_refused_and_nothing_is_lost(kind: str, cha
         store.write(placed(2, 2), of_schema(schema, (20240102, "new", *value)))
     assert store.read(placed(1, 1))["name"].to_pylist() == ["old"]
     assert list(store.intact_partitions("ds")["fct"]) == ["2024-01-01"]
-    assert re.search(says, store.obstacle("ds", "fct", "date_key", schema) or "")
-    assert store.obstacle("ds", "fct", "date_key", SCHEMA) is None
+    assert re.search(says, store.obstacles("ds", {"fct": ("date_key", schema)})["fct"])
+    assert store.obstacles("ds", {"fct": ("date_key", SCHEMA)}) == {}
     store.drop("ds", "fct")
     assert "fct" not in store.intact_partitions("ds")
     store.write(placed(2, 2), of_schema(schema, (20240102, "new", *value)))
