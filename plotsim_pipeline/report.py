@@ -12,15 +12,14 @@ import pyarrow as pa
 from plotsim_core import Plan
 from plotsim_core.tables.stages import stage_names
 from plotsim_core.validation.charts import Picture, pictures
-from plotsim_core.validation.check import CHECKS, questions
+from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.glances import stage_glance
 from plotsim_core.validation.html_page import page
-from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store, report_of
+from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store
 from plotsim_pipeline.assets import SHARED_RESOURCES, Needs, Run, asset_of_all, partitioned_asset
 from plotsim_pipeline.catalogue import entry_of_report
 from plotsim_pipeline.checks import Judge, StoredCheck, Verdict, in_store
 from plotsim_pipeline.drawings import drawing_metadata
-from plotsim_pipeline.findings import Findings
 from plotsim_pipeline.reconcile import REPORT_TIME, VALIDATION_REPORT
 from plotsim_pipeline.report_files import write_report_file
 from plotsim_pipeline.stores.store import Store
@@ -51,7 +50,7 @@ def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition
     description = "Stored data judged against the config: one row per period, check and subject."
 
     def rows(run: Run, first: int, stop: int) -> tuple[pa.Table, Mapping[str, Any]]:
-        report = _report(run.plan, run.store, run.findings, first, stop)
+        report = run.findings.report(run.plan, run.store, first, stop)
         for line in report.text().splitlines():
             run.context.log.info(line)
         schema = PERIODS_SCHEMA.with_metadata({**run.plan.origin, "description": "What the checks counted, by period."})
@@ -70,22 +69,13 @@ def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition
     )
 
 
-def _report(plan: Plan, store: Store, findings: Findings, first: int, stop: int) -> Report:
-    """Return the report of some periods: of what the run's checks have found, and of what they were not asked."""
-    all_questions = questions(plan)
-    with store.open_tables(plan, first, stop) as stored:
-        findings.ask(stored, findings.unanswered(all_questions, first, stop))
-        answers = [(question.check, f) for question in all_questions for f in findings.of(question, first, stop)]
-        return report_of(stored, answers)
-
-
 def _nothing_broken() -> StoredCheck:
     description = "No check of any table that means broken data failed in these partitions."
     return StoredCheck(NOTHING_BROKEN, VALIDATION_REPORT, description, True, True, _nothing_broken_verdict)
 
 
 def _nothing_broken_verdict(judge: Judge, check: StoredCheck) -> Verdict:
-    report = _report(judge.plan, judge.store, judge.findings, judge.first, judge.stop)
+    report = judge.findings.report(judge.plan, judge.store, judge.first, judge.stop)
     failures = [(name, f) for name, f in report.findings if CHECKS[name].blocking and not f.passed]
     message = "; ".join(f"{name}: {finding.subject}: {finding.message}" for name, finding in failures[:5])
     return Verdict(not failures, message or report.verdict, (), {**_score(report), "failed": len(failures)})
