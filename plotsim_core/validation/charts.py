@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from plotsim_core.columns.primary_key import key_text, prefix
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
-from plotsim_core.engine.slice import Slice
-from plotsim_core.engine.strata import strata, stratum_samples
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.validation.cell_samples import sampled_blocks
 from plotsim_core.validation.report import Report
 from plotsim_core.validation.residuals import Residuals, residuals
 from plotsim_core.validation.store import StoredData
@@ -31,8 +30,6 @@ Floats = NDArray[np.float64]
 
 _CELLS = 200_000
 """The approximate number of sampled cells (period x unit) of a picture."""
-_MIN_UNITS = 20
-"""The least number of sampled units of a segment, if it has them."""
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _FOLDED_FANS = 48
 _PAIRS = 40
@@ -77,9 +74,7 @@ def _kind_pictures(store: StoredData, is_other_kind: bool) -> list[Picture]:
 
 def sample_of(plan: Plan, first: int, stop: int, cells: int = _CELLS) -> list[Block]:
     """Return a block per stratum with the first of its units, about `cells` cells in all."""
-    parts = strata(plan, first, stop)
-    counts = stratum_samples(parts, cells / (stop - first), _MIN_UNITS)
-    return [Block(plan, Slice(first, stop, p.first, p.first + n)) for p, n in zip(parts, counts, strict=True)]
+    return [block for _, block in sampled_blocks(plan, first, stop, cells / (stop - first))]
 
 
 def by_segment(sample: Sequence[Block], values: Callable[[Block], NDArray[Any]]) -> dict[int, Floats]:

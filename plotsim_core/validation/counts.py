@@ -18,13 +18,13 @@ from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.rhythm import event_factors
 from plotsim_core.numerics.estimates import ratio
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.kind import KINDS
 from plotsim_core.tables.proportional import ProportionalEvent
 from plotsim_core.tables.variable import VariableFact
+from plotsim_core.validation.cell_samples import stored_cells
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.judgement import Estimate
-from plotsim_core.validation.residuals import Flags, Floats, Residuals, register_cells, residuals
+from plotsim_core.validation.residuals import Flags, Floats, Residuals, residuals
 from plotsim_core.validation.row_counts import is_thinned, unit_column
 from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.trajectory import BANDS, band_finding, units_in
@@ -66,16 +66,11 @@ def _counts(store: StoredData, table: TablePlan) -> Iterator[Finding]:
 def _stored_counts(store: StoredData, table: TablePlan) -> Floats:
     """Return the number of stored rows of each sampled cell, shape (periods, units)."""
     sample = residuals(store)
-    unit, time = unit_column(store.plan, table) or "", table.time or ""
-    parent = next(parent for name, parent, _ in table.references if name == unit)
-    register_cells(store, [Block(store.plan, unit_slice) for unit_slice in sample.slices], parent)
-    rows = store.arrow(
-        f"SELECT periods.place AS period, units.place AS unit, count(*) AS n FROM {store.relation(table)} AS rows "
-        f'JOIN "cell periods" AS periods ON rows.{quoted(time)} = periods.key '
-        f'JOIN "cell units" AS units ON rows.{quoted(unit)} = units.key GROUP BY ALL'
-    )
+    blocks = [Block(store.plan, unit_slice) for unit_slice in sample.slices]
+    unit = unit_column(store.plan, table) or ""
+    cells = stored_cells(store, table, unit, blocks, "count(*) AS n", "GROUP BY ALL")
     counts = np.zeros((len(sample.periods), len(sample.segments)))
-    counts[rows["period"].to_numpy(), rows["unit"].to_numpy()] = rows["n"].to_numpy()
+    counts[cells["period index"].to_numpy(), cells["unit index"].to_numpy()] = cells["n"].to_numpy()
     return counts
 
 

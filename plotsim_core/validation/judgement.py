@@ -16,8 +16,9 @@ import numpy as np
 
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.plan.plan import Plan
+from plotsim_core.validation.cell_samples import sampled_blocks
 from plotsim_core.validation.chance import allowed_errors
-from plotsim_core.validation.residuals import Residuals, blocks_of, residuals, residuals_of
+from plotsim_core.validation.residuals import Residuals, residuals, residuals_of
 from plotsim_core.validation.store import StoredData
 
 MIN_UNITS = 30
@@ -91,7 +92,8 @@ def _replica(store: StoredData, number: int) -> Residuals:
     sample = residuals(store)
     plan = _reseeded_plan(store.plan, number)
     first, stop = int(sample.periods[0]), int(sample.periods[-1]) + 1
-    blocks = blocks_of(plan, first, stop, min(_CELLS // (stop - first), len(sample.segments)))
+    units = min(_CELLS // (stop - first), len(sample.segments))
+    blocks = [block for _, block in sampled_blocks(plan, first, stop, units)]
     is_alive = np.concatenate([alive(block) for block in blocks], axis=1)
     stored_periods = {metric: np.count_nonzero(np.isfinite(values), axis=1) > 0 for metric, values in sample.values.items()}
     rows = {metric: is_alive & is_stored[:, None] for metric, is_stored in stored_periods.items()}

@@ -14,14 +14,13 @@ from plotsim_core.columns.earlier_rows import CONDITIONAL_KINDS
 from plotsim_core.columns.primary_key import date_keys, key_text, prefix
 from plotsim_core.columns.row_relations import parent_of
 from plotsim_core.columns.row_targets import is_row_reference
-from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.roster import NEVER, Units, codes, select
-from plotsim_core.engine.slice import Slice
-from plotsim_core.engine.strata import Stratum, strata, stratum_samples
+from plotsim_core.engine.strata import strata
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.kind import KINDS
+from plotsim_core.validation.cell_samples import sampled_blocks
 from plotsim_core.validation.check import CHECKS, TALLY, Check, Finding
 from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.table_scan import table_scan
@@ -140,7 +139,8 @@ def _last_periods(store: StoredData, units: Units, endings: pa.Table) -> NDArray
 def _lower_bounds(plan: Plan, periods: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Return (lower bounds of the number of units, units of the sample) by period, from a stratified sample."""
     total, variance, sample_counts = (np.zeros(len(periods)) for _ in range(3))
-    for stratum, block in _sample_blocks(plan, periods):
+    first, stop = int(periods[0]), int(periods[-1]) + 1
+    for stratum, block in sampled_blocks(plan, first, stop, max(1, _CELLS // len(periods))):
         is_alive, sample_size = alive(block), len(block.units)
         alive_share = is_alive.mean(axis=1)
         total += stratum.count * alive_share
@@ -148,14 +148,6 @@ def _lower_bounds(plan: Plan, periods: NDArray[np.int64]) -> tuple[Floats, Float
         if sample_size < stratum.count:
             variance += stratum.count**2 * np.maximum(alive_share * (1 - alive_share), 1 / sample_size) / sample_size
     return np.maximum(total - _STANDARD_ERRORS * np.sqrt(variance), sample_counts), sample_counts
-
-
-def _sample_blocks(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[Stratum, Block]]:
-    """Yield each stratum with a block of a sample of its units, about `_CELLS` cells in all."""
-    first, stop = int(periods[0]), int(periods[-1]) + 1
-    parts = strata(plan, first, stop)
-    for stratum, sample_size in zip(parts, stratum_samples(parts, max(1, _CELLS // len(periods)), 20), strict=True):
-        yield stratum, Block(plan, Slice(first, stop, stratum.first, stratum.first + sample_size))
 
 
 def _row_counts(store: StoredData, table: TablePlan) -> Floats:
@@ -199,7 +191,7 @@ def _simulated_counts(plan: Plan, table: TablePlan, first: int, stop: int) -> Fl
     metric that drives them is hardly ever above zero."""
     periods = np.arange(first, stop, dtype=np.int64)
     counts = np.zeros(len(periods))
-    for _, block in _sample_blocks(plan, periods):
+    for _, block in sampled_blocks(plan, first, stop, max(1, _CELLS // len(periods))):
         counts += np.bincount(KINDS[table.kind].rows(table, block).period - first, minlength=len(periods))
     return counts
 

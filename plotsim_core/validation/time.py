@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from plotsim_core.columns.primary_key import key_text, prefix
-from plotsim_core.engine.roster import codes, select
-from plotsim_core.engine.strata import strata, stratum_samples
+from plotsim_core.engine.roster import codes
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
+from plotsim_core.validation.cell_samples import sampled_blocks
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.row_counts import ending_tables, endings_sql, unit_column, unit_references
 from plotsim_core.validation.store import StoredData
@@ -63,9 +63,8 @@ def _lives_sql(store: StoredData, dimension: str) -> str:
     """Return the SQL of (unit, arrived, last, ended) for a sample of units: date keys of arrival, end of tenure, ending."""
     plan, name = store.plan, f"lives of {store.plan.unit}"
     keys, arrivals, leaves = [], [], []
-    parts = strata(plan, store.first, store.stop)
-    for stratum, count in zip(parts, stratum_samples(parts, _MAX_LIVES, 20), strict=True):
-        units = select(plan, stratum.first, stratum.first + count)
+    for _, block in sampled_blocks(plan, store.first, store.stop, _MAX_LIVES):
+        units = block.units
         leaves.append(plan.grain.keys(np.minimum(units.leaves, store.stop)))
         keys.append(key_text(prefix(plan.table(dimension).spec), pa.array(codes(plan, units))))
         arrivals.append(plan.grain.keys(units.arrival))
