@@ -70,7 +70,9 @@ class Judge:
 
     def findings_of(self, asked_questions: Sequence[Question], table: str) -> list[Finding]:
         """Return what is found about a table, of what can be judged: what refers to a table that is not there cannot."""
-        answers = (finding for question in asked_questions for finding in self.findings.of(question, self.first, self.stop))
+        answers = (
+            finding for question in asked_questions for finding in self.findings.answer(question, self.first, self.stop)
+        )
         return [finding for finding in answers if table in finding.tables]
 
 

@@ -29,7 +29,7 @@ class Findings:
         """Return those of some questions that have no answer for the periods `first` to `stop`."""
         return [question for question in dict.fromkeys(questions) if (question, first, stop) not in self._answers]
 
-    def of(self, question: Question, first: int, stop: int) -> tuple[Finding, ...]:
+    def answer(self, question: Question, first: int, stop: int) -> tuple[Finding, ...]:
         """Return the answer to a question; nothing for one that was not asked."""
         return self._answers.get((question, first, stop), ())
 
@@ -48,7 +48,7 @@ class Findings:
             all_questions = questions(plan)
             with store.open_tables(plan, first, stop) as stored:
                 self.ask(stored, self.unanswered(all_questions, first, stop))
-                answers = [(question.check, f) for question in all_questions for f in self.of(question, first, stop)]
+                answers = [(question.check, f) for question in all_questions for f in self.answer(question, first, stop)]
                 self._reports[first, stop] = report_of(stored, answers)
         return self._reports[first, stop]
 

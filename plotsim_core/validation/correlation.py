@@ -18,7 +18,7 @@ from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.correlations import connection_masks, subject
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
-from plotsim_core.validation.judgement import MIN_UNITS, Estimate, Measure, judgement
+from plotsim_core.validation.judgement import MIN_UNITS, Measure, Measurement, judgement
 from plotsim_core.validation.residuals import (
     Flags,
     Floats,
@@ -84,7 +84,9 @@ def _correlations(store: StoredData, table: TablePlan) -> Iterator[Finding]:
         )
 
 
-def _pair_correlation(sample: Residuals, connection: Connection, pair: tuple[int, int], in_force: Flags) -> Estimate | None:
+def _pair_correlation(
+    sample: Residuals, connection: Connection, pair: tuple[int, int], in_force: Flags
+) -> Measurement | None:
     """Measure the correlation of a pair of metrics in the periods in which their connection is in force."""
     if connection.pooled:
         stored, true_values = sample.values, [sample.true[m][in_force] for m in pair]
@@ -100,10 +102,10 @@ def _pair_correlation(sample: Residuals, connection: Connection, pair: tuple[int
     return _estimate(stored[pair[0]][in_force], stored[pair[1]][in_force], expected)
 
 
-def _estimate(first: Floats, second: Floats, expected: float) -> Estimate:
+def _estimate(first: Floats, second: Floats, expected: float) -> Measurement:
     present = np.isfinite(first) & np.isfinite(second)
     value, error = correlation(first, second, expected)
-    return Estimate(value, expected, error, int(np.count_nonzero(present.any(axis=0))))
+    return Measurement(value, expected, error, int(np.count_nonzero(present.any(axis=0))))
 
 
 def _expected_correlation(connection: Connection, sample: Residuals) -> float:
@@ -168,7 +170,7 @@ def _lags(store: StoredData, table: TablePlan) -> Iterator[Finding]:
         yield replace(finding, tables=others)
 
 
-def _lagged_correlation(sample: Residuals, pair: tuple[int, int], delay: int) -> Estimate | None:
+def _lagged_correlation(sample: Residuals, pair: tuple[int, int], delay: int) -> Measurement | None:
     """Measure the cross-correlation of a follower with its driver, `delay` periods earlier."""
     true_values = [sample.standardised(m, sample.stored_true_values(m), probed=True) for m in pair]
     expected = (
@@ -199,14 +201,14 @@ def _peak_lag(sample: Residuals, pair: tuple[int, int], delay: int) -> int:
     return max(correlations, key=lambda lag: correlations[lag][0], default=delay)
 
 
-def _peak_excess(sample: Residuals, pair: tuple[int, int], delay: int) -> Estimate | None:
+def _peak_excess(sample: Residuals, pair: tuple[int, int], delay: int) -> Measurement | None:
     """Measure the excess of the largest correlation over that at the declared delay."""
     correlations = _lag_correlations(sample, pair, delay)
     if delay not in correlations:
         return None
     peak = _peak_lag(sample, pair, delay)
     units = int(np.count_nonzero(np.isfinite(sample.stored[pair[1]]).any(axis=0)))
-    return Estimate(
+    return Measurement(
         correlations[peak][0] - correlations[delay][0],
         0.0,
         float(np.hypot(correlations[peak][1], correlations[delay][1])),

@@ -23,7 +23,7 @@ from plotsim_core.tables.proportional import ProportionalEvent
 from plotsim_core.tables.variable import VariableFact
 from plotsim_core.validation.cell_samples import stored_cells
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
-from plotsim_core.validation.judgement import Estimate
+from plotsim_core.validation.judgement import Measurement
 from plotsim_core.validation.residuals import Flags, Floats, Residuals, residuals
 from plotsim_core.validation.row_counts import is_thinned, unit_column
 from plotsim_core.validation.store import StoredData
@@ -74,7 +74,7 @@ def _stored_counts(store: StoredData, table: TablePlan) -> Floats:
     return counts
 
 
-def _measure(sample: Residuals, table: TablePlan, original: Cells, band: int | None) -> Estimate | None:
+def _measure(sample: Residuals, table: TablePlan, original: Cells, band: int | None) -> Measurement | None:
     """Measure the ratio of rows to expected rows; of a replica, with its generated rows."""
     cells = original if sample.original else _cells(sample, table, None)
     present, expected = cells.is_alive, cells.expected
@@ -84,7 +84,7 @@ def _measure(sample: Residuals, table: TablePlan, original: Cells, band: int | N
         edges = np.quantile(expected[present], np.linspace(0, 1, BANDS + 1))
         present = present & (expected >= edges[band]) & ((expected < edges[band + 1]) | (band == BANDS - 1))
     value, error = ratio(cells.rows, expected, present, 1.0)
-    return Estimate(value, 1.0, error, units_in(present))
+    return Measurement(value, 1.0, error, units_in(present))
 
 
 def _cells(sample: Residuals, table: TablePlan, stored_rows: Floats | None) -> Cells:

@@ -30,8 +30,8 @@ _CELLS = 8_000
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """An estimate: the measured `value`, the `expected` one, the standard error around it, and the number of units."""
+class Measurement:
+    """A measurement: the estimated `value`, the `expected` one, the standard error around it, and the number of units."""
 
     value: float
     expected: float
@@ -44,15 +44,15 @@ class Estimate:
         return abs(self.value - self.expected)
 
 
-Measure = Callable[[Residuals], Estimate | None]
+Measure = Callable[[Residuals], Measurement | None]
 """A function that measures an estimate in a sample; None where the sample has no data for it."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """An estimate, its allowed deviation, and whether it exceeds that: then it `is_rejected`."""
+    """A measurement, its allowed deviation, and whether it exceeds that: then it `is_rejected`."""
 
-    estimate: Estimate
+    estimate: Measurement
     allowed: float
     is_rejected: bool
 
@@ -68,7 +68,7 @@ def judgement(store: StoredData, measure: Measure, bias: float) -> Judgement | N
     return Judgement(estimate, allowed, estimate.deviation > allowed)
 
 
-def _replica_deviation(store: StoredData, measure: Measure, estimate: Estimate) -> float:
+def _replica_deviation(store: StoredData, measure: Measure, estimate: Measurement) -> float:
     """Return the largest deviation of a replica, on the same side of the expected value as the estimate.
 
     Replicas have fewer units than a large dataset; deviations shrink with the root of their number.

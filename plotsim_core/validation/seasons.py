@@ -9,7 +9,7 @@ import numpy as np
 
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
-from plotsim_core.validation.judgement import MIN_UNITS, Estimate, judgement
+from plotsim_core.validation.judgement import MIN_UNITS, Measurement, judgement
 from plotsim_core.validation.residuals import Flags, Residuals, judged_metrics, metric_facts, metrics_judged_by, residuals
 from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.trajectory import MAX_ALLOWED, MEAN_BIAS, declared_means, mean_ratio, typical_size, units_in
@@ -56,7 +56,7 @@ def contrast_finding(
     return Finding(subject, not verdict.is_rejected, message, numbers)
 
 
-def _contrast(sample: Residuals, metric: int, strength: float, inside: Flags, outside: Flags) -> Estimate | None:
+def _contrast(sample: Residuals, metric: int, strength: float, inside: Flags, outside: Flags) -> Measurement | None:
     present = np.isfinite(sample.values[metric])
     cells = [present & periods[:, None] for periods in (inside, outside)]
     units = min(units_in(cells[0]), units_in(cells[1]), units_in(cells[0][:, sample.probed]))
@@ -68,7 +68,7 @@ def _contrast(sample: Residuals, metric: int, strength: float, inside: Flags, ou
         return None
     value = (1.0 + strength) * (inside_mean.value / outside_mean.value) / (inside_mean.expected / outside_mean.expected)
     error = (1.0 + strength) * _difference_error(sample, metric, cells)
-    return Estimate(value, 1.0 + strength, error, units)
+    return Measurement(value, 1.0 + strength, error, units)
 
 
 def _difference_error(sample: Residuals, metric: int, cells: list[Flags]) -> float:

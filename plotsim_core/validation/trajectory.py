@@ -14,7 +14,7 @@ import numpy as np
 from plotsim_core.numerics.estimates import ratio
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
-from plotsim_core.validation.judgement import MIN_UNITS, Estimate, Measure, judgement
+from plotsim_core.validation.judgement import MIN_UNITS, Measure, Measurement, judgement
 from plotsim_core.validation.residuals import Flags, Residuals, judged_metrics, metric_facts, metrics_judged_by, residuals
 from plotsim_core.validation.store import StoredData
 
@@ -86,7 +86,7 @@ def band_finding(store: StoredData, name: str, measures: Mapping[str, tuple[Meas
     return Finding(name, not problems, "; ".join(problems[:3]) or message, numbers)
 
 
-def _mean(sample: Residuals, metric: int, band: int | None) -> Estimate | None:
+def _mean(sample: Residuals, metric: int, band: int | None) -> Measurement | None:
     """Measure the mean of a metric, overall or in a quantile band of its centres."""
     present = np.isfinite(sample.values[metric])
     if not present.any():
@@ -105,13 +105,13 @@ def typical_size(sample: Residuals, metric: int) -> float:
     return float(max(abs(low), abs(high), high - low))
 
 
-def mean_ratio(sample: Residuals, metric: int, cells: Flags, scale: float) -> Estimate:
+def mean_ratio(sample: Residuals, metric: int, cells: Flags, scale: float) -> Measurement:
     """Measure the ratio of values to centres in some cells; where means may be zero, the shift as a share of `scale`."""
     centres = sample.centres[metric]
     if declared_means(sample, metric)[0] > 0:
         expected, noise_error = _noise_ratio(sample, metric, cells)
         value, error = ratio(sample.values[metric], centres, cells, expected)
-        return Estimate(value, expected, float(np.hypot(error, noise_error)), units_in(cells))
+        return Measurement(value, expected, float(np.hypot(error, noise_error)), units_in(cells))
     sizes = np.full(centres.shape, scale)
     probed_cells, base = cells[:, sample.probed], centres[:, sample.probed]
     noised_ratio = ratio(sample.noised[metric] - base, sizes[:, sample.probed], probed_cells)
@@ -121,10 +121,10 @@ def mean_ratio(sample: Residuals, metric: int, cells: Flags, scale: float) -> Es
         (noised_ratio[0], 0.0 if has_all_units else noised_ratio[1]) if sample.plan.endings else noise_ratio
     )
     value, error = ratio(sample.values[metric] - centres, sizes, cells, expected)
-    return Estimate(1.0 + value, 1.0 + expected, float(np.hypot(error, noise_error)), units_in(cells))
+    return Measurement(1.0 + value, 1.0 + expected, float(np.hypot(error, noise_error)), units_in(cells))
 
 
-def _spread(sample: Residuals, metric: int) -> Estimate | None:
+def _spread(sample: Residuals, metric: int) -> Measurement | None:
     """Measure the mean square of residuals, against that of noised values."""
     present = np.isfinite(sample.values[metric])
     if not present.any():
@@ -134,7 +134,7 @@ def _spread(sample: Residuals, metric: int) -> Estimate | None:
     expected, noise_error = ratio(squares, ones[:, sample.probed], present[:, sample.probed])
     value, error = ratio(sample.stored[metric] ** 2, ones, present, expected)
     has_all_units = len(sample.probed) == len(sample.segments)
-    return Estimate(
+    return Measurement(
         value, expected, 0.25 * error if has_all_units else float(np.hypot(error, noise_error)), units_in(present)
     )
 
@@ -160,7 +160,7 @@ def _polarity(store: StoredData, table: TablePlan) -> Iterator[Finding]:
         yield Finding(plan.name, is_declared, f"{message} \u00b1 {verdict.allowed:.2f}", numbers)
 
 
-def _slope(sample: Residuals, metric: int) -> Estimate | None:
+def _slope(sample: Residuals, metric: int) -> Measurement | None:
     """Measure the slope of a metric on the position, by weighted least squares, as a share of the declared slope."""
     values = sample.values[metric]
     present = np.isfinite(values)
@@ -171,7 +171,7 @@ def _slope(sample: Residuals, metric: int) -> Estimate | None:
         return None
     shift = position - float(np.average(position[present], weights=weight[present]))
     value, error = ratio(values * shift * weight, (high - low) * shift**2 * weight, present, 1.0)
-    return Estimate(value, 1.0, error, units_in(present))
+    return Measurement(value, 1.0, error, units_in(present))
 
 
 for _name, _check in {
