@@ -9,11 +9,11 @@ from pydantic import Field
 
 from plotsim_core import ConfigError, load_config, template
 from plotsim_core.config.dataset import dataset_name
-from plotsim_pipeline.alerts import alert_sensors
-from plotsim_pipeline.assets import Needs
+from plotsim_pipeline.assets.invalid_config import broken_definitions
+from plotsim_pipeline.assets.tables import Needs
 from plotsim_pipeline.datasets import dataset_definitions
-from plotsim_pipeline.invalid_config import broken_definitions
-from plotsim_pipeline.reconcile import reconcile_sensor
+from plotsim_pipeline.sensors.alerts import alert_sensors
+from plotsim_pipeline.sensors.reconcile import reconcile_sensor
 from plotsim_pipeline.stores import downstream_resources, store_of
 
 STARTER = "minimal"

@@ -9,12 +9,12 @@ import dagster as dg
 from plotsim_core import Plan
 from plotsim_core.output.partitions import keys_between
 from plotsim_core.tables.stages import stage_names
-from plotsim_pipeline.assets import SHARED_RESOURCES, Needs
-from plotsim_pipeline.catalogue import LAYER, OVERVIEW_LAYER
+from plotsim_pipeline.assets.catalogue import LAYER, OVERVIEW_LAYER
+from plotsim_pipeline.assets.tables import SHARED_RESOURCES, Needs
 from plotsim_pipeline.dagster_home import command
 from plotsim_pipeline.partitions import RANGE, keys_made, latest_complete
-from plotsim_pipeline.reconcile import time_columns
 from plotsim_pipeline.runs import in_progress
+from plotsim_pipeline.sensors.reconcile import time_columns
 from plotsim_pipeline.stores.duckdb_lock import wait_limit
 from plotsim_pipeline.stores.store import Store
 

@@ -18,8 +18,8 @@ import pyarrow as pa
 from plotsim_core import Plan
 from plotsim_core.plan.plan import DIGEST, PARTITION
 from plotsim_core.validation.store import StoredData
-from plotsim_pipeline.killed_runs import tag_host
-from plotsim_pipeline.metadata import add_partition_metadata
+from plotsim_pipeline.assets.metadata import add_partition_metadata
+from plotsim_pipeline.sensors.killed_runs import tag_host
 from plotsim_pipeline.stores.failures import failure_of
 from plotsim_pipeline.stores.placement import (
     LINEAGE,

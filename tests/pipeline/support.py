@@ -13,9 +13,9 @@ import pytest
 from plotsim_core import Plan, batches, load_config
 from plotsim_core.output.partitions import keys_between
 from plotsim_core.plan.sql import quoted
-from plotsim_pipeline.assets import common_check_assets, resources_of, stage_assets, table_assets
+from plotsim_pipeline.assets.report import report_assets
+from plotsim_pipeline.assets.tables import common_check_assets, resources_of, stage_assets, table_assets
 from plotsim_pipeline.partitions import RANGE, partitions_for
-from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
 

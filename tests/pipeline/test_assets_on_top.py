@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
-from plotsim_pipeline.assets import resources_of, table_assets
+from plotsim_pipeline.assets.tables import resources_of, table_assets
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.stores import downstream_resources
 from tests.pipeline.support import END, START, keys_of, plan_of, store_at

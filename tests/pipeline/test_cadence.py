@@ -9,7 +9,7 @@ import pytest
 
 from plotsim_core import Plan, batches, from_mapping
 from plotsim_core.truth.expected import expected_rows
-from plotsim_pipeline.assets import table_assets
+from plotsim_pipeline.assets.tables import table_assets
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store

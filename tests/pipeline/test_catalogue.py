@@ -22,7 +22,7 @@ from plotsim_core import ConfigError, Plan, UsageError, from_mapping, list_templ
 from plotsim_core.cli import main
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.stages import stage_names
-from plotsim_pipeline.assets import Needs
+from plotsim_pipeline.assets.tables import Needs
 from plotsim_pipeline.datasets import dataset_definitions
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store

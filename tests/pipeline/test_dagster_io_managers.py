@@ -13,9 +13,9 @@ from dagster_duckdb.io_manager import DuckDbClient
 
 from plotsim_core import Plan, from_mapping, load_config
 from plotsim_core.output.partitions import keys_between
-from plotsim_pipeline.assets import resources_of, stage_assets, table_assets
+from plotsim_pipeline.assets.report import report_assets
+from plotsim_pipeline.assets.tables import resources_of, stage_assets, table_assets
 from plotsim_pipeline.partitions import partitions_for
-from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import CONFIGS, END, START, keys_of, materialise, store_at
 

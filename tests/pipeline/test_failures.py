@@ -19,7 +19,7 @@ import pytest
 from fsspec import AbstractFileSystem
 
 from plotsim_core import Plan, load_config
-from plotsim_pipeline.assets import resources_of, table_assets
+from plotsim_pipeline.assets.tables import resources_of, table_assets
 from plotsim_pipeline.datasets import BUNDLED
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.stores import parquet

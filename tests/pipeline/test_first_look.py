@@ -18,8 +18,8 @@ from rich.console import Console
 
 from plotsim_core.tables.stages import STAGES, stage_names
 from plotsim_core.validation.glances import stage_glance
-from plotsim_pipeline.drawings import drawing_metadata
-from plotsim_pipeline.run import Request, run
+from plotsim_pipeline.assets.drawings import drawing_metadata
+from plotsim_pipeline.commands.run import Request, run
 from plotsim_pipeline.runs import PARAMETERS_TAG
 from tests.pipeline.live import BROWSER, ROOT, asked, clicked, runs, seen, served, until
 from tests.pipeline.support import content, keys_of, materialise, plan_of, store_at

@@ -10,11 +10,11 @@ import dagster as dg
 import pytest
 
 from plotsim_core import Plan, from_mapping
+from plotsim_pipeline.checks.evaluations import FRESH
+from plotsim_pipeline.checks.freshness import freshness
 from plotsim_pipeline.datasets import dataset_definitions, definitions_of
-from plotsim_pipeline.evaluations import FRESH
-from plotsim_pipeline.freshness import freshness
 from plotsim_pipeline.partitions import key_of, latest_complete, partitions_for
-from plotsim_pipeline.reconcile import VALIDATION_REPORT
+from plotsim_pipeline.sensors.reconcile import VALIDATION_REPORT
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import END, START, materialise, plan_of, store_at
 

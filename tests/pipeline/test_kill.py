@@ -26,7 +26,7 @@ NEW_SEED = 99
 SCRIPT = """
 import json, os, signal, sys
 from pathlib import Path
-import plotsim_pipeline.assets as assets
+import plotsim_pipeline.assets.tables as assets
 from plotsim_core import load_config
 from tests.pipeline.support import CONFIGS, keys_of, materialise, store_at
 kind, place, table, batch = json.loads(sys.argv[1])

@@ -10,8 +10,8 @@ import pytest
 
 from plotsim_core import from_mapping, manifest
 from plotsim_core.config.read import read
-from plotsim_pipeline.assets import resources_of
-from plotsim_pipeline.manifest import manifest_assets
+from plotsim_pipeline.assets.manifest import manifest_assets
+from plotsim_pipeline.assets.tables import resources_of
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import CONFIGS, keys_of, materialise, plan_of, store_at

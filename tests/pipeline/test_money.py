@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from plotsim_pipeline.assets import resources_of, table_assets
+from plotsim_pipeline.assets.tables import resources_of, table_assets
 from plotsim_pipeline.partitions import partitions_for
 from tests.output.test_money import plan_of, rows
 from tests.pipeline.support import KINDS, assert_equals_the_batch, keys_of, materialise, store_at

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from plotsim_core import UsageError
-from plotsim_pipeline.report_files import write_report_file
+from plotsim_pipeline.assets.report_files import write_report_file
 from plotsim_pipeline.stores import STORES, store_from_environment
 from plotsim_pipeline.stores.filesystem import filesystem_of, replacing_file
 from plotsim_pipeline.stores.index import INDEX

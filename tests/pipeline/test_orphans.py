@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from plotsim_core.output.atomic import clear_orphans, staging_folder
-from plotsim_pipeline.report_files import write_report_file
+from plotsim_pipeline.assets.report_files import write_report_file
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import store_at

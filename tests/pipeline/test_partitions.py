@@ -13,6 +13,7 @@ from plotsim_core import Plan, UsageError, create, from_mapping
 from plotsim_core.config.read import read
 from plotsim_core.output.partitions import keys_between
 from plotsim_core.validation.store import stored_date_keys
+from plotsim_pipeline.assets.report_files import stored_periods
 from plotsim_pipeline.partitions import (
     backfill_policy,
     key_of,
@@ -22,7 +23,6 @@ from plotsim_pipeline.partitions import (
     periods_in,
     window_keys,
 )
-from plotsim_pipeline.report_files import stored_periods
 from plotsim_pipeline.stores import STORES
 from tests.pipeline.support import CONFIGS, content, keys_of, materialise, store_at
 

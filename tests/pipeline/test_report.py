@@ -16,11 +16,11 @@ from plotsim_core.cli import main
 from plotsim_core.tables.stages import STAGES
 from plotsim_core.validation.check import CHECKS, questions
 from plotsim_core.validation.report import BROKEN_CAP, check_store
-from plotsim_pipeline.evaluations import IN_STORE
+from plotsim_pipeline.assets.report import NOTHING_BROKEN
+from plotsim_pipeline.assets.report_files import write_report_file
+from plotsim_pipeline.checks.evaluations import IN_STORE
 from plotsim_pipeline.partitions import key_of
-from plotsim_pipeline.reconcile import time_columns
-from plotsim_pipeline.report import NOTHING_BROKEN
-from plotsim_pipeline.report_files import write_report_file
+from plotsim_pipeline.sensors.reconcile import time_columns
 from plotsim_pipeline.stores import STORES
 from tests.pipeline.support import keys_of, materialise, plan_of, store_at
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
-import plotsim_pipeline.assets as assets
+import plotsim_pipeline.assets.tables as assets
 import plotsim_pipeline.stores.duckdb as duckdb_store
 from plotsim_core import Plan, load_config
 from plotsim_core.version import VERSION

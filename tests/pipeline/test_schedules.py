@@ -14,8 +14,8 @@ import pytest
 from plotsim_core import Plan, from_mapping
 from plotsim_pipeline.datasets import dataset_definitions, definitions_of
 from plotsim_pipeline.partitions import end_of
-from plotsim_pipeline.reconcile import VALIDATION_REPORT
 from plotsim_pipeline.schedules import requests
+from plotsim_pipeline.sensors.reconcile import VALIDATION_REPORT
 from plotsim_pipeline.stores.duckdb import DuckDBStore
 from plotsim_pipeline.stores.store import Partition, Partitions, Store
 from tests.pipeline.support import END, START, content, keys_of, materialise, plan_of, store_at

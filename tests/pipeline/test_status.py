@@ -15,12 +15,12 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
 
-import plotsim_pipeline.assets as assets
+import plotsim_pipeline.assets.tables as assets
 from plotsim_core import Plan, load_config
 from plotsim_pipeline.__main__ import main
-from plotsim_pipeline.report import OVERVIEW
-from plotsim_pipeline.staleness_check import CURRENT, current_check
-from plotsim_pipeline.status import Step, TableStatus, steps
+from plotsim_pipeline.assets.report import OVERVIEW
+from plotsim_pipeline.checks.staleness import CURRENT, current_check
+from plotsim_pipeline.commands.status import Step, TableStatus, steps
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.live import ROOT, asked, served

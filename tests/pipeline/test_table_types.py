@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from plotsim_core import generate_tables
-from plotsim_pipeline.assets import resources_of, table_assets
+from plotsim_pipeline.assets.tables import resources_of, table_assets
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.stores.parquet import ParquetStore
 from plotsim_pipeline.stores.store import Store

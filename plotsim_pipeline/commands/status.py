@@ -10,11 +10,11 @@ import pyarrow as pa
 from plotsim_core import Plan, UsageError
 from plotsim_core.families import did_you_mean
 from plotsim_core.validation.report import PERIODS_SCHEMA
-from plotsim_pipeline.manifest import MANIFEST
-from plotsim_pipeline.metadata import CODE_VERSION
+from plotsim_pipeline.assets.manifest import MANIFEST
+from plotsim_pipeline.assets.metadata import CODE_VERSION
+from plotsim_pipeline.assets.report import OVERVIEW
 from plotsim_pipeline.partitions import keys_made
-from plotsim_pipeline.reconcile import REPORT_TIME, VALIDATION_REPORT
-from plotsim_pipeline.report import OVERVIEW
+from plotsim_pipeline.sensors.reconcile import REPORT_TIME, VALIDATION_REPORT
 from plotsim_pipeline.stores.store import Partition, Store
 
 _MAX_RANGES = 3

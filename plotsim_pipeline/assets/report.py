@@ -1,6 +1,6 @@
 """Judgement as assets: `validation_report` per partition, and `overview` of all that is stored.
 
-The checks themselves stand on the tables that they are about (checks.py); the report is made of what they found.
+The checks themselves stand on the tables that they are about (checks/tables.py); the report is made of what they found.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.glances import stage_glance
 from plotsim_core.validation.html_page import page
 from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store
-from plotsim_pipeline.assets import SHARED_RESOURCES, Needs, Run, asset_of_all, partitioned_asset
-from plotsim_pipeline.catalogue import entry_of_report
-from plotsim_pipeline.checks import Judge, StoredCheck, Verdict, in_store
-from plotsim_pipeline.drawings import drawing_metadata
-from plotsim_pipeline.reconcile import REPORT_TIME, VALIDATION_REPORT
-from plotsim_pipeline.report_files import write_report_file
+from plotsim_pipeline.assets.catalogue import entry_of_report
+from plotsim_pipeline.assets.drawings import drawing_metadata
+from plotsim_pipeline.assets.report_files import write_report_file
+from plotsim_pipeline.assets.tables import SHARED_RESOURCES, Needs, Run, asset_of_all, partitioned_asset
+from plotsim_pipeline.checks.tables import Judge, StoredCheck, Verdict, in_store
+from plotsim_pipeline.sensors.reconcile import REPORT_TIME, VALIDATION_REPORT
 from plotsim_pipeline.stores.store import Store
 
 OVERVIEW = "overview"

@@ -15,8 +15,8 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_core.tables.stages import stage_names, stage_table
-from plotsim_pipeline.evaluations import IN_STORE, Broken, broken_in, evaluation, latest
-from plotsim_pipeline.metadata import CODE_VERSION, DATA_VERSION
+from plotsim_pipeline.assets.metadata import CODE_VERSION, DATA_VERSION
+from plotsim_pipeline.checks.evaluations import IN_STORE, Broken, broken_in, evaluation, latest
 from plotsim_pipeline.partitions import end_of, keys_until, window_keys
 from plotsim_pipeline.runs import in_progress
 from plotsim_pipeline.stores.duckdb_lock import wait_limit

@@ -18,11 +18,11 @@ import dagster as dg
 from plotsim_core import Plan
 from plotsim_core.config.quality import LEDGER
 from plotsim_core.validation.check import CHECKS, Finding, Question, questions
-from plotsim_pipeline.evaluations import IN_STORE, Broken, broken_in, evaluation, latest
-from plotsim_pipeline.findings import Findings
-from plotsim_pipeline.lineage import upstream
+from plotsim_pipeline.assets.lineage import upstream
+from plotsim_pipeline.checks.evaluations import IN_STORE, Broken, broken_in, evaluation, latest
+from plotsim_pipeline.checks.findings import Findings
 from plotsim_pipeline.partitions import partition_of
-from plotsim_pipeline.reconcile import lost_partitions
+from plotsim_pipeline.sensors.reconcile import lost_partitions
 from plotsim_pipeline.stores.store import Store
 
 _MAX_LISTED = 40

@@ -11,8 +11,8 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from plotsim_pipeline.run import Inventory, Request, inventory_of, obstacles, planned_steps
-from plotsim_pipeline.status import Step, TableStatus, chosen, ranges
+from plotsim_pipeline.commands.run import Inventory, Request, inventory_of, obstacles, planned_steps
+from plotsim_pipeline.commands.status import Step, TableStatus, chosen, ranges
 from plotsim_pipeline.stores.run_log import COMPLETED, KEPT
 
 _MAX_TROUBLES = 5

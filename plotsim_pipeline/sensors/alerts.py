@@ -21,7 +21,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import dagster as dg
 
 from plotsim_core import UsageError
-from plotsim_pipeline.evaluations import FRESH
+from plotsim_pipeline.checks.evaluations import FRESH
 from plotsim_pipeline.partitions import RANGE
 from plotsim_pipeline.runs import PARTITION
 

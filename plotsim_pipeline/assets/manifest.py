@@ -8,8 +8,8 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_core.truth.manifest import manifest_head, with_units
-from plotsim_pipeline.assets import SHARED_RESOURCES, Needs, asset_of_all
-from plotsim_pipeline.report_files import write_report_file
+from plotsim_pipeline.assets.report_files import write_report_file
+from plotsim_pipeline.assets.tables import SHARED_RESOURCES, Needs, asset_of_all
 from plotsim_pipeline.stores.store import Store
 
 MANIFEST = "manifest"

@@ -13,11 +13,11 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_core.tables.stages import stage_names
-from plotsim_pipeline.assets import SHARED_RESOURCES, Needs, resource_keys, run_of
-from plotsim_pipeline.evaluations import FRESH
+from plotsim_pipeline.assets.tables import SHARED_RESOURCES, Needs, resource_keys, run_of
+from plotsim_pipeline.checks.evaluations import FRESH
 from plotsim_pipeline.partitions import key_of, keys_made, latest_complete
-from plotsim_pipeline.reconcile import time_columns
 from plotsim_pipeline.schedules import INCREMENT_CRON
+from plotsim_pipeline.sensors.reconcile import time_columns
 from plotsim_pipeline.stores.duckdb_lock import wait_limit
 from plotsim_pipeline.stores.store import Store
 

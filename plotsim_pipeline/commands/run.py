@@ -15,20 +15,20 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.table import Table
 
 from plotsim_core import Plan, UsageError
+from plotsim_pipeline.assets.manifest import MANIFEST
+from plotsim_pipeline.assets.report import OVERVIEW
+from plotsim_pipeline.commands.status import Step, TableStatus, chosen, keys_in_range, statuses, steps
+from plotsim_pipeline.commands.verify import verified_statuses
 from plotsim_pipeline.dagster_home import batched_instance, command
 from plotsim_pipeline.datasets import definitions_of, load_dataset
-from plotsim_pipeline.killed_runs import end_dead_runs
-from plotsim_pipeline.manifest import MANIFEST
 from plotsim_pipeline.parameters import expected_rows, plan_with, refuse_mixture
 from plotsim_pipeline.partitions import RANGE, window_keys
-from plotsim_pipeline.reconcile import VALIDATION_REPORT
-from plotsim_pipeline.report import OVERVIEW
 from plotsim_pipeline.runs import LOCATION, PARAMETERS_TAG, REPOSITORY, REPOSITORY_TAG, give_origin
-from plotsim_pipeline.status import Step, TableStatus, chosen, keys_in_range, statuses, steps
+from plotsim_pipeline.sensors.killed_runs import end_dead_runs
+from plotsim_pipeline.sensors.reconcile import VALIDATION_REPORT
 from plotsim_pipeline.stores import store_from_environment
 from plotsim_pipeline.stores.columns import remedy
 from plotsim_pipeline.stores.store import Store
-from plotsim_pipeline.verify import verified_statuses
 
 _LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
 

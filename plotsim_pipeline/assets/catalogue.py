@@ -20,8 +20,8 @@ from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.sources import SOURCE_KIND
 from plotsim_core.tables.stages import stage_owner
-from plotsim_pipeline.lineage import column_lineage
-from plotsim_pipeline.metadata import column_schema
+from plotsim_pipeline.assets.lineage import column_lineage
+from plotsim_pipeline.assets.metadata import column_schema
 from plotsim_pipeline.parameters import target_rows
 from plotsim_pipeline.stores.placement import placement_metadata
 

@@ -14,15 +14,15 @@ from plotsim_core.output.partitions import keys_between
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.stages import stage_names, stage_table
 from plotsim_core.validation.glances import stage_glance
-from plotsim_pipeline.catalogue import STAGE, TABLE, Entry, entry_of_table, overview_entry
-from plotsim_pipeline.checks import CheckPlan, Judge, StoredCheck, check_plan, evaluations, in_store, table_checks
-from plotsim_pipeline.drawings import drawing_metadata
-from plotsim_pipeline.findings import FINDINGS, Findings
-from plotsim_pipeline.lineage import upstream
-from plotsim_pipeline.metadata import CODE_VERSION
+from plotsim_pipeline.assets.catalogue import STAGE, TABLE, Entry, entry_of_table, overview_entry
+from plotsim_pipeline.assets.drawings import drawing_metadata
+from plotsim_pipeline.assets.lineage import upstream
+from plotsim_pipeline.assets.metadata import CODE_VERSION
+from plotsim_pipeline.assets.report_files import stored_periods
+from plotsim_pipeline.checks.findings import FINDINGS, Findings
+from plotsim_pipeline.checks.tables import CheckPlan, Judge, StoredCheck, check_plan, evaluations, in_store, table_checks
 from plotsim_pipeline.parameters import parameter_metadata, parameters_of, plan_with, refuse_mixture
 from plotsim_pipeline.partitions import backfill_policy, periods_between
-from plotsim_pipeline.report_files import stored_periods
 from plotsim_pipeline.runs import PARAMETERS_TAG, run_keys
 from plotsim_pipeline.stores import store_from_environment
 from plotsim_pipeline.stores.duckdb import DuckDBStore

@@ -12,8 +12,8 @@ from plotsim_core import Plan, batches
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.store import StoredData
+from plotsim_pipeline.commands.status import TableStatus
 from plotsim_pipeline.partitions import partition_of, periods_between
-from plotsim_pipeline.status import TableStatus
 from plotsim_pipeline.stores.store import Store
 
 _CHUNK_PARTITIONS = 31
