@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypedDict
@@ -42,8 +41,8 @@ _KEYS = {"date": "window", "unit": "unit", SOURCE_KIND: "sources", MAP: "sources
 """Kind of a table that no list declares to the key of the config that it follows from; `metrics` for all others."""
 
 
-class AssetArguments(TypedDict):
-    """Arguments of `dg.asset` and `dg.AssetOut`."""
+class Entry(TypedDict):
+    """What the catalogue says of an asset, as arguments of `dg.asset` and `dg.AssetOut`."""
 
     group_name: str
     description: str
@@ -53,36 +52,12 @@ class AssetArguments(TypedDict):
     metadata: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """What the catalogue says of an asset."""
-
-    group: str
-    description: str
-    kinds: set[str]
-    owners: list[str]
-    tags: dict[str, str]
-    metadata: dict[str, Any]
-
-    @property
-    def arguments(self) -> AssetArguments:
-        """The entry as `dg.asset` and `dg.AssetOut` take it."""
-        return {
-            "group_name": self.group,
-            "description": self.description,
-            "kinds": self.kinds,
-            "owners": self.owners,
-            "tags": self.tags,
-            "metadata": self.metadata,
-        }
-
-
 def entry_of_table(plan: Plan, table: TablePlan, layer: str, store: str) -> Entry:
     """Return the entry of a table or stage that lies in a store of the kind `store`. Raises UsageError for owners that are
     none."""
     lineage = column_lineage(plan, table)
     return Entry(
-        group=stage_group(plan) if layer == STAGE else plan.name,
+        group_name=stage_group(plan) if layer == STAGE else plan.name,
         description=table.description if table.time is not None else f"{table.description} {_STATE}",
         kinds={"table", store},
         owners=owners(plan),
@@ -121,7 +96,7 @@ def entry_of_report(
     """Return the entry of the report of a dataset's partitions: rows of `schema`, told apart by `key`, which begins with
     the column of time. Raises UsageError for owners that are none."""
     return Entry(
-        group=plan.name,
+        group_name=plan.name,
         description=description,
         kinds={"table", store},
         owners=owners(plan),
@@ -137,7 +112,14 @@ def entry_of_report(
 def overview_entry(plan: Plan, description: str, kind: str) -> Entry:
     """Return the entry of an asset about all that is stored of a dataset: a file of the format `kind`. Raises UsageError for
     owners that are none."""
-    return Entry(plan.name, description, {kind}, owners(plan), {LAYER: OVERVIEW_LAYER}, {**code_reference(plan)})
+    return Entry(
+        group_name=plan.name,
+        description=description,
+        kinds={kind},
+        owners=owners(plan),
+        tags={LAYER: OVERVIEW_LAYER},
+        metadata={**code_reference(plan)},
+    )
 
 
 def stage_group(plan: Plan) -> str:

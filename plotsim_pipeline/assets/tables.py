@@ -117,7 +117,7 @@ def asset_of_all(
 
     @dg.asset(
         key=dg.AssetKey([plan.name, name]),
-        **entry.arguments,
+        **entry,
         deps=[dg.AssetKey([plan.name, other]) for other in deps],
         backfill_policy=dg.BackfillPolicy.single_run(),
         code_version=plan.digest,
@@ -162,7 +162,7 @@ def partitioned_asset(
                 io_manager_key=needs.store,
                 is_required=False,
                 code_version=plan.digest,
-                **entry.arguments,
+                **entry,
             )
         },
         deps=[dg.AssetKey([plan.name, other]) for other in deps],

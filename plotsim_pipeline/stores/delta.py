@@ -106,9 +106,7 @@ class DeltaStore(Store):
         delta = _library()
         uri, options = f"{self.path.rstrip('/')}/{placement.dataset}/{placement.table}", _storage_options(filesystem)
         if KEY in schema.names:
-            raise dg.Failure(
-                f"{placement.dataset}.{placement.table} has a column {KEY}, which a Delta table has by itself: rename it"
-            )
+            raise dg.Failure(f"{placement.full_name} has a column {KEY}, which a Delta table has by itself: rename it")
         delta_schema = _schema(schema)
         if not delta.DeltaTable.is_deltatable(uri, options):
             description = (schema.metadata or {}).get(b"description", b"").decode()
@@ -117,7 +115,7 @@ class DeltaStore(Store):
                     uri,
                     delta_schema,
                     partition_by=[KEY],
-                    name=f"{placement.dataset}.{placement.table}",
+                    name=placement.full_name,
                     description=description,
                     configuration={_LENGTH: length_of(schema)},
                     storage_options=options,

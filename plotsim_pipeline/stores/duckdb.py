@@ -103,7 +103,7 @@ class DuckDBStore(Store):
         if Path(self.path).stem.lower() == placement.dataset.lower():
             raise dg.Failure(
                 f"{self.path}: a DuckDB file must not be named like a dataset in it, for "
-                f"{placement.dataset}.{placement.table} would mean two things to DuckDB. Give the file another name.",
+                f"{placement.full_name} would mean two things to DuckDB. Give the file another name.",
                 allow_retries=False,
             )
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {dataset}")

@@ -56,6 +56,11 @@ class Placement:
     target_rows: Callable[[Mapping[str, Any]], int] | None = None
 
     @property
+    def full_name(self) -> str:
+        """The table with its dataset, as people and SQL name it."""
+        return f"{self.dataset}.{self.table}"
+
+    @property
     def sorting(self) -> tuple[str, ...]:
         """The columns that rows are read in the order of: time, and then the key."""
         return self.key if self.time is None else tuple(dict.fromkeys((self.time, *self.key)))
@@ -70,7 +75,7 @@ class Placement:
         """The partitions of time that are written; None for a state."""
         if self.time is None:
             return None
-        return TimePartitions(f"{self.dataset}.{self.table}", self.time, self.keys, self.bounds, self.time_format)
+        return TimePartitions(self.full_name, self.time, self.keys, self.bounds, self.time_format)
 
     def split(self, batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yield (key, rows) of a batch; those of a state with the last key."""
@@ -209,4 +214,4 @@ def _refuse_unplaced(
 def missing_error(placement: Placement, keys: Sequence[str] = ()) -> FileNotFoundError:
     """Return the error of reading what was not made: some partitions, or a table."""
     subject = f"{', '.join(keys[:3])} is" if keys else "it is"
-    return FileNotFoundError(f"{placement.dataset}.{placement.table}: {subject} not materialised")
+    return FileNotFoundError(f"{placement.full_name}: {subject} not materialised")

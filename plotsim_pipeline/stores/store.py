@@ -115,9 +115,9 @@ class Store(dg.ConfigurableIOManager):
         parameters, placement = _run_parameters(context), placement_of(context)
         if "compression" in parameters:
             placement = replace(placement, encoding=replace(placement.encoding, compression=parameters["compression"]))
-        reader = reader_of(obj, placement.time, f"{placement.dataset}.{placement.table}")
+        reader = reader_of(obj, placement.time, placement.full_name)
         if attached_placement(context) is None:
-            reader = storable(reader, f"{placement.dataset}.{placement.table}")
+            reader = storable(reader, placement.full_name)
         start = time.perf_counter()
         measures = tuple(name for name in placement.measures if name in reader.schema.names)
         writing = Writing(
@@ -137,16 +137,16 @@ class Store(dg.ConfigurableIOManager):
             with contextlib.suppress(Exception):  # the error is what matters
                 self.log(failed_row(writing, error))
             attempts = context.step_context.previous_attempt_count
-            if failure := failure_of(error, f"{placement.dataset}.{placement.table}", self.path, attempts):
+            if failure := failure_of(error, placement.full_name, self.path, attempts):
                 raise failure from failure.__cause__ or error
             raise
         if problem := problem_of(row):
-            context.log.error(f"{placement.dataset}.{placement.table}: {problem}")
+            context.log.error(f"{placement.full_name}: {problem}")
             context.add_output_metadata({"other_content": problem})
         context.add_output_metadata(
             {
                 "dagster/uri": self.uri(placement),
-                "dagster/table_name": f"{placement.dataset}.{placement.table}",
+                "dagster/table_name": placement.full_name,
             }
         )
         write_metadata: dict[str, Any] = {"seconds": round(time.perf_counter() - start, 3)}
