@@ -41,12 +41,23 @@ def judge_data(
     """Run the checks over what lies at `data`, a run's own folder where its `format` is given, or in the server whose
     address either is, and write the report to the files that are given. `requested` are the tables of the run, None for
     all."""
-    for address in (location for location in (str(data), format or "") if is_address(location)):
-        with TemporaryDirectory(prefix="plotsim-") as folder:
-            fetch(address, plan, Path(folder))
-            plain_plan = replace(plan, dataset=plan.dataset.model_copy(update={"output": Output()}))
-            return judge_data(plain_plan, Path(folder), periods, files, None if format is None else "csv", requested)
-    assert isinstance(data, Path)
+    address = next((location for location in (str(data), format or "") if is_address(location)), None)
+    if address is None:
+        return _judge_files(plan, Path(data), periods, files, format, requested)
+    with TemporaryDirectory(prefix="plotsim-") as folder:
+        fetch(address, plan, Path(folder))
+        plain_plan = replace(plan, dataset=plan.dataset.model_copy(update={"output": Output()}))
+        return _judge_files(plain_plan, Path(folder), periods, files, None if format is None else "csv", requested)
+
+
+def _judge_files(
+    plan: Plan,
+    data: Path,
+    periods: str | None,
+    files: ReportFiles,
+    format: str | None,
+    requested: frozenset[str] | None,
+) -> Report:
     from plotsim_core.validation.charts import pictures
     from plotsim_core.validation.html_page import page  # not needed, and slow to import, unless asked for
     from plotsim_core.validation.report import check_store
