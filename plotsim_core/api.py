@@ -26,15 +26,16 @@ from plotsim_core.output.frames import frame_of, rows_of
 from plotsim_core.output.run import write_run
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.resolve import Numbers, numbers, phase_connections, resolve
+from plotsim_core.run_files import MANIFEST_FILE, REPORT_FILES
 from plotsim_core.tables.build import build, find_table
 from plotsim_core.tables.row_estimates import Size
 from plotsim_core.tables.row_estimates import sizes as table_sizes
 from plotsim_core.truth.expected import expected_rows
 from plotsim_core.truth.explain import Explanation, explain
 from plotsim_core.truth.locate import find_period
-from plotsim_core.truth.manifest import MANIFEST, manifest, manifest_text
+from plotsim_core.truth.manifest import manifest, manifest_text
 from plotsim_core.truth.restore import restored as restored_rows
-from plotsim_core.validation.report import REPORT_TEXT, Report, check_tables
+from plotsim_core.validation.report import Report, check_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -372,7 +373,7 @@ def write_tables(
     report = check_tables(second, rows, slice_.first, slice_.stop)
     streams = [(find_table(second, name), iter(table.to_batches())) for name, table in rows.items()]
     target = Path(directory if directory is not None else second.dataset.output.directory)
-    return _write_streams(second, streams, slice_, target, format, progress, {REPORT_TEXT: [report.text(), "\n"]})
+    return _write_streams(second, streams, slice_, target, format, progress, {REPORT_FILES[0]: [report.text(), "\n"]})
 
 
 def _arrow_tables(plan: Plan, tables: Mapping[str, pd.DataFrame]) -> dict[str, pa.Table]:
@@ -391,7 +392,7 @@ def _write_streams(
     """Write rows, and `texts` (file name to the pieces of its text) beside them."""
 
     def side_files(rows: Mapping[str, int]) -> dict[str, Iterable[str]]:
-        manifests = {MANIFEST: manifest_text(plan, rows, slice_.stop)} if plan.dataset.manifest.include else {}
+        manifests = {MANIFEST_FILE: manifest_text(plan, rows, slice_.stop)} if plan.dataset.manifest.include else {}
         return {**manifests, **texts}
 
     span = slice_.first, slice_.stop

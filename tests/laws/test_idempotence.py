@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from plotsim_core import Plan, write_tables
 from plotsim_core.output import parquet
 from plotsim_core.output.format import FORMATS, rechunked
-from plotsim_core.output.run import CONFIG, config_text, write_run
-from plotsim_core.truth.manifest import MANIFEST
+from plotsim_core.output.run import config_text, write_run
+from plotsim_core.run_files import CONFIG_FILE, MANIFEST_FILE
 from tests.laws.made import BUNDLED, bundled, chunks_of, made
 from tests.laws.strategies import examples
 from tests.marks import slow_but
@@ -61,7 +61,7 @@ def test_a_run_written_twice_is_there_once_with_the_same_bytes(name: str, format
     before = files(tmp_path)
     assert write_tables(plan, tmp_path, format=format, periods=periods(plan)) == rows
     assert files(tmp_path) == before
-    assert set(before) == {FORMATS[format].file(plan, table) for table in plan.tables} | {CONFIG, MANIFEST}
+    assert set(before) == {FORMATS[format].file(plan, table) for table in plan.tables} | {CONFIG_FILE, MANIFEST_FILE}
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -72,7 +72,7 @@ def test_a_database_written_twice_holds_the_rows_once(name: str, tmp_path: Path)
     assert {table: len(found) for table, found in before.items()} == rows
     write_tables(plan, tmp_path, format="duckdb", periods=periods(plan))
     assert contents(plan, tmp_path) == before
-    assert set(files(tmp_path)) == {f"{plan.name}.duckdb", CONFIG, MANIFEST}
+    assert set(files(tmp_path)) == {f"{plan.name}.duckdb", CONFIG_FILE, MANIFEST_FILE}
 
 
 @pytest.mark.parametrize("format", list(FORMATS))
@@ -138,8 +138,8 @@ def test_the_config_beside_the_files_makes_the_same_files(tmp_path: Path) -> Non
 
     plan = load_config(Path(__file__).parents[2] / "configs" / "minimal.yaml", seed=7)
     write_tables(plan, tmp_path / "first")
-    assert (tmp_path / "first" / CONFIG).read_text() == config_text(plan)
-    write_tables(load_config(tmp_path / "first" / CONFIG), tmp_path / "second")
+    assert (tmp_path / "first" / CONFIG_FILE).read_text() == config_text(plan)
+    write_tables(load_config(tmp_path / "first" / CONFIG_FILE), tmp_path / "second")
     assert files(tmp_path / "first") == files(tmp_path / "second")
 
 

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pytest
 
 from plotsim_core import Plan, batches, load_config
+from plotsim_core.output.partitions import keys_between
 from plotsim_core.plan.sql import quoted
-from plotsim_pipeline.assets import common_check_assets, resources_of, stage_assets, table_assets
-from plotsim_pipeline.partitions import RANGE, keys_between, partitions_for
-from plotsim_pipeline.report import report_assets
+from plotsim_pipeline.assets.report import report_assets
+from plotsim_pipeline.assets.tables import common_check_assets, resources_of, stage_assets, table_assets
+from plotsim_pipeline.partitions import RANGE, partitions_for
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
 
@@ -65,7 +66,7 @@ def content(plan: Plan, store: Store) -> dict[str, tuple[int, str]]:
     """Return the rows of each stored table and a hash of their ordered content."""
     found: dict[str, tuple[int, str]] = {}
     assert plan.stop is not None
-    with store.opened(plan, plan.first, plan.stop) as stored:
+    with store.open_tables(plan, plan.first, plan.stop) as stored:
         for name, relation in stored.relations.items():
             rows = stored.connection.sql(f"SELECT * FROM {relation} ORDER BY ALL").fetchall()
             found[name] = (len(rows), hashlib.sha256(repr(rows).encode()).hexdigest()[:16])
@@ -74,7 +75,7 @@ def content(plan: Plan, store: Store) -> dict[str, tuple[int, str]]:
 
 def assert_equals_the_batch(plan: Plan, store: Store, stop: int) -> None:
     """Every table that is stored has exactly the rows of the batch."""
-    with store.opened(plan, plan.first, stop) as stored:
+    with store.open_tables(plan, plan.first, stop) as stored:
         assert set(stored.relations) == {table.name for table in plan.tables}
         for table in plan.tables:
             schema, made = batches(plan, table.name, plan.first, stop)

@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 from plotsim_core import create_from_yaml
 from plotsim_pipeline.__main__ import main
+from plotsim_pipeline.commands.run import first_query
 from plotsim_pipeline.datasets import BUNDLED
-from plotsim_pipeline.run import first_query
 from plotsim_pipeline.stores.index import INDEX
 from plotsim_pipeline.stores.run_log import LOG
 from tests.pipeline.support import content, keys_of, materialise, plan_of, store_at

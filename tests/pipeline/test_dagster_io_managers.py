@@ -12,9 +12,10 @@ from dagster_duckdb import DuckDBIOManager
 from dagster_duckdb.io_manager import DuckDbClient
 
 from plotsim_core import Plan, from_mapping, load_config
-from plotsim_pipeline.assets import resources_of, stage_assets, table_assets
-from plotsim_pipeline.partitions import keys_between, partitions_for
-from plotsim_pipeline.report import report_assets
+from plotsim_core.output.partitions import keys_between
+from plotsim_pipeline.assets.report import report_assets
+from plotsim_pipeline.assets.tables import resources_of, stage_assets, table_assets
+from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.stores.store import Store
 from tests.marks import slow_but
 from tests.pipeline.support import CONFIGS, END, START, keys_of, materialise, store_at
@@ -107,7 +108,7 @@ def test_their_query_gives_the_rows_of_the_partitions(grain: str, tmp_path: Path
         ("noised_metrics", (keys[1:3],)),
         ("validation_report", (keys[1:3],)),
     ):
-        counts = {key: rows for key, (rows, _) in store.made("shops")[table].items()}
+        counts = {key: rows for key, (rows, _) in store.intact_partitions("shops")[table].items()}
         assert all(counts.values())
         for selected in ranges:
             rows = reads(plan, store, table, selected)
@@ -131,7 +132,7 @@ def test_tables_that_are_delivered_late_are_read_by_their_delivery(tmp_path: Pat
     keys = keys_between(plan, plan.first + 10, plan.first + 14)
     for table in ("evt_play", "snp_subscriber", "quality_ledger", "log_subscriber"):
         materialise(plan, store, keys, only=[table])
-        counts = {key: rows for key, (rows, _) in store.made("streaming")[table].items()}
+        counts = {key: rows for key, (rows, _) in store.intact_partitions("streaming")[table].items()}
         for selected in (keys[:1], keys[1:3]):
             assert len(reads(plan, store, table, selected)) == sum(counts[key] for key in selected)
 

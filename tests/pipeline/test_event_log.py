@@ -11,11 +11,11 @@ import dagster as dg
 import pytest
 import yaml
 
+from plotsim_core.output.partitions import keys_between
 from plotsim_pipeline import event_log
+from plotsim_pipeline.assets.report import VALIDATION_REPORT
 from plotsim_pipeline.datasets import BUNDLED, definitions_of
 from plotsim_pipeline.event_log import BatchedEventLog
-from plotsim_pipeline.partitions import keys_between
-from plotsim_pipeline.report import VALIDATION_REPORT
 from tests.pipeline.support import END, START
 from tests.pipeline.test_schedules import small
 

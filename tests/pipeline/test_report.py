@@ -16,11 +16,11 @@ from plotsim_core.cli import main
 from plotsim_core.tables.stages import STAGES
 from plotsim_core.validation.check import CHECKS, questions
 from plotsim_core.validation.report import BROKEN_CAP, check_store
-from plotsim_pipeline.evaluations import IN_STORE
+from plotsim_pipeline.assets.report import NOTHING_BROKEN
+from plotsim_pipeline.assets.report_files import write_report_file
+from plotsim_pipeline.checks.evaluations import IN_STORE
 from plotsim_pipeline.partitions import key_of
-from plotsim_pipeline.reconcile import time_columns
-from plotsim_pipeline.report import NOTHING_BROKEN
-from plotsim_pipeline.report_files import write_report_file
+from plotsim_pipeline.sensors.reconcile import time_columns
 from plotsim_pipeline.stores import STORES
 from tests.marks import slow_but
 from tests.pipeline.support import keys_of, materialise, plan_of, store_at
@@ -69,9 +69,9 @@ def test_broken_data_is_caught_by_the_check_that_names_it(check: str, stored: Pa
     store = store_at("duckdb", tmp_path)
     with duckdb.connect(store.path) as connection:
         connection.execute(BREAKS[check])
-    with store.opened(plan, plan.first, plan.stop or 0) as opened:
+    with store.open_tables(plan, plan.first, plan.stop or 0) as opened:
         after = report_of_check(check, opened)
-    assert [finding for finding in after.of(check) if not finding.passed], after.text()
+    assert [finding for finding in after.findings_of(check) if not finding.passed], after.text()
     if CHECKS[check].blocking:
         assert after.failed
         assert after.score <= BROKEN_CAP
@@ -111,7 +111,7 @@ def test_a_report_without_data_fails_readably(tmp_path: Path) -> None:
     plan, store = plan_of("minimal"), store_at("duckdb", tmp_path)
     with pytest.raises(Exception, match=f"validation_report: {NOTHING_BROKEN}"):
         materialise(plan, store, keys_of(plan)[:1], only=["validation_report"])
-    with store.opened(plan, plan.first, plan.first + 1) as opened:
+    with store.open_tables(plan, plan.first, plan.first + 1) as opened:
         assert "fct_payments: the table is not there" in check_store(opened).text()
 
 
@@ -163,11 +163,11 @@ def test_days_that_are_not_stored_yet_are_no_fault(kind: str, tmp_path: Path) ->
     for begin, stop in ((0, 3), (3, len(days))):
         keys = [key_of(plan, day) for day in days[begin:stop]]
         materialise(plan, store, keys, only=["fct_order_lines", "fct_returns"])
-    with store.opened(plan, first, first + 30) as opened:
-        held = opened.held_of(plan.table("fct_order_lines"))
+    with store.open_tables(plan, first, first + 30) as opened:
+        held = opened.stored_keys_of(plan.table("fct_order_lines"))
         found = [
             finding
-            for finding in check_store(opened).of("references_resolve")
+            for finding in check_store(opened).findings_of("references_resolve")
             if finding.subject.startswith("fct_returns.line_id")
         ]
     assert len(held) == 29

@@ -16,13 +16,13 @@ import pyarrow as pa
 import pytest
 
 from plotsim_core import Plan
-from plotsim_pipeline.assets import common_check_assets, resources_of, table_assets
+from plotsim_pipeline.assets.report import report_assets
+from plotsim_pipeline.assets.tables import common_check_assets, resources_of, table_assets
+from plotsim_pipeline.checks.evaluations import IN_STORE
 from plotsim_pipeline.datasets import definitions_of
-from plotsim_pipeline.evaluations import IN_STORE
 from plotsim_pipeline.partitions import partitions_for
-from plotsim_pipeline.reconcile import SENSOR
-from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.schedules import requests
+from plotsim_pipeline.sensors.reconcile import SENSOR
 from plotsim_pipeline.stores.placement import Placement
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import END, KINDS, START, content, materialise, store_at

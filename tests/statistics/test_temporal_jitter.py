@@ -155,14 +155,14 @@ def test_the_checks_allow_for_it_and_know_the_rhythm_that_is_left(every: str, ji
     plan = plan_of(jitter, window={"start": start, "end": end, "every": every})
     report = validate(plan, generate_tables(plan))
     assert not report.failed, report.text()
-    assert report.of("rhythm_as_declared")
-    assert all(finding.passed for finding in report.of("rhythm_as_declared")), report.text()
+    assert report.findings_of("rhythm_as_declared")
+    assert all(finding.passed for finding in report.findings_of("rhythm_as_declared")), report.text()
 
 
 def test_a_rhythm_that_was_not_moved_is_not_the_one_that_is_declared() -> None:
     """So the check is not blind to it."""
     unmoved = generate_tables(plan_of())
-    assert not all(finding.passed for finding in validate(plan_of(0.2), unmoved).of("rhythm_as_declared"))
+    assert not all(finding.passed for finding in validate(plan_of(0.2), unmoved).findings_of("rhythm_as_declared"))
 
 
 def test_a_recorded_moment_can_be_explained() -> None:

@@ -91,7 +91,7 @@ def test_a_history_column_is_explained_as_the_version_valid_in_the_period(period
         found = plotsim_core.explain(plan, "dim_company", row["company_id"], period, "plan_tier")
         assert found.value == row["plan_tier"]
         steps = {step.name: step for step in found.steps}
-        assert steps["band"].says.startswith(row["plan_tier"])
+        assert steps["band"].description.startswith(row["plan_tier"])
 
 
 def test_rows_of_events_children_dates_and_lists_are_found_by_their_own_key() -> None:

@@ -103,7 +103,7 @@ def test_few_cells_are_not_judged(seed: int, tmp_path: Path) -> None:
     report = _report(from_mapping(raw, name="clinics"), tmp_path)
     assert not report.warned, report.text()
     for check in ("correlations_as_declared", "lags_found", "means_follow_trajectory"):
-        findings = report.of(check)
+        findings = report.findings_of(check)
         assert findings
         assert not any(finding.judged for finding in findings), findings
         assert all(finding.message.startswith("not judged: ") for finding in findings)
@@ -125,7 +125,7 @@ def test_a_value_on_the_end_of_its_range_is_inside(tmp_path: Path) -> None:
     raw["metrics"][1] |= {"range": [5, 5 + 7.38]}
     raw["segments"][0]["count"] = 200
     report = _report(from_mapping(raw, name="clinics"), tmp_path)
-    assert all(finding.passed for finding in report.of("values_in_range")), report.text()
+    assert all(finding.passed for finding in report.findings_of("values_in_range")), report.text()
 
 
 def test_a_score_says_of_how_much_it_is(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_faults_of_the_stated_size_are_found(check: str, tmp_path: Path) -> None
         connection.execute(sql)
         connection.execute(f"COPY t TO '{tmp_path / table}.parquet' (FORMAT parquet)")
     report = check_directory(plan, tmp_path, "parquet", plan.first, plan.first + 24)
-    wrong = [finding.subject for finding in report.of(check) if not finding.passed]
+    wrong = [finding.subject for finding in report.findings_of(check) if not finding.passed]
     assert subject in wrong, report.text()
 
 
@@ -205,5 +205,5 @@ def test_records_and_lists_can_be_restated(column: Raw, tmp_path: Path) -> None:
     raw["facts"][0]["columns"].append({"name": "kit", **column, **more})
     raw["segments"][0]["count"] = 40
     report = _report(from_mapping(raw, name="clinics"), tmp_path)
-    assert report.of("quality_as_declared")
+    assert report.findings_of("quality_as_declared")
     assert not report.failed, report.text()

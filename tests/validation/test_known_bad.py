@@ -380,7 +380,7 @@ def test_a_fault_is_caught_by_the_check_that_names_it(name: str, plan: Plan, wri
     _break(plan, case, directory)
     with find_store(plan, directory) as store:
         report = report_of_check(case.check, store)
-    wrong = [finding for finding in report.of(case.check) if not finding.passed]
+    wrong = [finding for finding in report.findings_of(case.check) if not finding.passed]
     assert [finding for finding in wrong if finding.subject.startswith(case.subject)], report.text()
     assert report.score < 100
     if CHECKS[case.check].blocking:

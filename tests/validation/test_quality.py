@@ -133,7 +133,7 @@ def test_what_is_broken_on_purpose_is_no_fault(plan: Plan, format: str, tmp_path
     write_tables(plan, tmp_path, format=format)
     found = report(plan, tmp_path)
     assert (found.score, found.failed, found.warned) == (100, False, False), found.text()
-    assert len(found.of("quality_as_declared")) > len(MOST)
+    assert len(found.findings_of("quality_as_declared")) > len(MOST)
 
 
 @pytest.mark.parametrize("issue", slow_but(ISSUES, "null_injection", "late_arrival"))
@@ -161,7 +161,7 @@ def test_what_is_broken_besides_is_found(name: str, plan: Plan, written: Path, t
         connection.execute(sql)
         connection.execute(f"COPY t TO '{file}' (FORMAT parquet)")
     found = report(plan, directory)
-    assert subject in [finding.subject for finding in found.of(check) if not finding.passed], found.text()
+    assert subject in [finding.subject for finding in found.findings_of(check) if not finding.passed], found.text()
     assert found.failed
 
 
@@ -170,7 +170,7 @@ def test_a_missing_ledger_is_told(plan: Plan, written: Path, tmp_path: Path) -> 
     shutil.copytree(written, directory)
     (directory / f"{LEDGER}.parquet").unlink()
     found = report(plan, directory)
-    findings = found.of("quality_as_declared")
+    findings = found.findings_of("quality_as_declared")
     assert findings and all(finding.message.startswith("is not there") for finding in findings)
     assert found.failed
 

@@ -10,14 +10,14 @@ import pyarrow as pa
 from plotsim_core import Plan, UsageError
 from plotsim_core.families import did_you_mean
 from plotsim_core.validation.report import PERIODS_SCHEMA
-from plotsim_pipeline.manifest import MANIFEST
-from plotsim_pipeline.parameters import CODE_VERSION
-from plotsim_pipeline.partitions import end_of
-from plotsim_pipeline.reconcile import REPORT_TIME, VALIDATION_REPORT
-from plotsim_pipeline.report import OVERVIEW
+from plotsim_pipeline.assets.manifest import MANIFEST
+from plotsim_pipeline.assets.metadata import CODE_VERSION
+from plotsim_pipeline.assets.report import OVERVIEW
+from plotsim_pipeline.partitions import keys_made
+from plotsim_pipeline.sensors.reconcile import REPORT_TIME, VALIDATION_REPORT
 from plotsim_pipeline.stores.store import Partition, Store
 
-_RANGES = 3
+_MAX_RANGES = 3
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class TableStatus:
     """
 
     table: str
-    state: bool
+    is_state: bool
     rows: int
     made: tuple[str, ...]
     missing: tuple[str, ...]
@@ -67,14 +67,15 @@ def stored_schemas(plan: Plan) -> dict[str, tuple[str | None, pa.Schema]]:
 
 def statuses(plan: Plan, store: Store, keys: Sequence[str]) -> list[TableStatus]:
     """Return what a store holds of each table of a dataset and of its report, of the partitions `keys`."""
-    made_partitions = store.made(plan.name)
-    end = end_of(plan, keys[-1]) if keys else ""
+    made_partitions = store.intact_partitions(plan.name)
+    schemas = stored_schemas(plan)
+    obstacles = store.obstacles(plan.name, schemas)
     table_statuses = []
-    for name, (time, schema) in stored_schemas(plan).items():
+    for name, (time, _) in schemas.items():
         partitions = made_partitions.get(name, {})
-        obstacle = store.obstacle(plan.name, name, time, schema)
+        obstacle = obstacles.get(name)
         if time is None:
-            table_statuses.append(_state_status(plan, name, partitions, keys[-1:], end, obstacle))
+            table_statuses.append(_state_status(plan, name, partitions, keys[-1:], obstacle))
         else:
             table_statuses.append(_partitions_status(plan, name, partitions, keys, obstacle))
     return table_statuses
@@ -90,7 +91,7 @@ def _partitions_status(
     requested_keys = set(keys)
     return TableStatus(
         table=name,
-        state=False,
+        is_state=False,
         rows=sum(partition.rows for partition in partitions.values()),
         made=tuple(key for key in keys if key in partitions and partitions[key].digest == plan.digest),
         missing=tuple(key for key in keys if key not in partitions),
@@ -101,21 +102,13 @@ def _partitions_status(
 
 
 def _state_status(
-    plan: Plan, name: str, partitions: Mapping[str, Partition], last_keys: Sequence[str], end: str, obstacle: str | None
+    plan: Plan, name: str, partitions: Mapping[str, Partition], last_keys: Sequence[str], obstacle: str | None
 ) -> TableStatus:
-    moment, partition = next(iter(partitions.items()), ("", Partition(0, plan.digest)))
+    partition = next(iter(partitions.values()), Partition(0, plan.digest))
     if partition.digest != plan.digest:
         return TableStatus(name, True, partition.rows, (), (), {partition.digest: tuple(last_keys)}, obstacle=obstacle)
-    is_made = bool(partitions) and moment >= end
-    requested_keys, no_keys = tuple(last_keys), ()
-    return TableStatus(
-        name,
-        True,
-        partition.rows,
-        requested_keys if is_made else no_keys,
-        no_keys if is_made else requested_keys,
-        obstacle=obstacle,
-    )
+    made_keys = tuple(keys_made(plan, last_keys, partitions, is_state=True))
+    return TableStatus(name, True, partition.rows, made_keys, () if made_keys else tuple(last_keys), obstacle=obstacle)
 
 
 def unreported_assets(plan: Plan, instance: dg.DagsterInstance) -> list[str]:
@@ -136,39 +129,38 @@ def steps(
     instance: dg.DagsterInstance,
     *,
     everything: bool = False,
-    only: Sequence[str] = (),
-    at_once: int | None = None,
-    one: bool = False,
+    only_tables: Sequence[str] = (),
+    max_partitions: int | None = None,
+    in_one_run: bool = False,
 ) -> list[Step]:
     """Return the runs that make what is missing and stale of the partitions `keys`: the latest first, with the states, since
     rows of other partitions refer to them.
 
-    `everything` makes what is there as well; `only` is about these tables, without reports; `at_once` is how many
-    partitions a run has at most; `one` makes it one run over all that is due, whatever there is in between.
-    """
-    requested_tables = [table for table in tables if not only or table.table in only]
-    states = {table.table for table in requested_tables if table.state and (everything or table.due)}
+    `everything` makes what is there as well; `only_tables` is about these tables, without reports; `max_partitions` is how
+    many partitions a run has at most; `in_one_run` makes it one run over all that is due, whatever there is in between."""
+    requested_tables = [table for table in tables if not only_tables or table.table in only_tables]
+    states = {table.table for table in requested_tables if table.is_state and (everything or table.due)}
     needed_tables = {key: _needed_tables(requested_tables, key, everything) for key in keys}
     if states:
         needed_tables[keys[-1]] |= states
-    if not only:
+    if not only_tables:
         needed_tables = {key: names | {VALIDATION_REPORT} if names else names for key, names in needed_tables.items()}
-    if one:
+    if in_one_run:
         due_indexes = [index for index, key in enumerate(keys) if needed_tables[key]]
         all_tables = frozenset().union(*needed_tables.values())
         index_range = range(due_indexes[0], due_indexes[-1] + 1) if due_indexes else range(0)
         needed_tables = {key: all_tables if index in index_range else frozenset() for index, key in enumerate(keys)}
     runs: list[Step] = []
-    for names, group in groupby(keys, key=lambda key: needed_tables[key] if one else needed_tables[key] - states):
+    for names, group in groupby(keys, key=lambda key: needed_tables[key] if in_one_run else needed_tables[key] - states):
         stretch = tuple(group)
-        for begin in range(0, len(stretch), at_once or len(stretch)):
-            chunk = stretch[begin : begin + (at_once or len(stretch))]
+        for begin in range(0, len(stretch), max_partitions or len(stretch)):
+            chunk = stretch[begin : begin + (max_partitions or len(stretch))]
             chunk_tables = names | states if chunk[-1] == keys[-1] else names
             if chunk_tables:
                 assets = tuple(table.table for table in tables if table.table in chunk_tables)
                 runs.append(Step(chunk if names else chunk[-1:], assets))
     runs.reverse()
-    if only:
+    if only_tables:
         return runs
     overview_assets = _overview_assets(plan) if runs else unreported_assets(plan, instance)
     if runs:
@@ -183,7 +175,7 @@ def _overview_assets(plan: Plan) -> list[str]:
 
 def _needed_tables(tables: Sequence[TableStatus], key: str, everything: bool) -> frozenset[str]:
     """Return the tables that have to be made of a partition, without states, which have no partitions of their own."""
-    return frozenset(table.table for table in tables if not table.state and (everything or key in table.due))
+    return frozenset(table.table for table in tables if not table.is_state and (everything or key in table.due))
 
 
 def chosen(plan: Plan, names: str | None) -> list[str]:
@@ -216,12 +208,12 @@ def range_text(keys: Sequence[str]) -> str:
     return keys[0] if len(keys) == 1 else f"{keys[0]}...{keys[-1]}"
 
 
-def ranges(keys: Sequence[str], some: Iterable[str]) -> str:
+def ranges(keys: Sequence[str], included: Iterable[str]) -> str:
     """Return some of the partitions as ranges, the first few."""
-    included_keys = set(some)
+    included_keys = set(included)
     parts = [range_text(part) for part in _key_ranges(keys, included_keys)]
-    suffix = f" and {len(parts) - _RANGES} more" if len(parts) > _RANGES else ""
-    return ", ".join(parts[:_RANGES]) + suffix
+    suffix = f" and {len(parts) - _MAX_RANGES} more" if len(parts) > _MAX_RANGES else ""
+    return ", ".join(parts[:_MAX_RANGES]) + suffix
 
 
 def _key_ranges(keys: Sequence[str], included_keys: set[str]) -> Iterator[list[str]]:

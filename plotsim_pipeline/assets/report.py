@@ -1,6 +1,6 @@
 """Judgement as assets: `validation_report` per partition, and `overview` of all that is stored.
 
-The checks themselves stand on the tables that they are about (checks.py); the report is made of what they found.
+The checks themselves stand on the tables that they are about (checks/tables.py); the report is made of what they found.
 """
 
 from collections.abc import Mapping
@@ -12,17 +12,16 @@ import pyarrow as pa
 from plotsim_core import Plan
 from plotsim_core.tables.stages import stage_names
 from plotsim_core.validation.charts import Picture, pictures
-from plotsim_core.validation.check import CHECKS, questions
+from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.glances import stage_glance
 from plotsim_core.validation.html_page import page
-from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store, report_of
-from plotsim_pipeline.assets import SHARED_RESOURCES, Needs, Run, asset_of_all, partitioned_asset
-from plotsim_pipeline.catalogue import entry_of_report
-from plotsim_pipeline.checks import Judge, StoredCheck, Verdict, in_store
-from plotsim_pipeline.drawings import drawing_metadata
-from plotsim_pipeline.findings import Findings
-from plotsim_pipeline.reconcile import REPORT_TIME, VALIDATION_REPORT
-from plotsim_pipeline.report_files import write_report_file
+from plotsim_core.validation.report import PERIODS_SCHEMA, Report, check_store
+from plotsim_pipeline.assets.catalogue import entry_of_report
+from plotsim_pipeline.assets.drawings import drawing_metadata
+from plotsim_pipeline.assets.report_files import write_report_file
+from plotsim_pipeline.assets.tables import SHARED_RESOURCES, Needs, Run, asset_of_all, partitioned_asset
+from plotsim_pipeline.checks.tables import Judge, StoredCheck, Verdict, in_store
+from plotsim_pipeline.sensors.reconcile import REPORT_TIME, VALIDATION_REPORT
 from plotsim_pipeline.stores.store import Store
 
 OVERVIEW = "overview"
@@ -36,7 +35,7 @@ _COLUMNS = {
     "faults": "Number of rows that are wrong.",
 }
 _PERIODS = dg.TableSchema([dg.TableColumn(field.name, str(field.type), _COLUMNS[field.name]) for field in PERIODS_SCHEMA])
-_DRAWINGS = 12
+_MAX_DRAWINGS = 12
 """How many drawings of a picture are kept as metadata; the page has them all."""
 
 
@@ -51,7 +50,7 @@ def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition
     description = "Stored data judged against the config: one row per period, check and subject."
 
     def rows(run: Run, first: int, stop: int) -> tuple[pa.Table, Mapping[str, Any]]:
-        report = _report(run.plan, run.store, run.findings, first, stop)
+        report = run.findings.report(run.plan, run.store, first, stop)
         for line in report.text().splitlines():
             run.context.log.info(line)
         schema = PERIODS_SCHEMA.with_metadata({**run.plan.origin, "description": "What the checks counted, by period."})
@@ -63,20 +62,11 @@ def _validation_report(plan: Plan, partitions: dg.TimeWindowPartitionsDefinition
         VALIDATION_REPORT,
         partitions,
         needs,
-        entry=entry_of_report(plan, description, _KEY, _PERIODS, needs.store_kind),
-        above=[table.name for table in plan.tables],
+        entry=entry_of_report(plan, VALIDATION_REPORT, description, _KEY, _PERIODS, needs.store_kind),
+        deps=[table.name for table in plan.tables],
         checks=[in_store(VALIDATION_REPORT), _nothing_broken()],
         rows=rows,
     )
-
-
-def _report(plan: Plan, store: Store, findings: Findings, first: int, stop: int) -> Report:
-    """Return the report of some periods: of what the run's checks have found, and of what they were not asked."""
-    all_questions = questions(plan)
-    with store.opened(plan, first, stop) as stored:
-        findings.ask(stored, findings.unanswered(all_questions, first, stop))
-        answers = [(question.check, f) for question in all_questions for f in findings.of(question, first, stop)]
-        return report_of(stored, answers)
 
 
 def _nothing_broken() -> StoredCheck:
@@ -85,7 +75,7 @@ def _nothing_broken() -> StoredCheck:
 
 
 def _nothing_broken_verdict(judge: Judge, check: StoredCheck) -> Verdict:
-    report = _report(judge.plan, judge.store, judge.findings, judge.first, judge.stop)
+    report = judge.findings.report(judge.plan, judge.store, judge.first, judge.stop)
     failures = [(name, f) for name, f in report.findings if CHECKS[name].blocking and not f.passed]
     message = "; ".join(f"{name}: {finding.subject}: {finding.message}" for name, finding in failures[:5])
     return Verdict(not failures, message or report.verdict, (), {**_score(report), "failed": len(failures)})
@@ -93,7 +83,7 @@ def _nothing_broken_verdict(judge: Judge, check: StoredCheck) -> Verdict:
 
 def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
     def tell(plan: Plan, store: Store, first: int, stop: int) -> dict[str, Any]:
-        with store.opened(plan, first, stop) as stored:
+        with store.open_tables(plan, first, stop) as stored:
             report = check_store(stored)
             overview_pictures = pictures(stored, report)
             path = write_report_file(store, f"{plan.name}.html", [page(stored, report, overview_pictures)])
@@ -107,7 +97,7 @@ def _overview(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
             **_glances(plan, first, stop),
             "report": dg.MetadataValue.md(f"```\n{report.text()}\n```"),
             "page": dg.MetadataValue.path(path),
-            **{picture.name: _picture_metadata(picture) for picture in overview_pictures if not picture.folded},
+            **{picture.name: _picture_metadata(picture) for picture in overview_pictures if not picture.is_folded},
         }
 
     description = "Pictures of the stages and the score of all that is stored, and the report as a page."
@@ -135,10 +125,10 @@ def _records(report: Report) -> list[dg.TableRecord]:
         dg.TableRecord(
             {
                 "check": name,
-                "passed": sum(f.passed and f.judged for f in report.of(name)),
-                "of": len(report.of(name)),
-                "not judged": sum(not f.judged for f in report.of(name)),
-                "worst": next((f"{f.subject}: {f.message}" for f in report.of(name) if not f.passed), ""),
+                "passed": sum(f.passed and f.judged for f in report.findings_of(name)),
+                "of": len(report.findings_of(name)),
+                "not judged": sum(not f.judged for f in report.findings_of(name)),
+                "worst": next((f"{f.subject}: {f.message}" for f in report.findings_of(name) if not f.passed), ""),
             }
         )
         for name in CHECKS
@@ -146,5 +136,7 @@ def _records(report: Report) -> list[dg.TableRecord]:
 
 
 def _picture_metadata(picture: Picture) -> dg.MarkdownMetadataValue:
-    """Return a picture as metadata, with its first `_DRAWINGS` drawings."""
-    return dg.MetadataValue.md(f"{picture.says}\n\n{drawing_metadata(picture.name, picture.drawings[:_DRAWINGS]).md_str}")
+    """Return a picture as metadata, with its first `_MAX_DRAWINGS` drawings."""
+    return dg.MetadataValue.md(
+        f"{picture.description}\n\n{drawing_metadata(picture.name, picture.drawings[:_MAX_DRAWINGS]).md_str}"
+    )

@@ -3,10 +3,9 @@
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import dagster as dg
 import yaml
@@ -20,8 +19,8 @@ from plotsim_core.plan.cadence import cadence
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.sources import SOURCE_KIND
 from plotsim_core.tables.stages import stage_owner
-from plotsim_pipeline.lineage import column_lineage
-from plotsim_pipeline.metadata import column_schema
+from plotsim_pipeline.assets.lineage import column_lineage
+from plotsim_pipeline.assets.metadata import column_schema
 from plotsim_pipeline.parameters import target_rows
 from plotsim_pipeline.stores.placement import placement_metadata
 
@@ -40,11 +39,10 @@ _KEYS = {"date": "window", "unit": "unit", SOURCE_KIND: "sources", MAP: "sources
 """Kind of a table that no list declares to the key of the config that it follows from; `metrics` for all others."""
 
 
-@dataclass(frozen=True)
-class Entry:
-    """What the catalogue says of an asset, as `dg.asset` takes it."""
+class Entry(TypedDict):
+    """What the catalogue says of an asset, as arguments of `dg.asset` and `dg.AssetOut`."""
 
-    group: str
+    group_name: str
     description: str
     kinds: set[str]
     owners: list[str]
@@ -57,14 +55,20 @@ def entry_of_table(plan: Plan, table: TablePlan, layer: str, store: str) -> Entr
     none."""
     lineage = column_lineage(plan, table)
     return Entry(
-        group=stage_group(plan) if layer == STAGE else plan.name,
+        group_name=stage_group(plan) if layer == STAGE else plan.name,
         description=table.description if table.time is not None else f"{table.description} {_STATE}",
         kinds={"table", store},
         owners=owners(plan),
         tags={LAYER: layer},
         metadata={
             **placement_metadata(
-                plan, table.time, table.key, [c.name for c in table.columns], partial(target_rows, plan), measures(table)
+                plan,
+                table.name,
+                table.time,
+                table.key,
+                [column.name for column in table.columns],
+                partial(target_rows, plan),
+                measures(table),
             ),
             "cadence": str(cadence(table, plan.grain.name)),
             "dagster/column_schema": column_schema(table),
@@ -84,17 +88,19 @@ def measures(table: TablePlan) -> list[str]:
     return [column.name for column in numeric_columns if column.spec.source.is_measure and column.name not in key_columns]
 
 
-def entry_of_report(plan: Plan, description: str, key: Sequence[str], schema: dg.TableSchema, store: str) -> Entry:
+def entry_of_report(
+    plan: Plan, name: str, description: str, key: Sequence[str], schema: dg.TableSchema, store: str
+) -> Entry:
     """Return the entry of the report of a dataset's partitions: rows of `schema`, told apart by `key`, which begins with
     the column of time. Raises UsageError for owners that are none."""
     return Entry(
-        group=plan.name,
+        group_name=plan.name,
         description=description,
         kinds={"table", store},
         owners=owners(plan),
         tags={LAYER: REPORT},
         metadata={
-            **placement_metadata(plan, key[0], key, target_rows=partial(target_rows, plan)),
+            **placement_metadata(plan, name, key[0], key, target_rows=partial(target_rows, plan)),
             "dagster/column_schema": schema,
             **code_reference(plan),
         },
@@ -104,7 +110,14 @@ def entry_of_report(plan: Plan, description: str, key: Sequence[str], schema: dg
 def overview_entry(plan: Plan, description: str, kind: str) -> Entry:
     """Return the entry of an asset about all that is stored of a dataset: a file of the format `kind`. Raises UsageError for
     owners that are none."""
-    return Entry(plan.name, description, {kind}, owners(plan), {LAYER: OVERVIEW_LAYER}, {**code_reference(plan)})
+    return Entry(
+        group_name=plan.name,
+        description=description,
+        kinds={kind},
+        owners=owners(plan),
+        tags={LAYER: OVERVIEW_LAYER},
+        metadata={**code_reference(plan)},
+    )
 
 
 def stage_group(plan: Plan) -> str:

@@ -15,20 +15,19 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_core.tables.stages import stage_names, stage_table
-from plotsim_pipeline.evaluations import IN_STORE, Broken, broken_in, evaluation, latest
-from plotsim_pipeline.parameters import CODE_VERSION
-from plotsim_pipeline.partitions import end_of, window_keys
+from plotsim_pipeline.assets.metadata import CODE_VERSION, DATA_VERSION
+from plotsim_pipeline.checks.evaluations import IN_STORE, Broken, broken_in, evaluation, latest
+from plotsim_pipeline.partitions import end_of, keys_until, window_keys
 from plotsim_pipeline.runs import in_progress
 from plotsim_pipeline.stores.duckdb_lock import wait_limit
 from plotsim_pipeline.stores.store import Partition, Partitions, Store
 
 SENSOR = "plotsim_reconcile"
 VALIDATION_REPORT, REPORT_TIME = "validation_report", "date_key"
-DATA_VERSION = "dagster/data_version"
-_PER_TICK = 400
+_MAX_EVENTS = 400
 """So many events are reported by a tick; the next one goes on."""
-_SECONDS, _PATIENCE = 60, 5.0
-_LOOK_AGAIN = 600.0
+_INTERVAL_SECONDS, _WAIT_SECONDS = 60, 5.0
+_RELOOK_SECONDS = 600.0
 """Seconds after which a store is looked at that seems unchanged: somebody may have wiped an asset of the instance."""
 
 Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
@@ -53,7 +52,7 @@ def time_columns(plan: Plan) -> dict[str, str | None]:
 def differences(plan: Plan, store: Store, instance: dg.DagsterInstance, names: Sequence[str] = ()) -> list[Difference]:
     """Return what differs of the assets of a dataset, or of some of them, but for partitions that a run makes now."""
     keys = window_keys(plan, datetime.now(UTC))
-    partitions = store.made(plan.name)
+    partitions = store.intact_partitions(plan.name)
     settled_keys = set(keys) - in_progress(plan, instance, keys)
     table_differences = []
     for name, time_column in time_columns(plan).items():
@@ -79,8 +78,10 @@ def state_keys(
     ends with it."""
     moment, partition = next(iter(stored.items()), ("", Partition(0, "")))
     made_keys = set().union(*partitions.values())
-    ends = {key: end_of(plan, key) for key in keys if stored}
-    return {key: partition for key, end in ends.items() if end == moment or (end < moment and key in made_keys)}
+    keys = keys_until(plan, keys, moment)
+    if keys and end_of(plan, keys[-1]) == moment:
+        made_keys.add(keys[-1])
+    return {key: partition for key in keys if key in made_keys}
 
 
 def lost_partitions(plan: Plan, store: Store, instance: dg.DagsterInstance, name: str) -> list[str]:
@@ -133,7 +134,7 @@ def reconcile_sensor(plans: Sequence[Plan], store_key: str, name: str = SENSOR) 
 
     @dg.sensor(
         name=name,
-        minimum_interval_seconds=_SECONDS,
+        minimum_interval_seconds=_INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={store_key},
         description="Reports partitions that were made elsewhere, and those that are lost, as the store has them.",
@@ -142,17 +143,17 @@ def reconcile_sensor(plans: Sequence[Plan], store_key: str, name: str = SENSOR) 
         store: Store = getattr(context.resources, store_key)
         versions: dict[str, list[str | float]] = json.loads(context.cursor or "{}")
         events: list[Event] = []
-        with wait_limit(_PATIENCE):
+        with wait_limit(_WAIT_SECONDS):
             for plan in plans:
                 version, now = store.version(plan.name), time.time()
                 last_version, last_time = versions.get(plan.name, ("", 0.0))
-                if version == last_version and now - float(last_time) < _LOOK_AGAIN:
+                if version == last_version and now - float(last_time) < _RELOOK_SECONDS:
                     continue
                 new_events = (
                     e for d in differences(plan, store, context.instance) for e in events_for(plan, context.instance, d)
                 )
-                events += islice(new_events, _PER_TICK - len(events))
-                if len(events) == _PER_TICK:
+                events += islice(new_events, _MAX_EVENTS - len(events))
+                if len(events) == _MAX_EVENTS:
                     break
                 versions[plan.name] = [version, now]
         return dg.SensorResult(asset_events=events, cursor=json.dumps(versions))

@@ -18,22 +18,22 @@ import dagster as dg
 from plotsim_core import Plan
 from plotsim_core.config.quality import LEDGER
 from plotsim_core.validation.check import CHECKS, Finding, Question, questions
-from plotsim_pipeline.evaluations import IN_STORE, Broken, broken_in, evaluation, latest
-from plotsim_pipeline.findings import Findings
-from plotsim_pipeline.lineage import upstream
+from plotsim_pipeline.assets.lineage import upstream
+from plotsim_pipeline.checks.evaluations import IN_STORE, Broken, broken_in, evaluation, latest
+from plotsim_pipeline.checks.findings import Findings
 from plotsim_pipeline.partitions import partition_of
-from plotsim_pipeline.reconcile import lost_partitions
+from plotsim_pipeline.sensors.reconcile import lost_partitions
 from plotsim_pipeline.stores.store import Store
 
-_SHOWN = 40
+_MAX_LISTED = 40
 """How many findings a check's result lists, those that failed first."""
-_STILL = "found broken before, and not made or judged since (executing the check judges all that is stored)"
+_STILL_BROKEN = "found broken before, and not made or judged since (executing the check judges all that is stored)"
 _FINDINGS = dg.TableSchema([dg.TableColumn("subject"), dg.TableColumn("passed", "bool"), dg.TableColumn("found")])
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Who judges stored tables: the periods `first` to `stop`, which are the partitions `keys`; `everything` tells whether
+    """Who judges stored tables: the periods `first` to `stop`, which are the partitions `keys`; `covers_all` tells whether
     these are all that is stored, and not what a run has just made."""
 
     plan: Plan
@@ -42,15 +42,15 @@ class Judge:
     first: int
     stop: int
     keys: tuple[str, ...]
-    everything: bool
+    covers_all: bool
     instance: dg.DagsterInstance
 
-    def ask(self, asked: Iterable[Question]) -> None:
+    def ask(self, asked_questions: Iterable[Question]) -> None:
         """Answer those questions that have no answer yet.
 
         A table of which anything is stored that was made from another config is no witness: what it says is not judged.
         """
-        open_questions = self.findings.unanswered(asked, self.first, self.stop)
+        open_questions = self.findings.unanswered(asked_questions, self.first, self.stop)
         if not open_questions:
             return
         current_tables = {
@@ -58,7 +58,7 @@ class Judge:
         }
         judged_tables = {question.table for question in open_questions}
         tables_with_issues = {table.name for table in self.plan.tables if table.issues}
-        with self.store.opened(self.plan, self.first, self.stop) as stored:
+        with self.store.open_tables(self.plan, self.first, self.stop) as stored:
             relations = {
                 name: relation for name, relation in stored.relations.items() if name in current_tables | judged_tables
             }
@@ -68,9 +68,11 @@ class Judge:
                 stored, [q for q in open_questions if has_ledger or not tables_with_issues & {q.table, *q.reads}]
             )
 
-    def of(self, asked: Sequence[Question], table: str) -> list[Finding]:
+    def findings_of(self, asked_questions: Sequence[Question], table: str) -> list[Finding]:
         """Return what is found about a table, of what can be judged: what refers to a table that is not there cannot."""
-        answers = (finding for question in asked for finding in self.findings.of(question, self.first, self.stop))
+        answers = (
+            finding for question in asked_questions for finding in self.findings.answer(question, self.first, self.stop)
+        )
         return [finding for finding in answers if table in finding.tables]
 
 
@@ -79,52 +81,54 @@ class Verdict:
     """What a check says: whether it passed, in words, and which partitions are broken."""
 
     passed: bool
-    says: str
+    description: str
     broken: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class StoredCheck:
-    """A check of a stored table: `asked` are its questions when the table was made, `anytime` those when it is judged alone.
-    `verdict` judges, once the questions are answered; what fails is an `error` or a warning."""
+    """A check of a stored table: `run_questions` are its questions when the table was made, `all_questions` those when it is
+    judged alone. `verdict` judges, once the questions are answered; a failure is an error (`is_error`) or a warning."""
 
     name: str
     table: str
-    says: str
+    description: str
     blocking: bool
-    error: bool
+    is_error: bool
     verdict: Callable[[Judge, "StoredCheck"], Verdict]
-    asked: tuple[Question, ...] = ()
-    anytime: tuple[Question, ...] = ()
+    run_questions: tuple[Question, ...] = ()
+    all_questions: tuple[Question, ...] = ()
 
     def key(self, plan: Plan) -> dg.AssetCheckKey:
         """Return the key of the check in Dagster."""
         return dg.AssetCheckKey(dg.AssetKey([plan.name, self.table]), self.name)
 
-    def spec(self, plan: Plan, after: Iterable[str] = ()) -> dg.AssetCheckSpec:
-        """Return how Dagster knows the check, judged when the tables `after` are made."""
+    def spec(self, plan: Plan, upstream_tables: Iterable[str] = ()) -> dg.AssetCheckSpec:
+        """Return how Dagster knows the check, judged when `upstream_tables` are made."""
         asset = dg.AssetKey([plan.name, self.table])
-        deps = [dg.AssetKey([plan.name, name]) for name in after if name != self.table]
-        return dg.AssetCheckSpec(self.name, asset=asset, description=self.says, blocking=self.blocking, additional_deps=deps)
+        deps = [dg.AssetKey([plan.name, name]) for name in upstream_tables if name != self.table]
+        return dg.AssetCheckSpec(
+            self.name, asset=asset, description=self.description, blocking=self.blocking, additional_deps=deps
+        )
 
     def questions(self, judge: Judge) -> tuple[Question, ...]:
         """Return what has to be asked for a judge."""
-        return self.anytime if judge.everything else self.asked
+        return self.all_questions if judge.covers_all else self.run_questions
 
     @property
     def severity(self) -> dg.AssetCheckSeverity:
-        return dg.AssetCheckSeverity.ERROR if self.error else dg.AssetCheckSeverity.WARN
+        return dg.AssetCheckSeverity.ERROR if self.is_error else dg.AssetCheckSeverity.WARN
 
 
 @dataclass(frozen=True)
 class CheckPlan:
-    """Where each check of a dataset is judged: `of_tables` in the step of its table, `together` in the step after all
-    tables, `further` what that step asks for tables whose own step has the check."""
+    """Where each check of a dataset is judged: `by_table` in the step of its table, `common` in the step after all
+    tables, `further_questions` what that step asks for tables whose own step has the check."""
 
-    of_tables: Mapping[str, tuple[StoredCheck, ...]]
-    together: tuple[StoredCheck, ...]
-    further: tuple[Question, ...]
+    by_table: Mapping[str, tuple[StoredCheck, ...]]
+    common: tuple[StoredCheck, ...]
+    further_questions: tuple[Question, ...]
 
 
 @lru_cache(maxsize=64)
@@ -149,7 +153,7 @@ def check_plan(plan: Plan) -> CheckPlan:
                     _stored_check(name, table.name, table.name not in parents, related_questions, related_questions)
                 )
         of_tables[table.name] = tuple(local_checks)
-    common_questions = {question for check in common_checks for question in check.asked}
+    common_questions = {question for check in common_checks for question in check.run_questions}
     further_questions = tuple(q for q in all_questions if not is_local[q] and q not in common_questions)
     return CheckPlan(of_tables, tuple(common_checks), further_questions)
 
@@ -183,7 +187,7 @@ def _stored_check(
     return StoredCheck(
         name,
         table,
-        check.says,
+        check.description,
         check.blocking and may_block,
         check.blocking,
         _findings_verdict,
@@ -200,7 +204,7 @@ def in_store(table: str) -> StoredCheck:
 
 def table_checks(checked: CheckPlan, table: str) -> tuple[StoredCheck, ...]:
     """Return the checks that are judged in the step of a table."""
-    return checked.of_tables.get(table, ())
+    return checked.by_table.get(table, ())
 
 
 def evaluations(
@@ -222,11 +226,11 @@ def evaluations(
             check_name=key.name,
             passed=verdict.passed,
             severity=check.severity,
-            description=verdict.says,
-            metadata={**verdict.metadata, **still_broken.and_also(verdict.broken).metadata},
+            description=verdict.description,
+            metadata={**verdict.metadata, **still_broken.union(verdict.broken).metadata},
         )
         if verdict.passed and still_broken.keys:
-            message = f"{_STILL}: {still_broken}"
+            message = f"{_STILL_BROKEN}: {still_broken}"
             event = evaluation(key, still_broken, False, message, check.severity, check.blocking)
             judge.instance.report_runless_asset_event(event)
     for question in dict.fromkeys((*run_questions, *further)):
@@ -239,22 +243,22 @@ def _report_related(judge: Judge, question: Question, table: str) -> None:
     """Report to a table that is not judged itself what was found about it together with another: what is broken, or that
     what was broken is sound."""
     key = dg.AssetCheckKey(dg.AssetKey([judge.plan.name, table]), question.check)
-    findings = judge.of([question], table)
+    findings = judge.findings_of([question], table)
     verdict, previous = _verdict_of(judge, findings), latest(judge.instance, key)
     was_broken = previous is not None and not previous.passed
     if not findings or (verdict.passed and not was_broken):
         return
-    broken = broken_in(previous).without(judge.keys).and_also(verdict.broken)
+    broken = broken_in(previous).without(judge.keys).union(verdict.broken)
     passed = verdict.passed and not broken.keys
     check = CHECKS[question.check]
     severity = dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN
-    message = verdict.says if verdict.passed == passed else f"{_STILL}: {broken}"
+    message = verdict.description if verdict.passed == passed else f"{_STILL_BROKEN}: {broken}"
     event = evaluation(key, broken, passed, message, severity, check.blocking)
     judge.instance.report_runless_asset_event(event)
 
 
 def _findings_verdict(judge: Judge, check: StoredCheck) -> Verdict:
-    return _verdict_of(judge, judge.of(check.questions(judge), check.table))
+    return _verdict_of(judge, judge.findings_of(check.questions(judge), check.table))
 
 
 def _verdict_of(judge: Judge, findings: Sequence[Finding]) -> Verdict:
@@ -264,11 +268,11 @@ def _verdict_of(judge: Judge, findings: Sequence[Finding]) -> Verdict:
     count_text = f"{judged_count} checked" + (
         f", {len(findings) - judged_count} not judged" if judged_count < len(findings) else ""
     )
-    listed_findings = [*failures, *(finding for finding in findings if finding.passed)][:_SHOWN]
+    listed_findings = [*failures, *(finding for finding in findings if finding.passed)][:_MAX_LISTED]
     records = [dg.TableRecord({"subject": f.subject, "passed": f.passed, "found": f.message}) for f in listed_findings]
     return Verdict(
         passed=not failures,
-        says=message or (count_text if findings else "nothing to judge yet: what it is compared with is not stored"),
+        description=message or (count_text if findings else "nothing to judge yet: what it is compared with is not stored"),
         broken=_broken_partitions(judge, failures),
         metadata={
             "checked": judged_count,
@@ -294,7 +298,7 @@ def _broken_partitions(judge: Judge, failures: Sequence[Finding]) -> tuple[str, 
 
 def _in_store_verdict(judge: Judge, check: StoredCheck) -> Verdict:
     """Return the verdict of `in_store`: after a run its partitions are written; judged alone, lost partitions fail it."""
-    if not judge.everything:
+    if not judge.covers_all:
         return Verdict(True, f"{len(judge.keys)} partitions as written")
     lost_keys = lost_partitions(judge.plan, judge.store, judge.instance, check.table)
     message = f"{len(lost_keys)} partitions are not in the store as they were written: {Broken(tuple(lost_keys))}"

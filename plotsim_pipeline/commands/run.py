@@ -15,20 +15,20 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.table import Table
 
 from plotsim_core import Plan, UsageError
+from plotsim_pipeline.assets.manifest import MANIFEST
+from plotsim_pipeline.assets.report import OVERVIEW
+from plotsim_pipeline.commands.status import Step, TableStatus, chosen, keys_in_range, statuses, steps
+from plotsim_pipeline.commands.verify import verified_statuses
 from plotsim_pipeline.dagster_home import batched_instance, command
 from plotsim_pipeline.datasets import definitions_of, load_dataset
-from plotsim_pipeline.killed_runs import end_dead_runs
-from plotsim_pipeline.manifest import MANIFEST
 from plotsim_pipeline.parameters import expected_rows, plan_with, refuse_mixture
 from plotsim_pipeline.partitions import RANGE, window_keys
-from plotsim_pipeline.reconcile import VALIDATION_REPORT
-from plotsim_pipeline.report import OVERVIEW
 from plotsim_pipeline.runs import LOCATION, PARAMETERS_TAG, REPOSITORY, REPOSITORY_TAG, give_origin
-from plotsim_pipeline.status import Step, TableStatus, chosen, keys_in_range, statuses, steps
+from plotsim_pipeline.sensors.killed_runs import end_dead_runs
+from plotsim_pipeline.sensors.reconcile import VALIDATION_REPORT
 from plotsim_pipeline.stores import store_from_environment
 from plotsim_pipeline.stores.columns import remedy
 from plotsim_pipeline.stores.store import Store
-from plotsim_pipeline.verify import verified_statuses
 
 _LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
 
@@ -50,7 +50,7 @@ class Request:
     everything: bool = False
     recreate: bool = False
     verify: bool = False
-    at_once: int | None = None
+    max_partitions: int | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -80,43 +80,47 @@ def inventory_of(request: Request) -> Inventory:
     return Inventory(base, plan, store, tuple(keys), tuple(tables))
 
 
-def planned_steps(request: Request, found: Inventory, instance: dg.DagsterInstance) -> list[Step]:
+def planned_steps(request: Request, inventory: Inventory, instance: dg.DagsterInstance) -> list[Step]:
     """Return the runs that do what is asked. Raises Failure where its parameters contradict what is stored."""
-    is_changed = found.plan.digest != found.base.digest
+    is_changed = inventory.plan.digest != inventory.base.digest
     todo = steps(
-        found.plan,
-        found.tables,
-        found.keys,
+        inventory.plan,
+        inventory.tables,
+        inventory.keys,
         instance,
         everything=request.everything,
-        only=chosen(found.plan, request.tables),
-        at_once=None if is_changed else request.at_once,
-        one=is_changed,  # each run is judged by what it replaces
+        only_tables=chosen(inventory.plan, request.tables),
+        max_partitions=None if is_changed else request.max_partitions,
+        in_one_run=is_changed,  # each run is judged by what it replaces
     )
     if is_changed and todo:
         asset_names = {name for step in todo for name in step.assets}
-        refuse_mixture(found.plan, found.store, found.store.records(found.plan.name), asset_names, todo[0].keys)
+        refuse_mixture(
+            inventory.plan, inventory.store, inventory.store.records(inventory.plan.name), asset_names, todo[0].keys
+        )
     return todo
 
 
-def obstacles(request: Request, found: Inventory) -> dict[str, str]:
+def obstacles(request: Request, inventory: Inventory) -> dict[str, str]:
     """Return why stored tables of those that are asked for cannot take the rows of the config, by table."""
-    table_names = chosen(found.plan, request.tables)
+    table_names = chosen(inventory.plan, request.tables)
     return {
-        t.table: t.obstacle for t in found.tables if t.obstacle is not None and (not table_names or t.table in table_names)
+        t.table: t.obstacle
+        for t in inventory.tables
+        if t.obstacle is not None and (not table_names or t.table in table_names)
     }
 
 
-def recreate(request: Request, found: Inventory, console: Console) -> Inventory:
+def recreate(request: Request, inventory: Inventory, console: Console) -> Inventory:
     """Take the tables away that cannot take the rows of the config, so that all of their partitions are missing; return what
     there is now."""
-    reasons = obstacles(request, found)
+    reasons = obstacles(request, inventory)
     if request.partitions is not None and reasons:
         raise UsageError("--recreate makes all partitions of a table anew: leave --partition-range away")
     for table, reason in reasons.items():
-        console.print(f"{found.plan.name}.{table} is made anew: {reason}", soft_wrap=True)
-        found.store.drop(found.plan.name, table)
-    return inventory_of(request) if reasons else found
+        console.print(f"{inventory.plan.name}.{table} is made anew: {reason}", soft_wrap=True)
+        inventory.store.drop(inventory.plan.name, table)
+    return inventory_of(request) if reasons else inventory
 
 
 def materialise(
@@ -127,7 +131,7 @@ def materialise(
     `progress(event, asset)` is told when an asset's step starts ("start"), and how it ends ("done" or "failed"). Raises
     Failure with what was wrong.
     """
-    job = definitions_of([plan], given=parameters).resolve_job_def(plan.name)
+    job = definitions_of([plan], parameters=parameters).resolve_job_def(plan.name)
     seconds: dict[str, float] = {}
     start_times: dict[str, float] = {}
 
@@ -259,7 +263,7 @@ def _print_summary(
         duration = f"{seconds[table.table]:.2f}" if table.table in seconds else ""
         partition_count = len(table.made) + len(table.due)
         made_text = (
-            ("as of the latest" if table.made else "none") if table.state else f"{len(table.made)} of {partition_count}"
+            ("as of the latest" if table.made else "none") if table.is_state else f"{len(table.made)} of {partition_count}"
         )
         summary.add_row(table.table, f"{table.rows:,}", made_text, duration)
     for name in (VALIDATION_REPORT, OVERVIEW, MANIFEST):

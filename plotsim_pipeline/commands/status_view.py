@@ -11,11 +11,11 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from plotsim_pipeline.run import Inventory, Request, inventory_of, obstacles, planned_steps
-from plotsim_pipeline.status import Step, TableStatus, chosen, ranges
+from plotsim_pipeline.commands.run import Inventory, Request, inventory_of, obstacles, planned_steps
+from plotsim_pipeline.commands.status import Step, TableStatus, chosen, ranges
 from plotsim_pipeline.stores.run_log import COMPLETED, KEPT
 
-_TROUBLES = 5
+_MAX_TROUBLES = 5
 
 
 def show_status(request: Request, console: Console, as_json: bool) -> bool:
@@ -27,7 +27,7 @@ def show_status(request: Request, console: Console, as_json: bool) -> bool:
     inventory = replace(
         inventory, tables=tuple(table for table in inventory.tables if not table_names or table.table in table_names)
     )
-    log = inventory.store.logged()
+    log = inventory.store.run_log()
     digest_notes, troubles = _digest_notes(log), _troubles(log, inventory.plan.name)
     is_complete = not any(table.due for table in inventory.tables)
     if as_json:
@@ -64,7 +64,7 @@ def _status_table(inventory: Inventory, digest_notes: Mapping[str, str]) -> Tabl
     for table in inventory.tables:
         stale_text = "; ".join(f"{ranges(inventory.keys, keys)} ({digest})" for digest, keys in table.stale.items())
         outside_note = f" and {len(table.outside)} others" if table.outside else ""
-        made_text = ("as of " if table.state and table.made else "") + ranges(inventory.keys, table.made) + outside_note
+        made_text = ("as of " if table.is_state and table.made else "") + ranges(inventory.keys, table.made) + outside_note
         status_table.add_row(table.table, f"{table.rows:,}", made_text, ranges(inventory.keys, table.missing), stale_text)
     return status_table
 
@@ -108,7 +108,7 @@ def _troubles(log: pa.Table, dataset: str) -> list[dict[str, Any]]:
             SELECT status, table_name, first_partition, last_partition, message FROM log WHERE dataset_id = ?
             QUALIFY row_number() OVER (PARTITION BY table_name ORDER BY finished_at DESC) = 1
             AND (status NOT IN ('{COMPLETED}', '{KEPT}') OR (status = '{COMPLETED}' AND message IS NOT NULL))
-            ORDER BY table_name LIMIT {_TROUBLES}
+            ORDER BY table_name LIMIT {_MAX_TROUBLES}
             """,
             [dataset],
         )

@@ -21,17 +21,17 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import dagster as dg
 
 from plotsim_core import UsageError
-from plotsim_pipeline.evaluations import FRESH
+from plotsim_pipeline.checks.evaluations import FRESH
 from plotsim_pipeline.partitions import RANGE
 from plotsim_pipeline.runs import PARTITION
 
 URL_VARIABLE, UI_VARIABLE = "PLOTSIM_ALERT_URL", "PLOTSIM_UI_URL"
 RUN_FAILED, CHECK_FAILED, FRESHNESS_MISSED = "run_failed", "check_failed", "freshness_missed"
-_INTERVAL, _TIME_OUT, _BUDGET = 30, 10.0, 30.0
+_INTERVAL_SECONDS, _POST_SECONDS, _TICK_SECONDS = 30, 10.0, 30.0
 """Seconds between ticks, that one post may take, and after which a tick leaves the rest to the next."""
-_RUNS, _EVENTS, _KEYS, _LETTERS = 100, 1000, 20, 1000
+_MAX_RUNS, _MAX_EVENTS, _MAX_KEYS, _MAX_LETTERS = 100, 1000, 20, 1000
 """How many ended runs and events are read at a time; how many partitions and letters of a message an alert has."""
-_REFUSED, _REFUSALS = {400, 413, 415, 422}, 5
+_REFUSED_STATUSES, _MAX_REFUSALS = {400, 413, 415, 422}, 5
 """The answers that speak of the alert and not of the receiver's state, and after how many of them an alert is given up."""
 _ENDS = dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED
 _NO_RUN = ""
@@ -93,7 +93,7 @@ def alert_sensors(name: str, datasets: dg.Definitions) -> list[dg.SensorDefiniti
 
     @dg.sensor(
         name=f"{name}_alerts",
-        minimum_interval_seconds=_INTERVAL,
+        minimum_interval_seconds=_INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Posts failed runs, failed blocking checks and late partitions to {parts.hostname}.",
     )
@@ -114,7 +114,7 @@ def tick(news: "News", url: str, text: str | None) -> tuple[str, str]:
     """
     if text is None:
         return news.now().text(), "begins with what happens from now on"
-    cursor, post_count, problem, deadline = Cursor.parse(text), 0, None, time.monotonic() + _BUDGET
+    cursor, post_count, problem, deadline = Cursor.parse(text), 0, None, time.monotonic() + _TICK_SECONDS
     while problem is None and time.monotonic() < deadline:
         if not cursor.waiting:
             next_cursor = news.after(cursor)
@@ -136,9 +136,9 @@ def tick(news: "News", url: str, text: str | None) -> tuple[str, str]:
 
 def _cursor_after_refusal(cursor: Cursor) -> Cursor:
     """Return the cursor after one more refusal of its first alert; after the last one, the alert is dropped."""
-    if cursor.refusals + 1 < _REFUSALS:
+    if cursor.refusals + 1 < _MAX_REFUSALS:
         return replace(cursor, refusals=cursor.refusals + 1)
-    dg.get_dagster_logger("plotsim").error("refused %d times and given up: %s", _REFUSALS, cursor.waiting[0])
+    dg.get_dagster_logger("plotsim").error("refused %d times and given up: %s", _MAX_REFUSALS, cursor.waiting[0])
     return replace(cursor, waiting=cursor.waiting[1:], refusals=0)
 
 
@@ -155,10 +155,10 @@ def post(url: str, alert: Alert) -> None:
     request = Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310 # alert_sensors sees to that
     host = urlsplit(url).hostname
     try:
-        with build_opener(_NoRedirect).open(request, timeout=_TIME_OUT):
+        with build_opener(_NoRedirect).open(request, timeout=_POST_SECONDS):
             return
     except HTTPError as error:
-        raise NotPosted(f"{host} answers {error.code} {error.reason}", error.code in _REFUSED) from None
+        raise NotPosted(f"{host} answers {error.code} {error.reason}", error.code in _REFUSED_STATUSES) from None
     except (OSError, HTTPException) as error:
         raise NotPosted(f"{host} cannot be reached: {getattr(error, 'reason', None) or error}") from None
 
@@ -192,18 +192,18 @@ class News:
             for kind in _ENDS
             for record in self.instance.fetch_run_status_changes(
                 dg.RunStatusChangeRecordsFilter(kind, after_storage_id=cursor.ended),  # type: ignore[arg-type]
-                _RUNS,
+                _MAX_RUNS,
                 ascending=True,
             ).records
         ]
-        for record in sorted(records, key=lambda record: record.storage_id)[:_RUNS]:
+        for record in sorted(records, key=lambda record: record.storage_id)[:_MAX_RUNS]:
             cursor = replace(cursor, ended=record.storage_id, waiting=tuple(self.of_run(record.event_log_entry)))
             if cursor.waiting:
                 break
         if records:
             return cursor
         kinds = {dg.DagsterEventType.ASSET_CHECK_EVALUATION, dg.DagsterEventType.FRESHNESS_STATE_CHANGE}
-        events = self.instance.get_records_for_run(_NO_RUN, cursor.runless, kinds, _EVENTS)
+        events = self.instance.get_records_for_run(_NO_RUN, cursor.runless, kinds, _MAX_EVENTS)
         if not events.records:
             return None
         entries = [record.event_log_entry for record in events.records]
@@ -315,15 +315,15 @@ def _new_alert(
     run_id: str | None,
     moment: float,
 ) -> Alert:
-    suffix = f" ({len(partitions)} partitions)" if len(partitions) > _KEYS else ""
+    suffix = f" ({len(partitions)} partitions)" if len(partitions) > _MAX_KEYS else ""
     ui_url = os.environ.get(UI_VARIABLE, "").strip().rstrip("/")
     return Alert(
         kind=kind,
         dataset=dataset,
         assets=[key.to_user_string() for key in assets],
-        partitions=list(partitions[:_KEYS]),
+        partitions=list(partitions[:_MAX_KEYS]),
         check=check,
-        message=message.strip()[:_LETTERS] + suffix,
+        message=message.strip()[:_MAX_LETTERS] + suffix,
         run_id=run_id,
         run_url=f"{ui_url}/runs/{run_id}" if ui_url and run_id else None,
         moment=datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds"),

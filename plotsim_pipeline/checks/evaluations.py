@@ -16,9 +16,9 @@ IN_STORE = "in_store"
 FRESH = "fresh"
 """The check that the latest partition of a table that is due is made."""
 _BROKEN = "broken_partitions"
-_LOOKED_AT = 5
+_MAX_RECORDS = 5
 """So many of the latest records of a check are looked at for the last one that has a result: a run plans it before."""
-_NAMED = 5
+_MAX_NAMED = 5
 """At most so many partitions are named in a sentence; the metadata has them all."""
 
 
@@ -33,7 +33,7 @@ class Broken:
         excluded_keys = set(keys)
         return Broken(tuple(key for key in self.keys if key not in excluded_keys))
 
-    def and_also(self, keys: Iterable[str]) -> "Broken":
+    def union(self, keys: Iterable[str]) -> "Broken":
         """Return these together with further partitions."""
         return Broken(tuple(sorted({*self.keys, *keys})))
 
@@ -43,12 +43,12 @@ class Broken:
         return {_BROKEN: dg.MetadataValue.json(list(self.keys))} if self.keys else {}
 
     def __str__(self) -> str:
-        suffix = f" and {len(self.keys) - _NAMED} more" if len(self.keys) > _NAMED else ""
-        return f"{', '.join(self.keys[:_NAMED])}{suffix}"
+        suffix = f" and {len(self.keys) - _MAX_NAMED} more" if len(self.keys) > _MAX_NAMED else ""
+        return f"{', '.join(self.keys[:_MAX_NAMED])}{suffix}"
 
 
 def evaluation(
-    key: dg.AssetCheckKey, broken: Broken, passed: bool, says: str, severity: dg.AssetCheckSeverity, blocking: bool
+    key: dg.AssetCheckKey, broken: Broken, passed: bool, description: str, severity: dg.AssetCheckSeverity, blocking: bool
 ) -> dg.AssetCheckEvaluation:
     """Return the evaluation of a check that is reported without a run."""
     return dg.AssetCheckEvaluation(
@@ -56,7 +56,7 @@ def evaluation(
         check_name=key.name,
         passed=passed,
         severity=severity,
-        description=says,
+        description=description,
         blocking=blocking,
         metadata=broken.metadata,
     )
@@ -64,7 +64,7 @@ def evaluation(
 
 def latest(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> dg.AssetCheckEvaluation | None:
     """Return the latest evaluation of a check; None where it has none."""
-    for record in instance.event_log_storage.get_asset_check_execution_history(key, limit=_LOOKED_AT):
+    for record in instance.event_log_storage.get_asset_check_execution_history(key, limit=_MAX_RECORDS):
         event = record.event.dagster_event if record.event is not None else None
         if event is not None and event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             return event.asset_check_evaluation_data

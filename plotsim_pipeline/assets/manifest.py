@@ -8,8 +8,8 @@ import dagster as dg
 
 from plotsim_core import Plan
 from plotsim_core.truth.manifest import manifest_head, with_units
-from plotsim_pipeline.assets import SHARED_RESOURCES, Needs, asset_of_all
-from plotsim_pipeline.report_files import write_report_file
+from plotsim_pipeline.assets.report_files import write_report_file
+from plotsim_pipeline.assets.tables import SHARED_RESOURCES, Needs, asset_of_all
 from plotsim_pipeline.stores.store import Store
 
 MANIFEST = "manifest"
@@ -22,7 +22,10 @@ def manifest_assets(plan: Plan, needs: Needs = SHARED_RESOURCES) -> list[dg.Asse
 
 def _manifest(plan: Plan, needs: Needs) -> dg.AssetsDefinition:
     def tell(plan: Plan, store: Store, first: int, stop: int) -> dict[str, Any]:
-        rows = {name: sum(count for count, _ in partitions.values()) for name, partitions in store.made(plan.name).items()}
+        rows = {
+            name: sum(count for count, _ in partitions.values())
+            for name, partitions in store.intact_partitions(plan.name).items()
+        }
         head = manifest_head(plan, rows, stop)
         path = write_report_file(store, f"{plan.name}.{MANIFEST}.json", with_units(plan, head, stop))
         section_tables = {

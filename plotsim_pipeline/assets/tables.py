@@ -10,17 +10,19 @@ import dagster as dg
 import pyarrow as pa
 
 from plotsim_core import Plan, batches
+from plotsim_core.output.partitions import keys_between
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.stages import stage_names, stage_table
 from plotsim_core.validation.glances import stage_glance
-from plotsim_pipeline.catalogue import STAGE, TABLE, Entry, entry_of_table, overview_entry
-from plotsim_pipeline.checks import CheckPlan, Judge, StoredCheck, check_plan, evaluations, in_store, table_checks
-from plotsim_pipeline.drawings import drawing_metadata
-from plotsim_pipeline.findings import FINDINGS, Findings
-from plotsim_pipeline.lineage import upstream
-from plotsim_pipeline.parameters import CODE_VERSION, parameter_metadata, parameters_of, plan_with, refuse_mixture
-from plotsim_pipeline.partitions import backfill_policy, keys_between, periods_between
-from plotsim_pipeline.report_files import stored_periods
+from plotsim_pipeline.assets.catalogue import STAGE, TABLE, Entry, entry_of_table, overview_entry
+from plotsim_pipeline.assets.drawings import drawing_metadata
+from plotsim_pipeline.assets.lineage import upstream
+from plotsim_pipeline.assets.metadata import CODE_VERSION
+from plotsim_pipeline.assets.report_files import stored_periods
+from plotsim_pipeline.checks.findings import FINDINGS, Findings
+from plotsim_pipeline.checks.tables import CheckPlan, Judge, StoredCheck, check_plan, evaluations, in_store, table_checks
+from plotsim_pipeline.parameters import parameter_metadata, parameters_of, plan_with, refuse_mixture
+from plotsim_pipeline.partitions import backfill_policy, periods_between
 from plotsim_pipeline.runs import PARAMETERS_TAG, run_keys
 from plotsim_pipeline.stores import store_from_environment
 from plotsim_pipeline.stores.duckdb import DuckDBStore
@@ -31,13 +33,13 @@ from plotsim_pipeline.stores.store import Store
 class Needs:
     """What the assets of a dataset ask of their code location: the name of the resource that is their store and its kind,
     how to find that store without a run (`locate`), and the pool that runs which write to the same store share. A store that
-    takes several writers at once needs no pool. `given` are the parameters of a run of a plan that has them already."""
+    takes several writers at once needs no pool. `parameters` are the parameters of a run of a plan that has them already."""
 
     store: str = "store"
     store_kind: str = DuckDBStore.kind
     locate: Callable[[], Store] = store_from_environment
     pool: str | None = "plotsim_store"
-    given: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 SHARED_RESOURCES = Needs()
@@ -59,10 +61,10 @@ class Run:
 def run_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, plan: Plan, needs: Needs) -> Run:
     """Return the run that an asset's body is in."""
     # a run that was made with parameters is re-executed with them: its tags come along
-    tag_parameters = {} if needs.given else json.loads(context.run.tags.get(PARAMETERS_TAG, "{}"))
-    parameters = needs.given or tag_parameters or getattr(context.resources, parameters_key(plan))
+    tag_parameters = {} if needs.parameters else json.loads(context.run.tags.get(PARAMETERS_TAG, "{}"))
+    parameters = needs.parameters or tag_parameters or getattr(context.resources, parameters_key(plan))
     store: Store = getattr(context.resources, needs.store)
-    run_plan = plan if needs.given else plan_with(plan, parameters)
+    run_plan = plan if needs.parameters else plan_with(plan, parameters)
     if tag_parameters and run_plan.digest != plan.digest:  # no launch has compared them with what is stored by now
         names = [asset.path[-1] for asset in context.run.asset_selection or () if asset.path[0] == plan.name]
         refuse_mixture(run_plan, store, store.records(plan.name), names, run_keys(context.run, plan) or ())
@@ -103,25 +105,20 @@ def table_assets(
 def asset_of_all(
     plan: Plan,
     name: str,
-    says: str,
-    above: Sequence[str],
+    description: str,
+    deps: Sequence[str],
     kind: str,
     needs: Needs,
-    tell: Callable[[Plan, Store, int, int], dict[str, Any]],
+    metadata_of: Callable[[Plan, Store, int, int], dict[str, Any]],
 ) -> dg.AssetsDefinition:
-    """Return an asset about all that is stored of a dataset, without partitions: `tell(plan, store, first, stop)`
+    """Return an asset about all that is stored of a dataset, without partitions: `metadata_of(plan, store, first, stop)`
     gives its metadata for the periods that there are."""
-    entry = overview_entry(plan, says, kind)
+    entry = overview_entry(plan, description, kind)
 
     @dg.asset(
         key=dg.AssetKey([plan.name, name]),
-        group_name=entry.group,
-        description=entry.description,
-        kinds=entry.kinds,
-        owners=entry.owners,
-        tags=entry.tags,
-        metadata=entry.metadata,
-        deps=[dg.AssetKey([plan.name, other]) for other in above],
+        **entry,
+        deps=[dg.AssetKey([plan.name, other]) for other in deps],
         backfill_policy=dg.BackfillPolicy.single_run(),
         code_version=plan.digest,
         pool=needs.pool,
@@ -130,7 +127,7 @@ def asset_of_all(
     def _materialise(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def] # as below
         run = run_of(context, plan, needs)
         span = stored_periods(run.plan, run.store)
-        metadata = {"stored": "no partition of any table yet"} if span is None else tell(run.plan, run.store, *span)
+        metadata = {"stored": "no partition of any table yet"} if span is None else metadata_of(run.plan, run.store, *span)
         return dg.MaterializeResult(
             metadata={**metadata, **parameter_metadata(run.parameters)}, tags={CODE_VERSION: run.plan.digest}
         )
@@ -145,7 +142,7 @@ def partitioned_asset(
     needs: Needs,
     *,
     entry: Entry,
-    above: Sequence[str],
+    deps: Sequence[str],
     checks: Sequence[StoredCheck],
     rows: Callable[[Run, int, int], tuple[pa.Table | pa.RecordBatchReader, Mapping[str, Any]]],
 ) -> dg.AssetsDefinition:
@@ -164,16 +161,11 @@ def partitioned_asset(
                 dagster_type=dg.Any,  # whatever the store takes
                 io_manager_key=needs.store,
                 is_required=False,
-                description=entry.description,
-                group_name=entry.group,
                 code_version=plan.digest,
-                kinds=entry.kinds,
-                owners=entry.owners,
-                tags=entry.tags,
-                metadata=entry.metadata,
+                **entry,
             )
         },
-        deps=[dg.AssetKey([plan.name, other]) for other in above],
+        deps=[dg.AssetKey([plan.name, other]) for other in deps],
         partitions_def=partitions,
         backfill_policy=backfill_policy(),
         pool=needs.pool,
@@ -224,14 +216,17 @@ def common_check_assets(plan: Plan, needs: Needs = SHARED_RESOURCES) -> list[dg.
     """Return the checks that need several tables, none of which is made from the others, as one step after them all; nothing
     where a config can trigger none."""
     checks_plan = check_plan(plan)
-    if not checks_plan.together:
+    if not checks_plan.common:
         return []
-    table_questions = {*checks_plan.further, *(question for check in checks_plan.together for question in check.anytime)}
+    table_questions = {
+        *checks_plan.further_questions,
+        *(question for check in checks_plan.common for question in check.all_questions),
+    }
     table_names = sorted({name for question in table_questions for name in (question.table, *question.reads)})
 
     @dg.multi_asset_check(
         name=f"{plan.name}__checks",
-        specs=[check.spec(plan, after=table_names) for check in checks_plan.together],
+        specs=[check.spec(plan, upstream_tables=table_names) for check in checks_plan.common],
         can_subset=True,
         required_resource_keys=resource_keys(plan, needs),
         pool=needs.pool,
@@ -240,8 +235,8 @@ def common_check_assets(plan: Plan, needs: Needs = SHARED_RESOURCES) -> list[dg.
     def _judge(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         run = run_of(context, plan, needs)
         selected = context.selected_asset_check_keys
-        checks = [check for check in checks_plan.together if check.key(plan) in selected]
-        yield from evaluations(judge_of(run, run_keys(context.run, plan)), checks, checks_plan.further)
+        checks = [check for check in checks_plan.common if check.key(plan) in selected]
+        yield from evaluations(judge_of(run, run_keys(context.run, plan)), checks, checks_plan.further_questions)
 
     return [_judge]
 
@@ -261,7 +256,7 @@ def _table_asset(
         metadata = (
             {}
             if glance is None
-            else {"at_a_glance": drawing_metadata(table.name, [glance.drawing]), "glance_shows": glance.says}
+            else {"at_a_glance": drawing_metadata(table.name, [glance.drawing]), "glance_shows": glance.description}
         )
         return pa.RecordBatchReader.from_batches(*batches(run.plan, table.name, first, stop)), metadata
 
@@ -271,7 +266,7 @@ def _table_asset(
         partitions,
         needs,
         entry=entry_of_table(plan, table, layer, needs.store_kind),
-        above=upstream(plan, table),
+        deps=upstream(plan, table),
         checks=[in_store(table.name), *([] if checks_plan is None else table_checks(checks_plan, table.name))],
         rows=rows,
     )

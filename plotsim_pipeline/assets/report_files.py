@@ -25,5 +25,10 @@ def write_report_file(store: Store, name: str, pieces: Iterable[str]) -> str:
 def stored_periods(plan: Plan, store: Store) -> tuple[int, int] | None:
     """Return (first, stop) of the periods that are stored of any fact or event, without the states; None for none."""
     timed_tables = {table.name for table in plan.tables if table.time is not None}
-    keys = {key for table, partitions in store.made(plan.name).items() if table in timed_tables for key in partitions}
+    keys = {
+        key
+        for table, partitions in store.intact_partitions(plan.name).items()
+        if table in timed_tables
+        for key in partitions
+    }
     return (periods_in(plan, min(keys))[0], periods_in(plan, max(keys))[1]) if keys else None

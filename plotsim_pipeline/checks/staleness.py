@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from plotsim_core import Plan
-from plotsim_pipeline.assets import SHARED_RESOURCES, Needs
+from plotsim_pipeline.assets.report import OVERVIEW
+from plotsim_pipeline.assets.tables import SHARED_RESOURCES, Needs
+from plotsim_pipeline.commands.status import ranges, statuses
 from plotsim_pipeline.partitions import window_keys
-from plotsim_pipeline.report import OVERVIEW
-from plotsim_pipeline.status import ranges, statuses
 
 CURRENT = "made_from_this_config"
 

@@ -11,12 +11,12 @@ import pyarrow as pa
 from plotsim_core import Plan, batches
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.sql import quoted
-from plotsim_core.validation.store import Store as Stored
+from plotsim_core.validation.store import StoredData
+from plotsim_pipeline.commands.status import TableStatus
 from plotsim_pipeline.partitions import partition_of, periods_between
-from plotsim_pipeline.status import TableStatus
 from plotsim_pipeline.stores.store import Store
 
-_AT_ONCE = 31
+_CHUNK_PARTITIONS = 31
 """So many partitions are compared at a time."""
 
 
@@ -34,7 +34,7 @@ def _verified_status(plan: Plan, store: Store, keys: Sequence[str], status: Tabl
     different_keys: set[str] = set()
     for stretch in _stretches(keys, set(status.made)):
         first, stop = periods_between(plan, stretch)
-        with store.opened(plan, first, stop) as stored:
+        with store.open_tables(plan, first, stop) as stored:
             different_keys.update(_different_partitions(plan, stored, table, stretch))
     made_keys = tuple(key for key in status.made if key not in different_keys)
     missing_keys = tuple(key for key in keys if key in different_keys or key in status.missing)
@@ -42,10 +42,10 @@ def _verified_status(plan: Plan, store: Store, keys: Sequence[str], status: Tabl
 
 
 def _stretches(keys: Sequence[str], made_keys: set[str]) -> Iterator[list[str]]:
-    """Yield the made partitions as stretches: contiguous keys, at most `_AT_ONCE` each."""
+    """Yield the made partitions as stretches: contiguous keys, at most `_CHUNK_PARTITIONS` each."""
     stretch: list[str] = []
     for key in keys:
-        if stretch and (key not in made_keys or len(stretch) == _AT_ONCE):
+        if stretch and (key not in made_keys or len(stretch) == _CHUNK_PARTITIONS):
             yield stretch
             stretch = []
         if key in made_keys:
@@ -54,7 +54,7 @@ def _stretches(keys: Sequence[str], made_keys: set[str]) -> Iterator[list[str]]:
         yield stretch
 
 
-def _different_partitions(plan: Plan, stored: Stored, table: TablePlan, keys: Sequence[str]) -> set[str]:
+def _different_partitions(plan: Plan, stored: StoredData, table: TablePlan, keys: Sequence[str]) -> set[str]:
     """Return the partitions whose stored rows differ from those made now (symmetric difference of multisets)."""
     if table.name not in stored.relations:
         return set(keys)

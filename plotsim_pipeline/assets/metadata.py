@@ -7,6 +7,9 @@ import dagster as dg
 
 from plotsim_core.plan.plan import TablePlan
 
+CODE_VERSION, DATA_VERSION = "dagster/code_version", "dagster/data_version"
+"""The tags of a materialisation that say what it was made from."""
+
 try:  # names that Dagster does not publish: without them row counts are told one partition at a time
     from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 except ImportError:
