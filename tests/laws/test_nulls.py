@@ -1,6 +1,6 @@
 """Nulls are where the schema says so, and it must say so: a source that denied its nulls would be found.
 
-Each way in which a value may be missing is in one dataset, so that each answer to `nullable` is needed by it.
+Each way in which a value may be missing is in one dataset, so that each answer to `is_nullable` is needed by it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 
 from plotsim_core import Plan, from_mapping
 from plotsim_core.columns import foreign_key
-from plotsim_core.config.tables import SOURCE_WORDS, SourceWords
+from plotsim_core.config.column_source import SOURCES, DeclaredSource
 from plotsim_core.errors import SchemaError
 from plotsim_core.tables.batch import batch_of
 from tests.laws.made import made
@@ -93,16 +93,12 @@ HOLES: dict[str, Any] = {
 }  # fmt: skip
 
 
-_DEFAULTS = {field.name: field.default for field in dataclasses.fields(SourceWords)}
 _NEVER = {"true", "expected"}
 """Sources that share an answer with `metric`, to which it is always no."""
 ANSWERS = [
-    (word, answer)
-    for word in SOURCE_WORDS
-    for answer in ("nullable", "sometimes")
-    if getattr(SOURCE_WORDS[word], answer) is not _DEFAULTS[answer] and word not in _NEVER
+    word for word, source in SOURCES.items() if source.is_nullable is not DeclaredSource.is_nullable and word not in _NEVER
 ]
-"""Sources that say of some of their columns that values may be missing, and how they say it."""
+"""Sources that say of some of their columns that values may be missing."""
 _DATE_PARTS = {"date", "int", "float", "bool"}
 """Words of parts of a date, all of one answer; only `string` has a part that is sometimes missing."""
 
@@ -117,13 +113,12 @@ def test_every_column_that_may_have_nulls_has_some() -> None:
     tables = _built(plan)
     nullable = [(table.name, column) for table in plan.tables for column in table.columns if column.nullable]
     assert [column.name for name, column in nullable if not tables[name][column.name].null_count] == []
-    assert {column.spec.word for _, column in nullable} == {word for word, _ in ANSWERS} - _DATE_PARTS
+    assert {column.spec.word for _, column in nullable} == set(ANSWERS) - _DATE_PARTS
 
 
-@pytest.mark.parametrize(("word", "answer"), [pair for pair in ANSWERS if pair[0] not in _DATE_PARTS])
-def test_a_source_that_denies_its_nulls_is_found(word: str, answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    denying = dataclasses.replace(SOURCE_WORDS[word], **{answer: lambda *_: False})
-    monkeypatch.setitem(SOURCE_WORDS._members, word, denying)
+@pytest.mark.parametrize("word", [word for word in ANSWERS if word not in _DATE_PARTS])
+def test_a_source_that_denies_its_nulls_is_found(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SOURCES[word], "is_nullable", lambda *_: False)
     with pytest.raises(SchemaError, match=r"its schema says that it has none|no numbers"):
         _built(from_mapping(HOLES, name="holes"))
 
