@@ -26,11 +26,11 @@ from typing import Any
 import pyarrow as pa
 
 import plotsim_core
-from plotsim_core.columns.source import SOURCES
+from plotsim_core.columns.source import ColumnSource
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import full_slice
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.kind import table_kind
 
 TEMPLATE = "saas"
 EVERYTHING = Path(__file__).with_name("everything.yaml")
@@ -78,7 +78,7 @@ def pieces() -> dict[str, Any]:
     sources: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])
     plan = plotsim_core.load_config(EVERYTHING, scale=SCALE)
     for table in plan.tables:
-        if not table.of and KINDS[table.kind].batches is None:
+        if not table.of and not table_kind(table).is_derived:
             _fill(plan, table, sources)
     return {"kinds": kinds, "sources": sources}
 
@@ -91,15 +91,18 @@ def _kind(table: TablePlan) -> str:
 
 def _fill(plan: Plan, table: TablePlan, sources: dict[str, list[float]]) -> None:
     """Add the time that each column of a table takes, its block and its rows being there."""
-    kind = KINDS[table.kind]
+    kind = table_kind(table)
     for slice_ in kind.cut(plan.population, full_slice(plan.population)):
         for column in table.columns:
             block = Block(plan.population, slice_)
             for place in range(len(plan.population.metrics)):
                 block.noised(place)
-            rows = kind.rows(table, block)
+            rows = kind.rows_in(table, block)
             start = time.process_time()
-            filled = SOURCES[column.spec.word].fill(column, table, rows)
+            source = column.spec.source
+            if not isinstance(source, ColumnSource):
+                raise TypeError(f"{table.name}.{column.name} is made by its table")
+            filled = source.fill(column, table, rows)
             _add(sources[column.spec.word], len(filled), time.process_time() - start)
 
 

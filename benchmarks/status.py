@@ -22,9 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core import Plan, from_mapping
+from plotsim_pipeline.commands.status import statuses, stored_schemas
 from plotsim_pipeline.partitions import partitions_for, window_keys
-from plotsim_pipeline.reconcile import REPORT_TIME
-from plotsim_pipeline.status import statuses, stored_schemas
+from plotsim_pipeline.sensors.reconcile import REPORT_TIME
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.placement import Placement
 from plotsim_pipeline.stores.store import Store
@@ -50,7 +50,7 @@ def filled(plan: Plan, store: Store, rows: int) -> int:
     starts = [partitions.time_window_for_partition_key(key).start for key in keys]
     edges = [int(f"{start:%Y%m%d}") for start in (*starts, partitions.time_window_for_partition_key(keys[-1]).end)]
     end = f"{partitions.time_window_for_partition_key(keys[-1]).end:%Y-%m-%d %H:%M:%S}"
-    facts = [table for table in plan.tables if table.kind == "fact"]
+    facts = [table for table in plan.tables if table.spec.is_per_cell]
     total = 0
     for name, (time_column, schema) in stored_schemas(plan).items():
         each = rows // len(facts) // len(keys) if name in {fact.name for fact in facts} else 1

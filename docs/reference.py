@@ -13,12 +13,14 @@ from typing import Any
 from docs.phrases import Schema, default_of, title, type_of
 from plotsim_core import api  # noqa: F401 - importing it is what makes every family known
 from plotsim_core.columns.date_parts import DATE_PARTS
+from plotsim_core.config.column_source import SOURCES, DeclaredSource
 from plotsim_core.config.connections import RELATIONSHIPS
 from plotsim_core.config.dataset import ALIASES
 from plotsim_core.config.metrics import METRIC_TYPES, MetricType
 from plotsim_core.config.model import Part
 from plotsim_core.config.pydantic_errors import words_of
-from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, Column, KindWords, SourceWords, Table
+from plotsim_core.config.table_kind import SECTIONS, TABLE_KINDS, declared_kinds
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.meanings import is_list, meanings, paragraphs
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS
 from plotsim_core.numerics.curves import CURVES, WORDS
@@ -27,7 +29,6 @@ from plotsim_core.numerics.noise import NOISE, PRESETS
 from plotsim_core.schema import MODELS, json_schema
 
 PAGE = Path(__file__).with_name("language.md")
-SCHEMA = json_schema()
 TABLE_KEYS = (*Table.model_fields,)
 COLUMN_KEYS = ("name", "type", "description", "decimals", "pii_note")
 
@@ -132,14 +133,14 @@ def table(
     return lines if len(lines) > 2 else []
 
 
-def part_page(name: str, model: type[Part], depth: int) -> list[str]:
+def part_page(name: str, model: type[Part], definitions: Schema) -> list[str]:
     """Return the section of one model."""
     schema = schema_of(model)
-    own = SCHEMA["$defs"].get(name, {})
+    own = definitions.get(name, {})
     properties = dict(schema.get("properties", {}))
     properties |= {key: part for key, part in own.get("properties", {}).items() if key in properties}
     hidden = getattr(model, "unwritten", ())
-    lines = [f"{'#' * depth} {title(name)}", "", *_between(paragraphs(model))]
+    lines = [f"### {title(name)}", "", *_between(paragraphs(model))]
     if name in EXAMPLES:
         lines += ["```yaml", EXAMPLES[name], "```", ""]
     rows = table(model, properties, schema.get("required", ()), hidden)
@@ -169,62 +170,47 @@ def below(model: type[Part], seen: set[str]) -> Iterator[tuple[str, type[Part]]]
             yield from below(MODELS[name], seen)
 
 
-def kind_page(kind: str, words: KindWords) -> list[str]:
+def kind_page(name: str, kind: type[Table], definitions: Schema) -> list[str]:
     """Return the section of a table kind."""
-    schema = SCHEMA["$defs"][f"table.{kind}"]
-    fit = [word for word, source in SOURCE_WORDS.items() if source.needs <= words.knows]
-    lines = [f"#### {title(kind)} (in `{words.section}`)", "", *_between(paragraphs(words.model))]
-    own = {word: schema["properties"][word] for word in words_of(words.model)}
-    rows = table(words.model, own, schema.get("required", ()), TABLE_KEYS)
+    schema = definitions[f"table.{name}"]
+    fit = [word for word, source in SOURCES.items() if source.needs <= kind.knows]
+    lines = [f"#### {title(name)} (in `{kind.section}`)", "", *_between(paragraphs(kind))]
+    own = {word: schema["properties"][word] for word in words_of(kind)}
+    rows = table(kind, own, schema.get("required", ()), TABLE_KEYS)
     lines += [*rows, ""] if rows else []
     none = any(part.get("maxItems") == 0 for part in own["columns"].get("anyOf", [own["columns"]]))
     return [*lines, "Columns: none are written ([cadence](cadence.md))." if none else f"Columns: {_listed(fit)}.", ""]
 
 
-def source_page(word: str, source: SourceWords) -> list[str]:
+def source_page(source: type[DeclaredSource], definitions: Schema) -> list[str]:
     """Return the section of a column source."""
-    schema = SCHEMA["$defs"][f"column.{word}"]
-    kinds = [kind for kind, words in KIND_WORDS.items() if source.needs <= words.knows]
-    everywhere = len(kinds) == len(KIND_WORDS)
-    lines = [f"#### Column `{word}`", "", f"`type: {source.example}`", ""]
-    says = [text for text in paragraphs(source.options) if text != "The options of a source that has none."]
-    lines += _between(says or [_file_says(word)])
-    rows = table(source.options, schema["properties"], schema["required"], COLUMN_KEYS)
+    schema = definitions[f"column.{source.word}"]
+    kinds = [name for name, kind in declared_kinds().items() if source.needs <= kind.knows]
+    everywhere = len(kinds) == len(declared_kinds())
+    lines = [f"#### Column `{source.word}`", "", f"`type: {source.example}`", "", *_between(paragraphs(source))]
+    rows = table(source, schema["properties"], schema["required"], COLUMN_KEYS)
     lines += [*rows, ""] if rows else []
     where = "every table" if everywhere else ", ".join(f"[{title(kind).lower()}](#{_kind_anchor(kind)})" for kind in kinds)
     return [*lines, f"In {where}.", ""]
 
 
 def _kind_anchor(kind: str) -> str:
-    return f"{title(kind).lower().replace(' ', '-')}-in-{KIND_WORDS[kind].section}"
-
-
-def _file_says(word: str) -> str:
-    """Return the first paragraph of the docstring of the file that a source without options stands in."""
-    import importlib
-    import pkgutil
-
-    import plotsim_core.columns as columns
-
-    for module in pkgutil.iter_modules(columns.__path__):
-        text = importlib.import_module(f"plotsim_core.columns.{module.name}").__doc__ or ""
-        if re.search(rf"`{word}[`.]", text.split("\n\n")[0]):
-            return " ".join(text.split("\n\n")[0].split())
-    return ""
+    return f"{title(kind).lower().replace(' ', '-')}-in-{TABLE_KINDS[kind].section}"
 
 
 def page() -> str:
     """Return the reference."""
-    root = MODELS["Dataset"]
+    root, schema = MODELS["Dataset"], json_schema()
+    definitions: Schema = schema["$defs"]
     lines = [INTRODUCTION, "## The whole", ""]
     keys = {
-        **{key: part for key, part in SCHEMA["properties"].items() if key not in ALIASES},
+        **{key: part for key, part in schema["properties"].items() if key not in ALIASES},
         **{section: {"type": "array", "items": {"$ref": "#/$defs/Tables"}} for section in SECTIONS},
     }
-    lines += [*table(root, {key: _whole(key, part) for key, part in keys.items()}, SCHEMA["required"]), ""]
+    lines += [*table(root, {key: _whole(key, part) for key, part in keys.items()}, schema["required"]), ""]
     lines += ["## Parts", ""]
     for name, model in below(root, set()):
-        lines += part_page(name, model, 3)
+        lines += part_page(name, model, definitions)
     lines += [
         "## Tables",
         "",
@@ -234,12 +220,12 @@ def page() -> str:
         *table(Table, _of(Table), ("name", "columns")),
         "",
     ]
-    for kind, kind_words in KIND_WORDS.items():
-        lines += kind_page(kind, kind_words)
+    for name, kind in declared_kinds().items():
+        lines += kind_page(name, kind, definitions)
     lines += ["## Columns", "", *_between(paragraphs(Column)), "Every column:", ""]
     lines += [*table(Column, _of(Column), ("name", "type"), ("source",)), "", "Its type is one of:", ""]
-    for word, source in SOURCE_WORDS.items():
-        lines += source_page(word, source)
+    for _, source in SOURCES.items():
+        lines += source_page(source, definitions)
     parts = ", ".join(f"`{name}`" for name in DATE_PARTS)
     lines += ["## Parts of a date", "", f"The columns of a date dimension say by their name what they hold: {parts}.", ""]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"

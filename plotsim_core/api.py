@@ -26,15 +26,17 @@ from plotsim_core.output.frames import frame_of, rows_of
 from plotsim_core.output.run import write_run
 from plotsim_core.plan.plan import Plan, Population, TablePlan
 from plotsim_core.plan.resolve import Numbers, numbers, phase_connections, population_plan, resolve
-from plotsim_core.tables.build import build, find_table
+from plotsim_core.run_files import MANIFEST_FILE, REPORT_FILES
+from plotsim_core.tables.build import find_table
 from plotsim_core.tables.row_estimates import Size
 from plotsim_core.tables.row_estimates import sizes as table_sizes
+from plotsim_core.tables.slices import TableSlice, make, slice_batches, slices
 from plotsim_core.truth.expected import expected_rows
 from plotsim_core.truth.explain import Explanation, explain
 from plotsim_core.truth.locate import find_period
-from plotsim_core.truth.manifest import MANIFEST, manifest, manifest_text
+from plotsim_core.truth.manifest import manifest, manifest_text
 from plotsim_core.truth.restore import restored as restored_rows
-from plotsim_core.validation.report import REPORT_TEXT, Report, check_tables
+from plotsim_core.validation.report import Report, check_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +45,7 @@ __all__ = [
     "Explanation",
     "Progress",
     "Size",
+    "TableSlice",
     "batches",
     "create",
     "create_from_yaml",
@@ -53,19 +56,19 @@ __all__ = [
     "list_templates",
     "load_config",
     "load_template",
+    "make",
     "manifest",
     "parse_periods",
     "restored",
     "sizes",
+    "slices",
     "template",
     "validate",
     "write_tables",
 ]
 
-TEMPLATES = next(
-    folder / "configs" for folder in (Path(__file__).parent, Path(__file__).parent.parent) if (folder / "configs").is_dir()
-)
-"""The bundled configs: beside the packages in a checkout, inside this one in a wheel."""
+TEMPLATES = (Path(__file__).parent / "configs").resolve()
+"""The folder of the bundled configs: inside the package, where a checkout has a link to the folder beside it."""
 _SMALLEST, _LARGEST = 1e-6, 1e6
 """The scales at which a number of rows is looked for."""
 _NEAR, _ERRORS = 0.02, 3.0
@@ -244,7 +247,8 @@ def batches(
     UsageError for an unknown table and for periods outside the window.
     """
     table_plan = find_table(plan, table)
-    return plan.schema(table_plan), build(plan, table_plan, full_slice(plan.population, first, stop))
+    whole = full_slice(plan.population, first, stop)
+    return plan.schema(table_plan), slice_batches(plan, TableSlice(table, whole.first, whole.stop))
 
 
 def generate_tables(
@@ -366,7 +370,8 @@ def write_tables(
             raise UsageError("expected write_tables(plan, directory), or write_tables(tables, plan, directory)")
         slice_ = full_slice(first.population, *(parse_periods(first, periods) or ()))
         table_plans = [find_table(first, name) for name in tables or [table.name for table in first.tables]]
-        streams = [(table, build(first, table, slice_)) for table in table_plans]
+        parts = [TableSlice(table.name, slice_.first, slice_.stop) for table in table_plans]
+        streams = [(table, slice_batches(first, part)) for table, part in zip(table_plans, parts, strict=True)]
         return _write_streams(first, streams, slice_, Path(folder), format, progress, {})
     if not isinstance(second, Plan):
         raise UsageError("expected the plan that the tables were made from: write_tables(tables, plan)")
@@ -377,7 +382,7 @@ def write_tables(
     report = check_tables(second, rows, slice_.first, slice_.stop)
     streams = [(find_table(second, name), iter(table.to_batches())) for name, table in rows.items()]
     target = Path(directory if directory is not None else second.dataset.output.directory)
-    return _write_streams(second, streams, slice_, target, format, progress, {REPORT_TEXT: [report.text(), "\n"]})
+    return _write_streams(second, streams, slice_, target, format, progress, {REPORT_FILES[0]: [report.text(), "\n"]})
 
 
 def _arrow_tables(plan: Plan, tables: Mapping[str, pd.DataFrame]) -> dict[str, pa.Table]:
@@ -396,7 +401,7 @@ def _write_streams(
     """Write rows, and `texts` (file name to the pieces of its text) beside them."""
 
     def side_files(rows: Mapping[str, int]) -> dict[str, Iterable[str]]:
-        manifests = {MANIFEST: manifest_text(plan, rows, slice_.stop)} if plan.dataset.manifest.include else {}
+        manifests = {MANIFEST_FILE: manifest_text(plan, rows, slice_.stop)} if plan.dataset.manifest.include else {}
         return {**manifests, **texts}
 
     span = slice_.first, slice_.stop

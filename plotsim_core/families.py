@@ -7,7 +7,7 @@ is refused, and an unknown name is answered with the nearest known one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Generic, TypeVar
 
@@ -45,10 +45,14 @@ def nearest(name: str, known: list[str]) -> str | None:
 
 
 class Family(Generic[Member]):
-    """A named, ordered table of members; iteration gives the names in the order they were added. `page` lists them."""
+    """A named, ordered table of members; iteration gives the names in the order they were added. `page` lists them.
 
-    def __init__(self, noun: str, page: str = "") -> None:
+    `complete` is called before each look into the table: a function that imports the members of other distributions.
+    """
+
+    def __init__(self, noun: str, page: str = "", complete: Callable[[], None] | None = None) -> None:
         self.noun, self.page = noun, page
+        self._complete = complete
         self._members: dict[str, Member] = {}
 
     def add(self, name: str, member: Member) -> Member:
@@ -59,22 +63,26 @@ class Family(Generic[Member]):
         return member
 
     def __getitem__(self, name: str) -> Member:
+        members = self._all()
         try:
-            return self._members[name]
+            return members[name]
         except KeyError:
-            raise UnknownMember(
-                f"no {self.noun} is named '{name}'", did_you_mean(name, list(self._members), self.page)
-            ) from None
+            raise UnknownMember(f"no {self.noun} is named '{name}'", did_you_mean(name, list(members), self.page)) from None
 
     def __contains__(self, name: object) -> bool:
-        return name in self._members
+        return name in self._all()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._members)
+        return iter(self._all())
 
     def __len__(self) -> int:
-        return len(self._members)
+        return len(self._all())
 
     def items(self) -> list[tuple[str, Member]]:
         """Return (name, member) pairs in the order they were added."""
-        return list(self._members.items())
+        return list(self._all().items())
+
+    def _all(self) -> dict[str, Member]:
+        if self._complete is not None:
+            self._complete()
+        return self._members

@@ -13,12 +13,14 @@ from typing import Any
 from pydantic import AliasChoices
 
 from plotsim_core.config.archetypes import CurvePiece
+from plotsim_core.config.column_source import SOURCES, DeclaredSource
 from plotsim_core.config.connections import RELATIONSHIPS, SCOPE_WORDS
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import ALIASES, METRIC_TYPES
 from plotsim_core.config.model import Part
 from plotsim_core.config.pydantic_errors import words_of
-from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, KindWords, SourceWords
+from plotsim_core.config.table_kind import SECTIONS, declared_kinds
+from plotsim_core.config.tables import Table
 from plotsim_core.config.units import KIND_SECTIONS
 from plotsim_core.meanings import meanings
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS
@@ -42,7 +44,7 @@ def _add_models(model: type[Part]) -> None:
 _add_models(Part)
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]{0,62}"
-_REPLACED = ("Table", "Column", "Part", "CurvePiece")
+_REPLACED = ("Table", "Column", "DeclaredSource", "CurvePiece")
 """Models whose written form is put together here from the members of families."""
 _NEUTRAL: Schema = {
     "reference": {"const": False, "description": "That its rows are not listed, as is seen anyway."},
@@ -60,13 +62,13 @@ def json_schema() -> Schema:
     for name, complete in _COMPLETED.items():
         definitions[name] = complete(definitions[name])
     definitions = {name: _nullable(part) for name, part in definitions.items()}
-    for word, source in SOURCE_WORDS.items():
-        definitions[f"column.{word}"] = _column(word, source)
-    for kind, words in KIND_WORDS.items():
-        definitions[f"table.{kind}"] = _table(words)
+    for word, source in SOURCES.items():
+        definitions[f"column.{word}"] = _column(source)
+    for name, kind in declared_kinds().items():
+        definitions[f"table.{name}"] = _table(kind)
     properties = root["properties"]
     for section in SECTIONS:
-        kinds = [{"$ref": f"#/$defs/table.{kind}"} for kind, words in KIND_WORDS.items() if words.section == section]
+        kinds = [{"$ref": f"#/$defs/table.{kind}"} for kind in declared_kinds(section)]
         properties[section] = {"type": "array", "items": {"anyOf": kinds}}
     properties["units"] = {"type": "array", "items": _unit_kind(root, properties)}
     properties["entity_features"] = {"anyOf": [{"type": "boolean"}, properties["entity_features"]]}
@@ -127,27 +129,27 @@ def _null_words(words: Iterable[str], known_words: Iterable[str]) -> Schema:
     return {"patternProperties": {f"^{_alternatives(other_words)}$": {"type": "null"}}} if other_words else {}
 
 
-def _table(words: KindWords) -> Schema:
+def _table(kind: type[Table]) -> Schema:
     """A table of one kind, with the columns that fit its rows."""
-    schema = words.model.model_json_schema(by_alias=True)
+    schema = kind.model_json_schema(by_alias=True)
     schema.pop("$defs")
     properties = schema["properties"]
-    columns = [{"$ref": f"#/$defs/column.{word}"} for word, source in SOURCE_WORDS.items() if source.needs <= words.knows]
+    columns = [{"$ref": f"#/$defs/column.{word}"} for word, source in SOURCES.items() if source.needs <= kind.knows]
     bounds = {name: bound for name, bound in properties["columns"].items() if name in ("minItems", "maxItems")}
     properties["columns"] = {"type": "array", **bounds, "items": {"anyOf": columns}}
-    for field in words.model.model_fields.values():
+    for field in kind.model_fields.values():
         if isinstance(field.validation_alias, AliasChoices):
             alias_schema = {**properties[str(field.alias)], "description": f"The same as `{field.alias}`."}
             properties |= {str(name): alias_schema for name in field.validation_alias.choices if name != field.alias}
-    if words.section == "dimensions":
+    if kind.section == "dimensions":
         properties |= {name: part for name, part in _NEUTRAL.items() if name not in properties}
-    kinds = [kind for _, kind in KIND_WORDS.items() if kind.section == words.section]
-    return _nullable(schema) | _null_words((word for kind in kinds for word in words_of(kind.model)), properties)
+    siblings = declared_kinds(kind.section).values()
+    return _nullable(schema) | _null_words((word for sibling in siblings for word in words_of(sibling)), properties)
 
 
-def _column(word: str, source: SourceWords) -> Schema:
+def _column(source: type[DeclaredSource]) -> Schema:
     """A column of one source: its options stand beside name and type, the argument in the type."""
-    schema = source.options.model_json_schema()
+    schema, word = source.model_json_schema(), source.word
     options = _nullable(schema).get("properties", {})
     type_: Schema = {"const": word}
     if source.argument is not None:
@@ -159,7 +161,7 @@ def _column(word: str, source: SourceWords) -> Schema:
     required = [name for name in schema.get("required", ()) if name != source.argument]
     return {
         "type": "object",
-        "description": source.options.__doc__ or "",
+        "description": source.__doc__ or "",
         "properties": {
             "name": {"type": "string", "pattern": f"^{_NAME}$"},
             "type": {**type_, "examples": [source.example]},
@@ -170,7 +172,7 @@ def _column(word: str, source: SourceWords) -> Schema:
         },
         "required": ["name", "type", *required],
         "additionalProperties": False,
-        **_null_words((word for _, other in SOURCE_WORDS.items() for word in words_of(other.options)), options),
+        **_null_words((word for _, other in SOURCES.items() for word in words_of(other)), options),
     }
 
 

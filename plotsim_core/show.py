@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from plotsim_core.config.tables import SOURCE_WORDS
 from plotsim_core.numerics.calendar import COARSER_GRAINS, Grain, grain_named
 from plotsim_core.numerics.curves import position
 from plotsim_core.plan.cadence import cadence
@@ -89,14 +88,10 @@ def show_plan(plan: Plan, sizes: Sequence[Size], console: Console, periods: str 
 def _varieties(plan: Plan) -> list[str]:
     """Return how many different texts columns have, of which some would repeat if there were no more."""
     texts = [
-        (
-            f"{table.name}.{column.name}",
-            SOURCE_WORDS[column.spec.word].variety(column.spec.source, table.spec, plan.population_of(table).dataset),
-        )
+        (f"{table.name}.{column.name}", column.spec.source.variety(table.spec, plan.population_of(table).dataset))
         for table in plan.tables
         if not table.of
         for column in table.columns
-        if column.spec.word in SOURCE_WORDS  # else no config can say it: the columns of ledgers and maps
     ]
     return [f"{name}: {text}." for name, text in texts if text]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from plotsim_core import load_config
-from plotsim_core.columns.source import SOURCES
+from plotsim_core.config.column_source import SOURCES
+from plotsim_core.config.table_kind import TABLE_KINDS
 from plotsim_core.plan.schemas import DERIVED
-from plotsim_core.tables.kind import KINDS
 
 EVERYTHING = load_config(Path(__file__).parents[1] / "benchmarks" / "everything.yaml")
 
 
 def test_every_kind_of_table_is_measured() -> None:
-    assert {table.kind for table in EVERYTHING.tables} == set(KINDS)
+    assert {table.kind for table in EVERYTHING.tables} == set(TABLE_KINDS)
 
 
 def test_every_column_source_is_measured() -> None:

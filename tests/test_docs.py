@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,6 +97,19 @@ def test_the_code_of_the_page_about_output_runs(monkeypatch: pytest.MonkeyPatch,
     (code,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "plotsim_core" in block)
     exec(compile(code, "output.md", "exec"), {})
     assert (tmp_path / "data" / "validation_report.txt").is_file()
+
+
+def test_the_code_of_the_page_about_slices_runs(tmp_path: Path) -> None:
+    """Each program prints what its comments say; the one of several processes, the rows of both tables."""
+    page = (ROOT / "docs" / "slices.md").read_text(encoding="utf-8")
+    plan = load_config(ROOT / "configs" / "saas.yaml")
+    rows = sum(len(table) for table in generate_tables(plan, tables=["evt_login", "dim_company"]).values())
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for number, code in enumerate(re.findall(r"```python\n(.*?)```", page, re.DOTALL)):
+        file = tmp_path / f"program_{number}.py"
+        file.write_text(code)
+        done = subprocess.run([sys.executable, file], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        assert f"# {done.stdout.strip()}" in code or done.stdout.strip() == str(rows)
 
 
 def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from docs.reference import EXAMPLES, PAGE, below, page
+from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Part
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS
+from plotsim_core.config.table_kind import declared_kinds
 from plotsim_core.meanings import meanings
 
 PARTS = dict(below(Dataset, set()))
@@ -18,8 +19,8 @@ PARTS = dict(below(Dataset, set()))
 def models() -> Iterator[tuple[str, type[Part]]]:
     yield "Dataset", Dataset
     yield from PARTS.items()
-    yield from ((kind, words.model) for kind, words in KIND_WORDS.items())
-    yield from ((word, words.options) for word, words in SOURCE_WORDS.items())
+    yield from declared_kinds().items()
+    yield from SOURCES.items()
 
 
 @pytest.mark.parametrize(("name", "model"), list(models()))
@@ -35,8 +36,8 @@ def test_the_page_is_what_the_models_say() -> None:
 
 def test_the_page_has_every_part_kind_and_source() -> None:
     headings = {line.lstrip("# ") for line in page().splitlines() if line.startswith("#")}
-    assert {f"Column `{word}`" for word in SOURCE_WORDS} <= headings
-    assert len([heading for heading in headings if "(in `" in heading]) == len(KIND_WORDS)
+    assert {f"Column `{word}`" for word in SOURCES} <= headings
+    assert len([heading for heading in headings if "(in `" in heading]) == len(declared_kinds())
     assert set(PARTS) >= set(EXAMPLES)
 
 

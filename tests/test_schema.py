@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 import plotsim_core
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS
+from plotsim_core.config.column_source import SOURCES
+from plotsim_core.config.table_kind import declared_kinds
 from plotsim_core.schema import json_schema
 from tests.test_docs import BASE, FRAGMENTS
 
@@ -38,7 +39,8 @@ def _segment(**more: Any) -> dict[str, Any]:
 
 def test_it_is_a_valid_schema_that_knows_every_kind_and_source() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    assert {f"table.{kind}" for kind in KIND_WORDS} | {f"column.{word}" for word in SOURCE_WORDS} <= set(SCHEMA["$defs"])
+    definitions = {f"table.{kind}" for kind in declared_kinds()} | {f"column.{word}" for word in SOURCES}
+    assert definitions <= set(SCHEMA["$defs"])
 
 
 @pytest.mark.parametrize("name", plotsim_core.list_templates())

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.robustness.draw import Draw
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS
+from plotsim_core.config.column_source import SOURCES
+from plotsim_core.config.table_kind import TABLE_KINDS
 
 Config = dict[str, Any]
 
@@ -232,8 +233,8 @@ COMPOSERS: dict[str, Composer] = {
 
 def add_columns(draw: Draw, star: Star, table: Config, kind: str, least: int, most: int) -> None:
     """Give a table some columns of sources that fit its kind."""
-    knows = KIND_WORDS[kind].knows
-    fitting = [word for word in COMPOSERS if SOURCE_WORDS[word].needs <= knows]
+    knows = TABLE_KINDS[kind].knows
+    fitting = [word for word in COMPOSERS if SOURCES[word].needs <= knows]
     for word in (draw.one(fitting) for _ in range(draw.whole(least, most))):
         made = COMPOSERS[word](draw, star, table)
         if made is not None:

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import get_args
 
 from plotsim_core.config import quality, segments
+from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import METRIC_TYPES
 from plotsim_core.config.output import FormatWord
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS
+from plotsim_core.config.table_kind import declared_kinds
 from plotsim_core.numerics.calendar import GRAINS
 from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
@@ -29,8 +30,8 @@ _ARRIVALS = (
 def every_word() -> dict[str, list[str]]:
     """Return the words that random configs are to use, by what they are words of."""
     return {
-        "table kind": list(KIND_WORDS),
-        "column source": list(SOURCE_WORDS),
+        "table kind": list(declared_kinds()),
+        "column source": list(SOURCES),
         "metric type": list(METRIC_TYPES),
         "distribution": list(DISTRIBUTIONS),
         "curve": list(CURVES),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from plotsim_core.columns.rows import CURRENT, Integers, Rows
+from plotsim_core.config.column_source import POSITION, STORED_VALUES, Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.effects import null_rate
 from plotsim_core.config.model import Name
@@ -74,6 +75,11 @@ def band_indexes(share: Floats, count: int) -> tuple[Integers, NDArray[np.bool_]
 def may_be_missing(metric: Name | None, dataset: Dataset) -> bool:
     """Return whether a row may have no band."""
     return any(null_rate(dataset, spec) > 0 for spec in dataset.metrics if spec.name == metric)
+
+
+def band_origin(metric: Name | None) -> Origin:
+    """Return the stage, and its column, that bands of a metric are read from, or of the position without one."""
+    return POSITION if metric is None else (STORED_VALUES, metric)
 
 
 def check_metric(metric: Name | None, scope: Scope) -> Iterable[Problem]:

@@ -7,54 +7,69 @@ latest period.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from plotsim_core.columns.as_of import Band, band_indexes, check_metric, may_be_missing, quantity_name, scaled_values
+from plotsim_core.columns.as_of import (
+    Band,
+    band_indexes,
+    band_origin,
+    check_metric,
+    may_be_missing,
+    quantity_name,
+    scaled_values,
+)
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.source import Source, add_source
-from plotsim_core.config.model import Name, Part
-from plotsim_core.config.tables import SourceWords
+from plotsim_core.columns.source import ColumnSource, add_source
+from plotsim_core.config.column_source import Origin
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Name
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import enumeration
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 
-class Options(Part):
+@add_source
+class Bucket(ColumnSource):
     """The `labels` from low to high, and the `metric` that they are bands of (the position on the curve without one)."""
+
+    word = "bucket"
+    example = "bucket"
+    needs = frozenset({"unit"})
 
     labels: Annotated[tuple[Band, ...], Field(min_length=2, max_length=20)]
     metric: Name | None = None
 
     @model_validator(mode="after")
-    def _check_labels(self) -> Options:
+    def _check_labels(self) -> Bucket:
         if len(set(self.labels)) != len(self.labels):
             raise ProblemError(Problem("labels", f"two bands have one label in {value_text(list(self.labels))}"))
         return self
 
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        return pa.string()
 
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    options = column.spec.source
-    assert isinstance(options, Options)
-    bands, is_missing = band_indexes(scaled_values(rows, options.metric), len(options.labels))
-    return pa.array(options.labels, pa.string()).take(pa.array(bands, mask=is_missing))
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        return check_metric(self.metric, scope)
 
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        return f"Band of {quantity_name(self.metric)}: {enumeration(self.labels)}."
 
-add_source(
-    "bucket",
-    SourceWords(
-        options=Options,
-        arrow=lambda options, column, dataset: pa.string(),
-        example="bucket",
-        needs=frozenset({"unit"}),
-        check=lambda options, column, table, scope: check_metric(options.metric, scope),
-        nullable=lambda options, dataset: may_be_missing(options.metric, dataset),
-        describe=lambda options, column, table, dataset: (
-            f"Band of {quantity_name(options.metric)}: {enumeration(options.labels)}."
-        ),
-        moves=lambda options: True,
-    ),
-    Source(_fill),
-)
+    def is_nullable(self, column: Column, dataset: Dataset) -> bool:
+        return may_be_missing(self.metric, dataset)
+
+    @property
+    def changes_over_time(self) -> bool:
+        return True
+
+    def stage_origin(self, dataset: Dataset) -> Origin:
+        return band_origin(self.metric)
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        bands, is_missing = band_indexes(scaled_values(rows, self.metric), len(self.labels))
+        return pa.array(self.labels, pa.string()).take(pa.array(bands, mask=is_missing))

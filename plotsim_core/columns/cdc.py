@@ -15,10 +15,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.source import Source, add_source
+from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.columns.timestamp import TYPE, moments
-from plotsim_core.config.model import Part
-from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 Moments = NDArray[Any]
@@ -31,17 +31,40 @@ _DESCRIPTIONS = {
 _TICK = np.timedelta64(1, "us")
 
 
-class Options(Part):
+@add_source
+class ChangeRecord(ColumnSource):
     """`part` of a change."""
 
+    word = "cdc"
+    example = "cdc.updated_at"
+    argument = "part"
+    is_breakable = False
+    needs = frozenset({"period", "metrics"})
+
     part: Literal["inserted_at", "updated_at", "op"]
+
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        return pa.string() if self.part == "op" else TYPE
+
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        return _DESCRIPTIONS[self.part]
+
+    @property
+    def change_part(self) -> str:
+        return self.part
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        if self.part == "op":
+            return pa.repeat(pa.scalar("I"), len(rows))
+        return pa.array(write_moments(table, rows), TYPE)
 
 
 def change_columns(table: Table) -> tuple[Column, ...]:
     """Return the `cdc` columns that a fact lacks."""
     existing_types = {other.type for other in table.columns}
     columns = (
-        Column(name=f"_{part}", type=f"cdc.{part}", source=Options.model_validate({"part": part})) for part in _DESCRIPTIONS
+        Column(name=f"_{part}", type=f"cdc.{part}", source=ChangeRecord.model_validate({"part": part}))
+        for part in _DESCRIPTIONS
     )
     return tuple(column for column in columns if column.type not in existing_types)
 
@@ -51,25 +74,3 @@ def write_moments(table: TablePlan, rows: Rows) -> Moments:
     if len(rows.moment) == len(rows):
         return moments(table, rows)
     return rows.block.population.grain.starts(rows.period + 1).astype("datetime64[us]") - _TICK
-
-
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    options = column.spec.source
-    assert isinstance(options, Options)
-    if options.part == "op":
-        return pa.repeat(pa.scalar("I"), len(rows))
-    return pa.array(write_moments(table, rows), TYPE)
-
-
-add_source(
-    "cdc",
-    SourceWords(
-        options=Options,
-        arrow=lambda options, column, dataset: pa.string() if options.part == "op" else TYPE,
-        example="cdc.updated_at",
-        argument="part",
-        needs=frozenset({"period", "metrics"}),
-        describe=lambda options, column, table, dataset: _DESCRIPTIONS[options.part],
-    ),
-    Source(_fill),
-)

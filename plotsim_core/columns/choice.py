@@ -19,11 +19,11 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from plotsim_core.columns.exact import decimal_count
 from plotsim_core.columns.rows import Integers, Rows, gathered
-from plotsim_core.columns.source import Source, add_source
+from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import LARGEST, MOST_ROWS, Part, Scalar, storable
+from plotsim_core.config.model import LARGEST, MOST_ROWS, Scalar, storable
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.texts import typed_values
 from plotsim_core.config.words import capitalised, enumeration, phrase
 from plotsim_core.errors import Problem, ProblemError, value_text
@@ -45,15 +45,22 @@ def _values(values: Any) -> Any:
     return tuple(map(storable, values))
 
 
-class Options(Part):
+@add_source
+class Static(ColumnSource):
     """`values` are the values: between commas after the dot, those with commas in double quotes, or a list of any texts,
     numbers and truths. `value_type` says that texts are days (2024-01-31) or moments, or that all values are texts."""
+
+    word = "static"
+    example = "static.bronze,silver,gold"
+    argument = "values"
+    beside = True
+    in_structs = True
 
     values: Annotated[str | tuple[str | int | float | bool | None, ...], BeforeValidator(_values)]
     value_type: Literal["text", "date", "timestamp"] | None = None
 
     @model_validator(mode="after")
-    def _check_values(self) -> Options:
+    def _check_values(self) -> Static:
         if isinstance(self.values, str) and _split(self.values) is None:
             raise ProblemError(Problem("values", f"a quote is not closed before a comma in {value_text(self.values)}"))
         if self.value_type in _FORMATS:
@@ -80,6 +87,62 @@ class Options(Part):
             return list(self.texts)
         return list(typed_values(self.texts))
 
+    @property
+    def row_count(self) -> int:
+        return len(self.given)
+
+    def row_values(self) -> list[Any]:
+        if self.value_type in _FORMATS:
+            return [None if value is None else _parsed_moment(value, self.value_type) for value in self.given]
+        if self._type() == pa.string():
+            return [None if value is None else value if isinstance(value, str) else _text(value) for value in self.given]
+        return self.given
+
+    def row_texts(self) -> list[str]:
+        return self.texts
+
+    def possible_values(self, table: Table, scope: Scope) -> list[Any]:
+        return self.row_values()
+
+    def _type(self) -> pa.DataType:
+        types = {"text": pa.string(), "date": pa.date32(), "timestamp": pa.timestamp("us")}
+        if self.value_type is not None:
+            return types[self.value_type]
+        return common_type([value for value in self.given if value is not None])
+
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        return self._type()
+
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        if isinstance(self.values, str) and not all(text or quoted for text, quoted in _split(self.values) or ()):
+            yield Problem(
+                "type", f"an empty value in {value_text(self.values)}", "write values between commas: static.low,high"
+            )
+
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        values = list(dict.fromkeys(self.texts))
+        return f"{capitalised(phrase(column.name))}, {'one of' if len(values) > 1 else 'always'} {enumeration(values)}."
+
+    def is_nullable(self, column: Column, dataset: Dataset) -> bool:
+        return None in self.given
+
+    def text_decimals(self, dataset: Dataset) -> int | None:
+        """Return 2 for prices: numbers all written with two decimals."""
+        prices = isinstance(self.values, str) and all(text[-3:-2] == "." for text in self.texts)
+        return 2 if prices and self._type() == pa.float64() else None
+
+    def places(self, dataset: Dataset) -> int | None:
+        return max_decimals(
+            self.texts if isinstance(self.values, str) else [value for value in self.given if value is not None]
+        )
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        values = self.row_values()
+        if len(values) == 1:
+            return pa.repeat(pa.scalar(values[0], column.type), len(rows))
+        indexes = rows.ordinal % len(values) if table.spec.is_listed else rows.choose(table, column, len(values))
+        return gathered(values, indexes, column.type)
+
 
 _FORMATS = {"date": "write it like 2024-01-31", "timestamp": "write it like 2024-01-31T09:30:00"}
 _ITEM = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^",][^,]*|))(?:,|$)')
@@ -105,31 +168,6 @@ def _parsed_moment(value: Any, value_type: str | None) -> date | datetime | None
         return None
 
 
-def static_values(column: Column) -> list[Any]:
-    """Return the values of a static column."""
-    options = column.source
-    assert isinstance(options, Options)
-    if options.value_type in _FORMATS:
-        return [None if value is None else _parsed_moment(value, options.value_type) for value in options.given]
-    if _type(options) == pa.string():
-        return [None if value is None else value if isinstance(value, str) else _text(value) for value in options.given]
-    return options.given
-
-
-def static_texts(column: Column) -> list[str]:
-    """Return the values of a static column as they are written."""
-    options = column.source
-    assert isinstance(options, Options)
-    return options.texts
-
-
-def count(column: Column) -> int:
-    """Return the number of values of a static column."""
-    options = column.source
-    assert isinstance(options, Options)
-    return len(options.given)
-
-
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -140,8 +178,12 @@ Weights = Annotated[
 """Relative frequency of each option."""
 
 
-class Choice(Part):
+@add_source
+class Choice(ColumnSource):
     """The `values` to choose from, and how often each is chosen relative to the others (`weights`; evenly without)."""
+
+    word = "choice"
+    example = "choice"
 
     values: Annotated[tuple[Scalar, ...], Field(min_length=1, max_length=1000)]
     weights: Weights | None = None
@@ -154,6 +196,22 @@ class Choice(Part):
         if problems:
             raise ProblemError(*problems)
         return self
+
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        return common_type(list(self.values))
+
+    def possible_values(self, table: Table, scope: Scope) -> list[Any]:
+        return common_values(list(self.values))
+
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        return f"{capitalised(phrase(column.name))}, one of {enumeration(self.values)}."
+
+    def places(self, dataset: Dataset) -> int | None:
+        return max_decimals(self.values)
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        values = [str(value) for value in self.values] if column.type == pa.string() else list(self.values)
+        return gathered(values, option_indexes(rows, table, column, len(values), self.weights), column.type)
 
 
 def weight_problems(weights: tuple[float, ...] | None, count: int, noun: str) -> Iterable[Problem]:
@@ -197,90 +255,12 @@ def common_type(values: list[Any]) -> pa.DataType:
     return pa.string()
 
 
+def common_values(values: list[Any]) -> list[Any]:
+    """Return values as one column has them: as texts if their types differ."""
+    return [str(value) for value in values] if common_type(values) == pa.string() else values
+
+
 def max_decimals(values: Iterable[Any]) -> int | None:
     """Return the largest number of decimals of numbers, or of texts of numbers; None where one is not finite."""
     decimals = [decimal_count(value.strip() if isinstance(value, str) else float(value)) for value in values]
     return None if None in decimals else max(digits for digits in decimals if digits is not None)
-
-
-def _type(options: Options) -> pa.DataType:
-    types = {"text": pa.string(), "date": pa.date32(), "timestamp": pa.timestamp("us")}
-    if options.value_type is not None:
-        return types[options.value_type]
-    return common_type([value for value in options.given if value is not None])
-
-
-def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    return _type(options)
-
-
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    if isinstance(options.values, str) and not all(text or quoted for text, quoted in _split(options.values) or ()):
-        yield Problem(
-            "type", f"an empty value in {value_text(options.values)}", "write values between commas: static.low,high"
-        )
-
-
-def _decimals(options: Options, dataset: Dataset) -> int | None:
-    """Return 2 for prices: numbers all written with two decimals."""
-    prices = isinstance(options.values, str) and all(text[-3:-2] == "." for text in options.texts)
-    return 2 if prices and _type(options) == pa.float64() else None
-
-
-def _places(options: Options, dataset: Dataset) -> int | None:
-    return max_decimals(
-        options.texts if isinstance(options.values, str) else [value for value in options.given if value is not None]
-    )
-
-
-def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    values = list(dict.fromkeys(static_texts(column)))
-    return f"{capitalised(phrase(column.name))}, {'one of' if len(values) > 1 else 'always'} {enumeration(values)}."
-
-
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    values = static_values(column.spec)
-    if len(values) == 1:
-        return pa.repeat(pa.scalar(values[0], column.type), len(rows))
-    indexes = rows.ordinal % len(values) if table.kind == "reference" else rows.choose(table, column, len(values))
-    return gathered(values, indexes, column.type)
-
-
-add_source(
-    "static",
-    SourceWords(
-        options=Options,
-        arrow=_arrow,
-        example="static.bronze,silver,gold",
-        argument="values",
-        check=_check,
-        describe=_describe,
-        decimals=_decimals,
-        places=_places,
-        nullable=lambda options, dataset: None in options.given,
-        beside=True,
-    ),
-    Source(_fill),
-)
-
-
-def _fill_choice(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    options = column.spec.source
-    assert isinstance(options, Choice)
-    values = [str(value) for value in options.values] if column.type == pa.string() else list(options.values)
-    return gathered(values, option_indexes(rows, table, column, len(values), options.weights), column.type)
-
-
-add_source(
-    "choice",
-    SourceWords(
-        options=Choice,
-        arrow=lambda options, column, dataset: common_type(list(options.values)),
-        example="choice",
-        places=lambda options, dataset: max_decimals(options.values),
-        describe=lambda options, column, table, dataset: (
-            f"{capitalised(phrase(column.name))}, one of {enumeration(options.values)}."
-        ),
-    ),
-    Source(_fill_choice),
-)

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core.columns.rows import Integers, Rows
-from plotsim_core.columns.source import Source, add_source
+from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, NoOptions, SourceWords, Table
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.engine.rhythm import holiday_places, working
 from plotsim_core.errors import Problem
 from plotsim_core.families import Family, UnknownMember
@@ -237,65 +237,96 @@ for _name, _part in {
 }.items():
     TIME_PARTS.add(_name, _part)
 
-_TYPES = {"date": pa.date32(), "int": pa.int64(), "float": pa.float64(), "string": pa.string(), "bool": pa.bool_()}
-
 
 def _parts(table: Table) -> Family[DatePart]:
-    return TIME_PARTS if getattr(table, "per", None) == "time" else DATE_PARTS
+    return TIME_PARTS if table.is_time_dimension else DATE_PARTS
 
 
-def _check(options: NoOptions, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    try:
-        part = _parts(table)[column.name]
-    except UnknownMember as error:
-        noun = "dimension of times" if _parts(table) is TIME_PARTS else "date dimension"
-        yield Problem("name", f"{error.message}; in a {noun} the name says it", error.hint)
-        return
-    if column.word not in part.forms:
-        yield Problem("type", f"{column.name} is of type {' or '.join(part.forms)}, found {column.word}")
-    grain = scope.window.grain.name if scope.window is not None else "day"
-    if part.of_days and grain not in ("day", "hour"):
-        hint = "`holidays` and `working_days` count them"
-        yield Problem("name", f"{column.name} is said of a day, and the dates are those of a {grain}", hint)
-    calendar = scope.calendar
-    if column.name in ("is_holiday", "holiday_name", "holidays") and calendar is not None and not calendar.holidays:
-        yield Problem("name", "no day is a holiday", "give `calendar: { holidays: US }`, or a list of them")
+class _PartOfDate(ColumnSource):
+    """Column of a date dimension or of a dimension of times; its name says which part it is, its word the type."""
+
+    needs = frozenset({"calendar"})
+    type: ClassVar[pa.DataType]
+
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        return self.type
+
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        try:
+            part = _parts(table)[column.name]
+        except UnknownMember as error:
+            noun = "dimension of times" if _parts(table) is TIME_PARTS else "date dimension"
+            yield Problem("name", f"{error.message}; in a {noun} the name says it", error.hint)
+            return
+        if self.word not in part.forms:
+            yield Problem("type", f"{column.name} is of type {' or '.join(part.forms)}, found {self.word}")
+        grain = scope.window.grain.name if scope.window is not None else "day"
+        if part.of_days and grain not in ("day", "hour"):
+            hint = "`holidays` and `working_days` count them"
+            yield Problem("name", f"{column.name} is said of a day, and the dates are those of a {grain}", hint)
+        calendar = scope.calendar
+        if column.name in ("is_holiday", "holiday_name", "holidays") and calendar is not None and not calendar.holidays:
+            yield Problem("name", "no day is a holiday", "give `calendar: { holidays: US }`, or a list of them")
+
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        part, grain = _parts(table)[column.name], dataset.window.grain.name
+        text = part.says.format(grain=grain, named="ends" if dataset.calendar.fiscal_year_named == "end" else "begins")
+        is_constant = grain != "week" and _SPANS.index(grain) < _SPANS.index(part.within or grain)
+        return f"{text}." if is_constant or part.within in ("", grain) else f"{text}, at the start of the {grain}."
+
+    def is_nullable(self, column: Column, dataset: Dataset) -> bool:
+        return column.name in DATE_PARTS and DATE_PARTS[column.name].sometimes
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        population = rows.block.population
+        if table.spec.is_time_dimension:
+            minutes = rows.ordinal
+            values = TIME_PARTS[column.name].forms[self.word](population, minutes, minutes.astype("timedelta64[m]"))
+        else:
+            values = DATE_PARTS[column.name].forms[self.word](population, rows.period, population.grain.starts(rows.period))
+        return values.cast(column.type) if isinstance(values, pa.Array) else pa.array(values).cast(column.type)
 
 
-def _nullable(column: Column, dataset: Dataset) -> bool:
-    return column.name in DATE_PARTS and DATE_PARTS[column.name].sometimes
+@add_source
+class DateOfPeriod(_PartOfDate):
+    """A day. The name of the column says which part of the date it is."""
+
+    word = "date"
+    example = "date"
+    type = pa.date32()
 
 
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    population = rows.block.population
-    if table.kind == "time":
-        minutes = rows.ordinal
-        values = TIME_PARTS[column.name].forms[column.spec.word](population, minutes, minutes.astype("timedelta64[m]"))
-    else:
-        values = DATE_PARTS[column.name].forms[column.spec.word](
-            population, rows.period, population.grain.starts(rows.period)
-        )
-    return values.cast(column.type) if isinstance(values, pa.Array) else pa.array(values).cast(column.type)
+@add_source
+class IntegerPart(_PartOfDate):
+    """A whole number. The name of the column says which part of the date or of the time of day it is."""
+
+    word = "int"
+    example = "int"
+    type = pa.int64()
 
 
-def _describe(options: NoOptions, column: Column, table: Table, dataset: Dataset) -> str:
-    part, grain = _parts(table)[column.name], dataset.window.grain.name
-    text = part.says.format(grain=grain, named="ends" if dataset.calendar.fiscal_year_named == "end" else "begins")
-    is_constant = grain != "week" and _SPANS.index(grain) < _SPANS.index(part.within or grain)
-    return f"{text}." if is_constant or part.within in ("", grain) else f"{text}, at the start of the {grain}."
+@add_source
+class NumberPart(_PartOfDate):
+    """A number, as a double. The name of the column says which part of the date or of the time of day it is."""
+
+    word = "float"
+    example = "float"
+    type = pa.float64()
 
 
-for _word in _TYPES:
-    add_source(
-        _word,
-        SourceWords(
-            options=NoOptions,
-            arrow=lambda options, column, dataset: _TYPES[column.word],
-            example=_word,
-            needs=frozenset({"calendar"}),
-            check=_check,
-            sometimes=_nullable,
-            describe=_describe,
-        ),
-        Source(_fill),
-    )
+@add_source
+class TextPart(_PartOfDate):
+    """A text. The name of the column says which part of the date or of the time of day it is."""
+
+    word = "string"
+    example = "string"
+    type = pa.string()
+
+
+@add_source
+class FlagPart(_PartOfDate):
+    """True or false. The name of the column says which sign of the date or of the time of day it is."""
+
+    word = "bool"
+    example = "bool"
+    type = pa.bool_()

@@ -11,7 +11,6 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import (
-    SOURCE_WORDS,
     Column,
     DeclaredTable,
     Table,
@@ -22,15 +21,10 @@ from plotsim_core.config.tables import (
 )
 
 
-def reads(column: Column, table: Table) -> list[tuple[str, str]]:
-    """Return the (table, column) pairs that a column is made from."""
-    return list(SOURCE_WORDS[column.word].reads(column.source, table))
-
-
 def is_circular(column: Column, table: Table, scope: Scope) -> bool:
     """Return whether a column depends on itself, directly or through others."""
     visited: dict[tuple[str, str], None] = {}
-    pending = reads(column, table)
+    pending = list(column.source.reads(table))
     while pending:
         node = pending.pop()
         if node == (table.name, column.name):
@@ -46,7 +40,7 @@ def _inputs_of(node: tuple[str, str], scope: Scope) -> Iterator[tuple[str, str]]
     if declared is not None and declared.table is not None:
         for column in declared.table.columns:
             if column.name == node[1]:
-                yield from reads(column, declared.table)
+                yield from column.source.reads(declared.table)
 
 
 def names_in(declared: DeclaredTable) -> list[str]:

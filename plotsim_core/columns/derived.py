@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 
 from plotsim_core.columns.primary_key import date_keys, key_text, prefix, unit_codes
 from plotsim_core.columns.rows import Rows, gathered
-from plotsim_core.columns.source import Source, add_source
+from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.archetypes import Archetype
-from plotsim_core.config.model import Part
+from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import phrase
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -33,10 +33,45 @@ _DESCRIPTIONS = {
 }
 
 
-class Options(Part):
+@add_source
+class RowFact(ColumnSource):
     """`what` of the row."""
 
+    word = "derived"
+    example = "derived.archetype"
+    argument = "what"
+    in_structs = True
+
     what: Literal["archetype", "name", "entity_id", "date_key", "period_index", "size"]
+
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        return pa.int64() if self.what in _NUMBERS else pa.string()
+
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        level = "period" if self.what in _OF_PERIOD else "unit"
+        if level not in table.knows:
+            owner = level if level == "period" else scope.unit
+            yield Problem("type", f"a row of {table.name} belongs to no {owner} that its {self.what} could be of")
+
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        return _DESCRIPTIONS[self.what].format(unit=phrase(dataset.unit))
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        population = rows.block.population
+        if self.what == "date_key":
+            return pa.array(date_keys(population, rows.period))
+        if self.what == "period_index":
+            return pa.array(rows.period - population.first)
+        if self.what == "entity_id":
+            return key_text(prefix(population.dimension.spec), unit_codes(rows))
+        segment = rows.block.units.segment[rows.unit]
+        if self.what == "size":
+            return gathered([s.count for s in population.segments], segment, column.type)
+        if self.what == "archetype":
+            return gathered([archetype_text(s.spec.archetype) for s in population.segments], segment, column.type)
+        number = pc.utf8_lpad(pc.cast(pa.array(rows.block.units.ordinal[rows.unit]), pa.string()), _DIGITS, "0")
+        names = gathered([s.spec.name for s in population.segments], segment, pa.string())
+        return pc.binary_join_element_wise(names, number, "_")
 
 
 def archetype_text(archetype: Archetype) -> str:
@@ -44,45 +79,3 @@ def archetype_text(archetype: Archetype) -> str:
     if archetype.curves:
         return " > ".join(piece.curve for piece in archetype.curves)
     return " ".join([" > ".join(archetype.words), *(f"@ {period}" for period in archetype.breaks)])
-
-
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    level = "period" if options.what in _OF_PERIOD else "unit"
-    if level not in KIND_WORDS[scope.tables[table.name].kind or ""].knows:
-        owner = level if level == "period" else scope.unit
-        yield Problem("type", f"a row of {table.name} belongs to no {owner} that its {options.what} could be of")
-
-
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    options = column.spec.source
-    assert isinstance(options, Options)
-    population = rows.block.population
-    if options.what == "date_key":
-        return pa.array(date_keys(population, rows.period))
-    if options.what == "period_index":
-        return pa.array(rows.period - population.first)
-    if options.what == "entity_id":
-        unit = next(table for table in population.tables if table.kind == "unit")
-        return key_text(prefix(unit.spec), unit_codes(rows))
-    segment = rows.block.units.segment[rows.unit]
-    if options.what == "size":
-        return gathered([s.count for s in population.segments], segment, column.type)
-    if options.what == "archetype":
-        return gathered([archetype_text(s.spec.archetype) for s in population.segments], segment, column.type)
-    number = pc.utf8_lpad(pc.cast(pa.array(rows.block.units.ordinal[rows.unit]), pa.string()), _DIGITS, "0")
-    names = gathered([s.spec.name for s in population.segments], segment, pa.string())
-    return pc.binary_join_element_wise(names, number, "_")
-
-
-add_source(
-    "derived",
-    SourceWords(
-        options=Options,
-        arrow=lambda options, column, dataset: pa.int64() if options.what in _NUMBERS else pa.string(),
-        example="derived.archetype",
-        argument="what",
-        check=_check,
-        describe=lambda options, column, table, dataset: _DESCRIPTIONS[options.what].format(unit=phrase(dataset.unit)),
-    ),
-    Source(_fill),
-)

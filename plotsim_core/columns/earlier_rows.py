@@ -14,31 +14,19 @@ from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_relations import earlier_rows
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, DeclaredTable, Table
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 WITHIN = 3
 """Default number of periods that a reference looks back."""
-CONDITIONAL_KINDS = ("variable", "proportional")
-"""Kinds whose rows do not happen without a target to refer to."""
-_MOMENTS = (*CONDITIONAL_KINDS, "threshold")
-"""Kinds whose rows have a moment of their own."""
-KEYED_KINDS = (*_MOMENTS, "detail")
-"""Kinds of facts and events whose rows have keys."""
 
 
 def earlier_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> tuple[Rows, Integers]:
     """Return rows of `parent`, and the position in them of an earlier row for each row; -1 where there is none."""
-    candidates, order, starts, counts = earlier_rows(rows, parent.name, lookback(column))
+    candidates, order, starts, counts = earlier_rows(rows, parent.name, column.spec.source.look_back or 0)
     indexes = starts + rows.choose(table, column, counts)
     return candidates, np.where(counts > 0, order[np.minimum(indexes, len(order) - 1)] if len(order) else -1, -1)
-
-
-def lookback(column: ColumnPlan) -> int:
-    """Return the number of periods that a reference looks back."""
-    periods = getattr(column.spec.source, "within", None)
-    return WITHIN if periods is None else int(periods)
 
 
 def is_row(name: str, scope: Scope) -> bool:
@@ -51,7 +39,7 @@ def ancestors(table: Table, scope: Scope) -> list[str]:
     """Return the names of the ancestor tables of a detail table, its parent first."""
     names: list[str] = []
     current: Table | None = table
-    while current is not None and (name := getattr(current, "parent_table", None)) is not None and name not in names:
+    while current is not None and (name := current.parent_name) is not None and name not in names:
         names.append(name)
         declared = scope.tables.get(name)
         current = declared.table if declared is not None else None
@@ -60,8 +48,8 @@ def ancestors(table: Table, scope: Scope) -> list[str]:
 
 def check_row_reference(target: str, within: int | None, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
     """Yield the problems of a reference to a row of a fact or an event."""
-    source, declared = scope.tables[table.name], scope.tables[target]
-    if declared.table is None or declared.kind is None:
+    declared = scope.tables[target]
+    if declared.table is None:
         return
     if declared.table is table:
         yield Problem("type", f"{table.name} refers to itself")
@@ -70,16 +58,16 @@ def check_row_reference(target: str, within: int | None, column: Column, table: 
     elif target in ancestors(table, scope):
         if within is not None:
             yield Problem("within", f"has no effect: a row of {table.name} belongs to its row of {target}")
-    elif source.kind == "detail":
+    elif table.parent_name is not None:
         if not _in_ancestors(column, table, scope):
-            message = f"a row of {table.name} refers to what its row of {getattr(table, 'parent_table', '')} refers to"
+            message = f"a row of {table.name} refers to what its row of {table.parent_name} refers to"
             yield Problem("type", f"{message}, which is nothing in {target}", "give the parent table this column")
         elif within is not None:
             yield Problem("within", "has no effect: the parent table says it")
-    elif source.kind not in CONDITIONAL_KINDS:
+    elif not table.is_driven:
         message = f"rows of {table.name} do not depend on anything before them, so they cannot refer to {target}"
         yield Problem("type", message, "a fact with row_count_driver or a proportional event can")
-    elif not _has_moments(declared, scope):
+    elif not _has_moments(declared.table, scope):
         yield Problem("type", f"rows of {target} have no moment that something could come after")
     elif table.name in _dependencies(target, scope):
         yield Problem("type", f"{target} depends on {table.name} itself, so its rows cannot come before")
@@ -91,13 +79,10 @@ def _in_ancestors(column: Column, table: Table, scope: Scope) -> bool:
     return any(other.type == column.type for parent in tables if parent is not None for other in parent.columns)
 
 
-def _has_moments(declared: DeclaredTable, scope: Scope) -> bool:
-    if declared.kind == "detail" and declared.table is not None:
-        ancestor_names = ancestors(declared.table, scope)
-        return (
-            bool(ancestor_names) and ancestor_names[-1] in scope.tables and scope.tables[ancestor_names[-1]].kind in _MOMENTS
-        )
-    return declared.kind in _MOMENTS
+def _has_moments(table: Table, scope: Scope) -> bool:
+    """Return whether rows have moments: of their own, or those of the rows that they belong to."""
+    ancestor = scope.tables.get(ancestors(table, scope)[-1]) if table.parent_name is not None else scope.tables[table.name]
+    return ancestor is not None and ancestor.kind is not None and ancestor.kind.has_moments
 
 
 def _dependencies(name: str, scope: Scope) -> set[str]:
@@ -117,7 +102,5 @@ def _dependencies(name: str, scope: Scope) -> set[str]:
 
 def _direct_dependencies(table: Table, scope: Scope) -> Iterator[str]:
     yield from ancestors(table, scope)[:1]
-    for column in table.sourced("ref"):
-        name = column.type.partition(".")[2]
-        if is_row(name, scope):
-            yield name
+    names = (column.source.target_name for column in table.columns)
+    yield from (name for name in names if name is not None and is_row(name, scope))

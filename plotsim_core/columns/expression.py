@@ -9,7 +9,7 @@ limited to it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import reduce
 from typing import Annotated, Any
@@ -23,7 +23,8 @@ from plotsim_core.columns.decimals import as_floats
 from plotsim_core.columns.dependencies import is_circular, names_in, noun_of, nullable_in, table_with, type_in
 from plotsim_core.columns.exact import Exact, exact_column, exact_value
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.source import Source, add_source, fill
+from plotsim_core.columns.source import ColumnSource, add_source, fill
+from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.formula import (
     FormulaError,
@@ -36,9 +37,8 @@ from plotsim_core.config.formula import (
     operands,
     parse_formula,
 )
-from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import capitalised, enumeration, phrase
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
@@ -53,13 +53,101 @@ _MAX_QUOTED = 60
 _TYPES: dict[Kind, pa.DataType] = {"whole": pa.int64(), "number": pa.float64(), "bool": pa.bool_(), "text": pa.string()}
 
 
-class Options(Part):
+@add_source
+class Expression(ColumnSource):
     """The `formula`. Its numbers are rounded to the column's `decimals`, by default those of its own round, or four."""
+
+    word = "expression"
+    example = "expression"
+    is_measure = True
 
     formula: Annotated[str, Field(min_length=1)]
 
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        try:
+            return _TYPES[kind_of(parse_formula(self.formula), _kinds(self, dataset))]
+        except FormulaError:  # reported at the formula, not where its column is read
+            return pa.float64()
 
-def decimals_of(options: Options) -> int:
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        try:
+            inputs = names(self.formula)
+        except FormulaError as error:
+            yield error.problem
+            return
+        column_names = [other for other in names_in(scope.tables[table.name]) if other != column.name]
+        unknown_names = [name for name in inputs if name not in column_names]
+        for name in unknown_names:
+            if name == column.name:
+                yield Problem("formula", f"{table.name}.{name} depends on itself")
+            else:
+                yield Problem("formula", f"{table.name} has no column '{name}'", did_you_mean(name, column_names))
+        if not unknown_names and is_circular(column, table, scope):
+            yield Problem("formula", f"{table.name}.{column.name} depends on itself")
+
+    def problems(self, table: Table, dataset: Dataset) -> Iterable[Problem]:
+        for name in names(self.formula):
+            type_ = type_in(table.name, name, dataset)
+            if _kind(type_) is None:
+                yield Problem("formula", f"cannot compute with {table.name}.{name}: it is {noun_of(type_)}")
+                return
+        try:
+            kind_of(parse_formula(self.formula), _kinds(self, dataset))
+        except FormulaError as error:
+            yield error.problem
+            return
+        for text, node in constants(parse_formula(self.formula)):
+            with np.errstate(all="ignore"):
+                value = _value(node, _Read({}, {}, 1))
+            if not isinstance(value, pa.Array) and not np.isfinite(value[0]):
+                yield Problem("formula", f"{text} has no value: it is larger than any number, or not defined")
+                return
+
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        """Describe the column by its formula, or by the inputs of a long one."""
+        inputs = enumeration(name for _, name in self.reads(table))
+        method = (
+            f"computed as {self.formula}" if len(self.formula) <= _MAX_QUOTED or not inputs else f"computed from {inputs}"
+        )
+        return f"{capitalised(phrase(column.name))}, {method}."
+
+    def is_nullable(self, column: Column, dataset: Dataset) -> bool:
+        table, tree = table_with(self, dataset), parse_formula(self.formula)
+        return may_be_undefined(tree) or _reads_null(tree, lambda name: nullable_in(table.name, name, dataset))
+
+    def text_decimals(self, dataset: Dataset) -> int | None:
+        return decimals_of(self) if decimals_of(self) == 2 else None
+
+    def places(self, dataset: Dataset) -> int | None:
+        return decimals_of(self)
+
+    def reads(self, table: Table) -> Iterable[Origin]:
+        try:
+            yield from ((table.name, name) for name in names(self.formula))
+        except FormulaError:
+            return  # reported at the formula
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        columns = {other.name: other for other in table.columns}
+        values = {name: _read(fill(columns[name], table, rows)) for name in names(self.formula)}
+        tree = parse_formula(self.formula)
+        with np.errstate(all="ignore"):
+            inputs = _Read(values, _exact_columns(values, columns), len(rows))
+            result = _value(tree, inputs)
+            if isinstance(result, pa.Array):
+                return result
+            result = np.where(np.isfinite(result), result, np.nan)
+            is_missing = np.isnan(result)
+            if column.type == pa.float64():
+                digits = decimals_of(self) if column.spec.decimals is None else column.spec.decimals
+                return pa.array(_rounded(tree, result, digits, inputs), mask=is_missing)
+            if column.type == pa.bool_():
+                return pa.array(result == 1.0, mask=is_missing)
+            integers = np.clip(np.where(is_missing, 0.0, result), -_WHOLE, _WHOLE)
+            return pa.array(np.rint(integers).astype(np.int64), mask=is_missing)
+
+
+def decimals_of(options: Expression) -> int:
     """Return the number of decimals that numbers are rounded to where the column sets none."""
     tree = parse_formula(options.formula)
     is_round = isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "round"
@@ -72,21 +160,9 @@ def _kind(type_: pa.DataType) -> Kind | None:
     return next((kind for kind, arrow_type in _TYPES.items() if arrow_type == type_), None)
 
 
-def _kinds(options: Options, dataset: Dataset) -> dict[str, Kind]:
+def _kinds(options: Expression, dataset: Dataset) -> dict[str, Kind]:
     table = table_with(options, dataset)
     return {name: _kind(type_in(table.name, name, dataset)) or "number" for name in names(options.formula)}
-
-
-def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    try:
-        return _TYPES[kind_of(parse_formula(options.formula), _kinds(options, dataset))]
-    except FormulaError:  # reported at the formula, not where its column is read
-        return pa.float64()
-
-
-def _nullable(options: Options, dataset: Dataset) -> bool:
-    table, tree = table_with(options, dataset), parse_formula(options.formula)
-    return may_be_undefined(tree) or _reads_null(tree, lambda name: nullable_in(table.name, name, dataset))
 
 
 def _reads_null(node: ast.expr, nullable: Callable[[str], bool]) -> bool:
@@ -94,71 +170,6 @@ def _reads_null(node: ast.expr, nullable: Callable[[str], bool]) -> bool:
         return nullable(node.id)
     is_coalesce = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "coalesce"
     return any(_reads_null(child, nullable) for child in (operands(node)[-1:] if is_coalesce else operands(node)))
-
-
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    try:
-        inputs = names(options.formula)
-    except FormulaError as error:
-        yield error.problem
-        return
-    column_names = [other for other in names_in(scope.tables[table.name]) if other != column.name]
-    unknown_names = [name for name in inputs if name not in column_names]
-    for name in unknown_names:
-        if name == column.name:
-            yield Problem("formula", f"{table.name}.{name} depends on itself")
-        else:
-            yield Problem("formula", f"{table.name} has no column '{name}'", did_you_mean(name, column_names))
-    if not unknown_names and is_circular(column, table, scope):
-        yield Problem("formula", f"{table.name}.{column.name} depends on itself")
-
-
-def _problems(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
-    for name in names(options.formula):
-        type_ = type_in(table.name, name, dataset)
-        if _kind(type_) is None:
-            yield Problem("formula", f"cannot compute with {table.name}.{name}: it is {noun_of(type_)}")
-            return
-    try:
-        kind_of(parse_formula(options.formula), _kinds(options, dataset))
-    except FormulaError as error:
-        yield error.problem
-        return
-    for text, node in constants(parse_formula(options.formula)):
-        with np.errstate(all="ignore"):
-            value = _value(node, _Read({}, {}, 1))
-        if not isinstance(value, pa.Array) and not np.isfinite(value[0]):
-            yield Problem("formula", f"{text} has no value: it is larger than any number, or not defined")
-            return
-
-
-def _reads(options: Options, table: Table) -> Iterator[tuple[str, str]]:
-    try:
-        yield from ((table.name, name) for name in names(options.formula))
-    except FormulaError:
-        return  # reported at the formula
-
-
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    options = column.spec.source
-    assert isinstance(options, Options)
-    columns = {other.name: other for other in table.columns}
-    values = {name: _read(fill(columns[name], table, rows)) for name in names(options.formula)}
-    tree = parse_formula(options.formula)
-    with np.errstate(all="ignore"):
-        inputs = _Read(values, _exact_columns(values, columns), len(rows))
-        result = _value(tree, inputs)
-        if isinstance(result, pa.Array):
-            return result
-        result = np.where(np.isfinite(result), result, np.nan)
-        is_missing = np.isnan(result)
-        if column.type == pa.float64():
-            digits = decimals_of(options) if column.spec.decimals is None else column.spec.decimals
-            return pa.array(_rounded(tree, result, digits, inputs), mask=is_missing)
-        if column.type == pa.bool_():
-            return pa.array(result == 1.0, mask=is_missing)
-        integers = np.clip(np.where(is_missing, 0.0, result), -_WHOLE, _WHOLE)
-        return pa.array(np.rint(integers).astype(np.int64), mask=is_missing)
 
 
 def _read(values: pa.Array) -> Any:
@@ -312,30 +323,3 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": np.sqrt,
     "where": _where,
 }
-
-
-def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    """Describe the column by its formula, or by the inputs of a long one."""
-    inputs = enumeration(name for _, name in _reads(options, table))
-    method = (
-        f"computed as {options.formula}" if len(options.formula) <= _MAX_QUOTED or not inputs else f"computed from {inputs}"
-    )
-    return f"{capitalised(phrase(column.name))}, {method}."
-
-
-add_source(
-    "expression",
-    SourceWords(
-        options=Options,
-        arrow=_arrow,
-        example="expression",
-        check=_check,
-        nullable=_nullable,
-        describe=_describe,
-        decimals=lambda options, dataset: decimals_of(options) if decimals_of(options) == 2 else None,
-        places=lambda options, dataset: decimals_of(options),
-        reads=_reads,
-        wrong=_problems,
-    ),
-    Source(_fill),
-)

@@ -39,13 +39,13 @@ from plotsim_core.columns.faker_identifiers import (
 from plotsim_core.columns.faker_locales import countries_without_locale, row_locales
 from plotsim_core.columns.faker_people import ADDRESSES, PEOPLE, name_count, person_texts
 from plotsim_core.columns.identifier_forms import FORMS, forms
-from plotsim_core.columns.identifier_serials import KINDS
+from plotsim_core.columns.identifier_serials import has_own_texts
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.source import Source, add_source
+from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import Flag, Name, Part, Scalar
+from plotsim_core.config.model import Flag, Name, Scalar
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KIND_WORDS, Column, SourceWords, Table
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import enumeration, phrase
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
@@ -102,11 +102,17 @@ def _scalar(text: str) -> Scalar:
     return {"true": True, "false": False}.get(text.lower(), text)
 
 
-class Options(Part):
+@add_source
+class FakerText(ColumnSource):
     """`provider` is the name of a Faker method, `arguments` what it is given (`faker.<provider>:<argument>:<value>` says so
     too). `unique`, for identifiers, e-mail addresses and user names, says whether no two units, children or listed rows
     share one; in their dimensions it is so unless it is false. Columns of one `bundle` speak of one person; without one,
     all that have none do."""
+
+    word = "faker"
+    example = "faker.company"
+    argument = "provider"
+    in_structs = True
 
     provider: Annotated[Name, WithJsonSchema({"type": "string", "pattern": _PATTERN})]
     arguments: Annotated[dict[Name, Scalar], Field(max_length=_MAX_ARGUMENTS)] = Field(default_factory=dict)
@@ -133,6 +139,104 @@ class Options(Part):
     def given(self) -> Given:
         """The arguments as a sorted tuple, which caches use as a key."""
         return tuple(sorted(self.arguments.items()))
+
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        if self.provider in PAST:
+            return PAST[self.provider].type
+        if self.provider in PEOPLE or self.provider in DIGESTS or _is_identifier(self, dataset.locale):
+            return pa.string()
+        if _return_type(self.provider, dataset.locale[0]) is str:  # without a pool, which is slow to make
+            return pa.string()
+        return pool(self.provider, dataset.locale[0], self.given).type
+
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        name = self.provider
+        locales = tuple(dict.fromkeys(locale for locale in scope.locale if locale in AVAILABLE_LOCALES))
+        if self.unique is not None:
+            yield from _check_unique(self, table, scope, locales)
+        if self.bundle is not None and name not in PEOPLE:
+            yield Problem("bundle", f"has no effect: faker.{name} tells nothing of a person")
+        if name in PAST:
+            start = scope.window.grain.starts(np.array([scope.window.first])) if scope.window else np.array(["2000-01-01"])
+            problems = check_past(name, self.arguments, int(start.astype("datetime64[D]").astype(np.int64)[0]))
+            yield from (Problem("type", problem.message, problem.hint) for problem in problems)
+        elif name in PEOPLE or name in DIGESTS or name == "industry":
+            if self.arguments:
+                yield Problem("type", f"faker.{name} takes no arguments here")
+        elif not _is_identifier(self, locales):
+            yield from _check_provider(self, list(locales))
+
+    def problems(self, table: Table, dataset: Dataset) -> Iterable[Problem]:
+        if _is_distinct(self, table) and _is_identifier(self, dataset.locale):
+            yield from capacity_problems(self.provider, table, dataset)
+
+    def notes(self, table: Table, dataset: Dataset) -> Iterable[Problem]:
+        if _is_distinct(self, table) and _is_identifier(self, dataset.locale):
+            for name in colliding_segments(self.provider, table, dataset):
+                message = f"texts of units in {name} depend on the segments before it"
+                yield Problem("type", message, "keep their order, and add segments after them")
+        if self.unique is None and has_own_texts(table) and self.provider in FORMS and not self.arguments:
+            locales = locales_without(self.provider, dataset.locale)
+            if locales:
+                message = f"no forms are known in {locales}: texts of all locales come from pools, and may repeat"
+                yield Problem("type", f"faker.{self.provider}: {message}", "`unique: false` says that they may")
+        countries = countries_without_locale(table, self.bundle, dataset.locale)
+        if countries:
+            yield Problem(
+                "type", f"no locale is of {enumeration(countries)}: rows there are in any of {enumeration(dataset.locale)}"
+            )
+
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        is_identifying = self.provider in ADDRESSES or _is_identifier(self, dataset.locale)
+        suffix = ", of which no two are the same" if is_identifying and _is_distinct(self, table) else ""
+        return f"{_DESCRIPTIONS.get(self.provider, f'Invented {phrase(self.provider)}')}{suffix}."
+
+    def variety(self, table: Table, dataset: Dataset) -> str:
+        """Return the number of different texts, in words."""
+        name = self.provider
+        if _is_distinct(self, table) and _is_identifier(self, dataset.locale):
+            return capacity_text(name, table, dataset)
+        if _is_identifier(self, dataset.locale):
+            return f"{capacity(name, dataset.locale):,} different texts, drawn, so some may repeat"
+        if name in PAST or name in DIGESTS:
+            return ""
+        if name in ADDRESSES:
+            return "no two the same" if _is_distinct(self, table) else "as often the same as people's names are"
+        if name in PEOPLE:
+            return f"up to {name_count(name, dataset.locale):,} different texts"
+        values = {value for locale in dataset.locale for value in pool(name, locale, self.given).to_pylist()}
+        return f"{len(values):,} different values"
+
+    def stored_bytes(self, type_: pa.DataType) -> float | None:
+        return 3.0 if type_ == pa.string() else None
+
+    @property
+    def has_locale(self) -> bool:
+        return True
+
+    @property
+    def is_name(self) -> bool:
+        return "name" in self.provider or self.provider == "company"
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        population, name, bundle = rows.block.population, self.provider, self.bundle or ""
+        distinct = _is_distinct(self, population.table(table.stream).spec)
+        if name in PEOPLE:
+            return person_texts(name, rows, table, bundle, distinct)
+        if _is_identifier(self, population.dataset.locale):
+            return identifiers(name, column, table, rows, distinct)
+        if name in DIGESTS:
+            return digests(name, rows.stream(table, column), rows.address)
+        if name in PAST:
+            start = population.grain.starts(np.array([population.first])).astype("datetime64[D]").astype(np.int64)
+            day_uniforms = uniforms(rows.stream(table, column, "within"), rows.address)
+            return past_values(name, self.arguments, int(start[0]), rows.uniforms(table, column), day_uniforms)
+        pools = [pool(name, locale, self.given).cast(column.type) for locale in population.dataset.locale]
+        size = len(pools[0])
+        indexes = rows.choose(table, column, size)
+        if len(pools) > 1:
+            indexes = indexes + size * row_locales(rows, table, bundle)
+        return pa.concat_arrays(pools).take(pa.array(indexes.astype(np.int32)))
 
 
 Given = tuple[tuple[str, Scalar], ...]
@@ -175,45 +279,17 @@ def pool(provider: str, locale: str, arguments: Given = (), size: int = POOL) ->
     return pa.array(values)
 
 
-def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    if options.provider in PAST:
-        return PAST[options.provider].type
-    if options.provider in PEOPLE or options.provider in DIGESTS or _is_identifier(options, dataset.locale):
-        return pa.string()
-    if _return_type(options.provider, dataset.locale[0]) is str:  # without a pool, which is slow to make
-        return pa.string()
-    return pool(options.provider, dataset.locale[0], options.given).type
-
-
-def _is_identifier(options: Options, locales: tuple[str, ...]) -> bool:
+def _is_identifier(options: FakerText, locales: tuple[str, ...]) -> bool:
     """Return whether a column has identifiers, rather than texts from a pool."""
     return options.provider in FORMS and not options.arguments and bool(pattern_sets(options.provider, locales))
 
 
-def _is_distinct(options: Options, kind: str | None) -> bool:
-    """Return whether the rows of a table of that kind have distinct texts."""
-    return options.unique is not False and kind in KINDS
+def _is_distinct(options: FakerText, table: Table) -> bool:
+    """Return whether the rows of a table have distinct texts."""
+    return options.unique is not False and has_own_texts(table)
 
 
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    name = options.provider
-    locales = tuple(dict.fromkeys(locale for locale in scope.locale if locale in AVAILABLE_LOCALES))
-    if options.unique is not None:
-        yield from _check_unique(options, table, scope, locales)
-    if options.bundle is not None and name not in PEOPLE:
-        yield Problem("bundle", f"has no effect: faker.{name} tells nothing of a person")
-    if name in PAST:
-        start = scope.window.grain.starts(np.array([scope.window.first])) if scope.window else np.array(["2000-01-01"])
-        problems = check_past(name, options.arguments, int(start.astype("datetime64[D]").astype(np.int64)[0]))
-        yield from (Problem("type", problem.message, problem.hint) for problem in problems)
-    elif name in PEOPLE or name in DIGESTS or name == "industry":
-        if options.arguments:
-            yield Problem("type", f"faker.{name} takes no arguments here")
-    elif not _is_identifier(options, locales):
-        yield from _check_provider(options, list(locales))
-
-
-def _check_unique(options: Options, table: Table, scope: Scope, locales: tuple[str, ...]) -> Iterable[Problem]:
+def _check_unique(options: FakerText, table: Table, scope: Scope, locales: tuple[str, ...]) -> Iterable[Problem]:
     name = options.provider
     if name not in ADDRESSES and not _is_identifier(options, locales):
         if name in FORMS and not options.arguments:
@@ -226,14 +302,14 @@ def _check_unique(options: Options, table: Table, scope: Scope, locales: tuple[s
             f"has no effect: faker.{name} gives no identifiers",
             f"these do, without arguments: {', '.join([*ADDRESSES, *FORMS])}",
         )
-    elif scope.tables[table.name].kind not in KINDS:
+    elif not has_own_texts(table):
         reason = f"rows of {table.name} stand for no thing that a code could be kept for, so their texts are drawn"
         yield Problem(
             "unique", f"has no place here: {reason}", "units, their children and listed rows have texts of their own"
         )
 
 
-def _check_provider(options: Options, locales: list[str]) -> Iterable[Problem]:
+def _check_provider(options: FakerText, locales: list[str]) -> Iterable[Problem]:
     name = options.provider
     for locale in locales:
         providers = _providers(locale)
@@ -342,29 +418,6 @@ def _value_kinds(provider: str, locale: str, arguments: Given = ()) -> frozenset
     return frozenset(_KINDS.get(type(value), "something else") for value in values)
 
 
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    options = column.spec.source
-    assert isinstance(options, Options)
-    population, name, bundle = rows.block.population, options.provider, options.bundle or ""
-    distinct = _is_distinct(options, population.table(table.stream).kind)
-    if name in PEOPLE:
-        return person_texts(name, rows, table, bundle, distinct)
-    if _is_identifier(options, population.dataset.locale):
-        return identifiers(name, column, table, rows, distinct)
-    if name in DIGESTS:
-        return digests(name, rows.stream(table, column), rows.address)
-    if name in PAST:
-        start = population.grain.starts(np.array([population.first])).astype("datetime64[D]").astype(np.int64)
-        day_uniforms = uniforms(rows.stream(table, column, "within"), rows.address)
-        return past_values(name, options.arguments, int(start[0]), rows.uniforms(table, column), day_uniforms)
-    pools = [pool(name, locale, options.given).cast(column.type) for locale in population.dataset.locale]
-    size = len(pools[0])
-    indexes = rows.choose(table, column, size)
-    if len(pools) > 1:
-        indexes = indexes + size * row_locales(rows, table, bundle)
-    return pa.concat_arrays(pools).take(pa.array(indexes.astype(np.int32)))
-
-
 _DESCRIPTIONS = {
     "name": "Full name of an invented person",
     "first_name": "First name of an invented person",
@@ -372,71 +425,3 @@ _DESCRIPTIONS = {
     "email": "E-mail address of an invented person",
     "user_name": "User name of an invented person",
 }
-
-
-def _table_kind(table: Table) -> str | None:
-    return next((kind for kind, words in KIND_WORDS.items() if words.model is type(table)), None)
-
-
-def _problems(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
-    kind = _table_kind(table)
-    if kind is not None and _is_distinct(options, kind) and _is_identifier(options, dataset.locale):
-        yield from capacity_problems(options.provider, table, kind, dataset)
-
-
-def _notes(options: Options, table: Table, dataset: Dataset) -> Iterable[Problem]:
-    kind = _table_kind(table)
-    if kind is not None and _is_distinct(options, kind) and _is_identifier(options, dataset.locale):
-        for name in colliding_segments(options.provider, table, kind, dataset):
-            message = f"texts of units in {name} depend on the segments before it"
-            yield Problem("type", message, "keep their order, and add segments after them")
-    if options.unique is None and kind in KINDS and options.provider in FORMS and not options.arguments:
-        locales = locales_without(options.provider, dataset.locale)
-        if locales:
-            message = f"no forms are known in {locales}: texts of all locales come from pools, and may repeat"
-            yield Problem("type", f"faker.{options.provider}: {message}", "`unique: false` says that they may")
-    countries = countries_without_locale(table, options.bundle, dataset.locale)
-    if countries:
-        yield Problem(
-            "type", f"no locale is of {enumeration(countries)}: rows there are in any of {enumeration(dataset.locale)}"
-        )
-
-
-def _variety(options: Options, table: Table, dataset: Dataset) -> str:
-    """Return the number of different texts, in words."""
-    kind, name = _table_kind(table), options.provider
-    if kind is not None and _is_distinct(options, kind) and _is_identifier(options, dataset.locale):
-        return capacity_text(name, table, kind, dataset)
-    if _is_identifier(options, dataset.locale):
-        return f"{capacity(name, dataset.locale):,} different texts, drawn, so some may repeat"
-    if name in PAST or name in DIGESTS:
-        return ""
-    if name in ADDRESSES:
-        return "no two the same" if _is_distinct(options, kind) else "as often the same as people's names are"
-    if name in PEOPLE:
-        return f"up to {name_count(name, dataset.locale):,} different texts"
-    values = {value for locale in dataset.locale for value in pool(name, locale, options.given).to_pylist()}
-    return f"{len(values):,} different values"
-
-
-def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    is_identifying = options.provider in ADDRESSES or _is_identifier(options, dataset.locale)
-    suffix = ", of which no two are the same" if is_identifying and _is_distinct(options, _table_kind(table)) else ""
-    return f"{_DESCRIPTIONS.get(options.provider, f'Invented {phrase(options.provider)}')}{suffix}."
-
-
-add_source(
-    "faker",
-    SourceWords(
-        options=Options,
-        arrow=_arrow,
-        example="faker.company",
-        argument="provider",
-        check=_check,
-        describe=_describe,
-        wrong=_problems,
-        notes=_notes,
-        variety=_variety,
-    ),
-    Source(_fill),
-)

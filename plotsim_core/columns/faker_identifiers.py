@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from plotsim_core.columns.faker_locales import row_locales
 from plotsim_core.columns.identifier_forms import FORMS, forms
 from plotsim_core.columns.identifier_patterns import Pattern, ascii_texts, disjoint, pattern_texts, text_count
-from plotsim_core.columns.identifier_serials import KINDS, capacities, number_division, serials, slot_collisions
+from plotsim_core.columns.identifier_serials import capacities, number_division, serials, slot_collisions
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.tables import Table
@@ -116,7 +116,7 @@ def identifiers(name: str, column: ColumnPlan, table: TablePlan, rows: Rows, dis
     return pa.concat_arrays(texts).take(pa.array(inverse))
 
 
-def capacity_problems(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[Problem]:
+def capacity_problems(name: str, table: Table, dataset: Dataset) -> Iterable[Problem]:
     """Yield the problems of a dimension with more rows, or more segments of units, than there are identifiers."""
     limit = capacity(name, dataset.locale)
     hint = "`unique: false` lets them repeat"
@@ -124,10 +124,10 @@ def capacity_problems(name: str, table: Table, kind: str, dataset: Dataset) -> I
         message = f"faker.{name} may give the same text in {enumeration(shared)} as in another locale of the dataset"
         yield Problem("type", message, f"{hint}; or leave out a locale")
         return
-    if kind == "reference":
-        rows: int = table.length  # type: ignore[attr-defined]
-        if rows > limit:
-            yield Problem("type", f"{table.name} has {rows:,} rows, and faker.{name} has {limit:,} different texts", hint)
+    if table.is_listed:
+        if table.length > limit:
+            message = f"{table.name} has {table.length:,} rows, and faker.{name} has {limit:,} different texts"
+            yield Problem("type", message, hint)
         return
     slots = number_division(limit).slots
     if len(dataset.segments) > slots:
@@ -146,17 +146,17 @@ def capacity_problems(name: str, table: Table, kind: str, dataset: Dataset) -> I
             yield Problem("type", f"faker.{name} has texts for those who arrive in {room.segment} up to {year}", hint)
 
 
-def colliding_segments(name: str, table: Table, kind: str, dataset: Dataset) -> Iterable[str]:
+def colliding_segments(name: str, table: Table, dataset: Dataset) -> Iterable[str]:
     """Yield the segments whose identifiers depend on the segments declared before them."""
     limit = capacity(name, dataset.locale)
-    if limit and kind in KINDS and kind != "reference":
+    if limit and table.is_of_units:
         yield from slot_collisions([segment.name for segment in dataset.segments], number_division(limit).slots)
 
 
-def capacity_text(name: str, table: Table, kind: str, dataset: Dataset) -> str:
+def capacity_text(name: str, table: Table, dataset: Dataset) -> str:
     """Return the number of rows of a dimension that get identifiers, in words, and the last year of arrivals."""
     limit = capacity(name, dataset.locale)
-    if kind == "reference":
+    if table.is_listed:
         return f"no two the same, for up to {limit:,} rows"
     segment_rooms = capacities(table, dataset, limit)
     units = min(room.most for room in segment_rooms)

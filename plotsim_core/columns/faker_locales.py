@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from plotsim_core.columns.geo import cities, cities_of, countries_of
+from plotsim_core.columns.geo import cities, cities_of, countries_of, places_of
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.config.tables import Table
 from plotsim_core.numerics.random import choose, key
@@ -37,7 +37,7 @@ def territory(locale: str) -> str:
 def place_of(table: Table, bundle: str | None) -> tuple[bool, str | None]:
     """Return (has_place, bundle): whether the rows of a table have a place that sets their locale, and the place's bundle,
     the one of the same name or the unnamed one."""
-    place_bundles = {getattr(column.source, "bundle", None) for column in table.sourced("geo")}
+    place_bundles = {place.bundle for place in places_of(table)}
     return (True, bundle) if bundle in place_bundles else (None in place_bundles, None)
 
 

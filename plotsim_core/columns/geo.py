@@ -20,10 +20,11 @@ from pydantic import Field
 from plotsim_core.columns.choice import weighted_indexes
 from plotsim_core.columns.identifier_patterns import ascii_texts
 from plotsim_core.columns.rows import Integers, Rows, gathered
-from plotsim_core.columns.source import Source, add_source
-from plotsim_core.config.model import Name, Part
+from plotsim_core.columns.source import ColumnSource, add_source
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.random import choose, key, uniforms
@@ -45,14 +46,63 @@ _DESCRIPTIONS = {
 _ALPHABETS = {"#": b"0123456789", "@": b"ABCDEFGHJKLMNPRSTUVWXYZ"}
 
 
-class Options(Part):
+@add_source
+class Place(ColumnSource):
     """`part` of the place. `countries` (codes or names) are the only ones to draw from, `by` says whether cities are drawn
     in proportion to their population or evenly; said at one column, it holds for all of the `bundle`."""
+
+    word = "geo"
+    example = "geo.city"
+    argument = "part"
+    in_structs = True
 
     part: Literal["country", "country_code", "region", "city", "postcode", "latitude", "longitude"]
     countries: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     by: Literal["population", "city"] | None = None
     bundle: Name | None = None
+
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        return pa.float64() if self.part in _NUMBERS else pa.string()
+
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        known_countries = [*dict.fromkeys(cities()["country_code"]), *dict.fromkeys(cities()["country"])]
+        for index, country in enumerate(self.countries or ()):
+            if country not in known_countries:
+                hint = did_you_mean(country, known_countries)
+                yield Problem(f"countries[{index}]", f"there are no cities of a country '{country}'", hint)
+        countries, by = bundle_options(table, self.bundle)
+        for name, value, agreed_value in (("countries", self.countries, countries), ("by", self.by, by)):
+            if value is not None and value != agreed_value:
+                message = f"another geo column of {table.name} says otherwise, and both speak of one place"
+                yield Problem(name, message, "give them a `bundle` each")
+
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        return _DESCRIPTIONS[self.part]
+
+    def text_decimals(self, dataset: Dataset) -> int | None:
+        return _DECIMALS if self.part in _NUMBERS else None
+
+    def places(self, dataset: Dataset) -> int | None:
+        return _DECIMALS
+
+    def possible_values(self, table: Table, scope: Scope) -> list[str] | None:
+        """Return the names of the places; None for postcodes and numbers."""
+        if self.part in (*_NUMBERS, "postcode"):
+            return None
+        indexes, _ = _city_weights(*bundle_options(table, self.bundle))
+        return list(dict.fromkeys(cities()[self.part][index] for index in indexes.tolist()))
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        seed, bundle_key = rows.block.population.seed, (table.stream, self.bundle or "")
+        city = cities_of(rows, table, self.bundle)
+        columns = cities()
+        if self.part in _NUMBERS:
+            centres = np.array(columns[self.part])[city]
+            draws = uniforms(key(seed, "geo", *bundle_key, self.part), rows.address)
+            return pa.array((centres + _SPREAD * (2.0 * draws - 1.0)).round(_DECIMALS))
+        if self.part == "postcode":
+            return _postcodes(seed, bundle_key, city, rows)
+        return gathered(columns[self.part], city, column.type)
 
 
 @lru_cache(maxsize=1)
@@ -66,10 +116,14 @@ def cities() -> dict[str, list[Any]]:
     return columns
 
 
+def places_of(table: Table) -> list[Place]:
+    """Return the options of the columns of a table that are parts of places."""
+    return [column.source for column in table.columns if isinstance(column.source, Place)]
+
+
 def bundle_options(table: Table, bundle: str | None) -> tuple[tuple[str, ...] | None, str]:
     """Return (countries, by) of a bundle, as one of its columns sets them; by default (None, population)."""
-    sources = [column.source for column in table.sourced("geo")]
-    bundle_sources = [source for source in sources if isinstance(source, Options) and source.bundle == bundle]
+    bundle_sources = [source for source in places_of(table) if source.bundle == bundle]
     countries = next((source.countries for source in bundle_sources if source.countries is not None), None)
     return countries, next((source.by for source in bundle_sources if source.by is not None), "population")
 
@@ -104,42 +158,6 @@ def cities_of(rows: Rows, table: TablePlan, bundle: str | None) -> Integers:
     return rows.cached(("geo", *bundle_key), draw)
 
 
-def possible_names(options: Options, table: Table) -> list[str] | None:
-    """Return the possible names in a geo column; None for postcodes and numbers."""
-    if options.part in (*_NUMBERS, "postcode"):
-        return None
-    indexes, _ = _city_weights(*bundle_options(table, options.bundle))
-    return list(dict.fromkeys(cities()[options.part][index] for index in indexes.tolist()))
-
-
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    known_countries = [*dict.fromkeys(cities()["country_code"]), *dict.fromkeys(cities()["country"])]
-    for index, country in enumerate(options.countries or ()):
-        if country not in known_countries:
-            hint = did_you_mean(country, known_countries)
-            yield Problem(f"countries[{index}]", f"there are no cities of a country '{country}'", hint)
-    countries, by = bundle_options(table, options.bundle)
-    for name, value, agreed_value in (("countries", options.countries, countries), ("by", options.by, by)):
-        if value is not None and value != agreed_value:
-            message = f"another geo column of {table.name} says otherwise, and both speak of one place"
-            yield Problem(name, message, "give them a `bundle` each")
-
-
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    options = column.spec.source
-    assert isinstance(options, Options)
-    seed, bundle_key = rows.block.population.seed, (table.stream, options.bundle or "")
-    city = cities_of(rows, table, options.bundle)
-    columns = cities()
-    if options.part in _NUMBERS:
-        centres = np.array(columns[options.part])[city]
-        draws = uniforms(key(seed, "geo", *bundle_key, options.part), rows.address)
-        return pa.array((centres + _SPREAD * (2.0 * draws - 1.0)).round(_DECIMALS))
-    if options.part == "postcode":
-        return _postcodes(seed, bundle_key, city, rows)
-    return gathered(columns[options.part], city, column.type)
-
-
 def _postcodes(seed: int, bundle_key: tuple[str, str], city: Integers, rows: Rows) -> pa.Array:
     """Return a postcode of each city: its pattern with a digit for each # and a letter for each @."""
     patterns = cities()["postcode"]
@@ -153,19 +171,3 @@ def _postcodes(seed: int, bundle_key: tuple[str, str], city: Integers, rows: Row
                 indexes = choose(key(seed, "geo", *bundle_key, "postcode", position), rows.address[is_sign], len(alphabet))
                 letters[is_sign, position] = np.frombuffer(alphabet, dtype=np.uint8)[indexes]
     return pc.utf8_rtrim_whitespace(ascii_texts(letters))
-
-
-add_source(
-    "geo",
-    SourceWords(
-        options=Options,
-        arrow=lambda options, column, dataset: pa.float64() if options.part in _NUMBERS else pa.string(),
-        example="geo.city",
-        argument="part",
-        check=_check,
-        describe=lambda options, column, table, dataset: _DESCRIPTIONS[options.part],
-        decimals=lambda options, dataset: _DECIMALS if options.part in _NUMBERS else None,
-        places=lambda options, dataset: _DECIMALS,
-    ),
-    Source(_fill),
-)

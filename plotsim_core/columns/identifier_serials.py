@@ -28,7 +28,6 @@ from plotsim_core.plan.plan import TablePlan
 
 _MAX_SLOT_BITS = 20
 """Most bits of a slot."""
-KINDS = ("unit", "child", "reference")
 """Kinds of table whose rows have serial numbers."""
 
 
@@ -70,6 +69,11 @@ def slot_collisions(names: Sequence[str], count: int) -> list[str]:
     return [name for name, slot in zip(names, segment_slots, strict=True) if slot != int(key(0, "slot", name, 0)) % count]
 
 
+def has_own_texts(table: Table) -> bool:
+    """Return whether each row of a table may have texts of its own: those of units, of their children, and listed rows."""
+    return table.is_of_units or table.is_listed
+
+
 def serials(rows: Rows, table: TablePlan, total: int) -> Integers | None:
     """Return a number below `total` for each row, of a table whose rows have such numbers; None for other tables.
 
@@ -77,13 +81,13 @@ def serials(rows: Rows, table: TablePlan, total: int) -> Integers | None:
     """
     population = rows.block.population
     origin = population.table(table.stream)
-    if origin.kind not in KINDS:
+    if not has_own_texts(origin.spec):
         return None
-    if origin.kind == "reference":
+    if origin.spec.is_listed:
         return _below_limit(rows.ordinal, total, table)
     division, units = number_division(total), rows.block.units
-    indexes = _segment_index(units.ordinal)[rows.unit] * _per_unit(origin.spec)
-    if origin.kind == "child":
+    indexes = _segment_index(units.ordinal)[rows.unit] * origin.spec.per_unit[1]
+    if len(rows.ordinal):
         indexes = indexes + rows.ordinal
     segment_slots = np.array(
         slots(tuple(segment.spec.name for segment in population.segments), division.slots), dtype=np.int64
@@ -105,10 +109,6 @@ def _segment_index(ordinal: Integers) -> Integers:
     return np.where(ordinal < LATER, 2 * ordinal, 2 * pair_numbers(late_numbers // COHORT, late_numbers % COHORT) + 1)
 
 
-def _per_unit(table: Table) -> int:
-    return int(getattr(table, "per_unit", (1, 1))[1])
-
-
 @dataclass(frozen=True)
 class Capacity:
     """Capacity for a segment's units: `units` is their number at the start, of which `most` have a serial number; units that
@@ -122,7 +122,7 @@ class Capacity:
 
 def capacities(table: Table, dataset: Dataset, total: int) -> list[Capacity]:
     """Return the capacity of `total` numbers for each segment's units, in a dimension of units or of their children."""
-    share = number_division(total).share // _per_unit(table)
+    share = number_division(total).share // table.per_unit[1]
     length = PERIODS[dataset.window.grain.name]
     return [_segment_capacity(segment, dataset.scale, share, length) for segment in dataset.segments]
 

@@ -12,14 +12,14 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, WithJsonSchema, model_validator
 
-from plotsim_core.columns.metric import label, money_decimals
+from plotsim_core.columns.metric import label, metric_named, money_decimals
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.source import Source, add_source
+from plotsim_core.columns.source import ColumnSource, add_source
+from plotsim_core.config.column_source import STORED_VALUES, Origin
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.metrics import Metric
-from plotsim_core.config.model import Name, Part
+from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
@@ -29,8 +29,14 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 _PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}(:periods:[1-9][0-9]{0,3})?$"
 
 
-class Options(Part):
+@add_source
+class Lag(ColumnSource):
     """`metric` names the metric, `periods` says how many periods earlier (1 unless it is given)."""
+
+    word = "lag"
+    example = "lag.revenue"
+    argument = "metric"
+    needs = frozenset({"cell"})
 
     metric: Annotated[Name, WithJsonSchema({"type": "string", "pattern": _PATTERN})]
     periods: Annotated[int, Field(ge=1, le=1000, strict=True)] = 1
@@ -50,64 +56,49 @@ class Options(Part):
             raise ProblemError(Problem("periods", "the type says it already"))
         return {"metric": name, "periods": int(number[:9])}
 
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        return pa.int64() if metric_named(self.metric, dataset).decimals is None else pa.float64()
 
-def _metric(options: Options, dataset: Dataset) -> Metric:
-    return next(metric for metric in dataset.metrics if metric.name == options.metric)
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        yield from scope.unknown_metric(self.metric, "type")
+        window = scope.window
+        if window is not None and window.stop is not None and self.periods >= window.stop - window.first:
+            length = window.stop - window.first
+            yield Problem("periods", f"expected less than the window's {length} periods, found {self.periods}")
 
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        grain = dataset.window.grain.name
+        distance = f"{self.periods} {grain}s" if self.periods > 1 else f"one {grain}"
+        subject = label(metric_named(self.metric, dataset))
+        return f"{subject} {distance} earlier; null where the {phrase(dataset.unit)} was not there yet."
 
-def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    return pa.int64() if _metric(options, dataset).decimals is None else pa.float64()
+    def is_nullable(self, column: Column, dataset: Dataset) -> bool:
+        return True
 
+    def text_decimals(self, dataset: Dataset) -> int | None:
+        return money_decimals(metric_named(self.metric, dataset))
 
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    yield from scope.unknown_metric(options.metric, "type")
-    window = scope.window
-    if window is not None and window.stop is not None and options.periods >= window.stop - window.first:
-        length = window.stop - window.first
-        yield Problem("periods", f"expected less than the window's {length} periods, found {options.periods}")
+    def places(self, dataset: Dataset) -> int | None:
+        return metric_named(self.metric, dataset).decimals
 
+    def stage_origin(self, dataset: Dataset) -> Origin:
+        return STORED_VALUES, self.metric
 
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    options = column.spec.source
-    assert isinstance(options, Options)
-    block, index = rows.block, rows.block.population.metric_index(options.metric)
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        block, index = rows.block, rows.block.population.metric_index(self.metric)
 
-    def earlier_values() -> Any:
-        block_slice = block.slice
-        earlier_slice = Slice(
-            block_slice.first - options.periods,
-            block_slice.stop - options.periods,
-            block_slice.unit_first,
-            block_slice.unit_stop,
-        )
-        return Block(block.population, earlier_slice).noised(index)
+        def earlier_values() -> Any:
+            block_slice = block.slice
+            earlier_slice = Slice(
+                block_slice.first - self.periods,
+                block_slice.stop - self.periods,
+                block_slice.unit_first,
+                block_slice.unit_stop,
+            )
+            return Block(block.population, earlier_slice).noised(index)
 
-    values = block.cached(("lag", index, options.periods), earlier_values).ravel()[rows.cell]
-    is_missing = np.isnan(values) | (rows.period - options.periods < block.units.arrival[rows.unit])
-    if column.type == pa.int64():
-        values = np.where(is_missing, 0.0, values).astype(np.int64)
-    return pa.array(values, type=column.type, mask=is_missing)
-
-
-def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    grain = dataset.window.grain.name
-    distance = f"{options.periods} {grain}s" if options.periods > 1 else f"one {grain}"
-    return f"{label(_metric(options, dataset))} {distance} earlier; null where the {phrase(dataset.unit)} was not there yet."
-
-
-add_source(
-    "lag",
-    SourceWords(
-        options=Options,
-        arrow=_arrow,
-        example="lag.revenue",
-        argument="metric",
-        needs=frozenset({"cell"}),
-        check=_check,
-        nullable=lambda options, dataset: True,
-        describe=_describe,
-        decimals=lambda options, dataset: money_decimals(_metric(options, dataset)),
-        places=lambda options, dataset: _metric(options, dataset).decimals,
-    ),
-    Source(_fill),
-)
+        values = block.cached(("lag", index, self.periods), earlier_values).ravel()[rows.cell]
+        is_missing = np.isnan(values) | (rows.period - self.periods < block.units.arrival[rows.unit])
+        if column.type == pa.int64():
+            values = np.where(is_missing, 0.0, values).astype(np.int64)
+        return pa.array(values, type=column.type, mask=is_missing)

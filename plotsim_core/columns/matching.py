@@ -14,17 +14,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from plotsim_core.columns.choice import Choice, common_type, static_texts, static_values
-from plotsim_core.columns.geo import Options as Place
-from plotsim_core.columns.geo import possible_names
-from plotsim_core.columns.pool import Options as Pool
+from plotsim_core.columns.choice import common_type
 from plotsim_core.columns.rows import Integers, Rows
-from plotsim_core.columns.scd import Options as History
-from plotsim_core.columns.segment import Options as OfSegment
 from plotsim_core.columns.source import fill
+from plotsim_core.config.column_source import DeclaredSource
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.segments import Segment
-from plotsim_core.config.tables import KIND_WORDS, Column, Table
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.engine.tiers import bands_of
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
@@ -36,58 +31,50 @@ _MAX_NAMED = 3
 
 
 def check_matching(
-    matching: Mapping[str, str], column: Column, table: Table, kind: str, parent: Table, scope: Scope
+    matching: Mapping[str, str], column: Column, table: Table, parent: Table, scope: Scope
 ) -> Iterable[Problem]:
-    """Yield the problems of the `matching` of a reference from a table to a `parent` of a kind."""
-    if kind != "reference" or len(matching) != 1:
-        detail = f"found {len(matching)} columns" if kind == "reference" else f"{parent.name} is not a reference dimension"
+    """Yield the problems of the `matching` of a reference from a table to a `parent`."""
+    if not parent.is_listed or len(matching) != 1:
+        detail = f"found {len(matching)} columns" if parent.is_listed else f"{parent.name} is not a reference dimension"
         yield Problem("matching", f"ties one column of a reference dimension to one of the unit's dimension; {detail}")
         return
     ((target_name, source_name),) = matching.items()
-    target_columns = {other.name: other for other in parent.columns}
-    if target_name not in target_columns or target_columns[target_name].word != "static":
-        static_names = [other.name for other in parent.sourced("static")]
-        yield Problem(
-            "matching", f"{parent.name} has no static column '{target_name}'", did_you_mean(target_name, static_names)
-        )
+    listed_columns = {other.name: other for other in parent.columns if other.source.row_count and not other.source.is_key}
+    if target_name not in listed_columns:
+        hint = did_you_mean(target_name, list(listed_columns))
+        yield Problem("matching", f"{parent.name} has no static column '{target_name}'", hint)
         return
-    unit = scope.dimension("unit")
+    unit = scope.unit_dimension
     if unit is None:
         return  # reported elsewhere
     unit_columns = {other.name: other for other in unit.columns}
     if source_name not in unit_columns:
-        candidates = [name for name, other in unit_columns.items() if _possible_values(other, unit, scope) is not None]
+        candidates = [name for name, other in unit_columns.items() if other.source.possible_values(unit, scope) is not None]
         yield Problem(
             "matching", f"the {scope.unit} dimension has no column '{source_name}'", did_you_mean(source_name, candidates)
         )
         return
     yield from _check_rows(column, unit_columns[source_name], table, unit, scope)
-    values = _possible_values(unit_columns[source_name], unit, scope)
+    values = unit_columns[source_name].source.possible_values(unit, scope)
     if values is None:
-        reason = (
-            "changes with time"
-            if getattr(unit_columns[source_name].source, "by", None) == "trajectory"
-            else "has no given values"
-        )
+        reason = "changes with time" if unit_columns[source_name].source.changes_over_time else "has no given values"
         yield Problem(
             "matching", f"{unit.name}.{source_name} ({unit_columns[source_name].type}) {reason}", f"it can be {_SOURCES}"
         )
         return
-    yield from _check_listed(
-        target_columns[target_name], values, f"{parent.name}.{target_name}", f"{unit.name}.{source_name}"
-    )
+    paths = f"{parent.name}.{target_name}", f"{unit.name}.{source_name}"
+    yield from _check_listed(listed_columns[target_name].source, values, *paths)
 
 
 def _check_rows(column: Column, source_column: Column, table: Table, unit: Table, scope: Scope) -> Iterable[Problem]:
     """Yield the problems of matching the source column in rows of this table."""
-    capabilities = KIND_WORDS[scope.tables[table.name].kind or ""].knows
-    if source_column.word == "scd" and "cell" not in capabilities:
+    if source_column.source.history is not None and "cell" not in table.knows:
         yield Problem("matching", f"has no place here: it needs rows of a {scope.unit} in a period")
-    elif "unit" not in capabilities:
+    elif "unit" not in table.knows:
         yield Problem("matching", f"has no place here: it needs rows of a {scope.unit}")
     elif table is unit and _is_circular(column, source_column, unit):
         yield Problem("matching", f"{unit.name}.{column.name} depends on itself")
-    parent = scope.tables.get(getattr(table, "parent_table", None) or "")
+    parent = scope.tables.get(table.parent_name or "")
     for parent_column in parent.table.columns if parent is not None and parent.table is not None else ():
         if (parent_column.name, parent_column.type) == (column.name, column.type) and parent_column.source != column.source:
             message = f"has no effect: a row refers to what its row of {parent.name if parent else ''} refers to"
@@ -96,84 +83,31 @@ def _check_rows(column: Column, source_column: Column, table: Table, unit: Table
             )
 
 
-def _check_listed(target_column: Column, values: list[Any], target_path: str, source_path: str) -> Iterable[Problem]:
+def _check_listed(target: DeclaredSource, values: list[Any], target_path: str, source_path: str) -> Iterable[Problem]:
     """Yield the values of the source column that the target column does not list; a null matches no row."""
-    values = [value for value in values if value is not None]
-    listed_words = dict.fromkeys(_comparable(static_values(target_column), values))
-    texts = dict(zip(_comparable(values, static_values(target_column)), map(str, values), strict=True))
+    values, listed_values = [value for value in values if value is not None], target.row_values() or []
+    listed_words = dict.fromkeys(_comparable(listed_values, values))
+    texts = dict(zip(_comparable(values, listed_values), map(str, values), strict=True))
     missing_values = [value for word, value in texts.items() if word not in listed_words]
     if missing_values:
         remainder = f" and {len(missing_values) - _MAX_NAMED} more" if len(missing_values) > _MAX_NAMED else ""
         names = ", ".join(f"'{value}'" for value in missing_values[:_MAX_NAMED])
         message = f"{target_path} does not list {names}{remainder}, which {source_path} can be"
-        yield Problem("matching", message, did_you_mean(missing_values[0], list(dict.fromkeys(static_texts(target_column)))))
+        yield Problem("matching", message, did_you_mean(missing_values[0], list(dict.fromkeys(target.row_texts()))))
 
 
 def _is_circular(column: Column, source_column: Column, unit: Table) -> bool:
     """Return whether the source column is looked up by the reference itself, directly or through others."""
     unit_columns = {other.name: other for other in unit.columns}
     visited: set[str] = set()
-    while source_column.word == "lookup" and source_column.name not in visited:
+    while (path := source_column.source.lookup_path) is not None and source_column.name not in visited:
         visited |= {source_column.name}
-        reference = _reference_of(source_column, unit)
+        references = (other for other in unit.references_to(path.table) if path.by in (None, other.name))
+        reference = next(references, None)
         if reference is None or reference.name == column.name:
             return reference is not None
-        source_column = unit_columns.get(
-            next(iter((getattr(reference.source, "matching", None) or {}).values()), ""), reference
-        )
+        source_column = unit_columns.get(next(iter(reference.source.matched_columns.values()), ""), reference)
     return False
-
-
-def _reference_of(source_column: Column, unit: Table) -> Column | None:
-    """Return the reference by which a column of the unit's dimension is looked up."""
-    by = getattr(source_column.source, "by", None)
-    reference_type = f"ref.{source_column.type.split('.')[1]}"
-    return next((other for other in unit.columns if other.type == reference_type and by in (None, other.name)), None)
-
-
-def _possible_values(column: Column, unit: Table, scope: Scope) -> list[Any] | None:
-    """Return the possible values of a column of the unit's dimension; None if unknown, or if it changes but is no tier."""
-    source = column.source
-    if isinstance(source, History):
-        return list(source.tiers)
-    if isinstance(source, Pool) and source.by == "chance":
-        return _common_values(
-            [value for segment in scope.segments for value in segment.attributes.get(source.attribute, ())]
-        )
-    if isinstance(source, Choice):
-        return _common_values(list(source.values))
-    if isinstance(source, OfSegment):
-        return _segment_values(source, scope.segments)
-    if isinstance(source, Place):
-        return possible_names(source, unit)
-    if column.word == "static":
-        return static_values(column)
-    if column.word == "lookup":
-        _, name, target_name = column.type.split(".")
-        declared = scope.tables.get(name)
-        target_table = declared.table if declared is not None and declared.kind == "reference" else None
-        return next(
-            (
-                static_values(other)
-                for other in (target_table.sourced("static") if target_table else ())
-                if other.name == target_name
-            ),
-            None,
-        )
-    return None
-
-
-def _segment_values(source: OfSegment, segments: Iterable[Segment]) -> list[Any] | None:
-    if source.fact == "name":
-        return [segment.name for segment in segments]
-    arms = [segment.treatment for segment in segments if segment.treatment is not None]
-    labels = [label for arm in arms for label in (arm.control_label, arm.treatment_label)]
-    return list(dict.fromkeys(labels)) if source.fact == "treatment" else None
-
-
-def _common_values(values: list[Any]) -> list[Any]:
-    """Return values as one column has them: as texts if their types differ."""
-    return [str(value) for value in values] if common_type(values) == pa.string() else values
 
 
 def _comparable(values: list[Any], others: list[Any]) -> list[Any]:
@@ -204,8 +138,8 @@ def _unit_values(source_name: str, rows: Rows) -> tuple[list[Any], Integers]:
     population, block = rows.block.population, rows.block
     unit = population.dimension
     source_column = next(other for other in unit.columns if other.name == source_name)
-    if isinstance(source_column.spec.source, History):
-        history = source_column.spec.source
+    history = source_column.spec.source.history
+    if history is not None:
         metric = population.metric_index(history.tracks)
         bands = bands_of(block, metric, history.at)
         return list(history.tiers), np.asarray(bands, dtype=np.int64).ravel()[rows.cell]
@@ -224,10 +158,10 @@ def _unit_values(source_name: str, rows: Rows) -> tuple[list[Any], Integers]:
 def _rows_by_value(target_column: Column, values: list[Any], parent: Table) -> tuple[Integers, Integers, NDArray[np.int64]]:
     """Return (order, starts, counts): the rows that list each value are `order[start : start + count]`. A last entry stands
     for no value."""
-    listed_values = static_values(target_column)
+    listed_values = target_column.source.row_values() or []
     code_of = {word: code for code, word in enumerate(_comparable(values, listed_values))}
     codes = np.array([code_of.get(word, len(code_of)) for word in _comparable(listed_values, values)], dtype=np.int64)
-    codes = codes[np.arange(parent.length, dtype=np.int64) % len(listed_values)]  # type: ignore[attr-defined]
+    codes = codes[np.arange(parent.length, dtype=np.int64) % len(listed_values)]
     counts = np.bincount(codes, minlength=len(code_of) + 1)
     starts = np.cumsum(counts) - counts
     starts[-1], counts[-1] = 0, 1

@@ -16,12 +16,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
-from plotsim_core.columns.as_of import Band, band_indexes, check_metric, may_be_missing, quantity_name, scaled_values
+from plotsim_core.columns.as_of import (
+    Band,
+    band_indexes,
+    band_origin,
+    check_metric,
+    may_be_missing,
+    quantity_name,
+    scaled_values,
+)
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.source import Source, add_source
-from plotsim_core.config.model import Group, Name, Part
+from plotsim_core.columns.source import ColumnSource, add_source
+from plotsim_core.config.column_source import Origin
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Group, Name
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import phrase
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
@@ -43,9 +53,14 @@ def _parts(template: str) -> list[tuple[str, str | None]]:
     return [(text, slot) for text, slot, _, _ in fields]
 
 
-class Options(Part):
+@add_source
+class Narrative(ColumnSource):
     """`template`, `lexicons` {segment: {slot: {band: [phrases]}}}, the names of the `bands` from low to high, and the
     `metric` that they are bands of (the position on the curve without one)."""
+
+    word = "narrative"
+    example = "narrative"
+    needs = frozenset({"unit"})
 
     template: Annotated[str, Field(min_length=1, max_length=2000)]
     lexicons: dict[Group, dict[Name, dict[str, Phrases]]]
@@ -53,7 +68,7 @@ class Options(Part):
     metric: Name | None = None
 
     @model_validator(mode="after")
-    def _check_parts(self) -> Options:
+    def _check_parts(self) -> Narrative:
         problems = list(self._problems())
         if problems:
             raise ProblemError(*problems)
@@ -91,51 +106,45 @@ class Options(Part):
         """The names of the slots, each once."""
         return list(dict.fromkeys(slot for _, slot in _parts(self.template) if slot is not None))
 
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        return pa.string()
 
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    names = [segment.name for segment in scope.segments]
-    for name in names:
-        if name not in options.lexicons:
-            yield Problem("lexicons", f"the segment {name} has no phrases")
-    for name in options.lexicons:
-        if names and name not in names:
-            yield Problem(f"lexicons.{name}", f"no segment is named '{name}'", did_you_mean(name, names))
-    yield from check_metric(options.metric, scope)
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        names = [segment.name for segment in scope.segments]
+        for name in names:
+            if name not in self.lexicons:
+                yield Problem("lexicons", f"the segment {name} has no phrases")
+        for name in self.lexicons:
+            if names and name not in names:
+                yield Problem(f"lexicons.{name}", f"no segment is named '{name}'", did_you_mean(name, names))
+        yield from check_metric(self.metric, scope)
 
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        return f"Text that fits {quantity_name(self.metric)} and the {phrase(dataset.unit)}'s segment."
 
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    options = column.spec.source
-    assert isinstance(options, Options)
-    bands, is_missing = band_indexes(scaled_values(rows, options.metric), len(options.bands))
-    list_indexes = rows.block.units.segment[rows.unit] * len(options.bands) + bands
-    lexicons = [options.lexicons[segment.spec.name] for segment in rows.block.population.segments]
-    phrases_by_slot: dict[str, pa.Array] = {}
-    for slot in options.slots:
-        lists = [lexicon[slot][band] for lexicon in lexicons for band in options.bands]
-        sizes = np.array([len(phrases) for phrases in lists])
-        firsts = np.cumsum(sizes) - sizes
-        entry = firsts[list_indexes] + rows.choose(table, column, sizes[list_indexes], slot)
-        flat = pa.array([entry for phrases in lists for entry in phrases], pa.string())
-        phrases_by_slot[slot] = flat.take(pa.array(entry, mask=is_missing))
-    pieces = []
-    for text, next_slot in _parts(options.template):
-        pieces += [pa.scalar(text)] + ([phrases_by_slot[next_slot]] if next_slot is not None else [])
-    return pc.binary_join_element_wise(*pieces, "")
+    def is_nullable(self, column: Column, dataset: Dataset) -> bool:
+        return may_be_missing(self.metric, dataset)
 
+    @property
+    def changes_over_time(self) -> bool:
+        return True
 
-add_source(
-    "narrative",
-    SourceWords(
-        options=Options,
-        arrow=lambda options, column, dataset: pa.string(),
-        example="narrative",
-        needs=frozenset({"unit"}),
-        check=_check,
-        nullable=lambda options, dataset: may_be_missing(options.metric, dataset),
-        describe=lambda options, column, table, dataset: (
-            f"Text that fits {quantity_name(options.metric)} and the {phrase(dataset.unit)}'s segment."
-        ),
-        moves=lambda options: True,
-    ),
-    Source(_fill),
-)
+    def stage_origin(self, dataset: Dataset) -> Origin:
+        return band_origin(self.metric)
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        bands, is_missing = band_indexes(scaled_values(rows, self.metric), len(self.bands))
+        list_indexes = rows.block.units.segment[rows.unit] * len(self.bands) + bands
+        lexicons = [self.lexicons[segment.spec.name] for segment in rows.block.population.segments]
+        phrases_by_slot: dict[str, pa.Array] = {}
+        for slot in self.slots:
+            lists = [lexicon[slot][band] for lexicon in lexicons for band in self.bands]
+            sizes = np.array([len(phrases) for phrases in lists])
+            firsts = np.cumsum(sizes) - sizes
+            entry = firsts[list_indexes] + rows.choose(table, column, sizes[list_indexes], slot)
+            flat = pa.array([entry for phrases in lists for entry in phrases], pa.string())
+            phrases_by_slot[slot] = flat.take(pa.array(entry, mask=is_missing))
+        pieces = []
+        for text, next_slot in _parts(self.template):
+            pieces += [pa.scalar(text)] + ([phrases_by_slot[next_slot]] if next_slot is not None else [])
+        return pc.binary_join_element_wise(*pieces, "")

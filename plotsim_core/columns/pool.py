@@ -14,13 +14,15 @@ import pyarrow as pa
 from pydantic import WithJsonSchema, model_validator
 
 from plotsim_core.columns.as_of import scaled_values
-from plotsim_core.columns.choice import Weights, common_type, max_decimals, weight_problems, weighted_indexes
+from plotsim_core.columns.choice import Weights, common_type, common_values, max_decimals, weight_problems, weighted_indexes
 from plotsim_core.columns.rows import Integers, Rows, gathered
-from plotsim_core.columns.source import Source, add_source
+from plotsim_core.columns.source import ColumnSource, add_source
+from plotsim_core.config.column_source import POSITION, Origin
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import Name, Part
+from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.segments import Segment
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import capitalised, phrase
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
@@ -29,9 +31,16 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 _PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}(:trajectory)?$"
 
 
-class Options(Part):
+@add_source
+class Pool(ColumnSource):
     """`attribute` names the attribute, `by` says what chooses among its values (`pool.<attribute>:trajectory` says so too),
     `weights` how often each is chosen by chance."""
+
+    word = "pool"
+    example = "pool.industry"
+    argument = "attribute"
+    needs = frozenset({"unit"})
+    in_structs = True
 
     attribute: Annotated[Name, WithJsonSchema({"type": "string", "pattern": _PATTERN})]
     by: Literal["chance", "trajectory"] = "chance"
@@ -52,31 +61,59 @@ class Options(Part):
         return {**value, "attribute": name, "by": mode}
 
     @model_validator(mode="after")
-    def _check_weights(self) -> Options:
+    def _check_weights(self) -> Pool:
         if self.weights is not None and self.by == "trajectory":
             raise ProblemError(Problem("weights", "have no effect: the trajectory says which value it is"))
         return self
 
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        return common_type(self._values(dataset.segments))
 
-def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    return common_type(_all_values(options, dataset))
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        for segment in scope.segments:
+            values = segment.attributes.get(self.attribute)
+            if values is None:
+                hint = did_you_mean(self.attribute, list(segment.attributes))
+                yield Problem("type", f"segment {segment.name} has no attribute '{self.attribute}'", hint)
+                return
+            yield from weight_problems(self.weights, len(values), f"values that {segment.name} has")
+
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        return (
+            f"{capitalised(phrase(self.attribute))} that the {phrase(dataset.unit)}'s segment lists, "
+            f"{'by the position on the curve' if self.by == 'trajectory' else 'by chance'}."
+        )
+
+    def places(self, dataset: Dataset) -> int | None:
+        return max_decimals(self._values(dataset.segments))
+
+    @property
+    def changes_over_time(self) -> bool:
+        return self.by == "trajectory"
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        return (self.attribute,)
+
+    def stage_origin(self, dataset: Dataset) -> Origin | None:
+        return POSITION if self.by == "trajectory" else None
+
+    def possible_values(self, table: Table, scope: Scope) -> list[Any] | None:
+        return common_values(self._values(scope.segments)) if self.by == "chance" else None
+
+    def _values(self, segments: Iterable[Segment]) -> list[Any]:
+        return [value for segment in segments for value in segment.attributes.get(self.attribute, ())]
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        lists = [segment.spec.attributes[self.attribute] for segment in rows.block.population.segments]
+        sizes = np.array([len(values) for values in lists])
+        firsts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        indexes = firsts[rows.block.units.segment[rows.unit]] + _value_indexes(self, column, table, rows, sizes)
+        flat = [value if column.type != pa.string() else str(value) for values in lists for value in values]
+        return gathered(flat, indexes, column.type)
 
 
-def _all_values(options: Options, dataset: Dataset) -> list[Any]:
-    return [value for segment in dataset.segments for value in segment.attributes[options.attribute]]
-
-
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    for segment in scope.segments:
-        values = segment.attributes.get(options.attribute)
-        if values is None:
-            hint = did_you_mean(options.attribute, list(segment.attributes))
-            yield Problem("type", f"segment {segment.name} has no attribute '{options.attribute}'", hint)
-            return
-        yield from weight_problems(options.weights, len(values), f"values that {segment.name} has")
-
-
-def _value_indexes(options: Options, column: ColumnPlan, table: TablePlan, rows: Rows, sizes: Integers) -> Integers:
+def _value_indexes(options: Pool, column: ColumnPlan, table: TablePlan, rows: Rows, sizes: Integers) -> Integers:
     """Return the index of each row's value in its segment's list; `sizes` are the lengths of the lists."""
     if options.weights is not None:
         return weighted_indexes(rows.uniforms(table, column), options.weights)
@@ -84,34 +121,3 @@ def _value_indexes(options: Options, column: ColumnPlan, table: TablePlan, rows:
     if options.by == "chance":
         return rows.choose(table, column, count)
     return np.minimum((scaled_values(rows, None) * count).astype(np.int64), count - 1)
-
-
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    options = column.spec.source
-    assert isinstance(options, Options)
-    lists = [segment.spec.attributes[options.attribute] for segment in rows.block.population.segments]
-    sizes = np.array([len(values) for values in lists])
-    firsts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    indexes = firsts[rows.block.units.segment[rows.unit]] + _value_indexes(options, column, table, rows, sizes)
-    flat = [value if column.type != pa.string() else str(value) for values in lists for value in values]
-    return gathered(flat, indexes, column.type)
-
-
-add_source(
-    "pool",
-    SourceWords(
-        options=Options,
-        arrow=_arrow,
-        example="pool.industry",
-        places=lambda options, dataset: max_decimals(_all_values(options, dataset)),
-        argument="attribute",
-        needs=frozenset({"unit"}),
-        check=_check,
-        describe=lambda options, column, table, dataset: (
-            f"{capitalised(phrase(options.attribute))} that the {phrase(dataset.unit)}'s segment lists, "
-            f"{'by the position on the curve' if options.by == 'trajectory' else 'by chance'}."
-        ),
-        moves=lambda options: options.by == "trajectory",
-    ),
-    Source(_fill),
-)

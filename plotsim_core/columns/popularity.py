@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from plotsim_core.columns.choice import static_texts, weighted_indexes
-from plotsim_core.columns.primary_key import WIDTH, key_column, own_keys, prefix
+from plotsim_core.columns.choice import weighted_indexes
+from plotsim_core.columns.primary_key import WIDTH, key_column, prefix
 from plotsim_core.columns.rows import Integers
 from plotsim_core.config.model import LARGEST, Part
 from plotsim_core.config.tables import Table
@@ -41,15 +41,12 @@ class Popularity(Part):
         return [name for name in Popularity.model_fields if getattr(self, name) is not None]
 
 
-_ALLOWED = {"reference": ("weights", "distribution", "exponent"), "child": ("distribution", "exponent")}
-"""Options that apply to a kind of table; in tables of other kinds the target is not drawn."""
-
-
-def check_popularity(options: Popularity, table: str, kind: str, rows: Table | None) -> Iterable[Problem]:
-    """Yield the problems of the popularity of a reference to a table of a kind."""
+def check_popularity(options: Popularity, table: str, allowed: tuple[str, ...], rows: Table | None) -> Iterable[Problem]:
+    """Yield the problems of the popularity of a reference to a table, where the options `allowed` apply; where its target is
+    not drawn, none does."""
     names = options.said
     for name in names:
-        if name not in _ALLOWED.get(kind, ()):
+        if name not in allowed:
             yield Problem(name, f"has no effect: which row of {table} is referred to is not drawn so")
             return
     if options.weights is not None and options.distribution is not None:
@@ -84,14 +81,17 @@ def _check_weights(weights: Mapping[str | int | float, float], table: Table) -> 
 
 def _column_texts(table: Table) -> dict[str, list[str]]:
     """Return the values, as texts, that each row of a listed dimension has in its key and in its static columns."""
-    count: int = table.length  # type: ignore[attr-defined]
+    count = table.length
     texts = {}
-    for column in table.sourced("static"):
-        values = static_texts(column)
-        texts[column.name] = [values[index % len(values)] for index in range(count)]
+    for column in table.columns:
+        values = column.source.row_texts()
+        if values and not column.source.is_key:
+            texts[column.name] = [values[index % len(values)] for index in range(count)]
     id_column = key_column(table)
     if id_column is not None:
-        texts[id_column.name] = own_keys(id_column) or [f"{prefix(table)}-{index + 1:0{WIDTH}d}" for index in range(count)]
+        texts[id_column.name] = id_column.source.row_texts() or [
+            f"{prefix(table)}-{index + 1:0{WIDTH}d}" for index in range(count)
+        ]
     return texts
 
 
@@ -121,7 +121,7 @@ def popular_rows(options: Popularity, table: Table, uniforms: Floats) -> Integer
     """Return the row of a listed dimension that each uniform draws."""
     if options.weights is not None:
         return weighted_indexes(uniforms, _weights_of_rows(options.weights, table))
-    return popular_indexes(options, np.full(len(uniforms), table.length, dtype=np.int64), uniforms)  # type: ignore[attr-defined]
+    return popular_indexes(options, np.full(len(uniforms), table.length, dtype=np.int64), uniforms)
 
 
 def popular_indexes(options: Popularity, counts: Integers, uniforms: Floats) -> Integers:

@@ -5,60 +5,67 @@ Sums are exact: values are added as integers, in units of their last decimal, so
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 
+from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Integers, Rows
-from plotsim_core.columns.source import Source, add_source
-from plotsim_core.config.tables import NoOptions, SourceWords
+from plotsim_core.columns.source import ColumnSource, add_source
+from plotsim_core.config.column_source import POSITION, Origin
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Name
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.slice import blocks, full_slice
-from plotsim_core.families import Family
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
-LAYERS: Family[Callable[[Block, int], Floats]] = Family("layer of a metric")
-"""Values in a block, shape (periods, units), by the word of a metric's column; the columns register them here."""
-_EXPECTED_DECIMALS = 6
 _HALF = 32
 """Bits of the low half: the halves of numbers are added apart, so that no sum of 2**31 numbers overflows."""
 
 
+class MetricSource(ColumnSource):
+    """`metric` names the metric."""
+
+    metric: Name
+
+    @abstractmethod
+    def layer(self, unit_block: Block) -> Floats:
+        """Return the values in a block, shape (periods, units)."""
+
+    def layer_decimals(self, population: Population) -> int:
+        """Return how many decimals values have at most."""
+        return population.metrics[population.metric_index(self.metric)].spec.decimals or 0
+
+
 @dataclass(frozen=True, eq=False)
 class Totals:
-    """Totals by period: `units` is the number of living units, `sums` has for each (word, metric) the sum of its values, in
+    """Totals by period: `units` is the number of living units, `sums` has for each source the sum of its values, in
     units of their last decimal, and the number of values that are not missing."""
 
     units: Integers
-    sums: dict[tuple[str, int], tuple[list[int], Integers]]
-
-
-def decimals_of(population: Population, word: str, metric: int) -> int:
-    """Return the number of decimals of a metric's column."""
-    return _EXPECTED_DECIMALS if word == "expected" else population.metrics[metric].spec.decimals or 0
+    sums: dict[MetricSource, tuple[list[int], Integers]]
 
 
 @lru_cache(maxsize=4)
-def population_totals(population: Population, layer_keys: tuple[tuple[str, int], ...], first: int, stop: int) -> Totals:
-    """Return the totals over all units in the periods `first` to `stop`, for layers (word, metric)."""
+def population_totals(population: Population, sources: tuple[MetricSource, ...], first: int, stop: int) -> Totals:
+    """Return the totals over all units in the periods `first` to `stop`, of the values that `sources` have."""
     unit_counts = np.zeros(stop - first, dtype=np.int64)
-    low_sums, high_sums, value_counts = (np.zeros((len(layer_keys), stop - first), dtype=np.int64) for _ in range(3))
+    low_sums, high_sums, value_counts = (np.zeros((len(sources), stop - first), dtype=np.int64) for _ in range(3))
     for block_slice in blocks(population, full_slice(population, first, stop)):
         unit_block = block(population, block_slice)
         is_alive = alive(unit_block)
         periods = slice(block_slice.first - first, block_slice.stop - first)
         unit_counts[periods] += is_alive.sum(axis=1)
-        for index, (word, metric) in enumerate(layer_keys):
-            values = LAYERS[word](unit_block, metric)
+        for index, source in enumerate(sources):
+            values = source.layer(unit_block)
             has_value = is_alive & ~np.isnan(values)
-            numbers = np.rint(np.where(has_value, values, 0.0) * 10.0 ** decimals_of(population, word, metric)).astype(
-                np.int64
-            )
+            numbers = np.rint(np.where(has_value, values, 0.0) * 10.0 ** source.layer_decimals(population)).astype(np.int64)
             low_sums[index, periods] += (numbers & ((1 << _HALF) - 1)).sum(axis=1)
             high_sums[index, periods] += (numbers >> _HALF).sum(axis=1)
             value_counts[index, periods] += has_value.sum(axis=1)
@@ -66,27 +73,22 @@ def population_totals(population: Population, layer_keys: tuple[tuple[str, int],
         [(a << _HALF) + b for a, b in zip(*halves, strict=True)]
         for halves in zip(high_sums.tolist(), low_sums.tolist(), strict=True)
     ]
-    return Totals(unit_counts, {layer_key: (sums[index], value_counts[index]) for index, layer_key in enumerate(layer_keys)})
+    return Totals(unit_counts, {source: (sums[index], value_counts[index]) for index, source in enumerate(sources)})
 
 
 def table_totals(table: TablePlan, unit_block: Block) -> Totals:
     """Return the totals over all units that the columns of a table need, in the periods of a block."""
-    population = unit_block.population
-    layer_keys = [
-        (column.spec.word, population.metric_index(column.spec.type.partition(".")[2]))
-        for column in table.columns
-        if column.spec.word in LAYERS
-    ]
-    return population_totals(population, tuple(dict.fromkeys(layer_keys)), unit_block.slice.first, unit_block.slice.stop)
+    sources = [column.spec.source for column in table.columns if isinstance(column.spec.source, MetricSource)]
+    block_slice = unit_block.slice
+    return population_totals(unit_block.population, tuple(dict.fromkeys(sources)), block_slice.first, block_slice.stop)
 
 
-def aggregate(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+def aggregate(source: MetricSource, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     """Return the mean of a score or index, the sum of an amount or count, over the living units of each row's period
     that have a value; null where none has."""
-    unit_block, word = rows.block, column.spec.word
-    metric = unit_block.population.metric_index(column.spec.type.partition(".")[2])
-    spec, decimals = unit_block.population.metrics[metric].spec, decimals_of(unit_block.population, word, metric)
-    sums, value_counts = table_totals(table, unit_block).sums[word, metric]
+    unit_block, population = rows.block, rows.block.population
+    spec, decimals = population.metrics[population.metric_index(source.metric)].spec, source.layer_decimals(population)
+    sums, value_counts = table_totals(table, unit_block).sums[source]
     positions = (rows.period - unit_block.slice.first).tolist()
     if spec.sized:
         totals = [sums[position] if value_counts[position] else None for position in positions]
@@ -99,20 +101,25 @@ def aggregate(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
     return pa.array(means, column.type)
 
 
-def _units(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    return pa.array(table_totals(table, rows.block).units[rows.period - rows.block.slice.first])
+@add_source
+class UnitCount(ColumnSource):
+    """`units`: how many units there are in the period of the row."""
 
+    word = "units"
+    example = "units"
+    needs = frozenset({"crowd"})
+    is_measure = True
 
-add_source(
-    "units",
-    SourceWords(
-        options=NoOptions,
-        arrow=lambda options, column, dataset: pa.int64(),
-        example="units",
-        needs=frozenset({"crowd"}),
-        describe=lambda options, column, table, dataset: (
-            f"Number of {dataset.plural} that are there in the {dataset.window.grain.name}."
-        ),
-    ),
-    Source(_units),
-)
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        return pa.int64()
+
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        return f"Number of {dataset.plural} that are there in the {dataset.window.grain.name}."
+
+    def stage_origin(self, dataset: Dataset) -> Origin | None:
+        units = (t for t in dataset.dimensions if getattr(t, "per", None) == "unit" and not hasattr(t, "count"))
+        key = next((key_column(table) for table in units), None)
+        return None if key is None else (POSITION[0], key.name)
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        return pa.array(table_totals(table, rows.block).units[rows.period - rows.block.slice.first])

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
 from plotsim_core.columns.rows import Integers, Rows, gathered
-from plotsim_core.columns.source import Source, add_source
+from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import MOST_ROWS, Part, pattern, storable
+from plotsim_core.config.model import MOST_ROWS, pattern, storable
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, SourceWords, Table, row_noun
+from plotsim_core.config.tables import Column, Table, row_noun
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
@@ -39,15 +39,24 @@ Key = Annotated[str | int, BeforeValidator(_key)]
 """Given key of a listed row."""
 
 
-class Options(Part):
+@add_source
+class SurrogateKey(ColumnSource):
     """`prefix` stands before each key; by default the first three letters of the table's name. `values` are the keys of a
     listed table's rows, in their order, where it has its own."""
+
+    word = "id"
+    example = "id"
+    needs = frozenset({"key"})
+    is_key = True
+    is_breakable = False
+    is_drifting = False
+    in_wide_tables = False
 
     prefix: Annotated[str, Field(pattern=pattern(r"^[A-Za-z0-9]{1,12}$", "1 to 12 letters and digits"))] | None = None
     values: Annotated[tuple[Key, ...], Field(min_length=1, max_length=MOST_ROWS)] | None = None
 
     @model_validator(mode="after")
-    def _check_keys(self) -> Options:
+    def _check_keys(self) -> SurrogateKey:
         if self.values is None:
             return self
         problems = [Problem("prefix", "has no effect: the keys are given")] if self.prefix is not None else []
@@ -63,26 +72,65 @@ class Options(Part):
             raise ProblemError(*problems)
         return self
 
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        has_date_keys = any(
+            key_column(other) is column for other in dataset.dimensions if other.is_date_dimension or other.is_time_dimension
+        )
+        return pa.int64() if has_date_keys or isinstance((self.values or ("",))[0], int) else pa.string()
 
-def own_keys(column: Column) -> list[str]:
-    """Return the given keys of a listed table's rows, as texts; empty if none are given."""
-    return list(map(str, getattr(column.source, "values", None) or ()))
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        if key_column(table) is not column:
+            yield Problem("type", f"{table.name} has more than one id column")
+        if self.values is not None and not table.is_listed:
+            yield Problem("values", f"has no place here: rows of {table.name} are not listed")
+        if self.prefix is not None and (table.is_date_dimension or table.is_time_dimension):
+            noun = "date dimension" if table.is_date_dimension else "dimension of times"
+            yield Problem("prefix", f"has no effect: the key of a {noun} is a number")
 
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        if table.is_time_dimension:
+            return "Key of the time of day, as a number HHMM."
+        if table.is_date_dimension:
+            grain = dataset.window.grain.name
+            return f"Key of the {grain}, its start as a number {'YYYYMMDDHH' if grain == 'hour' else 'YYYYMMDD'}."
+        uniqueness = "the same in all of its versions" if table.history is not None else "one for each row"
+        return f"Key of the {row_noun(table)}, {uniqueness}."
 
-def key_count(column: Column) -> int:
-    """Return the number of given keys of a listed table's rows; 0 if none are given."""
-    return len(getattr(column.source, "values", None) or ())
+    def stored_bytes(self, type_: pa.DataType) -> float | None:
+        return 4.0 if type_ == pa.string() else None
+
+    def pinned(self, table: Table) -> SurrogateKey:
+        return self.model_copy(update={"prefix": prefix(table)})
+
+    @property
+    def row_count(self) -> int:
+        return len(self.values or ())
+
+    def row_values(self) -> list[Any] | None:
+        return None if self.values is None else list(self.values)
+
+    def row_texts(self) -> list[str]:
+        return list(map(str, self.values or ()))
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        if table.spec.is_time_dimension:
+            return pa.array(rows.ordinal // 60 * 100 + rows.ordinal % 60)
+        if self.values is not None:
+            return gathered(list(self.values), rows.ordinal, column.type)
+        if column.type == pa.int64():
+            return pa.array(date_keys(rows.block.population, rows.period))
+        return key_text(prefix(table.spec), *_parts(rows))
 
 
 def key_column(table: Table) -> Column | None:
     """Return the column that holds a table's own key."""
-    return next(iter(table.sourced("id")), None)
+    return next((column for column in table.columns if column.source.is_key), None)
 
 
 def prefix(table: Table) -> str:
     """Return what a table's keys begin with."""
     column = key_column(table)
-    if column is not None and isinstance(column.source, Options) and column.source.prefix:
+    if column is not None and isinstance(column.source, SurrogateKey) and column.source.prefix:
         return column.source.prefix
     return table.name.partition("_")[2].replace("_", "")[:3].upper() or table.name[:3].upper()
 
@@ -111,46 +159,6 @@ def date_keys(population: Population, periods: Integers) -> Integers:
     return population.grain.keys(np.arange(first, int(periods.max()) + 1))[periods - first]
 
 
-def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    level = getattr(table, "per", None) if table in dataset.dimensions else None
-    if level == "time":
-        return "Key of the time of day, as a number HHMM."
-    if level == "period":
-        grain = dataset.window.grain.name
-        return f"Key of the {grain}, its start as a number {'YYYYMMDDHH' if grain == 'hour' else 'YYYYMMDD'}."
-    uniqueness = "the same in all of its versions" if table.sourced("scd") else "one for each row"
-    return f"Key of the {row_noun(table)}, {uniqueness}."
-
-
-def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    has_date_keys = any(
-        key_column(other) is column for other in dataset.dimensions if getattr(other, "per", None) in ("period", "time")
-    )
-    return pa.int64() if has_date_keys or isinstance((options.values or ("",))[0], int) else pa.string()
-
-
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    if table.sourced("id")[0] is not column:
-        yield Problem("type", f"{table.name} has more than one id column")
-    kind = scope.tables[table.name].kind
-    if options.values is not None and kind != "reference":
-        yield Problem("values", f"has no place here: rows of {table.name} are not listed")
-    if options.prefix is not None and kind in ("date", "time"):
-        noun = "date dimension" if kind == "date" else "dimension of times"
-        yield Problem("prefix", f"has no effect: the key of a {noun} is a number")
-
-
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    if table.kind == "time":
-        return pa.array(rows.ordinal // 60 * 100 + rows.ordinal % 60)
-    assert isinstance(column.spec.source, Options)
-    if column.spec.source.values is not None:
-        return gathered(list(column.spec.source.values), rows.ordinal, column.type)
-    if column.type == pa.int64():
-        return pa.array(date_keys(rows.block.population, rows.period))
-    return key_text(prefix(table.spec), *_parts(rows))
-
-
 def _parts(rows: Rows) -> list[pa.Array | NDArray[Any]]:
     """Return the parts of each row's key: those of its parent row, or its unit and date; then its number."""
     parts: list[pa.Array | NDArray[Any]] = []
@@ -168,17 +176,3 @@ def _parts(rows: Rows) -> list[pa.Array | NDArray[Any]]:
     if len(rows.ordinal) == len(rows):
         parts.append(rows.ordinal + 1)
     return parts
-
-
-add_source(
-    "id",
-    SourceWords(
-        options=Options,
-        arrow=_arrow,
-        example="id",
-        needs=frozenset({"key"}),
-        check=_check,
-        describe=_describe,
-    ),
-    Source(_fill),
-)

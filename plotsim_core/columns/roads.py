@@ -7,7 +7,7 @@ taken.
 | `ancestor_targets` | detail rows, to a table above them | the row they belong to |
 | `inherited_targets` | detail rows whose parent has the same reference | what their parent row refers to |
 | `foreign_targets` | references to units of another population | a unit that is there at the time |
-| `kind_targets` | all others | what the kind of the target table says (`RESOLVERS`) |
+| `kind_targets` | all others | what the kind of the target table says (`RowKind.targets`) |
 
 Of a kind: a date is that of the row's period, a time that of its moment, a unit its own, a child one of its unit's, a listed
 row is drawn or matched, and a row of a fact or an event is an earlier one of the same unit. A target is recomputed, never
@@ -17,40 +17,18 @@ looked up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import pyarrow as pa
 
+from plotsim_core.columns.row_kind import Targets, row_kind
 from plotsim_core.columns.row_relations import ancestor_rows, inherited_column, parent_of
-from plotsim_core.columns.rows import Integers, Rows
-from plotsim_core.columns.source import fill
+from plotsim_core.columns.rows import Rows
 from plotsim_core.engine.foreign_units import all_units, drawn_units
-from plotsim_core.families import Family
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
-
-@dataclass(frozen=True, eq=False)
-class Targets:
-    """Targets of references: `rows` of a `table`, and the position in them of each row's target (-1: none)."""
-
-    table: TablePlan
-    rows: Rows
-    places: Integers
-
-    def values(self, column: ColumnPlan) -> pa.Array:
-        """Return a column of the table, one value per row that refers to it."""
-        return fill(column, self.table, self.rows).take(pa.array(self.places, mask=self.places < 0))
-
-
-Resolver = Callable[[ColumnPlan, TablePlan, Rows, TablePlan], Targets]
-"""Function of (column, table, rows, target table)."""
 Road = Callable[[ColumnPlan, TablePlan, Rows, TablePlan], Targets | None]
-"""Function of the same that gives None where it leads nowhere."""
-
-RESOLVERS: Family[Resolver] = Family("kind to refer to")
-"""The last road, by the kind of the target table; kinds register here."""
+"""Function of (column, table, rows, target table) that gives None where it leads nowhere."""
 
 
 def linked_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets | None:
@@ -88,7 +66,7 @@ def foreign_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: Ta
 
 def kind_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
     """Return the targets that the kind of the target table gives."""
-    return RESOLVERS[parent.kind](column, table, rows, parent)
+    return row_kind(parent).targets(column, table, rows, parent)
 
 
 ROADS: tuple[Road, ...] = (linked_targets, ancestor_targets, inherited_targets, foreign_targets, kind_targets)
@@ -101,6 +79,6 @@ def targets_of(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
 
 def _followed(column: ColumnPlan, table: TablePlan, rows: Rows) -> Targets:
     """Return the targets at the end of the first road that leads anywhere."""
-    parent = rows.block.population.table(column.spec.type.partition(".")[2])
+    parent = rows.block.population.table(column.spec.source.target_name or "")
     roads = (road(column, table, rows, parent) for road in ROADS)
     return next(targets for targets in roads if targets is not None)

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.columns.row_kind import row_kind
 from plotsim_core.columns.rows import Integers, Rows, sibling_numbers
-from plotsim_core.engine.block import Block, block
+from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice
-from plotsim_core.families import Family
 from plotsim_core.numerics.random import choose, fold, key, words
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
-
-ROWS: Family[Callable[[TablePlan, Block], Rows]] = Family("table kind")
-"""Function that gives the rows in a block, by kind of table; the kinds register here."""
 
 
 @lru_cache(maxsize=4)
 def rows_of(population: Population, name: str, slice_: Slice) -> Rows:
     """Return the rows of a table in a slice, as targets of references; the last results are cached."""
     table = population.table(name)
-    return ROWS[table.kind](table, block(population, slice_))
+    return row_kind(table).rows_in(table, block(population, slice_))
 
 
 def parent_of(table: TablePlan) -> str | None:
     """Return the name of a detail table's parent table; None for other tables."""
-    return getattr(table.spec, "parent_table", None)
+    return table.spec.parent_name
 
 
 def ancestor_rows(table: TablePlan, rows: Rows, name: str) -> tuple[Rows, Integers] | None:
@@ -51,15 +47,16 @@ def inherited_column(column: ColumnPlan, table: TablePlan, population: Populatio
     name = parent_of(table)
     candidates = [other for other in population.table(name).columns if other.spec.type == column.spec.type] if name else []
     namesake = next((other for other in candidates if other.name == column.name), None)
-    if namesake is None and candidates:
-        target_table = population.table(column.spec.type.partition(".")[2])
-        return candidates[0] if target_table.time is not None and target_table.kind != "date" else None
+    target_name = column.spec.source.target_name
+    if namesake is None and candidates and target_name is not None:
+        target_table = population.table(target_name)
+        return candidates[0] if target_table.time is not None and not target_table.spec.is_date_dimension else None
     return namesake
 
 
 def rows_of_parents(table: TablePlan, parent: Rows) -> Rows:
     """Return the detail rows of rows of the parent table, in the order of these."""
-    low, high = table.spec.per_row  # type: ignore[attr-defined]
+    low, high = table.spec.per_row
     counts = low + choose(key(parent.block.population.seed, "children", table.stream), parent.address, high - low + 1)
     owner, numbers = sibling_numbers(counts)
     return Rows(

@@ -9,10 +9,10 @@ from typing import Literal
 import pyarrow as pa
 
 from plotsim_core.columns.rows import Rows, gathered
-from plotsim_core.columns.source import Source, add_source
-from plotsim_core.config.model import Part
+from plotsim_core.columns.source import ColumnSource, add_source
+from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block
 from plotsim_core.errors import Problem
@@ -25,15 +25,44 @@ _DESCRIPTIONS = {
 }
 
 
-class Options(Part):
+@add_source
+class SegmentFact(ColumnSource):
     """`fact` is name, count or treatment."""
+
+    word = "segment"
+    example = "segment.name"
+    argument = "fact"
+    needs = frozenset({"unit"})
+    in_structs = True
 
     fact: Literal["name", "count", "treatment"]
 
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        return pa.int64() if self.fact == "count" else pa.string()
 
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    if options.fact == "treatment" and scope.segments and all(segment.treatment is None for segment in scope.segments):
-        yield Problem("type", "no segment has a `treatment` whose arms it could tell")
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        if self.fact == "treatment" and scope.segments and all(segment.treatment is None for segment in scope.segments):
+            yield Problem("type", "no segment has a `treatment` whose arms it could tell")
+
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        return _DESCRIPTIONS[self.fact].format(unit=phrase(dataset.unit))
+
+    def is_nullable(self, column: Column, dataset: Dataset) -> bool:
+        return self.fact == "treatment" and any(segment.treatment is None for segment in dataset.segments)
+
+    def possible_values(self, table: Table, scope: Scope) -> list[str] | None:
+        if self.fact == "name":
+            return [segment.name for segment in scope.segments]
+        arms = [segment.treatment for segment in scope.segments if segment.treatment is not None]
+        labels = [label for arm in arms for label in (arm.control_label, arm.treatment_label)]
+        return list(dict.fromkeys(labels)) if self.fact == "treatment" else None
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        segments = rows.block.population.segments
+        if self.fact == "treatment":
+            return arms(rows.block).take(pa.array(rows.unit)).cast(column.type)
+        values = [segment.spec.name if self.fact == "name" else segment.count for segment in segments]
+        return gathered(values, rows.block.units.segment[rows.unit], column.type)
 
 
 def arms(block: Block) -> pa.Array:
@@ -45,31 +74,3 @@ def arms(block: Block) -> pa.Array:
         for label in ((treatment.control_label, treatment.treatment_label) if treatment else (None, None))
     ]
     return pa.array(labels, pa.string()).take(pa.array(2 * block.units.segment + block.units.treated))
-
-
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    options = column.spec.source
-    assert isinstance(options, Options)
-    segments = rows.block.population.segments
-    if options.fact == "treatment":
-        return arms(rows.block).take(pa.array(rows.unit)).cast(column.type)
-    values = [segment.spec.name if options.fact == "name" else segment.count for segment in segments]
-    return gathered(values, rows.block.units.segment[rows.unit], column.type)
-
-
-add_source(
-    "segment",
-    SourceWords(
-        options=Options,
-        arrow=lambda options, column, dataset: pa.int64() if options.fact == "count" else pa.string(),
-        example="segment.name",
-        argument="fact",
-        needs=frozenset({"unit"}),
-        check=_check,
-        nullable=lambda options, dataset: (
-            options.fact == "treatment" and any(segment.treatment is None for segment in dataset.segments)
-        ),
-        describe=lambda options, column, table, dataset: _DESCRIPTIONS[options.fact].format(unit=phrase(dataset.unit)),
-    ),
-    Source(_fill),
-)

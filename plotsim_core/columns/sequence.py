@@ -10,10 +10,10 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.source import Source, add_source
-from plotsim_core.config.model import Part
+from plotsim_core.columns.source import ColumnSource, add_source
+from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import capitalised, phrase
 from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -21,35 +21,26 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 _Whole = Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000, strict=True)]
 
 
-class Options(Part):
+@add_source
+class Sequence(ColumnSource):
     """`start` is the first number, `step` what is added from one row to the next."""
+
+    word = "sequence"
+    example = "sequence"
+    needs = frozenset({"number"})
 
     start: _Whole = 1
     step: _Whole = 1
 
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        return pa.int64()
 
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    if options.step == 0:
-        yield Problem("step", "0 has no effect: every row would have the first number", "write static.<number>")
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        if self.step == 0:
+            yield Problem("step", "0 has no effect: every row would have the first number", "write static.<number>")
 
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        return f"{capitalised(phrase(column.name))}, counted from {self.start} in steps of {self.step}."
 
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    options = column.spec.source
-    assert isinstance(options, Options)
-    return pa.array(options.start + options.step * rows.ordinal)
-
-
-add_source(
-    "sequence",
-    SourceWords(
-        options=Options,
-        arrow=lambda options, column, dataset: pa.int64(),
-        example="sequence",
-        needs=frozenset({"number"}),
-        check=_check,
-        describe=lambda options, column, table, dataset: (
-            f"{capitalised(phrase(column.name))}, counted from {options.start} in steps of {options.step}."
-        ),
-    ),
-    Source(_fill),
-)
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        return pa.array(self.start + self.step * rows.ordinal)

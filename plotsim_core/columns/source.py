@@ -1,29 +1,49 @@
-"""Column sources: functions that fill one column of any rows."""
+"""Column sources: classes whose instances are the options of a column and fill it, for any rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from abc import abstractmethod
+from dataclasses import replace
+from typing import TypeVar
 
 import pyarrow as pa
 
 from plotsim_core.columns.decimals import as_decimals
 from plotsim_core.columns.rows import Rows
-from plotsim_core.config.tables import SOURCE_WORDS, SourceWords
+from plotsim_core.config.column_source import SOURCES, DeclaredSource
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.tables import Column
+from plotsim_core.engine.block import Block
+from plotsim_core.engine.steps import Step
 from plotsim_core.errors import UsageError
-from plotsim_core.families import Family
 from plotsim_core.numerics.decimals import PRECISION
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 
-@dataclass(frozen=True)
-class Source:
-    """`fill(column, table, rows)` gives an Arrow array of the column's type, one value per row."""
+class ColumnSource(DeclaredSource):
+    """A column source: what `DeclaredSource` asks, and its values. A subclass joins the language by `add_source`."""
 
-    fill: Callable[[ColumnPlan, TablePlan, Rows], pa.Array]
+    @abstractmethod
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        """Return the type of a column's values, before its `decimals`."""
+
+    @abstractmethod
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        """Return the values of a column: an array of its type, a value for each row. They follow from the rows' addresses,
+        units and periods alone, not from how many rows there are."""
+
+    def steps(self, cell: Block) -> list[Step]:
+        """Return how a value follows from the stages, for the block of one unit in one period; empty if it does not."""
+        return []
 
 
-SOURCES: Family[Source] = Family("column type")
+Source = TypeVar("Source", bound=type[ColumnSource])
+
+
+def add_source(source: Source) -> Source:
+    """Register a source under its `word`, as a decorator of the class. Raises ValueError if the word is taken."""
+    SOURCES.add(source.word, source)
+    return source
 
 
 def fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
@@ -32,7 +52,9 @@ def fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
 
 
 def _values(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    decimals, source = column.spec.decimals, SOURCES[column.spec.word]
+    decimals, source = column.spec.decimals, column.spec.source
+    if not isinstance(source, ColumnSource):
+        raise TypeError(f"{table.name}.{column.name} is made by its table, not by a column source")
     try:
         if decimals is None:
             return source.fill(column, table, rows)
@@ -43,9 +65,3 @@ def _values(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
         scale = column.type.scale if decimals is None else decimals
         limit = f"{PRECISION} digits, its {scale} decimals included"
         raise UsageError(f"{table.name}.{column.name} has values of more than {limit}: give it fewer `decimals`") from None
-
-
-def add_source(word: str, words: SourceWords, source: Source) -> None:
-    """Register a source under `word`: its part of the language and its fill function."""
-    SOURCE_WORDS.add(word, words)
-    SOURCES.add(word, source)

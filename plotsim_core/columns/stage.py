@@ -7,11 +7,12 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.source import Source, add_source
+from plotsim_core.columns.source import ColumnSource, add_source
+from plotsim_core.config.column_source import STORED_VALUES, Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.effects import null_rate
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, NoOptions, SourceWords, Table
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import enumeration, phrase
 from plotsim_core.engine.lifecycle import NONE, stages
 from plotsim_core.errors import Problem
@@ -20,61 +21,57 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 def stage_column(table: Table, dataset: Dataset) -> tuple[Column, ...]:
     """Return the column that the first fact with the tracked metric gets, if there is a lifecycle."""
-    if dataset.lifecycle is None or any(fact.sourced("stage") for fact in dataset.facts):
+    if dataset.lifecycle is None or any(c.source.is_stage for fact in dataset.facts for c in fact.columns):
         return ()
-    metric_type = f"metric.{dataset.lifecycle.track}"
     fact_names = (
         fact.name
         for fact in dataset.facts
-        if not getattr(fact, "per", None)
+        if "unit" in fact.knows
         and (
-            any(column.type == metric_type for column in fact.columns)
-            or dataset.lifecycle.track in getattr(fact, "metrics", ())
+            any(column.source.stored_metric == dataset.lifecycle.track for column in fact.columns)
+            or dataset.lifecycle.track in fact.listed_metrics
         )
     )
     first_name = next(fact_names, None)
-    return (Column(name="stage", type="stage", source=NoOptions()),) if table.name == first_name else ()
+    return (Column(name="stage", type="stage", source=Stage()),) if table.name == first_name else ()
 
 
-def _check(options: NoOptions, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    if scope.lifecycle is None:
-        yield Problem("type", "there is no `lifecycle` that a stage could be read from")
+@add_source
+class Stage(ColumnSource):
+    """`stage`: the stage of the lifecycle that the stored values of the tracked metric put a row in."""
 
+    word = "stage"
+    example = "stage"
+    needs = frozenset({"cell"})
+    is_stage = True
 
-def _nullable(options: NoOptions, dataset: Dataset) -> bool:
-    """A missing value puts a row in no stage, unless units keep theirs."""
-    lifecycle = dataset.lifecycle
-    if lifecycle is None or lifecycle.enforce_order:
-        return False
-    return any(null_rate(dataset, metric) > 0 for metric in dataset.metrics if metric.name == lifecycle.track)
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        return pa.string()
 
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        if scope.lifecycle is None:
+            yield Problem("type", "there is no `lifecycle` that a stage could be read from")
 
-def _describe(options: NoOptions, column: Column, table: Table, dataset: Dataset) -> str:
-    lifecycle = dataset.lifecycle
-    assert lifecycle is not None  # checked
-    names = enumeration(stage.name for stage in lifecycle.stages)
-    return f"Stage of the lifecycle that {phrase(lifecycle.track)} puts the {phrase(dataset.unit)} in: {names}."
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        lifecycle = dataset.lifecycle
+        assert lifecycle is not None  # checked
+        names = enumeration(stage.name for stage in lifecycle.stages)
+        return f"Stage of the lifecycle that {phrase(lifecycle.track)} puts the {phrase(dataset.unit)} in: {names}."
 
+    def is_nullable(self, column: Column, dataset: Dataset) -> bool:
+        """A missing value puts a row in no stage, unless units keep theirs."""
+        lifecycle = dataset.lifecycle
+        if lifecycle is None or lifecycle.enforce_order:
+            return False
+        return any(null_rate(dataset, metric) > 0 for metric in dataset.metrics if metric.name == lifecycle.track)
 
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    population = rows.block.population
-    lifecycle = population.dataset.lifecycle
-    assert lifecycle is not None
-    indexes = stages(rows.block, lifecycle).ravel()[rows.cell]
-    names = pa.array([stage.name for stage in lifecycle.stages])
-    return names.take(pa.array(indexes, mask=indexes == NONE))
+    def stage_origin(self, dataset: Dataset) -> Origin | None:
+        return None if dataset.lifecycle is None else (STORED_VALUES, dataset.lifecycle.track)
 
-
-add_source(
-    "stage",
-    SourceWords(
-        options=NoOptions,
-        arrow=lambda options, column, dataset: pa.string(),
-        example="stage",
-        needs=frozenset({"cell"}),
-        check=_check,
-        nullable=_nullable,
-        describe=_describe,
-    ),
-    Source(_fill),
-)
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        population = rows.block.population
+        lifecycle = population.dataset.lifecycle
+        assert lifecycle is not None
+        indexes = stages(rows.block, lifecycle).ravel()[rows.cell]
+        names = pa.array([stage.name for stage in lifecycle.stages])
+        return names.take(pa.array(indexes, mask=indexes == NONE))

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from plotsim_core.columns.row_relations import parent_of
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.source import Source, add_source
+from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.tables import Column, NoOptions, SourceWords, Table, row_noun
+from plotsim_core.config.tables import Column, Table, row_noun
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.noised import recorded_offsets
 from plotsim_core.numerics.random import key
@@ -38,24 +38,23 @@ def moments(table: TablePlan, rows: Rows) -> NDArray[np.datetime64]:
     return result.astype("datetime64[us]")
 
 
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    return pa.array(moments(table, rows), TYPE)
+@add_source
+class Timestamp(ColumnSource):
+    """`timestamp`: when an event happened, as it is recorded; the beginning of the period for other rows."""
 
+    word = "timestamp"
+    example = "timestamp"
+    needs = frozenset({"period"})
+    is_moment = True
+    in_structs = True
 
-def _describe(options: NoOptions, column: Column, table: Table, dataset: Dataset) -> str:
-    if getattr(table, "per", None) == "unit":
-        return f"Start of the {dataset.window.grain.name} in which the {phrase(dataset.unit)} arrived."
-    return f"Moment of the {row_noun(table)}."
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        return TYPE
 
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        if table.is_of_units:
+            return f"Start of the {dataset.window.grain.name} in which the {phrase(dataset.unit)} arrived."
+        return f"Moment of the {row_noun(table)}."
 
-add_source(
-    "timestamp",
-    SourceWords(
-        options=NoOptions,
-        arrow=lambda options, column, dataset: TYPE,
-        example="timestamp",
-        needs=frozenset({"period"}),
-        describe=_describe,
-    ),
-    Source(_fill),
-)
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        return pa.array(moments(table, rows), TYPE)

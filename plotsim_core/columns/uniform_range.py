@@ -8,10 +8,10 @@ import pyarrow as pa
 from pydantic import AfterValidator, BeforeValidator
 
 from plotsim_core.columns.rows import Rows
-from plotsim_core.columns.source import Source, add_source
+from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import LARGEST, Part, pair, rising
-from plotsim_core.config.tables import Column, SourceWords
+from plotsim_core.config.model import LARGEST, pair, rising
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import capitalised, number_text, phrase
 from plotsim_core.errors import value_text
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
@@ -28,8 +28,13 @@ def _number(value: Any) -> Any:
 _Number = Annotated[int | float, BeforeValidator(_number)]
 
 
-class Options(Part):
+@add_source
+class UniformRange(ColumnSource):
     """`range` is [low, high]."""
+
+    word = "range"
+    example = "range"
+    decimals_hint = "give an end of the range a fraction: [1.0, 20.0]"
 
     range: Annotated[tuple[_Number, _Number], BeforeValidator(pair), AfterValidator(rising)]
 
@@ -38,31 +43,20 @@ class Options(Part):
         """Whether the numbers are whole."""
         return all(isinstance(end, int) for end in self.range)
 
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        return pa.int64() if self.whole else pa.float64()
 
-def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    return pa.int64() if options.whole else pa.float64()
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        return (
+            f"{capitalised(phrase(column.name))}, evenly drawn between {number_text(self.range[0])} "
+            f"and {number_text(self.range[1])}."
+        )
 
+    def places(self, dataset: Dataset) -> int | None:
+        return _DECIMALS
 
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    options = column.spec.source
-    assert isinstance(options, Options)
-    low, high = options.range
-    if options.whole:
-        return pa.array(int(low) + rows.choose(table, column, int(high - low) + 1))
-    return pa.array((low + (high - low) * rows.uniforms(table, column)).round(_DECIMALS))
-
-
-add_source(
-    "range",
-    SourceWords(
-        options=Options,
-        arrow=_arrow,
-        example="range",
-        places=lambda options, dataset: _DECIMALS,
-        describe=lambda options, column, table, dataset: (
-            f"{capitalised(phrase(column.name))}, evenly drawn between {number_text(options.range[0])} "
-            f"and {number_text(options.range[1])}."
-        ),
-    ),
-    Source(_fill),
-)
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        low, high = self.range
+        if self.whole:
+            return pa.array(int(low) + rows.choose(table, column, int(high - low) + 1))
+        return pa.array((low + (high - low) * rows.uniforms(table, column)).round(_DECIMALS))

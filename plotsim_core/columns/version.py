@@ -14,16 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plotsim_core.columns.foreign_key import history_column
+from plotsim_core.columns.foreign_key import history_dimension
 from plotsim_core.columns.primary_key import date_keys, key_text, prefix, unit_codes
 from plotsim_core.columns.rows import CURRENT, Integers, Rows
-from plotsim_core.columns.scd import Options as History
-from plotsim_core.columns.source import Source, add_source
+from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.columns.timestamp import TYPE as TIMESTAMP
+from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import Part
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, SourceWords, Table
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.tiers import band_starts
 from plotsim_core.errors import Problem
@@ -39,80 +38,75 @@ _DESCRIPTIONS = {
 }
 
 
-class Options(Part):
+@add_source
+class Version(ColumnSource):
     """`part` of the version."""
 
+    word = "version"
+    example = "version.row_id"
+    argument = "part"
+    is_breakable = False
+    is_drifting = False
+    in_wide_tables = False
+    needs = frozenset({"unit", "period"})
+
     part: Literal["row_id", "valid_from", "valid_to", "is_current"]
+
+    def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
+        arrow_type = _TYPES[self.part]
+        return TIMESTAMP if arrow_type == pa.date32() and dataset.window.grain.name == "hour" else arrow_type
+
+    def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
+        unit = scope.unit_dimension
+        if unit is not None and unit.history is None:
+            yield Problem("type", f"{unit.name} has no scd column, so there are no versions")
+        if self.part != "row_id" and table.name != (unit.name if unit else ""):
+            yield Problem("type", f"only the {scope.unit} dimension has {self.part}")
+
+    def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
+        if self.part == "row_id" and table.history is not None:
+            return "Key of the version, which the rows of facts and events name; one for each row."
+        return _DESCRIPTIONS[self.part].format(unit=phrase(dataset.unit))
+
+    def is_nullable(self, column: Column, dataset: Dataset) -> bool:
+        return self.part == "valid_to"
+
+    def target(self, dataset: Dataset) -> Origin | None:
+        dimension = history_dimension(dataset)
+        return (dimension[0].name, ROW_ID) if dimension and self.part == "row_id" else None
+
+    def stored_bytes(self, type_: pa.DataType) -> float | None:
+        return 1.0 if type_ == pa.string() else None
+
+    @property
+    def version_part(self) -> str:
+        return self.part
+
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+        population = rows.block.population
+        if self.part == "row_id":
+            dimension = history_dimension(population.dataset)
+            assert dimension is not None
+            start_keys = pc.cast(pa.array(date_keys(population, _starts(rows))), pa.string())
+            return key_text(prefix(dimension[0]), unit_codes(rows), start_keys)
+        if self.part == "is_current":
+            return pa.array(rows.until == CURRENT)
+        periods = rows.since if self.part == "valid_from" else rows.until
+        is_current = periods == CURRENT
+        starts = population.grain.starts(np.where(is_current, population.first, periods)).astype("datetime64[us]")
+        return pa.array(starts, TIMESTAMP, mask=is_current).cast(column.type)
 
 
 def column(part: str, name: str) -> Column:
     """Return the version column that a kind of table adds."""
-    return Column(name=name, type=f"version.{part}", source=Options.model_validate({"part": part}))
-
-
-def _arrow(options: Options, column: Column, dataset: Dataset) -> pa.DataType:
-    arrow_type = _TYPES[options.part]
-    return TIMESTAMP if arrow_type == pa.date32() and dataset.window.grain.name == "hour" else arrow_type
-
-
-def _check(options: Options, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
-    unit = scope.dimension("unit")
-    if unit is not None and not unit.sourced("scd"):
-        yield Problem("type", f"{unit.name} has no scd column, so there are no versions")
-    if options.part != "row_id" and table.name != (unit.name if unit else ""):
-        yield Problem("type", f"only the {scope.unit} dimension has {options.part}")
-
-
-def _refers(options: Options, dataset: Dataset) -> tuple[str, str] | None:
-    history = history_column(dataset)
-    return (history[0].name, ROW_ID) if history and options.part == "row_id" else None
+    return Column(name=name, type=f"version.{part}", source=Version.model_validate({"part": part}))
 
 
 def _starts(rows: Rows) -> Integers:
     """Return the period in which each row's version began."""
     if len(rows.since) == len(rows):
         return rows.since
-    history = history_column(rows.block.population.dataset)
-    assert history is not None and isinstance(history[1].source, History)
-    metric = rows.block.population.metric_index(history[1].source.tracks)
-    return band_starts(rows.block, metric, history[1].source.at).ravel()[rows.cell]
-
-
-def _fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-    options = column.spec.source
-    assert isinstance(options, Options)
-    population = rows.block.population
-    if options.part == "row_id":
-        history = history_column(population.dataset)
-        assert history is not None
-        start_keys = pc.cast(pa.array(date_keys(population, _starts(rows))), pa.string())
-        return key_text(prefix(history[0]), unit_codes(rows), start_keys)
-    if options.part == "is_current":
-        return pa.array(rows.until == CURRENT)
-    periods = rows.since if options.part == "valid_from" else rows.until
-    is_current = periods == CURRENT
-    starts = population.grain.starts(np.where(is_current, population.first, periods)).astype("datetime64[us]")
-    return pa.array(starts, TIMESTAMP, mask=is_current).cast(column.type)
-
-
-def _describe(options: Options, column: Column, table: Table, dataset: Dataset) -> str:
-    if options.part == "row_id" and table.sourced("scd"):
-        return "Key of the version, which the rows of facts and events name; one for each row."
-    return _DESCRIPTIONS[options.part].format(unit=phrase(dataset.unit))
-
-
-add_source(
-    "version",
-    SourceWords(
-        options=Options,
-        arrow=_arrow,
-        example="version.row_id",
-        argument="part",
-        needs=frozenset({"unit", "period"}),
-        check=_check,
-        nullable=lambda options, dataset: options.part == "valid_to",
-        refers=_refers,
-        describe=_describe,
-    ),
-    Source(_fill),
-)
+    dimension = history_dimension(rows.block.population.dataset)
+    assert dimension is not None
+    _, history = dimension
+    return band_starts(rows.block, rows.block.population.metric_index(history.tracks), history.at).ravel()[rows.cell]

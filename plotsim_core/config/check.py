@@ -23,7 +23,8 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import Segment
 from plotsim_core.config.sources import wrong_sources
 from plotsim_core.config.star_schema import DATE_DIMENSION
-from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS, Column, DeclaredTable, Knowledge
+from plotsim_core.config.table_kind import SECTIONS, Knowledge, declared_kinds
+from plotsim_core.config.tables import Column, DeclaredTable
 from plotsim_core.errors import Problem
 from plotsim_core.families import nearest
 from plotsim_core.numerics.codes import LARGEST_SEGMENT, segment_number
@@ -131,7 +132,7 @@ def _lifecycle(parts: Parts, scope: Scope) -> Iterator[Problem]:
     holders = [
         table
         for table in facts
-        if table.table and any(column.type == f"metric.{lifecycle.track}" for column in table.table.columns)
+        if table.table and any(column.source.stored_metric == lifecycle.track for column in table.table.columns)
     ]
     if parts["tables"] and not holders and not has_unreadable and lifecycle.track in scope.metrics:
         yield Problem(
@@ -160,7 +161,7 @@ def _unit_dimension(parts: Parts, scope: Scope) -> Iterator[Problem]:
     if f"dim_{scope.unit}" == DATE_DIMENSION:
         yield Problem("unit", f"a unit cannot be called '{scope.unit}': {DATE_DIMENSION} is the date dimension")
     kinds = [declaration.kind for declaration in parts["tables"]]
-    if "unit" not in kinds and None not in kinds:
+    if not any(kind is None or kind.is_unit_dimension for kind in kinds):
         yield Problem(
             "dimensions",
             f"there is no dimension of the {scope.unit}",
@@ -186,25 +187,23 @@ _MISSING_KNOWLEDGE: dict[Knowledge, str] = {
 def _columns(parts: Parts, scope: Scope) -> Iterator[Problem]:
     declaration: DeclaredTable
     for declaration in parts["tables"]:
-        if declaration.table is None or declaration.kind is None:
+        if declaration.table is None:
             continue
-        kind = KIND_WORDS[declaration.kind]
         for index, column in enumerate(declaration.table.columns):
             path = f"{declaration.path}.columns[{index}]"
-            words = SOURCE_WORDS[column.word]
-            missing = sorted(words.needs - kind.knows)
+            missing = sorted(column.source.needs - declaration.table.knows)
             if missing:
                 reason = _MISSING_KNOWLEDGE[missing[0]].format(unit=scope.unit)
-                fitting_kinds = [name for name, other in KIND_WORDS.items() if words.needs <= other.knows]
+                fitting_kinds = [name for name, kind in declared_kinds().items() if column.source.needs <= kind.knows]
                 yield Problem(
                     f"{path}.type",
                     f"'{column.word}' has no place in {declaration.name}: its rows {reason}",
                     f"it has one in tables of these kinds: {', '.join(fitting_kinds)}",
                 )
                 continue
-            for problem in words.check(column.source, column, declaration.table, scope):
+            for problem in column.source.check(column, declaration.table, scope):
                 yield problem.under(path)
-        for problem in kind.check(declaration.table, scope):
+        for problem in declaration.table.check(scope):
             yield problem.under(declaration.path)
 
 
@@ -244,14 +243,13 @@ def column_problems(dataset: Dataset) -> Iterator[Problem]:
     decimals."""
     for section in SECTIONS:
         for index, table in enumerate(getattr(dataset, section)):
-            kind = next(words for words in dict(KIND_WORDS.items()).values() if type(table) is words.model)
             for column_index, column in enumerate(table.columns):
-                for problem in SOURCE_WORDS[column.word].wrong(column.source, table, dataset):
+                for problem in column.source.problems(table, dataset):
                     yield problem.under(f"{section}[{index}].columns[{column_index}]")
                 for problem in _idle_decimals(column, dataset):
                     yield problem.under(f"{section}[{index}].columns[{column_index}]")
             indices = {column.name.lower(): column_index for column_index, column in enumerate(table.columns)}
-            for column in (*kind.leading(table, dataset), *kind.added(table, dataset)):
+            for column in (*table.leading_columns(dataset), *table.added_columns(dataset)):
                 if column.name in indices:
                     path = f"{section}[{index}].columns[{indices[column.name]}].name"
                     yield Problem(path, f"{table.name} gets a column '{column.name}' by itself; choose another name")
@@ -260,12 +258,11 @@ def column_problems(dataset: Dataset) -> Iterator[Problem]:
 
 def _idle_decimals(column: Column, dataset: Dataset) -> Iterator[Problem]:
     """Yield a problem where a column that has no fractions asks for decimals."""
-    type_ = SOURCE_WORDS[column.word].arrow(column.source, column, dataset)
+    type_ = column.source.arrow_type(column, dataset)
     if column.decimals is None or type_ == pa.float64():
         return
     if pa.types.is_integer(type_):
-        hint = "give an end of the range a fraction: [1.0, 20.0]" if column.word == "range" else "leave it out"
-        yield Problem("decimals", f"has no effect: {column.name} has whole numbers", hint)
+        yield Problem("decimals", f"has no effect: {column.name} has whole numbers", column.source.decimals_hint)
     elif pa.types.is_decimal(type_):
         yield Problem("decimals", f"has no effect: {column.name} has the {type_.scale} decimals of what it is made from")
     else:

@@ -8,7 +8,8 @@ from typing import Any
 from plotsim_core.config.calendar import Calendar, Rhythm
 from plotsim_core.config.holidays import known_years
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KIND_WORDS, Table
+from plotsim_core.config.star_schema import TIME_DIMENSION
+from plotsim_core.config.tables import Table
 from plotsim_core.errors import Problem
 
 _SHOWING_COLUMNS = {
@@ -25,7 +26,7 @@ def calendars(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
     calendar: Calendar | None = parts.get("calendar")
     if calendar is None:
         return
-    dates = scope.dimension("date")
+    dates = scope.date_dimension
     rhythms = [rhythm for _, rhythm, _ in _rhythms(parts)]
     for name, columns in _SHOWING_COLUMNS.items():
         is_used = (name == "holidays" and any(rhythm.holidays is not None for rhythm in rhythms)) or (
@@ -77,7 +78,7 @@ def rhythms(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
             continue
         rhythm_events = [table] if table is not None else [event for event in event_tables if _has_open_words(event)]
         has_moments = grain != "hour" and any(shows_moments(event) for event in rhythm_events)
-        proportional_events = [event for event in rhythm_events if getattr(event, "trigger", None) == "proportional"]
+        proportional_events = [event for event in rhythm_events if event.has_rhythm]
         moves_metrics = table is None and any(metric.follows_rhythm for _, metric in parts["metrics"])
         moves_values = grain in _DAYS and (bool(proportional_events) or moves_metrics)
         if "hours" in rhythm.model_fields_set and not has_moments and not (moves_values and grain == "hour"):
@@ -104,7 +105,7 @@ def events(parts: dict[str, Any]) -> Iterator[Table]:
         *parts["tables"],
         *(table for _, kind_parts in parts.get("units", ()) for table in kind_parts["tables"]),
     ]:
-        if declaration.table is not None and "event" in KIND_WORDS[declaration.kind].knows:
+        if declaration.table is not None and "event" in declaration.table.knows:
             yield declaration.table
 
 
@@ -113,17 +114,17 @@ def _rhythms(parts: dict[str, Any]) -> Iterator[tuple[str, Rhythm, Table | None]
     if parts.get("rhythm") is not None:
         yield "rhythm", parts["rhythm"], None
     for declaration in parts["tables"]:
-        event_rhythm = getattr(declaration.table, "rhythm", None)
+        event_rhythm = declaration.table.row_rhythm if declaration.table is not None else None
         if event_rhythm is not None:
             yield f"{declaration.path}.rhythm", event_rhythm, declaration.table
 
 
 def _has_open_words(event: Table) -> bool:
     """Return whether an event takes some words of its rhythm from the dataset's."""
-    event_rhythm: Rhythm | None = getattr(event, "rhythm", None)
+    event_rhythm = event.row_rhythm
     return event_rhythm is None or len(event_rhythm.model_fields_set) < len(Rhythm.model_fields)
 
 
 def shows_moments(event: Table) -> bool:
     """Return whether a column shows the moments of events: as timestamps, or as a reference to times."""
-    return any(column.word == "timestamp" or column.type == "ref.dim_time" for column in event.columns)
+    return any(column.source.is_moment or column.source.target_name == TIME_DIMENSION for column in event.columns)

@@ -17,13 +17,14 @@ def stages(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
     """Yield the tables named like a stage, and the columns of a stage that would share a name: the keys of the date and the
     unit, and a column for each metric."""
     holders = dict.fromkeys(STAGE_COLUMNS, "a column of the stage trajectories")
-    first_of_kind: dict[str | None, DeclaredTable] = {}
-    for declaration in parts["tables"]:
-        first_of_kind.setdefault(declaration.kind, declaration)
+    declarations: list[DeclaredTable] = parts["tables"]
+    for declaration in declarations:
         if declaration.name.lower() in RESERVED:
             yield Problem(f"{declaration.path}.name", f"'{declaration.name}' is the name of a stage; choose another")
-    for declaration in (first_of_kind[kind] for kind in ("date", "unit") if kind in first_of_kind):
-        for column in declaration.table.sourced("id")[:1] if declaration.table else ():
+    dates = [declaration for declaration in declarations if declaration.kind and declaration.kind.is_date_dimension]
+    units = [declaration for declaration in declarations if declaration.kind and declaration.kind.is_unit_dimension]
+    for declaration in (*dates[:1], *units[:1]):
+        for column in [c for c in declaration.table.columns if c.source.is_key][:1] if declaration.table else ():
             name, index = column.name.lower(), declaration.columns.index(column.name)
             if name in holders:
                 path = f"{declaration.path}.columns[{index}].name"

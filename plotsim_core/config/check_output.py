@@ -14,7 +14,7 @@ from plotsim_core.config.log_line import expected_layout, log_parts
 from plotsim_core.config.output import Event, Output
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.segments import OngoingArrival
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, Table, changing_types, column_type
+from plotsim_core.config.tables import Column, Table, changing_sources, column_type
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import did_you_mean
 
@@ -60,7 +60,7 @@ def _log_layouts(dataset: Dataset) -> Iterator[Problem]:
     for prefix, kind in (("", dataset), *((f"units[{index}].", kind) for index, kind in enumerate(dataset.units))):
         for index, table in enumerate(kind.events):
             columns = {column.name: column for column in table.columns}
-            for part in log_parts(getattr(table, "log_format", None) or ""):
+            for part in log_parts(table.log_line or ""):
                 if part.column is None or not part.layout:
                     continue
                 is_mismatched = (table.name, part.column) in mismatched
@@ -120,19 +120,15 @@ class WideColumn:
     by: str
 
 
-_EXCLUDED_SOURCES = frozenset({"id", "version"})
-"""Sources that a wide table leaves out: those it has from the fact, and the end of a version, unknown at the time."""
-
-
 def wide_columns(table: Table, dataset: Dataset) -> list[WideColumn]:
     """Return the columns that a fact's wide table has from the dimensions it refers to. Those of a second reference to a
     dimension are named after the reference."""
     joined_columns: list[WideColumn] = []
     own_dimensions = {dimension.name: dimension for dimension in dataset.dimensions}
     dimensions = own_dimensions | {dimension.name: dimension for kind in dataset.units for dimension in kind.dimensions}
-    for reference in table.sourced("ref"):
-        name = reference.type.partition(".")[2]
-        if name not in dimensions:
+    for reference in table.columns:
+        name = reference.source.target_name
+        if name is None or name not in dimensions:
             continue
         is_repeated = any(wide.table == name for wide in joined_columns)
         prefix = reference.name.removesuffix("_id").removesuffix("_key") if is_repeated else name
@@ -141,7 +137,7 @@ def wide_columns(table: Table, dataset: Dataset) -> list[WideColumn]:
         columns = (
             c
             for c in target.columns
-            if c.word not in _EXCLUDED_SOURCES and (name in own_dimensions or not changing_types(c, target))
+            if c.source.in_wide_tables and (name in own_dimensions or not changing_sources(c, target))
         )
         joined_columns += [WideColumn(f"{prefix}__{c.name}", name, c.name, reference.name) for c in columns]
     return joined_columns
@@ -151,7 +147,7 @@ def _wide_tables(dataset: Dataset) -> Iterator[Problem]:
     """Yield the problems of the wide tables of a dataset: names that are taken, or too long."""
     kinds = (dataset, *dataset.units)
     table_names = {table.name.lower() for kind in kinds for table in kind.tables}
-    facts = [(table, kind) for kind in kinds for table in kind.facts if "snapshot_of" not in type(table).model_fields]
+    facts = [(table, kind) for kind in kinds for table in kind.facts if table.dimension_name is None]
     if not facts:
         yield Problem("output.denormalized", "there is no fact that could be made wide")
     for table, kind in facts:
@@ -205,9 +201,7 @@ def _folder_columns(dataset: Dataset) -> Iterator[Problem]:
     layout = dataset.output.layout
     for key in folder_keys(template(layout, dataset.window.partitioned)) if layout is not None else ():
         for kind in (dataset, *dataset.units):
-            tables = [
-                table.name for table in kind.tables for c in _all_columns(table, kind) if c.name.lower() == key.lower()
-            ]
+            tables = [table.name for table in kind.tables for c in table.all_columns(kind) if c.name.lower() == key.lower()]
             tables += ["the stage metrics" for metric in kind.metrics if metric.name.lower() == key.lower()]
             if tables:
                 message = f"{tables[0]} has a column '{key}', whose values readers would take from folders {key}=..."
@@ -218,7 +212,7 @@ def _folder_columns(dataset: Dataset) -> Iterator[Problem]:
 def _sort_columns(dataset: Dataset) -> Iterator[Problem]:
     """Yield the problems of `sort_by`: a column that no table has, or that has no order."""
     kinds = (dataset, *dataset.units)
-    columns = [(table, column, kind) for kind in kinds for table in kind.tables for column in _all_columns(table, kind)]
+    columns = [(table, column, kind) for kind in kinds for table in kind.tables for column in table.all_columns(kind)]
     for index, name in enumerate(dataset.output.sort_by):
         matches = [(table, column, kind) for table, column, kind in columns if column.name == name]
         if not matches:
@@ -231,17 +225,11 @@ def _sort_columns(dataset: Dataset) -> Iterator[Problem]:
 
 def _partitioned_columns(partition_name: str, dataset: Dataset) -> Iterator[tuple[Table, Column]]:
     for table in dataset.tables:
-        columns = {column.name: column for column in _all_columns(table, dataset)}
-        targets = {name: SOURCE_WORDS[c.word].refers(c.source, dataset) for name, c in columns.items()}
+        columns = {column.name: column for column in table.all_columns(dataset)}
+        targets = {name: c.source.target(dataset) for name, c in columns.items()}
         name = partition_column(
             partition_name,
             {name: None if target and target[0] == table.name else target for name, target in targets.items()},
         )
         if name is not None:
             yield table, columns[name]
-
-
-def _all_columns(table: Table, dataset: Dataset) -> tuple[Column, ...]:
-    """Return the columns of a table, with those that its kind adds."""
-    kind = next(words for words in dict(KIND_WORDS.items()).values() if type(table) is words.model)
-    return (*kind.leading(table, dataset), *table.columns, *kind.added(table, dataset))

@@ -11,7 +11,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.holdout import FEATURES, HOLDOUT, TRAIN, EntityFeatures, Holdout
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, MOST_ISSUES, Issue, drift_column, orphan_mark
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, DeclaredTable, KindWords, Table, column_type
+from plotsim_core.config.tables import Column, DeclaredTable, Table, column_type
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 
@@ -44,11 +44,10 @@ def _issue_table(path: str, issue: Issue, declaration: DeclaredTable | None) -> 
     if declaration.path.startswith("dimensions"):
         message = f"{issue.table} is a dimension: it is written anew with every period, so nothing in it is broken once"
         yield Problem(f"{path}.table", message, "name a fact, an event or a bridge that has rows per period")
-    elif declaration.table is not None and KIND_WORDS[declaration.kind or ""].of(declaration.table) is not None:
-        dimension = KIND_WORDS[declaration.kind or ""].of(declaration.table)
-        message = f"{issue.table} shows {dimension} as it is, so that what is made of both agrees"
+    elif declaration.table is not None and declaration.table.dimension_name is not None:
+        message = f"{issue.table} shows {declaration.table.dimension_name} as it is, so that what is made of both agrees"
         yield Problem(f"{path}.table", message, "name a fact or an event of its own rows")
-    elif declaration.table is not None and KIND_WORDS[declaration.kind or ""].time(declaration.table) is None:
+    elif declaration.table is not None and declaration.table.time_column() is None:
         yield Problem(f"{path}.table", f"rows of {issue.table} are of no period: there is no date reference to list them by")
 
 
@@ -102,7 +101,7 @@ def holdout(parts: Parts, scope: Scope) -> Iterator[Problem]:
             )
     tables = {t.name: t for t in _all_declarations(parts)}
     for declaration in parts["tables"]:
-        if declaration.kind == "fact":
+        if declaration.kind is not None and declaration.kind.is_per_cell:
             for suffix in (TRAIN, HOLDOUT):
                 yield from _name_clash(f"{declaration.name}{suffix}", tables, True, "holdout")
 
@@ -129,11 +128,11 @@ def entity_features(parts: Parts, scope: Scope) -> Iterator[Problem]:
 
 def _fact_metrics(parts: Parts) -> list[str]:
     """Return the metrics that facts per unit and period hold."""
-    facts = [
-        declaration.table for declaration in parts["tables"] if declaration.kind == "fact" and declaration.table is not None
-    ]
-    columns = [column.type.partition(".")[2] for fact in facts for column in fact.sourced("metric")]
-    return [*columns, *(name for fact in facts for name in getattr(fact, "metrics", ()))]
+    tables: list[Table | None] = [declaration.table for declaration in parts["tables"]]
+    facts = [table for table in tables if table is not None and table.is_per_cell]
+    stored_metrics = (column.source.stored_metric for fact in facts for column in fact.columns)
+    shown_metrics = [name for name in stored_metrics if name is not None]
+    return [*shown_metrics, *(name for fact in facts for name in fact.listed_metrics)]
 
 
 def _unstored_metric(name: str, path: str, parts: Parts, scope: Scope) -> Iterator[Problem]:
@@ -161,8 +160,7 @@ def broken_columns(dataset: Dataset) -> Iterator[Problem]:
 
 
 def _broken_column(issue: Issue, table: Table, dataset: Dataset, root: Dataset) -> Iterator[Problem]:
-    words = _kind_words(table)
-    columns = {column.name: column for column in _all_columns(table, dataset)}
+    columns = {column.name: column for column in table.all_columns(dataset)}
     if issue.issue == "late_arrival" and ARRIVAL in columns:
         yield Problem("table", f"{table.name} has a column '{ARRIVAL}' of its own; rename it")
     if issue.delivers and DELIVERED in columns:
@@ -180,36 +178,34 @@ def _broken_column(issue: Issue, table: Table, dataset: Dataset, root: Dataset) 
         yield Problem("mode", f"{issue.column} is renamed, and drifts in another entry as well: one of them has to go")
     if issue.column not in columns:
         message = f"{table.name} has no column '{issue.column}'"
-        yield Problem("column", message, did_you_mean(issue.column, _breakable_columns(table, columns, words, dataset)))
+        yield Problem("column", message, did_you_mean(issue.column, _breakable_columns(table, columns, dataset)))
     elif issue.issue == "orphaned_keys":
-        yield from _orphaned_column(issue.column, columns[issue.column], table, words, dataset)
+        yield from _orphaned_column(issue.column, columns[issue.column], dataset)
     else:
-        yield from _unbreakable_column(issue, columns, table, words, dataset)
+        yield from _unbreakable_column(issue, columns, table, dataset)
 
 
-def _orphaned_column(name: str, column: Column, table: Table, words: KindWords, dataset: Dataset) -> Iterator[Problem]:
-    target = SOURCE_WORDS[column.word].refers(column.source, dataset)
+def _orphaned_column(name: str, column: Column, dataset: Dataset) -> Iterator[Problem]:
+    target = column.source.target(dataset)
     if target is None:
         yield Problem("column", f"{name} refers to nothing, so it cannot be orphaned", "name a column of type ref.<table>")
         return
     owner = next(other for kind in (dataset, *dataset.units) for other in kind.tables if other.name == target[0])
-    ids = next((getattr(key_column.source, "values", None) for key_column in owner.sourced("id")), None)
-    if getattr(owner, "per", None) in ("period", "time"):
+    ids = next((column.source.row_values() for column in owner.columns if column.source.is_key), None)
+    if owner.is_date_dimension or owner.is_time_dimension:
         yield Problem("column", f"{name} is a date or a time, which stay what they are", "name another reference")
-    elif ids is not None and orphan_mark(ids) is None:
+    elif ids is not None and orphan_mark(tuple(ids)) is None:
         message = (
             f"the keys of {owner.name} lie so far apart, {min(ids)} to {max(ids)}, that no whole number is left for orphans"
         )
         yield Problem("column", message, "name another reference, or write the keys in quotes")
 
 
-def _unbreakable_column(
-    issue: Issue, columns: dict[str, Column], table: Table, words: KindWords, dataset: Dataset
-) -> Iterator[Problem]:
+def _unbreakable_column(issue: Issue, columns: dict[str, Column], table: Table, dataset: Dataset) -> Iterator[Problem]:
     name = issue.column or ""
-    breakable = _breakable_columns(table, columns, words, dataset)
+    breakable = _breakable_columns(table, columns, dataset)
     if name not in breakable:
-        hint = "to break a reference there is orphaned_keys" if name not in words.key(table, dataset) else ""
+        hint = "to break a reference there is orphaned_keys" if name not in table.key_columns(dataset) else ""
         yield Problem("column", f"{name} is a key, a reference or a date of {table.name}, which stay what they are", hint)
         return
     type_ = column_type(columns[name], dataset)
@@ -221,30 +217,16 @@ def _unbreakable_column(
         )
 
 
-def _breakable_columns(table: Table, columns: dict[str, Column], words: KindWords, dataset: Dataset) -> list[str]:
+def _breakable_columns(table: Table, columns: dict[str, Column], dataset: Dataset) -> list[str]:
     """Return the columns that an issue may break: no keys, references, versions or records of changes (CDC)."""
-    fixed_names = {*words.key(table, dataset), words.time(table)}
-    references = {n for n, c in columns.items() if SOURCE_WORDS[c.word].refers(c.source, dataset) is not None}
-    return [
-        name
-        for name in columns
-        if name not in fixed_names | references and columns[name].word not in ("id", "version", "cdc")
-    ]
+    fixed_names = {*table.key_columns(dataset), table.time_column()}
+    references = {n for n, c in columns.items() if c.source.target(dataset) is not None}
+    return [name for name in columns if name not in fixed_names | references and columns[name].source.is_breakable]
 
 
 def _refers_to(other: Table, table: Table, dataset: Dataset) -> bool:
-    targets = (SOURCE_WORDS[column.word].refers(column.source, dataset) for column in _all_columns(other, dataset))
+    targets = (column.source.target(dataset) for column in other.all_columns(dataset))
     return other is not table and any(target is not None and target[0] == table.name for target in targets)
-
-
-def _all_columns(table: Table, dataset: Dataset) -> tuple[Column, ...]:
-    """Return the columns of a table, with those that its kind adds."""
-    words = _kind_words(table)
-    return (*words.leading(table, dataset), *table.columns, *words.added(table, dataset))
-
-
-def _kind_words(table: Table) -> KindWords:
-    return next(words for _, words in KIND_WORDS.items() if type(table) is words.model)
 
 
 __all__ = ["broken_columns", "entity_features", "holdout", "quality"]

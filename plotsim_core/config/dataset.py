@@ -88,11 +88,21 @@ class Dataset(Part):
         """All tables, in the order dimensions, facts, events, bridges."""
         return self.dimensions + self.facts + self.events + self.bridges
 
+    @property
+    def unit_dimension(self) -> Table:
+        """The dimension of the units."""
+        return next(table for table in self.dimensions if table.is_unit_dimension)
+
+    @property
+    def date_dimension(self) -> Table:
+        """The date dimension."""
+        return next(table for table in self.dimensions if table.is_date_dimension)
+
     @cached_property
     def belonging(self) -> tuple[tuple[Table, Table], ...]:
         """Tables whose rows belong to rows of another one (`parent_table`), each after that one."""
         tables = {table.name: table for table in self.tables}
-        parents = ((getattr(table, "parent_table", None), table) for table in self.tables)
+        parents = ((table.parent_name, table) for table in self.tables)
         return tuple((tables[name], table) for name, table in parents if name in tables)
 
     @property

@@ -17,7 +17,8 @@ from plotsim_core.config.pydantic_errors import part_of, unknown_key, validated
 from plotsim_core.config.read_tables import read_section
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star_schema import list_or_empty, with_defaults
-from plotsim_core.config.tables import SECTIONS, DeclaredTable
+from plotsim_core.config.table_kind import SECTIONS
+from plotsim_core.config.tables import DeclaredTable
 from plotsim_core.config.units import Raw, further_kinds, shared_name_problems, unit_dimensions
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import nearest
@@ -172,7 +173,9 @@ def _scope(parts: Parts, raw: Mapping[str, Any], other_kinds: Sequence[tuple[str
         lifecycle=parts.get("lifecycle"),
         locale=parts.get("locale", ("en_US",)),
         calendar=parts.get("calendar", Calendar() if raw.get("calendar") is None else None),
-        foreign={t.name: t for _, kind_parts in other_kinds for t in kind_parts["tables"] if t.kind == "unit"},
+        foreign={
+            t.name: t for _, kind_parts in other_kinds for t in kind_parts["tables"] if t.kind and t.kind.is_unit_dimension
+        },
     )
 
 

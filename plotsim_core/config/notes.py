@@ -12,7 +12,7 @@ import numpy as np
 from plotsim_core.config.connections import Connection
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.output import NEEDS_FORMAT, Output
-from plotsim_core.config.tables import SECTIONS, SOURCE_WORDS
+from plotsim_core.config.table_kind import SECTIONS
 from plotsim_core.errors import Problem
 
 _YEAR = 12
@@ -89,16 +89,7 @@ def _phases(dataset: Dataset) -> Iterator[Problem]:
 
 def _attributes(dataset: Dataset) -> Iterator[Problem]:
     """Yield attributes of segments that no column shows."""
-    shown_names = {
-        column.type.partition(".")[2].partition(":")[0] for table in dataset.tables for column in table.sourced("pool")
-    }
-    shown_names |= {
-        type_.partition(".")[2].partition(":")[0]
-        for table in dataset.tables
-        for column in table.sourced("struct")
-        for type_ in getattr(column.source, "nested_schema", {}).values()
-        if type_.startswith("pool.")
-    }
+    shown_names = {name for table in dataset.tables for column in table.columns for name in column.source.attributes}
     for index, segment in enumerate(dataset.segments):
         for name in segment.attributes:
             if name not in shown_names:
@@ -111,25 +102,20 @@ def _locale(dataset: Dataset) -> Iterator[Problem]:
     if "locale" not in dataset.model_fields_set:
         return
     columns = [column for kind in (dataset, *dataset.units) for table in kind.tables for column in table.columns]
-    nested = [type_ for column in columns for type_ in getattr(column.source, "nested_schema", {}).values()]
-    if not any(type_.startswith("faker.") for type_ in [*(column.type for column in columns), *nested]):
+    if not any(column.source.has_locale for column in columns):
         yield Problem("locale", "has no effect: no column is of Faker's texts", "give one a type such as faker.name")
 
 
 def _counts(dataset: Dataset, inherited: frozenset[str]) -> Iterator[Problem]:
-    """Yield counts of listed rows below those that are listed."""
+    """Yield what the kinds of dimensions have to say of them."""
     for index, table in enumerate(dataset.dimensions):
-        longest = max(getattr(table, "lists", {"": 0}).values(), default=0)
-        count = getattr(table, "count", None)
-        if table.name not in inherited and isinstance(count, int) and count < longest:
-            yield Problem(
-                f"dimensions[{index}].count", f"{count} has no effect: the lists of {table.name} have {longest} values"
-            )
+        for problem in () if table.name in inherited else table.notes():
+            yield problem.under(f"dimensions[{index}]")
 
 
 def _columns(dataset: Dataset, inherited: frozenset[str]) -> Iterator[Problem]:
     for section in SECTIONS:
         for index, table in enumerate(getattr(dataset, section)):
             for column_index, column in enumerate(() if table.name in inherited else table.columns):
-                for problem in SOURCE_WORDS[column.word].notes(column.source, table, dataset):
+                for problem in column.source.notes(table, dataset):
                     yield problem.under(f"{section}[{index}].columns[{column_index}]")

@@ -175,6 +175,10 @@ class Event(Table):
         return self
 
     @property
+    def log_line(self) -> str | None:
+        return self.log_format
+
+    @property
     def log_file(self) -> str:
         """The name of the file that its lines go to."""
         return self.log_filename or f"{self.name}.log"

@@ -8,10 +8,12 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import TypeAdapter
 
+from plotsim_core.config.column_source import SOURCES, DeclaredSource, DerivedColumn
 from plotsim_core.config.model import Part
 from plotsim_core.config.pydantic_errors import unknown_key, validated, words_of
 from plotsim_core.config.star_schema import list_or_empty
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, DeclaredTable, SourceWords
+from plotsim_core.config.table_kind import declared_kinds
+from plotsim_core.config.tables import Column, DeclaredTable, Table
 from plotsim_core.errors import ConfigError, Problem, value_text
 from plotsim_core.families import UnknownMember, nearest
 
@@ -34,8 +36,12 @@ def read_section(section: str, raw: Any, unit: str, foreign: Sequence[str], prob
 def _with_child_counts(raw: Sequence[Any], unit: str, foreign: Sequence[str]) -> list[Any]:
     """Return dimensions as written, with `count: 1` for those per unit beside the main one (dim_<unit> or the first): their
     rows are one child of each unit."""
-    recognises = KIND_WORDS["unit"].recognise
-    unit_tables = [item for item in raw if isinstance(item, Mapping) and recognises(_without_foreign(item, foreign), unit)]
+    unit_kinds = [kind for kind in declared_kinds().values() if kind.is_unit_dimension]
+    unit_tables = [
+        item
+        for item in raw
+        if isinstance(item, Mapping) and any(kind.recognise(_without_foreign(item, foreign), unit) for kind in unit_kinds)
+    ]
     main_table = next(
         (item for item in unit_tables if item.get("name") == f"dim_{unit}"), unit_tables[0] if unit_tables else None
     )
@@ -50,19 +56,19 @@ def _table(path: str, section: str, raw: Any, unit: str, foreign: Sequence[str],
         problems.append(Problem(path, f"expected a table, found {value_text(raw)}"))
         return DeclaredTable("", path, None, None)
     name = raw["name"] if isinstance(raw.get("name"), str) else ""
-    kinds = [(kind, words) for kind, words in KIND_WORDS.items() if words.section == section]
-    kind, words = next(((k, w) for k, w in kinds if w.recognise(_without_foreign(raw, foreign), unit)), (None, None))
+    kinds = declared_kinds(section).values()
+    kind = next((kind for kind in kinds if kind.recognise(_without_foreign(raw, foreign), unit)), None)
     problem_count = len(problems)
-    is_optional = words is not None and not words.model.model_fields["columns"].is_required()
+    is_optional = kind is not None and not kind.model_fields["columns"].is_required()
     has_no_columns = is_optional and raw.get("columns") in (None, [], ())
     columns = [] if has_no_columns else _columns(f"{path}.columns", raw.get("columns"), problems)
     names = tuple(str(item.get("name")) for item in list_or_empty(raw.get("columns")) if isinstance(item, Mapping))
-    if kind is None or words is None:
+    if kind is None:
         problems.append(_unknown_kind(path, section, raw))
         return DeclaredTable(name, path, None, None, names)
-    adapter: TypeAdapter[Any] = TypeAdapter(words.model)
+    adapter: TypeAdapter[Table] = TypeAdapter(kind)
     table = validated(
-        adapter, {**raw, "columns": columns if columns or has_no_columns else [_PLACEHOLDER]}, path, words.model, problems
+        adapter, {**raw, "columns": columns if columns or has_no_columns else [_PLACEHOLDER]}, path, kind, problems
     )
     return DeclaredTable(name, path, kind, table if len(problems) == problem_count else None, names)
 
@@ -81,10 +87,10 @@ def _unknown_kind(path: str, section: str, raw: Mapping[str, Any]) -> Problem:
     """Return the problem of a table that no kind recognises, by the words that distinguish kinds: those with fixed
     values."""
     choices: dict[str, list[Any]] = {}
-    known_words = {name for words in dict(KIND_WORDS.items()).values() for name in words_of(words.model)}
-    for words in dict(KIND_WORDS.items()).values():
-        for name, field in words.model.model_fields.items():
-            if words.section == section and get_origin(field.annotation) is Literal:
+    known_words = {name for kind in declared_kinds().values() for name in words_of(kind)}
+    for kind in declared_kinds(section).values():
+        for name, field in kind.model_fields.items():
+            if get_origin(field.annotation) is Literal:
                 choices.setdefault(name, []).extend(v for v in get_args(field.annotation) if v not in choices.get(name, ()))
     pairs = [(name, value) for name, values in choices.items() for value in values]
     examples = " or ".join(f"`{name}: {value if isinstance(value, str) else value_text(value)}`" for name, value in pairs)
@@ -112,57 +118,58 @@ def _column(path: str, raw: Any, problems: list[Problem]) -> Column | None:
     if not isinstance(raw, Mapping):
         problems.append(Problem(path, f"expected a column, with name and type, found {value_text(raw)}"))
         return None
-    words = _source_words(path, raw.get("type"), problems) if "type" in raw else None
-    options = words_of(words.options) if words else []
-    in_type = words is not None and words.argument is not None and ("." in raw["type"] or not words.beside)
-    if in_type and words is not None:
-        options.remove(str(words.argument))
+    source_class = _source_class(path, raw.get("type"), problems) if "type" in raw else None
+    options = words_of(source_class) if source_class else []
+    argument = None if source_class is None or ("." not in raw["type"] and source_class.beside) else source_class.argument
+    if argument is not None:
+        options.remove(argument)
     common = {key: raw[key] for key in _COMMON_KEYS if key in raw}
     other_keys = {
-        key: value for key, value in raw.items() if key not in _COMMON_KEYS and (words is None or key not in options)
+        key: value for key, value in raw.items() if key not in _COMMON_KEYS and (source_class is None or key not in options)
     }
-    if words is not None or "type" not in raw:
+    if source_class is not None or "type" not in raw:
         unknown_keys = (
             other_keys
-            if words is not None
+            if source_class is not None
             else {key: raw[key] for key in other_keys if nearest(str(key), list(_COMMON_KEYS))}
         )
         missing_keys = [key for key in ("name", "type") if key not in raw]
         problems.extend(unknown_key(f"{path}.{key}", str(key), [*_COMMON_KEYS, *options]) for key in unknown_keys)
         misspelt_keys = {nearest(str(key), missing_keys) for key in unknown_keys}
         problems.extend(Problem(f"{path}.{key}", "is missing") for key in missing_keys if key not in misspelt_keys)
-        if missing_keys or words is None:
+        if missing_keys or source_class is None:
             return None
-    draft = validated(TypeAdapter(Column), {**common, "source": _Placeholder()}, path, Column, problems)
-    if words is None:
+    draft = validated(TypeAdapter(Column), {**common, "source": DerivedColumn()}, path, Column, problems)
+    if source_class is None:
         return None
     source_options = {key: raw[key] for key in options if key in raw}
-    if in_type:
-        source_options[str(words.argument)] = raw["type"].partition(".")[2]
+    if argument is not None:
+        source_options[argument] = raw["type"].partition(".")[2]
     source_problems: list[Problem] = []
-    source = validated(TypeAdapter(words.options), source_options, path, words.options, source_problems)
+    source = validated(TypeAdapter(source_class), source_options, path, source_class, source_problems)
     problems.extend(
-        replace(p, path=f"{path}.type") if in_type and p.path == f"{path}.{words.argument}" else p for p in source_problems
+        replace(p, path=f"{path}.type") if argument is not None and p.path == f"{path}.{argument}" else p
+        for p in source_problems
     )
     return None if draft is None or source is None or other_keys else draft.model_copy(update={"source": source})
 
 
-def _source_words(path: str, type_: Any, problems: list[Problem]) -> SourceWords | None:
-    """Return the words of the source that a column's type names."""
+def _source_class(path: str, type_: Any, problems: list[Problem]) -> type[DeclaredSource] | None:
+    """Return the source that a column's type names."""
     if not isinstance(type_, str):
         problems.append(Problem(f"{path}.type", f"expected a text, found {value_text(type_)}"))
         return None
     word, dot, _ = type_.partition(".")
     try:
-        words = SOURCE_WORDS[word]
+        source = SOURCES[word]
     except UnknownMember as unknown:
         problems.append(Problem(f"{path}.type", unknown.message, unknown.hint))
         return None
-    if bool(dot) != (words.argument is not None) and (dot or not words.beside):
-        hint = f"write it like {words.example}" if words.argument else "it takes nothing after a dot"
+    if bool(dot) != (source.argument is not None) and (dot or not source.beside):
+        hint = f"write it like {source.example}" if source.argument else "it takes nothing after a dot"
         problems.append(Problem(f"{path}.type", f"cannot read '{type_}' as a {word} column", hint))
         return None
-    return words
+    return source
 
 
 def column(name: str, type_: str, **options: Any) -> Column:
@@ -174,9 +181,5 @@ def column(name: str, type_: str, **options: Any) -> Column:
     return result
 
 
-class _Placeholder(Part):
-    pass
-
-
-_PLACEHOLDER = Column(name="placeholder", type="placeholder", source=_Placeholder())
+_PLACEHOLDER = Column(name="placeholder", type="placeholder", source=DerivedColumn())
 """The column in the place of invalid ones, so that the rest of their table is still checked."""

@@ -45,14 +45,19 @@ class Scope:
         dimension of the unit.
         """
         dimensions = [key for key, table in self.tables.items() if table.path.startswith("dimensions")]
-        kinds = [table.kind for table in self.tables.values()]
-        is_renamed = name == DATE_DIMENSION and "date" in kinds
-        is_lacking = name == f"dim_{self.unit}" and "unit" not in kinds
+        kinds = [table.kind for table in self.tables.values() if table.kind is not None]
+        is_renamed = name == DATE_DIMENSION and any(kind.is_date_dimension for kind in kinds)
+        is_lacking = name == f"dim_{self.unit}" and not any(kind.is_unit_dimension for kind in kinds)
         if name in self.foreign or name in dimensions or "" in dimensions or is_renamed or is_lacking:
             return []
         return [Problem(path, f"no dimension is named '{name}'", did_you_mean(name, [*dimensions, *self.foreign]))]
 
-    def dimension(self, kind: str) -> Table | None:
-        """Return the first dimension of a kind."""
-        tables = (declaration.table for declaration in self.tables.values() if declaration.kind == kind)
-        return next(tables, None)
+    @property
+    def unit_dimension(self) -> Table | None:
+        """The dimension of the units; None where it is missing or wrong."""
+        return next((t.table for t in self.tables.values() if t.kind is not None and t.kind.is_unit_dimension), None)
+
+    @property
+    def date_dimension(self) -> Table | None:
+        """The date dimension; None where it is missing or wrong."""
+        return next((t.table for t in self.tables.values() if t.kind is not None and t.kind.is_date_dimension), None)

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.config.model import Name, Part, Share
-from plotsim_core.config.tables import KIND_WORDS, RESERVED, Column, Table, column_type
+from plotsim_core.config.tables import RESERVED, Column, Table, column_type
 from plotsim_core.errors import Problem
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 MAP = "source_entity_map"
 """The table that says which rows of the systems are which units."""
-_FIXED_SOURCES = ("id", "ref", "version", "scd")
-"""Sources of columns that never drift: keys, references and tiers."""
 
 
 class SourceSystem(Part):
@@ -41,14 +39,13 @@ Sources = Annotated[tuple[SourceSystem, ...], Field(max_length=5)]
 
 
 def name_column(table: Table) -> Column | None:
-    """Return the column that holds a name: the first of a Faker provider of names or companies."""
-    providers = ((column, str(getattr(column.source, "provider", ""))) for column in table.sourced("faker"))
-    return next((column for column, provider in providers if "name" in provider or provider == "company"), None)
+    """Return the column that holds a name, of a person or a company: the first of them."""
+    return next((column for column in table.columns if column.source.is_name), None)
 
 
 def attribute_columns(table: Table, types: dict[str, pa.DataType]) -> list[Column]:
     """Return the columns whose values drift as attributes: texts other than keys, references, tiers and the name."""
-    texts = [c for c in table.columns if types.get(c.name) == pa.string() and c.word not in _FIXED_SOURCES]
+    texts = [c for c in table.columns if types.get(c.name) == pa.string() and c.source.is_drifting]
     return [column for column in texts if column is not name_column(table)]
 
 
@@ -59,8 +56,8 @@ def wrong_sources(dataset: Dataset) -> Iterator[Problem]:
         return
     if len(sources) == 1:
         yield Problem("sources", "one source has nothing to be linked with", "give two to five, or none")
-    unit = next(table for table in dataset.dimensions if type(table) is KIND_WORDS["unit"].model)
-    key = unit.sourced("id")[0].name
+    unit = dataset.unit_dimension
+    key = next(column.name for column in unit.columns if column.source.is_key)
     types = {c.name: column_type(c, dataset) for c in unit.columns}
     table_names = {table.name.lower() for kind in (dataset, *dataset.units) for table in kind.tables} | RESERVED
     if MAP in table_names:

@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.pydantic_errors import words_of
-from plotsim_core.config.tables import KIND_WORDS, SECTIONS, SOURCE_WORDS
+from plotsim_core.config.table_kind import SECTIONS, declared_kinds
 
 DATE_DIMENSION = "dim_date"
+TIME_DIMENSION = "dim_time"
 _DATE_COLUMNS = {
     "date_key": "id",
     "date": "date",
@@ -59,8 +61,8 @@ def _without_neutral_words(section: str, tables: Any) -> Any:
     default."""
     if not isinstance(tables, list | tuple):
         return tables
-    words = {word for kind in dict(KIND_WORDS.items()).values() if kind.section == section for word in words_of(kind.model)}
-    options = {word for source in dict(SOURCE_WORDS.items()).values() for word in words_of(source.options)}
+    words = {word for kind in declared_kinds(section).values() for word in words_of(kind)}
+    options = {word for _, source in SOURCES.items() for word in words_of(source)}
     cleaned_tables = []
     for table in tables:
         cleaned = _not_null(table, words)

@@ -13,7 +13,8 @@ from typing import Any
 from plotsim_core.config.dataset import ALIASES, Dataset
 from plotsim_core.config.pydantic_errors import unknown_key
 from plotsim_core.config.star_schema import is_dates, list_or_empty, with_defaults
-from plotsim_core.config.tables import RESERVED, SECTIONS
+from plotsim_core.config.table_kind import SECTIONS
+from plotsim_core.config.tables import RESERVED
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.codes import segment_number
 

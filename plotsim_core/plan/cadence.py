@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from plotsim_core.config.table_kind import CadenceName
 from plotsim_core.plan.plan import TablePlan
 
-CadenceName = Literal["increment", "snapshot", "change log", "history", "state"]
 Load = Literal["append", "merge", "replace"]
 
 
@@ -22,7 +22,7 @@ class Cadence:
     ever goes, and replaced as a whole elsewhere.
     """
 
-    name: CadenceName
+    name: CadenceName | Literal["history", "state"]
     load: Load
     every: str | None = None
 
@@ -30,20 +30,17 @@ class Cadence:
         return f"{self.name}{'' if self.every is None else f' ({self.every})'}, {self.load}"
 
 
-_BY_KIND: dict[str, CadenceName] = {"snapshot": "snapshot", "changes": "change log"}
 _REPEATING_ISSUES = ("redelivery", "restatement")
 """Issues that deliver a row more than once."""
-_PERMANENT_KINDS = ("unit", "child")
-"""Kinds of dimension that never lose a row."""
 
 
 def cadence(table: TablePlan, grain: str) -> Cadence:
     """Return the cadence of a table; `grain` is the name of the dataset's periods."""
     if table.time is not None:
-        name = _BY_KIND.get(table.kind, "increment")
-        every = (getattr(table.spec, "every", None) or grain) if name == "snapshot" else None
+        name = table.spec.cadence
+        every = (table.spec.interval or grain) if name == "snapshot" else None
         has_repeats = any(issue.issue in _REPEATING_ISSUES for _, issue in table.issues)
         return Cadence(name, "merge" if has_repeats else "append", every)
-    if any(column.spec.type == "version.valid_from" for column in table.columns):
+    if any(column.spec.source.version_part == "valid_from" for column in table.columns):
         return Cadence("history", "merge")
-    return Cadence("state", "merge" if table.kind in _PERMANENT_KINDS else "replace")
+    return Cadence("state", "merge" if table.spec.is_of_units else "replace")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -118,8 +118,7 @@ class ColumnPlan:
     @property
     def comment(self) -> str:
         """The comment of the column: its description, and the note on personal data."""
-        note = f"Personal data: {self.spec.pii_note}" if self.spec.pii_note else ""
-        return f"{self.description} {note}".strip()
+        return comment_of(self.metadata)
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -133,6 +132,12 @@ class ColumnPlan:
         }
 
 
+def comment_of(metadata: Mapping[str, str]) -> str:
+    """Return the comment of a column from the metadata of its field."""
+    note = f"Personal data: {metadata['pii_note']}" if metadata.get("pii_note") else ""
+    return f"{metadata.get('description', '')} {note}".strip()
+
+
 @dataclass(frozen=True)
 class TablePlan:
     """A table with its schema fixed: `key` are the columns that tell its rows apart, `time` the one that places a row
@@ -143,7 +148,6 @@ class TablePlan:
     whole."""
 
     spec: Table
-    kind: str
     columns: tuple[ColumnPlan, ...]
     key: tuple[str, ...]
     time: str | None
@@ -165,9 +169,26 @@ class TablePlan:
         return self.spec.name
 
     @property
+    def kind(self) -> str:
+        """The name of its kind, for texts: who wants to know something of the kind asks `spec`."""
+        return self.spec.kind
+
+    @property
     def stream(self) -> str:
         """The name that its draws are addressed by."""
         return self.of or self.name
+
+    @property
+    def version_columns(self) -> dict[str, str]:
+        """The columns that tell versions (SCD2), by the part that each has."""
+        parts = ((column.spec.source.version_part, column.name) for column in self.columns)
+        return {part: name for part, name in parts if part is not None}
+
+    @property
+    def stored_metrics(self) -> dict[str, str]:
+        """The metrics whose stored values it shows, by the column that has them."""
+        metrics = ((column.name, column.spec.source.stored_metric) for column in self.columns)
+        return {name: metric for name, metric in metrics if metric is not None}
 
     @property
     def schema(self) -> pa.Schema:
@@ -223,7 +244,7 @@ class Population:
     @property
     def dimension(self) -> TablePlan:
         """The dimension of its units."""
-        return next(table for table in self.made if table.kind == "unit")
+        return next(table for table in self.made if table.spec.is_unit_dimension)
 
     def table(self, name: str) -> TablePlan:
         """Return a table by name. Raises UsageError for an unknown one."""

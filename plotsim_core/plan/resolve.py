@@ -14,7 +14,7 @@ from plotsim_core.config.connections import Connection, ConnectionPhase
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.segments import OngoingArrival, Segment
-from plotsim_core.config.tables import KIND_WORDS, CrossingWords
+from plotsim_core.config.table_kind import CrossingWords
 from plotsim_core.config.window import Window
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.curves import position
@@ -23,7 +23,7 @@ from plotsim_core.numerics.random import Floats, key
 from plotsim_core.plan.copula import Mixing, latent_metric, persistence_weights, solve
 from plotsim_core.plan.plan import Crossing, Ending, MetricPlan, Plan, Population, SegmentPlan, TablePlan
 from plotsim_core.plan.quality import stored_table
-from plotsim_core.plan.schemas import DIMENSION_VIEWS, kind_of, table_plans
+from plotsim_core.plan.schemas import DimensionView, table_plans
 from plotsim_core.version import VERSION
 
 _CURVE_POINTS = 16
@@ -134,10 +134,11 @@ def population_plan(
 def _tables(dataset: Dataset, inherited: frozenset[str] | None) -> Iterator[TablePlan]:
     """Yield the tables of a part of a dataset, each with the population that it is made of."""
     for table in table_plans(dataset):
-        is_listed = not table.of and table.kind in KIND_WORDS and not KIND_WORDS[table.kind].knows & {"unit", "crowd"}
+        kind = table.spec
+        is_listed = not table.of and (kind.is_listed or kind.is_date_dimension or kind.is_time_dimension)
         if is_listed if inherited is None else table.name in inherited:
             yield table
-        elif inherited is None or table.of not in inherited or table.kind in DIMENSION_VIEWS:
+        elif inherited is None or table.of not in inherited or isinstance(table.spec, DimensionView):
             yield replace(table, population=dataset.unit)
 
 
@@ -150,7 +151,7 @@ def crossing(dataset: Dataset, words: CrossingWords) -> Crossing:
 
 
 def _endings(dataset: Dataset) -> tuple[Ending, ...]:
-    crossings = ((table.name, KIND_WORDS[kind_of(table)].ending(table)) for table in dataset.tables)
+    crossings = ((table.name, table.ending()) for table in dataset.tables)
     return tuple(Ending(name, crossing(dataset, words)) for name, words in crossings if words is not None)
 
 

@@ -9,8 +9,6 @@ from dataclasses import replace
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.read_tables import column
 from plotsim_core.config.tables import (
-    KIND_WORDS,
-    SOURCE_WORDS,
     Column,
     Table,
     column_decimals,
@@ -25,19 +23,23 @@ from plotsim_core.plan.plan import ColumnPlan, TablePlan
 DERIVED: Family[Callable[[Dataset, tuple[TablePlan, ...]], Iterable[TablePlan]]] = Family("derived table")
 """Derived tables: each member gives their plans from the dataset and the plans of its declared tables."""
 
-DIMENSION_VIEWS: Family[Callable[[Table, TablePlan, Dataset], TablePlan]] = Family("table that shows a dimension")
-"""Kinds of declared tables whose columns are those of a dimension: each member gives the plan of a table from that of the
-dimension."""
+
+class DimensionView(Table):
+    """A kind of declared tables whose columns are those of a dimension (`dimension_name`)."""
+
+    def plan(self, dimension: TablePlan, dataset: Dataset) -> TablePlan:
+        """Return the plan of the table, from that of the dimension."""
+        raise NotImplementedError
 
 
 def table_plans(dataset: Dataset) -> tuple[TablePlan, ...]:
     """Return the plans of all tables: those of the config in its order, then those that follow from them."""
     plans: dict[str, TablePlan] = {}
     for table in dataset.tables:
-        kind = kind_of(table)
-        dimension = KIND_WORDS[kind].of(table)
         plans[table.name] = (
-            table_plan(table, dataset) if dimension is None else DIMENSION_VIEWS[kind](table, plans[dimension], dataset)
+            table.plan(plans[table.dimension_name or ""], dataset)
+            if isinstance(table, DimensionView)
+            else table_plan(table, dataset)
         )
     declared_plans = tuple(plans.values())
     tables = declared_plans + tuple(table for _, derive in DERIVED.items() for table in derive(dataset, declared_plans))
@@ -70,47 +72,33 @@ def _with_name(name: str, description: str) -> str:
     return f"{capitalised(phrase(name))}: {description[:1].lower()}{description[1:]}"
 
 
-def kind_of(table: Table) -> str:
-    """Return the name of a table's kind."""
-    return next(name for name, words in KIND_WORDS.items() if type(table) is words.model)
-
-
 def table_plan(table: Table, dataset: Dataset, complete: bool = True) -> TablePlan:
     """Return the plan of one table; with `complete`, the columns that its kind adds are there too."""
-    name = kind_of(table)
-    kind = KIND_WORDS[name]
-    columns = (*kind.leading(table, dataset), *table.columns, *(kind.added(table, dataset) if complete else ()))
-    references = tuple(
-        (column.name, *target)
-        for column in columns
-        if (target := SOURCE_WORDS[column.word].refers(column.source, dataset)) is not None
-    )
+    columns = table.all_columns(dataset) if complete else (*table.leading_columns(dataset), *table.columns)
+    references = tuple((column.name, *target) for column in columns if (target := column.source.target(dataset)) is not None)
     return TablePlan(
         spec=table,
-        kind=name,
         columns=tuple(column_plan(column, table, dataset) for column in columns),
-        key=kind.key(table, dataset),
-        time=kind.time(table),
+        key=table.key_columns(dataset),
+        time=table.time_column(),
         references=references,
-        description=table.description or kind.describe(table, dataset),
+        description=table.description or table.describe(dataset),
     )
 
 
 def date_column(name: str, says: str, table: Table, dataset: Dataset) -> tuple[ColumnPlan, tuple[str, str, str]]:
     """Return a column of date keys of a table, and as (column, table, key) that it refers to the date dimension."""
-    dates = next(table for table in dataset.dimensions if getattr(table, "per", None) == "period")
-    plan = column_plan(column(name, f"ref.{dates.name}", description=says), table, dataset)
-    return plan, (name, *(SOURCE_WORDS["ref"].refers(plan.spec.source, dataset) or ("", "")))
+    plan = column_plan(column(name, f"ref.{dataset.date_dimension.name}", description=says), table, dataset)
+    return plan, (name, *(plan.spec.source.target(dataset) or ("", "")))
 
 
 def column_plan(column: Column, table: Table, dataset: Dataset) -> ColumnPlan:
     """Return the plan of a column of a table: its type and the rest that follows from its source."""
-    words = SOURCE_WORDS[column.word]
     return ColumnPlan(
         spec=column,
         type=column_type(column, dataset),
         nullable=may_be_null(column, dataset),
-        description=column.description or words.describe(column.source, column, table, dataset),
+        description=column.description or column.source.describe(column, table, dataset),
         decimals=column_decimals(column, dataset),
         places=column_places(column, dataset),
     )

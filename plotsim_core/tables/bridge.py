@@ -7,26 +7,26 @@ valid. `directed: false` makes one row of A-B and B-A.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from plotsim_core.columns.foreign_key import child_counts, history_column, referenced_table
-from plotsim_core.columns.primary_key import key_column
+from plotsim_core.columns.foreign_key import child_counts, referenced_table
 from plotsim_core.columns.rows import Integers, Rows, sibling_numbers
-from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.columns.version import column as version
+from plotsim_core.config.column_source import SOURCES, History
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name
 from plotsim_core.config.read_tables import column
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import SOURCE_WORDS, Column, KindWords, Table
+from plotsim_core.config.table_kind import Knowledge, Section
+from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import range_text
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.foreign_units import all_units, last_periods
@@ -41,12 +41,10 @@ from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.random import Floats, Words, fold, key, words
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
-from plotsim_core.tables.kind import Kind, add_kind
+from plotsim_core.tables.kind import TableKind, add_kind, key_name
 from plotsim_core.tables.links import Links, Targets, link_counts, links_of
 
 _MOST = 10_000
-_MEANS = {"metric", "true", "expected", "trajectory"}
-"""Sources that read a value of a unit in a period, and so have a mean over its life."""
 
 
 def _bounds(value: Any) -> Any:
@@ -57,7 +55,8 @@ def _bounds(value: Any) -> Any:
     return value
 
 
-class Bridge(Table):
+@add_kind
+class Bridge(TableKind):
     """`left` rows are each linked to at least `cardinality[0]` and at most `cardinality[1]` rows of `right`, the more the
     higher the `driver` (without one, the trajectory) has been so far.
 
@@ -67,6 +66,14 @@ class Bridge(Table):
     and the most links of a row. `driver`: the metric that decides how many.
     """
 
+    kind: ClassVar[str] = "bridge"
+    section: ClassVar[Section] = "bridges"
+    knows: ClassVar[frozenset[Knowledge]] = frozenset({"unit", "period", "cell", "metrics"})
+    is_state: ClassVar[bool] = True
+    is_bridge: ClassVar[bool] = True
+    is_sampled: ClassVar[bool] = False
+    row_stage: ClassVar[str | None] = "trajectories"
+
     columns: Annotated[tuple[Column, ...], Field(max_length=20)] = ()
     left: Name
     right: Name
@@ -74,104 +81,152 @@ class Bridge(Table):
     driver: Name | None = None
     directed: Flag = True
 
+    @classmethod
+    def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
+        return cls.is_otherwise_unknown(raw, unit)
 
-def _check(table: Bridge, scope: Scope) -> Iterable[Problem]:
-    for side, name in (("left", table.left), ("right", table.right)):
-        yield from scope.unknown_table(name, side)
-    left, right = scope.tables.get(table.left), scope.tables.get(table.right) or scope.foreign.get(table.right)
-    if left is not None and left.kind not in ("unit", "child", None):
-        yield Problem("left", f"{table.left} has no rows of a {scope.unit}", f"give dim_{scope.unit} or its children")
-    if left is None and table.left in scope.foreign:
-        yield Problem("left", f"{table.left} is of another kind of unit", "declare the bridge there, or exchange the sides")
-    if right is not None and right.kind == "date":
-        yield Problem("right", f"{table.right} has the periods; a bridge links to units, children or listed rows")
-    if table.driver is not None:
-        yield from scope.unknown_metric(table.driver, "driver")
-        if table.cardinality[0] == table.cardinality[1]:
-            yield Problem("driver", f"has no effect: every row has {table.cardinality[0]} links")
-    if table.left != table.right and not table.directed:
-        yield Problem("directed", f"has no effect: {table.left} and {table.right} are two tables, so no link has a reverse")
-    if right is not None and right.table is not None:
-        yield from _check_right(table, right.kind or "", right.table, scope, table.right in scope.foreign)
-    for index, spec in enumerate(table.columns):
-        if SOURCE_WORDS[spec.word].needs & {"cell", "metrics"} and spec.word not in _MEANS:
-            message = f"'{spec.word}' has no place in {table.name}: a link is not of one period"
-            yield Problem(f"columns[{index}].type", message, f"with means over the life so far: {', '.join(sorted(_MEANS))}")
+    def key_columns(self, dataset: Dataset) -> tuple[str, str]:
+        """Return the names of the columns that refer to the left and to the right."""
+        left, right = (key_name(referenced_table(name, dataset)) for name in (self.left, self.right))
+        return (left, right) if left != right else (f"{left}_a", f"{right}_b")
 
+    def leading_columns(self, dataset: Dataset) -> tuple[Column, ...]:
+        left, right = self.key_columns(dataset)
+        versions: tuple[Column, ...] = ()
+        left_dimension = referenced_table(self.left, dataset)
+        if left_dimension.history is not None:
+            left_key = key_name(left_dimension)
+            suffix = "_a" if left.endswith("_a") and left != left_key else ""
+            versions = (version("row_id", f"{left_key.removesuffix('_id')}_{ROW_ID}{suffix}"),)
+        return (column(left, f"ref.{self.left}"), *versions, column(right, f"ref.{self.right}"))
 
-def _check_right(table: Bridge, kind: str, right: Table, scope: Scope, foreign: bool) -> Iterable[Problem]:
-    units = sum(segment.count for segment in scope.segments)
-    rows = getattr(right, "length", None)
-    if kind == "unit" and not foreign:
-        rows = units - (table.left == table.right)
-    if kind == "child":
-        minimum = right.per_unit[0]  # type: ignore[attr-defined]
-        rows = units * minimum - (table.left == table.right)
-        if minimum == 0:
-            yield Problem("right", f"there may be {scope.unit}s without a row of {right.name}", "begin its count at 1")
-            return
-    if rows is not None and scope.segments and table.cardinality[1] > rows:
-        others = "other rows" if table.left == table.right else "rows"
-        yield Problem("cardinality", f"expected at most {rows}, the {others} of {right.name}, found {table.cardinality[1]}")
+    def describe(self, dataset: Dataset) -> str:
+        return f"Links of each row of {self.left} to {range_text(self.cardinality)} rows of {self.right}."
 
+    def check(self, scope: Scope) -> Iterable[Problem]:
+        for side, name in (("left", self.left), ("right", self.right)):
+            yield from scope.unknown_table(name, side)
+        left, right = scope.tables.get(self.left), scope.tables.get(self.right) or scope.foreign.get(self.right)
+        if left is not None and left.kind is not None and not left.kind.is_of_units:
+            yield Problem("left", f"{self.left} has no rows of a {scope.unit}", f"give dim_{scope.unit} or its children")
+        if left is None and self.left in scope.foreign:
+            hint = "declare the bridge there, or exchange the sides"
+            yield Problem("left", f"{self.left} is of another kind of unit", hint)
+        if right is not None and right.kind is not None and right.kind.is_date_dimension:
+            yield Problem("right", f"{self.right} has the periods; a bridge links to units, children or listed rows")
+        if self.driver is not None:
+            yield from scope.unknown_metric(self.driver, "driver")
+            if self.cardinality[0] == self.cardinality[1]:
+                yield Problem("driver", f"has no effect: every row has {self.cardinality[0]} links")
+        if self.left != self.right and not self.directed:
+            message = f"{self.left} and {self.right} are two tables, so no link has a reverse"
+            yield Problem("directed", f"has no effect: {message}")
+        if right is not None and right.table is not None:
+            yield from self._check_right(right.table, scope, self.right in scope.foreign)
+        for index, spec in enumerate(self.columns):
+            if spec.source.needs & {"cell", "metrics"} and not spec.source.has_life_mean:
+                message = f"'{spec.word}' has no place in {self.name}: a link is not of one period"
+                words_of_means = sorted(word for word, source in SOURCES.items() if source.has_life_mean)
+                hint = f"with means over the life so far: {', '.join(words_of_means)}"
+                yield Problem(f"columns[{index}].type", message, hint)
 
-def keys_of(table: Bridge, dataset: Dataset) -> tuple[str, str]:
-    """Return the names of the columns that refer to the left and to the right."""
-    left, right = (key_column(referenced_table(name, dataset)) for name in (table.left, table.right))
-    assert left is not None and right is not None
-    return (left.name, right.name) if left.name != right.name else (f"{left.name}_a", f"{right.name}_b")
+    def _check_right(self, right: Table, scope: Scope, is_foreign: bool) -> Iterable[Problem]:
+        units = sum(segment.count for segment in scope.segments)
+        rows = right.length or None
+        if right.is_of_units and not (right.is_unit_dimension and is_foreign):
+            rows = units * right.per_unit[0] - (self.left == self.right)
+            if right.per_unit[0] == 0:
+                yield Problem("right", f"there may be {scope.unit}s without a row of {right.name}", "begin its count at 1")
+                return
+        if rows is not None and scope.segments and self.cardinality[1] > rows:
+            others = "other rows" if self.left == self.right else "rows"
+            message = f"expected at most {rows}, the {others} of {right.name}, found {self.cardinality[1]}"
+            yield Problem("cardinality", message)
 
+    def cut(self, population: Population, slice_: Slice) -> Iterator[Slice]:
+        specs = [table.spec for table in population.made]
+        is_undirected = any(isinstance(spec, Bridge) and not spec.directed for spec in specs)  # all as of one moment
+        return lives(population, slice_, over=not is_undirected)
 
-def _leading(table: Bridge, dataset: Dataset) -> tuple[Column, ...]:
-    left, right = keys_of(table, dataset)
-    versions: tuple[Column, ...] = ()
-    if referenced_table(table.left, dataset).sourced("scd"):
-        left_key = key_column(referenced_table(table.left, dataset))
-        stem = "" if left_key is None else left_key.name.removesuffix("_id")
-        suffix = "_a" if left.endswith("_a") and left != left_key.name else ""  # type: ignore[union-attr]
-        versions = (version("row_id", f"{stem}_{ROW_ID}{suffix}"),)
-    return (column(left, f"ref.{table.left}"), *versions, column(right, f"ref.{table.right}"))
+    def rows_in(self, table: TablePlan, block: Block) -> Rows:
+        population = block.population
+        left, targets = self._left(table, block), self._targets(block)
+        links = self._links(block, left, targets)
+        if not self.directed:
+            links = _merged(links, left, targets, _pairs(population, table.name, block.slice.stop))
+        rows, unit = left.rows, left.rows.unit[links.left]
+        history = population.table(self.left).spec.history
+        left_key, right_key = self.key_columns(population.dataset)
+        return Rows(
+            block=Means(block),
+            address=fold(left.keys[links.left], targets.rows.address[links.right]),
+            unit=unit,
+            period=links.since,
+            cell=unit,
+            since=_versions(block, history)[unit] if history is not None else np.empty(0, dtype=np.int64),
+            targets={left_key: (rows, links.left), right_key: (targets.rows, links.right)},
+        )
 
+    def _targets(self, block: Block) -> Targets:
+        population = block.population
+        right = population.table(self.right)
+        if not right.spec.is_listed:
+            return _arriving_targets(population.population_of(right), self.right, block.slice.stop)
+        ordinals = np.arange(right.spec.length, dtype=np.int64)
+        return Targets(Rows(block=block, address=words(ordinals), ordinal=ordinals))
 
-def _describe(table: Bridge, dataset: Dataset) -> str:
-    return f"Links of each row of {table.left} to {range_text(table.cardinality)} rows of {table.right}."
+    def _left(self, table: TablePlan, block: Block) -> _Left:
+        population = block.population
+        left = population.table(self.left)
+        rows = _left_rows(left, block, child_counts(population, left.spec, block.units.address))
+        keys = fold(rows.address, np.full(1, key(population.seed, "bridge", table.stream)))
+        return _Left(rows, keys, _rows_before(population, left, block.units.start))
 
+    def _links(self, block: Block, left: _Left, targets: Targets) -> Links:
+        """Return the links of left rows, as they are drawn: of a pair perhaps both directions."""
+        driver = None if self.driver is None else block.population.metric_index(self.driver)
+        counts, starts = link_counts(block, driver, *self.cardinality)
+        left_index = left.first + np.arange(len(left.rows), dtype=np.int64)
+        self_target = left_index if self.left == self.right else np.full(len(left.rows), NOBODY, dtype=np.int64)
+        return links_of(block, left.rows.unit, left.keys, self_target, counts, starts, targets)
 
-def _cut(population: Population, slice_: Slice) -> Iterator[Slice]:
-    specs = [table.spec for table in population.made if table.kind == "bridge"]
-    is_undirected = any(isinstance(spec, Bridge) and not spec.directed for spec in specs)  # all must be as of one moment
-    return lives(population, slice_, over=not is_undirected)
+    def expect(self, table: TablePlan, sample: Sample) -> Floats:
+        population = sample.population
+        low, high = self.cardinality
+
+        def links(units: Units) -> Floats:
+            has_arrived = sample.arrived(units)
+            if self.driver is None:
+                share = positions(population, units, sample.periods)
+            else:
+                metric = population.metric_index(self.driver)
+                share = sample.by_period(lambda periods: expected_shares(population, metric, units, periods))
+            unit_periods = np.maximum(np.cumsum(has_arrived, axis=0), 1)
+            mean_share = np.cumsum(np.where(has_arrived, share, 0.0), axis=0) / unit_periods
+            rows = child_counts(population, population.table(self.left).spec, units.address)
+            return has_arrived * rows * (low + np.rint((high - low) * np.clip(mean_share, 0, 1)))
+
+        return sample.total(links)
 
 
 @lru_cache(maxsize=4)
 def _arriving_targets(population: Population, name: str, stop: int) -> Targets:
     """Return the rows of a dimension of units or of their children, all that can be linked to before the period `stop`."""
     table, block = population.table(name), all_units(population, stop)
-    counts = np.ones(len(block.units), dtype=np.int64)
-    if table.kind == "child":
-        counts = child_counts(population, table.spec, block.units.address)
-    rows = _left_rows(population, table, block, counts)
+    counts = child_counts(population, table.spec, block.units.address)
+    rows = _left_rows(table, block, counts)
     last_period = last_periods(population, stop)[rows.unit]
     return Targets(rows, race_field(population, counts, np.ones(len(rows)), rows.address, rows.period, last_period))
 
 
-def _left_rows(population: Population, table: TablePlan, block: Block, counts: Integers) -> Rows:
+def _left_rows(table: TablePlan, block: Block, counts: Integers) -> Rows:
     """Return the rows of units, or `counts` children of each."""
     unit, ordinal = sibling_numbers(counts)
     address = block.units.address[unit]
     arrival = block.units.arrival[unit]
-    if table.kind == "unit":
+    if table.spec.is_unit_dimension:
         return Rows(block=block, address=address, unit=unit, period=arrival)
     return Rows(block=block, address=fold(address, words(ordinal)), unit=unit, period=arrival, ordinal=ordinal)
-
-
-def _targets(spec: Bridge, block: Block) -> Targets:
-    population = block.population
-    right = population.table(spec.right)
-    if right.kind != "reference":
-        return _arriving_targets(population.population_of(right), spec.right, block.slice.stop)
-    ordinals = np.arange(right.spec.length, dtype=np.int64)  # type: ignore[attr-defined]
-    return Targets(Rows(block=block, address=words(ordinals), ordinal=ordinals))
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,67 +238,25 @@ class _Left:
     first: int
 
 
-def _left(table: TablePlan, block: Block) -> _Left:
-    spec, population = table.spec, block.population
-    assert isinstance(spec, Bridge)
-    left = population.table(spec.left)
-    counts = np.ones(len(block.units), dtype=np.int64)
-    if left.kind == "child":
-        counts = child_counts(population, left.spec, block.units.address)
-    rows = _left_rows(population, left, block, counts)
-    keys = fold(rows.address, np.full(1, key(population.seed, "bridge", table.stream)))
-    first = block.units.start if left.kind == "unit" else _children_before(population, left, block.units.start)
-    return _Left(rows, keys, first)
-
-
-def _links(table: TablePlan, block: Block, left: _Left, targets: Targets) -> Links:
-    """Return the links of left rows, as they are drawn: of a pair perhaps both directions."""
-    spec, population = table.spec, block.population
-    assert isinstance(spec, Bridge)
-    driver = None if spec.driver is None else population.metric_index(spec.driver)
-    counts, starts = link_counts(block, driver, *spec.cardinality)
-    left_index = left.first + np.arange(len(left.rows), dtype=np.int64)
-    self_target = left_index if spec.left == spec.right else np.full(len(left.rows), NOBODY, dtype=np.int64)
-    return links_of(block, left.rows.unit, left.keys, self_target, counts, starts, targets)
-
-
-def _children_before(population: Population, table: TablePlan, start: int) -> int:
-    """Return how many rows of children are those of units before `start`."""
-    return int(child_counts(population, table.spec, select(population, 0, start).address).sum()) if start else 0
+def _rows_before(population: Population, table: TablePlan, start: int) -> int:
+    """Return how many rows of a dimension are those of units before `start`."""
+    if table.spec.is_unit_dimension or not start:
+        return start
+    return int(child_counts(population, table.spec, select(population, 0, start).address).sum())
 
 
 @lru_cache(maxsize=2)
 def _pairs(population: Population, name: str, stop: int) -> Integers:
     """Return all links of a table to itself, each as left * rows + right, in order."""
     table, pairs = population.table(name), []
-    assert isinstance(table.spec, Bridge)
+    bridge = table.spec
+    assert isinstance(bridge, Bridge)
     for part in lives(population, full_slice(population, None, stop), over=False):
         block = Block(population, part)
-        left, targets = _left(table, block), _targets(table.spec, block)
-        links = _links(table, block, left, targets)
+        left, targets = bridge._left(table, block), bridge._targets(block)
+        links = bridge._links(block, left, targets)
         pairs.append((left.first + links.left) * len(targets.rows) + links.right)
     return np.sort(np.concatenate(pairs))
-
-
-def _rows(table: TablePlan, block: Block) -> Rows:
-    spec, population = table.spec, block.population
-    assert isinstance(spec, Bridge)
-    left, targets = _left(table, block), _targets(spec, block)
-    links = _links(table, block, left, targets)
-    if not spec.directed:
-        links = _merged(links, left, targets, _pairs(population, table.name, block.slice.stop))
-    rows, unit = left.rows, left.rows.unit[links.left]
-    history = history_column(population.dataset) if population.table(spec.left).spec.sourced("scd") else None
-    left_key, right_key = keys_of(spec, population.dataset)
-    return Rows(
-        block=Means(block),
-        address=fold(left.keys[links.left], targets.rows.address[links.right]),
-        unit=unit,
-        period=links.since,
-        cell=unit,
-        since=_versions(block, history[1])[unit] if history else np.empty(0, dtype=np.int64),
-        targets={left_key: (rows, links.left), right_key: (targets.rows, links.right)},
-    )
 
 
 def _merged(links: Links, left: _Left, targets: Targets, pairs: Integers) -> Links:
@@ -257,49 +270,8 @@ def _merged(links: Links, left: _Left, targets: Targets, pairs: Integers) -> Lin
     return Links(links.left[mask], links.right[mask], links.since[mask])
 
 
-def _versions(block: Block, history: Column) -> Integers:
+def _versions(block: Block, history: History) -> Integers:
     """Return when the version began that is valid at the end of the block, or of the unit's life, shape (units,)."""
-    options = history.source
-    assert isinstance(options, History)
-    starts = band_starts(block, block.population.metric_index(options.tracks), options.at)
+    starts = band_starts(block, block.population.metric_index(history.tracks), history.at)
     last_index = np.minimum(ends(block), block.slice.stop - 1) - block.slice.first
     return starts[last_index, np.arange(len(block.units))]
-
-
-def _expect(table: TablePlan, sample: Sample) -> Floats:
-    spec, population = table.spec, sample.population
-    assert isinstance(spec, Bridge)
-    low, high = spec.cardinality
-
-    def links(units: Units) -> Floats:
-        has_arrived = sample.arrived(units)
-        if spec.driver is None:
-            share = positions(population, units, sample.periods)
-        else:
-            metric = population.metric_index(spec.driver)
-            share = sample.by_period(lambda periods: expected_shares(population, metric, units, periods))
-        mean_share = np.cumsum(np.where(has_arrived, share, 0.0), axis=0) / np.maximum(np.cumsum(has_arrived, axis=0), 1)
-        rows = (
-            1.0
-            if population.table(spec.left).kind == "unit"
-            else child_counts(population, population.table(spec.left).spec, units.address)
-        )
-        return has_arrived * rows * (low + np.rint((high - low) * np.clip(mean_share, 0, 1)))
-
-    return sample.total(links)
-
-
-add_kind(
-    "bridge",
-    KindWords(
-        section="bridges",
-        recognise=lambda raw, unit: True,
-        model=Bridge,
-        knows=frozenset({"unit", "period", "cell", "metrics"}),
-        key=keys_of,
-        describe=_describe,
-        check=_check,
-        leading=_leading,
-    ),
-    Kind(_cut, _rows, _expect, state=True),
-)

@@ -11,12 +11,12 @@ import pyarrow as pa
 from plotsim_core.columns.source import fill
 from plotsim_core.config.quality import DELIVERED
 from plotsim_core.engine.block import block
-from plotsim_core.engine.slice import Slice, all_units_in
+from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import Plan, Population, TablePlan
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.delivery import deliveries_in, delivery_slices
 from plotsim_core.tables.issues import break_rows, stored_rows
-from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.kind import table_kind
 from plotsim_core.tables.rank import with_ranks
 from plotsim_core.tables.stages import stage_of, stage_table
 
@@ -26,22 +26,25 @@ def find_table(plan: Plan, name: str) -> TablePlan:
     return stage_table(plan, name) if stage_of(plan, name) else plan.table(name)
 
 
-def build(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a table in a slice, block by block, in the order of periods and units.
+def build(plan: Plan, table: TablePlan, slice_: Slice, places: tuple[int, int] | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a table in a slice, block by block, in the order of periods and units. The units of the slice are of
+    the table's own population.
 
-    A state (a dimension of units, of their children, of listed values) is given as of the end of the slice.
+    A state (a dimension of units, of their children, of listed values) is given as of the end of the slice. Of a table that
+    is cut by rows, `places` (first, stop) are the rows that are made; None: all.
     """
-    kind, population, clean = KINDS[table.kind], plan.population_of(table), table.clean
-    if population is not plan.population:
-        slice_ = all_units_in(population, slice_)
-    if kind.batches is not None:
+    kind = table_kind(table)
+    if kind.is_derived:
         yield from kind.batches(plan, table, _table_slice(table, slice_))
         return
+    population, clean = plan.population_of(table), table.clean
     if any(issue.delivers for _, issue in table.issues):
         yield from _delivered(population, table, slice_)
         return
     for part in kind.cut(population, _table_slice(table, slice_)):
-        rows = kind.rows(clean, block(population, part))
+        rows = kind.rows_in(clean, block(population, part))
+        if places is not None:
+            rows = rows.taken(np.arange(*places))
         columns = {column.name: fill(column, clean, rows) for column in clean.columns}
         if table.issues:
             yield stored_rows(table, break_rows(table, with_ranks(clean, rows), columns))
@@ -51,7 +54,7 @@ def build(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatc
 
 def _delivered(population: Population, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
     """Yield the rows that are delivered in a slice, in the order of delivery, then of the rows themselves."""
-    kind, clean = KINDS[table.kind], table.clean
+    kind, clean = table_kind(table), table.clean
     for part in delivery_slices(kind, population, table, slice_):
         batches = (
             stored_rows(table, break_rows(table, rows, {c.name: fill(c, clean, rows) for c in clean.columns}, deliveries))

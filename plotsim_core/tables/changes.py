@@ -7,8 +7,9 @@ its period, as a version does: the rows of that period refer to what it made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,16 +19,18 @@ from numpy.typing import NDArray
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.columns.timestamp import TYPE as MOMENT
+from plotsim_core.config.column_source import DerivedColumn, Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, KindWords, NoOptions, Table
+from plotsim_core.config.table_kind import CadenceName, Section
+from plotsim_core.config.tables import Column
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice, blocks
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan
-from plotsim_core.plan.schemas import DIMENSION_VIEWS, date_column
+from plotsim_core.plan.schemas import DimensionView, date_column
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.dimension_state import (
     NoColumns,
@@ -41,68 +44,110 @@ from plotsim_core.tables.dimension_state import (
     shown_dimension,
 )
 from plotsim_core.tables.estimate_sample import Sample
-from plotsim_core.tables.kind import add_kind, derived_kind
+from plotsim_core.tables.kind import Cut, DerivedKind, add_kind
 
 SEQUENCE, CHANGED_AT, DATE, OP, BEFORE, AFTER = "sequence", "changed_at", "date_key", "op", "before", "after"
 _CHANGE_COLUMNS = frozenset({SEQUENCE, CHANGED_AT, DATE, OP, BEFORE, AFTER})
 _OPS = ("I", "U", "D")
 _INSERTED, _UPDATED, _DELETED = range(3)
 _NO_CHANGE = -1
-_KINDS = ("unit", "child")
 _SAMPLED_CELLS = 1 << 15
 """Cells of each segment in which changes are counted for an estimate."""
 
 
-class Changes(Table):
+@add_kind
+class Changes(DerivedKind, DimensionView):
     """Every change of a dimension's rows, in order; its columns come by themselves.
 
     `changes_of`: the dimension. `columns`: none, they come by themselves.
     """
 
+    kind: ClassVar[str] = "changes"
+    section: ClassVar[Section] = "events"
+    cadence: ClassVar[CadenceName] = "change log"
+
     changes_of: Name
     columns: NoColumns = ()
 
+    @classmethod
+    def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
+        return "changes_of" in raw
 
-def _check(table: Changes, scope: Scope) -> Iterable[Problem]:
-    yield from check_dimension("changes_of", table.changes_of, _KINDS, lambda columns, key: _CHANGE_COLUMNS & {key}, scope)
+    @property
+    def dimension_name(self) -> str:
+        return self.changes_of
 
+    def key_columns(self, dataset: Dataset) -> tuple[str, ...]:
+        return (SEQUENCE,)
 
-def _plan(table: Table, dimension: TablePlan, dataset: Dataset) -> TablePlan:
-    assert isinstance(table, Changes)
-    date, reference = date_column(DATE, "Period at whose beginning the row changed.", table, dataset)
-    key, image = key_of(dimension), pa.struct([pa.field(c.name, c.type) for c in columns_of(dimension)])
-    columns = (
-        _column(SEQUENCE, pa.string(), "Order of all changes, as texts sort; no two are the same."),
-        _column(CHANGED_AT, MOMENT, "Moment at which the row changed."),
-        date,
-        _column(OP, pa.string(), "Kind of change: I for an insert, U for an update, D for a delete."),
-        _column(key.name, key.type, f"Key of the row of {dimension.name} that changed."),
-        _column(BEFORE, image, "Row before the change; null where it was inserted.", nullable=True),
-        _column(AFTER, image, "Row after the change; null where it was deleted.", nullable=True),
-    )
-    return TablePlan(
-        spec=table.model_copy(update={"columns": tuple(column.spec for column in columns)}),
-        kind="changes",
-        columns=columns,
-        key=(SEQUENCE,),
-        time=DATE,
-        references=(reference, (key.name, dimension.name, key.name)),
-        description=table.description or f"Every insert, update and delete of {dimension.name}.",
-        of=dimension.name,
-    )
+    def time_column(self) -> str:
+        return DATE
+
+    def describe(self, dataset: Dataset) -> str:
+        return f"Every insert, update and delete of {self.changes_of}."
+
+    def check(self, scope: Scope) -> Iterable[Problem]:
+        yield from check_dimension(
+            "changes_of", self.changes_of, lambda columns, key: _CHANGE_COLUMNS & {key}, scope, is_changing=True
+        )
+
+    def plan(self, dimension: TablePlan, dataset: Dataset) -> TablePlan:
+        date, reference = date_column(DATE, "Period at whose beginning the row changed.", self, dataset)
+        key, image = key_of(dimension), pa.struct([pa.field(c.name, c.type) for c in columns_of(dimension)])
+        columns = (
+            _column(SEQUENCE, pa.string(), "Order of all changes, as texts sort; no two are the same."),
+            _column(CHANGED_AT, MOMENT, "Moment at which the row changed."),
+            date,
+            _column(OP, pa.string(), "Kind of change: I for an insert, U for an update, D for a delete."),
+            _column(key.name, key.type, f"Key of the row of {dimension.name} that changed."),
+            _column(BEFORE, image, "Row before the change; null where it was inserted.", nullable=True),
+            _column(AFTER, image, "Row after the change; null where it was deleted.", nullable=True),
+        )
+        return TablePlan(
+            spec=self.model_copy(update={"columns": tuple(column.spec for column in columns)}),
+            columns=columns,
+            key=(SEQUENCE,),
+            time=DATE,
+            references=(reference, (key.name, dimension.name, key.name)),
+            description=self.description or self.describe(dataset),
+            of=dimension.name,
+        )
+
+    def cuts(self, population: Population, table: TablePlan) -> tuple[Cut, ...]:
+        return ("periods", "units")
+
+    def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+        population = plan.population_of(table)
+        dimension, slice_ = shown_dimension(population, table, slice_)
+        for part in blocks(population, slice_):
+            member_rows, ops = _operations(population, dimension, part)
+            period_index, member = np.nonzero(ops != _NO_CHANGE)
+            changed = ops[period_index, member]
+            yield _batch(population, table, dimension, member_rows, changed, period_index + part.first, member)
+
+    def expect(self, table: TablePlan, sample: Sample) -> Floats:
+        """The changes of some units of each segment, scaled up: changes cannot be known in advance."""
+        population, dimension = sample.population, sample.population.table(table.of)
+        first, stop = int(sample.periods[0]), int(sample.periods[-1]) + 1
+        total = np.zeros(stop - first)
+        for weight, units in sample.parts:
+            count = max(1, min(len(units), _SAMPLED_CELLS // (stop - first)))
+            unit_weight = weight * len(units) / count
+            for part in blocks(population, Slice(first, stop, units.start, units.start + count)):
+                _, ops = _operations(population, dimension, part)
+                total[part.first - first : part.stop - first] += unit_weight * (ops != _NO_CHANGE).sum(axis=1)
+        is_whole = len(total) == len(sample.periods)
+        return total[sample.periods - first] if is_whole else np.full(len(sample.periods), total.mean())
+
+    def origins(self, plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterable[Origin]:
+        dimension = plan.table(table.of)
+        if column.name in (BEFORE, AFTER):
+            return [(dimension.name, other.name) for other in columns_of(dimension)]
+        return [(dimension.name, key_of(dimension).name)] if column.name == SEQUENCE else []
 
 
 def _column(name: str, type_: pa.DataType, description: str, *, nullable: bool = False) -> ColumnPlan:
-    return ColumnPlan(Column(name=name, type=f"change.{name}", source=NoOptions()), type_, nullable, description)
-
-
-def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    population = plan.population_of(table)
-    dimension, slice_ = shown_dimension(population, table, slice_)
-    for part in blocks(population, slice_):
-        member_rows, ops = _operations(population, dimension, part)
-        period_index, member = np.nonzero(ops != _NO_CHANGE)
-        yield _batch(population, table, dimension, member_rows, ops[period_index, member], period_index + part.first, member)
+    return ColumnPlan(Column(name=name, type=f"change.{name}", source=DerivedColumn()), type_, nullable, description)
 
 
 def _operations(population: Population, dimension: TablePlan, part: Slice) -> tuple[Rows, NDArray[np.int8]]:
@@ -174,35 +219,3 @@ def _image(
         [fill(column, dimension, states) for column in columns], fields=[pa.field(c.name, c.type) for c in columns]
     )
     return images.take(pa.array(np.cumsum(is_present) - 1, mask=~is_present))
-
-
-def _expect(table: TablePlan, sample: Sample) -> Floats:
-    """The changes of some units of each segment, scaled up: changes cannot be known in advance."""
-    population, dimension = sample.population, sample.population.table(table.of)
-    first, stop = int(sample.periods[0]), int(sample.periods[-1]) + 1
-    total = np.zeros(stop - first)
-    for weight, units in sample.parts:
-        count = max(1, min(len(units), _SAMPLED_CELLS // (stop - first)))
-        unit_weight = weight * len(units) / count
-        for part in blocks(population, Slice(first, stop, units.start, units.start + count)):
-            _, ops = _operations(population, dimension, part)
-            total[part.first - first : part.stop - first] += unit_weight * (ops != _NO_CHANGE).sum(axis=1)
-    return total[sample.periods - first] if len(total) == len(sample.periods) else np.full(len(sample.periods), total.mean())
-
-
-add_kind(
-    "changes",
-    KindWords(
-        section="events",
-        recognise=lambda raw, unit: "changes_of" in raw,
-        model=Changes,
-        knows=frozenset(),
-        key=lambda table, dataset: (SEQUENCE,),
-        describe=lambda table, dataset: f"Every change of {table.changes_of}.",
-        check=_check,
-        time=lambda table: DATE,
-        of=lambda table: table.changes_of,
-    ),
-    derived_kind(_batches, _expect, state=False),
-)
-DIMENSION_VIEWS.add("changes", _plan)

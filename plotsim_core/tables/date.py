@@ -2,74 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from plotsim_core.columns.primary_key import key_column
+from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.rows import Rows
+from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star_schema import DATE_DIMENSION
-from plotsim_core.config.tables import KindWords, Table
+from plotsim_core.config.table_kind import Knowledge, Section
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.random import words
-from plotsim_core.plan.plan import Population, TablePlan
-from plotsim_core.tables.kind import Kind, add_kind
+from plotsim_core.numerics.random import Floats, words
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
+from plotsim_core.tables.estimate_sample import Sample
+from plotsim_core.tables.kind import TableKind, add_kind, key_name, needs_key
 
 
-class DateDimension(Table):
+@add_kind
+class DateDimension(TableKind):
     """One row per period of the window.
 
     `per`: that its rows are periods.
     """
 
+    kind: ClassVar[str] = "date"
+    section: ClassVar[Section] = "dimensions"
+    config_key: ClassVar[str] = "window"
+    knows: ClassVar[frozenset[Knowledge]] = frozenset({"period", "calendar", "key"})
+    is_date_dimension: ClassVar[bool] = True
+    is_sampled: ClassVar[bool] = False
+    has_unit_rows: ClassVar[bool] = False
+
     per: Literal["period"]
 
+    @classmethod
+    def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
+        return raw.get("per") == "period"
 
-def key_name(table: Table) -> str:
-    """Return the name of a table's own key column."""
-    column = key_column(table)
-    assert column is not None
-    return column.name
+    def time_column(self) -> str:
+        return key_name(self)
 
+    def describe(self, dataset: Dataset) -> str:
+        return f"Dates of the window, one row per {dataset.window.grain.name}."
 
-def needs_key(table: Table, scope: Scope) -> Iterable[Problem]:
-    """Yield a problem if a table that others refer to has no key."""
-    if key_column(table) is None:
-        yield Problem("columns", f"{table.name} has no column of type id, so its rows have no key")
+    def check(self, scope: Scope) -> Iterable[Problem]:
+        yield from needs_key(self)
+        if self.name != DATE_DIMENSION:
+            yield Problem("name", f"the date dimension is called {DATE_DIMENSION}, found {self.name}")
+        dates = [name for name, declared in scope.tables.items() if declared.kind and declared.kind.is_date_dimension]
+        if dates and self.name != dates[0]:
+            yield Problem("per", f"there is a date dimension already, {dates[0]}")
 
+    def cut(self, population: Population, slice_: Slice) -> Iterator[Slice]:
+        yield Slice(slice_.first, slice_.stop, 0, 1)
 
-def _check(table: DateDimension, scope: Scope) -> Iterable[Problem]:
-    yield from needs_key(table, scope)
-    if table.name != DATE_DIMENSION:
-        yield Problem("name", f"the date dimension is called {DATE_DIMENSION}, found {table.name}")
-    dates = [declared.name for declared in scope.tables.values() if declared.kind == "date"]
-    if dates and table.name != dates[0]:
-        yield Problem("per", f"there is a date dimension already, {dates[0]}")
+    def rows_in(self, table: TablePlan, block: Block) -> Rows:
+        return Rows(block=block, address=words(block.periods), period=block.periods)
 
+    def targets(self, column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
+        """Return the periods of the rows."""
+        first = int(rows.period.min(initial=np.iinfo(np.int64).max)) if len(rows) else 0
+        periods = np.arange(first, int(rows.period.max()) + 1 if len(rows) else 0)
+        return Targets(parent, Rows(block=rows.block, address=words(periods), period=periods), rows.period - first)
 
-def _cut(population: Population, slice_: Slice) -> Iterator[Slice]:
-    yield Slice(slice_.first, slice_.stop, 0, 1)
-
-
-def _rows(table: TablePlan, block: Block) -> Rows:
-    return Rows(block=block, address=words(block.periods), period=block.periods)
-
-
-add_kind(
-    "date",
-    KindWords(
-        section="dimensions",
-        recognise=lambda raw, unit: raw.get("per") == "period",
-        model=DateDimension,
-        knows=frozenset({"period", "calendar", "key"}),
-        key=lambda table, dataset: (key_name(table),),
-        describe=lambda table, dataset: f"Dates of the window, one row per {dataset.window.grain.name}.",
-        check=_check,
-        time=key_name,
-    ),
-    Kind(_cut, _rows, lambda table, sample: np.ones(len(sample.periods)), state=False),
-)
+    def expect(self, table: TablePlan, sample: Sample) -> Floats:
+        return np.ones(len(sample.periods))

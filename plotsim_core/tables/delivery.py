@@ -18,7 +18,7 @@ from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.issue_rows import find_hits
-from plotsim_core.tables.kind import Kind
+from plotsim_core.tables.kind import TableKind
 from plotsim_core.tables.rank import with_ranks
 
 ACTIONS = ("", "delivered", "restated", "redelivered", "held_back")
@@ -130,7 +130,9 @@ def _first_delivery(table: TablePlan, rows: Rows, is_kept: NDArray[np.bool_]) ->
     return period, issue_numbers
 
 
-def deliveries_in(kind: Kind, population: Population, table: TablePlan, slice_: Slice) -> Iterator[tuple[Rows, Deliveries]]:
+def deliveries_in(
+    kind: TableKind, population: Population, table: TablePlan, slice_: Slice
+) -> Iterator[tuple[Rows, Deliveries]]:
     """Yield the deliveries of a table in the periods of a slice, each with its row, block by block of the rows' own periods.
 
     Within a block they are in the order of delivery, then of rows. Where the slice is one period, so they are altogether.
@@ -141,13 +143,13 @@ def deliveries_in(kind: Kind, population: Population, table: TablePlan, slice_: 
     if begin >= end:
         return
     for part in kind.cut(population, replace(slice_, first=begin, stop=end)):
-        rows = with_ranks(clean, kind.rows(clean, block(population, part)))
+        rows = with_ranks(clean, kind.rows_in(clean, block(population, part)))
         batch = deliveries(table, rows)
         batch = batch.taken((batch.period >= slice_.first) & (batch.period < slice_.stop))
         yield rows.taken(batch.place), batch
 
 
-def delivery_slices(kind: Kind, population: Population, table: TablePlan, slice_: Slice) -> Iterator[Slice]:
+def delivery_slices(kind: TableKind, population: Population, table: TablePlan, slice_: Slice) -> Iterator[Slice]:
     """Cut a slice into periods whose deliveries are put in order together: as many as a block has, without those that are
     looked back to, or one."""
     lag = longest_delay(issue for _, issue in table.issues)

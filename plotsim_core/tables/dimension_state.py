@@ -4,7 +4,7 @@ of them. A source system has a unit from the period in which it arrives to the l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -16,11 +16,10 @@ from pydantic import BeforeValidator, Field
 from plotsim_core.columns.foreign_key import child_counts
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Integers, Rows
-from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.source import fill
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, changing_types
+from plotsim_core.config.tables import Column, Table, changing_sources
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.roster import Units
@@ -31,9 +30,7 @@ from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.tables.estimate import remaining_share
 from plotsim_core.tables.estimate_sample import Sample
-from plotsim_core.tables.kind import KINDS
-
-_LISTED = "reference"
+from plotsim_core.tables.kind import table_kind
 
 
 def _no_columns(columns: Any) -> Any:
@@ -48,12 +45,12 @@ NoColumns = Annotated[tuple[Column, ...], Field(max_length=0), BeforeValidator(_
 
 def columns_of(dimension: TablePlan) -> tuple[ColumnPlan, ...]:
     """Return the columns of a dimension that are the state of a row: all but those of versions."""
-    return tuple(column for column in dimension.columns if column.spec.word != "version")
+    return tuple(column for column in dimension.columns if column.spec.source.version_part is None)
 
 
 def changing_columns(dimension: TablePlan) -> tuple[ColumnPlan, ...]:
     """Return the columns whose value of one row changes with time."""
-    return tuple(column for column in columns_of(dimension) if changing_types(column.spec, dimension.spec))
+    return tuple(column for column in columns_of(dimension) if changing_sources(column.spec, dimension.spec))
 
 
 def key_of(dimension: TablePlan) -> ColumnPlan:
@@ -65,13 +62,13 @@ def key_of(dimension: TablePlan) -> ColumnPlan:
 def shown_dimension(population: Population, table: TablePlan, slice_: Slice) -> tuple[TablePlan, Slice]:
     """Return (dimension, slice of its rows) of a table that shows a dimension."""
     dimension = population.table(table.of)
-    return dimension, replace(slice_, unit_first=0, unit_stop=1) if dimension.kind == _LISTED else slice_
+    return dimension, replace(slice_, unit_first=0, unit_stop=1) if not dimension.spec.is_of_units else slice_
 
 
 def members(dimension: TablePlan, block: Block) -> Rows:
     """Return a row for everything of a block that has come by its end, however long it stays."""
-    if dimension.kind != "unit":
-        return KINDS[dimension.kind].rows(dimension, block)
+    if not dimension.spec.is_unit_dimension:
+        return table_kind(dimension).rows_in(dimension, block)
     unit = np.flatnonzero(block.units.arrival < block.slice.stop)
     return Rows(block=block, address=block.units.address[unit], unit=unit, period=block.units.arrival[unit])
 
@@ -88,12 +85,10 @@ def dimension_states(dimension: TablePlan, member_rows: Rows, period_index: Inte
     block, rows = member_rows.block, member_rows.taken(member)
     if len(member_rows.unit) < len(member_rows):
         return rows
-    history = dimension.spec.sourced("scd")
+    history = dimension.spec.history
     band = rows.band
-    if history:
-        options = history[0].source
-        assert isinstance(options, History)
-        band = bands_of(block, block.population.metric_index(options.tracks), options.at)[period_index, rows.unit]
+    if history is not None:
+        band = bands_of(block, block.population.metric_index(history.tracks), history.at)[period_index, rows.unit]
     return replace(rows, until=block.periods[period_index] + 1, band=band)
 
 
@@ -115,20 +110,30 @@ def state_rows(population: Population, dimension: TablePlan, part: Slice) -> tup
 
 def expected_members(dimension: TablePlan, sample: Sample) -> Floats:
     """Return about how many members there are at the end of each of a sample's periods."""
-    if dimension.kind == _LISTED:
-        return KINDS[dimension.kind].expect(dimension, sample)
+    if not dimension.spec.is_of_units:
+        return table_kind(dimension).expect(dimension, sample)
 
     def member_counts(units: Units) -> Floats:
-        rows_per_unit = 1 if dimension.kind == "unit" else child_counts(sample.population, dimension.spec, units.address)
+        rows_per_unit = child_counts(sample.population, dimension.spec, units.address)
         counts: Floats = np.multiply(sample.there(units), rows_per_unit, dtype=np.float64)
         return counts
 
     return sample.total(member_counts) * remaining_share(sample)
 
 
-def check_dimension(field: str, name: Name, kinds: tuple[str, ...], reserved: Any, scope: Scope) -> Iterable[Problem]:
-    """Yield problems of a table that shows the dimension `name`: it must be of one of `kinds`, and have no column of its own
-    whose name `reserved(columns, key)` lists."""
+def check_dimension(
+    field: str,
+    name: Name,
+    reserved: Callable[[tuple[str, ...], str], Iterable[str]],
+    scope: Scope,
+    is_changing: bool = False,
+) -> Iterable[Problem]:
+    """Yield problems of a table that shows the dimension `name`: of units, of their children or, unless it has to be
+    `is_changing`, listed; and without a column of its own whose name `reserved(columns, key)` lists."""
+
+    def is_shown(kind: type[Table] | None) -> bool:
+        return kind is not None and (kind.is_of_units or (kind.is_listed and not is_changing))
+
     problems = scope.unknown_table(name, field)
     yield from problems
     if not problems and name in scope.foreign:
@@ -138,8 +143,8 @@ def check_dimension(field: str, name: Name, kinds: tuple[str, ...], reserved: An
         return
     if not declared.path.startswith("dimensions"):
         return
-    if declared.kind not in kinds:
-        candidates = [table.name for table in scope.tables.values() if table.kind in kinds]
+    if not is_shown(declared.kind):
+        candidates = [table.name for table in scope.tables.values() if is_shown(table.kind)]
         message = f"{name} is no dimension that changes with time: rows never leave it and stay what they are"
         yield Problem(field, message, f"name one of {', '.join(candidates)}" if candidates else "")
     key = key_column(declared.table)

@@ -19,7 +19,7 @@ from plotsim_core.engine.slice import Slice, blocks
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.estimate_sample import Sample
-from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.kind import table_kind
 
 _CELLS = 1 << 19
 """Most cells that are looked at, and most rows that are counted, for one table."""
@@ -31,9 +31,9 @@ _TINY = 1e-9
 def expected_rows(table: TablePlan, sample: Sample) -> Floats:
     """Return the expected rows of each of the sample's periods, shape (periods,): how many there are, or of a state, how
     many there are at the end of the period."""
-    kind = KINDS[table.kind]
+    kind = table_kind(table)
     estimate = kind.expect(table, sample)
-    if not kind.sampled:
+    if not kind.is_sampled:
         return estimate
     subsample = _subsample(sample, float(np.mean(estimate)) * _length(sample))
     counts, estimates = _row_counts(table, subsample), _interpolated(kind.expect(table, subsample), subsample)
@@ -108,10 +108,10 @@ def _slices(sample: Sample) -> list[tuple[float, Slice]]:
 
 def _row_counts(table: TablePlan, sample: Sample) -> Floats:
     """Return how many rows the units of a sample stand for in each of all periods."""
-    kind, population = KINDS[table.kind], sample.population
+    kind, population = table_kind(table), sample.population
     counts = np.zeros(_length(sample))
     for weight, slice_ in _slices(sample):
         for piece in kind.cut(population, slice_):
-            rows = kind.rows(table.clean, block(population, piece))
+            rows = kind.rows_in(table.clean, block(population, piece))
             counts += weight * np.bincount(rows.period - sample.periods[0], minlength=len(counts))
     return counts

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,10 +17,11 @@ from numpy.typing import NDArray
 
 from plotsim_core.columns.primary_key import key_column, key_text, prefix
 from plotsim_core.columns.rows import gathered
+from plotsim_core.config.column_source import POSITION, STORED_VALUES, DerivedColumn, Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.holdout import FEATURES
 from plotsim_core.config.segments import Segment
-from plotsim_core.config.tables import Column, NoOptions, Table
+from plotsim_core.config.tables import Column
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import alive
@@ -30,7 +32,7 @@ from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.holdout import cutoff
-from plotsim_core.tables.kind import KINDS, derived_kind
+from plotsim_core.tables.kind import Cut, DerivedKind, add_kind
 
 _DECIMALS = 6
 _SUMS = {
@@ -41,7 +43,46 @@ _SUMS = {
     "last": "Last value of {}.",
     "peak_period": "Period of the largest value of {}, counted from the window's start.",
 }
-_ARCHETYPE, _SEGMENT, _TREATMENT, _POSITION = "archetype", "segment", "treatment", "final_trajectory_position"
+_UNIT, _ARCHETYPE, _SEGMENT, _TREATMENT = "unit", "archetype", "segment", "treatment"
+_LAST_POSITION = "final_trajectory_position"
+
+
+@add_kind
+class EntityFeatures(DerivedKind):
+    """A row per unit that sums up its metrics."""
+
+    kind: ClassVar[str] = FEATURES
+    config_key: ClassVar[str] = "entity_features"
+    is_state: ClassVar[bool] = True
+
+    def cuts(self, population: Population, table: TablePlan) -> tuple[Cut, ...]:
+        return ("units",)
+
+    def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+        """Yield the features as of the end of the slice, or of the periods to learn from where some are held out."""
+        population = plan.population_of(table)
+        holdout_start = cutoff(population.dataset)
+        features = [column.spec.source for column in table.columns if isinstance(column.spec.source, _Feature)]
+        names = list(dict.fromkeys(feature.metric for feature in features if feature.metric is not None))
+        stop = slice_.stop if holdout_start is None else min(slice_.stop, holdout_start)
+        if stop <= population.first:
+            return
+        for part in lives(population, replace(slice_, first=population.first, stop=stop)):
+            unit_block = block(population, part)
+            arrived = np.flatnonzero(unit_block.units.arrival < stop)
+            is_alive = alive(unit_block)
+            columns: dict[tuple[str, str | None], pa.Array] = {(_UNIT, None): _keys(population, unit_block, arrived)}
+            for name in names:
+                sums = _sums(unit_block.noised(population.metric_index(name)), is_alive, part.first - population.first)
+                columns |= {(word, name): _rounded(values[arrived]) for word, values in sums.items()}
+            columns |= {(word, None): values for word, values in _labels(population, unit_block, arrived, is_alive).items()}
+            arrays = [
+                columns[feature.key].cast(column.type) for feature, column in zip(features, table.columns, strict=True)
+            ]
+            yield batch_of(table, arrays)
+
+    def expect(self, table: TablePlan, sample: Sample) -> Floats:
+        return sample.total(sample.arrived)
 
 
 def summed_metrics(dataset: Dataset, declared: Iterable[TablePlan]) -> list[str]:
@@ -50,36 +91,40 @@ def summed_metrics(dataset: Dataset, declared: Iterable[TablePlan]) -> list[str]
     assert dataset.entity_features is not None
     if dataset.entity_features.metrics:
         return list(dataset.entity_features.metrics)
-    columns = [column for table in declared if table.kind == "fact" for column in table.columns]
-    names = [column.spec.type.partition(".")[2] for column in columns if column.spec.word == "metric"]
+    columns = [column for table in declared if table.spec.is_per_cell for column in table.columns]
     target = dataset.holdout.target if dataset.holdout else None
-    return [name for name in dict.fromkeys(names) if name != target]
+    names = dict.fromkeys(column.spec.source.stored_metric for column in columns)
+    return [name for name in names if name is not None and name != target]
 
 
 def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
     if dataset.entity_features is None:
         return
-    units = next(table for table in declared if table.kind == "unit")
+    units = next(table for table in declared if table.spec.is_unit_dimension)
     key = key_column(units.spec)
     assert key is not None
-    columns = [_column(key.name, "unit", pa.string(), False, f"Key of the {phrase(dataset.unit)} in {units.name}.")]
+    columns = [
+        _column(key.name, _Feature(feature=_UNIT), pa.string(), False, f"Key of the {phrase(dataset.unit)} in {units.name}.")
+    ]
     for name in summed_metrics(dataset, declared):
         for word, description in _SUMS.items():
             type_ = pa.int64() if word == "peak_period" else pa.float64()
-            columns.append(_column(f"{name}_{word}", f"{word}.{name}", type_, True, description.format(name)))
-    if dataset.entity_features.include_labels:
-        columns.append(_column(_ARCHETYPE, _ARCHETYPE, pa.string(), False, "Curves of the unit's segment."))
-        columns.append(_column(_SEGMENT, _SEGMENT, pa.string(), False, "Name of the unit's segment."))
-        if any(segment.treatment is not None for segment in dataset.segments):
             columns.append(
-                _column(_TREATMENT, _TREATMENT, pa.string(), True, "Arm of its segment's experiment that the unit is in.")
+                _column(f"{name}_{word}", _Feature(feature=word, metric=name), type_, True, description.format(name))
             )
+    if dataset.entity_features.include_labels:
+        columns.append(
+            _column(_ARCHETYPE, _Feature(feature=_ARCHETYPE), pa.string(), False, "Curves of the unit's segment.")
+        )
+        columns.append(_column(_SEGMENT, _Feature(feature=_SEGMENT), pa.string(), False, "Name of the unit's segment."))
+        if any(segment.treatment is not None for segment in dataset.segments):
+            description = "Arm of its segment's experiment that the unit is in."
+            columns.append(_column(_TREATMENT, _Feature(feature=_TREATMENT), pa.string(), True, description))
         description = "Position on the unit's curve in the last period that is known of it."
-        columns.append(_column(_POSITION, _POSITION, pa.float64(), False, description))
+        columns.append(_column(_LAST_POSITION, _Feature(feature=_LAST_POSITION), pa.float64(), False, description))
     description = f"A row per {dataset.unit} that sums up its metrics."
     yield TablePlan(
-        spec=Table(name=FEATURES, columns=tuple(column.spec for column in columns), description=description),
-        kind=FEATURES,
+        spec=EntityFeatures(name=FEATURES, columns=tuple(column.spec for column in columns), description=description),
         columns=tuple(columns),
         key=(key.name,),
         time=None,
@@ -88,35 +133,30 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
     )
 
 
-def _column(name: str, feature: str, type_: pa.DataType, nullable: bool, description: str) -> ColumnPlan:
-    return ColumnPlan(Column(name=name, type=f"feature.{feature}", source=NoOptions()), type_, nullable, description)
+class _Feature(DerivedColumn):
+    """`feature` of a unit; `metric` is the one that it sums up."""
+
+    feature: str
+    metric: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """What tells it apart from the other features of a unit."""
+        return self.feature, self.metric
+
+    def stage_origin(self, dataset: Dataset) -> Origin | None:
+        if self.metric is not None:
+            return STORED_VALUES, self.metric
+        return {_SEGMENT: (POSITION[0], "segment"), _LAST_POSITION: POSITION}.get(self.feature)
 
 
-def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    """Yield the features as of the end of the slice, or of the periods to learn from where some are held out."""
-    population = plan.population_of(table)
-    holdout_start = cutoff(population.dataset)
-    types = [column.spec.type.split(".") for column in table.columns]
-    names = [name for _, word, *metric in types for name in metric if word == "mean"]
-    stop = slice_.stop if holdout_start is None else min(slice_.stop, holdout_start)
-    if stop <= population.first:
-        return
-    for part in lives(population, replace(slice_, first=population.first, stop=stop)):
-        unit_block = block(population, part)
-        arrived = np.flatnonzero(unit_block.units.arrival < stop)
-        is_alive = alive(unit_block)
-        columns: dict[str, pa.Array] = {"unit": _keys(population, unit_block, arrived)}
-        for name in names:
-            sums = _sums(unit_block.noised(population.metric_index(name)), is_alive, part.first - population.first)
-            columns |= {f"{word}.{name}": _rounded(values[arrived]) for word, values in sums.items()}
-        columns |= _labels(population, unit_block, arrived, is_alive)
-        arrays = [columns[column.spec.type.partition(".")[2]].cast(column.type) for column in table.columns]
-        yield batch_of(table, arrays)
+def _column(name: str, source: _Feature, type_: pa.DataType, nullable: bool, description: str) -> ColumnPlan:
+    path = ".".join(part for part in ("feature", *source.key) if part is not None)
+    return ColumnPlan(Column(name=name, type=path, source=source), type_, nullable, description)
 
 
 def _keys(population: Population, unit_block: Block, arrived: NDArray[np.int64]) -> pa.Array:
-    units = population.dimension
-    return key_text(prefix(units.spec), pa.array(unit_block.codes[arrived]))
+    return key_text(prefix(population.dimension.spec), pa.array(unit_block.codes[arrived]))
 
 
 def _sums(values: Floats, is_alive: NDArray[np.bool_], begin: int) -> dict[str, Floats]:
@@ -163,7 +203,7 @@ def _labels(
         _ARCHETYPE: gathered([archetype(segment) for segment in segments], units.segment[arrived], pa.string()),
         _SEGMENT: gathered([segment.name for segment in segments], units.segment[arrived], pa.string()),
         _TREATMENT: gathered(arms, (2 * units.segment + units.treated)[arrived], pa.string()),
-        _POSITION: _rounded(position),
+        _LAST_POSITION: _rounded(position),
     }
 
 
@@ -173,9 +213,4 @@ def archetype(segment: Segment) -> str:
     return " > ".join(shape.words or [piece.curve for piece in shape.curves])
 
 
-def _expect(table: TablePlan, sample: Sample) -> Floats:
-    return sample.total(sample.arrived)
-
-
 DERIVED.add(FEATURES, _derive)
-KINDS.add(FEATURES, derived_kind(_batches, _expect, state=True))

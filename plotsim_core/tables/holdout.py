@@ -27,7 +27,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
     assert window.stop is not None
     target = dataset.holdout.target
     for table in declared:
-        if table.kind != "fact":
+        if not table.spec.is_per_cell:
             continue
         for suffix, periods, description in (
             (TRAIN, (window.first, cutoff_period), f"Rows of {table.name} to learn {target} from."),

@@ -20,7 +20,7 @@ from plotsim_core.columns.primary_key import date_keys
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.timestamp import moments
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, drift_column, orphan_mark
-from plotsim_core.config.tables import SOURCE_WORDS, is_number
+from plotsim_core.config.tables import is_number
 from plotsim_core.numerics.random import choose, key, uniforms
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.batch import batch_of
@@ -174,9 +174,10 @@ def _orphan_mark(hit: Hit) -> str | int:
     """Return what makes orphans of the keys that an issue's column refers to."""
     population = hit.rows.block.population
     column = next(column.spec for column in population.table(hit.issue.table).columns if column.name == hit.column)
-    name, key_ = SOURCE_WORDS[column.word].refers(column.source, population.dataset) or ("", "")
+    name, key_ = column.source.target(population.dataset) or ("", "")
     key_source = next(other.spec.source for other in population.table(name).columns if other.name == key_)
-    mark = orphan_mark(getattr(key_source, "values", None))
+    keys = key_source.row_values()
+    mark = orphan_mark(None if keys is None else tuple(keys))
     assert mark is not None  # or the config would have been refused
     return mark
 
@@ -263,7 +264,8 @@ def _cdc_changes(
     """Change the CDC columns of a table with the changes of its rows: the first issue that changes a cell of a row corrects
     it, before the end of its period. A row of a whole period was then written earlier in it. A row that is restated
     was updated in the period of that."""
-    parts = {c.spec.type.partition(".")[2]: c.name for c in table.columns if c.spec.word == "cdc" and c.name in columns}
+    changes_by_name = ((c.spec.source.change_part, c.name) for c in table.columns if c.name in columns)
+    parts = {part: name for part, name in changes_by_name if part is not None}
     if not parts or not len(rows):
         return []
     issue_numbers = np.zeros(len(rows), dtype=np.int64)

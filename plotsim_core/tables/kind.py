@@ -1,64 +1,142 @@
-"""What a table kind is: how a slice is cut for it, and which rows a block of it has."""
+"""What a table kind is: the answers of the language (`config/table_kind.py`), and the work: how a slice is cut for a table
+of the kind, and which rows a block of it has. Each file of this folder that calls `add_kind` is a member.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Literal, TypeVar
 
 import pyarrow as pa
 
-from plotsim_core.columns.row_relations import ROWS
-from plotsim_core.columns.rows import Rows
-from plotsim_core.config.tables import KIND_WORDS, KindWords
-from plotsim_core.engine.block import Block
-from plotsim_core.engine.slice import Slice
-from plotsim_core.errors import UsageError
-from plotsim_core.families import Family
+from plotsim_core.columns.earlier_rows import earlier_targets
+from plotsim_core.columns.primary_key import key_column
+from plotsim_core.columns.row_kind import RowKind, Targets
+from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.config.column_source import Origin
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.star_schema import DATE_DIMENSION
+from plotsim_core.config.table_kind import TABLE_KINDS, declared_kinds
+from plotsim_core.config.tables import Table
+from plotsim_core.engine.slice import Slice, blocks, by_unit
+from plotsim_core.errors import Problem, UsageError
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import Plan, Population, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
 
+Cut = Literal["periods", "units", "rows"]
+"""What the rows of a table can be cut by, so that the parts put one after the other are the whole."""
 
-@dataclass(frozen=True)
-class Kind:
-    """`cut(population, slice)` gives the blocks in the order of the rows; `rows(table, block)` the rows of one.
-    `expect(table, sample)` estimates the rows of each of the sample's periods, shape (periods,): how many there are, or
-    of a state, how many there are at the end of the period.
 
-    A kind is a `state` if what it holds is as of the end of the slice, whatever the slice's first period. A kind whose rows
-    are made of those of other tables has `batches(plan, table, slice)` instead of rows, and fills its columns itself. Of
-    a kind that is `sampled`, only making rows tells how many there are: some are counted for estimates.
+class TableKind(RowKind):
+    """A kind of table. A member says `kind`, `section`, `knows`, `recognise` and `describe`, and gives `rows_in`; the rest
+    has defaults, those of a table whose rows belong to units.
+
+    Where a population and a slice are given, they are the table's own.
     """
 
-    cut: Callable[[Population, Slice], Iterator[Slice]]
-    rows: Callable[[TablePlan, Block], Rows]
-    expect: Callable[[TablePlan, Sample], Floats]
-    state: bool
-    batches: Callable[[Plan, TablePlan, Slice], Iterator[pa.RecordBatch]] | None = None
-    sampled: bool = False
+    is_sampled: ClassVar[bool] = True
+    """Whether only making rows tells how many there are: then some are counted for estimates."""
+    is_derived: ClassVar[bool] = False
+    """Whether its rows are made of those of other tables, all of a slice by `batches`."""
+
+    @classmethod
+    def is_otherwise_unknown(cls, raw: Mapping[str, Any], unit: str) -> bool:
+        """Return whether no other kind of the section recognises a table as written: what the one kind of a section
+        recognises that has no word of its own."""
+        siblings = declared_kinds(cls.section).values()
+        return not any(kind.recognise(raw, unit) for kind in siblings if kind is not cls)
+
+    def key_columns(self, dataset: Dataset) -> tuple[str, ...]:
+        return (key_name(self),)
+
+    def time_column(self) -> str | None:
+        return None if self.is_state else date_reference(self)
+
+    def cuts(self, population: Population, table: TablePlan) -> tuple[Cut, ...]:
+        """Return what a table can be cut by, the best first. Rows that belong to periods and units are in the order of
+        periods, so they can be cut by units within a period."""
+        if table.time is not None:
+            return ("periods", "units") if self.has_unit_rows else ("periods",)
+        return ("units",) if self.has_unit_rows else ()
+
+    def unit_step(self) -> int:
+        """Return the number of units whose rows stay together: a cut by units is at its multiples."""
+        return 1
+
+    def cut(self, population: Population, slice_: Slice) -> Iterator[Slice]:
+        """Yield the blocks of a slice in the order of the rows."""
+        if not self.is_state:
+            return blocks(population, slice_)
+        return by_unit(Slice(slice_.stop - 1, slice_.stop, slice_.unit_first, slice_.unit_stop))
+
+    def targets(self, column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
+        if self.has_keyed_rows:
+            return Targets(parent, *earlier_targets(column, table, rows, parent))
+        return super().targets(column, table, rows, parent)
+
+    def expect(self, table: TablePlan, sample: Sample) -> Floats:
+        """Return an estimate of the rows of each of the sample's periods, shape (periods,): how many there are, or of a
+        state, how many there are at the end of the period."""
+        return sample.total(sample.arrived if self.is_state else sample.there)
+
+    def row_factors(self, population: Population, periods: Integers) -> Floats | None:
+        """Return what the number of rows that its metric drives is multiplied by in each period; None: nothing."""
+        return None
+
+    def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a table that is made of the rows of others."""
+        raise UsageError(f"{table.name} has rows of its own")
+
+    def read_tables(self, plan: Plan, table: TablePlan) -> Iterable[str]:
+        """Yield the tables whose rows decide which rows it has, beside those that it refers to or shows."""
+        return ()
+
+    def origins(self, plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterable[Origin]:
+        """Yield what a column is made of, beside what its source reads and what it refers to."""
+        return ()
 
 
-KINDS: Family[Kind] = Family("table kind")
+Kind = TypeVar("Kind", bound=TableKind)
 
 
-def add_kind(name: str, words: KindWords, kind: Kind) -> None:
-    """Make a kind known: its words to the language, its work to `build`."""
-    KIND_WORDS.add(name, words)
-    KINDS.add(name, kind)
-    ROWS.add(name, kind.rows)
+class DerivedKind(TableKind):
+    """A kind of table whose rows are made of those of other tables."""
+
+    is_sampled: ClassVar[bool] = False
+    is_derived: ClassVar[bool] = True
+    has_unit_rows: ClassVar[bool] = False
 
 
-def derived_kind(
-    batches: Callable[[Plan, TablePlan, Slice], Iterator[pa.RecordBatch]],
-    expect: Callable[[TablePlan, Sample], Floats],
-    state: bool,
-) -> Kind:
-    """Return a kind whose rows are made of those of other tables, all of a slice by `batches`."""
-    return Kind(lambda population, slice_: iter((slice_,)), _no_rows, expect, state, batches)
+def add_kind(kind: type[Kind]) -> type[Kind]:
+    """Make a kind known, and return it. Raises ValueError if there is one of its name."""
+    TABLE_KINDS.add(kind.kind, kind)
+    return kind
 
 
-def _no_rows(table: TablePlan, block: Block) -> Rows:
-    raise UsageError(f"{table.name} is made of the rows of other tables: ask for those")
+def table_kind(table: TablePlan) -> TableKind:
+    """Return a table's kind, which does the work."""
+    if not isinstance(table.spec, TableKind):
+        raise TypeError(f"{table.name} is of no table kind: {type(table.spec).__name__}")
+    return table.spec
+
+
+def key_name(table: Table) -> str:
+    """Return the name of a table's own key column."""
+    column = key_column(table)
+    assert column is not None
+    return column.name
+
+
+def needs_key(table: Table) -> Iterable[Problem]:
+    """Yield a problem if a table that others refer to has no key."""
+    if key_column(table) is None:
+        yield Problem("columns", f"{table.name} has no column of type id, so its rows have no key")
+
+
+def date_reference(table: Table) -> str | None:
+    """Return the name of a table's first reference to the date dimension."""
+    return next((column.name for column in table.references_to(DATE_DIMENSION)), None)
 
 
 def column_types(raw: object) -> list[str]:

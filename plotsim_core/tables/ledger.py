@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +19,10 @@ import pyarrow.compute as pc
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
+from plotsim_core.config.column_source import DerivedColumn
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.quality import DELIVERED, LEDGER
-from plotsim_core.config.tables import Column, NoOptions, Table
+from plotsim_core.config.tables import Column
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import CHUNK, Slice, all_units_in
 from plotsim_core.numerics.random import Floats
@@ -32,7 +34,7 @@ from plotsim_core.tables.estimate import delivered_after, expected_rows
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.issue_rows import covers
 from plotsim_core.tables.issues import Broken, break_rows, text_of
-from plotsim_core.tables.kind import KINDS, derived_kind
+from plotsim_core.tables.kind import DerivedKind, add_kind, table_kind
 from plotsim_core.tables.rank import with_ranks
 
 DELIVERY_DATE = "delivered_date_key"
@@ -62,22 +64,62 @@ _DELIVERY: dict[str, tuple[pa.DataType, bool, str]] = {
 """The columns of the ledger of a dataset in which rows are delivered late or again."""
 
 
+@add_kind
+class QualityLedger(DerivedKind):
+    """A row for every cell that is changed, and every row that is copied, dropped or delivered otherwise."""
+
+    kind: ClassVar[str] = LEDGER
+    config_key: ClassVar[str] = "quality"
+
+    def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+        """Yield the ledger in the order of periods, then of tables, then of their rows."""
+        step = max(1, CHUNK // max(1, slice_.shape[1]))
+        for first in range(slice_.first, slice_.stop, step):
+            part = replace(slice_, first=first, stop=min(first + step, slice_.stop))
+            batches = [
+                batch
+                for broken in plan.tables
+                if broken.issues and not broken.of
+                for batch in _entries(plan, broken, table, part)
+            ]
+            entries = pa.Table.from_batches(batches, table.schema)
+            order = np.argsort(entries[table.time].to_numpy(), kind="stable")
+            yield from entries.take(pa.array(order)).combine_chunks().to_batches()
+
+    def expect(self, table: TablePlan, sample: Sample) -> Floats:
+        """The cells and rows that the issues of each table change, copy and drop, on average."""
+        total = np.zeros(len(sample.periods))
+        for broken in (table for table in sample.broken if not table.of):
+            rows = expected_rows(broken, sample)
+            columns = broken.clean.columns
+            for _, issue in broken.issues:
+                affected = rows * issue.rate * covers(sample.population, issue, sample.periods)
+                dropped_cells = len(columns) if issue.drops or issue.issue == "late_delivery" else 0
+                has_changes = any(column.spec.source.change_part is not None for column in columns)
+                entries = dropped_cells or 1 + 2 * int(bool(issue.column) and has_changes)
+                repeats = delivered_after(issue, sample, affected) if issue.delivers else np.zeros(len(affected))
+                total += repeats if issue.issue == "redelivery" else affected * entries + repeats
+        return total
+
+    def read_tables(self, plan: Plan, table: TablePlan) -> Iterable[str]:
+        return [other.name for other in plan.tables if other.issues and not other.of]
+
+
 def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
     if not dataset.quality:
         return
-    dates = next(table for table in declared if table.kind == "date")
+    dates = next(table for table in declared if table.spec.is_date_dimension)
     key = key_column(dates.spec)
     assert key is not None
     delivery = any(issue.delivers for issue in dataset.quality)
     columns = tuple(
-        ColumnPlan(Column(name=name, type="quality", source=NoOptions()), type_, nullable, description)
+        ColumnPlan(Column(name=name, type="quality", source=DerivedColumn()), type_, nullable, description)
         for name, (type_, nullable, description) in (_DELIVERY if delivery else _COLUMNS).items()
     )
     times = ("date_key", DELIVERY_DATE) if delivery else ("date_key",)
     description = "Everything that is broken on purpose, and what it would be."
     yield TablePlan(
-        spec=Table(name=LEDGER, columns=tuple(column.spec for column in columns), description=description),
-        kind=LEDGER,
+        spec=QualityLedger(name=LEDGER, columns=tuple(column.spec for column in columns), description=description),
         columns=columns,
         key=(*KEY, *times[1:]),
         time=times[-1],
@@ -86,36 +128,20 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
     )
 
 
-def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    """Yield the ledger in the order of periods, then of tables, then of their rows."""
-    step = max(1, CHUNK // max(1, slice_.shape[1]))
-    for first in range(slice_.first, slice_.stop, step):
-        part = replace(slice_, first=first, stop=min(first + step, slice_.stop))
-        batches = [
-            batch
-            for broken in plan.tables
-            if broken.issues and not broken.of
-            for batch in _entries(plan, broken, table, part)
-        ]
-        entries = pa.Table.from_batches(batches, table.schema)
-        order = np.argsort(entries[table.time].to_numpy(), kind="stable")
-        yield from entries.take(pa.array(order)).combine_chunks().to_batches()
-
-
 def _entries(plan: Plan, broken: TablePlan, ledger: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
     """Yield what was done to the rows of one table."""
-    kind, population, clean = KINDS[broken.kind], plan.population_of(broken), broken.clean
+    kind, population, clean = table_kind(broken), plan.population_of(broken), broken.clean
     if population is not plan.population:
         slice_ = all_units_in(population, slice_)
     names = {*clean.key, clean.time, *(issue.column for _, issue in broken.issues)}
     has_all = any(issue.drops or issue.issue == "late_delivery" for _, issue in broken.issues)
-    columns = [c for c in clean.columns if has_all or c.name in names or c.spec.word == "cdc"]
+    columns = [c for c in clean.columns if has_all or c.name in names or c.spec.source.change_part is not None]
     parts: Iterator[tuple[Rows, Deliveries | None]]
     if any(issue.delivers for _, issue in broken.issues):
         parts = deliveries_in(kind, population, broken, slice_)
     else:
         parts = (
-            (with_ranks(clean, kind.rows(clean, block(population, part))), None) for part in kind.cut(population, slice_)
+            (with_ranks(clean, kind.rows_in(clean, block(population, part))), None) for part in kind.cut(population, slice_)
         )
     for rows, deliveries in parts:
         clean_columns = {column.name: fill(column, clean, rows) for column in columns}
@@ -151,20 +177,4 @@ def _batch(table: TablePlan, ledger: TablePlan, broken: Broken, clean: dict[str,
     return batch_of(ledger, [columns[column.name].take(order) for column in ledger.columns])
 
 
-def _expect(table: TablePlan, sample: Sample) -> Floats:
-    """The cells and rows that the issues of each table change, copy and drop, on average."""
-    total = np.zeros(len(sample.periods))
-    for broken in (table for table in sample.broken if not table.of):
-        rows = expected_rows(broken, sample)
-        columns = broken.clean.columns
-        for _, issue in broken.issues:
-            affected = rows * issue.rate * covers(sample.population, issue, sample.periods)
-            dropped_cells = len(columns) if issue.drops or issue.issue == "late_delivery" else 0
-            entries = dropped_cells or 1 + 2 * int(bool(issue.column) and any(c.spec.word == "cdc" for c in columns))
-            repeats = delivered_after(issue, sample, affected) if issue.delivers else np.zeros(len(affected))
-            total += repeats if issue.issue == "redelivery" else affected * entries + repeats
-    return total
-
-
 DERIVED.add(LEDGER, _derive)
-KINDS.add(LEDGER, derived_kind(_batches, _expect, state=False))

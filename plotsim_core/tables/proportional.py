@@ -6,8 +6,8 @@ Rows of one unit and period are in the order of time, and numbered in it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -20,7 +20,8 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.output import Event
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import Column, KindWords, row_noun
+from plotsim_core.config.table_kind import Knowledge, Section
+from plotsim_core.config.tables import Column, row_noun
 from plotsim_core.config.words import capitalised, phrase, plural
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
@@ -32,10 +33,9 @@ from plotsim_core.errors import Problem, value_text
 from plotsim_core.numerics.quantiles import quantile_table
 from plotsim_core.numerics.random import Floats, fold, key, normals, uniforms, words
 from plotsim_core.plan.plan import Population, TablePlan
-from plotsim_core.tables.date import key_name
 from plotsim_core.tables.estimate_sample import Sample
-from plotsim_core.tables.fact import date_column, version_column
-from plotsim_core.tables.kind import Kind, add_kind
+from plotsim_core.tables.fact import version_column
+from plotsim_core.tables.kind import TableKind, add_kind
 from plotsim_core.tables.timestamps import available_lengths, check_event, moments, offsets_within
 
 _CROWD = 8
@@ -47,21 +47,76 @@ _LEVELS = 15
 _MOST = 1_000_000
 
 
-class ProportionalEvent(Event):
+@add_kind
+class ProportionalEvent(TableKind, Event):
     """`scale` rows per unit of the metric `driver`, on average.
 
     `trigger`: what makes it happen. `rhythm`: weekdays and hours of its own; what it leaves open is the dataset's.
     """
+
+    kind: ClassVar[str] = "proportional"
+    section: ClassVar[Section] = "events"
+    knows: ClassVar[frozenset[Knowledge]] = frozenset({"unit", "period", "cell", "metrics", "event", "key"})
+    row_stage: ClassVar[str | None] = "correlated_metrics"
+    is_driven: ClassVar[bool] = True
+    has_rhythm: ClassVar[bool] = True
+    has_moments: ClassVar[bool] = True
+    has_keyed_rows: ClassVar[bool] = True
+    has_rows_each_period: ClassVar[bool] = True
 
     trigger: Literal["proportional"]
     driver: Name
     scale: Annotated[float, Field(gt=0, le=100, strict=True)] = 1.0
     rhythm: Rhythm | None = None
 
+    @classmethod
+    def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
+        return raw.get("trigger") == "proportional"
 
-def _check(table: ProportionalEvent, scope: Scope) -> Iterable[Problem]:
-    yield from check_event(table, scope)
-    yield from check_driver(table.driver, "driver", table.scale, "scale", scope)
+    @property
+    def row_driver(self) -> tuple[str, float]:
+        return self.driver, self.scale
+
+    @property
+    def row_rhythm(self) -> Rhythm | None:
+        return self.rhythm
+
+    def added_columns(self, dataset: Dataset) -> tuple[Column, ...]:
+        return version_column(self, dataset)
+
+    def describe(self, dataset: Dataset) -> str:
+        return (
+            f"{capitalised(plural(row_noun(self)))} of each {phrase(dataset.unit)}, in proportion to "
+            f"{phrase(self.driver)} ({self.scale:g} for each on average)."
+        )
+
+    def check(self, scope: Scope) -> Iterable[Problem]:
+        yield from check_event(self, scope)
+        yield from check_driver(self.driver, "driver", self.scale, "scale", scope)
+
+    def cut(self, population: Population, slice_: Slice) -> Iterator[Slice]:
+        return cut_crowded(population, slice_)
+
+    def row_counts(self, table: TablePlan, block: Block) -> Integers:
+        """Return how many rows each cell of a block has, shape (periods, units)."""
+        metric = block.population.metric_index(self.driver)
+        usual_mean = block.population.metrics[metric].spec.means[1] * self.scale
+        poisson = quantile_table("poisson", (), None, (max(usual_mean, 1e-3), max(usual_mean, 1e-3)))
+        mean = np.maximum(block.correlated(metric), 0.0) * self.scale
+        factors = self.row_factors(block.population, block.periods)
+        mean = mean if factors is None else mean * factors[:, None]
+        counts = poisson.lookup(mean, normals(key(block.population.seed, "events", table.stream), block.address))
+        return np.where(alive(block) & (mean > 0), counts, 0.0).astype(np.int64)
+
+    def row_factors(self, population: Population, periods: Integers) -> Floats | None:
+        return event_factors(population, self.rhythm, population.metrics[population.metric_index(self.driver)], periods)
+
+    def rows_in(self, table: TablePlan, block: Block) -> Rows:
+        return timed_rows(table, block, self.row_counts(table, block))
+
+    def expect(self, table: TablePlan, sample: Sample) -> Floats:
+        factors = self.row_factors(sample.population, sample.periods)
+        return self.scale * expected_total(self.driver, sample) * (1.0 if factors is None else factors)
 
 
 def check_driver(driver: str, path: str, scale: float, scale_path: str, scope: Scope) -> Iterable[Problem]:
@@ -71,24 +126,6 @@ def check_driver(driver: str, path: str, scale: float, scale_path: str, scope: S
     if metric is not None and metric.means[1] * scale > _MOST:
         message = f"found about {value_text(round(metric.means[1] * scale))} at position 1"
         yield Problem(scale_path, f"expected at most {_MOST} rows per {scope.unit} and period, {message}", "make it smaller")
-
-
-def event_counts(table: TablePlan, block: Block) -> Integers:
-    """Return how many rows each cell of a block has, shape (periods, units)."""
-    spec = table.spec
-    assert isinstance(spec, ProportionalEvent)
-    metric = block.population.metric_index(spec.driver)
-    usual_mean = block.population.metrics[metric].spec.means[1] * spec.scale
-    poisson = quantile_table("poisson", (), None, (max(usual_mean, 1e-3), max(usual_mean, 1e-3)))
-    mean = np.maximum(block.correlated(metric), 0.0) * spec.scale
-    factors = event_factors(block.population, spec.rhythm, block.population.metrics[metric], block.periods)
-    mean = mean if factors is None else mean * factors[:, None]
-    counts = poisson.lookup(mean, normals(key(block.population.seed, "events", table.stream), block.address))
-    return np.where(alive(block) & (mean > 0), counts, 0.0).astype(np.int64)
-
-
-def _rows(table: TablePlan, block: Block) -> Rows:
-    return timed_rows(table, block, event_counts(table, block))
 
 
 def timed_rows(table: TablePlan, block: Block, counts: Integers) -> Rows:
@@ -108,14 +145,6 @@ def timed_rows(table: TablePlan, block: Block, counts: Integers) -> Rows:
         moment=moments(block, period, offsets_within(block, table, cell, share, available_lengths(block).ravel()[cell])),
     )
     return rows_with_targets(table, rows)
-
-
-def _expect(table: TablePlan, sample: Sample) -> Floats:
-    spec = table.spec
-    assert isinstance(spec, ProportionalEvent)
-    metric = sample.population.metrics[sample.population.metric_index(spec.driver)]
-    factors = event_factors(sample.population, spec.rhythm, metric, sample.periods)
-    return spec.scale * expected_total(spec.driver, sample) * (1.0 if factors is None else factors)
 
 
 def expected_total(driver: str, sample: Sample) -> Floats:
@@ -146,35 +175,10 @@ def cut_crowded(population: Population, slice_: Slice) -> Iterator[Slice]:
 
 def _crowd(population: Population, table: TablePlan) -> float:
     """Return about how many rows of a table a cell has where it has most."""
-    spec: Any = table.spec
-    if table.kind == "detail":
-        return _crowd(population, population.table(spec.parent_table)) * float(spec.per_row[1])
-    if table.kind not in ("proportional", "variable"):
+    parent, driver = table.spec.parent_name, table.spec.row_driver
+    if parent is not None:
+        return _crowd(population, population.table(parent)) * float(table.spec.per_row[1])
+    if driver is None:
         return 1.0
-    is_event = table.kind == "proportional"
-    driver, scale = (spec.driver, spec.scale) if is_event else (spec.row_count_driver, spec.row_count_scale)
-    return float(max(population.metrics[population.metric_index(driver)].spec.means) * scale)
-
-
-def _added(table: ProportionalEvent, dataset: Dataset) -> tuple[Column, ...]:
-    return version_column(table, dataset)
-
-
-add_kind(
-    "proportional",
-    KindWords(
-        section="events",
-        recognise=lambda raw, unit: raw.get("trigger") == "proportional",
-        model=ProportionalEvent,
-        knows=frozenset({"unit", "period", "cell", "metrics", "event", "key"}),
-        key=lambda table, dataset: (key_name(table),),
-        describe=lambda table, dataset: (
-            f"{capitalised(plural(row_noun(table)))} of each {phrase(dataset.unit)}, in proportion to "
-            f"{phrase(table.driver)} ({table.scale:g} for each on average)."
-        ),
-        check=_check,
-        time=date_column,
-        added=_added,
-    ),
-    Kind(cut_crowded, _rows, _expect, state=False, sampled=True),
-)
+    metric, scale = driver
+    return float(max(population.metrics[population.metric_index(metric)].spec.means) * scale)

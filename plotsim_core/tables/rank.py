@@ -23,7 +23,7 @@ from plotsim_core.engine.strata import staying_ranges
 from plotsim_core.numerics.codes import COHORT, LATER
 from plotsim_core.numerics.random import Words, fold, words
 from plotsim_core.plan.plan import Population, TablePlan
-from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.kind import table_kind
 
 GROUP_SIZE = 1 << 12
 """Units that are counted together, of those at the start and of each cohort."""
@@ -118,9 +118,9 @@ def _earlier_ranges(population: Population, limit: int, segment: int, cohort: in
 def _counted(population: Population, name: str, slice_: Slice) -> Integers:
     """Return how many rows a table has in each period of a slice."""
     table, total = population.table(name), np.zeros(slice_.stop - slice_.first, dtype=np.int64)
-    kind = KINDS[table.kind]
+    kind = table_kind(table)
     for start, stop in staying_ranges(population, slice_.unit_first, slice_.unit_stop, slice_.first):
         for part in kind.cut(population, replace(slice_, unit_first=start, unit_stop=stop)):
-            periods: NDArray[np.int64] = kind.rows(table, Block(population, part)).period
+            periods: NDArray[np.int64] = kind.rows_in(table, Block(population, part)).period
             np.add.at(total, periods - slice_.first, 1)
     return total

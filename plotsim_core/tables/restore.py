@@ -153,4 +153,6 @@ def _ledger_columns(stored: TablePlan, clean: TablePlan) -> list[int]:
     """Return the indices of the clean columns that the ledger may have entries of."""
     names = {issue.column for _, issue in stored.issues}
     has_all = any(issue.drops or issue.issue == "late_delivery" for _, issue in stored.issues)
-    return [index for index, c in enumerate(clean.columns) if has_all or c.name in names or c.spec.word == "cdc"]
+    return [
+        index for index, c in enumerate(clean.columns) if has_all or c.name in names or c.spec.source.change_part is not None
+    ]

@@ -23,7 +23,6 @@ from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.tables.estimate import delivered_after, expected_rows
 from plotsim_core.tables.estimate_sample import Sample, sample
 from plotsim_core.tables.issue_rows import covers
-from plotsim_core.tables.kind import KINDS
 
 _WIDTHS = {
     pa.bool_(): 0.1,
@@ -33,10 +32,7 @@ _WIDTHS = {
     pa.timestamp("us"): 7.5,
     pa.string(): 0.3,
 }
-"""Compressed bytes per value."""
-_TEXT_WIDTHS = {"id": 4.0, "ref": 0.8, "version": 1.0, "faker": 3.0}
-"""Compressed bytes per text, by the word of a column, where it is not one of a few."""
-_DATE_KEY_WIDTH = 0.02
+"""Compressed bytes per value; of a text, where it is one of a few."""
 _OTHER_WIDTH = 2.0
 _LIST_LENGTH = 3
 """Assumed number of values of a list."""
@@ -61,7 +57,7 @@ def sizes(plan: Plan, tables: tuple[TablePlan, ...], slice_: Slice) -> tuple[Siz
     result = []
     for table in tables:
         population = plan.population_of(table)
-        key = (population.unit, KINDS[table.kind].state)  # a state knows all lives so far
+        key = (population.unit, table.spec.is_state)  # a state knows all lives so far
         if key not in samples:
             broken = tuple(other for other in plan.tables_of(population) if other.issues)
             unit_slice = all_units_in(population, slice_)
@@ -74,7 +70,7 @@ def sizes(plan: Plan, tables: tuple[TablePlan, ...], slice_: Slice) -> tuple[Siz
 
 def _size(table: TablePlan, sampled_rows: Floats, periods: NDArray[np.int64], slice_: Slice) -> Size:
     per_period = np.interp(slice_.periods, periods, sampled_rows)
-    rows = round(float(per_period[-1] if KINDS[table.kind].state else per_period.sum()))
+    rows = round(float(per_period[-1] if table.spec.is_state else per_period.sum()))
     widths = sum(_width(column) for column in table.columns)
     return Size(table.name, rows, float(per_period.mean()), round(rows * widths + _FOOTER * len(table.columns)))
 
@@ -101,9 +97,8 @@ def _shifted_rows(issue: Issue, unit_sample: Sample, rows: Floats) -> Floats:
 
 
 def _width(column: ColumnPlan) -> float:
-    if column.type == pa.string():
-        return _TEXT_WIDTHS.get(column.spec.word, _WIDTHS[pa.string()])
-    return _DATE_KEY_WIDTH if column.spec.word == "ref" else _type_width(column.type)
+    width = column.spec.source.stored_bytes(column.type)
+    return _type_width(column.type) if width is None else width
 
 
 def _type_width(type_: pa.DataType) -> float:

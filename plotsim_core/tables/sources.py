@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +18,11 @@ import pyarrow.compute as pc
 
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Integers, Rows
-from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.source import fill
+from plotsim_core.config.column_source import DerivedColumn, Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.sources import MAP, SourceSystem, attribute_columns, name_column
-from plotsim_core.config.tables import Column, NoOptions, Table
+from plotsim_core.config.tables import Column
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import ends
@@ -35,11 +36,9 @@ from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.estimate_sample import Sample
-from plotsim_core.tables.kind import KINDS, derived_kind
+from plotsim_core.tables.kind import Cut, DerivedKind, add_kind, key_name
 from plotsim_core.tables.text_drift import ATTRIBUTE_WAYS, NAME_WAYS, drift_texts
 
-SOURCE_KIND = "source"
-"""The kind of the tables that are made here."""
 _BITS = 52
 _ORDINAL_BITS = 28
 _DIGITS = 16
@@ -49,21 +48,119 @@ _OUT_OF_DATE = 0.3
 """The share of drifted attributes that are another value rather than the same one written otherwise."""
 
 
+class _Together(DerivedKind):
+    """What source systems say of units, in an order of their own among those of a part of the roster."""
+
+    config_key: ClassVar[str] = "sources"
+    is_state: ClassVar[bool] = True
+
+    def cuts(self, population: Population, table: TablePlan) -> tuple[Cut, ...]:
+        return ("units",)
+
+    def unit_step(self) -> int:
+        return _TOGETHER
+
+
+@add_kind
+class SourceTable(_Together):
+    """The units as a source holds them."""
+
+    kind: ClassVar[str] = "source"
+    is_source: ClassVar[bool] = True
+
+    def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+        population = plan.population_of(table)
+        source = source_of(population, table)
+        units = population.table(table.of)
+        unit_key = key_column(units.spec)
+        assert unit_key is not None
+        types = {column.name: column.type for column in units.columns}
+        label_column = name_column(units.spec)
+        attributes = {column.name for column in attribute_columns(units.spec, types)}
+        for part in _parts(population, slice_):
+            unit_block = block(population, part)
+            rows = _units(population, units, unit_block, _arrived(unit_block))
+            entries = source_rows(population, source, unit_block, rows.unit)
+            arrays = []
+            columns = (column for column in units.columns if column.spec.source.version_part is None)
+            for column, target in zip(columns, table.columns, strict=True):
+                if column.spec is unit_key:
+                    arrays.append(key_values(population, source, entries.number).cast(target.type))
+                    continue
+                values = fill(column, units, rows)
+                if label_column is not None and column.name == label_column.name and source.name_drift_rate:
+                    values = _drifting(values, column, units, rows, entries, source, is_name=True)
+                elif column.name in attributes and source.attribute_drift_rate:
+                    values = _drifting(values, column, units, rows, entries, source, is_name=False)
+                else:
+                    values = values.take(pa.array(entries.place))
+                arrays.append(values)
+            yield batch_of(table, arrays)
+
+    def expect(self, table: TablePlan, sample: Sample) -> Floats:
+        return sample.total(sample.arrived) * _rows_per_unit(source_of(sample.population, table))
+
+    def origins(self, plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterable[Origin]:
+        """Yield the key of the unit for its own key, the one column that it has for itself."""
+        return [(table.of, key_name(plan.table(table.of).spec))] if column.name in table.key else []
+
+
+@add_kind
+class SourceMap(_Together):
+    """Which rows of the sources are which units."""
+
+    kind: ClassVar[str] = MAP
+
+    def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
+        population = plan.population_of(table)
+        units = population.dimension
+        key_plan = next(column for column in units.columns if column.spec.source.is_key)
+        for part in _parts(population, slice_):
+            unit_block = block(population, part)
+            rows = _units(population, units, unit_block, _arrived(unit_block))
+            keys = fill(key_plan, units, rows)
+            for source in population.dataset.sources:
+                entries = source_rows(population, source, unit_block, rows.unit)
+                arrays = [
+                    pa.repeat(pa.scalar(source.name), len(entries.place)),
+                    key_values(population, source, entries.number).cast(pa.string()),
+                    keys.take(pa.array(entries.place)),
+                ]
+                yield batch_of(table, arrays)
+
+    def expect(self, table: TablePlan, sample: Sample) -> Floats:
+        return sample.total(sample.arrived) * sum(_rows_per_unit(source) for source in sample.population.dataset.sources)
+
+    def origins(self, plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterable[Origin]:
+        """Yield the keys of all sources for the key in the source."""
+        if column.name != table.key[1]:
+            return []
+        return [(other.name, other.key[0]) for other in plan.tables if other.spec.is_source]
+
+
+def source_of(population: Population, table: TablePlan) -> SourceSystem:
+    """Return the source system of a table."""
+    return next(source for source in population.dataset.sources if table.name == f"{table.of}_{source.name}")
+
+
+def _rows_per_unit(source: SourceSystem) -> float:
+    return (1 - source.missing_rate) * (1 + source.duplicate_rate)
+
+
 def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
     if not dataset.sources:
         return
-    units = next(table for table in declared if table.kind == "unit")
+    units = next(table for table in declared if table.spec.is_unit_dimension)
     unit_key = key_column(units.spec)
     assert unit_key is not None
     for source in dataset.sources:
         type_ = pa.int64() if source.key_scheme == "numeric" else pa.string()
         key_plan = _column(f"{unit_key.name}_{source.name}", type_, f"Key of the row in {source.name}.")
         columns = tuple(
-            _source_column(column, unit_key, key_plan) for column in units.columns if column.spec.word != "version"
+            _source_column(column, unit_key, key_plan) for column in units.columns if column.spec.source.version_part is None
         )
         yield TablePlan(
-            spec=Table(name=f"{units.name}_{source.name}", columns=tuple(column.spec for column in columns)),
-            kind=SOURCE_KIND,
+            spec=SourceTable(name=f"{units.name}_{source.name}", columns=tuple(column.spec for column in columns)),
             columns=columns,
             key=(key_plan.name,),
             time=None,
@@ -77,8 +174,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
         _column(unit_key.name, pa.string(), f"Key of the {phrase(dataset.unit)} that the row is, in {units.name}."),
     )
     yield TablePlan(
-        spec=Table(name=MAP, columns=tuple(column.spec for column in map_columns)),
-        kind=MAP,
+        spec=SourceMap(name=MAP, columns=tuple(column.spec for column in map_columns)),
         columns=map_columns,
         key=("source", "source_key"),
         time=None,
@@ -88,7 +184,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
 
 
 def _column(name: str, type_: pa.DataType, description: str) -> ColumnPlan:
-    return ColumnPlan(Column(name=name, type="source.key", source=NoOptions()), type_, False, description)
+    return ColumnPlan(Column(name=name, type="source.key", source=DerivedColumn()), type_, False, description)
 
 
 def _source_column(column: ColumnPlan, unit_key: Column, key_plan: ColumnPlan) -> ColumnPlan:
@@ -153,48 +249,17 @@ def _arrived(unit_block: Block) -> Integers:
     return np.flatnonzero(unit_block.units.arrival < unit_block.slice.stop)
 
 
-def _batches(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    population = plan.population_of(table)
-    source = next(source for source in population.dataset.sources if table.name == f"{table.of}_{source.name}")
-    units = population.table(table.of)
-    unit_key = key_column(units.spec)
-    assert unit_key is not None
-    types = {column.name: column.type for column in units.columns}
-    label_column = name_column(units.spec)
-    attributes = {column.name for column in attribute_columns(units.spec, types)}
-    for part in _parts(population, slice_):
-        unit_block = block(population, part)
-        rows = _units(population, units, unit_block, _arrived(unit_block))
-        entries = source_rows(population, source, unit_block, rows.unit)
-        arrays = []
-        for column, target in zip((c for c in units.columns if c.spec.word != "version"), table.columns, strict=True):
-            if column.spec is unit_key:
-                arrays.append(key_values(population, source, entries.number).cast(target.type))
-                continue
-            values = fill(column, units, rows)
-            if label_column is not None and column.name == label_column.name and source.name_drift_rate:
-                values = _drifting(values, column, units, rows, entries, source, is_name=True)
-            elif column.name in attributes and source.attribute_drift_rate:
-                values = _drifting(values, column, units, rows, entries, source, is_name=False)
-            else:
-                values = values.take(pa.array(entries.place))
-            arrays.append(values)
-        yield batch_of(table, arrays)
-
-
 def _units(population: Population, table: TablePlan, unit_block: Block, arrived: Integers) -> Rows:
     """Return the rows of units, one of each, in the state they are in at the end of the block."""
     units = unit_block.units
     band = np.empty(0, dtype=np.int64)
-    history = table.spec.sourced("scd")
-    if history:
-        options = history[0].source
-        assert isinstance(options, History)
+    history = table.spec.history
+    if history is not None:
         last_period = np.minimum(ends(unit_block), unit_block.slice.stop - 1)
         band = np.zeros(len(units), dtype=np.int64)
         for period in np.unique(last_period).tolist():  # few: the end of the slice, and the ends of lives before it
             period_band = bands(
-                population, population.metric_index(options.tracks), options.at, units, np.array([period], dtype=np.int64)
+                population, population.metric_index(history.tracks), history.at, units, np.array([period], dtype=np.int64)
             )[0]
             band = np.where(last_period == period, period_band, band)
         band = band[arrived]
@@ -239,30 +304,4 @@ def _drifting(
     return pc.replace_with_mask(source_values, pa.array(mask), after)
 
 
-def _mapping(plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
-    population = plan.population_of(table)
-    units = population.dimension
-    key_plan = next(column for column in units.columns if column.spec.word == "id")
-    for part in _parts(population, slice_):
-        unit_block = block(population, part)
-        rows = _units(population, units, unit_block, _arrived(unit_block))
-        keys = fill(key_plan, units, rows)
-        for source in population.dataset.sources:
-            entries = source_rows(population, source, unit_block, rows.unit)
-            arrays = [
-                pa.repeat(pa.scalar(source.name), len(entries.place)),
-                key_values(population, source, entries.number).cast(pa.string()),
-                keys.take(pa.array(entries.place)),
-            ]
-            yield batch_of(table, arrays)
-
-
-def _expect(table: TablePlan, sample: Sample) -> Floats:
-    sources = sample.population.dataset.sources
-    systems = [source for source in sources if table.kind == MAP or table.name == f"{table.of}_{source.name}"]
-    return sample.total(sample.arrived) * sum((1 - s.missing_rate) * (1 + s.duplicate_rate) for s in systems)
-
-
 DERIVED.add("sources", _derive)
-KINDS.add(SOURCE_KIND, derived_kind(_batches, _expect, state=True))
-KINDS.add(MAP, derived_kind(_mapping, _expect, state=True))

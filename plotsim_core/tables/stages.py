@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from plotsim_core.columns.primary_key import key_column
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.read_tables import column
 from plotsim_core.config.tables import Column
@@ -14,6 +13,7 @@ from plotsim_core.families import Family
 from plotsim_core.plan.plan import Plan, Population, TablePlan
 from plotsim_core.plan.schemas import table_plan
 from plotsim_core.tables.fact import Fact
+from plotsim_core.tables.kind import key_name
 
 
 def _trajectories(dataset: Dataset) -> list[Column]:
@@ -53,10 +53,8 @@ def stage_table(plan: Plan, name: str) -> TablePlan:
     """Return the table plan of a stage. Raises UnknownMember for an unknown one."""
     population, stage = stage_of(plan, name) or (plan.population, name)
     description, columns = STAGES[stage]
-    dimensions = population.dataset.dimensions
-    unit = population.dimension.spec
-    date = next(table for table in dimensions if getattr(table, "per", None) == "period")
-    references = [column(key_column(table).name, f"ref.{table.name}") for table in (date, unit)]  # type: ignore[union-attr]
+    dimensions = (population.dataset.date_dimension, population.dimension.spec)
+    references = [column(key_name(dimension), f"ref.{dimension.name}") for dimension in dimensions]
     description = description.format(unit=phrase(population.unit), grain=population.grain.name)
     spec = Fact(name=name, columns=tuple(references + columns(population.dataset)), description=description)
     return replace(table_plan(spec, population.dataset, complete=False), population=population.unit)

@@ -2,84 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from plotsim_core.columns.roads import RESOLVERS, Targets
+from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.timestamp import moments
+from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KindWords, Table
+from plotsim_core.config.star_schema import TIME_DIMENSION
+from plotsim_core.config.table_kind import Knowledge, Section
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats, words
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
-from plotsim_core.tables.date import key_name, needs_key
 from plotsim_core.tables.estimate_sample import Sample
-from plotsim_core.tables.kind import Kind, add_kind
+from plotsim_core.tables.kind import Cut, TableKind, add_kind, needs_key
 
 _MINUTES = {"minute": 1, "hour": 60}
-NAME = "dim_time"
+NAME = TIME_DIMENSION
 
 
-class TimeDimension(Table):
+@add_kind
+class TimeDimension(TableKind):
     """The times of a day, `every` minute or hour of it; its key is a number, HHMM.
 
     `per`: that its rows are times of day.
     """
 
+    kind: ClassVar[str] = "time"
+    section: ClassVar[Section] = "dimensions"
+    knows: ClassVar[frozenset[Knowledge]] = frozenset({"calendar", "key"})
+    is_time_dimension: ClassVar[bool] = True
+    is_state: ClassVar[bool] = True
+    is_sampled: ClassVar[bool] = False
+    has_unit_rows: ClassVar[bool] = False
+
     per: Literal["time"]
     every: Literal["minute", "hour"] = "minute"
 
+    @classmethod
+    def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
+        return raw.get("per") == "time"
 
-def _check(table: TimeDimension, scope: Scope) -> Iterable[Problem]:
-    yield from needs_key(table, scope)
-    if table.name != NAME:
-        yield Problem("name", f"the dimension of times is called {NAME}, found {table.name}")
-    if table.every == "hour":
-        for number, column in enumerate(table.columns):
-            if column.name == "minute":
-                yield Problem(f"columns[{number}].name", "is 0 in every row: they are hours")
+    def describe(self, dataset: Dataset) -> str:
+        return f"Times of a day, one row per {self.every}."
 
+    def check(self, scope: Scope) -> Iterable[Problem]:
+        yield from needs_key(self)
+        if self.name != NAME:
+            yield Problem("name", f"the dimension of times is called {NAME}, found {self.name}")
+        if self.every == "hour":
+            for number, column in enumerate(self.columns):
+                if column.name == "minute":
+                    yield Problem(f"columns[{number}].name", "is 0 in every row: they are hours")
 
-def _cut(population: Population, slice_: Slice) -> Iterator[Slice]:
-    yield Slice(slice_.stop - 1, slice_.stop, 0, 1)
+    def cuts(self, population: Population, table: TablePlan) -> tuple[Cut, ...]:
+        return ("rows",)
 
+    def cut(self, population: Population, slice_: Slice) -> Iterator[Slice]:
+        yield Slice(slice_.stop - 1, slice_.stop, 0, 1)
 
-def _times(table: TablePlan, block: Block) -> Rows:
-    assert isinstance(table.spec, TimeDimension)
-    minutes = np.arange(0, 24 * 60, _MINUTES[table.spec.every], dtype=np.int64)
-    return Rows(block=block, address=words(minutes), ordinal=minutes)
+    def rows_in(self, table: TablePlan, block: Block) -> Rows:
+        minutes = np.arange(0, 24 * 60, _MINUTES[self.every], dtype=np.int64)
+        return Rows(block=block, address=words(minutes), ordinal=minutes)
 
+    def targets(self, column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
+        """Return the times of the rows' moments; of a row without one, the time at which its period begins."""
+        row_moments = moments(table, rows)
+        seconds = (row_moments - row_moments.astype("datetime64[D]")).astype("timedelta64[s]").astype(np.int64)
+        return Targets(parent, self.rows_in(parent, rows.block), seconds // (60 * _MINUTES[self.every]))
 
-def _expect(table: TablePlan, sample: Sample) -> Floats:
-    assert isinstance(table.spec, TimeDimension)
-    return np.full(len(sample.periods), 24.0 * 60 / _MINUTES[table.spec.every])
-
-
-def _to_time(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
-    """To the time of a row's moment; of a row without one, to that at which its period begins."""
-    assert isinstance(parent.spec, TimeDimension)
-    row_moments = moments(table, rows)
-    seconds = (row_moments - row_moments.astype("datetime64[D]")).astype("timedelta64[s]").astype(np.int64)
-    return Targets(parent, _times(parent, rows.block), seconds // (60 * _MINUTES[parent.spec.every]))
-
-
-RESOLVERS.add("time", _to_time)
-
-add_kind(
-    "time",
-    KindWords(
-        section="dimensions",
-        recognise=lambda raw, unit: raw.get("per") == "time",
-        model=TimeDimension,
-        knows=frozenset({"calendar", "key"}),
-        key=lambda table, dataset: (key_name(table),),
-        describe=lambda table, dataset: f"Times of a day, one row per {table.every}.",
-        check=_check,
-    ),
-    Kind(_cut, _times, _expect, state=True),
-)
+    def expect(self, table: TablePlan, sample: Sample) -> Floats:
+        return np.full(len(sample.periods), 24.0 * 60 / _MINUTES[self.every])

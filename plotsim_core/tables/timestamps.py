@@ -17,8 +17,8 @@ from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats, key, uniforms
 from plotsim_core.numerics.rhythm import Rhythm, place_shares
 from plotsim_core.plan.plan import TablePlan
-from plotsim_core.tables.date import needs_key
 from plotsim_core.tables.fact import needs_references
+from plotsim_core.tables.kind import needs_key
 
 MICROSECONDS = 1_000_000
 
@@ -26,7 +26,7 @@ MICROSECONDS = 1_000_000
 def check_event(table: Table, scope: Scope) -> Iterable[Problem]:
     """Yield a problem for each thing that every event needs and this one lacks."""
     yield from needs_references(table, scope)
-    yield from needs_key(table, scope)
+    yield from needs_key(table)
 
 
 def available_lengths(block: Block) -> Integers:
@@ -58,7 +58,7 @@ def offsets_within(block: Block, table: TablePlan, cell: Integers, share: Floats
     `share` is in (0, 1), `available` the microseconds of the period in which rows of its cell can happen. The result rises
     with `share` and is below `available`. Without a rhythm, or within an hour, it is even.
     """
-    rhythm = rhythm_of(block.population, getattr(table.spec, "rhythm", None))
+    rhythm = rhythm_of(block.population, table.spec.row_rhythm)
     if rhythm is None or block.population.grain.name == "hour":
         return (available * share).astype(np.int64)
     return place_shares(rhythm, _days(block, rhythm), cell // len(block.units), share, available)

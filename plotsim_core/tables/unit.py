@@ -7,37 +7,105 @@ has ended is closed: it is valid to the period after its last, and no version of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.rows import CURRENT, Rows
-from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.version import ROW_ID, column
+from plotsim_core.config.column_source import History
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.tables import Column, KindWords, Table
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.table_kind import Knowledge, Section
+from plotsim_core.config.tables import Column
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive, ends
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice, lives
 from plotsim_core.engine.tiers import band_starts, bands, bands_of
+from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import Population, TablePlan
-from plotsim_core.tables.date import key_name, needs_key
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.tables.estimate import remaining_share
 from plotsim_core.tables.estimate_sample import Sample
-from plotsim_core.tables.kind import Kind, add_kind, column_types
+from plotsim_core.tables.kind import TableKind, add_kind, column_types, needs_key
 
 
-class UnitDimension(Table):
+@add_kind
+class UnitDimension(TableKind):
     """One row per unit, or one per version of it.
 
     `per`: that its rows are units, as it is unless a dimension says otherwise.
     """
 
+    kind: ClassVar[str] = "unit"
+    section: ClassVar[Section] = "dimensions"
+    config_key: ClassVar[str] = "unit"
+    knows: ClassVar[frozenset[Knowledge]] = frozenset({"unit", "period", "history", "key"})
+    is_unit_dimension: ClassVar[bool] = True
+    is_of_units: ClassVar[bool] = True
+    is_state: ClassVar[bool] = True
+    is_sampled: ClassVar[bool] = False
+
     per: Literal["unit"] = "unit"
+
+    @classmethod
+    def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
+        return raw.get("per") == "unit" and "count" not in raw and not refers_to_a_dimension(raw)
+
+    def key_columns(self, dataset: Dataset) -> tuple[str, ...]:
+        return (ROW_ID,) if self.history is not None else super().key_columns(dataset)
+
+    def added_columns(self, dataset: Dataset) -> tuple[Column, ...]:
+        if self.history is None:
+            return ()
+        parts = {"row_id": ROW_ID, "valid_from": "valid_from", "valid_to": "valid_to", "is_current": "is_current"}
+        declared_parts = {existing.source.version_part for existing in self.columns}
+        return tuple(column(part, name) for part, name in parts.items() if part not in declared_parts)
+
+    def describe(self, dataset: Dataset) -> str:
+        row_noun = "version" if self.history is not None else dataset.unit.replace("_", " ")
+        return f"{dataset.plural.capitalize()}, one row per {row_noun}."
+
+    def check(self, scope: Scope) -> Iterable[Problem]:
+        return needs_key(self)
+
+    def cut(self, population: Population, slice_: Slice) -> Iterator[Slice]:
+        return lives(population, slice_)
+
+    def rows_in(self, table: TablePlan, block: Block) -> Rows:
+        if self.history is not None:
+            return _versions(block, self.history)
+        unit = np.flatnonzero(block.units.arrival < block.slice.stop)
+        return Rows(block=block, address=block.units.address[unit], unit=unit, period=block.units.arrival[unit])
+
+    def targets(self, column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets:
+        """Return the units of the rows."""
+        units = rows.block.units
+        parent_rows = Rows(
+            block=rows.block, address=units.address, unit=np.arange(len(units), dtype=np.int64), period=units.arrival
+        )
+        return Targets(parent, parent_rows, rows.unit)
+
+    def expect(self, table: TablePlan, sample: Sample) -> Floats:
+        units, history = sample.total(sample.arrived), self.history
+        if history is None:
+            return units
+        changes = sample.total(lambda units: _changes(sample, units, history))
+        return units + np.cumsum(changes * remaining_share(sample))
+
+
+def _changes(sample: Sample, units: Units, history: History) -> NDArray[np.bool_]:
+    """Return in which periods a version of units begins after another one, shape (periods, units)."""
+    is_present = sample.there(units)
+    metric = sample.population.metric_index(history.tracks)
+    band = sample.by_period(lambda periods: bands(sample.population, metric, history.at, units, periods))
+    is_start = np.zeros(is_present.shape, dtype=np.bool_)
+    is_start[1:] = is_present[:-1] & is_present[1:] & (band[1:] != band[:-1])
+    return is_start
 
 
 def refers_to_a_dimension(raw: object) -> bool:
@@ -45,28 +113,7 @@ def refers_to_a_dimension(raw: object) -> bool:
     return any(type_.startswith("ref.") and type_ != "ref.dim_date" for type_ in column_types(raw))
 
 
-def _added(table: UnitDimension, dataset: Dataset) -> tuple[Column, ...]:
-    if not table.sourced("scd"):
-        return ()
-    parts = {"row_id": ROW_ID, "valid_from": "valid_from", "valid_to": "valid_to", "is_current": "is_current"}
-    types = {existing.type for existing in table.columns}
-    return tuple(column(part, name) for part, name in parts.items() if f"version.{part}" not in types)
-
-
-def _cut(population: Population, slice_: Slice) -> Iterator[Slice]:
-    return lives(population, slice_)
-
-
-def _rows(table: TablePlan, block: Block) -> Rows:
-    history = table.spec.sourced("scd")
-    if history:
-        return _versions(table, block, history[0].source)
-    unit = np.flatnonzero(block.units.arrival < block.slice.stop)
-    return Rows(block=block, address=block.units.address[unit], unit=unit, period=block.units.arrival[unit])
-
-
-def _versions(table: TablePlan, block: Block, history: object) -> Rows:
-    assert isinstance(history, History)
+def _versions(block: Block, history: History) -> Rows:
     population, units = block.population, block.units
     metric = population.metric_index(history.tracks)
     is_start = alive(block) & (band_starts(block, metric, history.at) == block.periods[:, None])
@@ -85,45 +132,3 @@ def _versions(table: TablePlan, block: Block, history: object) -> Rows:
         until=until,
         band=bands_of(block, metric, history.at)[period_index, unit],
     )
-
-
-def _expect(table: TablePlan, sample: Sample) -> Floats:
-    history = table.spec.sourced("scd")
-
-    def changed(units: Units) -> NDArray[np.bool_]:
-        is_present = sample.there(units)
-        options = history[0].source
-        assert isinstance(options, History)
-        metric, edges = sample.population.metric_index(options.tracks), options.at
-        band = sample.by_period(lambda periods: bands(sample.population, metric, edges, units, periods))
-        is_start = np.zeros(is_present.shape, dtype=np.bool_)
-        is_start[1:] = is_present[:-1] & is_present[1:] & (band[1:] != band[:-1])
-        return is_start
-
-    units = sample.total(sample.arrived)
-    return units + np.cumsum(sample.total(changed) * remaining_share(sample)) if history else units
-
-
-def _key(table: Table, dataset: Dataset) -> tuple[str, ...]:
-    return (ROW_ID,) if table.sourced("scd") else (key_name(table),)
-
-
-def _describe(table: Table, dataset: Dataset) -> str:
-    row_noun = "version" if table.sourced("scd") else dataset.unit.replace("_", " ")
-    return f"{dataset.plural.capitalize()}, one row per {row_noun}."
-
-
-add_kind(
-    "unit",
-    KindWords(
-        section="dimensions",
-        recognise=lambda raw, unit: raw.get("per") == "unit" and "count" not in raw and not refers_to_a_dimension(raw),
-        model=UnitDimension,
-        knows=frozenset({"unit", "period", "history", "key"}),
-        key=_key,
-        describe=_describe,
-        check=needs_key,
-        added=_added,
-    ),
-    Kind(_cut, _rows, _expect, state=True),
-)

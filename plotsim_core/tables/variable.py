@@ -6,26 +6,28 @@ one unit and period have moments, are in their order, and numbered in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.tables import KindWords, row_noun
+from plotsim_core.config.table_kind import Knowledge
+from plotsim_core.config.tables import row_noun
 from plotsim_core.config.words import capitalised, phrase, plural
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
+from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats, key, uniforms
-from plotsim_core.plan.plan import TablePlan
-from plotsim_core.tables.date import key_name
+from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
-from plotsim_core.tables.fact import AnyFact, added_columns, check_metrics, date_column
-from plotsim_core.tables.kind import Kind, add_kind
+from plotsim_core.tables.fact import AnyFact
+from plotsim_core.tables.kind import add_kind
 from plotsim_core.tables.proportional import check_driver, cut_crowded, expected_total, timed_rows
 from plotsim_core.tables.timestamps import check_event
 
@@ -33,55 +35,53 @@ _DIGITS = 9
 """Decimals of a product that count: 1.1 x 10 is 11, whatever the last bit says."""
 
 
+@add_kind
 class VariableFact(AnyFact):
     """`row_count_scale` rows per unit of the metric `row_count_driver`."""
+
+    kind: ClassVar[str] = "variable"
+    knows: ClassVar[frozenset[Knowledge]] = frozenset({"unit", "period", "cell", "metrics", "event", "key"})
+    row_stage: ClassVar[str | None] = "correlated_metrics"
+    is_driven: ClassVar[bool] = True
+    has_moments: ClassVar[bool] = True
+    has_keyed_rows: ClassVar[bool] = True
+    has_rows_each_period: ClassVar[bool] = True
 
     row_count_driver: Name
     row_count_scale: Annotated[float, Field(gt=0, le=100, strict=True)] = 1.0
 
+    @classmethod
+    def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
+        return "row_count_driver" in raw and "parent_table" not in raw
 
-def row_counts(table: TablePlan, block: Block) -> Integers:
-    """Return how many rows each cell of a block has, shape (periods, units)."""
-    spec = table.spec
-    assert isinstance(spec, VariableFact)
-    metric = block.population.metric_index(spec.row_count_driver)
-    true_values = np.round(block.correlated(metric), block.population.metrics[metric].spec.decimals or 0)
-    row_means = np.round(np.maximum(true_values, 0.0) * spec.row_count_scale, _DIGITS)
-    counts = np.floor(row_means + uniforms(key(block.population.seed, "rows", table.stream), block.address))
-    return np.where(alive(block), counts, 0.0).astype(np.int64)
+    @property
+    def row_driver(self) -> tuple[str, float]:
+        return self.row_count_driver, self.row_count_scale
 
+    def describe(self, dataset: Dataset) -> str:
+        return (
+            f"{capitalised(plural(row_noun(self)))} of each {phrase(dataset.unit)}, in proportion to "
+            f"{phrase(self.row_count_driver)} ({self.row_count_scale:g} for each on average)."
+        )
 
-def _rows(table: TablePlan, block: Block) -> Rows:
-    return timed_rows(table, block, row_counts(table, block))
+    def check(self, scope: Scope) -> Iterable[Problem]:
+        yield from check_event(self, scope)
+        yield from super().check(scope)
+        yield from check_driver(self.row_count_driver, "row_count_driver", self.row_count_scale, "row_count_scale", scope)
 
+    def cut(self, population: Population, slice_: Slice) -> Iterator[Slice]:
+        return cut_crowded(population, slice_)
 
-def _expect(table: TablePlan, sample: Sample) -> Floats:
-    spec = table.spec
-    assert isinstance(spec, VariableFact)
-    return spec.row_count_scale * expected_total(spec.row_count_driver, sample)
+    def row_counts(self, table: TablePlan, block: Block) -> Integers:
+        """Return how many rows each cell of a block has, shape (periods, units)."""
+        metric = block.population.metric_index(self.row_count_driver)
+        true_values = np.round(block.correlated(metric), block.population.metrics[metric].spec.decimals or 0)
+        row_means = np.round(np.maximum(true_values, 0.0) * self.row_count_scale, _DIGITS)
+        counts = np.floor(row_means + uniforms(key(block.population.seed, "rows", table.stream), block.address))
+        return np.where(alive(block), counts, 0.0).astype(np.int64)
 
+    def rows_in(self, table: TablePlan, block: Block) -> Rows:
+        return timed_rows(table, block, self.row_counts(table, block))
 
-def _check(table: VariableFact, scope: Scope) -> Iterable[Problem]:
-    yield from check_event(table, scope)
-    yield from check_metrics(table, scope)
-    yield from check_driver(table.row_count_driver, "row_count_driver", table.row_count_scale, "row_count_scale", scope)
-
-
-add_kind(
-    "variable",
-    KindWords(
-        section="facts",
-        recognise=lambda raw, unit: "row_count_driver" in raw and "parent_table" not in raw,
-        model=VariableFact,
-        knows=frozenset({"unit", "period", "cell", "metrics", "event", "key"}),
-        key=lambda table, dataset: (key_name(table),),
-        describe=lambda table, dataset: (
-            f"{capitalised(plural(row_noun(table)))} of each {phrase(dataset.unit)}, in proportion to "
-            f"{phrase(table.row_count_driver)} ({table.row_count_scale:g} for each on average)."
-        ),
-        check=_check,
-        time=date_column,
-        added=added_columns,
-    ),
-    Kind(cut_crowded, _rows, _expect, state=False, sampled=True),
-)
+    def expect(self, table: TablePlan, sample: Sample) -> Floats:
+        return self.row_count_scale * expected_total(self.row_count_driver, sample)

@@ -9,12 +9,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from plotsim_core.columns.dependencies import nullable_in
-from plotsim_core.columns.lookup import Options
-from plotsim_core.columns.primary_key import Options as Key
-from plotsim_core.columns.primary_key import prefix
+from plotsim_core.columns.lookup import Lookup
 from plotsim_core.config.check_output import WIDE, WideColumn, wide_columns
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS, Column, column_places
+from plotsim_core.config.tables import Column, column_places
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 
@@ -23,10 +21,10 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterator[Table
     if not dataset.output.denormalized:
         return
     for table in declared:
-        if KIND_WORDS[table.kind].section == "facts" and not table.of:
+        if table.spec.section == "facts" and not table.of:
             lookups = tuple(_column(wide, table, dataset) for wide in wide_columns(table.spec, dataset))
             names = ", ".join(dict.fromkeys(wide.table for wide in wide_columns(table.spec, dataset)))
-            columns = (*(_with_prefix(column, table) for column in table.spec.columns), *(column.spec for column in lookups))
+            columns = (*(_pinned(column, table) for column in table.spec.columns), *(column.spec for column in lookups))
             yield replace(
                 table,
                 spec=table.spec.model_copy(update={"name": f"{table.name}{WIDE}", "columns": columns}),
@@ -36,24 +34,22 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterator[Table
             )
 
 
-def _with_prefix(column: Column, table: TablePlan) -> Column:
-    """Return a column of a fact so that a key begins as it does in the fact, whatever its wide table is called."""
-    if not isinstance(column.source, Key):
-        return column
-    return column.model_copy(update={"source": column.source.model_copy(update={"prefix": prefix(table.spec)})})
+def _pinned(column: Column, table: TablePlan) -> Column:
+    """Return a column of a fact with the same values in its wide table, whatever that is called."""
+    source = column.source.pinned(table.spec)
+    return column if source is column.source else column.model_copy(update={"source": source})
 
 
 def _column(wide: WideColumn, table: TablePlan, dataset: Dataset) -> ColumnPlan:
-    words = SOURCE_WORDS["lookup"]
-    source = Options(of=f"{wide.table}.{wide.column}", by=wide.by)
+    source = Lookup(of=f"{wide.table}.{wide.column}", by=wide.by)
     spec = Column(name=wide.name, type=f"lookup.{wide.table}.{wide.column}", source=source)
     reference = next(column for column in table.columns if column.name == wide.by)
     return ColumnPlan(
         spec=spec,
-        type=words.arrow(source, spec, dataset),
+        type=source.arrow_type(spec, dataset),
         nullable=reference.nullable or nullable_in(wide.table, wide.column, dataset),
-        description=words.describe(source, spec, table.spec, dataset),
-        decimals=words.decimals(source, dataset),
+        description=source.describe(spec, table.spec, dataset),
+        decimals=source.text_decimals(dataset),
         places=column_places(spec, dataset),
     )
 

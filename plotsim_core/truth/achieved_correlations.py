@@ -30,7 +30,7 @@ _LIMIT = 5.0
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class CorrelationSample:
     """Some `units` of every segment, each by its share, in `periods` from all of the window, of the `of` units and `length`
     periods that there are. `blocks` have the cells in which units can be there, each with the place of its first period and
     of its first unit."""
@@ -71,7 +71,7 @@ def _stored_values(block: Block, metric: int) -> NDArray[np.float64]:
     return np.where(alive(block), block.noised(metric), np.nan)
 
 
-def sample_of(population: Population, stop: int) -> Sample:
+def sample_of(population: Population, stop: int) -> CorrelationSample:
     """Return the sample that stands for the periods of the window before `stop`."""
     length = stop - population.first
     runs = [(population.first, stop)]
@@ -93,22 +93,21 @@ def sample_of(population: Population, stop: int) -> Sample:
             column += units
         row += end - begin
     periods = np.concatenate([np.arange(begin, end, dtype=np.int64) for begin, end in runs])
-    return Sample(population, periods, sum(counts), sum(part.count for part in parts), length, blocks)
+    return CorrelationSample(population, periods, sum(counts), sum(part.count for part in parts), length, blocks)
 
 
-def correlations(part: Sample) -> Iterator[Correlations]:
+def correlations(part: CorrelationSample) -> Iterator[Correlations]:
     """Yield what is expected of each connection of one kind of unit: of stored values, noise included, in the rows that the
     facts will have. Connections of which no table holds both metrics are left out: nobody can find them."""
     population = part.population
-    stored = {column.spec.type for table in population.made for column in table.columns}
+    stored_metrics = {metric for table in population.made for metric in table.stored_metrics.values()}
     for connection, phase, in_phase in connection_masks(population, part.periods):
-        pair = (connection.metric_a, connection.metric_b)
-        if {f"metric.{name}" for name in pair} <= stored:
+        if {connection.metric_a, connection.metric_b} <= stored_metrics:
             yield _stored_correlations(part, connection, phase, in_phase)
 
 
 def _stored_correlations(
-    units_sample: Sample, connection: Connection, phase: int, in_phase: NDArray[np.bool_]
+    units_sample: CorrelationSample, connection: Connection, phase: int, in_phase: NDArray[np.bool_]
 ) -> Correlations:
     metrics = [units_sample.population.metric_index(name) for name in (connection.metric_a, connection.metric_b)]
     first, second = (units_sample.cells(partial(_stored_values, metric=metric))[in_phase] for metric in metrics)

@@ -9,11 +9,9 @@ import pyarrow as pa
 from plotsim_core.engine.slice import Slice, all_units_in, blocks, full_slice
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.batch import batch_of
-from plotsim_core.tables.build import build, find_table
+from plotsim_core.tables.build import find_table
 from plotsim_core.tables.dimension_state import columns_of, key_of, shown_dimension, state_rows
-
-LOG = "changes"
-"""The kind of a table that says how another becomes what it is, rather than being it."""
+from plotsim_core.tables.slices import TableSlice, make
 
 
 def expected_rows(plan: Plan, table: str, period: int) -> tuple[TablePlan, pa.Table]:
@@ -23,10 +21,11 @@ def expected_rows(plan: Plan, table: str, period: int) -> tuple[TablePlan, pa.Ta
     known. Of a fact, an event or a snapshot, all rows that have been delivered. Of a change log, the rows that are there
     when it is applied from the beginning. Raises UsageError for an unknown table, and for a period outside the window.
     """
-    table_plan, slice_ = find_table(plan, table), full_slice(plan.population, plan.first, period + 1)
-    if table_plan.kind == LOG:
-        return _applied_log(plan, table_plan, slice_)
-    return table_plan, pa.Table.from_batches(build(plan, table_plan, slice_), table_plan.schema)
+    table_plan = find_table(plan, table)
+    full_slice(plan.population, plan.first, period + 1)
+    if table_plan.spec.cadence == "change log":
+        return _applied_log(plan, table_plan, full_slice(plan.population_of(table_plan), plan.first, period + 1))
+    return table_plan, make(plan, TableSlice(table, plan.first, period + 1)).read_all()
 
 
 def _applied_log(plan: Plan, log: TablePlan, slice_: Slice) -> tuple[TablePlan, pa.Table]:

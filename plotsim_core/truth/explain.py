@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from plotsim_core.columns.metric import Options as MetricOptions
 from plotsim_core.columns.primary_key import prefix
-from plotsim_core.columns.scd import Options as History
-from plotsim_core.columns.source import fill
+from plotsim_core.columns.source import ColumnSource, fill
 from plotsim_core.config.quality import DELIVERED
-from plotsim_core.config.tables import Column
 from plotsim_core.engine.block import Block, block
-from plotsim_core.engine.lifetimes import ends
 from plotsim_core.engine.slice import Slice
+from plotsim_core.engine.steps import Step, unit_steps
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.tables.build import find_table
 from plotsim_core.tables.delivery import deliveries
 from plotsim_core.tables.issues import ROW, break_rows
 from plotsim_core.tables.rank import with_ranks
 from plotsim_core.truth.locate import Row, find_column, find_period, find_row
-from plotsim_core.truth.steps import (
-    Step,
-    centre_steps,
-    history_steps,
-    noise_steps,
-    position_steps,
-    score_steps,
-    unit_steps,
-)
 
 
 @dataclass(frozen=True)
@@ -52,7 +39,7 @@ class Explanation:
         values = [_shown(step.value) for step in self.steps]
         columns = max(map(len, names)), max(map(len, values))
         lines = [
-            f"  {name:<{columns[0]}}  {value:<{columns[1]}}  {step.says}".rstrip()
+            f"  {name:<{columns[0]}}  {value:<{columns[1]}}  {step.description}".rstrip()
             for name, value, step in zip(names, values, self.steps, strict=True)
         ]
         return "\n".join([head, "", *lines])
@@ -73,7 +60,8 @@ def explain(plan: Plan, table: str, key: str, period: str, column: str) -> Expla
     if row.unit is not None:
         cell = block(population, Slice(period_number, period_number + 1, row.unit, row.unit + 1))
         steps = unit_steps(cell, _unit_key(cell))
-        steps += STEPS.get(column_plan.spec.word, _no_steps)(cell, column_plan.spec)
+        source = column_plan.spec.source
+        steps += source.steps(cell) if isinstance(source, ColumnSource) else []
     stored_value, changes = (
         broken_steps(stored_table, clean_table, row, column) if stored_table.issues else (row.value(column_plan).as_py(), [])
     )
@@ -114,53 +102,6 @@ def broken_steps(table: TablePlan, clean: TablePlan, row: Row, column: str) -> t
         [Step("value", values[column][int(positions[-1])].as_py(), "as it would be")] if steps and column in values else []
     )
     return value, [*clean_steps, *dict.fromkeys(steps)]
-
-
-def _expected_steps(block: Block, column: Column) -> list[Step]:
-    return centre_steps(block, _metric_index(block, column))
-
-
-def _true_steps(block: Block, column: Column) -> list[Step]:
-    return _expected_steps(block, column) + score_steps(block, _metric_index(block, column))
-
-
-def _stored_steps(block: Block, column: Column) -> list[Step]:
-    return _true_steps(block, column) + noise_steps(block, _metric_index(block, column))
-
-
-def _metric_index(block: Block, column: Column) -> int:
-    assert isinstance(column.source, MetricOptions)
-    return block.population.metric_index(column.source.metric)
-
-
-def _trajectory_steps(block: Block, column: Column) -> list[Step]:
-    return position_steps(block)
-
-
-def _history_steps(cell: Block, column: Column) -> list[Step]:
-    """A history stands still when its unit has left, so it is explained as of the unit's last period at the latest."""
-    assert isinstance(column.source, History)
-    last_period, unit = int(ends(cell)[0]), cell.slice.unit_first
-    valid_block = (
-        block(cell.population, Slice(last_period, last_period + 1, unit, unit + 1))
-        if last_period < cell.slice.first
-        else cell
-    )
-    return history_steps(valid_block, column.source)
-
-
-def _no_steps(block: Block, column: Column) -> list[Step]:
-    return []
-
-
-STEPS: dict[str, Callable[[Block, Column], list[Step]]] = {
-    "metric": _stored_steps,
-    "true": _true_steps,
-    "expected": _expected_steps,
-    "trajectory": _trajectory_steps,
-    "scd": _history_steps,
-}
-"""Word of a column to the steps that lead to its value; other words are explained by what they are."""
 
 
 def _unit_key(block: Block) -> str:

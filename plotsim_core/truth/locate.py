@@ -20,7 +20,7 @@ from plotsim_core.engine.slice import CHUNK, Slice, full_slice
 from plotsim_core.errors import UsageError
 from plotsim_core.families import did_you_mean
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
-from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.kind import table_kind
 
 _ALIKE = 7
 """How many of a code's ten digits must agree for it to be taken for a misspelling of another."""
@@ -97,10 +97,10 @@ def find_row(population: Population, table: TablePlan, key: str, period: int) ->
     """Return the row of a table that has `key` in a period: a unit's key for a fact, the row's own for other tables; of
     a unit with a history, the version that is valid. Raises UsageError if there is none."""
     column = _key_column(table)
-    unit = find_unit(population, key, population.stop or period + 1) if _belongs_to_units(table) else None
+    unit = find_unit(population, key, population.stop or period + 1) if table.spec.has_unit_rows else None
     first = unit if unit is not None else 0
-    part = next(iter(KINDS[table.kind].cut(population, Slice(period, period + 1, first, first + 1))))
-    rows = KINDS[table.kind].rows(table, block(population, part))
+    part = next(iter(table_kind(table).cut(population, Slice(period, period + 1, first, first + 1))))
+    rows = table_kind(table).rows_in(table, block(population, part))
     keys = pc.cast(fill(column, table, rows), pa.string())
     positions = np.flatnonzero(np.array(keys.to_pylist(), dtype=object) == key)
     if len(positions) == 0:
@@ -112,11 +112,6 @@ def find_row(population: Population, table: TablePlan, key: str, period: int) ->
 def _key_column(table: TablePlan) -> ColumnPlan:
     column = key_column(table.spec)
     return find_column(table, column.name if column is not None else table.key[0])
-
-
-def _belongs_to_units(table: TablePlan) -> bool:
-    is_derived = KINDS[table.kind].batches is not None  # which their kind answers to
-    return not is_derived and table.kind not in ("date", "time", "reference", "period")
 
 
 def _absence_reason(population: Population, unit: int | None, period: int, keys: pa.Array, key: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from plotsim_core.config.extensions import extension_versions
 from plotsim_core.config.quality import DELIVERED
 from plotsim_core.config.segments import Segment
 from plotsim_core.engine.slice import full_slice
@@ -20,7 +21,6 @@ from plotsim_core.truth.achieved_correlations import delivered
 from plotsim_core.truth.unit_answers import answers
 from plotsim_core.version import VERSION
 
-MANIFEST = "manifest.json"
 _VALUES_DEPEND_ON = ("numpy", "scipy", "faker", "holidays")
 """Packages of which another version may give other values."""
 _UNITS = '"units":[]'
@@ -74,7 +74,7 @@ def manifest_head(plan: Plan, rows: Mapping[str, int], stop: int | None = None) 
         "about": dataset.about,
         "owners": list(dataset.owners),
         "digest": plan.digest,
-        "versions": {"plotsim": VERSION, **{name: version(name) for name in _VALUES_DEPEND_ON}},
+        "versions": {"plotsim": VERSION, **{name: version(name) for name in _VALUES_DEPEND_ON}, **extension_versions()},
         "seed": plan.seed,
         "scale": dataset.scale,
         "window": {**window, "span": plan.span},

@@ -12,7 +12,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.columns.primary_key import key_text, prefix
-from plotsim_core.columns.scd import Options as History
 from plotsim_core.columns.segment import arms
 from plotsim_core.columns.trajectory import DECIMALS
 from plotsim_core.config.effects import missing_on, noise_of, null_rate
@@ -23,7 +22,8 @@ from plotsim_core.engine.noised import is_missing, is_outlier, missing_by_value
 from plotsim_core.engine.slice import full_slice, lives
 from plotsim_core.engine.tiers import bands
 from plotsim_core.plan.plan import MetricPlan, Population, TablePlan
-from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.kind import table_kind
+from plotsim_core.tables.threshold import ThresholdEvent
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -54,15 +54,13 @@ def _block_answers(block: Block) -> pa.Table:
         "arrival": pa.array(dates[np.minimum(units.arrival - block.slice.first, len(dates) - 1)]),
         "end": pa.array(dates[np.where(has_ended, last_periods - block.slice.first, 0)], mask=~has_ended),
     }
-    lifecycle, history = population.dataset.lifecycle, population.dimension.spec.sourced("scd")
+    lifecycle, history = population.dataset.lifecycle, population.dimension.spec.history
     if lifecycle is not None:
         words = [stage.name for stage in lifecycle.stages]
         columns["stages"] = _change_lists(stages(block, lifecycle), is_alive, words, dates)
-    if history:
-        options = history[0].source
-        assert isinstance(options, History)
-        tiers = bands(population, population.metric_index(options.tracks), options.at, units, block.periods)
-        columns["tiers"] = _change_lists(tiers, is_alive, options.tiers, dates)
+    if history is not None:
+        tiers = bands(population, population.metric_index(history.tracks), history.at, units, block.periods)
+        columns["tiers"] = _change_lists(tiers, is_alive, history.tiers, dates)
     columns |= _date_lists("events", {table.name: _event_mask(block, table) for table in _thresholds(population)}, dates)
     columns |= _date_lists("outliers", _outlier_masks(block, is_alive), dates)
     columns["positions"] = _lists(is_alive, pa.array(np.round(block.positions(), DECIMALS).T[is_alive.T]))
@@ -70,13 +68,13 @@ def _block_answers(block: Block) -> pa.Table:
 
 
 def _thresholds(population: Population) -> list[TablePlan]:
-    return [table for table in population.made if table.kind == "threshold"]
+    return [table for table in population.made if isinstance(table.spec, ThresholdEvent)]
 
 
 def _event_mask(block: Block, table: TablePlan) -> Flags:
     """Return the mask of a threshold event, shape (periods, units)."""
     mask = np.zeros(block.slice.shape, dtype=np.bool_)
-    mask.ravel()[KINDS["threshold"].rows(table, block).cell] = True
+    mask.ravel()[table_kind(table).rows_in(table, block).cell] = True
     return mask
 
 

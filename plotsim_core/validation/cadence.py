@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from plotsim_core.config.tables import changing_types
+from plotsim_core.config.tables import changes_by_version
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.tables.changes import AFTER, BEFORE, DATE, OP, SEQUENCE
@@ -16,17 +16,17 @@ from plotsim_core.tables.dimension_state import columns_of, key_of
 from plotsim_core.tables.snapshot import DATE as TAKEN
 from plotsim_core.tables.snapshot import is_snapshot_due
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.table_scan import tally_finding
 
 _LOG_PROBLEM = "changes are out of order, or do not begin with what the one before left"
 
 
 def _log_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
-    return NO_TABLES if table.kind == "changes" else None
+    return NO_TABLES if table.spec.cadence == "change log" else None
 
 
-def _logs(store: Store, log: TablePlan) -> Iterator[Finding]:
+def _logs(store: StoredData, log: TablePlan) -> Iterator[Finding]:
     key = quoted(key_of(store.population.table(log.of)).name)
     before, after, previous = quoted(BEFORE), quoted(AFTER), quoted("left by the one before")
     is_insert, is_delete = f"{quoted(OP)} = 'I'", f"{quoted(OP)} = 'D'"
@@ -44,35 +44,32 @@ def _logs(store: Store, log: TablePlan) -> Iterator[Finding]:
     yield tally_finding(log.name, _LOG_PROBLEM, store.arrow(sql))
 
 
-def _is_complete(store: Store, log: TablePlan) -> bool:
+def _is_complete(store: StoredData, log: TablePlan) -> bool:
     """Return whether all periods of a log are stored, from the first of the window to the last judged one."""
-    if store.held is None:
+    if store.stored_keys is None:
         return store.first == store.population.first
     expected_keys = store.population.grain.keys(np.arange(store.population.first, store.stop, dtype=np.int64)).tolist()
-    return frozenset(expected_keys) <= store.held_of(log)
+    return frozenset(expected_keys) <= store.stored_keys_of(log)
 
 
 def _counterparts(population: Population, snapshot: TablePlan) -> list[TablePlan]:
     """Return the logs and the history of the dimension of a snapshot; none for other tables."""
-    if snapshot.kind != "snapshot":
+    if snapshot.spec.cadence != "snapshot":
         return []
-    logs = [table for table in population.made if table.kind == "changes" and table.of == snapshot.of]
-    valid_from = "version.valid_from"
-    return logs + [
-        t for t in population.made if t.name == snapshot.of and valid_from in {column.spec.type for column in t.columns}
-    ]
+    logs = [table for table in population.made if table.spec.cadence == "change log" and table.of == snapshot.of]
+    return logs + [table for table in population.made if table.name == snapshot.of and "valid_from" in table.version_columns]
 
 
 def _counterpart_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
     return frozenset(other.name for other in _counterparts(population, table)) or None
 
 
-def _snapshots(store: Store, snapshot: TablePlan) -> Iterator[Finding]:
+def _snapshots(store: StoredData, snapshot: TablePlan) -> Iterator[Finding]:
     days = _snapshot_days(store, snapshot)
     for other in _counterparts(store.population, snapshot):
         if other.name not in store.relations:
             continue
-        if other.kind != "changes":
+        if other.spec.cadence != "change log":
             yield replace(
                 _snapshot_finding(store, snapshot, other, days, _history_versions(store, other)), tables=(other.name,)
             )
@@ -80,48 +77,47 @@ def _snapshots(store: Store, snapshot: TablePlan) -> Iterator[Finding]:
             yield replace(_snapshot_finding(store, snapshot, other, days, _log_versions(store, other)), tables=(other.name,))
 
 
-def _snapshot_days(store: Store, snapshot: TablePlan) -> str:
+def _snapshot_days(store: StoredData, snapshot: TablePlan) -> str:
     """Return a relation of the judged periods with a due and stored snapshot: their date key `day` and their start
     `begins`."""
     periods = np.arange(store.first, store.stop, dtype=np.int64)
-    periods = periods[is_snapshot_due(store.population, snapshot.spec.every, periods)]  # type: ignore[attr-defined]
+    periods = periods[is_snapshot_due(store.population, snapshot.spec.interval, periods)]
     keys = store.population.grain.keys(periods)
     is_stored = np.ones(len(keys), dtype=np.bool_)
-    if store.held is not None:
-        is_stored = np.isin(keys, np.array(sorted(store.held_of(snapshot)), dtype=np.int64))
+    if store.stored_keys is not None:
+        is_stored = np.isin(keys, np.array(sorted(store.stored_keys_of(snapshot)), dtype=np.int64))
     starts = store.population.grain.starts(periods).astype("datetime64[us]")
     name = f"days of {snapshot.name}"
     store.connection.register(name, pa.table({"day": keys[is_stored], "begins": starts[is_stored]}))
     return quoted(name)
 
 
-def _log_versions(store: Store, log: TablePlan) -> tuple[str, str, dict[str, str]]:
+def _log_versions(store: StoredData, log: TablePlan) -> tuple[str, str, dict[str, str]]:
     """Return the versions of a dimension by its log, as (relation, condition that a version `o` is valid on a day `d`,
     columns)."""
     key = quoted(key_of(store.population.table(log.of)).name)
     sql = (
         f"(SELECT *, lead({quoted(DATE)}) OVER (PARTITION BY {key} ORDER BY {quoted(SEQUENCE)}) AS {quoted('next change')} "
-        f"FROM {store.place(log)} WHERE {quoted(DATE)} <= {store.key_range[1]})"
+        f"FROM {store.full_relation(log)} WHERE {quoted(DATE)} <= {store.key_range[1]})"
     )
     validity = f"o.{quoted(DATE)} <= d.day AND (o.{quoted('next change')} IS NULL OR d.day < o.{quoted('next change')})"
     columns = columns_of(store.population.table(log.of))
     return sql, f"{validity} AND o.{quoted(OP)} <> 'D'", {c.name: f"o.{quoted(AFTER)}.{quoted(c.name)}" for c in columns}
 
 
-def _history_versions(store: Store, history: TablePlan) -> tuple[str, str, dict[str, str]]:
+def _history_versions(store: StoredData, history: TablePlan) -> tuple[str, str, dict[str, str]]:
     """Return the versions of a dimension by its history, likewise, without the columns that change within a version."""
-    parts = {c.spec.type: f"o.{quoted(c.name)}" for c in history.columns if c.spec.word == "version"}
-    begin, end = parts["version.valid_from"], parts["version.valid_to"]
-    columns = (c for c in columns_of(history) if changing_types(c.spec, history.spec) <= {"scd"})
+    begin, end = (f"o.{quoted(history.version_columns[part])}" for part in ("valid_from", "valid_to"))
+    columns = (c for c in columns_of(history) if changes_by_version(c.spec, history.spec))
     return (
-        store.place(history),
+        store.full_relation(history),
         f"{begin} <= d.begins AND ({end} IS NULL OR d.begins < {end})",
         {column.name: f"o.{quoted(column.name)}" for column in columns},
     )
 
 
 def _snapshot_finding(
-    store: Store, snapshot: TablePlan, other: TablePlan, days: str, versions: tuple[str, str, dict[str, str]]
+    store: StoredData, snapshot: TablePlan, other: TablePlan, days: str, versions: tuple[str, str, dict[str, str]]
 ) -> Finding:
     relation, validity, columns = versions
     key = key_of(store.population.table(snapshot.of)).name

@@ -38,7 +38,7 @@ def comparisons(population: Population) -> int:
         seasons = len({month for season in dataset.seasonality for month in season.months})
         count += (_PER_METRIC + seasons) * metrics + len(dataset.connections) * (1 + len(kind.phases)) + phases
         count += len(kind.segments) + len(kind.dimension.columns) * len(dataset.sources)
-    count += sum(3 + _PER_METRIC * (table.kind != "fact") for table in population.tables)
+    count += sum(3 + _PER_METRIC * (not table.spec.is_per_cell) for table in population.tables)
     return max(count, 1)
 
 

@@ -15,18 +15,15 @@ import numpy as np
 
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
-from plotsim_core.engine.rhythm import event_factors
 from plotsim_core.numerics.estimates import ratio
 from plotsim_core.plan.plan import Population, TablePlan
-from plotsim_core.plan.sql import quoted
-from plotsim_core.tables.kind import KINDS
-from plotsim_core.tables.proportional import ProportionalEvent
-from plotsim_core.tables.variable import VariableFact
+from plotsim_core.tables.kind import table_kind
+from plotsim_core.validation.cell_samples import stored_cells
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
-from plotsim_core.validation.judgement import Estimate
-from plotsim_core.validation.residuals import Flags, Floats, Residuals, register_cells, residuals
+from plotsim_core.validation.judgement import Measurement
+from plotsim_core.validation.residuals import Flags, Floats, Residuals, residuals
 from plotsim_core.validation.row_counts import is_thinned, unit_column
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.trajectory import BANDS, band_finding, units_in
 
 _BIAS = 0.02
@@ -35,61 +32,47 @@ _BIAS = 0.02
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """The `expected` rows of each cell, a mask `there` of cells with a living unit, and the number of `rows`, each of shape
-    (periods, units)."""
+    """The `expected` rows of each cell, a mask `is_alive` of cells with a living unit, and the number of `rows`, each of
+    shape (periods, units)."""
 
     expected: Floats
-    there: Flags
+    is_alive: Flags
     rows: Floats
 
 
-def _driver(table: TablePlan) -> tuple[str, float] | None:
-    """Return the metric that drives the row count of a table, and the rows per unit of it; None for other tables."""
-    if isinstance(table.spec, ProportionalEvent):
-        return table.spec.driver, table.spec.scale
-    if isinstance(table.spec, VariableFact):
-        return table.spec.row_count_driver, table.spec.row_count_scale
-    return None
-
-
 def _driver_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
-    return NO_TABLES if _driver(table) and unit_column(population, table) else None
+    return NO_TABLES if table.spec.row_driver and unit_column(population, table) else None
 
 
-def _counts(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _counts(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     cells = _cells(residuals(store), table, _stored_counts(store, table))
     bands = {"overall": None, **{f"band {n}": n for n in range(BANDS)}}
     measures = {label: partial(_measure, table=table, original=cells, band=band) for label, band in bands.items()}
     yield band_finding(store, table.name, {label: (measure, _BIAS) for label, measure in measures.items()})
 
 
-def _stored_counts(store: Store, table: TablePlan) -> Floats:
+def _stored_counts(store: StoredData, table: TablePlan) -> Floats:
     """Return the number of stored rows of each sampled cell, shape (periods, units)."""
     sample = residuals(store)
-    unit, time = unit_column(store.population, table) or "", table.time or ""
-    parent = next(parent for name, parent, _ in table.references if name == unit)
-    register_cells(store, [Block(store.population, unit_slice) for unit_slice in sample.slices], parent)
-    rows = store.arrow(
-        f"SELECT periods.place AS period, units.place AS unit, count(*) AS n FROM {store.relation(table)} AS rows "
-        f'JOIN "cell periods" AS periods ON rows.{quoted(time)} = periods.key '
-        f'JOIN "cell units" AS units ON rows.{quoted(unit)} = units.key GROUP BY ALL'
-    )
+    blocks = [Block(store.population, unit_slice) for unit_slice in sample.slices]
+    unit = unit_column(store.population, table) or ""
+    cells = stored_cells(store, table, unit, blocks, "count(*) AS n", "GROUP BY ALL")
     counts = np.zeros((len(sample.periods), len(sample.segments)))
-    counts[rows["period"].to_numpy(), rows["unit"].to_numpy()] = rows["n"].to_numpy()
+    counts[cells["period index"].to_numpy(), cells["unit index"].to_numpy()] = cells["n"].to_numpy()
     return counts
 
 
-def _measure(sample: Residuals, table: TablePlan, original: Cells, band: int | None) -> Estimate | None:
+def _measure(sample: Residuals, table: TablePlan, original: Cells, band: int | None) -> Measurement | None:
     """Measure the ratio of rows to expected rows; of a replica, with its generated rows."""
     cells = original if sample.original else _cells(sample, table, None)
-    present, expected = cells.there, cells.expected
+    present, expected = cells.is_alive, cells.expected
     if not present.any():
         return None
     if band is not None:
         edges = np.quantile(expected[present], np.linspace(0, 1, BANDS + 1))
         present = present & (expected >= edges[band]) & ((expected < edges[band + 1]) | (band == BANDS - 1))
     value, error = ratio(cells.rows, expected, present, 1.0)
-    return Estimate(value, 1.0, error, units_in(present))
+    return Measurement(value, 1.0, error, units_in(present))
 
 
 def _cells(sample: Residuals, table: TablePlan, stored_rows: Floats | None) -> Cells:
@@ -102,18 +85,17 @@ def _cells(sample: Residuals, table: TablePlan, stored_rows: Floats | None) -> C
 
 
 def _expected_counts(table: TablePlan, block: Block) -> Floats:
-    driver, scale = _driver(table) or ("", 0.0)
+    driver, scale = table.spec.row_driver or ("", 0.0)
     metric = block.population.metrics[block.population.metric_index(driver)]
     if is_thinned(block.population, table) or not metric.spec.positive:
         return _made_counts(table, block)
-    rhythm = table.spec.rhythm if isinstance(table.spec, ProportionalEvent) else None
-    factors = event_factors(block.population, rhythm, metric, block.periods) if table.kind == "proportional" else None
+    factors = table_kind(table).row_factors(block.population, block.periods)
     counts = scale * block.centres(block.population.metric_index(driver))
     return counts if factors is None else counts * factors[:, None]
 
 
 def _made_counts(table: TablePlan, block: Block) -> Floats:
-    cells = KINDS[table.kind].rows(table, block).cell
+    cells = table_kind(table).rows_in(table, block).cell
     return np.bincount(cells, minlength=len(block.periods) * len(block.units)).reshape(block.slice.shape).astype(np.float64)
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from plotsim_core.columns.earlier_rows import KEYED_KINDS
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_relations import parent_of
 from plotsim_core.columns.version import ROW_ID
-from plotsim_core.config.tables import changing_types, is_number
+from plotsim_core.config.column_source import LookupPath
+from plotsim_core.config.tables import changes_by_version, changing_sources, is_number
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.row_counts import link_columns, unit_column
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.structure import period_of
 from plotsim_core.validation.table_scan import tally_finding
 
@@ -29,14 +29,18 @@ class Relation:
     """A rule between the rows of a table and those of `others`; `judge` applies it where all tables are stored."""
 
     others: tuple[str, ...]
-    judge: Callable[[Store], Finding]
+    judge: Callable[[StoredData], Finding]
 
 
 def _relations_of(population: Population, table: TablePlan) -> Iterator[Relation]:
     for column in () if table.of else table.columns:
-        rule = _RULES.get(column.spec.word)
-        if rule is not None:
-            yield from rule(population, table, column, population.table(column.spec.type.split(".")[1]))
+        source = column.spec.source
+        if source.target_name is not None:
+            yield from _reference_relations(population, table, column, population.table(source.target_name))
+        if source.lookup_path is not None:
+            yield from _lookup_relations(population, table, column, source.lookup_path)
+        if source.summand is not None:
+            yield from _total_relations(population, table, column, *source.summand)
 
 
 def _other_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
@@ -44,7 +48,7 @@ def _other_tables(population: Population, table: TablePlan) -> frozenset[str] | 
     return frozenset(name for relation in relations for name in relation.others) if relations else None
 
 
-def _relation_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _relation_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     for relation in _relations_of(store.population, table):
         if all(name in store.relations for name in relation.others):
             other_tables = tuple(name for name in relation.others if name != table.name)
@@ -54,21 +58,21 @@ def _relation_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
 def _reference_relations(
     population: Population, table: TablePlan, column: ColumnPlan, other: TablePlan
 ) -> Iterator[Relation]:
-    if getattr(column.spec.source, "matching", None):
+    if column.spec.source.matched_columns:
         yield from _match_relations(population, table, column, other)
     key, unit = key_column(other.spec), unit_column(population, table)
     if key is None or column.name in link_columns(table):
         return
     join = f"t.{quoted(column.name)} = o.{quoted(key.name)}"
-    other_unit = unit_column(population, other)
-    if other.kind in ("child", *KEYED_KINDS) and unit is not None and other_unit is not None:
+    other_unit, is_child = unit_column(population, other), other.spec.is_of_units and not other.spec.is_unit_dimension
+    if (other.spec.has_keyed_rows or is_child) and unit is not None and other_unit is not None:
         fault, noun = f"t.{quoted(unit)} <> o.{quoted(other_unit)}", "rows refer to a row of another unit"
         if other.name == parent_of(table) and table.time and other.time:
             fault, noun = (
                 f"{fault} OR t.{quoted(table.time)} <> o.{quoted(other.time)}",
                 "rows are not of their row's unit and time",
             )
-        elif other.kind in KEYED_KINDS and not parent_of(table):
+        elif other.spec.has_keyed_rows and not parent_of(table):
             fault, noun = (
                 f"{fault} OR {_earlier_condition(population, table, other)}",
                 "rows refer to what is of another unit or comes later",
@@ -80,12 +84,12 @@ def _match_relations(population: Population, table: TablePlan, column: ColumnPla
     """Yield the relation of matching references: an attribute of the referred row equals one of the unit, as of the time of
     the row where the attribute has versions."""
     units = population.dimension
-    unit_key, listed_key = key_column(units.spec) if units is not None else None, key_column(other.spec)
+    unit_key, listed_key = key_column(units.spec), key_column(other.spec)
     unit_name = unit_column(population, table) if units is not table or unit_key is None else unit_key.name
-    if units is None or unit_key is None or listed_key is None or unit_name is None:
+    if unit_key is None or listed_key is None or unit_name is None:
         return
-    ((listed_column, unit_attribute),) = column.spec.source.matching.items()  # type: ignore[attr-defined]
-    is_versioned = next(c for c in units.columns if c.name == unit_attribute).spec.word == "scd"
+    ((listed_column, unit_attribute),) = column.spec.source.matched_columns.items()
+    is_versioned = next(c for c in units.columns if c.name == unit_attribute).spec.source.history is not None
     version_filter = _version_condition(population, table, units) if is_versioned else ""
     if version_filter is None:
         return
@@ -105,12 +109,12 @@ def _match_relations(population: Population, table: TablePlan, column: ColumnPla
     unit_columns = "*" if is_versioned else f"DISTINCT {quoted(unit_key.name)}, {quoted(unit_attribute)}"
     noun = f"rows do not refer to a row whose {listed_column} is the {unit_attribute} of {units.name}"
 
-    def judge(store: Store, units: TablePlan = units) -> Finding:
+    def judge(store: StoredData, units: TablePlan = units) -> Finding:
         sql = (
             f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {_FAULT}) AS faults FROM "
             f"(SELECT t.*, {unit_value} IS DISTINCT FROM {listed_value} AS {_FAULT} FROM {store.relation(table)} AS t "
-            f"JOIN (SELECT {unit_columns} FROM {store.place(units)}) AS u ON {unit_join} "
-            f"LEFT JOIN {store.place(other)} AS o ON {listed_join}) GROUP BY 1 ORDER BY 1"
+            f"JOIN (SELECT {unit_columns} FROM {store.full_relation(units)}) AS u ON {unit_join} "
+            f"LEFT JOIN {store.full_relation(other)} AS o ON {listed_join}) GROUP BY 1 ORDER BY 1"
         )
         return tally_finding(f"{table.name}.{column.name}", noun, store.arrow(sql))
 
@@ -119,8 +123,7 @@ def _match_relations(population: Population, table: TablePlan, column: ColumnPla
 
 def _version_condition(population: Population, table: TablePlan, units: TablePlan) -> str | None:
     """Return the SQL condition that a version `u` is valid at the time of a row `t` (SCD2); None for rows without time."""
-    parts = {c.spec.type: c.name for c in units.columns if c.spec.word == "version"}
-    begin, end = (parts.get(f"version.{part}") for part in ("valid_from", "valid_to"))
+    begin, end = (units.version_columns.get(part) for part in ("valid_from", "valid_to"))
     if table.time is None or begin is None or end is None:
         return None
     date_format = "%Y%m%d%H" if population.grain.name == "hour" else "%Y%m%d"
@@ -132,24 +135,23 @@ def _version_condition(population: Population, table: TablePlan, units: TablePla
 def _earlier_condition(population: Population, table: TablePlan, other: TablePlan) -> str:
     """Return the SQL condition that a row is earlier than the row it refers to: by their moments if both tables have them
     without jitter, else by date."""
-    moments = [[c.name for c in row_table.columns if c.spec.word == "timestamp"][:1] for row_table in (table, other)]
+    moments = [[c.name for c in row_table.columns if c.spec.source.is_moment][:1] for row_table in (table, other)]
     condition = f"t.{quoted(table.time or '')} < o.{quoted(other.time or '')}"
     has_moments = all(moments) and population.dataset.noise.temporal_jitter == 0
     return f"{condition} OR t.{quoted(moments[0][0])} <= o.{quoted(moments[1][0])}" if has_moments else condition
 
 
-def _lookup_relations(population: Population, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
-    reference = getattr(column.spec.source, "by", None)
-    references = [c.name for c in table.columns if c.spec.type == f"ref.{other.name}" and reference in (None, c.name)]
-    name = column.spec.type.split(".")[2]
+def _lookup_relations(population: Population, table: TablePlan, column: ColumnPlan, path: LookupPath) -> Iterator[Relation]:
+    other, name = population.table(path.table), path.column
+    references = [c.name for c in table.columns if c.spec.source.target_name == other.name and path.by in (None, c.name)]
     other_key = key_column(other.spec)
     key = other_key.name if other_key is not None else ""
     other_spec = next(c.spec for c in other.columns if c.name == name)
-    changes = set() if other.kind in KEYED_KINDS else changing_types(other_spec, other.spec)
-    if changes - {"scd"}:
+    has_states = not other.spec.has_keyed_rows
+    if has_states and not changes_by_version(other_spec, other.spec):
         return  # the other table holds the state of the latest period
-    if changes:
-        references = [c.name for c in table.columns if c.spec.type == "version.row_id"]
+    if has_states and changing_sources(other_spec, other.spec):
+        references = [c.name for c in table.columns if c.spec.source.version_part == "row_id"]
         key = ROW_ID
     if not references or not key:
         return
@@ -161,10 +163,11 @@ def _lookup_relations(population: Population, table: TablePlan, column: ColumnPl
 
 
 def _join_relation(table: TablePlan, subject: str, other: TablePlan, join: str, fault: str, noun: str) -> Relation:
-    def judge(store: Store) -> Finding:
+    def judge(store: StoredData) -> Finding:
         sql = (
             f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {_FAULT}) AS faults FROM "
-            f"(SELECT t.*, {fault} AS {_FAULT} FROM {store.relation(table)} AS t JOIN {store.place(other)} AS o ON {join}) "
+            f"(SELECT t.*, {fault} AS {_FAULT} FROM {store.relation(table)} AS t "
+            f"JOIN {store.full_relation(other)} AS o ON {join}) "
             "GROUP BY 1 ORDER BY 1"
         )
         return tally_finding(subject, noun, store.arrow(sql))
@@ -172,18 +175,21 @@ def _join_relation(table: TablePlan, subject: str, other: TablePlan, join: str, 
     return Relation((other.name,), judge)
 
 
-def _total_relations(population: Population, table: TablePlan, column: ColumnPlan, other: TablePlan) -> Iterator[Relation]:
+def _total_relations(
+    population: Population, table: TablePlan, column: ColumnPlan, detail_table: str, summand: str | None
+) -> Iterator[Relation]:
+    other = population.table(detail_table)
     column_pairs = _join_columns(population, table, other)
     if not column_pairs or table.time is None or other.time is None:
         return
-    aggregate = "count(*)" if column.spec.word == "count" else f"coalesce(sum({quoted(column.spec.type.split('.')[2])}), 0)"
+    aggregate = "count(*)" if summand is None else f"coalesce(sum({quoted(summand)}), 0)"
     total, detail_columns = f"t.{quoted(column.name)}", ", ".join(quoted(detail_column) for _, detail_column in column_pairs)
     join = " AND ".join(
         f"t.{quoted(total_column)} = parts.{quoted(detail_column)}" for total_column, detail_column in column_pairs
     )
     time, detail_time = quoted(table.time), quoted(other.time)
 
-    def judge(store: Store) -> Finding:
+    def judge(store: StoredData) -> Finding:
         sql = (
             f"WITH parts AS (SELECT {detail_columns}, {aggregate} AS {_SUM} FROM {store.relation(other)} "
             f"GROUP BY {detail_columns}), "
@@ -202,7 +208,7 @@ def _join_columns(population: Population, table: TablePlan, other: TablePlan) ->
     """Return the (total, detail) columns that join a table with its detail table: the key, or unit and date."""
     key = key_column(table.spec)
     if key is not None:
-        return [(key.name, c.name) for c in other.columns if c.spec.type == f"ref.{table.name}"][:1]
+        return [(key.name, c.name) for c in other.columns if c.spec.source.target_name == table.name][:1]
     pairs = [(unit_column(population, table), unit_column(population, other)), (table.time, other.time)]
     return [
         (total_column, detail_column)
@@ -210,8 +216,6 @@ def _join_columns(population: Population, table: TablePlan, other: TablePlan) ->
         if total_column is not None and detail_column is not None
     ]
 
-
-_RULES = {"ref": _reference_relations, "lookup": _lookup_relations, "total": _total_relations, "count": _total_relations}
 
 CHECKS.add(
     "relations_hold",

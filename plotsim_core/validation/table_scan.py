@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import TALLY, Finding
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 
 _TOLERANCE = 1e-9
 """The tolerance of ranges, as a share of the larger bound: bounds are rounded to decimals."""
@@ -19,14 +19,15 @@ _TOLERANCE = 1e-9
 
 def bounds_of(population: Population, table: TablePlan, column: ColumnPlan) -> tuple[float, float] | None:
     """Return the closed range of the values of a metric column; None for other columns and unbounded metrics."""
-    if column.spec.word != "metric":
+    metric = column.spec.source.stored_metric
+    if metric is None:
         return None
-    spec = population.metrics[population.metric_index(column.spec.type.partition(".")[2])].spec
-    bounds = None if table.kind == "period" and spec.sized else spec.bounds  # a sum may exceed them
+    spec = population.metrics[population.metric_index(metric)].spec
+    bounds = None if "crowd" in table.spec.knows and spec.sized else spec.bounds  # a sum may exceed them
     return bounds or ((0.0, float("inf")) if spec.positive else None)
 
 
-def table_scan(store: Store, table: TablePlan) -> pa.Table:
+def table_scan(store: StoredData, table: TablePlan) -> pa.Table:
     """Return the counts of one scan, a row per period (one with a null date_key for a table without time).
 
     `rows` counts all rows; for column number i, `there i` counts its values, `beyond i` its values outside the range, and
@@ -35,7 +36,7 @@ def table_scan(store: Store, table: TablePlan) -> pa.Table:
     return store.cached(f"scan {table.name}", lambda: _scan(store, table))
 
 
-def _scan(store: Store, table: TablePlan) -> pa.Table:
+def _scan(store: StoredData, table: TablePlan) -> pa.Table:
     expressions = ["count(*) AS rows"]
     for index, column in enumerate(table.columns):
         name = quoted(column.name)

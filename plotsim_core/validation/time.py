@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from plotsim_core.columns.primary_key import key_text, prefix
-from plotsim_core.engine.roster import codes, select
-from plotsim_core.engine.strata import strata, stratum_samples
+from plotsim_core.engine.roster import codes
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted
+from plotsim_core.validation.cell_samples import sampled_blocks
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.row_counts import ending_tables, endings_sql, unit_column, unit_references
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.table_scan import count_finding, no_faults, table_scan, tally_finding
 
 _MAX_LIVES = 20_000
@@ -34,12 +34,12 @@ def _life_tables(population: Population, table: TablePlan) -> frozenset[str] | N
 def _living_references(population: Population, kind: Population, table: TablePlan) -> list[str]:
     """Return the columns of a table that refer to units of a kind which live at the time of the row. A snapshot has none of
     another kind: these were drawn once, for the life of its own unit."""
-    if table.kind == "snapshot" and kind is not population:
+    if table.spec.cadence == "snapshot" and kind is not population:
         return []
     return unit_references(table, {kind.dimension.name})
 
 
-def _lives(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _lives(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     for kind in store.kinds:
         dimension, is_other_kind = kind.population.dimension.name, kind is not store
         for column in _living_references(store.population, kind.population, table):
@@ -55,13 +55,12 @@ def _lives(store: Store, table: TablePlan) -> Iterator[Finding]:
             yield tally_finding(subject, noun, store.arrow(sql))
 
 
-def _lives_sql(store: Store, dimension: str) -> str:
+def _lives_sql(store: StoredData, dimension: str) -> str:
     """Return the SQL of (unit, arrived, last, ended) for a sample of units: date keys of arrival, end of tenure, ending."""
     population, name = store.population, f"lives of {store.population.unit}"
     keys, arrivals, leaves = [], [], []
-    parts = strata(population, store.first, store.stop)
-    for stratum, count in zip(parts, stratum_samples(parts, _MAX_LIVES, 20), strict=True):
-        units = select(population, stratum.first, stratum.first + count)
+    for _, block in sampled_blocks(population, store.first, store.stop, _MAX_LIVES):
+        units = block.units
         leaves.append(population.grain.keys(np.minimum(units.leaves, store.stop)))
         keys.append(key_text(prefix(population.table(dimension).spec), pa.array(codes(population, units))))
         arrivals.append(population.grain.keys(units.arrival))
@@ -77,17 +76,17 @@ def _lives_sql(store: Store, dimension: str) -> str:
 
 def _moment_indexes(table: TablePlan) -> list[int]:
     """Return the indexes of the columns with moments of the rows of a table itself, not of rows it shows or looks up."""
-    if table.time is None or table.kind == "snapshot":
+    if table.time is None or table.spec.cadence == "snapshot":
         return []
     columns = enumerate(table.columns)
-    return [index for index, c in columns if pa.types.is_timestamp(c.type) and c.spec.word != "lookup"]
+    return [index for index, c in columns if pa.types.is_timestamp(c.type) and c.spec.source.lookup_path is None]
 
 
 def _moment_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
     return NO_TABLES if _moment_indexes(table) else None
 
 
-def _moments(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _moments(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     for index in _moment_indexes(table):
         name = table.columns[index].name
         subject, noun = f"{table.name}.{name}", "moments lie outside their period or out of order"
@@ -103,18 +102,18 @@ def _moments(store: Store, table: TablePlan) -> Iterator[Finding]:
             yield count_finding(scan, subject, noun, scan[f"there {index}"], no_faults(scan))
 
 
-def _period_ends(store: Store) -> pa.Table:
+def _period_ends(store: StoredData) -> pa.Table:
     """Return the judged periods as (date_key, begins, stops)."""
     periods = np.arange(store.first, store.stop + 1, dtype=np.int64)
     starts = store.population.grain.starts(periods).astype("datetime64[us]")
     return pa.table({"date_key": store.population.grain.keys(periods[:-1]), "begins": starts[:-1], "stops": starts[1:]})
 
 
-def _order_sql(store: Store, table: TablePlan, name: str) -> str | None:
+def _order_sql(store: StoredData, table: TablePlan, name: str) -> str | None:
     """Return the SQL of (date_key, early: whether a moment is before that of the preceding number) for the events of some
     periods; None for tables without numbered rows, and where moments have jitter."""
     unit = unit_column(store.population, table)
-    if store.population.dataset.noise.temporal_jitter > 0 or table.kind not in ("proportional", "variable") or unit is None:
+    if store.population.dataset.noise.temporal_jitter > 0 or not table.spec.is_driven or unit is None:
         return None
     scan = table_scan(store, table)
     keys, row_count = scan["date_key"].to_pylist(), sum(scan["rows"].to_pylist())
@@ -127,12 +126,12 @@ def _order_sql(store: Store, table: TablePlan, name: str) -> str | None:
     )
 
 
-def _has_disorder(store: Store, table: TablePlan, name: str) -> bool:
+def _has_disorder(store: StoredData, table: TablePlan, name: str) -> bool:
     sql = _order_sql(store, table, name)
     return sql is not None and bool(store.connection.sql(f"SELECT count(*) FROM ({sql}) WHERE early").fetchall()[0][0])
 
 
-def _moment_tally(store: Store, table: TablePlan, name: str) -> pa.Table:
+def _moment_tally(store: StoredData, table: TablePlan, name: str) -> pa.Table:
     order = _order_sql(store, table, name)
     early = f"SELECT date_key, 0 AS checked, count(*) FILTER (WHERE early) AS faults FROM ({order}) GROUP BY 1"
     moment, time = quoted(name), quoted(table.time or "")
@@ -146,7 +145,7 @@ def _moment_tally(store: Store, table: TablePlan, name: str) -> pa.Table:
     return store.arrow(sql)
 
 
-def _wrong_end_sql(store: Store, end: str) -> str:
+def _wrong_end_sql(store: StoredData, end: str) -> str:
     """Return the SQL condition that the last version of a unit has a wrong end: not at the end of its life, or not open
     where the unit still lives. Units outside the sample of lives are not judged."""
     store.connection.register("judged periods", _period_ends(replace(store, first=store.population.first)))
@@ -161,18 +160,14 @@ def _wrong_end_sql(store: Store, end: str) -> str:
     return f"CASE WHEN {is_over} THEN {fault} ELSE {ends_early} END"
 
 
-def _version_columns(table: TablePlan) -> dict[str, str]:
-    return {column.spec.type: column.name for column in table.columns if column.spec.word == "version"}
-
-
 def _history_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
-    return ending_tables(population) if "version.valid_from" in _version_columns(table) else None
+    return ending_tables(population) if "valid_from" in table.version_columns else None
 
 
-def _histories(store: Store, table: TablePlan) -> Iterator[Finding]:
-    history = _version_columns(table)
-    unit = next(column.name for column in table.columns if column.spec.word == "id")
-    parts = (f"v.{quoted(history[f'version.{part}'])}" for part in ("valid_from", "valid_to", "is_current"))
+def _histories(store: StoredData, table: TablePlan) -> Iterator[Finding]:
+    history = table.version_columns
+    unit = next(column.name for column in table.columns if column.spec.source.is_key)
+    parts = (f"v.{quoted(history[part])}" for part in ("valid_from", "valid_to", "is_current"))
     begin, end, current = parts
     fault = (
         f"{current} != ({end} IS NULL) OR {begin} >= {end} OR CASE WHEN following IS NULL "
@@ -181,7 +176,7 @@ def _histories(store: Store, table: TablePlan) -> Iterator[Finding]:
     next_start = f"lead({begin}) OVER (PARTITION BY v.{quoted(unit)} ORDER BY {begin}) AS following"
     sql = (
         f"SELECT NULL AS date_key, count(*) AS checked, count(*) FILTER (WHERE {fault}) AS faults FROM "
-        f"(SELECT {next_start}, v.* FROM {store.place(table)} AS v) AS v "
+        f"(SELECT {next_start}, v.* FROM {store.full_relation(table)} AS v) AS v "
         f"LEFT JOIN ({_lives_sql(store, table.name)}) AS lives ON v.{quoted(unit)} = lives.unit "
         'LEFT JOIN "judged periods" AS p ON least(lives.last, lives.ended) = p.date_key'
     )

@@ -10,22 +10,22 @@ from plotsim_core.config.effects import missing_on, noise_of, null_rate
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.validation.chance import BLOCKING, bernstein, hit_bounds
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.table_scan import bounds_of, count_finding, table_scan
 
 _NOT_IN_LEDGER = "the ledger does not tell it of rows that were dropped"
 
 
 def _null_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
-    return NO_TABLES if any(not column.nullable or _has_null_rate(table, column) for column in table.columns) else None
+    return NO_TABLES if any(not column.nullable or _judged_metric(table, column) for column in table.columns) else None
 
 
-def _has_null_rate(table: TablePlan, column: ColumnPlan) -> bool:
-    """Return whether the null rate of a column is declared: that of a metric in a fact, which holds each value once."""
-    return column.spec.word == "metric" and table.kind == "fact"
+def _judged_metric(table: TablePlan, column: ColumnPlan) -> str | None:
+    """Return the metric whose null rate a column has: one in a fact, which holds each value once; None for others."""
+    return column.spec.source.stored_metric if table.spec.is_per_cell else None
 
 
-def _nulls(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _nulls(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     scan, unlisted = table_scan(store, table), _unlisted_columns(store, table)
     for index, column in enumerate(table.columns):
         if column.name in unlisted:
@@ -35,15 +35,15 @@ def _nulls(store: Store, table: TablePlan) -> Iterator[Finding]:
         finding = count_finding(scan, f"{table.name}.{column.name}", "rows are null", scan["rows"], nulls)
         if not column.nullable:
             yield finding
-        elif _has_null_rate(table, column):
-            metric = store.population.metrics[store.population.metric_index(column.spec.type.partition(".")[2])]
+        elif (name := _judged_metric(table, column)) is not None:
+            metric = store.population.metrics[store.population.metric_index(name)]
             dataset, odds = store.population.dataset, 0.0
             if missing_on(dataset, metric.spec) is not None:
                 odds = noise_of(dataset, metric.spec).mar_rate
             yield _null_rate_finding(finding, null_rate(dataset, metric.spec), odds, store.stop - store.first)
 
 
-def _unlisted_columns(store: Store, table: TablePlan) -> set[str]:
+def _unlisted_columns(store: StoredData, table: TablePlan) -> set[str]:
     """Return the columns whose values the ledger lacks for dropped or late rows: those that a wide table adds to the table
     it shows."""
     issues = (issue for _, issue in store.plan.table(table.name).issues)
@@ -74,7 +74,7 @@ def _range_tables(population: Population, table: TablePlan) -> frozenset[str] | 
     return NO_TABLES if any(bounds_of(population, table, column) is not None for column in table.columns) else None
 
 
-def _ranges(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _ranges(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     for index, column in enumerate(table.columns):
         bounds = bounds_of(store.population, table, column)
         if bounds is not None:

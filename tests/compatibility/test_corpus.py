@@ -19,7 +19,6 @@ import pytest
 
 from benchmarks.compatibility.designed import CORPUS
 from plotsim_core import ConfigError, Plan, from_mapping, generate_tables
-from plotsim_core.config.tables import KIND_WORDS
 
 FOLDER = Path(os.environ.get("PLOTSIM_CORPUS") or Path(__file__).parents[3] / "shared/peers/plotsim-corpus")
 FILE = FOLDER / "builder.jsonl"
@@ -51,7 +50,7 @@ def differing(config: dict[str, Any], theirs: Theirs) -> Iterator[str]:
     for name in sorted(expected.keys() - ours.keys()):
         yield f"table: {name} is not there"
     for name in sorted(ours.keys() - expected.keys()):
-        if ours[name].kind in KIND_WORDS and not ours[name].of:
+        if ours[name].spec.section is not None and not ours[name].of:
             yield f"table: {name} is there"
     for name in expected.keys() & ours.keys():
         found, wanted = [column.name for column in ours[name].columns], list(expected[name]["columns"])

@@ -11,9 +11,11 @@ import pytest
 
 import plotsim_core.output
 import plotsim_core.tables
+import plotsim_pipeline
 from plotsim_core import columns, numerics
-from plotsim_core.columns.source import SOURCES
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS
+from plotsim_core.columns.source import ColumnSource
+from plotsim_core.config.column_source import SOURCES
+from plotsim_core.config.table_kind import TABLE_KINDS, declared_kinds
 from plotsim_core.families import Family, UnknownMember
 from plotsim_core.numerics import distributions
 from plotsim_core.numerics.calendar import GRAINS
@@ -22,26 +24,32 @@ from plotsim_core.numerics.distributions import DISTRIBUTIONS
 from plotsim_core.numerics.noise import NOISE, PRESETS
 from plotsim_core.output.format import FORMATS
 from plotsim_core.plan.schemas import DERIVED
-from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.kind import TableKind
 from plotsim_core.tables.stages import STAGES
 
+ROOT = Path(__file__).parents[2]
+SOURCE_FILES = sorted(path for package in ("plotsim_core", "plotsim_pipeline") for path in (ROOT / package).rglob("*.py"))
 ADDERS = {"add", "add_source", "add_kind"}
 FOLDERS: list[tuple[ModuleType, Family]] = [  # type: ignore[type-arg]
     (columns, SOURCES),
-    (plotsim_core.tables, KINDS),
+    (plotsim_core.tables, TABLE_KINDS),
     (plotsim_core.output, FORMATS),
     (distributions, DISTRIBUTIONS),
 ]
 HELPERS = {"stages", "distribution", "dialects"}
 """Files that add to another family than their folder's, or define what a member is."""
-FAMILIES = [SOURCES, SOURCE_WORDS, KINDS, KIND_WORDS, STAGES, FORMATS, DISTRIBUTIONS, NOISE, PRESETS, CURVES, WORDS, GRAINS]
+FAMILIES = [SOURCES, TABLE_KINDS, STAGES, FORMATS, DISTRIBUTIONS, NOISE, PRESETS, CURVES, WORDS, GRAINS]
 
 
 def members(folder: Path) -> set[str]:
-    """Return the files of a folder that add a member: those that call `add_source(...)` or the like at their top level."""
+    """Return the files of a folder that add a member: those that call `add_kind(...)` or the like at their top level, or
+    decorate a class with `add_source`."""
     found = set()
     for path in folder.glob("*.py"):
         body = ast.parse(path.read_text(encoding="utf-8")).body
+        classes = [node for node in body if isinstance(node, ast.ClassDef)]
+        if any(isinstance(d, ast.Name) and d.id in ADDERS for node in classes for d in node.decorator_list):
+            found.add(path.stem)
         top = [node for node in body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
         for node in (inner for outer in top for inner in ast.walk(outer)):
             called = node.func if isinstance(node, ast.Call) else None
@@ -57,12 +65,42 @@ def test_the_list_of_a_package_is_its_folder(package: ModuleType, family: Family
     folder = Path(package.__file__ or "").parent
     listed = {name for name in package.__all__ if name.islower()}
     assert listed == members(folder)
-    assert len(family) + (len(DERIVED) if family is KINDS else 0) >= len(listed)
+    assert len(family) + (len(DERIVED) if family is TABLE_KINDS else 0) >= len(listed)
 
 
-def test_every_kind_and_every_source_has_words_and_work() -> None:
-    assert list(SOURCES) == list(SOURCE_WORDS)
-    assert [kind for kind in KINDS if kind in KIND_WORDS] == list(KIND_WORDS)  # others are of tables that follow from some
+def test_a_source_is_one_class() -> None:
+    assert all(issubclass(source, ColumnSource) and source.word == word for word, source in SOURCES.items())
+
+
+def test_a_kind_is_one_class() -> None:
+    """Its name is the one it is known by, and what its tables are is that class."""
+    assert all(kind.kind == name and issubclass(kind, TableKind) for name, kind in TABLE_KINDS.items())
+    assert len({kind for _, kind in TABLE_KINDS.items()}) == len(TABLE_KINDS)
+
+
+def asks_for_a_kind(node: ast.AST) -> bool:
+    """Return whether code compares the name of a kind, looks something up by it, or asks a table for a field it may lack."""
+    if isinstance(node, ast.Compare):
+        is_none = isinstance(node.comparators[-1], ast.Constant) and node.comparators[-1].value is None
+        parts = [] if is_none else [node.left, *node.comparators]
+    elif isinstance(node, ast.Subscript):
+        parts = [node.slice]
+    else:
+        parts = []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
+            holder = ast.unparse(node.args[0]).split(".")[-1]
+            return holder in {"spec", "table", "dimension", "fact", "event"}
+    return any(isinstance(part, ast.Attribute) and part.attr == "kind" for part in parts)
+
+
+@pytest.mark.parametrize("package", [plotsim_core, plotsim_pipeline], ids=lambda package: package.__name__)
+def test_nobody_compares_the_name_of_a_kind(package: ModuleType) -> None:
+    """Who wants to know something of a table asks it; `TableWords` has the questions, with defaults."""
+    folder = Path(package.__file__ or "").parent
+    files = {path: ast.parse(path.read_text(encoding="utf-8")) for path in folder.rglob("*.py")}
+    found = [f"{path}:{node.lineno}" for path, tree in files.items() for node in ast.walk(tree) if asks_for_a_kind(node)]
+    assert not found
+    assert asks_for_a_kind(ast.parse("table.kind == 'fact'", mode="eval").body)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.noun)
@@ -80,9 +118,42 @@ def test_an_unknown_name_is_answered_with_the_nearest_known(family: Family) -> N
         family[f"{name}x"]
 
 
-@pytest.mark.parametrize("word", list(SOURCE_WORDS))
+@pytest.mark.parametrize("word", list(SOURCES))
 def test_a_source_has_a_place_in_some_kind_of_table(word: str) -> None:
-    assert any(SOURCE_WORDS[word].needs <= kind.knows for _, kind in KIND_WORDS.items())
+    assert any(SOURCES[word].needs <= kind.knows for kind in declared_kinds().values())
+
+
+def words_compared(tree: ast.AST) -> list[int]:
+    """Return the lines that compare the word of a source, or the type of a column as it is written, with literals."""
+    found = []
+    for node in (node for node in ast.walk(tree) if isinstance(node, ast.Compare)):
+        sides = [node.left, *node.comparators]
+        asked = any(isinstance(side, ast.Attribute) and (side.attr == "word" or _is_written(side)) for side in sides)
+        texts = [leaf for side in sides for leaf in ast.walk(side) if isinstance(leaf, ast.JoinedStr | ast.Constant)]
+        if asked and any(isinstance(leaf, ast.JoinedStr) or isinstance(leaf.value, str) for leaf in texts):
+            found.append(node.lineno)
+    return found
+
+
+def _is_written(node: ast.Attribute) -> bool:
+    """Return whether an expression is the `type` of a column of the config: `column.spec.type`."""
+    return node.attr == "type" and isinstance(node.value, ast.Attribute) and node.value.attr == "spec"
+
+
+@pytest.mark.parametrize("path", SOURCE_FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nobody_names_a_source(path: Path) -> None:
+    """What is to be known of a column its source answers, so that a source from elsewhere has answers as well."""
+    assert words_compared(ast.parse(path.read_text(encoding="utf-8"))) == []
+
+
+def test_a_source_that_is_named_is_seen() -> None:
+    lines = [
+        'column.word == "ref"',
+        'c.spec.word in ("id", "ref")',
+        'c.spec.type == f"ref.{name}"',
+        'metric.type == "amount"',
+    ]
+    assert words_compared(ast.parse("\n".join(lines))) == [1, 2, 3]
 
 
 def test_numerics_is_importable_alone() -> None:

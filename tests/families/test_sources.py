@@ -14,7 +14,7 @@ import pytest
 
 from plotsim_core import ConfigError, Plan, batches, from_mapping
 from plotsim_core.columns.geo import cities
-from plotsim_core.config.tables import SOURCE_WORDS
+from plotsim_core.config.column_source import SOURCES
 
 Raw = dict[str, Any]
 BASE: Raw = {
@@ -553,5 +553,5 @@ def test_every_source_is_on_its_page() -> None:
     from pathlib import Path
 
     page = (Path(__file__).parents[2] / "docs" / "columns.md").read_text(encoding="utf-8")
-    missing = [word for word in SOURCE_WORDS if not re.search(rf"`{word}(\.[^`]*)?`", page)]
+    missing = [word for word in SOURCES if not re.search(rf"`{word}(\.[^`]*)?`", page)]
     assert not missing

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,22 +21,21 @@ from plotsim_core import Plan, batches, list_templates
 from plotsim_core.columns.primary_key import prefix
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.quality import LEDGER
-from plotsim_core.config.tables import SOURCE_WORDS
 from plotsim_core.engine import lifetimes, slice
 from plotsim_core.engine.roster import codes, select
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.tables.build import build, find_table
-from plotsim_core.tables.kind import KINDS
-from plotsim_core.tables.sources import SOURCE_KIND
 from plotsim_core.tables.stages import stage_names
 from plotsim_core.truth.restore import restored
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 ROOT = CONFIGS.parent
 BRIEF = ("minimal", "saas", "delivery")
-"""Bundled datasets that every run of the tests looks at; the others are long proofs."""
-BUNDLED = [name if name in BRIEF else pytest.param(name, marks=pytest.mark.long) for name in list_templates()]
+"""Bundled datasets that are looked at often; the others are long proofs."""
+_MARKS: dict[str, Any] = {"minimal": (), "delivery": (), "saas": pytest.mark.slow}
+BUNDLED = [pytest.param(name, marks=_MARKS.get(name, pytest.mark.long)) for name in list_templates()]
+"""All bundled datasets, the smallest without a mark."""
 WHOLE = {"fields": ROOT / "tests" / "fields.yaml", "everything": ROOT / "benchmarks" / "everything.yaml"}
 """Configs that use every field of the language, and every table kind and source."""
 DATASETS = [*BUNDLED, *(pytest.param(name, marks=pytest.mark.long) for name in WHOLE)]
@@ -102,7 +102,7 @@ def _texts(column: pa.ChunkedArray) -> list[str | None]:
 
 def is_state(table: TablePlan) -> bool:
     """Return whether a table is a state as of some moment."""
-    return KINDS[table.kind].state
+    return table.spec.is_state
 
 
 def differing(found: pa.Table, expected: pa.Table) -> str:
@@ -153,7 +153,7 @@ def bridges(plan: Plan, to_units: bool = False) -> tuple[str, ...]:
 
 def latest(plan: Plan) -> tuple[str, ...]:
     """Return what tells the latest state of units and has no history: bridges, and the tiers that sources know."""
-    held = [table for table in plan.tables if table.kind == SOURCE_KIND]
+    held = [table for table in plan.tables if table.spec.is_source]
     return (
         *bridges(plan),
         *moving(plan),
@@ -168,7 +168,7 @@ def moving(plan: Plan) -> tuple[str, ...]:
         for table in plan.tables
         if table.time is None
         for c in table.columns
-        if c.spec.word in SOURCE_WORDS and SOURCE_WORDS[c.spec.word].moves(c.spec.source)
+        if c.spec.source.changes_over_time
     )
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from plotsim_core import Plan, from_mapping
 from plotsim_core.config.star_schema import with_defaults
-from plotsim_core.config.tables import changing_types
+from plotsim_core.config.tables import changes_by_version
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.truth.expected import expected_rows
 from tests.laws.made import BUNDLED, bundled, made
@@ -74,9 +74,7 @@ def by_key(rows: pa.Table, key: str, without: str = "") -> dict[str, Record]:
 def valid(plan: Plan, history: pa.Table, dimension: TablePlan, key: str, period: int) -> dict[str, Record]:
     """Return what a history says of a period, by plain SQL, without what is as of a version's last period."""
     begins = plan.grain.starts(np.array([period], dtype=np.int64)).astype("datetime64[us]")[0]
-    kept = [
-        c.name for c in dimension.columns if c.spec.word != "version" and changing_types(c.spec, dimension.spec) <= {"scd"}
-    ]
+    kept = [c.name for c in dimension.columns if c.spec.word != "version" and changes_by_version(c.spec, dimension.spec)]
     asked = ", ".join(f'"{name}"' for name in kept)
     with duckdb.connect() as connection:
         connection.register("history", history)

@@ -15,7 +15,7 @@ from plotsim_core.config.holdout import FEATURES
 from plotsim_core.config.quality import ARRIVAL, LEDGER
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import full_slice
-from plotsim_core.tables.kind import KINDS
+from plotsim_core.tables.kind import table_kind
 from plotsim_core.truth.restore import restored
 from tests.laws.made import differing, frame, made
 from tests.laws.strategies import Raw, configs, examples, plan_of
@@ -297,10 +297,10 @@ def test_every_row_that_can_be_broken_has_an_address_of_its_own(raw: Raw) -> Non
     population = plan_of(raw).population
     slice_ = full_slice(population)
     for table in population.made:
-        kind = KINDS[table.kind]
-        if table.time is None or kind.batches is not None or table.kind == "date":
+        kind = table_kind(table)
+        if table.time is None or kind.is_derived or table.spec.is_date_dimension:
             continue
-        parts = [kind.rows(table, block(population, part)).address for part in kind.cut(population, slice_)]
+        parts = [kind.rows_in(table, block(population, part)).address for part in kind.cut(population, slice_)]
         addresses = np.concatenate(parts) if parts else np.empty(0)
         assert len(np.unique(addresses)) == len(addresses), table.name
 

@@ -207,7 +207,7 @@ def histories_are_whole(plan: Plan) -> None:
 def versions_end_with_their_units(plan: Plan) -> None:
     """The last version of a unit is valid to the period after the last of its life, as far as that is known."""
     table = plan.population.dimension
-    if not table.spec.sourced("scd") or plan.stop is None:
+    if table.spec.history is None or plan.stop is None:
         return
     ended = lives(plan)["last"].to_dict()
     key_column = unit_column(plan.population, table)

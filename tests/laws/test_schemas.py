@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 
 from plotsim_core import Plan, batches, from_mapping, list_templates
-from plotsim_core.columns.source import SOURCES, Source
+from plotsim_core.columns.foreign_key import Reference
 from plotsim_core.config.read import read
 from plotsim_core.engine.slice import Slice, full_slice
 from plotsim_core.errors import SchemaError
@@ -21,6 +21,7 @@ from plotsim_core.tables.build import build
 from tests.laws.made import CONFIGS, WHOLE, bundled, names
 from tests.laws.pieces import PIECES
 from tests.laws.strategies import Raw, configs, examples, plan_of
+from tests.marks import slow_but
 
 _PERIODS = 40
 """Periods that are made of a bundled dataset: a holiday and a change of tiers lie in them."""
@@ -66,13 +67,14 @@ def wide(file: Path) -> Plan:
     return from_mapping({**raw, "output": {**raw.get("output", {}), "denormalized": True}}, name=file.stem)
 
 
-@pytest.mark.parametrize("name", [*list_templates(), *WHOLE])
+@pytest.mark.parametrize("name", slow_but([*list_templates(), *WHOLE], "minimal", "delivery", "fields"))
 def test_every_bundled_config_keeps_what_its_schemas_say(name: str) -> None:
     plan = wide(WHOLE.get(name, CONFIGS / f"{name}.yaml"))
     hold_origins(plan)
     hold_batches(plan, min(plan.first + _PERIODS, bundled(name).stop or 0))
 
 
+@pytest.mark.slow
 @examples(60)
 @given(configs(pieces=len(PIECES)))
 def test_random_configs_keep_what_their_schemas_say(raw: Raw) -> None:
@@ -170,6 +172,6 @@ def test_a_batch_that_is_not_what_its_schema_says_is_refused(name: str, values: 
 
 def test_a_source_that_forgets_a_value_is_found_where_its_rows_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = from_mapping(SHOPS, name="shops")
-    monkeypatch.setitem(SOURCES._members, "ref", Source(lambda column, table, rows: pa.nulls(len(rows), column.type)))
+    monkeypatch.setattr(Reference, "fill", lambda source, column, table, rows: pa.nulls(len(rows), column.type))
     with pytest.raises(SchemaError, match=r"fct_order\.date_key has"):
         list(build(plan, plan.table("fct_order"), full_slice(plan.population)))

@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 from plotsim_core import Plan
 from plotsim_core.config.holdout import FEATURES
 from plotsim_core.config.quality import LOST
-from plotsim_core.config.tables import SOURCE_WORDS, Column
+from plotsim_core.config.tables import Column
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.slice import Slice
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.build import find_table
-from plotsim_core.tables.sources import SOURCE_KIND
 from tests.laws.made import (
     AS_OF,
     DATASETS,
@@ -110,9 +109,9 @@ CHANGING = ("bridge", FEATURES)
 
 def moves(table: TablePlan, column: Column) -> bool:
     """Return whether a column of a state changes with time; a source has no versions, so its tiers do."""
-    if table.kind == SOURCE_KIND and column.word == "scd":
+    if table.spec.is_source and column.word == "scd":
         return True
-    return column.word in SOURCE_WORDS and SOURCE_WORDS[column.word].moves(column.source)
+    return column.source.changes_over_time
 
 
 def hold_as_of(plan: Plan, stops: list[int]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, get_args
 
+import pytest
 from hypothesis import Phase, given, settings
 
+from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.load import parse
 from plotsim_core.config.quality import Issue
-from plotsim_core.config.tables import KIND_WORDS, SOURCE_WORDS
+from plotsim_core.config.table_kind import declared_kinds
 from tests.laws.pieces import PIECES
 from tests.laws.strategies import Raw, configs
 
@@ -25,6 +27,7 @@ def said(raw: Any, key: str) -> Iterator[str]:
         yield from said(item, key)
 
 
+@pytest.mark.slow
 def test_random_configs_use_the_whole_language() -> None:
     kinds: set[str] = set()
     words: set[str] = set()
@@ -35,11 +38,11 @@ def test_random_configs_use_the_whole_language() -> None:
     def look(raw: Raw) -> None:
         words.update(type_.partition(".")[0] for type_ in said(raw, "type"))
         issues.update(said(raw, "issue"))
-        if kinds < set(KIND_WORDS):
+        if kinds < set(declared_kinds()):
             parts, _ = parse(raw)
-            kinds.update(declared.kind for declared in parts["tables"])
+            kinds.update(declared.kind.kind for declared in parts["tables"])
 
     look()
-    assert kinds == set(KIND_WORDS)
-    assert not set(SOURCE_WORDS) - words - set(BY_THEMSELVES)
+    assert kinds == set(declared_kinds())
+    assert not set(SOURCES) - words - set(BY_THEMSELVES)
     assert not set(get_args(Issue.model_fields["issue"].annotation)) - issues
