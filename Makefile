@@ -11,16 +11,16 @@ SQL ?= SELECT table_schema, table_name FROM information_schema.tables ORDER BY A
 export DAGSTER_HOME := $(CURDIR)/.dagster_home
 export SQL
 
-.PHONY: run status ui query test proofs endurance lint bench checks bookkeeping fidelity compatibility docs laws robustness clean lock help
+.PHONY: run status ui query test check endurance lint bench checks bookkeeping fidelity compatibility docs laws robustness packages dist clean lock help
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
-$(READY): requirements.txt pyproject.toml
+$(READY): requirements.txt pyproject.toml hatch_build.py plotsim_core/pyproject.toml plotsim_core/version.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which with PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ./plotsim_core -e .
 	@touch $(READY)
 
 $(DAGSTER_HOME)/dagster.yaml: plotsim_pipeline/instance.yaml
@@ -40,11 +40,11 @@ ui: $(READY) $(DAGSTER_HOME)/dagster.yaml  ## open the Dagster UI, with its daem
 	@$(BIN)/dagster instance concurrency set plotsim_store 1 > /dev/null  # a new home knows the limit from the first run on
 	$(BIN)/dg dev -w workspace.yaml -p $(PORT)
 
-test: $(READY)  ## run the tests, but for the long proofs
-	$(BIN)/python -m pytest -n 2 -q -rs -m "not long" tests
+test: $(READY)  ## run the tests, but for the slow ones and the long proofs
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -rs -m "not slow and not long" tests
 
-proofs: $(READY)  ## run the long proofs: fidelity in full, runs that are killed, the laws over all datasets and the whole language
-	$(BIN)/python -m pytest -n 3 -q -rs -m "long and not endurance" tests  # one more than the machines of CI have cores: some wait
+check: lint  ## run all else that CI runs: style and types, the slow tests and the long proofs
+	$(BIN)/python -m pytest -n 3 --dist worksteal -q -rs -m "(slow or long) and not endurance" tests  # some of three wait
 
 # About fifteen minutes on two cores: benchmarks/endurance.md.
 endurance: $(READY)  ## run what the long proofs have in a shorter form: larger datasets, more runs at once, more kills
@@ -90,18 +90,37 @@ endif
 robustness: $(READY)  ## make and judge 1,000 random configs (some forty minutes)
 	$(BIN)/python -m benchmarks.robustness $(if $(CONFIGS),--configs $(CONFIGS)) $(if $(SEED),--seed $(SEED))
 
-docs: $(READY)  ## draw the pictures, write the reference of the language and the answers on the pages of datasets
+# Some ten minutes, and 600 MB of downloads. PYTHONS="/path/to/python3.12 ..." names interpreters that are not on the path.
+packages: $(READY)  ## build both distributions, and try them in a clean environment of each Python
+	$(BIN)/python -m benchmarks.packages $(addprefix --python ,$(PYTHONS))
+
+dist: $(READY)  ## build both distributions into dist/
+	rm -rf dist
+	cd plotsim_core && $(CURDIR)/$(BIN)/python -m hatchling build -d $(CURDIR)/dist
+	$(BIN)/python -m hatchling build -d dist
+
+docs: $(READY)  ## draw the pictures, write the reference of the language, the answers on the pages of datasets and the page of tests
 	$(BIN)/python docs/picture.py
 	$(BIN)/python -m docs.gallery
 	$(BIN)/python -m docs.reference
 	$(BIN)/python -m docs.datasets
 	$(BIN)/python -m docs.correlations
+	$(BIN)/python -m tests.page
 
-lock:  ## write requirements.txt anew from the newest releases
-	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade -e '.[dev]' setuptools
-	$(BIN)/pip freeze --all --exclude pip --exclude-editable | sed 's/^pgserver.*/&; python_version < "3.13"/' > requirements.txt
-	@touch $(READY)
+# One lock for every Python and platform, with the hash of every file. UPGRADE= keeps the versions that still fit.
+UPGRADE ?= --upgrade
+UV := .venv-lock/bin/uv
+PACKAGES := ./plotsim_core '.[delta,postgres,s3]'
+COMPILE := $(UV) pip compile - --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url \
+	--no-emit-package plotsim-core --no-emit-package plotsim-pipeline --custom-compile-command "make lock"
+
+lock:  ## write requirements.txt, and deploy/requirements.txt for the image, anew from the newest releases
+	test -x $(UV) || { $(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet --disable-pip-version-check uv; }
+	printf '%s\n' $(PACKAGES) | $(COMPILE) --group dev $(UPGRADE) -o requirements.txt
+	printf '%s\n' $(PACKAGES) hatchling | $(COMPILE) -c requirements.txt --upgrade -o deploy/requirements.txt
+	@for python in 3.11 3.12 3.13; do for platform in x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin; do \
+		echo "wheels of Python $$python on $$platform" && $(UV) pip install --quiet --dry-run --require-hashes --only-binary :all: \
+		--target .venv-lock/nothing --python-version $$python --python-platform $$platform -r requirements.txt || exit 1; done; done
 
 clean:  ## remove the environment, the instance and all data
-	rm -rf $(VENV) .venv-plotsim .dagster_home data
+	rm -rf $(VENV) .venv-plotsim .venv-lock .dagster_home data dist

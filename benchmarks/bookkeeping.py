@@ -95,8 +95,8 @@ def backfill(name: str) -> dict[str, float]:
     import dagster as dg
 
     from plotsim_core import batches
+    from plotsim_core.output.partitions import keys_between
     from plotsim_pipeline.datasets import definitions_of, load_dataset
-    from plotsim_pipeline.partitions import keys_between
 
     plan = load_dataset(name)
     assert plan.stop is not None

@@ -22,10 +22,11 @@ from statistics import median
 import dagster as dg
 
 from plotsim_core import Plan, from_mapping
-from plotsim_pipeline.assets import common_check_assets, resources_of, table_assets
+from plotsim_core.output.partitions import keys_between
+from plotsim_pipeline.assets.report import report_assets
+from plotsim_pipeline.assets.tables import common_check_assets, resources_of, table_assets
 from plotsim_pipeline.dagster_home import batched_instance, prepare_home
-from plotsim_pipeline.partitions import RANGE, keys_between, partitions_for
-from plotsim_pipeline.report import report_assets
+from plotsim_pipeline.partitions import RANGE, partitions_for
 from plotsim_pipeline.stores import STORES
 
 PAGE = Path(__file__).with_suffix(".md")

@@ -22,9 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core import Plan, from_mapping
+from plotsim_pipeline.commands.status import statuses, stored_schemas
 from plotsim_pipeline.partitions import partitions_for, window_keys
-from plotsim_pipeline.reconcile import REPORT_TIME
-from plotsim_pipeline.status import statuses, stored_schemas
+from plotsim_pipeline.sensors.reconcile import REPORT_TIME
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.placement import Placement
 from plotsim_pipeline.stores.store import Store

@@ -26,6 +26,7 @@ from plotsim_core.output.frames import frame_of, rows_of
 from plotsim_core.output.run import write_run
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.resolve import Numbers, numbers, phase_connections, resolve
+from plotsim_core.run_files import MANIFEST_FILE, REPORT_FILES
 from plotsim_core.tables.build import find_table
 from plotsim_core.tables.row_estimates import Size
 from plotsim_core.tables.row_estimates import sizes as table_sizes
@@ -33,9 +34,9 @@ from plotsim_core.tables.slices import TableSlice, make, slice_batches, slices
 from plotsim_core.truth.expected import expected_rows
 from plotsim_core.truth.explain import Explanation, explain
 from plotsim_core.truth.locate import find_period
-from plotsim_core.truth.manifest import MANIFEST, manifest, manifest_text
+from plotsim_core.truth.manifest import manifest, manifest_text
 from plotsim_core.truth.restore import restored as restored_rows
-from plotsim_core.validation.report import REPORT_TEXT, Report, check_tables
+from plotsim_core.validation.report import Report, check_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,10 +67,8 @@ __all__ = [
     "write_tables",
 ]
 
-TEMPLATES = next(
-    folder / "configs" for folder in (Path(__file__).parent, Path(__file__).parent.parent) if (folder / "configs").is_dir()
-)
-"""The bundled configs: beside the packages in a checkout, inside this one in a wheel."""
+TEMPLATES = (Path(__file__).parent / "configs").resolve()
+"""The folder of the bundled configs: inside the package, where a checkout has a link to the folder beside it."""
 _SMALLEST, _LARGEST = 1e-6, 1e6
 """The scales at which a number of rows is looked for."""
 _NEAR, _ERRORS = 0.02, 3.0
@@ -380,7 +379,7 @@ def write_tables(
     report = check_tables(second, rows, slice_.first, slice_.stop)
     streams = [(find_table(second, name), iter(table.to_batches())) for name, table in rows.items()]
     target = Path(directory if directory is not None else second.dataset.output.directory)
-    return _write_streams(second, streams, slice_, target, format, progress, {REPORT_TEXT: [report.text(), "\n"]})
+    return _write_streams(second, streams, slice_, target, format, progress, {REPORT_FILES[0]: [report.text(), "\n"]})
 
 
 def _arrow_tables(plan: Plan, tables: Mapping[str, pd.DataFrame]) -> dict[str, pa.Table]:
@@ -399,7 +398,7 @@ def _write_streams(
     """Write rows, and `texts` (file name to the pieces of its text) beside them."""
 
     def side_files(rows: Mapping[str, int]) -> dict[str, Iterable[str]]:
-        manifests = {MANIFEST: manifest_text(plan, rows, slice_.stop)} if plan.dataset.manifest.include else {}
+        manifests = {MANIFEST_FILE: manifest_text(plan, rows, slice_.stop)} if plan.dataset.manifest.include else {}
         return {**manifests, **texts}
 
     span = slice_.first, slice_.stop

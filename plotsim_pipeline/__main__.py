@@ -73,7 +73,7 @@ def _with_request_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _request(dataset: str, options: dict[str, Any]) -> Any:
-    from plotsim_pipeline.run import Request
+    from plotsim_pipeline.commands.run import Request
 
     parameters = {name: options.pop(name) for name in _PARAMETERS if name in options}
     return Request(dataset, parameters={name: value for name, value in parameters.items() if value is not None}, **options)
@@ -86,7 +86,7 @@ def _request(dataset: str, options: dict[str, Any]) -> Any:
 @click.option(
     "--recreate", is_flag=True, help="Make tables anew that cannot take the config's rows, since columns have changed."
 )
-@click.option("--batch", "at_once", type=click.IntRange(1), metavar="N", help="At most N partitions in a run.")
+@click.option("--batch", "max_partitions", type=click.IntRange(1), metavar="N", help="At most N partitions in a run.")
 @click.option("--dry-run", is_flag=True, help="Say what would be made, and make nothing.")
 @_with_exit_codes
 def run(dataset: str, dry_run: bool, **options: Any) -> None:
@@ -103,7 +103,7 @@ def run(dataset: str, dry_run: bool, **options: Any) -> None:
       PLOTSIM_STORE=parquet PLOTSIM_STORE_PATH=data/large plotsim materialize saas
     """
     prepare_home()
-    from plotsim_pipeline.run import run as run_dataset  # slow to import
+    from plotsim_pipeline.commands.run import run as run_dataset  # slow to import
 
     run_dataset(_request(dataset, options), Console(), dry_run)
 
@@ -123,7 +123,7 @@ def status(dataset: str, strict: bool, as_json: bool, **options: Any) -> None:
       plotsim status delivery --strict --json
     """
     prepare_home()
-    from plotsim_pipeline.status_view import show_status
+    from plotsim_pipeline.commands.status_view import show_status
 
     is_complete = show_status(_request(dataset, options), Console(), as_json)
     if strict and not is_complete:
@@ -147,7 +147,7 @@ def reconcile(datasets: tuple[str, ...], wipe: bool) -> None:
     """
     prepare_home()
     from plotsim_pipeline.datasets import load_dataset, load_datasets
-    from plotsim_pipeline.reconcile import reconcile as reconcile_dataset
+    from plotsim_pipeline.sensors.reconcile import reconcile as reconcile_dataset
     from plotsim_pipeline.stores import store_from_environment
 
     plans = [load_dataset(name) for name in datasets] if datasets else load_datasets()[0]
@@ -186,7 +186,7 @@ def ui(port: int) -> None:
     Example:
       plotsim ui --port 3001
     """
-    from plotsim_pipeline.assets import SHARED_RESOURCES
+    from plotsim_pipeline.assets.tables import SHARED_RESOURCES
 
     open_ui(port, SHARED_RESOURCES.pool)
 

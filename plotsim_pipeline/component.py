@@ -9,11 +9,11 @@ from pydantic import Field
 
 from plotsim_core import ConfigError, load_config, template
 from plotsim_core.config.dataset import dataset_name
-from plotsim_pipeline.alerts import alert_sensors
-from plotsim_pipeline.assets import Needs
+from plotsim_pipeline.assets.invalid_config import broken_definitions
+from plotsim_pipeline.assets.tables import Needs
 from plotsim_pipeline.datasets import dataset_definitions
-from plotsim_pipeline.invalid_config import broken_definitions
-from plotsim_pipeline.reconcile import reconcile_sensor
+from plotsim_pipeline.sensors.alerts import alert_sensors
+from plotsim_pipeline.sensors.reconcile import reconcile_sensor
 from plotsim_pipeline.stores import downstream_resources, store_of
 
 STARTER = "minimal"
@@ -86,7 +86,7 @@ class DatasetComponent(dg.Component, dg.Model, dg.Resolvable):
             store=f"{plan.name}_store",
             store_kind=store.kind,
             locate=lambda: store,
-            pool=f"plotsim_{dataset_name(Path(path).stem)}" if store.one_writer else None,
+            pool=f"plotsim_{dataset_name(Path(path).stem)}" if store.is_single_writer else None,
         )
         definitions = dataset_definitions(plan, needs, self.schedule.cron, self.schedule.enabled)
         resources = {needs.store: store, **downstream_resources(store, f"{plan.name}_duckdb")}

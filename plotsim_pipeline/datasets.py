@@ -11,17 +11,24 @@ from plotsim_core import ConfigError, Plan, UsageError, load_config
 from plotsim_core.api import TEMPLATES
 from plotsim_core.config.dataset import dataset_name
 from plotsim_core.families import did_you_mean
-from plotsim_pipeline.alerts import alert_sensors
-from plotsim_pipeline.assets import SHARED_RESOURCES, Needs, common_check_assets, resources_of, stage_assets, table_assets
-from plotsim_pipeline.freshness import freshness_of
-from plotsim_pipeline.invalid_config import broken_definitions
-from plotsim_pipeline.killed_runs import dead_runs_sensor
-from plotsim_pipeline.manifest import manifest_assets
+from plotsim_pipeline.assets.invalid_config import broken_definitions
+from plotsim_pipeline.assets.manifest import manifest_assets
+from plotsim_pipeline.assets.report import report_assets
+from plotsim_pipeline.assets.tables import (
+    SHARED_RESOURCES,
+    Needs,
+    common_check_assets,
+    resources_of,
+    stage_assets,
+    table_assets,
+)
+from plotsim_pipeline.checks.freshness import freshness_of
+from plotsim_pipeline.checks.staleness import current_check
 from plotsim_pipeline.partitions import partitions_for
-from plotsim_pipeline.reconcile import reconcile_sensor
-from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.schedules import automation, with_conditions
-from plotsim_pipeline.staleness_check import current_check
+from plotsim_pipeline.sensors.alerts import alert_sensors
+from plotsim_pipeline.sensors.killed_runs import dead_runs_sensor
+from plotsim_pipeline.sensors.reconcile import reconcile_sensor
 from plotsim_pipeline.stores import downstream_resources, store_from_environment
 
 CONFIGS_VARIABLE, DATASETS_VARIABLE = "PLOTSIM_CONFIGS", "PLOTSIM_DATASETS"
@@ -93,15 +100,17 @@ def _config_files(*directories: Path) -> Iterator[Path]:
 def definitions_of(
     plans: Iterable[Plan],
     broken: Mapping[str, ConfigError] | None = None,
-    given: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> dg.Definitions:
     """Return a code location with the given datasets, those that are `broken` among them, and the store that the environment
     names. One process makes all assets of a run: the work is vectorised, and a process per step would cost seconds.
 
-    `given` are the parameters that the plans have already, for the records of a run.
+    `parameters` are the parameters that the plans have already, for the records of a run.
     """
     store, plans = store_from_environment(), list(plans)
-    needs = Needs(store_kind=store.kind, pool=SHARED_RESOURCES.pool if store.one_writer else None, given=given or {})
+    needs = Needs(
+        store_kind=store.kind, pool=SHARED_RESOURCES.pool if store.is_single_writer else None, parameters=parameters or {}
+    )
     datasets = dg.Definitions.merge(
         *(dataset_definitions(plan, needs) for plan in plans),
         *(broken_definitions(name, error) for name, error in (broken or {}).items()),

@@ -15,9 +15,8 @@ from plotsim_pipeline.stores.duckdb_lock import wait_limit
 from plotsim_pipeline.stores.placement import PARAMETERS
 from plotsim_pipeline.stores.store import Partitions, Store
 
-CODE_VERSION = "dagster/code_version"
-_SHOWN = 3
-_SECONDS = 20.0
+_MAX_NAMED = 3
+_WAIT_SECONDS = 20.0
 """How long a launch waits for a store that is busy."""
 
 
@@ -53,7 +52,7 @@ def parameters_of(plan: Plan, locate: Callable[[], Store]) -> dg.ResourceDefinit
         except (ConfigError, UsageError) as error:
             raise dg.Failure(str(error), allow_retries=False) from None
         if run_plan.digest != plan.digest:
-            with wait_limit(_SECONDS):
+            with wait_limit(_WAIT_SECONDS):
                 store = locate()
                 refuse_mixture(run_plan, store, store.records(plan.name))
         return parameters
@@ -107,9 +106,9 @@ def refuse_mixture(
                 other_partitions.setdefault(partition.digest, []).append(f"{table} {key}")
     if other_partitions:
         digest, names = next(iter(other_partitions.items()))
-        suffix = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        suffix = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
         raise dg.Failure(
-            f"{plan.name} in {store.path} holds partitions of digest {digest} ({', '.join(names[:_SHOWN])}{suffix}), "
+            f"{plan.name} in {store.path} holds partitions of digest {digest} ({', '.join(names[:_MAX_NAMED])}{suffix}), "
             f"and the parameters of this run give {plan.digest}: they would not go together. Nothing was made. "
             f"Make all of it with these parameters (`plotsim materialize {plan.name}` without --tables and "
             "--partition-range), take another store, or leave the parameters away",

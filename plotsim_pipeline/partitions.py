@@ -2,7 +2,8 @@
 several (`window.partition`). All moments are UTC."""
 
 import os
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -10,6 +11,7 @@ import numpy as np
 
 from plotsim_core import Plan, UsageError
 from plotsim_core.numerics.calendar import Grain
+from plotsim_core.output.partitions import key_format, keys_between
 
 BACKFILL_VARIABLE = "PLOTSIM_BACKFILL"
 RANGE = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -22,9 +24,7 @@ _CRON = {
     "quarter": "0 0 1 */3 *",
     "year": "0 0 1 1 *",
 }
-_FORMAT = {"hour": "%Y-%m-%d-%H:%M"}
-_DAY = "%Y-%m-%d"
-_STEP = 500
+_AHEAD_STEP = 500
 """The partitions that a closed window has ahead of today are rounded up to so many: the definition stays over reloads."""
 
 
@@ -33,11 +33,11 @@ def partitions_for(plan: Plan) -> dg.TimeWindowPartitionsDefinition:
 
     A closed window has all its partitions whatever today is. An open one has those that are over.
     """
-    key_format = _key_format(plan)
+    form = key_format(plan.partition)
     return dg.TimeWindowPartitionsDefinition(
-        start=_start_of(plan.grain, plan.first).strftime(key_format),
-        end=_start_of(plan.grain, plan.stop).strftime(key_format) if plan.stop is not None else None,
-        fmt=key_format,
+        start=_start_of(plan.grain, plan.first).strftime(form),
+        end=_start_of(plan.grain, plan.stop).strftime(form) if plan.stop is not None else None,
+        fmt=form,
         cron_schedule=_CRON[plan.partition.name],
         end_offset=_partitions_ahead(plan) if plan.stop is not None else 0,
     )
@@ -58,7 +58,7 @@ def backfill_policy() -> dg.BackfillPolicy:
 
 def periods_in(plan: Plan, key: str) -> tuple[int, int]:
     """Return (first, stop) of the periods of one partition."""
-    partition = _period_at(plan.partition, datetime.strptime(key, _key_format(plan)))
+    partition = _period_at(plan.partition, datetime.strptime(key, key_format(plan.partition)))
     first, stop = (_period_at(plan.grain, _start_of(plan.partition, edge)) for edge in (partition, partition + 1))
     return first, stop
 
@@ -71,21 +71,25 @@ def periods_between(plan: Plan, keys: Sequence[str]) -> tuple[int, int]:
 def key_of(plan: Plan, period: int) -> str:
     """Return the key of the partition that holds a period."""
     partition = _period_at(plan.partition, _start_of(plan.grain, period))
-    return _start_of(plan.partition, partition).strftime(_key_format(plan))
-
-
-def keys_between(plan: Plan, first: int, stop: int) -> list[str]:
-    """Return the keys of the partitions that hold the periods `first` to `stop` (exclusive), in their order."""
-    if stop <= first:
-        return []
-    low, high = (_period_at(plan.partition, _start_of(plan.grain, period)) for period in (first, stop - 1))
-    key_format = _key_format(plan)
-    return [moment.strftime(key_format) for moment in plan.partition.starts(np.arange(low, high + 1)).tolist()]
+    return _start_of(plan.partition, partition).strftime(key_format(plan.partition))
 
 
 def end_of(plan: Plan, key: str) -> str:
     """Return the moment at which a partition ends, as stores write it down of states."""
     return f"{_start_of(plan.grain, periods_in(plan, key)[1]):%Y-%m-%d %H:%M:%S}"
+
+
+def keys_until(plan: Plan, keys: Sequence[str], moment: str) -> Sequence[str]:
+    """Return those of some partitions in their order that end by a moment: what a state as of it stands for."""
+    return keys[: bisect_right(keys, moment, key=lambda key: end_of(plan, key))]
+
+
+def keys_made(plan: Plan, keys: Sequence[str], stored: Collection[str], is_state: bool) -> list[str]:
+    """Return which of some partitions in their order a table has, of which `stored` is in the store: keys of partitions, or
+    the moment of a state."""
+    if is_state:
+        return [key for moment in stored for key in keys_until(plan, keys, moment)]
+    return [key for key in keys if key in stored]
 
 
 def partition_of(plan: Plan, date_key: int) -> str | None:
@@ -109,10 +113,6 @@ def window_keys(plan: Plan, now: datetime) -> list[str]:
     return keys_between(plan, plan.first, plan.stop if plan.stop is not None else latest_complete(plan, now) + 1)
 
 
-def _key_format(plan: Plan) -> str:
-    return _FORMAT.get(plan.partition.name, _DAY)
-
-
 def _period_at(grain: Grain, moment: datetime) -> int:
     return int(grain.holding(np.array([moment.replace(tzinfo=None)], dtype="datetime64[s]"))[0])
 
@@ -123,7 +123,8 @@ def _start_of(grain: Grain, period: int) -> datetime:
 
 
 def _partitions_ahead(plan: Plan) -> int:
-    """Return the number of partitions after today, rounded up to `_STEP`; by default Dagster shows no future partitions."""
+    """Return the number of partitions after today, rounded up to `_AHEAD_STEP`; by default Dagster shows no future
+    partitions."""
     assert plan.stop is not None
     last, today = _period_at(plan.partition, _start_of(plan.grain, plan.stop - 1)), datetime.now(UTC)
-    return max(0, -(-(last + 1 - _period_at(plan.partition, today)) // _STEP) * _STEP)
+    return max(0, -(-(last + 1 - _period_at(plan.partition, today)) // _AHEAD_STEP) * _AHEAD_STEP)

@@ -11,7 +11,8 @@ except ImportError:  # a Dagster with other private names: runs are there, but n
     RemoteRepositoryOrigin = None  # type: ignore[assignment,misc]
 
 from plotsim_core import Plan
-from plotsim_pipeline.partitions import RANGE, keys_between, periods_in
+from plotsim_core.output.partitions import keys_between
+from plotsim_pipeline.partitions import RANGE, periods_in
 
 PARTITION = "dagster/partition"
 """The tag of a run that makes one partition."""

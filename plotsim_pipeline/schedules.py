@@ -7,15 +7,16 @@ from functools import partial
 import dagster as dg
 
 from plotsim_core import Plan
+from plotsim_core.output.partitions import keys_between
 from plotsim_core.tables.stages import stage_names
-from plotsim_pipeline.assets import SHARED_RESOURCES, Needs
-from plotsim_pipeline.catalogue import LAYER, OVERVIEW_LAYER
+from plotsim_pipeline.assets.catalogue import LAYER, OVERVIEW_LAYER
+from plotsim_pipeline.assets.tables import SHARED_RESOURCES, Needs
 from plotsim_pipeline.dagster_home import command
-from plotsim_pipeline.partitions import RANGE, end_of, keys_between, latest_complete
-from plotsim_pipeline.reconcile import time_columns
+from plotsim_pipeline.partitions import RANGE, keys_made, latest_complete
 from plotsim_pipeline.runs import in_progress
+from plotsim_pipeline.sensors.reconcile import time_columns
 from plotsim_pipeline.stores.duckdb_lock import wait_limit
-from plotsim_pipeline.stores.store import Partitions, Store
+from plotsim_pipeline.stores.store import Store
 
 INCREMENT_CRON = {
     "hour": "10 * * * *",
@@ -27,10 +28,10 @@ INCREMENT_CRON = {
 }
 OVERVIEW_CRON = {**INCREMENT_CRON, "hour": "30 4 * * 1", "day": "30 4 * * 1"}
 """Length of partitions to when the increment and the overview run, in UTC."""
-_PATIENCE = 30.0
+_WAIT_SECONDS = 30.0
 """Seconds that a tick waits for a store that is busy; then it fails, and the daemon tries it again."""
 
-_CATCHING_UP = timedelta(days=366)
+_MAX_PAUSE = timedelta(days=366)
 """So long may nobody have looked at automation conditions, and what is missing is still asked for."""
 
 
@@ -68,7 +69,7 @@ def automation(
         required_resource_keys={needs.store},
     )
     def _increment(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        with wait_limit(_PATIENCE):
+        with wait_limit(_WAIT_SECONDS):
             store: Store = getattr(context.resources, needs.store)
             return requests(plan, store, context.instance, context.scheduled_execution_time)
 
@@ -98,27 +99,18 @@ def requests(plan: Plan, store: Store, instance: dg.DagsterInstance, now: dateti
     keys = keys_between(plan, plan.first, stop if plan.stop is None else min(stop, plan.stop))
     if not keys:
         return dg.SkipReason(f"the window of {plan.name} begins with {plan.grain.label(plan.first)}")
-    partition_keys, state_keys = made_keys(plan, store.made(plan.name), keys)
-    first_key = min(set().union(*partition_keys), default=None)
+    partitions, stages = store.intact_partitions(plan.name), set(stage_names(plan))
+    columns = {name: column for name, column in time_columns(plan).items() if name not in stages}
+    made_keys = {n: keys_made(plan, keys, partitions.get(n, {}), column is None) for n, column in columns.items()}
+    first_key = min(set().union(*(made_keys[name] for name, column in columns.items() if column)), default=None)
     if first_key is None and is_over:
         return dg.SkipReason(f"the window of {plan.name} is over, and nothing was made of it: {command('run', plan.name)}")
     due_keys = keys[keys.index(first_key) :] if first_key is not None else keys[-1:]
     busy_keys = in_progress(plan, instance, keys)
-    complete_keys = set(due_keys).intersection(*partition_keys, *state_keys)
+    complete_keys = set(due_keys).intersection(*made_keys.values())
     is_settled = [key in complete_keys or key in busy_keys for key in due_keys]
     runs = [_run_request(key_range, now) for key_range in _missing_ranges(due_keys, is_settled)]
     return runs or dg.SkipReason(f"{plan.name} is made, or being made, from {due_keys[0]} to {due_keys[-1]}")
-
-
-def made_keys(plan: Plan, partitions: Partitions, keys: Sequence[str]) -> tuple[list[set[str]], list[set[str]]]:
-    """Return which of the partitions `keys` are made of each table of a dataset and of its report: first of those that store
-    partitions, then of the states, each of which stands for all partitions up to its moment."""
-    stages = set(stage_names(plan))
-    columns = {name: column for name, column in time_columns(plan).items() if name not in stages}
-    partition_keys = [{key for key in keys if key in partitions.get(name, {})} for name, column in columns.items() if column]
-    moments = [next(iter(partitions.get(name, {})), "") for name, column in columns.items() if column is None]
-    ends = {key: end_of(plan, key) for key in keys} if moments else {}
-    return partition_keys, [{key for key, end in ends.items() if end <= moment} for moment in moments]
 
 
 def with_conditions(
@@ -147,7 +139,7 @@ def _missing_at(tick: str) -> dg.AutomationCondition[dg.AssetKey]:
     """Return the condition of partitions that are missing at a tick, of those from the one on that was the latest complete
     one when the sensor first looked. Dagster has no condition for partitions after the first one that was ever made."""
     latest = dg.AutomationCondition.in_latest_time_window()
-    completed = dg.AutomationCondition.in_latest_time_window(_CATCHING_UP).newly_true()
+    completed = dg.AutomationCondition.in_latest_time_window(_MAX_PAUSE).newly_true()
     became_due = latest | (completed & ~dg.AutomationCondition.initial_evaluation())
     return _at(tick) & dg.AutomationCondition.missing() & became_due.since(dg.AutomationCondition.newly_updated())
 

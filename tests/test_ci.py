@@ -1,7 +1,8 @@
-"""What runs on a push is what runs here: the workflow calls .ci/run, and nothing beside it."""
+"""What runs on a push is what runs here: the workflow calls .ci/run, and nothing beside it; .ci/run leaves no test out."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -32,3 +33,18 @@ def test_the_workflow_sets_up_a_python_that_the_package_allows() -> None:
     oldest = re.search(r'requires-python = ">=([\d.]+)"', (ROOT / "pyproject.toml").read_text())
     assert oldest is not None and setup["python-version"] == oldest[1]
     assert setup["cache"] == "pip" and (ROOT / setup["cache-dependency-path"]).exists()
+
+
+def test_ci_runs_each_test_once() -> None:
+    """`make test` and `make check` have each test, but for those of `make endurance`, and none of them twice."""
+    assert re.findall(r"^make (\w+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE) == ["test", "check"]
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(r"^check: lint ", makefile, re.MULTILINE)
+    selections = dict(
+        re.findall(r'^(test|check|endurance):.*\n.*pytest.* -m "?([a-z() ]+?)"? tests', makefile, re.MULTILINE)
+    )
+    for slow, long, endurance in itertools.product([False, True], repeat=3):
+        if long or not endurance:  # what is for endurance is a long proof
+            marks = {"slow": slow, "long": long, "endurance": endurance}
+            commands = [command for command, selection in selections.items() if eval(selection, {}, marks)]
+            assert commands == ["endurance" if endurance else "check" if slow or long else "test"], marks

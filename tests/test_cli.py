@@ -16,9 +16,9 @@ import yaml
 from click.testing import CliRunner, Result
 
 import plotsim_core
-from plotsim_core.cli import PAGE, REPORT, main
+from plotsim_core.cli import main
+from plotsim_core.run_files import REPORT_FILES
 from plotsim_core.schema import json_schema
-from plotsim_core.validation.report import REPORT_TEXT
 from tests.laws.made import BUNDLED
 
 BROKEN = "about: x\nunit: company\nwindow: [2024-01, 2024-12]\nsegmnts: []\nmetrics: [{name: a, type: scor}]\n"
@@ -65,9 +65,9 @@ def test_run_takes_seed_scale_periods_and_tables_and_says_nothing_when_quiet(tmp
 
 def test_run_with_validate_writes_the_report(tmp_path: Path) -> None:
     _plotsim("run", "minimal", "-o", tmp_path, "--format", "parquet", "-v")
-    assert (tmp_path / REPORT_TEXT).read_text(encoding="utf-8").startswith("minimal, 2024-01 to 2024-12: score ")
-    assert json.loads((tmp_path / REPORT).read_text(encoding="utf-8"))["score"] > 49
-    text = (tmp_path / PAGE).read_text(encoding="utf-8")
+    assert (tmp_path / REPORT_FILES[0]).read_text(encoding="utf-8").startswith("minimal, 2024-01 to 2024-12: score ")
+    assert json.loads((tmp_path / REPORT_FILES[1]).read_text(encoding="utf-8"))["score"] > 49
+    text = (tmp_path / REPORT_FILES[2]).read_text(encoding="utf-8")
     assert text.startswith("<!doctype html>") and "<svg" in text
 
 
@@ -256,6 +256,7 @@ def test_check_judges_only_the_periods_that_are_asked_for(tmp_path: Path) -> Non
     assert "not in the window" in _plotsim("check", data, "--config", "minimal", "--periods", "2030-01", code=2).stderr
 
 
+@pytest.mark.slow
 def test_check_lets_a_warning_fail_only_when_strict(tmp_path: Path) -> None:
     """A correlation turned round is a warning."""
     _plotsim("run", "saas", "-o", tmp_path, "--format", "duckdb", "--scale", "3", "--quiet")

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 CORE = ROOT / "plotsim_core"
 
 LAYERS: list[set[str]] = [
-    {"families", "errors", "version", "numerics"},
+    {"families", "errors", "run_files", "version", "numerics"},
     {"config"},
     {"plan"},
     {"engine"},
@@ -22,8 +22,8 @@ LAYERS: list[set[str]] = [
     {"truth", "validation", "output"},
     {"api", "cli", "meanings", "schema", "show", "__init__", "__main__"},
 ]
-"""The layers, from the ground up. Within the first, the order is families, errors, version, numerics."""
-GROUND = ["families", "errors", "version", "numerics"]
+"""The layers, from the ground up. Within the first, the order is that of GROUND."""
+GROUND = ["families", "errors", "run_files", "version", "numerics"]
 SIBLINGS = LAYERS[6]
 
 

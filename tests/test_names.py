@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+_PARTS = {("plotsim_core", part) for part in ("cli", "output", "validation")}
 FILES = sorted(path for package in ("plotsim_core", "plotsim_pipeline") for path in (ROOT / package).rglob("*.py"))
+MEMBERS = [
+    path
+    for path in FILES
+    if path.relative_to(ROOT).parts[:2] in _PARTS or path.relative_to(ROOT).parts[0] == "plotsim_pipeline"
+]
+"""The files whose members are held to be nouns as well."""
 RIDDLES = frozenset({"begun", "found", "held", "here", "own", "said", "says", "there", "told"})
 """Participles and adverbs: a local is a noun, and a boolean says what is true."""
 
@@ -22,10 +29,31 @@ def locals_of(tree: ast.AST) -> set[tuple[str, int]]:
     return bound | {(n.arg, n.lineno) for node in private for n in ast.walk(node.args) if isinstance(n, ast.arg)}
 
 
+def members_of(tree: ast.AST) -> set[tuple[str, int]]:
+    """Return the attributes and methods of classes, and the parameters of all functions, with their lines."""
+    nodes = list(ast.walk(tree))
+    body = [node for class_ in nodes if isinstance(class_, ast.ClassDef) for node in class_.body]
+    fields = {(n.target.id, n.lineno) for n in body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+    methods = {(node.name, node.lineno) for node in body if isinstance(node, ast.FunctionDef)}
+    attributes = {(n.attr, n.lineno) for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
+    return fields | methods | attributes | {(node.arg, node.lineno) for node in nodes if isinstance(node, ast.arg)}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_locals_are_nouns(path: Path) -> None:
     names = locals_of(ast.parse(path.read_text(encoding="utf-8")))
     assert sorted(f"line {line}: {name}" for name, line in names if name in RIDDLES) == []
+
+
+@pytest.mark.parametrize("path", MEMBERS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_members_are_nouns(path: Path) -> None:
+    names = members_of(ast.parse(path.read_text(encoding="utf-8")))
+    assert sorted(f"line {line}: {name}" for name, line in names if name in RIDDLES) == []
+
+
+def test_a_riddle_among_members_is_seen() -> None:
+    tree = ast.parse("class C:\n    said: int\n    def told(self, own):\n        self.held = own\n")
+    assert {name for name, _ in members_of(tree)} == {"said", "told", "self", "own", "held"}
 
 
 def test_a_riddle_is_seen() -> None:

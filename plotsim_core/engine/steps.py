@@ -29,7 +29,7 @@ class Step:
 
     name: str
     value: Any
-    says: str = ""
+    description: str = ""
     depth: int = 0
 
 
@@ -186,7 +186,7 @@ def _missing_steps(block: Block, metric: int) -> list[Step]:
         odds = f"{_only(missing_odds(noise, scores)):.4g}, as {cause} scored {_only(scores):+.4g}"
         steps.append(Step("by value", is_hit, f"with a probability of {odds}; {noise.mar_rate:g} on average", 1))
     if len(steps) < 2:
-        return [Step("missing", step.value, step.says) for step in steps]
+        return [Step("missing", step.value, step.description) for step in steps]
     causes = [step.name for step in steps if step.value]
     return [Step("missing", bool(causes), " and ".join(causes)), *steps]
 

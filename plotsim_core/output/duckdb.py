@@ -8,40 +8,51 @@ import duckdb
 import pyarrow as pa
 
 from plotsim_core.output.format import FORMATS, Batches, Format
-from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.plan.plan import Plan, TablePlan, comment_of
 from plotsim_core.plan.sql import quoted, sql_type, text
-
-ORIGIN = "_origin"
-"""The table of one row that says what the others were made from."""
+from plotsim_core.run_files import ORIGIN_TABLE, database_file
 
 
-def columns_sql(table: TablePlan) -> str:
-    """Return the column definitions of a table. Keys are checked after the fact, not enforced: enforcing costs four times
-    the time."""
-    return ", ".join(f"{quoted(c.name)} {sql_type(c.type)}{'' if c.nullable else ' NOT NULL'}" for c in table.columns)
+def create_table_sql(relation: str, schema: pa.Schema) -> str:
+    """Return the statement that creates a table for rows of a schema. Keys are checked after the fact, not enforced:
+    enforcing costs four times the time."""
+    columns = [f"{quoted(f.name)} {sql_type(f.type)}{'' if f.nullable else ' NOT NULL'}" for f in schema]
+    return f"CREATE TABLE {relation} ({', '.join(columns)})"
 
 
-def comment_sql(table: TablePlan, place: str) -> list[str]:
-    """Return the statements that describe a table and its columns."""
-    comments = [f"COMMENT ON TABLE {place} IS {text(table.description)}"] if table.description else []
-    described_columns = [column for column in table.columns if column.comment]
-    return comments + [f"COMMENT ON COLUMN {place}.{quoted(c.name)} IS {text(c.comment)}" for c in described_columns]
+def comments_sql(relation: str, schema: pa.Schema) -> list[str]:
+    """Return the statements that describe a table and its columns, as the metadata of its schema do."""
+    description = (schema.metadata or {}).get(b"description", b"").decode()
+    statements = [f"COMMENT ON TABLE {relation} IS {text(description)}"] if description else []
+    return statements + [statement for field in schema for statement in column_comment_sql(relation, field)]
+
+
+def column_comment_sql(relation: str, field: pa.Field) -> list[str]:
+    """Return the statement that describes a column; none for a column without a description."""
+    comment = comment_of({name.decode(): value.decode() for name, value in (field.metadata or {}).items()})
+    return [f"COMMENT ON COLUMN {relation}.{quoted(field.name)} IS {text(comment)}"] if comment else []
+
+
+def insert_rows(connection: duckdb.DuckDBPyConnection, relation: str, batches: pa.RecordBatchReader) -> int:
+    """Insert rows into a table, column by name; return how many they are."""
+    connection.register("incoming rows", batches)
+    ((rows,),) = connection.execute(f'INSERT INTO {relation} BY NAME SELECT * FROM "incoming rows"').fetchall()
+    return int(rows)
 
 
 def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
     with duckdb.connect(directory / _file(plan, table)) as connection:
         relation = quoted(table.name)
-        connection.execute(f"CREATE TABLE {relation} ({columns_sql(table)})")
-        connection.register("incoming rows", pa.RecordBatchReader.from_batches(table.schema, batches))
-        connection.execute(f'INSERT INTO {relation} BY NAME SELECT * FROM "incoming rows"')
-        for statement in comment_sql(table, relation):
+        connection.execute(create_table_sql(relation, table.schema))
+        insert_rows(connection, relation, pa.RecordBatchReader.from_batches(table.schema, batches))
+        for statement in comments_sql(relation, table.schema):
             connection.execute(statement)
         origin = ", ".join(f"{text(value)} AS {quoted(name)}" for name, value in plan.origin.items())
-        connection.execute(f"CREATE OR REPLACE TABLE {ORIGIN} AS SELECT {origin}")
+        connection.execute(f"CREATE OR REPLACE TABLE {ORIGIN_TABLE} AS SELECT {origin}")
 
 
 def _file(plan: Plan, table: TablePlan) -> str:
-    return f"{plan.name}.duckdb"
+    return database_file(plan.name)
 
 
 FORMATS.add("duckdb", Format(_write, _file))

@@ -33,6 +33,6 @@ def can_exchange() -> bool:
     return _EXCHANGE is not None
 
 
-def exchange_folders(one: Path, other: Path) -> bool:
+def exchange_folders(first: Path, second: Path) -> bool:
     """Let two folders take each other's place; return whether they did. Where not, both are what they were."""
-    return _EXCHANGE is not None and _EXCHANGE(os.fsencode(one), os.fsencode(other)) == 0
+    return _EXCHANGE is not None and _EXCHANGE(os.fsencode(first), os.fsencode(second)) == 0

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plotsim_core.output.format import FORMATS, Batches, Format, rechunked
-from plotsim_core.output.parquet_folders import partitioned_by, write_partitions
+from plotsim_core.output.parquet_folders import partitioned_by, write_folders
 from plotsim_core.output.sorting import sorted_batches
-from plotsim_core.plan.plan import SINCE, UNTIL, Plan, TablePlan
+from plotsim_core.plan.plan import Plan, TablePlan
 
 ROW_GROUP = 1 << 18
 
@@ -37,31 +37,20 @@ def encoding_of(plan: Plan, columns: Iterable[str]) -> Encoding:
     return Encoding(output.compression, output.row_group_rows, tuple(name for name in output.sort_by if name in available))
 
 
-def columns_between(schema: pa.Schema, begin: int, end: int) -> pa.Schema:
-    """Return the schema of rows between two date keys: a renamed column ends where its successor begins."""
-    ends = (SINCE.encode(), UNTIL.encode())
-
-    def is_present(field: pa.Field) -> bool:
-        validity = {name.decode(): int(value) for name, value in (field.metadata or {}).items() if name in ends}
-        return validity.get(SINCE, begin) < end and begin < validity.get(UNTIL, end)
-
-    return pa.schema([field for field in schema if is_present(field)], schema.metadata)
-
-
 def write_parquet(
-    sink: Any, schema: pa.Schema, batches: Batches, how: Encoding = DEFAULT_ENCODING, rows_as: str | None = None
+    sink: Any, schema: pa.Schema, batches: Batches, encoding: Encoding = DEFAULT_ENCODING, row_count_key: str | None = None
 ) -> int:
     """Write those columns of batches that a schema has to a path or an open file; return the rows written, which the file
-    says by itself in the metadata `rows_as`."""
+    says by itself in the metadata `row_count_key`."""
     rows = 0
     selected = (batch.select(schema.names) for batch in batches)
-    ordered = sorted_batches(selected, schema, tuple(name for name in how.sort_by if name in schema.names))
-    with pq.ParquetWriter(sink, schema, compression=how.compression) as writer:
-        for batch in rechunked(ordered, schema, how.row_group_rows):
-            writer.write_batch(batch.cast(schema), row_group_size=how.row_group_rows)
+    ordered = sorted_batches(selected, schema, tuple(name for name in encoding.sort_by if name in schema.names))
+    with pq.ParquetWriter(sink, schema, compression=encoding.compression) as writer:
+        for batch in rechunked(ordered, schema, encoding.row_group_rows):
+            writer.write_batch(batch.cast(schema), row_group_size=encoding.row_group_rows)
             rows += batch.num_rows
-        if rows_as is not None:
-            writer.add_key_value_metadata({rows_as: str(rows)})
+        if row_count_key is not None:
+            writer.add_key_value_metadata({row_count_key: str(rows)})
     return rows
 
 
@@ -72,7 +61,7 @@ def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> N
         write_parquet(path, plan.schema(table), batches, encoding)
     else:
         ordered = sorted_batches(batches, plan.schema(table), encoding.sort_by)
-        write_partitions(plan.schema(table), column, ordered, path, encoding.row_group_rows, encoding.compression)
+        write_folders(plan.schema(table), column, ordered, path, encoding.row_group_rows, encoding.compression)
         if not path.exists():  # an empty table is a file that says which columns it has
             write_parquet(directory / f"{table.name}.parquet", plan.schema(table), [], encoding)
 

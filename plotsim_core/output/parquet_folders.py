@@ -18,10 +18,10 @@ from plotsim_core.errors import UsageError
 from plotsim_core.output.format import Batches, rechunked
 from plotsim_core.plan.plan import Plan, TablePlan
 
-NULL = "__HIVE_DEFAULT_PARTITION__"
-_OPEN = 200
+NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
+_MAX_OPEN_FILES = 200
 """Files that are open at a time."""
-_MOST = 100_000
+_MAX_FOLDERS = 100_000
 """Folders of a table."""
 
 
@@ -34,7 +34,7 @@ def partitioned_by(plan: Plan, table: TablePlan) -> str | None:
     return partition_column(by, {column.name: targets.get(column.name) for column in table.columns})
 
 
-def write_partitions(
+def write_folders(
     schema: pa.Schema, column: str, batches: Batches, directory: Path, rows: int, compression: str = "zstd"
 ) -> None:
     """Write rows into a folder per value of a column below `directory`.
@@ -51,12 +51,12 @@ def write_partitions(
         for batch in rechunked(batches, schema, rows):
             for folder, value_rows in _split(batch, column):
                 if folder not in writers:
-                    if len(writers) == _OPEN:
+                    if len(writers) == _MAX_OPEN_FILES:
                         stack.close()
                         writers.clear()
                     part = parts[folder] = parts.get(folder, -1) + 1
-                    if len(parts) > _MOST:
-                        raise UsageError(f"{directory.name} would have more than {_MOST} folders, one per {column}")
+                    if len(parts) > _MAX_FOLDERS:
+                        raise UsageError(f"{directory.name} would have more than {_MAX_FOLDERS} folders, one per {column}")
                     file = directory / folder / f"part-{part}.parquet"
                     file.parent.mkdir(exist_ok=True)
                     writers[folder] = stack.enter_context(pq.ParquetWriter(file, file_schema, compression=compression))
@@ -79,5 +79,5 @@ def _split(batch: pa.RecordBatch, column: str) -> Iterator[tuple[str, pa.RecordB
     ends = np.searchsorted(codes[order], np.arange(len(encoded.dictionary) + 1))
     ordered = batch.take(pa.array(order)) if len(encoded.dictionary) > 1 else batch
     for code, value in enumerate(encoded.dictionary.cast(pa.string()).to_pylist()):
-        name = NULL if value is None else quote(value, safe=" ")
+        name = NULL_FOLDER if value is None else quote(value, safe=" ")
         yield f"{column}={name}", ordered.slice(int(ends[code]), int(ends[code + 1] - ends[code]))

@@ -18,17 +18,18 @@ import pyarrow.compute as pc
 
 from plotsim_core.errors import UsageError
 from plotsim_core.output.dialects import DIALECTS
-from plotsim_core.output.duckdb import ORIGIN, comment_sql
+from plotsim_core.output.duckdb import comments_sql
 from plotsim_core.output.format import Batches, Format, rechunked
 from plotsim_core.output.sql import joined_texts, keys_sql, tables_sql
 from plotsim_core.output.text_types import plain_batches, plain_schema
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
+from plotsim_core.run_files import ORIGIN_TABLE
 
 SCHEMES = ("postgres://", "postgresql://")
-_CHUNK = 1 << 15
+_CHUNK_ROWS = 1 << 15
 _DIALECT = DIALECTS["postgresql"]
-_SECONDS = 10
+_CONNECT_SECONDS = 10
 """How long a server may take to answer, where the address does not say (`connect_timeout`)."""
 
 
@@ -61,11 +62,12 @@ def loading(url: str) -> Iterator[Format]:
             cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(plan.name)}")
             cursor.execute(f"SET LOCAL search_path TO {quoted(plan.name)}")
             _refuse_foreign_tables(cursor, plan, tables, shown_address(url))
-            for statement in [*tables_sql(_DIALECT, tables), *(s for t in tables for s in comment_sql(t, quoted(t.name)))]:
+            comments = [statement for table in tables for statement in comments_sql(quoted(table.name), table.schema)]
+            for statement in [*tables_sql(_DIALECT, tables), *comments]:
                 cursor.execute(statement)
-            cursor.execute(f"DROP TABLE IF EXISTS {ORIGIN}")
+            cursor.execute(f"DROP TABLE IF EXISTS {ORIGIN_TABLE}")
             origin = ", ".join(f"{text(value)} AS {quoted(name)}" for name, value in plan.origin.items())
-            cursor.execute(f"CREATE TABLE {ORIGIN} AS SELECT {origin}")
+            cursor.execute(f"CREATE TABLE {ORIGIN_TABLE} AS SELECT {origin}")
 
         def write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
             names = ", ".join(quoted(column.name) for column in table.columns)
@@ -87,9 +89,9 @@ def loading(url: str) -> Iterator[Format]:
 def origin_at(url: str, dataset: str) -> Mapping[str, str]:
     """Return what a dataset in a server says it was made from; empty where it says nothing."""
     with _connected(url) as connection, connection.cursor() as cursor:
-        if not _tables_in(cursor, dataset) & {ORIGIN}:
+        if not _tables_in(cursor, dataset) & {ORIGIN_TABLE}:
             return {}
-        cursor.execute(f"SELECT * FROM {quoted(dataset)}.{ORIGIN}")
+        cursor.execute(f"SELECT * FROM {quoted(dataset)}.{ORIGIN_TABLE}")
         return dict(zip([column.name for column in cursor.description], cursor.fetchone(), strict=True))
 
 
@@ -111,8 +113,8 @@ def _connected(url: str) -> Iterator[Any]:
     try:
         import psycopg2
     except ImportError:
-        raise UsageError(f"{address} cannot be opened: pip install 'plotsim-pipeline[postgres]'") from None
-    wait = {} if "connect_timeout" in url else {"connect_timeout": _SECONDS}
+        raise UsageError(f"{address} cannot be opened: pip install 'plotsim-core[postgres]'") from None
+    wait = {} if "connect_timeout" in url else {"connect_timeout": _CONNECT_SECONDS}
     try:
         connection = psycopg2.connect(url, **wait)
     except psycopg2.ProgrammingError:  # of the address itself, which it would quote
@@ -146,7 +148,7 @@ def _tables_in(cursor: Any, dataset: str) -> set[str]:
 def _refuse_foreign_tables(cursor: Any, plan: Plan, tables: Sequence[TablePlan], address: str) -> None:
     """Raise UsageError for tables that no run has made: a schema filled by a run has the table `_origin`."""
     stored_names = _tables_in(cursor, plan.name)
-    foreign_names = sorted(stored_names & {table.name for table in tables}) if ORIGIN not in stored_names else []
+    foreign_names = sorted(stored_names & {table.name for table in tables}) if ORIGIN_TABLE not in stored_names else []
     if foreign_names:
         raise UsageError(
             f"{address} has a table {plan.name}.{foreign_names[0]} that no run has made: "
@@ -156,7 +158,7 @@ def _refuse_foreign_tables(cursor: Any, plan: Plan, tables: Sequence[TablePlan],
 
 def _rows(table: TablePlan, batches: Batches) -> Iterator[bytes]:
     """Yield rows as lines of COPY: columns with tabs between them, nulls as \\N."""
-    for batch in rechunked(plain_batches(table, batches), plain_schema(table), _CHUNK):
+    for batch in rechunked(plain_batches(table, batches), plain_schema(table), _CHUNK_ROWS):
         lines = pc.binary_join_element_wise(*(_field(column) for column in batch.columns), "\t")
         yield bytes(joined_texts(pc.binary_join_element_wise(lines, "\n", "")))
 

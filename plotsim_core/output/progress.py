@@ -50,7 +50,7 @@ def progress_bars(expected: Mapping[str, int], quiet: bool) -> Iterator[Seconds]
         yield Seconds(show)
 
 
-def print_written(rows: Mapping[str, int], seconds: Mapping[str, float], place: str) -> None:
+def print_written(rows: Mapping[str, int], seconds: Mapping[str, float], target: str) -> None:
     """Print the rows and seconds of each table to stderr."""
     table = Table(box=None, pad_edge=False)
     table.add_column("table")
@@ -60,4 +60,4 @@ def print_written(rows: Mapping[str, int], seconds: Mapping[str, float], place: 
         table.add_row(name, f"{count:,}", f"{seconds[name]:.2f}")
     console = Console(stderr=True)
     console.print(table)
-    console.print(f"{sum(rows.values()):,} rows in {place}", soft_wrap=True, highlight=False)
+    console.print(f"{sum(rows.values()):,} rows in {target}", soft_wrap=True, highlight=False)

@@ -18,8 +18,7 @@ from plotsim_core.output.postgres import is_address, loading
 from plotsim_core.output.staged import staged_folder
 from plotsim_core.output.usage_errors import usage_errors
 from plotsim_core.plan.plan import Plan, TablePlan
-
-CONFIG = "config.yaml"
+from plotsim_core.run_files import CONFIG_FILE
 
 
 def write_run(
@@ -28,13 +27,13 @@ def write_run(
     directory: Path,
     format: str,
     progress: Progress | None = None,
-    beside: Callable[[Mapping[str, int]], Mapping[str, Iterable[str]]] = lambda rows: {},
-    span: tuple[int, int] | None = None,
+    other_files: Callable[[Mapping[str, int]], Mapping[str, Iterable[str]]] = lambda rows: {},
+    periods: tuple[int, int] | None = None,
 ) -> dict[str, int]:
     """Write tables, the log lines of events and a copy of the config into `directory`; return the rows of each table. Where
     `format` is the address of a server, tables go there.
-    `beside(rows)` gives other files to write, name to the pieces of its text. `span` are the periods (first, stop) that the
-    tables are of: with a layout in the config, Parquet is then a file per partition of them.
+    `other_files(rows)` gives other files to write, name to the pieces of its text. `periods` (first, stop) are those
+    of the tables: with a layout in the config, Parquet is then a file per partition of them.
 
     All of it comes into place at one instant (`staged_folder`). Raises UsageError where it cannot be written: then nothing
     is there but what was there before.
@@ -54,7 +53,7 @@ def write_run(
 
     tables = list(tables)
     table_plans = [table for table, _ in tables]
-    layout_span = span if format == "parquet" and plan.dataset.output.layout is not None else None
+    layout_span = periods if format == "parquet" and plan.dataset.output.layout is not None else None
     with usage_errors(f"cannot write into {directory}"):
         str(directory.absolute()).encode()  # not every format can write elsewhere
     with (
@@ -70,7 +69,7 @@ def write_run(
             else:
                 writer.write(plan, table, row_batches, folder)
         writer.end(plan, table_plans, folder)
-        for name, pieces in {CONFIG: (config_text(plan),), **beside(rows)}.items():
+        for name, pieces in {CONFIG_FILE: (config_text(plan),), **other_files(rows)}.items():
             with open(folder / name, "w", encoding="utf-8") as file:
                 file.writelines(pieces)
     return rows
@@ -98,6 +97,6 @@ def files_in(directory: Path) -> dict[Path, int]:
 
     None of any other directory: what lies there is not ours to look through.
     """
-    if not (directory / CONFIG).is_file():
+    if not (directory / CONFIG_FILE).is_file():
         return {}
     return {path: path.stat().st_ino for path in directory.rglob("*") if path.is_file()}

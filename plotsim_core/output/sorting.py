@@ -11,7 +11,7 @@ import pyarrow as pa
 from plotsim_core.output.format import Batches
 from plotsim_core.plan.sql import quoted, text
 
-_BATCH = 1 << 16
+_BATCH_ROWS = 1 << 16
 
 
 def sorted_batches(batches: Batches, schema: pa.Schema, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
@@ -26,5 +26,5 @@ def sorted_batches(batches: Batches, schema: pa.Schema, columns: tuple[str, ...]
         connection.register("rows in order of making", reader)
         numbered = 'SELECT *, row_number() OVER () AS "row of all" FROM "rows in order of making"'
         ordered = connection.sql(f'SELECT * EXCLUDE ("row of all") FROM ({numbered}) ORDER BY {order}, "row of all"')
-        for batch in ordered.to_arrow_reader(_BATCH):
+        for batch in ordered.to_arrow_reader(_BATCH_ROWS):
             yield batch.cast(schema)

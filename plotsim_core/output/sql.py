@@ -17,10 +17,10 @@ from plotsim_core.output.dialects import DIALECTS, Dialect
 from plotsim_core.output.format import FORMATS, Batches, Format, rechunked
 from plotsim_core.output.text_types import plain_batches, plain_schema
 from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.run_files import SQL_FILE
 
-FILE = "data.sql"
-_CHUNK = 1 << 15
-_ROWS = 250
+_CHUNK_ROWS = 1 << 15
+_INSERT_ROWS = 250
 """Rows of one insert."""
 
 
@@ -59,18 +59,18 @@ def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> N
     names = ", ".join(dialect.name(column.name) for column in table.columns)
     start = f"INSERT INTO {dialect.name(table.name)} ({names}) VALUES\n"
     with _dump_file(directory) as file:
-        for batch in rechunked(plain_batches(table, batches), plain_schema(table), _CHUNK):
+        for batch in rechunked(plain_batches(table, batches), plain_schema(table), _CHUNK_ROWS):
             lists = pa.ListArray.from_arrays(_list_offsets(batch.num_rows), _tuples(dialect, batch))
             inserts = pc.binary_join_element_wise(start, pc.binary_join(lists, ",\n"), ";\n", "")
             file.write(joined_texts(inserts))
 
 
 def _dump_file(directory: Path) -> BinaryIO:
-    return (directory / FILE).open("ab")
+    return (directory / SQL_FILE).open("ab")
 
 
 def _list_offsets(rows: int) -> pa.Array:
-    return pa.array([*range(0, rows, _ROWS), rows], pa.int32())
+    return pa.array([*range(0, rows, _INSERT_ROWS), rows], pa.int32())
 
 
 def joined_texts(texts: pa.Array) -> pa.Buffer:
@@ -145,7 +145,7 @@ def _dialect(plan: Plan) -> Dialect:
 
 
 def _file(plan: Plan, table: TablePlan) -> str:
-    return FILE
+    return SQL_FILE
 
 
 FORMATS.add("sql", Format(_write, _file, _begin, _end))

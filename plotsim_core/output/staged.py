@@ -19,16 +19,15 @@ from plotsim_core.errors import UsageError
 from plotsim_core.output.atomic import clear_orphans, folder_lock, staging_folder
 from plotsim_core.output.exchange import can_exchange, exchange_folders
 from plotsim_core.output.parquet_folders import is_partitioned
+from plotsim_core.run_files import CONFIG_FILE, RUN_FILES
 
-RUN_FILES = ("config.yaml", "manifest.json", "validation_report.txt", "validation_report.json", "validation_report.html")
-"""Files that speak of a run as a whole: those of an older run go with it."""
 _STAGING = ".plotsim-"
-_WHOLE = f"{_STAGING}whole"
+_COMPLETE = f"{_STAGING}whole"
 """The folder of files that only have to be moved."""
-_GONE = f"{_STAGING}gone"
+_OBSOLETE_LIST = f"{_STAGING}gone"
 """The file in it with the names of what has to go first."""
 _PROBE = f"{_STAGING}probe"
-_MOST = 20_000
+_MAX_LINKS = 20_000
 """So many files and folders get links at most; a folder that holds more is filled in its place."""
 
 
@@ -57,8 +56,8 @@ def staged_folder(directory: Path, merge: bool = False) -> Iterator[Path]:
             _check_targets(folder, directory, merge)
             obsolete = _obsolete_names(folder, directory, merge)
             if folder.parent == directory or not _exchange(folder, directory, obsolete):
-                (folder / _GONE).write_text(json.dumps(sorted(obsolete)), encoding="utf-8")
-                os.rename(folder, directory / _WHOLE)
+                (folder / _OBSOLETE_LIST).write_text(json.dumps(sorted(obsolete)), encoding="utf-8")
+                os.rename(folder, directory / _COMPLETE)
                 _finish(directory)
 
 
@@ -67,7 +66,7 @@ def finish(directory: Path) -> None:
 
     Raises UsageError where it cannot be moved.
     """
-    if (directory / _WHOLE).is_dir():
+    if (directory / _COMPLETE).is_dir():
         try:
             with folder_lock(directory):
                 _finish(directory)
@@ -125,7 +124,7 @@ def _check_targets(folder: Path, directory: Path, merge: bool) -> None:
 def _obsolete_names(folder: Path, directory: Path, merge: bool) -> set[str]:
     """Return the obsolete names of a directory: files and folders that the new ones replace."""
     new_paths = {path.name: path for path in folder.iterdir()}
-    is_filled = (directory / RUN_FILES[0]).is_file()  # by a run; what else has such a name is not ours to remove
+    is_filled = (directory / CONFIG_FILE).is_file()  # by a run; what else has such a name is not ours to remove
     names = {name for name in RUN_FILES if is_filled and name not in new_paths}
     names |= {f"{name}.wal" for name in new_paths if name.endswith(".duckdb")}
     if not merge:
@@ -165,7 +164,7 @@ def _link_files(old: Path, new: Path, obsolete: Collection[str], new_links: list
                 or (target.exists() and not (is_folder and target.is_dir()))
             ):
                 continue
-            if len(new_links) >= _MOST:
+            if len(new_links) >= _MAX_LINKS:
                 raise OSError("too many files to link")
             if not is_folder:
                 os.link(entry.path, target, follow_symlinks=False)
@@ -193,15 +192,15 @@ def _move_late_files(old: Path, new: Path, obsolete: Collection[str]) -> None:
 
 def _finish(directory: Path) -> None:
     """Move the files of the complete folder into place. Idempotent: after a kill, a repetition does the rest."""
-    complete_folder = directory / _WHOLE
+    complete_folder = directory / _COMPLETE
     if complete_folder.is_symlink() or not complete_folder.is_dir():
         return
-    if (complete_folder / _GONE).is_file():
-        names = json.loads((complete_folder / _GONE).read_text(encoding="utf-8"))
+    if (complete_folder / _OBSOLETE_LIST).is_file():
+        names = json.loads((complete_folder / _OBSOLETE_LIST).read_text(encoding="utf-8"))
         for target in directory.iterdir():  # nothing but what lies here, whatever is named, and whoever wrote it
             if target.name in names and target != complete_folder:
                 shutil.rmtree(target) if target.is_dir() and not target.is_symlink() else target.unlink()
-        (complete_folder / _GONE).unlink()
+        (complete_folder / _OBSOLETE_LIST).unlink()
     for path in sorted(path for path in complete_folder.rglob("*") if path.is_symlink() or not path.is_dir()):
         target = directory / path.relative_to(complete_folder)
         if any(folder.is_symlink() for folder in target.parents if folder != directory and folder.is_relative_to(directory)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -127,8 +128,7 @@ class ColumnPlan:
     @property
     def comment(self) -> str:
         """The comment of the column: its description, and the note on personal data."""
-        note = f"Personal data: {self.spec.pii_note}" if self.spec.pii_note else ""
-        return f"{self.description} {note}".strip()
+        return comment_of(self.metadata)
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -140,6 +140,12 @@ class ColumnPlan:
             **note,
             **{name: str(limit) for name, limit in limits.items() if limit is not None},
         }
+
+
+def comment_of(metadata: Mapping[str, str]) -> str:
+    """Return the comment of a column from the metadata of its field."""
+    note = f"Personal data: {metadata['pii_note']}" if metadata.get("pii_note") else ""
+    return f"{metadata.get('description', '')} {note}".strip()
 
 
 @dataclass(frozen=True)

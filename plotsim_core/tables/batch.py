@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from plotsim_core.errors import SchemaError
 from plotsim_core.plan.plan import TablePlan
@@ -13,14 +14,16 @@ from plotsim_core.plan.plan import TablePlan
 def batch_of(table: TablePlan, columns: Sequence[pa.Array]) -> pa.RecordBatch:
     """Return a batch of a table's rows, from an array per column in their order.
 
-    Raises SchemaError for a column of another type than declared, and for a null where none belongs: a fault of the
-    generator, never of the config.
+    Raises SchemaError for a column of another type than declared, for a null where none belongs, and for what is no number
+    among numbers: a fault of the generator, never of the config.
     """
     for column, values in zip(table.columns, columns, strict=True):
         if values.type != column.type:
             message = f"is of type {values.type}, and its schema says {column.type}"
         elif values.null_count and not column.nullable:
             message = f"has {values.null_count} nulls in {len(values)} rows, and its schema says that it has none"
+        elif pa.types.is_floating(values.type) and pc.any(pc.is_nan(values)).as_py():
+            message = "has values that are no numbers, and a value that is missing is a null"
         else:
             continue
         raise SchemaError(f"{table.name}.{column.name} {message}; please report it with the config")

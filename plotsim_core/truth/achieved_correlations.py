@@ -30,7 +30,7 @@ _LIMIT = 5.0
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class CorrelationSample:
     """Some `units` of every segment, each by its share, in `periods` from all of the window, of the `of` units and `length`
     periods that there are. `blocks` have the cells in which units can be there, each with the place of its first period and
     of its first unit."""
@@ -71,7 +71,7 @@ def _stored_values(block: Block, metric: int) -> NDArray[np.float64]:
     return np.where(alive(block), block.noised(metric), np.nan)
 
 
-def sample_of(plan: Plan, stop: int) -> Sample:
+def sample_of(plan: Plan, stop: int) -> CorrelationSample:
     """Return the sample that stands for the periods of the window before `stop`."""
     length = stop - plan.first
     runs = [(plan.first, stop)]
@@ -93,10 +93,10 @@ def sample_of(plan: Plan, stop: int) -> Sample:
             column += units
         row += end - begin
     periods = np.concatenate([np.arange(begin, end, dtype=np.int64) for begin, end in runs])
-    return Sample(plan, periods, sum(counts), sum(part.count for part in parts), length, blocks)
+    return CorrelationSample(plan, periods, sum(counts), sum(part.count for part in parts), length, blocks)
 
 
-def correlations(part: Sample) -> Iterator[Correlations]:
+def correlations(part: CorrelationSample) -> Iterator[Correlations]:
     """Yield what is expected of each connection of one kind of unit: of stored values, noise included, in the rows that the
     facts will have. Connections of which no table holds both metrics are left out: nobody can find them."""
     plan = part.plan
@@ -107,7 +107,7 @@ def correlations(part: Sample) -> Iterator[Correlations]:
 
 
 def _stored_correlations(
-    units_sample: Sample, connection: Connection, phase: int, in_phase: NDArray[np.bool_]
+    units_sample: CorrelationSample, connection: Connection, phase: int, in_phase: NDArray[np.bool_]
 ) -> Correlations:
     metrics = [units_sample.plan.metric_index(name) for name in (connection.metric_a, connection.metric_b)]
     first, second = (units_sample.cells(partial(_stored_values, metric=metric))[in_phase] for metric in metrics)

@@ -39,7 +39,7 @@ class Explanation:
         values = [_shown(step.value) for step in self.steps]
         columns = max(map(len, names)), max(map(len, values))
         lines = [
-            f"  {name:<{columns[0]}}  {value:<{columns[1]}}  {step.says}".rstrip()
+            f"  {name:<{columns[0]}}  {value:<{columns[1]}}  {step.description}".rstrip()
             for name, value, step in zip(names, values, self.steps, strict=True)
         ]
         return "\n".join([head, "", *lines])

@@ -21,7 +21,6 @@ from plotsim_core.truth.achieved_correlations import delivered
 from plotsim_core.truth.unit_answers import answers
 from plotsim_core.version import VERSION
 
-MANIFEST = "manifest.json"
 _VALUES_DEPEND_ON = ("numpy", "scipy", "faker", "holidays")
 """Packages of which another version may give other values."""
 _UNITS = '"units":[]'

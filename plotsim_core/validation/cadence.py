@@ -16,7 +16,7 @@ from plotsim_core.tables.dimension_state import columns_of, key_of
 from plotsim_core.tables.snapshot import DATE as TAKEN
 from plotsim_core.tables.snapshot import is_snapshot_due
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.table_scan import tally_finding
 
 _LOG_PROBLEM = "changes are out of order, or do not begin with what the one before left"
@@ -26,7 +26,7 @@ def _log_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return NO_TABLES if table.spec.cadence == "change log" else None
 
 
-def _logs(store: Store, log: TablePlan) -> Iterator[Finding]:
+def _logs(store: StoredData, log: TablePlan) -> Iterator[Finding]:
     key = quoted(key_of(store.plan.table(log.of)).name)
     before, after, previous = quoted(BEFORE), quoted(AFTER), quoted("left by the one before")
     is_insert, is_delete = f"{quoted(OP)} = 'I'", f"{quoted(OP)} = 'D'"
@@ -44,12 +44,12 @@ def _logs(store: Store, log: TablePlan) -> Iterator[Finding]:
     yield tally_finding(log.name, _LOG_PROBLEM, store.arrow(sql))
 
 
-def _is_complete(store: Store, log: TablePlan) -> bool:
+def _is_complete(store: StoredData, log: TablePlan) -> bool:
     """Return whether all periods of a log are stored, from the first of the window to the last judged one."""
-    if store.held is None:
+    if store.stored_keys is None:
         return store.first == store.plan.first
     expected_keys = store.plan.grain.keys(np.arange(store.plan.first, store.stop, dtype=np.int64)).tolist()
-    return frozenset(expected_keys) <= store.held_of(log)
+    return frozenset(expected_keys) <= store.stored_keys_of(log)
 
 
 def _counterparts(plan: Plan, snapshot: TablePlan) -> list[TablePlan]:
@@ -64,7 +64,7 @@ def _counterpart_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return frozenset(other.name for other in _counterparts(plan, table)) or None
 
 
-def _snapshots(store: Store, snapshot: TablePlan) -> Iterator[Finding]:
+def _snapshots(store: StoredData, snapshot: TablePlan) -> Iterator[Finding]:
     days = _snapshot_days(store, snapshot)
     for other in _counterparts(store.plan, snapshot):
         if other.name not in store.relations:
@@ -77,47 +77,47 @@ def _snapshots(store: Store, snapshot: TablePlan) -> Iterator[Finding]:
             yield replace(_snapshot_finding(store, snapshot, other, days, _log_versions(store, other)), tables=(other.name,))
 
 
-def _snapshot_days(store: Store, snapshot: TablePlan) -> str:
+def _snapshot_days(store: StoredData, snapshot: TablePlan) -> str:
     """Return a relation of the judged periods with a due and stored snapshot: their date key `day` and their start
     `begins`."""
     periods = np.arange(store.first, store.stop, dtype=np.int64)
     periods = periods[is_snapshot_due(store.plan, snapshot.spec.interval, periods)]
     keys = store.plan.grain.keys(periods)
     is_stored = np.ones(len(keys), dtype=np.bool_)
-    if store.held is not None:
-        is_stored = np.isin(keys, np.array(sorted(store.held_of(snapshot)), dtype=np.int64))
+    if store.stored_keys is not None:
+        is_stored = np.isin(keys, np.array(sorted(store.stored_keys_of(snapshot)), dtype=np.int64))
     starts = store.plan.grain.starts(periods).astype("datetime64[us]")
     name = f"days of {snapshot.name}"
     store.connection.register(name, pa.table({"day": keys[is_stored], "begins": starts[is_stored]}))
     return quoted(name)
 
 
-def _log_versions(store: Store, log: TablePlan) -> tuple[str, str, dict[str, str]]:
+def _log_versions(store: StoredData, log: TablePlan) -> tuple[str, str, dict[str, str]]:
     """Return the versions of a dimension by its log, as (relation, condition that a version `o` is valid on a day `d`,
     columns)."""
     key = quoted(key_of(store.plan.table(log.of)).name)
     sql = (
         f"(SELECT *, lead({quoted(DATE)}) OVER (PARTITION BY {key} ORDER BY {quoted(SEQUENCE)}) AS {quoted('next change')} "
-        f"FROM {store.place(log)} WHERE {quoted(DATE)} <= {store.key_range[1]})"
+        f"FROM {store.full_relation(log)} WHERE {quoted(DATE)} <= {store.key_range[1]})"
     )
     validity = f"o.{quoted(DATE)} <= d.day AND (o.{quoted('next change')} IS NULL OR d.day < o.{quoted('next change')})"
     columns = columns_of(store.plan.table(log.of))
     return sql, f"{validity} AND o.{quoted(OP)} <> 'D'", {c.name: f"o.{quoted(AFTER)}.{quoted(c.name)}" for c in columns}
 
 
-def _history_versions(store: Store, history: TablePlan) -> tuple[str, str, dict[str, str]]:
+def _history_versions(store: StoredData, history: TablePlan) -> tuple[str, str, dict[str, str]]:
     """Return the versions of a dimension by its history, likewise, without the columns that change within a version."""
     begin, end = (f"o.{quoted(history.version_columns[part])}" for part in ("valid_from", "valid_to"))
     columns = (c for c in columns_of(history) if changes_by_version(c.spec, history.spec))
     return (
-        store.place(history),
+        store.full_relation(history),
         f"{begin} <= d.begins AND ({end} IS NULL OR d.begins < {end})",
         {column.name: f"o.{quoted(column.name)}" for column in columns},
     )
 
 
 def _snapshot_finding(
-    store: Store, snapshot: TablePlan, other: TablePlan, days: str, versions: tuple[str, str, dict[str, str]]
+    store: StoredData, snapshot: TablePlan, other: TablePlan, days: str, versions: tuple[str, str, dict[str, str]]
 ) -> Finding:
     relation, validity, columns = versions
     key = key_of(store.plan.table(snapshot.of)).name

@@ -18,21 +18,18 @@ from numpy.typing import NDArray
 from plotsim_core.columns.primary_key import key_text, prefix
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
-from plotsim_core.engine.slice import Slice
-from plotsim_core.engine.strata import strata, stratum_samples
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.plan import Plan, TablePlan
+from plotsim_core.validation.cell_samples import sampled_blocks
 from plotsim_core.validation.report import Report
 from plotsim_core.validation.residuals import Residuals, residuals
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.svg import bins, correlogram, fan, glance, intervals, lines, matrix
 
 Floats = NDArray[np.float64]
 
 _CELLS = 200_000
 """The approximate number of sampled cells (period x unit) of a picture."""
-_MIN_UNITS = 20
-"""The least number of sampled units of a segment, if it has them."""
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _FOLDED_FANS = 48
 _PAIRS = 40
@@ -43,24 +40,24 @@ _STANDARD_ERRORS = 3.0
 
 @dataclass(frozen=True)
 class Picture:
-    """Drawings (SVG) of one subject, with a title and a caption `says`. `folded` ones are details; `glance` is a sparkline,
-    if there is one."""
+    """Drawings (SVG) of one subject, with a title and a caption (`description`). Those of details are folded (`is_folded`);
+    `glance` is a sparkline, if there is one."""
 
     name: str
     title: str
-    says: str
+    description: str
     drawings: tuple[str, ...]
-    folded: bool = False
+    is_folded: bool = False
     glance: str = ""
 
 
-def pictures(store: Store, report: Report) -> list[Picture]:
+def pictures(store: StoredData, report: Report) -> list[Picture]:
     """Return the pictures of a store and its report; empty ones are left out."""
     unit_pictures = [picture for kind in store.kinds for picture in _kind_pictures(kind, kind is not store)]
     return [picture for picture in (*unit_pictures, declared_against_found(report), rows(store)) if picture.drawings]
 
 
-def _kind_pictures(store: Store, is_other_kind: bool) -> list[Picture]:
+def _kind_pictures(store: StoredData, is_other_kind: bool) -> list[Picture]:
     """Return the pictures of one kind of unit; those of a further kind are named after it."""
     sample = sample_of(store.plan, store.first, store.stop)
     residual_sample = residuals(store)
@@ -77,9 +74,7 @@ def _kind_pictures(store: Store, is_other_kind: bool) -> list[Picture]:
 
 def sample_of(plan: Plan, first: int, stop: int, cells: int = _CELLS) -> list[Block]:
     """Return a block per stratum with the first of its units, about `cells` cells in all."""
-    parts = strata(plan, first, stop)
-    counts = stratum_samples(parts, cells / (stop - first), _MIN_UNITS)
-    return [Block(plan, Slice(first, stop, p.first, p.first + n)) for p, n in zip(parts, counts, strict=True)]
+    return [block for _, block in sampled_blocks(plan, first, stop, cells / (stop - first))]
 
 
 def by_segment(sample: Sequence[Block], values: Callable[[Block], NDArray[Any]]) -> dict[int, Floats]:
@@ -117,7 +112,7 @@ def units(sample: Sequence[Block]) -> Picture:
     )
 
 
-def metrics(store: Store, sample: Sequence[Block]) -> list[Picture]:
+def metrics(store: StoredData, sample: Sequence[Block]) -> list[Picture]:
     """Return the fan charts of each metric: quantiles of stored values over time, with the expected mean, of all units and
     of each segment."""
     overall_fans: list[str] = []
@@ -138,7 +133,7 @@ def metrics(store: Store, sample: Sequence[Block]) -> list[Picture]:
     )
     overall_picture = Picture("metrics", "Metrics over time", caption, tuple(overall_fans))
     segment_picture = Picture(
-        "metricsby_segment", "Metrics over time, by segment", caption, tuple(segment_fans), folded=True
+        "metricsby_segment", "Metrics over time, by segment", caption, tuple(segment_fans), is_folded=True
     )
     return (
         [overall_picture, segment_picture]
@@ -151,7 +146,7 @@ def _centres(metric: int, block: Block) -> Floats:
     return np.where(alive(block), block.centres(metric), 0.0).sum(axis=1)
 
 
-def _quantiles(store: Store, sample: Sequence[Block]) -> dict[int, list[list[Floats]]]:
+def _quantiles(store: StoredData, sample: Sequence[Block]) -> dict[int, list[list[Floats]]]:
     """Return the quantiles of each stored metric in each bin of periods: of each segment, and last of all units."""
     plan, periods = store.plan, sample[0].periods
     bin_indexes = bins(len(periods))
@@ -181,7 +176,7 @@ def _quantiles(store: Store, sample: Sequence[Block]) -> dict[int, list[list[Flo
     return dict(sorted(quantiles.items()))
 
 
-def _metric_facts(store: Store) -> list[tuple[TablePlan, list[tuple[int, str]]]]:
+def _metric_facts(store: StoredData) -> list[tuple[TablePlan, list[tuple[int, str]]]]:
     """Return the facts with their metrics as (metric, column), each metric in the first fact that has it."""
     plan, known_metrics, facts = store.plan, set[int](), []
     for table in (table for table in store.tables if table.spec.is_per_cell):
@@ -255,7 +250,7 @@ def declared_against_found(report: Report) -> Picture:
     pairs = {
         finding.subject: (finding.numbers["expected"], finding.numbers["found"], finding.numbers["allowed"])
         for check in ("correlations_as_declared", "lags_found")
-        for finding in report.of(check)
+        for finding in report.findings_of(check)
         if {"expected", "found", "allowed"} <= set(finding.numbers)
     }
     farthest = sorted(pairs, key=lambda name: -abs(pairs[name][1] - pairs[name][0]))[:_PAIRS]
@@ -266,7 +261,7 @@ def declared_against_found(report: Report) -> Picture:
     return Picture("expected", "Expected and found", caption, (drawing,) if shown_pairs else ())
 
 
-def rows(store: Store) -> Picture:
+def rows(store: StoredData) -> Picture:
     """Return the picture of the row counts of each table over time."""
     keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
     ticks = store.plan.grain.label(store.first), store.plan.grain.label(store.stop - 1)
@@ -296,7 +291,7 @@ def _binned_mean(sums: Floats, counts: NDArray[np.int64]) -> Floats:
     return np.where(bin_counts > 0, totals / np.maximum(bin_counts, 1), np.nan)
 
 
-def _register(store: Store, relation: str, **columns: pa.Array) -> None:
+def _register(store: StoredData, relation: str, **columns: pa.Array) -> None:
     store.connection.register(relation, pa.table(columns))
 
 

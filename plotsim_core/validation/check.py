@@ -11,7 +11,7 @@ import pyarrow as pa
 from plotsim_core.config.quality import LEDGER
 from plotsim_core.families import Family
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 
 Category = Literal["structure", "time", "values", "behaviour"]
 
@@ -39,9 +39,9 @@ class Finding:
     judged: bool = True
 
 
-def unjudged(subject: str, why: str, numbers: dict[str, float] | None = None) -> Finding:
-    """Return the finding of a subject that cannot be judged, with the reason `why`."""
-    return Finding(subject, True, f"not judged: {why}", numbers or {}, judged=False)
+def unjudged(subject: str, reason: str, numbers: dict[str, float] | None = None) -> Finding:
+    """Return the finding of a subject that cannot be judged, with the `reason`."""
+    return Finding(subject, True, f"not judged: {reason}", numbers or {}, judged=False)
 
 
 def _no_tables(plan: Plan, table: TablePlan) -> frozenset[str]:
@@ -57,13 +57,13 @@ class Check:
     """
 
     category: Category
-    says: str
+    description: str
     blocking: bool
-    find: Callable[[Store, TablePlan], Iterator[Finding]]
+    find: Callable[[StoredData, TablePlan], Iterator[Finding]]
     reads: Callable[[Plan, TablePlan], frozenset[str] | None]
     about: Callable[[Plan, TablePlan], frozenset[str]] = _no_tables
 
-    def findings(self, store: Store, table: TablePlan) -> Iterator[Finding]:
+    def findings(self, store: StoredData, table: TablePlan) -> Iterator[Finding]:
         """Yield the findings for a stored table; none where the check does not apply."""
         if self.reads(store.plan, table) is not None:
             for finding in self.find(store, table):

@@ -18,7 +18,7 @@ from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.correlations import connection_masks, subject
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
-from plotsim_core.validation.judgement import FEWEST, Estimate, Measure, judgement
+from plotsim_core.validation.judgement import MIN_UNITS, Measure, Measurement, judgement
 from plotsim_core.validation.residuals import (
     Flags,
     Floats,
@@ -28,7 +28,7 @@ from plotsim_core.validation.residuals import (
     metrics_judged_by,
     residuals,
 )
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 
 _BIAS = 0.02
 """The allowed bias of correlations (docs: within 0.02)."""
@@ -36,16 +36,16 @@ _MAX_ALLOWED = 0.5
 """The largest allowed deviation at which a correlation is judged: beyond it hardly any fault shows."""
 
 
-def _correlation_finding(store: Store, subject: str, measure: Measure, details: dict[str, float]) -> Finding:
+def _correlation_finding(store: StoredData, subject: str, measure: Measure, details: dict[str, float]) -> Finding:
     verdict = judgement(store, measure, _BIAS)
     if verdict is None:
-        return unjudged(subject, f"too few units with both, at least {FEWEST} are needed", details)
-    value, expected = verdict.estimate.found, verdict.estimate.expected
+        return unjudged(subject, f"too few units with both, at least {MIN_UNITS} are needed", details)
+    value, expected = verdict.estimate.value, verdict.estimate.expected
     numbers = {**details, "expected": expected, "found": value, "allowed": verdict.allowed}
-    if not verdict.wrong and verdict.allowed >= _MAX_ALLOWED:
+    if not verdict.is_rejected and verdict.allowed >= _MAX_ALLOWED:
         return unjudged(subject, f"too few rows, found {value:.2f} \u00b1 {verdict.allowed:.2f}", numbers)
     message = f"declared {details['declared']:.2f}, expected {expected:.2f}, found {value:.2f} \u00b1 {verdict.allowed:.2f}"
-    return Finding(subject, not verdict.wrong, message, numbers)
+    return Finding(subject, not verdict.is_rejected, message, numbers)
 
 
 def _metric_pairs(plan: Plan) -> set[tuple[int, int]]:
@@ -69,7 +69,7 @@ def _correlation_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return metric_facts(plan) if _partner_facts(plan, table) else None
 
 
-def _correlations(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _correlations(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     sample, metrics = residuals(store), metrics_judged_by(store.plan, table)
     for connection, phase, in_force in connection_masks(store.plan, sample.periods):
         first, second = (store.plan.metric_index(name) for name in (connection.metric_a, connection.metric_b))
@@ -84,13 +84,15 @@ def _correlations(store: Store, table: TablePlan) -> Iterator[Finding]:
         )
 
 
-def _pair_correlation(sample: Residuals, connection: Connection, pair: tuple[int, int], in_force: Flags) -> Estimate | None:
+def _pair_correlation(
+    sample: Residuals, connection: Connection, pair: tuple[int, int], in_force: Flags
+) -> Measurement | None:
     """Measure the correlation of a pair of metrics in the periods in which their connection is in force."""
     if connection.pooled:
         stored, true_values = sample.values, [sample.true[m][in_force] for m in pair]
-        fidelity = [correlation(sample.surviving(m), sample.made[m])[0] for m in pair]
+        fidelity = [correlation(sample.stored_true_values(m), sample.noised[m])[0] for m in pair]
     else:
-        stored, true_values = sample.stored, [sample.standard(m, sample.true[m], probed=True)[in_force] for m in pair]
+        stored, true_values = sample.stored, [sample.standardised(m, sample.true[m], probed=True)[in_force] for m in pair]
         fidelity = [sample.fidelity[m] for m in pair]
     expected = (
         (_expected_correlation(connection, sample) + _selection_bias(true_values, sample, pair, in_force))
@@ -100,10 +102,10 @@ def _pair_correlation(sample: Residuals, connection: Connection, pair: tuple[int
     return _estimate(stored[pair[0]][in_force], stored[pair[1]][in_force], expected)
 
 
-def _estimate(first: Floats, second: Floats, expected: float) -> Estimate:
+def _estimate(first: Floats, second: Floats, expected: float) -> Measurement:
     present = np.isfinite(first) & np.isfinite(second)
     value, error = correlation(first, second, expected)
-    return Estimate(value, expected, error, int(np.count_nonzero(present.any(axis=0))))
+    return Measurement(value, expected, error, int(np.count_nonzero(present.any(axis=0))))
 
 
 def _expected_correlation(connection: Connection, sample: Residuals) -> float:
@@ -119,7 +121,8 @@ def _selection_bias(true_values: list[Floats], sample: Residuals, pair: tuple[in
     if not sample.plan.endings:
         return 0.0
     stored_values = [
-        np.where(np.isfinite(sample.made[m][in_force]), values, np.nan) for m, values in zip(pair, true_values, strict=True)
+        np.where(np.isfinite(sample.noised[m][in_force]), values, np.nan)
+        for m, values in zip(pair, true_values, strict=True)
     ]
     return correlation(stored_values[0], stored_values[1])[0] - correlation(true_values[0], true_values[1])[0]
 
@@ -141,7 +144,7 @@ def _lag_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return metric_facts(plan) if _driver_facts(plan, table) else None
 
 
-def _lags(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _lags(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     plan, sample = store.plan, residuals(store)
     for index in metrics_judged_by(plan, table):
         metric = plan.metrics[index]
@@ -161,15 +164,15 @@ def _lags(store: Store, table: TablePlan) -> Iterator[Finding]:
         finding = _correlation_finding(store, subject, partial(_lagged_correlation, pair=pair, delay=metric.delay), details)
         if finding.passed and finding.judged and abs(finding.numbers["expected"]) > finding.numbers["allowed"]:
             excess = judgement(store, partial(_peak_excess, pair=pair, delay=metric.delay), 0.0)
-            if excess is not None and excess.wrong:
-                message = f"{finding.message}; larger after {peak} by {excess.estimate.found:.2f}"
+            if excess is not None and excess.is_rejected:
+                message = f"{finding.message}; larger after {peak} by {excess.estimate.value:.2f}"
                 finding = Finding(subject, False, message, finding.numbers)
         yield replace(finding, tables=others)
 
 
-def _lagged_correlation(sample: Residuals, pair: tuple[int, int], delay: int) -> Estimate | None:
+def _lagged_correlation(sample: Residuals, pair: tuple[int, int], delay: int) -> Measurement | None:
     """Measure the cross-correlation of a follower with its driver, `delay` periods earlier."""
-    true_values = [sample.standard(m, sample.surviving(m), probed=True) for m in pair]
+    true_values = [sample.standardised(m, sample.stored_true_values(m), probed=True) for m in pair]
     expected = (
         correlation(*_lagged_pair(true_values[0], true_values[1], delay))[0]
         * sample.fidelity[pair[0]]
@@ -198,14 +201,14 @@ def _peak_lag(sample: Residuals, pair: tuple[int, int], delay: int) -> int:
     return max(correlations, key=lambda lag: correlations[lag][0], default=delay)
 
 
-def _peak_excess(sample: Residuals, pair: tuple[int, int], delay: int) -> Estimate | None:
+def _peak_excess(sample: Residuals, pair: tuple[int, int], delay: int) -> Measurement | None:
     """Measure the excess of the largest correlation over that at the declared delay."""
     correlations = _lag_correlations(sample, pair, delay)
     if delay not in correlations:
         return None
     peak = _peak_lag(sample, pair, delay)
     units = int(np.count_nonzero(np.isfinite(sample.stored[pair[1]]).any(axis=0)))
-    return Estimate(
+    return Measurement(
         correlations[peak][0] - correlations[delay][0],
         0.0,
         float(np.hypot(correlations[peak][1], correlations[delay][1])),

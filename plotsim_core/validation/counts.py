@@ -17,13 +17,13 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.numerics.estimates import ratio
 from plotsim_core.plan.plan import Plan, TablePlan
-from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.kind import table_kind
+from plotsim_core.validation.cell_samples import stored_cells
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
-from plotsim_core.validation.judgement import Estimate
-from plotsim_core.validation.residuals import Flags, Floats, Residuals, register_cells, residuals
+from plotsim_core.validation.judgement import Measurement
+from plotsim_core.validation.residuals import Flags, Floats, Residuals, residuals
 from plotsim_core.validation.row_counts import is_thinned, unit_column
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.trajectory import BANDS, band_finding, units_in
 
 _BIAS = 0.02
@@ -32,11 +32,11 @@ _BIAS = 0.02
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """The `expected` rows of each cell, a mask `there` of cells with a living unit, and the number of `rows`, each of shape
-    (periods, units)."""
+    """The `expected` rows of each cell, a mask `is_alive` of cells with a living unit, and the number of `rows`, each of
+    shape (periods, units)."""
 
     expected: Floats
-    there: Flags
+    is_alive: Flags
     rows: Floats
 
 
@@ -44,40 +44,35 @@ def _driver_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return NO_TABLES if table.spec.row_driver and unit_column(plan, table) else None
 
 
-def _counts(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _counts(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     cells = _cells(residuals(store), table, _stored_counts(store, table))
     bands = {"overall": None, **{f"band {n}": n for n in range(BANDS)}}
     measures = {label: partial(_measure, table=table, original=cells, band=band) for label, band in bands.items()}
     yield band_finding(store, table.name, {label: (measure, _BIAS) for label, measure in measures.items()})
 
 
-def _stored_counts(store: Store, table: TablePlan) -> Floats:
+def _stored_counts(store: StoredData, table: TablePlan) -> Floats:
     """Return the number of stored rows of each sampled cell, shape (periods, units)."""
     sample = residuals(store)
-    unit, time = unit_column(store.plan, table) or "", table.time or ""
-    parent = next(parent for name, parent, _ in table.references if name == unit)
-    register_cells(store, [Block(store.plan, unit_slice) for unit_slice in sample.slices], parent)
-    rows = store.arrow(
-        f"SELECT periods.place AS period, units.place AS unit, count(*) AS n FROM {store.relation(table)} AS rows "
-        f'JOIN "cell periods" AS periods ON rows.{quoted(time)} = periods.key '
-        f'JOIN "cell units" AS units ON rows.{quoted(unit)} = units.key GROUP BY ALL'
-    )
+    blocks = [Block(store.plan, unit_slice) for unit_slice in sample.slices]
+    unit = unit_column(store.plan, table) or ""
+    cells = stored_cells(store, table, unit, blocks, "count(*) AS n", "GROUP BY ALL")
     counts = np.zeros((len(sample.periods), len(sample.segments)))
-    counts[rows["period"].to_numpy(), rows["unit"].to_numpy()] = rows["n"].to_numpy()
+    counts[cells["period index"].to_numpy(), cells["unit index"].to_numpy()] = cells["n"].to_numpy()
     return counts
 
 
-def _measure(sample: Residuals, table: TablePlan, original: Cells, band: int | None) -> Estimate | None:
+def _measure(sample: Residuals, table: TablePlan, original: Cells, band: int | None) -> Measurement | None:
     """Measure the ratio of rows to expected rows; of a replica, with its generated rows."""
     cells = original if sample.original else _cells(sample, table, None)
-    present, expected = cells.there, cells.expected
+    present, expected = cells.is_alive, cells.expected
     if not present.any():
         return None
     if band is not None:
         edges = np.quantile(expected[present], np.linspace(0, 1, BANDS + 1))
         present = present & (expected >= edges[band]) & ((expected < edges[band + 1]) | (band == BANDS - 1))
     value, error = ratio(cells.rows, expected, present, 1.0)
-    return Estimate(value, 1.0, error, units_in(present))
+    return Measurement(value, 1.0, error, units_in(present))
 
 
 def _cells(sample: Residuals, table: TablePlan, stored_rows: Floats | None) -> Cells:

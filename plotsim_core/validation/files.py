@@ -19,9 +19,9 @@ from plotsim_core.config.tables import is_number
 from plotsim_core.errors import UsageError
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type, text
+from plotsim_core.run_files import SQL_FILE
 from plotsim_core.validation.untrusted_files import insert_only, reading
 
-DUMP = "data.sql"
 _QUOTE = "'"
 _FORMAT_NAMES = {"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON lines"}
 
@@ -29,14 +29,14 @@ _FORMAT_NAMES = {"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON lines"}
 def formats_of(plan: Plan, directory: Path) -> list[str]:
     """Return the file formats of the tables of a plan in a directory."""
     formats = [format for format in _FORMAT_NAMES if any(_table_path(directory, table, format) for table in plan.tables)]
-    return [*formats, *(["sql"] if (directory / DUMP).is_file() else [])]
+    return [*formats, *(["sql"] if (directory / SQL_FILE).is_file() else [])]
 
 
 def file_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, directory: Path, format: str) -> dict[str, str]:
     """Register the tables of a plan in a directory with a connection; return their relations by name."""
     if format == "sql":
-        with reading(directory / DUMP, "a dump"):
-            return _dump_relations(plan, connection, directory / DUMP)
+        with reading(directory / SQL_FILE, "a dump"):
+            return _dump_relations(plan, connection, directory / SQL_FILE)
     relations: dict[str, str] = {}
     for table in plan.tables:
         path = _table_path(directory, table, format)

@@ -28,10 +28,10 @@ _NAMES = ("blue", "yellow", "red", "turquoise", "green", "pink", "violet", "ligh
 
 @dataclass(frozen=True)
 class Glance:
-    """A drawing (SVG) without text, and its caption `says`."""
+    """A drawing (SVG) without text, and its caption `description`."""
 
     drawing: str
-    says: str
+    description: str
 
 
 def stage_glance(plan: Plan, name: str, first: int, stop: int) -> Glance | None:

@@ -9,7 +9,7 @@ from plotsim_core.plan.correlations import HEADINGS, HEADINGS_NOTE
 from plotsim_core.validation.charts import Picture
 from plotsim_core.validation.check import CHECKS, Finding
 from plotsim_core.validation.report import BROKEN_CAP, Report
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.version import VERSION
 
 _MAX_SHOWN = 12
@@ -34,7 +34,7 @@ th{font-weight:600;color:var(--soft)}.n{text-align:right;font-variant-numeric:ta
 """
 
 
-def page(store: Store, report: Report, drawn: Sequence[Picture]) -> str:
+def page(store: StoredData, report: Report, drawn: Sequence[Picture]) -> str:
     """Return the report on a store, with its pictures, as one self-contained HTML text."""
     plan = report.plan
     span = f"{plan.grain.label(report.first)} to {plan.grain.label(report.stop - 1)}"
@@ -95,7 +95,7 @@ def _notes(report: Report) -> Iterable[str]:
 
 def _checks(report: Report) -> Iterable[str]:
     """Yield the checks by category, failed ones first."""
-    findings = {name: report.of(name) for name in CHECKS}
+    findings = {name: report.findings_of(name) for name in CHECKS}
     categories = list(dict.fromkeys(CHECKS[name].category for name in CHECKS))
     for category in categories:
         names = [name for name in CHECKS if CHECKS[name].category == category]
@@ -133,7 +133,7 @@ def _check(name: str, findings: list[Finding]) -> str:
     word = {"ok": "ok", "soft": "–"}.get(mark, mark)
     heading = (
         f'<summary><b class="mark {mark}">{word}</b>{escape(name.replace("_", " "))}: '
-        f'<span class="soft">{escape(CHECKS[name].says)} {summary}.</span></summary>'
+        f'<span class="soft">{escape(CHECKS[name].description)} {summary}.</span></summary>'
     )
     ordered = sorted(findings, key=lambda finding: (finding.passed, not finding.judged))
     shown_count = max(_MAX_SHOWN, len(findings) - passed if len(findings) - passed <= 4 * _MAX_SHOWN else 0)
@@ -171,14 +171,14 @@ def _number(value: float | None) -> str:
 
 
 def _picture(picture: Picture) -> str:
-    drawings = f'<p>{escape(picture.says)}</p><div class="grid">{"".join(picture.drawings)}</div>'
+    drawings = f'<p>{escape(picture.description)}</p><div class="grid">{"".join(picture.drawings)}</div>'
     title = escape(picture.title)
-    if picture.folded:
+    if picture.is_folded:
         return f'<details id="{escape(picture.name)}"><summary><b>{title}</b></summary>{drawings}</details>'
     return f'<h3 id="{escape(picture.name)}">{title}</h3>{drawings}'
 
 
-def _tables(store: Store) -> str:
+def _tables(store: StoredData) -> str:
     rows = []
     for table in store.tables:
         (count,) = store.arrow(f"SELECT count(*) AS n FROM {store.relation(table)}")["n"].to_pylist()

@@ -16,11 +16,12 @@ import numpy as np
 
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.plan.plan import Plan
+from plotsim_core.validation.cell_samples import sampled_blocks
 from plotsim_core.validation.chance import allowed_errors
-from plotsim_core.validation.residuals import Residuals, blocks_of, residuals, residuals_of
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.residuals import Residuals, residuals, residuals_of
+from plotsim_core.validation.store import StoredData
 
-FEWEST = 30
+MIN_UNITS = 30
 """The least number of units of a judged estimate: with fewer, no fault shows (see `chance`)."""
 REPLICAS = 40
 _DEVIATION_FACTOR = 2.0
@@ -29,69 +30,70 @@ _CELLS = 8_000
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """An estimate: the measured value `found`, the `expected` one, the standard error around it, and the number of units."""
+class Measurement:
+    """A measurement: the estimated `value`, the `expected` one, the standard error around it, and the number of units."""
 
-    found: float
+    value: float
     expected: float
     error: float
     units: int
 
     @property
-    def off(self) -> float:
+    def deviation(self) -> float:
         """The absolute deviation from the expected value."""
-        return abs(self.found - self.expected)
+        return abs(self.value - self.expected)
 
 
-Measure = Callable[[Residuals], Estimate | None]
+Measure = Callable[[Residuals], Measurement | None]
 """A function that measures an estimate in a sample; None where the sample has no data for it."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """An estimate, its allowed deviation, and whether it exceeds that (`wrong`)."""
+    """A measurement, its allowed deviation, and whether it exceeds that: then it `is_rejected`."""
 
-    estimate: Estimate
+    estimate: Measurement
     allowed: float
-    wrong: bool
+    is_rejected: bool
 
 
-def judgement(store: Store, measure: Measure, bias: float) -> Judgement | None:
+def judgement(store: StoredData, measure: Measure, bias: float) -> Judgement | None:
     """Judge an estimate; `bias` is its allowed systematic deviation. Return None for too few units."""
     estimate = measure(residuals(store))
-    if estimate is None or estimate.units < FEWEST or not math.isfinite(estimate.off + estimate.error):
+    if estimate is None or estimate.units < MIN_UNITS or not math.isfinite(estimate.deviation + estimate.error):
         return None
     allowed = bias + allowed_errors(store.plan) * estimate.error
-    if estimate.off > allowed:
+    if estimate.deviation > allowed:
         allowed = max(allowed, bias + _DEVIATION_FACTOR * _replica_deviation(store, measure, estimate))
-    return Judgement(estimate, allowed, estimate.off > allowed)
+    return Judgement(estimate, allowed, estimate.deviation > allowed)
 
 
-def _replica_deviation(store: Store, measure: Measure, estimate: Estimate) -> float:
+def _replica_deviation(store: StoredData, measure: Measure, estimate: Measurement) -> float:
     """Return the largest deviation of a replica, on the same side of the expected value as the estimate.
 
     Replicas have fewer units than a large dataset; deviations shrink with the root of their number.
     """
-    side = 1.0 if estimate.found > estimate.expected else -1.0
+    side = 1.0 if estimate.value > estimate.expected else -1.0
     largest = 0.0
     for replica in replicas(store):
         replica_estimate = measure(replica)
-        if replica_estimate is not None and math.isfinite(replica_estimate.off):
+        if replica_estimate is not None and math.isfinite(replica_estimate.deviation):
             shrinkage = math.sqrt(min(1.0, replica_estimate.units / estimate.units))
-            largest = max(largest, side * (replica_estimate.found - replica_estimate.expected) * shrinkage)
+            largest = max(largest, side * (replica_estimate.value - replica_estimate.expected) * shrinkage)
     return largest
 
 
-def replicas(store: Store) -> tuple[Residuals, ...]:
+def replicas(store: StoredData) -> tuple[Residuals, ...]:
     """Return replicas: samples of the same config with other seeds, in the sampled periods, generated once per store."""
-    return store.kept("replicas", lambda: tuple(_replica(store, number) for number in range(REPLICAS)))
+    return store.cached("replicas", lambda: tuple(_replica(store, number) for number in range(REPLICAS)))
 
 
-def _replica(store: Store, number: int) -> Residuals:
+def _replica(store: StoredData, number: int) -> Residuals:
     sample = residuals(store)
     plan = _reseeded_plan(store.plan, number)
     first, stop = int(sample.periods[0]), int(sample.periods[-1]) + 1
-    blocks = blocks_of(plan, first, stop, min(_CELLS // (stop - first), len(sample.segments)))
+    units = min(_CELLS // (stop - first), len(sample.segments))
+    blocks = [block for _, block in sampled_blocks(plan, first, stop, units)]
     is_alive = np.concatenate([alive(block) for block in blocks], axis=1)
     stored_periods = {metric: np.count_nonzero(np.isfinite(values), axis=1) > 0 for metric, values in sample.values.items()}
     rows = {metric: is_alive & is_stored[:, None] for metric, is_stored in stored_periods.items()}

@@ -12,7 +12,7 @@ from plotsim_core.tables.bridge import Bridge
 from plotsim_core.tables.sources import source_of
 from plotsim_core.validation.chance import comparison_hit_bounds
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.table_scan import tally_finding
 
 
@@ -20,14 +20,14 @@ def _linked_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return frozenset({table.spec.left, table.spec.right}) if isinstance(table.spec, Bridge) else None
 
 
-def _bridges(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _bridges(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     assert isinstance(table.spec, Bridge)
     yield _pair_finding(store, table, table.spec)
     if table.spec.left in store.relations and table.spec.right in store.relations:
         yield _bounds_finding(store, table, table.spec)
 
 
-def _pair_finding(store: Store, table: TablePlan, spec: Bridge) -> Finding:
+def _pair_finding(store: StoredData, table: TablePlan, spec: Bridge) -> Finding:
     left, right = (quoted(name) for name in table.key)
     ends = (left, right) if spec.directed else (f"least({left}, {right})", f"greatest({left}, {right})")
     sql = (
@@ -38,7 +38,7 @@ def _pair_finding(store: Store, table: TablePlan, spec: Bridge) -> Finding:
     return tally_finding(f"{table.name} pairs", "links are there twice, or of a row to itself", store.arrow(sql))
 
 
-def _bounds_finding(store: Store, table: TablePlan, spec: Bridge) -> Finding:
+def _bounds_finding(store: StoredData, table: TablePlan, spec: Bridge) -> Finding:
     """Judge the number of links of each row; of an undirected bridge, links at either end count."""
     low, high = spec.cardinality
     left, right = (f"SELECT {quoted(name)} AS k FROM {store.relation(table)}" for name in table.key)
@@ -54,14 +54,14 @@ def _bounds_finding(store: Store, table: TablePlan, spec: Bridge) -> Finding:
     return tally_finding(f"{table.name} {spec.left}", noun, store.arrow(sql))
 
 
-def _key_relation(store: Store, name: str) -> str:
+def _key_relation(store: StoredData, name: str) -> str:
     """Return an SQL relation with the distinct keys (`k`) of a dimension: one per unit, whatever its versions."""
     table = store.plan.table(name)
     key = next(column.name for column in table.columns if column.spec.source.is_key)
-    return f"(SELECT DISTINCT {quoted(key)} AS k FROM {store.place(table)})"
+    return f"(SELECT DISTINCT {quoted(key)} AS k FROM {store.full_relation(table)})"
 
 
-def _min_links(store: Store, spec: Bridge) -> int:
+def _min_links(store: StoredData, spec: Bridge) -> int:
     """Return the least number of links of a row: fewer than declared if the other side has too few rows, none if units may
     end early."""
     right = store.plan.table(spec.right)
@@ -75,15 +75,15 @@ def _counterpart_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return frozenset({MAP, table.of}) if table.spec.is_source else None
 
 
-def _map_relation(store: Store, table: TablePlan, source: SourceSystem) -> str:
+def _map_relation(store: StoredData, table: TablePlan, source: SourceSystem) -> str:
     """Return an SQL relation with each row of a source or of its map: the key in the source (`k`), the key of the unit
     (`unit`, null if not mapped) and whether the row is in the source (`held`)."""
     plan = store.plan
     unit_key = _unit_key(plan, table)
     return (
         f"(SELECT k, unit, held IS NOT NULL AS held FROM (SELECT {quoted(table.key[0])}::VARCHAR AS k, true AS held "
-        f"FROM {store.place(table)}) FULL JOIN (SELECT source_key AS k, {quoted(unit_key)} AS unit "
-        f"FROM {store.place(plan.table(MAP))} WHERE source = {text(source.name)}) USING (k))"
+        f"FROM {store.full_relation(table)}) FULL JOIN (SELECT source_key AS k, {quoted(unit_key)} AS unit "
+        f"FROM {store.full_relation(plan.table(MAP))} WHERE source = {text(source.name)}) USING (k))"
     )
 
 
@@ -92,7 +92,7 @@ def _unit_key(plan: Plan, table: TablePlan) -> str:
     return next(column.name for column in plan.table(table.of).columns if column.spec.source.is_key)
 
 
-def _map_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _map_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     if not {MAP, table.of} <= store.relations.keys():
         return
     sql = (
@@ -108,7 +108,7 @@ def _map_table(plan: Plan, table: TablePlan) -> frozenset[str]:
     return frozenset({MAP}) if table.spec.is_source else NO_TABLES
 
 
-def _drift_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _drift_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     if not {MAP, table.of} <= store.relations.keys():
         return
     source = source_of(store.plan, table)
@@ -126,7 +126,7 @@ def _drift_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
     yield from _column_findings(store, table, source)
 
 
-def _column_findings(store: Store, table: TablePlan, source: SourceSystem) -> Iterator[Finding]:
+def _column_findings(store: StoredData, table: TablePlan, source: SourceSystem) -> Iterator[Finding]:
     units = store.plan.table(table.of)
     name_attribute = name_column(units.spec)
     rates = {} if name_attribute is None else {name_attribute.name: source.name_drift_rate}
@@ -135,10 +135,10 @@ def _column_findings(store: Store, table: TablePlan, source: SourceSystem) -> It
     current = units.version_columns.get("is_current")
     current_filter = f" WHERE units.{quoted(current)}" if current else ""
     source_key, unit_key = quoted(table.key[0]), quoted(_unit_key(store.plan, table))
-    map_join = f"{store.place(store.plan.table(MAP))} AS map ON map.source = {text(source.name)}"
+    map_join = f"{store.full_relation(store.plan.table(MAP))} AS map ON map.source = {text(source.name)}"
     join = (
-        f"FROM {store.place(table)} AS held JOIN {map_join} AND map.source_key = held.{source_key}::VARCHAR "
-        f"JOIN {store.place(units)} AS units ON units.{unit_key} = map.{unit_key}{current_filter}"
+        f"FROM {store.full_relation(table)} AS held JOIN {map_join} AND map.source_key = held.{source_key}::VARCHAR "
+        f"JOIN {store.full_relation(units)} AS units ON units.{unit_key} = map.{unit_key}{current_filter}"
     )
     for name, rate in rates.items():
         column = quoted(name)

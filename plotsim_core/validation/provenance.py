@@ -16,20 +16,19 @@ from plotsim_core.errors import UsageError
 from plotsim_core.plan.plan import DIGEST
 from plotsim_core.plan.resolve import digest
 from plotsim_core.plan.sql import quoted
+from plotsim_core.run_files import CONFIG_FILE, ORIGIN_TABLE
 from plotsim_core.validation.store import PARTITIONS
 from plotsim_core.validation.untrusted_files import attach, reading
 
-_CONFIG = "config.yaml"
-_ORIGIN = "_origin"
 _MAX_FILES = 1000
 """The largest number of files whose metadata is read."""
 
 
 @dataclass(frozen=True, order=True)
 class Origin:
-    """The provenance of stored data, read at `place`; seed and scale are None where they are not stored."""
+    """The provenance of stored data, read at `location`; seed and scale are None where they are not stored."""
 
-    place: str
+    location: str
     dataset: str
     digest: str
     seed: int | None = None
@@ -49,24 +48,26 @@ def origins(data: Path) -> list[Origin]:
     return list(distinct.values())
 
 
-def overrides(raw: Any, name: str, said: list[Origin], seed: int | None, scale: float | None) -> dict[str, Any]:
+def overrides(raw: Any, name: str, stored_origins: list[Origin], seed: int | None, scale: float | None) -> dict[str, Any]:
     """Return the name of the dataset (`name`), and the seed and scale with which the config `raw` has the digest of the
-    stored origins `said`; explicit ones are kept. Without origins, the config is trusted.
+    `stored_origins`; explicit ones are kept. Without origins, the config is trusted.
 
     Raises UsageError if the data has another origin.
     """
     arguments = {key: value for key, value in (("seed", seed), ("scale", scale)) if value is not None}
     name = dataset_name(name)
-    if not said or not isinstance(raw, Mapping):
+    if not stored_origins or not isinstance(raw, Mapping):
         return {"name": name, **arguments}
     matching = {
         origin: candidate
-        for origin in said
+        for origin in stored_origins
         for candidate in _candidates(origin, arguments)
         if digest({**raw, **candidate}) == origin.digest
     }
-    names = {origin.dataset for origin in said if origin.dataset == name} or {origin.dataset for origin in matching}
-    dataset_origins = [origin for origin in said if origin.dataset in names] or said
+    names = {origin.dataset for origin in stored_origins if origin.dataset == name} or {
+        origin.dataset for origin in matching
+    }
+    dataset_origins = [origin for origin in stored_origins if origin.dataset in names] or stored_origins
     mismatches = [origin for origin in dataset_origins if origin not in matching]
     if mismatches:
         raise UsageError(_difference_message(mismatches[0], digest({**raw, **arguments})))
@@ -90,7 +91,7 @@ def _difference_message(origin: Origin, config_digest: str) -> str:
     parts = [f"{word} {value:g}" for word, value in (("seed", origin.seed), ("scale", origin.scale)) if value is not None]
     parts_text = ", ".join([f"digest {origin.digest}", *parts])
     return (
-        f"{origin.place} was not made from this config, seed, scale and version of plotsim: it says "
+        f"{origin.location} was not made from this config, seed, scale and version of plotsim: it says "
         f"{f'dataset {origin.dataset}, ' if origin.dataset else ''}{parts_text}; the config has digest {config_digest}"
     )
 
@@ -106,7 +107,7 @@ def _directory_origins(directory: Path) -> Iterator[Origin]:
             entries = {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"plotsim_")}
         if DIGEST in entries and "plotsim_dataset" in entries:
             yield origin_of(str(file), entries)
-    config = directory / _CONFIG
+    config = directory / CONFIG_FILE
     if not databases and not files and config.exists():
         raw = read(config)
         if isinstance(raw, Mapping):
@@ -120,7 +121,7 @@ def _database_origins(file: Path) -> Iterator[Origin]:
             sql = "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'written'"
             for schema, table in sorted(connection.sql(sql).fetchall()):
                 relation = f"written.{quoted(schema)}.{quoted(table)}"
-                if (schema, table) == ("main", _ORIGIN):
+                if (schema, table) == ("main", ORIGIN_TABLE):
                     rows = connection.sql(f"FROM {relation}")
                     yield from (origin_of(str(file), dict(zip(rows.columns, row, strict=True))) for row in rows.fetchall())
                 elif table == PARTITIONS:
@@ -129,11 +130,17 @@ def _database_origins(file: Path) -> Iterator[Origin]:
                         yield Origin(f"{schema}.{example} in {file}", schema, stored_digest)
 
 
-def origin_of(place: str, said: Mapping[str, str]) -> Origin:
-    """Return the origin in the metadata `said` of data at a place.
+def origin_of(location: str, metadata: Mapping[str, str]) -> Origin:
+    """Return the origin in the `metadata` of data at a location.
 
     Raises UsageError if the dataset, seed or scale is missing."""
     try:
-        return Origin(place, said["plotsim_dataset"], said[DIGEST], int(said["plotsim_seed"]), float(said["plotsim_scale"]))
+        return Origin(
+            location,
+            metadata["plotsim_dataset"],
+            metadata[DIGEST],
+            int(metadata["plotsim_seed"]),
+            float(metadata["plotsim_scale"]),
+        )
     except (KeyError, ValueError):
-        raise UsageError(f"{place} cannot be read: it does not say which dataset, seed and scale it is of") from None
+        raise UsageError(f"{location} cannot be read: it does not say which dataset, seed and scale it is of") from None

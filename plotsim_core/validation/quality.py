@@ -16,7 +16,7 @@ from plotsim_core.tables.rank import most_groups
 from plotsim_core.tables.restore import entry_sql, key_sql, read_sql, repeated_sql
 from plotsim_core.validation.chance import BLOCKING, bernstein, hit_bounds
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 
 _EXCLUSIVE = ("null_injection", "schema_drift", "late_arrival", "late_delivery")
 """Issues after which a cell or row has no further issue."""
@@ -30,33 +30,33 @@ def _ledger_table(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return frozenset({LEDGER}) if is_broken else None
 
 
-def _quality_findings(store: Store, clean_table: TablePlan) -> Iterator[Finding]:
+def _quality_findings(store: StoredData, clean_table: TablePlan) -> Iterator[Finding]:
     if store.ledger is None:
         message = "is not there, or not whole: what is broken on purpose cannot be told from what is broken"
         yield Finding(LEDGER, False, message, tables=(LEDGER,))
         return
-    table = store.written.table(clean_table.name)
+    table = store.stored_plan.table(clean_table.name)
     rates = (_rate_finding(store, table, number, issue) for number, issue in table.issues)
     for finding in (*_cell_findings(store, table), *_row_findings(store, table), *_delivery_findings(store, table), *rates):
         yield replace(finding, tables=(LEDGER,))
 
 
-def _entries_sql(store: Store, table: TablePlan, condition: str) -> str:
+def _entries_sql(store: StoredData, table: TablePlan, condition: str) -> str:
     """Return the SQL of the ledger entries of a table in the judged periods."""
     low, high = store.key_range
-    time = store.written.table(LEDGER).time if table.time == DELIVERED else "date_key"
+    time = store.stored_plan.table(LEDGER).time if table.time == DELIVERED else "date_key"
     scope = f"{time} BETWEEN {low} AND {high} AND table_name = {text(table.name)} AND ({condition})"
     return f"(SELECT * REPLACE ({entry_sql(table)} AS row_key) FROM {store.ledger} WHERE {scope})"
 
 
-def _stored_sql(store: Store, table: TablePlan) -> str:
+def _stored_sql(store: StoredData, table: TablePlan) -> str:
     """Return the SQL of the stored rows of a table in the judged periods, each with its `row key`."""
     low, high = store.key_range
     scope = f"WHERE {quoted(table.time or '')} BETWEEN {low} AND {high}"
     return f'(SELECT *, {key_sql(table)} AS "row key" FROM {store.relations[table.name]} {scope})'
 
 
-def _cell_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _cell_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     """Yield findings of changed cells: each holds the value in the ledger, and added columns hold no other."""
     columns = store.columns(table.name)
     if any(name not in columns for name in (*table.key, table.time)):
@@ -82,7 +82,7 @@ def _cell_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
             yield _added_finding(store, table, drift_column(name), _entries_sql(store, table, drift_condition))
 
 
-def _added_finding(store: Store, table: TablePlan, name: str, entries: str) -> Finding:
+def _added_finding(store: StoredData, table: TablePlan, name: str, entries: str) -> Finding:
     """Judge a column added by an issue: it has values in the rows of the ledger, and in no others."""
     stored_rows = f'SELECT DISTINCT "row key" FROM {_stored_sql(store, table)} WHERE {quoted(name)} IS NOT NULL'
     sql = (
@@ -94,7 +94,7 @@ def _added_finding(store: Store, table: TablePlan, name: str, entries: str) -> F
     )
 
 
-def _row_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _row_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     """Yield findings of rows: duplicates are stored as often as the ledger says, dropped rows are not stored."""
     if any(name not in store.columns(table.name) for name in (*table.key, table.time)):
         return  # the check of columns reports it
@@ -113,7 +113,7 @@ def _row_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
         yield _count_finding(store, f"{table.name} drops", "dropped rows are there", sql)
 
 
-def _delivery_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _delivery_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     """Yield findings of deliveries: late and repeated rows are those of the ledger, and repeats differ only as it says."""
     if table.time != DELIVERED or any(name not in store.columns(table.name) for name in table.key):
         return
@@ -137,25 +137,25 @@ def _delivery_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
     )
     yield _count_finding(store, f"{table.name} held back", "rows that are held back are there", sql)
     clean_table, columns = store.plan.table(table.name), store.columns(table.name)
-    repeats = repeated_sql(table, clean_table, store.relations[table.name], store.told(clean_table), columns)
+    repeats = repeated_sql(table, clean_table, store.relations[table.name], store.ledger_relation(clean_table), columns)
     extremes = f'SELECT min("what it is") AS least, max("what it is") AS most FROM {repeats} GROUP BY "its key"'
     sql = f"SELECT count(*), count(*) FILTER (WHERE least <> most) FROM ({extremes})"
     yield _count_finding(store, f"{table.name} repeated", "rows that come again are not what they were", sql)
 
 
-def _count_finding(store: Store, subject: str, noun: str, sql: str) -> Finding:
+def _count_finding(store: StoredData, subject: str, noun: str, sql: str) -> Finding:
     ((checked, faults),) = store.connection.sql(sql).fetchall()
     message = f"{faults} of {checked} {noun}" if faults else f"{checked} checked"
     return Finding(subject, faults == 0, message, {"checked": float(checked), "faults": float(faults)})
 
 
-def _rate_finding(store: Store, table: TablePlan, number: int, issue: Issue) -> Finding:
+def _rate_finding(store: StoredData, table: TablePlan, number: int, issue: Issue) -> Finding:
     """Judge the number of rows with an issue against its rate, less the rows that rival issues take. Periods whose rows may
     still be delivered, or delivered again, are left out."""
     plan, clean_table = store.plan, store.plan.table(table.name)
     periods = np.arange(store.first, store.stop, dtype=np.int64)
     if table.time == DELIVERED:
-        stored_keys = store.held_of(table)
+        stored_keys = store.stored_keys_of(table)
         delay = longest_delay(issue for _, issue in table.issues)
         is_stored = [
             all(key in stored_keys for key in plan.grain.keys(np.arange(p, p + delay + 1)).tolist())
@@ -168,7 +168,8 @@ def _rate_finding(store: Store, table: TablePlan, number: int, issue: Issue) -> 
     ((count,),) = store.connection.sql(f"SELECT count(DISTINCT row_key) FROM {store.ledger} WHERE {condition}").fetchall()
     valid_count = f"count({quoted(issue.column)})" if issue.column and issue.issue != "restatement" else "count(*)"
     sql = (
-        f"SELECT {valid_count}, count(*) FROM {store.place(clean_table)} WHERE {quoted(clean_table.time or '')} IN ({keys})"
+        f"SELECT {valid_count}, count(*) FROM {store.full_relation(clean_table)} "
+        f"WHERE {quoted(clean_table.time or '')} IN ({keys})"
     )
     ((rows, row_count),) = store.connection.sql(sql).fetchall()
     remainder = 1.0

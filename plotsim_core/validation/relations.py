@@ -14,7 +14,7 @@ from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.row_counts import link_columns, unit_column
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.structure import period_of
 from plotsim_core.validation.table_scan import tally_finding
 
@@ -29,7 +29,7 @@ class Relation:
     """A rule between the rows of a table and those of `others`; `judge` applies it where all tables are stored."""
 
     others: tuple[str, ...]
-    judge: Callable[[Store], Finding]
+    judge: Callable[[StoredData], Finding]
 
 
 def _relations_of(plan: Plan, table: TablePlan) -> Iterator[Relation]:
@@ -48,7 +48,7 @@ def _other_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return frozenset(name for relation in relations for name in relation.others) if relations else None
 
 
-def _relation_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _relation_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     for relation in _relations_of(store.plan, table):
         if all(name in store.relations for name in relation.others):
             other_tables = tuple(name for name in relation.others if name != table.name)
@@ -107,12 +107,12 @@ def _match_relations(plan: Plan, table: TablePlan, column: ColumnPlan, other: Ta
     unit_columns = "*" if is_versioned else f"DISTINCT {quoted(unit_key.name)}, {quoted(unit_attribute)}"
     noun = f"rows do not refer to a row whose {listed_column} is the {unit_attribute} of {units.name}"
 
-    def judge(store: Store, units: TablePlan = units) -> Finding:
+    def judge(store: StoredData, units: TablePlan = units) -> Finding:
         sql = (
             f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {_FAULT}) AS faults FROM "
             f"(SELECT t.*, {unit_value} IS DISTINCT FROM {listed_value} AS {_FAULT} FROM {store.relation(table)} AS t "
-            f"JOIN (SELECT {unit_columns} FROM {store.place(units)}) AS u ON {unit_join} "
-            f"LEFT JOIN {store.place(other)} AS o ON {listed_join}) GROUP BY 1 ORDER BY 1"
+            f"JOIN (SELECT {unit_columns} FROM {store.full_relation(units)}) AS u ON {unit_join} "
+            f"LEFT JOIN {store.full_relation(other)} AS o ON {listed_join}) GROUP BY 1 ORDER BY 1"
         )
         return tally_finding(f"{table.name}.{column.name}", noun, store.arrow(sql))
 
@@ -161,10 +161,11 @@ def _lookup_relations(plan: Plan, table: TablePlan, column: ColumnPlan, path: Lo
 
 
 def _join_relation(table: TablePlan, subject: str, other: TablePlan, join: str, fault: str, noun: str) -> Relation:
-    def judge(store: Store) -> Finding:
+    def judge(store: StoredData) -> Finding:
         sql = (
             f"SELECT {period_of(table)} AS date_key, count(*) AS checked, count(*) FILTER (WHERE {_FAULT}) AS faults FROM "
-            f"(SELECT t.*, {fault} AS {_FAULT} FROM {store.relation(table)} AS t JOIN {store.place(other)} AS o ON {join}) "
+            f"(SELECT t.*, {fault} AS {_FAULT} FROM {store.relation(table)} AS t "
+            f"JOIN {store.full_relation(other)} AS o ON {join}) "
             "GROUP BY 1 ORDER BY 1"
         )
         return tally_finding(subject, noun, store.arrow(sql))
@@ -186,7 +187,7 @@ def _total_relations(
     )
     time, detail_time = quoted(table.time), quoted(other.time)
 
-    def judge(store: Store) -> Finding:
+    def judge(store: StoredData) -> Finding:
         sql = (
             f"WITH parts AS (SELECT {detail_columns}, {aggregate} AS {_SUM} FROM {store.relation(other)} "
             f"GROUP BY {detail_columns}), "

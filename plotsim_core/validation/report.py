@@ -17,11 +17,10 @@ from plotsim_core.errors import Problem
 from plotsim_core.plan.correlations import HEADINGS, Correlations
 from plotsim_core.plan.plan import Plan
 from plotsim_core.validation.check import CHECKS, TALLY, Finding
-from plotsim_core.validation.store import Store, directory_store, tables_store
+from plotsim_core.validation.store import StoredData, directory_store, tables_store
 from plotsim_core.validation.table_correlations import table_correlations
 from plotsim_core.validation.unmeasured import unmeasured
 
-REPORT_TEXT = "validation_report.txt"
 """The file name of the text report, beside the tables of a run."""
 BROKEN_CAP = 49
 """The highest score of data with a broken key or reference."""
@@ -79,7 +78,7 @@ class Report:
         """The score as text, with the judged percentage if it is not 100."""
         return f"score {self.score}" if self.judged == 100 else f"score {self.score} ({self.judged} % judged)"
 
-    def of(self, check: str) -> list[Finding]:
+    def findings_of(self, check: str) -> list[Finding]:
         """Return the findings of one check."""
         return [finding for name, finding in self.findings if name == check]
 
@@ -100,7 +99,7 @@ class Report:
         grain = self.plan.grain
         lines = [f"{self.plan.name}, {grain.label(self.first)} to {grain.label(self.stop - 1)}: {self.verdict}"]
         for check in CHECKS:
-            findings = self.of(check)
+            findings = self.findings_of(check)
             if not findings:
                 continue
             failures = [finding for finding in findings if not finding.passed]
@@ -168,7 +167,7 @@ class Report:
         }
 
 
-def check_store(store: Store) -> Report:
+def check_store(store: StoredData) -> Report:
     """Run every check over a store."""
     findings: list[tuple[str, Finding]] = []
     seconds: dict[str, float] = {}
@@ -181,9 +180,11 @@ def check_store(store: Store) -> Report:
     return replace(report_of(store, findings, seconds), correlations=correlations)
 
 
-def report_of(store: Store, findings: Sequence[tuple[str, Finding]], seconds: Mapping[str, float] | None = None) -> Report:
+def report_of(
+    store: StoredData, findings: Sequence[tuple[str, Finding]], seconds: Mapping[str, float] | None = None
+) -> Report:
     """Return the report of findings in a store, with those of missing tables and of metrics without a fact."""
-    missing = [table.name for table in store.plan.tables if store.misses(table.name)]
+    missing = [table.name for table in store.plan.tables if store.is_missing(table.name)]
     missing_findings = [
         ("references_resolve", Finding(name, False, "the table is not there", tables=(name,))) for name in missing
     ]
@@ -228,4 +229,4 @@ def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-__all__ = ["PERIODS_SCHEMA", "REPORT_TEXT", "TALLY", "Report", "check_directory", "check_store", "check_tables"]
+__all__ = ["PERIODS_SCHEMA", "TALLY", "Report", "check_directory", "check_store", "check_tables"]

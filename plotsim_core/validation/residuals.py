@@ -12,17 +12,16 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from plotsim_core.columns.primary_key import key_text, prefix
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
-from plotsim_core.engine.strata import strata, stratum_samples
+from plotsim_core.engine.strata import strata
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.cell_samples import sampled_blocks, stored_cells
+from plotsim_core.validation.store import StoredData
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -34,8 +33,6 @@ _PROBED = 40_000
 """The number of probed cells, whose true values are generated anew; also the least number of sampled cells."""
 _YEAR = 400
 """The largest number of periods that the sample has for the sake of a whole year."""
-_MIN_UNITS = 20
-"""The least number of sampled units of a segment, if it has them."""
 _LIMIT = 5.0
 """The limit at which residuals are clipped (winsorised), so that a few outliers do not decide."""
 
@@ -46,10 +43,9 @@ class Residuals:
 
     `stored` are residuals, `values` the raw values, `centres` the means they were drawn around; `fidelity` is the
     correlation between residuals of true values and of noised ones. `periods` are period numbers, `segments` the segment of
-    each unit. `true` and `made` are values before and after noise of the `probed` units (indexes); `true` is NaN before a
-    unit arrives, `made` also where no row is stored. `slices` have the sampled units, in their order. `original` is True for
-    stored data, False for a replica with another seed.
-    """
+    each unit. `true` and `noised` are values before and after noise of the `probed` units (indexes); `true` is NaN before a
+    unit arrives, `noised` also where no row is stored. `slices` have the sampled units, in their order. `original` is True
+    for stored data, False for a replica with another seed."""
 
     plan: Plan
     stored: dict[int, Floats]
@@ -60,34 +56,34 @@ class Residuals:
     segments: NDArray[np.intp]
     probed: NDArray[np.intp]
     true: dict[int, Floats]
-    made: dict[int, Floats]
+    noised: dict[int, Floats]
     slices: tuple[Slice, ...]
     original: bool
 
-    def standard(self, metric: int, values: Floats, probed: bool = False) -> Floats:
+    def standardised(self, metric: int, values: Floats, probed: bool = False) -> Floats:
         """Return the standardised residuals of values in the sampled (or the probed) cells."""
         center = self.centres[metric][:, self.probed] if probed else self.centres[metric]
         return np.clip((values - center) / self.plan.metrics[metric].quantiles.deviation(center), -_LIMIT, _LIMIT)
 
-    def surviving(self, metric: int) -> Floats:
+    def stored_true_values(self, metric: int) -> Floats:
         """Return the true values of the probed units, NaN where no value is stored."""
-        return np.where(np.isfinite(self.made[metric]), self.true[metric], np.nan)
+        return np.where(np.isfinite(self.noised[metric]), self.true[metric], np.nan)
 
 
-def residuals(store: Store) -> Residuals:
+def residuals(store: StoredData) -> Residuals:
     """Return the residuals of the metrics of all stored facts, computed once per store."""
-    return store.kept("residuals", lambda: _residuals(store))
+    return store.cached("residuals", lambda: _residuals(store))
 
 
-def _residuals(store: Store) -> Residuals:
+def _residuals(store: StoredData) -> Residuals:
     plan = store.plan
     length = store.stop - store.first
     units = sum(part.count for part in strata(plan, store.first, store.stop))
     cells = int(np.clip(units * length * _SHARE, _PROBED, _CELLS))
     year = min(_YEAR, math.ceil(plan.grain.per_year) + 1)
     periods = min(length, max(year, cells // units))
-    blocks = blocks_of(plan, store.stop - periods, store.stop, cells // periods)
-    probes = blocks_of(plan, store.stop - periods, store.stop, min(cells, _PROBED) // periods)
+    blocks = [block for _, block in sampled_blocks(plan, store.stop - periods, store.stop, cells // periods)]
+    probes = [b for _, b in sampled_blocks(plan, store.stop - periods, store.stop, min(cells, _PROBED) // periods)]
     probes = [
         full_block if full_block.slice == part.slice else part for full_block, part in zip(blocks, probes, strict=True)
     ]
@@ -125,22 +121,16 @@ def residuals_of(
         plan, {}, {}, values, centres, blocks[0].periods, segments, probed, true, noised_values, slices, original
     )
     for metric in values:
-        sample.stored[metric] = sample.standard(metric, values[metric])
+        sample.stored[metric] = sample.standardised(metric, values[metric])
         residual_pair = [
-            sample.standard(metric, layer, probed=True) for layer in (sample.surviving(metric), noised_values[metric])
+            sample.standardised(metric, layer, probed=True)
+            for layer in (sample.stored_true_values(metric), noised_values[metric])
         ]
         sample.fidelity[metric] = correlation(residual_pair[0], residual_pair[1])[0]
     return sample
 
 
-def blocks_of(plan: Plan, first: int, stop: int, units: int) -> list[Block]:
-    """Return a block per stratum, about `units` units in all."""
-    parts = strata(plan, first, stop)
-    counts = stratum_samples(parts, units, _MIN_UNITS)
-    return [Block(plan, Slice(first, stop, p.first, p.first + n)) for p, n in zip(parts, counts, strict=True)]
-
-
-def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[int, Floats]]:
+def _values(store: StoredData, blocks: list[Block]) -> tuple[dict[int, Flags], dict[int, Floats]]:
     """Return (masks of cells with a row, values) by metric, each from the first fact with the metric."""
     rows: dict[int, Flags] = {}
     values: dict[int, Floats] = {}
@@ -149,22 +139,15 @@ def _values(store: Store, blocks: list[Block]) -> tuple[dict[int, Flags], dict[i
         metrics = {name: metric for name, metric in metrics.items() if metric not in values}
         if not metrics:
             continue
-        unit, date = table.key
-        parent = next(parent for name, parent, _ in table.references if name == unit)
-        register_cells(store, blocks, parent)
         selection = ", ".join(f"{quoted(name)}::DOUBLE AS {quoted(name)}" for name in metrics)
-        cell_values = store.connection.sql(
-            f'SELECT periods.place AS "period place", units.place AS "unit place", {selection} '
-            f'FROM {store.relation(table)} AS facts JOIN "cell periods" AS periods ON facts.{quoted(date)} = periods.key '
-            f'JOIN "cell units" AS units ON facts.{quoted(unit)} = units.key'
-        ).to_arrow_table()
+        cells = stored_cells(store, table, table.key[0], blocks, selection)
         shape = (len(blocks[0].periods), sum(len(block.units) for block in blocks))
-        cells = cell_values["period place"].to_numpy() * shape[1] + cell_values["unit place"].to_numpy()
+        indexes = cells["period index"].to_numpy(), cells["unit index"].to_numpy()
         present = np.zeros(shape, dtype=np.bool_)
-        present.ravel()[cells] = True
+        present[indexes] = True
         for name, metric in metrics.items():
             grid = np.full(shape, np.nan)
-            grid.ravel()[cells] = cell_values[name].to_numpy()
+            grid[indexes] = cells[name].to_numpy()
             rows[metric], values[metric] = present, grid
     return rows, values
 
@@ -194,13 +177,3 @@ def fact_of_metric(plan: Plan, metric: int) -> str | None:
 def metric_facts(plan: Plan) -> frozenset[str]:
     """Return the facts that metrics are judged by."""
     return frozenset(table.name for table in plan.own if metrics_judged_by(plan, table))
-
-
-def register_cells(store: Store, blocks: list[Block], parent: str) -> None:
-    """Register the relations `cell units` (by key in a dimension) and `cell periods` (by date key) of some blocks."""
-    key_prefix = prefix(store.plan.table(parent).spec)
-    keys = pa.concat_arrays([key_text(key_prefix, pa.array(block.codes)) for block in blocks])
-    dates = pa.array(store.plan.grain.keys(blocks[0].periods))
-    for name, values in (("cell units", keys), ("cell periods", dates)):
-        indexes = pa.array(np.arange(len(values), dtype=np.int64))
-        store.connection.register(name, pa.table({"key": values, "place": indexes}))

@@ -19,7 +19,7 @@ from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
 from plotsim_core.validation.residuals import judged_metrics, metric_facts, metrics_judged_by, residuals
 from plotsim_core.validation.row_counts import ending_tables, endings_sql, is_thinned, unit_column
 from plotsim_core.validation.seasons import contrast_finding
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ _MIN_CHANGE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class Counted:
+class EventCounts:
     """Counts of events by day and hour, as parallel arrays: period numbers, `days` since 1970-01-01, `hours` 0 to 23 and
     `counts`."""
 
@@ -63,7 +63,7 @@ def _rhythm_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return metric_facts(plan) if is_moved else None
 
 
-def _rhythms(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _rhythms(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     event_rhythm = _event_rhythm(store.plan, table)
     if event_rhythm is None:
         yield from _metric_findings(store, table)
@@ -75,7 +75,7 @@ def _rhythms(store: Store, table: TablePlan) -> Iterator[Finding]:
         yield from _event_findings(store, table, *event_rhythm)
 
 
-def _event_findings(store: Store, table: TablePlan, moment: str, rhythm: Rhythm) -> Iterator[Finding]:
+def _event_findings(store: StoredData, table: TablePlan, moment: str, rhythm: Rhythm) -> Iterator[Finding]:
     plan = store.plan
     events = _event_counts(store, table, moment)
     periods, index = np.unique(events.periods, return_inverse=True)
@@ -128,7 +128,7 @@ def _jitter_matrix(hours: int, jitter: float) -> Floats:
     return matrix / _PARTS
 
 
-def _event_counts(store: Store, table: TablePlan, moment: str) -> Counted:
+def _event_counts(store: StoredData, table: TablePlan, moment: str) -> EventCounts:
     """Return the counts of events by day and hour, without the events of units in the period of their end."""
     unit, time = quoted(unit_column(store.plan, table) or ""), quoted(table.time or "")
     ended = endings_sql(store) if store.plan.endings else None
@@ -145,7 +145,7 @@ def _event_counts(store: Store, table: TablePlan, moment: str) -> Counted:
     index = np.minimum(np.searchsorted(keys, rows["date_key"].to_numpy()), len(keys) - 1)
     days = rows["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
     hours = rows["hour"].to_numpy().astype(np.int64)
-    return Counted(periods[index], days, hours, rows["n"].to_numpy().astype(np.float64))
+    return EventCounts(periods[index], days, hours, rows["n"].to_numpy().astype(np.float64))
 
 
 def _class_sums(classes: NDArray[np.int64], counts: Floats, class_count: int) -> Floats:
@@ -182,7 +182,7 @@ def _merged_classes(counts: Floats, expected: Floats) -> tuple[Floats, Floats]:
     return np.add.reduceat(counts[order], starts), np.add.reduceat(expected[order], starts)
 
 
-def _metric_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _metric_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     sample = residuals(store)
     for metric in judged_metrics(sample, table):
         factors = metric_factors(sample.plan, sample.plan.metrics[metric], sample.periods)

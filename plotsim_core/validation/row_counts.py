@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 from plotsim_core.columns.primary_key import date_keys, key_text, prefix
 from plotsim_core.columns.row_relations import parent_of
 from plotsim_core.columns.row_targets import is_row_reference
-from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.roster import NEVER, Units, codes, select
-from plotsim_core.engine.slice import Slice
-from plotsim_core.engine.strata import Stratum, strata, stratum_samples
+from plotsim_core.engine.strata import strata
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.kind import table_kind
+from plotsim_core.validation.cell_samples import sampled_blocks
 from plotsim_core.validation.check import CHECKS, TALLY, Check, Finding
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.table_scan import table_scan
 
 Floats = NDArray[np.float64]
@@ -34,7 +33,7 @@ _STANDARD_ERRORS = 6.0
 
 
 @dataclass(frozen=True, eq=False)
-class Expected:
+class UnitBounds:
     """Bounds of the number of units in each judged period, shape (periods,): `most`, `least` (estimated from a sample) and
     `certain` (the units of the sample alone); all equal where the number is known."""
 
@@ -43,19 +42,19 @@ class Expected:
     certain: Floats
 
 
-def expected_units(store: Store) -> Expected:
+def expected_units(store: StoredData) -> UnitBounds:
     """Return bounds of the number of units in each judged period, from arrivals and stored endings."""
-    return store.kept("expected rows", lambda: _expected_units(store))
+    return store.cached("expected rows", lambda: _expected_units(store))
 
 
-def _expected_of(store: Store, table: TablePlan) -> Expected:
+def _expected_of(store: StoredData, table: TablePlan) -> UnitBounds:
     """Return bounds of the number of units in each judged period, zero outside the periods of a table."""
     bounds = expected_units(store)
     if table.periods is None:
         return bounds
     periods = np.arange(store.first, store.stop, dtype=np.int64)
     in_range = (periods >= table.periods[0]) & (periods < table.periods[1])
-    return Expected(*(np.where(in_range, numbers, 0.0) for numbers in (bounds.most, bounds.least, bounds.certain)))
+    return UnitBounds(*(np.where(in_range, numbers, 0.0) for numbers in (bounds.most, bounds.least, bounds.certain)))
 
 
 def unit_column(plan: Plan, table: TablePlan) -> str | None:
@@ -78,18 +77,18 @@ def unit_references(table: TablePlan, dimensions: set[str]) -> list[str]:
     return [name for name, parent, _ in table.references if parent in dimensions and targets[name] is not None]
 
 
-def endings_sql(store: Store) -> str | None:
+def endings_sql(store: StoredData) -> str | None:
     """Return the SQL of (unit, ended), the date key of the first stored ending of each unit; None if none is stored."""
     plan = store.plan
     parts = []
     for table in (plan.table(ending.table) for ending in plan.endings if ending.table in store.relations):
         unit = unit_column(plan, table)
         if unit is not None and table.time is not None:
-            parts.append(f"SELECT {quoted(unit)} AS unit, {quoted(table.time)} AS ended FROM {store.place(table)}")
+            parts.append(f"SELECT {quoted(unit)} AS unit, {quoted(table.time)} AS ended FROM {store.full_relation(table)}")
     return f"SELECT unit, min(ended) AS ended FROM ({' UNION ALL '.join(parts)}) GROUP BY unit" if parts else None
 
 
-def _expected_units(store: Store) -> Expected:
+def _expected_units(store: StoredData) -> UnitBounds:
     plan = store.plan
     periods = np.arange(store.first, store.stop, dtype=np.int64)
     sql = endings_sql(store)
@@ -106,11 +105,11 @@ def _expected_units(store: Store) -> Expected:
     if endings is None or not len(endings):
         upper = tenured
     if not plan.endings:
-        return Expected(tenured, tenured, tenured)
+        return UnitBounds(tenured, tenured, tenured)
     if store.first == plan.first and all(ending.table in store.relations for ending in plan.endings):
-        return Expected(upper, upper, upper)
+        return UnitBounds(upper, upper, upper)
     lower, sample_counts = _lower_bounds(plan, periods)
-    return Expected(upper, np.minimum(upper, lower), sample_counts)
+    return UnitBounds(upper, np.minimum(upper, lower), sample_counts)
 
 
 def _present_counts(periods: NDArray[np.int64], arrivals: NDArray[np.int64], last_periods: NDArray[np.int64]) -> Floats:
@@ -121,7 +120,7 @@ def _present_counts(periods: NDArray[np.int64], arrivals: NDArray[np.int64], las
     )
 
 
-def _last_periods(store: Store, units: Units, endings: pa.Table) -> NDArray[np.int64]:
+def _last_periods(store: StoredData, units: Units, endings: pa.Table) -> NDArray[np.int64]:
     """Return the last period of each unit by its stored ending; NEVER without one."""
     plan = store.plan
     keys = key_text(prefix(plan.dimension.spec), pa.array(codes(plan, units)))
@@ -137,7 +136,8 @@ def _last_periods(store: Store, units: Units, endings: pa.Table) -> NDArray[np.i
 def _lower_bounds(plan: Plan, periods: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Return (lower bounds of the number of units, units of the sample) by period, from a stratified sample."""
     total, variance, sample_counts = (np.zeros(len(periods)) for _ in range(3))
-    for stratum, block in _sample_blocks(plan, periods):
+    first, stop = int(periods[0]), int(periods[-1]) + 1
+    for stratum, block in sampled_blocks(plan, first, stop, max(1, _CELLS // len(periods))):
         is_alive, sample_size = alive(block), len(block.units)
         alive_share = is_alive.mean(axis=1)
         total += stratum.count * alive_share
@@ -147,15 +147,7 @@ def _lower_bounds(plan: Plan, periods: NDArray[np.int64]) -> tuple[Floats, Float
     return np.maximum(total - _STANDARD_ERRORS * np.sqrt(variance), sample_counts), sample_counts
 
 
-def _sample_blocks(plan: Plan, periods: NDArray[np.int64]) -> Iterator[tuple[Stratum, Block]]:
-    """Yield each stratum with a block of a sample of its units, about `_CELLS` cells in all."""
-    first, stop = int(periods[0]), int(periods[-1]) + 1
-    parts = strata(plan, first, stop)
-    for stratum, sample_size in zip(parts, stratum_samples(parts, max(1, _CELLS // len(periods)), 20), strict=True):
-        yield stratum, Block(plan, Slice(first, stop, stratum.first, stratum.first + sample_size))
-
-
-def _row_counts(store: Store, table: TablePlan) -> Floats:
+def _row_counts(store: StoredData, table: TablePlan) -> Floats:
     """Return the number of stored rows of each judged period; invalid date keys are not counted."""
     keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
     scan = table_scan(store, table)
@@ -172,7 +164,7 @@ def _period_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return ending_tables(plan) if table.spec.has_rows_each_period else None
 
 
-def _period_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _period_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     rows = _row_counts(store, table)
     if table.spec.is_per_cell:
         bounds = _expected_of(store, table)
@@ -195,12 +187,12 @@ def _simulated_counts(plan: Plan, table: TablePlan, first: int, stop: int) -> Fl
     metric that drives them is hardly ever above zero."""
     periods = np.arange(first, stop, dtype=np.int64)
     counts = np.zeros(len(periods))
-    for _, block in _sample_blocks(plan, periods):
+    for _, block in sampled_blocks(plan, first, stop, max(1, _CELLS // len(periods))):
         counts += np.bincount(table_kind(table).rows_in(table, block).period - first, minlength=len(periods))
     return counts
 
 
-def _period_finding(store: Store, table: TablePlan, is_faulty: NDArray[np.bool_], expected_rows: Floats) -> Finding:
+def _period_finding(store: StoredData, table: TablePlan, is_faulty: NDArray[np.bool_], expected_rows: Floats) -> Finding:
     rows = _row_counts(store, table)
     outside_count = _outside_rows(store, table)
     tally = _tally(store, np.maximum(rows, expected_rows), np.where(is_faulty, np.abs(rows - expected_rows), 0.0))
@@ -219,17 +211,17 @@ def _period_finding(store: Store, table: TablePlan, is_faulty: NDArray[np.bool_]
     return Finding(table.name, not problems, "; ".join(problems) + suffix or f"{len(rows)} periods", numbers, tally)
 
 
-def _outside_rows(store: Store, table: TablePlan) -> int:
+def _outside_rows(store: StoredData, table: TablePlan) -> int:
     """Return the number of rows whose date key is null or outside the window."""
     plan, time = store.plan, quoted(table.time or "")
     last = plan.stop - 1 if plan.stop is not None else None
     low, *high = plan.grain.keys(np.array([plan.first, *([] if last is None else [last])], dtype=np.int64)).tolist()
     upper_condition = "".join(f" OR {time} > {key}" for key in high)
-    sql = f"SELECT count(*) FROM {store.place(table)} WHERE {time} IS NULL OR {time} < {low}{upper_condition}"
+    sql = f"SELECT count(*) FROM {store.full_relation(table)} WHERE {time} IS NULL OR {time} < {low}{upper_condition}"
     return int(store.connection.sql(sql).fetchall()[0][0])
 
 
-def _tally(store: Store, checked: Floats, faults: Floats) -> pa.Table:
+def _tally(store: StoredData, checked: Floats, faults: Floats) -> pa.Table:
     keys = date_keys(store.plan, np.arange(store.first, store.stop, dtype=np.int64))
     return pa.table([keys, np.rint(checked).astype(np.int64), np.rint(faults).astype(np.int64)], schema=TALLY)
 
@@ -238,7 +230,7 @@ def _fact_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return ending_tables(plan) if table.spec.is_per_cell else None
 
 
-def _row_findings(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _row_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     bounds, rows = _expected_of(store, table), _row_counts(store, table)
     is_below = rows < bounds.least
     numbers = {"rows": float(rows.sum()), "most": float(bounds.most.sum()), "least": float(bounds.least.sum())}

@@ -9,9 +9,9 @@ import numpy as np
 
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
-from plotsim_core.validation.judgement import FEWEST, Estimate, judgement
+from plotsim_core.validation.judgement import MIN_UNITS, Measurement, judgement
 from plotsim_core.validation.residuals import Flags, Residuals, judged_metrics, metric_facts, metrics_judged_by, residuals
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.trajectory import MAX_ALLOWED, MEAN_BIAS, declared_means, mean_ratio, typical_size, units_in
 
 
@@ -20,7 +20,7 @@ def _season_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return metric_facts(plan) if plan.dataset.seasonality and is_sensitive else None
 
 
-def _seasons(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _seasons(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     sample = residuals(store)
     plan = sample.plan
     months = plan.grain.starts(sample.periods).astype("datetime64[M]").astype(np.int64) % 12 + 1
@@ -38,23 +38,25 @@ def _seasons(store: Store, table: TablePlan) -> Iterator[Finding]:
             yield contrast_finding(store, metric, subject, declared, strengths[months] == strength, off_season)
 
 
-def contrast_finding(store: Store, metric: int, subject: str, strength: float, inside: Flags, outside: Flags) -> Finding:
+def contrast_finding(
+    store: StoredData, metric: int, subject: str, strength: float, inside: Flags, outside: Flags
+) -> Finding:
     """Judge the ratio of means inside a season to means outside it, declared to be 1 + strength; `inside` and `outside` are
     masks of periods."""
     measure = partial(_contrast, metric=metric, strength=strength, inside=inside, outside=outside)
     verdict = judgement(store, measure, (1.0 + strength) * MEAN_BIAS)
     numbers = {"declared": 1.0 + strength}
     if verdict is None:
-        return unjudged(subject, f"too few units, at least {FEWEST} are needed, or no other periods", numbers)
-    value = verdict.estimate.found
+        return unjudged(subject, f"too few units, at least {MIN_UNITS} are needed, or no other periods", numbers)
+    value = verdict.estimate.value
     numbers |= {"found": value, "allowed": verdict.allowed}
-    if verdict.allowed >= MAX_ALLOWED and not verdict.wrong:
+    if verdict.allowed >= MAX_ALLOWED and not verdict.is_rejected:
         return unjudged(subject, f"too few rows, found {value:.3f} \u00b1 {verdict.allowed:.3f}", numbers)
     message = f"declared a factor of {1.0 + strength:.3f}, found {value:.3f} \u00b1 {verdict.allowed:.3f}"
-    return Finding(subject, not verdict.wrong, message, numbers)
+    return Finding(subject, not verdict.is_rejected, message, numbers)
 
 
-def _contrast(sample: Residuals, metric: int, strength: float, inside: Flags, outside: Flags) -> Estimate | None:
+def _contrast(sample: Residuals, metric: int, strength: float, inside: Flags, outside: Flags) -> Measurement | None:
     present = np.isfinite(sample.values[metric])
     cells = [present & periods[:, None] for periods in (inside, outside)]
     units = min(units_in(cells[0]), units_in(cells[1]), units_in(cells[0][:, sample.probed]))
@@ -62,11 +64,11 @@ def _contrast(sample: Residuals, metric: int, strength: float, inside: Flags, ou
         return None
     scale = typical_size(sample, metric)
     inside_mean, outside_mean = (mean_ratio(sample, metric, cell_mask, scale) for cell_mask in cells)
-    if 0.0 in (outside_mean.found, inside_mean.expected, outside_mean.expected):
+    if 0.0 in (outside_mean.value, inside_mean.expected, outside_mean.expected):
         return None
-    value = (1.0 + strength) * (inside_mean.found / outside_mean.found) / (inside_mean.expected / outside_mean.expected)
+    value = (1.0 + strength) * (inside_mean.value / outside_mean.value) / (inside_mean.expected / outside_mean.expected)
     error = (1.0 + strength) * _difference_error(sample, metric, cells)
-    return Estimate(value, 1.0 + strength, error, units)
+    return Measurement(value, 1.0 + strength, error, units)
 
 
 def _difference_error(sample: Residuals, metric: int, cells: list[Flags]) -> float:

@@ -12,7 +12,7 @@ from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.validation.chance import allowed_errors
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
 from plotsim_core.validation.residuals import Floats, Residuals, metric_facts, metrics_judged_by, residuals
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 
 _PARTS = 3
 """The number of parts of the time."""
@@ -33,7 +33,7 @@ def _segment_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     )
 
 
-def _segments(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _segments(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     plan, sample = store.plan, residuals(store)
     facts = tuple(sorted(metric_facts(plan) - {table.name}))
     if not sample.values:

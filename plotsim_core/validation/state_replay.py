@@ -17,7 +17,7 @@ from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.threshold import ThresholdEvent
 from plotsim_core.validation.check import CHECKS, NO_TABLES, TALLY, Check, Finding, unjudged
 from plotsim_core.validation.row_counts import ending_tables, unit_column
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.table_scan import tally_finding
 
 Floats = NDArray[np.float64]
@@ -30,23 +30,23 @@ _LATE_START = "what came before the first of these periods is not looked at"
 
 @dataclass(frozen=True, eq=False)
 class Histories:
-    """Stored histories of some units: their keys `units`, a mask `there` of cells with a row, the `values` of a column (NaN
-    where missing) and the `rows` (flat indexes of cells) with `texts` of another column, if asked for."""
+    """Stored histories of some units: their keys `units`, a mask `has_row` of cells with a row, the `values` of a column
+    (NaN where missing) and the `rows` (flat indexes of cells) with `texts` of another column, if asked for."""
 
     units: pa.Array
-    there: Flags
+    has_row: Flags
     values: Floats
     rows: NDArray[np.int64]
     texts: pa.Array | None
 
 
-def _unit_filter(store: Store, unit: str) -> str:
+def _unit_filter(store: StoredData, unit: str) -> str:
     """Return the SQL condition of a hash sample of units with about `_CELLS` cells."""
     modulus = max(1, round(units_by(store.plan, store.stop) * (store.stop - store.plan.first) / _CELLS))
     return f"hash({quoted(unit)}) % {modulus} = 0"
 
 
-def _histories(store: Store, fact: TablePlan, metric: str, text: str | None = None) -> Histories:
+def _histories(store: StoredData, fact: TablePlan, metric: str, text: str | None = None) -> Histories:
     unit, time = unit_column(store.plan, fact) or "", fact.time or ""
     text_column = f", {quoted(text)} AS text" if text else ""
     sql = (
@@ -64,7 +64,7 @@ def _histories(store: Store, fact: TablePlan, metric: str, text: str | None = No
     return Histories(units, present, values, cells[in_grid], texts)
 
 
-def _cell_indexes(store: Store, units: pa.Array, rows: pa.Table) -> tuple[NDArray[np.int64], Flags]:
+def _cell_indexes(store: StoredData, units: pa.Array, rows: pa.Table) -> tuple[NDArray[np.int64], Flags]:
     """Return (flat index, whether it is valid) of each row in the grid of judged periods and units."""
     keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
     time = rows["date_key"].to_numpy(zero_copy_only=False)
@@ -80,7 +80,7 @@ def _metric_column(plan: Plan, table: TablePlan, metric: str) -> str | None:
     return next((column for column, stored in table.stored_metrics.items() if stored == metric), None)
 
 
-def _tally(store: Store, checked: Flags, faults: Flags) -> pa.Table:
+def _tally(store: StoredData, checked: Flags, faults: Flags) -> pa.Table:
     keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
     counts = [np.count_nonzero(cells, axis=1).astype(np.int64) for cells in (checked, faults)]
     return pa.table([keys, *counts], names=TALLY.names)
@@ -98,7 +98,7 @@ def _stage_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return NO_TABLES if _stage_columns(plan, table) else None
 
 
-def _stages(store: Store, fact: TablePlan) -> Iterator[Finding]:
+def _stages(store: StoredData, fact: TablePlan) -> Iterator[Finding]:
     lifecycle, columns = store.plan.dataset.lifecycle, _stage_columns(store.plan, fact)
     assert lifecycle is not None and columns is not None
     column, metric = columns
@@ -108,7 +108,7 @@ def _stages(store: Store, fact: TablePlan) -> Iterator[Finding]:
         yield unjudged(f"{fact.name}.{column}", _LATE_START)
         return
     histories = _histories(store, fact, metric, column)
-    expected_stages = np.zeros(histories.there.shape, dtype=np.int64)
+    expected_stages = np.zeros(histories.has_row.shape, dtype=np.int64)
     progress = (np.zeros(len(histories.units), dtype=np.int64), np.zeros(len(histories.units), dtype=np.int64))
     for period, row in enumerate(shares(store.plan, lifecycle, histories.values)):
         progress = step(lifecycle, progress, row) if lifecycle.enforce_order else (stage_of(lifecycle, row), progress[1])
@@ -117,7 +117,9 @@ def _stages(store: Store, fact: TablePlan) -> Iterator[Finding]:
     stored_stages.ravel()[histories.rows] = np.asarray(pc.fill_null(pc.index_in(histories.texts, names), NONE))
     noun = "rows are in another stage than the values of their unit call for"
     yield tally_finding(
-        f"{fact.name}.{column}", noun, _tally(store, histories.there, histories.there & (stored_stages != expected_stages))
+        f"{fact.name}.{column}",
+        noun,
+        _tally(store, histories.has_row, histories.has_row & (stored_stages != expected_stages)),
     )
 
 
@@ -134,7 +136,7 @@ def _crossing_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return None if fact is None else ending_tables(plan) | {fact[0].name}
 
 
-def _crossings(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _crossings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     spec, crossing = table.spec, _crossing_fact(store.plan, table)
     assert isinstance(spec, ThresholdEvent) and crossing is not None
     fact, column = crossing
@@ -161,7 +163,7 @@ def _crossed_tables(plan: Plan, table: TablePlan) -> frozenset[str]:
     return NO_TABLES if fact is None else frozenset({fact[0].name})
 
 
-def _events(store: Store, table: TablePlan, units: pa.Array) -> tuple[Flags, Flags]:
+def _events(store: StoredData, table: TablePlan, units: pa.Array) -> tuple[Flags, Flags]:
     """Return masks of cells with an event and of cells with several, shape (periods, units)."""
     unit, time = unit_column(store.plan, table) or "", table.time or ""
     sql = (

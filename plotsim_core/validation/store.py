@@ -18,63 +18,54 @@ from plotsim_core.errors import UsageError
 from plotsim_core.numerics.calendar import Grain
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type
+from plotsim_core.run_files import database_file
 from plotsim_core.tables.restore import ledger_sql, restored_sql
 from plotsim_core.validation.files import file_relations, formats_of, partition_files, partition_relations
 from plotsim_core.validation.untrusted_files import attach, reading
 
-Kept = TypeVar("Kept")
+Value = TypeVar("Value")
 
 PARTITIONS = "_partitions"
 """The table of a DuckDB store that lists its partitions."""
 
 
 @dataclass(frozen=True, eq=False)
-class Store:
+class StoredData:
     """The tables to judge: `relations` maps the name of each stored table to an SQL relation of `connection`; only the
     periods `first` to `stop` (exclusive) are judged.
 
     Tables with injected issues are judged as clean ones: `plan` is the plan of the clean tables, and the ledger restores
-    their rows; `written` is the plan of the stored tables. `held` has the date keys of the stored periods of each table,
-    with rows or without; None where no record of partitions exists. `asked` are the tables that were to be stored, None for
-    all: others are not missed."""
+    their rows; `stored_plan` is the plan of the stored tables. `stored_keys` has the date keys of the stored periods of each
+    table, with rows or without; None where no record of partitions exists. `requested` are the tables that were to be
+    stored, None for all: others are not missed."""
 
     plan: Plan
+    stored_plan: Plan
     connection: duckdb.DuckDBPyConnection
     relations: Mapping[str, str]
     first: int
     stop: int
-    held: Mapping[str, frozenset[int]] | None = None
-    asked: frozenset[str] | None = None
-    _kept: dict[str, Any] = field(default_factory=dict)
-    _given: Plan | None = None
+    stored_keys: Mapping[str, frozenset[int]] | None = None
+    requested: frozenset[str] | None = None
+    _cache: dict[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        if self._given is None:
-            object.__setattr__(self, "_given", self.plan)
-            object.__setattr__(self, "plan", self.plan.clean or self.plan)
-
-    @property
-    def written(self) -> Plan:
-        """The plan of the tables as they are stored."""
-        return self._given or self.plan
-
-    def misses(self, name: str) -> bool:
+    def is_missing(self, name: str) -> bool:
         """Return whether a table is not there that should be."""
-        return name not in self.relations and (self.asked is None or name in self.asked)
+        return name not in self.relations and (self.requested is None or name in self.requested)
 
     @property
     def ledger(self) -> str | None:
         """The relation of the ledger of injected issues; None if it is missing or lacks columns."""
-        table = next((table for table in self.written.own if table.name == LEDGER), None)
+        table = next((table for table in self.stored_plan.own if table.name == LEDGER), None)
         types = self.columns(LEDGER) if table is not None and LEDGER in self.relations else {}
         is_complete = table is not None and all(column.name in types for column in table.columns)
         return self.relations[LEDGER] if is_complete else None
 
-    def kept(self, what: str, make: Callable[[], Kept]) -> Kept:
-        """Return the value of `make()`, cached under the key `what` while the store is open."""
-        if what not in self._kept:
-            self._kept[what] = make()
-        value: Kept = self._kept[what]
+    def cached(self, key: str, make: Callable[[], Value]) -> Value:
+        """Return the value of `make()`, cached under `key` while the store is open."""
+        if key not in self._cache:
+            self._cache[key] = make()
+        value: Value = self._cache[key]
         return value
 
     @property
@@ -83,23 +74,23 @@ class Store:
         return [table for table in self.plan.own if table.name in self.relations]
 
     @property
-    def kinds(self) -> list[Store]:
+    def kinds(self) -> list[StoredData]:
         """The same store for each kind of unit, with the plan of that kind."""
-        return [self, *(replace(self, plan=plan, _kept={}) for plan in self.plan.others)]
+        return [self, *(replace(self, plan=plan, _cache={}) for plan in self.plan.others)]
 
     def columns(self, name: str) -> dict[str, str]:
         """Return the SQL types of the stored columns of a table, by name."""
         sql = f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {self.relations[name]})"
-        return self.kept(f"columns {name}", lambda: dict(self.connection.sql(sql).fetchall()))
+        return self.cached(f"columns {name}", lambda: dict(self.connection.sql(sql).fetchall()))
 
-    def place(self, table: TablePlan) -> str:
+    def full_relation(self, table: TablePlan) -> str:
         """Return an SQL relation with all rows of a table, restored by the ledger: the declared columns, cast to their
         declared types, null where a column is missing or a value cannot be cast."""
         types = self.columns(table.name)
-        stored_table = self.written.table(table.name)
+        stored_table = self.stored_plan.table(table.name)
         if stored_table.issues and self.ledger is not None:
-            clean_table = (self.written.clean or self.written).table(table.name)
-            entries = self.told(table)
+            clean_table = (self.stored_plan.clean or self.stored_plan).table(table.name)
+            entries = self.ledger_relation(table)
             return restored_sql(stored_table, clean_table, self.relations[table.name], entries, types)
         declared_types = {column.name: sql_type(column.type) for column in table.columns}
         if all(types.get(name) == type_ for name, type_ in declared_types.items()):
@@ -110,28 +101,28 @@ class Store:
         ]
         return f"(SELECT {', '.join(expressions)} FROM {self.relations[table.name]})"
 
-    def told(self, table: TablePlan) -> str:
+    def ledger_relation(self, table: TablePlan) -> str:
         """Return a relation with the ledger entries of a table (see `ledger_sql`), read once."""
 
         def register() -> str:
             relation_name = f"told {table.name}"
             stored_table, clean_table = (
-                self.written.table(table.name),
-                (self.written.clean or self.written).table(table.name),
+                self.stored_plan.table(table.name),
+                (self.stored_plan.clean or self.stored_plan).table(table.name),
             )
             self.connection.register(
                 relation_name, self.arrow(ledger_sql(self.plan, stored_table, clean_table, self.ledger or ""))
             )
             return quoted(relation_name)
 
-        return self.kept(f"told {table.name}", register)
+        return self.cached(f"told {table.name}", register)
 
     def relation(self, table: TablePlan) -> str:
         """Return an SQL relation with the rows of a table in the judged periods."""
         if table.time is None:
-            return self.place(table)
+            return self.full_relation(table)
         low, high = self.key_range
-        return f"(SELECT * FROM {self.place(table)} WHERE {quoted(table.time)} BETWEEN {low} AND {high})"
+        return f"(SELECT * FROM {self.full_relation(table)} WHERE {quoted(table.time)} BETWEEN {low} AND {high})"
 
     @property
     def key_range(self) -> tuple[int, int]:
@@ -139,13 +130,13 @@ class Store:
         low, high = self.plan.grain.keys(np.array([self.first, self.stop - 1], dtype=np.int64)).tolist()
         return low, high
 
-    def held_of(self, table: TablePlan) -> frozenset[int]:
+    def stored_keys_of(self, table: TablePlan) -> frozenset[int]:
         """Return the date keys of the stored periods of a table. Without a record of partitions, these are all periods from
         the first with rows to the last."""
-        if self.held is not None:
-            return self.held.get(table.name, frozenset())
-        stored_table = self.written.table(table.name)
-        time, relation = table.time, self.place(table)
+        if self.stored_keys is not None:
+            return self.stored_keys.get(table.name, frozenset())
+        stored_table = self.stored_plan.table(table.name)
+        time, relation = table.time, self.full_relation(table)
         if stored_table.time == DELIVERED and DELIVERED in self.columns(table.name):  # the partition column
             time, relation = DELIVERED, self.relations[table.name]
         sql = f"SELECT min({quoted(time or '')}), max({quoted(time or '')}) FROM {relation}"
@@ -158,6 +149,19 @@ class Store:
     def arrow(self, sql: str) -> pa.Table:
         """Return the result of a query."""
         return self.connection.sql(sql).to_arrow_table()
+
+
+def stored_data(
+    plan: Plan,
+    connection: duckdb.DuckDBPyConnection,
+    relations: Mapping[str, str],
+    first: int,
+    stop: int,
+    stored_keys: Mapping[str, frozenset[int]] | None = None,
+    requested: frozenset[str] | None = None,
+) -> StoredData:
+    """Return the tables of a plan to judge, as they are stored; the rest as in StoredData."""
+    return StoredData(plan.clean or plan, plan, connection, relations, first, stop, stored_keys, requested)
 
 
 def stored_date_keys(plan: Plan, partitions: Iterable[tuple[str, str]]) -> dict[str, frozenset[int]]:
@@ -187,33 +191,33 @@ def _partition_keys(plan: Plan, key: str) -> list[int]:
 
 @contextmanager
 def directory_store(
-    plan: Plan, directory: Path, format: str, first: int, stop: int, asked: frozenset[str] | None = None
-) -> Iterator[Store]:
-    """Yield the store of a directory that a run wrote, of all tables or those `asked` for. Tables whose files are missing
-    are not in it."""
+    plan: Plan, directory: Path, format: str, first: int, stop: int, requested: frozenset[str] | None = None
+) -> Iterator[StoredData]:
+    """Yield the store of a directory that a run wrote, of all tables or those `requested`. Tables whose files are
+    missing are not in it."""
     with duckdb.connect() as connection:
         if format == "duckdb":
-            file = directory / f"{plan.name}.duckdb"
+            file = directory / database_file(plan.name)
             relations = _database_relations(plan, connection, file) if file.exists() else {}
         elif format == "parquet" and (folders := partition_files(plan, directory)):
             relations = partition_relations(connection, folders)
         else:
             relations = file_relations(plan, connection, directory, format)
-        yield Store(plan, connection, relations, first, stop, asked=asked)
+        yield stored_data(plan, connection, relations, first, stop, requested=requested)
 
 
 @contextmanager
-def tables_store(plan: Plan, tables: Mapping[str, pa.Table], first: int, stop: int) -> Iterator[Store]:
+def tables_store(plan: Plan, tables: Mapping[str, pa.Table], first: int, stop: int) -> Iterator[StoredData]:
     """Yield the store of Arrow tables by their names, in memory."""
     with duckdb.connect() as connection:
         for name, table in tables.items():
             connection.register(name, table)
         relations = {name: quoted(name) for name in tables}
-        yield Store(plan, connection, relations, first, stop, asked=frozenset(tables))
+        yield stored_data(plan, connection, relations, first, stop, requested=frozenset(tables))
 
 
 @contextmanager
-def find_store(plan: Plan, path: Path, first: int | None = None, stop: int | None = None) -> Iterator[Store]:
+def find_store(plan: Plan, path: Path, first: int | None = None, stop: int | None = None) -> Iterator[StoredData]:
     """Yield the store of the data at `path`, by default of all its stored periods.
 
     `path` is a DuckDB file (a run's, or that of the Dagster side, with a schema named after the dataset) or a directory:
@@ -223,7 +227,7 @@ def find_store(plan: Plan, path: Path, first: int | None = None, stop: int | Non
     with duckdb.connect() as connection, reading(path, f"tables of {plan.name}"):
         relations, stored_keys = _find_relations(plan, connection, path), _stored_keys(plan, connection, path)
         span = _stored_periods(plan, connection, relations)
-        yield Store(
+        yield stored_data(
             plan, connection, relations, span[0] if first is None else first, span[1] if stop is None else stop, stored_keys
         )
 
@@ -240,7 +244,7 @@ def _find_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, path: Pat
         return relations
     if not path.is_dir():
         raise UsageError(f"{path} is not there: expected a DuckDB file, or a directory with the tables of {plan.name}")
-    database = path / f"{plan.name}.duckdb"
+    database = path / database_file(plan.name)
     formats = formats_of(plan, path)
     folders = partition_files(plan, path)
     sources = [*([database.name] if database.exists() else []), *formats, *(["folders of parquet"] if folders else [])]
@@ -317,4 +321,4 @@ def _period_of_key(grain: Grain, key: int) -> int | None:
         return None
 
 
-__all__ = ["Store", "directory_store", "find_store", "tables_store"]
+__all__ = ["StoredData", "directory_store", "find_store", "tables_store"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted, sql_type
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.table_scan import count_finding, no_faults, table_scan, tally_finding
 
 _HASHES = 1 << 26
@@ -25,8 +25,8 @@ def period_of(table: TablePlan) -> str:
     return quoted(table.time) if table.time else "NULL::BIGINT"
 
 
-def _columns(store: Store, table: TablePlan) -> Iterator[Finding]:
-    stored_table, stored_types = store.written.table(table.name), store.columns(table.name)
+def _columns(store: StoredData, table: TablePlan) -> Iterator[Finding]:
+    stored_table, stored_types = store.stored_plan.table(table.name), store.columns(table.name)
     expected_types = {column.name: sql_type(column.type) for column in stored_table.columns}
     problems = [
         f"{c.name} is missing"
@@ -43,15 +43,15 @@ def _columns(store: Store, table: TablePlan) -> Iterator[Finding]:
     yield Finding(table.name, not problems, "; ".join(problems) or f"{len(expected_types)} columns", numbers)
 
 
-def _is_required(store: Store, table: TablePlan, column: ColumnPlan) -> bool:
+def _is_required(store: StoredData, table: TablePlan, column: ColumnPlan) -> bool:
     """Return whether a column has to be stored: one since or until a period only if partitions of its periods are stored."""
-    if store.held is None or (column.since is None and column.until is None):
+    if store.stored_keys is None or (column.since is None and column.until is None):
         return True
-    stored_keys = store.held.get(table.name, frozenset())
+    stored_keys = store.stored_keys.get(table.name, frozenset())
     return any((column.since or 0) <= key and (column.until is None or key < column.until) for key in stored_keys)
 
 
-def _keys(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _keys(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     scan = table_scan(store, table)
     rows = int(pc.sum(scan["rows"]).as_py() or 0)
     indexes = [index for index, column in enumerate(table.columns) if column.name in table.key]
@@ -63,7 +63,7 @@ def _keys(store: Store, table: TablePlan) -> Iterator[Finding]:
         yield tally_finding(subject, noun, _duplicate_tally(store, table))
 
 
-def _has_distinct_keys(store: Store, table: TablePlan, rows: int) -> bool:
+def _has_distinct_keys(store: StoredData, table: TablePlan, rows: int) -> bool:
     """Return whether all hashes of keys differ, and so all keys. Hashes are compared part by part, which bounds memory,
     and sorted, which is several times faster than count(DISTINCT)."""
     key_hash = f"hash({', '.join(quoted(name) for name in table.key)})"
@@ -80,7 +80,7 @@ def _has_distinct_keys(store: Store, table: TablePlan, rows: int) -> bool:
     return True
 
 
-def _duplicate_tally(store: Store, table: TablePlan) -> pa.Table:
+def _duplicate_tally(store: StoredData, table: TablePlan) -> pa.Table:
     columns = ", ".join(quoted(name) for name in table.key)
     nulls = " OR ".join(f"{quoted(name)} IS NULL" for name in table.key)
     return store.arrow(
@@ -94,21 +94,21 @@ def _parents(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return frozenset(parent for _, parent, _ in table.references) if table.references else None
 
 
-def _references(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _references(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     for column, parent, key in table.references:
         other_tables = (parent,) if parent != table.name else ()
         if parent in store.relations:
             yield replace(_reference(store, table, column, parent, key), tables=other_tables)
-        elif store.misses(parent):
+        elif store.is_missing(parent):
             yield Finding(f"{table.name}.{column}", False, f"{parent} is not there", tables=other_tables)
         else:
             yield unjudged(f"{table.name}.{column}", f"{parent} was not asked for")
 
 
-def _reference(store: Store, table: TablePlan, column: str, parent: str, key: str) -> Finding:
+def _reference(store: StoredData, table: TablePlan, column: str, parent: str, key: str) -> Finding:
     subject, noun = f"{table.name}.{column} > {parent}.{key}", "rows refer to nothing"
     scan = table_scan(store, table)
-    keys = f"SELECT {quoted(key)} AS k FROM {store.place(store.plan.table(parent))} WHERE {quoted(key)} IS NOT NULL"
+    keys = f"SELECT {quoted(key)} AS k FROM {store.full_relation(store.plan.table(parent))} WHERE {quoted(key)} IS NOT NULL"
     if not _has_orphans(store, table, column, keys):
         return count_finding(scan, subject, noun, scan["rows"], no_faults(scan))
     scope = _judged_scope(store, table, column, parent)
@@ -120,26 +120,26 @@ def _reference(store: Store, table: TablePlan, column: str, parent: str, key: st
     return tally_finding(subject, noun, store.arrow(sql))
 
 
-def _judged_scope(store: Store, table: TablePlan, column: str, parent: str) -> str:
+def _judged_scope(store: StoredData, table: TablePlan, column: str, parent: str) -> str:
     """Return the SQL condition of the rows whose references are judged: references to earlier rows where all their periods
     are stored, references to a date where its period is stored, all others everywhere."""
     plan, target = store.plan, store.plan.table(parent)
     if target.spec.is_date_dimension:
         stop = store.stop if plan.stop is None else plan.stop
         window = plan.grain.keys(np.arange(plan.first, stop, dtype=np.int64)).tolist()
-        missing_keys = sorted(set(window) - store.held_of(target))
+        missing_keys = sorted(set(window) - store.stored_keys_of(target))
         return f" AND {quoted(column)} NOT IN ({', '.join(map(str, missing_keys))})" if missing_keys else ""
     look_back = next((c.spec.source.look_back for c in table.columns if c.name == column), None)
     if look_back is None or not target.spec.has_keyed_rows or target.time is None:
         return ""
-    stored_keys = store.held_of(target)
+    stored_keys = store.stored_keys_of(target)
     keys = plan.grain.keys(np.arange(store.first - look_back, store.stop, dtype=np.int64)).tolist()
     is_stored = [store.first - look_back + index < plan.first or key in stored_keys for index, key in enumerate(keys)]
     complete_keys = [keys[index] for index in range(look_back, len(keys)) if all(is_stored[index - look_back : index + 1])]
     return f" AND {period_of(table)} IN ({', '.join(map(str, complete_keys)) or 'NULL'})"
 
 
-def _has_orphans(store: Store, table: TablePlan, column: str, keys: str) -> bool:
+def _has_orphans(store: StoredData, table: TablePlan, column: str, keys: str) -> bool:
     """Return whether a column has orphans: values that are no key of its parent."""
     if column == table.time:  # the scan lists the distinct date keys
         store.connection.register("distinct values", table_scan(store, table).select(["date_key"]))
@@ -150,7 +150,7 @@ def _has_orphans(store: Store, table: TablePlan, column: str, keys: str) -> bool
     return bool(store.connection.sql(sql).fetchall()[0][0])
 
 
-def _date_spine(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _date_spine(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     expected_keys = store.plan.grain.keys(np.arange(store.first, store.stop, dtype=np.int64)).tolist()
     scan = table_scan(store, table)
     stored_keys, rows = scan["date_key"].to_pylist(), int(pc.sum(scan["rows"]).as_py() or 0)

@@ -101,14 +101,14 @@ def fan(
     return _svg(parts, width, height)
 
 
-def correlogram(title: str, found: Sequence[float], chance: Sequence[float], marked: int) -> str:
+def correlogram(title: str, stored: Sequence[float], chance: Sequence[float], marked: int) -> str:
     """Return a bar of the correlation at each lag (0, 1, 2 ...), over a confidence band, with one lag marked."""
     width, height = _SMALL
     box = (_EDGE, width - 8, _TOP, height - _BOTTOM)
     parts = [_grid(title, -1.0, 1.0, box)]
-    step = (box[1] - box[0]) / max(1, len(found))
+    step = (box[1] - box[0]) / max(1, len(stored))
     zero = _y(0.0, -1.0, 1.0, box)
-    for lag, (value, allowed) in enumerate(zip(found, chance, strict=True)):
+    for lag, (value, allowed) in enumerate(zip(stored, chance, strict=True)):
         x = box[0] + step * lag
         if np.isfinite(allowed):
             top, bottom = (_y(float(np.clip(end, -1, 1)), -1.0, 1.0, box) for end in (allowed, -allowed))
@@ -120,7 +120,7 @@ def correlogram(title: str, found: Sequence[float], chance: Sequence[float], mar
             colour = COLOURS[2] if lag == marked else COLOURS[0]
             bar_path = f"M{x + 0.2 * step:.1f} {zero:.1f}V{end:.1f}h{0.6 * step:.1f}V{zero:.1f}z"
             parts.append(f'<path d="{bar_path}" fill="{colour}"/>')
-        if lag == marked or lag in (0, len(found) - 1):
+        if lag == marked or lag in (0, len(stored) - 1):
             weight = ' font-weight="bold"' if lag == marked else ""
             parts.append(f'<text x="{x + step / 2:.1f}" y="{height - 6}" text-anchor="middle"{weight}>{lag}</text>')
     return _svg(parts, width, height)

@@ -13,14 +13,14 @@ from plotsim_core.plan.correlations import Correlations, connection_masks
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.residuals import Flags, Floats, fact_of_metric, residuals
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 
 _ROWS = 400_000
 """The largest number of rows of a table; of a larger one, a sample of units is read."""
 _NAMES = ("first", "second")
 
 
-def table_correlations(store: Store) -> Iterator[Correlations]:
+def table_correlations(store: StoredData) -> Iterator[Correlations]:
     """Yield the correlations of each connection of one kind of unit in the stored rows. Connections with a metric that is
     not stored are left out."""
     plan = store.plan
@@ -38,7 +38,7 @@ def table_correlations(store: Store) -> Iterator[Correlations]:
             yield Correlations(connection, phase, conditional, correlation(first, second), rank_correlation(first, second))
 
 
-def _cells(store: Store, pair: tuple[int, int], periods: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def _cells(store: StoredData, pair: tuple[int, int], periods: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Return the stored values of two metrics in the rows that have both, shape (rows of a unit, units), NaN where a unit
     has no more rows."""
     plan = store.plan
@@ -63,7 +63,7 @@ def _cells(store: Store, pair: tuple[int, int], periods: NDArray[np.int64]) -> t
     return layers[0], layers[1]
 
 
-def _values_sql(store: Store, table: TablePlan, metric: int, name: str) -> str:
+def _values_sql(store: StoredData, table: TablePlan, metric: int, name: str) -> str:
     """Return the SQL of the values of a metric in a fact, by unit and date, named `name`."""
     unit, date = (quoted(column) for column in table.key)
     metric_name = store.plan.metrics[metric].name

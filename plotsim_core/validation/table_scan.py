@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import TALLY, Finding
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 
 _TOLERANCE = 1e-9
 """The tolerance of ranges, as a share of the larger bound: bounds are rounded to decimals."""
@@ -27,16 +27,16 @@ def bounds_of(plan: Plan, table: TablePlan, column: ColumnPlan) -> tuple[float, 
     return bounds or ((0.0, float("inf")) if spec.positive else None)
 
 
-def table_scan(store: Store, table: TablePlan) -> pa.Table:
+def table_scan(store: StoredData, table: TablePlan) -> pa.Table:
     """Return the counts of one scan, a row per period (one with a null date_key for a table without time).
 
     `rows` counts all rows; for column number i, `there i` counts its values, `beyond i` its values outside the range, and
     `from i` and `to i` are its first and last moment.
     """
-    return store.kept(f"scan {table.name}", lambda: _scan(store, table))
+    return store.cached(f"scan {table.name}", lambda: _scan(store, table))
 
 
-def _scan(store: Store, table: TablePlan) -> pa.Table:
+def _scan(store: StoredData, table: TablePlan) -> pa.Table:
     expressions = ["count(*) AS rows"]
     for index, column in enumerate(table.columns):
         name = quoted(column.name)

@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from plotsim_core.columns.primary_key import key_text, prefix
-from plotsim_core.engine.roster import codes, select
-from plotsim_core.engine.strata import strata, stratum_samples
+from plotsim_core.engine.roster import codes
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
+from plotsim_core.validation.cell_samples import sampled_blocks
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.row_counts import ending_tables, endings_sql, unit_column, unit_references
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.table_scan import count_finding, no_faults, table_scan, tally_finding
 
 _MAX_LIVES = 20_000
@@ -43,11 +43,11 @@ def _living_references(plan: Plan, kind: Plan, table: TablePlan) -> list[str]:
     return unit_references(table, {_unit_dimension(kind)})
 
 
-def _lives(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _lives(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     for kind in store.kinds:
         dimension, is_other_kind = _unit_dimension(kind.plan), kind is not store
         for column in _living_references(store.plan, kind.plan, table):
-            lives = store.kept(f"lives of {dimension}", partial(_lives_sql, kind, dimension))
+            lives = store.cached(f"lives of {dimension}", partial(_lives_sql, kind, dimension))
             time, comparison = quoted(table.time or ""), "<=" if is_other_kind else "<"
             faults = f"count(*) FILTER (WHERE {time} < arrived OR last < {time} OR ended {comparison} {time})"
             sql = (
@@ -59,13 +59,12 @@ def _lives(store: Store, table: TablePlan) -> Iterator[Finding]:
             yield tally_finding(subject, noun, store.arrow(sql))
 
 
-def _lives_sql(store: Store, dimension: str) -> str:
+def _lives_sql(store: StoredData, dimension: str) -> str:
     """Return the SQL of (unit, arrived, last, ended) for a sample of units: date keys of arrival, end of tenure, ending."""
     plan, name = store.plan, f"lives of {store.plan.unit}"
     keys, arrivals, leaves = [], [], []
-    parts = strata(plan, store.first, store.stop)
-    for stratum, count in zip(parts, stratum_samples(parts, _MAX_LIVES, 20), strict=True):
-        units = select(plan, stratum.first, stratum.first + count)
+    for _, block in sampled_blocks(plan, store.first, store.stop, _MAX_LIVES):
+        units = block.units
         leaves.append(plan.grain.keys(np.minimum(units.leaves, store.stop)))
         keys.append(key_text(prefix(plan.table(dimension).spec), pa.array(codes(plan, units))))
         arrivals.append(plan.grain.keys(units.arrival))
@@ -91,7 +90,7 @@ def _moment_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return NO_TABLES if _moment_indexes(table) else None
 
 
-def _moments(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _moments(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     for index in _moment_indexes(table):
         name = table.columns[index].name
         subject, noun = f"{table.name}.{name}", "moments lie outside their period or out of order"
@@ -107,14 +106,14 @@ def _moments(store: Store, table: TablePlan) -> Iterator[Finding]:
             yield count_finding(scan, subject, noun, scan[f"there {index}"], no_faults(scan))
 
 
-def _period_ends(store: Store) -> pa.Table:
+def _period_ends(store: StoredData) -> pa.Table:
     """Return the judged periods as (date_key, begins, stops)."""
     periods = np.arange(store.first, store.stop + 1, dtype=np.int64)
     starts = store.plan.grain.starts(periods).astype("datetime64[us]")
     return pa.table({"date_key": store.plan.grain.keys(periods[:-1]), "begins": starts[:-1], "stops": starts[1:]})
 
 
-def _order_sql(store: Store, table: TablePlan, name: str) -> str | None:
+def _order_sql(store: StoredData, table: TablePlan, name: str) -> str | None:
     """Return the SQL of (date_key, early: whether a moment is before that of the preceding number) for the events of some
     periods; None for tables without numbered rows, and where moments have jitter."""
     unit = unit_column(store.plan, table)
@@ -131,12 +130,12 @@ def _order_sql(store: Store, table: TablePlan, name: str) -> str | None:
     )
 
 
-def _has_disorder(store: Store, table: TablePlan, name: str) -> bool:
+def _has_disorder(store: StoredData, table: TablePlan, name: str) -> bool:
     sql = _order_sql(store, table, name)
     return sql is not None and bool(store.connection.sql(f"SELECT count(*) FROM ({sql}) WHERE early").fetchall()[0][0])
 
 
-def _moment_tally(store: Store, table: TablePlan, name: str) -> pa.Table:
+def _moment_tally(store: StoredData, table: TablePlan, name: str) -> pa.Table:
     order = _order_sql(store, table, name)
     early = f"SELECT date_key, 0 AS checked, count(*) FILTER (WHERE early) AS faults FROM ({order}) GROUP BY 1"
     moment, time = quoted(name), quoted(table.time or "")
@@ -150,7 +149,7 @@ def _moment_tally(store: Store, table: TablePlan, name: str) -> pa.Table:
     return store.arrow(sql)
 
 
-def _wrong_end_sql(store: Store, end: str) -> str:
+def _wrong_end_sql(store: StoredData, end: str) -> str:
     """Return the SQL condition that the last version of a unit has a wrong end: not at the end of its life, or not open
     where the unit still lives. Units outside the sample of lives are not judged."""
     store.connection.register("judged periods", _period_ends(replace(store, first=store.plan.first)))
@@ -167,7 +166,7 @@ def _history_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return ending_tables(plan) if "valid_from" in table.version_columns else None
 
 
-def _histories(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _histories(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     history = table.version_columns
     unit = next(column.name for column in table.columns if column.spec.source.is_key)
     parts = (f"v.{quoted(history[part])}" for part in ("valid_from", "valid_to", "is_current"))
@@ -179,7 +178,7 @@ def _histories(store: Store, table: TablePlan) -> Iterator[Finding]:
     next_start = f"lead({begin}) OVER (PARTITION BY v.{quoted(unit)} ORDER BY {begin}) AS following"
     sql = (
         f"SELECT NULL AS date_key, count(*) AS checked, count(*) FILTER (WHERE {fault}) AS faults FROM "
-        f"(SELECT {next_start}, v.* FROM {store.place(table)} AS v) AS v "
+        f"(SELECT {next_start}, v.* FROM {store.full_relation(table)} AS v) AS v "
         f"LEFT JOIN ({_lives_sql(store, table.name)}) AS lives ON v.{quoted(unit)} = lives.unit "
         'LEFT JOIN "judged periods" AS p ON least(lives.last, lives.ended) = p.date_key'
     )

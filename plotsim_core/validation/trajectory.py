@@ -14,9 +14,9 @@ import numpy as np
 from plotsim_core.numerics.estimates import ratio
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
-from plotsim_core.validation.judgement import FEWEST, Estimate, Measure, judgement
+from plotsim_core.validation.judgement import MIN_UNITS, Measure, Measurement, judgement
 from plotsim_core.validation.residuals import Flags, Residuals, judged_metrics, metric_facts, metrics_judged_by, residuals
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 
 MEAN_BIAS = 0.01
 _SPREAD_BIAS = 0.05
@@ -38,11 +38,11 @@ def _noise_ratio(sample: Residuals, metric: int, cells: Flags) -> tuple[float, f
     no unit ends, the ratio is 1 plus the effect of noise alone."""
     probed_cells = cells[:, sample.probed]
     centres = sample.centres[metric][:, sample.probed]
-    noised_ratio, error = ratio(sample.made[metric], centres, probed_cells)
+    noised_ratio, error = ratio(sample.noised[metric], centres, probed_cells)
     if sample.plan.endings:
         return noised_ratio, error if len(sample.probed) < len(sample.segments) else 0.0
     true_ratio = ratio(sample.true[metric], centres, probed_cells)[0]
-    difference_error = ratio(sample.made[metric] - sample.true[metric], centres, probed_cells)[1]
+    difference_error = ratio(sample.noised[metric] - sample.true[metric], centres, probed_cells)[1]
     return 1.0 + noised_ratio - true_ratio, difference_error if np.isfinite(difference_error) else 0.0
 
 
@@ -56,7 +56,7 @@ def with_metrics(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return metric_facts(plan) if metrics_judged_by(plan, table) else None
 
 
-def _means(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _means(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     sample = residuals(store)
     for metric in judged_metrics(sample, table):
         bands = {"overall": None, **{f"band {n}": n for n in range(BANDS)}}
@@ -65,28 +65,28 @@ def _means(store: Store, table: TablePlan) -> Iterator[Finding]:
         yield band_finding(store, sample.plan.metrics[metric].name, measures)
 
 
-def band_finding(store: Store, name: str, measures: Mapping[str, tuple[Measure, float]]) -> Finding:
+def band_finding(store: StoredData, name: str, measures: Mapping[str, tuple[Measure, float]]) -> Finding:
     """Judge ratios to expected values, `overall` and in quantile bands, and the `variance` of residuals if it is among the
     measures. Each measure comes with its allowed bias."""
     numbers: dict[str, float] = {}
     problems: list[str] = []
     for label, (measure, bias) in measures.items():
         verdict = judgement(store, measure, bias)
-        if verdict is None or (verdict.allowed >= MAX_ALLOWED and not verdict.wrong):
+        if verdict is None or (verdict.allowed >= MAX_ALLOWED and not verdict.is_rejected):
             continue
-        value, expected, allowed = verdict.estimate.found, verdict.estimate.expected, verdict.allowed
+        value, expected, allowed = verdict.estimate.value, verdict.estimate.expected, verdict.allowed
         numbers |= {f"{label} found": value, f"{label} expected": expected, f"{label} allowed": allowed}
-        if verdict.wrong:
+        if verdict.is_rejected:
             message = f"variance of residuals {value:.2f}" if label == "variance" else f"{label} at {value:.3f} of its mean"
             problems.append(f"{message}, {expected:.3f} \u00b1 {allowed:.3f} expected")
     if "overall found" not in numbers and not problems:
-        return unjudged(name, f"too few units or rows, at least {FEWEST} units are needed", numbers)
+        return unjudged(name, f"too few units or rows, at least {MIN_UNITS} units are needed", numbers)
     message = f"{numbers.get('overall found', float('nan')):.3f} of its mean"
     message += f", variance of residuals {numbers['variance found']:.2f}" if "variance found" in numbers else ""
     return Finding(name, not problems, "; ".join(problems[:3]) or message, numbers)
 
 
-def _mean(sample: Residuals, metric: int, band: int | None) -> Estimate | None:
+def _mean(sample: Residuals, metric: int, band: int | None) -> Measurement | None:
     """Measure the mean of a metric, overall or in a quantile band of its centres."""
     present = np.isfinite(sample.values[metric])
     if not present.any():
@@ -105,41 +105,41 @@ def typical_size(sample: Residuals, metric: int) -> float:
     return float(max(abs(low), abs(high), high - low))
 
 
-def mean_ratio(sample: Residuals, metric: int, cells: Flags, scale: float) -> Estimate:
+def mean_ratio(sample: Residuals, metric: int, cells: Flags, scale: float) -> Measurement:
     """Measure the ratio of values to centres in some cells; where means may be zero, the shift as a share of `scale`."""
     centres = sample.centres[metric]
     if declared_means(sample, metric)[0] > 0:
         expected, noise_error = _noise_ratio(sample, metric, cells)
         value, error = ratio(sample.values[metric], centres, cells, expected)
-        return Estimate(value, expected, float(np.hypot(error, noise_error)), units_in(cells))
+        return Measurement(value, expected, float(np.hypot(error, noise_error)), units_in(cells))
     sizes = np.full(centres.shape, scale)
     probed_cells, base = cells[:, sample.probed], centres[:, sample.probed]
-    noised_ratio = ratio(sample.made[metric] - base, sizes[:, sample.probed], probed_cells)
-    noise_ratio = ratio(sample.made[metric] - sample.true[metric], sizes[:, sample.probed], probed_cells)
+    noised_ratio = ratio(sample.noised[metric] - base, sizes[:, sample.probed], probed_cells)
+    noise_ratio = ratio(sample.noised[metric] - sample.true[metric], sizes[:, sample.probed], probed_cells)
     has_all_units = len(sample.probed) == len(sample.segments)
     expected, noise_error = (
         (noised_ratio[0], 0.0 if has_all_units else noised_ratio[1]) if sample.plan.endings else noise_ratio
     )
     value, error = ratio(sample.values[metric] - centres, sizes, cells, expected)
-    return Estimate(1.0 + value, 1.0 + expected, float(np.hypot(error, noise_error)), units_in(cells))
+    return Measurement(1.0 + value, 1.0 + expected, float(np.hypot(error, noise_error)), units_in(cells))
 
 
-def _spread(sample: Residuals, metric: int) -> Estimate | None:
+def _spread(sample: Residuals, metric: int) -> Measurement | None:
     """Measure the mean square of residuals, against that of noised values."""
     present = np.isfinite(sample.values[metric])
     if not present.any():
         return None
     ones = np.ones(present.shape)
-    squares = sample.standard(metric, sample.made[metric], probed=True) ** 2
+    squares = sample.standardised(metric, sample.noised[metric], probed=True) ** 2
     expected, noise_error = ratio(squares, ones[:, sample.probed], present[:, sample.probed])
     value, error = ratio(sample.stored[metric] ** 2, ones, present, expected)
     has_all_units = len(sample.probed) == len(sample.segments)
-    return Estimate(
+    return Measurement(
         value, expected, 0.25 * error if has_all_units else float(np.hypot(error, noise_error)), units_in(present)
     )
 
 
-def _polarity(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _polarity(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     sample = residuals(store)
     for metric in judged_metrics(sample, table):
         plan = sample.plan.metrics[metric]
@@ -150,17 +150,17 @@ def _polarity(store: Store, table: TablePlan) -> Iterator[Finding]:
             continue
         verdict = judgement(store, partial(_slope, metric=metric), 0.0)
         if verdict is None or verdict.allowed >= 1.0:
-            yield unjudged(plan.name, f"too few units or rows, at least {FEWEST} units are needed")
+            yield unjudged(plan.name, f"too few units or rows, at least {MIN_UNITS} units are needed")
             continue
-        sign, value = 1.0 if plan.spec.polarity == "positive" else -1.0, verdict.estimate.found
-        is_declared = value > 0 or not verdict.wrong
+        sign, value = 1.0 if plan.spec.polarity == "positive" else -1.0, verdict.estimate.value
+        is_declared = value > 0 or not verdict.is_rejected
         direction = f"{plan.spec.polarity} as declared" if is_declared else f"declared {plan.spec.polarity}"
         message = f"{direction}: a full way up moves it by {sign * value:.2f} of the way between its means"
         numbers = {"declared": sign, "found": sign * value, "allowed": verdict.allowed}
         yield Finding(plan.name, is_declared, f"{message} \u00b1 {verdict.allowed:.2f}", numbers)
 
 
-def _slope(sample: Residuals, metric: int) -> Estimate | None:
+def _slope(sample: Residuals, metric: int) -> Measurement | None:
     """Measure the slope of a metric on the position, by weighted least squares, as a share of the declared slope."""
     values = sample.values[metric]
     present = np.isfinite(values)
@@ -171,7 +171,7 @@ def _slope(sample: Residuals, metric: int) -> Estimate | None:
         return None
     shift = position - float(np.average(position[present], weights=weight[present]))
     value, error = ratio(values * shift * weight, (high - low) * shift**2 * weight, present, 1.0)
-    return Estimate(value, 1.0, error, units_in(present))
+    return Measurement(value, 1.0, error, units_in(present))
 
 
 for _name, _check in {

@@ -21,19 +21,19 @@ _INSERTS = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_READ, sqlite3.SQLITE
 
 
 @contextmanager
-def reading(path: Path, what: str) -> Iterator[None]:
-    """Raise UsageError where the file at `path` cannot be read as `what`, such as a DuckDB database."""
+def reading(path: Path, subject: str) -> Iterator[None]:
+    """Raise UsageError where the file at `path` cannot be read as `subject`, such as a DuckDB database."""
     try:
         str(path.absolute()).encode()
         yield
     except _QUERY_ERRORS:
         raise
     except UnicodeEncodeError:
-        raise UsageError(f"{path} cannot be read as {what}: its name is not UTF-8") from None
+        raise UsageError(f"{path} cannot be read as {subject}: its name is not UTF-8") from None
     except _DATA_ERRORS as error:
         lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         message = error.strerror if isinstance(error, OSError) and error.strerror else lines[0]
-        raise UsageError(f"{path} cannot be read as {what}: {message}") from None
+        raise UsageError(f"{path} cannot be read as {subject}: {message}") from None
 
 
 def attach(connection: duckdb.DuckDBPyConnection, file: Path) -> None:

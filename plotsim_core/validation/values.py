@@ -10,7 +10,7 @@ from plotsim_core.config.effects import missing_on, noise_of, null_rate
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.validation.chance import BLOCKING, bernstein, hit_bounds
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
-from plotsim_core.validation.store import Store
+from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.table_scan import bounds_of, count_finding, table_scan
 
 _NOT_IN_LEDGER = "the ledger does not tell it of rows that were dropped"
@@ -25,7 +25,7 @@ def _judged_metric(table: TablePlan, column: ColumnPlan) -> str | None:
     return column.spec.source.stored_metric if table.spec.is_per_cell else None
 
 
-def _nulls(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _nulls(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     scan, unlisted = table_scan(store, table), _unlisted_columns(store, table)
     for index, column in enumerate(table.columns):
         if column.name in unlisted:
@@ -43,10 +43,10 @@ def _nulls(store: Store, table: TablePlan) -> Iterator[Finding]:
             yield _null_rate_finding(finding, null_rate(dataset, metric.spec), odds, store.stop - store.first)
 
 
-def _unlisted_columns(store: Store, table: TablePlan) -> set[str]:
+def _unlisted_columns(store: StoredData, table: TablePlan) -> set[str]:
     """Return the columns whose values the ledger lacks for dropped or late rows: those that a wide table adds to the table
     it shows."""
-    issues = (issue for _, issue in store.written.table(table.name).issues)
+    issues = (issue for _, issue in store.stored_plan.table(table.name).issues)
     has_drops = any(issue.drops or issue.issue == "late_delivery" for issue in issues)
     shown_columns = {column.name for column in store.plan.table(table.of).columns} if has_drops and table.of else set()
     return {column.name for column in table.columns if column.name not in shown_columns} if shown_columns else set()
@@ -74,7 +74,7 @@ def _range_tables(plan: Plan, table: TablePlan) -> frozenset[str] | None:
     return NO_TABLES if any(bounds_of(plan, table, column) is not None for column in table.columns) else None
 
 
-def _ranges(store: Store, table: TablePlan) -> Iterator[Finding]:
+def _ranges(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     for index, column in enumerate(table.columns):
         bounds = bounds_of(store.plan, table, column)
         if bounds is not None:

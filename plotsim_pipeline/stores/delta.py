@@ -12,7 +12,6 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote
 from uuid import uuid4
@@ -25,10 +24,11 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
 
 from plotsim_core import Plan, UsageError
+from plotsim_core.output.format import Batches
 from plotsim_core.output.parquet import write_parquet
+from plotsim_core.output.partitions import write_partitions
 from plotsim_core.plan.sql import quoted
-from plotsim_core.validation.store import Store as Stored
-from plotsim_core.validation.store import stored_date_keys
+from plotsim_core.validation.store import StoredData, stored_data, stored_date_keys
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
 from plotsim_pipeline.stores.filesystem import (
     arrow_filesystem_of,
@@ -40,9 +40,9 @@ from plotsim_pipeline.stores.filesystem import (
     replacing_file,
     s3_access,
 )
-from plotsim_pipeline.stores.placement import Placement, missing_error, partition_batches
+from plotsim_pipeline.stores.placement import Placement, missing_error
 from plotsim_pipeline.stores.run_log import LOG
-from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
+from plotsim_pipeline.stores.store import Partition, Partitions, Schemas, Store, digest_of, length_of
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -52,7 +52,7 @@ KEY = "_partition"
 _LENGTH = "plotsim.partition"
 _WRITER = "plotsim"
 """Whose commits must not pass each other by."""
-_TRIES = 60
+_MAX_COMMITS = 60
 
 
 class DeltaStore(Store):
@@ -60,37 +60,45 @@ class DeltaStore(Store):
 
     kind: ClassVar[str] = "delta"
 
-    def write(self, where: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
+    def write(self, placement: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
         delta = _library()
         filesystem, root = filesystem_of(self.path)
-        folder, schema = f"{root}/{where.dataset}/{where.table}", batches.schema
+        folder, schema = f"{root}/{placement.dataset}/{placement.table}", batches.schema
         prepare_folder(filesystem, root, folder)
-        table = self._table(filesystem, where, schema)
-        if where.time is None and (kept_rows := _later_state(table, where, schema)) is not None:
+        table = self._table(filesystem, placement, schema)
+        if placement.time is None and (kept_rows := _later_state(table, placement, schema)) is not None:
             return kept_rows
         add_actions: list[Any] = []
-        rows = dict.fromkeys(where.keys if where.time is not None else [where.as_of], 0)
+
+        def write_partition(key: str, partition_schema: pa.Schema, rows: Batches) -> int:
+            file = f"{key.replace(':', '').replace(' ', 'T')}.{digest_of(schema)}.{uuid4().hex}.parquet"
+            with replacing_file(filesystem, f"{folder}/{file}") as sink:
+                count = write_parquet(
+                    sink, schema, rows, placement.encoding
+                )  # a Delta table has all columns in every partition
+            add_actions.append(_add_action(filesystem, folder, file, key, count))
+            return count
+
         try:
-            for key, pieces in _partitions(where, batches):
-                file = f"{key.replace(':', '').replace(' ', 'T')}.{digest_of(schema)}.{uuid4().hex}.parquet"
-                with replacing_file(filesystem, f"{folder}/{file}") as sink:
-                    rows[key] = write_parquet(sink, schema, pieces, where.encoding)
-                add_actions.append(_add_action(filesystem, folder, file, key, rows[key]))
+            if (partitions := placement.partitions) is not None:
+                row_counts = write_partitions(partitions, schema, batches, write_partition)
+            else:
+                row_counts = {placement.as_of: write_partition(placement.as_of, schema, batches)}
         except BaseException:
             _remove(filesystem, folder, add_actions)
             raise
-        for attempt in range(_TRIES):
-            if where.time is None and (kept_rows := _later_state(table, where, schema)) is not None:
+        for attempt in range(_MAX_COMMITS):
+            if placement.time is None and (kept_rows := _later_state(table, placement, schema)) is not None:
                 _remove(filesystem, folder, add_actions)
                 return kept_rows
             try:
-                _commit(table, schema, where, add_actions)
-                return rows
+                _commit(table, schema, placement, add_actions)
+                return row_counts
             except delta.exceptions.CommitFailedError:  # another writer was there first
-                if attempt == _TRIES - 1:
+                if attempt == _MAX_COMMITS - 1:
                     raise  # the files stay until a vacuum, as after any commit of which nobody knows whether it is there
                 time.sleep(random.uniform(0, 0.02 * min(attempt + 1, 20)))
-                table = self._table(filesystem, where, schema)
+                table = self._table(filesystem, placement, schema)
         raise AssertionError  # the last attempt returns or raises
 
     def _table(self, filesystem: fsspec.AbstractFileSystem, placement: Placement, schema: pa.Schema) -> "DeltaTable":
@@ -98,9 +106,7 @@ class DeltaStore(Store):
         delta = _library()
         uri, options = f"{self.path.rstrip('/')}/{placement.dataset}/{placement.table}", _storage_options(filesystem)
         if KEY in schema.names:
-            raise dg.Failure(
-                f"{placement.dataset}.{placement.table} has a column {KEY}, which a Delta table has by itself: rename it"
-            )
+            raise dg.Failure(f"{placement.full_name} has a column {KEY}, which a Delta table has by itself: rename it")
         delta_schema = _schema(schema)
         if not delta.DeltaTable.is_deltatable(uri, options):
             description = (schema.metadata or {}).get(b"description", b"").decode()
@@ -109,7 +115,7 @@ class DeltaStore(Store):
                     uri,
                     delta_schema,
                     partition_by=[KEY],
-                    name=f"{placement.dataset}.{placement.table}",
+                    name=placement.full_name,
                     description=description,
                     configuration={_LENGTH: length_of(schema)},
                     storage_options=options,
@@ -123,27 +129,27 @@ class DeltaStore(Store):
             table.alter.add_columns([field for field in delta_schema.fields if field.name in changes.added])
         return table
 
-    def stream(self, where: Placement) -> pa.RecordBatchReader:
+    def stream(self, placement: Placement) -> pa.RecordBatchReader:
         filesystem, root = filesystem_of(self.path)
-        table = _open_table(self.uri(where), filesystem)
+        table = _open_table(self.uri(placement), filesystem)
         entries = {} if table is None else _recorded_partitions(table)
-        keys = where.keys if where.time is not None and where.keys else sorted(entries)
+        keys = placement.keys if placement.time is not None and placement.keys else sorted(entries)
         missing = [key for key in keys if key not in entries]
         if table is None or missing or not keys:
-            raise missing_error(where, missing)
-        rows = _rows(table, filesystem, f"{root}/{where.dataset}/{where.table}")
+            raise missing_error(placement, missing)
+        rows = _rows(table, filesystem, f"{root}/{placement.dataset}/{placement.table}")
         schema = rows.schema.remove(rows.schema.get_field_index(KEY))
         return pa.RecordBatchReader.from_batches(
-            schema, _batches(rows, schema, [] if where.is_empty else keys, where.sorting)
+            schema, _batches(rows, schema, [] if placement.is_empty else keys, placement.sorting)
         )
 
-    def uri(self, where: Placement) -> str:
-        return f"{self.path.rstrip('/')}/{where.dataset}/{where.table}"
+    def uri(self, placement: Placement) -> str:
+        return f"{self.path.rstrip('/')}/{placement.dataset}/{placement.table}"
 
     def records(self, dataset: str) -> Partitions:
         return {name: partitions for name, table in self._tables(dataset) if (partitions := _recorded_partitions(table))}
 
-    def made(self, dataset: str) -> Partitions:
+    def intact_partitions(self, dataset: str) -> Partitions:
         """Return the partitions of which every file that the table's log names is there, as large as it says."""
         filesystem, root = filesystem_of(self.path)
         made_partitions = {}
@@ -159,19 +165,21 @@ class DeltaStore(Store):
         files = sorted(file_versions(filesystem, f"{root}/{dataset}").items())
         return hashlib.sha256(repr(files).encode()).hexdigest() if files else ""
 
-    def obstacle(self, dataset: str, table: str, time: str | None, schema: pa.Schema) -> str | None:
-        filesystem, _ = filesystem_of(self.path)
-        stored_table = _open_table(
-            f"{self.path.rstrip('/')}/{dataset}/{table}", filesystem
-        )  # a state as well: Delta keeps its columns
-        return None if stored_table is None else _obstacle(stored_table, _schema(schema), time, schema)
+    def obstacles(self, dataset: str, schemas: Schemas) -> dict[str, str]:
+        stored_tables = dict(self._tables(dataset))
+        reasons = {
+            name: _obstacle(stored_tables[name], _schema(schema), time, schema)  # a state as well: Delta keeps its columns
+            for name, (time, schema) in schemas.items()
+            if name in stored_tables
+        }
+        return {name: reason for name, reason in reasons.items() if reason is not None}
 
     def drop(self, dataset: str, table: str) -> None:
         filesystem, root = filesystem_of(self.path)
         filesystem.rm(f"{root}/{dataset}/{table}", recursive=True)
 
     @contextmanager
-    def opened(self, plan: Plan, first: int, stop: int) -> Iterator[Stored]:
+    def open_tables(self, plan: Plan, first: int, stop: int) -> Iterator[StoredData]:
         filesystem, root = filesystem_of(self.path)
         names = {table.name for table in plan.tables}
         with duckdb.connect() as connection:
@@ -182,12 +190,12 @@ class DeltaStore(Store):
                 if name in names and partitions:
                     relations[name] = _view(connection, _rows(table, filesystem, f"{root}/{plan.name}/{name}"), quoted(name))
                     entries += [(name, key) for key in partitions]
-            yield Stored(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
+            yield stored_data(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
         filesystem, root = filesystem_of(self.path)
         with duckdb.connect() as connection:
-            connection.register(LOG, self.logged())
+            connection.register(LOG, self.run_log())
             for dataset in datasets:
                 connection.execute(f"CREATE SCHEMA {quoted(dataset)}")
                 for name, table in self._tables(dataset):
@@ -244,20 +252,6 @@ def _storage_options(filesystem: fsspec.AbstractFileSystem) -> dict[str, str] | 
         "AWS_ALLOW_HTTP": "true" if str(settings.endpoint).startswith("http://") else None,
     }
     return {"max_retries": "3", "retry_timeout": "30s"} | {name: str(value) for name, value in options.items() if value}
-
-
-def _partitions(placement: Placement, batches: pa.RecordBatchReader) -> Iterator[tuple[str, Iterator[pa.RecordBatch]]]:
-    """Yield each key and its rows; keys without rows last."""
-    if placement.time is None:
-        yield placement.as_of, iter(batches)
-        return
-    seen_keys = set()
-    for index, pieces in groupby(partition_batches(placement, batches), key=lambda piece: piece[0]):
-        seen_keys.add(placement.keys[index])
-        yield placement.keys[index], (rows for _, rows in pieces)
-    for key in placement.keys:
-        if key not in seen_keys:
-            yield key, iter(())
 
 
 def _add_action(filesystem: fsspec.AbstractFileSystem, folder: str, file: str, key: str, rows: int) -> Any:

@@ -18,19 +18,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core import Plan, UsageError
+from plotsim_core.output.duckdb import column_comment_sql, comments_sql, create_table_sql, insert_rows
 from plotsim_core.plan.sql import quoted, sql_type, text
-from plotsim_core.validation.store import PARTITIONS, stored_date_keys
-from plotsim_core.validation.store import Store as Stored
+from plotsim_core.validation.store import PARTITIONS, StoredData, stored_data, stored_date_keys
 from plotsim_pipeline.dagster_home import command
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
 from plotsim_pipeline.stores.duckdb_lock import open_database, waiting_connection
 from plotsim_pipeline.stores.placement import Placement, missing_error
 from plotsim_pipeline.stores.run_log import LOG, SCHEMA, Writing, append, completed_row
-from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
+from plotsim_pipeline.stores.store import Partition, Partitions, Schemas, Store, digest_of, length_of
 
 _LAST_DAY = 99_999_999
 """Numbers of time beyond it have an hour."""
-_BATCH = 131_072
+_BATCH_ROWS = 131_072
 """Rows of a batch that is read."""
 _RECORD_COLUMNS = {
     "table_name": "VARCHAR",
@@ -51,26 +51,26 @@ class DuckDBStore(Store):
     kind: ClassVar[str] = "duckdb"
 
     @property
-    def one_writer(self) -> bool:
+    def is_single_writer(self) -> bool:
         return True
 
     @property
     def folder(self) -> str:
         return str(Path(self.path).parent)
 
-    def write(self, where: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
-        return self._write(where, batches, None)[0]
+    def write(self, placement: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
+        return self._write(placement, batches, None)[0]
 
     def write_logged(
-        self, where: Placement, batches: pa.RecordBatchReader, writing: Writing
+        self, placement: Placement, batches: pa.RecordBatchReader, writing: Writing
     ) -> tuple[dict[str, int], pa.Table]:
-        return self._write(where, batches, writing)
+        return self._write(placement, batches, writing)
 
     def log(self, row: pa.Table) -> None:
         with open_database(self.path) as connection:  # at once or not at all: it is about what has failed
             append(connection, row)
 
-    def logged(self) -> pa.Table:
+    def run_log(self) -> pa.Table:
         with self._read_connection() as connection:
             if connection is None or not _columns(connection, f"main.{LOG}"):
                 return SCHEMA.empty_table()
@@ -103,7 +103,7 @@ class DuckDBStore(Store):
         if Path(self.path).stem.lower() == placement.dataset.lower():
             raise dg.Failure(
                 f"{self.path}: a DuckDB file must not be named like a dataset in it, for "
-                f"{placement.dataset}.{placement.table} would mean two things to DuckDB. Give the file another name.",
+                f"{placement.full_name} would mean two things to DuckDB. Give the file another name.",
                 allow_retries=False,
             )
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {dataset}")
@@ -118,27 +118,21 @@ class DuckDBStore(Store):
             connection.execute(f"DROP TABLE {relation}")
             stored_columns = {}
         if not stored_columns:
-            self._create(connection, placement, schema)
+            for statement in [create_table_sql(relation, schema), *comments_sql(relation, schema)]:
+                connection.execute(statement)
             connection.execute(
                 f"DELETE FROM {records} WHERE table_name = ?", [placement.table]
             )  # somebody dropped the table
             return
-        reason = _obstacle(connection, placement.dataset, placement.table, placement.time, schema, stored_columns)
+        reason = None
+        if placement.time is not None:
+            reason = _obstacle(_records(connection, placement.dataset), placement.table, schema, stored_columns)
         if reason is not None:
             raise refusal(placement.dataset, placement.table, self.path, reason)
         for name in changes.added:  # null in the partitions that are stored
             connection.execute(f"ALTER TABLE {relation} ADD COLUMN {quoted(name)} {_sql_types(schema)[name]}")
-            _comment(connection, relation, schema.field(name))
-
-    def _create(self, connection: duckdb.DuckDBPyConnection, placement: Placement, schema: pa.Schema) -> None:
-        relation = f"{quoted(placement.dataset)}.{quoted(placement.table)}"
-        columns = [f"{quoted(f.name)} {sql_type(f.type)}{'' if f.nullable else ' NOT NULL'}" for f in schema]
-        connection.execute(f"CREATE TABLE {relation} ({', '.join(columns)})")
-        description = (schema.metadata or {}).get(b"description", b"").decode()
-        if description:
-            connection.execute(f"COMMENT ON TABLE {relation} IS {text(description)}")
-        for field in schema:
-            _comment(connection, relation, field)
+            for statement in column_comment_sql(relation, schema.field(name)):
+                connection.execute(statement)
 
     def _replace_rows(
         self,
@@ -149,51 +143,52 @@ class DuckDBStore(Store):
         batches: pa.RecordBatchReader,
     ) -> dict[str, int]:
         records = f"{quoted(placement.dataset)}.{PARTITIONS}"
-        if placement.time is None:
+        partitions = placement.partitions
+        if partitions is None:
             stored_state = _stored_state(connection, placement)
             if stored_state is not None and stored_state[0] > placement.as_of and stored_state[1].digest == digest:
                 return {stored_state[0]: stored_state[1].rows}
             connection.execute(f"DELETE FROM {relation}")
             connection.execute(f"DELETE FROM {records} WHERE table_name = ?", [placement.table])
-            rows = {placement.as_of: _insert(connection, relation, batches)}
+            rows = {placement.as_of: insert_rows(connection, relation, batches)}
         else:
-            low, high = placement.bounds[0], placement.bounds[-1]
-            time = _time_number(placement.time, _is_temporal(batches.schema, placement.time), placement.form)
+            low, high = partitions.bounds[0], partitions.bounds[-1]
+            time = _time_number(partitions.time, _is_temporal(batches.schema, partitions.time), partitions.time_format)
             connection.execute(f"DELETE FROM {relation} WHERE {time} >= ? AND {time} < ?", [low, high])
             connection.execute(
                 f"DELETE FROM {records} WHERE table_name = ? AND list_contains(?, partition_key)",
                 [placement.table, list(placement.keys)],
             )
-            _insert(connection, relation, batches)
+            insert_rows(connection, relation, batches)
             counts: dict[str, Any] = connection.execute(
                 f"SELECT {time} AS time, count(*) AS n FROM {relation} WHERE {time} >= ? AND {time} < ? GROUP BY 1",
                 [low, high],
             ).fetchnumpy()
-            rows = placement.tally(np.asarray(counts["time"]), np.asarray(counts["n"]))
+            rows = partitions.row_counts(np.asarray(counts["time"]), np.asarray(counts["n"]))
         connection.register("partition records", _new_records(placement, rows, digest, length_of(batches.schema)))
         connection.execute(f'INSERT INTO {records} BY NAME SELECT * FROM "partition records"')
         return rows
 
-    def stream(self, where: Placement) -> pa.RecordBatchReader:
+    def stream(self, placement: Placement) -> pa.RecordBatchReader:
         """As of every store. The file is held from the first batch until the last, or until the reader is thrown away."""
         if not Path(self.path).exists():
-            raise missing_error(where)
-        relation = f"{quoted(where.dataset)}.{quoted(where.table)}"
+            raise missing_error(placement)
+        relation = f"{quoted(placement.dataset)}.{quoted(placement.table)}"
         with self._connection() as connection:
             if not _columns(connection, relation):
-                raise missing_error(where)
+                raise missing_error(placement)
             schema = connection.sql(f"FROM {relation} LIMIT 0").to_arrow_table().schema
-            if missing := _missing_keys(connection, where):
-                raise missing_error(where, missing)
-        order = ", ".join(quoted(name) for name in where.sorting) or "ALL"
-        query = f"SELECT * FROM {relation} WHERE {_condition(where, schema)} ORDER BY {order}"
+            if missing := _missing_keys(connection, placement):
+                raise missing_error(placement, missing)
+        order = ", ".join(quoted(name) for name in placement.sorting) or "ALL"
+        query = f"SELECT * FROM {relation} WHERE {_condition(placement, schema)} ORDER BY {order}"
         return pa.RecordBatchReader.from_batches(schema, self._batches(query))
 
     def _batches(self, query: str) -> Iterator[pa.RecordBatch]:
         with self._connection() as connection:
-            yield from connection.sql(query).to_arrow_reader(_BATCH)
+            yield from connection.sql(query).to_arrow_reader(_BATCH_ROWS)
 
-    def uri(self, where: Placement) -> str:
+    def uri(self, placement: Placement) -> str:
         return self.path
 
     def records(self, dataset: str) -> Partitions:
@@ -208,7 +203,7 @@ class DuckDBStore(Store):
             sql = f"SELECT table_name, list(DISTINCT digest) FROM {relation} GROUP BY table_name"
             return {table: set(digests) for table, digests in connection.execute(sql).fetchall()}
 
-    def made(self, dataset: str) -> Partitions:
+    def intact_partitions(self, dataset: str) -> Partitions:
         with self._read_connection() as connection:
             if connection is None:
                 return {}
@@ -221,12 +216,16 @@ class DuckDBStore(Store):
         files = [Path(self.path), Path(f"{self.path}.wal")]
         return " ".join(f"{status.st_size} {status.st_mtime_ns}" for f in files if f.exists() and (status := f.stat()))
 
-    def obstacle(self, dataset: str, table: str, time: str | None, schema: pa.Schema) -> str | None:
+    def obstacles(self, dataset: str, schemas: Schemas) -> dict[str, str]:
         with self._read_connection() as connection:
-            if connection is None or time is None:
-                return None
-            stored_columns = _columns(connection, f"{quoted(dataset)}.{quoted(table)}")
-            return _obstacle(connection, dataset, table, time, schema, stored_columns) if stored_columns else None
+            if connection is None:
+                return {}
+            records = _records(connection, dataset)
+            reasons: dict[str, str | None] = {}
+            for table, (time, schema) in schemas.items():
+                stored_columns = _columns(connection, f"{quoted(dataset)}.{quoted(table)}") if time is not None else {}
+                reasons[table] = _obstacle(records, table, schema, stored_columns) if stored_columns else None
+            return {table: reason for table, reason in reasons.items() if reason is not None}
 
     def drop(self, dataset: str, table: str) -> None:
         with self._connection() as connection:
@@ -236,13 +235,13 @@ class DuckDBStore(Store):
             connection.execute("COMMIT")
 
     @contextmanager
-    def opened(self, plan: Plan, first: int, stop: int) -> Iterator[Stored]:
+    def open_tables(self, plan: Plan, first: int, stop: int) -> Iterator[StoredData]:
         with self._connection() as connection:
             table_names = _tables(connection, plan.name)
             relations = {t.name: f"{quoted(plan.name)}.{quoted(t.name)}" for t in plan.tables if t.name in table_names}
             records = _records(connection, plan.name)
             entries = zip(records["table_name"].to_pylist(), records["partition_key"].to_pylist(), strict=True)
-            yield Stored(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
+            yield stored_data(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
         if not Path(self.path).exists():
@@ -285,26 +284,13 @@ def _sql_types(schema: pa.Schema) -> dict[str, str]:
     return {field.name: sql_type(field.type) for field in schema}
 
 
-def _comment(connection: duckdb.DuckDBPyConnection, relation: str, field: pa.Field) -> None:
-    description = (field.metadata or {}).get(b"description", b"").decode()
-    if description:
-        connection.execute(f"COMMENT ON COLUMN {relation}.{quoted(field.name)} IS {text(description)}")
-
-
-def _obstacle(
-    connection: duckdb.DuckDBPyConnection,
-    dataset: str,
-    table: str,
-    time: str | None,
-    schema: pa.Schema,
-    stored_columns: Mapping[str, str],
-) -> str | None:
-    """Return why a stored table cannot take partitions of `schema`; None if it can. `stored_columns` are its columns."""
+def _obstacle(records: pa.Table, table: str, schema: pa.Schema, stored_columns: Mapping[str, str]) -> str | None:
+    """Return why a stored table cannot take partitions of `schema`; None if it can. `stored_columns` are its columns,
+    `records` the partition records of its dataset."""
     changes = column_changes(stored_columns, _sql_types(schema))
     if not changes.only_added:
         return other_columns(changes)
-    records = _records(connection, dataset)
-    lengths = records.filter(pc.field("table_name") == table)["length"].unique().to_pylist() if time is not None else []
+    lengths = records.filter(pc.field("table_name") == table)["length"].unique().to_pylist()
     length = next((length for length in lengths if (length or "") != length_of(schema)), None)
     return other_length(length, length_of(schema)) if length is not None else None
 
@@ -387,7 +373,7 @@ def _condition(placement: Placement, schema: pa.Schema) -> str:
     """Return the SQL condition of rows in the requested partitions."""
     if placement.time is None or not placement.bounds:
         return "TRUE"
-    time = _time_number(placement.time, _is_temporal(schema, placement.time), placement.form)
+    time = _time_number(placement.time, _is_temporal(schema, placement.time), placement.time_format)
     in_range = f"{time} >= {placement.bounds[0]} AND {time} < {placement.bounds[-1]}"
     return " AND ".join([in_range, *(f"NOT ({time} >= {begin} AND {time} < {end})" for begin, end in placement.gaps)])
 
@@ -402,9 +388,3 @@ def _missing_keys(connection: duckdb.DuckDBPyConnection, placement: Placement) -
     return sorted(
         set(placement.keys).difference(_intact_records(connection, placement.dataset, records)["partition_key"].to_pylist())
     )
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, relation: str, batches: pa.RecordBatchReader) -> int:
-    connection.register("incoming rows", batches)
-    ((rows,),) = connection.execute(f'INSERT INTO {relation} BY NAME SELECT * FROM "incoming rows"').fetchall()
-    return int(rows)

@@ -18,12 +18,12 @@ from plotsim_core import UsageError
 PATIENCE_VARIABLE = "PLOTSIM_LOCK_SECONDS"
 CONNECTION_CONFIG: dict[str, str | bool | int | float | list[str]] = {"custom_user_agent": "dagster"}
 """What dagster-duckdb connects with, which waits without saying for whom: connections of one process have to agree."""
-_PATIENCE = 120.0
-_FIRST, _LONGEST = 0.05, 1.0
+_WAIT_SECONDS = 120.0
+_FIRST_DELAY, _MAX_DELAY = 0.05, 1.0
 """Seconds between two tries, at first and in the end."""
-_TELL = 5.0
+_MESSAGE_SECONDS = 5.0
 """Seconds after which the log says who is waited for, and how long again and again."""
-_HOLDER = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+_HOLDER_PATTERN = re.compile(r"lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
 _patience: ContextVar[float | None] = ContextVar("patience", default=None)
@@ -45,7 +45,7 @@ def waiting_connection(path: str, read_only: bool = False) -> Iterator[duckdb.Du
 
     Raises Failure that names the holder after that time.
     """
-    timeout, start, message_time, delay = _timeout(), time.monotonic(), _TELL, _FIRST
+    timeout, start, message_time, delay = _timeout(), time.monotonic(), _MESSAGE_SECONDS, _FIRST_DELAY
     while True:
         try:
             connection = open_database(path, read_only)
@@ -63,11 +63,11 @@ def waiting_connection(path: str, read_only: bool = False) -> Iterator[duckdb.Du
                 ) from None
             if waiting_time >= message_time:
                 dg.get_dagster_logger("plotsim").info("waiting for %s: it is held by %s", path, holder)
-                message_time = waiting_time + _TELL
+                message_time = waiting_time + _MESSAGE_SECONDS
         else:
             break
         time.sleep(delay * random.uniform(0.5, 1.5))  # so that those who wait do not come at the same moments
-        delay = min(1.5 * delay, _LONGEST)
+        delay = min(1.5 * delay, _MAX_DELAY)
     with connection:
         yield connection
 
@@ -100,7 +100,7 @@ def _create(path: str) -> None:
 
 def _holder(error: duckdb.IOException) -> str | None:
     """Return the process that holds a file, by DuckDB's error; None for another error."""
-    match = _HOLDER.search(str(error))
+    match = _HOLDER_PATTERN.search(str(error))
     if match is not None:
         return f"process {match['pid']} ({match['program']})"
     return "another process" if "Could not set lock" in str(error) else None
@@ -111,7 +111,7 @@ def _timeout() -> float:
     context_limit = _patience.get()
     setting = os.environ.get(PATIENCE_VARIABLE, "")
     try:
-        limit = float(setting) if setting else _PATIENCE
+        limit = float(setting) if setting else _WAIT_SECONDS
     except ValueError:
         raise UsageError(f"{PATIENCE_VARIABLE}={setting}: expected a number of seconds") from None
     return limit if context_limit is None else min(context_limit, limit)

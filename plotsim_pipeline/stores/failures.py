@@ -7,20 +7,22 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from plotsim_core import UsageError
+
 TRIES = 3
 """How often a step is tried again that has lost its store."""
-_WHOLE = "Every partition is as it was or as it should be"
+_NOTHING_HALF = "Every partition is as it was or as it should be"
 
 
 @dataclass(frozen=True)
 class _FailureKind:
     """A kind of failure: its errno numbers and words, its description and remedy, and whether a retry may help."""
 
-    numbers: frozenset[int]
+    errnos: frozenset[int]
     words: tuple[str, ...]
-    says: str
+    description: str
     remedy: str
-    passes: bool = False
+    may_pass: bool = False
 
 
 _KINDS = (
@@ -53,29 +55,32 @@ _KINDS = (
         ),
         "it cannot be reached",
         "See that it is up and run again",
-        passes=True,
+        may_pass=True,
     ),
 )
 
 
-def failure_of(error: BaseException, what: str, path: str, tried: int = 0) -> dg.Failure | dg.RetryRequested | None:
-    """Return how the failure of writing `what` to the store at `path` is told, or None for one that has no better words.
+def failure_of(error: BaseException, subject: str, path: str, tried: int = 0) -> dg.Failure | dg.RetryRequested | None:
+    """Return how the failure of writing `subject` to the store at `path` is told, or None for one that has no better words.
 
     A lost store is asked for again some seconds later, up to `TRIES` times: `tried` says how often the step was tried
     before.
     """
     if not isinstance(error, Exception) or isinstance(error, dg.Failure | dg.RetryRequested):
         return None
+    if isinstance(error, UsageError):  # rows that no store can take
+        return dg.Failure(str(error), allow_retries=False)
     chain = list(_causes(error))
     numbers = {number for cause in chain if isinstance(number := getattr(cause, "errno", None), int)}
     words = " ".join(str(cause) for cause in chain).lower()
     for kind in _KINDS:
-        if kind.numbers & numbers or any(word in words for word in kind.words):
+        if kind.errnos & numbers or any(word in words for word in kind.words):
             lines = str(chain[0]).strip().splitlines() or [type(error).__name__]
             failure = dg.Failure(
-                f"{what} is not written to {path}: {kind.says} ({lines[0]}). {_WHOLE}. {kind.remedy}.", allow_retries=False
+                f"{subject} is not written to {path}: {kind.description} ({lines[0]}). {_NOTHING_HALF}. {kind.remedy}.",
+                allow_retries=False,
             )
-            if kind.passes and tried < TRIES:
+            if kind.may_pass and tried < TRIES:
                 retry = dg.RetryRequested(TRIES, seconds_to_wait=2.0**tried * random.uniform(0.5, 1.5))
                 retry.__cause__ = failure
                 return retry

@@ -24,7 +24,7 @@ from plotsim_pipeline.stores.filesystem import FileVersion, is_local, prepare_fo
 INDEX = "_index"
 ROWS, AS_OF = "plotsim_rows", "plotsim_as_of"
 """What the footer of a file says of itself: the rows that its writer put into it, and the moment that a state is as of."""
-_AT_ONCE = 16
+_MAX_READERS = 16
 """Footers of an object store that are read at the same time."""
 _SCHEMA = pa.schema(
     {
@@ -43,11 +43,11 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class FileRecord:
-    """What a file holds: its rows, and whether they are as many as its writer put into it (`whole`); the digest and the
-    length of partitions that it was made with, a state's moment (empty for a partition), its columns as name to type."""
+    """What a file holds: its rows, and whether they are as many as its writer put into it (`is_complete`); the digest and
+    the length of partitions that it was made with, a state's moment (empty for a partition), its columns as name to type."""
 
     rows: int
-    whole: bool
+    is_complete: bool
     digest: str
     length: str
     as_of: str
@@ -77,7 +77,7 @@ def file_records(
     records = {file: record for file, (version, record) in entries.items() if versions.get(file) == version}
     unread_files = [file for file in versions if file not in records]
     if unread_files:
-        with ThreadPoolExecutor(1 if is_local(filesystem) else _AT_ONCE) as readers:
+        with ThreadPoolExecutor(1 if is_local(filesystem) else _MAX_READERS) as readers:
             footers = zip(unread_files, readers.map(lambda file: footer(filesystem, file), unread_files), strict=True)
             records |= {file: record for file, record in footers if record is not None}
     if unread_files or len(entries) != len(records):
@@ -134,7 +134,8 @@ def _read(filesystem: fsspec.AbstractFileSystem, index: str) -> dict[str, tuple[
 
 def _write(filesystem: fsspec.AbstractFileSystem, index: str, entries: Mapping[str, tuple[FileVersion, FileRecord]]) -> None:
     rows: Iterable[tuple[object, ...]] = (
-        (file, *version, r.rows, r.whole, r.digest, r.length, r.as_of, r.columns) for file, (version, r) in entries.items()
+        (file, *version, r.rows, r.is_complete, r.digest, r.length, r.as_of, r.columns)
+        for file, (version, r) in entries.items()
     )
     columns = list(zip(*rows, strict=True)) or [()] * len(_SCHEMA)
     arrays = [pa.array(values, field.type) for values, field in zip(columns, _SCHEMA, strict=True)]

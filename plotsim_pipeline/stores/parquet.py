@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import groupby
 from typing import ClassVar
 
 import dagster as dg
@@ -23,10 +22,11 @@ import pyarrow.parquet as pq
 
 from plotsim_core import Plan
 from plotsim_core.config.layout import BY_TABLE, folder_of, partition_file, partition_of, state_file
-from plotsim_core.output.parquet import Encoding, columns_between, write_parquet
+from plotsim_core.output.format import Batches
+from plotsim_core.output.parquet import Encoding, write_parquet
+from plotsim_core.output.partitions import write_partitions
 from plotsim_core.plan.sql import quoted, text
-from plotsim_core.validation.store import Store as Stored
-from plotsim_core.validation.store import stored_date_keys
+from plotsim_core.validation.store import StoredData, stored_data, stored_date_keys
 from plotsim_pipeline.stores.columns import column_changes, other_columns, other_length, refusal
 from plotsim_pipeline.stores.filesystem import (
     FileVersion,
@@ -49,12 +49,12 @@ from plotsim_pipeline.stores.index import (
     footer,
     record_of,
 )
-from plotsim_pipeline.stores.placement import Placement, missing_error, partition_batches
+from plotsim_pipeline.stores.placement import Placement, missing_error
 from plotsim_pipeline.stores.run_log import LOG
-from plotsim_pipeline.stores.store import Partition, Partitions, Store, digest_of, length_of
+from plotsim_pipeline.stores.store import Partition, Partitions, Schemas, Store, digest_of, length_of
 
 _LAYOUTS = "_layouts"
-_AT_ONCE = 16
+_MAX_READERS = 16
 """Footers of an object store that are read at the same time."""
 
 Files = dict[str, dict[str | None, tuple[str, FileVersion]]]
@@ -66,29 +66,34 @@ class ParquetStore(Store):
 
     kind: ClassVar[str] = "parquet"
 
-    def write(self, where: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
+    def write(self, placement: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
         filesystem, root = filesystem_of(self.path)
-        self._settle_layout(filesystem, root, where)
-        if where.time is None:
-            return self._write_state(filesystem, root, where, batches)
-        schema = batches.schema
-        if (reason := self.obstacle(where.dataset, where.table, where.time, schema)) is not None:
-            raise refusal(where.dataset, where.table, self.path, reason)
-        files = {key: f"{root}/{partition_file(where.layout, where.dataset, where.table, key)}" for key in where.keys}
+        self._settle_layout(filesystem, root, placement)
+        partitions, schema = placement.partitions, batches.schema
+        if partitions is None:
+            return self._write_state(filesystem, root, placement, batches)
+        reasons = self.obstacles(placement.dataset, {placement.table: (placement.time, schema)})
+        if placement.table in reasons:
+            raise refusal(placement.dataset, placement.table, self.path, reasons[placement.table])
+        files = {
+            key: f"{root}/{partition_file(placement.layout, placement.dataset, placement.table, key)}"
+            for key in placement.keys
+        }
         for folder in sorted({file.rpartition("/")[0] for file in files.values()}):
             prepare_folder(filesystem, root, folder)
-        ranges = zip(where.keys, where.bounds[:-1], where.bounds[1:], strict=True)
-        schemas = {key: columns_between(schema, begin, end) for key, begin, end in ranges}
-        rows = dict.fromkeys(where.keys, 0)
-        for index, pieces in groupby(partition_batches(where, batches), key=lambda piece: piece[0]):
-            key = where.keys[index]
-            rows[key] = _write(filesystem, files[key], schemas[key], (batch for _, batch in pieces), where.encoding)
-        for key in (key for key in where.keys if rows[key] == 0):
-            _write(filesystem, files[key], schemas[key], (), where.encoding)
-        records = {files[key]: record_of(schemas[key], rows[key]) for key in where.keys}
-        stored = _stored_files(filesystem, root, where.dataset, where.layout, where.table).get(where.table, {})
-        add_to_index(filesystem, _index(root, where.dataset, where.table), dict(stored.values()), records)
-        return rows
+        records: dict[str, FileRecord] = {}
+
+        def write_partition(key: str, partition_schema: pa.Schema, rows: Batches) -> int:
+            count = _write(filesystem, files[key], partition_schema, rows, placement.encoding)
+            records[files[key]] = record_of(partition_schema, count)
+            return count
+
+        row_counts = write_partitions(partitions, schema, batches, write_partition)
+        stored = _stored_files(filesystem, root, placement.dataset, placement.layout, placement.table).get(
+            placement.table, {}
+        )
+        add_to_index(filesystem, _index(root, placement.dataset, placement.table), dict(stored.values()), records)
+        return row_counts
 
     def _write_state(
         self, filesystem: fsspec.AbstractFileSystem, root: str, placement: Placement, batches: pa.RecordBatchReader
@@ -99,7 +104,7 @@ class ParquetStore(Store):
         with exclusive_folder(filesystem, folder):  # or another run could write a later state between the look and the write
             if filesystem.exists(file):
                 stored_record = footer(filesystem, file)
-                is_later = stored_record is not None and stored_record.whole and stored_record.as_of > placement.as_of
+                is_later = stored_record is not None and stored_record.is_complete and stored_record.as_of > placement.as_of
                 if stored_record is not None and is_later and stored_record.digest == digest_of(batches.schema):
                     return {stored_record.as_of: stored_record.rows}
             schema = batches.schema.with_metadata({**(batches.schema.metadata or {}), AS_OF: placement.as_of})
@@ -121,36 +126,41 @@ class ParquetStore(Store):
         with replacing_file(filesystem, f"{root}/{_LAYOUTS}/{placement.dataset}") as sink:
             sink.write(placement.layout.encode())
 
-    def stream(self, where: Placement) -> pa.RecordBatchReader:
+    def stream(self, placement: Placement) -> pa.RecordBatchReader:
         filesystem, root = filesystem_of(self.path)
-        if where.time is None:
-            files = {"": f"{root}/{state_file(where.layout, where.dataset, where.table)}"}
-        elif where.keys:
-            files = {key: f"{root}/{partition_file(where.layout, where.dataset, where.table, key)}" for key in where.keys}
+        if placement.time is None:
+            files = {"": f"{root}/{state_file(placement.layout, placement.dataset, placement.table)}"}
+        elif placement.keys:
+            files = {
+                key: f"{root}/{partition_file(placement.layout, placement.dataset, placement.table, key)}"
+                for key in placement.keys
+            }
         else:
-            table_files = _stored_files(filesystem, root, where.dataset, where.layout, where.table).get(where.table, {})
+            table_files = _stored_files(filesystem, root, placement.dataset, placement.layout, placement.table).get(
+                placement.table, {}
+            )
             files = {key or "": file for key, (file, _) in table_files.items()}
         missing = [key for key, file in files.items() if not filesystem.exists(file)]
         if missing or not files:
-            raise missing_error(where, missing)
+            raise missing_error(placement, missing)
         paths = list(files.values())
         schema = pa.unify_schemas(_schemas(filesystem, paths))
-        return pa.RecordBatchReader.from_batches(schema, _batches(filesystem, [] if where.is_empty else paths, schema))
+        return pa.RecordBatchReader.from_batches(schema, _batches(filesystem, [] if placement.is_empty else paths, schema))
 
-    def uri(self, where: Placement) -> str:
-        folder = folder_of(where.layout, where.dataset, where.table)
+    def uri(self, placement: Placement) -> str:
+        folder = folder_of(placement.layout, placement.dataset, placement.table)
         return "/".join(filter(None, (self.path.rstrip("/"), folder)))
 
-    def files(self, where: Placement) -> list[str]:
-        if where.time is None:
-            names = [state_file(where.layout, where.dataset, where.table)]
+    def files(self, placement: Placement) -> list[str]:
+        if placement.time is None:
+            names = [state_file(placement.layout, placement.dataset, placement.table)]
         else:
-            names = [partition_file(where.layout, where.dataset, where.table, key) for key in where.keys]
+            names = [partition_file(placement.layout, placement.dataset, placement.table, key) for key in placement.keys]
         return [f"{self.path.rstrip('/')}/{name}" for name in names]
 
-    def has(self, where: Placement) -> bool:
+    def has_partitions(self, placement: Placement) -> bool:
         filesystem, _ = filesystem_of(self.path)
-        files = self.files(where)
+        files = self.files(placement)
         return any(filesystem.exists(file) for file in {files[0], files[-1]})
 
     def records(self, dataset: str) -> Partitions:
@@ -160,7 +170,7 @@ class ParquetStore(Store):
             table: _partitions(filesystem, root, dataset, table, table_files) for table, table_files in sorted(files.items())
         }
 
-    def made(self, dataset: str) -> Partitions:
+    def intact_partitions(self, dataset: str) -> Partitions:
         """Return the partitions whose files are there with as many rows as their writer put into them: a file is its own
         record."""
         return self.records(dataset)
@@ -172,21 +182,17 @@ class ParquetStore(Store):
         )
         return hashlib.sha256(repr(files).encode()).hexdigest() if files else ""
 
-    def obstacle(self, dataset: str, table: str, time: str | None, schema: pa.Schema) -> str | None:
+    def obstacles(self, dataset: str, schemas: Schemas) -> dict[str, str]:
         filesystem, root = filesystem_of(self.path)
-        if time is None:
-            return None
-        layout = _layout(filesystem, root, dataset)
-        table_files = _stored_files(filesystem, root, dataset, layout, table).get(table, {})
-        variants = {(r.columns, r.length) for r in _file_records(filesystem, root, dataset, table, table_files).values()}
-        for columns, length in sorted(variants):
-            stored_types, types = json.loads(columns), arrow_types(schema)
-            changes = column_changes(stored_types, types)
-            if not changes.only_added:
-                return other_columns(changes)
-            if length != length_of(schema):
-                return other_length(length, length_of(schema))
-        return None
+        layout, only_table = _layout(filesystem, root, dataset), next(iter(schemas)) if len(schemas) == 1 else None
+        stored_files = _stored_files(filesystem, root, dataset, layout, only_table)
+        reasons: dict[str, str | None] = {}
+        for table, (time, schema) in schemas.items():
+            table_files = stored_files.get(table, {}) if time is not None else {}
+            records = _file_records(filesystem, root, dataset, table, table_files) if table_files else {}
+            variants = sorted({(record.columns, record.length) for record in records.values()})
+            reasons[table] = next(filter(None, (_obstacle(*variant, schema) for variant in variants)), None)
+        return {table: reason for table, reason in reasons.items() if reason is not None}
 
     def drop(self, dataset: str, table: str) -> None:
         filesystem, root = filesystem_of(self.path)
@@ -195,7 +201,7 @@ class ParquetStore(Store):
             filesystem.rm_file(file)
 
     @contextmanager
-    def opened(self, plan: Plan, first: int, stop: int) -> Iterator[Stored]:
+    def open_tables(self, plan: Plan, first: int, stop: int) -> Iterator[StoredData]:
         filesystem, root = filesystem_of(self.path)
         whole_files = _whole_files(filesystem, root, plan.name)
         with duckdb.connect() as connection:
@@ -204,12 +210,12 @@ class ParquetStore(Store):
                 _view(connection, filesystem, quoted(table), whole_files[table].values())
                 relations[table] = quoted(table)
             entries = ((table, key) for table in relations for key in whole_files[table] if key is not None)
-            yield Stored(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
+            yield stored_data(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
         filesystem, root = filesystem_of(self.path)
         with duckdb.connect() as connection:
-            connection.register(LOG, self.logged())
+            connection.register(LOG, self.run_log())
             for dataset in datasets:
                 connection.execute(f"CREATE SCHEMA {quoted(dataset)}")
                 for table, table_files in _whole_files(filesystem, root, dataset).items():
@@ -221,11 +227,20 @@ def _write(
     filesystem: fsspec.AbstractFileSystem,
     file: str,
     schema: pa.Schema,
-    batches: Iterable[pa.RecordBatch],
+    batches: Batches,
     encoding: Encoding,
 ) -> int:
     with replacing_file(filesystem, file) as sink:
-        return write_parquet(sink, schema, batches, encoding, rows_as=ROWS)
+        return write_parquet(sink, schema, batches, encoding, row_count_key=ROWS)
+
+
+def _obstacle(columns: str, length: str, schema: pa.Schema) -> str | None:
+    """Return why files of some columns (JSON of name to type) and of partitions of some length stand in the way of others
+    with a schema; None where they do not."""
+    changes = column_changes(json.loads(columns), arrow_types(schema))
+    if not changes.only_added:
+        return other_columns(changes)
+    return other_length(length, length_of(schema)) if length != length_of(schema) else None
 
 
 def _schemas(filesystem: fsspec.AbstractFileSystem, files: Sequence[str]) -> list[pa.Schema]:
@@ -235,7 +250,7 @@ def _schemas(filesystem: fsspec.AbstractFileSystem, files: Sequence[str]) -> lis
         with filesystem.open(file, "rb") as source:
             return pq.read_schema(source)
 
-    with ThreadPoolExecutor(1 if is_local(filesystem) else _AT_ONCE) as readers:
+    with ThreadPoolExecutor(1 if is_local(filesystem) else _MAX_READERS) as readers:
         return list(readers.map(schema, files))
 
 
@@ -290,7 +305,7 @@ def _file_records(
 ) -> dict[str | None, FileRecord]:
     """Return the records of a table's complete files, by partition key."""
     records = file_records(filesystem, _index(root, dataset, table), dict(table_files.values()))
-    return {key: records[file] for key, (file, _) in table_files.items() if file in records and records[file].whole}
+    return {key: records[file] for key, (file, _) in table_files.items() if file in records and records[file].is_complete}
 
 
 def _partitions(

@@ -32,9 +32,9 @@ LOG = "log_synthetic_data_generation"
 COMPLETED, KEPT, FAILED, INTERRUPTED = "COMPLETED", "KEPT", "FAILED", "INTERRUPTED"
 STATE, INCREMENTAL, SERIES = "state", "incremental", "series"
 """Modes of generation: a table as of a moment, one partition, a range of them."""
-_SAME = ("dataset_id", "table_name", "config_hash", "core_version")
+_COMPARED_COLUMNS = ("dataset_id", "table_name", "config_hash", "core_version")
 """What two writes have in common whose partitions have to be the same."""
-_MESSAGE = 2000
+_MAX_MESSAGE = 2000
 """Characters of a message."""
 _TEXTS = pa.list_(pa.string())
 _MOMENT = pa.timestamp("us", "UTC")
@@ -75,41 +75,41 @@ SCHEMA = pa.schema(
 class Writing:
     """A write that is under way: what it is, and what has passed by so far.
 
-    `said` is what the asset says of it (`target_rows`, `parameters`). `hashes` are those of the partitions that have had
-    rows, `memory` is the most that the process was seen to hold, in bytes; `taken` tells whether the store wanted the rows.
-    `measures` are columns of numbers, and `sums` of each partition what their values add up to and how many there are, in
-    an array of shape (2, measures).
-    """
+    `parameters` are what its run makes otherwise than the config says, `target_rows` the rows that it wants the whole
+    dataset to have. `hashes` are those of the partitions that have had rows, `memory` is the most that the process was seen
+    to hold, in bytes; `is_taken` tells whether the store wanted the rows. `measures` are columns of numbers, and `sums` of
+    each partition what their values add up to and how many there are, in an array of shape (2, measures)."""
 
     dataset: str
     table: str
     keys: tuple[str, ...]
-    state: bool
+    is_state: bool
     run_id: str
     schema: pa.Schema
-    said: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    target_rows: int | None = None
     measures: tuple[str, ...] = ()
     sums: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     hashes: dict[str, ContentHash] = field(default_factory=dict)
-    taken: bool = False
+    is_taken: bool = False
     rows: int = 0
     memory: int = 0
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    begun: float = field(default_factory=time.perf_counter)
-    cpu: float = field(default_factory=time.process_time)
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    start_clock: float = field(default_factory=time.perf_counter)
+    start_cpu: float = field(default_factory=time.process_time)
 
 
 def measured_batches(
-    writing: Writing, batches: pa.RecordBatchReader, pieces: Callable[[pa.RecordBatch], Iterator[tuple[str, pa.RecordBatch]]]
+    writing: Writing, batches: pa.RecordBatchReader, split: Callable[[pa.RecordBatch], Iterator[tuple[str, pa.RecordBatch]]]
 ) -> pa.RecordBatchReader:
-    """Return the same batches, counted, added up and hashed as they pass. `pieces` gives a batch's rows by partition."""
+    """Return the same batches, counted, added up and hashed as they pass. `split` gives a batch's rows by partition."""
     process = psutil.Process()
 
     def measured() -> Iterator[pa.RecordBatch]:
-        writing.taken = True
+        writing.is_taken = True
         for batch in batches:
             lengths: dict[str, int] = {}
-            for key, rows in pieces(batch):
+            for key, rows in split(batch):
                 writing.hashes.setdefault(key, ContentHash(batches.schema)).update(rows)
                 lengths[key] = rows.num_rows
             if writing.measures and lengths:
@@ -142,10 +142,10 @@ def means(writing: Writing, key: str) -> dict[str, float]:
 
 def completed_row(writing: Writing, files: Sequence[str]) -> pa.Table:
     """Return the row of the log for rows that are written, or for a state that a later one keeps out."""
-    if not writing.taken:
+    if not writing.is_taken:
         return _row(writing, KEPT, files, "a later state is stored, and stays")
     empty_hash = ContentHash(writing.schema).hexdigest()
-    keys = writing.keys[-1:] if writing.state else writing.keys
+    keys = writing.keys[-1:] if writing.is_state else writing.keys
     hashes = {key: writing.hashes[key].hexdigest() if key in writing.hashes else empty_hash for key in keys}
     return _row(writing, COMPLETED, files, None, hashes)
 
@@ -156,13 +156,13 @@ def failed_row(writing: Writing, error: BaseException) -> pa.Table:
     while cause.__cause__ is not None:
         cause = cause.__cause__
     status = FAILED if isinstance(error, Exception) else INTERRUPTED
-    return _row(writing, status, (), f"{type(cause).__name__}: {cause}"[:_MESSAGE])
+    return _row(writing, status, (), f"{type(cause).__name__}: {cause}"[:_MAX_MESSAGE])
 
 
 def _row(
     writing: Writing, status: str, files: Sequence[str], message: str | None, hashes: Mapping[str, str] | None = None
 ) -> pa.Table:
-    seconds = max(time.perf_counter() - writing.begun, 1e-6)
+    seconds = max(time.perf_counter() - writing.start_clock, 1e-6)
     origin = {key.decode(): value.decode() for key, value in (writing.schema.metadata or {}).items()}
     row = {
         "dataset_id": writing.dataset,
@@ -171,25 +171,25 @@ def _row(
         "first_partition": writing.keys[0] if writing.keys else None,
         "last_partition": writing.keys[-1] if writing.keys else None,
         "partitions": len(writing.keys),
-        "generation_mode": STATE if writing.state else INCREMENTAL if len(writing.keys) == 1 else SERIES,
+        "generation_mode": STATE if writing.is_state else INCREMENTAL if len(writing.keys) == 1 else SERIES,
         "status": status,
         "message": message,
         "tables_generated": [writing.table],
         "total_rows": writing.rows,
-        "target_rows": writing.said.get("target_rows"),
+        "target_rows": writing.target_rows,
         "file_paths": list(files),
         "rows_per_second": writing.rows / seconds,
         "duration_seconds": seconds,
         "peak_memory_gb": max(writing.memory, psutil.Process().memory_info().rss) / 1e9,
-        "cpu_cores_used": (time.process_time() - writing.cpu) / seconds,
+        "cpu_cores_used": (time.process_time() - writing.start_cpu) / seconds,
         "config_hash": origin.get(DIGEST),
         "core_version": VERSION,
         "seed": int(origin["plotsim_seed"]) if "plotsim_seed" in origin else None,
         "scale": float(origin["plotsim_scale"]) if "plotsim_scale" in origin else None,
-        "parameters": json.dumps(writing.said.get("parameters") or {}, sort_keys=True),
+        "parameters": json.dumps(dict(writing.parameters), sort_keys=True),
         "content_hash": _combined_hash(hashes) if hashes else None,
         "partition_hashes": list((hashes or {}).items()),
-        "started_at": writing.started,
+        "started_at": writing.started_at,
         "finished_at": datetime.now(UTC),
         "run_id": writing.run_id,
     }
@@ -205,7 +205,7 @@ def changed_partitions(connection: duckdb.DuckDBPyConnection, log: str, row: pa.
     """Return the partitions of a row of the log whose content was another when the same version wrote them last, from the
     same config: what made them is not what it was. `log` is the rows of the log as SQL."""
     connection.register("written row", row)
-    join_columns = ", ".join(_SAME)
+    join_columns = ", ".join(_COMPARED_COLUMNS)
     rows = connection.execute(
         f"""
         WITH now AS (SELECT {join_columns}, unnest(map_entries(partition_hashes)) AS made FROM "written row"),
@@ -221,11 +221,11 @@ def changed_partitions(connection: duckdb.DuckDBPyConnection, log: str, row: pa.
     return [key for (key,) in rows]
 
 
-def with_note(row: pa.Table, wrong: Sequence[str]) -> pa.Table:
+def with_note(row: pa.Table, changed_keys: Sequence[str]) -> pa.Table:
     """Return a row of the log that says which partitions have other content than they had."""
-    if not wrong:
+    if not changed_keys:
         return row
-    message = f"other content than the same config gave before: {', '.join(wrong)}"[:_MESSAGE]
+    message = f"other content than the same config gave before: {', '.join(changed_keys)}"[:_MAX_MESSAGE]
     return row.set_column(row.schema.get_field_index("message"), SCHEMA.field("message"), pa.array([message]))
 
 
@@ -277,7 +277,7 @@ def _is_parquet(filesystem: Any, file: str) -> bool:
 def compared_row(path: str, row: pa.Table) -> pa.Table:
     """Return a row of the log of a store of files, noted where the same config has given other content before."""
     with duckdb.connect() as connection:
-        connection.register("log before", read_files(path, **{name: row[name][0].as_py() for name in _SAME}))
+        connection.register("log before", read_files(path, **{name: row[name][0].as_py() for name in _COMPARED_COLUMNS}))
         return with_note(row, changed_partitions(connection, '"log before"', row))
 
 

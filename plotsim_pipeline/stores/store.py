@@ -17,17 +17,15 @@ import pyarrow as pa
 
 from plotsim_core import Plan
 from plotsim_core.plan.plan import DIGEST, PARTITION
-from plotsim_core.validation.store import Store as Stored
-from plotsim_pipeline.killed_runs import tag_host
-from plotsim_pipeline.metadata import add_partition_metadata
+from plotsim_core.validation.store import StoredData
+from plotsim_pipeline.assets.metadata import add_partition_metadata
+from plotsim_pipeline.sensors.killed_runs import tag_host
 from plotsim_pipeline.stores.failures import failure_of
 from plotsim_pipeline.stores.placement import (
     LINEAGE,
     PARAMETERS,
-    ROW_KEY,
-    TARGET_ROWS,
     Placement,
-    definition_metadata,
+    attached_placement,
     placement_of,
 )
 from plotsim_pipeline.stores.run_log import (
@@ -45,12 +43,10 @@ from plotsim_pipeline.stores.run_log import (
 from plotsim_pipeline.stores.types import reader_of, storable, type_of_input
 
 
-def _log_details(context: dg.OutputContext) -> dict[str, Any]:
-    """Return the details of a write for the run log: the run's parameters and target rows."""
-    parameter_metadata = (context.output_metadata or {}).get(PARAMETERS)
-    parameters = parameter_metadata.value if parameter_metadata is not None else {}
-    target_rows = definition_metadata(context).get(TARGET_ROWS)
-    return {"parameters": parameters, "target_rows": None if target_rows is None else target_rows(parameters)}
+def _run_parameters(context: dg.OutputContext) -> dict[str, Any]:
+    """Return what the run of a write makes otherwise than the config says."""
+    metadata = (context.output_metadata or {}).get(PARAMETERS)
+    return dict(metadata.value) if isinstance(metadata, dg.JsonMetadataValue) and isinstance(metadata.value, Mapping) else {}
 
 
 def _state_metadata(row_counts: Mapping[str, int], row: pa.Table) -> dict[str, Any]:
@@ -72,7 +68,7 @@ def _partition_metadata(
     last partition has `write_metadata` and the column lineage too, which would be long in every one."""
     metadata: dict[str, dict[str, Any]] = {}
     if placement.time is not None:
-        is_counted = placement.order != (placement.time,)
+        is_counted = placement.key != (placement.time,)
         rows = {key: {"dagster/partition_row_count": count} if is_counted else {} for key, count in row_counts.items()}
         metadata = {key: {**count, **means(writing, key)} for key, count in rows.items()}
     lineage = context.definition_metadata.get(LINEAGE)
@@ -89,6 +85,8 @@ class Partition(NamedTuple):
     digest: str
 
 
+Schemas = Mapping[str, tuple[str | None, pa.Schema]]
+"""Table to its time column (None for a state) and the schema of rows that are to be stored."""
 Partitions = dict[str, dict[str, Partition]]
 """Table to partition key to what is held of it, keys in order. A state has one partition, whose key is its moment."""
 
@@ -105,7 +103,7 @@ class Store(dg.ConfigurableIOManager):
     path: str
 
     @property
-    def one_writer(self) -> bool:
+    def is_single_writer(self) -> bool:
         """Whether runs that write have to queue: object stores have no locks."""
         return "://" in self.path
 
@@ -114,55 +112,64 @@ class Store(dg.ConfigurableIOManager):
             tag_host(context.instance, context.run.run_id)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        log_details = _log_details(context)
-        where = placement_of(context)
-        if "compression" in (parameters := log_details.get("parameters", {})):
-            where = replace(where, encoding=replace(where.encoding, compression=parameters["compression"]))
-        reader = reader_of(obj, where.time, f"{where.dataset}.{where.table}")
-        if ROW_KEY not in context.definition_metadata:
-            reader = storable(reader, f"{where.dataset}.{where.table}")
+        parameters, placement = _run_parameters(context), placement_of(context)
+        if "compression" in parameters:
+            placement = replace(placement, encoding=replace(placement.encoding, compression=parameters["compression"]))
+        reader = reader_of(obj, placement.time, placement.full_name)
+        if attached_placement(context) is None:
+            reader = storable(reader, placement.full_name)
         start = time.perf_counter()
-        measures = tuple(name for name in where.measures if name in reader.schema.names)
+        measures = tuple(name for name in placement.measures if name in reader.schema.names)
         writing = Writing(
-            where.dataset, where.table, where.keys, where.time is None, context.run_id, reader.schema, log_details, measures
+            placement.dataset,
+            placement.table,
+            placement.keys,
+            placement.time is None,
+            context.run_id,
+            reader.schema,
+            parameters,
+            None if placement.target_rows is None else placement.target_rows(parameters),
+            measures,
         )
         try:
-            row_counts, row = self.write_logged(where, measured_batches(writing, reader, where.pieces), writing)
+            row_counts, row = self.write_logged(placement, measured_batches(writing, reader, placement.split), writing)
         except BaseException as error:
             with contextlib.suppress(Exception):  # the error is what matters
                 self.log(failed_row(writing, error))
             attempts = context.step_context.previous_attempt_count
-            if failure := failure_of(error, f"{where.dataset}.{where.table}", self.path, attempts):
+            if failure := failure_of(error, placement.full_name, self.path, attempts):
                 raise failure from failure.__cause__ or error
             raise
         if problem := problem_of(row):
-            context.log.error(f"{where.dataset}.{where.table}: {problem}")
+            context.log.error(f"{placement.full_name}: {problem}")
             context.add_output_metadata({"other_content": problem})
         context.add_output_metadata(
             {
-                "dagster/uri": self.uri(where),
-                "dagster/table_name": f"{where.dataset}.{where.table}",
+                "dagster/uri": self.uri(placement),
+                "dagster/table_name": placement.full_name,
             }
         )
         write_metadata: dict[str, Any] = {"seconds": round(time.perf_counter() - start, 3)}
-        if where.time is None:
+        if placement.time is None:
             write_metadata["dagster/row_count"] = sum(row_counts.values())
             context.add_output_metadata(_state_metadata(row_counts, row))
-        if not where.keys:
+        if not placement.keys:
             context.add_output_metadata(write_metadata)
-        partitions = _partition_metadata(context, where, row_counts, writing, write_metadata)
-        last_metadata = partitions.pop(where.keys[-1]) if where.keys else None
+        partitions = _partition_metadata(context, placement, row_counts, writing, write_metadata)
+        last_metadata = partitions.pop(placement.keys[-1]) if placement.keys else None
         add_partition_metadata(context, partitions)
         if last_metadata is not None:  # the asset itself has told something of this partition already
-            context.step_context.add_asset_metadata(last_metadata, asset_key=context.asset_key, partition_key=where.keys[-1])
+            context.step_context.add_asset_metadata(
+                last_metadata, asset_key=context.asset_key, partition_key=placement.keys[-1]
+            )
 
     def load_input(self, context: dg.InputContext) -> Any:
         table_type = type_of_input(context)
         return table_type.from_reader(self.stream(placement_of(context)))
 
-    def read(self, where: Placement) -> pa.Table:
-        """Return the rows of the partitions at `where`, or the state, ordered by key."""
-        return self.stream(where).read_all()
+    def read(self, placement: Placement) -> pa.Table:
+        """Return the rows of the partitions at `placement`, or the state, ordered by key."""
+        return self.stream(placement).read_all()
 
     @property
     def folder(self) -> str:
@@ -170,13 +177,13 @@ class Store(dg.ConfigurableIOManager):
         return self.path
 
     def write_logged(
-        self, where: Placement, batches: pa.RecordBatchReader, writing: Writing
+        self, placement: Placement, batches: pa.RecordBatchReader, writing: Writing
     ) -> tuple[dict[str, int], pa.Table]:
         """Write, and add a row to the run log; return the rows of each key, and that row. Here the log comes after the rows;
         a store with transactions writes both in one."""
-        is_replacing = self.has(where)
-        row_counts = self.write(where, batches)
-        row = completed_row(writing, self.files(where))
+        is_replacing = self.has_partitions(placement)
+        row_counts = self.write(placement, batches)
+        row = completed_row(writing, self.files(placement))
         row = compared_row(self.path, row) if is_replacing else row
         self.log(row)
         return row_counts, row
@@ -185,29 +192,29 @@ class Store(dg.ConfigurableIOManager):
         """Add a row to the run log."""
         append_file(self.path, row)
 
-    def logged(self) -> pa.Table:
+    def run_log(self) -> pa.Table:
         """Return the run log."""
         return read_files(self.path)
 
-    def has(self, where: Placement) -> bool:
-        """Return whether any of the partitions at `where` may be there already."""
+    def has_partitions(self, placement: Placement) -> bool:
+        """Return whether any of the partitions at `placement` may be there already."""
         return True
 
-    def files(self, where: Placement) -> list[str]:
-        """Return the files that hold the partitions at `where`, for people."""
-        return [self.uri(where)]
+    def files(self, placement: Placement) -> list[str]:
+        """Return the files that hold the partitions at `placement`, for people."""
+        return [self.uri(placement)]
 
     @abstractmethod
-    def write(self, where: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
-        """Replace the partitions (or the state) at `where` in one step; return the rows of each key."""
+    def write(self, placement: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
+        """Replace the partitions (or the state) at `placement` in one step; return the rows of each key."""
 
     @abstractmethod
-    def stream(self, where: Placement) -> pa.RecordBatchReader:
-        """Return the rows of the partitions at `where`, or the state, ordered by key, in batches that are read when they are
-        asked for. Raises FileNotFoundError for partitions that are not stored."""
+    def stream(self, placement: Placement) -> pa.RecordBatchReader:
+        """Return the rows of the partitions at `placement`, or the state, ordered by key, in batches that are read when they
+        are asked for. Raises FileNotFoundError for partitions that are not stored."""
 
     @abstractmethod
-    def uri(self, where: Placement) -> str:
+    def uri(self, placement: Placement) -> str:
         """Return where a table lies, for people."""
 
     @abstractmethod
@@ -219,7 +226,7 @@ class Store(dg.ConfigurableIOManager):
         return {table: {part.digest for part in parts.values()} for table, parts in self.records(dataset).items()}
 
     @abstractmethod
-    def made(self, dataset: str) -> Partitions:
+    def intact_partitions(self, dataset: str) -> Partitions:
         """Return the partitions of a dataset that are made: those that the records name and of which the store holds the
         recorded count of rows, zero included. This is what status, runs, schedules and refusals go by."""
 
@@ -228,16 +235,16 @@ class Store(dg.ConfigurableIOManager):
         """Return a text that changes whenever what is stored of a dataset does, without a look inside; empty for nothing."""
 
     @abstractmethod
-    def obstacle(self, dataset: str, table: str, time: str | None, schema: pa.Schema) -> str | None:
-        """Return why the stored partitions of a table cannot take further ones with that schema; None where they can, or
-        nothing is stored. A state is replaced as a whole and takes any."""
+    def obstacles(self, dataset: str, schemas: Schemas) -> dict[str, str]:
+        """Return by table why its stored partitions cannot take further ones of a schema, of those tables whose cannot. A
+        state is replaced as a whole and takes any."""
 
     @abstractmethod
     def drop(self, dataset: str, table: str) -> None:
         """Take a table away, with the records of its partitions."""
 
     @abstractmethod
-    def opened(self, plan: Plan, first: int, stop: int) -> AbstractContextManager[Stored]:
+    def open_tables(self, plan: Plan, first: int, stop: int) -> AbstractContextManager[StoredData]:
         """Give the stored tables of a dataset to the checks, which judge the periods `first` to `stop`."""
 
     @abstractmethod

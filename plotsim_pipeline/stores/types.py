@@ -94,14 +94,14 @@ def type_of_input(context: dg.InputContext) -> TableType:
     raise _refusal(f"{context.asset_key.to_user_string()} is asked for as {name or annotation}, in which no table comes")
 
 
-def reader_of(value: Any, time: str | None, what: str) -> pa.RecordBatchReader:
-    """Return the rows of a value that an asset hands over, ordered by a column of time if there is one; `what` names the
+def reader_of(value: Any, time: str | None, subject: str) -> pa.RecordBatchReader:
+    """Return the rows of a value that an asset hands over, ordered by a column of time if there is one; `subject` names the
     table. Raises Failure for a type that is no table."""
     for class_ in type(value).__mro__:
         name = _type_name(class_)
         if name in TYPES:
             return TYPES[name].to_reader(value, time)
-    raise _refusal(f"{what}: the asset gives {_type_name(type(value))}, which is no table")
+    raise _refusal(f"{subject}: the asset gives {_type_name(type(value))}, which is no table")
 
 
 def _type_name(class_: Any) -> str:
@@ -119,7 +119,7 @@ def _refusal(message: str) -> dg.Failure:
     )
 
 
-def storable(reader: pa.RecordBatchReader, what: str) -> pa.RecordBatchReader:
+def storable(reader: pa.RecordBatchReader, subject: str) -> pa.RecordBatchReader:
     """Return rows in the types that every store has: texts and lists with short offsets, signed numbers, moments in UTC
     without a zone, to the microsecond. What a schema says of the table that it came from is left out.
 
@@ -130,7 +130,7 @@ def storable(reader: pa.RecordBatchReader, what: str) -> pa.RecordBatchReader:
         type_ = _storable_type(field.type)
         if type_ is None:
             raise dg.Failure(
-                f"{what}: no store has the type {field.type} of the column {field.name}. Cast it before you return it.",
+                f"{subject}: no store has the type {field.type} of the column {field.name}. Cast it before you return it.",
                 allow_retries=False,
             )
         fields.append(pa.field(field.name, type_, field.nullable))
@@ -138,14 +138,14 @@ def storable(reader: pa.RecordBatchReader, what: str) -> pa.RecordBatchReader:
     return reader if reader.schema.equals(schema, check_metadata=True) else reader.cast(schema)
 
 
-_WIDER = {pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64(), pa.uint64(): pa.int64()}
-_KEPT = (pt.is_boolean, pt.is_signed_integer, pt.is_float32, pt.is_float64, pt.is_decimal128, pt.is_date32)
+_WIDER_TYPES = {pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64(), pa.uint64(): pa.int64()}
+_STORABLE = (pt.is_boolean, pt.is_signed_integer, pt.is_float32, pt.is_float64, pt.is_decimal128, pt.is_date32)
 
 
 def _storable_type(type_: pa.DataType) -> pa.DataType | None:
-    if type_ in _WIDER:
-        return _WIDER[type_]
-    if any(test(type_) for test in _KEPT):
+    if type_ in _WIDER_TYPES:
+        return _WIDER_TYPES[type_]
+    if any(test(type_) for test in _STORABLE):
         return type_
     if pt.is_string(type_) or pt.is_large_string(type_) or pt.is_string_view(type_):
         return pa.string()

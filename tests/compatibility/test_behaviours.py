@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.errors.cases import all_cases
+
 TESTS = Path(__file__).parents[1]
+ERRORS = {case.name for case in all_cases()}
 
 BEHAVIOURS: dict[int, tuple[str, str]] = {
     1: (
@@ -50,13 +53,13 @@ BEHAVIOURS: dict[int, tuple[str, str]] = {
     7: (
         "Correlations of a phase hold from its first period to its last and nowhere else; phases that overlap are refused.",
         "statistics/test_mixing::test_phases_switch_on_their_date "
-        "statistics/test_mixing::test_a_phase_leaves_the_pairs_it_does_not_name_as_they_are errors/phase_overlaps",
+        "statistics/test_mixing::test_a_phase_leaves_the_pairs_it_does_not_name_as_they_are errors::phase_overlaps",
     ),
     8: (
         "Delays add up along a chain, units do not leak into each other, a decay has its weights.",
         "statistics/test_correlation::test_delays_add_up_along_a_chain "
         "laws/test_slice::test_units_made_alone_are_those_of_the_whole "
-        "statistics/test_mixing::test_a_decay_is_found_with_the_weights_of_its_kernel errors/metric_decay_window_of_one",
+        "statistics/test_mixing::test_a_decay_is_found_with_the_weights_of_its_kernel errors::metric_decay_window_of_one",
     ),
     9: (
         "A season multiplies means in its months, seasons add, sensitivities multiply them, none is as if it was "
@@ -73,7 +76,8 @@ BEHAVIOURS: dict[int, tuple[str, str]] = {
         "statistics/test_treatment::test_the_share_of_the_treated_is_exact_to_within_one_unit_after_every_ten "
         "statistics/test_treatment::test_a_targeted_treatment_changes_its_metric_and_what_follows_it_and_nothing_else "
         "statistics/test_treatment::test_arms_are_independent_of_arrival "
-        "statistics/test_treatment::test_the_lift_is_found_within_5_percent_in_stored_means errors/treatment_without_effect",
+        "statistics/test_treatment::test_the_lift_is_found_within_5_percent_in_stored_means "
+        "errors::treatment_without_effect",
     ),
     11: (
         "Units arrive as declared, have no rows before, and neither a high tier nor more links for having come late.",
@@ -102,7 +106,8 @@ BEHAVIOURS: dict[int, tuple[str, str]] = {
     ),
     15: (
         "Links stay inside their bounds, no pair is linked twice, who stands higher has more.",
-        "test_bridges::test_links_stay_inside_their_bounds test_bridges::test_who_stands_higher_has_more_links "
+        "tables/test_bridges::test_links_stay_inside_their_bounds "
+        "tables/test_bridges::test_who_stands_higher_has_more_links "
         "compatibility/test_proofs::test_keys_are_unique_references_resolve_and_dates_have_no_gaps",
     ),
     16: (
@@ -117,7 +122,7 @@ BEHAVIOURS: dict[int, tuple[str, str]] = {
         "laws/test_quality::test_as_many_rows_are_broken_as_the_rate_says "
         "laws/test_quality::test_an_issue_changes_no_value_that_it_does_not_speak_of "
         "laws/test_quality::test_the_ledger_gives_back_what_all_issues_broke_together "
-        "laws/test_quality::test_two_issues_of_one_kind_break_rows_independently errors/plotsim_protected_key",
+        "laws/test_quality::test_two_issues_of_one_kind_break_rows_independently errors::plotsim_protected_key",
     ),
     18: (
         "Columns that say when a row was written are only where they are asked for; what was broken says that it changed.",
@@ -153,8 +158,8 @@ BEHAVIOURS: dict[int, tuple[str, str]] = {
     ),
     23: (
         "The map of sources is complete, values drift at the declared rates.",
-        "test_sources::test_the_map_has_every_row_of_every_source_once "
-        "test_sources::test_values_drift_at_the_declared_rates_and_others_not_at_all",
+        "tables/test_sources::test_the_map_has_every_row_of_every_source_once "
+        "tables/test_sources::test_values_drift_at_the_declared_rates_and_others_not_at_all",
     ),
     24: (
         "Narratives are the same every time, rise with the position, and tell the band in more than 55 % of rows.",
@@ -190,7 +195,7 @@ BEHAVIOURS: dict[int, tuple[str, str]] = {
         "output/test_options::test_a_config_with_more_cells_than_its_budget_is_refused",
     ),
 }
-"""Number to (the claim, the tests that prove it). A name without :: is a file, in errors/ a broken config."""
+"""Number to (the claim, the tests that prove it). A name without :: is a file, after errors:: a broken config."""
 
 
 @lru_cache
@@ -203,8 +208,8 @@ def defined(path: Path) -> set[str]:
 def test_the_tests_that_prove_a_behaviour_are_there(number: int) -> None:
     for proof in BEHAVIOURS[number][1].split():
         file, _, name = proof.partition("::")
-        if file.startswith("errors/") and not name:
-            assert (TESTS / f"{file}.txt").exists(), proof
+        if file == "errors":
+            assert name in ERRORS, proof
         else:
             assert (TESTS / f"{file}.py").exists(), proof
             assert not name or name in defined(TESTS / f"{file}.py"), proof

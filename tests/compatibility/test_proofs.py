@@ -260,6 +260,7 @@ def without(raw: Raw, *sections: str) -> Raw:
     return {key: value for key, value in raw.items() if key not in sections}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "section", "off"),
     [

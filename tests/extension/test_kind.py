@@ -26,8 +26,8 @@ from plotsim_core.config.table_kind import TABLE_KINDS
 from plotsim_core.plan.cadence import cadence
 from plotsim_core.schema import json_schema
 from plotsim_core.tables.kind import add_kind
-from plotsim_pipeline.catalogue import TABLE, entry_of_table
-from plotsim_pipeline.lineage import column_lineage, upstream
+from plotsim_pipeline.assets.catalogue import TABLE, entry_of_table
+from plotsim_pipeline.assets.lineage import column_lineage, upstream
 from tests.extension.toy_kind import Milestone
 from tests.laws.made import chunks_of, differing, made, unchanged
 from tests.laws.test_extension import with_segment, with_units
@@ -147,7 +147,7 @@ def test_lineage_and_catalogue_have_it(plan: Plan) -> None:
     table = plan.table("fct_milestone")
     assert set(upstream(plan, table)) == {"noised_metrics", "dim_date", "dim_member"}
     assert set(column_lineage(plan, table).deps_by_column) == {"date_key", "member_id", "visits"}
-    assert entry_of_table(plan, table, TABLE, "duckdb").description.startswith("Milestones of each member")
+    assert entry_of_table(plan, table, TABLE, "duckdb")["description"].startswith("Milestones of each member")
 
 
 def test_dagster_makes_it(plan: Plan, tmp_path: Any) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,8 +33,10 @@ from plotsim_core.truth.restore import restored
 CONFIGS = Path(__file__).parents[2] / "configs"
 ROOT = CONFIGS.parent
 BRIEF = ("minimal", "saas", "delivery")
-"""Bundled datasets that every run of the tests looks at; the others are long proofs."""
-BUNDLED = [name if name in BRIEF else pytest.param(name, marks=pytest.mark.long) for name in list_templates()]
+"""Bundled datasets that are looked at often; the others are long proofs."""
+_MARKS: dict[str, Any] = {"minimal": (), "delivery": (), "saas": pytest.mark.slow}
+BUNDLED = [pytest.param(name, marks=_MARKS.get(name, pytest.mark.long)) for name in list_templates()]
+"""All bundled datasets, the smallest without a mark."""
 WHOLE = {"fields": ROOT / "tests" / "fields.yaml", "everything": ROOT / "benchmarks" / "everything.yaml"}
 """Configs that use every field of the language, and every table kind and source."""
 DATASETS = [*BUNDLED, *(pytest.param(name, marks=pytest.mark.long) for name in WHOLE)]

@@ -17,6 +17,7 @@ from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.slice import Slice, full_slice
 from plotsim_core.tables import rank
 from plotsim_core.tables.build import build
+from tests.marks import slow_but
 
 Raw = dict[str, Any]
 _REFS = [{"name": "date_key", "type": "ref.dim_date"}, {"name": "shop_id", "type": "ref.dim_shop"}]
@@ -121,7 +122,7 @@ def counts(plan: Plan, table: str) -> pd.DataFrame:
     return rows.groupby(["date_key", "segment"])["here"].agg(["size", "sum"])
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.35, 0.8])
+@pytest.mark.parametrize("rate", slow_but([0.1, 0.35, 0.8], 0.35))
 @pytest.mark.parametrize("issue", ISSUES)
 def test_every_issue_is_exact_in_each_period_of_each_segment(issue: str, rate: float) -> None:
     """But for the last, from which nothing comes again within the window."""

@@ -36,6 +36,7 @@ from tests.laws.made import (
     unchanged,
 )
 from tests.laws.strategies import METRICS, Raw, archetypes, configs, examples, plan_length, plan_of
+from tests.marks import slow_but
 
 Extended = Callable[[Raw], Raw]
 """A kind of unit, as a config says it, to the same with more in it."""
@@ -197,6 +198,7 @@ def test_a_segment_more_changes_no_row(raw: Raw, data: st.DataObject) -> None:
     hold_units(raw, plan_of(of_every_kind(lambda kind: with_segment(kind, archetype), raw)))
 
 
+@pytest.mark.slow
 @examples(15)
 @given(configs())
 def test_a_segment_in_front_changes_no_row(raw: Raw) -> None:
@@ -220,6 +222,7 @@ def test_a_larger_scale_keeps_every_row_of_bundled_configs(name: str) -> None:
     hold_units(raw, from_mapping(raw, name=name, scale=1.7))
 
 
+@pytest.mark.slow
 @examples(15)
 @given(configs(), st.sampled_from([1.5, 3, 7.3]))
 def test_a_larger_scale_keeps_every_row(raw: Raw, scale: float) -> None:
@@ -255,6 +258,7 @@ def connected(draw: st.DrawFn) -> tuple[list[Raw], list[list[Any]]]:
     return metrics, connections
 
 
+@pytest.mark.slow
 @examples(60)
 @given(connected())
 def test_a_metric_more_leaves_the_numbers_of_the_others_to_the_last_bit(drawn: tuple[list[Raw], list[list[Any]]]) -> None:
@@ -308,6 +312,7 @@ def test_tables_more_change_no_value(raw: Raw) -> None:
     hold(plan_of(raw), plan_of(with_tables(raw)))
 
 
+@pytest.mark.slow
 @examples(15)
 @given(configs())
 def test_columns_more_change_no_value(raw: Raw) -> None:
@@ -330,7 +335,7 @@ ARRIVALS: dict[str, Raw | None] = {
 }
 
 
-@pytest.mark.parametrize("arrival", ARRIVALS)
+@pytest.mark.parametrize("arrival", slow_but(ARRIVALS, next(iter(ARRIVALS))))
 def test_a_pooled_correlation_moves_with_neither_units_nor_the_end(arrival: str) -> None:
     """Not with more units in segments of other sizes, a larger scale or a later end with the span held; a segment more moves
     it, which is told."""
@@ -459,6 +464,7 @@ def test_noise_changes_stored_values_and_nothing_else(raw: Raw) -> None:
     hold(before, plan_of({**raw, "noise": "very_messy"}), besides=reading(before, "metric", "stage"))
 
 
+@pytest.mark.slow
 @examples(15)
 @given(configs(noise=False), st.sampled_from([{}, {"gaussian_sigma": 0.1, "outlier_rate": 0.05}]))
 def test_missing_values_are_all_that_missing_at_random_changes(raw: Raw, noise: Raw) -> None:
@@ -475,6 +481,7 @@ def test_missing_values_are_all_that_missing_at_random_changes(raw: Raw, noise: 
             assert (same | (new[column] == "<null>")).all(), (name, column)
 
 
+@pytest.mark.slow
 @examples(15)
 @given(configs(noise=False))
 def test_outliers_change_few_values_and_leave_the_others(raw: Raw) -> None:
@@ -486,6 +493,7 @@ def test_outliers_change_few_values_and_leave_the_others(raw: Raw) -> None:
     assert changed < 0.1 + 5 * (0.1 / (len(old) * len(before.metrics))) ** 0.5
 
 
+@pytest.mark.slow
 @examples(15)
 @given(configs())
 def test_a_season_changes_what_metrics_say_and_no_dimension(raw: Raw) -> None:
@@ -497,6 +505,7 @@ def test_a_season_changes_what_metrics_say_and_no_dimension(raw: Raw) -> None:
     hold(before, after, besides=reading(before, "metric", "true", "expected", "stage"))
 
 
+@pytest.mark.slow
 @examples(15)
 @given(configs())
 def test_a_lifecycle_adds_a_column_and_changes_none(raw: Raw) -> None:
@@ -508,6 +517,7 @@ def test_a_lifecycle_adds_a_column_and_changes_none(raw: Raw) -> None:
     hold(plan_of(raw), plan_of({**raw, "lifecycle": {"track": raw["metrics"][0]["name"], "stages": stages}}))
 
 
+@pytest.mark.slow
 @examples(15)
 @given(configs())
 def test_a_history_adds_versions_and_changes_no_fact(raw: Raw) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +42,7 @@ def test_any_periods_of_any_units_are_those_of_the_whole(raw: Raw, data: st.Data
     hold_units(plan, [data.draw(st.integers(1, plan.units - 1))] if plan.units > 1 else [])
 
 
+@pytest.mark.slow
 @examples(15)
 @given(related(), st.integers(1, 30))
 def test_blocks_of_any_size_give_the_same_facts(raw: Raw, cells: int) -> None:

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from plotsim_core import Plan, write_tables
 from plotsim_core.output import parquet
 from plotsim_core.output.format import FORMATS, rechunked
-from plotsim_core.output.run import CONFIG, config_text, write_run
-from plotsim_core.truth.manifest import MANIFEST
+from plotsim_core.output.run import config_text, write_run
+from plotsim_core.run_files import CONFIG_FILE, MANIFEST_FILE
 from tests.laws.made import BUNDLED, bundled, chunks_of, made
 from tests.laws.strategies import examples
+from tests.marks import slow_but
 
 SAME_BYTES = [name for name in FORMATS if name != "duckdb"]
 """Formats whose files have the same bytes whenever they hold the same rows. A DuckDB file does not promise that."""
@@ -60,7 +61,7 @@ def test_a_run_written_twice_is_there_once_with_the_same_bytes(name: str, format
     before = files(tmp_path)
     assert write_tables(plan, tmp_path, format=format, periods=periods(plan)) == rows
     assert files(tmp_path) == before
-    assert set(before) == {FORMATS[format].file(plan, table) for table in plan.tables} | {CONFIG, MANIFEST}
+    assert set(before) == {FORMATS[format].file(plan, table) for table in plan.tables} | {CONFIG_FILE, MANIFEST_FILE}
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -71,7 +72,7 @@ def test_a_database_written_twice_holds_the_rows_once(name: str, tmp_path: Path)
     assert {table: len(found) for table, found in before.items()} == rows
     write_tables(plan, tmp_path, format="duckdb", periods=periods(plan))
     assert contents(plan, tmp_path) == before
-    assert set(files(tmp_path)) == {f"{plan.name}.duckdb", CONFIG, MANIFEST}
+    assert set(files(tmp_path)) == {f"{plan.name}.duckdb", CONFIG_FILE, MANIFEST_FILE}
 
 
 @pytest.mark.parametrize("format", list(FORMATS))
@@ -97,7 +98,7 @@ def test_a_run_that_fails_in_an_empty_place_leaves_nothing(format: str, tmp_path
     assert list((tmp_path / "new").iterdir()) == []
 
 
-@pytest.mark.parametrize("format", list(FORMATS))
+@pytest.mark.parametrize("format", slow_but(FORMATS, "csv", "parquet"))
 @pytest.mark.parametrize("name", BUNDLED)
 def test_a_file_does_not_show_in_which_blocks_it_was_made(
     name: str, format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -137,8 +138,8 @@ def test_the_config_beside_the_files_makes_the_same_files(tmp_path: Path) -> Non
 
     plan = load_config(Path(__file__).parents[2] / "configs" / "minimal.yaml", seed=7)
     write_tables(plan, tmp_path / "first")
-    assert (tmp_path / "first" / CONFIG).read_text() == config_text(plan)
-    write_tables(load_config(tmp_path / "first" / CONFIG), tmp_path / "second")
+    assert (tmp_path / "first" / CONFIG_FILE).read_text() == config_text(plan)
+    write_tables(load_config(tmp_path / "first" / CONFIG_FILE), tmp_path / "second")
     assert files(tmp_path / "first") == files(tmp_path / "second")
 
 

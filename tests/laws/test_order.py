@@ -106,6 +106,7 @@ def test_threads_at_work_on_one_plan_give_the_same_rows(name: str) -> None:
         assert not differing(one, other), (job, differing(one, other))
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_same_rows() -> None:
     """The plan is pickled, and unpickled by a process that was started from nothing and has made nothing before."""
     jobs = []

@@ -21,6 +21,7 @@ from plotsim_core.tables.build import build
 from tests.laws.made import CONFIGS, WHOLE, bundled, names
 from tests.laws.pieces import PIECES
 from tests.laws.strategies import Raw, configs, examples, plan_of
+from tests.marks import slow_but
 
 _PERIODS = 40
 """Periods that are made of a bundled dataset: a holiday and a change of tiers lie in them."""
@@ -69,13 +70,14 @@ def wide(file: Path) -> Plan:
     return from_mapping({**raw, "output": {**raw.get("output", {}), "denormalized": True}}, name=file.stem)
 
 
-@pytest.mark.parametrize("name", [*list_templates(), *WHOLE])
+@pytest.mark.parametrize("name", slow_but([*list_templates(), *WHOLE], "minimal", "delivery", "fields"))
 def test_every_bundled_config_keeps_what_its_schemas_say(name: str) -> None:
     plan = wide(WHOLE.get(name, CONFIGS / f"{name}.yaml"))
     hold_origins(plan)
     hold_batches(plan, min(plan.first + _PERIODS, bundled(name).stop or 0))
 
 
+@pytest.mark.slow
 @examples(60)
 @given(configs(pieces=len(PIECES)))
 def test_random_configs_keep_what_their_schemas_say(raw: Raw) -> None:

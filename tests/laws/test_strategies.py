@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, get_args
 
+import pytest
 from hypothesis import Phase, given, settings
 
 from plotsim_core.config.column_source import SOURCES
@@ -26,6 +27,7 @@ def said(raw: Any, key: str) -> Iterator[str]:
         yield from said(item, key)
 
 
+@pytest.mark.slow
 def test_random_configs_use_the_whole_language() -> None:
     kinds: set[str] = set()
     words: set[str] = set()

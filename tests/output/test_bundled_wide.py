@@ -23,7 +23,9 @@ def wide(name: str) -> Plan:
 
 
 @pytest.mark.parametrize("format", list(FORMATS))
-@pytest.mark.parametrize("name", list_templates())
+@pytest.mark.parametrize(
+    "name", [name if name == "saas" else pytest.param(name, marks=pytest.mark.slow) for name in list_templates()]
+)
 def test_wide_tables_of_bundled_datasets_are_written_and_sound(name: str, format: str, tmp_path: Path) -> None:
     plan = wide(name)
     stop = min(plan.first + _PERIODS, plan.stop or plan.first + _PERIODS)

@@ -128,6 +128,7 @@ def hold(place: Path, case: str, inside: bool, kills: int) -> None:
     assert {True, False} == set(found), "no kill came after the switch, or none before"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_exchange(), reason="this system cannot exchange folders")
 def test_a_folder_is_one_run_or_the_other(tmp_path: Path) -> None:
     hold(tmp_path, "csv", False, 7)
@@ -140,6 +141,7 @@ def test_a_folder_is_one_run_or_the_other_at_many_instants(case: str, tmp_path: 
     hold(tmp_path, case, False, 60)
 
 
+@pytest.mark.slow
 def test_where_folders_cannot_change_places_who_comes_next_finishes(tmp_path: Path) -> None:
     hold(tmp_path, "csv", True, 6)
 

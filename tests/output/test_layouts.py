@@ -175,7 +175,7 @@ def test_a_run_writes_its_layout_and_reads_it_back(layout: str, tmp_path: Path) 
         with find_store(plan, place) as store:
             assert set(store.relations) == {table.name for table in plan.tables}
             assert (store.first, store.stop) == (plan.first, plan.stop)
-            assert len(store.held_of(plan.table("fct_month"))) == 12
+            assert len(store.stored_keys_of(plan.table("fct_month"))) == 12
 
 
 def test_a_run_of_some_periods_leaves_other_partitions_alone(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from plotsim_core.engine.slice import full_slice
 from plotsim_core.output.format import FORMATS
 from plotsim_core.validation.report import check_store
 from plotsim_core.validation.store import directory_store
+from tests.marks import slow_but
 
 CENT = pa.decimal128(18, 2)
 
@@ -138,7 +139,7 @@ def test_types_are_decimals_wherever_a_column_comes_from() -> None:
         assert pa.Table.from_batches(made, schema).schema.equals(table.schema)
 
 
-@pytest.mark.parametrize("format", list(FORMATS))
+@pytest.mark.parametrize("format", slow_but(FORMATS, "csv"))
 def test_every_format_keeps_them_to_the_cent_and_its_check_is_content(format: str, tmp_path: Path) -> None:
     plan = plan_of(output={"format": format, "denormalized": True})
     write_tables(plan, tmp_path)

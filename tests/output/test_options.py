@@ -104,6 +104,7 @@ def test_how_data_is_written_does_not_make_it_other_data(tmp_path: Path) -> None
     assert (tmp_path / "fct_month.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_check_finds_what_a_run_wrote_in_any_format(here: Path) -> None:
     for number, output in enumerate(
         (

@@ -12,7 +12,7 @@ import pytest
 from plotsim_core import UsageError, from_mapping, write_tables
 from plotsim_core.output import parquet_folders
 from plotsim_core.output.parquet import ROW_GROUP
-from plotsim_core.output.parquet_folders import write_partitions
+from plotsim_core.output.parquet_folders import write_folders
 from tests.output.support import NASTY, RAW, made, read, rows
 
 
@@ -71,7 +71,7 @@ def test_flags_dates_and_missing_values_are_folders_too(tmp_path: Path) -> None:
     dates = pa.array([None, 19723, 19724, 19723], pa.date32())
     for name, values in (("day", dates), ("yes", pa.array([True, False, None, True]))):
         table = pa.table({name: values, "x": pa.array([1, 2, 3, 4])})
-        write_partitions(table.schema, name, table.to_batches(), tmp_path / name, ROW_GROUP)
+        write_folders(table.schema, name, table.to_batches(), tmp_path / name, ROW_GROUP)
     assert folders(tmp_path) == {
         "day": {"day=2024-01-01", "day=2024-01-02", "day=__HIVE_DEFAULT_PARTITION__"},
         "yes": {"yes=true", "yes=false", "yes=__HIVE_DEFAULT_PARTITION__"},
@@ -84,9 +84,9 @@ def test_flags_dates_and_missing_values_are_folders_too(tmp_path: Path) -> None:
 
 def test_more_values_than_files_that_can_be_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of a value go on in another file; none is lost, and each stays in its order."""
-    monkeypatch.setattr(parquet_folders, "_OPEN", 3)
+    monkeypatch.setattr(parquet_folders, "_MAX_OPEN_FILES", 3)
     table = pa.table({"k": pa.array([n % 7 for n in range(500)]), "x": pa.array(range(500))})
-    write_partitions(table.schema, "k", table.to_batches(max_chunksize=33), tmp_path / "t", 50)
+    write_folders(table.schema, "k", table.to_batches(max_chunksize=33), tmp_path / "t", 50)
     for value in range(7):
         parts = sorted((tmp_path / "t" / f"k={value}").iterdir(), key=lambda path: int(path.stem.partition("-")[2]))
         assert len(parts) > 1
@@ -95,7 +95,7 @@ def test_more_values_than_files_that_can_be_open(tmp_path: Path, monkeypatch: py
 
 
 def test_too_many_values_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet_folders, "_MOST", 5)
+    monkeypatch.setattr(parquet_folders, "_MAX_FOLDERS", 5)
     with pytest.raises(UsageError, match="more than 5 folders"):
         write_tables(made("parquet", partition_by="shop_id"), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -167,5 +167,5 @@ def test_a_password_in_what_the_server_says_is_not_told() -> None:
 
 def test_without_the_extra_the_command_that_installs_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg2", None)
-    with pytest.raises(UsageError, match=r"pip install 'plotsim-pipeline\[postgres\]'"):
+    with pytest.raises(UsageError, match=r"pip install 'plotsim-core\[postgres\]'"):
         write_tables(plan_named("away"), tmp_path, format=NOWHERE)

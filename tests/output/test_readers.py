@@ -61,7 +61,7 @@ def test_a_run_is_read_by_everybody(layout: str, tmp_path: Path) -> None:
         assert_read(read, plan, tmp_path / "shops", layout)
 
 
-@pytest.mark.parametrize("layout", ["by_table", "hive"])
+@pytest.mark.parametrize("layout", ["by_table", pytest.param("hive", marks=pytest.mark.slow)])
 def test_the_store_is_read_by_everybody(layout: str, tmp_path: Path) -> None:
     """Its index and what else it keeps beside the tables is in nobody's way."""
     plan, store = shops(layout), store_at("parquet", tmp_path)

@@ -19,13 +19,13 @@ import sqlglot
 from sqlglot import exp
 
 from plotsim_core import Plan, from_mapping, write_tables
-from plotsim_core.output.sql import FILE
+from plotsim_core.run_files import SQL_FILE
 from tests.output.support import RAW, made, rows
 
 
 def dump(plan: Plan, directory: Path, **how: Any) -> str:
     write_tables(plan, directory, format="sql", **how)
-    return (directory / FILE).read_text(encoding="utf-8")
+    return (directory / SQL_FILE).read_text(encoding="utf-8")
 
 
 def keys(plan: Plan) -> set[tuple[str, str, str, str]]:

@@ -16,6 +16,7 @@ from plotsim_core import UsageError, from_mapping, load_config, template, write_
 from plotsim_core.cli import main
 from plotsim_core.output import staged
 from plotsim_core.output.format import FORMATS
+from tests.marks import slow_but
 from tests.output.support import files, made, read
 
 PLAN = load_config(template("minimal"))
@@ -49,7 +50,7 @@ def test_no_folder_that_is_a_link_is_written_through(
 
 
 @pytest.mark.parametrize("exchanging", [True, False])
-@pytest.mark.parametrize("format", list(FORMATS))
+@pytest.mark.parametrize("format", slow_but(FORMATS, "csv"))
 def test_a_file_that_is_a_link_is_replaced(
     format: str, exchanging: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +124,7 @@ def test_runs_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
     assert set(read(PLAN, target, "csv")) == set(names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", list(FORMATS))
 def test_a_full_disk_is_told_and_leaves_what_was_there(format: str, tmp_path: Path) -> None:
     """Files may be no larger than 20,000 bytes in the process that writes them."""

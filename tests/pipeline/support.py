@@ -5,21 +5,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 import pytest
 
 from plotsim_core import Plan, batches, load_config
+from plotsim_core.output.partitions import keys_between
 from plotsim_core.plan.sql import quoted
-from plotsim_pipeline.assets import common_check_assets, resources_of, stage_assets, table_assets
-from plotsim_pipeline.partitions import RANGE, keys_between, partitions_for
-from plotsim_pipeline.report import report_assets
+from plotsim_pipeline.assets.report import report_assets
+from plotsim_pipeline.assets.tables import common_check_assets, resources_of, stage_assets, table_assets
+from plotsim_pipeline.partitions import RANGE, partitions_for
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
 
-KINDS = [pytest.param(kind, marks=pytest.mark.long) if kind == "delta" else kind for kind in STORES]
-"""The stores; Delta, which writes files as the Parquet store does, among the long proofs."""
+_MARKS: dict[str, Any] = {"duckdb": (), "parquet": pytest.mark.slow, "delta": pytest.mark.long}
+KINDS = [pytest.param(kind, marks=_MARKS[kind]) for kind in STORES]
+"""The stores: DuckDB without a mark; Delta, which writes files as the Parquet store does, among the long proofs."""
 DUCKDB_FIRST = [kind if kind == "duckdb" else pytest.param(kind, marks=pytest.mark.long) for kind in STORES]
 """The stores, for what takes a while with each: all but DuckDB among the long proofs."""
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
@@ -63,7 +66,7 @@ def content(plan: Plan, store: Store) -> dict[str, tuple[int, str]]:
     """Return the rows of each stored table and a hash of their ordered content."""
     found: dict[str, tuple[int, str]] = {}
     assert plan.stop is not None
-    with store.opened(plan, plan.first, plan.stop) as stored:
+    with store.open_tables(plan, plan.first, plan.stop) as stored:
         for name, relation in stored.relations.items():
             rows = stored.connection.sql(f"SELECT * FROM {relation} ORDER BY ALL").fetchall()
             found[name] = (len(rows), hashlib.sha256(repr(rows).encode()).hexdigest()[:16])
@@ -72,7 +75,7 @@ def content(plan: Plan, store: Store) -> dict[str, tuple[int, str]]:
 
 def assert_equals_the_batch(plan: Plan, store: Store, stop: int) -> None:
     """Every table that is stored has exactly the rows of the batch."""
-    with store.opened(plan, plan.first, stop) as stored:
+    with store.open_tables(plan, plan.first, stop) as stored:
         assert set(stored.relations) == {table.name for table in plan.tables}
         for table in plan.tables:
             schema, made = batches(plan, table.name, plan.first, stop)

@@ -15,9 +15,9 @@ import dagster as dg
 import pytest
 
 from plotsim_core import Plan, UsageError
-from plotsim_pipeline import alerts
+from plotsim_pipeline.checks.evaluations import FRESH
 from plotsim_pipeline.datasets import BUNDLED, definitions_of
-from plotsim_pipeline.evaluations import FRESH
+from plotsim_pipeline.sensors import alerts
 from tests.pipeline.live import asked, launch, served, until
 from tests.pipeline.receiver import Receiver, receiver
 from tests.pipeline.support import END, START
@@ -144,7 +144,7 @@ def test_only_success_in_time_is_success(hook: Receiver, monkeypatch: pytest.Mon
     """No redirect, no silence, no closed port."""
     alert = alerts.Alert("run_failed", "shops", [], [], None, "why", None, None, "now")
     alerts.post(hook.url, alert)
-    monkeypatch.setattr(alerts, "_TIME_OUT", 1.0)
+    monkeypatch.setattr(alerts, "_POST_SECONDS", 1.0)
     for status, reason in ((302, "answers 302"), (0, "cannot be reached")):
         hook.status = status
         begun = time.monotonic()
@@ -254,7 +254,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from plotsim_pipeline.alerts import alert_sensors
+from plotsim_pipeline.sensors.alerts import alert_sensors
 from plotsim_pipeline.datasets import dataset_definitions, load_dataset
 from plotsim_pipeline.stores import store_from_environment
 

@@ -11,8 +11,9 @@ import dagster as dg
 import pytest
 
 from plotsim_core import Plan
+from plotsim_core.output.partitions import keys_between
 from plotsim_pipeline.datasets import definitions_of
-from plotsim_pipeline.partitions import keys_between, periods_in
+from plotsim_pipeline.partitions import periods_in
 from plotsim_pipeline.schedules import requests
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import END, START, materialise, plan_of, store_at

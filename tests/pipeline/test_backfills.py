@@ -10,8 +10,8 @@ import dagster as dg
 import pytest
 import yaml
 
+from plotsim_core.output.partitions import keys_between
 from plotsim_pipeline.datasets import definitions_of
-from plotsim_pipeline.partitions import keys_between
 from tests.pipeline.live import asked, backfill, served, until
 from tests.pipeline.support import END, START, content, materialise, store_at
 from tests.pipeline.test_schedules import SMALL, small, ticked

@@ -9,7 +9,7 @@ import pytest
 
 from plotsim_core import Plan, batches, from_mapping
 from plotsim_core.truth.expected import expected_rows
-from plotsim_pipeline.assets import table_assets
+from plotsim_pipeline.assets.tables import table_assets
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
@@ -78,7 +78,7 @@ def shops() -> Plan:
 def ask(plan: Plan, store: Store, sql: str) -> list[tuple[object, ...]]:
     """Return the rows of a query over the stored tables, in which `{table}` stands for each."""
     assert plan.stop is not None
-    with store.opened(plan, plan.first, plan.stop) as stored:
+    with store.open_tables(plan, plan.first, plan.stop) as stored:
         rows: list[tuple[object, ...]] = stored.connection.sql(sql.format(**stored.relations)).fetchall()
         return rows
 

@@ -23,6 +23,8 @@ from plotsim_pipeline.datasets import BUNDLED
 from plotsim_pipeline.stores import store_of
 from tests.pipeline.support import content, keys_of, materialise, store_at
 
+pytestmark = pytest.mark.slow
+
 ROOT = BUNDLED.parent
 DG = str(Path(sys.executable).parent / "dg")
 GROUP = "dagster_dg_cli.registry_modules"
@@ -73,7 +75,7 @@ def test_two_components_with_two_stores_live_in_one_project(tmp_path: Path) -> N
     chosen = [dg.AssetKey([name, "fct_payments"]) for name in ("shop", "bank")]
     assert job.execute_in_process(asset_selection=chosen, partition_key="2024-03-01").success
     for plan, kind, path in zip(plans, ("duckdb", "parquet"), ("data/plotsim.duckdb", "data/bank"), strict=True):
-        held = store_of(kind, str(tmp_path / path)).made(plan.name)
+        held = store_of(kind, str(tmp_path / path)).intact_partitions(plan.name)
         assert {table: list(kept) for table, kept in held.items()} == {"fct_payments": ["2024-03-01"]}
 
 

@@ -56,7 +56,7 @@ def test_edits_under_a_running_ui(tmp_path: Path) -> None:
         config.write_text(sound.replace("seed: 42", "seed: 43"))
         assert ended("2024-01-01")["status"] == "SUCCESS"
         edited = load_config(config)
-        assert store_at("duckdb", tmp_path).made("shop")["fct_payments"]["2024-01-01"][1] == edited.digest
+        assert store_at("duckdb", tmp_path).intact_partitions("shop")["fct_payments"]["2024-01-01"][1] == edited.digest
         config.write_text("about: x\n")
         failed = ended("2024-02-01")
         assert failed["status"] == "FAILURE"

@@ -12,10 +12,12 @@ from dagster_duckdb import DuckDBIOManager
 from dagster_duckdb.io_manager import DuckDbClient
 
 from plotsim_core import Plan, from_mapping, load_config
-from plotsim_pipeline.assets import resources_of, stage_assets, table_assets
-from plotsim_pipeline.partitions import keys_between, partitions_for
-from plotsim_pipeline.report import report_assets
+from plotsim_core.output.partitions import keys_between
+from plotsim_pipeline.assets.report import report_assets
+from plotsim_pipeline.assets.tables import resources_of, stage_assets, table_assets
+from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.stores.store import Store
+from tests.marks import slow_but
 from tests.pipeline.support import CONFIGS, END, START, keys_of, materialise, store_at
 
 
@@ -95,10 +97,10 @@ def plan_with(window: dict[str, str]) -> Plan:
     )
 
 
-@pytest.mark.parametrize("window", [pytest.param(window, id=name) for name, window in WINDOWS.items()])
-def test_their_query_gives_the_rows_of_the_partitions(window: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("grain", slow_but(WINDOWS, "months in quarters"))
+def test_their_query_gives_the_rows_of_the_partitions(grain: str, tmp_path: Path) -> None:
     """Of one partition, a range and all, of every grain: as many as the store has in each, and dated in them."""
-    plan, store = plan_with(window), store_at("duckdb", tmp_path)
+    plan, store = plan_with(WINDOWS[grain]), store_at("duckdb", tmp_path)
     keys = keys_of(plan)
     materialise(plan, store, keys, only=[*(table.name for table in plan.tables), "noised_metrics", "validation_report"])
     for table, ranges in (
@@ -106,7 +108,7 @@ def test_their_query_gives_the_rows_of_the_partitions(window: dict[str, str], tm
         ("noised_metrics", (keys[1:3],)),
         ("validation_report", (keys[1:3],)),
     ):
-        counts = {key: rows for key, (rows, _) in store.made("shops")[table].items()}
+        counts = {key: rows for key, (rows, _) in store.intact_partitions("shops")[table].items()}
         assert all(counts.values())
         for selected in ranges:
             rows = reads(plan, store, table, selected)
@@ -123,13 +125,14 @@ def test_a_state_is_whole_whatever_partition_is_asked_for(tmp_path: Path) -> Non
     assert len(reads(plan, store, "dim_shop", [keys[0]])) == len(reads(plan, store, "dim_shop")) == 4
 
 
+@pytest.mark.slow
 def test_tables_that_are_delivered_late_are_read_by_their_delivery(tmp_path: Path) -> None:
     """The column of time has another name there."""
     plan, store = load_config(CONFIGS / "streaming.yaml"), store_at("duckdb", tmp_path)
     keys = keys_between(plan, plan.first + 10, plan.first + 14)
     for table in ("evt_play", "snp_subscriber", "quality_ledger", "log_subscriber"):
         materialise(plan, store, keys, only=[table])
-        counts = {key: rows for key, (rows, _) in store.made("streaming")[table].items()}
+        counts = {key: rows for key, (rows, _) in store.intact_partitions("streaming")[table].items()}
         for selected in (keys[:1], keys[1:3]):
             assert len(reads(plan, store, table, selected)) == sum(counts[key] for key in selected)
 

@@ -22,6 +22,8 @@ from tests.laws.test_delivery import ALL
 from tests.laws.test_quality import CONFIG
 from tests.pipeline.support import content, keys_of, materialise, store_at
 
+pytestmark = pytest.mark.slow
+
 BROKEN = ("fct_all", "evt_visit", LEDGER)
 DAYS = {**CONFIG, "window": {"start": "2024-03-01", "end": "2024-03-08", "every": "day"}}
 
@@ -37,7 +39,7 @@ def plan_of() -> Plan:
 
 
 def stored(store: Store, plan: Plan, name: str) -> pa.Table:
-    with store.opened(plan, plan.first, plan.stop or 0) as opened:
+    with store.open_tables(plan, plan.first, plan.stop or 0) as opened:
         order = ", ".join(f'"{column.name}"' for column in plan.table(name).columns)
         return opened.connection.sql(f"SELECT {order} FROM {opened.relations[name]} ORDER BY ALL").to_arrow_table()
 
@@ -54,7 +56,7 @@ def test_a_store_holds_what_was_delivered_up_to_its_last_day(kind: str, tmp_path
         assert materialise(plan, parts, part, only=names).success
     for name in BROKEN:
         assert not differing(stored(parts, plan, name).combine_chunks(), _sorted(plan, name, plan.first + 5))
-    with parts.opened(plan, plan.first, plan.first + 5) as opened:
+    with parts.open_tables(plan, plan.first, plan.first + 5) as opened:
         report = check_store(opened)
     assert not report.failed, report.text()
     for part in (keys[6:], [keys[5]]):

@@ -11,13 +11,15 @@ import dagster as dg
 import pytest
 import yaml
 
+from plotsim_core.output.partitions import keys_between
 from plotsim_pipeline import event_log
+from plotsim_pipeline.assets.report import VALIDATION_REPORT
 from plotsim_pipeline.datasets import BUNDLED, definitions_of
 from plotsim_pipeline.event_log import BatchedEventLog
-from plotsim_pipeline.partitions import keys_between
-from plotsim_pipeline.report import VALIDATION_REPORT
 from tests.pipeline.support import END, START
 from tests.pipeline.test_schedules import small
+
+pytestmark = pytest.mark.slow
 
 SETTINGS = (Path(event_log.__file__).parent / "instance.yaml").read_text(encoding="utf-8")
 SECTION = """event_log_storage:

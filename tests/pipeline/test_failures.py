@@ -19,7 +19,7 @@ import pytest
 from fsspec import AbstractFileSystem
 
 from plotsim_core import Plan, load_config
-from plotsim_pipeline.assets import resources_of, table_assets
+from plotsim_pipeline.assets.tables import resources_of, table_assets
 from plotsim_pipeline.datasets import BUNDLED
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.stores import parquet
@@ -28,6 +28,8 @@ from plotsim_pipeline.stores.failures import TRIES, failure_of
 from plotsim_pipeline.stores.placement import Placement
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import content, keys_of, materialise, store_at
+
+pytestmark = pytest.mark.slow
 
 KINDS = ["duckdb", "parquet"]
 HOLD = """
@@ -169,7 +171,7 @@ def test_a_store_that_is_lost_for_a_moment_is_asked_again(tmp_path: Path, monkey
     assets = [asset for asset in table_assets(plan(), partitions_for(plan())) if asset.key.path[-1] == "fct_payments"]
     result = dg.materialize(assets, resources={"store": store, **resources_of(plan())}, partition_key="2024-03-01")
     assert len(result.filter_events(lambda event: event.event_type_value == "STEP_UP_FOR_RETRY")) == 2
-    assert list(store.made("minimal")["fct_payments"]) == ["2024-03-01"]
+    assert list(store.intact_partitions("minimal")["fct_payments"]) == ["2024-03-01"]
 
 
 def test_a_store_that_stays_lost_is_told_after_some_tries() -> None:

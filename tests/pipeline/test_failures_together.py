@@ -16,9 +16,9 @@ import dagster as dg
 import pytest
 
 from plotsim_core import load_config
-from plotsim_pipeline.assets import SHARED_RESOURCES
+from plotsim_pipeline.assets.tables import SHARED_RESOURCES
 from plotsim_pipeline.datasets import BUNDLED
-from plotsim_pipeline.killed_runs import end_dead_runs
+from plotsim_pipeline.sensors.killed_runs import end_dead_runs
 from plotsim_pipeline.stores import STORES
 from tests.pipeline import objects
 from tests.pipeline.live import asked, launch, served, until
@@ -34,7 +34,7 @@ TABLES = [table.name for table in PLAN.tables]
 SELECTED = " or ".join(f'key:"minimal/{name}"' for name in TABLES)
 DYING = """
 import os, signal
-import plotsim_pipeline.assets as assets
+import plotsim_pipeline.assets.tables as assets
 batches = assets.batches
 def dying(plan, name, *span):
     if name == "fct_payments":
@@ -175,4 +175,4 @@ def test_an_object_store_that_is_gone_is_told_and_one_that_comes_back_is_written
         back.start()
         materialise(PLAN, store, KEYS[1:2], only=["fct_payments"])
         back.join()
-        assert sorted(store.made("minimal")["fct_payments"]) == KEYS[:2]
+        assert sorted(store.intact_partitions("minimal")["fct_payments"]) == KEYS[:2]

@@ -17,13 +17,15 @@ from rich.console import Console
 from docs.datasets import PAGES, UNTIL
 from docs.figures import FIGURES, Figure
 from plotsim_core import Plan, batches, list_templates
-from plotsim_pipeline.checks import ancestors
+from plotsim_pipeline.checks.tables import ancestors
+from plotsim_pipeline.commands.run import Request, run
 from plotsim_pipeline.datasets import definitions_of
 from plotsim_pipeline.partitions import periods_in
-from plotsim_pipeline.run import Request, run
 from plotsim_pipeline.stores.run_log import Writing, means, measured_batches
 from tests.pipeline.live import ROOT, asked, served
 from tests.pipeline.support import END, START, keys_of, plan_of
+
+pytestmark = pytest.mark.slow
 
 SERIES = """
 query ($asset: AssetKeyInput!) {

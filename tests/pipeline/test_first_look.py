@@ -18,11 +18,13 @@ from rich.console import Console
 
 from plotsim_core.tables.stages import STAGES, stage_names
 from plotsim_core.validation.glances import stage_glance
-from plotsim_pipeline.drawings import drawing_metadata
-from plotsim_pipeline.run import Request, run
+from plotsim_pipeline.assets.drawings import drawing_metadata
+from plotsim_pipeline.commands.run import Request, run
 from plotsim_pipeline.runs import PARAMETERS_TAG
 from tests.pipeline.live import BROWSER, ROOT, asked, clicked, runs, seen, served, until
 from tests.pipeline.support import content, keys_of, materialise, plan_of, store_at
+
+pytestmark = pytest.mark.slow
 
 SHORT = 1_000
 """Dagster draws markdown of fewer characters in its tables, and hides longer one behind a link."""
@@ -79,7 +81,7 @@ def test_a_glance_is_short_and_of_the_stage(name: str) -> None:
             one is not None and 0 < len(drawing_metadata(stage, [one.drawing]).md_str or "") < SHORT
             for stage, one in shown.items()
         )
-        assert len({one.says for one in shown.values() if one is not None}) == len(shown)
+        assert len({one.description for one in shown.values() if one is not None}) == len(shown)
     assert stage_glance(plan, plan.tables[0].name, plan.first, stop) is None
 
 

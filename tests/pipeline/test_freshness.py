@@ -10,11 +10,11 @@ import dagster as dg
 import pytest
 
 from plotsim_core import Plan, from_mapping
+from plotsim_pipeline.checks.evaluations import FRESH
+from plotsim_pipeline.checks.freshness import freshness
 from plotsim_pipeline.datasets import dataset_definitions, definitions_of
-from plotsim_pipeline.evaluations import FRESH
-from plotsim_pipeline.freshness import freshness
 from plotsim_pipeline.partitions import key_of, latest_complete, partitions_for
-from plotsim_pipeline.reconcile import VALIDATION_REPORT
+from plotsim_pipeline.sensors.reconcile import VALIDATION_REPORT
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import END, START, materialise, plan_of, store_at
 
@@ -34,10 +34,11 @@ def shops(start: str = "2024-01-01", **window: Any) -> Plan:
 def late(plan: Plan, store: Store, moment: str, cron: str | None = None) -> tuple[str, set[str]]:
     """Return the partition that is due at a moment in UTC, and the tables that lack it."""
     due = freshness(plan, store, datetime.fromisoformat(moment).replace(tzinfo=UTC), cron)
-    assert due is not None and set(due.made) == TABLES
-    return due.key, {table for table, is_made in due.made.items() if not is_made}
+    assert due is not None and set(due.is_made) == TABLES
+    return due.key, {table for table, is_made in due.is_made.items() if not is_made}
 
 
+@pytest.mark.slow
 def test_a_backfill_of_an_old_day_makes_nothing_fresh(tmp_path: Path) -> None:
     """The day that is due is, in each table; nothing else. It is due two hours after the tick of 02:30."""
     plan, store = shops(), store_at("duckdb", tmp_path)
@@ -117,6 +118,7 @@ def test_it_turns_red_when_nothing_runs(tmp_path: Path, monkeypatch: pytest.Monk
         assert instance.get_runs() == []
 
 
+@pytest.mark.slow
 def test_a_run_of_the_increment_judges_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So what it has made is green at once; it warns and fails no run."""
     monkeypatch.setenv("PLOTSIM_STORE_PATH", str(tmp_path / "store.duckdb"))

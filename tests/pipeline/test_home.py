@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,8 @@ from plotsim_pipeline.datasets import BUNDLED
 from plotsim_pipeline.event_log import BatchedEventLog
 from tests.pipeline.live import LOADED, asked, free_port, until
 from tests.pipeline.test_event_log import SECTION
+
+pytestmark = pytest.mark.slow
 
 ROOT = BUNDLED.parent
 KEYS = ["2024-01-01", "2024-02-01", "2024-03-01"]
@@ -234,27 +235,19 @@ def test_the_workspace_of_the_package_is_that_of_the_checkout() -> None:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the programs of a virtual environment with the package installed from a wheel; what it needs comes from
-    the environment of the tests."""
+    """The folder of the programs of a virtual environment with both packages installed from wheels; what they need comes
+    from the environment of the tests."""
     place = tmp_path_factory.mktemp("installed")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir", "--quiet"]
-    called([*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(place), str(copied(place))])
+    sources = [str(ROOT / "plotsim_core"), str(ROOT)]
+    called([*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(place), *sources])
     called([sys.executable, "-m", "venv", "--without-pip", str(place / "venv")])
     python = place / "venv" / "bin" / "python"
-    (wheel,) = place.glob("*.whl")
-    called([*pip, "--python", str(python), "install", "--no-deps", "--no-index", str(wheel)])
+    wheels = [str(wheel) for wheel in place.glob("*.whl")]
+    called([*pip, "--python", str(python), "install", "--no-deps", "--no-index", *wheels])
     (packages,) = (place / "venv" / "lib").glob("python*/site-packages")
     (packages / "needed.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
     return python.parent
-
-
-def copied(place: Path) -> Path:
-    """Return a copy of what a wheel is made of, so that building leaves nothing in the checkout."""
-    for name in ("plotsim_core", "plotsim_pipeline", "configs"):
-        shutil.copytree(ROOT / name, place / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copyfile(ROOT / name, place / "source" / name)
-    return place / "source"
 
 
 def called(command: Sequence[str], **more: object) -> str:

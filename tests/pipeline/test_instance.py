@@ -25,7 +25,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from plotsim_pipeline.killed_runs import dead_runs_sensor
+from plotsim_pipeline.sensors.killed_runs import dead_runs_sensor
 
 TRIES = Path(__file__).with_name("tries")
 

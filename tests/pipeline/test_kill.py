@@ -26,7 +26,7 @@ NEW_SEED = 99
 SCRIPT = """
 import json, os, signal, sys
 from pathlib import Path
-import plotsim_pipeline.assets as assets
+import plotsim_pipeline.assets.tables as assets
 from plotsim_core import load_config
 from tests.pipeline.support import CONFIGS, keys_of, materialise, store_at
 kind, place, table, batch = json.loads(sys.argv[1])
@@ -55,7 +55,7 @@ def tables(plan: Plan) -> list[str]:
 def by_partition(plan: Plan, store: Store) -> dict[tuple[str, int | None], str]:
     """Return a hash of the rows of each table and date key (None for a state)."""
     found: dict[tuple[str, int | None], list[str]] = {}
-    with store.opened(plan, plan.first, plan.stop or 0) as stored:
+    with store.open_tables(plan, plan.first, plan.stop or 0) as stored:
         for table in stored.tables:
             place = 0 if table.time is None else [c.name for c in table.columns].index(table.time)
             for row in stored.connection.sql(f"SELECT * FROM {stored.relations[table.name]} ORDER BY ALL").fetchall():
@@ -106,7 +106,7 @@ INSTANTS = [("dim_company", 0), ("fct_revenue", 0), ("evt_login", -1), ("evt_chu
 
 
 def kills() -> Iterator[Any]:
-    """Yield each store with each instant: of the stores of files, `make proofs` has one of a state and one of events."""
+    """Yield each store with each instant: of the stores of files, `make check` has one of a state and one of events."""
     for kind in STORES:
         for table, batch in INSTANTS:
             shown = kind == "duckdb" or table in ("dim_company", "evt_login")

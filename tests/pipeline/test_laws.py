@@ -71,7 +71,7 @@ def test_again_changes_nothing(batch: tuple[str, dict[str, object]], tmp_path: P
     for part in (keys, keys[3:9], [keys[5]], keys[20:], keys[:1]):
         assert materialise(plan, store, part).success
     assert content(plan, store) == whole
-    assert {table: set(kept) for table, kept in store.made("saas").items() if table == "fct_revenue"} == {
+    assert {table: set(kept) for table, kept in store.intact_partitions("saas").items() if table == "fct_revenue"} == {
         "fct_revenue": set(keys)
     }
 
@@ -81,7 +81,7 @@ def test_part_of_the_window_is_as_of_its_end(tmp_path: Path) -> None:
     plan, store = plan_of("saas"), store_at("duckdb", tmp_path)
     result = materialise(plan, store, keys_of(plan)[:10])
     assert all(check.passed for check in result.get_asset_check_evaluations())
-    with store.opened(plan, plan.first, plan.first + 10) as stored:
+    with store.open_tables(plan, plan.first, plan.first + 10) as stored:
         ((latest, current),) = stored.connection.sql(
             "SELECT max(valid_from), count(*) FILTER (WHERE valid_to > DATE '2023-10-01') FROM saas.dim_company"
         ).fetchall()
@@ -163,4 +163,4 @@ def test_every_grain_and_an_open_window(window: dict[str, object], kind: str, tm
     for table in plan.tables:
         sql = f"SELECT count(*), hash(list(t ORDER BY t)) FROM grain.{table.name} AS t"
         assert parts.query(sql, ["grain"]) == whole.query(sql, ["grain"])
-    assert {name: set(kept) for name, kept in whole.made("grain").items()}["fct_revenue"] == set(keys)
+    assert {name: set(kept) for name, kept in whole.intact_partitions("grain").items()}["fct_revenue"] == set(keys)

@@ -43,7 +43,7 @@ def test_a_layout_moves_files_and_changes_no_row(layout: str, usual: dict[str, t
     plan, store = shops({"layout": layout}), store_at("parquet", tmp_path)
     keys = keys_of(plan)[:4]
     materialise(plan, store, keys, only=TABLES)
-    held = store.made("shops")
+    held = store.intact_partitions("shops")
     assert {name: list(kept) for name, kept in held.items()}["fct_month"] == keys
     assert len(held["dim_shop"]) == 1
     before = {file: file.read_bytes() for table in TABLES[1:] for file in Path(store.path).rglob(f"*{table}*.parquet")}
@@ -53,7 +53,7 @@ def test_a_layout_moves_files_and_changes_no_row(layout: str, usual: dict[str, t
     assert str(usual["fct_month"][0]) in store.query("SELECT count(*) FROM shops.fct_month", ["shops"])
     with find_store(plan, Path(store.path)) as found:
         assert set(found.relations) == set(TABLES)
-        assert len(found.held_of(plan.table("fct_month"))) == 4
+        assert len(found.stored_keys_of(plan.table("fct_month"))) == 4
         assert (found.first, found.stop) == (plan.first, plan.first + 4)
 
 
@@ -72,14 +72,14 @@ def test_hours_and_weeks_have_files_of_their_own(every: str, layout: str, tmp_pa
     facts = next(table.name for table in plan.tables if table.kind == "fact")
     keys = keys_of(plan)
     materialise(plan, store, keys, only=[facts])
-    assert list(store.made("doors")[facts]) == keys
+    assert list(store.intact_partitions("doors")[facts]) == keys
     assert len([file for file in Path(store.path).rglob("*.parquet") if facts in str(file)]) == len(keys)
 
 
 def test_partitions_longer_than_periods_have_a_file_each(tmp_path: Path) -> None:
     plan, store = shops({"layout": "quarter_based"}, partition="quarter"), store_at("parquet", tmp_path)
     materialise(plan, store, keys_of(plan), only=TABLES)
-    assert list(store.made("shops")["fct_month"]) == ["2024-01-01", "2024-04-01", "2024-07-01", "2024-10-01"]
+    assert list(store.intact_partitions("shops")["fct_month"]) == ["2024-01-01", "2024-04-01", "2024-07-01", "2024-10-01"]
     assert (Path(store.path) / "shops" / "2024" / "Q2" / "fct_month_20240401.parquet").exists()
 
 
@@ -90,11 +90,11 @@ def test_a_dataset_lies_in_one_layout(tmp_path: Path) -> None:
     materialise(old, store, keys_of(old)[:1], only=["fct_month"])
     with pytest.raises(Exception, match=r"output\.layout.* now asks for .*partition_year="):
         materialise(new, store, keys_of(new)[:1], only=["fct_month"])
-    assert list(store.made("shops")["fct_month"]) == ["2024-01-01"]
+    assert list(store.intact_partitions("shops")["fct_month"]) == ["2024-01-01"]
     for file in (Path(store.path) / "shops").rglob("*.parquet"):
         file.unlink()
     materialise(new, store, keys_of(new)[:1], only=["fct_month"])
-    assert list(store.made("shops")["fct_month"]) == ["2024-01-01"]
+    assert list(store.intact_partitions("shops")["fct_month"]) == ["2024-01-01"]
     with pytest.raises(Exception, match=r"as .*partition_year=.* now asks for \{dataset\}/\{table\}/\{key\}"):
         materialise(old, store, keys_of(old)[:1], only=["fct_month"])
 

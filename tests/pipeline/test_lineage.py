@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from plotsim_core import Plan, from_mapping
-from plotsim_pipeline.lineage import column_lineage, upstream
+from plotsim_pipeline.assets.lineage import column_lineage, upstream
 
 CONFIG = yaml.safe_load(
     """

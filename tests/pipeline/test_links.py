@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from plotsim_core import UsageError
-from plotsim_pipeline.report_files import write_report_file
+from plotsim_pipeline.assets.report_files import write_report_file
 from tests.pipeline.support import store_at
 from tests.pipeline.test_stores import placed, rows, state
 

@@ -9,10 +9,12 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from plotsim_pipeline.assets import resources_of, table_assets
+from plotsim_pipeline.assets.tables import resources_of, table_assets
 from plotsim_pipeline.partitions import partitions_for
 from tests.output.test_money import plan_of, rows
 from tests.pipeline.support import KINDS, assert_equals_the_batch, keys_of, materialise, store_at
+
+pytestmark = pytest.mark.slow
 
 PLAN = plan_of()
 
@@ -26,7 +28,7 @@ def test_every_store_keeps_decimals(kind: str, tmp_path: Path) -> None:
         assert all(check.passed for check in result.get_asset_check_evaluations())
     assert PLAN.stop is not None
     assert_equals_the_batch(PLAN, store, PLAN.stop)
-    with store.opened(PLAN, PLAN.first, PLAN.stop) as stored:
+    with store.open_tables(PLAN, PLAN.first, PLAN.stop) as stored:
         line = stored.arrow(f"SELECT net, sum(net) OVER () AS all_net FROM {stored.relations['fct_line']}")
     assert line.schema.field("net").type == pa.decimal128(18, 2)
     assert line["all_net"][0].as_py() == sum(line["net"] for line in rows(PLAN, "fct_line"))

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from plotsim_core import UsageError
-from plotsim_pipeline.report_files import write_report_file
+from plotsim_pipeline.assets.report_files import write_report_file
 from plotsim_pipeline.stores import STORES, store_from_environment
 from plotsim_pipeline.stores.filesystem import filesystem_of, replacing_file
 from plotsim_pipeline.stores.index import INDEX
@@ -21,6 +21,8 @@ from plotsim_pipeline.stores.store import Store
 from tests.pipeline.objects import BUCKET, Server, known_to, served
 from tests.pipeline.support import content, keys_of, materialise, plan_of, store_at
 from tests.pipeline.test_stores import SCHEMA, placed, rows
+
+pytestmark = pytest.mark.slow
 
 KINDS = ("parquet", "delta")
 
@@ -46,8 +48,8 @@ def test_a_dataset_on_an_object_store_is_that_on_a_disk(kind: str, server: Serve
         materialise(plan, store, keys_of(plan))
         materialise(plan, store, keys_of(plan)[3:4])
     assert content(plan, there) == content(plan, here)
-    assert {name: sorted(kept) for name, kept in there.made("saas").items()} == {
-        name: sorted(kept) for name, kept in here.made("saas").items()
+    assert {name: sorted(kept) for name, kept in there.intact_partitions("saas").items()} == {
+        name: sorted(kept) for name, kept in here.intact_partitions("saas").items()
     }
     asked = "SELECT count(*), round(sum(mrr), 2) FROM saas.fct_revenue"
     assert there.query(asked, ["saas"]) == here.query(asked, ["saas"])
@@ -132,9 +134,9 @@ def test_where_a_store_is_and_what_it_needs_is_said(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PLOTSIM_STORE", "parquet")
     monkeypatch.setenv("PLOTSIM_STORE_PATH", "nowhere://x")
     with pytest.raises(UsageError, match="nowhere://x cannot be opened"):
-        store_from_environment().made("ds")
+        store_from_environment().intact_partitions("ds")
     with pytest.raises(UsageError, match="on a disk or on s3://, not on memory://"):
         STORES["delta"](path="memory://x").write(placed(1, 1), rows())
     monkeypatch.setitem(__import__("sys").modules, "deltalake", None)
     with pytest.raises(UsageError, match=r"pip install 'plotsim-pipeline\[delta\]'"):
-        STORES["delta"](path="/tmp/x").made("ds")
+        STORES["delta"](path="/tmp/x").intact_partitions("ds")

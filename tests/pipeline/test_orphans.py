@@ -16,11 +16,13 @@ import pyarrow as pa
 import pytest
 
 from plotsim_core.output.atomic import clear_orphans, staging_folder
-from plotsim_pipeline.report_files import write_report_file
+from plotsim_pipeline.assets.report_files import write_report_file
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import store_at
 from tests.pipeline.test_stores import SCHEMA, placed, rows
+
+pytestmark = pytest.mark.slow
 
 WRITER = """
 import sys, time
@@ -118,7 +120,7 @@ def test_writers_of_one_partition_leave_one_whole_copy(kind: str, tmp_path: Path
 
 
 def assert_one_copy(store: Store) -> None:
-    held = store.made("ds")["fct"]
+    held = store.intact_partitions("ds")["fct"]
     assert len(held) == 10
     for day in (1, 2):
         found = store.read(placed(day, day))
@@ -139,6 +141,6 @@ def test_a_state_written_at_once_is_the_latest(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as writers:
         list(writers.map(write, range(1, 9)))
     assert store.read(state(1))["name"].to_pylist() == ["8"]
-    assert len(store.made("ds")["dim"]) == 1
+    assert len(store.intact_partitions("ds")["dim"]) == 1
     assert isinstance(store.read(state(1)), pa.Table)
     assert SCHEMA.names == store.read(state(1)).column_names

@@ -22,6 +22,8 @@ from tests.pipeline.live import asked, served
 from tests.pipeline.support import CONFIGS, END, START, content, keys_of, materialise, store_at
 from tests.pipeline.test_status import KEYS, config, plan_of, said
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["config"]
 TABLES = ["dim_date", "dim_caller", "fct_calls"]
 
@@ -50,7 +52,7 @@ def test_the_launchpad_changes_seed_scale_and_noise(config: Path, tmp_path: Path
     (event, *_) = result.asset_materializations_for_node("calls__fct_calls")
     assert event.metadata["parameters"].value == asked
     assert event.tags["dagster/code_version"] == same.digest, "so that Dagster knows that it is not made as the config says"
-    (row,) = store.logged().to_pylist()
+    (row,) = store.run_log().to_pylist()
     assert (json.loads(row["parameters"]), row["seed"], row["scale"]) == (asked, 7, 2.0)
 
 
@@ -113,9 +115,9 @@ def test_parameters_that_contradict_the_store_are_refused(config: Path, tmp_path
     assert content(plan, store) == before
     said("run", "calls", "--seed", "7", "--tables", ",".join(TABLES))
     other = plan_with(plan, {"seed": 7})
-    assert {digest for kept in store.made("calls").values() for _, digest in kept.values()} == {other.digest}
+    assert {digest for kept in store.intact_partitions("calls").values() for _, digest in kept.values()} == {other.digest}
     materialise(plan, store, KEYS[:1], only=["fct_calls"])  # as after an edit of the file: the rest is stale
-    assert {digest for _, digest in store.made("calls")["fct_calls"].values()} == {plan.digest, other.digest}
+    assert {digest for _, digest in store.intact_partitions("calls")["fct_calls"].values()} == {plan.digest, other.digest}
 
 
 def test_a_run_that_is_repeated_does_not_mix(config: Path, tmp_path: Path) -> None:
@@ -134,7 +136,7 @@ def test_a_run_that_is_repeated_does_not_mix(config: Path, tmp_path: Path) -> No
     assert not repeated(["fct_calls"])
     assert content(plan, store) == before
     assert repeated(TABLES)
-    digests = {digest for partitions in store.made("calls").values() for _, digest in partitions.values()}
+    digests = {digest for partitions in store.intact_partitions("calls").values() for _, digest in partitions.values()}
     assert digests == {plan_with(plan, {"seed": 7}).digest}
 
 
@@ -147,7 +149,10 @@ def test_the_command_line_says_how_near_the_target_is(config: Path, tmp_path: Pa
     expected = sum(size.rows for size in sizes(plan))
     assert abs(expected - 5000) <= 0.02 * 5000
     assert f"scale {plan.dataset.scale:g} gives about {expected:,} rows" in shown
-    assert sum(rows for kept in store_at("duckdb", tmp_path).made("calls").values() for rows, _ in kept.values()) == expected
+    assert (
+        sum(rows for kept in store_at("duckdb", tmp_path).intact_partitions("calls").values() for rows, _ in kept.values())
+        == expected
+    )
     assert "nothing to do" in said("run", "calls", *asked).output
     tables = json.loads(said("status", "calls", *asked, "--json").output)["tables"]
     assert not any(table["missing"] or table["stale"] for table in tables.values())

@@ -11,18 +11,18 @@ import pytest
 
 from plotsim_core import Plan, UsageError, create, from_mapping
 from plotsim_core.config.read import read
+from plotsim_core.output.partitions import keys_between
 from plotsim_core.validation.store import stored_date_keys
+from plotsim_pipeline.assets.report_files import stored_periods
 from plotsim_pipeline.partitions import (
     backfill_policy,
     key_of,
-    keys_between,
     latest_complete,
     partitions_for,
     periods_between,
     periods_in,
     window_keys,
 )
-from plotsim_pipeline.report_files import stored_periods
 from plotsim_pipeline.stores import STORES
 from tests.pipeline.support import CONFIGS, content, keys_of, materialise, store_at
 
@@ -90,6 +90,7 @@ def saas(**window: Any) -> Plan:
     return from_mapping({**raw, "window": {"start": "2023-01", "end": "2024-12", "every": "month", **window}}, name="saas")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [pytest.param(k, marks=[] if k == "duckdb" else pytest.mark.long) for k in STORES])
 def test_the_rows_are_the_same_whatever_the_partitions(kind: str, tmp_path: Path) -> None:
     """Months, quarters in two ranges and from the last to the first, years: the same rows are stored, and all periods are
@@ -101,11 +102,11 @@ def test_the_rows_are_the_same_whatever_the_partitions(kind: str, tmp_path: Path
         keys = keys_of(plan)
         for cut in cuts:
             assert materialise(plan, store, keys[cut], only=names).success
-        held = {table: set(kept) for table, kept in store.made("saas").items()}
+        held = {table: set(kept) for table, kept in store.intact_partitions("saas").items()}
         assert held["fct_revenue"] == held["evt_churn"] == set(keys)
         assert stored_periods(plan, store) == (plan.first, plan.stop)
-        with store.opened(plan, plan.first, plan.stop or 0) as opened:
-            assert opened.held is not None and len(opened.held["fct_revenue"]) == 24
+        with store.open_tables(plan, plan.first, plan.stop or 0) as opened:
+            assert opened.stored_keys is not None and len(opened.stored_keys["fct_revenue"]) == 24
         stored.append(content(plan, store))
     assert set(stored[0]) == set(names)
     assert stored[0] == stored[1] == stored[2]

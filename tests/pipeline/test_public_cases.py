@@ -19,6 +19,8 @@ from plotsim_core.validation.report import check_store
 from tests.cases import EMPTY, LARGE, NUMBERS, TEXTS, WORDS, plan_of, wide
 from tests.pipeline.support import KINDS, assert_equals_the_batch, keys_of, materialise, store_at
 
+pytestmark = pytest.mark.slow
+
 WRITERS, OTHER_SEED = 3, 99
 SHOPS: dict[str, Any] = {
     "about": "Shops, and who comes to them",
@@ -82,7 +84,7 @@ def test_what_is_stored_is_what_is_generated(kind: str, raw: dict[str, Any], tmp
     assert plan.stop is not None
     materialise(plan, store, keys_of(plan), only=names(plan))
     assert_equals_the_batch(plan, store, plan.stop)
-    with store.opened(plan, plan.first, plan.stop) as stored:
+    with store.open_tables(plan, plan.first, plan.stop) as stored:
         report = check_store(stored)
         assert not report.failed, report.text()
         if raw is NUMBERS:
@@ -99,7 +101,7 @@ def test_reserved_words_are_asked_for_by_name(kind: str, tmp_path: Path) -> None
     plan, store = plan_of(WORDS), store_at(kind, tmp_path)
     materialise(plan, store, keys_of(plan), only=["order", "user"])
     sql = 'SELECT \'rows \' || count("pivot") AS said FROM "case"."order" JOIN "case"."user" USING ("primary")'
-    with store.opened(plan, plan.first, plan.stop or 0) as stored:
+    with store.open_tables(plan, plan.first, plan.stop or 0) as stored:
         ((rows,),) = stored.connection.sql(f'SELECT count(DISTINCT "order") FROM {stored.relations["order"]}').fetchall()
     assert f"rows {rows}" in store.query(sql, ["case"])
 
@@ -198,10 +200,10 @@ def test_sixty_tables_are_made_in_one_run_and_refer_to_each_other(tmp_path: Path
     assert plan.stop is not None and len(plan.tables) >= 58
     assert materialise(plan, store, keys_of(plan)).success
     assert_equals_the_batch(plan, store, plan.stop)
-    with store.opened(plan, plan.first, plan.stop) as stored:
+    with store.open_tables(plan, plan.first, plan.stop) as stored:
         report = check_store(stored)
     assert not report.failed, report.text()
-    assert len(report.of("references_resolve")) > 100 and len(report.of("relations_hold")) >= 18
+    assert len(report.findings_of("references_resolve")) > 100 and len(report.findings_of("relations_hold")) >= 18
 
 
 def test_a_window_that_ends_in_the_future_has_all_its_partitions(tmp_path: Path) -> None:
@@ -215,7 +217,12 @@ def test_a_window_that_ends_in_the_future_has_all_its_partitions(tmp_path: Path)
     assert len(keys) == 18 and keys[-1] == f"{year + 1}-12-01"
     materialise(plan, store, keys, only=names(plan))
     assert_equals_the_batch(plan, store, plan.stop)
-    tables = {table.name: len(made) for table in plan.tables for made in [store.made("shops")[table.name]] if table.time}
+    tables = {
+        table.name: len(made)
+        for table in plan.tables
+        for made in [store.intact_partitions("shops")[table.name]]
+        if table.time
+    }
     assert set(tables.values()) == {18}
 
 

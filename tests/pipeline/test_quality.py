@@ -16,6 +16,8 @@ from tests.laws.test_quality import CONFIG
 from tests.pipeline.support import DUCKDB_FIRST, content, keys_of, materialise, store_at
 from tests.validation.test_quality import MOST
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
@@ -45,9 +47,9 @@ def test_the_report_finds_no_fault_in_what_is_broken_on_purpose(kind: str, plan:
     """Of the whole, with the checks of the run, and of a month alone."""
     store = store_at(kind, tmp_path)
     assert materialise(plan, store, keys_of(plan)).success
-    with store.opened(plan, plan.first, plan.first + 12) as stored:
+    with store.open_tables(plan, plan.first, plan.first + 12) as stored:
         report = check_store(stored)
     assert (report.score, report.failed, report.warned) == (100, False, False), report.text()
-    with store.opened(plan, plan.first + 5, plan.first + 6) as stored:
+    with store.open_tables(plan, plan.first + 5, plan.first + 6) as stored:
         report = check_store(stored)
     assert not report.failed, report.text()

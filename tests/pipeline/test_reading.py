@@ -20,6 +20,8 @@ from plotsim_pipeline.stores import store_of
 from plotsim_pipeline.stores.types import TYPES
 from tests.pipeline.support import END, START, keys_of, materialise, plan_of
 
+pytestmark = pytest.mark.slow
+
 ROOT = BUNDLED.parent
 PAGE = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
 BEFORE, NOTEBOOK = PAGE.split("## From a notebook")
@@ -111,9 +113,7 @@ def test_the_metadata_are_those_of_the_page(mine: ModuleType) -> None:
     metadata = next(iter(by_key.values()))
     rows = dict(re.findall(r"^\| `([\w/]+)` \| (.*?) \|", PAGE, re.MULTILINE))
     assert f"`{metadata['partition_expr']}`" in rows["partition_expr"] and metadata["schema"] == "saas"
-    where = metadata["row_key"].where
-    assert where["plotsim/time_column"] == "date_key"
-    assert f"`{where['plotsim/time_format']}`" in rows["plotsim/time_format"]
+    assert metadata["row_key"].placement.time == "date_key" and set(rows) == {"partition_expr", "schema"}
 
 
 def test_the_partitions_that_a_project_writes_down_are_those_of_the_dataset(mine: ModuleType) -> None:

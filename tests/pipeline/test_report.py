@@ -16,13 +16,15 @@ from plotsim_core.cli import main
 from plotsim_core.tables.stages import STAGES
 from plotsim_core.validation.check import CHECKS, questions
 from plotsim_core.validation.report import BROKEN_CAP, check_store
-from plotsim_pipeline.evaluations import IN_STORE
+from plotsim_pipeline.assets.report import NOTHING_BROKEN
+from plotsim_pipeline.assets.report_files import write_report_file
+from plotsim_pipeline.checks.evaluations import IN_STORE
 from plotsim_pipeline.partitions import key_of
-from plotsim_pipeline.reconcile import time_columns
-from plotsim_pipeline.report import NOTHING_BROKEN
-from plotsim_pipeline.report_files import write_report_file
+from plotsim_pipeline.sensors.reconcile import time_columns
 from plotsim_pipeline.stores import STORES
+from tests.marks import slow_but
 from tests.pipeline.support import keys_of, materialise, plan_of, store_at
+from tests.validation.judged import report_of_check
 
 BREAKS = {
     "keys_unique": "INSERT INTO saas.fct_revenue SELECT * FROM saas.fct_revenue LIMIT 1",
@@ -43,9 +45,13 @@ BREAKS = {
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with the whole of saas, three times its size."""
+    """A store with the whole of saas, three times its size, which passes every check."""
     plan, directory = plan_of("saas", scale=3), tmp_path_factory.mktemp("stored")
-    materialise(plan, store_at("duckdb", directory), keys_of(plan), only=[table.name for table in plan.tables])
+    store = store_at("duckdb", directory)
+    materialise(plan, store, keys_of(plan), only=[table.name for table in plan.tables])
+    with store.opened(plan, plan.first, plan.stop or 0) as opened:
+        report = check_store(opened)
+    assert (report.score, report.failed, report.warned) == (100, False, False), report.text()
     return directory
 
 
@@ -54,20 +60,18 @@ def test_checks_of_every_category_are_broken_below() -> None:
     assert {CHECKS[name].category for name in BREAKS} == {check.category for _, check in CHECKS.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", list(BREAKS))
 def test_broken_data_is_caught_by_the_check_that_names_it(check: str, stored: Path, tmp_path: Path) -> None:
-    """Whole data passes every check; data broken for a check fails it, and a broken key or reference caps the score."""
+    """Data broken for a check fails it, and a broken key or reference caps the score."""
     plan = plan_of("saas", scale=3)
     (tmp_path / "store.duckdb").write_bytes((stored / "store.duckdb").read_bytes())
     store = store_at("duckdb", tmp_path)
-    with store.opened(plan, plan.first, plan.stop or 0) as opened:
-        before = check_store(opened)
-    assert (before.score, before.failed, before.warned) == (100, False, False), before.text()
     with duckdb.connect(store.path) as connection:
         connection.execute(BREAKS[check])
-    with store.opened(plan, plan.first, plan.stop or 0) as opened:
-        after = check_store(opened)
-    assert [finding for finding in after.of(check) if not finding.passed], after.text()
+    with store.open_tables(plan, plan.first, plan.stop or 0) as opened:
+        after = report_of_check(check, opened)
+    assert [finding for finding in after.findings_of(check) if not finding.passed], after.text()
     if CHECKS[check].blocking:
         assert after.failed
         assert after.score <= BROKEN_CAP
@@ -107,7 +111,7 @@ def test_a_report_without_data_fails_readably(tmp_path: Path) -> None:
     plan, store = plan_of("minimal"), store_at("duckdb", tmp_path)
     with pytest.raises(Exception, match=f"validation_report: {NOTHING_BROKEN}"):
         materialise(plan, store, keys_of(plan)[:1], only=["validation_report"])
-    with store.opened(plan, plan.first, plan.first + 1) as opened:
+    with store.open_tables(plan, plan.first, plan.first + 1) as opened:
         assert "fct_payments: the table is not there" in check_store(opened).text()
 
 
@@ -118,7 +122,7 @@ def test_the_page_lies_beside_any_store() -> None:
     assert fsspec.filesystem("memory").cat("/bucket/files/reports/some.html") == b"text"
 
 
-@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
+@pytest.mark.parametrize("kind", slow_but(["duckdb", "parquet"], "duckdb"))
 def test_the_command_judges_what_dagster_stored(kind: str, tmp_path: Path) -> None:
     """`plotsim check` passes a store of whole data, fails one that is broken, and refuses one of another config."""
     plan, store = plan_of("minimal"), store_at(kind, tmp_path)
@@ -149,6 +153,7 @@ def test_the_command_says_who_judges_delta_tables(tmp_path: Path) -> None:
     assert found.exit_code == 2 and "validation_report" in found.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(STORES))
 def test_days_that_are_not_stored_yet_are_no_fault(kind: str, tmp_path: Path) -> None:
     """Orders of some days only: returns of days that look back to others are not judged; with all days, all are."""
@@ -158,11 +163,11 @@ def test_days_that_are_not_stored_yet_are_no_fault(kind: str, tmp_path: Path) ->
     for begin, stop in ((0, 3), (3, len(days))):
         keys = [key_of(plan, day) for day in days[begin:stop]]
         materialise(plan, store, keys, only=["fct_order_lines", "fct_returns"])
-    with store.opened(plan, first, first + 30) as opened:
-        held = opened.held_of(plan.table("fct_order_lines"))
+    with store.open_tables(plan, first, first + 30) as opened:
+        held = opened.stored_keys_of(plan.table("fct_order_lines"))
         found = [
             finding
-            for finding in check_store(opened).of("references_resolve")
+            for finding in check_store(opened).findings_of("references_resolve")
             if finding.subject.startswith("fct_returns.line_id")
         ]
     assert len(held) == 29

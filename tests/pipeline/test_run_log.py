@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
-import plotsim_pipeline.assets as assets
+import plotsim_pipeline.assets.tables as assets
 import plotsim_pipeline.stores.duckdb as duckdb_store
 from plotsim_core import Plan, load_config
 from plotsim_core.version import VERSION
@@ -75,7 +75,7 @@ def plan_of(seed: int | None = None) -> Plan:
 
 def logged(store: Store) -> list[dict[str, Any]]:
     """Return the run log, oldest first, with the hashes of partitions as a mapping."""
-    found = sorted(store.logged().to_pylist(), key=lambda row: row["finished_at"])
+    found = sorted(store.run_log().to_pylist(), key=lambda row: row["finished_at"])
     return [{**row, "partition_hashes": dict(row["partition_hashes"])} for row in found]
 
 
@@ -92,7 +92,7 @@ def test_the_monitoring_queries_run_as_written(kind: str, tmp_path: Path, monkey
         assert asked.exit_code == 0, asked.output
         assert shows in asked.output
     with duckdb.connect() as connection:
-        connection.register(LOG, store.logged())
+        connection.register(LOG, store.run_log())
         dates = [row[1].isoformat() for row in connection.sql(STATE).fetchall()]
         assert dates == ["2024-04-01", "2024-03-01", "2024-03-01"]
         modes = {row[1]: row[2:] for row in connection.sql(SPEED).fetchall()}
@@ -157,7 +157,9 @@ def test_a_failure_is_logged_and_hides_nothing(kind: str, tmp_path: Path, monkey
     (row,) = logged(store)
     assert (row["status"], row["content_hash"], row["partition_hashes"]) == ("FAILED", None, {})
     assert "the disk is on fire" in row["message"]
-    assert set(store.made("minimal").get("fct_payments", {})) < set(keys_of(plan)[:2]), "files are whole, one by one"
+    assert set(store.intact_partitions("minimal").get("fct_payments", {})) < set(keys_of(plan)[:2]), (
+        "files are whole, one by one"
+    )
     monkeypatch.setattr(type(store), "log", lambda self, row: 1 / 0)
     with pytest.raises(Exception, match="the disk is on fire"):
         materialise(plan, store, keys_of(plan)[:2], only=["fct_payments"])
@@ -169,7 +171,7 @@ def test_rows_and_their_log_come_together(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(duckdb_store, "append", lambda connection, row: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         materialise(plan, store, keys_of(plan)[:1], only=["fct_payments"])
-    assert store.made("minimal") == {}
+    assert store.intact_partitions("minimal") == {}
 
 
 def writing(run: str, day: int) -> Writing:
@@ -179,7 +181,7 @@ def writing(run: str, day: int) -> Writing:
 
 def write(store: Store, run: str, day: int, value: float) -> pa.Table:
     now, where = writing(run, day), placed(day, day)
-    reader = measured_batches(now, rows((20240100 + day, "a", value)), where.pieces)
+    reader = measured_batches(now, rows((20240100 + day, "a", value)), where.split)
     return store.write_logged(where, reader, now)[1]
 
 
@@ -210,7 +212,7 @@ def test_a_later_state_that_stays_is_told(tmp_path: Path) -> None:
     store.write(state(5), rows((20240105, "five", 1.0)))
     where = state(3)
     now = Writing(where.dataset, where.table, where.keys, True, "run", rows().schema)
-    store.write_logged(where, measured_batches(now, rows((20240103, "three", 1.0)), where.pieces), now)
+    store.write_logged(where, measured_batches(now, rows((20240103, "three", 1.0)), where.split), now)
     (row,) = logged(store)
     assert (row["status"], row["total_rows"], row["content_hash"]) == ("KEPT", 0, None)
 

@@ -14,8 +14,8 @@ import pytest
 from plotsim_core import Plan, from_mapping
 from plotsim_pipeline.datasets import dataset_definitions, definitions_of
 from plotsim_pipeline.partitions import end_of
-from plotsim_pipeline.reconcile import VALIDATION_REPORT
 from plotsim_pipeline.schedules import requests
+from plotsim_pipeline.sensors.reconcile import VALIDATION_REPORT
 from plotsim_pipeline.stores.duckdb import DuckDBStore
 from plotsim_pipeline.stores.store import Partition, Partitions, Store
 from tests.pipeline.support import END, START, content, keys_of, materialise, plan_of, store_at
@@ -203,12 +203,12 @@ def test_days_by_the_schedule_are_the_days_of_a_batch(tmp_path: Path, monkeypatc
     store = store_at("duckdb", tmp_path)
     with dg.DagsterInstance.local_temp(str(tmp_path)) as real:
         for moment in ("2024-03-03T02:30", "2024-03-04T02:30", "2024-03-09T02:30", "2024-03-10T02:30"):
-            before = {key: rows for key, (rows, _) in store.made("shops").get("fct_visits", {}).items()}
+            before = {key: rows for key, (rows, _) in store.intact_partitions("shops").get("fct_visits", {}).items()}
             for request in ticked(plan, store, moment, real):
                 job = definitions_of([plan]).resolve_job_def("shops_increment")
                 tags, key = dict(request.tags), request.partition_key
                 assert job.execute_in_process(instance=real, partition_key=key, tags=tags).success
-            kept = {key: rows for key, (rows, _) in store.made("shops")["fct_visits"].items()}
+            kept = {key: rows for key, (rows, _) in store.intact_partitions("shops")["fct_visits"].items()}
             assert before.items() <= kept.items()
         assert ticked(plan, store, "2024-03-10T03:30", real) == []
     names = [table.name for table in plan.tables]

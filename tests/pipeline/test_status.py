@@ -15,16 +15,18 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
 
-import plotsim_pipeline.assets as assets
+import plotsim_pipeline.assets.tables as assets
 from plotsim_core import Plan, load_config
 from plotsim_pipeline.__main__ import main
-from plotsim_pipeline.report import OVERVIEW
-from plotsim_pipeline.staleness_check import CURRENT, current_check
-from plotsim_pipeline.status import Step, TableStatus, steps
+from plotsim_pipeline.assets.report import OVERVIEW
+from plotsim_pipeline.checks.staleness import CURRENT, current_check
+from plotsim_pipeline.commands.status import Step, TableStatus, steps
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.live import ROOT, asked, served
 from tests.pipeline.support import content, keys_of, materialise, store_at
+
+pytestmark = pytest.mark.slow
 
 CONFIG = """
 about: Calls
@@ -110,11 +112,11 @@ def test_runs_can_be_kept_small_or_together(blank: dg.DagsterInstance, config: P
     """At most so many partitions at once; all in one run; some tables alone, which need no reports; everything again."""
     plan = plan_of(config)
     gaps = [table("dim_date"), table("dim_caller", "6", state=True), table("fct_calls", "1", stale="4"), table(ALL[3], "1")]
-    assert [step.keys for step in steps(plan, gaps, KEYS, blank, one=True)] == [KEYS]
-    assert steps(plan, gaps, KEYS, blank, only=["dim_caller"]) == [Step(KEYS[5:], ("dim_caller",))]
-    assert [step.keys for step in steps(plan, gaps, KEYS, blank, only=["fct_calls"])] == [KEYS[3:4], KEYS[:1]]
+    assert [step.keys for step in steps(plan, gaps, KEYS, blank, in_one_run=True)] == [KEYS]
+    assert steps(plan, gaps, KEYS, blank, only_tables=["dim_caller"]) == [Step(KEYS[5:], ("dim_caller",))]
+    assert [step.keys for step in steps(plan, gaps, KEYS, blank, only_tables=["fct_calls"])] == [KEYS[3:4], KEYS[:1]]
     whole = [table("dim_date"), table("dim_caller", state=True), table("fct_calls"), table(ALL[3])]
-    again = steps(plan, whole, KEYS, blank, everything=True, at_once=4)
+    again = steps(plan, whole, KEYS, blank, everything=True, max_partitions=4)
     assert [step.keys for step in again] == [KEYS[4:], KEYS[:4]]
     assert again[0].assets == ALL and again[1].assets == ("dim_date", "fct_calls", ALL[3], *REPORTS)
 
@@ -129,20 +131,20 @@ def test_a_run_makes_what_is_missing_and_no_more(
     monkeypatch.setenv("PLOTSIM_STORE", kind)
     monkeypatch.setenv("PLOTSIM_STORE_PATH", store.path)
     said("run", "calls", "--partition-range", "2024-03-01...2024-04-01", "--tables", "fct_calls,dim_caller")
-    assert set(store.made("calls")["fct_calls"]) == {"2024-03-01", "2024-04-01"}
-    before = store.logged().num_rows
+    assert set(store.intact_partitions("calls")["fct_calls"]) == {"2024-03-01", "2024-04-01"}
+    before = store.run_log().num_rows
     dry = said("run", "calls", "--dry-run").output
     assert "would make, in 3 runs" in dry
     assert "2024-05-01...2024-06-01 (2): dim_date, dim_caller, fct_calls, validation_report" in dry
     assert "2024-03-01...2024-04-01 (2): dim_date, validation_report" in dry
-    assert store.logged().num_rows == before, "a dry run makes nothing"
+    assert store.run_log().num_rows == before, "a dry run makes nothing"
     status = json.loads(said("status", "calls", "--json").output)
     assert status["tables"]["fct_calls"]["missing"] == [KEYS[0], KEYS[1], KEYS[4], KEYS[5]]
     said("status", "calls", "--strict", code=1)
     said("run", "calls")
     assert "is whole and made from this config" in said("status", "calls", "--strict").output
     assert "nothing to do" in said("run", "calls").output
-    made = [(row["table_name"], key) for row in store.logged().to_pylist() for key, _ in row["partition_hashes"]]
+    made = [(row["table_name"], key) for row in store.run_log().to_pylist() for key, _ in row["partition_hashes"]]
     assert made.count(("fct_calls", "2024-03-01")) == 1, "what is there is not made again"
     batch = store_at("duckdb", tmp_path / "batch")
     materialise(plan, batch, keys_of(plan), only=[table.name for table in plan.tables])
@@ -174,7 +176,7 @@ def test_a_changed_config_makes_partitions_stale(config: Path, tmp_path: Path) -
     assert f"stale: made from {before} (seed 1, scale 1, version" in shown
     assert "plotsim materialize calls" in shown
     said("run", "calls", "--tables", "dim_date,dim_caller,fct_calls")
-    assert all(digest == plan.digest for kept in store.made("calls").values() for _, digest in kept.values())
+    assert all(digest == plan.digest for kept in store.intact_partitions("calls").values() for _, digest in kept.values())
 
 
 @pytest.mark.long
@@ -183,9 +185,9 @@ def test_what_another_machine_made_is_not_made_again(config: Path, tmp_path: Pat
     plan, store = plan_of(config), store_at("duckdb", tmp_path)
     materialise(plan, store, keys_of(plan))
     assert "overview, manifest" in said("run", "calls", "--dry-run").output
-    before = store.logged().num_rows
+    before = store.run_log().num_rows
     assert "fct_calls: done" not in said("run", "calls").output
-    assert store.logged().num_rows == before
+    assert store.run_log().num_rows == before
 
 
 def test_trouble_is_told_until_it_is_mended(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

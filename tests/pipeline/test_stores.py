@@ -84,7 +84,7 @@ def test_a_range_is_written_and_read(store: Store) -> None:
     assert read["date_key"].to_pylist() == [20240101, 20240101, 20240103, 20240103]
     assert set(read["name"].to_pylist()) == {"a", "b", "", None}
     assert store.read(placed(2, 2)).num_rows == 0
-    assert {key: n for key, (n, _) in store.made("ds")["fct"].items()} == counted
+    assert {key: n for key, (n, _) in store.intact_partitions("ds")["fct"].items()} == counted
 
 
 def test_rows_are_found_by_any_column(store: Store) -> None:
@@ -165,7 +165,7 @@ def test_a_new_column_is_null_in_older_partitions(kind: str, tmp_path: Path) -> 
         {"date_key": 20240102, "name": "new", "more": 7, "most": None},
         {"date_key": 20240103, "name": "newer", "more": 8, "most": "x"},
     ]
-    assert sorted(store.made("ds")["fct"]) == ["2024-01-01", "2024-01-02", "2024-01-03"]
+    assert sorted(store.intact_partitions("ds")["fct"]) == ["2024-01-01", "2024-01-02", "2024-01-03"]
 
 
 @pytest.mark.parametrize("change", OTHERS)
@@ -179,11 +179,11 @@ def test_other_changes_of_columns_are_refused_and_nothing_is_lost(kind: str, cha
     with pytest.raises(dg.Failure, match=rf"{says}.*plotsim materialize ds --recreate --tables fct"):
         store.write(placed(2, 2), of_schema(schema, (20240102, "new", *value)))
     assert store.read(placed(1, 1))["name"].to_pylist() == ["old"]
-    assert list(store.made("ds")["fct"]) == ["2024-01-01"]
-    assert re.search(says, store.obstacle("ds", "fct", "date_key", schema) or "")
-    assert store.obstacle("ds", "fct", "date_key", SCHEMA) is None
+    assert list(store.intact_partitions("ds")["fct"]) == ["2024-01-01"]
+    assert re.search(says, store.obstacles("ds", {"fct": ("date_key", schema)})["fct"])
+    assert store.obstacles("ds", {"fct": ("date_key", SCHEMA)}) == {}
     store.drop("ds", "fct")
-    assert "fct" not in store.made("ds")
+    assert "fct" not in store.intact_partitions("ds")
     store.write(placed(2, 2), of_schema(schema, (20240102, "new", *value)))
     assert store.read(placed(2, 2)).column_names == schema.names
 
@@ -195,14 +195,16 @@ def test_what_is_lost_is_not_made(kind: str, tmp_path: Path) -> None:
     store = store_at(kind, tmp_path)
     data = rows((20240101, "a", 1.0), (20240102, "b", 2.0), (20240102, "c", 3.0), (20240104, "d", 4.0))
     store.write(placed(1, 4), data)
-    assert {key: part.rows for key, part in store.made("ds")["fct"].items()} == dict(zip(KEYS, (1, 2, 0, 1), strict=True))
+    assert {key: part.rows for key, part in store.intact_partitions("ds")["fct"].items()} == dict(
+        zip(KEYS, (1, 2, 0, 1), strict=True)
+    )
     lose(store, "2024-01-02")
-    assert list(store.made("ds")["fct"]) == ["2024-01-01", "2024-01-03", "2024-01-04"]
+    assert list(store.intact_partitions("ds")["fct"]) == ["2024-01-01", "2024-01-03", "2024-01-04"]
     store.write(placed(2, 2), rows((20240102, "b", 2.0), (20240102, "c", 3.0)))
-    assert list(store.made("ds")["fct"]) == list(KEYS)
+    assert list(store.intact_partitions("ds")["fct"]) == list(KEYS)
     before = store.version("ds")
     lose(store, None)
-    assert "fct" not in store.made("ds") and store.version("ds") != before
+    assert "fct" not in store.intact_partitions("ds") and store.version("ds") != before
 
 
 def test_records_without_bounds_are_counted_as_a_whole(tmp_path: Path) -> None:
@@ -212,9 +214,9 @@ def test_records_without_bounds_are_counted_as_a_whole(tmp_path: Path) -> None:
     with duckdb.connect(store.path) as connection:
         bounds = "time_column = NULL, low = NULL, high = NULL"
         connection.execute(f"UPDATE ds._partitions SET {bounds} WHERE table_name = 'fct' AND partition_key = '2024-01-01'")
-    assert list(store.made("ds")["fct"]) == ["2024-01-01", "2024-01-02"]
+    assert list(store.intact_partitions("ds")["fct"]) == ["2024-01-01", "2024-01-02"]
     lose(store, "2024-01-02")
-    assert "fct" not in store.made("ds")
+    assert "fct" not in store.intact_partitions("ds")
 
 
 def test_a_new_file_is_seen_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,13 +13,15 @@ import pyarrow as pa
 import pytest
 
 from plotsim_core import generate_tables
-from plotsim_pipeline.assets import resources_of, table_assets
+from plotsim_pipeline.assets.tables import resources_of, table_assets
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.stores.parquet import ParquetStore
 from plotsim_pipeline.stores.store import Store
 from plotsim_pipeline.stores.types import TYPES
 from tests.pipeline.support import DUCKDB_FIRST, END, KINDS, START, keys_of, materialise, plan_of, store_at
 from tests.pipeline.test_stores import placed, rows
+
+pytestmark = pytest.mark.slow
 
 PLAN = plan_of("minimal")
 PARTITIONS = partitions_for(PLAN)
@@ -264,7 +266,10 @@ def test_an_output_of_any_type_is_stored_by_its_time(kind: str, name: str, time:
     keeps(store, values_of(OWN)[name], RANGE, **placed)
     february = OWN[OWN["date_key"] > 20240131].assign(sold=9.0)
     sales = keeps(store, values_of(february)[name], {START: "2024-02-01", END: "2024-02-01"}, **placed)
-    assert {key: rows for key, (rows, _) in store.made("shop")["sales"].items()} == {"2024-01-01": 2, "2024-02-01": 2}
+    assert {key: rows for key, (rows, _) in store.intact_partitions("shop")["sales"].items()} == {
+        "2024-01-01": 2,
+        "2024-02-01": 2,
+    }
     defs = dg.Definitions(assets=[sales], resources={"store": store})
     read = defs.load_asset_value(sales.key, python_type=pd.DataFrame).sort_values("date_key")
     assert read["sold"].to_list() == [4.5, 2.5, 9.0, 9.0] and read["day"].to_list() == sorted(OWN["day"])
@@ -332,8 +337,8 @@ def test_what_is_derived_does_not_say_that_it_is_the_original(tmp_path: Path) ->
     table = dg.Definitions(assets=UPSTREAM, resources={"store": store, **RESOURCES}).load_asset_value(TABLE)
     labelled = table.replace_schema_metadata({"plotsim_digest": "one", "plotsim_seed": "42"})
     keeps(store, labelled)
-    assert [digest for _, digest in store.made("shop")["sales"].values()] == [""]
-    log = store.logged().to_pylist()
+    assert [digest for _, digest in store.intact_partitions("shop")["sales"].values()] == [""]
+    log = store.run_log().to_pylist()
     assert [row["config_hash"] for row in log if row["dataset_id"] == "shop"] == [None]
 
 
@@ -364,7 +369,7 @@ def test_what_cannot_be_stored_is_refused_and_nothing_is_written(
     tags = {START: "a", END: "b"} if static else RANGE if asset else None
     with pytest.raises(Exception, match=says):
         keeps(store, value, tags, **asset)
-    assert store.made("shop").get("sales", {}) == {}
+    assert store.intact_partitions("shop").get("sales", {}) == {}
 
 
 def test_a_stream_from_the_store_goes_back_into_it(tmp_path: Path) -> None:
@@ -383,6 +388,6 @@ def test_a_stream_from_the_store_goes_back_into_it(tmp_path: Path) -> None:
         return rows
 
     dg.materialize([*UPSTREAM, copy], selection=[copy], resources={"store": store, **RESOURCES}, tags=RANGE)
-    assert store.made("shop")["copy"].keys() == set(KEYS[:2])
-    stored = store.made("minimal")["fct_payments"]
-    assert [store.made("shop")["copy"][key][0] for key in KEYS[:2]] == [stored[key][0] for key in KEYS[:2]]
+    assert store.intact_partitions("shop")["copy"].keys() == set(KEYS[:2])
+    stored = store.intact_partitions("minimal")["fct_payments"]
+    assert [store.intact_partitions("shop")["copy"][key][0] for key in KEYS[:2]] == [stored[key][0] for key in KEYS[:2]]

@@ -16,18 +16,20 @@ import pyarrow as pa
 import pytest
 
 from plotsim_core import Plan
-from plotsim_pipeline.assets import common_check_assets, resources_of, table_assets
+from plotsim_pipeline.assets.report import report_assets
+from plotsim_pipeline.assets.tables import common_check_assets, resources_of, table_assets
+from plotsim_pipeline.checks.evaluations import IN_STORE
 from plotsim_pipeline.datasets import definitions_of
-from plotsim_pipeline.evaluations import IN_STORE
 from plotsim_pipeline.partitions import partitions_for
-from plotsim_pipeline.reconcile import SENSOR
-from plotsim_pipeline.report import report_assets
 from plotsim_pipeline.schedules import requests
+from plotsim_pipeline.sensors.reconcile import SENSOR
 from plotsim_pipeline.stores.placement import Placement
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import END, KINDS, START, content, materialise, store_at
 from tests.pipeline.test_status import CONFIG, KEYS, config, said
 from tests.pipeline.test_status import plan_of as plan_in
+
+pytestmark = pytest.mark.slow
 
 __all__ = ["config"]
 TABLES = "dim_date,dim_caller,fct_calls"

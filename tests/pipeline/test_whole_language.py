@@ -191,7 +191,7 @@ def parts(plan: Plan) -> dict[str, dict[str, list[str]]]:
 
 def stored(plan: Plan, store: Store) -> dict[str, list[str]]:
     """Return the rows of each table and stage that is stored."""
-    with store.opened(replace(plan, own=(*plan.own, *stages_of(plan))), plan.first, plan.stop or 0) as opened:
+    with store.open_tables(replace(plan, own=(*plan.own, *stages_of(plan))), plan.first, plan.stop or 0) as opened:
         found = {name: opened.arrow(f"FROM {place}") for name, place in opened.relations.items()}
     return {name: rows(table.to_batches()) for name, table in found.items()}
 
@@ -226,7 +226,7 @@ def test_in_any_order_it_is_the_batch(made: tuple[Store, Any], plan: Plan) -> No
     found = stored(plan, store)
     for table in everything(plan):
         assert found[table.name] == rows(batches(plan, table.name)[1]), table.name
-    held = store.made(plan.name)
+    held = store.intact_partitions(plan.name)
     assert all(set(held[name]) == set(keys_of(plan)) for name in stage_names(plan))
 
 

@@ -10,6 +10,8 @@ from plotsim_core import Plan, batches, from_mapping
 from plotsim_core.config.read import read
 from tests.pipeline.support import CONFIGS, KINDS, keys_of, materialise, store_at
 
+pytestmark = pytest.mark.slow
+
 
 def wide() -> Plan:
     return from_mapping({**read(CONFIGS / "minimal.yaml"), "output": {"denormalized": True}}, name="minimal")
@@ -25,7 +27,7 @@ def test_wide_tables_made_partition_by_partition_are_those_of_the_whole(kind: st
     names = [table.name for table in plan.tables if table.name.endswith("_wide")]
     assert len(names) == sum(table.kind == "fact" for table in plan.tables) - len(names)
     assert plan.stop is not None
-    with store.opened(plan, plan.first, plan.stop) as stored:
+    with store.open_tables(plan, plan.first, plan.stop) as stored:
         for name in names:
             _, made = batches(plan, name)
             expected = [row for batch in made for row in batch.to_pylist()]

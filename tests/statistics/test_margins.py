@@ -21,6 +21,7 @@ MARGINS = [
 """Metrics, and whether their ranges truncate them."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("raw", "truncated"), MARGINS)
 def test_the_margin_at_a_position_is_the_declared_family(raw: Raw, truncated: bool) -> None:
     """Its mean follows the position within one per cent, under half a per cent lies on a bound, and nothing is constant."""

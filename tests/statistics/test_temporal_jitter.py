@@ -14,6 +14,7 @@ from scipy import stats
 from plotsim_core import ConfigError, Plan, explain, from_mapping, generate_tables, validate
 from plotsim_core.engine.slice import Slice, full_slice
 from plotsim_core.tables.build import build
+from tests.marks import slow_but
 
 Raw = dict[str, Any]
 _REFS = [{"name": "date_key", "type": "ref.dim_date"}, {"name": "shop_id", "type": "ref.dim_shop"}]
@@ -146,7 +147,7 @@ def test_more_units_and_a_later_end_leave_moments() -> None:
     pd.testing.assert_series_equal(many.loc[few.index], few)
 
 
-@pytest.mark.parametrize("jitter", [0.01, 0.2, 2.0])
+@pytest.mark.parametrize("jitter", slow_but([0.01, 0.2, 2.0], 0.2))
 @pytest.mark.parametrize("every", ["day", "week", "month"])
 def test_the_checks_allow_for_it_and_know_the_rhythm_that_is_left(every: str, jitter: float) -> None:
     end = {"day": "2024-02-15", "week": "2024-04-28", "month": "2024-06-30"}[every]
@@ -154,14 +155,14 @@ def test_the_checks_allow_for_it_and_know_the_rhythm_that_is_left(every: str, ji
     plan = plan_of(jitter, window={"start": start, "end": end, "every": every})
     report = validate(plan, generate_tables(plan))
     assert not report.failed, report.text()
-    assert report.of("rhythm_as_declared")
-    assert all(finding.passed for finding in report.of("rhythm_as_declared")), report.text()
+    assert report.findings_of("rhythm_as_declared")
+    assert all(finding.passed for finding in report.findings_of("rhythm_as_declared")), report.text()
 
 
 def test_a_rhythm_that_was_not_moved_is_not_the_one_that_is_declared() -> None:
     """So the check is not blind to it."""
     unmoved = generate_tables(plan_of())
-    assert not all(finding.passed for finding in validate(plan_of(0.2), unmoved).of("rhythm_as_declared"))
+    assert not all(finding.passed for finding in validate(plan_of(0.2), unmoved).findings_of("rhythm_as_declared"))
 
 
 def test_a_recorded_moment_can_be_explained() -> None:

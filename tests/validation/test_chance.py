@@ -19,11 +19,12 @@ from plotsim_core.validation.chance import (
     comparisons,
     hit_bounds,
 )
+from tests.marks import slow_but
 
 PLAN = shown(template("saas"))
 
 
-@pytest.mark.parametrize("terms", [30, 100, 1000])
+@pytest.mark.parametrize("terms", slow_but([30, 100, 1000], 30, 100))
 @pytest.mark.parametrize("shape", ["normal", "cauchy", "signs"])
 def test_sums_over_their_own_errors_stay_inside(terms: int, shape: str) -> None:
     """The tail of a self-normalised sum is no heavier than stated, whatever the terms are."""

@@ -17,17 +17,17 @@ from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.report import check_store
-from plotsim_core.validation.store import Store, directory_store
+from plotsim_core.validation.store import StoredData, directory_store
 from tests.laws.made import BRIEF, BUNDLED
 
 HEAVY = ("streaming", "ecommerce")
-"""Datasets whose hundredfold takes longest to judge: `make proofs` has their tenfold."""
+"""Datasets whose hundredfold takes longest to judge: `make check` has their tenfold."""
 
 TWICE = ("keys_unique", "date_spine_whole")
 
 
 @contextmanager
-def stored(plan: Plan, directory: Path) -> Iterator[Store]:
+def stored(plan: Plan, directory: Path) -> Iterator[StoredData]:
     write_tables(plan, directory, format="parquet")
     assert plan.stop is not None
     with directory_store(plan, directory, "parquet", plan.first, plan.stop) as store:
@@ -53,7 +53,7 @@ def test_a_dataset_passes_every_check(name: str, scale: float, tmp_path: Path) -
     assert report.score == 100 and not report.failed and not report.warned, report.text()
 
 
-def _found(store: Store, table: TablePlan, relation: str, checks: Iterable[str] = CHECKS) -> set[tuple[str, str]]:
+def _found(store: StoredData, table: TablePlan, relation: str, checks: Iterable[str] = CHECKS) -> set[tuple[str, str]]:
     """Return (check, subject) that fail when a table is another relation: `t` in it stands for the table as it is."""
     own = f"FROM {store.relations[table.name]} AS t"
     instead = {**store.relations, table.name: f"({relation.replace('FROM t', own)})"}

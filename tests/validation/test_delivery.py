@@ -80,6 +80,7 @@ def report(plan: Plan, directory: Path, first: int | None = None, stop: int | No
         return check_store(store)
 
 
+@pytest.mark.slow
 def test_nothing_that_is_late_or_repeated_on_purpose_is_a_fault(plan: Plan, written: Path) -> None:
     """Not of the whole, not of some periods, and the last ones are judged too: the ledger has what is held back."""
     for some in ((None, None), (plan.first + 3, plan.first + 5), ((plan.stop or 0) - 1, plan.stop)):
@@ -89,7 +90,9 @@ def test_nothing_that_is_late_or_repeated_on_purpose_is_a_fault(plan: Plan, writ
 
 def test_rates_are_judged_by_the_periods_whose_rows_have_all_come(plan: Plan, written: Path) -> None:
     """Rows may come eight periods later: four of the twelve months are over."""
-    found = {f.subject: f.numbers["rows"] for f in report(plan, written).of("quality_as_declared") if "rows" in f.numbers}
+    found = {
+        f.subject: f.numbers["rows"] for f in report(plan, written).findings_of("quality_as_declared") if "rows" in f.numbers
+    }
     assert found["fct_all: redelivery 2"] == 4 * 100
     assert found["fct_all: null_injection 6"] > 0
 

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from plotsim_core import load_config, template, write_tables
 from plotsim_core.cli import main
 from plotsim_core.output.format import FORMATS
+from tests.marks import slow_but
 
 PLAN = load_config(template("minimal"))
 FACT = "fct_engagement"
@@ -81,7 +82,7 @@ BROKEN: dict[str, tuple[str, str, Callable[[Path], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", list(BROKEN))
+@pytest.mark.parametrize("name", slow_but(BROKEN, "csv_cut", "parquet_cut", "database_text"))
 def test_what_cannot_be_read_is_told(name: str, sound: dict[str, Path], tmp_path: Path) -> None:
     format, file, spoil, says = BROKEN[name]
     for path in sound[format].iterdir():

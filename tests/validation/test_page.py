@@ -19,7 +19,7 @@ from plotsim_core.validation.check import CHECKS
 from plotsim_core.validation.html_page import page
 from plotsim_core.validation.report import Report, check_store
 from plotsim_core.validation.residuals import residuals
-from plotsim_core.validation.store import Store, find_store
+from plotsim_core.validation.store import StoredData, find_store
 from plotsim_core.validation.svg import bins, correlogram, fan, glance, lines, matrix
 from tests.laws.made import BUNDLED
 
@@ -29,7 +29,7 @@ HOSTILE = "<script>alert('x')</script> & \"</svg>"
 
 
 @pytest.fixture(scope="module", params=BUNDLED)
-def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Report]]:
+def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StoredData, Report]]:
     """The store of each bundled dataset, with its report."""
     plan, directory = shown(template(request.param)), tmp_path_factory.mktemp(request.param)
     write_tables(plan, directory, format="parquet")
@@ -51,7 +51,7 @@ def _of_series(directory: Path, **changes: object) -> Plan:
     return plan
 
 
-def test_the_page_needs_nothing_but_itself(judged: tuple[Store, Report]) -> None:
+def test_the_page_needs_nothing_but_itself(judged: tuple[StoredData, Report]) -> None:
     """No reference to anything outside, no script, and less than a megabyte."""
     store, report = judged
     text = page(store, report, pictures(store, report))
@@ -61,7 +61,7 @@ def test_the_page_needs_nothing_but_itself(judged: tuple[Store, Report]) -> None
     assert text.startswith("<!doctype html>")
 
 
-def test_the_page_has_every_check_every_finding_and_every_picture(judged: tuple[Store, Report]) -> None:
+def test_the_page_has_every_check_every_finding_and_every_picture(judged: tuple[StoredData, Report]) -> None:
     store, report = judged
     drawn = pictures(store, report)
     text = page(store, report, drawn)
@@ -70,13 +70,13 @@ def test_the_page_has_every_check_every_finding_and_every_picture(judged: tuple[
         assert f"<td>{escape(finding.subject)}</td><td>{escape(finding.message)}</td>" in text
     for picture in drawn:
         assert f'id="{picture.name}"' in text
-        assert escape(picture.says) in text
+        assert escape(picture.description) in text
         assert all(drawing in text for drawing in picture.drawings)
     assert f">{report.score}</div>" in text
     assert all(escape(note) in text for note in report.record()["notes"])
 
 
-def test_every_stage_has_its_picture(judged: tuple[Store, Report]) -> None:
+def test_every_stage_has_its_picture(judged: tuple[StoredData, Report]) -> None:
     """Of each kind of unit: trajectories, units, a fan per metric that a fact holds, a correlogram per follower; of all, the
     rows of each table with a time."""
     store, report = judged
@@ -93,7 +93,7 @@ def test_every_stage_has_its_picture(judged: tuple[Store, Report]) -> None:
         assert (f"{start}correlations" in drawn) == (len(held) > 1)
 
 
-def test_drawings_are_whole_svg(judged: tuple[Store, Report]) -> None:
+def test_drawings_are_whole_svg(judged: tuple[StoredData, Report]) -> None:
     """Every drawing is well-formed XML, and no number in it is not one."""
     for picture in pictures(*judged):
         for drawing in picture.drawings:
@@ -137,7 +137,7 @@ def test_what_failed_comes_first_and_is_open(tmp_path: Path) -> None:
     assert "The data is broken" in text
 
 
-def test_the_matrix_below_the_diagonal_is_the_correlation_of_each_pair(judged: tuple[Store, Report]) -> None:
+def test_the_matrix_below_the_diagonal_is_the_correlation_of_each_pair(judged: tuple[StoredData, Report]) -> None:
     """All pairs at once give what each pair alone gives, where values are missing too."""
     seen = residuals(judged[0])
     found = stored_correlations(seen)

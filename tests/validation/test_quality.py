@@ -14,6 +14,7 @@ from plotsim_core.output.format import FORMATS
 from plotsim_core.validation.report import Report, check_store
 from plotsim_core.validation.store import find_store
 from tests.laws.test_quality import CONFIG, ISSUES
+from tests.marks import slow_but
 
 MOST = [
     ISSUES[name]
@@ -132,10 +133,10 @@ def test_what_is_broken_on_purpose_is_no_fault(plan: Plan, format: str, tmp_path
     write_tables(plan, tmp_path, format=format)
     found = report(plan, tmp_path)
     assert (found.score, found.failed, found.warned) == (100, False, False), found.text()
-    assert len(found.of("quality_as_declared")) > len(MOST)
+    assert len(found.findings_of("quality_as_declared")) > len(MOST)
 
 
-@pytest.mark.parametrize("issue", ISSUES)
+@pytest.mark.parametrize("issue", slow_but(ISSUES, "null_injection", "late_arrival"))
 def test_no_issue_is_a_fault(issue: str, tmp_path: Path) -> None:
     plan = from_mapping({**CONFIG, "quality": [{"rate": 0.3, **ISSUES[issue]}]}, name="broken")
     write_tables(plan, tmp_path, format="parquet")
@@ -149,7 +150,7 @@ def test_some_periods_are_judged_by_their_part_of_the_ledger(plan: Plan, written
     assert not found.failed, found.text()
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", slow_but(CASES, *list(CASES)[:3]))
 def test_what_is_broken_besides_is_found(name: str, plan: Plan, written: Path, tmp_path: Path) -> None:
     check, subject, table, sql = CASES[name]
     directory = tmp_path / "more"
@@ -160,7 +161,7 @@ def test_what_is_broken_besides_is_found(name: str, plan: Plan, written: Path, t
         connection.execute(sql)
         connection.execute(f"COPY t TO '{file}' (FORMAT parquet)")
     found = report(plan, directory)
-    assert subject in [finding.subject for finding in found.of(check) if not finding.passed], found.text()
+    assert subject in [finding.subject for finding in found.findings_of(check) if not finding.passed], found.text()
     assert found.failed
 
 
@@ -169,7 +170,7 @@ def test_a_missing_ledger_is_told(plan: Plan, written: Path, tmp_path: Path) -> 
     shutil.copytree(written, directory)
     (directory / f"{LEDGER}.parquet").unlink()
     found = report(plan, directory)
-    findings = found.of("quality_as_declared")
+    findings = found.findings_of("quality_as_declared")
     assert findings and all(finding.message.startswith("is not there") for finding in findings)
     assert found.failed
 

@@ -1,0 +1,11 @@
+"""The command line: run, check, validate, info, explain, templates and the schema of the language.
+
+Data goes to files and what was asked for to stdout; progress, warnings and errors go to stderr. Exit codes: 0 done,
+1 the data or (with --strict) a warning failed, 2 the config or the request makes no sense. Importing this package registers
+the commands; one more is a function in a file of its kind.
+"""
+
+from plotsim_core.cli import check, config, run, templates
+from plotsim_core.cli.group import main
+
+__all__ = ["check", "config", "main", "run", "templates"]

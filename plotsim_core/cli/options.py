@@ -1,0 +1,45 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from plotsim_core.output.postgres import is_address
+
+config_argument = click.argument("config", metavar="CONFIG")
+seed_option = click.option("-s", "--seed", type=click.IntRange(0, 2**32 - 1), help="Use this seed instead of the config's.")
+scale_option = click.option(
+    "--scale", type=click.FloatRange(0, 1_000_000, min_open=True), help="Multiply the number of units."
+)
+rows_option = click.option(
+    "--target-rows", type=click.IntRange(1), help="Scale to about so many rows in all tables and periods."
+)
+noise_option = click.option("--noise", metavar="PRESET", help="Noise of all metrics: none, realistic, messy ...")
+periods_option = click.option(
+    "--periods", metavar="A..B", help="Only these periods, both included: 2024-01..2024-03, or one."
+)
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+strict_option = click.option("--strict", is_flag=True, help="Let warnings fail too, with exit code 1.")
+file_type, folder_type = click.Path(path_type=Path, dir_okay=False), click.Path(path_type=Path, file_okay=False)
+output_option = click.option("-o", "--output", type=file_type, help="Write to this file.")
+
+
+class FormatName(click.Choice[str]):
+    """The name of a format, or the address of a server."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if "://" not in str(value):
+            return super().convert(value, param, ctx)
+        if not is_address(value):  # not told in full: there may be a password in it
+            self.fail(f"tables cannot be loaded into {value.partition('://')[0]}://, but into postgres://", param, ctx)
+        return value
+
+
+class DataLocation(click.Path):
+    """A path that is there, or the address of a server."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if is_address(str(value)) else super().convert(value, param, ctx)

@@ -1,0 +1,46 @@
+"""Configs that commands name, and their plans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from plotsim_core import api
+from plotsim_core.config.output import without_budget
+from plotsim_core.config.read import read
+from plotsim_core.errors import UsageError
+from plotsim_core.plan.plan import Plan
+
+
+def config_path(config: str) -> Path:
+    """Return the path of a config: that of a file, or of a bundled template. Raises UsageError for neither."""
+    path = Path(config)
+    if path.exists() or path.suffix or path.name != config:
+        return path
+    try:
+        return api.template(config)
+    except UsageError as error:
+        raise UsageError(str(error).replace("no template", "no file and no template", 1)) from None
+
+
+def config_plan(
+    config: str, seed: int | None = None, scale: float | None = None, over_budget: bool = False, **words: Any
+) -> Plan:
+    """Return the plan of a config with other words in it: seed and scale, target_rows, noise and compression."""
+    path = config_path(config)
+    raw = without_budget(read(path)) if over_budget else read(path)
+    return api.from_mapping(raw, name=path.stem, source=str(path), seed=seed, scale=scale, **words)
+
+
+def print_warnings(plan: Plan, strict: bool, quiet: bool = False) -> None:
+    """Print the warnings and notes of a plan to stderr. With `strict`, exit with code 1 after a warning."""
+    if strict or not quiet:
+        for warning in plan.warnings:
+            click.echo(f"warning: {warning}", err=True)
+    if not quiet:
+        for note in plan.notes:
+            click.echo(f"note: {note}", err=True)
+    if strict and plan.warnings:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,1 @@
+"""Assets: the factories of stages, tables, report, overview and manifest, and what the catalogue says of them."""

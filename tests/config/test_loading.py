@@ -1,0 +1,123 @@
+"""Loading is quick: the Dagster location loads every config in every process, and needs their names and schemas only."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from plotsim_core import Plan, api, list_templates
+from plotsim_core.cli import main
+from plotsim_core.config import read
+from plotsim_core.engine.slice import full_slice
+from plotsim_core.numerics.quantiles import quantile_table
+from plotsim_core.tables.build import build
+
+ROOT = Path(__file__).parents[2]
+
+
+def loaded(name: str) -> Plan:
+    """Return the plan of a bundled config, of whose tables nothing is known from before."""
+    quantile_table.cache_clear()
+    return api.load_config(api.template(name))
+
+
+def data(plan: Plan) -> dict[str, list[dict[str, object]]]:
+    """Return the rows of all tables in the first two periods."""
+    slice_ = full_slice(plan, plan.first, plan.first + 2)
+    return {table.name: [row for batch in build(plan, table, slice_) for row in batch.to_pylist()] for table in plan.tables}
+
+
+@pytest.mark.parametrize("name", list_templates())
+def test_loading_solves_only_the_rows_that_tell_whether_a_config_can_be(name: str) -> None:
+    plan = loaded(name)
+    kinds = (kind for kind in plan.kinds if not any(connection.pooled for connection in kind.dataset.connections))
+    for metric in (metric for kind in kinds for metric in kind.metrics):
+        known = metric.quantiles.known
+        assert known[0].sum() <= 18, "two for each of the nine positions that correlations are solved at"
+        assert not known[1].any()
+        assert "levels" not in vars(metric)
+
+
+def test_what_is_solved_later_does_not_depend_on_when_or_where() -> None:
+    plan = loaded("minimal")
+    before = pickle.dumps(plan)
+    made = data(plan)
+    assert sum(len(rows) for rows in made.values()) > 0
+    after = pickle.dumps(plan)
+    quantile_table.cache_clear()
+    for sent in (before, after):
+        there = pickle.loads(sent)
+        assert data(there) == made
+        for metric, own in zip(there.metrics, plan.metrics, strict=True):
+            assert np.array_equal(metric.levels, own.levels)
+
+
+def test_loading_imports_neither_pandas_nor_an_optimizer() -> None:
+    """They take longer than many a config. Seen in a process of its own, so that nothing else can have imported them."""
+    slow = ("pandas", "scipy.optimize", "scipy.stats", "matplotlib")
+    load = "import sys; from plotsim_core import api; api.load_config(api.template('saas'))"
+    code = f"{load}; print([name for name in {slow} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_listing_the_templates_solves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("a config was loaded")
+
+    expected = {name: api.load_config(api.template(name)).dataset.about for name in ("minimal", "delivery")}
+    monkeypatch.setattr(api, "from_mapping", refused)
+    listed = dict(line.split(maxsplit=1) for line in CliRunner().invoke(main, ["list-templates"]).output.splitlines())
+    assert list(listed) == list_templates()
+    assert expected.items() <= listed.items()
+
+
+def test_merge_keys_are_read_up_to_a_bound() -> None:
+    """A thousand mappings that merge forty entries load; entries of merged mappings are as YAML says."""
+    lines = [f"base: &base {{ {', '.join(f'k{n}: {n}' for n in range(40))} }}", "all:"]
+    lines += [f"  - {{ <<: *base, k1: {n} }}" for n in range(1000)]
+    found = read.read_text("\n".join(lines), "config")["all"]
+    assert len(found) == 1000
+    assert found[7] == {**{f"k{n}": n for n in range(40)}, "k1": 7}
+
+
+JOINED = {
+    "alone": lambda n: {},
+    "in pairs": lambda n: {"connections": [[f"m{k}", 0.3, f"m{k + 1}"] for k in range(0, n - 1, 2)]},
+    "all follow one": lambda n: {"metrics": [metric(k, follows="m0", delay=1) if k else metric(k) for k in range(n)]},
+}
+
+
+def metric(number: int, **more: object) -> dict[str, object]:
+    return {"name": f"m{number}", "type": "score", "polarity": "positive", **more}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("joined", JOINED)
+def test_loading_takes_time_in_proportion_to_the_metrics(joined: str) -> None:
+    """Two hundred take at most 2.3 times what a hundred take: CPU seconds, the best of five each, in turn."""
+
+    def seconds(count: int) -> float:
+        raw = {
+            "about": "Shops",
+            "unit": "shop",
+            "window": ["2024-01", "2024-12", "month"],
+            "metrics": [metric(k) for k in range(count)],
+            "segments": [{"name": "all", "count": 5, "archetype": "growth"}],
+            **JOINED[joined](count),
+        }
+        begin = time.process_time()
+        api.from_mapping(raw, name="shops")
+        return time.process_time() - begin
+
+    seconds(10)
+    times = [(seconds(100), seconds(200)) for _ in range(5)]
+    hundred, both = (min(column) for column in zip(*times, strict=True))
+    assert both <= 2.3 * hundred
