@@ -13,6 +13,8 @@ import pytest
 
 from tests.extension import test_source
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TOYS = Path(__file__).with_name("toys.py").read_text(encoding="utf-8")
 LOOK = "from plotsim_core.config.column_source import SOURCES; print('dice' in SOURCES, 'tip' in SOURCES)"
