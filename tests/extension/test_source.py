@@ -22,7 +22,7 @@ from plotsim_core.schema import json_schema
 from plotsim_core.show import show_plan
 from plotsim_core.truth.explain import explain
 from plotsim_core.validation.report import check_directory
-from plotsim_pipeline.assets import Needs
+from plotsim_pipeline.assets.tables import Needs
 from plotsim_pipeline.datasets import dataset_definitions
 from plotsim_pipeline.stores import STORES
 from tests.laws import test_extension as extension
@@ -122,7 +122,7 @@ def test_it_is_explained_and_has_a_size(plan: Plan) -> None:
     key = made(plan, "dim_bar")["bar_id"][0].as_py()
     explanation = explain(plan, "fct_month", key, "2024-02", "throw")
     assert explanation.value in range(1, 7)
-    assert explanation.steps[-1].says == "as stored: Throw, of the column type dice."
+    assert explanation.steps[-1].description == "as stored: Throw, of the column type dice."
     assert {size.table: size.rows for size in sizes(plan)}["fct_month"] == 72
     without = {**CLEAN, "facts": [{**CLEAN["facts"][0], "columns": CLEAN["facts"][0]["columns"][:3]}]}
     large, small = (
@@ -160,5 +160,5 @@ def test_it_is_in_dagster(plan: Plan, tmp_path: Path) -> None:
     assert [(origin.asset_key.path, origin.column_name) for origin in origins] == [(["bars", "noised_metrics"], "sales")]
     store = store_at("duckdb", tmp_path)
     assert materialise(plan, store, keys_of(plan)).success
-    with store.opened(plan, plan.first, plan.stop or plan.first) as stored:
+    with store.open_tables(plan, plan.first, plan.stop or plan.first) as stored:
         assert stored.connection.sql(f"SELECT count(throw) FROM {stored.relations['fct_month']}").fetchall() == [(72,)]
