@@ -39,7 +39,7 @@ class Holding(DuckDBStore):
 
     partitions: dict[str, list[str]]
 
-    def made(self, dataset: str) -> Partitions:
+    def intact_partitions(self, dataset: str) -> Partitions:
         return {table: {key: Partition(1, "digest") for key in keys} for table, keys in self.partitions.items()}
 
 

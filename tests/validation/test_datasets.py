@@ -57,7 +57,7 @@ def _found(store: StoredData, table: TablePlan, relation: str, checks: Iterable[
     """Return (check, subject) that fail when a table is another relation: `t` in it stands for the table as it is."""
     own = f"FROM {store.relations[table.name]} AS t"
     instead = {**store.relations, table.name: f"({relation.replace('FROM t', own)})"}
-    kinds = replace(store, relations=instead, _kept={}).kinds
+    kinds = replace(store, relations=instead, _cache={}).kinds
     asked = ((check, kind, table) for check in checks for kind in kinds for table in kind.tables)
     findings = ((check, finding) for check, kind, table in asked for finding in CHECKS[check].findings(kind, table))
     return {(check, finding.subject) for check, finding in findings if not finding.passed}
