@@ -30,7 +30,7 @@ BUNDLE = {"config.yaml", "manifest.json", "validation_report.txt"}
 
 
 @pytest.mark.parametrize("format", ["csv", "parquet"])
-@pytest.mark.parametrize("name", slow_but((name for name in list_templates() if name != "streaming"), "minimal", "delivery"))
+@pytest.mark.parametrize("name", slow_but((name for name in list_templates() if name != "streaming"), "minimal"))
 def test_frames_are_written_as_the_run_writes_its_rows(name: str, format: str, tmp_path: Path) -> None:
     plan = load_template(name)
     run = write_tables(plan, directory=tmp_path / "run", format=format)

@@ -54,6 +54,7 @@ def test_a_backfill_of_an_old_day_makes_nothing_fresh(tmp_path: Path) -> None:
     assert late(plan, store, "2024-03-07T04:31") == ("2024-03-06", set())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("window", "moment", "due", "cron"),
     [
