@@ -61,6 +61,7 @@ def test_the_report_is_of_the_frames_not_of_the_config(tmp_path: Path) -> None:
     assert len(pd.read_csv(tmp_path / "dim_customer.csv")) == 79
 
 
+@pytest.mark.slow
 def test_an_open_window_is_written_for_the_periods_that_were_made(tmp_path: Path) -> None:
     plan = load_template("streaming")
     periods = f"{plan.grain.label(plan.first)}..{plan.grain.label(plan.first + 20)}"

@@ -63,6 +63,7 @@ def test_rows_keep_their_order(format: str, options: dict[str, object], tmp_path
         assert found[table.name].cast(expected.schema).to_pylist() == expected.to_pylist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("format", "options"), SAME_BYTES)
 def test_two_runs_have_the_same_bytes(format: str, options: dict[str, object], tmp_path: Path) -> None:
     """Whatever the blocks they were made in."""

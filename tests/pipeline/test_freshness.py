@@ -86,6 +86,7 @@ def test_closed_windows_have_no_such_check() -> None:
     assert [len(list(one.sensors or ())) for one in (closed, opened)] == [0, 2]
 
 
+@pytest.mark.slow
 def test_it_turns_red_when_nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sensor evaluates the checks without a run, and again only when something has changed."""
     path = tmp_path / "store.duckdb"
