@@ -165,6 +165,7 @@ def test_help_of_every_command_teaches_with_an_example(command: str) -> None:
     assert "Example" in said and f"plotsim {command}" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [("-m", "plotsim_core"), ("-c", "from plotsim_core.cli import main; main()")])
 def test_the_program_itself_exits_with_2_and_a_sentence(program: tuple[str, str], tmp_path: Path) -> None:
     command = [sys.executable, *program, "run", "nosuch", "-o", str(tmp_path / "data")]

@@ -30,7 +30,7 @@ BUNDLE = {"config.yaml", "manifest.json", "validation_report.txt"}
 
 
 @pytest.mark.parametrize("format", ["csv", "parquet"])
-@pytest.mark.parametrize("name", slow_but((name for name in list_templates() if name != "streaming"), "minimal", "delivery"))
+@pytest.mark.parametrize("name", slow_but((name for name in list_templates() if name != "streaming"), "minimal"))
 def test_frames_are_written_as_the_run_writes_its_rows(name: str, format: str, tmp_path: Path) -> None:
     plan = load_template(name)
     run = write_tables(plan, directory=tmp_path / "run", format=format)
@@ -61,6 +61,7 @@ def test_the_report_is_of_the_frames_not_of_the_config(tmp_path: Path) -> None:
     assert len(pd.read_csv(tmp_path / "dim_customer.csv")) == 79
 
 
+@pytest.mark.slow
 def test_an_open_window_is_written_for_the_periods_that_were_made(tmp_path: Path) -> None:
     plan = load_template("streaming")
     periods = f"{plan.grain.label(plan.first)}..{plan.grain.label(plan.first + 20)}"

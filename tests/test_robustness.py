@@ -27,6 +27,7 @@ def test_a_random_config_neither_crashes_nor_alarms(seed: int) -> None:
     assert trial.findings
 
 
+@pytest.mark.slow
 def test_configs_use_every_word_of_the_language() -> None:
     """Each table kind, column source, distribution, curve, arrival, issue, grain, format and section occurs."""
     found: Counter[str] = Counter()

@@ -174,6 +174,7 @@ def test_daily_events_have_their_rhythm_whatever_that_of_the_metric(driver: str)
     assert abs(ratio / 0.15 - 1) < 4 * np.hypot(*spread) < 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", [True, False])
 @pytest.mark.parametrize("window", [MONTHS, DAYS, {"start": "2024-01-01", "end": "2024-06-30", "every": "week"}])
 def test_nothing_happens_before_a_unit_arrives_or_after_it_ends(window: dict[str, str], told: bool) -> None:

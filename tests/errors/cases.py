@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -36,8 +37,9 @@ def cases_of(theme: Path) -> list[Case]:
     return [_case(theme, name, case, sections.get("base")) for name, case in sections["cases"].value]
 
 
-def all_cases() -> list[Case]:
-    return [case for theme in THEMES for case in cases_of(theme)]
+@lru_cache
+def all_cases() -> tuple[Case, ...]:
+    return tuple(case for theme in THEMES for case in cases_of(theme))
 
 
 def base_of(theme: Path) -> bytes | None:

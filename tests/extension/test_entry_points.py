@@ -15,6 +15,8 @@ import yaml
 from tests.extension import test_source
 from tests.extension.test_kind import CONFIG
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TOYS = Path(__file__).with_name("toys.py").read_text(encoding="utf-8")
 KIND = Path(__file__).with_name("toy_kind.py").read_text(encoding="utf-8")

@@ -148,6 +148,7 @@ def test_it_is_in_the_report(plan: Plan, tmp_path: Path) -> None:
     assert not report.failed and {"fct_month.throw", "dim_bar.luck", "dim_drink.rank"} <= subjects
 
 
+@pytest.mark.slow
 def test_it_is_in_dagster(plan: Plan, tmp_path: Path) -> None:
     resources = dg.Definitions(resources={"store": STORES["duckdb"](path="unused")})
     definitions = dg.Definitions.merge(dataset_definitions(plan, Needs(store_kind="duckdb")), resources)

@@ -456,6 +456,7 @@ def without_crossings(raw: Raw) -> Raw:
     return kept if kept["events"] else without(kept, "rhythm")  # which only events may have shown
 
 
+@pytest.mark.slow
 @examples(15)
 @given(configs(noise=False))
 def test_noise_changes_stored_values_and_nothing_else(raw: Raw) -> None:

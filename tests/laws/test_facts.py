@@ -84,6 +84,7 @@ def test_what_refers_to_an_order_comes_after_it_and_not_too_late(raw: Raw) -> No
     assert (periods[0] - periods[1] <= (3 if within is None else within)).all()
 
 
+@pytest.mark.slow
 @examples(20)
 @given(related())
 def test_returns_without_an_order_are_the_only_rows_that_are_missing(raw: Raw) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,6 +45,7 @@ def test_periods_and_units_made_alone_are_those_of_the_whole_while_units_come_an
         hold_parts(kind, [data.draw(st.integers(1, most))] if most >= 1 else [])
 
 
+@pytest.mark.slow
 @examples(6)
 @given(living())
 def test_a_later_end_and_an_open_window_change_no_row_while_units_come_and_go(raw: Raw) -> None:
@@ -62,6 +64,7 @@ def test_tables_keep_their_relations_while_units_come_and_go(raw: Raw) -> None:
         rule(plan)
 
 
+@pytest.mark.slow
 @examples(6)
 @given(living())
 def test_a_higher_rate_of_arrivals_only_adds_units(raw: Raw) -> None:

@@ -12,6 +12,7 @@ from plotsim_core.config.read import read
 from plotsim_core.output.format import FORMATS
 from plotsim_core.validation.report import check_store
 from plotsim_core.validation.store import directory_store
+from tests.marks import slow_but
 
 _PERIODS = 8
 """Of a window that begins with a year: the first day is a holiday, the second none."""
@@ -22,10 +23,8 @@ def wide(name: str) -> Plan:
     return from_mapping({**read(template(name)), "output": {"denormalized": True}}, name=name, scale=0.1)
 
 
-@pytest.mark.parametrize("format", list(FORMATS))
-@pytest.mark.parametrize(
-    "name", [name if name == "saas" else pytest.param(name, marks=pytest.mark.slow) for name in list_templates()]
-)
+@pytest.mark.parametrize("format", slow_but(FORMATS, "csv"))
+@pytest.mark.parametrize("name", slow_but(list_templates(), "saas"))
 def test_wide_tables_of_bundled_datasets_are_written_and_sound(name: str, format: str, tmp_path: Path) -> None:
     plan = wide(name)
     stop = min(plan.first + _PERIODS, plan.stop or plan.first + _PERIODS)

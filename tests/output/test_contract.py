@@ -51,6 +51,7 @@ def test_what_is_read_is_what_was_made(format: str, options: dict[str, object], 
     assert 0 < found["fct_month"]["sales"].null_count < found["fct_month"].num_rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("format", "options"), [case for case in SAME_BYTES if "partition_by" not in case.values[1]])
 def test_rows_keep_their_order(format: str, options: dict[str, object], tmp_path: Path) -> None:
     """As they are made (there is no order between folders)."""
@@ -62,6 +63,7 @@ def test_rows_keep_their_order(format: str, options: dict[str, object], tmp_path
         assert found[table.name].cast(expected.schema).to_pylist() == expected.to_pylist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("format", "options"), SAME_BYTES)
 def test_two_runs_have_the_same_bytes(format: str, options: dict[str, object], tmp_path: Path) -> None:
     """Whatever the blocks they were made in."""
@@ -72,6 +74,7 @@ def test_two_runs_have_the_same_bytes(format: str, options: dict[str, object], t
     assert files(tmp_path / "one") == files(tmp_path / "two")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("format", "options"), CASES)
 def test_written_twice_is_there_once(format: str, options: dict[str, object], tmp_path: Path) -> None:
     """Also where the first run had more rows: nothing of it is left."""

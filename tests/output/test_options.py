@@ -121,6 +121,7 @@ def test_check_finds_what_a_run_wrote_in_any_format(here: Path) -> None:
         assert done.exit_code == 0, done.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", WRITTEN)
 def test_a_field_of_writing_changes_what_is_written(field: str, here: Path) -> None:
     """The files, but for the copy of the config, which shows every letter."""

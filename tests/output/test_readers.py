@@ -11,6 +11,7 @@ import pytest
 
 from plotsim_core import ConfigError, Plan, from_mapping, write_tables
 from plotsim_core.config.layout import LAYOUTS
+from tests.marks import slow_but
 from tests.output.readers import PLACES, READERS, columns, spark
 from tests.output.support import RAW, rows
 from tests.pipeline.support import keys_of, materialise, store_at
@@ -53,7 +54,7 @@ def test_the_page_says_where_each_layout_is_read() -> None:
         assert f"| `{layout}` | `shops/{partitions}` | `shops/{state}` |".replace("{table}", "orders") in page
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", slow_but(LAYOUTS, "by_table", "hive"))
 def test_a_run_is_read_by_everybody(layout: str, tmp_path: Path) -> None:
     plan = shops(layout)
     write_tables(plan, tmp_path)
@@ -61,7 +62,7 @@ def test_a_run_is_read_by_everybody(layout: str, tmp_path: Path) -> None:
         assert_read(read, plan, tmp_path / "shops", layout)
 
 
-@pytest.mark.parametrize("layout", ["by_table", pytest.param("hive", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("layout", slow_but(["by_table", "hive"], "by_table"))
 def test_the_store_is_read_by_everybody(layout: str, tmp_path: Path) -> None:
     """Its index and what else it keeps beside the tables is in nobody's way."""
     plan, store = shops(layout), store_at("parquet", tmp_path)

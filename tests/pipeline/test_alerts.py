@@ -103,6 +103,7 @@ def test_a_failed_run_and_its_failed_check_are_posted_once(
     assert hook.posts == 2
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_or_doubled_while_the_receiver_is_down(
     hook: Receiver, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
@@ -125,6 +126,7 @@ def test_nothing_is_lost_or_doubled_while_the_receiver_is_down(
     assert sensor.tick() == "posted 0"
 
 
+@pytest.mark.slow
 def test_an_alert_that_is_refused_keeps_the_next_waiting_for_five_ticks(
     hook: Receiver, instance: dg.DagsterInstance, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -156,6 +158,7 @@ def test_only_success_in_time_is_success(hook: Receiver, monkeypatch: pytest.Mon
     assert len(hook.taken) == 1
 
 
+@pytest.mark.slow
 def test_a_run_that_does_not_get_as_far_as_a_step_is_posted(
     hook: Receiver, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
@@ -170,6 +173,7 @@ def test_a_run_that_does_not_get_as_far_as_a_step_is_posted(
     assert alert["message"] == "The process 7 of this run is gone"
 
 
+@pytest.mark.slow
 def test_runs_of_others_are_not_posted(hook: Receiver, instance: dg.DagsterInstance) -> None:
     """Of another dataset, or of nothing that this package knows; nor a run that succeeds, nor a failed check that does not
     block."""

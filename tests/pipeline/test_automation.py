@@ -106,6 +106,7 @@ def test_they_catch_up_as_the_schedule_does(instance: dg.DagsterInstance, tmp_pa
         assert scheduled(plan, store, instance, moment) == missing
 
 
+@pytest.mark.slow
 def test_they_know_no_gap_before_they_were_switched_on(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     """The difference: the schedule fills it, since it knows what was made first."""
     plan, store = shops(), store_at("duckdb", tmp_path)
@@ -116,6 +117,7 @@ def test_they_know_no_gap_before_they_were_switched_on(instance: dg.DagsterInsta
     assert scheduled(plan, store, instance, "2024-03-08T02:31") == [f"2024-03-{day:02d}" for day in range(4, 8)]
 
 
+@pytest.mark.slow
 def test_they_ask_the_records_and_not_the_store(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     """The other difference: what was lost from the store the schedule makes again."""
     plan, store = shops(), store_at("duckdb", tmp_path)

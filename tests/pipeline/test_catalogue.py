@@ -239,6 +239,7 @@ def events(instance: dg.DagsterInstance, plan: Plan, name: str) -> dict[str, dic
     return {str(r.partition_key): dict(r.asset_materialization.metadata) for r in reversed(records)}  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", DUCKDB_FIRST)
 def test_a_write_that_keeps_a_later_state_says_that_nothing_was_written(kind: str, tmp_path: Path) -> None:
     """The older partition's materialisation tells the rows that are stored, and as of when."""
@@ -260,6 +261,7 @@ def stored(plan: Plan, store: Store, table: str) -> dg.IntMetadataValue:
     return dg.IntMetadataValue(rows)
 
 
+@pytest.mark.slow
 def test_column_lineage_comes_with_the_last_materialisation_of_a_range(tmp_path: Path) -> None:
     """Not with every one: a range of ten years of days would hold it 3,650 times."""
     plan, store = plan_of("saas", scale=0.2), store_at("duckdb", tmp_path)

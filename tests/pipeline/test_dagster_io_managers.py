@@ -17,7 +17,6 @@ from plotsim_pipeline.assets.report import report_assets
 from plotsim_pipeline.assets.tables import resources_of, stage_assets, table_assets
 from plotsim_pipeline.partitions import partitions_for
 from plotsim_pipeline.stores.store import Store
-from tests.marks import slow_but
 from tests.pipeline.support import CONFIGS, END, START, keys_of, materialise, store_at
 
 
@@ -97,7 +96,8 @@ def plan_with(window: dict[str, str]) -> Plan:
     )
 
 
-@pytest.mark.parametrize("grain", slow_but(WINDOWS, "months in quarters"))
+@pytest.mark.slow
+@pytest.mark.parametrize("grain", WINDOWS)
 def test_their_query_gives_the_rows_of_the_partitions(grain: str, tmp_path: Path) -> None:
     """Of one partition, a range and all, of every grain: as many as the store has in each, and dated in them."""
     plan, store = plan_with(WINDOWS[grain]), store_at("duckdb", tmp_path)

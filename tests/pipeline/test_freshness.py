@@ -54,6 +54,7 @@ def test_a_backfill_of_an_old_day_makes_nothing_fresh(tmp_path: Path) -> None:
     assert late(plan, store, "2024-03-07T04:31") == ("2024-03-06", set())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("window", "moment", "due", "cron"),
     [
@@ -85,6 +86,7 @@ def test_closed_windows_have_no_such_check() -> None:
     assert [len(list(one.sensors or ())) for one in (closed, opened)] == [0, 2]
 
 
+@pytest.mark.slow
 def test_it_turns_red_when_nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sensor evaluates the checks without a run, and again only when something has changed."""
     path = tmp_path / "store.duckdb"

@@ -14,7 +14,6 @@ from plotsim_pipeline.assets.manifest import manifest_assets
 from plotsim_pipeline.assets.tables import resources_of
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.store import Store
-from tests.marks import slow_but
 from tests.pipeline.support import CONFIGS, keys_of, materialise, plan_of, store_at
 
 
@@ -25,7 +24,8 @@ def told(store: Store) -> dict[str, dg.MetadataValue]:
     return dict(event.metadata)
 
 
-@pytest.mark.parametrize("kind", slow_but(STORES, "duckdb"))
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", list(STORES))
 def test_it_is_the_manifest_as_of_what_is_stored(kind: str, tmp_path: Path) -> None:
     """Of half of the window first, then of the whole: the same as the core says, with the rows that are stored."""
     plan, store = plan_of("saas"), store_at(kind, tmp_path)

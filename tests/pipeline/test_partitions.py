@@ -24,6 +24,7 @@ from plotsim_pipeline.partitions import (
     window_keys,
 )
 from plotsim_pipeline.stores import STORES
+from tests.marks import slow_but
 from tests.pipeline.support import CONFIGS, content, keys_of, materialise, store_at
 
 METRICS = [{"name": "use", "type": "score", "polarity": "positive"}]
@@ -125,7 +126,7 @@ def test_the_report_is_the_same_whatever_the_partitions(tmp_path: Path) -> None:
     assert len(found) == 1
 
 
-@pytest.mark.parametrize("kind", list(STORES))
+@pytest.mark.parametrize("kind", slow_but(STORES, "duckdb"))
 @pytest.mark.parametrize(("first", "then"), [(None, "quarter"), ("quarter", None), ("quarter", "year")])
 def test_partitions_of_two_lengths_do_not_mix(kind: str, first: str | None, then: str | None, tmp_path: Path) -> None:
     """The key of a quarter is that of its first month: a table with the one refuses the other, and keeps what it has."""

@@ -49,7 +49,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plan, directory = plan_of("saas", scale=3), tmp_path_factory.mktemp("stored")
     store = store_at("duckdb", directory)
     materialise(plan, store, keys_of(plan), only=[table.name for table in plan.tables])
-    with store.opened(plan, plan.first, plan.stop or 0) as opened:
+    with store.open_tables(plan, plan.first, plan.stop or 0) as opened:
         report = check_store(opened)
     assert (report.score, report.failed, report.warned) == (100, False, False), report.text()
     return directory

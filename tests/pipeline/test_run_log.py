@@ -119,6 +119,7 @@ def test_a_row_says_what_was_made(kind: str, tmp_path: Path) -> None:
     assert row["file_paths"] and all(Path(file).exists() for file in row["file_paths"])
 
 
+@pytest.mark.slow
 def test_the_same_rows_have_the_same_hash_everywhere(tmp_path: Path) -> None:
     """In each store, alone or in a range; those of another seed have another."""
     plan, names = plan_of(), ["dim_customer", "fct_payments"]

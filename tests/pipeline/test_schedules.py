@@ -39,7 +39,7 @@ class Holding(DuckDBStore):
 
     partitions: dict[str, list[str]]
 
-    def made(self, dataset: str) -> Partitions:
+    def intact_partitions(self, dataset: str) -> Partitions:
         return {table: {key: Partition(1, "digest") for key in keys} for table, keys in self.partitions.items()}
 
 
@@ -194,6 +194,7 @@ def test_off_until_switched_on_and_without_what_judges_the_whole() -> None:
     assert parts[0] | parts[1] == parts[2] and not parts[0] & parts[1]
 
 
+@pytest.mark.slow
 def test_days_by_the_schedule_are_the_days_of_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A schedule that ticks, misses four days, and ticks again: the store holds what one range of these days gives, and what
     was made before has not changed."""

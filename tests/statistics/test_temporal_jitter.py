@@ -159,6 +159,7 @@ def test_the_checks_allow_for_it_and_know_the_rhythm_that_is_left(every: str, ji
     assert all(finding.passed for finding in report.findings_of("rhythm_as_declared")), report.text()
 
 
+@pytest.mark.slow
 def test_a_rhythm_that_was_not_moved_is_not_the_one_that_is_declared() -> None:
     """So the check is not blind to it."""
     unmoved = generate_tables(plan_of())

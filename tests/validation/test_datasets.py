@@ -86,6 +86,7 @@ def test_an_orphan_in_any_reference_is_found(name: str, tmp_path: Path) -> None:
                 assert any(subject.startswith(f"{table.name}.{column}") for _, subject in found), (table.name, column)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUNDLED)
 def test_lives_that_are_mixed_up_are_found(name: str, tmp_path: Path) -> None:
     """In every fact per unit and period, what a unit did goes to the next one, another in each period: rows, keys and

@@ -168,6 +168,7 @@ def test_the_manifest_tells_what_is_stored_beside_what_is_delivered() -> None:
     assert 0 < told["plain_error"] < 0.2 and 0 < told["ranks_error"] < 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("short", "long"),
     [
