@@ -28,7 +28,8 @@ def seasonal_factors(population: Population, metric: MetricPlan, units: Units, p
         strengths[list(season.months)] += season.strength
     sensitivity = np.array([segment.spec.seasonal_sensitivity for segment in population.segments])[units.segment]
     strength = strengths[months] * metric.spec.seasonal_sensitivity
-    return np.maximum(1.0 + strength[:, None] * sensitivity[None, :], _SMALLEST_FACTOR)
+    factors: Floats = np.maximum(1.0 + strength[:, None] * sensitivity[None, :], _SMALLEST_FACTOR)
+    return factors
 
 
 def shifted_positions(

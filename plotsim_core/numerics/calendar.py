@@ -45,7 +45,8 @@ class Grain:
         day = date_keys(start)
         if self.name != "hour":
             return day
-        return day * 100 + (start - start.astype("datetime64[D]")).astype(np.int64) // 3600
+        keys: NDArray[np.int64] = day * 100 + (start - start.astype("datetime64[D]")).astype(np.int64) // 3600
+        return keys
 
     def read(self, text: str) -> int:
         """Return the number of the period that `text` names: its label, or a date or moment in it.
@@ -72,7 +73,8 @@ def date_keys(moments: Moments) -> NDArray[np.int64]:
     months = moments.astype("datetime64[M]")
     year, month = np.divmod(months.astype(np.int64), 12)
     day = (moments.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
-    return (year + 1970) * 10000 + (month + 1) * 100 + day + 1
+    keys: NDArray[np.int64] = (year + 1970) * 10000 + (month + 1) * 100 + day + 1
+    return keys
 
 
 def iso_year_week(moments: Moments) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -52,7 +52,8 @@ def hermite_coefficients(margin: Floats) -> Floats:
     mean = np.sum(margin * _WEIGHTS, axis=-1, keepdims=True)
     spread = np.sqrt(np.sum((margin - mean) ** 2 * _WEIGHTS, axis=-1, keepdims=True))
     standard = (margin - mean) / np.maximum(spread, 1e-300)
-    return np.sum((standard * _WEIGHTS)[..., None, :] * _POLYNOMIALS, axis=-1)
+    coefficients: Floats = np.sum((standard * _WEIGHTS)[..., None, :] * _POLYNOMIALS, axis=-1)
+    return coefficients
 
 
 def shown_correlation(first: Floats, second: Floats, latent: float) -> float:
@@ -98,7 +99,8 @@ def nearest_row(matrix: Floats, row: Floats) -> Floats:
     for _ in range(80):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if explained(middle) > 1.0 - _FLOOR else (low, middle)
-    return np.sum(vectors * (values * rotated / (values + high))[None, :], axis=1)
+    nearest: Floats = np.sum(vectors * (values * rotated / (values + high))[None, :], axis=1)
+    return nearest
 
 
 def fits(matrix: Floats, indices: NDArray[np.intp], row: Floats) -> bool:
@@ -160,8 +162,13 @@ def _nearest(size: int, indices: tuple[NDArray[np.intp], ...], entries: Floats) 
     from scipy.optimize import minimize  # slow to import, and few configs need it
 
     start = np.eye(size) + 0.1 * np.cos(np.arange(size * size)).reshape(size, size)
-    options = {"maxiter": 5000, "maxfun": 20_000, "ftol": 1e-15, "gtol": 1e-9}
-    result = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options=options)
+    result = minimize(
+        loss,
+        start.ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 5000, "maxfun": 20_000, "ftol": 1e-15, "gtol": 1e-9},
+    )
     vectors = result.x.reshape(size, size)
     unit_vectors = vectors / np.sqrt(np.sum(vectors**2, axis=1, keepdims=True))
     return np.asarray(unit_vectors @ unit_vectors.T, dtype=np.float64)

@@ -72,7 +72,8 @@ def _plateau(u: Floats, years: Floats, level: float) -> Floats:
 
 
 def _accelerating(u: Floats, years: Floats, bend: float) -> Floats:
-    return np.expm1(bend * u) / np.expm1(bend)
+    positions: Floats = np.expm1(bend * u) / np.expm1(bend)
+    return positions
 
 
 def _yearly(u: Floats, years: Floats, center: float, amplitude: float) -> Floats:

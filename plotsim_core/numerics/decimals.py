@@ -23,7 +23,8 @@ def units(values: Floats, digits: int) -> Floats:
     scaled = np.abs(values) * 10.0**digits
     floor = np.floor(scaled)
     is_up = scaled - floor >= 0.5 - np.minimum(scaled * _TELL, _NEAREST)
-    return np.copysign(floor + is_up, values)
+    rounded: Floats = np.copysign(floor + is_up, values)
+    return rounded
 
 
 def half_up(values: Floats, digits: int) -> Floats:

@@ -25,13 +25,14 @@ def _gaussian(u: Floats, degrees_of_freedom: float) -> Floats:
 
 
 def _student_t(u: Floats, degrees_of_freedom: float) -> Floats:
-    draws: Floats = stdtrit(degrees_of_freedom, u)
+    draws = np.asarray(stdtrit(degrees_of_freedom, u), dtype=np.float64)
     return draws * (_NORMAL_QUARTILE / float(stdtrit(degrees_of_freedom, 0.75)))
 
 
 def _laplace(u: Floats, degrees_of_freedom: float) -> Floats:
     tail = np.minimum(u, 1.0 - u)
-    return np.copysign(-np.log(2.0 * tail), u - 0.5) * (_NORMAL_QUARTILE / np.log(2.0))
+    draws: Floats = np.copysign(-np.log(2.0 * tail), u - 0.5) * (_NORMAL_QUARTILE / np.log(2.0))
+    return draws
 
 
 NOISE: Family[Callable[[Floats, float], Floats]] = Family("noise family")

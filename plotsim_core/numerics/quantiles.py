@@ -132,7 +132,8 @@ class QuantileTable:
         weights /= weights.sum()
         values = self._interpolated(mean, scores)
         center = np.sum(values * weights, axis=1, keepdims=True)
-        return np.sqrt(np.maximum(np.sum((values - center) ** 2 * weights, axis=1), 1e-18))
+        deviations: Floats = np.sqrt(np.maximum(np.sum((values - center) ** 2 * weights, axis=1), 1e-18))
+        return deviations
 
     def values_of(self, rows: Places) -> Floats:
         """Return the values of some rows at all scores, on the scale that they are kept on: solved, not read."""

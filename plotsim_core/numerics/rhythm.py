@@ -84,7 +84,8 @@ def place_shares(shape: Rhythm, days: Floats, period: Integers, share: Floats, a
     hour_weight = np.array(shape.hours)[hour] / 24.0
     hour_share = np.where(hour_weight > 0, (day_share - hour_sums[hour]) / np.where(hour_weight > 0, hour_weight, 1.0), 0.0)
     microseconds = day_index * DAY + hour * HOUR + (np.clip(hour_share, 0.0, 1.0) * HOUR).astype(np.int64)
-    return np.clip(microseconds, 0, np.maximum(available - 1, 0))
+    within: Integers = np.clip(microseconds, 0, np.maximum(available - 1, 0))
+    return within
 
 
 def _weight_before(day_sums: Floats, hour_sums: Floats, days: Floats, period: Integers, available: Integers) -> Floats:

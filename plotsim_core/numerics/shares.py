@@ -89,7 +89,8 @@ def _drawn_numbers(stretch: Integers, part: int, stream: np.uint64, address: Wor
 
 def _starts_within(stretch: Integers, part: int) -> NDArray[np.bool_]:
     """Return which stretches begin within a number."""
-    return stretch * _WHOLE % part != 0
+    is_start: NDArray[np.bool_] = stretch * _WHOLE % part != 0
+    return is_start
 
 
 def _goes_left(stretch: Integers, part: int, stream: np.uint64, address: Words) -> NDArray[np.bool_]:

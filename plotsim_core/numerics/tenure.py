@@ -18,7 +18,8 @@ def _geometric(mean: float, u: Floats) -> Integers:
     """Return geometric numbers with that `mean`, by inversion of u (inverse CDF)."""
     if mean == 0.0:
         return np.zeros(len(u), dtype=np.int64)
-    return (np.log1p(-u) / np.log(mean / (1.0 + mean))).astype(np.int64)
+    numbers: Integers = (np.log1p(-u) / np.log(mean / (1.0 + mean))).astype(np.int64)
+    return numbers
 
 
 def total_tenure(mean: float, minimum: int, age: Integers, u: Floats) -> Integers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from scipy.special import betainc, betaincinv
 
 from plotsim_core.numerics.bounds import Bound
@@ -9,13 +10,11 @@ from plotsim_core.numerics.distributions.distribution import DISTRIBUTIONS, Dist
 
 
 def _quantile(u: Floats, mean: Floats, precision: float) -> Floats:
-    values: Floats = betaincinv(mean * precision, (1.0 - mean) * precision, u)
-    return values
+    return np.asarray(betaincinv(mean * precision, (1.0 - mean) * precision, u), dtype=np.float64)
 
 
 def _cdf(x: Floats, mean: Floats, precision: float) -> Floats:
-    levels: Floats = betainc(mean * precision, (1.0 - mean) * precision, x)
-    return levels
+    return np.asarray(betainc(mean * precision, (1.0 - mean) * precision, x), dtype=np.float64)
 
 
 DISTRIBUTIONS.add("beta", Distribution("unit", _quantile, _cdf, (0.1, 0.9), {"precision": Bound(15, 2, 10000)}))

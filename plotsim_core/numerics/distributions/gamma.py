@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from scipy.special import gammainc, gammaincinv
 
 from plotsim_core.numerics.bounds import Bound
@@ -14,8 +15,7 @@ def _quantile(u: Floats, mean: Floats, shape: float) -> Floats:
 
 
 def _cdf(x: Floats, mean: Floats, shape: float) -> Floats:
-    levels: Floats = gammainc(shape, x * (shape / mean))
-    return levels
+    return np.asarray(gammainc(shape, x * (shape / mean)), dtype=np.float64)
 
 
 GAMMA = DISTRIBUTIONS.add("gamma", Distribution("positive", _quantile, _cdf, (0.05, 0.5), {"shape": Bound(4, 0.2, 1000)}))

@@ -16,8 +16,7 @@ _HALVINGS = 44
 
 
 def _cdf(x: Floats, mean: Floats, shape: float) -> Floats:
-    levels: Floats = betainc(shape, np.maximum(x + 1.0, 1e-300), shape / (shape + mean))
-    return levels
+    return np.asarray(betainc(shape, np.maximum(x + 1.0, 1e-300), shape / (shape + mean)), dtype=np.float64)
 
 
 def _quantile(u: Floats, mean: Floats, shape: float) -> Floats:
