@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 CORE = ROOT / "plotsim_core"
 
 LAYERS: list[set[str]] = [
-    {"families", "errors", "run_files", "version", "numerics"},
+    {"families", "errors", "run_files", "version", "numerics", "arrow"},
     {"config"},
     {"plan"},
     {"engine"},
@@ -23,7 +23,7 @@ LAYERS: list[set[str]] = [
     {"api", "cli", "meanings", "schema", "show", "__init__", "__main__"},
 ]
 """The layers, from the ground up. Within the first, the order is that of GROUND."""
-GROUND = ["families", "errors", "run_files", "version", "numerics"]
+GROUND = ["families", "errors", "run_files", "version", "numerics", "arrow"]
 SIBLINGS = LAYERS[6]
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from plotsim_core.arrow import ArrowArray, buffer_numbers
+
 
 class ContentHash:
     """The hash of a table's rows, fed batch by batch. All batches have the columns of `schema`."""
@@ -36,43 +38,43 @@ class ContentHash:
             digest.update(stream.encode() + self._streams[stream].digest())
         return digest.hexdigest()[:32]
 
-    def _array(self, stream: str, array: pa.Array) -> None:
-        if pa.types.is_dictionary(array.type):
+    def _array(self, stream: str, array: ArrowArray) -> None:
+        if isinstance(array, pa.DictionaryArray):
             array = array.dictionary_decode()
         offset = self._lengths.get(stream, 0)
         self._lengths[stream] = offset + len(array)
         nulls = np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False)) if array.null_count else None
         if nulls is not None:
             self._add(f"{stream} nulls", (nulls + offset).astype("<i8"))
-        if pa.types.is_struct(array.type):
+        if isinstance(array, pa.StructArray):
             for field, values in zip(array.type, array.flatten(), strict=True):
                 self._array(f"{stream}.{field.name}", values)
-        elif pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+        elif isinstance(array, pa.ListArray | pa.LargeListArray):
             lengths = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
             self._add(f"{stream} lengths", lengths.astype("<i4", copy=False))
             self._array(f"{stream} values", array.flatten())
         elif not pa.types.is_null(array.type):
             self._values(stream, array, nulls)
 
-    def _values(self, stream: str, array: pa.Array, nulls: NDArray[np.int64] | None) -> None:
+    def _values(self, stream: str, array: ArrowArray, nulls: NDArray[np.int64] | None) -> None:
         if pa.types.is_boolean(array.type):
             self._add(f"{stream} values", array.fill_null(False).to_numpy(zero_copy_only=False).astype("u1"))
         elif (offset_type := _offset_type(array.type)) is not None:
             array = array if nulls is None else array.fill_null("" if pa.types.is_unicode(array.type) else b"")
-            _, starts, data = array.buffers()
-            edges = np.frombuffer(starts, offset_type, len(array) + 1, array.offset * np.dtype(offset_type).itemsize)
+            edges = buffer_numbers(array, 1, offset_type, len(array) + 1, array.offset * np.dtype(offset_type).itemsize)
             self._add(f"{stream} lengths", np.diff(edges).astype("<i4", copy=False))
-            if data is not None:
-                self._add(f"{stream} values", memoryview(data)[int(edges[0]) : int(edges[-1])])
+            letters = array.buffers()[2]
+            if letters is not None:
+                self._add(f"{stream} values", memoryview(letters)[int(edges[0]) : int(edges[-1])])
         else:
             width = array.type.bit_width // 8
-            data = np.frombuffer(array.buffers()[1], "u1", len(array) * width, array.offset * width)
+            data = buffer_numbers(array, 1, "u1", len(array) * width, array.offset * width)
             if nulls is not None:  # what lies under a null is nobody's
                 data = data.reshape(len(array), width).copy()
                 data[nulls] = 0
             self._add(f"{stream} values", data)
 
-    def _add(self, stream: str, data: Any) -> None:
+    def _add(self, stream: str, data: memoryview | NDArray[Any]) -> None:
         self._streams.setdefault(stream, hashlib.sha256()).update(data)
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from plotsim_core.arrow import joined
 from plotsim_core.config.output import FORMULA
 from plotsim_core.output.format import FORMATS, Batches, Format
 from plotsim_core.output.text_types import plain_batches, plain_schema
@@ -17,7 +18,8 @@ from plotsim_core.plan.plan import Plan, TablePlan
 
 
 def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> None:
-    options = pacsv.WriteOptions(include_header=True, quoting_style="needed", null_string=plan.dataset.output.csv_null)
+    options = pacsv.WriteOptions(include_header=True, quoting_style="needed")
+    options.null_string = plan.dataset.output.csv_null  # type: ignore[attr-defined] # the stubs are older than it
     with pacsv.CSVWriter(directory / _file(plan, table), plain_schema(table), write_options=options) as writer:
         for batch in plain_batches(table, batches):
             writer.write_batch(_escaped(batch) if plan.dataset.output.escape_formulas else batch)
@@ -26,7 +28,7 @@ def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> N
 def _escaped(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return rows with a ' before each text that begins as a formula does."""
     columns = [
-        pc.if_else(pc.match_substring_regex(values, FORMULA), pc.binary_join_element_wise("'", values, ""), values)
+        pc.if_else(pc.match_substring_regex(values, FORMULA), joined("'", values), values)
         if pa.types.is_string(values.type)
         else values
         for values in batch.columns

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.families import Family
 from plotsim_core.numerics.decimals import PRECISION
 from plotsim_core.plan.plan import ColumnPlan
@@ -25,7 +26,7 @@ class Dialect:
     types: dict[str, str]
     key_text: str
     quote: str
-    escape: Callable[[pa.Array], pa.Array]
+    escape: Callable[[ArrowArray], ArrowArray]
     table_options: str
     drop: str
     keys_after: bool
@@ -53,11 +54,11 @@ _WORDS: dict[str, Callable[[pa.DataType], bool]] = {
 }
 
 
-def _quotes_doubled(texts: pa.Array) -> pa.Array:
+def _quotes_doubled(texts: ArrowArray) -> ArrowArray:
     return pc.replace_substring(texts, "'", "''")
 
 
-def _backslashes_doubled(texts: pa.Array) -> pa.Array:
+def _backslashes_doubled(texts: ArrowArray) -> ArrowArray:
     return _quotes_doubled(pc.replace_substring(texts, "\\", "\\\\"))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from plotsim_core.arrow import ArrowField
 from plotsim_core.output.format import FORMATS, Batches, Format
 from plotsim_core.plan.plan import Plan, TablePlan, comment_of
 from plotsim_core.plan.sql import quoted, sql_type, text
@@ -27,7 +28,7 @@ def comments_sql(relation: str, schema: pa.Schema) -> list[str]:
     return statements + [statement for field in schema for statement in column_comment_sql(relation, field)]
 
 
-def column_comment_sql(relation: str, field: pa.Field) -> list[str]:
+def column_comment_sql(relation: str, field: ArrowField) -> list[str]:
     """Return the statement that describes a column; none for a column without a description."""
     comment = comment_of({name.decode(): value.decode() for name, value in (field.metadata or {}).items()})
     return [f"COMMENT ON COLUMN {relation}.{quoted(field.name)} IS {text(comment)}"] if comment else []

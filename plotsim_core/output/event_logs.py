@@ -9,11 +9,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.decimals import as_floats
 from plotsim_core.config.log_line import LogPart, log_parts
 from plotsim_core.config.output import Event
 from plotsim_core.config.tables import is_number
 from plotsim_core.output.format import Batches
+from plotsim_core.output.sql import joined_texts
 from plotsim_core.output.text_types import plain_batches
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.sql import text
@@ -52,27 +54,26 @@ def _lines(table: TablePlan, batch: pa.RecordBatch, parts: list[LogPart], connec
         return ("".join(part.text for part in parts) + "\n").encode() * batch.num_rows
     (rows,) = plain_batches(table, [batch])
     layout_texts = _layout_texts(batch, [part for part in parts if part.layout], connection)
-    texts: list[pa.Array | str] = []
+    texts: list[ArrowArray | str] = []
     for part in parts:
         texts.append(part.text)
         if part.column is not None:
             texts.append(layout_texts[part] if part.layout else _text(rows[part.column]))
-    lines = pc.binary_join_element_wise(*texts, "\n", "")
-    list_array = pa.ListArray.from_arrays(pa.array([0, len(lines)], pa.int32()), lines)
-    return bytes(pc.binary_join(list_array, "")[0].as_buffer())
+    lines = joined(*texts, "\n")
+    return bytes(joined_texts(lines))
 
 
-def _text(values: pa.Array) -> pa.Array:
+def _text(values: ArrowArray) -> ArrowArray:
     if pa.types.is_timestamp(values.type):
-        texts = pc.strftime(values, format="%Y-%m-%dT%H:%M:%S")
+        texts: ArrowArray = pc.strftime(values, format="%Y-%m-%dT%H:%M:%S")
     else:
         texts = pc.replace_substring_regex(values.cast(pa.string()), "[\r\n]+", " ")
-    return pc.fill_null(texts, _MISSING)
+    return texts.fill_null(_MISSING)
 
 
 def _layout_texts(
     batch: pa.RecordBatch, parts: list[LogPart], connection: duckdb.DuckDBPyConnection
-) -> dict[LogPart, pa.Array]:
+) -> dict[LogPart, ArrowArray]:
     """Return the texts of parts with a layout; DuckDB formats values as Python does."""
     if not parts:
         return {}
@@ -81,10 +82,10 @@ def _layout_texts(
     connection.register("log", pa.Table.from_arrays(columns, names=[f"v{index}" for index in range(len(parts))]))
     expressions = [_layout_sql(f"v{index}", part.layout, columns[index].type) for index, part in enumerate(parts)]
     texts = connection.sql(f"SELECT {', '.join(expressions)} FROM log").to_arrow_table()
-    return {part: pc.fill_null(texts.column(index).combine_chunks(), _MISSING) for index, part in enumerate(parts)}
+    return {part: texts.column(index).combine_chunks().fill_null(_MISSING) for index, part in enumerate(parts)}
 
 
-def _layout_values(values: pa.Array) -> pa.Array:
+def _layout_values(values: ArrowArray) -> ArrowArray:
     """Return values that a layout can format: moments and numbers unchanged, all else as texts."""
     if pa.types.is_decimal(values.type):
         return pa.array(as_floats(values), from_pandas=True)

@@ -23,7 +23,7 @@ def frame_of(table: pa.Table) -> pd.DataFrame:
         if field.nullable and pa.types.is_struct(field.type):  # whole numbers in one stay whole where another is missing
             frame[field.name] = pd.Series(table[field.name].to_pylist(), dtype=object)
         if field.nullable and field.type == pa.int64():  # whole numbers stay whole where some are missing
-            frame[field.name] = table[field.name].to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+            frame[field.name] = table[field.name].to_pandas(types_mapper=lambda type_: pd.Int64Dtype())
     return frame
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from plotsim_core.config.output import Compression
 from plotsim_core.output.format import FORMATS, Batches, Format, rechunked
 from plotsim_core.output.parquet_folders import partitioned_by, write_folders
 from plotsim_core.output.sorting import sorted_batches
@@ -23,7 +24,7 @@ ROW_GROUP = 1 << 18
 class Encoding:
     """How rows become Parquet: by which compression, so many rows in a row group, in the order of which columns."""
 
-    compression: str = "zstd"
+    compression: Compression = "zstd"
     row_group_rows: int = ROW_GROUP
     sort_by: tuple[str, ...] = ()
 

@@ -10,10 +10,11 @@ from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from plotsim_core.arrow import schema_of
 from plotsim_core.config.check_output import partition_column
+from plotsim_core.config.output import Compression
 from plotsim_core.errors import UsageError
 from plotsim_core.output.format import Batches, rechunked
 from plotsim_core.plan.plan import Plan, TablePlan
@@ -35,7 +36,7 @@ def partitioned_by(plan: Plan, table: TablePlan) -> str | None:
 
 
 def write_folders(
-    schema: pa.Schema, column: str, batches: Batches, directory: Path, rows: int, compression: str = "zstd"
+    schema: pa.Schema, column: str, batches: Batches, directory: Path, rows: int, compression: Compression = "zstd"
 ) -> None:
     """Write rows into a folder per value of a column below `directory`.
 
@@ -43,7 +44,7 @@ def write_folders(
     another file when more files than can be open have been begun. Without rows there is no folder. Raises UsageError for too
     many values.
     """
-    file_schema = pa.schema([field for field in schema if field.name != column], schema.metadata)
+    file_schema = schema_of((field for field in schema if field.name != column), schema)
     parts: dict[str, int] = {}
     directory.mkdir()
     with ExitStack() as stack:
@@ -73,11 +74,11 @@ def is_partitioned(folder: Path) -> bool:
 def _split(batch: pa.RecordBatch, column: str) -> Iterator[tuple[str, pa.RecordBatch]]:
     """Yield the name of the folder of each value, in the order of their first rows, and its rows in their order."""
     values = batch[column]
-    encoded = pc.dictionary_encode(values, null_encoding="encode")
+    encoded = values.dictionary_encode(null_encoding="encode")
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     order = np.argsort(codes, kind="stable")
     ends = np.searchsorted(codes[order], np.arange(len(encoded.dictionary) + 1))
-    ordered = batch.take(pa.array(order)) if len(encoded.dictionary) > 1 else batch
+    ordered = batch.take(order) if len(encoded.dictionary) > 1 else batch
     for code, value in enumerate(encoded.dictionary.cast(pa.string()).to_pylist()):
         name = NULL_FOLDER if value is None else quote(value, safe=" ")
         yield f"{column}={name}", ordered.slice(int(ends[code]), int(ends[code + 1] - ends[code]))

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from plotsim_core.arrow import ArrowArray, ArrowField, schema_of
 from plotsim_core.errors import UsageError
 from plotsim_core.numerics.calendar import Grain
 from plotsim_core.output.format import Batches
@@ -56,7 +57,7 @@ class TimePartitions:
         totals = np.bincount(partitions, weights=counts, minlength=len(self.keys)).astype(int)
         return dict(zip(self.keys, totals.tolist(), strict=True))
 
-    def _numbers(self, column: pa.Array) -> NDArray[np.int64]:
+    def _numbers(self, column: ArrowArray) -> NDArray[np.int64]:
         """Return a time column in the unit of the bounds."""
         if column.null_count:
             raise UsageError(f"{self.table}: {column.null_count} rows have no {self.time}, so they are of no partition")
@@ -88,11 +89,11 @@ def columns_between(schema: pa.Schema, begin: int, end: int) -> pa.Schema:
     """Return the schema of rows between two date keys: a renamed column ends where its successor begins."""
     limits = (SINCE.encode(), UNTIL.encode())
 
-    def is_present(field: pa.Field) -> bool:
+    def is_present(field: ArrowField) -> bool:
         validity = {name.decode(): int(value) for name, value in (field.metadata or {}).items() if name in limits}
         return validity.get(SINCE, begin) < end and begin < validity.get(UNTIL, end)
 
-    return pa.schema([field for field in schema if is_present(field)], schema.metadata)
+    return schema_of((field for field in schema if is_present(field)), schema)
 
 
 def key_format(partition: Grain) -> str:

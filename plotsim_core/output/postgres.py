@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.errors import UsageError
 from plotsim_core.output.dialects import DIALECTS
 from plotsim_core.output.duckdb import comments_sql
@@ -25,6 +26,10 @@ from plotsim_core.output.text_types import plain_batches, plain_schema
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted, text
 from plotsim_core.run_files import ORIGIN_TABLE
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+    from psycopg2.extensions import cursor as Cursor
 
 SCHEMES = ("postgres://", "postgresql://")
 _CHUNK_ROWS = 1 << 15
@@ -73,7 +78,7 @@ def loading(url: str) -> Iterator[Format]:
             names = ", ".join(quoted(column.name) for column in table.columns)
             stream = _Stream(_rows(table, batches))
             try:
-                cursor.copy_expert(f"COPY {quoted(table.name)} ({names}) FROM STDIN", stream)
+                cursor.copy_expert(f"COPY {quoted(table.name)} ({names}) FROM STDIN", cast("IO[bytes]", stream))
             finally:
                 if stream.error is not None:  # it was made here, and the server only heard that there is no more
                     raise stream.error
@@ -92,7 +97,7 @@ def origin_at(url: str, dataset: str) -> Mapping[str, str]:
         if not _tables_in(cursor, dataset) & {ORIGIN_TABLE}:
             return {}
         cursor.execute(f"SELECT * FROM {quoted(dataset)}.{ORIGIN_TABLE}")
-        return dict(zip([column.name for column in cursor.description], cursor.fetchone(), strict=True))
+        return dict(zip([column.name for column in cursor.description or ()], cursor.fetchone() or (), strict=True))
 
 
 def fetch(url: str, plan: Plan, folder: Path) -> None:
@@ -107,14 +112,14 @@ def fetch(url: str, plan: Plan, folder: Path) -> None:
 
 
 @contextmanager
-def _connected(url: str) -> Iterator[Any]:
+def _connected(url: str) -> Iterator[Connection]:
     """Give a connection, which is rolled back and closed in the end. Raises UsageError for what the server says, too."""
     address = shown_address(url)
     try:
         import psycopg2
     except ImportError:
         raise UsageError(f"{address} cannot be opened: pip install 'plotsim-core[postgres]'") from None
-    wait = {} if "connect_timeout" in url else {"connect_timeout": _CONNECT_SECONDS}
+    wait: dict[str, Any] = {} if "connect_timeout" in url else {"connect_timeout": _CONNECT_SECONDS}
     try:
         connection = psycopg2.connect(url, **wait)
     except psycopg2.ProgrammingError:  # of the address itself, which it would quote
@@ -140,12 +145,12 @@ def _said(error: Exception, url: str) -> str:
     return message
 
 
-def _tables_in(cursor: Any, dataset: str) -> set[str]:
+def _tables_in(cursor: Cursor, dataset: str) -> set[str]:
     cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = %s", [dataset])
     return {name for (name,) in cursor.fetchall()}
 
 
-def _refuse_foreign_tables(cursor: Any, plan: Plan, tables: Sequence[TablePlan], address: str) -> None:
+def _refuse_foreign_tables(cursor: Cursor, plan: Plan, tables: Sequence[TablePlan], address: str) -> None:
     """Raise UsageError for tables that no run has made: a schema filled by a run has the table `_origin`."""
     stored_names = _tables_in(cursor, plan.name)
     foreign_names = sorted(stored_names & {table.name for table in tables}) if ORIGIN_TABLE not in stored_names else []
@@ -159,20 +164,20 @@ def _refuse_foreign_tables(cursor: Any, plan: Plan, tables: Sequence[TablePlan],
 def _rows(table: TablePlan, batches: Batches) -> Iterator[bytes]:
     """Yield rows as lines of COPY: columns with tabs between them, nulls as \\N."""
     for batch in rechunked(plain_batches(table, batches), plain_schema(table), _CHUNK_ROWS):
-        lines = pc.binary_join_element_wise(*(_field(column) for column in batch.columns), "\t")
-        yield bytes(joined_texts(pc.binary_join_element_wise(lines, "\n", "")))
+        lines = joined(*(_field(column) for column in batch.columns), between="\t")
+        yield bytes(joined_texts(joined(lines, "\n")))
 
 
-def _field(column: pa.Array) -> pa.Array:
+def _field(column: ArrowArray) -> ArrowArray:
     texts = column.cast(pa.string())
     if pa.types.is_string(column.type) or pa.types.is_dictionary(column.type):
         for character, escape in (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
             texts = pc.replace_substring(texts, character, escape)
-    return pc.fill_null(texts, "\\N")
+    return texts.fill_null("\\N")
 
 
 class _Stream:
-    """Pieces of bytes as a file that is read; `error` is what stopped them."""
+    """Pieces of bytes as a file of which only `read` is used; `error` is what stopped them."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)

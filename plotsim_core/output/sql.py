@@ -13,6 +13,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plotsim_core.arrow import ArrowArray, joined, joined_lists, lists
 from plotsim_core.output.dialects import DIALECTS, Dialect
 from plotsim_core.output.format import FORMATS, Batches, Format, rechunked
 from plotsim_core.output.text_types import plain_batches, plain_schema
@@ -60,8 +61,8 @@ def _write(plan: Plan, table: TablePlan, batches: Batches, directory: Path) -> N
     start = f"INSERT INTO {dialect.name(table.name)} ({names}) VALUES\n"
     with _dump_file(directory) as file:
         for batch in rechunked(plain_batches(table, batches), plain_schema(table), _CHUNK_ROWS):
-            lists = pa.ListArray.from_arrays(_list_offsets(batch.num_rows), _tuples(dialect, batch))
-            inserts = pc.binary_join_element_wise(start, pc.binary_join(lists, ",\n"), ";\n", "")
+            inserted_rows = lists([*range(0, batch.num_rows, _INSERT_ROWS), batch.num_rows], _tuples(dialect, batch))
+            inserts = joined(start, joined_lists(inserted_rows, ",\n"), ";\n")
             file.write(joined_texts(inserts))
 
 
@@ -69,32 +70,27 @@ def _dump_file(directory: Path) -> BinaryIO:
     return (directory / SQL_FILE).open("ab")
 
 
-def _list_offsets(rows: int) -> pa.Array:
-    return pa.array([*range(0, rows, _INSERT_ROWS), rows], pa.int32())
-
-
-def joined_texts(texts: pa.Array) -> pa.Buffer:
+def joined_texts(texts: ArrowArray) -> pa.Buffer:
     """Return texts one after the other."""
-    list_array = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
-    return pc.binary_join(list_array, "")[0].as_buffer()
+    return joined_lists(lists([0, len(texts)], texts))[0].as_buffer()
 
 
-def _tuples(dialect: Dialect, batch: pa.RecordBatch) -> pa.Array:
+def _tuples(dialect: Dialect, batch: pa.RecordBatch) -> ArrowArray:
     """Return the rows of a batch as `(1, 'a', NULL)`."""
     values = [_literals(dialect, column) for column in batch.columns]
-    return pc.binary_join_element_wise("(", pc.binary_join_element_wise(*values, ", "), ")", "")
+    return joined("(", joined(*values, between=", "), ")")
 
 
-def _literals(dialect: Dialect, column: pa.Array) -> pa.Array:
+def _literals(dialect: Dialect, column: ArrowArray) -> ArrowArray:
     """Return values as SQL literals."""
-    texts = column.cast(pa.string())
+    texts: ArrowArray = column.cast(pa.string())
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)):
         if pa.types.is_boolean(column.type):
             texts = pc.if_else(column, "TRUE", "FALSE")
         else:
             escaped = dialect.escape(texts) if pa.types.is_string(column.type) else texts
-            texts = pc.binary_join_element_wise("'", escaped, "'", "")
-    return pc.fill_null(texts, "NULL")
+            texts = joined("'", escaped, "'")
+    return texts.fill_null("NULL")
 
 
 def _create(dialect: Dialect, table: TablePlan, tables: Sequence[TablePlan]) -> str:

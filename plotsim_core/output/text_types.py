@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import duckdb
 import pyarrow as pa
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.numerics.decimals import PRECISION
 from plotsim_core.output.format import Batches
 from plotsim_core.plan.plan import TablePlan
@@ -28,7 +29,7 @@ def plain_batches(table: TablePlan, batches: Batches) -> Iterator[pa.RecordBatch
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def json_texts(connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, names: list[str]) -> dict[str, pa.Array]:
+def json_texts(connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, names: list[str]) -> dict[str, ArrowArray]:
     """Return columns of a batch as JSON texts, by name; null where a value is."""
     if not names or batch.num_rows == 0:
         return {name: pa.nulls(0, pa.string()) for name in names}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import duckdb
 import pyarrow as pa
 
+from plotsim_core.arrow import schema_of
 from plotsim_core.config.quality import LEDGER
 from plotsim_core.plan.plan import Plan, TablePlan
 from plotsim_core.plan.sql import quoted
@@ -50,4 +51,4 @@ def _schema(plan: Plan, clean_table: TablePlan) -> pa.Schema:
         return clean_table.schema
     known_names = {column.name for column in plan.table(clean_table.of).columns}
     fields = [field if field.name in known_names else field.with_nullable(True) for field in clean_table.schema]
-    return pa.schema(fields, clean_table.schema.metadata)
+    return schema_of(fields, clean_table.schema)

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.primary_key import key_text, prefix
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
@@ -143,7 +144,8 @@ def metrics(store: StoredData, sample: Sequence[Block]) -> list[Picture]:
 
 
 def _centres(metric: int, block: Block) -> Floats:
-    return np.where(alive(block), block.centres(metric), 0.0).sum(axis=1)
+    sums: Floats = np.where(alive(block), block.centres(metric), 0.0).sum(axis=1)
+    return sums
 
 
 def _quantiles(store: StoredData, sample: Sequence[Block]) -> dict[int, list[list[Floats]]]:
@@ -291,7 +293,7 @@ def _binned_mean(sums: Floats, counts: NDArray[np.int64]) -> Floats:
     return np.where(bin_counts > 0, totals / np.maximum(bin_counts, 1), np.nan)
 
 
-def _register(store: StoredData, relation: str, **columns: pa.Array) -> None:
+def _register(store: StoredData, relation: str, **columns: ArrowArray) -> None:
     store.connection.register(relation, pa.table(columns))
 
 

@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.config.layout import folder_of, partition_of, template
 from plotsim_core.config.output import FORMULA
 from plotsim_core.config.tables import is_number
@@ -181,7 +182,7 @@ def _dump_relations(plan: Plan, connection: duckdb.DuckDBPyConnection, dump: Pat
     return {table.name: quoted(table.name) for table in tables}
 
 
-def _value_array(type_: pa.DataType, values: tuple[Any, ...]) -> pa.Array:
+def _value_array(type_: pa.DataType, values: tuple[Any, ...]) -> ArrowArray:
     """Return an array of the values read by SQLite: numbers for a numeric column, otherwise texts."""
     if pa.types.is_boolean(type_):
         type_ = pa.int64()

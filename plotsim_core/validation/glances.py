@@ -105,7 +105,7 @@ def _scaled(values: Floats) -> list[float]:
     """Return values scaled to 0 at the least and 1 at the largest (min-max scaling)."""
     present = values[np.isfinite(values)]
     if not len(present):
-        return values.tolist()
+        return [float(value) for value in values]
     low, width = float(present.min()), float(np.ptp(present))
     scaled: list[float] = ((values - low) / width if width > 0 else values - low + 0.5).tolist()
     return scaled

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from plotsim_core.arrow import ArrowArray, ArrowChunks, schema_of
 from plotsim_core.errors import Problem
 from plotsim_core.plan.correlations import HEADINGS, Correlations
 from plotsim_core.plan.plan import Plan, Population
@@ -27,7 +28,7 @@ BROKEN_CAP = 49
 _MAX_UNJUDGED = 3
 """The number of unjudged subjects of a check in the text; the record lists all."""
 
-PERIODS_SCHEMA = pa.schema(
+PERIODS_SCHEMA = schema_of(
     [
         pa.field("date_key", pa.int64(), nullable=False),
         pa.field("check_name", pa.string(), nullable=False),
@@ -89,7 +90,7 @@ class Report:
             if finding.tally is not None:
                 dated = finding.tally.filter(finding.tally["date_key"].is_valid())
                 labels = [pa.repeat(pa.scalar(text), len(dated)) for text in (name, finding.subject)]
-                columns = [dated["date_key"], *labels, dated["checked"], dated["faults"]]
+                columns: list[ArrowArray | ArrowChunks] = [dated["date_key"], *labels, dated["checked"], dated["faults"]]
                 parts.append(pa.table(columns, schema=PERIODS_SCHEMA))
         result = pa.concat_tables(parts) if parts else PERIODS_SCHEMA.empty_table()
         return result.sort_by([("date_key", "ascending"), ("check_name", "ascending"), ("subject", "ascending")])

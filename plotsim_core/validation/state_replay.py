@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.lifecycle import NONE, shares, stage_of, step
 from plotsim_core.plan.plan import Population, TablePlan
@@ -31,13 +32,13 @@ _LATE_START = "what came before the first of these periods is not looked at"
 @dataclass(frozen=True, eq=False)
 class Histories:
     """Stored histories of some units: their keys `units`, a mask `has_row` of cells with a row, the `values` of a column
-    (NaN where missing) and the `rows` (flat indexes of cells) with `texts` of another column, if asked for."""
+    (NaN where missing) and the `rows` (flat indexes of cells) with `texts` of another column, none unless asked for."""
 
-    units: pa.Array
+    units: ArrowArray
     has_row: Flags
     values: Floats
     rows: NDArray[np.int64]
-    texts: pa.Array | None
+    texts: ArrowArray
 
 
 def _unit_filter(store: StoredData, unit: str) -> str:
@@ -54,22 +55,22 @@ def _histories(store: StoredData, fact: TablePlan, metric: str, text: str | None
         f"FROM {store.relation(fact)} WHERE {_unit_filter(store, unit)} AND {quoted(unit)} IS NOT NULL"
     )
     rows = store.arrow(sql).combine_chunks()
-    units = pc.unique(rows["unit"]).sort()
+    units = rows["unit"].combine_chunks().unique().sort()
     cells, in_grid = _cell_indexes(store, units, rows)
     values, present = (np.full(store.stop - store.first, fill) for fill in (np.nan, False))
     values, present = (np.repeat(grid[:, None], len(units), axis=1) for grid in (values, present))
     numbers = rows["value"].to_numpy(zero_copy_only=False)
     values.ravel()[cells[in_grid]], present.ravel()[cells[in_grid]] = numbers[in_grid], True
-    texts = rows["text"].filter(pa.array(in_grid)).combine_chunks() if text else None
+    texts = rows["text"].filter(pa.array(in_grid)).combine_chunks() if text else pa.nulls(0, pa.string())
     return Histories(units, present, values, cells[in_grid], texts)
 
 
-def _cell_indexes(store: StoredData, units: pa.Array, rows: pa.Table) -> tuple[NDArray[np.int64], Flags]:
+def _cell_indexes(store: StoredData, units: ArrowArray, rows: pa.Table) -> tuple[NDArray[np.int64], Flags]:
     """Return (flat index, whether it is valid) of each row in the grid of judged periods and units."""
     keys = store.population.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
     time = rows["date_key"].to_numpy(zero_copy_only=False)
     period = np.minimum(np.searchsorted(keys, time), len(keys) - 1)
-    unit = np.asarray(pc.fill_null(pc.index_in(rows["unit"], units), -1)).astype(np.int64)
+    unit = np.asarray(pc.index_in(rows["unit"], units).fill_null(-1)).astype(np.int64)
     return period * len(units) + unit, (keys[period] == time) & (unit >= 0)
 
 
@@ -83,7 +84,7 @@ def _metric_column(population: Population, table: TablePlan, metric: str) -> str
 def _tally(store: StoredData, checked: Flags, faults: Flags) -> pa.Table:
     keys = store.population.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
     counts = [np.count_nonzero(cells, axis=1).astype(np.int64) for cells in (checked, faults)]
-    return pa.table([keys, *counts], names=TALLY.names)
+    return pa.table([pa.array(column) for column in (keys, *counts)], names=TALLY.names)
 
 
 def _stage_columns(population: Population, fact: TablePlan) -> tuple[str, str] | None:
@@ -114,7 +115,7 @@ def _stages(store: StoredData, fact: TablePlan) -> Iterator[Finding]:
         progress = step(lifecycle, progress, row) if lifecycle.enforce_order else (stage_of(lifecycle, row), progress[1])
         expected_stages[period] = progress[0]
     stored_stages = np.full(expected_stages.shape, NONE)
-    stored_stages.ravel()[histories.rows] = np.asarray(pc.fill_null(pc.index_in(histories.texts, names), NONE))
+    stored_stages.ravel()[histories.rows] = np.asarray(pc.index_in(histories.texts, names).fill_null(NONE))
     noun = "rows are in another stage than the values of their unit call for"
     yield tally_finding(
         f"{fact.name}.{column}",
@@ -163,7 +164,7 @@ def _crossed_tables(population: Population, table: TablePlan) -> frozenset[str]:
     return NO_TABLES if fact is None else frozenset({fact[0].name})
 
 
-def _events(store: StoredData, table: TablePlan, units: pa.Array) -> tuple[Flags, Flags]:
+def _events(store: StoredData, table: TablePlan, units: ArrowArray) -> tuple[Flags, Flags]:
     """Return masks of cells with an event and of cells with several, shape (periods, units)."""
     unit, time = unit_column(store.population, table) or "", table.time or ""
     sql = (

@@ -149,7 +149,8 @@ class StoredData:
 
     def arrow(self, sql: str) -> pa.Table:
         """Return the result of a query."""
-        return self.connection.sql(sql).to_arrow_table()
+        table: pa.Table = self.connection.sql(sql).to_arrow_table()
+        return table
 
 
 def stored_data(

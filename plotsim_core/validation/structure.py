@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -154,7 +155,8 @@ def _has_orphans(store: StoredData, table: TablePlan, column: str, keys: str) ->
 def _date_spine(store: StoredData, table: TablePlan) -> Iterator[Finding]:
     expected_keys = store.population.grain.keys(np.arange(store.first, store.stop, dtype=np.int64)).tolist()
     scan = table_scan(store, table)
-    stored_keys, rows = scan["date_key"].to_pylist(), int(pc.sum(scan["rows"]).as_py() or 0)
+    stored_keys: list[Any] = scan["date_key"].to_pylist()
+    rows = int(pc.sum(scan["rows"]).as_py() or 0)
     missing_keys = sorted(set(expected_keys) - set(stored_keys))
     unexpected_keys = sorted(set(stored_keys) - set(expected_keys))
     is_complete = stored_keys == expected_keys and rows == len(expected_keys)
