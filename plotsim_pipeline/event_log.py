@@ -21,7 +21,7 @@ from sqlalchemy import func, select
 try:
     from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as _TABLE  # noqa: N814
 except ImportError:
-    _TABLE = None  # type: ignore[assignment]
+    _TABLE = None  # type: ignore[assignment] # it is there in the version that is checked
 
 _METHODS = ("run_connection", "index_transaction", "_event_to_row", "_store_asset_event_tags", "_store_asset_event")
 BATCHES = _TABLE is not None and all(hasattr(SqliteEventLogStorage, name) for name in _METHODS)

@@ -8,7 +8,7 @@ import dagster as dg
 try:  # the timeline shows a run by its origin, which only runs that are launched get by themselves
     from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 except ImportError:  # a Dagster with other private names: runs are there, but not on the timeline
-    RemoteRepositoryOrigin = None  # type: ignore[assignment,misc]
+    RemoteRepositoryOrigin = None  # type: ignore[assignment,misc] # it is there in the version that is checked
 
 from plotsim_core import Plan
 from plotsim_core.output.partitions import keys_between

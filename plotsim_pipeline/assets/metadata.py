@@ -13,7 +13,7 @@ CODE_VERSION, DATA_VERSION = "dagster/code_version", "dagster/data_version"
 try:  # names that Dagster does not publish: without them row counts are told one partition at a time
     from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 except ImportError:
-    OutputMetadataAccumulator = None  # type: ignore[assignment,misc]
+    OutputMetadataAccumulator = None  # type: ignore[assignment,misc] # it is there in the version that is checked
 
 
 def column_schema(table: TablePlan) -> dg.TableSchema:

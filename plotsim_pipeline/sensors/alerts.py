@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from http.client import HTTPException
-from typing import Any
+from typing import Any, Literal, get_args
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -33,7 +33,8 @@ _MAX_RUNS, _MAX_EVENTS, _MAX_KEYS, _MAX_LETTERS = 100, 1000, 20, 1000
 """How many ended runs and events are read at a time; how many partitions and letters of a message an alert has."""
 _REFUSED_STATUSES, _MAX_REFUSALS = {400, 413, 415, 422}, 5
 """The answers that speak of the alert and not of the receiver's state, and after how many of them an alert is given up."""
-_ENDS = dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED
+_End = Literal[dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED]
+_ENDS: tuple[_End, ...] = get_args(_End)
 _NO_RUN = ""
 
 
@@ -191,7 +192,7 @@ class News:
             record
             for kind in _ENDS
             for record in self.instance.fetch_run_status_changes(
-                dg.RunStatusChangeRecordsFilter(kind, after_storage_id=cursor.ended),  # type: ignore[arg-type]
+                dg.RunStatusChangeRecordsFilter(kind, after_storage_id=cursor.ended),
                 _MAX_RUNS,
                 ascending=True,
             ).records

@@ -12,7 +12,8 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, ClassVar
+from types import ModuleType
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -46,6 +47,8 @@ from plotsim_pipeline.stores.store import Partition, Partitions, Schemas, Store,
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
+    from deltalake import Schema as DeltaSchema
+    from deltalake.transaction import AddAction
 
 KEY = "_partition"
 """The column that stands in the table's log, not in its files: the key of a partition, the moment of a state."""
@@ -68,7 +71,7 @@ class DeltaStore(Store):
         table = self._table(filesystem, placement, schema)
         if placement.time is None and (kept_rows := _later_state(table, placement, schema)) is not None:
             return kept_rows
-        add_actions: list[Any] = []
+        add_actions: list[AddAction] = []
 
         def write_partition(key: str, partition_schema: pa.Schema, rows: Batches) -> int:
             file = f"{key.replace(':', '').replace(' ', 'T')}.{digest_of(schema)}.{uuid4().hex}.parquet"
@@ -121,7 +124,7 @@ class DeltaStore(Store):
                     storage_options=options,
                     raise_if_key_not_exists=False,
                 )
-        table = delta.DeltaTable(uri, storage_options=options)
+        table: DeltaTable = delta.DeltaTable(uri, storage_options=options)
         if (reason := _obstacle(table, delta_schema, placement.time, schema)) is not None:
             raise refusal(placement.dataset, placement.table, self.path, reason)
         changes = column_changes(_types(table.schema()), _types(delta_schema))
@@ -218,7 +221,7 @@ class DeltaStore(Store):
         return tables
 
 
-def _library() -> Any:
+def _library() -> ModuleType:
     try:
         import deltalake
         import deltalake.exceptions
@@ -254,7 +257,7 @@ def _storage_options(filesystem: fsspec.AbstractFileSystem) -> dict[str, str] | 
     return {"max_retries": "3", "retry_timeout": "30s"} | {name: str(value) for name, value in options.items() if value}
 
 
-def _add_action(filesystem: fsspec.AbstractFileSystem, folder: str, file: str, key: str, rows: int) -> Any:
+def _add_action(filesystem: fsspec.AbstractFileSystem, folder: str, file: str, key: str, rows: int) -> "AddAction":
     """Return the log's entry of a file: its partition, and its rows. It tells the bounds of no column: deltalake's data sets
     take a column whose bounds are not told, beside one whose bounds are, for one that holds nothing."""
     from deltalake.transaction import AddAction
@@ -263,14 +266,14 @@ def _add_action(filesystem: fsspec.AbstractFileSystem, folder: str, file: str, k
     return AddAction(file, size, {KEY: key}, int(time.time() * 1000), True, json.dumps({"numRecords": rows}))
 
 
-def _remove(filesystem: fsspec.AbstractFileSystem, folder: str, add_actions: list[Any]) -> None:
+def _remove(filesystem: fsspec.AbstractFileSystem, folder: str, add_actions: "list[AddAction]") -> None:
     """Remove files that no commit has made the table's."""
     for action in add_actions:
         with suppress(OSError):
             filesystem.rm(f"{folder}/{action.path}")
 
 
-def _commit(table: "DeltaTable", schema: pa.Schema, placement: Placement, add_actions: list[Any]) -> None:
+def _commit(table: "DeltaTable", schema: pa.Schema, placement: Placement, add_actions: "Sequence[AddAction]") -> None:
     """Commit files to the table's log, in place of those of the same partitions. A concurrent commit makes it fail."""
     from deltalake import CommitProperties, Transaction
 
@@ -281,7 +284,7 @@ def _commit(table: "DeltaTable", schema: pa.Schema, placement: Placement, add_ac
         "plotsim_partitions": [*placement.keys[:1], *placement.keys[1:][-1:]],
     }
     table.create_write_transaction(
-        add_actions,
+        [*add_actions],
         "overwrite",
         table.schema(),
         [KEY],
@@ -294,16 +297,17 @@ def _commit(table: "DeltaTable", schema: pa.Schema, placement: Placement, add_ac
     )
 
 
-def _schema(schema: pa.Schema) -> Any:
+def _schema(schema: pa.Schema) -> "DeltaSchema":
     """Return the schema of a Delta table for rows with an Arrow schema."""
-    return _library().Schema.from_arrow(schema.append(pa.field(KEY, pa.string())))
+    delta_schema: DeltaSchema = _library().Schema.from_arrow(schema.append(pa.field(KEY, pa.string())))
+    return delta_schema
 
 
-def _types(schema: Any) -> dict[str, str]:
+def _types(schema: "DeltaSchema") -> dict[str, str]:
     return {field.name: str(field.type) for field in schema.fields}
 
 
-def _obstacle(table: "DeltaTable", delta_schema: Any, time: str | None, schema: pa.Schema) -> str | None:
+def _obstacle(table: "DeltaTable", delta_schema: "DeltaSchema", time: str | None, schema: pa.Schema) -> str | None:
     """Return why a stored table cannot take rows of `delta_schema`; None if it can."""
     changes = column_changes(_types(table.schema()), _types(delta_schema))
     if not changes.only_added:

@@ -6,10 +6,10 @@ in two transactions, by position, and loses a partition when killed in between; 
 waits for it without saying who holds it (see lock.py).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import dagster as dg
 import duckdb
@@ -27,6 +27,8 @@ from plotsim_pipeline.stores.duckdb_lock import open_database, waiting_connectio
 from plotsim_pipeline.stores.placement import Placement, missing_error
 from plotsim_pipeline.stores.run_log import LOG, SCHEMA, Writing, append, completed_row
 from plotsim_pipeline.stores.store import Partition, Partitions, Schemas, Store, digest_of, length_of
+
+Logged = TypeVar("Logged")
 
 _LAST_DAY = 99_999_999
 """Numbers of time beyond it have an hour."""
@@ -59,12 +61,14 @@ class DuckDBStore(Store):
         return str(Path(self.path).parent)
 
     def write(self, placement: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
-        return self._write(placement, batches, None)[0]
+        return self._write(placement, batches, lambda connection: None)[0]
 
     def write_logged(
         self, placement: Placement, batches: pa.RecordBatchReader, writing: Writing
     ) -> tuple[dict[str, int], pa.Table]:
-        return self._write(placement, batches, writing)
+        return self._write(
+            placement, batches, lambda connection: append(connection, completed_row(writing, self.files(placement)))
+        )
 
     def log(self, row: pa.Table) -> None:
         with open_database(self.path) as connection:  # at once or not at all: it is about what has failed
@@ -74,11 +78,13 @@ class DuckDBStore(Store):
         with self._read_connection() as connection:
             if connection is None or not _columns(connection, f"main.{LOG}"):
                 return SCHEMA.empty_table()
-            return connection.sql(f"FROM main.{LOG}").to_arrow_table()
+            table: pa.Table = connection.sql(f"FROM main.{LOG}").to_arrow_table()
+            return table
 
     def _write(
-        self, placement: Placement, batches: pa.RecordBatchReader, writing: Writing | None
-    ) -> tuple[dict[str, int], pa.Table | None]:
+        self, placement: Placement, batches: pa.RecordBatchReader, log: Callable[[duckdb.DuckDBPyConnection], Logged]
+    ) -> tuple[dict[str, int], Logged]:
+        """Write the rows and the log's row of it in one transaction; return the rows of each key, and what `log` returns."""
         relation = f"{quoted(placement.dataset)}.{quoted(placement.table)}"
         digest = digest_of(batches.schema)
         with self._connection() as connection:
@@ -87,7 +93,7 @@ class DuckDBStore(Store):
             try:
                 self._prepare(connection, placement, batches.schema, stored_columns)
                 rows = self._replace_rows(connection, placement, relation, digest, batches)
-                row = None if writing is None else append(connection, completed_row(writing, self.files(placement)))
+                row = log(connection)
                 connection.execute("COMMIT")
             except BaseException:
                 connection.execute("ROLLBACK")
@@ -240,7 +246,9 @@ class DuckDBStore(Store):
             table_names = _tables(connection, plan.name)
             relations = {t.name: f"{quoted(plan.name)}.{quoted(t.name)}" for t in plan.tables if t.name in table_names}
             records = _records(connection, plan.name)
-            entries = zip(records["table_name"].to_pylist(), records["partition_key"].to_pylist(), strict=True)
+            names: list[Any] = records["table_name"].to_pylist()
+            keys: list[Any] = records["partition_key"].to_pylist()
+            entries = zip(names, keys, strict=True)
             yield stored_data(plan, connection, relations, first, stop, stored_date_keys(plan, entries))
 
     def query(self, sql: str, datasets: Sequence[str]) -> str:
@@ -318,7 +326,8 @@ def _records(connection: duckdb.DuckDBPyConnection, dataset: str) -> pa.Table:
     stored_columns = _columns(connection, relation)
     columns = (name if name in stored_columns else f"NULL::{type_} AS {name}" for name, type_ in _RECORD_COLUMNS.items())
     source = relation if stored_columns else f"(SELECT {', '.join(f'NULL AS {name}' for name in _RECORD_COLUMNS)} LIMIT 0)"
-    return connection.sql(f"SELECT {', '.join(columns)} FROM {source} ORDER BY 1, 2").to_arrow_table()
+    records: pa.Table = connection.sql(f"SELECT {', '.join(columns)} FROM {source} ORDER BY 1, 2").to_arrow_table()
+    return records
 
 
 def _stored_state(connection: duckdb.DuckDBPyConnection, placement: Placement) -> tuple[str, Partition] | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from uuid import uuid4
 
 import fsspec
@@ -14,6 +14,9 @@ from fsspec.implementations.local import LocalFileSystem
 
 from plotsim_core import UsageError
 from plotsim_core.output.atomic import atomic_file, clear_orphans, folder_lock
+
+if TYPE_CHECKING:
+    from s3fs import S3FileSystem
 
 _EXTRAS = {"s3": "s3", "s3a": "s3"}
 """Protocols whose library is an extra of this package."""
@@ -39,7 +42,7 @@ def is_local(filesystem: fsspec.AbstractFileSystem) -> bool:
 
 
 @contextmanager
-def replacing_file(filesystem: fsspec.AbstractFileSystem, file: str) -> Iterator[IO[bytes] | Any]:
+def replacing_file(filesystem: fsspec.AbstractFileSystem, file: str) -> Iterator[IO[bytes]]:
     """Give a file to write that takes the place of an older one when it is whole, and never if an error comes before.
 
     A file is written aside and renamed. An object store shows an object when its upload is completed, and a rename there
@@ -144,10 +147,11 @@ class Access:
 
 def s3_access(filesystem: fsspec.AbstractFileSystem) -> Access:
     """Return how a file system of s3fs reaches its store."""
-    client: Mapping[str, Any] = filesystem.client_kwargs or {}
+    s3 = cast("S3FileSystem", filesystem)
+    client: Mapping[str, Any] = s3.client_kwargs or {}
     environment_endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    endpoint = filesystem.endpoint_url or client.get("endpoint_url") or environment_endpoint
-    return Access(endpoint, filesystem.key, filesystem.secret, filesystem.token, client.get("region_name"))
+    endpoint = s3.endpoint_url or client.get("endpoint_url") or environment_endpoint
+    return Access(endpoint, s3.key, s3.secret, s3.token, client.get("region_name"))
 
 
 def arrow_filesystem_of(filesystem: fsspec.AbstractFileSystem) -> pa_fs.FileSystem | None:
@@ -168,5 +172,5 @@ def arrow_filesystem_of(filesystem: fsspec.AbstractFileSystem) -> pa_fs.FileSyst
         "session_token": settings.token,
         "region": settings.region,
     }
-    options = {name: value for name, value in credentials.items() if value}
-    return pa_fs.S3FileSystem(endpoint_override=host.rstrip("/") or None, scheme=scheme, **options)
+    options: dict[str, Any] = {"scheme": scheme, **{name: value for name, value in credentials.items() if value}}
+    return pa_fs.S3FileSystem(endpoint_override=host.rstrip("/") or None, **options)

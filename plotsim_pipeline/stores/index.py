@@ -26,19 +26,18 @@ ROWS, AS_OF = "plotsim_rows", "plotsim_as_of"
 """What the footer of a file says of itself: the rows that its writer put into it, and the moment that a state is as of."""
 _MAX_READERS = 16
 """Footers of an object store that are read at the same time."""
-_SCHEMA = pa.schema(
-    {
-        "file": pa.string(),
-        "size": pa.int64(),
-        "stamp": pa.string(),
-        "rows": pa.int64(),
-        "whole": pa.bool_(),
-        "digest": pa.dictionary(pa.int32(), pa.string()),
-        "length": pa.dictionary(pa.int32(), pa.string()),
-        "as_of": pa.string(),
-        "columns": pa.dictionary(pa.int32(), pa.string()),
-    }
-)
+_COLUMNS: Mapping[str, pa.DataType] = {
+    "file": pa.string(),
+    "size": pa.int64(),
+    "stamp": pa.string(),
+    "rows": pa.int64(),
+    "whole": pa.bool_(),
+    "digest": pa.dictionary(pa.int32(), pa.string()),
+    "length": pa.dictionary(pa.int32(), pa.string()),
+    "as_of": pa.string(),
+    "columns": pa.dictionary(pa.int32(), pa.string()),
+}
+_SCHEMA = pa.schema(_COLUMNS)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from operator import and_
 from typing import Any
 
 import duckdb
+import fsspec
 import numpy as np
 import psutil
 import pyarrow as pa
@@ -38,37 +39,36 @@ _MAX_MESSAGE = 2000
 """Characters of a message."""
 _TEXTS = pa.list_(pa.string())
 _MOMENT = pa.timestamp("us", "UTC")
-SCHEMA = pa.schema(
-    {
-        "dataset_id": pa.string(),
-        "table_name": pa.string(),
-        "generation_date": pa.date32(),
-        "first_partition": pa.string(),
-        "last_partition": pa.string(),
-        "partitions": pa.int64(),
-        "generation_mode": pa.string(),
-        "status": pa.string(),
-        "message": pa.string(),
-        "tables_generated": _TEXTS,
-        "total_rows": pa.int64(),
-        "target_rows": pa.int64(),
-        "file_paths": _TEXTS,
-        "rows_per_second": pa.float64(),
-        "duration_seconds": pa.float64(),
-        "peak_memory_gb": pa.float64(),
-        "cpu_cores_used": pa.float64(),
-        "config_hash": pa.string(),
-        "core_version": pa.string(),
-        "seed": pa.int64(),
-        "scale": pa.float64(),
-        "parameters": pa.string(),
-        "content_hash": pa.string(),
-        "partition_hashes": pa.map_(pa.string(), pa.string()),
-        "started_at": _MOMENT,
-        "finished_at": _MOMENT,
-        "run_id": pa.string(),
-    }
-)
+_COLUMNS: Mapping[str, pa.DataType] = {
+    "dataset_id": pa.string(),
+    "table_name": pa.string(),
+    "generation_date": pa.date32(),
+    "first_partition": pa.string(),
+    "last_partition": pa.string(),
+    "partitions": pa.int64(),
+    "generation_mode": pa.string(),
+    "status": pa.string(),
+    "message": pa.string(),
+    "tables_generated": _TEXTS,
+    "total_rows": pa.int64(),
+    "target_rows": pa.int64(),
+    "file_paths": _TEXTS,
+    "rows_per_second": pa.float64(),
+    "duration_seconds": pa.float64(),
+    "peak_memory_gb": pa.float64(),
+    "cpu_cores_used": pa.float64(),
+    "config_hash": pa.string(),
+    "core_version": pa.string(),
+    "seed": pa.int64(),
+    "scale": pa.float64(),
+    "parameters": pa.string(),
+    "content_hash": pa.string(),
+    "partition_hashes": pa.map_(pa.string(), pa.string()),
+    "started_at": _MOMENT,
+    "finished_at": _MOMENT,
+    "run_id": pa.string(),
+}
+SCHEMA = pa.schema(_COLUMNS)
 
 
 @dataclass
@@ -265,7 +265,7 @@ def read_files(path: str, **only: str | None) -> pa.Table:
         return ds.dataset(readable, SCHEMA, "parquet", filesystem).to_table(filter=row_filter)
 
 
-def _is_parquet(filesystem: Any, file: str) -> bool:
+def _is_parquet(filesystem: fsspec.AbstractFileSystem, file: str) -> bool:
     try:
         with filesystem.open(file, "rb") as source:
             pq.read_metadata(source)

@@ -55,7 +55,8 @@ TYPES.add("pandas.DataFrame", TableType(_pandas_reader, pa.RecordBatchReader.rea
 
 
 def _relation_reader(relation: duckdb.DuckDBPyRelation, time: str | None) -> pa.RecordBatchReader:
-    return (relation if time is None else relation.order(quoted(time))).to_arrow_reader()
+    reader: pa.RecordBatchReader = (relation if time is None else relation.order(quoted(time))).to_arrow_reader()
+    return reader
 
 
 def _relation_of(reader: pa.RecordBatchReader) -> duckdb.DuckDBPyRelation:
