@@ -13,6 +13,7 @@ from typing import Annotated
 import pyarrow as pa
 from pydantic import Field, model_validator
 
+from plotsim_core.arrow import ArrowArray, taken
 from plotsim_core.columns.as_of import (
     Band,
     band_indexes,
@@ -70,6 +71,6 @@ class Bucket(ColumnSource):
     def stage_origin(self, dataset: Dataset) -> Origin:
         return band_origin(self.metric)
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         bands, is_missing = band_indexes(scaled_values(rows, self.metric), len(self.labels))
-        return pa.array(self.labels, pa.string()).take(pa.array(bands, mask=is_missing))
+        return taken(pa.array(self.labels, pa.string()), bands, is_missing)

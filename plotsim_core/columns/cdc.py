@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.columns.timestamp import TYPE, moments
@@ -53,7 +54,7 @@ class ChangeRecord(ColumnSource):
     def change_part(self) -> str:
         return self.part
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         if self.part == "op":
             return pa.repeat(pa.scalar("I"), len(rows))
         return pa.array(write_moments(table, rows), TYPE)

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BeforeValidator, Field, model_validator
 
+from plotsim_core.arrow import ArrowArray, repeated
 from plotsim_core.columns.exact import decimal_count
 from plotsim_core.columns.rows import Integers, Rows, gathered
 from plotsim_core.columns.source import ColumnSource, add_source
@@ -105,7 +106,7 @@ class Static(ColumnSource):
         return self.row_values()
 
     def _type(self) -> pa.DataType:
-        types = {"text": pa.string(), "date": pa.date32(), "timestamp": pa.timestamp("us")}
+        types: dict[str, pa.DataType] = {"text": pa.string(), "date": pa.date32(), "timestamp": pa.timestamp("us")}
         if self.value_type is not None:
             return types[self.value_type]
         return common_type([value for value in self.given if value is not None])
@@ -136,10 +137,10 @@ class Static(ColumnSource):
             self.texts if isinstance(self.values, str) else [value for value in self.given if value is not None]
         )
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         values = self.row_values()
         if len(values) == 1:
-            return pa.repeat(pa.scalar(values[0], column.type), len(rows))
+            return repeated(values[0], column.type, len(rows))
         indexes = rows.ordinal % len(values) if table.spec.is_listed else rows.choose(table, column, len(values))
         return gathered(values, indexes, column.type)
 
@@ -209,7 +210,7 @@ class Choice(ColumnSource):
     def places(self, dataset: Dataset) -> int | None:
         return max_decimals(self.values)
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         values = [str(value) for value in self.values] if column.type == pa.string() else list(self.values)
         return gathered(values, option_indexes(rows, table, column, len(values), self.weights), column.type)
 

@@ -6,13 +6,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from plotsim_core.arrow import ArrowArray, buffer_numbers
 from plotsim_core.numerics.decimals import PRECISION, units
 from plotsim_core.numerics.random import Floats
 
 Integers = NDArray[np.int64]
 
 
-def decimal_array(scaled: Integers, scale: int, is_missing: NDArray[np.bool_] | None = None) -> pa.Array:
+def decimal_array(scaled: Integers, scale: int, is_missing: NDArray[np.bool_] | None = None) -> ArrowArray:
     """Return integers, in units of the last decimal, as decimals, null where missing.
 
     Raises OverflowError where one has too many digits.
@@ -26,7 +27,7 @@ def decimal_array(scaled: Integers, scale: int, is_missing: NDArray[np.bool_] | 
     return pa.Array.from_buffers(pa.decimal128(PRECISION, scale), len(scaled), [validity, pa.py_buffer(pairs.tobytes())])
 
 
-def as_decimals(values: pa.Array, digits: int) -> pa.Array:
+def as_decimals(values: ArrowArray, digits: int) -> ArrowArray:
     """Return numbers as decimals, rounded as `half_up` does. Raises OverflowError where one has too many digits."""
     scaled = units(values.to_numpy(zero_copy_only=False), digits)
     is_missing = np.isnan(scaled)
@@ -35,15 +36,15 @@ def as_decimals(values: pa.Array, digits: int) -> pa.Array:
     return decimal_array(np.where(is_missing, 0.0, scaled).astype(np.int64), digits, is_missing)
 
 
-def units_of(values: pa.Array) -> Integers:
+def units_of(values: ArrowArray) -> Integers:
     """Return decimals as integers in units of their last decimal, 0 for a null."""
     if len(values) == 0:
         return np.zeros(0, dtype=np.int64)
-    pairs: Integers = np.frombuffer(values.buffers()[1], "<i8", 2 * len(values), 16 * values.offset)
+    pairs: Integers = buffer_numbers(values, 1, "<i8", 2 * len(values), 16 * values.offset)
     return np.where(values.is_null().to_numpy(zero_copy_only=False), 0, pairs[::2])
 
 
-def as_floats(values: pa.Array) -> Floats:
+def as_floats(values: ArrowArray) -> Floats:
     """Return decimals as the doubles nearest to them, NaN for a null. (Arrow's own cast is off in the last bit.)"""
     floats = units_of(values) / 10.0**values.type.scale
     return np.where(values.is_null().to_numpy(zero_copy_only=False), np.nan, floats)

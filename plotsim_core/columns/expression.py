@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.decimals import as_floats
 from plotsim_core.columns.dependencies import is_circular, names_in, noun_of, nullable_in, table_with, type_in
 from plotsim_core.columns.exact import Exact, exact_column, exact_value
@@ -127,7 +128,7 @@ class Expression(ColumnSource):
         except FormulaError:
             return  # reported at the formula
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         columns = {other.name: other for other in table.columns}
         values = {name: _read(fill(columns[name], table, rows)) for name in names(self.formula)}
         tree = parse_formula(self.formula)
@@ -142,9 +143,11 @@ class Expression(ColumnSource):
                 digits = decimals_of(self) if column.spec.decimals is None else column.spec.decimals
                 return pa.array(_rounded(tree, result, digits, inputs), mask=is_missing)
             if column.type == pa.bool_():
-                return pa.array(result == 1.0, mask=is_missing)
+                flags: ArrowArray = pa.array(result == 1.0, mask=is_missing)
+                return flags
             integers = np.clip(np.where(is_missing, 0.0, result), -_WHOLE, _WHOLE)
-            return pa.array(np.rint(integers).astype(np.int64), mask=is_missing)
+            whole_numbers: ArrowArray = pa.array(np.rint(integers).astype(np.int64), mask=is_missing)
+            return whole_numbers
 
 
 def decimals_of(options: Expression) -> int:
@@ -172,13 +175,13 @@ def _reads_null(node: ast.expr, nullable: Callable[[str], bool]) -> bool:
     return any(_reads_null(child, nullable) for child in (operands(node)[-1:] if is_coalesce else operands(node)))
 
 
-def _read(values: pa.Array) -> Any:
+def _read(values: ArrowArray) -> Any:
     """Return numbers and truths as numbers, NaN for null; texts as they are."""
     if pa.types.is_decimal(values.type):
         return as_floats(values)
     if pa.types.is_string(values.type) or pa.types.is_dictionary(values.type):
         return pc.cast(values, pa.string())
-    return pc.fill_null(pc.cast(values, pa.float64()), np.nan).to_numpy(zero_copy_only=False)
+    return pc.cast(values, pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
 
 
 @dataclass(frozen=True)
@@ -271,7 +274,7 @@ def _same_decimals(node: ast.Compare, values: list[Any], inputs: _Read) -> list[
 def _compared(op: ast.cmpop, a: Any, b: Any) -> Floats:
     if isinstance(a, pa.Array):
         matches = pc.cast(pc.equal(a, b), pa.float64())
-        equal = pc.fill_null(matches, np.nan).to_numpy(zero_copy_only=False)
+        equal = matches.fill_null(np.nan).to_numpy(zero_copy_only=False)
         return equal if isinstance(op, ast.Eq) else 1.0 - equal
     compare = {
         ast.Lt: np.less,

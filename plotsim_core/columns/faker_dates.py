@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.random import Floats
@@ -110,7 +111,7 @@ def check_past(name: str, arguments: Mapping[str, Any], start: int) -> Iterable[
         yield Problem("", f"faker.{name}: the range ends before it begins")
 
 
-def past_values(name: str, arguments: Mapping[str, Any], start: int, uniforms: Floats, day_uniforms: Floats) -> pa.Array:
+def past_values(name: str, arguments: Mapping[str, Any], start: int, uniforms: Floats, day_uniforms: Floats) -> ArrowArray:
     """Return a value for each of the uniforms; `day_uniforms` set the time of day."""
     low, high = PAST[name].range(start, arguments)
     numbers = low + (uniforms * (high - low + 1)).astype(np.int64)
@@ -123,5 +124,6 @@ def past_values(name: str, arguments: Mapping[str, Any], start: int, uniforms: F
     if type_ == pa.int64():
         return pa.array(seconds)
     if type_ == pa.string():
-        return pc.replace_substring(pc.cast(pa.array(seconds.astype("datetime64[s]")), type_), " ", "T")
+        texts: ArrowArray = pc.replace_substring(pc.cast(pa.array(seconds.astype("datetime64[s]")), type_), " ", "T")
+        return texts
     return pa.array(seconds.astype("datetime64[s]").astype("datetime64[us]"), type_)

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.faker_locales import row_locales
 from plotsim_core.columns.identifier_forms import FORMS, forms
 from plotsim_core.columns.identifier_patterns import Pattern, ascii_texts, disjoint, pattern_texts, text_count
@@ -45,7 +46,7 @@ def _bytes(stream: np.uint64, address: Words, count: int) -> NDArray[np.uint8]:
     return draws.view(np.uint8).reshape(len(address), 8 * len(steps))[:, :count]
 
 
-def digests(name: str, stream: np.uint64, address: Words) -> pa.Array:
+def digests(name: str, stream: np.uint64, address: Words) -> ArrowArray:
     """Return a digest for each address; a `uuid4` as RFC 9562 writes one (version 4, variant 8 to b)."""
     values = _bytes(stream, address, DIGESTS[name])
     if name == "uuid4":
@@ -93,7 +94,7 @@ def capacity(name: str, locales: tuple[str, ...]) -> int:
     return min(map(text_count, pattern_sets(name, locales)), default=0) if name in FORMS else 0
 
 
-def identifiers(name: str, column: ColumnPlan, table: TablePlan, rows: Rows, distinct: bool) -> pa.Array:
+def identifiers(name: str, column: ColumnPlan, table: TablePlan, rows: Rows, distinct: bool) -> ArrowArray:
     """Return an identifier for each row; distinct within a dimension if `distinct`."""
     population, stream = rows.block.population, rows.stream(table, column)
     locale_patterns = pattern_sets(name, population.dataset.locale)
@@ -113,7 +114,7 @@ def identifiers(name: str, column: ColumnPlan, table: TablePlan, rows: Rows, dis
         texts.append(pattern_texts(patterns, text_numbers, rows.stream(table, column, "more"), address))
         order.append(row_indexes)
     inverse = np.argsort(np.concatenate(order))
-    return pa.concat_arrays(texts).take(pa.array(inverse))
+    return pa.concat_arrays(texts).take(inverse)
 
 
 def capacity_problems(name: str, table: Table, dataset: Dataset) -> Iterable[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.dataset import Dataset
@@ -25,5 +26,5 @@ class EventFlag(ColumnSource):
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
         return "Sign that the event happened: true in every row."
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         return pa.repeat(pa.scalar(True), len(rows))

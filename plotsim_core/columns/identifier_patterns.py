@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.numerics.check_digits import Check, Letters
 from plotsim_core.numerics.random import Words, choose, key
 
@@ -143,11 +144,11 @@ def text_count(pattern_set: Sequence[Pattern]) -> int:
     return sum(pattern.count for pattern in pattern_set)
 
 
-def pattern_texts(pattern_set: Sequence[Pattern], numbers: Integers, stream: np.uint64, address: Words) -> pa.Array:
+def pattern_texts(pattern_set: Sequence[Pattern], numbers: Integers, stream: np.uint64, address: Words) -> ArrowArray:
     """Return the text of each number in [0, `text_count`). Other fields are drawn from `stream` at the address."""
     edges = np.cumsum([pattern.count for pattern in pattern_set])
     pattern_indexes = np.searchsorted(edges, numbers, side="right")
-    texts: list[pa.Array] = []
+    texts: list[ArrowArray] = []
     order: list[Integers] = []
     for index in np.unique(pattern_indexes).tolist():
         row_indexes = np.flatnonzero(pattern_indexes == index)
@@ -158,7 +159,7 @@ def pattern_texts(pattern_set: Sequence[Pattern], numbers: Integers, stream: np.
         return pa.array([], pa.string())
     inverse = np.empty(len(numbers), dtype=np.int64)
     inverse[np.concatenate(order)] = np.arange(len(numbers))
-    return pa.concat_arrays(texts).take(pa.array(inverse))
+    return pa.concat_arrays(texts).take(inverse)
 
 
 def _letters(template: Pattern, numbers: Integers, stream: np.uint64, address: Words) -> Letters:
@@ -179,15 +180,16 @@ def _letters(template: Pattern, numbers: Integers, stream: np.uint64, address: W
     return letters[:, template.skip :]
 
 
-def ascii_texts(letters: NDArray[np.uint8]) -> pa.Array:
+def ascii_texts(letters: NDArray[np.uint8]) -> ArrowArray:
     """Return rows of ASCII codes, shape (rows, width), as texts."""
     rows, width = letters.shape
     offsets = np.arange(rows + 1, dtype=np.int32) * np.int32(width)
-    return pa.StringArray.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(letters)))
+    return pa.StringArray.from_buffers(rows, pa.py_buffer(offsets.data), pa.py_buffer(np.ascontiguousarray(letters).data))
 
 
-def _texts(letters: Letters) -> pa.Array:
+def _texts(letters: Letters) -> ArrowArray:
     """Return rows of code points as texts."""
     if int(letters.max(initial=0)) < 128:
         return ascii_texts(letters.astype(np.uint8))
-    return pa.array(np.ascontiguousarray(letters).view(f"<U{letters.shape[1]}").ravel())
+    texts: ArrowArray = pa.array(np.ascontiguousarray(letters).view(f"<U{letters.shape[1]}").ravel())
+    return texts

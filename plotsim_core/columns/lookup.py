@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.dependencies import decimals_in, is_circular, names_in, nullable_in, places_in, type_in
 from plotsim_core.columns.earlier_rows import ancestors
 from plotsim_core.columns.metric import metric_columns
@@ -117,7 +118,7 @@ class Lookup(ColumnSource):
         columns = (other.source for other in (target_table.columns if target_table else ()) if other.name == self.column)
         return next((source.row_values() for source in columns if not source.is_key), None)
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         target = self._targets(table, rows)
         target_column = next(other for other in target.table.columns if other.name == self.column)
         if len(target.rows.cell) < len(target.rows) and changing_sources(target_column.spec, target.table.spec):

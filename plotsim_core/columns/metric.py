@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.population import MetricSource, aggregate
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import add_source
@@ -99,7 +100,7 @@ class _LayerOfMetric(MetricSource):
     def shown_metric(self) -> str:
         return self.metric
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         if len(rows.cell) < len(rows):
             return aggregate(self, column, table, rows)
         values = self.layer(rows.block).ravel()[rows.cell]

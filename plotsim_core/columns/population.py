@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.source import ColumnSource, add_source
@@ -83,7 +84,7 @@ def table_totals(table: TablePlan, unit_block: Block) -> Totals:
     return population_totals(unit_block.population, tuple(dict.fromkeys(sources)), block_slice.first, block_slice.stop)
 
 
-def aggregate(source: MetricSource, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+def aggregate(source: MetricSource, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
     """Return the mean of a score or index, the sum of an amount or count, over the living units of each row's period
     that have a value; null where none has."""
     unit_block, population = rows.block, rows.block.population
@@ -121,5 +122,5 @@ class UnitCount(ColumnSource):
         key = next((key_column(table) for table in units), None)
         return None if key is None else (POSITION[0], key.name)
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         return pa.array(table_totals(table, rows.block).units[rows.period - rows.block.slice.first])

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
+from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.rows import Integers, Rows, gathered
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.dataset import Dataset
@@ -112,9 +113,10 @@ class SurrogateKey(ColumnSource):
     def row_texts(self) -> list[str]:
         return list(map(str, self.values or ()))
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         if table.spec.is_time_dimension:
-            return pa.array(rows.ordinal // 60 * 100 + rows.ordinal % 60)
+            clock_keys: ArrowArray = pa.array(rows.ordinal // 60 * 100 + rows.ordinal % 60)
+            return clock_keys
         if self.values is not None:
             return gathered(list(self.values), rows.ordinal, column.type)
         if column.type == pa.int64():
@@ -135,20 +137,20 @@ def prefix(table: Table) -> str:
     return table.name.partition("_")[2].replace("_", "")[:3].upper() or table.name[:3].upper()
 
 
-def key_text(prefix: str, *parts: pa.Array | NDArray[Any]) -> pa.Array:
+def key_text(prefix: str, *parts: ArrowArray | NDArray[Any]) -> ArrowArray:
     """Return `prefix-part-part ...` for each row, numbers padded with zeros to `WIDTH` digits."""
     texts = [part if isinstance(part, pa.Array) else _padded(part) for part in parts]
-    return pc.binary_join_element_wise(pa.scalar(prefix), *texts, "-")
+    return joined(pa.scalar(prefix), *texts, between="-")
 
 
-def _padded(numbers: Integers) -> pa.Array:
+def _padded(numbers: Integers) -> ArrowArray:
     texts = [f"{number:0{WIDTH}d}" for number in range(int(numbers.max(initial=0)) + 1)]
-    return pa.array(texts, pa.string()).take(pa.array(numbers))
+    return pa.array(texts, pa.string()).take(numbers)
 
 
-def unit_codes(rows: Rows) -> pa.Array:
+def unit_codes(rows: Rows) -> ArrowArray:
     """Return the code of each row's unit."""
-    return pa.array(rows.block.codes).take(pa.array(rows.unit))
+    return pa.array(rows.block.codes).take(rows.unit)
 
 
 def date_keys(population: Population, periods: Integers) -> Integers:
@@ -159,12 +161,12 @@ def date_keys(population: Population, periods: Integers) -> Integers:
     return population.grain.keys(np.arange(first, int(periods.max()) + 1))[periods - first]
 
 
-def _parts(rows: Rows) -> list[pa.Array | NDArray[Any]]:
+def _parts(rows: Rows) -> list[ArrowArray | NDArray[Any]]:
     """Return the parts of each row's key: those of its parent row, or its unit and date; then its number."""
-    parts: list[pa.Array | NDArray[Any]] = []
+    parts: list[ArrowArray | NDArray[Any]] = []
     if rows.parent is not None:
         parts = [
-            key_part.take(pa.array(rows.owner)) if isinstance(key_part, pa.Array) else key_part[rows.owner]
+            key_part.take(rows.owner) if isinstance(key_part, pa.Array) else key_part[rows.owner]
             for key_part in _parts(rows.parent)
         ]
     else:

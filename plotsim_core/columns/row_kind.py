@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pyarrow as pa
-
+from plotsim_core.arrow import ArrowArray, taken
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.config.tables import Table
@@ -22,9 +21,9 @@ class Targets:
     rows: Rows
     places: Integers
 
-    def values(self, column: ColumnPlan) -> pa.Array:
+    def values(self, column: ColumnPlan) -> ArrowArray:
         """Return a column of the table, one value per row that refers to it."""
-        return fill(column, self.table, self.rows).take(pa.array(self.places, mask=self.places < 0))
+        return taken(fill(column, self.table, self.rows), self.places, self.places < 0)
 
 
 class RowKind(Table):

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.memory import Memory
 from plotsim_core.numerics.random import Floats, Words, choose, key, uniforms
@@ -82,11 +83,11 @@ class Rows:
         return key(self.block.population.seed, "column", table.stream, column.name, *parts)
 
 
-def gathered(values: list[Any] | NDArray[Any] | pa.Array, indexes: Integers, type_: pa.DataType) -> pa.Array:
+def gathered(values: list[Any] | NDArray[Any] | ArrowArray, indexes: Integers, type_: pa.DataType) -> ArrowArray:
     """Return `values[indexes]` as an Arrow array: few values spread over many rows."""
     if pa.types.is_floating(type_) and isinstance(values, list):  # Arrow takes no whole number that a double rounds
         values = [None if value is None else float(value) for value in values]
-    return pa.array(values, type=type_).take(pa.array(indexes))
+    return pa.array(values, type=type_).take(indexes)
 
 
 def sibling_numbers(counts: Integers) -> tuple[Integers, Integers]:

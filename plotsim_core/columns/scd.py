@@ -11,6 +11,7 @@ from typing import Annotated
 import pyarrow as pa
 from pydantic import Field, model_validator
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.rows import Rows, gathered
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.column_source import POSITION, History, Origin
@@ -86,5 +87,5 @@ class Tier(ColumnSource):
         )
         return history_steps(valid_block, self.history)
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         return gathered(list(self.tiers), rows.band, pa.string())

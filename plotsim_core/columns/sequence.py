@@ -9,6 +9,7 @@ from typing import Annotated
 import pyarrow as pa
 from pydantic import Field
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.dataset import Dataset
@@ -42,5 +43,5 @@ class Sequence(ColumnSource):
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
         return f"{capitalised(phrase(column.name))}, counted from {self.start} in steps of {self.step}."
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         return pa.array(self.start + self.step * rows.ordinal)

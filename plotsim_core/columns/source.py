@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.decimals import as_decimals
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.column_source import SOURCES, DeclaredSource
@@ -28,7 +29,7 @@ class ColumnSource(DeclaredSource):
         """Return the type of a column's values, before its `decimals`."""
 
     @abstractmethod
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         """Return the values of a column: an array of its type, a value for each row. They follow from the rows' addresses,
         units and periods alone, not from how many rows there are."""
 
@@ -46,12 +47,12 @@ def add_source(source: Source) -> Source:
     return source
 
 
-def fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+def fill(column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
     """Return the values of a column in rows of its table."""
     return rows.cached(("column", table.name, column.name), lambda: _values(column, table, rows))
 
 
-def _values(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+def _values(column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
     decimals, source = column.spec.decimals, column.spec.source
     if not isinstance(source, ColumnSource):
         raise TypeError(f"{table.name}.{column.name} is made by its table, not by a column source")
@@ -60,8 +61,8 @@ def _values(column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
             return source.fill(column, table, rows)
         return as_decimals(source.fill(replace(column, type=pa.float64()), table, rows), decimals)
     except OverflowError:
-        if decimals is None and not pa.types.is_decimal(column.type):
+        scale = column.type.scale if isinstance(column.type, pa.Decimal128Type) else decimals
+        if scale is None:
             raise
-        scale = column.type.scale if decimals is None else decimals
         limit = f"{PRECISION} digits, its {scale} decimals included"
         raise UsageError(f"{table.name}.{column.name} has values of more than {limit}: give it fewer `decimals`") from None

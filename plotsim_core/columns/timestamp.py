@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.row_relations import parent_of
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
@@ -56,5 +57,5 @@ class Timestamp(ColumnSource):
             return f"Start of the {dataset.window.grain.name} in which the {phrase(dataset.unit)} arrived."
         return f"Moment of the {row_noun(table)}."
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         return pa.array(moments(table, rows), TYPE)

@@ -12,9 +12,9 @@ from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.decimals import Integers, decimal_array, units_of
 from plotsim_core.columns.dependencies import decimals_in, is_circular, names_in, noun_of, places_in, type_in
 from plotsim_core.columns.lookup import PATH
@@ -94,7 +94,7 @@ class Total(ColumnSource):
     def summand(self) -> tuple[str, str]:
         return self.table, self.column
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         detail_table, detail_rows = _detail_rows(self.table, rows)
         target_column = next(other for other in detail_table.columns if other.name == self.column)
         detail_values = fill(target_column, detail_table, detail_rows)
@@ -103,7 +103,7 @@ class Total(ColumnSource):
             if np.any(_magnitudes(units, detail_rows.owner, len(rows)) >= 10.0**PRECISION):
                 raise OverflowError
             return decimal_array(_sums(units, detail_rows.owner, len(rows)), column.type.scale)
-        values = pc.fill_null(detail_values, 0).to_numpy(zero_copy_only=False)
+        values = detail_values.fill_null(0).to_numpy(zero_copy_only=False)
         if column.type == pa.int64():
             return pa.array(_sums(values, detail_rows.owner, len(rows)))
         # bincount adds in sequence, so a row's sum does not depend on other rows; without values it gives integers
@@ -140,7 +140,7 @@ class Count(ColumnSource):
     def summand(self) -> tuple[str, None]:
         return self.table, None
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         _, detail_rows = _detail_rows(self.table, rows)
         return pa.array(np.bincount(detail_rows.owner, minlength=len(rows)).astype(np.int64))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.column_source import POSITION, Origin
@@ -39,5 +40,5 @@ class Position(ColumnSource):
     def steps(self, cell: Block) -> list[Step]:
         return position_steps(cell)
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         return pa.array(rows.block.positions().ravel()[rows.cell].round(DECIMALS))

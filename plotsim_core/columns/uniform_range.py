@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import pyarrow as pa
 from pydantic import AfterValidator, BeforeValidator
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.dataset import Dataset
@@ -55,7 +56,7 @@ class UniformRange(ColumnSource):
     def places(self, dataset: Dataset) -> int | None:
         return _DECIMALS
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         low, high = self.range
         if self.whole:
             return pa.array(int(low) + rows.choose(table, column, int(high - low) + 1))

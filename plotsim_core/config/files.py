@@ -18,6 +18,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from pydantic import Field
 
+from plotsim_core.arrow import ArrowChunks
 from plotsim_core.config.model import MOST_ROWS, Part, storable
 from plotsim_core.config.texts import typed_values
 from plotsim_core.errors import Problem, ProblemError, value_text
@@ -151,7 +152,7 @@ def _read_csv(path: Path, name: str) -> pa.Table:
     )
 
 
-def _column(name: str, cells: pa.ChunkedArray, file: str, is_key: bool) -> dict[str, Any]:
+def _column(name: str, cells: ArrowChunks, file: str, is_key: bool) -> dict[str, Any]:
     """Return a column of a file as written in a config."""
     values, value_type = _values(name, cells, file)
     for row, value in enumerate(values, 1):
@@ -173,7 +174,7 @@ def _column(name: str, cells: pa.ChunkedArray, file: str, is_key: bool) -> dict[
     return {"name": name, "type": "id", "values": values}
 
 
-def _values(name: str, cells: pa.ChunkedArray, file: str) -> tuple[list[Any], str | None]:
+def _values(name: str, cells: ArrowChunks, file: str) -> tuple[list[Any], str | None]:
     """Return the values of a column, and the type that their texts stand for (None: they are no texts)."""
     type_ = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
     values = cells.to_pylist()
@@ -182,7 +183,8 @@ def _values(name: str, cells: pa.ChunkedArray, file: str) -> tuple[list[Any], st
     if pa.types.is_date(type_):
         return [_iso_text(value) for value in values], "date"
     if pa.types.is_timestamp(type_):
-        return [_iso_text(value) for value in cells.cast(pa.timestamp("us", type_.tz)).to_pylist()], "timestamp"
+        moments: list[Any] = cells.cast(pa.timestamp("us", type_.tz)).to_pylist()
+        return [_iso_text(moment) for moment in moments], "timestamp"
     if pa.types.is_decimal(type_):
         return [None if value is None else float(value) for value in values], None
     if pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_boolean(type_):

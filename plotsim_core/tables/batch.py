@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.errors import SchemaError
 from plotsim_core.plan.plan import TablePlan
 
 
-def batch_of(table: TablePlan, columns: Sequence[pa.Array]) -> pa.RecordBatch:
+def batch_of(table: TablePlan, columns: Sequence[ArrowArray]) -> pa.RecordBatch:
     """Return a batch of a table's rows, from an array per column in their order.
 
     Raises SchemaError for a column of another type than declared, for a null where none belongs, and for what is no number

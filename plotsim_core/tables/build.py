@@ -65,7 +65,7 @@ def _delivered(population: Population, table: TablePlan, slice_: Slice) -> Itera
             continue
         rows = pa.Table.from_batches(batches, table.schema).combine_chunks()
         order = np.argsort(rows[DELIVERED].to_numpy(), kind="stable")
-        yield from rows.take(pa.array(order)).combine_chunks().to_batches()
+        yield from rows.take(order).combine_chunks().to_batches()
 
 
 def _table_slice(table: TablePlan, slice_: Slice) -> Slice:

@@ -46,16 +46,19 @@ class Deliveries:
     @property
     def stored(self) -> NDArray[np.bool_]:
         """The mask of deliveries that are rows of the table."""
-        return self.action != HELD_BACK
+        is_stored: NDArray[np.bool_] = self.action != HELD_BACK
+        return is_stored
 
     @property
     def first(self) -> NDArray[np.bool_]:
         """The mask of deliveries that are the first of their row."""
-        return (self.action == IN_TIME) | (self.action == LATE)
+        is_first: NDArray[np.bool_] = (self.action == IN_TIME) | (self.action == LATE)
+        return is_first
 
     def provisional(self, number: int) -> NDArray[np.bool_]:
         """Return the mask of deliveries before a restatement corrects the row."""
-        return (self.due[number] != NEVER) & (self.period < self.due[number])
+        is_provisional: NDArray[np.bool_] = (self.due[number] != NEVER) & (self.period < self.due[number])
+        return is_provisional
 
     def restated(self) -> tuple[Integers, Integers]:
         """Return the number of the last restatement that corrected each row by then (0: none), and its period (NEVER)."""

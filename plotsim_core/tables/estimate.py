@@ -49,7 +49,8 @@ def expected_rows(table: TablePlan, sample: Sample) -> Floats:
         * _interpolated(estimate, sample).sum()
         / max(_interpolated(rows, sample).sum(), _TINY)
     )
-    return rows * correction
+    corrected: Floats = rows * correction
+    return corrected
 
 
 def remaining_share(sample: Sample) -> Floats:

@@ -33,7 +33,8 @@ class Sample:
     def total(self, per_unit: Callable[[Units], Floats | NDArray[np.bool_] | NDArray[np.int64]]) -> Floats:
         """Return what `per_unit` (shape (periods, units)) adds up to over all units, shape (periods,)."""
         sums = [weight * per_unit(units).sum(axis=1, dtype=np.float64) for weight, units in self.parts]
-        return np.sum(sums, axis=0)
+        totals: Floats = np.sum(sums, axis=0)
+        return totals
 
     def by_period(self, values: Callable[[NDArray[np.int64]], NDArray[Any]]) -> NDArray[Any]:
         """Return `values(periods)`, shape (periods, units), of what is known of consecutive periods only."""

@@ -15,13 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.decimals import as_decimals, as_floats
 from plotsim_core.columns.primary_key import date_keys
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.timestamp import moments
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, drift_column, orphan_mark
 from plotsim_core.config.tables import is_number
-from plotsim_core.numerics.random import choose, key, uniforms
+from plotsim_core.numerics.random import Floats, choose, key, uniforms
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.delivery import ACTIONS, HELD_BACK, IN_TIME, Deliveries
@@ -36,7 +37,7 @@ _DIGITS = 6
 """Decimals of an estimate of a number without fixed decimals."""
 _NONE: Integers = np.empty(0, dtype=np.int64)
 
-Columns = dict[str, pa.Array]
+Columns = dict[str, ArrowArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +49,8 @@ class Change:
     action: str
     column: str
     rows: Integers
-    clean: pa.Array
-    stored: pa.Array
+    clean: ArrowArray
+    stored: ArrowArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,7 @@ class Broken:
 
 
 def break_rows(
-    table: TablePlan, rows: Rows, columns: Mapping[str, pa.Array], deliveries: Deliveries | None = None
+    table: TablePlan, rows: Rows, columns: Mapping[str, ArrowArray], deliveries: Deliveries | None = None
 ) -> Broken:
     """Return rows, which have ranks, with the issues of their table; `columns` are the clean ones, all or those that issues
     are about. In a table with issues of delivery, `deliveries` are those of the rows, one each."""
@@ -97,7 +98,7 @@ def break_rows(
             positions = positions[times[positions] > 0]
             times[positions] = 0
             for name, values in columns.items():
-                clean = text_of(values.take(pa.array(positions)))
+                clean = text_of(values.take(positions))
                 dropped.append(
                     Change(number, issue.issue, "dropped", name, positions, clean, *_null_texts(len(positions), 1))
                 )
@@ -109,7 +110,7 @@ def stored_rows(table: TablePlan, broken: Broken) -> pa.RecordBatch:
     batch = batch_of(table, [broken.columns[column.name] for column in table.columns])
     if bool(np.all(broken.times == 1)):
         return batch
-    return batch.take(pa.array(np.repeat(np.arange(len(broken.times), dtype=np.int64), broken.times)))
+    return batch.take(np.repeat(np.arange(len(broken.times), dtype=np.int64), broken.times))
 
 
 def _delivery_changes(table: TablePlan, deliveries: Deliveries) -> Iterator[Change]:
@@ -120,20 +121,20 @@ def _delivery_changes(table: TablePlan, deliveries: Deliveries) -> Iterator[Chan
             yield Change(number, issue.issue, ACTIONS[code], ROW, positions, *_null_texts(len(positions), 2))
 
 
-def _held_back_changes(table: TablePlan, columns: Mapping[str, pa.Array], deliveries: Deliveries) -> Iterator[Change]:
+def _held_back_changes(table: TablePlan, columns: Mapping[str, ArrowArray], deliveries: Deliveries) -> Iterator[Change]:
     """Yield a change for each column of rows that are not delivered in time."""
     for number, issue in table.issues:
         positions = (
             np.flatnonzero((deliveries.number == number) & (deliveries.action == HELD_BACK)) if issue.delivers else _NONE
         )
         for name, values in columns.items() if len(positions) else ():
-            clean = text_of(values.take(pa.array(positions)))
+            clean = text_of(values.take(positions))
             yield Change(number, issue.issue, ACTIONS[HELD_BACK], name, positions, clean, *_null_texts(len(positions), 1))
 
 
-def _cell_change(hit: Hit, name: str, mask: NDArray[np.bool_], before: pa.Array, after: pa.Array) -> Change:
+def _cell_change(hit: Hit, name: str, mask: NDArray[np.bool_], before: ArrowArray, after: ArrowArray) -> Change:
     positions = np.flatnonzero(mask)
-    clean, stored = (text_of(values.take(pa.array(positions))) for values in (before, after))
+    clean, stored = (text_of(values.take(positions)) for values in (before, after))
     return Change(hit.number, hit.issue.issue, "changed", name, positions, clean, stored)
 
 
@@ -165,7 +166,7 @@ def _orphan(hit: Hit, columns: Columns) -> Change:
     before = columns[hit.column]
     mask = hit.here & _is_valid(before)
     mark = _orphan_mark(hit)
-    orphans = pc.add(before, mark) if isinstance(mark, int) else pc.binary_join_element_wise(before, pa.scalar(""), mark)
+    orphans = pc.add(before, mark) if isinstance(mark, int) else joined(before, pa.scalar(""), between=mark)
     columns[hit.column] = pc.if_else(pa.array(mask), orphans, before)
     return _cell_change(hit, hit.column, mask, before, columns[hit.column])
 
@@ -201,7 +202,7 @@ _CELL_ISSUES: dict[str, Callable[[Hit, Columns], Change]] = {
 """Issue about cells to its function: it changes the columns and returns the change."""
 
 
-def _provisional(hit: Hit, columns: Columns, clean: pa.Array, decimals: int | None, changes: list[Change]) -> Change:
+def _provisional(hit: Hit, columns: Columns, clean: ArrowArray, decimals: int | None, changes: list[Change]) -> Change:
     """Replace values that are put right later by estimates, but where an issue before this one broke them."""
     before = columns[hit.column]
     mask = hit.here & _is_valid(before)
@@ -211,46 +212,51 @@ def _provisional(hit: Hit, columns: Columns, clean: pa.Array, decimals: int | No
     estimates = estimate(clean.filter(pa.array(mask)), decimals, hit.stream("estimate"), hit.rows.address[mask])
     # not replace_with_mask, which knows no structs
     positions = np.where(mask, len(before) + np.cumsum(mask) - 1, np.arange(len(before)))
-    columns[hit.column] = pa.concat_arrays([before, pc.cast(estimates, before.type)]).take(pa.array(positions))
+    columns[hit.column] = pa.concat_arrays([before, pc.cast(estimates, before.type)]).take(positions)
     return _cell_change(hit, hit.column, mask, before, columns[hit.column])
 
 
-def estimate(values: pa.Array, decimals: int | None, stream: np.uint64, address: NDArray[np.uint64]) -> pa.Array:
+def estimate(values: ArrowArray, decimals: int | None, stream: np.uint64, address: NDArray[np.uint64]) -> ArrowArray:
     """Return provisional estimates of values: numbers between half and one and a half
     of them, yes and no the other way round, all else not at all. None is the right one."""
     if pa.types.is_boolean(values.type):
-        return pc.invert(values)
+        inverted: ArrowArray = pc.invert(values)
+        return inverted
     if not is_number(values.type):
-        return pa.nulls(len(values), values.type)
+        nothing: ArrowArray = pa.nulls(len(values), values.type)
+        return nothing
     is_exact = pa.types.is_decimal(values.type)
-    numbers = as_floats(values) if is_exact else values.to_numpy(zero_copy_only=False)
+    numbers: Floats = as_floats(values) if is_exact else values.to_numpy(zero_copy_only=False)
     estimates = numbers * ((50 + choose(stream, address, 101)) / 100)
     digits = 0 if pa.types.is_integer(values.type) else _DIGITS if decimals is None else decimals
-    estimates = np.round(np.where(np.round(estimates, digits) == numbers, numbers + 1, estimates), digits)
-    result = pa.array(estimates)
+    is_right = np.round(estimates, digits) == numbers
+    result: ArrowArray = pa.array(np.round(np.where(is_right, numbers + 1, estimates), digits))
     return as_decimals(result, values.type.scale) if is_exact else pc.cast(result, values.type)
 
 
-def misspell(values: pa.Array, stream: np.uint64, address: NDArray[np.uint64]) -> pa.Array:
+def misspell(values: ArrowArray, stream: np.uint64, address: NDArray[np.uint64]) -> ArrowArray:
     """Return values as texts of another type: numbers that no program reads as such, texts that are numbers, days written
     the other way round, yes and no as letters."""
     if pa.types.is_string(values.type):
         return pc.cast(pa.array(choose(stream, address, _CODES)), pa.string())
     if pa.types.is_temporal(values.type):
-        return pc.strftime(pc.cast(values, pa.timestamp("us")), format="%d.%m.%Y")
+        moments: ArrowArray = pc.cast(values, pa.timestamp("us"))
+        return pc.strftime(moments, format="%d.%m.%Y")
     if pa.types.is_boolean(values.type):
-        return pc.if_else(values, "Y", "N")
+        letters: ArrowArray = pc.if_else(values, "Y", "N")
+        return letters
     texts = pc.cast(values, pa.string())
     with_comma = pc.if_else(
         pc.match_substring(texts, "."),
         pc.replace_substring(texts, ".", ","),
-        pc.binary_join_element_wise(texts, "0", ","),
+        joined(texts, "0", between=","),
     )
-    with_prefix = pc.binary_join_element_wise("ca.", texts, " ")
-    return pc.choose(pa.array(choose(stream, address, 3)), pa.scalar("n/a"), with_comma, with_prefix)
+    with_prefix = joined("ca.", texts, between=" ")
+    misspelt: ArrowArray = pc.choose(pa.array(choose(stream, address, 3)), pa.scalar("n/a"), with_comma, with_prefix)
+    return misspelt
 
 
-def text_of(values: pa.Array) -> pa.Array:
+def text_of(values: ArrowArray) -> ArrowArray:
     """Return values as texts that they can be read back from; lists and structures as JSON."""
     if pa.types.is_nested(values.type):
         texts = [None if value is None else json.dumps(value, default=str) for value in values.to_pylist()]
@@ -316,14 +322,15 @@ def _stored_change(change: Change, times: Integers) -> Change:
     return Change(change.number, change.issue, change.action, change.column, rows, clean, stored)
 
 
-def _is_valid(values: pa.Array) -> NDArray[np.bool_]:
+def _is_valid(values: ArrowArray) -> NDArray[np.bool_]:
     mask: NDArray[np.bool_] = pc.is_valid(values).to_numpy(zero_copy_only=False)
     return mask
 
 
-def _with_nulls(values: pa.Array, mask: NDArray[np.bool_]) -> pa.Array:
-    return pc.if_else(pa.array(mask), pa.scalar(None, values.type), values)
+def _with_nulls(values: ArrowArray, mask: NDArray[np.bool_]) -> ArrowArray:
+    with_nulls: ArrowArray = pc.if_else(pa.array(mask), pa.scalar(None, values.type), values)
+    return with_nulls
 
 
-def _null_texts(count: int, columns: int) -> list[pa.Array]:
+def _null_texts(count: int, columns: int) -> list[ArrowArray]:
     return [pa.nulls(count, pa.string())] * columns

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
@@ -83,8 +84,8 @@ class QualityLedger(DerivedKind):
                 for batch in _entries(plan, broken, table, part)
             ]
             entries = pa.Table.from_batches(batches, table.schema)
-            order = np.argsort(entries[table.time].to_numpy(), kind="stable")
-            yield from entries.take(pa.array(order)).combine_chunks().to_batches()
+            order = np.argsort(entries[table.time or ""].to_numpy(), kind="stable")
+            yield from entries.take(order).combine_chunks().to_batches()
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
         """The cells and rows that the issues of each table change, copy and drop, on average."""
@@ -148,31 +149,30 @@ def _entries(plan: Plan, broken: TablePlan, ledger: TablePlan, slice_: Slice) ->
         yield _batch(clean, ledger, break_rows(broken, rows, clean_columns, deliveries), clean_columns)
 
 
-def _batch(table: TablePlan, ledger: TablePlan, broken: Broken, clean: dict[str, pa.Array]) -> pa.RecordBatch:
+def _batch(table: TablePlan, ledger: TablePlan, broken: Broken, clean: dict[str, ArrowArray]) -> pa.RecordBatch:
     changes = [change for change in broken.changes if len(change.rows)]
     counts = [len(change.rows) for change in changes]
     positions = np.concatenate([change.rows for change in changes]) if changes else np.empty(0, dtype=np.int64)
-    order = pa.array(np.argsort(positions, kind="stable"))
-    row_indices = pa.array(positions)
+    order = np.argsort(positions, kind="stable")
 
-    def keys(columns: dict[str, pa.Array]) -> pa.Array:
-        return pc.binary_join_element_wise(*(text_of(columns[name].take(row_indices)) for name in table.key), "|")
+    def keys(columns: dict[str, ArrowArray]) -> ArrowArray:
+        return joined(*(text_of(columns[name].take(positions)) for name in table.key), between="|")
 
-    change_indices = pa.array(np.repeat(np.arange(len(changes), dtype=np.int64), counts))
+    change_indices = np.repeat(np.arange(len(changes), dtype=np.int64), counts)
     dropped = pa.array([change.action == "dropped" for change in changes], pa.bool_()).take(change_indices)
     texts = pa.string()
     dates = clean[table.time or ""]
-    columns = {
+    columns: dict[str, ArrowArray] = {
         "table_name": pa.array([table.name] * len(changes), texts).take(change_indices),
         "row_key": pc.if_else(dropped, keys(clean), keys(broken.columns)),
         "column_name": pa.array([change.column for change in changes], texts).take(change_indices),
         "issue_number": pa.array([change.number for change in changes], pa.int64()).take(change_indices),
-        "date_key": dates.take(row_indices),
+        "date_key": dates.take(positions),
         "issue": pa.array([change.issue for change in changes], texts).take(change_indices),
         "action": pa.array([change.action for change in changes], texts).take(change_indices),
         "clean_value": pa.concat_arrays([change.clean for change in changes] or [pa.nulls(0, texts)]),
         "stored_value": pa.concat_arrays([change.stored for change in changes] or [pa.nulls(0, texts)]),
-        DELIVERY_DATE: broken.columns.get(DELIVERED, dates).take(row_indices),
+        DELIVERY_DATE: broken.columns.get(DELIVERED, dates).take(positions),
     }
     return batch_of(ledger, [columns[column.name].take(order) for column in ledger.columns])
 

@@ -96,7 +96,7 @@ def _race_winners(
             positions: Integers, runners: Integers, links: Integers = links, link_number: int = link_number
         ) -> NDArray[np.bool_]:
             row = left[links[positions]]
-            is_free = runners != self_target[row]
+            is_free: NDArray[np.bool_] = runners != self_target[row]
             for earlier in range(link_number):
                 is_free &= runners != result[first_link[row] + earlier]
             return is_free

@@ -175,7 +175,8 @@ class ThresholdEvent(TableKind, Event):
             course = units.begin + units.course
             end = np.minimum(np.where(course > sample.periods[0], course, sample.periods[-1] + 1), units.leaves)
             remaining = np.maximum(end - np.maximum(units.arrival, sample.periods[0]), 1)
-            return sample.there(units) / remaining
+            rates: Floats = sample.there(units) / remaining
+            return rates
 
         return sample.total(share)
 
