@@ -278,7 +278,8 @@ def page(directory: Path) -> str:
 def main() -> None:
     if sys.argv[1:2] == ["--measure"]:
         what, *arguments = json.loads(sys.argv[2])
-        print(json.dumps({"bare": bare, "backfill": backfill}[what](*arguments)))
+        measure: Callable[..., object] = bare if what == "bare" else backfill
+        print(json.dumps(measure(*arguments)))
         return
     with tempfile.TemporaryDirectory() as directory:
         text = page(Path(directory))

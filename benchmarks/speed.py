@@ -116,7 +116,8 @@ def apart(what: str) -> dict[str, Any]:
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") if what == "pieces" else {}
     command = [sys.executable, __file__, "--one", what]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **one})
-    return json.loads(done.stdout)
+    measured: dict[str, Any] = json.loads(done.stdout)
+    return measured
 
 
 def markdown(measured: dict[float, dict[str, Any]], alone: dict[str, dict[str, list[float]]]) -> str:

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from plotsim_core import Plan, from_mapping
+from plotsim_core.arrow import ArrowArray
 from plotsim_pipeline.commands.status import statuses, stored_schemas
 from plotsim_pipeline.partitions import partitions_for, window_keys
 from plotsim_pipeline.sensors.reconcile import REPORT_TIME
@@ -71,14 +71,14 @@ def _rows(schema: pa.Schema, time_column: str | None, days: np.ndarray, each: in
         yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _cast(numbers: pa.Array, type_: pa.DataType) -> pa.Array:
+def _cast(numbers: ArrowArray, type_: pa.DataType) -> ArrowArray:
     """Return numbers as values of a type."""
     if pa.types.is_dictionary(type_):
         return _cast(numbers, type_.value_type).dictionary_encode().cast(type_)
     if pa.types.is_boolean(type_):
-        return pc.equal(pc.bit_wise_and(numbers, 1), 0)
-    narrow = {pa.date32(): pa.int32()}.get(type_)
-    return numbers.cast(type_ if narrow is None else narrow).cast(type_)
+        is_even: ArrowArray = pa.array(numbers.to_numpy() & 1 == 0)
+        return is_even
+    return numbers.cast(pa.int32() if type_ == pa.date32() else type_).cast(type_)
 
 
 def seconds(plan: Plan, store: Store, keys: list[str]) -> float:

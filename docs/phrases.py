@@ -40,7 +40,7 @@ def type_of(part: Schema) -> str:
     kind = part.get("type", "anything")
     if isinstance(kind, list):
         return " or ".join(_plain(word) for word in kind if word != "null")
-    return _SAYS.get(kind, lambda part: _plain(kind))(part)
+    return _SAYS[kind](part) if kind in _SAYS else _plain(kind)
 
 
 def _plain(kind: str) -> str:

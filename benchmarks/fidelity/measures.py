@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +108,8 @@ def off_in_sigmas(hits: NDArray[np.bool_], declared: float) -> float:
 
 def kolmogorov(values: Floats, cdf: Callable[[Floats], Floats]) -> float:
     """Return the p of a Kolmogorov-Smirnov test of a flat array."""
-    return float(stats.kstest(values, cdf, method="asymp").pvalue)
+    of_arrays: Any = cdf  # SciPy gives it an array, and its stubs one number
+    return float(stats.kstest(values, of_arrays, method="asymp").pvalue)
 
 
 def chi_square(values: Floats, cdf: Callable[[Floats], Floats]) -> float:

@@ -71,7 +71,7 @@ def _static(draw: Draw, star: Star, table: Config) -> Made:
 
 
 def _choice(draw: Draw, star: Star, table: Config) -> Made:
-    values = draw.one((["a", "b", "c"], [1, 2], [0.5, 1.5, 2.5], [True, False], ["\u00fc", 'quote"d', "com,ma"]))
+    values: list[Any] = draw.one((["a", "b", "c"], [1, 2], [0.5, 1.5, 2.5], [True, False], ["\u00fc", 'quote"d', "com,ma"]))
     more = {"weights": [draw.number(0.1, 5, 1) for _ in values]} if draw.chance(0.5) else {}
     return {"type": "choice", "values": list(values), **more}
 

@@ -21,20 +21,20 @@ def tables(draw: Draw, star: Star, dated: bool) -> Sections:
     if dated:
         for kind, table in shared(draw, star):
             put("dimensions", kind, table)
-    unit = {"name": f"dim_{star.unit}", "per": "unit", "columns": [{"name": f"{star.unit}_id", "type": "id"}]}
+    unit: Config = {"name": f"dim_{star.unit}", "per": "unit", "columns": [{"name": f"{star.unit}_id", "type": "id"}]}
     add_columns(draw, star, unit, "unit", 0, 5)
     if draw.chance(0.3) and not any(column["type"] == "scd" for column in unit["columns"]):
         unit["columns"].append({"name": "tier", "type": "scd", **_tiers(draw, star)})
     put("dimensions", "unit", unit)
     if draw.chance(0.35):
-        child = {"name": f"dim_{star.unit}_part", "per": "unit", "count": draw.one((1, 2, [1, 3], [0, 2]))}
+        child: Config = {"name": f"dim_{star.unit}_part", "per": "unit", "count": draw.one((1, 2, [1, 3], [0, 2]))}
         child["columns"] = [{"name": f"{star.unit}_part_id", "type": "id"}, _to_unit(star)]
         add_columns(draw, star, child, "child", 0, 3)
         put("dimensions", "child", child)
     for number in range(draw.weighted({1: 6, 2: 2, 3: 1})):
         put("facts", "fact", _fact(draw, star, number))
     if draw.chance(0.25):
-        period = {"name": f"fct_{star.unit}_total", "per": "period", "columns": [_to_date()]}
+        period: Config = {"name": f"fct_{star.unit}_total", "per": "period", "columns": [_to_date()]}
         period["columns"].append({"name": "units_there", "type": "units"})
         add_columns(draw, star, period, "period", 0, 3)
         put("facts", "period", period)
@@ -57,17 +57,18 @@ def tables(draw: Draw, star: Star, dated: bool) -> Sections:
 
 def shared(draw: Draw, star: Star) -> list[tuple[str, Config]]:
     """Return the dates, the times of day and the listed dimensions."""
-    dates = {"name": "dim_date", "per": "period", "columns": [{"name": "date_key", "type": "id"}]}
+    dates: Config = {"name": "dim_date", "per": "period", "columns": [{"name": "date_key", "type": "id"}]}
     add_columns(draw, star, dates, "date", 1, 6)
     found = [("date", dates)]
     if draw.chance(0.25):
-        times = {"name": "dim_time", "per": "time", "columns": [{"name": "time_key", "type": "id"}]}
+        times: Config = {"name": "dim_time", "per": "time", "columns": [{"name": "time_key", "type": "id"}]}
         times |= {"every": "hour"} if draw.chance(0.7) else {}
         add_columns(draw, star, times, "time", 1, 3)
         found.append(("time", times))
     for number in range(draw.weighted({0: 3, 1: 4, 2: 2})):
-        listed = {"name": f"dim_list_{number}", "reference": True, "columns": [{"name": f"list_{number}_id", "type": "id"}]}
-        listed["columns"].append({"name": "what", "type": "static.one,two,three,four,five"})
+        listed: Config = {"name": f"dim_list_{number}", "reference": True}
+        words = {"name": "what", "type": "static.one,two,three,four,five"}
+        listed["columns"] = [{"name": f"list_{number}_id", "type": "id"}, words]
         listed |= {"count": draw.whole(1, 12)} if draw.chance(0.3) else {}
         add_columns(draw, star, listed, "reference", 0, 3)
         found.append(("reference", listed))
@@ -107,7 +108,7 @@ def _driver(draw: Draw, star: Star) -> tuple[str, float] | None:
     if not counts:
         return None
     metric = draw.one(counts)
-    usual = metric.get("mean", metric.get("range", [0.5, 5]))[1]
+    usual = (metric["mean"] if "mean" in metric else metric.get("range", [0.5, 5]))[1]
     return metric["name"], min(100.0, float(f"{draw.scale(0.05, 3) / usual:.3g}"))
 
 
@@ -166,7 +167,7 @@ def _proportional(draw: Draw, star: Star, number: int) -> Config:
 def _threshold(draw: Draw, star: Star, number: int) -> Config:
     event = _event(draw, star, f"evt_{star.unit}_cross_{number}")
     metric = draw.one(star.metrics)
-    low, high = metric.get("mean", metric.get("range", [0, 1]))
+    low, high = metric["mean"] if "mean" in metric else metric.get("range", [0, 1])
     level = float(f"{low + (high - low) * draw.number(0.2, 1.0):.4g}")
     event |= {"trigger": "threshold", "metric": metric["name"], draw.one(("above", "below")): level}
     event |= {"for": draw.whole(1, 4)} if draw.chance(0.5) else {}

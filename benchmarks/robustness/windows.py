@@ -39,15 +39,19 @@ def _aligned(day: np.datetime64, partition: str) -> np.datetime64:
     """Return the first day of the partition that a day lies in."""
     if partition in _MONTHS:
         months = int(day.astype("datetime64[M]").astype(int))
-        return np.datetime64(months - months % _MONTHS[partition], "M").astype("datetime64[D]")
-    return day - (int(day.astype(int)) + 3) % 7 if partition == "week" else day
+        first: np.datetime64 = np.datetime64(months - months % _MONTHS[partition], "M").astype("datetime64[D]")
+    else:
+        first = day - (int(day.astype(int)) + 3) % 7 if partition == "week" else day
+    return first
 
 
 def _later(day: np.datetime64, partition: str, count: int) -> np.datetime64:
     """Return the first day of the partition that begins `count` partitions later."""
     if partition in _MONTHS:
-        return (day.astype("datetime64[M]") + count * _MONTHS[partition]).astype("datetime64[D]")
-    return day + count * (7 if partition == "week" else 1)
+        later: np.datetime64 = (day.astype("datetime64[M]") + count * _MONTHS[partition]).astype("datetime64[D]")
+    else:
+        later = day + count * (7 if partition == "week" else 1)
+    return later
 
 
 def _periods(begin: np.datetime64, stop: np.datetime64, grain: str) -> int:
