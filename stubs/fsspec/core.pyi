@@ -1,3 +1,3 @@
-from fsspec import AbstractFileSystem
+from fsspec.spec import AbstractFileSystem
 
 def url_to_fs(url: str) -> tuple[AbstractFileSystem, str]: ...

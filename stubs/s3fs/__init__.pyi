@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fsspec import AbstractFileSystem
+from fsspec.spec import AbstractFileSystem
 
 class S3FileSystem(AbstractFileSystem):
     client_kwargs: dict[str, Any] | None

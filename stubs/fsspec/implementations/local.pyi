@@ -1,3 +1,3 @@
-from fsspec import AbstractFileSystem
+from fsspec.spec import AbstractFileSystem
 
 class LocalFileSystem(AbstractFileSystem): ...
