@@ -216,10 +216,10 @@ def _value(node: ast.expr, inputs: _Read) -> Any:
     """Return a formula's value in each row: numbers (truths are 1 and 0, NaN is null), or texts as an Arrow array."""
     if isinstance(node, ast.Name):
         return inputs.values[node.id]
-    if isinstance(node, ast.Constant):
-        if isinstance(node.value, str):
-            return pa.repeat(pa.scalar(node.value), inputs.count)
-        return np.full(inputs.count, float(node.value))  # type: ignore[arg-type]
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return pa.repeat(pa.scalar(node.value), inputs.count)
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return np.full(inputs.count, float(node.value))
     values = [_value(child, inputs) for child in operands(node)]
     if isinstance(node, ast.BinOp):
         return _ARITHMETIC[type(node.op)](*values)

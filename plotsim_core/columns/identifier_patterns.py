@@ -105,16 +105,16 @@ def patterns(forms: Iterable[str], texts: Mapping[str, Sequence[str]] | None = N
         names = [name for name, _ in _TOKEN.findall(form) if name]
         by_width = [_by_width((texts or {})[name]) for name in names]
         for combination in product(*signs):
-            replacements = iter(combination)
-            spelled = _TOKEN.sub(
-                lambda match, replacements=replacements: (  # type: ignore[misc]
-                    match[0] if match[1] else _required_sign(next(replacements))
-                ),
-                form,
-            )
+            spelled = _spelled(form, combination)
             for field_texts in product(*by_width):
                 candidates.append(pattern(spelled, dict(zip(names, field_texts, strict=True)), most=most))
     return disjoint(candidates)
+
+
+def _spelled(form: str, signs: Sequence[str]) -> str:
+    """Return a form with `signs` in the places of its own, one after the other."""
+    remaining = iter(signs)
+    return _TOKEN.sub(lambda match: match[0] if match[1] else _required_sign(next(remaining)), form)
 
 
 def _required_sign(sign: str) -> str:

@@ -15,7 +15,7 @@ from uuid import uuid4
 try:
     import fcntl
 except ImportError:  # Windows has no such locks
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment] # it is there where this is checked
 
 _SUFFIX = ".tmp"
 _YOUNG, _OLD = 60.0, 3600.0
