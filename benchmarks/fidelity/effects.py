@@ -13,7 +13,7 @@ from benchmarks.fidelity.measures import Floats, batched
 from benchmarks.fidelity.page import Section, estimate, number, percent, table
 from benchmarks.fidelity.peer import Peer
 from plotsim_core import from_mapping, generate_tables
-from plotsim_core.tables.proportional import event_counts
+from plotsim_core.tables.proportional import ProportionalEvent
 
 SEASON = [{"months": [3, 4], "strength": 0.2}, {"months": [4], "strength": 0.1}]
 """Which makes March 1.2 and April 1.3 times the mean."""
@@ -169,7 +169,9 @@ def _events(page: Section, scale: Scale, peer: Peer) -> None:
     for one in SCALES:
         raw = still(eventful(2 * scale.shared_units, one))
         stages = ours.block(raw)
-        found = _dispersion(event_counts(stages.plan.table("evt_use"), stages).astype(float), stages.correlated(0), one)
+        uses = stages.plan.table("evt_use")
+        assert isinstance(uses.spec, ProportionalEvent)
+        found = _dispersion(uses.spec.row_counts(uses, stages).astype(float), stages.correlated(0), one)
         made = peer.values(f"events {one}")
         theirs = (
             _dispersion(made["event"], made["driver"].astype(np.float64), one) if made and "event" in made else ["–", "–"]
