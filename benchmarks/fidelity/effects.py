@@ -148,7 +148,7 @@ def _arrivals(page: Section, scale: Scale) -> None:
     for name, (arrival, shares) in kinds.items():
         raw = config([metric("m", TYPES["score"])], ["growth"], 4 * scale.units, _PERIODS)
         stages = ours.block({**raw, "segments": [{**raw["segments"][0], "arrival": arrival}]})
-        counts = np.bincount(stages.units.arrival - stages.plan.first, minlength=_PERIODS)
+        counts = np.bincount(stages.units.arrival - stages.population.first, minlength=_PERIODS)
         p = float(stats.chisquare(counts[4:16], shares * counts.sum()).pvalue)
         rows.append([name, str(int(counts[:4].sum() + counts[16:].sum())), number(p, 2)])
         if p < 1e-3:
@@ -169,7 +169,7 @@ def _events(page: Section, scale: Scale, peer: Peer) -> None:
     for one in SCALES:
         raw = still(eventful(2 * scale.shared_units, one))
         stages = ours.block(raw)
-        uses = stages.plan.table("evt_use")
+        uses = stages.population.table("evt_use")
         assert isinstance(uses.spec, ProportionalEvent)
         found = _dispersion(uses.spec.row_counts(uses, stages).astype(float), stages.correlated(0), one)
         made = peer.values(f"events {one}")

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plotsim_core.arrow import ArrowArray, taken
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.dataset import Dataset
@@ -79,7 +80,7 @@ def _truth_forms(part: Value) -> dict[str, Value]:
 
 
 def _names_at(names: list[str], indexes: Value) -> Value:
-    return lambda *args: pa.array(names).take(pa.array(indexes(*args)))
+    return lambda *args: pa.array(names).take(indexes(*args))
 
 
 def _year(population: Population, periods: Integers, starts: Moments) -> Integers:
@@ -100,7 +101,9 @@ def _days(starts: Moments) -> Integers:
 
 
 def _day_of_month(population: Population, periods: Integers, starts: Moments) -> Integers:
-    return (starts.astype("datetime64[D]") - starts.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64) + 1
+    days, months = starts.astype("datetime64[D]"), starts.astype("datetime64[M]")
+    number: Integers = (days - months.astype("datetime64[D]")).astype(np.int64) + 1
+    return number
 
 
 def _fiscal_year(population: Population, periods: Integers, starts: Moments) -> Integers:
@@ -118,9 +121,9 @@ def _is_holiday(population: Population, periods: Integers, starts: Moments) -> A
     return holiday_places(population.dataset.calendar, _days(starts))[1] >= 0
 
 
-def _holiday_name(population: Population, periods: Integers, starts: Moments) -> pa.Array:
+def _holiday_name(population: Population, periods: Integers, starts: Moments) -> ArrowArray:
     names, indexes = holiday_places(population.dataset.calendar, _days(starts))
-    return pa.array(names, pa.string()).take(pa.array(indexes, mask=indexes < 0))
+    return taken(pa.array(names, pa.string()), indexes, indexes < 0)
 
 
 def _is_working_day(population: Population, periods: Integers, starts: Moments) -> Any:
@@ -277,7 +280,7 @@ class _PartOfDate(ColumnSource):
     def is_nullable(self, column: Column, dataset: Dataset) -> bool:
         return column.name in DATE_PARTS and DATE_PARTS[column.name].sometimes
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         population = rows.block.population
         if table.spec.is_time_dimension:
             minutes = rows.ordinal

@@ -9,6 +9,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.primary_key import date_keys, key_text, prefix, unit_codes
 from plotsim_core.columns.rows import Rows, gathered
 from plotsim_core.columns.source import ColumnSource, add_source
@@ -56,7 +57,7 @@ class RowFact(ColumnSource):
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
         return _DESCRIPTIONS[self.what].format(unit=phrase(dataset.unit))
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         population = rows.block.population
         if self.what == "date_key":
             return pa.array(date_keys(population, rows.period))
@@ -71,7 +72,7 @@ class RowFact(ColumnSource):
             return gathered([archetype_text(s.spec.archetype) for s in population.segments], segment, column.type)
         number = pc.utf8_lpad(pc.cast(pa.array(rows.block.units.ordinal[rows.unit]), pa.string()), _DIGITS, "0")
         names = gathered([s.spec.name for s in population.segments], segment, pa.string())
-        return pc.binary_join_element_wise(names, number, "_")
+        return joined(names, number, between="_")
 
 
 def archetype_text(archetype: Archetype) -> str:

@@ -24,6 +24,7 @@ from faker.config import AVAILABLE_LOCALES
 from faker.providers.date_time import Provider as DateTimeProvider
 from pydantic import Field, WithJsonSchema, model_validator
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.faker_dates import PAST, check_past, past_values
 from plotsim_core.columns.faker_identifiers import (
     DIGESTS,
@@ -147,7 +148,8 @@ class FakerText(ColumnSource):
             return pa.string()
         if _return_type(self.provider, dataset.locale[0]) is str:  # without a pool, which is slow to make
             return pa.string()
-        return pool(self.provider, dataset.locale[0], self.given).type
+        type_: pa.DataType = pool(self.provider, dataset.locale[0], self.given).type
+        return type_
 
     def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
         name = self.provider
@@ -218,7 +220,7 @@ class FakerText(ColumnSource):
     def is_name(self) -> bool:
         return "name" in self.provider or self.provider == "company"
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         population, name, bundle = rows.block.population, self.provider, self.bundle or ""
         distinct = _is_distinct(self, population.table(table.stream).spec)
         if name in PEOPLE:
@@ -236,7 +238,7 @@ class FakerText(ColumnSource):
         indexes = rows.choose(table, column, size)
         if len(pools) > 1:
             indexes = indexes + size * row_locales(rows, table, bundle)
-        return pa.concat_arrays(pools).take(pa.array(indexes.astype(np.int32)))
+        return pa.concat_arrays(pools).take(indexes.astype(np.int32))
 
 
 Given = tuple[tuple[str, Scalar], ...]
@@ -269,14 +271,15 @@ def _generated(provider: str, locale: str, arguments: Given, size: int) -> list[
 
 
 @lru_cache(maxsize=256)
-def pool(provider: str, locale: str, arguments: Given = (), size: int = POOL) -> pa.Array:
+def pool(provider: str, locale: str, arguments: Given = (), size: int = POOL) -> ArrowArray:
     """Return `size` values of a provider in a locale; always the same ones."""
     if provider == "industry":
         return pa.array((files("plotsim_core") / "data" / "industries.txt").read_text(encoding="utf-8").splitlines())
     values = _generated(provider, locale, arguments, size)
     if isinstance(values[0], Decimal):
         values = [float(value) for value in values]
-    return pa.array(values)
+    array: ArrowArray = pa.array(values)
+    return array
 
 
 def _is_identifier(options: FakerText, locales: tuple[str, ...]) -> bool:

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from faker import Faker
 from faker.decode import unidecode
 
+from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.choice import weighted_indexes
 from plotsim_core.columns.faker_locales import row_locales
 from plotsim_core.columns.rows import Integers, Rows
@@ -42,15 +43,15 @@ class Names:
     """The names of some locales: `POOL` of women and as many of men for each locale, in this order. `lead` and `trail` are
     the parts of full names; `last_leads` and `between` give their order and their separator for each locale."""
 
-    first: pa.Array
-    last: pa.Array
-    lead: pa.Array
-    trail: pa.Array
-    between: pa.Array
+    first: ArrowArray
+    last: ArrowArray
+    lead: ArrowArray
+    trail: ArrowArray
+    between: ArrowArray
     last_leads: np.ndarray
-    first_plain: pa.Array
-    last_plain: pa.Array
-    initial: pa.Array
+    first_plain: ArrowArray
+    last_plain: ArrowArray
+    initial: ArrowArray
 
 
 @lru_cache(maxsize=64)
@@ -139,7 +140,7 @@ def name_count(part: str, locales: tuple[str, ...]) -> int:
     return sum(len(pc.unique(lead)) * len(pc.unique(trail)) for lead, trail in blocks)
 
 
-def person_texts(part: str, rows: Rows, table: TablePlan, bundle: str, distinct: bool) -> pa.Array:
+def person_texts(part: str, rows: Rows, table: TablePlan, bundle: str, distinct: bool) -> ArrowArray:
     """Return a `part` of the person of each row; addresses and user names differ between units, or listed rows, if
     `distinct`."""
     population = rows.block.population
@@ -154,26 +155,24 @@ def person_texts(part: str, rows: Rows, table: TablePlan, bundle: str, distinct:
     name_pool, locale_indexes = names(population.dataset.locale), row_locales(rows, table, bundle)
     first, last = rows.cached(("person", table.stream, bundle), draw)
     if part == "first_name":
-        return name_pool.first.take(pa.array(first))
+        return name_pool.first.take(first)
     if part == "last_name":
-        return name_pool.last.take(pa.array(last))
+        return name_pool.last.take(last)
     if part == "name":
         is_reversed = name_pool.last_leads[locale_indexes]
-        lead, trail = pa.array(np.where(is_reversed, last, first)), pa.array(np.where(is_reversed, first, last))
-        between = name_pool.between.take(pa.array(locale_indexes))
-        return pc.binary_join_element_wise(name_pool.lead.take(lead), between, name_pool.trail.take(trail), "")
+        lead, trail = np.where(is_reversed, last, first), np.where(is_reversed, first, last)
+        between = name_pool.between.take(locale_indexes)
+        return joined(name_pool.lead.take(lead), between, name_pool.trail.take(trail))
     codes = [_codes(rows, table, bundle)] if distinct else []
     if part == "user_name":
         suffix = codes or [pc.cast(pa.array(choice("digits", _DIGITS)), pa.string())]
-        return pc.binary_join_element_wise(
-            name_pool.initial.take(pa.array(first)), name_pool.last_plain.take(pa.array(last)), *suffix, ""
-        )
-    parts = [name_pool.first_plain.take(pa.array(first)), name_pool.last_plain.take(pa.array(last)), *codes]
-    domain = pa.array(_DOMAINS).take(pa.array(choice("domain", len(_DOMAINS))))
-    return pc.binary_join_element_wise(pc.binary_join_element_wise(*parts, "."), domain, "@")
+        return joined(name_pool.initial.take(first), name_pool.last_plain.take(last), *suffix)
+    parts = [name_pool.first_plain.take(first), name_pool.last_plain.take(last), *codes]
+    domain = pa.array(_DOMAINS).take(choice("domain", len(_DOMAINS)))
+    return joined(joined(*parts, between="."), domain, between="@")
 
 
-def _codes(rows: Rows, table: TablePlan, bundle: str) -> pa.Array:
+def _codes(rows: Rows, table: TablePlan, bundle: str) -> ArrowArray:
     """Return a code for each row that no other row of its table has, but for versions of the same unit."""
     population = rows.block.population
     secret = key(population.seed, "unique", table.stream, bundle)
@@ -181,9 +180,8 @@ def _codes(rows: Rows, table: TablePlan, bundle: str) -> pa.Array:
         return pc.utf8_lower(pa.array(code(permute(rows.ordinal.astype(np.uint64), _LISTED_BITS, secret), _LISTED_DIGITS)))
     units = rows.block.units
     segment_numbers = np.array([segment_number(segment.spec.name) for segment in population.segments], dtype=np.uint64)
-    codes = pc.utf8_lower(pa.array(unit_codes(segment_numbers[units.segment], units.ordinal, int(secret)))).take(
-        pa.array(rows.unit)
-    )
+    codes: ArrowArray = pa.array(unit_codes(segment_numbers[units.segment], units.ordinal, int(secret)))
+    codes = pc.utf8_lower(codes).take(rows.unit)
     if len(rows.ordinal) < len(rows):
         return codes
-    return pc.binary_join_element_wise(codes, pc.cast(pa.array(rows.ordinal + 1), pa.string()), "")
+    return joined(codes, pc.cast(pa.array(rows.ordinal + 1), pa.string()))

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.earlier_rows import WITHIN, check_row_reference, is_row
 from plotsim_core.columns.matching import check_matching
 from plotsim_core.columns.popularity import Popularity, check_popularity
@@ -141,7 +142,7 @@ class Reference(Popularity, ColumnSource):
     def stored_bytes(self, type_: pa.DataType) -> float:
         return 0.8 if type_ == pa.string() else 0.02
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         target = targets_of(column, table, rows)
         id_column = next(column for column in target.table.columns if column.spec.source.is_key)
         return target.values(id_column)
@@ -156,7 +157,8 @@ def referenced_table(name: str, dataset: Dataset) -> Table:
 def child_counts(population: Population, table: Table, unit_address: np.ndarray) -> Integers:
     """Return the number of rows of each unit in a dimension of units or of their children."""
     low, high = table.per_unit
-    return low + choose(key(population.seed, "children", table.name), unit_address, high - low + 1)
+    counts: Integers = low + choose(key(population.seed, "children", table.name), unit_address, high - low + 1)
+    return counts
 
 
 def history_dimension(dataset: Dataset) -> tuple[Table, History] | None:

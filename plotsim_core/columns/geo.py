@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.choice import weighted_indexes
 from plotsim_core.columns.identifier_patterns import ascii_texts
 from plotsim_core.columns.rows import Integers, Rows, gathered
@@ -92,7 +93,7 @@ class Place(ColumnSource):
         indexes, _ = _city_weights(*bundle_options(table, self.bundle))
         return list(dict.fromkeys(cities()[self.part][index] for index in indexes.tolist()))
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         seed, bundle_key = rows.block.population.seed, (table.stream, self.bundle or "")
         city = cities_of(rows, table, self.bundle)
         columns = cities()
@@ -158,7 +159,7 @@ def cities_of(rows: Rows, table: TablePlan, bundle: str | None) -> Integers:
     return rows.cached(("geo", *bundle_key), draw)
 
 
-def _postcodes(seed: int, bundle_key: tuple[str, str], city: Integers, rows: Rows) -> pa.Array:
+def _postcodes(seed: int, bundle_key: tuple[str, str], city: Integers, rows: Rows) -> ArrowArray:
     """Return a postcode of each city: its pattern with a digit for each # and a letter for each @."""
     patterns = cities()["postcode"]
     width = max(map(len, patterns))

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, WithJsonSchema, model_validator
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.metric import label, metric_named, money_decimals
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
@@ -84,7 +85,7 @@ class Lag(ColumnSource):
     def stage_origin(self, dataset: Dataset) -> Origin:
         return STORED_VALUES, self.metric
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         block, index = rows.block, rows.block.population.metric_index(self.metric)
 
         def earlier_values() -> Any:

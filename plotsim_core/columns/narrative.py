@@ -13,9 +13,9 @@ from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
+from plotsim_core.arrow import ArrowArray, joined, taken
 from plotsim_core.columns.as_of import (
     Band,
     band_indexes,
@@ -132,19 +132,19 @@ class Narrative(ColumnSource):
     def stage_origin(self, dataset: Dataset) -> Origin:
         return band_origin(self.metric)
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         bands, is_missing = band_indexes(scaled_values(rows, self.metric), len(self.bands))
         list_indexes = rows.block.units.segment[rows.unit] * len(self.bands) + bands
         lexicons = [self.lexicons[segment.spec.name] for segment in rows.block.population.segments]
-        phrases_by_slot: dict[str, pa.Array] = {}
+        phrases_by_slot: dict[str, ArrowArray] = {}
         for slot in self.slots:
             lists = [lexicon[slot][band] for lexicon in lexicons for band in self.bands]
             sizes = np.array([len(phrases) for phrases in lists])
             firsts = np.cumsum(sizes) - sizes
             entry = firsts[list_indexes] + rows.choose(table, column, sizes[list_indexes], slot)
             flat = pa.array([entry for phrases in lists for entry in phrases], pa.string())
-            phrases_by_slot[slot] = flat.take(pa.array(entry, mask=is_missing))
+            phrases_by_slot[slot] = taken(flat, entry, is_missing)
         pieces = []
         for text, next_slot in _parts(self.template):
             pieces += [pa.scalar(text)] + ([phrases_by_slot[next_slot]] if next_slot is not None else [])
-        return pc.binary_join_element_wise(*pieces, "")
+        return joined(*pieces)

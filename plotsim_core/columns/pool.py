@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import WithJsonSchema, model_validator
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.as_of import scaled_values
 from plotsim_core.columns.choice import Weights, common_type, common_values, max_decimals, weight_problems, weighted_indexes
 from plotsim_core.columns.rows import Integers, Rows, gathered
@@ -104,7 +105,7 @@ class Pool(ColumnSource):
     def _values(self, segments: Iterable[Segment]) -> list[Any]:
         return [value for segment in segments for value in segment.attributes.get(self.attribute, ())]
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         lists = [segment.spec.attributes[self.attribute] for segment in rows.block.population.segments]
         sizes = np.array([len(values) for values in lists])
         firsts = np.concatenate([[0], np.cumsum(sizes)[:-1]])

@@ -150,7 +150,8 @@ def _padded(numbers: Integers) -> ArrowArray:
 
 def unit_codes(rows: Rows) -> ArrowArray:
     """Return the code of each row's unit."""
-    return pa.array(rows.block.codes).take(rows.unit)
+    codes: ArrowArray = pa.array(rows.block.codes).take(rows.unit)
+    return codes
 
 
 def date_keys(population: Population, periods: Integers) -> Integers:

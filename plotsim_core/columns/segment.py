@@ -8,6 +8,7 @@ from typing import Literal
 
 import pyarrow as pa
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.rows import Rows, gathered
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.dataset import Dataset
@@ -57,15 +58,15 @@ class SegmentFact(ColumnSource):
         labels = [label for arm in arms for label in (arm.control_label, arm.treatment_label)]
         return list(dict.fromkeys(labels)) if self.fact == "treatment" else None
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         segments = rows.block.population.segments
         if self.fact == "treatment":
-            return arms(rows.block).take(pa.array(rows.unit)).cast(column.type)
+            return arms(rows.block).take(rows.unit).cast(column.type)
         values = [segment.spec.name if self.fact == "name" else segment.count for segment in segments]
         return gathered(values, rows.block.units.segment[rows.unit], column.type)
 
 
-def arms(block: Block) -> pa.Array:
+def arms(block: Block) -> ArrowArray:
     """Return the arm of each unit of a block, null where its segment has no experiment."""
     treatments = [segment.spec.treatment for segment in block.population.segments]
     labels = [
@@ -73,4 +74,4 @@ def arms(block: Block) -> pa.Array:
         for treatment in treatments
         for label in ((treatment.control_label, treatment.treatment_label) if treatment else (None, None))
     ]
-    return pa.array(labels, pa.string()).take(pa.array(2 * block.units.segment + block.units.treated))
+    return pa.array(labels, pa.string()).take(2 * block.units.segment + block.units.treated)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from plotsim_core.arrow import ArrowArray, taken
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.column_source import STORED_VALUES, Origin
@@ -68,10 +69,10 @@ class Stage(ColumnSource):
     def stage_origin(self, dataset: Dataset) -> Origin | None:
         return None if dataset.lifecycle is None else (STORED_VALUES, dataset.lifecycle.track)
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         population = rows.block.population
         lifecycle = population.dataset.lifecycle
         assert lifecycle is not None
         indexes = stages(rows.block, lifecycle).ravel()[rows.cell]
         names = pa.array([stage.name for stage in lifecycle.stages])
-        return names.take(pa.array(indexes, mask=indexes == NONE))
+        return taken(names, indexes, indexes == NONE)

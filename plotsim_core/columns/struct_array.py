@@ -7,13 +7,14 @@ column type that needs no options, like `faker.email` or `geo.city`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from plotsim_core.arrow import ArrowArray, ArrowField, fields_of, joined, lists
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.source import ColumnSource, add_source, fill
 from plotsim_core.config.column_source import SOURCES
@@ -28,7 +29,7 @@ from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.random import Floats, fold, key, uniforms, words
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
-_TYPES = {"int": pa.int64(), "float": pa.float64(), "string": pa.string(), "boolean": pa.bool_()}
+_TYPES: dict[str, pa.DataType] = {"int": pa.int64(), "float": pa.float64(), "string": pa.string(), "boolean": pa.bool_()}
 _DECIMALS = 4
 
 
@@ -42,7 +43,7 @@ class Struct(ColumnSource):
     nested_schema: Annotated[dict[Name, str], Field(min_length=1, max_length=20)]
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
-        fields = []
+        fields: list[ArrowField] = []
         for name, type_ in self.nested_schema.items():
             if type_ in _TYPES:
                 fields.append(pa.field(name, _TYPES[type_]))
@@ -100,16 +101,16 @@ class Struct(ColumnSource):
         """Return the fields that have column sources, as columns."""
         return [read_column(name, type_) for name, type_ in self.nested_schema.items() if type_ not in _TYPES]
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
-        arrays: list[Any] = []
-        for field, (name, type_) in zip(column.type, self.nested_schema.items(), strict=True):
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
+        arrays: list[ArrowArray] = []
+        for field, (name, type_) in zip(fields_of(column.type), self.nested_schema.items(), strict=True):
             if type_ in _TYPES:
                 arrays.append(_values(type_, rows.uniforms(table, column, name)))
                 continue
             field_column = _field(column.spec, name, type_)
             nullable = may_be_null(field_column, rows.block.population.dataset)
             arrays.append(fill(ColumnPlan(field_column, field.type, nullable, ""), table, rows))
-        return pa.StructArray.from_arrays(arrays, fields=list(column.type))
+        return pa.StructArray.from_arrays(arrays, fields=fields_of(column.type))
 
 
 @add_source
@@ -128,16 +129,16 @@ class Array(ColumnSource):
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
         return f"{capitalised(phrase(column.name))}, a list of {self.array_length} values of type {self.array_element_type}."
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         length = self.array_length
         row_addresses = fold(rows.address, np.full(1, key(0, "element")))  # keeps elements apart from numbered rows
         addresses = fold(row_addresses[:, None], words(np.arange(length))[None, :]).ravel()
         stream = key(rows.block.population.seed, "column", table.stream, column.name, "element")
-        offsets = pa.array(np.arange(len(rows) + 1, dtype=np.int32) * length)
-        return pa.ListArray.from_arrays(offsets, _values(self.array_element_type, uniforms(stream, addresses)))
+        edges = np.arange(len(rows) + 1, dtype=np.int32) * np.int32(length)
+        return lists(edges, _values(self.array_element_type, uniforms(stream, addresses)))
 
 
-def _values(type_: str, draws: Floats) -> pa.Array:
+def _values(type_: str, draws: Floats) -> ArrowArray:
     """Return a value of a type for each uniform."""
     if type_ == "float":
         return pa.array(draws.round(_DECIMALS))
@@ -146,7 +147,7 @@ def _values(type_: str, draws: Floats) -> pa.Array:
     if type_ == "int":
         return pa.array((draws * 1000).astype(np.int64))
     numbers: Integers = (draws * 100_000).astype(np.int64)
-    return pc.binary_join_element_wise("v", pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), 5, "0"), "")
+    return joined("v", pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), 5, "0"))
 
 
 def _field(column: Column, name: str, type_: str) -> Column:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.foreign_key import history_dimension
 from plotsim_core.columns.primary_key import date_keys, key_text, prefix, unit_codes
 from plotsim_core.columns.rows import CURRENT, Integers, Rows
@@ -29,7 +30,12 @@ from plotsim_core.errors import Problem
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 ROW_ID = "dim_row_id"
-_TYPES = {"row_id": pa.string(), "valid_from": pa.date32(), "valid_to": pa.date32(), "is_current": pa.bool_()}
+_TYPES: dict[str, pa.DataType] = {
+    "row_id": pa.string(),
+    "valid_from": pa.date32(),
+    "valid_to": pa.date32(),
+    "is_current": pa.bool_(),
+}
 _DESCRIPTIONS = {
     "row_id": "Key of the version of the {unit} that was valid at the time.",
     "valid_from": "Date on which the version begins to be valid.",
@@ -82,7 +88,7 @@ class Version(ColumnSource):
     def version_part(self) -> str:
         return self.part
 
-    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> pa.Array:
+    def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         population = rows.block.population
         if self.part == "row_id":
             dimension = history_dimension(population.dataset)
@@ -90,7 +96,8 @@ class Version(ColumnSource):
             start_keys = pc.cast(pa.array(date_keys(population, _starts(rows))), pa.string())
             return key_text(prefix(dimension[0]), unit_codes(rows), start_keys)
         if self.part == "is_current":
-            return pa.array(rows.until == CURRENT)
+            is_current: ArrowArray = pa.array(rows.until == CURRENT)
+            return is_current
         periods = rows.since if self.part == "valid_from" else rows.until
         is_current = periods == CURRENT
         starts = population.grain.starts(np.where(is_current, population.first, periods)).astype("datetime64[us]")

@@ -66,7 +66,8 @@ def repeat_crossings(block: Block, crossing: Crossing, spacing: int) -> NDArray[
         return np.zeros(len(units), dtype=np.int64), np.full(len(units), BEFORE)
 
     def fires(length: NDArray[np.int64], last: NDArray[np.int64], period: int) -> NDArray[np.bool_]:
-        return (length == crossing.periods) & (period - last >= spacing)
+        is_repeated: NDArray[np.bool_] = (length == crossing.periods) & (period - last >= spacing)
+        return is_repeated
 
     def advance(units: Units, state: Run, first: int, stop: int) -> Run:
         length, last = state

@@ -48,4 +48,5 @@ class Means(Block):
         # added up period by period: the order must not depend on how many units there are
         total, count = (np.cumsum(part, axis=0)[-1:] for part in (np.where(is_present, values, 0.0), is_present))
         mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-        return mean if metric is None else np.round(mean, self.population.metrics[metric].spec.decimals or 0)
+        means: Floats = mean if metric is None else np.round(mean, self.population.metrics[metric].spec.decimals or 0)
+        return means

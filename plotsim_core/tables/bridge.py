@@ -204,7 +204,8 @@ class Bridge(TableKind):
             unit_periods = np.maximum(np.cumsum(has_arrived, axis=0), 1)
             mean_share = np.cumsum(np.where(has_arrived, share, 0.0), axis=0) / unit_periods
             rows = child_counts(population, population.table(self.left).spec, units.address)
-            return has_arrived * rows * (low + np.rint((high - low) * np.clip(mean_share, 0, 1)))
+            links: Floats = has_arrived * rows * (low + np.rint((high - low) * np.clip(mean_share, 0, 1)))
+            return links
 
         return sample.total(links)
 
@@ -274,4 +275,5 @@ def _versions(block: Block, history: History) -> Integers:
     """Return when the version began that is valid at the end of the block, or of the unit's life, shape (units,)."""
     starts = band_starts(block, block.population.metric_index(history.tracks), history.at)
     last_index = np.minimum(ends(block), block.slice.stop - 1) - block.slice.first
-    return starts[last_index, np.arange(len(block.units))]
+    last_starts: Integers = starts[last_index, np.arange(len(block.units))]
+    return last_starts

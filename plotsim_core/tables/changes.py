@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from plotsim_core.arrow import ArrowArray, joined, taken
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.columns.timestamp import TYPE as MOMENT
@@ -177,10 +177,10 @@ def _operations(population: Population, dimension: TablePlan, part: Slice) -> tu
     return member_rows, ops
 
 
-def _codes(values: pa.Array) -> Integers:
+def _codes(values: ArrowArray) -> Integers:
     """Return a number for each value, equal for equal ones; null is one too."""
-    plain = values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
-    coded = pc.dictionary_encode(plain, null_encoding="encode")
+    plain: ArrowArray = values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
+    coded = plain.dictionary_encode(null_encoding="encode")
     return np.asarray(coded.indices, dtype=np.int64)
 
 
@@ -195,11 +195,11 @@ def _batch(
 ) -> pa.RecordBatch:
     key = fill(key_of(dimension), dimension, member_rows.taken(member))
     dates = pa.array(population.grain.keys(period))
-    columns = {
-        SEQUENCE: pc.binary_join_element_wise(dates.cast(pa.string()), key, "-"),
+    columns: dict[str, ArrowArray] = {
+        SEQUENCE: joined(dates.cast(pa.string()), key, between="-"),
         CHANGED_AT: pa.array(population.grain.starts(period).astype("datetime64[us]"), MOMENT),
         DATE: dates,
-        OP: pa.array(_OPS).take(pa.array(ops)),
+        OP: pa.array(_OPS).take(ops),
         BEFORE: _image(dimension, member_rows, ops != _INSERTED, period - 1, member),
         AFTER: _image(dimension, member_rows, ops != _DELETED, period, member),
     }
@@ -209,7 +209,7 @@ def _batch(
 
 def _image(
     dimension: TablePlan, member_rows: Rows, is_present: NDArray[np.bool_], period: Integers, member: Integers
-) -> pa.Array:
+) -> ArrowArray:
     """Return members as they stand in a period each, as one struct per change; null where they are not present."""
     states = dimension_states(
         dimension, member_rows, (period - member_rows.block.slice.first)[is_present], member[is_present]
@@ -218,4 +218,4 @@ def _image(
     images = pa.StructArray.from_arrays(
         [fill(column, dimension, states) for column in columns], fields=[pa.field(c.name, c.type) for c in columns]
     )
-    return images.take(pa.array(np.cumsum(is_present) - 1, mask=~is_present))
+    return taken(images, np.cumsum(is_present) - 1, ~is_present)

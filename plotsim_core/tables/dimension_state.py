@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.foreign_key import child_counts
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Integers, Rows
@@ -92,14 +92,14 @@ def dimension_states(dimension: TablePlan, member_rows: Rows, period_index: Inte
     return replace(rows, until=block.periods[period_index] + 1, band=band)
 
 
-def state_rows(population: Population, dimension: TablePlan, part: Slice) -> tuple[Integers, list[pa.Array]]:
+def state_rows(population: Population, dimension: TablePlan, part: Slice) -> tuple[Integers, list[ArrowArray]]:
     """Return the rows at the end of each period of a slice: the index of each row's period, and the columns."""
     member_rows = members(dimension, block(population, part))
     period_index, member = np.nonzero(presence(member_rows))
     rows, moving_columns, member_index = (
         dimension_states(dimension, member_rows, period_index, member),
         changing_columns(dimension),
-        pa.array(member),
+        member,
     )
     columns = columns_of(dimension)
     return period_index, [

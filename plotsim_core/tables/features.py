@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.primary_key import key_column, key_text, prefix
 from plotsim_core.columns.rows import gathered
 from plotsim_core.config.column_source import POSITION, STORED_VALUES, DerivedColumn, Origin
@@ -71,7 +72,7 @@ class EntityFeatures(DerivedKind):
             unit_block = block(population, part)
             arrived = np.flatnonzero(unit_block.units.arrival < stop)
             is_alive = alive(unit_block)
-            columns: dict[tuple[str, str | None], pa.Array] = {(_UNIT, None): _keys(population, unit_block, arrived)}
+            columns: dict[tuple[str, str | None], ArrowArray] = {(_UNIT, None): _keys(population, unit_block, arrived)}
             for name in names:
                 sums = _sums(unit_block.noised(population.metric_index(name)), is_alive, part.first - population.first)
                 columns |= {(word, name): _rounded(values[arrived]) for word, values in sums.items()}
@@ -155,7 +156,7 @@ def _column(name: str, source: _Feature, type_: pa.DataType, nullable: bool, des
     return ColumnPlan(Column(name=name, type=path, source=source), type_, nullable, description)
 
 
-def _keys(population: Population, unit_block: Block, arrived: NDArray[np.int64]) -> pa.Array:
+def _keys(population: Population, unit_block: Block, arrived: NDArray[np.int64]) -> ArrowArray:
     return key_text(prefix(population.dimension.spec), pa.array(unit_block.codes[arrived]))
 
 
@@ -184,13 +185,13 @@ def _sums(values: Floats, is_alive: NDArray[np.bool_], begin: int) -> dict[str, 
     return {"mean": mean, "std": std, "slope": slope, "first": first, "last": last, "peak_period": peak}
 
 
-def _rounded(values: Floats) -> pa.Array:
+def _rounded(values: Floats) -> ArrowArray:
     return pa.array(np.round(values, _DECIMALS), mask=np.isnan(values))
 
 
 def _labels(
     population: Population, unit_block: Block, arrived: NDArray[np.int64], is_alive: NDArray[np.bool_]
-) -> dict[str, pa.Array]:
+) -> dict[str, ArrowArray]:
     """Return the labels of units, whether or not the table has columns of them."""
     segments, units = [segment.spec for segment in population.segments], unit_block.units
     treatments = [segment.treatment for segment in segments]

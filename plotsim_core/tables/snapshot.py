@@ -124,13 +124,15 @@ class Snapshot(DerivedKind, DimensionView):
         all_periods = np.arange(sample.periods[0], sample.periods[-1] + 1)
         is_due = is_snapshot_due(sample.population, self.every, all_periods)
         share = is_due[sample.periods - all_periods[0]] if len(all_periods) == len(sample.periods) else is_due.mean()
-        return expected_members(sample.population.table(table.of), sample) * share
+        expected_rows: Floats = expected_members(sample.population.table(table.of), sample) * share
+        return expected_rows
 
 
 def is_snapshot_due(population: Population, interval: str | None, periods: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return at the end of which periods a snapshot is taken: the last to begin in each stretch of that length."""
     if interval == "once":
-        return periods == population.first
+        is_first: NDArray[np.bool_] = periods == population.first
+        return is_first
     if interval is None or interval == population.grain.name:
         return np.ones(len(periods), dtype=np.bool_)
     holding_period = GRAINS[interval].holding

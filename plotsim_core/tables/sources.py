@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.source import fill
@@ -93,7 +94,7 @@ class SourceTable(_Together):
                 elif column.name in attributes and source.attribute_drift_rate:
                     values = _drifting(values, column, units, rows, entries, source, is_name=False)
                 else:
-                    values = values.take(pa.array(entries.place))
+                    values = values.take(entries.place)
                 arrays.append(values)
             yield batch_of(table, arrays)
 
@@ -124,7 +125,7 @@ class SourceMap(_Together):
                 arrays = [
                     pa.repeat(pa.scalar(source.name), len(entries.place)),
                     key_values(population, source, entries.number).cast(pa.string()),
-                    keys.take(pa.array(entries.place)),
+                    keys.take(entries.place),
                 ]
                 yield batch_of(table, arrays)
 
@@ -220,7 +221,7 @@ def source_rows(population: Population, source: SourceSystem, unit_block: Block,
     return SourceRows(index[order], copy[order], number[order])
 
 
-def key_values(population: Population, source: SourceSystem, number: Words) -> pa.Array:
+def key_values(population: Population, source: SourceSystem, number: Words) -> ArrowArray:
     """Return keys in the scheme of a source: `SHOP-0123456789012345`, a whole number, or 13 hexadecimal digits."""
     if source.key_scheme == "uuid_short":
         shifts = np.arange(_BITS - 4, -1, -4, dtype=np.uint64)
@@ -231,8 +232,8 @@ def key_values(population: Population, source: SourceSystem, number: Words) -> p
     whole_numbers = pa.array(number.astype(np.int64))
     if source.key_scheme == "numeric":
         return whole_numbers
-    return pc.binary_join_element_wise(
-        pa.scalar(population.unit.upper()), pc.utf8_lpad(whole_numbers.cast(pa.string()), _DIGITS, "0"), "-"
+    return joined(
+        pa.scalar(population.unit.upper()), pc.utf8_lpad(whole_numbers.cast(pa.string()), _DIGITS, "0"), between="-"
     )
 
 
@@ -267,7 +268,7 @@ def _units(population: Population, table: TablePlan, unit_block: Block, arrived:
 
 
 def _drifting(
-    values: pa.Array,
+    values: ArrowArray,
     column: ColumnPlan,
     units: TablePlan,
     rows: Rows,
@@ -275,7 +276,7 @@ def _drifting(
     source: SourceSystem,
     *,
     is_name: bool,
-) -> pa.Array:
+) -> ArrowArray:
     """Return the values of a column as a source has them, one for each of its rows."""
     address = fold(rows.address[entries.place], words(entries.copy))
 
@@ -283,9 +284,9 @@ def _drifting(
         return uniforms(key(rows.block.population.seed, "drift", source.name, column.name, stream), address)
 
     rate = source.name_drift_rate if is_name else source.attribute_drift_rate
-    source_values = values.take(pa.array(entries.place))
+    source_values = values.take(entries.place)
     drifted_rows = np.flatnonzero(draw("whether") < rate)
-    before = source_values.take(pa.array(drifted_rows))
+    before = source_values.take(drifted_rows)
     after = drift_texts(
         before, NAME_WAYS if is_name else ATTRIBUTE_WAYS, draw("way")[drifted_rows], draw("place")[drifted_rows]
     )
@@ -297,11 +298,12 @@ def _drifting(
             units,
             replace(rows_drifted, address=fold(rows_drifted.address, words(np.ones(1, dtype=np.int64))), memory=Memory()),
         )
-        is_stale &= ~np.asarray(pc.fill_null(pc.equal(other_values, before), True))
+        is_stale &= ~np.asarray(pc.equal(other_values, before).fill_null(True))
         after = pc.if_else(pa.array(is_stale), other_values, after)
     mask = np.zeros(len(source_values), dtype=np.bool_)
     mask[drifted_rows] = True
-    return pc.replace_with_mask(source_values, pa.array(mask), after)
+    drifted_values: ArrowArray = pc.replace_with_mask(source_values, pa.array(mask), after)
+    return drifted_values
 
 
 DERIVED.add("sources", _derive)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.primary_key import key_column, prefix
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
@@ -36,9 +38,10 @@ class Row:
     period: int
     unit: int | None
 
-    def value(self, column: ColumnPlan) -> pa.Scalar:
+    def value(self, column: ColumnPlan) -> pa.Scalar[Any]:
         """Return the row's value of a column, made as the table makes it."""
-        return fill(column, self.table, self.rows)[self.place]
+        scalar: pa.Scalar[Any] = fill(column, self.table, self.rows)[self.place]
+        return scalar
 
 
 def find_period(population: Population, text: str) -> int:
@@ -114,7 +117,7 @@ def _key_column(table: TablePlan) -> ColumnPlan:
     return find_column(table, column.name if column is not None else table.key[0])
 
 
-def _absence_reason(population: Population, unit: int | None, period: int, keys: pa.Array, key: str) -> str:
+def _absence_reason(population: Population, unit: int | None, period: int, keys: ArrowArray, key: str) -> str:
     if unit is not None:
         cell = block(population, Slice(period, period + 1, unit, unit + 1))
         arrival, last = int(cell.units.arrival[0]), int(ends(cell)[0])
@@ -122,4 +125,5 @@ def _absence_reason(population: Population, unit: int | None, period: int, keys:
             return f"its {population.unit} arrives in {population.grain.label(arrival)}"
         if last != NEVER and period > last:
             return f"its {population.unit} left in {population.grain.label(last)}"
-    return did_you_mean(key, keys.to_pylist()) if len(keys) else "there is none of this key"
+    known_keys: list[Any] = keys.to_pylist()
+    return did_you_mean(key, known_keys) if len(keys) else "there is none of this key"

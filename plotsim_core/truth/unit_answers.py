@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from plotsim_core.arrow import ArrowArray, lists, taken
 from plotsim_core.columns.primary_key import key_text, prefix
 from plotsim_core.columns.segment import arms
 from plotsim_core.columns.trajectory import DECIMALS
@@ -47,9 +48,9 @@ def _block_answers(block: Block) -> pa.Table:
     last_periods = ends(block)
     has_ended = last_periods < block.slice.stop
     names = pa.array([segment.spec.name for segment in population.segments])
-    columns: dict[str, pa.Array] = {
+    columns: dict[str, ArrowArray] = {
         "key": key_text(prefix(population.dimension.spec), pa.array(block.codes)),
-        "segment": names.take(pa.array(units.segment)),
+        "segment": names.take(units.segment),
         **({"treatment": arms(block)} if any(s.spec.treatment for s in population.segments) else {}),
         "arrival": pa.array(dates[np.minimum(units.arrival - block.slice.first, len(dates) - 1)]),
         "end": pa.array(dates[np.where(has_ended, last_periods - block.slice.first, 0)], mask=~has_ended),
@@ -101,26 +102,26 @@ def _missing_mask(block: Block, metric: MetricPlan) -> Flags:
     return mask
 
 
-def _date_lists(column: str, masks: dict[str, Flags], dates: Integers) -> dict[str, pa.Array]:
+def _date_lists(column: str, masks: dict[str, Flags], dates: Integers) -> dict[str, ArrowArray]:
     """Return a struct with a list of dates for each name; nothing without names."""
     if not masks:
         return {}
-    lists = [_lists(flags, pa.array(dates[np.nonzero(flags.T)[1]])) for flags in masks.values()]
-    return {column: pa.StructArray.from_arrays(lists, names=list(masks))}
+    date_lists = [_lists(flags, pa.array(dates[np.nonzero(flags.T)[1]])) for flags in masks.values()]
+    return {column: pa.StructArray.from_arrays(date_lists, names=list(masks))}
 
 
-def _change_lists(values: Integers, is_alive: Flags, words: Sequence[str], dates: Integers) -> pa.Array:
+def _change_lists(values: Integers, is_alive: Flags, words: Sequence[str], dates: Integers) -> ArrowArray:
     """Return the changes of each unit: date and value of the first period of each run of equal values. Only periods in
     which a unit is alive count; NONE is null."""
     is_start = is_alive.copy()
     is_start[1:] &= ~is_alive[:-1] | (values[1:] != values[:-1])
     codes = values.T[is_start.T]
-    texts = pa.array(list(words)).take(pa.array(codes, mask=codes == NONE))
+    texts = taken(pa.array(list(words)), codes, codes == NONE)
     start_dates = pa.array(dates[np.nonzero(is_start.T)[1]])
     return _lists(is_start, pa.StructArray.from_arrays([start_dates, texts], names=["since", "value"]))
 
 
-def _lists(mask: Flags, values: pa.Array) -> pa.Array:
+def _lists(mask: Flags, values: ArrowArray) -> ArrowArray:
     """Return the values of each unit as a list; `values` are those of the cells in `mask`, unit by unit."""
     offsets = np.concatenate([[0], np.cumsum(np.count_nonzero(mask, axis=0))]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), values)
+    return lists(offsets, values)

@@ -127,7 +127,7 @@ def _last_periods(store: StoredData, units: Units, endings: pa.Table) -> NDArray
     indexes = pc.index_in(keys, endings["unit"].combine_chunks())
     is_ended = np.asarray(pc.is_valid(indexes))
     last_periods = np.full(len(units), NEVER)
-    dates = endings["ended"].to_numpy(zero_copy_only=False)[np.asarray(pc.fill_null(indexes, 0))[is_ended]]
+    dates = endings["ended"].to_numpy(zero_copy_only=False)[np.asarray(indexes.fill_null(0))[is_ended]]
     periods = np.arange(population.first, store.stop, dtype=np.int64)
     last_periods[is_ended] = periods[np.minimum(np.searchsorted(population.grain.keys(periods), dates), len(periods) - 1)]
     return last_periods
@@ -152,7 +152,7 @@ def _row_counts(store: StoredData, table: TablePlan) -> Floats:
     keys = store.population.grain.keys(np.arange(store.first, store.stop, dtype=np.int64))
     scan = table_scan(store, table)
     counts = dict(zip(scan["date_key"].to_pylist(), scan["rows"].to_pylist(), strict=True))
-    return np.array([float(counts.get(key, 0)) for key in keys.tolist()])
+    return np.array([float(counts.get(key) or 0) for key in keys.tolist()])
 
 
 def ending_tables(population: Population) -> frozenset[str]:
@@ -227,7 +227,8 @@ def _outside_rows(store: StoredData, table: TablePlan) -> int:
 
 def _tally(store: StoredData, checked: Floats, faults: Floats) -> pa.Table:
     keys = date_keys(store.population, np.arange(store.first, store.stop, dtype=np.int64))
-    return pa.table([keys, np.rint(checked).astype(np.int64), np.rint(faults).astype(np.int64)], schema=TALLY)
+    counts = [np.rint(numbers).astype(np.int64) for numbers in (checked, faults)]
+    return pa.table([pa.array(column) for column in (keys, *counts)], schema=TALLY)
 
 
 def _fact_tables(population: Population, table: TablePlan) -> frozenset[str] | None:

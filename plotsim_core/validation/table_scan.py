@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from plotsim_core.arrow import ArrowChunks
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.check import TALLY, Finding
@@ -53,7 +54,7 @@ def _scan(store: StoredData, table: TablePlan) -> pa.Table:
     return store.arrow(sql)
 
 
-def count_finding(scan: pa.Table, subject: str, noun: str, checked: pa.ChunkedArray, faults: pa.ChunkedArray) -> Finding:
+def count_finding(scan: pa.Table, subject: str, noun: str, checked: ArrowChunks, faults: ArrowChunks) -> Finding:
     """Return the finding of counts by period, passed if there are no faults."""
     return tally_finding(subject, noun, pa.table([scan["date_key"], checked, faults], names=TALLY.names))
 
@@ -66,6 +67,6 @@ def tally_finding(subject: str, noun: str, table: pa.Table) -> Finding:
     return Finding(subject, faults == 0, message, {"checked": checked, "faults": faults}, tally)
 
 
-def no_faults(scan: pa.Table) -> pa.ChunkedArray:
+def no_faults(scan: pa.Table) -> ArrowChunks:
     """Return a fault count of zero for each period."""
     return pa.chunked_array([pa.array(np.zeros(len(scan), dtype=np.int64))])

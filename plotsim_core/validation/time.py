@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from plotsim_core.columns.primary_key import key_text, prefix
 from plotsim_core.engine.roster import codes
@@ -64,7 +65,7 @@ def _lives_sql(store: StoredData, dimension: str) -> str:
         leaves.append(population.grain.keys(np.minimum(units.leaves, store.stop)))
         keys.append(key_text(prefix(population.table(dimension).spec), pa.array(codes(population, units))))
         arrivals.append(population.grain.keys(units.arrival))
-    spans = {"arrived": np.concatenate(arrivals), "last": np.concatenate(leaves)}
+    spans = {name: pa.array(np.concatenate(dates)) for name, dates in (("arrived", arrivals), ("last", leaves))}
     store.connection.register(name, pa.table({"unit": pa.concat_arrays(keys), **spans}))
     endings = endings_sql(store)
     if endings is None:
@@ -106,7 +107,8 @@ def _period_ends(store: StoredData) -> pa.Table:
     """Return the judged periods as (date_key, begins, stops)."""
     periods = np.arange(store.first, store.stop + 1, dtype=np.int64)
     starts = store.population.grain.starts(periods).astype("datetime64[us]")
-    return pa.table({"date_key": store.population.grain.keys(periods[:-1]), "begins": starts[:-1], "stops": starts[1:]})
+    keys = store.population.grain.keys(periods[:-1])
+    return pa.table({"date_key": pa.array(keys), "begins": pa.array(starts[:-1]), "stops": pa.array(starts[1:])})
 
 
 def _order_sql(store: StoredData, table: TablePlan, name: str) -> str | None:
@@ -116,7 +118,7 @@ def _order_sql(store: StoredData, table: TablePlan, name: str) -> str | None:
     if store.population.dataset.noise.temporal_jitter > 0 or not table.spec.is_driven or unit is None:
         return None
     scan = table_scan(store, table)
-    keys, row_count = scan["date_key"].to_pylist(), sum(scan["rows"].to_pylist())
+    keys, row_count = scan["date_key"].to_pylist(), int(pc.sum(scan["rows"]).as_py() or 0)
     period_list = ", ".join(str(key) for key in keys[:: max(1, row_count // _MAX_EVENTS)])
     number = rf"TRY_CAST(regexp_extract({quoted(table.key[0])}, '(\d+)$', 1) AS BIGINT)"
     window = f"PARTITION BY {quoted(unit)}, {quoted(table.time or '')} ORDER BY {number}"
