@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, overload
 import pyarrow as pa
 
 from plotsim_core.config import load, read
-from plotsim_core.config.check import Parts
 from plotsim_core.config.dataset import dataset_name
+from plotsim_core.config.document import Document
 from plotsim_core.config.notes import notes
 from plotsim_core.config.overrides import with_overrides
+from plotsim_core.config.parts import Parts
 from plotsim_core.config.quality import LEDGER
 from plotsim_core.engine.pooled import solve_pooled
 from plotsim_core.engine.slice import Slice, full_slice
@@ -90,7 +91,7 @@ def load_config(
     Raises ConfigError with everything that is wrong, UsageError for a request that makes no sense.
     """
     plan = from_mapping(
-        read.read(Path(path)),
+        read.read_document(Path(path)),
         name=Path(path).stem,
         source=str(path),
         seed=seed,
@@ -106,7 +107,7 @@ def create_from_yaml(text: str | Path) -> Plan:
     """Return the plan of a config given as a path or as YAML text."""
     if isinstance(text, Path) or "\n" not in text:
         return load_config(text)
-    return from_mapping(read.read_text(text, "config"), name="dataset")
+    return from_mapping(read.document_of(text, "config"), name="dataset")
 
 
 def create(*, name: str = "dataset", **sections: Any) -> Plan:
@@ -125,30 +126,35 @@ def from_mapping(
     noise: str | None = None,
     compression: str | None = None,
 ) -> Plan:
-    """Return the plan of a config given as what its YAML says, with other words in it where they are given.
+    """Return the plan of a config given as what its YAML says, or its `Document`, with other words where they are given.
 
     `noise` is a preset, or none, for all metrics. `target_rows` is how many rows all tables shall have together: the scale
     is solved so that the expected rows (`sizes`) come as near as whole units allow; a note of the plan says where that is
     not within 2 %. Raises ConfigError
     with everything that is wrong, UsageError for both a scale and target rows, and for an unknown noise.
     """
-    raw = with_overrides(raw, seed=seed, scale=scale, noise=noise, compression=compression)
+    document = raw if isinstance(raw, Document) else Document(raw, source, raw)
+    words = {"seed": seed, "scale": scale, "noise": noise, "output": compression}
+    document = document.with_value(
+        with_overrides(document.value, seed=seed, scale=scale, noise=noise, compression=compression),
+        *(section for section, word in words.items() if word is not None),
+    )
     if target_rows is not None:
         if scale is not None:
             raise UsageError("either the scale or the target rows can be given: one follows from the other")
-        return _plan_of_rows(raw, name, source, target_rows)
-    return _loaded_plan(raw, name, source)
+        return _plan_of_rows(document, name, target_rows)
+    return _loaded_plan(document, name)
 
 
-def _plan_of_rows(raw: Any, name: str, source: str, target_rows: int) -> Plan:
+def _plan_of_rows(document: Document, name: str, target_rows: int) -> Plan:
     """Return the plan of a config at the scale whose expected rows, of all tables, are nearest to `target_rows`; with a note
     if no scale is near."""
-    plans = {(base_plan := _loaded_plan(raw, name, source)).dataset.scale: base_plan}
+    plans = {(base_plan := _loaded_plan(document, name)).dataset.scale: base_plan}
 
     def rows(scale: float) -> float:
         try:
             if scale not in plans:
-                plans[scale] = _loaded_plan({**raw, "scale": scale}, name, source)
+                plans[scale] = _loaded_plan(document.with_value({**document.value, "scale": scale}, "scale"), name)
         except ConfigError:  # larger than a segment may be, or than the budget of cells
             return float("inf")
         return float(sum(size.rows for size in sizes(plans[scale])))
@@ -162,35 +168,40 @@ def _plan_of_rows(raw: Any, name: str, source: str, target_rows: int) -> Plan:
     return replace(plan, notes=(*plan.notes, Problem("scale", f"{message}, at scale {scale:g}")))
 
 
-def _loaded_plan(raw: Any, name: str, source: str) -> Plan:
-    parts, problems = load.parse(raw)
-    kinds = []
-    for path, kind_parts in [*parts.get("units", ()), ("", parts)]:
-        prefix = f"{path}." if path else ""
-        metric_numbers = None
-        if kind_parts.get("metrics") and not any(
-            p.path.startswith((f"{prefix}metrics", f"{prefix}connection")) for p in problems
-        ):
-            connections = [item for item in kind_parts["connections"] if not item[1].pooled]
-            metric_numbers = numbers(kind_parts["metrics"], connections, phase_connections(kind_parts["connection_phases"]))
-            problems = [*problems, *(problem.under(path) for problem in metric_numbers.problems)]
-        kinds.append((path, kind_parts, metric_numbers))
-    if problems or any(metric_numbers is None for *_, metric_numbers in kinds):
-        raise ConfigError(problems, source)
+def _loaded_plan(document: Document, name: str) -> Plan:
+    parts, problems = load.read_parts(document)
+    if parts is None:
+        raise ConfigError(document.located(problems), document.source)
+    kind_numbers: list[Numbers | None] = []
+    for kind in parts.kinds:
+        own_paths = tuple(f"{kind.path}.{section}" if kind.path else section for section in ("metrics", "connection"))
+        has_sound_metrics = kind.metrics and not any(problem.path.startswith(own_paths) for problem in problems)
+        kind_numbers.append(_numbers(kind) if has_sound_metrics else None)
+    for kind, metric_numbers in zip(parts.kinds, kind_numbers, strict=True):
+        if metric_numbers is not None:
+            problems.extend(problem.under(kind.path) for problem in metric_numbers.problems)
+    if problems or document.problems:
+        raise ConfigError(document.located(problems), document.source)
     resolved: list[_Resolved] = []
-    for path, kind_parts, metric_numbers in kinds:
-        assert metric_numbers is not None
-        others = tuple(kind.population for kind in resolved)
-        resolved.append(_resolved(kind_parts, metric_numbers, others, path, source))
+    for kind, metric_numbers in zip(parts.kinds, kind_numbers, strict=True):
+        if metric_numbers is not None:
+            others = tuple(other.population for other in resolved)
+            resolved.append(_resolved(kind, metric_numbers, others, document))
     first, *further = reversed(resolved)
     warnings = [warning for kind in (first, *reversed(further)) for warning in kind.warnings]
     return resolve(
         dataset_name(name),
-        raw,
+        document.value,
         [first.population, *first.population.others],
         warnings,
         [note for kind in resolved for note in kind.notes],
     )
+
+
+def _numbers(parts: Parts) -> Numbers:
+    """Return the numbers of metrics and of the connections that are not pooled."""
+    connections = [entry for entry in parts.connections if not entry[1].pooled]
+    return numbers(parts.metrics, connections, phase_connections(parts.connection_phases))
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,21 +213,21 @@ class _Resolved:
     notes: list[Problem]
 
 
-def _resolved(parts: Parts, metric_numbers: Numbers, others: tuple[Population, ...], path: str, source: str) -> _Resolved:
-    """Return the population of the parts at `path`; pooled connections are solved against a roster of its segments."""
-    inherited = parts["inherited"] if path else None
-    dataset = load.dataset(parts)
+def _resolved(parts: Parts, metric_numbers: Numbers, others: tuple[Population, ...], document: Document) -> _Resolved:
+    """Return the population of parts; pooled connections are solved against a roster of its segments."""
+    inherited, dataset = parts.inherited if parts.path else None, parts.dataset
     warnings, kind_notes = list(metric_numbers.warnings), list(notes(dataset, inherited))
     population = population_plan(dataset, metric_numbers, others, inherited)
-    if any(connection.pooled for _, connection in parts["connections"]):
-        connections, problems, pooled_warnings, pooled_notes = solve_pooled(population, parts["connections"])
-        pooled_numbers = numbers(parts["metrics"], connections, phase_connections(parts["connection_phases"]))
+    if any(connection.pooled for _, connection in parts.connections):
+        connections, problems, pooled_warnings, pooled_notes = solve_pooled(population, parts.connections)
+        pooled_numbers = numbers(parts.metrics, connections, phase_connections(parts.connection_phases))
         if problems or pooled_numbers.problems:
-            raise ConfigError([problem.under(path) for problem in (*problems, *pooled_numbers.problems)], source)
+            pooled_problems = [problem.under(parts.path) for problem in (*problems, *pooled_numbers.problems)]
+            raise ConfigError(document.located(pooled_problems), document.source)
         warnings = [*pooled_numbers.warnings, *warnings, *pooled_warnings]
         kind_notes += pooled_notes
         population = population_plan(dataset, pooled_numbers, others, inherited)
-    return _Resolved(population, *([problem.under(path) for problem in part] for part in (warnings, kind_notes)))
+    return _Resolved(population, *([problem.under(parts.path) for problem in part] for part in (warnings, kind_notes)))
 
 
 def parse_periods(plan: Plan, text: str | None) -> tuple[int, int] | None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
+
+_OF_KEYS = ("unknown key", "has no effect", "have no effect", "says the same as", "is said once")
+"""What messages begin with that are about a key rather than its value."""
 
 
 @dataclass(frozen=True, order=True)
@@ -13,12 +17,25 @@ class Problem:
     """One thing that is wrong, or doubtful, at one place of a config.
 
     `path` is where it stands in the file (`segments[2].archetype`), `message` says what was found and what was
-    expected, `hint` what to write instead (empty when there is nothing to suggest).
+    expected, `hint` what to write instead (empty when there is nothing to suggest). `line` and `column`, from 1, are those
+    of the config, or of a `file` that it names; 0 where there are none.
     """
 
     path: str
     message: str
     hint: str = ""
+    line: int = 0
+    column: int = 0
+    file: str = ""
+
+    @property
+    def is_of_key(self) -> bool:
+        """Whether the problem is that a key is there, whatever its value."""
+        return self.message.startswith(_OF_KEYS)
+
+    def at(self, line: int, column: int) -> Problem:
+        """Return the problem with the place in the config where it stands."""
+        return replace(self, line=line, column=column)
 
     def __str__(self) -> str:
         text = f"{self.path}: {self.message}" if self.path else self.message
@@ -75,7 +92,15 @@ class ConfigError(ValueError):
     def __str__(self) -> str:
         count = len(self.problems)
         head = f"{self.source}: {count} problem{'' if count == 1 else 's'}"
-        return "\n".join([head, *(f"  {line}" for p in self.problems for line in str(p).splitlines())])
+        lines = [line for problem in self.problems for line in f"{self.place(problem)}{problem}".splitlines()]
+        return "\n".join([head, *(f"  {line}" for line in lines)])
+
+    def place(self, problem: Problem) -> str:
+        """Return where a problem stands, as compilers write it (`shop.yaml:12:9: `); empty where that is in no file."""
+        if not problem.line:
+            return ""
+        source = str(Path(self.source).parent / problem.file) if problem.file else self.source
+        return f"{source}:{problem.line}:{problem.column}: " if problem.column else f"{source}:{problem.line}: "
 
 
 class SchemaError(RuntimeError):

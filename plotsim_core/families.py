@@ -27,6 +27,7 @@ class UnknownMember(LookupError):
 def did_you_mean(name: str, known: list[str], page: str = "") -> str:
     """Return `did you mean 'x'?` for the nearest known name, or what there is when nothing is near: of very many the nearest
     few, and the `page` that lists all."""
+    known = [known_name for known_name in known if known_name]
     nearest_name = nearest(name, known)
     if nearest_name is not None:
         return f"did you mean '{nearest_name}'?"

@@ -22,7 +22,7 @@ from plotsim_core.cli.options import (
 from plotsim_core.cli.plans import config_path
 from plotsim_core.config.dataset import dataset_name
 from plotsim_core.config.overrides import with_overrides
-from plotsim_core.config.read import read
+from plotsim_core.config.read import read_document
 from plotsim_core.output.postgres import origin_at, shown_address
 from plotsim_core.output.staged import finish
 from plotsim_core.validation.provenance import Origin, origin_of, origins, overrides
@@ -66,11 +66,13 @@ def check(
     location = data if isinstance(data, Path) else shown_address(data)
     if isinstance(data, Path) and data.is_dir():
         finish(data)
-    raw = with_overrides(read(path), noise=noise)
+    document = read_document(path).readable()
+    raw = with_overrides(document.value, noise=noise)
     data_origins = origins(data) if isinstance(data, Path) else _origins_at(data, path)
     if not data_origins:
         click.echo(f"warning: {location} does not say what it was made from; it is taken to be {config}", err=True)
-    plan = api.from_mapping(raw, source=str(path), **overrides(raw, path.stem, data_origins, seed, scale))
+    words = overrides(raw, path.stem, data_origins, seed, scale)
+    plan = api.from_mapping(document, source=str(path), noise=noise, **words)
     report = judge_data(plan, data, periods, ReportFiles(None, json_file, html_file))
     if not quiet:
         click.echo(report.text())

@@ -9,7 +9,7 @@ import click
 
 from plotsim_core import api
 from plotsim_core.config.output import without_budget
-from plotsim_core.config.read import read
+from plotsim_core.config.read import read_document
 from plotsim_core.errors import UsageError
 from plotsim_core.plan.plan import Plan
 
@@ -30,8 +30,10 @@ def config_plan(
 ) -> Plan:
     """Return the plan of a config with other words in it: seed and scale, target_rows, noise and compression."""
     path = config_path(config)
-    raw = without_budget(read(path)) if over_budget else read(path)
-    return api.from_mapping(raw, name=path.stem, source=str(path), seed=seed, scale=scale, **words)
+    document = read_document(path)
+    if over_budget:
+        document = document.with_value(without_budget(document.value))
+    return api.from_mapping(document, name=path.stem, source=str(path), seed=seed, scale=scale, **words)
 
 
 def print_warnings(plan: Plan, strict: bool, quiet: bool = False) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from plotsim_core.config.calendar import Calendar, Rhythm
 from plotsim_core.config.holidays import known_years
+from plotsim_core.config.parts import Parts
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star_schema import TIME_DIMENSION
 from plotsim_core.config.tables import Table
@@ -21,9 +21,9 @@ _SHOWING_COLUMNS = {
 _DAYS = ("day", "hour")
 
 
-def calendars(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
+def calendars(parts: Parts) -> Iterator[Problem]:
     """Yield the parts of the calendar that nothing shows, and holidays of countries that are not known of the window."""
-    calendar: Calendar | None = parts.get("calendar")
+    calendar, scope = parts.calendar, parts.scope
     if calendar is None:
         return
     dates = scope.date_dimension
@@ -32,7 +32,7 @@ def calendars(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
         is_used = (name == "holidays" and any(rhythm.holidays is not None for rhythm in rhythms)) or (
             name == "weekend" and any(isinstance(rhythm.weekdays, str) and rhythm.weekdays != "even" for rhythm in rhythms)
         )
-        if name not in calendar.model_fields_set or is_used or dates is None:
+        if name not in calendar.model_fields_set or is_used or dates is None or "" in scope.tables:
             continue
         date_columns = [column.name for column in dates.columns]
         if not set(date_columns) & set(columns):
@@ -65,21 +65,21 @@ def _years(calendar: Calendar, scope: Scope) -> Iterator[Problem]:
             )
 
 
-def rhythms(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
+def rhythms(parts: Parts) -> Iterator[Problem]:
     """Yield rhythms, and parts of them, that move nothing."""
-    calendar: Calendar | None = parts.get("calendar")
+    scope = parts.scope
     grain = scope.window.grain.name if scope.window is not None else None
-    dataset_rhythm: Rhythm | None = parts.get("rhythm")
+    dataset_rhythm = parts.rhythm
     event_tables = list(events(parts))
     for path, rhythm, table in _rhythms(parts):
-        if rhythm.holidays is not None and (calendar is None or not calendar.holidays):
+        if rhythm.holidays is not None and scope.calendar is not None and not scope.calendar.holidays:
             yield Problem(f"{path}.holidays", "has no effect: no day is a holiday", "give `calendar: { holidays: ... }`")
-        if grain is None or any(declaration.table is None for declaration in parts["tables"]):
+        if grain is None or any(declaration.table is None for declaration in parts.tables):
             continue
         rhythm_events = [table] if table is not None else [event for event in event_tables if _has_open_words(event)]
         has_moments = grain != "hour" and any(shows_moments(event) for event in rhythm_events)
         proportional_events = [event for event in rhythm_events if event.has_rhythm]
-        moves_metrics = table is None and any(metric.follows_rhythm for _, metric in parts["metrics"])
+        moves_metrics = table is None and any(metric.follows_rhythm for _, metric in parts.metrics)
         moves_values = grain in _DAYS and (bool(proportional_events) or moves_metrics)
         if "hours" in rhythm.model_fields_set and not has_moments and not (moves_values and grain == "hour"):
             yield Problem(f"{path}.hours", *_no_effect(grain))
@@ -87,8 +87,9 @@ def rhythms(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
             if name in rhythm.model_fields_set and not (has_moments and grain != "day") and not moves_values:
                 yield Problem(f"{path}.{name}", *_no_effect(grain))
     if dataset_rhythm is None or grain not in _DAYS:
-        for path, metric in parts["metrics"]:
-            if metric.rhythm_sensitivity is not None and grain is not None:
+        for path, metric in parts.metrics:
+            is_read = dataset_rhythm is not None or parts.raw.get("rhythm") is None
+            if metric.rhythm_sensitivity is not None and grain is not None and is_read:
                 reason = "there is no `rhythm`" if dataset_rhythm is None else f"a rhythm moves no metric of a {grain}"
                 yield Problem(f"{path}.rhythm_sensitivity", f"has no effect: {reason}")
 
@@ -99,21 +100,18 @@ def _no_effect(grain: str) -> tuple[str, str]:
     return "has no effect: it moves no value and no moment", hint
 
 
-def events(parts: dict[str, Any]) -> Iterator[Table]:
+def events(parts: Parts) -> Iterator[Table]:
     """Yield the tables of all kinds of unit whose rows have moments."""
-    for declaration in [
-        *parts["tables"],
-        *(table for _, kind_parts in parts.get("units", ()) for table in kind_parts["tables"]),
-    ]:
+    for declaration in parts.declared_tables:
         if declaration.table is not None and "event" in declaration.table.knows:
             yield declaration.table
 
 
-def _rhythms(parts: dict[str, Any]) -> Iterator[tuple[str, Rhythm, Table | None]]:
+def _rhythms(parts: Parts) -> Iterator[tuple[str, Rhythm, Table | None]]:
     """Yield the rhythm of the dataset and those of events, each with its path and its event."""
-    if parts.get("rhythm") is not None:
-        yield "rhythm", parts["rhythm"], None
-    for declaration in parts["tables"]:
+    if parts.rhythm is not None:
+        yield "rhythm", parts.rhythm, None
+    for declaration in parts.tables:
         event_rhythm = declaration.table.row_rhythm if declaration.table is not None else None
         if event_rhythm is not None:
             yield f"{declaration.path}.rhythm", event_rhythm, declaration.table

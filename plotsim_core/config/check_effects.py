@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from plotsim_core.config.check_calendar import events, shows_moments
-from plotsim_core.config.effects import Noise
-from plotsim_core.config.scope import Scope
+from plotsim_core.config.parts import Parts
 from plotsim_core.config.segments import Segment
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.curves import position
@@ -18,9 +16,10 @@ _CURVE_POINTS = 97
 """Sample points of a curve: no divisor of a year, so that no cycle falls on them."""
 
 
-def treatments(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
+def treatments(parts: Parts) -> Iterator[Problem]:
     """Yield the problems of treatments with the window and the metrics."""
-    for path, segment in parts["segments"]:
+    scope = parts.scope
+    for path, segment in parts.segments:
         treatment = segment.treatment
         if treatment is None:
             continue
@@ -31,16 +30,16 @@ def treatments(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
             yield Problem(f"{path}.treatment.start_period", f"{expected}, found {treatment.start_period}")
 
 
-def has_visible_moments(parts: dict[str, Any]) -> bool:
+def has_visible_moments(parts: Parts) -> bool:
     """Return whether a table shows the moments of its events, or a table is invalid."""
-    return any(declaration.table is None for declaration in parts["tables"]) or any(
+    return any(declaration.table is None for declaration in parts.tables) or any(
         shows_moments(event) for event in events(parts)
     )
 
 
-def noises(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
+def noises(parts: Parts) -> Iterator[Problem]:
     """Yield the problems of noises with metrics: unknown metrics, and noise that no metric has."""
-    metrics = parts["metrics"]
+    metrics, scope = parts.metrics, parts.scope
     for path, metric in metrics:
         if metric.noise is not None and metric.noise.mar_on is not None:
             yield from scope.unknown_metric(metric.noise.mar_on, f"{path}.noise.mar_on")
@@ -49,7 +48,7 @@ def noises(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
         if metric.noise is not None and metric.noise.temporal_jitter > 0:
             hint = "write it in the dataset's `noise`"
             yield Problem(f"{path}.noise.temporal_jitter", "has no effect: moments are those of events, of no metric", hint)
-    noise: Noise | None = parts.get("noise")
+    noise = parts.noise
     if noise is None or len(metrics) < len(scope.metrics):
         return
     noisy_metrics = [metric.name for _, metric in metrics if metric.noise is None]
@@ -64,11 +63,15 @@ def noises(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
             yield Problem("noise.mar_on", f"has no effect: no metric but {noise.mar_on} itself has this noise")
 
 
-def variations(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
+def variations(parts: Parts) -> Iterator[Problem]:
     """Yield variations without effect: of size where no metric is sized, of timing where the curve is constant, and the span
     of a constant curve where nobody arrives or leaves."""
-    has_sized = len(parts["metrics"]) < len(scope.metrics) or any(metric.sized for _, metric in parts["metrics"])
-    for path, segment in parts["segments"]:
+    has_sized = (
+        not parts.scope.metrics
+        or len(parts.metrics) < len(parts.scope.metrics)
+        or any(metric.sized for _, metric in parts.metrics)
+    )
+    for path, segment in parts.segments:
         fields_set = segment.variation.model_fields_set
         if "size" in fields_set and segment.variation.size > 0 and not has_sized:
             yield Problem(f"{path}.variation.size", "has no effect: no metric is an amount or a count", "leave it out")

@@ -1,32 +1,31 @@
-"""Problems of the lives of units: arrivals, tenures, and the time after their curve."""
+"""Problems of segments, and of the lives of their units: arrivals, tenures, and the time after their curve."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from plotsim_core.config.scope import Scope
+from plotsim_core.config.parts import Parts
 from plotsim_core.config.segments import LinearArrival, OngoingArrival, Segment, StepArrival, UniformArrival
 from plotsim_core.config.window import Window
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.codes import COHORT, COHORTS, LATER, PERIODS
+from plotsim_core.numerics.codes import COHORT, COHORTS, LARGEST_SEGMENT, LATER, PERIODS, segment_number
 
 
-def lives(parts: dict[str, Any], scope: Scope) -> Iterator[Problem]:
+def lives(parts: Parts) -> Iterator[Problem]:
     """Yield the problems of the lives of each segment's units."""
-    segment: Segment
-    for path, segment in parts["segments"]:
-        if scope.window is None:
-            continue
-        length = segment.span or scope.window.length
+    window = parts.window
+    if window is None:
+        return
+    for path, segment in parts.segments:
+        length = segment.span or window.length
         for period in segment.archetype.breaks:
             if period >= length:
                 yield Problem(f"{path}.archetype", f"period {period} is not before the end of its {length} periods")
         if isinstance(segment.arrival, OngoingArrival):
-            yield from _ongoing_arrival(path, segment, segment.arrival, scope.window, parts["scale"])
+            yield from _ongoing_arrival(path, segment, segment.arrival, window, parts.scale or 1.0)
         else:
             yield from _arrival(path, segment, length)
-        yield from _life_ends(path, segment, scope.window)
+        yield from _life_ends(path, segment, window)
 
 
 def _arrival(path: str, segment: Segment, length: int) -> Iterator[Problem]:
@@ -82,3 +81,18 @@ def _life_ends(path: str, segment: Segment, window: Window) -> Iterator[Problem]
     if segment.tenure is not None and segment.tenure.least >= length and not has_mixed_ages:
         tenure_message = f"has no effect: all stay for {segment.tenure.least} periods at least, and the window has {length}"
         yield Problem(f"{path}.tenure.least", tenure_message)
+
+
+def segments(parts: Parts) -> Iterator[Problem]:
+    """Yield segments whose units would share keys, unknown metrics of baselines, and segments of too many units."""
+    numbers: dict[int, str] = {}
+    for path, segment in parts.segments:
+        other_name = numbers.setdefault(segment_number(segment.name), segment.name)
+        if other_name != segment.name:
+            yield Problem(
+                f"{path}.name", f"units of {segment.name} would have the keys of units of {other_name}", "rename one"
+            )
+        for name in segment.baseline:
+            yield from parts.scope.unknown_metric(name, f"{path}.baseline.{name}")
+        if (parts.scale or 1.0) * segment.count > LARGEST_SEGMENT:
+            yield Problem(f"{path}.count", f"more than {LARGEST_SEGMENT} units, scale included")

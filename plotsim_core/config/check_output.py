@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pyarrow as pa
 
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.layout import folder_keys, template, wrong_partition
 from plotsim_core.config.log_line import expected_layout, log_parts
-from plotsim_core.config.output import Event, Output
-from plotsim_core.config.scope import Scope
+from plotsim_core.config.output import Event
+from plotsim_core.config.parts import Parts
 from plotsim_core.config.segments import OngoingArrival
 from plotsim_core.config.tables import Column, Table, changing_sources, column_type
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import did_you_mean
-
-Parts = Mapping[str, Any]
 
 WIDE = "_wide"
 """What the name of a fact's wide table adds to the fact's."""
@@ -26,10 +23,10 @@ LONGEST_NAME = 63
 """The longest name of a column that every database keeps."""
 
 
-def logs(parts: Parts, scope: Scope) -> Iterator[Problem]:
+def logs(parts: Parts) -> Iterator[Problem]:
     """Yield a problem for each log line that cannot be filled, and for each file that two events write."""
     files: dict[str, str] = {}
-    for declaration in parts["tables"]:
+    for declaration in parts.tables:
         table = declaration.table
         if not isinstance(table, Event) or table.log_format is None:
             continue
@@ -54,60 +51,50 @@ def _unknown_log_columns(path: str, format: str, columns: tuple[str, ...]) -> It
             yield Problem(path, f"'{{{field}}}' is no column of the event", did_you_mean(field, list(columns)))
 
 
-def _log_layouts(dataset: Dataset) -> Iterator[Problem]:
+def log_layouts(parts: Parts) -> Iterator[Problem]:
     """Yield a problem for each layout of a log line that does not fit the values of its column."""
-    mismatched = {(issue.table, issue.column) for issue in dataset.quality if issue.issue == "type_mismatch"}
-    for prefix, kind in (("", dataset), *((f"units[{index}].", kind) for index, kind in enumerate(dataset.units))):
-        for index, table in enumerate(kind.events):
+    mismatched = {(issue.table, issue.column) for _, issue in parts.quality if issue.issue == "type_mismatch"}
+    for kind in (parts, *parts.units):
+        prefix = f"{kind.path}." if kind.path else ""
+        for declaration in kind.tables:
+            table = declaration.table
+            if table is None or table.log_line is None:
+                continue
             columns = {column.name: column for column in table.columns}
-            for part in log_parts(table.log_line or ""):
+            for part in log_parts(table.log_line):
                 if part.column is None or not part.layout:
                     continue
                 is_mismatched = (table.name, part.column) in mismatched
-                expected = expected_layout(
-                    pa.string() if is_mismatched else column_type(columns[part.column], kind), part.layout
-                )
+                type_ = pa.string() if is_mismatched else column_type(columns[part.column], kind.dataset)
+                expected = expected_layout(type_, part.layout)
                 if expected is not None:
                     cause = ", which type_mismatch makes a text," if is_mismatched else ""
                     message = f"cannot lay out {part.column}{cause} as '{part.layout}'"
-                    yield Problem(f"{prefix}events[{index}].log_format", message, f"expected {expected}")
+                    yield Problem(f"{prefix}{declaration.path}.log_format", message, f"expected {expected}")
 
 
-def budget(parts: Parts, scope: Scope) -> Iterator[Problem]:
+def budget(parts: Parts) -> Iterator[Problem]:
     """Yield a problem where a config has more cells (units times periods) than its budget allows."""
-    output: Output | None = parts.get("output")
-    if output is None or output.cell_budget == 0 or scope.window is None:
+    output, window = parts.output, parts.window
+    if output is None or output.cell_budget == 0 or window is None:
         return
-    kinds = [parts["segments"], *(entries["segments"] for _, entries in parts.get("units", ()))]
-    length, scale = scope.window.length, parts["scale"]
-    entries = [segment for segments in kinds for _, segment in segments]
+    length, scale = window.length, parts.scale or 1.0
+    entries = [segment for kind in parts.kinds for _, segment in kind.segments]
     units = sum(max(1, round(segment.count * scale)) for segment in entries)
     rates = [segment.arrival.per_period for segment in entries if isinstance(segment.arrival, OngoingArrival)]
     units += round(sum(rates) * scale * (length - 1))
     cells = units * length
     if cells > output.cell_budget:
-        message = f"{units:,} units in {scope.window.length:,} periods are {cells:,} cells, more than {output.cell_budget:,}"
+        message = f"{units:,} units in {length:,} periods are {cells:,} cells, more than {output.cell_budget:,}"
         yield Problem("output.cell_budget", message, "make it larger, 0 for no limit, or run with --over-budget")
 
 
-def layouts(parts: Parts, scope: Scope) -> Iterator[Problem]:
+def layouts(parts: Parts) -> Iterator[Problem]:
     """Yield a problem where two partitions of the window would be one file."""
-    output: Output | None = parts.get("output")
-    if output is not None and output.layout is not None and scope.window is not None:
-        for problem in wrong_partition(output.layout, scope.window.partitioned):
+    output, window = parts.output, parts.window
+    if output is not None and output.layout is not None and window is not None:
+        for problem in wrong_partition(output.layout, window.partitioned):
             yield replace(problem, path=f"output.{problem.path}")
-
-
-def output_problems(dataset: Dataset) -> Iterator[Problem]:
-    """Yield the problems of the output of a sound dataset: a column that no table has, or names that are too long."""
-    yield from _log_layouts(dataset)
-    partition_name = dataset.output.partition_by
-    if partition_name is not None:
-        yield from _partition_folders(partition_name, dataset)
-    yield from _sort_columns(dataset)
-    yield from _folder_columns(dataset)
-    if dataset.output.denormalized:
-        yield from _wide_tables(dataset)
 
 
 @dataclass(frozen=True)
@@ -143,12 +130,15 @@ def wide_columns(table: Table, dataset: Dataset) -> list[WideColumn]:
     return joined_columns
 
 
-def _wide_tables(dataset: Dataset) -> Iterator[Problem]:
+def wide_tables(parts: Parts) -> Iterator[Problem]:
     """Yield the problems of the wide tables of a dataset: names that are taken, or too long."""
+    dataset = parts.dataset
+    if not dataset.output.denormalized:
+        return
     kinds = (dataset, *dataset.units)
     table_names = {table.name.lower() for kind in kinds for table in kind.tables}
     facts = [(table, kind) for kind in kinds for table in kind.facts if table.dimension_name is None]
-    if not facts:
+    if not facts and parts.is_whole:
         yield Problem("output.denormalized", "there is no fact that could be made wide")
     for table, kind in facts:
         if f"{table.name}{WIDE}".lower() in table_names:
@@ -173,11 +163,16 @@ def partition_column(by: str, columns: Mapping[str, tuple[str, str] | None]) -> 
     return next((name for name, target in columns.items() if target is not None and by in target), None)
 
 
-def _partition_folders(partition_name: str, dataset: Dataset) -> Iterator[Problem]:
+def partition_folders(parts: Parts) -> Iterator[Problem]:
+    """Yield the problems of `partition_by`: a column that no table has, or whose values name no folders."""
+    dataset = parts.dataset
+    partition_name = dataset.output.partition_by
+    if partition_name is None:
+        return
     matches = [
         (table, column) for kind in (dataset, *dataset.units) for table, column in _partitioned_columns(partition_name, kind)
     ]
-    if not matches:
+    if not matches and parts.is_whole:
         kinds = (dataset, *dataset.units)
         names = {column.name for kind in kinds for table in kind.tables for column in table.columns}
         names |= {table.name for kind in kinds for table in kind.dimensions}
@@ -196,10 +191,11 @@ def _partition_folders(partition_name: str, dataset: Dataset) -> Iterator[Proble
                 yield Problem("output.partition_by", message)
 
 
-def _folder_columns(dataset: Dataset) -> Iterator[Problem]:
+def folder_columns(parts: Parts) -> Iterator[Problem]:
     """Yield a problem for each column whose values a reader would take from the folders of a layout."""
+    dataset, window = parts.dataset, parts.window
     layout = dataset.output.layout
-    for key in folder_keys(template(layout, dataset.window.partitioned)) if layout is not None else ():
+    for key in folder_keys(template(layout, window.partitioned)) if layout is not None and window is not None else ():
         for kind in (dataset, *dataset.units):
             tables = [table.name for table in kind.tables for c in table.all_columns(kind) if c.name.lower() == key.lower()]
             tables += ["the stage metrics" for metric in kind.metrics if metric.name.lower() == key.lower()]
@@ -209,13 +205,14 @@ def _folder_columns(dataset: Dataset) -> Iterator[Problem]:
                 break
 
 
-def _sort_columns(dataset: Dataset) -> Iterator[Problem]:
+def sort_columns(parts: Parts) -> Iterator[Problem]:
     """Yield the problems of `sort_by`: a column that no table has, or that has no order."""
+    dataset = parts.dataset
     kinds = (dataset, *dataset.units)
     columns = [(table, column, kind) for kind in kinds for table in kind.tables for column in table.all_columns(kind)]
     for index, name in enumerate(dataset.output.sort_by):
         matches = [(table, column, kind) for table, column, kind in columns if column.name == name]
-        if not matches:
+        if not matches and parts.is_whole:
             hint = did_you_mean(name, sorted({column.name for _, column, _ in columns}))
             yield Problem(f"output.sort_by[{index}]", f"no table has a column '{name}'", hint)
         for table, column, kind in matches:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pyarrow as pa
 
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.holdout import FEATURES, HOLDOUT, TRAIN, EntityFeatures, Holdout
+from plotsim_core.config.holdout import FEATURES, HOLDOUT, TRAIN
+from plotsim_core.config.parts import Parts
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, MOST_ISSUES, Issue, drift_column, orphan_mark
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, DeclaredTable, Table, column_type
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 
-Parts = dict[str, Any]
 
-
-def quality(parts: Parts, scope: Scope) -> Iterator[Problem]:
+def quality(parts: Parts) -> Iterator[Problem]:
     """Yield the problems of the names and periods of issues; `broken_columns` yields those of their columns."""
-    issues: list[tuple[str, Issue]] = parts.get("quality", [])
+    issues, scope = parts.quality, parts.scope
     if len(issues) > MOST_ISSUES:
         yield Problem("quality", f"expected at most {MOST_ISSUES} issues, found {len(issues)}")
-    tables = {t.name: t for t in _all_declarations(parts)}
+    tables = {t.name: t for t in parts.declared_tables}
     for path, issue in issues:
         if issue.table not in tables and "" not in tables:
             table_names = [name for name, table in tables.items() if not table.path.startswith("dimensions")]
@@ -31,11 +29,6 @@ def quality(parts: Parts, scope: Scope) -> Iterator[Problem]:
         yield from _issue_table(path, issue, tables.get(issue.table))
         yield from _periods(path, issue, scope)
     yield from _name_clash(LEDGER, tables, bool(issues), "quality")
-
-
-def _all_declarations(parts: Parts) -> list[DeclaredTable]:
-    further_tables = [table for _, kind_parts in parts.get("units", []) for table in kind_parts["tables"]]
-    return [*parts["tables"], *further_tables]
 
 
 def _issue_table(path: str, issue: Issue, declaration: DeclaredTable | None) -> Iterator[Problem]:
@@ -83,9 +76,9 @@ def _name_clash(name: str, tables: dict[str, DeclaredTable], is_added: bool, sec
         yield Problem(f"{tables[name].path}.name", f"'{name}' is the table that `{section}` adds; choose another")
 
 
-def holdout(parts: Parts, scope: Scope) -> Iterator[Problem]:
+def holdout(parts: Parts) -> Iterator[Problem]:
     """Yield the problems of the holdout: its target, a window too short or without end, names that are taken."""
-    settings: Holdout | None = parts.get("holdout")
+    settings, scope = parts.holdout, parts.scope
     if settings is None:
         return
     yield from _unstored_metric(settings.target, "holdout.target", parts, scope)
@@ -99,19 +92,19 @@ def holdout(parts: Parts, scope: Scope) -> Iterator[Problem]:
             yield Problem(
                 "holdout.periods", f"expected at most {max(most_periods, 0)}, since {reason}; found {settings.periods}"
             )
-    tables = {t.name: t for t in _all_declarations(parts)}
-    for declaration in parts["tables"]:
+    tables = {t.name: t for t in parts.declared_tables}
+    for declaration in parts.tables:
         if declaration.kind is not None and declaration.kind.is_per_cell:
             for suffix in (TRAIN, HOLDOUT):
                 yield from _name_clash(f"{declaration.name}{suffix}", tables, True, "holdout")
 
 
-def entity_features(parts: Parts, scope: Scope) -> Iterator[Problem]:
+def entity_features(parts: Parts) -> Iterator[Problem]:
     """Yield the problems of the features: metrics that no fact holds, a name that is taken."""
-    features: EntityFeatures | None = parts.get("entity_features")
+    features, scope = parts.entity_features, parts.scope
     if features is None:
         return
-    holdout_settings: Holdout | None = parts.get("holdout")
+    holdout_settings = parts.holdout
     for index, name in enumerate(features.metrics):
         path = f"entity_features.metrics[{index}]"
         yield from _unstored_metric(name, path, parts, scope)
@@ -120,16 +113,15 @@ def entity_features(parts: Parts, scope: Scope) -> Iterator[Problem]:
         if holdout_settings is not None and name == holdout_settings.target:
             yield Problem(path, f"{name} is the target of the holdout: nothing that is learnt from may tell it")
     feature_metrics = {*_fact_metrics(parts)} - {holdout_settings.target if holdout_settings else None}
-    is_readable = all(declaration.table is not None for declaration in parts["tables"])
+    is_readable = all(declaration.table is not None for declaration in parts.tables)
     if not features.metrics and not feature_metrics and is_readable:
         yield Problem("entity_features", "no fact per unit and period holds a metric that could be summed up")
-    yield from _name_clash(FEATURES, {t.name: t for t in _all_declarations(parts)}, True, "entity_features")
+    yield from _name_clash(FEATURES, {t.name: t for t in parts.declared_tables}, True, "entity_features")
 
 
 def _fact_metrics(parts: Parts) -> list[str]:
     """Return the metrics that facts per unit and period hold."""
-    tables: list[Table | None] = [declaration.table for declaration in parts["tables"]]
-    facts = [table for table in tables if table is not None and table.is_per_cell]
+    facts = [table.table for table in parts.tables if table.table is not None and table.table.is_per_cell]
     stored_metrics = (column.source.stored_metric for fact in facts for column in fact.columns)
     shown_metrics = [name for name in stored_metrics if name is not None]
     return [*shown_metrics, *(name for fact in facts for name in fact.listed_metrics)]
@@ -142,20 +134,21 @@ def _unstored_metric(name: str, path: str, parts: Parts, scope: Scope) -> Iterat
     if (
         not unknown_problems
         and name not in stored_metrics
-        and all(declaration.table is not None for declaration in parts["tables"])
+        and all(declaration.table is not None for declaration in parts.tables)
     ):
         yield Problem(
             path, f"no fact per unit and period holds the metric '{name}'", did_you_mean(name, sorted(stored_metrics))
         )
 
 
-def broken_columns(dataset: Dataset) -> Iterator[Problem]:
-    """Yield the problems of the columns that the issues of a sound dataset name."""
-    for index, issue in enumerate(dataset.quality):
+def broken_columns(parts: Parts) -> Iterator[Problem]:
+    """Yield the problems of the columns that issues name."""
+    dataset = parts.dataset
+    for path, issue in parts.quality:
         for kind in (dataset, *dataset.units):
             table = next((table for table in kind.tables if table.name == issue.table), None)
             if table is not None:
-                yield from (problem.under(f"quality[{index}]") for problem in _broken_column(issue, table, kind, dataset))
+                yield from (problem.under(path) for problem in _broken_column(issue, table, kind, dataset))
                 break
 
 
@@ -227,6 +220,3 @@ def _breakable_columns(table: Table, columns: dict[str, Column], dataset: Datase
 def _refers_to(other: Table, table: Table, dataset: Dataset) -> bool:
     targets = (column.source.target(dataset) for column in other.all_columns(dataset))
     return other is not table and any(target is not None and target[0] == table.name for target in targets)
-
-
-__all__ = ["broken_columns", "entity_features", "holdout", "quality"]

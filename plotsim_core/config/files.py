@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ import pyarrow.parquet
 from pydantic import Field
 
 from plotsim_core.arrow import ArrowChunks
+from plotsim_core.config.document import Document
 from plotsim_core.config.model import MOST_ROWS, Part, storable
 from plotsim_core.config.texts import typed_values
 from plotsim_core.errors import Problem, ProblemError, value_text
@@ -41,16 +43,21 @@ class File(Part):
     key: Annotated[str, Field(min_length=1)] | None = None
 
 
-def with_files(raw: Any, folder: Path, problems: list[Problem]) -> Any:
-    """Return a config as written with the rows of its files; problems of files are added to `problems`."""
+def with_files(document: Document, folder: Path) -> Document:
+    """Return a document with the rows of its files. A table whose file is wrong stays as it is, beside its problems."""
+    problems: list[Problem] = []
+    file_columns: dict[str, int] = {}
+    value = _with_files(document.value, folder, "", problems, file_columns)
+    return replace(document, value=value, problems=tuple(problems), file_columns=file_columns)
+
+
+def _with_files(raw: Any, folder: Path, prefix: str, problems: list[Problem], file_columns: dict[str, int]) -> Any:
     if not isinstance(raw, Mapping):
         return raw
-    if isinstance(raw.get("units"), list | tuple):
-        kinds = []
-        for index, kind in enumerate(raw["units"]):
-            errors: list[Problem] = []
-            kinds.append(with_files(kind, folder, errors))
-            problems.extend(problem.under(f"units[{index}]") for problem in errors)
+    if not prefix and isinstance(raw.get("units"), list | tuple):
+        kinds = [
+            _with_files(kind, folder, f"units[{index}].", problems, file_columns) for index, kind in enumerate(raw["units"])
+        ]
         raw = {**raw, "units": kinds}
     if not isinstance(raw.get("dimensions"), list | tuple):
         return raw
@@ -58,38 +65,68 @@ def with_files(raw: Any, folder: Path, problems: list[Problem]) -> Any:
     for index, table in enumerate(tables):
         rows = table.get("rows") if isinstance(table, Mapping) else None
         if isinstance(rows, Mapping) and isinstance(rows.get("file"), str) and set(map(str, rows)) <= {"file", "key"}:
-            path = f"dimensions[{index}].rows"
+            path = f"{prefix}dimensions[{index}]"
             try:
-                tables[index] = _with_file_columns(table, rows["file"], rows.get("key"), folder)
+                columns = _file_columns(rows["file"], rows.get("key"), folder)
             except ProblemError as errors:
-                problems.extend(problem.under(path) for problem in errors.problems)
+                problems.extend(problem.under(f"{path}.rows") for problem in errors.problems)
+                continue
+            file_columns[path] = len(columns)
+            tables[index] = _with_columns(table, columns)
     return {**raw, "dimensions": tables}
 
 
-def _with_file_columns(table: Mapping[str, Any], name: str, key: Any, folder: Path) -> dict[str, Any]:
+def _with_columns(table: Mapping[str, Any], columns: list[dict[str, Any]]) -> dict[str, Any]:
     """Return a listed table as written with the columns of a file before its own."""
-    file_table = _read_table(_file_path(name, folder), name)
-    if key is not None and key not in file_table.column_names:
-        raise ProblemError(
-            Problem("key", f"{name} has no column {value_text(key)}", did_you_mean(str(key), file_table.column_names))
-        )
-    bad_names = [column for column in file_table.column_names if not _NAME.fullmatch(column)]
-    if bad_names:
-        raise ProblemError(
-            Problem(
-                "file", f"{value_text(bad_names[0])} in {name} is no name of a column", "use letters, digits and underscores"
-            )
-        )
-    columns = [_column(column, file_table[column], name, column == key) for column in file_table.column_names]
     own_columns = table.get("columns")
-    other_options = {
-        key_name: value for key_name, value in table.items() if key_name not in ("rows", "reference", "columns")
-    }
+    other_options = {name: value for name, value in table.items() if name not in ("rows", "reference", "columns")}
     return {
         **other_options,
         "reference": True,
         "columns": [*columns, *(own_columns if isinstance(own_columns, list | tuple) else [])],
     }
+
+
+def _file_columns(name: str, key: Any, folder: Path) -> list[dict[str, Any]]:
+    """Return the columns of a file as written in a config. Raises ProblemError with all that is wrong with it."""
+    path = _file_path(name, folder)
+    file_table = _read_table(path, name)
+    problems: list[Problem] = []
+    if key is not None and key not in file_table.column_names:
+        hint = did_you_mean(str(key), file_table.column_names)
+        problems.append(Problem("key", f"{name} has no column {value_text(key)}", hint))
+    columns = []
+    for column in file_table.column_names:
+        if not _NAME.fullmatch(column):
+            message = f"{value_text(column)} in {name} is no name of a column"
+            problem = Problem("file", message, "use letters, digits and underscores")
+            problems.append(_in_file(problem, name, _line(path, 0)))
+            continue
+        try:
+            columns.append(_column(column, file_table[column], name, path, column == key))
+        except ProblemError as errors:
+            problems.extend(errors.problems)
+    if problems:
+        raise ProblemError(*problems)
+    return columns
+
+
+def _in_file(problem: Problem, file: str, line: int) -> Problem:
+    return replace(problem, file=file, line=line) if line else problem
+
+
+def _line(path: Path, row: int) -> int:
+    """Return the line in which a row of a CSV file begins, from 1, where row 0 is that of the names; 0 for other files."""
+    if path.suffix.lower() != ".csv":
+        return 0
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.reader(lines)
+        line, number = 1, 0
+        for cells in reader:
+            if cells and number == row:
+                break
+            line, number = reader.line_num + 1, number + bool(cells)
+    return line
 
 
 def _file_path(name: str, folder: Path) -> Path:
@@ -152,25 +189,30 @@ def _read_csv(path: Path, name: str) -> pa.Table:
     )
 
 
-def _column(name: str, cells: ArrowChunks, file: str, is_key: bool) -> dict[str, Any]:
+def _column(name: str, cells: ArrowChunks, file: str, path: Path, is_key: bool) -> dict[str, Any]:
     """Return a column of a file as written in a config."""
+
+    def wrong(field: str, message: str, row: int) -> ProblemError:
+        return ProblemError(_in_file(Problem(field, message), file, _line(path, row)))
+
     values, value_type = _values(name, cells, file)
     for row, value in enumerate(values, 1):
         try:
             storable(value)
         except ValueError as error:
-            raise ProblemError(Problem("file", f"row {row} of {name} in {file}: {error}")) from None
+            raise wrong("file", f"row {row} of {name} in {file}: {error}", row) from None
     if not is_key:
         options = {} if value_type is None else {"value_type": value_type}
         return {"name": name, "type": "static", "values": values, **options}
     if None in values:
-        raise ProblemError(Problem("key", f"{name} of {file} is empty in row {values.index(None) + 1}"))
+        row = values.index(None) + 1
+        raise wrong("key", f"{name} of {file} is empty in row {row}", row)
     if value_type not in (None, "text") or not (all(type(v) is int for v in values) or all(type(v) is str for v in values)):
         raise ProblemError(Problem("key", f"{name} of {file} holds neither texts nor whole numbers"))
     first_rows: dict[Any, int] = {}
     for row, value in enumerate(values, 1):
         if first_rows.setdefault(value, row) != row:
-            raise ProblemError(Problem("key", f"{value_text(value)} stands in rows {first_rows[value]} and {row} of {file}"))
+            raise wrong("key", f"{value_text(value)} stands in rows {first_rows[value]} and {row} of {file}", row)
     return {"name": name, "type": "id", "values": values}
 
 

@@ -1,89 +1,88 @@
-"""Loading: YAML or keywords to a `Dataset`, or to one exception that names all problems."""
+"""Loading: a config as read to its valid parts, and to all its problems."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, get_args
 
 from pydantic import TypeAdapter
 
 from plotsim_core.config.calendar import Calendar
-from plotsim_core.config.check import Parts, check, column_problems
-from plotsim_core.config.check_output import output_problems
-from plotsim_core.config.check_quality import broken_columns
 from plotsim_core.config.dataset import ALIASES, Dataset
+from plotsim_core.config.document import Document
+from plotsim_core.config.model import is_name
+from plotsim_core.config.parts import LISTS, Parts
 from plotsim_core.config.pydantic_errors import part_of, unknown_key, validated
 from plotsim_core.config.read_tables import read_section
+from plotsim_core.config.rules import rule_problems
 from plotsim_core.config.scope import Scope
-from plotsim_core.config.star_schema import list_or_empty, with_defaults
+from plotsim_core.config.star_schema import is_listed, list_or_empty, with_defaults
 from plotsim_core.config.table_kind import SECTIONS
 from plotsim_core.config.tables import DeclaredTable
-from plotsim_core.config.units import Raw, further_kinds, shared_name_problems, unit_dimensions
+from plotsim_core.config.units import FurtherKind, further_kinds, unit_dimensions
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import nearest
 
-_LISTS = ("metrics", "segments", "connections", "connection_phases", "seasonality", "quality")
 
-
-def parse(raw: Any) -> tuple[Parts, list[Problem]]:
-    """Return the valid parts of a config and all its problems, in file order."""
+def read_parts(document: Document) -> tuple[Parts | None, list[Problem]]:
+    """Return the valid parts of a config (None where it has no sections), and all its problems, in no particular order."""
+    raw = document.value
     if raw is None or raw == {}:
-        return {}, [Problem("", "is empty", _NEEDS)]
+        return None, [Problem("", "is empty", _NEEDS)]
     if not isinstance(raw, Mapping):
-        return {}, [Problem("", f"expected keys and values, found {value_text(raw)}", _NEEDS)]
-    problems: list[Problem] = []
-    sections = _sections(raw, problems)
-    kinds = further_kinds(sections, problems)
-    parts = _read_parts(sections, with_defaults(sections), [kind.raw for kind in kinds], problems)
-    parts["units"] = []
-    for index, kind in enumerate(kinds):
+        return None, [Problem("", f"expected keys and values, found {value_text(raw)}", _NEEDS)]
+    reading_problems: list[Problem] = []
+    sections = _sections(raw, reading_problems)
+    kinds = further_kinds(sections, reading_problems)
+    wrong_files = [problem.path for problem in document.problems]
+    units: list[Parts] = []
+    for kind in kinds:
         kind_problems: list[Problem] = []
-        kind_parts = _read_parts(kind.raw, kind.raw, [other.raw for other in kinds[:index]], kind_problems)
-        kind_parts["inherited"], kind_parts["raw"] = kind.inherited, kind.raw
-        kind_parts["units"] = parts["units"][:]
-        parts["units"].append((kind.path, kind_parts))
-        problems.extend(problem.under(kind.path) for problem in kind_problems if kind.says(problem.path))
-    for index, kind in enumerate(kinds):
-        kind_parts = parts["units"][index][1]
-        scope = _scope(kind_parts, kind.raw, parts["units"][:index])
-        problems.extend(p.under(kind.path) for p in check({"scale": 1.0, **kind_parts}, scope) if kind.says(p.path))
-    problems.extend(check({"scale": 1.0, **parts}, _scope(parts, with_defaults(sections), parts["units"])))
-    problems.extend(shared_name_problems(parts))
-    if not problems:
-        problems.extend(column_problems(dataset(parts)))
-        problems.extend(output_problems(dataset(parts)))
-        problems.extend(broken_columns(dataset(parts)))
-        for path, kind_parts in parts["units"]:
-            problems.extend(problem.under(path) for problem in column_problems(dataset(kind_parts)))
-    return parts, _in_file_order(problems, raw, sections)
+        units.append(_kind_parts(kind.raw, kind.raw, units, wrong_files, kind_problems, kind))
+        reading_problems.extend(problem.under(kind.path) for problem in kind_problems if kind.says(problem.path))
+    parts = _kind_parts(sections, with_defaults(sections), units, wrong_files, reading_problems)
+    paths = [problem.path for problem in (*reading_problems, *document.problems)]
+    return parts, _without_added([*reading_problems, *rule_problems(parts, paths)], sections)
 
 
-def _read_parts(
-    sections: Mapping[str, Any], completed: Mapping[str, Any], other_kinds: Sequence[Raw], problems: list[Problem]
+def _kind_parts(
+    sections: Mapping[str, Any],
+    completed: Mapping[str, Any],
+    units: Sequence[Parts],
+    wrong_files: Sequence[str],
+    problems: list[Problem],
+    kind: FurtherKind | None = None,
 ) -> Parts:
-    """Return the valid parts of the sections of a config; `other_kinds` are the kinds of unit that its tables may refer
-    to."""
-    tables = [table for table in list_or_empty(completed.get("dimensions")) if isinstance(table, Mapping)]
-    foreign_names = [name for other in other_kinds for name in unit_dimensions(other)]
-    foreign_names += [str(table.get("name")) for table in tables if table.get("reference")]
-    unit = str(sections.get("unit", ""))
-    parts: Parts = {name: _list_items(name, completed.get(name), problems) for name in _LISTS}
-    parts["tables"] = [
-        table
-        for section in SECTIONS
-        for table in read_section(section, completed.get(section), unit, foreign_names, problems)
-    ]
+    """Return the valid parts of a kind of unit, from its sections as written, and as completed by defaults; `units` are the
+    kinds before it, `wrong_files` the paths of files of listed tables that cannot be read."""
+    values: dict[str, Any] = {name: _list_items(name, completed.get(name), problems) for name in LISTS}
     for name, field in Dataset.model_fields.items():
-        if name in sections and name not in (*_LISTS, *SECTIONS, "units"):
+        if name in sections and name not in (*LISTS, *SECTIONS, "units"):
             annotation = Any if field.annotation is None else field.annotation
             adapter: TypeAdapter[Any] = TypeAdapter(_annotated(annotation, field.metadata))
-            value = validated(adapter, sections[name], name, part_of(annotation), problems)
-            if value is not None:
-                parts[name] = value
+            values[name] = validated(adapter, sections[name], name, part_of(annotation), problems)
         elif field.is_required() and name not in sections and not any(_misspells(key, name) for key in sections):
             problems.append(Problem(name, "is missing", _REQUIRED[name]))
-    return parts
+    prefix = f"{kind.path}." if kind is not None else ""
+    values["tables"] = tuple(
+        replace(table, table=None, is_open=True)
+        if any(path.startswith(f"{prefix}{table.path}.rows") for path in wrong_files)
+        else table
+        for table in _tables(sections, completed, units, problems)
+    )
+    return Parts(**values, kind=kind, raw=completed, units=tuple(units), scope=_scope(values, completed, units))
+
+
+def _tables(
+    sections: Mapping[str, Any], completed: Mapping[str, Any], units: Sequence[Parts], problems: list[Problem]
+) -> Iterator[DeclaredTable]:
+    dimensions = list_or_empty(completed.get("dimensions"))
+    foreign_names = [name for kind in units for name in unit_dimensions(kind.raw)]
+    foreign_names += [str(table.get("name")) for table in dimensions if is_listed(table)]
+    unit = str(sections.get("unit", ""))
+    for section in SECTIONS:
+        yield from read_section(section, completed.get(section), unit, foreign_names, problems)
 
 
 _REQUIRED = {
@@ -102,22 +101,11 @@ def _misspells(key: Any, name: str) -> bool:
     return str(key) not in Dataset.model_fields and nearest(str(key), list(Dataset.model_fields)) == name
 
 
-def _in_file_order(problems: list[Problem], raw: Mapping[Any, Any], sections: Mapping[str, Any]) -> list[Problem]:
-    """Return each problem once, in file order. Problems of added tables that are not in the file follow from others: they
-    are left out, unless there are no others."""
-    unique = list(dict.fromkeys(problems))
-    missing = [name for name in SECTIONS if not sections.get(name)]
-    in_file = [problem for problem in unique if not problem.path.startswith(tuple(f"{name}[" for name in missing))]
-    return sorted(in_file or unique, key=lambda problem: _file_position(problem.path, raw))
-
-
-def dataset(parts: Parts) -> Dataset:
-    """Return the Dataset of parts without problems."""
-    sections = {name: tuple(part for _, part in parts[name]) for name in _LISTS}
-    tables = {section: tuple(d.table for d in parts["tables"] if d.path.startswith(section)) for section in SECTIONS}
-    rest = {name: value for name, value in parts.items() if name not in (*_LISTS, "tables", "units", "inherited", "raw")}
-    units = tuple(dataset(kind_parts) for _, kind_parts in parts["units"])
-    return Dataset.model_validate({**rest, **sections, **tables, "units": units})
+def _without_added(problems: list[Problem], sections: Mapping[str, Any]) -> list[Problem]:
+    """Return problems without those of added tables that are not in the file, which follow from others, unless there are no
+    others."""
+    missing = tuple(f"{name}[" for name in SECTIONS if not sections.get(name))
+    return [problem for problem in problems if not problem.path.startswith(missing)] or problems
 
 
 def _annotated(annotation: Any, metadata: list[Any]) -> Any:
@@ -140,12 +128,12 @@ def _sections(raw: Mapping[Any, Any], problems: list[Problem]) -> dict[str, Any]
     return sections
 
 
-def _list_items(section: str, raw: Any, problems: list[Problem]) -> list[tuple[str, Any]]:
+def _list_items(section: str, raw: Any, problems: list[Problem]) -> tuple[tuple[str, Any], ...]:
     if raw is None:
-        return []
+        return ()
     if not isinstance(raw, list | tuple):
         problems.append(Problem(section, f"expected a list, found {value_text(raw)}"))
-        return []
+        return ()
     if not raw and section in ("metrics", "segments"):
         problems.append(Problem(section, f"expected at least one {section[:-1]}, found none"))
     item_type = get_args(Dataset.model_fields[section].annotation)[0]
@@ -154,41 +142,28 @@ def _list_items(section: str, raw: Any, problems: list[Problem]) -> list[tuple[s
         (f"{section}[{index}]", validated(adapter, item, f"{section}[{index}]", item_type, problems))
         for index, item in enumerate(raw)
     ]
-    return [(path, item) for path, item in items if item is not None]
+    return tuple((path, item) for path, item in items if item is not None)
 
 
-def _scope(parts: Parts, raw: Mapping[str, Any], other_kinds: Sequence[tuple[str, Parts]]) -> Scope:
-    names = [item.get("name") for item in list_or_empty(raw.get("metrics")) if isinstance(item, Mapping)]
-    metrics = {metric.name: metric for _, metric in parts["metrics"]}
-    nameless = [name for name in names if not isinstance(name, str)]
+def _scope(values: Mapping[str, Any], raw: Mapping[str, Any], units: Sequence[Parts]) -> Scope:
+    items = list_or_empty(raw.get("metrics"))
+    names = [item.get("name") if isinstance(item, Mapping) else None for item in items]
+    metrics = {metric.name: metric for _, metric in values["metrics"]}
     tables: dict[str, DeclaredTable] = {}
-    for table in parts["tables"]:
+    for table in values["tables"]:
         tables.setdefault(table.name, table)
+    raw_units = raw.get("units")
+    other_tables = [table for kind in units for table in kind.tables]
+    unknown_kinds = {} if isinstance(raw_units, list | tuple | None) else {"": DeclaredTable("", "units", None, None)}
     return Scope(
         unit=str(raw.get("unit", "")),
-        window=parts.get("window"),
-        metrics={} if nameless else {name: metrics.get(name) for name in names} | metrics,
-        segments=tuple(segment for _, segment in parts["segments"]),
+        window=values.get("window"),
+        metrics={str(name): metrics.get(str(name)) for name in names} if all(map(is_name, names)) else {},
+        segments=tuple(segment for _, segment in values["segments"]),
         tables=tables,
-        lifecycle=parts.get("lifecycle"),
-        locale=parts.get("locale", ("en_US",)),
-        calendar=parts.get("calendar", Calendar() if raw.get("calendar") is None else None),
-        foreign={
-            t.name: t for _, kind_parts in other_kinds for t in kind_parts["tables"] if t.kind and t.kind.is_unit_dimension
-        },
+        lifecycle=values.get("lifecycle"),
+        locale=values.get("locale") or ("en_US",),
+        calendar=values.get("calendar") or (Calendar() if raw.get("calendar") is None else None),
+        foreign={t.name: t for kind in units for t in kind.tables if t.kind is None or t.kind.is_unit_dimension}
+        | unknown_kinds,
     )
-
-
-def _file_position(path: str, raw: Any) -> tuple[int, ...]:
-    """Return the position of a path in the file, for sorting; missing keys come after present ones."""
-    position: list[int] = []
-    for step in re.findall(r"[^.\[\]]+", path):
-        if isinstance(raw, Mapping):
-            keys = [str(key) for key in raw]
-            step = next((alias for alias, name in ALIASES.items() if name == step and alias in keys), step)
-            position.append(keys.index(step) if step in keys else len(keys))
-            raw = next((value for key, value in raw.items() if str(key) == step), None)
-        elif isinstance(raw, list | tuple) and step.isdigit() and int(step) < len(raw):
-            position.append(int(step))
-            raw = raw[int(step)]
-    return tuple(position)

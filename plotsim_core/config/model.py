@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import isfinite
 from typing import Annotated, Any
 
@@ -43,16 +44,23 @@ def pattern(expression: str, expected: str) -> str:
     return expression
 
 
+_NAME = "[A-Za-z_][A-Za-z0-9_]{0,62}"
 Name = Annotated[
     str,
     Field(
         pattern=pattern(
-            r"^[A-Za-z_][A-Za-z0-9_]{0,62}$",
+            f"^{_NAME}$",
             "a name: up to 63 letters (a-z), digits and underscores, not starting with a digit",
         )
     ),
 ]
 """A name that becomes a table, a column or a stream."""
+
+
+def is_name(value: Any) -> bool:
+    """Return whether a value can be the name of a table, a column or a stream."""
+    return isinstance(value, str) and re.fullmatch(_NAME, value) is not None
+
 
 Group = Annotated[
     str,

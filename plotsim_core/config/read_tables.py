@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import TypeAdapter
 
 from plotsim_core.config.column_source import SOURCES, DeclaredSource, DerivedColumn
-from plotsim_core.config.model import Part
+from plotsim_core.config.model import Part, is_name
 from plotsim_core.config.pydantic_errors import unknown_key, validated, words_of
 from plotsim_core.config.star_schema import list_or_empty
 from plotsim_core.config.table_kind import declared_kinds
@@ -55,22 +55,28 @@ def _table(path: str, section: str, raw: Any, unit: str, foreign: Sequence[str],
     if not isinstance(raw, Mapping):
         problems.append(Problem(path, f"expected a table, found {value_text(raw)}"))
         return DeclaredTable("", path, None, None)
-    name = raw["name"] if isinstance(raw.get("name"), str) else ""
+    name = raw["name"] if is_name(raw.get("name")) else ""
     kinds = declared_kinds(section).values()
     kind = next((kind for kind in kinds if kind.recognise(_without_foreign(raw, foreign), unit)), None)
     problem_count = len(problems)
     is_optional = kind is not None and not kind.model_fields["columns"].is_required()
     has_no_columns = is_optional and raw.get("columns") in (None, [], ())
     columns = [] if has_no_columns else _columns(f"{path}.columns", raw.get("columns"), problems)
-    names = tuple(str(item.get("name")) for item in list_or_empty(raw.get("columns")) if isinstance(item, Mapping))
+    names = tuple(
+        item["name"] if isinstance(item, Mapping) and is_name(item.get("name")) else ""
+        for item in list_or_empty(raw.get("columns"))
+    )
+    is_open = "" in names or not isinstance(raw.get("columns"), list | tuple | None)
     if kind is None:
         problems.append(_unknown_kind(path, section, raw))
-        return DeclaredTable(name, path, None, None, names)
+        return DeclaredTable(name, path, None, None, names, is_open=is_open)
     adapter: TypeAdapter[Table] = TypeAdapter(kind)
     table = validated(
         adapter, {**raw, "columns": columns if columns or has_no_columns else [_PLACEHOLDER]}, path, kind, problems
     )
-    return DeclaredTable(name, path, kind, table if len(problems) == problem_count else None, names)
+    is_whole = len(problems) == problem_count
+    rest = table if columns and not is_whole else None
+    return DeclaredTable(name, path, kind, table if is_whole else None, names, rest, is_open)
 
 
 def _without_foreign(raw: Mapping[str, Any], foreign: Sequence[str]) -> Mapping[str, Any]:

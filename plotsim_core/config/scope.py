@@ -48,7 +48,7 @@ class Scope:
         kinds = [table.kind for table in self.tables.values() if table.kind is not None]
         is_renamed = name == DATE_DIMENSION and any(kind.is_date_dimension for kind in kinds)
         is_lacking = name == f"dim_{self.unit}" and not any(kind.is_unit_dimension for kind in kinds)
-        if name in self.foreign or name in dimensions or "" in dimensions or is_renamed or is_lacking:
+        if name in self.foreign or name in dimensions or "" in (*dimensions, *self.foreign) or is_renamed or is_lacking:
             return []
         return [Problem(path, f"no dimension is named '{name}'", did_you_mean(name, [*dimensions, *self.foreign]))]
 

@@ -93,6 +93,11 @@ def is_dates(table: Any) -> bool:
     return isinstance(table, Mapping) and (table.get("per") == "period" or table.get("name") == DATE_DIMENSION)
 
 
+def is_listed(table: Any) -> bool:
+    """Return whether a dimension as written is listed, here or in a file."""
+    return isinstance(table, Mapping) and (bool(table.get("reference")) or isinstance(table.get("rows"), Mapping))
+
+
 def _date_dimension(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": DATE_DIMENSION, "per": "period", "columns": _date_columns(raw)}
 
@@ -179,7 +184,7 @@ def _lacks_units(raw: Mapping[str, Any], dimensions: Sequence[Any]) -> bool:
         return False
     bridges = [bridge for bridge in list_or_empty(raw.get("bridges")) if isinstance(bridge, Mapping)]
     is_bridged = any(unit_table in (bridge.get("left"), bridge.get("right")) for bridge in bridges)
-    has_no_units = all(is_dates(table) or table.get("reference") or table.get("per") == "time" for table in tables)
+    has_no_units = all(is_dates(table) or is_listed(table) or table.get("per") == "time" for table in tables)
     return is_bridged or (has_no_units and len(tables) == len(dimensions))
 
 
@@ -210,7 +215,7 @@ def _with_row_key(table: Any, unit: Mapping[str, str] | None) -> Any:
     if not isinstance(own_columns, list | tuple) or not own_columns:
         return table
     columns = [column for column in own_columns if isinstance(column, Mapping)]
-    types, names = {str(column.get("type")) for column in columns}, {column.get("name") for column in columns}
+    types, names = ({str(column.get(key)) for column in columns} for key in ("type", "name"))
     noun = str(table.get("name")).partition("_")[2] or str(table.get("name"))
     key_columns = [] if table.get("trigger") == "threshold" else [{"name": f"{noun}_id", "type": "id"}]
     key_columns += [{"name": "date_key", "type": _TO_DATES}]

@@ -7,7 +7,7 @@ a kind says what its rows know, a source says what it needs to know of a row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import pyarrow as pa
@@ -145,10 +145,16 @@ def row_noun(table: Table) -> str:
 
 @dataclass(frozen=True)
 class DeclaredTable:
-    """A table as far as it could be read: `kind` is None where none recognises it, `table` when something in it is wrong."""
+    """A table as far as it could be read: `kind` is None where none recognises it, `table` when something in it is wrong.
+
+    `rest` is then the table of the columns that could be read (None if that is not known either). `columns` are the names of
+    all columns, empty where they could not be read; with `is_open` they are not all known. So is `name`.
+    """
 
     name: str
     path: str
     kind: type[Table] | None
     table: Table | None
-    columns: tuple[str, ...] = field(default=())
+    columns: tuple[str, ...] = ()
+    rest: Table | None = None
+    is_open: bool = False

@@ -6,17 +6,15 @@ dimension of any other, tables of a further kind to those of the kinds before it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from plotsim_core.config.dataset import ALIASES, Dataset
 from plotsim_core.config.pydantic_errors import unknown_key
-from plotsim_core.config.star_schema import is_dates, list_or_empty, with_defaults
+from plotsim_core.config.star_schema import is_dates, is_listed, list_or_empty, with_defaults
 from plotsim_core.config.table_kind import SECTIONS
-from plotsim_core.config.tables import RESERVED
 from plotsim_core.errors import Problem, value_text
-from plotsim_core.numerics.codes import segment_number
 
 Raw = Mapping[str, Any]
 
@@ -51,7 +49,8 @@ class FurtherKind:
         section = path.partition(".")[0].partition("[")[0]
         if section == "dimensions" and "[" in path:
             index = int(path.partition("[")[2].partition("]")[0])
-            return str(self.raw["dimensions"][index].get("name")) not in self.inherited
+            table = self.raw["dimensions"][index]
+            return not isinstance(table, Mapping) or str(table.get("name")) not in self.inherited
         if section in _INHERITED:
             return section in self.written
         return section in KIND_SECTIONS or not section
@@ -68,7 +67,7 @@ def further_kinds(known: Raw, problems: list[Problem]) -> list[FurtherKind]:
     shared_tables = [
         table
         for table in list_or_empty(with_defaults(known).get("dimensions"))
-        if isinstance(table, Mapping) and (is_dates(table) or table.get("reference") or table.get("per") == "time")
+        if isinstance(table, Mapping) and (is_dates(table) or is_listed(table) or table.get("per") == "time")
     ]
     return [
         kind for index, raw in enumerate(entries) if (kind := _kind(f"units[{index}]", raw, known, shared_tables, problems))
@@ -99,7 +98,9 @@ def _kind(path: str, raw: Any, root: Raw, shared_tables: list[Any], problems: li
         inherited_sections["noise"] = {
             key: value for key, value in inherited_sections["noise"].items() if not key.startswith("mar_")
         }
-    kind_raw = {**shared_sections, **inherited_sections, **completed, "dimensions": [*dimensions, *shared_tables]}
+    kind_raw = {**shared_sections, **inherited_sections, **completed}
+    if isinstance(kind_raw.get("dimensions", []), list | tuple):
+        kind_raw["dimensions"] = [*dimensions, *shared_tables]
     return FurtherKind(path, kind_raw, frozenset(str(table.get("name")) for table in shared_tables), raw)
 
 
@@ -107,37 +108,3 @@ def unit_dimensions(raw: Raw) -> list[str]:
     """Return the names of the dimensions of units that a config declares, as far as they can be read."""
     tables = [table for table in list_or_empty(raw.get("dimensions")) if isinstance(table, Mapping)]
     return [str(table.get("name")) for table in tables if table.get("per") == "unit" and "count" not in table]
-
-
-def shared_name_problems(parts: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield a problem for each name that two kinds of unit share: of the unit, a segment, a table."""
-    first_paths: dict[tuple[str, str], str] = {}
-    numbers: dict[int, str] = {}
-    stage_names = {f"{kind_parts.get('unit')}_{name}".lower() for _, kind_parts in parts["units"] for name in RESERVED}
-    for path, kind_parts in [("", parts), *parts["units"]]:
-        prefix = f"{path}." if path else ""
-        entries = [("unit", f"{prefix}unit", str(kind_parts["unit"]))] if "unit" in kind_parts else []
-        entries += [
-            ("segment", f"{prefix}{entry_path}.name", segment.name) for entry_path, segment in kind_parts["segments"]
-        ]
-        tables = [
-            table for table in kind_parts["tables"] if table.name and table.name not in kind_parts.get("inherited", ())
-        ]
-        entries += [("table", f"{prefix}{table.path}.name", table.name) for table in tables]
-        for noun, entry_path, name in entries:
-            if noun == "table" and name.lower() in stage_names:
-                yield Problem(entry_path, f"'{name}' is the name of a stage; choose another")
-        kind_paths: dict[tuple[str, str], str] = {}
-        for noun, entry_path, name in entries:
-            if (noun, name.lower()) in first_paths:
-                yield Problem(
-                    entry_path, f"another kind of unit has a {noun} named '{name}', at {first_paths[noun, name.lower()]}"
-                )
-            kind_paths.setdefault((noun, name.lower()), entry_path)
-        for entry_path, segment in kind_parts["segments"]:
-            other_name = numbers.setdefault(segment_number(segment.name), segment.name)
-            if other_name != segment.name and path:
-                yield Problem(
-                    f"{prefix}{entry_path}.name", f"its units would have the keys of units of {other_name}", "rename one"
-                )
-        first_paths = {**kind_paths, **first_paths}

@@ -31,10 +31,10 @@ def broken_definitions(name: str, error: ConfigError) -> dg.Definitions:
 
 
 def _problem_list(error: ConfigError) -> str:
-    """Return the problems of a config as a markdown list: path, message and hint of each."""
+    """Return the problems of a config as a markdown list: place, path, message and hint of each."""
     lines = []
     for problem in error.problems:
-        path = f"`{problem.path}`: " if problem.path else ""
+        path = f"{error.place(problem)}`{problem.path}`: " if problem.path else error.place(problem)
         hint = f" *{problem.hint}*" if problem.hint else ""
         lines.append(f"- {path}{problem.message}{hint}")
     return "\n".join(lines)

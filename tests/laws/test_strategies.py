@@ -9,7 +9,8 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from plotsim_core.config.column_source import SOURCES
-from plotsim_core.config.load import parse
+from plotsim_core.config.document import Document
+from plotsim_core.config.load import read_parts
 from plotsim_core.config.quality import Issue
 from plotsim_core.config.table_kind import declared_kinds
 from tests.laws.pieces import PIECES
@@ -39,8 +40,8 @@ def test_random_configs_use_the_whole_language() -> None:
         words.update(type_.partition(".")[0] for type_ in said(raw, "type"))
         issues.update(said(raw, "issue"))
         if kinds < set(declared_kinds()):
-            parts, _ = parse(raw)
-            kinds.update(declared.kind.kind for declared in parts["tables"])
+            parts, _ = read_parts(Document(raw, "random", raw))
+            kinds.update(declared.kind.kind for declared in (parts.tables if parts else ()) if declared.kind)
 
     look()
     assert kinds == set(declared_kinds())

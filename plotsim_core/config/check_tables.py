@@ -1,0 +1,141 @@
+"""Problems of tables: no dimension of the units, sources that have no place in their rows, idle options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pyarrow as pa
+
+from plotsim_core.config.column_source import SOURCES
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import Part
+from plotsim_core.config.parts import Parts, mentioned
+from plotsim_core.config.star_schema import DATE_DIMENSION, list_or_empty
+from plotsim_core.config.table_kind import Knowledge, declared_kinds
+from plotsim_core.config.tables import Column, DeclaredTable, Table
+from plotsim_core.errors import Problem
+
+
+def unit_dimension(parts: Parts) -> Iterator[Problem]:
+    """Yield a problem where there is no dimension of the units, or none can be named after them."""
+    scope = parts.scope
+    if parts.unit is None:
+        return
+    if f"dim_{scope.unit}" == DATE_DIMENSION:
+        yield Problem("unit", f"a unit cannot be called '{scope.unit}': {DATE_DIMENSION} is the date dimension")
+    kinds = [declaration.kind for declaration in parts.tables]
+    if not any(kind is None or kind.is_unit_dimension for kind in kinds):
+        yield Problem(
+            "dimensions",
+            f"there is no dimension of the {scope.unit}",
+            f"add one with `per: unit`, named dim_{scope.unit}",
+        )
+
+
+_MISSING_KNOWLEDGE: dict[Knowledge, str] = {
+    "unit": "belong to no {unit}",
+    "period": "belong to no period",
+    "cell": "are not of one {unit} in one period",
+    "metrics": "are not of one {unit} in one period",
+    "crowd": "are not of all {unit}s in a period",
+    "event": "are not events",
+    "calendar": "are not dates",
+    "history": "are not versions of a {unit}",
+    "key": "are told apart by what they refer to",
+    "number": "are not numbered",
+    "list": "are not listed",
+}
+
+
+def columns(parts: Parts) -> Iterator[Problem]:
+    """Yield the problems of columns and kinds with the rest: sources without a place, unknown names. A column that names
+    something in a part that could not be read is left out."""
+    scope = parts.scope
+    known_words = _known_words(parts)
+    for declaration in parts.tables:
+        table = declaration.table or declaration.rest
+        if table is None:
+            continue
+        wrong_words = parts.wrong_words
+        if table is not declaration.table:
+            wrong_words = wrong_words | _wrong_words(declaration, table, parts)
+        for column in table.columns:
+            path = f"{declaration.path}.columns[{declaration.columns.index(column.name)}]"
+            missing = sorted(column.source.needs - table.knows)
+            if missing:
+                reason = _MISSING_KNOWLEDGE[missing[0]].format(unit=scope.unit)
+                fitting_kinds = [name for name, kind in declared_kinds().items() if column.source.needs <= kind.knows]
+                yield Problem(
+                    f"{path}.type",
+                    f"'{column.word}' has no place in {declaration.name}: its rows {reason}",
+                    f"it has one in tables of these kinds: {', '.join(fitting_kinds)}",
+                )
+            elif not (wrong_words & mentioned(column) or _names_unknown(column, known_words)):
+                yield from (problem.under(path) for problem in column.source.check(column, table, scope))
+        if declaration.table is not None and not wrong_words & mentioned(table) and not _names_unknown(table, known_words):
+            yield from (problem.under(declaration.path) for problem in table.check(scope))
+
+
+def _known_words(parts: Parts) -> set[str] | None:
+    """Return all names of a config where the name of a table or a segment could not be read, so that any other word may be
+    that name; None where all names are known."""
+    raw_segments = list_or_empty(parts.raw.get("segments"))
+    are_segments_named = all(isinstance(raw, Mapping) and raw.get("name") for raw in raw_segments)
+    if are_segments_named and "" not in {*parts.scope.tables, *parts.scope.foreign}:
+        return None
+    names = {name for table in parts.declared_tables for name in (table.name, *table.columns)}
+    names |= {*parts.scope.metrics, *parts.scope.foreign, *(word for word, _ in SOURCES.items())}
+    return names | {word for segment in parts.scope.segments for word in (segment.name, *segment.attributes)}
+
+
+def _names_unknown(part: Part, known_words: set[str] | None) -> bool:
+    return known_words is not None and not mentioned(part) <= known_words
+
+
+def _wrong_words(declaration: DeclaredTable, table: Table, parts: Parts) -> set[str]:
+    """Return the words in the columns of a table that could not be read, and all of its words where the name or type of one
+    could not: what names one of them may be right."""
+    section, index = declaration.path.removesuffix("]").split("[")
+    raw_columns = list_or_empty(parts.raw[section][int(index)].get("columns"))
+    names = {column.name for column in table.columns}
+    wrong_columns = [raw for name, raw in zip(declaration.columns, raw_columns, strict=True) if name not in names]
+    sources = {word for word, _ in SOURCES.items()}
+    types = [raw.get("type") if isinstance(raw, Mapping) else None for raw in wrong_columns]
+    if "" in declaration.columns or not all(
+        isinstance(type_, str) and type_.partition(".")[0] in sources for type_ in types
+    ):
+        return mentioned(table)
+    return mentioned(wrong_columns) - sources
+
+
+def sound_columns(parts: Parts) -> Iterator[Problem]:
+    """Yield the problems of columns of sound tables: of their sources and decimals, and names of columns that come by
+    themselves."""
+    dataset = parts.dataset
+    for declaration in parts.tables:
+        table = declaration.table
+        if table is None:
+            continue
+        for index, column in enumerate(table.columns):
+            for problem in column.source.problems(table, dataset):
+                yield problem.under(f"{declaration.path}.columns[{index}]")
+            for problem in _idle_decimals(column, dataset):
+                yield problem.under(f"{declaration.path}.columns[{index}]")
+        indices = {column.name.lower(): index for index, column in enumerate(table.columns)}
+        for column in (*table.leading_columns(dataset), *table.added_columns(dataset)):
+            if column.name in indices:
+                path = f"{declaration.path}.columns[{indices[column.name]}].name"
+                yield Problem(path, f"{table.name} gets a column '{column.name}' by itself; choose another name")
+
+
+def _idle_decimals(column: Column, dataset: Dataset) -> Iterator[Problem]:
+    """Yield a problem where a column that has no fractions asks for decimals."""
+    type_ = column.source.arrow_type(column, dataset)
+    if column.decimals is None or type_ == pa.float64():
+        return
+    if pa.types.is_integer(type_):
+        yield Problem("decimals", f"has no effect: {column.name} has whole numbers", column.source.decimals_hint)
+    elif pa.types.is_decimal(type_):
+        yield Problem("decimals", f"has no effect: {column.name} has the {type_.scale} decimals of what it is made from")
+    else:
+        yield Problem("decimals", f"has no effect: {column.name} has no numbers")

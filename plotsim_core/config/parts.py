@@ -1,0 +1,194 @@
+"""What could be read of a config: the valid parts of its sections, each with the path where it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any
+
+from plotsim_core.config.calendar import Calendar, Rhythm
+from plotsim_core.config.connections import Connection, ConnectionPhase
+from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.effects import Lifecycle, Noise, Season
+from plotsim_core.config.holdout import EntityFeatures, Holdout
+from plotsim_core.config.metrics import Metric
+from plotsim_core.config.model import Part
+from plotsim_core.config.output import Manifest, Output
+from plotsim_core.config.quality import Issue
+from plotsim_core.config.scope import Scope
+from plotsim_core.config.segments import Segment
+from plotsim_core.config.sources import SourceSystem
+from plotsim_core.config.star_schema import DATE_DIMENSION, list_or_empty
+from plotsim_core.config.table_kind import SECTIONS
+from plotsim_core.config.tables import DeclaredTable
+from plotsim_core.config.units import FurtherKind
+from plotsim_core.config.window import Window
+
+LISTS = ("metrics", "segments", "connections", "connection_phases", "seasonality", "quality")
+"""Sections that are lists, of which each item is read alone."""
+_ANY_WINDOW = ("2024-01", "2024-12", "month")
+"""The window of a dataset whose own is wrong, so that what does not depend on it is checked."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Parts:
+    """The valid parts of a config, or of a further kind of unit (`kind`); None where a section is wrong or not written.
+
+    Items of lists come with their paths, which begin at the kind of unit. `tables` are all tables, those that are wrong too,
+    `units` the kinds of unit before this one: of the whole config, all further ones. `raw` holds the sections as written,
+    with the tables that follow from them, `scope` what is declared, by name. `is_whole` tells parts without any table left
+    out.
+    """
+
+    kind: FurtherKind | None = None
+    raw: Mapping[str, Any]
+    scope: Scope
+    metrics: tuple[tuple[str, Metric], ...] = ()
+    segments: tuple[tuple[str, Segment], ...] = ()
+    connections: tuple[tuple[str, Connection], ...] = ()
+    connection_phases: tuple[tuple[str, ConnectionPhase], ...] = ()
+    seasonality: tuple[tuple[str, Season], ...] = ()
+    quality: tuple[tuple[str, Issue], ...] = ()
+    tables: tuple[DeclaredTable, ...] = ()
+    about: str | None = None
+    unit: str | None = None
+    window: Window | None = None
+    lifecycle: Lifecycle | None = None
+    calendar: Calendar | None = None
+    rhythm: Rhythm | None = None
+    sources: tuple[SourceSystem, ...] | None = None
+    holdout: Holdout | None = None
+    entity_features: EntityFeatures | None = None
+    output: Output | None = None
+    manifest: Manifest | None = None
+    owners: tuple[str, ...] | None = None
+    noise: Noise | None = None
+    locale: tuple[str, ...] | None = None
+    seed: int | None = None
+    scale: float | None = None
+    units: tuple[Parts, ...] = ()
+    is_whole: bool = True
+
+    @property
+    def path(self) -> str:
+        """Where the kind of unit stands; empty for the whole config."""
+        return "" if self.kind is None else self.kind.path
+
+    @property
+    def inherited(self) -> frozenset[str]:
+        """The names of the tables that are the whole dataset's."""
+        return frozenset() if self.kind is None else self.kind.inherited
+
+    def says(self, path: str) -> bool:
+        """Return whether what stands at a path is this kind's own."""
+        return self.kind is None or self.kind.says(path)
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The dataset of the parts. One that lacks a part says what it says when that part is left out."""
+        values: dict[str, Any] = {
+            name: value
+            for name in Dataset.model_fields.keys() & {field.name for field in fields(self)}
+            if (value := getattr(self, name)) is not None
+        }
+        values |= {name: tuple(part for _, part in getattr(self, name)) for name in LISTS}
+        for section in SECTIONS:
+            declared = (table for table in self.tables if table.path.startswith(section))
+            values[section] = tuple(table.table for table in declared if table.table is not None)
+        values["units"] = tuple(kind.dataset for kind in self.units)
+        missing = {"about": "", "unit": self.scope.unit, "window": Window.model_validate(_ANY_WINDOW)}
+        return Dataset.model_construct(**{**missing, **values})
+
+    @property
+    def kinds(self) -> tuple[Parts, ...]:
+        """All kinds of unit, those before this one first."""
+        return (*self.units, self)
+
+    @property
+    def declared_tables(self) -> Iterator[DeclaredTable]:
+        """The tables of all kinds of unit, this one's first."""
+        for kind in (self, *self.units):
+            yield from kind.tables
+
+    @cached_property
+    def wrong_words(self) -> frozenset[str]:
+        """The words of what could not be read: whatever names one of them may be right."""
+        paths = {path for path, _ in self.segments}
+        raw_segments = enumerate(list_or_empty(self.raw.get("segments")))
+        wrong_segments = [raw for index, raw in raw_segments if f"segments[{index}]" not in paths]
+        names = [_declared_names(raw) for raw in wrong_segments if isinstance(raw, Mapping)]
+        open_tables = [declaration.name for declaration in self.declared_tables if declaration.is_open]
+        stage = ["stage"] if self.lifecycle is None and self.raw.get("lifecycle") is not None else []
+        return frozenset(mentioned([*names, *open_tables, *stage]))
+
+    def sound(self, paths: Iterable[str]) -> Parts:
+        """Return the parts without those in which something is wrong, at `paths`, and without the tables that name one of
+        them: nothing can be said of these yet."""
+        wrong_names: set[str] = set()
+        wrong_paths = [*paths]
+        kinds = [_without(kind, wrong_paths, wrong_names) for kind in self.kinds]
+        count = -1
+        while count != len(wrong_names):
+            count = len(wrong_names)
+            kinds = [_without_naming(kind, wrong_names) for kind in kinds]
+        *units, root = kinds
+        is_whole = all(len(kind.tables) == len(other.tables) for kind, other in zip(kinds, self.kinds, strict=True))
+        return replace(root, units=tuple(units), is_whole=is_whole)
+
+
+def _declared_names(segment: Mapping[Any, Any]) -> list[str]:
+    """Return what a segment as written declares that columns name: itself, its attributes, a treatment."""
+    attributes = segment.get("attributes")
+    names = [segment.get("name"), *(attributes if isinstance(attributes, Mapping) else ())]
+    return [*map(str, names), *(["treatment"] if "treatment" in segment else [])]
+
+
+def _without(kind: Parts, wrong_paths: list[str], wrong_names: set[str]) -> Parts:
+    """Return a kind of unit without the tables and issues in which something is wrong, and add their names, and those of
+    metrics that cannot be read, to `wrong_names`; an empty name stands for one that is not known."""
+    prefix = f"{kind.path}." if kind.path else ""
+
+    def is_wrong(path: str) -> bool:
+        begin = f"{prefix}{path}"
+        return any(other == begin or other.startswith((f"{begin}.", f"{begin}[")) for other in wrong_paths)
+
+    wrong_names.update(table.name for table in kind.tables if table.table is None or is_wrong(table.path))
+    wrong_names.update(kind.wrong_words)
+    wrong_names.update({""} & kind.scope.foreign.keys())
+    wrong_names.update({DATE_DIMENSION, f"dim_{kind.scope.unit}"} - kind.scope.tables.keys())
+    names = kind.scope.metrics or {"": None}
+    wrong_names.update(name for name, metric in names.items() if metric is None)
+    wrong_names.update(metric.name for path, metric in kind.metrics if is_wrong(path))
+    return replace(kind, quality=tuple(entry for entry in kind.quality if not is_wrong(entry[0])))
+
+
+def _without_naming(kind: Parts, wrong_names: set[str]) -> Parts:
+    """Return a kind of unit without the tables and issues that have or name wrong names, and add those of the tables to
+    `wrong_names`."""
+    tables = [
+        table
+        for table in kind.tables
+        if table.table is not None and not wrong_names & {"", table.name} and not wrong_names & mentioned(table.table)
+    ]
+    sound_names = {table.name for table in tables}
+    wrong_names.update(table.name for table in kind.tables if table.name not in sound_names)
+    quality = tuple(entry for entry in kind.quality if entry[1].table not in wrong_names)
+    return replace(kind, tables=tuple(tables), quality=quality)
+
+
+def mentioned(part: Any) -> set[str]:
+    """Return every word in the texts of a part: whatever it refers to is among them."""
+    return set(_words(part))
+
+
+def _words(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from re.findall(r"\w+", value)
+    elif isinstance(value, Part):
+        yield from (word for name in type(value).model_fields for word in _words(getattr(value, name)))
+    elif isinstance(value, Mapping):
+        yield from (word for entry in value.items() for part in entry for word in _words(part))
+    elif isinstance(value, list | tuple):
+        yield from (word for item in value for word in _words(item))

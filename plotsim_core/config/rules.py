@@ -1,0 +1,83 @@
+"""The rules that a config has to keep beyond the form of its parts: one tuple, each rule in the file of its theme."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from plotsim_core.config import (
+    check_calendar,
+    check_effects,
+    check_lifetimes,
+    check_locale,
+    check_metrics,
+    check_names,
+    check_output,
+    check_quality,
+    check_sources,
+    check_tables,
+)
+from plotsim_core.config.parts import Parts
+from plotsim_core.errors import Problem
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: `problems` yields where parts break it, with paths that begin at their kind of unit.
+
+    With `of_all` it is asked of the whole config only, not of each kind of unit. With `of_sound` it is asked of the parts
+    in which the other rules have found nothing wrong, whose `dataset` it may look at.
+    """
+
+    problems: Callable[[Parts], Iterator[Problem]]
+    of_all: bool = False
+    of_sound: bool = False
+
+
+RULES = (
+    Rule(check_names.duplicate_names),
+    Rule(check_names.stages),
+    Rule(check_names.shared_names, of_all=True),
+    Rule(check_metrics.followers),
+    Rule(check_metrics.connections),
+    Rule(check_metrics.lifecycles),
+    Rule(check_metrics.seasons),
+    Rule(check_lifetimes.segments),
+    Rule(check_lifetimes.lives),
+    Rule(check_effects.treatments),
+    Rule(check_effects.variations),
+    Rule(check_effects.noises),
+    Rule(check_calendar.calendars),
+    Rule(check_calendar.rhythms),
+    Rule(check_tables.unit_dimension),
+    Rule(check_tables.columns),
+    Rule(check_tables.sound_columns, of_sound=True),
+    Rule(check_locale.locales),
+    Rule(check_quality.quality, of_all=True),
+    Rule(check_quality.holdout, of_all=True),
+    Rule(check_quality.entity_features, of_all=True),
+    Rule(check_quality.broken_columns, of_all=True, of_sound=True),
+    Rule(check_sources.source_systems, of_all=True, of_sound=True),
+    Rule(check_output.logs),
+    Rule(check_output.budget, of_all=True),
+    Rule(check_output.layouts, of_all=True),
+    Rule(check_output.log_layouts, of_all=True, of_sound=True),
+    Rule(check_output.partition_folders, of_all=True, of_sound=True),
+    Rule(check_output.sort_columns, of_all=True, of_sound=True),
+    Rule(check_output.folder_columns, of_all=True, of_sound=True),
+    Rule(check_output.wide_tables, of_all=True, of_sound=True),
+)
+
+
+def rule_problems(parts: Parts, wrong_paths: Iterable[str]) -> list[Problem]:
+    """Return the problems of all rules; `wrong_paths` are where something is wrong already."""
+    problems = list(_problems((rule for rule in RULES if not rule.of_sound), parts))
+    paths = [*wrong_paths, *(problem.path for problem in problems)]
+    sound_parts = parts if not paths else parts.sound(paths)
+    return [*problems, *_problems((rule for rule in RULES if rule.of_sound), sound_parts)]
+
+
+def _problems(rules: Iterable[Rule], parts: Parts) -> Iterator[Problem]:
+    for rule in rules:
+        for kind in (parts,) if rule.of_all else parts.kinds:
+            yield from (problem.under(kind.path) for problem in rule.problems(kind) if kind.says(problem.path))
