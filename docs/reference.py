@@ -1,10 +1,11 @@
 """Write docs/language.md, the reference of the language, from its models. Run with `make docs`.
 
-The table of a part comes from the JSON Schema (types, bounds, defaults) and from the docstrings of its models (meanings).
+The table of a part comes from the JSON Schema (types, bounds, defaults) and the docstrings of models and their fields.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -21,7 +22,6 @@ from plotsim_core.config.model import Part
 from plotsim_core.config.pydantic_errors import words_of
 from plotsim_core.config.table_kind import SECTIONS, TABLE_KINDS, declared_kinds
 from plotsim_core.config.tables import Column, Table
-from plotsim_core.meanings import is_list, meanings, paragraphs
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS
 from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
@@ -106,6 +106,12 @@ def _type(name: str, kind: MetricType) -> str:
     return f"`{name}`{bounds}, {digits}{', times the size of the unit' if kind.sized else ''}"
 
 
+def paragraphs(model: type[Part]) -> list[str]:
+    """Return the paragraphs of a model's docstring, each as one line."""
+    text = inspect.cleandoc(model.__doc__ or "")
+    return [" ".join(paragraph.split()) for paragraph in text.split("\n\n") if paragraph.strip()]
+
+
 def _pair(pair: tuple[float, float]) -> str:
     return f"[{pair[0]:g}, {pair[1]:g}]"
 
@@ -118,16 +124,13 @@ def table(
     model: type[Part], properties: Mapping[str, Schema], required: Iterable[str], skip: Iterable[str] = ()
 ) -> list[str]:
     """Return the rows of a table of keys."""
-    says = meanings(model)
+    says = {name: field.description for name, field in model.model_fields.items() if field.description}
     by_alias = {str(field.alias or field.validation_alias): name for name, field in model.model_fields.items()}
     lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
     for key, part in properties.items():
         if key in skip:
             continue
         said = says.get(by_alias.get(key, key), "") or says.get(key, "") or part.get("description", "")
-        others = {name for name in re.findall(r"`(\w+)[`\[]", said) if name in says and name != key}
-        if others and any(said.rstrip(".").removeprefix("`").casefold() in above.casefold() for above in paragraphs(model)):
-            said = "See above."
         cells = [f"`{key}`", type_of(part), default_of(part, key in required), " ".join(said.split())]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return lines if len(lines) > 2 else []
@@ -151,7 +154,7 @@ def part_page(name: str, model: type[Part], definitions: Schema) -> list[str]:
 
 
 def _between(items: Iterable[str]) -> list[str]:
-    return [line for item in items if not is_list(item) for line in (item, "")]
+    return [line for item in items for line in (item, "")]
 
 
 def schema_of(model: type[Part]) -> Schema:

@@ -22,7 +22,6 @@ from plotsim_core.config.pydantic_errors import words_of
 from plotsim_core.config.table_kind import SECTIONS, declared_kinds
 from plotsim_core.config.tables import Table
 from plotsim_core.config.units import KIND_SECTIONS
-from plotsim_core.meanings import meanings
 from plotsim_core.numerics.calendar import ADVERBS, GRAINS
 from plotsim_core.numerics.curves import CURVES, WORDS
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
@@ -58,7 +57,7 @@ def json_schema() -> Schema:
     """Return the JSON Schema (draft 2020-12) of a config."""
     models: Schema = Dataset.model_json_schema()["$defs"]
     root = models.pop(Dataset.__name__)
-    definitions: Schema = {name: _described(name, part) for name, part in models.items() if name not in _REPLACED}
+    definitions: Schema = {name: part for name, part in models.items() if name not in _REPLACED}
     for name, complete in _COMPLETED.items():
         definitions[name] = complete(definitions[name])
     definitions = {name: _nullable(part) for name, part in definitions.items()}
@@ -83,19 +82,6 @@ def json_schema() -> Schema:
         "not": {"required": ["lifecycle", "stages"]},
         "$defs": definitions,
     }
-
-
-def _described(name: str, schema: Schema) -> Schema:
-    """Return a model with a description of each field."""
-    sentences = meanings(MODELS[name])
-    properties = {
-        field: {**part, **_description(sentences.get(field))} for field, part in schema.get("properties", {}).items()
-    }
-    return {**schema, "properties": properties}
-
-
-def _description(meaning: str | None) -> Schema:
-    return {} if meaning is None else {"description": meaning}
 
 
 def _unit_kind(root: Schema, properties: Schema) -> Schema:

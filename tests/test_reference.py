@@ -11,7 +11,6 @@ from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Part
 from plotsim_core.config.table_kind import declared_kinds
-from plotsim_core.meanings import meanings
 
 PARTS = dict(below(Dataset, set()))
 
@@ -25,8 +24,9 @@ def models() -> Iterator[tuple[str, type[Part]]]:
 
 @pytest.mark.parametrize(("name", "model"), list(models()))
 def test_every_field_has_a_meaning(name: str, model: type[Part]) -> None:
-    """Name it in backquotes in the docstring of its model: "`level`: the share of ..."."""
-    assert set(model.model_fields) - set(getattr(model, "unwritten", ())) - set(meanings(model)) == set()
+    """It stands below the field, as its docstring."""
+    meanings = {name for name, field in model.model_fields.items() if field.description}
+    assert set(model.model_fields) - set(getattr(model, "unwritten", ())) - meanings == set()
 
 
 def test_the_page_is_what_the_models_say() -> None:

@@ -44,7 +44,9 @@ class Bucket(ColumnSource):
     needs = frozenset({"unit"})
 
     labels: Annotated[tuple[Band, ...], Field(min_length=2, max_length=20)]
+    """The labels, from low to high."""
     metric: Name | None = None
+    """The metric that they are bands of; the position on the curve without one."""
 
     @model_validator(mode="after")
     def _check_labels(self) -> Bucket:

@@ -43,6 +43,7 @@ class ChangeRecord(ColumnSource):
     needs = frozenset({"period", "metrics"})
 
     part: Literal["inserted_at", "updated_at", "op"]
+    """What of the change it shows."""
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         return pa.string() if self.part == "op" else TYPE

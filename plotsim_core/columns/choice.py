@@ -58,7 +58,10 @@ class Static(ColumnSource):
     in_structs = True
 
     values: Annotated[str | tuple[str | int | float | bool | None, ...], BeforeValidator(_values)]
+    """The values: between commas after the dot, those with commas in double quotes, or a list of any texts, numbers and
+    truths."""
     value_type: Literal["text", "date", "timestamp"] | None = None
+    """That texts are days (2024-01-31) or moments, or that all values are texts."""
 
     @model_validator(mode="after")
     def _check_values(self) -> Static:
@@ -187,7 +190,9 @@ class Choice(ColumnSource):
     example = "choice"
 
     values: Annotated[tuple[Scalar, ...], Field(min_length=1, max_length=1000)]
+    """The values to choose from."""
     weights: Weights | None = None
+    """How often each is chosen, relative to the others."""
 
     @model_validator(mode="after")
     def _check_values(self) -> Choice:

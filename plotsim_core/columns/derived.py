@@ -44,6 +44,7 @@ class RowFact(ColumnSource):
     in_structs = True
 
     what: Literal["archetype", "name", "entity_id", "date_key", "period_index", "size"]
+    """What of the row it shows."""
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         return pa.int64() if self.what in _NUMBERS else pa.string()

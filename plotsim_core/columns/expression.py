@@ -63,6 +63,7 @@ class Expression(ColumnSource):
     is_measure = True
 
     formula: Annotated[str, Field(min_length=1)]
+    """The `formula`."""
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         try:

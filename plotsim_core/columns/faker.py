@@ -116,9 +116,13 @@ class FakerText(ColumnSource):
     in_structs = True
 
     provider: Annotated[Name, WithJsonSchema({"type": "string", "pattern": _PATTERN})]
+    """The name of a Faker method."""
     arguments: Annotated[dict[Name, Scalar], Field(max_length=_MAX_ARGUMENTS)] = Field(default_factory=dict)
+    """What the provider is given, as `faker.<provider>:<argument>:<value>` says too."""
     unique: Flag | None = None
+    """Whether no two units, children or listed rows share one: of identifiers, e-mail addresses and user names."""
     bundle: Name | None = None
+    """The name of the columns that speak of one person."""
 
     @model_validator(mode="before")
     @classmethod

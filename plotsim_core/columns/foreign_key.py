@@ -48,8 +48,11 @@ class Reference(Popularity, ColumnSource):
     is_drifting = False
 
     table: Name
+    """The table."""
     matching: dict[Name, Name] | None = None
+    """The column of the unit's dimension that each column of a listed dimension agrees with."""
     within: Annotated[int, Field(ge=0, le=1000, strict=True)] | None = None
+    """How many periods back a fact or event may lie."""
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         id_column = key_column(referenced_table(self.table, dataset))

@@ -58,9 +58,13 @@ class Place(ColumnSource):
     in_structs = True
 
     part: Literal["country", "country_code", "region", "city", "postcode", "latitude", "longitude"]
+    """What of the place it shows."""
     countries: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """The only ones to draw from, codes or names."""
     by: Literal["population", "city"] | None = None
+    """Whether cities are drawn in proportion to their population or evenly."""
     bundle: Name | None = None
+    """Said at one column, it holds for all of the `bundle`."""
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         return pa.float64() if self.part in _NUMBERS else pa.string()

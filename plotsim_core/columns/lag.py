@@ -40,7 +40,9 @@ class Lag(ColumnSource):
     needs = frozenset({"cell"})
 
     metric: Annotated[Name, WithJsonSchema({"type": "string", "pattern": _PATTERN})]
+    """The metric that is looked at."""
     periods: Annotated[int, Field(ge=1, le=1000, strict=True)] = 1
+    """How many periods earlier; 1 unless it is given."""
 
     @model_validator(mode="before")
     @classmethod

@@ -49,7 +49,9 @@ class Lookup(ColumnSource):
     argument = "of"
 
     of: Annotated[str, Field(pattern=PATH)]
+    """Table.column."""
     by: Name | None = None
+    """The reference that leads to the row, where there is more than one to the table."""
 
     @property
     def table(self) -> str:

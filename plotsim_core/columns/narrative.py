@@ -63,9 +63,13 @@ class Narrative(ColumnSource):
     needs = frozenset({"unit"})
 
     template: Annotated[str, Field(min_length=1, max_length=2000)]
+    """The text, with a slot in braces for each phrase."""
     lexicons: dict[Group, dict[Name, dict[str, Phrases]]]
+    """The phrases: {segment: {slot: {band: [phrases]}}}."""
     bands: Annotated[tuple[Band, ...], Field(min_length=2, max_length=20)] = ("low", "mid", "high")
+    """The names of the bands, from low to high."""
     metric: Name | None = None
+    """The metric that they are bands of; the position on the curve without one."""
 
     @model_validator(mode="after")
     def _check_parts(self) -> Narrative:

@@ -44,8 +44,11 @@ class Pool(ColumnSource):
     in_structs = True
 
     attribute: Annotated[Name, WithJsonSchema({"type": "string", "pattern": _PATTERN})]
+    """The attribute of the segments whose values these are."""
     by: Literal["chance", "trajectory"] = "chance"
+    """What chooses among its values, as `pool.<attribute>:trajectory` says too."""
     weights: Weights | None = None
+    """How often each is chosen by chance."""
 
     @model_validator(mode="before")
     @classmethod

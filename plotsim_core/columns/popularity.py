@@ -32,8 +32,12 @@ class Popularity(Part):
     (head_tail)."""
 
     weights: WeightsOf | None = None
+    """How often each value of the key or of a static column is referred to."""
     distribution: Literal["uniform", "zipf", "head_tail"] | None = None
+    """How often rows are referred to, in their order: evenly (uniform), as 1 / rank**`exponent` (zipf), or the first
+    fifth of them four times in five (head_tail)."""
     exponent: Annotated[float, Field(gt=0, le=10, strict=True)] | None = None
+    """How steeply references fall with the rank (zipf)."""
 
     @property
     def said(self) -> list[str]:

@@ -31,9 +31,10 @@ _HALF = 32
 
 
 class MetricSource(ColumnSource):
-    """`metric` names the metric."""
+    """A source that shows values of a metric, and adds them up."""
 
     metric: Name
+    """The metric whose values these are."""
 
     @abstractmethod
     def layer(self, unit_block: Block) -> Floats:

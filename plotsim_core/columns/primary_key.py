@@ -54,7 +54,9 @@ class SurrogateKey(ColumnSource):
     in_wide_tables = False
 
     prefix: Annotated[str, Field(pattern=pattern(r"^[A-Za-z0-9]{1,12}$", "1 to 12 letters and digits"))] | None = None
+    """What stands before each key."""
     values: Annotated[tuple[Key, ...], Field(min_length=1, max_length=MOST_ROWS)] | None = None
+    """The keys of a listed table's rows, in their order, where it has its own."""
 
     @model_validator(mode="after")
     def _check_keys(self) -> SurrogateKey:

@@ -41,8 +41,11 @@ class Tier(ColumnSource):
     is_drifting = False
 
     tracks: Name
+    """The metric whose bands are the tiers."""
     tiers: Annotated[tuple[str, ...], Field(min_length=2, max_length=20)]
+    """The tiers, from low to high."""
     at: tuple[Annotated[float, Field(gt=0, lt=1, strict=True)], ...]
+    """The edges between the tiers."""
 
     @model_validator(mode="after")
     def _check_tiers(self) -> Tier:

@@ -37,6 +37,7 @@ class SegmentFact(ColumnSource):
     in_structs = True
 
     fact: Literal["name", "count", "treatment"]
+    """Name, count or treatment."""
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         return pa.int64() if self.fact == "count" else pa.string()

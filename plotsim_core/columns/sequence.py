@@ -31,7 +31,9 @@ class Sequence(ColumnSource):
     needs = frozenset({"number"})
 
     start: _Whole = 1
+    """The first number."""
     step: _Whole = 1
+    """What is added from one row to the next."""
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         return pa.int64()

@@ -41,6 +41,7 @@ class Struct(ColumnSource):
     example = "struct"
 
     nested_schema: Annotated[dict[Name, str], Field(min_length=1, max_length=20)]
+    """The fields and their types."""
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         fields: list[ArrowField] = []
@@ -121,7 +122,9 @@ class Array(ColumnSource):
     example = "array"
 
     array_element_type: Literal["int", "float", "string", "boolean"]
+    """The type of the elements."""
     array_length: Annotated[int, Field(ge=1, le=100, strict=True)] = 3
+    """How many elements there are."""
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         return pa.list_(_TYPES[self.array_element_type])

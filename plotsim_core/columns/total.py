@@ -47,6 +47,7 @@ class Total(ColumnSource):
     needs = frozenset({"cell"})
 
     of: Annotated[str, Field(pattern=PATH)]
+    """The detail table and its column."""
 
     @property
     def table(self) -> str:
@@ -126,6 +127,7 @@ class Count(ColumnSource):
     needs = frozenset({"cell"})
 
     table: Name
+    """The detail table."""
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         return pa.int64()

@@ -38,6 +38,7 @@ class UniformRange(ColumnSource):
     decimals_hint = "give an end of the range a fraction: [1.0, 20.0]"
 
     range: Annotated[tuple[_Number, _Number], BeforeValidator(pair), AfterValidator(rising)]
+    """[low, high]."""
 
     @property
     def whole(self) -> bool:

@@ -57,6 +57,7 @@ class Version(ColumnSource):
     needs = frozenset({"unit", "period"})
 
     part: Literal["row_id", "valid_from", "valid_to", "is_current"]
+    """What of the version it shows."""
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         arrow_type = _TYPES[self.part]

@@ -17,14 +17,13 @@ _SENTENCE = re.compile(r"^\s*(?P<words>[a-z_]+(?:\s*>\s*[a-z_]+)*)\s*(?P<breaks>
 
 
 class CurvePiece(Part):
-    """One curve of a custom archetype, filling it up to the share `until` of the whole.
-
-    `curve`: its name; its parameters stand beside it. `until`: the share of the way at which it ends, 1 for the last (for
-    a change at period k, counted from 0, of n periods: k / n).
-    """
+    """One curve of a custom archetype, filling it up to the share `until` of the whole."""
 
     curve: str
+    """Its name; its parameters stand beside it."""
     until: Annotated[float, Field(gt=0, le=1, strict=True)]
+    """The share of the way at which it ends, 1 for the last (for a change at period k, counted from 0, of n periods: k /
+    n)."""
     parameters: dict[str, Number] = Field(default_factory=dict)
 
     unwritten: ClassVar = ("parameters",)

@@ -38,21 +38,20 @@ DayOfYears = Annotated[
 
 class Holidays(Part):
     """Either the public holidays of a `country` (a code like US, or US-CA with a `subdivision`), or one day with a `name`
-    and a `date`.
-
-    `language`: of the names of a country's holidays. `observed`: also the day on which one is made up for that
-    falls on a weekend.
-
-    `country`: the code of a country whose public holidays they are. `subdivision`: the code of a part of it.
-    `name`: what a day of one's own is called. `date`: when it is, in one year or in every.
-    """
+    and a `date`."""
 
     country: str | None = None
+    """The code of a country whose public holidays they are."""
     subdivision: str | None = None
+    """The code of a part of it."""
     language: str | None = None
+    """Of the names of a country's holidays."""
     observed: Flag = True
+    """Also the day on which one is made up for that falls on a weekend."""
     name: Annotated[str, Field(min_length=1)] | None = None
+    """What a day of one's own is called."""
     date: DayOfYears | None = None
+    """When it is, in one year or in every."""
 
     @model_validator(mode="before")
     @classmethod
@@ -102,18 +101,16 @@ def _as_list(value: Any) -> Any:
 
 class Calendar(Part):
     """What days are: `fiscal_year_starts` is the month that the fiscal year begins with, which is named after the calendar
-    year it ends in (or `start`s in); `weekend` are the days off in a week, `holidays` those in a year.
-
-    `fiscal_year_named`: by the calendar year of its end or of its start.
-
-    `fiscal_year_starts`: the month that it begins with. `weekend`: the days off in a week. `holidays`: those in a
-    year: a country's, days of one's own, or a list of both.
-    """
+    year it ends in (or `start`s in); `weekend` are the days off in a week, `holidays` those in a year."""
 
     fiscal_year_starts: Annotated[int, Field(ge=1, le=12, strict=True)] = 1
+    """The month that it begins with."""
     fiscal_year_named: Literal["end", "start"] = "end"
+    """By the calendar year of its end or of its start."""
     weekend: Annotated[tuple[DayName, ...], Field(max_length=6), BeforeValidator(_as_list)] = ("saturday", "sunday")
+    """The days off in a week."""
     holidays: Annotated[tuple[Holidays, ...], BeforeValidator(_as_list)] = ()
+    """Those in a year: a country's, days of one's own, or a list of both."""
 
     @field_validator("weekend")
     @classmethod
@@ -143,15 +140,14 @@ class Rhythm(Part):
 
     `weekdays` is a word or seven weights from Monday, `hours` a word or 24 weights from midnight. Weights are relative to
     each other: over a week without holidays things happen as often as they would without a rhythm.
-
-    `holidays`: how much happens on one, as a share of another such day.
-
-    `weekdays`: a word, or seven weights from Monday. `hours`: a word, or 24 weights from midnight.
     """
 
     weekdays: str | tuple[Weight, ...] | None = None
+    """A word, or seven weights from Monday."""
     hours: str | tuple[Weight, ...] | None = None
+    """A word, or 24 weights from midnight."""
     holidays: Annotated[float, Field(ge=0, le=100, strict=True)] | None = None
+    """How much happens on one, as a share of another such day."""
 
     @field_validator("weekdays", "hours", mode="before")
     @classmethod

@@ -32,15 +32,17 @@ class Connection(Part):
 
     It is the correlation of the two given the trajectory (`a 0.4 b given_trajectory` says the same). With `pooled`
     (`a 0.4 b pooled`), it is the one over the whole table, for which the trajectory that both share counts as well.
-
-    `metric_a`: one metric. `metric_b`: the other one; the order does not matter. `coefficient`: the correlation;
-    `relationship` is a word for one.
     """
 
     metric_a: Name
+    """One metric."""
     metric_b: Name
+    """The other one; the order does not matter."""
     coefficient: Annotated[float, Field(ge=-1, le=1, strict=True)]
+    """The correlation; `relationship` is a word for one."""
     pooled: Flag = False
+    """With `pooled` (`a 0.4 b pooled`), it is the one over the whole table, for which the trajectory that both share
+    counts as well."""
 
     @model_validator(mode="before")
     @classmethod
@@ -82,16 +84,14 @@ class Connection(Part):
 
 class ConnectionPhase(Part):
     """From `start_period` to `end_period` (both included, counted from 0 at the window's start) these connections hold
-    instead of those that the same pairs have otherwise.
-
-    `connections`: written as those of the whole window.
-
-    `start_period`: its first period. `end_period`: its last one.
-    """
+    instead of those that the same pairs have otherwise."""
 
     start_period: Offset
+    """Its first period."""
     end_period: Offset
+    """Its last one."""
     connections: Annotated[tuple[Connection, ...], Field(min_length=1)]
+    """Written as those of the whole window."""
 
     @model_validator(mode="after")
     def _check_phase(self) -> ConnectionPhase:

@@ -40,48 +40,62 @@ class Dataset(Part):
 
     `units` are further kinds of unit, each with its own unit, metrics, segments and whatever follows from them; window, seed
     and the rest are the dataset's.
-
-    `about`: what the data is about, in a few words. `unit`: what a unit is called, in the singular. `window`: from
-    when to when, in periods of which length. `metrics`: what is measured. `segments`: the groups of units.
-    `connections`: which metrics move together. `connection_phases`: periods in which they do so otherwise. `lifecycle`:
-    stages read off a metric, also written `stages`. `dimensions`: tables of what there is. `facts`: tables of what is
-    measured. `events`: tables of what happens. `bridges`: tables of what belongs together. `seasonality`: months that
-    are stronger or weaker. `calendar`: fiscal year, weekend and holidays. `rhythm`: weekdays and hours at which more or
-    less happens. `sources`: systems that hold the units otherwise. `quality`: what is broken on purpose. `holdout`: what
-    a model is tested on. `entity_features`: a table of what a model may learn from. `output`: where and how it is
-    written, also written as `output_format` where it is a format alone. `manifest`: whether the answers are written beside
-    it. `owners`: who answers for it, e-mail addresses or teams as team:name, for the catalogue. `noise`: measurement noise,
-    of all metrics that have none of their own. `locale`: the language of names and addresses, one or several. `seed`:
-    another number gives other values of the same dataset. `scale` multiplies the count of every segment.
     """
 
     about: Annotated[str, Field(min_length=1)]
+    """What the data is about, in a few words."""
     unit: Name
+    """What a unit is called, in the singular."""
     window: Window
+    """From when to when, in periods of which length."""
     metrics: Annotated[tuple[Metric, ...], Field(min_length=1)]
+    """What is measured."""
     segments: Annotated[tuple[Segment, ...], Field(min_length=1)]
+    """The groups of units."""
     connections: tuple[Connection, ...] = ()
+    """Which metrics move together."""
     connection_phases: tuple[ConnectionPhase, ...] = ()
+    """Periods in which they do so otherwise."""
     lifecycle: Annotated[Lifecycle | None, Field(validation_alias=AliasChoices("lifecycle", "stages"))] = None
+    """Stages read off a metric, also written `stages`."""
     dimensions: tuple[Table, ...] = ()
+    """Tables of what there is."""
     facts: tuple[Table, ...] = ()
+    """Tables of what is measured."""
     events: tuple[Table, ...] = ()
+    """Tables of what happens."""
     bridges: tuple[Table, ...] = ()
+    """Tables of what belongs together."""
     seasonality: tuple[Season, ...] = ()
+    """Months that are stronger or weaker."""
     calendar: Calendar = Calendar()
+    """Fiscal year, weekend and holidays."""
     rhythm: Rhythm | None = None
+    """Weekdays and hours at which more or less happens."""
     sources: Sources = ()
+    """Systems that hold the units otherwise."""
     quality: tuple[Issue, ...] = ()
+    """What is broken on purpose."""
     holdout: Holdout | None = None
+    """What a model is tested on."""
     entity_features: Annotated[EntityFeatures | None, BeforeValidator(read_flag)] = None
+    """A table of what a model may learn from."""
     output: Annotated[Output, Field(validation_alias=AliasChoices("output", "output_format"))] = Output()
+    """Where and how it is written, also written as `output_format` where it is a format alone."""
     manifest: Manifest = Manifest()
+    """Whether the answers are written beside it."""
     owners: tuple[Owner, ...] = ()
+    """Who answers for it, e-mail addresses or teams as team:name, for the catalogue."""
     noise: Noise = Noise()
+    """Measurement noise, of all metrics that have none of their own."""
     locale: Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_as_list)] = ("en_US",)
+    """The language of names and addresses, one or several."""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)] = 0
+    """Another number gives other values of the same dataset."""
     units: tuple[Dataset, ...] = ()
+    """Further kinds of unit, each with its own unit, metrics, segments and whatever follows from them."""
     scale: Annotated[Number, Field(gt=0, le=1_000_000)] = 1.0
+    """Multiplies the count of every segment."""
 
     @property
     def tables(self) -> tuple[Table, ...]:

@@ -19,13 +19,12 @@ Month = Annotated[int, Field(ge=1, le=12, strict=True)]
 
 
 class Season(Part):
-    """In these months means are multiplied by 1 + strength (times the sensitivities); overlapping seasons add.
-
-    `months`: from 1 for January. `strength`: 0.3 is 30 % more, -0.3 is 30 % less.
-    """
+    """In these months means are multiplied by 1 + strength (times the sensitivities); overlapping seasons add."""
 
     months: Annotated[tuple[Month, ...], Field(min_length=1)]
+    """From 1 for January."""
     strength: Annotated[float, Field(gt=-1, le=10, strict=True)]
+    """0.3 is 30 % more, -0.3 is 30 % less."""
 
     @field_validator("months")
     @classmethod
@@ -41,27 +40,29 @@ class Noise(Part):
     `mcar_rate` of the values are missing whatever they are (completely at random). `mar_rate` are missing the more often
     the higher (or lower, with `mar_when`) the true value of the metric `mar_on` is among what it could have been at its
     mean: with probability 2 * mar_rate * q, q being its quantile. The metric `mar_on` itself is not subject to that.
-
-    `gaussian_sigma`: the deviation of the jitter, as a share of the value. `outlier_rate`: the share of values that
-    are several times too large. `scale_with_trajectory`: the jitter grows with the unit's position. `noise_family`:
-    how the jitter is spread. `degrees_of_freedom`: of `student_t`; fewer have heavier tails. `temporal_jitter`: the standard
-    deviation, in days, by which moments of events are recorded too early or too late, within their period.
-
-    `mcar_rate`: the share of values that are missing completely at random. `mar_rate`: the share that are missing
-    by the value of another metric. `mar_on`: that metric. `mar_when`: whether they are missing where it is high or
-    where it is low.
     """
 
     gaussian_sigma: Annotated[float, Field(ge=0, le=5, strict=True)] = 0.0
+    """The deviation of the jitter, as a share of the value."""
     outlier_rate: Share = 0.0
+    """The share of values that are several times too large."""
     mcar_rate: Share = 0.0
+    """The share of values that are missing completely at random."""
     mar_rate: Annotated[float, Field(ge=0, le=0.5, strict=True)] = 0.0
+    """The share that are missing by the value of another metric."""
     mar_on: Name | None = None
+    """The metric by whose value they are missing."""
     mar_when: Literal["high", "low"] = "high"
+    """Whether they are missing where it is high or where it is low."""
     scale_with_trajectory: Flag = False
+    """The jitter grows with the unit's position."""
     noise_family: str = "gaussian"
+    """How the jitter is spread."""
     degrees_of_freedom: Annotated[float, Field(ge=1, le=1000, strict=True)] | None = None
+    """Of `student_t`; fewer have heavier tails."""
     temporal_jitter: Annotated[Number, Field(ge=0, le=366)] = 0.0
+    """The standard deviation, in days, by which moments of events are recorded too early or too late, within their
+    period."""
 
     @model_validator(mode="before")
     @classmethod
@@ -107,15 +108,14 @@ def null_rate(dataset: Dataset, metric: Metric) -> float:
 
 
 class Stage(Part):
-    """A stage of the lifecycle, the level of the tracked metric at which it begins, and the one below which it is left.
-
-    `name`: what it is called. `threshold`: the level from which a unit is in it. `threshold_exit`: the level below
-    which it is left.
-    """
+    """A stage of the lifecycle, the level of the tracked metric at which it begins, and the one below which it is left."""
 
     name: Annotated[str, Field(min_length=1)]
+    """What it is called."""
     threshold: Share
+    """The level from which a unit is in it."""
     threshold_exit: Share | None = None
+    """The level below which it is left."""
 
     @model_validator(mode="before")
     @classmethod
@@ -135,15 +135,17 @@ class Lifecycle(Part):
     metric without one). A row is in the highest stage whose threshold its value has reached, below all of them in the
     first. With `enforce_order` a unit keeps the highest stage it has reached; with a `downgrade_delay` as well it goes
     back after so many periods in a row below the threshold of its stage, with exits after so many (1) below its exit.
-
-    `track`: the metric. `stages`: from the lowest to the highest, each `{ name: ..., threshold: ... }` or short `{
-    new: 0.2 }`.
     """
 
     track: Name
+    """The metric that stages are read off."""
     stages: Annotated[tuple[Stage, ...], Field(min_length=2)]
+    """From the lowest to the highest, each `{ name: ..., threshold: ... }` or short `{ new: 0.2 }`."""
     enforce_order: Flag = False
+    """With `enforce_order` a unit keeps the highest stage it has reached."""
     downgrade_delay: Annotated[int, Field(ge=1, le=120, strict=True)] | None = None
+    """With a `downgrade_delay` as well it goes back after so many periods in a row below the threshold of its stage,
+    with exits after so many (1) below its exit."""
 
     @field_validator("stages")
     @classmethod

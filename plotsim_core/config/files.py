@@ -34,13 +34,12 @@ _DAY, _MOMENT = re.compile(r"\d{4}-\d\d-\d\d"), re.compile(r"\d{4}-\d\d-\d\d[T ]
 
 class File(Part):
     """A CSV or Parquet file in the config's folder, or below it, whose rows are those of the table. Its columns are the
-    table's, before those that are declared.
-
-    `file`: its path, from the config's folder. `key`: the column of the file that is the key.
-    """
+    table's, before those that are declared."""
 
     file: Annotated[str, Field(min_length=1, max_length=1000)]
+    """Its path, from the config's folder."""
     key: Annotated[str, Field(min_length=1)] | None = None
+    """The column of the file that is the key."""
 
 
 def with_files(document: Document, folder: Path) -> Document:

@@ -153,7 +153,6 @@ def _scope(values: Mapping[str, Any], raw: Mapping[str, Any], units: Sequence[Pa
     for table in values["tables"]:
         tables.setdefault(table.name, table)
     raw_units = raw.get("units")
-    other_tables = [table for kind in units for table in kind.tables]
     unknown_kinds = {} if isinstance(raw_units, list | tuple | None) else {"": DeclaredTable("", "units", None, None)}
     return Scope(
         unit=str(raw.get("unit", "")),

@@ -79,39 +79,43 @@ class Metric(Part):
 
     A follower reads the position of its driver as well: the one of `delay` periods before. The size of a unit multiplies
     the means of its amounts and counts, not of scores and indices.
-
-    `name`: what it is called, in columns too. `type`: what its values are like: a score in [0, 1], an amount of
-    money or time, a count, or an index of any sign. `polarity`: whether it rises or falls with the trajectory.
-    `label`: how it is called in descriptions. `decay_kernel`: `geometric` or `linear`. `seasonal_sensitivity`: how
-    much of a season's strength it takes; 0 none, below 0 the opposite. `rhythm_sensitivity`: the same for weekdays,
-    hours and holidays; 1 for amounts and counts, otherwise 0, unless it is written. `persistence`: the correlation
-    of what is left of two periods in a row when the trajectory is taken away. `distribution`: the family its values
-    are spread by (unless it is written `beta` for a score, `poisson` for a count, `normal` for an index, and `lognormal` for
-    an amount, or `beta` if its range begins above 0 and ends below ten times that). `distribution_params`: the shape of
-    that family, which has to be written too. `noise`: noise of its own, in place of the dataset's.
-
-    `range`: [low, high], which all values lie in. `mean`: [at position 0, at position 1]. `follows`: the metric
-    that it reads. `delay`: how many periods before. `decay_window`: over how many periods it averages. `strength`:
-    the correlation with what it follows, at that distance.
     """
 
     name: Name
+    """What it is called, in columns too."""
     type: str
+    """What its values are like: a score in [0, 1], an amount of money or time, a count, or an index of any sign."""
     polarity: Literal["positive", "negative"]
+    """Whether it rises or falls with the trajectory."""
     label: str | None = None
+    """How it is called in descriptions."""
     range: Pair | None = None
+    """[low, high], which all values lie in."""
     mean: Pair | None = None
+    """[at position 0, at position 1]."""
     follows: Name | None = None
+    """The metric that it reads."""
     delay: Annotated[int, Field(ge=1, le=3650, strict=True)] | None = None
+    """How many periods before."""
     decay_window: Annotated[int, Field(ge=2, le=1000, strict=True)] | None = None
+    """Over how many periods it averages."""
     decay_kernel: str = "geometric"
+    """`geometric` or `linear`."""
     strength: Annotated[float, Field(ge=0, le=0.99, strict=True)] = 0.7
+    """The correlation with what it follows, at that distance."""
     seasonal_sensitivity: Annotated[float, Field(ge=-100, le=100, strict=True)] = 1.0
+    """How much of a season's strength it takes; 0 none, below 0 the opposite."""
     rhythm_sensitivity: Annotated[float, Field(ge=-10, le=10, strict=True)] | None = None
+    """The same for weekdays, hours and holidays; 1 for amounts and counts, otherwise 0, unless it is written."""
     persistence: Annotated[float, Field(ge=0, le=0.95, strict=True)] = 0.3
+    """The correlation of what is left of two periods in a row when the trajectory is taken away."""
     distribution: str | None = None
+    """The family its values are spread by (unless it is written `beta` for a score, `poisson` for a count, `normal` for
+    an index, and `lognormal` for an amount, or `beta` if its range begins above 0 and ends below ten times that)."""
     distribution_params: dict[str, Number] = Field(default_factory=dict)
+    """The shape of that family, which has to be written too."""
     noise: Noise | None = None
+    """Noise of its own, in place of the dataset's."""
 
     @model_validator(mode="before")
     @classmethod

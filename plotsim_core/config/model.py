@@ -23,7 +23,7 @@ class Part(BaseModel):
     """A frozen part of a config; unknown keys are refused, numbers are never taken from text, and what may be left out may
     be null, which is the same."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -109,7 +109,7 @@ Offset = Annotated[int, Field(ge=0, le=10_000_000, strict=True)]
 Count = Annotated[int, Field(ge=1, le=100_000_000, strict=True)]
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar)]
-Pair = Annotated[tuple[Number, Number], Field(description="[low, high]"), BeforeValidator(pair)]
+Pair = Annotated[tuple[Number, Number], BeforeValidator(pair)]
 
 
 def member(family: Family[Any], name: str, path: str = "") -> Any:

@@ -70,34 +70,32 @@ def _checked_null(null: str) -> str:
 
 
 class Output(Part):
-    """Where and how `plotsim run` writes when it is not told: a word (`output: parquet`) or its parts.
-
-    `format`: what files are made, csv, parquet, jsonl, sql or duckdb.
-    `directory`: the folder to fill, below the current one.
-    `denormalized`: whether each fact also comes as `<fact>_wide`, with the columns of the dimensions it refers to.
-    `partition_by`: the column, or the dimension it refers to, whose values get a folder each (Parquet).
-    `layout`: where the partitions of a table lie as files, a name such as hive or a path with placeholders (Parquet).
-    `compression`: how Parquet is compressed, by zstd, snappy, gzip, lz4, brotli or none.
-    `row_group_rows`: how many rows a row group of Parquet has.
-    `sort_by`: the columns that the rows of a file are ordered by, in tables that have them (Parquet).
-    `escape_formulas`: whether a text that a spreadsheet would run as a formula gets a ' before it (CSV).
-    `sql_dialect`: whose SQL a dump is in, that of postgresql, mysql or sqlite.
-    `csv_null`: the word that stands for a missing value in CSV, such as \\N, without quotes; nothing unless it is given.
-    `cell_budget`: how many cells (units times periods) a config may have; 0 is no limit.
-    """
+    """Where and how `plotsim run` writes when it is not told: a word (`output: parquet`) or its parts."""
 
     format: FormatWord = "csv"
+    """What files are made, csv, parquet, jsonl, sql or duckdb."""
     directory: Annotated[str, AfterValidator(_checked_directory)] = "output"
+    """The folder to fill, below the current one."""
     denormalized: Flag = False
+    """Whether each fact also comes as `<fact>_wide`, with the columns of the dimensions it refers to."""
     partition_by: Annotated[str, Field(min_length=1)] | None = None
+    """The column, or the dimension it refers to, whose values get a folder each (Parquet)."""
     layout: Annotated[str, AfterValidator(_checked_layout)] | None = None
+    """Where the partitions of a table lie as files, a name such as hive or a path with placeholders (Parquet)."""
     compression: Compression = "zstd"
+    """How Parquet is compressed, by zstd, snappy, gzip, lz4, brotli or none."""
     row_group_rows: Annotated[int, Field(ge=1, le=1 << 24, strict=True)] = 1 << 18
+    """How many rows a row group of Parquet has."""
     sort_by: tuple[Name, ...] = ()
+    """The columns that the rows of a file are ordered by, in tables that have them (Parquet)."""
     escape_formulas: Flag = False
+    """Whether a text that a spreadsheet would run as a formula gets a ' before it (CSV)."""
     sql_dialect: Dialect = "postgresql"
+    """Whose SQL a dump is in, that of postgresql, mysql or sqlite."""
     csv_null: Annotated[str, Field(pattern=_NULL), AfterValidator(_checked_null)] = ""
+    """The word that stands for a missing value in CSV, such as \\N, without quotes; nothing unless it is given."""
     cell_budget: Annotated[int, Field(ge=0, strict=True)] = 0
+    """How many cells (units times periods) a config may have; 0 is no limit."""
 
     @model_validator(mode="before")
     @classmethod
@@ -133,12 +131,10 @@ def without_budget(raw: Any) -> Any:
 
 
 class Manifest(Part):
-    """Whether manifest.json, which says what is true of the data, is written beside the tables.
-
-    `include`: whether.
-    """
+    """Whether manifest.json, which says what is true of the data, is written beside the tables."""
 
     include: Flag = True
+    """Whether it is written."""
 
     @model_validator(mode="before")
     @classmethod
@@ -158,15 +154,13 @@ FileName = Annotated[
 
 
 class Event(Table):
-    """A table of things that happen.
-
-    `log_format`: what its rows are as lines of a log: "{at} {customer_id} logged in", laid out where that is said:
-    "{at:%H:%M} {customer_id:>15}".
-    `log_filename`: the file of these lines; `<event>.log` unless it is given.
-    """
+    """A table of things that happen."""
 
     log_format: Annotated[str, Field(min_length=1, max_length=10_000)] | None = None
+    """What its rows are as lines of a log: "{at} {customer_id} logged in", laid out where that is said: "{at:%H:%M}
+    {customer_id:>15}"."""
     log_filename: FileName | None = None
+    """The file of these lines; `<event>.log` unless it is given."""
 
     @model_validator(mode="after")
     def _check_log(self) -> Event:

@@ -74,28 +74,30 @@ def orphan_mark(keys: tuple[str | int, ...] | None) -> str | int | None:
 class Issue(Part):
     """One issue: `rate` of the rows (or of the rows of some periods) of `table` have it: of those that a segment has in a
     period exactly that share, rounded up or down. Another `seed_offset` gives it to other rows. `period` and `periods` count
-    from the window's start, from 0; `since` is a date.
-
-    `issue`: what is wrong. `column`: where. `mode`: whether a volume anomaly has too many rows (`spike`) or too few
-    (`drop`), or that a column drifts in all rows, so that files of a partition have either name (`rename`).
-
-    `table`: which table is broken. `rate`: the share of its rows. `seed_offset`: another number breaks other rows.
-    `period`: the period of a volume anomaly, or the first with the new column of a drift (the first of all;
-    of a rename, the middle of the span). `periods`: several
-    periods of a volume anomaly. `since`: only rows of the period of this date and of later ones have the issue.
-    `up_to`: so many periods later a row is delivered, or delivered again, at most (5 unless it is said).
-    """
+    from the window's start, from 0; `since` is a date."""
 
     table: Name
+    """Which table is broken."""
     issue: Kind
+    """What is wrong."""
     rate: Share
+    """The share of its rows."""
     column: Name | None = None
+    """Where."""
     seed_offset: Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)] = 0
+    """Another number breaks other rows."""
     mode: Literal["spike", "drop", "rename"] | None = None
+    """Whether a volume anomaly has too many rows (`spike`) or too few (`drop`), or that a column drifts in all rows, so
+    that files of a partition have either name (`rename`)."""
     period: Offset | None = None
+    """The period of a volume anomaly, or the first with the new column of a drift (the first of all; of a rename, the
+    middle of the span)."""
     periods: Annotated[tuple[Offset, ...], Field(min_length=1)] | None = None
+    """Several periods of a volume anomaly."""
     since: Day | None = None
+    """Only rows of the period of this date and of later ones have the issue."""
     up_to: Annotated[int, Field(ge=1, le=366, strict=True)] | None = None
+    """So many periods later a row is delivered, or delivered again, at most (5 unless it is said)."""
 
     @model_validator(mode="after")
     def _check_words(self) -> Self:

@@ -19,7 +19,9 @@ class _LotArrival(Part):
 
     kind: Literal["uniform", "linear"]
     start: Offset = 0
+    """The first period in which units arrive."""
     end: Offset | None = None
+    """The first in which they do not any more."""
 
     def stop(self, span: int) -> int:
         """Return the first period after the start of a span of so many periods in which nobody arrives any more."""
@@ -28,37 +30,29 @@ class _LotArrival(Part):
 
 class UniformArrival(_LotArrival):
     """Units arrive evenly from period `start` on and before period `end` (both counted from 0 at the window's start): with
-    `start: 0, end: 10` in periods 0 to 9. Without an `end` they arrive early enough to have two periods of the span.
-
-    `kind`: which arrival it is.
-
-    `start`: the first period in which units arrive. `end`: the first in which they do not any more.
-    """
+    `start: 0, end: 10` in periods 0 to 9. Without an `end` they arrive early enough to have two periods of the span."""
 
     kind: Literal["uniform"]
+    """Which arrival it is."""
 
 
 class LinearArrival(_LotArrival):
     """Ever more (`increasing`) or ever fewer units arrive from period `start` on and before period `end`, as with
-    `uniform`.
-
-    `kind`: which arrival it is. `direction`: whether arrivals get more or fewer.
-
-    `start`: the first period in which units arrive. `end`: the first in which they do not any more.
-    """
+    `uniform`."""
 
     kind: Literal["linear"]
+    """Which arrival it is."""
     direction: Literal["increasing", "decreasing"] = "increasing"
+    """Whether arrivals get more or fewer."""
 
 
 class StepBlock(Part):
-    """The share of a segment that arrives at one period.
-
-    `period`: counted from 0 at the window's start. `fraction`: the share that arrives then.
-    """
+    """The share of a segment that arrives at one period."""
 
     period: Offset
+    """Counted from 0 at the window's start."""
     fraction: Annotated[float, Field(gt=0, le=1, strict=True)]
+    """The share that arrives then."""
 
 
 class StepArrival(Part):
@@ -66,12 +60,12 @@ class StepArrival(Part):
 
     They are exact: of 60 units with fractions 0.5, 0.3 and 0.2, 30, 18 and 12 arrive; what is no whole number is rounded up
     or down. More units leave those before them as they are.
-
-    `kind`: which arrival it is. `blocks`: the shares, in the order of time.
     """
 
     kind: Literal["step"]
+    """Which arrival it is."""
     blocks: Annotated[tuple[StepBlock, ...], Field(min_length=1)]
+    """The shares, in the order of time."""
 
     @model_validator(mode="after")
     def _check_blocks(self) -> StepArrival:
@@ -85,13 +79,12 @@ class StepArrival(Part):
 
 
 class ExplicitArrival(Part):
-    """The arrival period of each unit; a scaled dataset repeats the list.
-
-    `kind`: which arrival it is. `start_periods`: one number for each unit, from 0 at the window's start.
-    """
+    """The arrival period of each unit; a scaled dataset repeats the list."""
 
     kind: Literal["explicit"]
+    """Which arrival it is."""
     start_periods: Annotated[tuple[Offset, ...], Field(min_length=1)]
+    """One number for each unit, from 0 at the window's start."""
 
 
 class OngoingArrival(Part):
@@ -101,14 +94,14 @@ class OngoingArrival(Part):
     With `ages: mixed` those who are there at the start came at different times before it: as long ago as a unit is there on
     average that has stayed until now (by the `tenure`; without one, up to a span ago). So the first year is like the fifth.
     With `ages: new` all begin with the window.
-
-    `kind`: which arrival it is. `per_period`: how many units arrive in a period, on average. `ages`: whether those there at
-    the start are as old as units of any later time, or new.
     """
 
     kind: Literal["ongoing"]
+    """Which arrival it is."""
     per_period: Annotated[float, Field(gt=0, le=1e6, strict=True)]
+    """How many units arrive in a period, on average."""
     ages: Literal["mixed", "new"] = "mixed"
+    """Whether those there at the start are as old as units of any later time, or new."""
 
 
 Arrival = Annotated[
@@ -121,12 +114,12 @@ class Tenure(Part):
 
     Every unit stays for `least` periods; after that, as many leave in every period in proportion to those who are there,
     so that they stay for `mean` periods on average. With `least` the same as `mean` all stay exactly so long.
-
-    `mean`: for how many periods a unit stays on average. `least`: for how many it stays at least.
     """
 
     mean: Annotated[float, Field(ge=1, le=10_000_000, strict=True)]
+    """For how many periods a unit stays on average."""
     least: Annotated[int, Field(ge=1, le=10_000_000, strict=True)] = 1
+    """For how many it stays at least."""
 
     @model_validator(mode="after")
     def _check_mean(self) -> Tenure:
@@ -140,15 +133,15 @@ class Variation(Part):
 
     All three hold for all metrics of the segment. Rare counts need a small `level`: with a mean of 0.2, the default makes
     units differ by 100 % of it, 0.03 by 39 %.
-
-    `level`: the share of a metric's variance (given the trajectory) that lies between units rather than within them.
-    `timing`: standard deviation of the shift of a unit's curve, as a share of its span. `size`: standard deviation of
-    the logarithm of a unit's size, which multiplies the means of its amounts and counts and averages to 1.
     """
 
     level: Annotated[float, Field(ge=0, le=0.95, strict=True)] = 0.2
+    """The share of a metric's variance (given the trajectory) that lies between units rather than within them."""
     timing: Annotated[float, Field(ge=0, le=0.5, strict=True)] = 0.04
+    """Standard deviation of the shift of a unit's curve, as a share of its span."""
     size: Annotated[float, Field(ge=0, le=3, strict=True)] = 0.25
+    """Standard deviation of the logarithm of a unit's size, which multiplies the means of its amounts and counts and
+    averages to 1."""
 
 
 class Treatment(Part):
@@ -160,19 +153,20 @@ class Treatment(Part):
     halves of 20 are exact: take multiples of ten. With `target_metric` only what that metric
     reads is raised (and followers read that of it), otherwise the whole trajectory. The labels are what
     `segment.treatment` calls the arms.
-
-    `treatment_label`: what the treated are called. `control_label`: what the others are called.
-
-    `fraction`: the share that is treated. `lift_log_odds`: what is added to the log odds of their positions.
-    `start_period`: when it begins, from 0 at the window's start. `target_metric`: the only metric it acts on.
     """
 
     fraction: Share
+    """The share that is treated."""
     lift_log_odds: Annotated[float, Field(ge=-20, le=20, strict=True)]
+    """What is added to the log odds of their positions."""
     start_period: Offset = 0
+    """When it begins, from 0 at the window's start."""
     treatment_label: Annotated[str, Field(min_length=1)] = "treatment"
+    """What the treated are called."""
     control_label: Annotated[str, Field(min_length=1)] = "control"
+    """What the others are called."""
     target_metric: Name | None = None
+    """The only metric it acts on."""
 
     @model_validator(mode="after")
     def _check_effect(self) -> Treatment:
@@ -189,35 +183,38 @@ class Treatment(Part):
 
 
 class Segment(Part):
-    """A group of units with one archetype.
-
-    `name`: what it is called. `count`: how many units it has (with ongoing arrivals: at the start). `archetype`: the
-    curve that their trajectories follow. `label`: what it is called in descriptions. `attributes`: values that its units
-    have one of each, for columns of type pool. `baseline`: metric to the third of the way between its two means that
-    positions 0 to 1 run over (of means 10 and 100, `low` is 10 to 40, `mid` 40 to 70, `high` 70 to 100).
-    `seasonal_sensitivity`: how much of a season's strength they take (5 for those who live by it, 0 for none, below 0
-    for the opposite). `arrival`: when they arrive (each runs its whole curve from then to the end of the span, so late
-    ones run through it faster, unless arrivals are ongoing), all from the start unless it is written. `tenure`: how long
-    they stay, for ever unless it is written. `span`: in how many periods they run through their curve, that of the
-    window unless it is written. `after`: what comes after it: they stay where the curve ended (`hold`), run through it
-    again and again, a span each (`repeat`), or with a new shift of their own each time (`restart`); curves that follow
-    the calendar (`seasonal`) go on without a break. `variation`: how far they differ. `treatment`: an experiment on some
-    of them.
-    """
+    """A group of units with one archetype."""
 
     name: Group
+    """What it is called."""
     count: Count
+    """How many units it has (with ongoing arrivals: at the start)."""
     archetype: Archetype
+    """The curve that their trajectories follow."""
     label: str | None = None
+    """What it is called in descriptions."""
     attributes: dict[Name, tuple[Scalar, ...]] = Field(default_factory=dict)
+    """Values that its units have one of each, for columns of type pool."""
     baseline: dict[Name, Literal["high", "mid", "low"]] = Field(default_factory=dict)
+    """Metric to the third of the way between its two means that positions 0 to 1 run over (of means 10 and 100, `low` is
+    10 to 40, `mid` 40 to 70, `high` 70 to 100)."""
     seasonal_sensitivity: Annotated[float, Field(ge=-100, le=100, strict=True)] = 1.0
+    """How much of a season's strength they take (5 for those who live by it, 0 for none, below 0 for the opposite)."""
     arrival: Arrival | None = None
+    """When they arrive (each runs its whole curve from then to the end of the span, so late ones run through it faster,
+    unless arrivals are ongoing), all from the start unless it is written."""
     tenure: Tenure | None = None
+    """How long they stay, for ever unless it is written."""
     span: Annotated[Offset, Field(ge=1)] | None = None
+    """In how many periods they run through their curve, that of the window unless it is written."""
     after: Literal["hold", "repeat", "restart"] = "hold"
+    """What comes after it: they stay where the curve ended (`hold`), run through it again and again, a span each
+    (`repeat`), or with a new shift of their own each time (`restart`); curves that follow the calendar (`seasonal`) go
+    on without a break."""
     variation: Variation = Variation()
+    """How far they differ."""
     treatment: Treatment | None = None
+    """An experiment on some of them."""
 
     @field_validator("attributes", mode="before")
     @classmethod

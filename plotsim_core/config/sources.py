@@ -15,19 +15,20 @@ MAP = "source_entity_map"
 
 
 class SourceSystem(Part):
-    """A system that holds the units' dimension in its own way.
-
-    `name` ends the names of its table and key. `key_scheme`: what its keys look like. `name_drift_rate`: the share of rows
-    whose name is written otherwise, `attribute_drift_rate` that of the values of every other text column.
-    `missing_rate`: the share of units it does not have, `duplicate_rate` that of the units it has twice.
-    """
+    """A system that holds the units' dimension in its own way."""
 
     name: Name
+    """What it is called; it ends the names of its table and key."""
     key_scheme: Literal["prefix_padded", "numeric", "uuid_short"] = "prefix_padded"
+    """What its keys look like."""
     name_drift_rate: Share = 0.0
+    """The share of rows whose name is written otherwise."""
     attribute_drift_rate: Share = 0.0
+    """The share of values of every other text column that are written otherwise."""
     missing_rate: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.0
+    """The share of units it does not have."""
     duplicate_rate: Share = 0.0
+    """The share of units it has twice."""
 
 
 Sources = Annotated[tuple[SourceSystem, ...], Field(max_length=5)]

@@ -37,18 +37,18 @@ RESERVED = {
 
 
 class Column(Part):
-    """A column: its name, its type as it is written, and its source with the options. `pii_note` says what of a person it
-    tells; it is published with the schema.
-
-    `name`: what it is called. `type`: where its values come from. `description`: a sentence that is published with
-    the schema. `decimals`: makes its numbers exact decimals of so many places, rounded half away from zero.
-    """
+    """A column: its name, its type as it is written, and its source with the options."""
 
     name: Name
+    """What it is called."""
     type: str
+    """Where its values come from."""
     description: str | None = None
+    """A sentence that is published with the schema."""
     decimals: Annotated[int, Field(ge=0, le=9, strict=True)] | None = None
+    """Makes its numbers exact decimals of so many places, rounded half away from zero."""
     pii_note: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    """What of a person it tells; it is published with the schema."""
     source: DeclaredSource
 
     @property
@@ -58,15 +58,14 @@ class Column(Part):
 
 
 class Table(Part, TableWords):
-    """What every table says; each kind adds its own words.
-
-    `name`: what it is called. `columns`: in their order. `description`: a sentence that is published with the
-    schema.
-    """
+    """What every table says; each kind adds its own words."""
 
     name: Name
+    """What it is called."""
     columns: Annotated[tuple[Column, ...], Field(min_length=1)]
+    """In their order."""
     description: str | None = None
+    """A sentence that is published with the schema."""
 
     def references_to(self, name: str) -> list[Column]:
         """Return the columns that refer to rows of the table `name`."""

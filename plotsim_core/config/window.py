@@ -45,19 +45,19 @@ class Window(Part):
 
     Without `end` the window is open and grows with the calendar; then `span` says in how many periods an archetype
     runs its course. A closed window's span is its length unless it is written.
-
-    `every`: the length of a period.
-
-    `start`: the first day, or month. `end`: the last one; none for an open window. `span`: so many periods an
-    archetype takes; the length of the window unless it is written. `partition`: the length of a partition, if several
-    periods are stored and made together: week, month, quarter or year (day, for hours); the rows are the same.
     """
 
     start: Day
+    """The first day, or month."""
     end: Day | None = None
+    """The last one; none for an open window."""
     every: str = "month"
+    """The length of a period."""
     span: Annotated[Offset, Field(ge=1)] | None = None
+    """So many periods an archetype takes; the length of the window unless it is written."""
     partition: str | None = None
+    """The length of a partition, if several periods are stored and made together: week, month, quarter or year (day, for
+    hours); the rows are the same."""
 
     @model_validator(mode="before")
     @classmethod

@@ -58,13 +58,7 @@ def _bounds(value: Any) -> Any:
 @add_kind
 class Bridge(TableKind):
     """`left` rows are each linked to at least `cardinality[0]` and at most `cardinality[1]` rows of `right`, the more the
-    higher the `driver` (without one, the trajectory) has been so far.
-
-    `directed`: whether a and b is another link than b and a, in a bridge from a dimension to itself.
-
-    `left`: the dimension whose rows have links. `right`: the dimension that they lead to. `cardinality`: the least
-    and the most links of a row. `driver`: the metric that decides how many.
-    """
+    higher the `driver` (without one, the trajectory) has been so far."""
 
     kind: ClassVar[str] = "bridge"
     section: ClassVar[Section] = "bridges"
@@ -75,11 +69,17 @@ class Bridge(TableKind):
     row_stage: ClassVar[str | None] = "trajectories"
 
     columns: Annotated[tuple[Column, ...], Field(max_length=20)] = ()
+    """In their order."""
     left: Name
+    """The dimension whose rows have links."""
     right: Name
+    """The dimension that they lead to."""
     cardinality: Annotated[tuple[int, int], BeforeValidator(_bounds)]
+    """The least and the most links of a row."""
     driver: Name | None = None
+    """The metric that decides how many."""
     directed: Flag = True
+    """Whether a and b is another link than b and a, in a bridge from a dimension to itself."""
 
     @classmethod
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:

@@ -57,17 +57,16 @@ _SAMPLED_CELLS = 1 << 15
 
 @add_kind
 class Changes(DerivedKind, DimensionView):
-    """Every change of a dimension's rows, in order; its columns come by themselves.
-
-    `changes_of`: the dimension. `columns`: none, they come by themselves.
-    """
+    """Every change of a dimension's rows, in order; its columns come by themselves."""
 
     kind: ClassVar[str] = "changes"
     section: ClassVar[Section] = "events"
     cadence: ClassVar[CadenceName] = "change log"
 
     changes_of: Name
+    """The dimension whose changes these are."""
     columns: NoColumns = ()
+    """None, they come by themselves."""
 
     @classmethod
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:

@@ -41,11 +41,7 @@ def _number_or_pair(value: object) -> object:
 
 @add_kind
 class ChildDimension(TableKind):
-    """Some rows per unit.
-
-    `per`: that its rows belong to units, as it is unless a dimension says otherwise. `count`: how many each unit has, a
-    number or [low, high].
-    """
+    """Some rows per unit."""
 
     kind: ClassVar[str] = "child"
     section: ClassVar[Section] = "dimensions"
@@ -56,7 +52,9 @@ class ChildDimension(TableKind):
     popularity: ClassVar[tuple[str, ...]] = ("distribution", "exponent")
 
     per: Literal["unit"] = "unit"
+    """That its rows belong to units, as it is unless a dimension says otherwise."""
     count: Annotated[int | tuple[int, int], BeforeValidator(_number_or_pair)] = 1
+    """How many each unit has, a number or [low, high]."""
 
     @property
     def per_unit(self) -> tuple[int, int]:

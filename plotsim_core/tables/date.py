@@ -24,10 +24,7 @@ from plotsim_core.tables.kind import TableKind, add_kind, key_name, needs_key
 
 @add_kind
 class DateDimension(TableKind):
-    """One row per period of the window.
-
-    `per`: that its rows are periods.
-    """
+    """One row per period of the window."""
 
     kind: ClassVar[str] = "date"
     section: ClassVar[Section] = "dimensions"
@@ -38,6 +35,7 @@ class DateDimension(TableKind):
     has_unit_rows: ClassVar[bool] = False
 
     per: Literal["period"]
+    """That its rows are periods."""
 
     @classmethod
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:

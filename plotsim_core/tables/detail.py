@@ -55,7 +55,9 @@ class DetailFact(AnyFact):
     has_rows_each_period: ClassVar[bool] = True
 
     parent_table: Name
+    """The fact or event whose rows these belong to."""
     children_per_row: Annotated[int | tuple[int, int], BeforeValidator(_number_or_pair)] = (1, 3)
+    """How many rows belong to each, a number or [low, high]."""
 
     @property
     def per_row(self) -> tuple[int, int]:

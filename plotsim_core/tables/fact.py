@@ -33,7 +33,9 @@ class AnyFact(TableKind):
     section: ClassVar[Section] = "facts"
 
     metrics: tuple[Name, ...] = ()
+    """Metrics that get a column by themselves where they have none."""
     cdc: Flag = False
+    """Whether columns say when each row was written, and why."""
 
     @property
     def listed_metrics(self) -> tuple[str, ...]:

@@ -25,10 +25,7 @@ from plotsim_core.tables.kind import add_kind
 
 @add_kind
 class PeriodFact(AnyFact):
-    """One row per period.
-
-    `per`: that its rows are periods.
-    """
+    """One row per period."""
 
     kind: ClassVar[str] = "period"
     knows: ClassVar[frozenset[Knowledge]] = frozenset({"period", "metrics", "crowd", "key"})
@@ -36,6 +33,7 @@ class PeriodFact(AnyFact):
     has_unit_rows: ClassVar[bool] = False
 
     per: Literal["period"]
+    """That its rows are periods."""
 
     @classmethod
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:

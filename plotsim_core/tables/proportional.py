@@ -49,10 +49,7 @@ _MOST = 1_000_000
 
 @add_kind
 class ProportionalEvent(TableKind, Event):
-    """`scale` rows per unit of the metric `driver`, on average.
-
-    `trigger`: what makes it happen. `rhythm`: weekdays and hours of its own; what it leaves open is the dataset's.
-    """
+    """`scale` rows per unit of the metric `driver`, on average."""
 
     kind: ClassVar[str] = "proportional"
     section: ClassVar[Section] = "events"
@@ -65,9 +62,13 @@ class ProportionalEvent(TableKind, Event):
     has_rows_each_period: ClassVar[bool] = True
 
     trigger: Literal["proportional"]
+    """What makes it happen."""
     driver: Name
+    """The metric that the number of rows follows."""
     scale: Annotated[float, Field(gt=0, le=100, strict=True)] = 1.0
+    """How many rows there are per unit of the driver, on average."""
     rhythm: Rhythm | None = None
+    """Weekdays and hours of its own; what it leaves open is the dataset's."""
 
     @classmethod
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:

@@ -33,10 +33,7 @@ from plotsim_core.tables.kind import Cut, TableKind, add_kind, needs_key
 @add_kind
 class ReferenceDimension(TableKind):
     """As many rows as its lists of values have, or `count` if that is more: then the lists are gone through again. A list of
-    one value is that of every row.
-
-    `reference`: that its rows are listed. `rows`: the file that lists them.
-    """
+    one value is that of every row."""
 
     kind: ClassVar[str] = "reference"
     section: ClassVar[Section] = "dimensions"
@@ -48,9 +45,13 @@ class ReferenceDimension(TableKind):
     popularity: ClassVar[tuple[str, ...]] = ("weights", "distribution", "exponent")
 
     reference: Literal[True] = True
+    """That its rows are listed."""
     rows: File | None = None
+    """The file that lists them."""
     count: Annotated[Count, Field(le=1_000_000)] | None = None
+    """As many rows as its lists of values have, or `count` if that is more: then the lists are gone through again."""
     columns: tuple[Column, ...] = ()
+    """In their order."""
 
     @property
     def lists(self) -> dict[str, int]:

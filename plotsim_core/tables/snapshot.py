@@ -40,19 +40,19 @@ DATE = "snapshot_date_key"
 
 @add_kind
 class Snapshot(DerivedKind, DimensionView):
-    """A whole dimension as it stands, again and again; its columns are those of the dimension.
-
-    `snapshot_of`: the dimension. `every`: at the end of each hour, day, week, month or quarter, or `once`, at the end of the
-    window's first period; by default at the end of every period. `columns`: none, they come by themselves.
-    """
+    """A whole dimension as it stands, again and again; its columns are those of the dimension."""
 
     kind: ClassVar[str] = "snapshot"
     section: ClassVar[Section] = "facts"
     cadence: ClassVar[CadenceName] = "snapshot"
 
     snapshot_of: Name
+    """The dimension that it shows."""
     every: Literal["hour", "day", "week", "month", "quarter", "once"] | None = None
+    """At the end of each hour, day, week, month or quarter, or `once`, at the end of the window's first period; by
+    default at the end of every period."""
     columns: NoColumns = ()
+    """None, they come by themselves."""
 
     @classmethod
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:

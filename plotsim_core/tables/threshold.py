@@ -49,10 +49,6 @@ class ThresholdEvent(TableKind, Event):
     type id, a row is told by its unit and its date.
 
     With `refire`, each time that this comes true again after it was broken, but not within `again_after` periods.
-
-    `trigger`: what makes it happen. `periods`: how many periods in a row; written `for`, or
-    `for_periods`. `ends_unit`: a unit has no
-    rows after it. `rhythm`: weekdays and hours of its own; what it leaves open is the dataset's.
     """
 
     kind: ClassVar[str] = "threshold"
@@ -63,14 +59,23 @@ class ThresholdEvent(TableKind, Event):
     has_keyed_rows: ClassVar[bool] = True
 
     trigger: Literal["threshold"]
+    """What makes it happen."""
     metric: Name
+    """The metric that is watched."""
     above: Number | None = None
+    """The level that the metric has to be above."""
     below: Number | None = None
+    """The level that the metric has to be below."""
     periods: Annotated[int, Field(ge=1, le=1000, strict=True, alias="for", validation_alias=_FOR)] = 1
+    """How many periods in a row; written `for`, or `for_periods`."""
     ends_unit: Flag = False
+    """A unit has no rows after it."""
     refire: Flag = False
+    """Whether there is a row each time that this comes true again after it was broken."""
     again_after: Annotated[int, Field(ge=2, le=10_000, strict=True)] | None = None
+    """How many periods at least lie between two rows of a unit, with `refire`."""
     rhythm: Rhythm | None = None
+    """Weekdays and hours of its own; what it leaves open is the dataset's."""
 
     @model_validator(mode="before")
     @classmethod

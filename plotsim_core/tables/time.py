@@ -28,10 +28,7 @@ NAME = TIME_DIMENSION
 
 @add_kind
 class TimeDimension(TableKind):
-    """The times of a day, `every` minute or hour of it; its key is a number, HHMM.
-
-    `per`: that its rows are times of day.
-    """
+    """The times of a day, `every` minute or hour of it; its key is a number, HHMM."""
 
     kind: ClassVar[str] = "time"
     section: ClassVar[Section] = "dimensions"
@@ -42,7 +39,9 @@ class TimeDimension(TableKind):
     has_unit_rows: ClassVar[bool] = False
 
     per: Literal["time"]
+    """That its rows are times of day."""
     every: Literal["minute", "hour"] = "minute"
+    """The times of a day, `every` minute or hour of it."""
 
     @classmethod
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:

@@ -36,10 +36,7 @@ from plotsim_core.tables.kind import TableKind, add_kind, column_types, needs_ke
 
 @add_kind
 class UnitDimension(TableKind):
-    """One row per unit, or one per version of it.
-
-    `per`: that its rows are units, as it is unless a dimension says otherwise.
-    """
+    """One row per unit, or one per version of it."""
 
     kind: ClassVar[str] = "unit"
     section: ClassVar[Section] = "dimensions"
@@ -51,6 +48,7 @@ class UnitDimension(TableKind):
     is_sampled: ClassVar[bool] = False
 
     per: Literal["unit"] = "unit"
+    """That its rows are units, as it is unless a dimension says otherwise."""
 
     @classmethod
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:

@@ -48,7 +48,9 @@ class VariableFact(AnyFact):
     has_rows_each_period: ClassVar[bool] = True
 
     row_count_driver: Name
+    """The metric that the number of rows follows."""
     row_count_scale: Annotated[float, Field(gt=0, le=100, strict=True)] = 1.0
+    """How many rows there are per unit of the metric."""
 
     @classmethod
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
