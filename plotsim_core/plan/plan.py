@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from plotsim_core.config.column_source import DerivedColumn
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.quality import Issue
@@ -130,6 +131,11 @@ class ColumnPlan:
             **note,
             **{name: str(limit) for name, limit in limits.items() if limit is not None},
         }
+
+
+def made_column(name: str, type_: pa.DataType, description: str, *, word: str, nullable: bool = False) -> ColumnPlan:
+    """Return a column that a table makes by itself; no source fills it. `word` stands in the place of its type."""
+    return ColumnPlan(Column(name=name, type=word, source=DerivedColumn()), type_, nullable, description)
 
 
 def comment_of(metadata: Mapping[str, str]) -> str:

@@ -8,10 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from plotsim_core.config.column_source import DerivedColumn
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, LEDGER, Issue, drift_column
-from plotsim_core.config.tables import Column, is_number
-from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
+from plotsim_core.config.tables import is_number
+from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan, made_column
 
 Numbered = tuple[int, Issue]
 """An issue with its number, from 1."""
@@ -83,4 +82,4 @@ def _broken_columns(population: Population, columns: dict[str, ColumnPlan], issu
 
 def issue_column(name: str, type_: pa.DataType, says: str) -> ColumnPlan:
     """Return a column that an issue adds; no source fills it."""
-    return ColumnPlan(Column(name=name, type="quality", source=DerivedColumn()), type_, True, says)
+    return made_column(name, type_, says, word="quality", nullable=True)

@@ -19,17 +19,16 @@ from plotsim_core.arrow import ArrowArray, joined, taken
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.columns.timestamp import TYPE as MOMENT
-from plotsim_core.config.column_source import DerivedColumn, Origin
+from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import CadenceName, Section
-from plotsim_core.config.tables import Column
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice, blocks
 from plotsim_core.errors import Problem
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan, made_column
 from plotsim_core.plan.schemas import DimensionView, date_column
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.dimension_state import (
@@ -146,7 +145,7 @@ class Changes(DerivedKind, DimensionView):
 
 
 def _column(name: str, type_: pa.DataType, description: str, *, nullable: bool = False) -> ColumnPlan:
-    return ColumnPlan(Column(name=name, type=f"change.{name}", source=DerivedColumn()), type_, nullable, description)
+    return made_column(name, type_, description, word=f"change.{name}", nullable=nullable)
 
 
 def _operations(population: Population, dimension: TablePlan, part: Slice) -> tuple[Rows, NDArray[np.int8]]:

@@ -20,14 +20,12 @@ from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
-from plotsim_core.config.column_source import DerivedColumn
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.quality import DELIVERED, LEDGER
-from plotsim_core.config.tables import Column
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import CHUNK, Slice, all_units_in
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
+from plotsim_core.plan.plan import Plan, TablePlan, made_column
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.delivery import Deliveries, deliveries_in
@@ -114,7 +112,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
     assert key is not None
     delivery = any(issue.delivers for issue in dataset.quality)
     columns = tuple(
-        ColumnPlan(Column(name=name, type="quality", source=DerivedColumn()), type_, nullable, description)
+        made_column(name, type_, description, word="quality", nullable=nullable)
         for name, (type_, nullable, description) in (_DELIVERY if delivery else _COLUMNS).items()
     )
     times = ("date_key", DELIVERY_DATE) if delivery else ("date_key",)

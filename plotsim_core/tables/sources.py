@@ -20,7 +20,7 @@ from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.rows import Integers, Rows
 from plotsim_core.columns.source import fill
-from plotsim_core.config.column_source import DerivedColumn, Origin
+from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.sources import MAP, SourceSystem, attribute_columns, name_column
 from plotsim_core.config.tables import Column
@@ -33,7 +33,7 @@ from plotsim_core.engine.tiers import bands
 from plotsim_core.numerics.codes import segment_number
 from plotsim_core.numerics.permutation import permute
 from plotsim_core.numerics.random import Floats, Words, fold, key, uniforms, words
-from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan, made_column
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.estimate_sample import Sample
@@ -185,7 +185,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
 
 
 def _column(name: str, type_: pa.DataType, description: str) -> ColumnPlan:
-    return ColumnPlan(Column(name=name, type="source.key", source=DerivedColumn()), type_, False, description)
+    return made_column(name, type_, description, word="source.key")
 
 
 def _source_column(column: ColumnPlan, unit_key: Column, key_plan: ColumnPlan) -> ColumnPlan:
