@@ -17,12 +17,13 @@ from plotsim_core.tables.kind import TableKind
 
 
 class Milestone(TableKind):
-    """A row for each unit again and again. `after`: after how many periods of its life."""
+    """A row for each unit again and again."""
 
     kind: ClassVar[str] = "milestone"
     section: ClassVar[Section] = "facts"
     knows: ClassVar[frozenset[Knowledge]] = frozenset({"unit", "period", "cell", "metrics", "key"})
     after: int
+    """After how many periods of its life."""
 
     @classmethod
     def recognise(cls, raw: Mapping[str, Any], unit: str) -> bool:
