@@ -1,4 +1,8 @@
-"""Table kinds, one file each. Importing this package is what makes them known; a test compares it to the folder."""
+"""Table kinds, one file each: the words of a kind, and which rows its tables have. Importing this package registers
+them; a test compares the list to the folder.
+
+May import: families, errors, version, numerics, config, plan, engine, columns.
+"""
 
 from plotsim_core.tables import (
     bridge,
