@@ -1,4 +1,7 @@
-"""plotsim_pipeline: the generator as a Dagster code location. Every stage and table is a partitioned asset."""
+"""plotsim_pipeline: the generator as a Dagster code location. Every stage and table is a partitioned asset.
+
+May import: plotsim_core.
+"""
 
 import warnings
 from typing import Any

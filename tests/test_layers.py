@@ -82,6 +82,23 @@ def test_every_part_of_the_core_has_its_layer() -> None:
     assert {own_part(path) for path in core_files()} <= set().union(*LAYERS)
 
 
+PACKAGES = sorted(path for path in CORE.rglob("__init__.py") if path.parent != CORE)
+
+
+@pytest.mark.parametrize("path", PACKAGES, ids=lambda path: path.parent.name)
+def test_a_package_says_what_it_may_import(path: Path) -> None:
+    """The line in its docstring is the list of the parts below it (and, of a package inside another one, that one)."""
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    own = own_part(path)
+    below = (
+        GROUND[: GROUND.index(own)]
+        if own in GROUND
+        else [*GROUND, *(n for parts in LAYERS[1 : layer(own)] for n in sorted(parts))]
+    )
+    expected = [*below, own] if path.parent.parent != CORE else below
+    assert docstring.splitlines()[-1] == f"May import: {', '.join(expected)}."
+
+
 @pytest.mark.parametrize("path", core_files(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_core_knows_neither_dagster_nor_the_pipeline(path: Path) -> None:
     tops = {module.partition(".")[0] for module in imports(path)}

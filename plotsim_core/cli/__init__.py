@@ -3,6 +3,8 @@
 Data goes to files and what was asked for to stdout; progress, warnings and errors go to stderr. Exit codes: 0 done,
 1 the data or (with --strict) a warning failed, 2 the config or the request makes no sense. Importing this package registers
 the commands; one more is a function in a file of its kind.
+
+May import: families, errors, run_files, version, numerics, arrow, config, plan, engine, columns, tables, truth, output, validation.
 """
 
 from plotsim_core.cli import check, config, run, templates

@@ -1,4 +1,8 @@
-"""Column sources, one file each. Importing this package is what makes them known; a test compares it to the folder."""
+"""Column sources, one file each: the words of a column type, and how it fills any rows. Importing this package
+registers them; a test compares the list to the folder.
+
+May import: families, errors, run_files, version, numerics, arrow, config, plan, engine.
+"""
 
 from plotsim_core.columns import (
     bucket,

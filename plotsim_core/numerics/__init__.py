@@ -1,1 +1,4 @@
-"""Arrays in, arrays out: random addresses, calendar, curves, noise, distributions, correlation."""
+"""Arrays in, arrays out: addresses and draws, calendar, curves, distributions and their quantile tables, correlation.
+
+May import: families, errors, run_files, version.
+"""

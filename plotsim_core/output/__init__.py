@@ -1,4 +1,8 @@
-"""Output formats, one file each. Importing this package is what makes them known."""
+"""Output formats, one file each, and how a run writes them so that nothing is half-written. Importing this package
+registers them.
+
+May import: families, errors, run_files, version, numerics, arrow, config, plan, engine, columns, tables.
+"""
 
 from plotsim_core.output import csv, duckdb, jsonl, parquet, sql
 

@@ -1,1 +1,4 @@
-"""From a config to a plan: names resolved, order found, matrices and quantiles solved, schemas fixed."""
+"""From a config to a plan: names resolved, factors and quantile tables solved, one schema per table.
+
+May import: families, errors, run_files, version, numerics, arrow, config.
+"""

@@ -1,6 +1,6 @@
-"""Validation of stored data against its config: checks, their report, and pictures.
+"""Stored data judged against its config: checks, their report, pictures. Importing this package registers the checks.
 
-Importing this package registers the checks.
+May import: families, errors, run_files, version, numerics, arrow, config, plan, engine, columns, tables.
 """
 
 # the order in which checks are reported

@@ -1,4 +1,7 @@
-"""Stores, one IO manager each. `STORES` is what `PLOTSIM_STORE` chooses from."""
+"""Stores, an IO manager each. `STORES` is what `PLOTSIM_STORE` chooses from.
+
+May import: plotsim_core.
+"""
 
 import os
 from pathlib import Path

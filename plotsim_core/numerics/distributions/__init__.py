@@ -1,4 +1,7 @@
-"""The distribution families, one file each. Importing this package is what makes them known."""
+"""The distribution families, one file each. Importing this package registers them.
+
+May import: families, errors, run_files, version, numerics.
+"""
 
 from plotsim_core.numerics.distributions import (
     beta,

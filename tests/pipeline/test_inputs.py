@@ -1,4 +1,4 @@
-"""docs/reading.md is true: its assets run as they stand there, and read what the generator gives."""
+"""docs/inputs.md is true: its assets run as they stand there, and read what the generator gives."""
 
 import os
 import re
@@ -23,7 +23,7 @@ from tests.pipeline.support import END, START, keys_of, materialise, plan_of
 pytestmark = pytest.mark.slow
 
 ROOT = BUNDLED.parent
-PAGE = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8")
 BEFORE, NOTEBOOK = PAGE.split("## From a notebook")
 PLAN = plan_of("saas")
 TABLES = generate_tables(PLAN)
@@ -53,7 +53,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def mine(project: Path) -> ModuleType:
     module = ModuleType("mine")
-    exec(compile((project / "mine.py").read_text(), "docs/reading.md", "exec"), module.__dict__)
+    exec(compile((project / "mine.py").read_text(), "docs/inputs.md", "exec"), module.__dict__)
     return module
 
 
@@ -128,7 +128,7 @@ def test_the_page_has_every_type() -> None:
 
 def test_the_notebook_reads(project: Path) -> None:
     names: dict[str, Any] = {}
-    exec(compile(python(NOTEBOOK), "docs/reading.md", "exec"), names)
+    exec(compile(python(NOTEBOOK), "docs/inputs.md", "exec"), names)
     assert len(names["march"]) == len(months(20240301, 20240301)) and len(names["everything"]) == len(REVENUE)
     assert names["tiers"]["companies"].sum() == TABLES["dim_company"]["is_current"].sum()
 
