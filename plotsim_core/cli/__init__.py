@@ -4,7 +4,8 @@ Data goes to files and what was asked for to stdout; progress, warnings and erro
 1 the data or (with --strict) a warning failed, 2 the config or the request makes no sense. Importing this package registers
 the commands; one more is a function in a file of its kind.
 
-May import: families, errors, run_files, version, numerics, arrow, config, plan, engine, columns, tables, output, truth, validation.
+May import: families, errors, run_files, version, numerics, arrow, config, plan, engine, columns, tables, output, truth,
+validation.
 """
 
 from plotsim_core.cli import check, config, run, templates
