@@ -87,7 +87,7 @@ PACKAGES = sorted(path for path in CORE.rglob("__init__.py") if path.parent != C
 
 @pytest.mark.parametrize("path", PACKAGES, ids=lambda path: path.parent.name)
 def test_a_package_says_what_it_may_import(path: Path) -> None:
-    """The last paragraph of its docstring is the list of the parts below it (and, of a package inside another one, that one)."""
+    """The last paragraph of its docstring lists the parts below it, and the package that it is in."""
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     own = own_part(path)
     below = (
