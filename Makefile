@@ -11,7 +11,7 @@ SQL ?= SELECT table_schema, table_name FROM information_schema.tables ORDER BY A
 export DAGSTER_HOME := $(CURDIR)/.dagster_home
 export SQL
 
-.PHONY: run status ui query test check endurance lint bench checks bookkeeping fidelity compatibility docs laws robustness packages dist clean lock help
+.PHONY: run status ui query test check endurance lint bench checks bookkeeping fidelity compatibility docs paths laws robustness packages dist clean lock help
 
 help:  ## show this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -98,6 +98,9 @@ dist: $(READY)  ## build both distributions into dist/
 	rm -rf dist
 	cd plotsim_core && $(CURDIR)/$(BIN)/python -m hatchling build -d $(CURDIR)/dist
 	$(BIN)/python -m hatchling build -d dist
+
+paths: $(READY)  ## count the files and moves of three journeys through the code, for docs/reading.md
+	$(BIN)/python -m benchmarks.paths
 
 docs: $(READY)  ## draw the pictures, write the reference of the language, the answers on the pages of datasets and the page of tests
 	$(BIN)/python docs/picture.py

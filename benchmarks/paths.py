@@ -1,6 +1,6 @@
 """How far a reader has to go: the files, functions and moves between files of three journeys through the code.
 
-`python -m benchmarks.paths` prints the table of docs/reading.md. A journey is a call that is traced: loading the nine
+`python -m benchmarks.paths` writes the table of docs/reading.md. A journey is a call that is traced: loading the nine
 lines of `configs/minimal.yaml`, making one value and storing it in DuckDB, materialising one partition of one table by
 Dagster. Counted are the files of the two packages in which a function ran, the functions, and the moves: calls of a
 function from one in another file. What runs at import is not counted.
@@ -8,6 +8,7 @@ function from one in another file. What runs at import is not counted.
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 PACKAGES = tuple(str(ROOT / name) for name in ("plotsim_core", "plotsim_pipeline"))
 CONFIG = ROOT / "configs" / "minimal.yaml"
+PAGE = ROOT / "docs" / "reading.md"
 
 
 @dataclass
@@ -104,8 +106,14 @@ def partition(folder: Path) -> Callable[[], None]:
     return call
 
 
+def spine() -> tuple[int, int]:
+    """Return how many files of the packages the page names, and their lines."""
+    names = set(re.findall(r"\(\.\./(plotsim_[^)#]+\.py)\)", PAGE.read_text(encoding="utf-8")))
+    return len(names), sum(len((ROOT / name).read_text(encoding="utf-8").splitlines()) for name in names)
+
+
 def main() -> None:
-    """Print the table."""
+    """Write the table."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         journeys = {
@@ -113,10 +121,14 @@ def main() -> None:
             "one value to DuckDB": store_value(folder),
             "one partition by Dagster": partition(folder),
         }
-        print("| journey | files | functions | moves between files |\n| --- | --: | --: | --: |")
+        lines = ["| journey | files | functions | moves between files |", "| --- | --: | --: | --: |"]
         for title, call in journeys.items():
             journey = trace(call)
-            print(f"| {title} | {len(journey.files)} | {len(journey.functions)} | {journey.moves:,} |")
+            lines.append(f"| {title} | {len(journey.files)} | {len(journey.functions)} | {journey.moves:,} |")
+    files, count = spine()
+    text = "\n".join([*lines, "", f"This page names {files} files of the packages, {count:,} lines in all."])
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(re.sub(r"(?s)(?<=<!-- paths -->\n).*(?=<!-- /paths -->)", f"{text}\n", page), encoding="utf-8")
 
 
 if __name__ == "__main__":
