@@ -212,8 +212,10 @@ def page() -> str:
     }
     lines += [*table(root, {key: _whole(key, part) for key, part in keys.items()}, schema["required"]), ""]
     lines += ["## Parts", ""]
-    for name, model in below(root, set()):
-        lines += part_page(name, model, definitions)
+    visited: set[str] = set()
+    for owner in (root, *declared_kinds().values()):
+        for name, model in below(owner, visited):
+            lines += part_page(name, model, definitions)
     lines += [
         "## Tables",
         "",
