@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from plotsim_core import Plan, explain, generate_tables
+from plotsim_core import explain, generate_tables
 from plotsim_core.config.effects import Noise, null_rate
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.noised import jittered
 from plotsim_core.numerics.random import Floats
+from plotsim_core.plan.plan import Population
 from tests.statistics.samples import FAR, Raw, block_of, metric, plan_of
 
 BINOMIAL = 3.0
@@ -27,9 +28,9 @@ def made(noise: Raw | str, metrics: list[Raw] | None = None, units: int = 10_000
     return block_of(plan_of(metrics, periods=12, segments=[segment], noise=noise))
 
 
-def declared(plan: Plan, place: int) -> float:
+def declared(population: Population, place: int) -> float:
     """Return the share of a metric's values that the config says are missing."""
-    return null_rate(plan.dataset, plan.population.metrics[place].spec)
+    return null_rate(population.dataset, population.metrics[place].spec)
 
 
 def near(cells: NDArray[np.bool_], rate: float) -> bool:
@@ -56,10 +57,10 @@ def test_jitter_has_the_kurtosis_of_its_family(family: str, degrees: int | None,
     """The error is that of the fourth standardised moment k of a symmetric sample: z^4 - k - 2 k (z^2 - 1) per draw."""
     block = made("clean", units=100_000)
     noise = Noise.model_validate({"gaussian_sigma": 1.0, "noise_family": family, "degrees_of_freedom": degrees})
-    plan = block.plan
+    population = block.population
     drawn = (
         jittered(
-            plan.seed, noise, plan.population.metrics[2], block.address, np.ones(block.address.shape), block.positions()
+            population.seed, noise, population.metrics[2], block.address, np.ones(block.address.shape), block.positions()
         )
         - 1
     )
@@ -84,7 +85,7 @@ def test_values_missing_completely_at_random_are_as_many_as_declared_whatever_th
         missing = np.isnan(block.noised(place))
         true = block.correlated(place)
         high = true > np.median(true)
-        assert declared(block.plan, place) == pytest.approx(rate)
+        assert declared(block.population, place) == pytest.approx(rate)
         assert near(missing, rate)
         assert near(missing[high], rate)
         assert near(missing[~high], rate)
@@ -98,12 +99,12 @@ def test_values_missing_by_another_value_are_as_many_as_declared_and_where_it_is
     block = made({"mar_rate": rate, "mar_on": "a", "mar_when": when})
     driver = block.noised(0)
     assert not np.isnan(driver).any()
-    assert declared(block.plan, 0) == 0
+    assert declared(block.population, 0) == 0
     side = driver if when == "high" else -driver
     above, top = side > np.median(side), side > np.quantile(side, 0.9)
     for place in (1, 2):
         missing = np.isnan(block.noised(place))
-        assert declared(block.plan, place) == pytest.approx(rate)
+        assert declared(block.population, place) == pytest.approx(rate)
         assert near(missing, rate)
         assert near(missing[above], 1.5 * rate)
         assert near(missing[~above], 0.5 * rate)
@@ -128,7 +129,7 @@ def test_values_are_missing_together_as_often_as_their_rates_say(mcar: float, ma
     there = (1 - mcar) * (1 - mar)
     there_squared = (1 - mcar) ** 2 * (1 - 2 * mar + 4 * mar**2 / 3)
     both = 1 - 2 * there + there_squared
-    assert declared(block.plan, 1) == pytest.approx(1 - there)
+    assert declared(block.population, 1) == pytest.approx(1 - there)
     assert near(first, 1 - there)
     assert near(second, 1 - there)
     assert near(first & second, both)
@@ -141,7 +142,7 @@ def test_a_metric_with_noise_of_its_own_has_that_and_the_others_have_the_dataset
     metrics = [metric("a", "beta", noise=own), metric("b", "gamma", noise="clean"), metric("c", "normal")]
     block = made({"outlier_rate": 0.2, "mcar_rate": 0.05}, metrics)
     missing = [np.isnan(block.noised(place)) for place in range(3)]
-    assert [declared(block.plan, place) for place in range(3)] == pytest.approx([1 - 0.7 * 0.9, 0, 0.05])
+    assert [declared(block.population, place) for place in range(3)] == pytest.approx([1 - 0.7 * 0.9, 0, 0.05])
     assert near(missing[0], 1 - 0.7 * 0.9)
     assert near(missing[2], 0.05)
 
@@ -156,7 +157,7 @@ def test_a_metric_with_noise_of_its_own_has_that_and_the_others_have_the_dataset
 
 def test_explain_tells_why_a_value_is_missing() -> None:
     metrics = [metric("a", "beta"), metric("b", "gamma")]
-    plan = made({"mcar_rate": 0.3, "mar_rate": 0.4, "mar_on": "a"}, metrics, units=5).plan
+    plan = plan_of(metrics, units=5, noise={"mcar_rate": 0.3, "mar_rate": 0.4, "mar_on": "a"})
     stored = generate_tables(plan, tables=["noised_metrics"])["noised_metrics"]
     seen = set()
     for key, period, value in stored[["unit_id", "date_key", "b"]].to_numpy().tolist():
