@@ -13,7 +13,7 @@ from plotsim_core.config.dataset import ALIASES, Dataset
 from plotsim_core.config.document import Document
 from plotsim_core.config.model import is_name
 from plotsim_core.config.parts import LISTS, Parts
-from plotsim_core.config.pydantic_errors import part_of, unknown_key, validated
+from plotsim_core.config.pydantic_errors import part_of, unknown_key, validated, without_misspelt
 from plotsim_core.config.read_tables import read_section
 from plotsim_core.config.rules import rule_problems
 from plotsim_core.config.scope import Scope
@@ -22,7 +22,6 @@ from plotsim_core.config.table_kind import SECTIONS
 from plotsim_core.config.tables import DeclaredTable
 from plotsim_core.config.units import FurtherKind, further_kinds, unit_dimensions
 from plotsim_core.errors import Problem, value_text
-from plotsim_core.families import nearest
 
 
 def read_parts(document: Document) -> tuple[Parts | None, list[Problem]]:
@@ -43,7 +42,8 @@ def read_parts(document: Document) -> tuple[Parts | None, list[Problem]]:
         reading_problems.extend(problem.under(kind.path) for problem in kind_problems if kind.says(problem.path))
     parts = _kind_parts(sections, with_defaults(sections), units, wrong_files, reading_problems)
     paths = [problem.path for problem in (*reading_problems, *document.problems)]
-    return parts, _without_added([*reading_problems, *rule_problems(parts, paths)], sections)
+    problems = without_misspelt([*reading_problems, *rule_problems(parts, paths)])
+    return parts, _without_added(problems, sections)
 
 
 def _kind_parts(
@@ -62,7 +62,7 @@ def _kind_parts(
             annotation = Any if field.annotation is None else field.annotation
             adapter: TypeAdapter[Any] = TypeAdapter(_annotated(annotation, field.metadata))
             values[name] = validated(adapter, sections[name], name, part_of(annotation), problems)
-        elif field.is_required() and name not in sections and not any(_misspells(key, name) for key in sections):
+        elif field.is_required() and name not in sections:
             problems.append(Problem(name, "is missing", _REQUIRED[name]))
     prefix = f"{kind.path}." if kind is not None else ""
     values["tables"] = tuple(
@@ -95,10 +95,6 @@ _REQUIRED = {
 _SPLIT_KEYS = {"tables": f"tables are written under {', '.join(SECTIONS[:-1])} and {SECTIONS[-1]}"}
 """Keys that the language has not, to the sections that hold their content."""
 _NEEDS = f"{', '.join(_REQUIRED)} are required"
-
-
-def _misspells(key: Any, name: str) -> bool:
-    return str(key) not in Dataset.model_fields and nearest(str(key), list(Dataset.model_fields)) == name
 
 
 def _without_added(problems: list[Problem], sections: Mapping[str, Any]) -> list[Problem]:
