@@ -16,7 +16,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.tables import Column
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.steps import Step
-from plotsim_core.errors import UsageError
+from plotsim_core.errors import SchemaError, UsageError
 from plotsim_core.numerics.decimals import PRECISION
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -58,11 +58,27 @@ def _values(column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         raise TypeError(f"{table.name}.{column.name} is made by its table, not by a column source")
     try:
         if decimals is None:
-            return source.fill(column, table, rows)
-        return as_decimals(source.fill(replace(column, type=pa.float64()), table, rows), decimals)
+            return _filled(source, column, table, rows)
+        return as_decimals(_filled(source, replace(column, type=pa.float64()), table, rows), decimals)
     except OverflowError:
         scale = column.type.scale if isinstance(column.type, pa.Decimal128Type) else decimals
         if scale is None:
             raise
         limit = f"{PRECISION} digits, its {scale} decimals included"
         raise UsageError(f"{table.name}.{column.name} has values of more than {limit}: give it fewer `decimals`") from None
+
+
+def _filled(source: ColumnSource, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
+    """Return what a source fills a column with. Raises SchemaError, naming the class of the source, if that is no array with
+    a value for each row; an exception of its own gets a note that names it."""
+    filled_by = f"{table.name}.{column.name} is filled by {type(source).__module__}.{type(source).__qualname__}"
+    try:
+        values = source.fill(column, table, rows)
+    except Exception as error:
+        error.add_note(filled_by)
+        raise
+    if not isinstance(values, pa.Array):
+        raise SchemaError(f"{filled_by}, which gave no pyarrow Array but a {type(values).__name__}")
+    if len(values) != len(rows):
+        raise SchemaError(f"{filled_by}, which gave {len(values)} values for {len(rows)} rows")
+    return values

@@ -27,5 +27,9 @@ def batch_of(table: TablePlan, columns: Sequence[ArrowArray]) -> pa.RecordBatch:
             message = "has values that are no numbers, and a value that is missing is a null"
         else:
             continue
-        raise SchemaError(f"{table.name}.{column.name} {message}; please report it with the config")
+        source = type(column.spec.source)
+        raise SchemaError(
+            f"{table.name}.{column.name} {message}; please report it, with the config, to who maintains "
+            f"{source.__module__}.{source.__qualname__}"
+        )
     return pa.RecordBatch.from_arrays(list(columns), schema=table.schema)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import yaml
@@ -18,6 +19,7 @@ from rich.console import Console
 from plotsim_core import ConfigError, Plan, batches, from_mapping, sizes, write_tables
 from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.quality import LEDGER
+from plotsim_core.errors import SchemaError
 from plotsim_core.schema import json_schema
 from plotsim_core.show import show_plan
 from plotsim_core.truth.explain import explain
@@ -103,6 +105,10 @@ def test_a_config_that_misuses_it_is_refused_at_its_column() -> None:
     with pytest.raises(ConfigError) as caught:
         from_mapping({**CONFIG, "dimensions": [dimension, CONFIG["dimensions"][1]]}, name="bars")
     assert "dimensions[0].columns[1].type: expected at least 2, found '1'" in str(caught.value)
+    dimension = {**dimension, "columns": [columns[0], {"name": "luck", "type": "dice.six"}, columns[2]]}
+    with pytest.raises(ConfigError, match=r"columns\[1\].type: expected a whole number, found 'six'"):
+        from_mapping({**CONFIG, "dimensions": [dimension, CONFIG["dimensions"][1]]}, name="bars")
+    dimension = {**dimension, "columns": columns}
     with pytest.raises(ConfigError, match="'tip' has no place in dim_bar: its rows are not of one bar in one period"):
         from_mapping({**CONFIG, "dimensions": [{**dimension, "columns": [columns[0], columns[2]]}]}, name="bars")
 
@@ -161,3 +167,28 @@ def test_it_is_in_dagster(plan: Plan, tmp_path: Path) -> None:
     assert materialise(plan, store, keys_of(plan)).success
     with store.open_tables(plan, plan.first, plan.stop or plan.first) as stored:
         assert stored.connection.sql(f"SELECT count(throw) FROM {stored.relations['fct_month']}").fetchall() == [(72,)]
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (pa.array([1]), "fct_month.throw is filled by tests.extension.toys.Dice, which gave 1 values for 12 rows"),
+        ([1] * 12, "fct_month.throw is filled by tests.extension.toys.Dice, which gave no pyarrow Array but a list"),
+        (pa.array(["1"] * 12), "fct_month.throw is of type string, .* who maintains tests.extension.toys.Dice"),
+        (pa.nulls(12, pa.int64()), "fct_month.throw has 12 nulls in 12 rows, .* who maintains tests.extension.toys.Dice"),
+    ],
+)
+def test_what_it_does_wrong_is_told_with_its_name(monkeypatch: pytest.MonkeyPatch, values: Any, says: str) -> None:
+    dice = sys.modules["tests.extension.toys"].Dice
+    plan = from_mapping(CLEAN, name="bars")
+    monkeypatch.setattr(dice, "fill", lambda source, column, table, rows: values)
+    with pytest.raises(SchemaError, match=says):
+        list(batches(plan, "fct_month", plan.first, plan.first + 1)[1])
+
+
+def test_what_it_raises_is_noted_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = from_mapping(CLEAN, name="bars")
+    monkeypatch.setattr(sys.modules["tests.extension.toys"].Dice, "fill", lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError) as caught:
+        list(batches(plan, "fct_month", plan.first, plan.first + 1)[1])
+    assert caught.value.__notes__ == ["fct_month.throw is filled by tests.extension.toys.Dice"]
