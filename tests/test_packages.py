@@ -8,7 +8,7 @@ import subprocess
 import sys
 import zipfile
 from functools import cache
-from importlib.metadata import distribution, packages_distributions, requires
+from importlib.metadata import EntryPoint, distribution, packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 
 from benchmarks.packages import FOLDERS, LOCK, PYTHONS, build
 from plotsim_core.cli import main
+from plotsim_core.cli.group import PIPELINE_COMMANDS
 from plotsim_core.version import VERSION
 
 ROOT = Path(__file__).parents[1]
@@ -52,6 +53,7 @@ class Refusing:
             raise ModuleNotFoundError(f"{name} is not installed", name=name)
 sys.meta_path.insert(0, Refusing())
 from plotsim_core.cli import main
+from plotsim_core.cli.group import PIPELINE_COMMANDS
 main(["run", "minimal", "-o", sys.argv[1], "--format", "parquet", "--validate"])
 """
 
@@ -144,7 +146,23 @@ def test_commands_belong_to_one_distribution_each() -> None:
     assert not metadata(PIPELINE).core.scripts
     commands = metadata(PIPELINE).core.entry_points["plotsim.commands"]
     joined = {entry.name for entry in distribution(PIPELINE).entry_points if entry.group == "plotsim.commands"}
-    assert set(commands) == joined == {"materialize", "status", "reconcile", "query", "ui"}
+    assert set(commands) == joined == set(PIPELINE_COMMANDS)
+
+
+@pytest.mark.parametrize("name", PIPELINE_COMMANDS)
+def test_a_command_of_the_pipeline_says_where_it_is(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr("plotsim_core.cli.group.entry_points", lambda **group: ())
+    result = CliRunner().invoke(main, [name, "saas"])
+    assert result.exit_code == 2
+    assert result.output == f"'{name}' is a command of plotsim-pipeline, which is not installed beside plotsim-core\n"
+
+
+def test_a_command_that_cannot_be_imported_names_its_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = EntryPoint("status", "no_such_module:status", "plotsim.commands")
+    monkeypatch.setattr("plotsim_core.cli.group.entry_points", lambda **group: (entry,))
+    result = CliRunner().invoke(main, ["status", "saas"])
+    assert result.exit_code == 2
+    assert result.output.startswith("'status' is a command of no_such_module, which cannot be imported: No module named")
 
 
 def test_the_generator_works_where_only_its_own_needs_are(tmp_path: Path) -> None:

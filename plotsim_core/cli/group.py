@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -12,6 +12,8 @@ from plotsim_core.version import VERSION
 
 _GROUP = "plotsim.commands"
 """The entry point group of commands."""
+PIPELINE_COMMANDS = ("materialize", "query", "reconcile", "status", "ui")
+"""Commands that plotsim-pipeline adds. A test proves that they are those."""
 
 
 class Commands(click.Group):
@@ -27,8 +29,18 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         command = super().get_command(ctx, name)
-        entries = () if command is not None else entry_points(group=_GROUP, name=name)
-        return next((entry.load() for entry in entries), command)
+        for entry in () if command is not None else entry_points(group=_GROUP, name=name):
+            try:
+                return cast(click.Command, entry.load())
+            except ImportError as error:
+                package = entry.dist.name if entry.dist is not None else entry.module
+                raise UsageError(f"'{name}' is a command of {package}, which cannot be imported: {error}") from None
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] in PIPELINE_COMMANDS and self.get_command(ctx, args[0]) is None:
+            raise UsageError(f"'{args[0]}' is a command of plotsim-pipeline, which is not installed beside plotsim-core")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_commands(ctx, formatter)
