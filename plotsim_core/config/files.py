@@ -178,6 +178,7 @@ def _read_csv(path: Path, name: str) -> pa.Table:
         )
     return pyarrow.csv.read_csv(
         path,
+        read_options=pyarrow.csv.ReadOptions(use_threads=False),  # so that an error has the number of the row
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
         convert_options=pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),

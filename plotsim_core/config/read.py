@@ -48,7 +48,10 @@ def read_document(path: Path) -> Document:
     except OSError as error:
         raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(path)) from None
     except UnicodeDecodeError as error:
-        raise ConfigError([Problem("", f"is not UTF-8 text: byte {error.start + 1}")], str(path)) from None
+        before = error.object[: error.start].decode("utf-8")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        problem = Problem("", f"is not UTF-8 text: byte {error.start + 1}", "save it as UTF-8", line, column)
+        raise ConfigError([problem], str(path)) from None
     except ValueError:  # a NUL in the name
         raise ConfigError([Problem("", "cannot be read: its name is none that a file can have")], ascii(str(path))) from None
     return with_files(document_of(text, str(path)), path.parent)

@@ -109,8 +109,11 @@ def _unknown_kind(path: str, section: str, raw: Mapping[str, Any]) -> Problem:
 
 
 def _columns(path: str, raw: Any, problems: list[Problem]) -> list[Column]:
+    if raw is None:
+        problems.append(Problem(path, "is missing", "a list of at least one column"))
+        return []
     if not isinstance(raw, list | tuple) or not raw:
-        text = "none" if raw in (None, [], ()) else value_text(raw)
+        text = "none" if raw in ([], ()) else value_text(raw)
         problems.append(Problem(path, f"expected a list of at least one column, found {text}"))
         return []
     columns = [_column(f"{path}[{index}]", item, problems) for index, item in enumerate(raw)]

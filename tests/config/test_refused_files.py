@@ -98,3 +98,14 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             load_config(path)
     with pytest.raises(ConfigError, match=r"^config: 1 problem\n  expected the path of a file, found a text"):
         load_config(template("minimal").read_text(encoding="utf-8"))
+
+
+def test_a_byte_that_is_no_utf8_and_a_short_row_are_told_with_their_lines(tmp_path: Path) -> None:
+    config = tmp_path / "gym.yaml"
+    config.write_bytes("about: Gymé\nunit: é".encode() + b"\xe9")
+    with pytest.raises(ConfigError, match=r"gym.yaml:2:8: is not UTF-8 text: byte 22"):
+        load_config(config)
+    config.write_text("dimensions: [{ name: dim_x, rows: { file: x.csv, key: code } }]", encoding="utf-8")
+    (tmp_path / "x.csv").write_text("code,name\nde,Germany\nfr\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"x.csv cannot be read: .*Row #3: Expected 2 columns, got 1"):
+        load_config(config)
