@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plotsim_core.config.column_source import SOURCES
+from plotsim_core.config.model import is_name
 from plotsim_core.config.pydantic_errors import words_of
 from plotsim_core.config.table_kind import SECTIONS, declared_kinds
 
@@ -142,7 +143,7 @@ def _unit_dimension(raw: Mapping[str, Any]) -> dict[str, Any]:
     first = attributes[0] if attributes else {}
     shared = sorted(str(name) for name in first if all(name in mapping for mapping in attributes))
     return {
-        "name": f"dim_{unit}",
+        "name": f"dim_{unit}" if is_name(unit) else None,
         "per": "unit",
         "columns": [
             {"name": f"{unit}_id", "type": "id"},
