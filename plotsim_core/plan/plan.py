@@ -212,7 +212,8 @@ class Population:
     `mixings[2]` and so on; in all others `mixings[0]` is.
 
     `tables` are all that its rows may read, without issues: those that are made of its units, those of no population, and
-    those of the populations in `others`, whose units its rows may refer to.
+    those of the populations in `others`, whose units its rows may refer to. A population that `is_further` has the tables of
+    no population from the first.
     """
 
     dataset: Dataset
@@ -227,6 +228,7 @@ class Population:
     endings: tuple[Ending, ...]
     tables: tuple[TablePlan, ...]
     others: tuple[Population, ...] = ()
+    is_further: bool = False
 
     @property
     def seed(self) -> int:

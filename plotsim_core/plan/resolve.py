@@ -128,6 +128,7 @@ def population_plan(
         endings=_endings(dataset),
         tables=(*_tables(dataset, inherited), *(table for other in others for table in other.made)),
         others=others,
+        is_further=inherited is not None,
     )
 
 
