@@ -105,11 +105,6 @@ class Version(ColumnSource):
         return pa.array(starts, TIMESTAMP, mask=is_current).cast(column.type)
 
 
-def column(part: str, name: str) -> Column:
-    """Return the version column that a kind of table adds."""
-    return Column(name=name, type=f"version.{part}", source=Version.model_validate({"part": part}))
-
-
 def _starts(rows: Rows) -> Integers:
     """Return the period in which each row's version began."""
     if len(rows.since) == len(rows):

@@ -15,7 +15,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.quality import Issue
 from plotsim_core.config.segments import Segment
-from plotsim_core.config.tables import Column, Table
+from plotsim_core.config.tables import Column, Table, derived_column
 from plotsim_core.errors import Problem, UsageError
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.calendar import Grain
@@ -133,9 +133,18 @@ class ColumnPlan:
         }
 
 
-def made_column(name: str, type_: pa.DataType, description: str, *, word: str, nullable: bool = False) -> ColumnPlan:
-    """Return a column that a table makes by itself; no source fills it. `word` stands in the place of its type."""
-    return ColumnPlan(Column(name=name, type=word, source=DerivedColumn()), type_, nullable, description)
+def made_column(
+    name: str,
+    type_: pa.DataType,
+    description: str,
+    *,
+    word: str,
+    nullable: bool = False,
+    source: DerivedColumn | None = None,
+) -> ColumnPlan:
+    """Return a column that a table makes by itself; no source fills it. `word` stands in the place of its type, `source`
+    answers what is asked of it (None: nothing out of the usual)."""
+    return ColumnPlan(derived_column(name, word, source), type_, nullable, description)
 
 
 def comment_of(metadata: Mapping[str, str]) -> str:

@@ -19,7 +19,6 @@ from pydantic import BeforeValidator, Field
 from plotsim_core.columns.foreign_key import child_counts, referenced_table
 from plotsim_core.columns.rows import Integers, Rows, sibling_numbers
 from plotsim_core.columns.version import ROW_ID
-from plotsim_core.columns.version import column as version
 from plotsim_core.config.column_source import SOURCES, History
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name
@@ -97,7 +96,7 @@ class Bridge(TableKind):
         if left_dimension.history is not None:
             left_key = key_name(left_dimension)
             suffix = "_a" if left.endswith("_a") and left != left_key else ""
-            versions = (version("row_id", f"{left_key.removesuffix('_id')}_{ROW_ID}{suffix}"),)
+            versions = (column(f"{left_key.removesuffix('_id')}_{ROW_ID}{suffix}", "version.row_id"),)
         return (column(left, f"ref.{self.left}"), *versions, column(right, f"ref.{self.right}"))
 
     def describe(self, dataset: Dataset) -> str:

@@ -12,12 +12,12 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator
 
 from plotsim_core.columns.earlier_rows import ancestors, is_row
-from plotsim_core.columns.foreign_key import Reference
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_relations import rows_of, rows_of_parents
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
+from plotsim_core.config.read_tables import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import Knowledge
 from plotsim_core.config.tables import Column, row_noun
@@ -77,7 +77,7 @@ class DetailFact(AnyFact):
         key = key_column(next(other for other in dataset.tables if other.name == self.parent_table))
         if key is None or self.references_to(self.parent_table):
             return ()
-        return (Column(name=key.name, type=f"ref.{self.parent_table}", source=Reference(table=self.parent_table)),)
+        return (column(key.name, f"ref.{self.parent_table}"),)
 
     def describe(self, dataset: Dataset) -> str:
         noun = capitalised(plural(row_noun(self)))

@@ -22,13 +22,12 @@ from plotsim_core.config.column_source import POSITION, STORED_VALUES, DerivedCo
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.holdout import FEATURES
 from plotsim_core.config.segments import Segment
-from plotsim_core.config.tables import Column
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.slice import Slice, lives
 from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan
+from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan, made_column
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.holdout import cutoff
@@ -154,7 +153,7 @@ class _Feature(DerivedColumn):
 
 def _column(name: str, source: _Feature, type_: pa.DataType, nullable: bool, description: str) -> ColumnPlan:
     path = ".".join(part for part in ("feature", *source.key) if part is not None)
-    return ColumnPlan(Column(name=name, type=path, source=source), type_, nullable, description)
+    return made_column(name, type_, description, word=path, nullable=nullable, source=source)
 
 
 def _keys(population: Population, unit_block: Block, arrived: NDArray[np.int64]) -> ArrowArray:

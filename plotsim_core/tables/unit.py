@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.rows import CURRENT, Rows
-from plotsim_core.columns.version import ROW_ID, column
+from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.column_source import History
 from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.read_tables import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import Knowledge, Section
 from plotsim_core.config.tables import Column
@@ -62,7 +63,7 @@ class UnitDimension(TableKind):
             return ()
         parts = {"row_id": ROW_ID, "valid_from": "valid_from", "valid_to": "valid_to", "is_current": "is_current"}
         declared_parts = {existing.source.version_part for existing in self.columns}
-        return tuple(column(part, name) for part, name in parts.items() if part not in declared_parts)
+        return tuple(column(name, f"version.{part}") for part, name in parts.items() if part not in declared_parts)
 
     def describe(self, dataset: Dataset) -> str:
         row_noun = "version" if self.history is not None else dataset.unit.replace("_", " ")
