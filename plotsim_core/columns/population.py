@@ -119,8 +119,7 @@ class UnitCount(ColumnSource):
         return f"Number of {dataset.plural} that are there in the {dataset.window.grain.name}."
 
     def stage_origin(self, dataset: Dataset) -> Origin | None:
-        units = (t for t in dataset.dimensions if getattr(t, "per", None) == "unit" and not hasattr(t, "count"))
-        key = next((key_column(table) for table in units), None)
+        key = key_column(dataset.unit_dimension)
         return None if key is None else (POSITION[0], key.name)
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:

@@ -65,8 +65,8 @@ class SurrogateKey(ColumnSource):
         problems = [Problem("prefix", "has no effect: the keys are given")] if self.prefix is not None else []
         if len(set(map(type, self.values))) > 1:
             problems.append(Problem("values", "expected texts or whole numbers, found both", "write numbers in quotes"))
-        earlier_keys: set[str | int] = set()
-        duplicate = next((value for value in self.values if value in earlier_keys or earlier_keys.add(value)), None)  # type: ignore[func-returns-value]
+        first_rows = {value: row for row, value in reversed([*enumerate(self.values)])}
+        duplicate = next((value for row, value in enumerate(self.values) if row > first_rows[value]), None)
         if duplicate is not None:
             problems.append(Problem("values", f"two rows have the key {value_text(duplicate)}"))
         if "" in self.values:

@@ -16,7 +16,7 @@ from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_relations import rows_of, rows_of_parents
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import Name
+from plotsim_core.config.model import Name, number_or_pair
 from plotsim_core.config.read_tables import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import Knowledge
@@ -24,7 +24,7 @@ from plotsim_core.config.tables import Column, row_noun
 from plotsim_core.config.words import capitalised, plural, range_text
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
-from plotsim_core.errors import Problem, value_text
+from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
 from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Population, TablePlan
@@ -35,14 +35,6 @@ from plotsim_core.tables.proportional import cut_crowded
 from plotsim_core.tables.timestamps import check_event
 
 _MOST = 10_000
-
-
-def _number_or_pair(value: object) -> object:
-    pair = [value, value] if isinstance(value, int) and not isinstance(value, bool) else value
-    is_pair = isinstance(pair, list | tuple) and len(pair) == 2 and all(type(end) is int for end in pair)
-    if not is_pair or not 0 <= pair[0] <= pair[1] <= _MOST or pair[1] == 0:  # type: ignore[index]
-        raise ValueError(f"expected a whole number or [low, high], from 1 to {_MOST}, found {value_text(value)}")
-    return value
 
 
 @add_kind
@@ -56,7 +48,7 @@ class DetailFact(AnyFact):
 
     parent_table: Name
     """The fact or event whose rows these belong to."""
-    children_per_row: Annotated[int | tuple[int, int], BeforeValidator(_number_or_pair)] = (1, 3)
+    children_per_row: Annotated[int | tuple[int, int], BeforeValidator(number_or_pair(_MOST))] = (1, 3)
     """How many rows belong to each, a number or [low, high]."""
 
     @property

@@ -100,7 +100,7 @@ class SourceTable(_Together):
         types = {column.name: column.type for column in units.columns}
         label_column = name_column(units.spec)
         attributes = {column.name for column in attribute_columns(units.spec, types)}
-        for part in _parts(population, slice_):
+        for part in _parts(slice_):
             unit_block = block(population, part)
             rows = _units(population, units, unit_block, _arrived(unit_block))
             entries = source_rows(population, source, unit_block, rows.unit)
@@ -157,7 +157,7 @@ class SourceMap(_Together):
         population = plan.population_of(table)
         units = population.dimension
         key_plan = next(column for column in units.columns if column.spec.source.is_key)
-        for part in _parts(population, slice_):
+        for part in _parts(slice_):
             unit_block = block(population, part)
             rows = _units(population, units, unit_block, _arrived(unit_block))
             keys = fill(key_plan, units, rows)
@@ -250,7 +250,7 @@ def key_values(population: Population, source: SourceSystem, number: Words) -> A
     )
 
 
-def _parts(population: Population, slice_: Slice) -> Iterator[Slice]:
+def _parts(slice_: Slice) -> Iterator[Slice]:
     """Cut a slice at every `_TOGETHER`th unit of the roster: where it is cut must not depend on where it begins."""
     start = slice_.unit_first
     while start < slice_.unit_stop:
