@@ -28,7 +28,7 @@ from plotsim_core.config.words import capitalised, number_text, phrase
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.steps import Step, centre_steps, noise_steps, score_steps
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
 _EXPECTED_DECIMALS = 6

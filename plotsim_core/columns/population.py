@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.primary_key import key_column
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.column_source import POSITION, Origin
 from plotsim_core.config.dataset import Dataset
@@ -23,7 +23,7 @@ from plotsim_core.config.tables import Column, Table
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.slice import blocks, full_slice
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
 _HALF = 32

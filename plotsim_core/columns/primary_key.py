@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
 from plotsim_core.arrow import ArrowArray, joined
-from plotsim_core.columns.rows import Integers, Rows, gathered
+from plotsim_core.columns.rows import Rows, gathered
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import MOST_ROWS, pattern, storable
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table, row_noun
 from plotsim_core.errors import Problem, ProblemError, value_text
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
 WIDTH = 3

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from plotsim_core.config.column_source import DerivedColumn
 from plotsim_core.config.dataset import Dataset
@@ -18,12 +17,11 @@ from plotsim_core.config.segments import Segment
 from plotsim_core.config.tables import Column, Table, derived_column
 from plotsim_core.errors import Problem, UsageError
 from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.calendar import Grain
 from plotsim_core.numerics.curves import Piece
 from plotsim_core.numerics.quantiles import QuantileTable
 from plotsim_core.plan.copula import Mixing
-
-Floats = NDArray[np.float64]
 
 DIGEST = "plotsim_digest"
 """Metadata of a stored table's schema: the hash of config and version that it was made from."""

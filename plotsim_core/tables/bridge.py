@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from plotsim_core.columns.foreign_key import child_counts, referenced_table
-from plotsim_core.columns.rows import Integers, Rows, sibling_numbers
+from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.column_source import SOURCES, History
 from plotsim_core.config.dataset import Dataset
@@ -37,7 +37,8 @@ from plotsim_core.engine.slice import Slice, full_slice, lives
 from plotsim_core.engine.tiers import band_starts, expected_shares
 from plotsim_core.engine.trajectories import positions
 from plotsim_core.errors import Problem, value_text
-from plotsim_core.numerics.random import Floats, Words, fold, key, words
+from plotsim_core.numerics.arrays import Floats, Integers
+from plotsim_core.numerics.random import Words, fold, key, words
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import TableKind, add_kind, key_name

@@ -23,7 +23,8 @@ from plotsim_core.config.tables import row_noun
 from plotsim_core.config.words import capitalised, phrase, plural, range_text
 from plotsim_core.engine.block import Block
 from plotsim_core.errors import Problem, value_text
-from plotsim_core.numerics.random import Floats, fold, words
+from plotsim_core.numerics.arrays import Floats
+from plotsim_core.numerics.random import fold, words
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import TableKind, add_kind, needs_key

@@ -12,7 +12,7 @@ import pyarrow as pa
 from plotsim_core.columns.earlier_rows import earlier_targets
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_kind import RowKind, Targets
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.star_schema import DATE_DIMENSION
@@ -20,7 +20,7 @@ from plotsim_core.config.table_kind import TABLE_KINDS, declared_kinds
 from plotsim_core.config.tables import Table
 from plotsim_core.engine.slice import Slice, blocks, by_unit
 from plotsim_core.errors import Problem, UsageError
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.estimate_sample import Sample

@@ -24,7 +24,7 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.quality import DELIVERED, LEDGER
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import CHUNK, Slice, all_units_in
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Plan, TablePlan, made_column
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.delivery import Deliveries, deliveries_in

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.primary_key import key_column
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
@@ -30,9 +30,10 @@ from plotsim_core.engine.lifetimes import ends
 from plotsim_core.engine.memory import Memory
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.tiers import bands
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.codes import segment_number
 from plotsim_core.numerics.permutation import permute
-from plotsim_core.numerics.random import Floats, Words, fold, key, uniforms, words
+from plotsim_core.numerics.random import Words, fold, key, uniforms, words
 from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan, made_column
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.estimate_sample import Sample

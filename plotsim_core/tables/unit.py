@@ -28,7 +28,7 @@ from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice, lives
 from plotsim_core.engine.tiers import band_starts, bands, bands_of
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.tables.estimate import remaining_share
 from plotsim_core.tables.estimate_sample import Sample
