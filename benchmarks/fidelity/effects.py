@@ -9,10 +9,11 @@ from scipy.special import logit
 
 from benchmarks.fidelity import ours
 from benchmarks.fidelity.configs import TYPES, Raw, Scale, config, metric, still
-from benchmarks.fidelity.measures import Floats, batched
+from benchmarks.fidelity.measures import batched
 from benchmarks.fidelity.page import Section, estimate, number, percent, table
 from benchmarks.fidelity.peer import Peer
 from plotsim_core import from_mapping, generate_tables
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.tables.proportional import ProportionalEvent
 
 SEASON = [{"months": [3, 4], "strength": 0.2}, {"months": [4], "strength": 0.1}]

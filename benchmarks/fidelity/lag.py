@@ -6,9 +6,10 @@ import numpy as np
 
 from benchmarks.fidelity import ours
 from benchmarks.fidelity.configs import FAMILIES, SHAPES, TYPES, Raw, Scale, config, metric, still
-from benchmarks.fidelity.measures import Floats, after, by_segment_and_period, peak
+from benchmarks.fidelity.measures import after, by_segment_and_period, peak
 from benchmarks.fidelity.page import Section, estimate, number, table
 from benchmarks.fidelity.peer import Peer
+from plotsim_core.numerics.arrays import Floats
 
 DELAYS = (1, 2, 5, 10, 20)
 LAGS = range(-4, 25)

@@ -10,11 +10,12 @@ from scipy import stats
 
 from benchmarks.fidelity import ours
 from benchmarks.fidelity.configs import FAMILIES, TYPES, Raw, Scale, config, metric, still
-from benchmarks.fidelity.measures import Floats, chi_square, kolmogorov, off_in_sigmas
+from benchmarks.fidelity.measures import chi_square, kolmogorov, off_in_sigmas
 from benchmarks.fidelity.page import Section, number, percent, table
 from benchmarks.fidelity.peer import Peer
 from benchmarks.fidelity.twins import Twin, twin
 from plotsim_core.config.metrics import Metric
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
 
 POSITIONS = (0.15, 0.5, 0.85)

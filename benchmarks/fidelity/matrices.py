@@ -6,10 +6,11 @@ import numpy as np
 
 from benchmarks.fidelity import ours
 from benchmarks.fidelity.configs import CORRELATION_TOLERANCE, TYPES, Raw, Scale, config, metric, still
-from benchmarks.fidelity.measures import Floats, by_segment_and_period, correlation
+from benchmarks.fidelity.measures import by_segment_and_period, correlation
 from benchmarks.fidelity.page import Section, estimate, number, table
 from benchmarks.fidelity.peer import Peer
 from plotsim_core import from_mapping
+from plotsim_core.numerics.arrays import Floats
 
 SIZES = (5, 10, 20, 50)
 _PERIODS = 50

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-Floats = NDArray[np.float64]
+from plotsim_core.numerics.arrays import Floats
+
 Estimate = tuple[float, float]
 """(what is found, its standard error)."""
 

@@ -10,9 +10,10 @@ from scipy import stats
 
 from benchmarks.fidelity import ours
 from benchmarks.fidelity.configs import TYPES, Raw, Scale, config, metric, still
-from benchmarks.fidelity.measures import Floats, batched, correlation, off_in_sigmas, rate
+from benchmarks.fidelity.measures import batched, correlation, off_in_sigmas, rate
 from benchmarks.fidelity.page import Section, estimate, number, percent, table
 from benchmarks.fidelity.peer import Peer
+from plotsim_core.numerics.arrays import Floats
 
 FAMILIES = {"gaussian": ({}, 3.0), "laplace": ({}, 6.0), "student_t": ({"degrees_of_freedom": 12.0}, 3.75)}
 """Noise family to (its parameters, its kurtosis: 3 + 6 / (degrees of freedom - 4) for Student's t)."""

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.fidelity.configs import Raw
-from benchmarks.fidelity.measures import Floats
 from plotsim_core import ConfigError, from_mapping
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import full_slice
+from plotsim_core.numerics.arrays import Floats
 
 
 def block(raw: Raw) -> Block:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import optimize, special, stats
 
-from benchmarks.fidelity.measures import Floats
 from plotsim_core.config.metrics import Metric
+from plotsim_core.numerics.arrays import Floats
 
 _BASES: dict[str, Callable[..., Any]] = {
     "normal": lambda mean, sigma: stats.norm(mean, sigma),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from plotsim_core.columns.rows import CURRENT, Integers, Rows
+from plotsim_core.columns.rows import CURRENT, Rows
 from plotsim_core.config.column_source import POSITION, STORED_VALUES, Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.effects import null_rate
@@ -23,7 +23,7 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import ends
 from plotsim_core.engine.slice import Slice, by_unit
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats, Integers
 
 Band = Annotated[str, Field(min_length=1)]
 

@@ -19,6 +19,7 @@ from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.columns.timestamp import TYPE, moments
 from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.read_tables import column
 from plotsim_core.config.tables import Column, Table
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
@@ -64,11 +65,8 @@ class ChangeRecord(ColumnSource):
 def change_columns(table: Table) -> tuple[Column, ...]:
     """Return the `cdc` columns that a fact lacks."""
     existing_types = {other.type for other in table.columns}
-    columns = (
-        Column(name=f"_{part}", type=f"cdc.{part}", source=ChangeRecord.model_validate({"part": part}))
-        for part in _DESCRIPTIONS
-    )
-    return tuple(column for column in columns if column.type not in existing_types)
+    columns = (column(f"_{part}", f"cdc.{part}") for part in _DESCRIPTIONS)
+    return tuple(added for added in columns if added.type not in existing_types)
 
 
 def write_moments(table: TablePlan, rows: Rows) -> Moments:

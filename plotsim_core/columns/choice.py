@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from plotsim_core.arrow import ArrowArray, repeated
 from plotsim_core.columns.exact import decimal_count
-from plotsim_core.columns.rows import Integers, Rows, gathered
+from plotsim_core.columns.rows import Rows, gathered
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import LARGEST, MOST_ROWS, Scalar, storable
@@ -28,7 +28,7 @@ from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.texts import typed_values
 from plotsim_core.config.words import capitalised, enumeration, phrase
 from plotsim_core.errors import Problem, ProblemError, value_text
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plotsim_core.arrow import ArrowArray, taken
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.scope import Scope
@@ -22,6 +22,7 @@ from plotsim_core.config.tables import Column, Table
 from plotsim_core.engine.rhythm import holiday_places, working
 from plotsim_core.errors import Problem
 from plotsim_core.families import Family, UnknownMember
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.numerics.calendar import Moments, date_keys, iso_year_week
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 

@@ -7,10 +7,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.arrow import ArrowArray, buffer_numbers
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.decimals import PRECISION, units
-from plotsim_core.numerics.random import Floats
-
-Integers = NDArray[np.int64]
 
 
 def decimal_array(scaled: Integers, scale: int, is_missing: NDArray[np.bool_] | None = None) -> ArrowArray:

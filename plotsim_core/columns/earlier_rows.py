@@ -12,10 +12,11 @@ import numpy as np
 
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_relations import earlier_rows
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
 from plotsim_core.errors import Problem
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 WITHIN = 3

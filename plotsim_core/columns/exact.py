@@ -16,10 +16,9 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from plotsim_core.columns.decimals import Integers
 from plotsim_core.config.formula import digits_of
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.decimals import EXACT
-from plotsim_core.numerics.random import Floats
 
 _LARGEST = 2.0**61
 _SCALE = 18

@@ -43,8 +43,8 @@ from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import capitalised, enumeration, phrase
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.decimals import half_up
-from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _DECIMALS = 4

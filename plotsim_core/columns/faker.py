@@ -159,7 +159,7 @@ class FakerText(ColumnSource):
         name = self.provider
         locales = tuple(dict.fromkeys(locale for locale in scope.locale if locale in AVAILABLE_LOCALES))
         if self.unique is not None:
-            yield from _check_unique(self, table, scope, locales)
+            yield from _check_unique(self, table, locales)
         if self.bundle is not None and name not in PEOPLE:
             yield Problem("bundle", f"has no effect: faker.{name} tells nothing of a person")
         if name in PAST:
@@ -296,7 +296,7 @@ def _is_distinct(options: FakerText, table: Table) -> bool:
     return options.unique is not False and has_own_texts(table)
 
 
-def _check_unique(options: FakerText, table: Table, scope: Scope, locales: tuple[str, ...]) -> Iterable[Problem]:
+def _check_unique(options: FakerText, table: Table, locales: tuple[str, ...]) -> Iterable[Problem]:
     name = options.provider
     if name not in ADDRESSES and not _is_identifier(options, locales):
         if name in FORMS and not options.arguments:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.errors import Problem, value_text
 from plotsim_core.families import did_you_mean
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 
 Range = tuple[int, int]
 """The first and the last day, counted from 1970-01-01."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from plotsim_core.columns.geo import cities, cities_of, countries_of, places_of
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.config.tables import Table
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.numerics.random import choose, key
 from plotsim_core.plan.plan import TablePlan
 

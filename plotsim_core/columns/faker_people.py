@@ -22,7 +22,8 @@ from faker.decode import unidecode
 from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.choice import weighted_indexes
 from plotsim_core.columns.faker_locales import row_locales
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.numerics.codes import segment_number, unit_codes
 from plotsim_core.numerics.permutation import code, permute
 from plotsim_core.numerics.random import choose, key, uniforms, words

@@ -23,7 +23,7 @@ from plotsim_core.columns.matching import check_matching
 from plotsim_core.columns.popularity import Popularity, check_popularity
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.roads import targets_of
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.column_source import History, Origin
 from plotsim_core.config.dataset import Dataset
@@ -33,6 +33,7 @@ from plotsim_core.config.segments import OngoingArrival, Segment
 from plotsim_core.config.tables import Column, Table, may_be_null, row_noun
 from plotsim_core.config.words import enumeration, phrase
 from plotsim_core.errors import Problem
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.numerics.random import choose, key
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 

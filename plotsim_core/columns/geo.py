@@ -20,7 +20,7 @@ from pydantic import Field
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.choice import weighted_indexes
 from plotsim_core.columns.identifier_patterns import ascii_texts
-from plotsim_core.columns.rows import Integers, Rows, gathered
+from plotsim_core.columns.rows import Rows, gathered
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
@@ -28,6 +28,7 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.numerics.random import choose, key, uniforms
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 

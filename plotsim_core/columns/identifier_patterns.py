@@ -19,10 +19,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.arrow import ArrowArray
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.numerics.check_digits import Check, Letters
 from plotsim_core.numerics.random import Words, choose, key
-
-Integers = NDArray[np.int64]
 
 _UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SIGNS: dict[str, str] = {"#": "0123456789", "%": "123456789", "$": "23456789", "?": _UPPER, "~": "012345678", "=": "="}

@@ -16,11 +16,12 @@ from math import ceil
 
 import numpy as np
 
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.segments import OngoingArrival, Segment
 from plotsim_core.config.tables import Table
 from plotsim_core.errors import UsageError
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.numerics.codes import COHORT, COHORTS, LATER, PERIODS
 from plotsim_core.numerics.pairing import pair_numbers
 from plotsim_core.numerics.random import key

@@ -22,7 +22,7 @@ from plotsim_core.columns.metric import metric_columns
 from plotsim_core.columns.roads import targets_of
 from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.row_relations import ancestor_rows
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source, fill
 from plotsim_core.config.column_source import History, LookupPath, Origin
 from plotsim_core.config.dataset import Dataset
@@ -33,6 +33,7 @@ from plotsim_core.config.words import capitalised, phrase
 from plotsim_core.engine.tiers import bands_of
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 PATH = pattern(

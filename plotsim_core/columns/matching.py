@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.columns.choice import common_type
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.config.column_source import DeclaredSource
 from plotsim_core.config.scope import Scope
@@ -23,6 +23,7 @@ from plotsim_core.config.tables import Column, Table
 from plotsim_core.engine.tiers import bands_of
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _SOURCES = "pool, static, choice, segment.name, a named place, a lookup of listed values, or scd"

@@ -21,13 +21,14 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.effects import null_rate
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.model import Name
+from plotsim_core.config.read_tables import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import capitalised, number_text, phrase
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.steps import Step, centre_steps, noise_steps, score_steps
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
 _EXPECTED_DECIMALS = 6
@@ -35,12 +36,9 @@ _EXPECTED_DECIMALS = 6
 
 def metric_columns(table: Table) -> tuple[Column, ...]:
     """Return the columns that a fact gets for those of its `metrics` that have none."""
-    shown_metrics = {column.source.stored_metric for column in table.columns}
-    return tuple(
-        Column(name=name, type=f"metric.{name}", source=StoredMetric(metric=name))
-        for name in dict.fromkeys(table.listed_metrics)
-        if name not in shown_metrics
-    )
+    shown_metrics = {shown.source.stored_metric for shown in table.columns}
+    names = dict.fromkeys(table.listed_metrics)
+    return tuple(column(name, f"metric.{name}") for name in names if name not in shown_metrics)
 
 
 def metric_named(name: Name, dataset: Dataset) -> Metric:

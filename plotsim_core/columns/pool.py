@@ -16,7 +16,7 @@ from pydantic import WithJsonSchema, model_validator
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.as_of import scaled_values
 from plotsim_core.columns.choice import Weights, common_type, common_values, max_decimals, weight_problems, weighted_indexes
-from plotsim_core.columns.rows import Integers, Rows, gathered
+from plotsim_core.columns.rows import Rows, gathered
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.column_source import POSITION, Origin
 from plotsim_core.config.dataset import Dataset
@@ -27,6 +27,7 @@ from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import capitalised, phrase
 from plotsim_core.errors import Problem, ProblemError, value_text
 from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}(:trajectory)?$"

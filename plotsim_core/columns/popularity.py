@@ -11,12 +11,11 @@ from pydantic import Field
 
 from plotsim_core.columns.choice import weighted_indexes
 from plotsim_core.columns.primary_key import WIDTH, key_column, prefix
-from plotsim_core.columns.rows import Integers
 from plotsim_core.config.model import LARGEST, Part
 from plotsim_core.config.tables import Table
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats, Integers
 
 Weight = Annotated[float, Field(ge=0, le=LARGEST, strict=True)]
 WeightsOf = Annotated[dict[str | int | float, Weight], Field(min_length=1)]

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.primary_key import key_column
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.column_source import POSITION, Origin
 from plotsim_core.config.dataset import Dataset
@@ -23,7 +23,7 @@ from plotsim_core.config.tables import Column, Table
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.slice import blocks, full_slice
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
 _HALF = 32
@@ -119,8 +119,7 @@ class UnitCount(ColumnSource):
         return f"Number of {dataset.plural} that are there in the {dataset.window.grain.name}."
 
     def stage_origin(self, dataset: Dataset) -> Origin | None:
-        units = (t for t in dataset.dimensions if getattr(t, "per", None) == "unit" and not hasattr(t, "count"))
-        key = next((key_column(table) for table in units), None)
+        key = key_column(dataset.unit_dimension)
         return None if key is None else (POSITION[0], key.name)
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:

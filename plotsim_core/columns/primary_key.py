@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
 from plotsim_core.arrow import ArrowArray, joined
-from plotsim_core.columns.rows import Integers, Rows, gathered
+from plotsim_core.columns.rows import Rows, gathered
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import MOST_ROWS, pattern, storable
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table, row_noun
 from plotsim_core.errors import Problem, ProblemError, value_text
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 
 WIDTH = 3
@@ -65,8 +66,8 @@ class SurrogateKey(ColumnSource):
         problems = [Problem("prefix", "has no effect: the keys are given")] if self.prefix is not None else []
         if len(set(map(type, self.values))) > 1:
             problems.append(Problem("values", "expected texts or whole numbers, found both", "write numbers in quotes"))
-        earlier_keys: set[str | int] = set()
-        duplicate = next((value for value in self.values if value in earlier_keys or earlier_keys.add(value)), None)  # type: ignore[func-returns-value]
+        first_rows = {value: row for row, value in reversed([*enumerate(self.values)])}
+        duplicate = next((value for row, value in enumerate(self.values) if row > first_rows[value]), None)
         if duplicate is not None:
             problems.append(Problem("values", f"two rows have the key {value_text(duplicate)}"))
         if "" in self.values:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from plotsim_core.arrow import ArrowArray, taken
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.config.tables import Table
 from plotsim_core.engine.block import Block
 from plotsim_core.errors import UsageError
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.columns.row_kind import row_kind
-from plotsim_core.columns.rows import Integers, Rows, sibling_numbers
+from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.numerics.random import choose, fold, key, words
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.memory import Memory
-from plotsim_core.numerics.random import Floats, Words, choose, key, uniforms
+from plotsim_core.numerics.arrays import Floats, Integers
+from plotsim_core.numerics.random import Words, choose, key, uniforms
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
-Integers = NDArray[np.int64]
 Value = TypeVar("Value")
 
 CURRENT = np.iinfo(np.int64).min

@@ -12,6 +12,7 @@ from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.config.column_source import STORED_VALUES, Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.effects import null_rate
+from plotsim_core.config.read_tables import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import enumeration, phrase
@@ -29,12 +30,12 @@ def stage_column(table: Table, dataset: Dataset) -> tuple[Column, ...]:
         for fact in dataset.facts
         if "unit" in fact.knows
         and (
-            any(column.source.stored_metric == dataset.lifecycle.track for column in fact.columns)
+            any(shown.source.stored_metric == dataset.lifecycle.track for shown in fact.columns)
             or dataset.lifecycle.track in fact.listed_metrics
         )
     )
     first_name = next(fact_names, None)
-    return (Column(name="stage", type="stage", source=Stage()),) if table.name == first_name else ()
+    return (column("stage", "stage"),) if table.name == first_name else ()
 
 
 @add_source

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from plotsim_core.arrow import ArrowArray, ArrowField, fields_of, joined, lists
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import ColumnSource, add_source, fill
 from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.dataset import Dataset
@@ -26,7 +26,8 @@ from plotsim_core.config.tables import Column, Table, may_be_null
 from plotsim_core.config.words import capitalised, enumeration, phrase
 from plotsim_core.errors import ConfigError, Problem
 from plotsim_core.families import did_you_mean
-from plotsim_core.numerics.random import Floats, fold, key, uniforms, words
+from plotsim_core.numerics.arrays import Floats, Integers
+from plotsim_core.numerics.random import fold, key, uniforms, words
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _TYPES: dict[str, pa.DataType] = {"int": pa.int64(), "float": pa.float64(), "string": pa.string(), "boolean": pa.bool_()}

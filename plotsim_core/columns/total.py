@@ -15,7 +15,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.arrow import ArrowArray
-from plotsim_core.columns.decimals import Integers, decimal_array, units_of
+from plotsim_core.columns.decimals import decimal_array, units_of
 from plotsim_core.columns.dependencies import decimals_in, is_circular, names_in, noun_of, places_in, type_in
 from plotsim_core.columns.lookup import PATH
 from plotsim_core.columns.row_relations import rows_of_parents
@@ -28,8 +28,8 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Column, Table, is_number
 from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.decimals import EXACT, PRECISION
-from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 _DECIMALS = 6

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.foreign_key import history_dimension
 from plotsim_core.columns.primary_key import date_keys, key_text, prefix, unit_codes
-from plotsim_core.columns.rows import CURRENT, Integers, Rows
+from plotsim_core.columns.rows import CURRENT, Rows
 from plotsim_core.columns.source import ColumnSource, add_source
 from plotsim_core.columns.timestamp import TYPE as TIMESTAMP
 from plotsim_core.config.column_source import Origin
@@ -27,6 +27,7 @@ from plotsim_core.config.tables import Column, Table
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.tiers import band_starts
 from plotsim_core.errors import Problem
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 ROW_ID = "dim_row_id"
@@ -103,11 +104,6 @@ class Version(ColumnSource):
         is_current = periods == CURRENT
         starts = population.grain.starts(np.where(is_current, population.first, periods)).astype("datetime64[us]")
         return pa.array(starts, TIMESTAMP, mask=is_current).cast(column.type)
-
-
-def column(part: str, name: str) -> Column:
-    """Return the version column that a kind of table adds."""
-    return Column(name=name, type=f"version.{part}", source=Version.model_validate({"part": part}))
 
 
 def _starts(rows: Rows) -> Integers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from math import isfinite
 from typing import Annotated, Any
 
@@ -32,6 +33,19 @@ class Part(BaseModel):
             return value
         optional = {field.alias or name for name, field in cls.model_fields.items() if not field.is_required()}
         return {key: item for key, item in value.items() if item is not None or key not in optional}
+
+
+def number_or_pair(most: int) -> Callable[[object], object]:
+    """Return a validator of a whole number or [low, high], up to `most` and not all zero."""
+
+    def checked(value: object) -> object:
+        pair = value if isinstance(value, list | tuple) else (value, value)
+        ends = [end for end in pair if type(end) is int]
+        if not len(pair) == len(ends) == 2 or not 0 <= ends[0] <= ends[1] <= most or ends[1] == 0:
+            raise ValueError(f"expected a whole number or [low, high], from 1 to {most}, found {value_text(value)}")
+        return value
+
+    return checked
 
 
 PATTERNS: dict[str, str] = {}

@@ -103,8 +103,9 @@ class Output(Part):
         """A word is the format, in capitals or not."""
         parts = {"format": value} if isinstance(value, str) else value
         format = parts.get("format") if isinstance(parts, dict) else None
-        is_format = isinstance(format, str) and format.lower() in get_args(FormatWord)
-        return {**parts, "format": format.lower()} if is_format else parts  # type: ignore[union-attr]
+        if isinstance(format, str) and format.lower() in get_args(FormatWord):
+            return {**parts, "format": format.lower()}
+        return parts
 
     @model_validator(mode="after")
     def _consistent(self) -> Output:

@@ -13,7 +13,7 @@ from plotsim_core.config.model import Part, is_name
 from plotsim_core.config.pydantic_errors import unknown_key, validated, words_of
 from plotsim_core.config.star_schema import list_or_empty
 from plotsim_core.config.table_kind import declared_kinds
-from plotsim_core.config.tables import Column, DeclaredTable, Table
+from plotsim_core.config.tables import Column, DeclaredTable, Table, derived_column
 from plotsim_core.errors import ConfigError, Problem, value_text
 from plotsim_core.families import UnknownMember, nearest
 
@@ -190,5 +190,5 @@ def column(name: str, type_: str, **options: Any) -> Column:
     return result
 
 
-_PLACEHOLDER = Column(name="placeholder", type="placeholder", source=DerivedColumn())
+_PLACEHOLDER = derived_column("placeholder", "placeholder")
 """The column in the place of invalid ones, so that the rest of their table is still checked."""

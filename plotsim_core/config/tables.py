@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import pyarrow as pa
 from pydantic import Field
 
-from plotsim_core.config.column_source import DeclaredSource, History
+from plotsim_core.config.column_source import DeclaredSource, DerivedColumn, History
 from plotsim_core.config.model import Name, Part
 from plotsim_core.config.table_kind import TableWords
 from plotsim_core.config.words import phrase
@@ -55,6 +55,11 @@ class Column(Part):
     def word(self) -> str:
         """The source's name in its family, for texts: whatever else is to be known of a column, its source answers."""
         return self.type.partition(".")[0]
+
+
+def derived_column(name: str, word: str, source: DerivedColumn | None = None) -> Column:
+    """Return a column that its table makes, by no source of the language. `word` stands in the place of its type."""
+    return Column(name=name, type=word, source=source or DerivedColumn())
 
 
 class Table(Part, TableWords):

@@ -15,7 +15,8 @@ from plotsim_core.engine.noised import noised
 from plotsim_core.engine.roster import Units, codes, select
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.trajectories import positions
-from plotsim_core.numerics.random import Floats, Words, fold, words
+from plotsim_core.numerics.arrays import Floats
+from plotsim_core.numerics.random import Words, fold, words
 from plotsim_core.plan.plan import Population
 
 

@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.errors import UsageError
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.numerics.codes import COHORT, COHORTS, LATER, PERIODS
 from plotsim_core.numerics.random import fold, key, uniforms, words
 from plotsim_core.plan.plan import Population
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.engine.roster import Units
-from plotsim_core.numerics.random import Floats, fold, key, normals, words
+from plotsim_core.numerics.arrays import Floats
+from plotsim_core.numerics.random import fold, key, normals, words
 from plotsim_core.plan.copula import Mixing, latent_level
 from plotsim_core.plan.plan import MetricPlan, Population
 

@@ -7,17 +7,15 @@ start. A missing value leaves a unit in its stage.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from plotsim_core.config.effects import Lifecycle
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import stored_values
 from plotsim_core.engine.replay import state_before
 from plotsim_core.engine.roster import Units
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.plan.plan import Population
 
-Integers = NDArray[np.int64]
 Walk = tuple[Integers, Integers]
 """The stage that each unit is in, and for how many periods in a row it has been below the level at which it leaves."""
 

@@ -17,7 +17,7 @@ from plotsim_core.engine.replay import state_before
 from plotsim_core.engine.roster import NEVER as NEVER
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import CHUNK, Slice
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Crossing, Population
 
 BEFORE = np.iinfo(np.int64).min // 2

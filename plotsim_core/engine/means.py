@@ -9,7 +9,7 @@ import numpy as np
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.memory import Memory, stage
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 
 
 class Means(Block):

@@ -11,7 +11,7 @@ from plotsim_core.engine.rhythm import metric_factors
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.trajectories import positions
 from plotsim_core.engine.treatment import treated
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import MetricPlan, Population
 
 _SMALLEST_FACTOR = 0.01

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from plotsim_core.config.effects import Noise
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.noise import NOISE
-from plotsim_core.numerics.random import Floats, Words, key, normals, uniforms
+from plotsim_core.numerics.random import Words, key, normals, uniforms
 from plotsim_core.numerics.rhythm import DAY
 from plotsim_core.plan.plan import MetricPlan
 
-Integers = NDArray[np.int64]
 _OUTLIER_FACTORS = (3.0, 10.0)
 _BOUND_SHARE = 0.15
 

@@ -21,8 +21,8 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import strata
 from plotsim_core.errors import Problem
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.correlation import SCORES, hermite_coefficients, shown_correlation
-from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.copula import LARGEST_MOVE, margins
 from plotsim_core.plan.plan import Population, SegmentPlan
 

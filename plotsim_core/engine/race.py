@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.engine.cohorts import layout
-from plotsim_core.numerics.random import Floats, Words, fold, uniforms, words
+from plotsim_core.numerics.arrays import Floats, Integers
+from plotsim_core.numerics.random import Words, fold, uniforms, words
 from plotsim_core.plan.plan import Population
 
-Integers = NDArray[np.int64]
 Streams = Callable[..., np.uint64]
 """The key of the draws that some names spell out."""
 Free = Callable[[Integers, Integers], NDArray[np.bool_]]

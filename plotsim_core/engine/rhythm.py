@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from plotsim_core.config.calendar import Calendar
 from plotsim_core.numerics import rhythm as shapes
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.calendar import Moments
-from plotsim_core.numerics.random import Floats
 
 if TYPE_CHECKING:
     from plotsim_core.config.calendar import Rhythm
     from plotsim_core.plan.plan import MetricPlan, Population
 
-Integers = NDArray[np.int64]
 
 SMALLEST_FACTOR = 0.01
 """No mean is multiplied by less."""

@@ -18,8 +18,9 @@ from plotsim_core.config.segments import (
 )
 from plotsim_core.engine.cohorts import begins, layout
 from plotsim_core.engine.treatment import treated_units
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.codes import PERIODS, segment_number, unit_codes
-from plotsim_core.numerics.random import Floats, Words, fold, key, normals, uniforms, words
+from plotsim_core.numerics.random import Words, fold, key, normals, uniforms, words
 from plotsim_core.numerics.shares import cycle
 from plotsim_core.numerics.tenure import mixed_ages, total_tenure
 from plotsim_core.plan.plan import Population, SegmentPlan

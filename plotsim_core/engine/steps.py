@@ -17,8 +17,8 @@ from plotsim_core.engine.noised import is_missing, is_outlier, jittered, missing
 from plotsim_core.engine.rhythm import metric_factors
 from plotsim_core.engine.tiers import expected_shares
 from plotsim_core.engine.trajectories import positions, progress, rounds, untreated
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.curves import piece_index
-from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import MetricPlan
 
 

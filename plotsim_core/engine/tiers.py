@@ -15,7 +15,7 @@ from plotsim_core.engine.memory import stage
 from plotsim_core.engine.metrics import shifted_positions, unseasoned
 from plotsim_core.engine.replay import state_before
 from plotsim_core.engine.roster import Units, spells, take
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Population
 
 Bands = NDArray[np.int64]

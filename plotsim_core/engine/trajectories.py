@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.treatment import treated
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.curves import position
-from plotsim_core.numerics.random import Floats, fold, key, normals, words
+from plotsim_core.numerics.random import fold, key, normals, words
 from plotsim_core.plan.plan import Population, SegmentPlan
 
-Integers = NDArray[np.int64]
 _SHIFT = 0.5
 """Largest shift of a later round, as a share of the span: rounds stay in order."""
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.codes import COHORT, LATER
-from plotsim_core.numerics.random import Floats, fold, key, uniforms, words
+from plotsim_core.numerics.random import fold, key, uniforms, words
 from plotsim_core.plan.plan import Population, SegmentPlan
 
 if TYPE_CHECKING:

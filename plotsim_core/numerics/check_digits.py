@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.numerics.arrays import Integers
+
 Letters = NDArray[np.uint32]
-Integers = NDArray[np.int64]
 Check = Callable[[Letters], None]
 _ZERO, _A = ord("0"), ord("A")
 _ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import eval_hermitenorm, gammaln
 
-Floats = NDArray[np.float64]
+from plotsim_core.numerics.arrays import Floats
 
 SCORES = np.linspace(-6.0, 6.0, 481)
 """Normal scores at which margins are sampled for `hermite_coefficients`."""

@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.families import Family
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.bounds import Bound
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

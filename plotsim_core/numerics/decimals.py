@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 
 PRECISION = 18
 """Digits of an exact number, decimals included."""

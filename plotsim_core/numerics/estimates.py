@@ -8,10 +8,8 @@ that happen to agree have a small error around what they show, but not around wh
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from plotsim_core.numerics.arrays import Flags, Floats
 
 
 def correlation(first: Floats, second: Floats, expected: float | None = None) -> tuple[float, float]:

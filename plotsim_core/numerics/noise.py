@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
 from plotsim_core.families import Family
-
-Floats = NDArray[np.float64]
+from plotsim_core.numerics.arrays import Floats
 
 _NORMAL_QUARTILE = float(ndtri(0.75))
 

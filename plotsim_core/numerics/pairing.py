@@ -8,9 +8,8 @@ a fixed width would be left at a fixed place instead.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Integers = NDArray[np.int64]
+from plotsim_core.numerics.arrays import Integers
 
 
 def pair_numbers(first: Integers, second: Integers) -> Integers:

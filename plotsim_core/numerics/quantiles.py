@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
 from plotsim_core.numerics.truncated import AXES, MARGIN, RELATIVE_MARGIN, MeanUnreachable, Truncated
 
 __all__ = ["MeanUnreachable", "QuantileTable", "quantile_table", "reachable"]
 
-Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 _MEANS = {"real": 3, "positive": 193, "unit": 97, "count": 193}

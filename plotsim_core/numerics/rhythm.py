@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plotsim_core.families import Family
-from plotsim_core.numerics.random import Floats
-
-Integers = NDArray[np.int64]
+from plotsim_core.numerics.arrays import Floats, Integers
 
 HOUR = 3_600_000_000
 """Microseconds."""

@@ -10,9 +10,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.numerics.random import Words, fold, uniforms, words
-
-Integers = NDArray[np.int64]
 
 _WHOLE = 1_000_000_000
 """Parts of a whole that a share is counted in: whole numbers decide, so that no last bit does."""

@@ -7,11 +7,8 @@ m = mean - minimum, so the periods beyond `minimum` are geometric and their mean
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from plotsim_core.numerics.random import Floats
-
-Integers = NDArray[np.int64]
+from plotsim_core.numerics.arrays import Floats, Integers
 
 
 def _geometric(mean: float, u: Floats) -> Integers:

@@ -23,11 +23,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from plotsim_core.config.connections import Connection
 from plotsim_core.config.metrics import Metric
 from plotsim_core.errors import Problem
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.correlation import (
     SCORES,
     completed_row,
@@ -39,8 +39,6 @@ from plotsim_core.numerics.correlation import (
     shown_correlation,
 )
 from plotsim_core.numerics.quantiles import QuantileTable
-
-Floats = NDArray[np.float64]
 
 _POSITIONS = (np.arange(9) + 0.5) / 9
 """The reference distribution of positions against which correlations are solved: it depends on nothing in a config."""

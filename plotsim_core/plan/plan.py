@@ -8,22 +8,20 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from plotsim_core.config.column_source import DerivedColumn
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.metrics import Metric
 from plotsim_core.config.quality import Issue
 from plotsim_core.config.segments import Segment
-from plotsim_core.config.tables import Column, Table
+from plotsim_core.config.tables import Column, Table, derived_column
 from plotsim_core.errors import Problem, UsageError
 from plotsim_core.families import did_you_mean
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.calendar import Grain
 from plotsim_core.numerics.curves import Piece
 from plotsim_core.numerics.quantiles import QuantileTable
 from plotsim_core.plan.copula import Mixing
-
-Floats = NDArray[np.float64]
 
 DIGEST = "plotsim_digest"
 """Metadata of a stored table's schema: the hash of config and version that it was made from."""
@@ -133,9 +131,18 @@ class ColumnPlan:
         }
 
 
-def made_column(name: str, type_: pa.DataType, description: str, *, word: str, nullable: bool = False) -> ColumnPlan:
-    """Return a column that a table makes by itself; no source fills it. `word` stands in the place of its type."""
-    return ColumnPlan(Column(name=name, type=word, source=DerivedColumn()), type_, nullable, description)
+def made_column(
+    name: str,
+    type_: pa.DataType,
+    description: str,
+    *,
+    word: str,
+    nullable: bool = False,
+    source: DerivedColumn | None = None,
+) -> ColumnPlan:
+    """Return a column that a table makes by itself; no source fills it. `word` stands in the place of its type, `source`
+    answers what is asked of it (None: nothing out of the usual)."""
+    return ColumnPlan(derived_column(name, word, source), type_, nullable, description)
 
 
 def comment_of(metadata: Mapping[str, str]) -> str:
@@ -212,7 +219,8 @@ class Population:
     `mixings[2]` and so on; in all others `mixings[0]` is.
 
     `tables` are all that its rows may read, without issues: those that are made of its units, those of no population, and
-    those of the populations in `others`, whose units its rows may refer to.
+    those of the populations in `others`, whose units its rows may refer to. A population that `is_further` has the tables of
+    no population from the first.
     """
 
     dataset: Dataset
@@ -227,6 +235,7 @@ class Population:
     endings: tuple[Ending, ...]
     tables: tuple[TablePlan, ...]
     others: tuple[Population, ...] = ()
+    is_further: bool = False
 
     @property
     def seed(self) -> int:

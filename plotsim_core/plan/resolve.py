@@ -17,9 +17,10 @@ from plotsim_core.config.segments import OngoingArrival, Segment
 from plotsim_core.config.table_kind import CrossingWords
 from plotsim_core.config.window import Window
 from plotsim_core.errors import Problem, value_text
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.curves import position
 from plotsim_core.numerics.quantiles import MeanUnreachable, QuantileTable, quantile_table
-from plotsim_core.numerics.random import Floats, key
+from plotsim_core.numerics.random import key
 from plotsim_core.plan.copula import Mixing, latent_metric, persistence_weights, solve
 from plotsim_core.plan.plan import Crossing, Ending, MetricPlan, Plan, Population, SegmentPlan, TablePlan
 from plotsim_core.plan.quality import stored_table
@@ -128,6 +129,7 @@ def population_plan(
         endings=_endings(dataset),
         tables=(*_tables(dataset, inherited), *(table for other in others for table in other.made)),
         others=others,
+        is_further=inherited is not None,
     )
 
 

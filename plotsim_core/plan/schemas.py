@@ -21,7 +21,8 @@ from plotsim_core.families import Family
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 
 DERIVED: Family[Callable[[Dataset, tuple[TablePlan, ...]], Iterable[TablePlan]]] = Family("derived table")
-"""Derived tables: each member gives their plans from the dataset and the plans of its declared tables."""
+"""Derived tables: each member gives their plans from the dataset and the plans of its declared tables. Members are the kinds
+that no section declares, by their `derive`, and the views that show the rows of declared tables."""
 
 
 class DimensionView(Table):

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from plotsim_core.columns.foreign_key import child_counts, referenced_table
-from plotsim_core.columns.rows import Integers, Rows, sibling_numbers
+from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.columns.version import ROW_ID
-from plotsim_core.columns.version import column as version
 from plotsim_core.config.column_source import SOURCES, History
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name
@@ -38,7 +37,8 @@ from plotsim_core.engine.slice import Slice, full_slice, lives
 from plotsim_core.engine.tiers import band_starts, expected_shares
 from plotsim_core.engine.trajectories import positions
 from plotsim_core.errors import Problem, value_text
-from plotsim_core.numerics.random import Floats, Words, fold, key, words
+from plotsim_core.numerics.arrays import Floats, Integers
+from plotsim_core.numerics.random import Words, fold, key, words
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import TableKind, add_kind, key_name
@@ -97,7 +97,7 @@ class Bridge(TableKind):
         if left_dimension.history is not None:
             left_key = key_name(left_dimension)
             suffix = "_a" if left.endswith("_a") and left != left_key else ""
-            versions = (version("row_id", f"{left_key.removesuffix('_id')}_{ROW_ID}{suffix}"),)
+            versions = (column(f"{left_key.removesuffix('_id')}_{ROW_ID}{suffix}", "version.row_id"),)
         return (column(left, f"ref.{self.left}"), *versions, column(right, f"ref.{self.right}"))
 
     def describe(self, dataset: Dataset) -> str:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plotsim_core.arrow import ArrowArray, joined, taken
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.columns.timestamp import TYPE as MOMENT
 from plotsim_core.config.column_source import Origin
@@ -27,7 +27,7 @@ from plotsim_core.config.table_kind import CadenceName, Section
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice, blocks
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan, made_column
 from plotsim_core.plan.schemas import DimensionView, date_column
 from plotsim_core.tables.batch import batch_of

@@ -16,27 +16,21 @@ from plotsim_core.columns.popularity import popular_indexes
 from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.model import number_or_pair
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import Knowledge, Section
 from plotsim_core.config.tables import row_noun
 from plotsim_core.config.words import capitalised, phrase, plural, range_text
 from plotsim_core.engine.block import Block
 from plotsim_core.errors import Problem, value_text
-from plotsim_core.numerics.random import Floats, fold, words
+from plotsim_core.numerics.arrays import Floats
+from plotsim_core.numerics.random import fold, words
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import TableKind, add_kind, needs_key
 from plotsim_core.tables.unit import refers_to_a_dimension
 
 _MOST = 100_000
-
-
-def _number_or_pair(value: object) -> object:
-    pair = [value, value] if isinstance(value, int) and not isinstance(value, bool) else value
-    is_pair = isinstance(pair, list | tuple) and len(pair) == 2 and all(type(end) is int for end in pair)
-    if not is_pair or not 0 <= pair[0] <= pair[1] <= _MOST or pair[1] == 0:  # type: ignore[index]
-        raise ValueError(f"expected a whole number or [low, high], from 1 to {_MOST}, found {value_text(value)}")
-    return value
 
 
 @add_kind
@@ -53,7 +47,7 @@ class ChildDimension(TableKind):
 
     per: Literal["unit"] = "unit"
     """That its rows belong to units, as it is unless a dimension says otherwise."""
-    count: Annotated[int | tuple[int, int], BeforeValidator(_number_or_pair)] = 1
+    count: Annotated[int | tuple[int, int], BeforeValidator(number_or_pair(_MOST))] = 1
     """How many each unit has, a number or [low, high]."""
 
     @property

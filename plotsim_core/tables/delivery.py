@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.config.quality import longest_delay
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.issue_rows import find_hits
 from plotsim_core.tables.kind import TableKind

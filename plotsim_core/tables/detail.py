@@ -12,21 +12,21 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator
 
 from plotsim_core.columns.earlier_rows import ancestors, is_row
-from plotsim_core.columns.foreign_key import Reference
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_relations import rows_of, rows_of_parents
 from plotsim_core.columns.rows import Rows
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import Name
+from plotsim_core.config.model import Name, number_or_pair
+from plotsim_core.config.read_tables import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import Knowledge
 from plotsim_core.config.tables import Column, row_noun
 from plotsim_core.config.words import capitalised, plural, range_text
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
-from plotsim_core.errors import Problem, value_text
+from plotsim_core.errors import Problem
 from plotsim_core.families import did_you_mean
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.fact import AnyFact
@@ -35,14 +35,6 @@ from plotsim_core.tables.proportional import cut_crowded
 from plotsim_core.tables.timestamps import check_event
 
 _MOST = 10_000
-
-
-def _number_or_pair(value: object) -> object:
-    pair = [value, value] if isinstance(value, int) and not isinstance(value, bool) else value
-    is_pair = isinstance(pair, list | tuple) and len(pair) == 2 and all(type(end) is int for end in pair)
-    if not is_pair or not 0 <= pair[0] <= pair[1] <= _MOST or pair[1] == 0:  # type: ignore[index]
-        raise ValueError(f"expected a whole number or [low, high], from 1 to {_MOST}, found {value_text(value)}")
-    return value
 
 
 @add_kind
@@ -56,7 +48,7 @@ class DetailFact(AnyFact):
 
     parent_table: Name
     """The fact or event whose rows these belong to."""
-    children_per_row: Annotated[int | tuple[int, int], BeforeValidator(_number_or_pair)] = (1, 3)
+    children_per_row: Annotated[int | tuple[int, int], BeforeValidator(number_or_pair(_MOST))] = (1, 3)
     """How many rows belong to each, a number or [low, high]."""
 
     @property
@@ -77,7 +69,7 @@ class DetailFact(AnyFact):
         key = key_column(next(other for other in dataset.tables if other.name == self.parent_table))
         if key is None or self.references_to(self.parent_table):
             return ()
-        return (Column(name=key.name, type=f"ref.{self.parent_table}", source=Reference(table=self.parent_table)),)
+        return (column(key.name, f"ref.{self.parent_table}"),)
 
     def describe(self, dataset: Dataset) -> str:
         noun = capitalised(plural(row_noun(self)))

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.foreign_key import child_counts
 from plotsim_core.columns.primary_key import key_column
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
@@ -26,7 +26,7 @@ from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.tiers import bands_of
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.tables.estimate import remaining_share
 from plotsim_core.tables.estimate_sample import Sample

@@ -16,7 +16,7 @@ from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.roster import slice_units
 from plotsim_core.engine.slice import Slice, blocks
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import table_kind

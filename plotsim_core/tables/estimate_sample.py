@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from plotsim_core.engine.roster import Units, select
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import strata
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Population, TablePlan
 
 _PERIODS = 400

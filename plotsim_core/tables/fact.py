@@ -11,9 +11,10 @@ from plotsim_core.columns.cdc import change_columns
 from plotsim_core.columns.metric import metric_columns
 from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.stage import stage_column
-from plotsim_core.columns.version import ROW_ID, column
+from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Flag, Name
+from plotsim_core.config.read_tables import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.star_schema import DATE_DIMENSION
 from plotsim_core.config.table_kind import Knowledge, Section
@@ -118,4 +119,4 @@ def version_column(table: Table, dataset: Dataset) -> tuple[Column, ...]:
     has_versions = any(dimension.history is not None for dimension in dataset.dimensions)
     if not has_versions or any(existing.source.version_part == "row_id" for existing in table.columns):
         return ()
-    return (column("row_id", ROW_ID),)
+    return (column(ROW_ID, "version.row_id"),)

@@ -22,14 +22,12 @@ from plotsim_core.config.column_source import POSITION, STORED_VALUES, DerivedCo
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.holdout import FEATURES
 from plotsim_core.config.segments import Segment
-from plotsim_core.config.tables import Column
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block, block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.slice import Slice, lives
-from plotsim_core.numerics.random import Floats
-from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan
-from plotsim_core.plan.schemas import DERIVED
+from plotsim_core.numerics.arrays import Floats
+from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan, made_column
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.holdout import cutoff
@@ -55,6 +53,44 @@ class EntityFeatures(DerivedKind):
     kind: ClassVar[str] = FEATURES
     config_key: ClassVar[str] = "entity_features"
     is_state: ClassVar[bool] = True
+
+    @classmethod
+    def derive(cls, dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
+        if dataset.entity_features is None:
+            return
+        units = next(table for table in declared if table.spec.is_unit_dimension)
+        key = key_column(units.spec)
+        assert key is not None
+        columns = [
+            _column(
+                key.name, _Feature(feature=_UNIT), pa.string(), False, f"Key of the {phrase(dataset.unit)} in {units.name}."
+            )
+        ]
+        for name in summed_metrics(dataset, declared):
+            for word, description in _SUMS.items():
+                type_ = pa.int64() if word == "peak_period" else pa.float64()
+                columns.append(
+                    _column(f"{name}_{word}", _Feature(feature=word, metric=name), type_, True, description.format(name))
+                )
+        if dataset.entity_features.include_labels:
+            columns.append(
+                _column(_ARCHETYPE, _Feature(feature=_ARCHETYPE), pa.string(), False, "Curves of the unit's segment.")
+            )
+            columns.append(_column(_SEGMENT, _Feature(feature=_SEGMENT), pa.string(), False, "Name of the unit's segment."))
+            if any(segment.treatment is not None for segment in dataset.segments):
+                description = "Arm of its segment's experiment that the unit is in."
+                columns.append(_column(_TREATMENT, _Feature(feature=_TREATMENT), pa.string(), True, description))
+            description = "Position on the unit's curve in the last period that is known of it."
+            columns.append(_column(_LAST_POSITION, _Feature(feature=_LAST_POSITION), pa.float64(), False, description))
+        description = f"A row per {dataset.unit} that sums up its metrics."
+        yield TablePlan(
+            spec=cls(name=FEATURES, columns=tuple(column.spec for column in columns), description=description),
+            columns=tuple(columns),
+            key=(key.name,),
+            time=None,
+            references=((key.name, units.name, key.name),),
+            description=description,
+        )
 
     def cuts(self, population: Population, table: TablePlan) -> tuple[Cut, ...]:
         return ("units",)
@@ -98,42 +134,6 @@ def summed_metrics(dataset: Dataset, declared: Iterable[TablePlan]) -> list[str]
     return [name for name in names if name is not None and name != target]
 
 
-def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
-    if dataset.entity_features is None:
-        return
-    units = next(table for table in declared if table.spec.is_unit_dimension)
-    key = key_column(units.spec)
-    assert key is not None
-    columns = [
-        _column(key.name, _Feature(feature=_UNIT), pa.string(), False, f"Key of the {phrase(dataset.unit)} in {units.name}.")
-    ]
-    for name in summed_metrics(dataset, declared):
-        for word, description in _SUMS.items():
-            type_ = pa.int64() if word == "peak_period" else pa.float64()
-            columns.append(
-                _column(f"{name}_{word}", _Feature(feature=word, metric=name), type_, True, description.format(name))
-            )
-    if dataset.entity_features.include_labels:
-        columns.append(
-            _column(_ARCHETYPE, _Feature(feature=_ARCHETYPE), pa.string(), False, "Curves of the unit's segment.")
-        )
-        columns.append(_column(_SEGMENT, _Feature(feature=_SEGMENT), pa.string(), False, "Name of the unit's segment."))
-        if any(segment.treatment is not None for segment in dataset.segments):
-            description = "Arm of its segment's experiment that the unit is in."
-            columns.append(_column(_TREATMENT, _Feature(feature=_TREATMENT), pa.string(), True, description))
-        description = "Position on the unit's curve in the last period that is known of it."
-        columns.append(_column(_LAST_POSITION, _Feature(feature=_LAST_POSITION), pa.float64(), False, description))
-    description = f"A row per {dataset.unit} that sums up its metrics."
-    yield TablePlan(
-        spec=EntityFeatures(name=FEATURES, columns=tuple(column.spec for column in columns), description=description),
-        columns=tuple(columns),
-        key=(key.name,),
-        time=None,
-        references=((key.name, units.name, key.name),),
-        description=description,
-    )
-
-
 class _Feature(DerivedColumn):
     """`feature` of a unit; `metric` is the one that it sums up."""
 
@@ -153,7 +153,7 @@ class _Feature(DerivedColumn):
 
 def _column(name: str, source: _Feature, type_: pa.DataType, nullable: bool, description: str) -> ColumnPlan:
     path = ".".join(part for part in ("feature", *source.key) if part is not None)
-    return ColumnPlan(Column(name=name, type=path, source=source), type_, nullable, description)
+    return made_column(name, type_, description, word=path, nullable=nullable, source=source)
 
 
 def _keys(population: Population, unit_block: Block, arrived: NDArray[np.int64]) -> ArrowArray:
@@ -212,6 +212,3 @@ def archetype(segment: Segment) -> str:
     """Return the curves of a segment in words: `flat > growth`."""
     shape = segment.archetype
     return " > ".join(shape.words or [piece.curve for piece in shape.curves])
-
-
-DERIVED.add(FEATURES, _derive)

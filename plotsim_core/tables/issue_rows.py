@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.config.quality import Issue
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.numerics.random import choose, key
 from plotsim_core.numerics.shares import in_share
 from plotsim_core.plan.plan import Population, TablePlan

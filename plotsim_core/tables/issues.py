@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.decimals import as_decimals, as_floats
 from plotsim_core.columns.primary_key import date_keys
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.timestamp import moments
 from plotsim_core.config.quality import ARRIVAL, DELIVERED, drift_column, orphan_mark
 from plotsim_core.config.tables import is_number
-from plotsim_core.numerics.random import Floats, choose, key, uniforms
+from plotsim_core.numerics.arrays import Floats, Integers
+from plotsim_core.numerics.random import choose, key, uniforms
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.delivery import ACTIONS, HELD_BACK, IN_TIME, Deliveries

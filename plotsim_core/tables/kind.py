@@ -12,7 +12,7 @@ import pyarrow as pa
 from plotsim_core.columns.earlier_rows import earlier_targets
 from plotsim_core.columns.primary_key import key_column
 from plotsim_core.columns.row_kind import RowKind, Targets
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.star_schema import DATE_DIMENSION
@@ -20,8 +20,9 @@ from plotsim_core.config.table_kind import TABLE_KINDS, declared_kinds
 from plotsim_core.config.tables import Table
 from plotsim_core.engine.slice import Slice, blocks, by_unit
 from plotsim_core.errors import Problem, UsageError
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan
+from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.estimate_sample import Sample
 
 Cut = Literal["periods", "units", "rows"]
@@ -84,6 +85,11 @@ class TableKind(RowKind):
         """Return what the number of rows that its metric drives is multiplied by in each period; None: nothing."""
         return None
 
+    @classmethod
+    def derive(cls, dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
+        """Yield the plans of the tables of a kind that no section declares, from those of the declared tables."""
+        raise NotImplementedError(f"no section declares {cls.__name__}, and it derives no tables")
+
     def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a table that is made of the rows of others."""
         raise UsageError(f"{table.name} has rows of its own")
@@ -109,8 +115,11 @@ class DerivedKind(TableKind):
 
 
 def add_kind(kind: type[Kind]) -> type[Kind]:
-    """Make a kind known, and return it. Raises ValueError if there is one of its name."""
+    """Make a kind known, and return it: in a dataset are the tables of it that sections declare, or that it derives. Raises
+    ValueError if there is one of its name."""
     TABLE_KINDS.add(kind.kind, kind)
+    if kind.section is None:
+        DERIVED.add(kind.kind, kind.derive)
     return kind
 
 

@@ -24,9 +24,8 @@ from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.quality import DELIVERED, LEDGER
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import CHUNK, Slice, all_units_in
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Plan, TablePlan, made_column
-from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.delivery import Deliveries, deliveries_in
 from plotsim_core.tables.estimate import delivered_after, expected_rows
@@ -70,6 +69,29 @@ class QualityLedger(DerivedKind):
     kind: ClassVar[str] = LEDGER
     config_key: ClassVar[str] = "quality"
 
+    @classmethod
+    def derive(cls, dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
+        if not dataset.quality:
+            return
+        dates = next(table for table in declared if table.spec.is_date_dimension)
+        key = key_column(dates.spec)
+        assert key is not None
+        delivery = any(issue.delivers for issue in dataset.quality)
+        columns = tuple(
+            made_column(name, type_, description, word="quality", nullable=nullable)
+            for name, (type_, nullable, description) in (_DELIVERY if delivery else _COLUMNS).items()
+        )
+        times = ("date_key", DELIVERY_DATE) if delivery else ("date_key",)
+        description = "Everything that is broken on purpose, and what it would be."
+        yield TablePlan(
+            spec=cls(name=LEDGER, columns=tuple(column.spec for column in columns), description=description),
+            columns=columns,
+            key=(*KEY, *times[1:]),
+            time=times[-1],
+            references=((times[-1], dates.name, key.name),),
+            description=description,
+        )
+
     def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
         """Yield the ledger in the order of periods, then of tables, then of their rows."""
         step = max(1, CHUNK // max(1, slice_.shape[1]))
@@ -102,29 +124,6 @@ class QualityLedger(DerivedKind):
 
     def read_tables(self, plan: Plan, table: TablePlan) -> Iterable[str]:
         return [other.name for other in plan.tables if other.issues and not other.of]
-
-
-def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
-    if not dataset.quality:
-        return
-    dates = next(table for table in declared if table.spec.is_date_dimension)
-    key = key_column(dates.spec)
-    assert key is not None
-    delivery = any(issue.delivers for issue in dataset.quality)
-    columns = tuple(
-        made_column(name, type_, description, word="quality", nullable=nullable)
-        for name, (type_, nullable, description) in (_DELIVERY if delivery else _COLUMNS).items()
-    )
-    times = ("date_key", DELIVERY_DATE) if delivery else ("date_key",)
-    description = "Everything that is broken on purpose, and what it would be."
-    yield TablePlan(
-        spec=QualityLedger(name=LEDGER, columns=tuple(column.spec for column in columns), description=description),
-        columns=columns,
-        key=(*KEY, *times[1:]),
-        time=times[-1],
-        references=((times[-1], dates.name, key.name),),
-        description=description,
-    )
 
 
 def _entries(plan: Plan, broken: TablePlan, ledger: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
@@ -173,6 +172,3 @@ def _batch(table: TablePlan, ledger: TablePlan, broken: Broken, clean: dict[str,
         DELIVERY_DATE: broken.columns.get(DELIVERED, dates).take(positions),
     }
     return batch_of(ledger, [columns[column.name].take(order) for column in ledger.columns])
-
-
-DERIVED.add(LEDGER, _derive)

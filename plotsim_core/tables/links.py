@@ -13,11 +13,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from plotsim_core.columns.rows import Integers, Rows, sibling_numbers
+from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import NEVER, alive, ends
 from plotsim_core.engine.race import NOBODY, Field, Free, Streams, winners
 from plotsim_core.engine.tiers import expected_shares
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.numerics.permutation import shuffled
 from plotsim_core.numerics.random import Words, fold, key, uniforms, words
 

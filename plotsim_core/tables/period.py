@@ -16,7 +16,8 @@ from plotsim_core.config.table_kind import Knowledge
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.random import Floats, words
+from plotsim_core.numerics.arrays import Floats
+from plotsim_core.numerics.random import words
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.fact import AnyFact, reference_to

@@ -14,7 +14,7 @@ from pydantic import Field
 from scipy.special import ndtri
 
 from plotsim_core.columns.row_targets import rows_with_targets
-from plotsim_core.columns.rows import Integers, Rows, sibling_numbers
+from plotsim_core.columns.rows import Rows, sibling_numbers
 from plotsim_core.config.calendar import Rhythm
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
@@ -30,8 +30,9 @@ from plotsim_core.engine.rhythm import event_factors
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import CHUNK, Slice, blocks
 from plotsim_core.errors import Problem, value_text
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.quantiles import quantile_table
-from plotsim_core.numerics.random import Floats, fold, key, normals, uniforms, words
+from plotsim_core.numerics.random import fold, key, normals, uniforms, words
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.fact import version_column

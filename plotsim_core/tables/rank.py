@@ -14,12 +14,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.cohorts import layout, units_by
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import staying_ranges
+from plotsim_core.numerics.arrays import Integers
 from plotsim_core.numerics.codes import COHORT, LATER
 from plotsim_core.numerics.random import Words, fold, words
 from plotsim_core.plan.plan import Population, TablePlan

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from plotsim_core.config.quality import Issue
 from plotsim_core.engine.slice import Slice, all_units_in
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import ColumnPlan, Plan, TablePlan
 from plotsim_core.tables.estimate import delivered_after, expected_rows
 from plotsim_core.tables.estimate_sample import Sample, sample

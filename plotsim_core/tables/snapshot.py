@@ -17,8 +17,8 @@ from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import CadenceName, Section
 from plotsim_core.engine.slice import Slice, blocks
 from plotsim_core.errors import Problem
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.calendar import GRAINS
-from plotsim_core.numerics.random import Floats
 from plotsim_core.plan.plan import Plan, Population, TablePlan
 from plotsim_core.plan.schemas import DimensionView, date_column
 from plotsim_core.tables.batch import batch_of

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from plotsim_core.arrow import ArrowArray, joined
 from plotsim_core.columns.primary_key import key_column
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.config.column_source import Origin
 from plotsim_core.config.dataset import Dataset
@@ -30,11 +30,11 @@ from plotsim_core.engine.lifetimes import ends
 from plotsim_core.engine.memory import Memory
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.tiers import bands
+from plotsim_core.numerics.arrays import Floats, Integers
 from plotsim_core.numerics.codes import segment_number
 from plotsim_core.numerics.permutation import permute
-from plotsim_core.numerics.random import Floats, Words, fold, key, uniforms, words
+from plotsim_core.numerics.random import Words, fold, key, uniforms, words
 from plotsim_core.plan.plan import ColumnPlan, Plan, Population, TablePlan, made_column
-from plotsim_core.plan.schemas import DERIVED
 from plotsim_core.tables.batch import batch_of
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import Cut, DerivedKind, add_kind, key_name
@@ -69,6 +69,29 @@ class SourceTable(_Together):
     kind: ClassVar[str] = "source"
     is_source: ClassVar[bool] = True
 
+    @classmethod
+    def derive(cls, dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
+        if not dataset.sources:
+            return
+        units, unit_key = _unit_dimension(declared)
+        for source in dataset.sources:
+            type_ = pa.int64() if source.key_scheme == "numeric" else pa.string()
+            key_plan = _column(f"{unit_key.name}_{source.name}", type_, f"Key of the row in {source.name}.")
+            columns = tuple(
+                _source_column(column, unit_key, key_plan)
+                for column in units.columns
+                if column.spec.source.version_part is None
+            )
+            yield TablePlan(
+                spec=cls(name=f"{units.name}_{source.name}", columns=tuple(column.spec for column in columns)),
+                columns=columns,
+                key=(key_plan.name,),
+                time=None,
+                references=tuple(reference for reference in units.references if reference[1] != units.name),
+                description=f"{dataset.plural.capitalize()} as {source.name} holds them.",
+                of=units.name,
+            )
+
     def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
         population = plan.population_of(table)
         source = source_of(population, table)
@@ -78,7 +101,7 @@ class SourceTable(_Together):
         types = {column.name: column.type for column in units.columns}
         label_column = name_column(units.spec)
         attributes = {column.name for column in attribute_columns(units.spec, types)}
-        for part in _parts(population, slice_):
+        for part in _parts(slice_):
             unit_block = block(population, part)
             rows = _units(population, units, unit_block, _arrived(unit_block))
             entries = source_rows(population, source, unit_block, rows.unit)
@@ -112,11 +135,30 @@ class SourceMap(_Together):
 
     kind: ClassVar[str] = MAP
 
+    @classmethod
+    def derive(cls, dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
+        if not dataset.sources:
+            return
+        units, unit_key = _unit_dimension(declared)
+        columns = (
+            _column("source", pa.string(), "Name of the source that has the row."),
+            _column("source_key", pa.string(), "Key of the row in the source, as a text."),
+            _column(unit_key.name, pa.string(), f"Key of the {phrase(dataset.unit)} that the row is, in {units.name}."),
+        )
+        yield TablePlan(
+            spec=cls(name=MAP, columns=tuple(column.spec for column in columns)),
+            columns=columns,
+            key=("source", "source_key"),
+            time=None,
+            references=((unit_key.name, units.name, unit_key.name),),
+            description=f"Which rows of the sources are which {dataset.unit}.",
+        )
+
     def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
         population = plan.population_of(table)
         units = population.dimension
         key_plan = next(column for column in units.columns if column.spec.source.is_key)
-        for part in _parts(population, slice_):
+        for part in _parts(slice_):
             unit_block = block(population, part)
             rows = _units(population, units, unit_block, _arrived(unit_block))
             keys = fill(key_plan, units, rows)
@@ -148,40 +190,12 @@ def _rows_per_unit(source: SourceSystem) -> float:
     return (1 - source.missing_rate) * (1 + source.duplicate_rate)
 
 
-def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[TablePlan]:
-    if not dataset.sources:
-        return
+def _unit_dimension(declared: tuple[TablePlan, ...]) -> tuple[TablePlan, Column]:
+    """Return the dimension of the units, and its key."""
     units = next(table for table in declared if table.spec.is_unit_dimension)
     unit_key = key_column(units.spec)
     assert unit_key is not None
-    for source in dataset.sources:
-        type_ = pa.int64() if source.key_scheme == "numeric" else pa.string()
-        key_plan = _column(f"{unit_key.name}_{source.name}", type_, f"Key of the row in {source.name}.")
-        columns = tuple(
-            _source_column(column, unit_key, key_plan) for column in units.columns if column.spec.source.version_part is None
-        )
-        yield TablePlan(
-            spec=SourceTable(name=f"{units.name}_{source.name}", columns=tuple(column.spec for column in columns)),
-            columns=columns,
-            key=(key_plan.name,),
-            time=None,
-            references=tuple(reference for reference in units.references if reference[1] != units.name),
-            description=f"{dataset.plural.capitalize()} as {source.name} holds them.",
-            of=units.name,
-        )
-    map_columns = (
-        _column("source", pa.string(), "Name of the source that has the row."),
-        _column("source_key", pa.string(), "Key of the row in the source, as a text."),
-        _column(unit_key.name, pa.string(), f"Key of the {phrase(dataset.unit)} that the row is, in {units.name}."),
-    )
-    yield TablePlan(
-        spec=SourceMap(name=MAP, columns=tuple(column.spec for column in map_columns)),
-        columns=map_columns,
-        key=("source", "source_key"),
-        time=None,
-        references=((unit_key.name, units.name, unit_key.name),),
-        description=f"Which rows of the sources are which {dataset.unit}.",
-    )
+    return units, unit_key
 
 
 def _column(name: str, type_: pa.DataType, description: str) -> ColumnPlan:
@@ -237,7 +251,7 @@ def key_values(population: Population, source: SourceSystem, number: Words) -> A
     )
 
 
-def _parts(population: Population, slice_: Slice) -> Iterator[Slice]:
+def _parts(slice_: Slice) -> Iterator[Slice]:
     """Cut a slice at every `_TOGETHER`th unit of the roster: where it is cut must not depend on where it begins."""
     start = slice_.unit_first
     while start < slice_.unit_stop:
@@ -304,6 +318,3 @@ def _drifting(
     mask[drifted_rows] = True
     drifted_values: ArrowArray = pc.replace_with_mask(source_values, pa.array(mask), after)
     return drifted_values
-
-
-DERIVED.add("sources", _derive)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from plotsim_core.arrow import ArrowArray, joined
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 
 Letters = NDArray[np.uint32]
 """Texts as code points, shape (texts, length of the longest), zero where a text has ended."""

@@ -28,7 +28,7 @@ from plotsim_core.engine.lifetimes import alive, first_crossings, repeat_crossin
 from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem, ProblemError
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.resolve import crossing
 from plotsim_core.tables.estimate_sample import Sample

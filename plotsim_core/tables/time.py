@@ -17,7 +17,8 @@ from plotsim_core.config.table_kind import Knowledge, Section
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.random import Floats, words
+from plotsim_core.numerics.arrays import Floats
+from plotsim_core.numerics.random import words
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.kind import Cut, TableKind, add_kind, needs_key

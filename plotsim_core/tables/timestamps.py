@@ -7,14 +7,14 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from plotsim_core.columns.rows import Integers
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.tables import Table
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import first_crossings
 from plotsim_core.engine.rhythm import days_of, rhythm_of
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.random import Floats, key, uniforms
+from plotsim_core.numerics.arrays import Floats, Integers
+from plotsim_core.numerics.random import key, uniforms
 from plotsim_core.numerics.rhythm import Rhythm, place_shares
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.tables.fact import needs_references

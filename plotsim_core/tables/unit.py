@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from plotsim_core.columns.row_kind import Targets
 from plotsim_core.columns.rows import CURRENT, Rows
-from plotsim_core.columns.version import ROW_ID, column
+from plotsim_core.columns.version import ROW_ID
 from plotsim_core.config.column_source import History
 from plotsim_core.config.dataset import Dataset
+from plotsim_core.config.read_tables import column
 from plotsim_core.config.scope import Scope
 from plotsim_core.config.table_kind import Knowledge, Section
 from plotsim_core.config.tables import Column
@@ -27,7 +28,7 @@ from plotsim_core.engine.roster import Units
 from plotsim_core.engine.slice import Slice, lives
 from plotsim_core.engine.tiers import band_starts, bands, bands_of
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import ColumnPlan, Population, TablePlan
 from plotsim_core.tables.estimate import remaining_share
 from plotsim_core.tables.estimate_sample import Sample
@@ -62,7 +63,7 @@ class UnitDimension(TableKind):
             return ()
         parts = {"row_id": ROW_ID, "valid_from": "valid_from", "valid_to": "valid_to", "is_current": "is_current"}
         declared_parts = {existing.source.version_part for existing in self.columns}
-        return tuple(column(part, name) for part, name in parts.items() if part not in declared_parts)
+        return tuple(column(name, f"version.{part}") for part, name in parts.items() if part not in declared_parts)
 
     def describe(self, dataset: Dataset) -> str:
         row_noun = "version" if self.history is not None else dataset.unit.replace("_", " ")

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from plotsim_core.columns.rows import Integers, Rows
+from plotsim_core.columns.rows import Rows
 from plotsim_core.config.dataset import Dataset
 from plotsim_core.config.model import Name
 from plotsim_core.config.scope import Scope
@@ -23,7 +23,8 @@ from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.slice import Slice
 from plotsim_core.errors import Problem
-from plotsim_core.numerics.random import Floats, key, uniforms
+from plotsim_core.numerics.arrays import Floats, Integers
+from plotsim_core.numerics.random import key, uniforms
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.estimate_sample import Sample
 from plotsim_core.tables.fact import AnyFact

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from plotsim_core.columns.dependencies import nullable_in
-from plotsim_core.columns.lookup import Lookup
 from plotsim_core.config.check_output import WIDE, WideColumn, wide_columns
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.tables import Column, column_places
+from plotsim_core.config.read_tables import column
+from plotsim_core.config.tables import Column
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
-from plotsim_core.plan.schemas import DERIVED
+from plotsim_core.plan.schemas import DERIVED, column_plan
 
 
 def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterator[TablePlan]:
@@ -41,17 +41,10 @@ def _pinned(column: Column, table: TablePlan) -> Column:
 
 
 def _column(wide: WideColumn, table: TablePlan, dataset: Dataset) -> ColumnPlan:
-    source = Lookup(of=f"{wide.table}.{wide.column}", by=wide.by)
-    spec = Column(name=wide.name, type=f"lookup.{wide.table}.{wide.column}", source=source)
-    reference = next(column for column in table.columns if column.name == wide.by)
-    return ColumnPlan(
-        spec=spec,
-        type=source.arrow_type(spec, dataset),
-        nullable=reference.nullable or nullable_in(wide.table, wide.column, dataset),
-        description=source.describe(spec, table.spec, dataset),
-        decimals=source.text_decimals(dataset),
-        places=column_places(spec, dataset),
-    )
+    spec = column(wide.name, f"lookup.{wide.table}.{wide.column}", by=wide.by)
+    reference = next(other for other in table.columns if other.name == wide.by)
+    is_nullable = reference.nullable or nullable_in(wide.table, wide.column, dataset)
+    return replace(column_plan(spec, table.spec, dataset), nullable=is_nullable)
 
 
 DERIVED.add("wide", _derive)

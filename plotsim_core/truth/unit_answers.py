@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from plotsim_core.arrow import ArrowArray, lists, taken
 from plotsim_core.columns.primary_key import key_text, prefix
@@ -22,12 +21,10 @@ from plotsim_core.engine.lifetimes import alive, ends
 from plotsim_core.engine.noised import is_missing, is_outlier, missing_by_value
 from plotsim_core.engine.slice import full_slice, lives
 from plotsim_core.engine.tiers import bands
+from plotsim_core.numerics.arrays import Flags, Integers
 from plotsim_core.plan.plan import MetricPlan, Population, TablePlan
 from plotsim_core.tables.kind import table_kind
 from plotsim_core.tables.threshold import ThresholdEvent
-
-Integers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 
 def answers(population: Population, stop: int) -> Iterator[pa.Table]:

@@ -30,7 +30,8 @@ _PER_METRIC = 10
 
 
 def comparisons(population: Population) -> int:
-    """Return an upper bound of the number of comparisons for a dataset, over all kinds of unit."""
+    """Return an upper bound of the number of comparisons for a dataset, over all kinds of unit that a population may read.
+    Tables of no population count for the first one alone."""
     count = 0
     for kind in (population, *population.others):
         dataset, metrics = kind.dataset, len(kind.metrics)
@@ -38,7 +39,8 @@ def comparisons(population: Population) -> int:
         seasons = len({month for season in dataset.seasonality for month in season.months})
         count += (_PER_METRIC + seasons) * metrics + len(dataset.connections) * (1 + len(kind.phases)) + phases
         count += len(kind.segments) + len(kind.dimension.columns) * len(dataset.sources)
-    count += sum(3 + _PER_METRIC * (not table.spec.is_per_cell) for table in population.tables)
+    tables = [table for table in population.tables if table.population or not population.is_further]
+    count += sum(3 + _PER_METRIC * (not table.spec.is_per_cell) for table in tables)
     return max(count, 1)
 
 

@@ -19,6 +19,7 @@ from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.primary_key import key_text, prefix
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.validation.cell_samples import sampled_blocks
@@ -26,8 +27,6 @@ from plotsim_core.validation.report import Report
 from plotsim_core.validation.residuals import Residuals, residuals
 from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.svg import bins, correlogram, fan, glance, intervals, lines, matrix
-
-Floats = NDArray[np.float64]
 
 _CELLS = 200_000
 """The approximate number of sampled cells (period x unit) of a picture."""

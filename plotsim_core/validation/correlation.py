@@ -14,20 +14,13 @@ import numpy as np
 
 from plotsim_core.config.connections import Connection
 from plotsim_core.engine.pooled import expected as pooled
+from plotsim_core.numerics.arrays import Flags, Floats
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.correlations import connection_masks, subject
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
 from plotsim_core.validation.judgement import MIN_UNITS, Measure, Measurement, judgement
-from plotsim_core.validation.residuals import (
-    Flags,
-    Floats,
-    Residuals,
-    fact_of_metric,
-    metric_facts,
-    metrics_judged_by,
-    residuals,
-)
+from plotsim_core.validation.residuals import Residuals, fact_of_metric, metric_facts, metrics_judged_by, residuals
 from plotsim_core.validation.store import StoredData
 
 _BIAS = 0.02

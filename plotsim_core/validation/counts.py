@@ -15,13 +15,14 @@ import numpy as np
 
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
+from plotsim_core.numerics.arrays import Flags, Floats
 from plotsim_core.numerics.estimates import ratio
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.tables.kind import table_kind
 from plotsim_core.validation.cell_samples import stored_cells
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding
 from plotsim_core.validation.judgement import Measurement
-from plotsim_core.validation.residuals import Flags, Floats, Residuals, residuals
+from plotsim_core.validation.residuals import Residuals, residuals
 from plotsim_core.validation.row_counts import is_thinned, unit_column
 from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.trajectory import BANDS, band_finding, units_in

@@ -10,9 +10,10 @@ import numpy as np
 from plotsim_core.config.words import phrase
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.lifetimes import alive
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Plan, Population
 from plotsim_core.tables.stages import stage_of
-from plotsim_core.validation.charts import Floats, by_segment, sample_of, trajectories
+from plotsim_core.validation.charts import by_segment, sample_of, trajectories
 from plotsim_core.validation.svg import glance
 
 _CELLS = 20_000

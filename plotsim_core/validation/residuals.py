@@ -17,14 +17,12 @@ from numpy.typing import NDArray
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import Slice
 from plotsim_core.engine.strata import strata
+from plotsim_core.numerics.arrays import Flags, Floats
 from plotsim_core.numerics.estimates import correlation
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.validation.cell_samples import sampled_blocks, stored_cells
 from plotsim_core.validation.store import StoredData
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 _CELLS = 400_000
 _SHARE = 0.05

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from plotsim_core.engine.rhythm import days_of, holiday_places, metric_factors, rhythm_of
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.rhythm import Rhythm
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted
@@ -20,8 +21,6 @@ from plotsim_core.validation.residuals import judged_metrics, metric_facts, metr
 from plotsim_core.validation.row_counts import ending_tables, endings_sql, is_thinned, unit_column
 from plotsim_core.validation.seasons import contrast_finding
 from plotsim_core.validation.store import StoredData
-
-Floats = NDArray[np.float64]
 
 _MIN_EXPECTED = 10.0
 """The least expected count of a class; smaller classes are merged."""

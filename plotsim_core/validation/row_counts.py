@@ -16,6 +16,7 @@ from plotsim_core.columns.row_targets import is_row_reference
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.roster import NEVER, Units, codes, select
 from plotsim_core.engine.strata import strata
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.kind import table_kind
@@ -23,8 +24,6 @@ from plotsim_core.validation.cell_samples import sampled_blocks
 from plotsim_core.validation.check import CHECKS, TALLY, Check, Finding
 from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.table_scan import table_scan
-
-Floats = NDArray[np.float64]
 
 _UNITS = 1 << 20
 _CELLS = 60_000

@@ -7,10 +7,11 @@ from functools import partial
 
 import numpy as np
 
+from plotsim_core.numerics.arrays import Flags
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
 from plotsim_core.validation.judgement import MIN_UNITS, Measurement, judgement
-from plotsim_core.validation.residuals import Flags, Residuals, judged_metrics, metric_facts, metrics_judged_by, residuals
+from plotsim_core.validation.residuals import Residuals, judged_metrics, metric_facts, metrics_judged_by, residuals
 from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.trajectory import MAX_ALLOWED, MEAN_BIAS, declared_means, mean_ratio, typical_size, units_in
 

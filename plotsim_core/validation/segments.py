@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.validation.chance import allowed_errors
 from plotsim_core.validation.check import CHECKS, NO_TABLES, Check, Finding, unjudged
-from plotsim_core.validation.residuals import Floats, Residuals, metric_facts, metrics_judged_by, residuals
+from plotsim_core.validation.residuals import Residuals, metric_facts, metrics_judged_by, residuals
 from plotsim_core.validation.store import StoredData
 
 _PARTS = 3

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.lifecycle import NONE, shares, stage_of, step
+from plotsim_core.numerics.arrays import Flags, Floats
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.plan.sql import quoted
 from plotsim_core.tables.threshold import ThresholdEvent
@@ -20,9 +21,6 @@ from plotsim_core.validation.check import CHECKS, NO_TABLES, TALLY, Check, Findi
 from plotsim_core.validation.row_counts import ending_tables, unit_column
 from plotsim_core.validation.store import StoredData
 from plotsim_core.validation.table_scan import tally_finding
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 _CELLS = 2_000_000
 """The approximate number of replayed cells: all periods of some units."""

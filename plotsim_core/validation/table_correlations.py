@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from plotsim_core.numerics.arrays import Flags, Floats
 from plotsim_core.numerics.estimates import correlation, rank_correlation
 from plotsim_core.plan.correlations import Correlations, connection_masks
 from plotsim_core.plan.plan import TablePlan
 from plotsim_core.plan.sql import quoted
-from plotsim_core.validation.residuals import Flags, Floats, fact_of_metric, residuals
+from plotsim_core.validation.residuals import fact_of_metric, residuals
 from plotsim_core.validation.store import StoredData
 
 _ROWS = 400_000

@@ -11,11 +11,12 @@ from functools import partial
 
 import numpy as np
 
+from plotsim_core.numerics.arrays import Flags
 from plotsim_core.numerics.estimates import ratio
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.validation.check import CHECKS, Check, Finding, unjudged
 from plotsim_core.validation.judgement import MIN_UNITS, Measure, Measurement, judgement
-from plotsim_core.validation.residuals import Flags, Residuals, judged_metrics, metric_facts, metrics_judged_by, residuals
+from plotsim_core.validation.residuals import Residuals, judged_metrics, metric_facts, metrics_judged_by, residuals
 from plotsim_core.validation.store import StoredData
 
 MEAN_BIAS = 0.01

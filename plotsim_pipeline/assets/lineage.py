@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import dagster as dg
 
 from plotsim_core import Plan
-from plotsim_core.columns.primary_key import key_column
 from plotsim_core.config.column_source import POSITION, Origin
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.tables.kind import table_kind
@@ -97,12 +96,6 @@ def _is_child(plan: Plan, table: TablePlan, name: str) -> bool:
     """Return whether the table `name` refers to `table`, as a child to its parent."""
     tables = (other for other in plan.tables if other.name == name)
     return any(parent == table.name for other in tables for _, parent, _ in other.references)
-
-
-def _key_name(table: TablePlan) -> str:
-    """Return the key column of a table of units or of a source; in a history (SCD2), the surrogate key of a version."""
-    column = key_column(table.spec)
-    return table.key[0] if column is None else column.name
 
 
 def _stage_prefix(plan: Plan, table: TablePlan) -> str:

@@ -33,7 +33,7 @@ def show_status(request: Request, console: Console, as_json: bool) -> bool:
     if as_json:
         print(json.dumps(_status_json(inventory, todo, troubles), indent=2))
         return is_complete
-    console.print(_status_table(inventory, digest_notes))
+    console.print(_status_table(inventory))
     for digest in sorted({digest for table in inventory.tables for digest in table.stale}):
         console.print(
             f"stale: made from {digest}{digest_notes.get(digest, '')}; the config is {inventory.plan.digest}", soft_wrap=True
@@ -56,7 +56,7 @@ def show_status(request: Request, console: Console, as_json: bool) -> bool:
     return is_complete
 
 
-def _status_table(inventory: Inventory, digest_notes: Mapping[str, str]) -> Table:
+def _status_table(inventory: Inventory) -> Table:
     status_table = Table(title=f"{inventory.plan.name} in {inventory.store.path}", title_justify="left")
     status_table.add_column("table")
     for heading in ("rows", "made", "missing", "stale"):

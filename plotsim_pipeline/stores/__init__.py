@@ -23,7 +23,6 @@ for _store in (DuckDBStore, ParquetStore, DeltaStore):
 
 KIND_VARIABLE = "PLOTSIM_STORE"
 PATH_VARIABLE = "PLOTSIM_STORE_PATH"
-_DEFAULT_PLACES = {"duckdb": "data/plotsim.duckdb", "parquet": "data/parquet", "delta": "data/delta"}
 
 
 def store_from_environment() -> Store:
@@ -42,7 +41,8 @@ def store_of(kind: str, path: str | None = None) -> Store:
     unknown kind."""
     if kind not in STORES:
         raise UsageError(f"no store is named {kind!r}: expected one of {', '.join(STORES)}")
-    return STORES[kind](path=path or str(Path(_DEFAULT_PLACES[kind]).absolute()))
+    store = STORES[kind]
+    return store(path=path or str(Path(store.default_path).absolute()))
 
 
 def downstream_resources(store: Store, name: str = "duckdb") -> dict[str, Any]:

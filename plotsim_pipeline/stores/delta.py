@@ -62,6 +62,7 @@ class DeltaStore(Store):
     """Delta tables under `path`, which may be local or s3://bucket/folder."""
 
     kind: ClassVar[str] = "delta"
+    default_path: ClassVar[str] = "data/delta"
 
     def write(self, placement: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
         delta = _library()

@@ -51,6 +51,7 @@ class DuckDBStore(Store):
     """A DuckDB file at `path`."""
 
     kind: ClassVar[str] = "duckdb"
+    default_path: ClassVar[str] = "data/plotsim.duckdb"
 
     @property
     def is_single_writer(self) -> bool:

@@ -65,6 +65,7 @@ class ParquetStore(Store):
     """Parquet files under `path`, which may be local or any URL that fsspec knows (s3://bucket/folder, memory://x)."""
 
     kind: ClassVar[str] = "parquet"
+    default_path: ClassVar[str] = "data/parquet"
 
     def write(self, placement: Placement, batches: pa.RecordBatchReader) -> dict[str, int]:
         filesystem, root = filesystem_of(self.path)

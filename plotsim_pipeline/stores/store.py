@@ -99,7 +99,9 @@ class Store(dg.ConfigurableIOManager):
     """
 
     kind: ClassVar[str]
-    """What the catalogue calls the store."""
+    """What the catalogue calls the store, and `PLOTSIM_STORE` names."""
+    default_path: ClassVar[str]
+    """Where it lies in the working directory unless a path is given."""
     path: str
 
     @property

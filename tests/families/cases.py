@@ -10,9 +10,9 @@ import numpy as np
 from scipy import stats
 from scipy.special import gamma
 
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.distributions import DISTRIBUTIONS
 from plotsim_core.numerics.quantiles import QuantileTable, quantile_table
-from plotsim_core.numerics.random import Floats
 
 
 @dataclass(frozen=True)

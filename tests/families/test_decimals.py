@@ -10,8 +10,8 @@ import pytest
 from plotsim_core.columns.decimals import as_decimals, as_floats, decimal_array, units_of
 from plotsim_core.columns.exact import decimal_count, exact_column, exact_value
 from plotsim_core.config.formula import parse_formula
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.decimals import half_up
-from plotsim_core.numerics.random import Floats
 
 COUNT = 1_000_000
 

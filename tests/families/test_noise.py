@@ -8,8 +8,9 @@ from scipy import stats
 
 from plotsim_core.config.effects import Noise
 from plotsim_core.engine.noised import noised
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.noise import NOISE, PRESETS
-from plotsim_core.numerics.random import Floats, words
+from plotsim_core.numerics.random import words
 from plotsim_core.plan.plan import MetricPlan
 from tests.laws.made import bundled
 

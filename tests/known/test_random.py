@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.permutation import code, permute
-from plotsim_core.numerics.random import GOLDEN, Floats, choose, fold, key, mix, normals, uniforms, words
+from plotsim_core.numerics.random import GOLDEN, choose, fold, key, mix, normals, uniforms, words
 
 VIGNA = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821]
 """The first outputs of Vigna's splitmix64.c from the state 1234567."""

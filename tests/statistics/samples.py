@@ -9,7 +9,7 @@ import numpy as np
 from plotsim_core import Plan, from_mapping
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.slice import full_slice
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 
 Raw = dict[str, Any]
 FAR = 4.5

@@ -12,7 +12,7 @@ from plotsim_core import explain, generate_tables
 from plotsim_core.config.effects import Noise, null_rate
 from plotsim_core.engine.block import Block
 from plotsim_core.engine.noised import jittered
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.plan.plan import Population
 from tests.statistics.samples import FAR, Raw, block_of, metric, plan_of
 

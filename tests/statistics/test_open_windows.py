@@ -18,7 +18,7 @@ from plotsim_core.engine.roster import select
 from plotsim_core.engine.slice import Slice, full_slice
 from plotsim_core.engine.strata import strata
 from plotsim_core.engine.trajectories import rounds
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.tenure import mixed_ages, total_tenure
 from plotsim_core.tables.row_estimates import sizes
 from plotsim_core.validation.report import check_directory

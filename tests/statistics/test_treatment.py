@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 from plotsim_core import ConfigError, Plan, explain, generate_tables
 from plotsim_core.engine.roster import Units, select
 from plotsim_core.engine.treatment import treated
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from tests.statistics.samples import FAR, Raw, block_of, correlation, metric, plan_of
 
 START = 4

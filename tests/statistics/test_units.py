@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from plotsim_core.engine.roster import select
-from plotsim_core.numerics.random import Floats
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.tables.proportional import ProportionalEvent
 from tests.statistics.samples import FAMILIES, FAR, Raw, block_of, correlation, metric, plan_of, residuals
 

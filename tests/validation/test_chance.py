@@ -47,6 +47,13 @@ def test_questions_share_the_odds_of_a_dataset() -> None:
     assert chi2.sf(chi_square_allowed(PLAN.population, 6), 6) * comparisons(PLAN.population) == pytest.approx(SOFT)
 
 
+def test_tables_of_no_population_count_once() -> None:
+    """Dates and listed tables are comparisons of the first kind of unit: another one shares the rate among its own."""
+    customers, stores = shown(template("retail")).populations
+    assert (comparisons(customers), comparisons(stores)) == (252, 85)
+    assert any(not table.population for table in stores.tables)
+
+
 @pytest.mark.parametrize("count", [1, 7, 60, 5000])
 @pytest.mark.parametrize("rate", [0.001, 0.05, 0.5, 0.97])
 def test_hits_lie_inside_their_quantiles(count: int, rate: float) -> None:

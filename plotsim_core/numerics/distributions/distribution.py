@@ -7,12 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from plotsim_core.families import Family
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.bounds import Bound
 
-Floats = NDArray[np.float64]
 Support = Literal["real", "positive", "unit", "count"]
 
 

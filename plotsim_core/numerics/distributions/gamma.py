@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammainc, gammaincinv
 
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.bounds import Bound
-from plotsim_core.numerics.distributions.distribution import DISTRIBUTIONS, Distribution, Floats
+from plotsim_core.numerics.distributions.distribution import DISTRIBUTIONS, Distribution
 
 
 def _quantile(u: Floats, mean: Floats, shape: float) -> Floats:

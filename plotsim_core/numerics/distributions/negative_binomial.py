@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import betainc
 
+from plotsim_core.numerics.arrays import Floats
 from plotsim_core.numerics.bounds import Bound
-from plotsim_core.numerics.distributions.distribution import DISTRIBUTIONS, Distribution, Floats, inverse_of_counts
+from plotsim_core.numerics.distributions.distribution import DISTRIBUTIONS, Distribution, inverse_of_counts
 
 _HALVINGS = 44
 
