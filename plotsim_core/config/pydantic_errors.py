@@ -59,9 +59,9 @@ _UNKNOWN = "unknown key"
 _MISSING = "is missing"
 
 
-def unknown_key(path: str, key: str, known: list[str]) -> Problem:
+def unknown_key(path: str, key: str, known_names: list[str]) -> Problem:
     """Return the problem of an unknown key."""
-    return Problem(path, _UNKNOWN, did_you_mean(key, known))
+    return Problem(path, _UNKNOWN, did_you_mean(key, known_names))
 
 
 def _is_misspelt(problem: Problem, hints: Mapping[str, str]) -> bool:

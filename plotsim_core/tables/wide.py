@@ -12,7 +12,7 @@ from plotsim_core.columns.dependencies import nullable_in
 from plotsim_core.columns.lookup import Lookup
 from plotsim_core.config.check_output import WIDE, WideColumn, wide_columns
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.tables import Column, column_places
+from plotsim_core.config.tables import Column, column_decimal_places
 from plotsim_core.plan.plan import ColumnPlan, TablePlan
 from plotsim_core.plan.schemas import DERIVED
 
@@ -21,7 +21,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterator[Table
     if not dataset.output.denormalized:
         return
     for table in declared:
-        if table.spec.section == "facts" and not table.of:
+        if table.spec.section == "facts" and not table.shown_table:
             lookups = tuple(_column(wide, table, dataset) for wide in wide_columns(table.spec, dataset))
             names = ", ".join(dict.fromkeys(wide.table for wide in wide_columns(table.spec, dataset)))
             columns = (*(_pinned(column, table) for column in table.spec.columns), *(column.spec for column in lookups))
@@ -30,7 +30,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterator[Table
                 spec=table.spec.model_copy(update={"name": f"{table.name}{WIDE}", "columns": columns}),
                 columns=(*table.columns, *lookups),
                 description=f"{table.name} with the columns of {names}.",
-                of=table.stream,
+                shown_table=table.stream,
             )
 
 
@@ -50,7 +50,7 @@ def _column(wide: WideColumn, table: TablePlan, dataset: Dataset) -> ColumnPlan:
         nullable=reference.nullable or nullable_in(wide.table, wide.column, dataset),
         description=source.describe(spec, table.spec, dataset),
         decimals=source.text_decimals(dataset),
-        places=column_places(spec, dataset),
+        decimal_places=column_decimal_places(spec, dataset),
     )
 
 

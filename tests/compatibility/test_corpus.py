@@ -50,7 +50,7 @@ def differing(config: dict[str, Any], theirs: Theirs) -> Iterator[str]:
     for name in sorted(expected.keys() - ours.keys()):
         yield f"table: {name} is not there"
     for name in sorted(ours.keys() - expected.keys()):
-        if ours[name].spec.section is not None and not ours[name].of:
+        if ours[name].spec.section is not None and not ours[name].shown_table:
             yield f"table: {name} is there"
     for name in expected.keys() & ours.keys():
         found, wanted = [column.name for column in ours[name].columns], list(expected[name]["columns"])

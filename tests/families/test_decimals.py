@@ -95,7 +95,7 @@ def test_formulas_on_decimals_are_exact(formula: str) -> None:
 
     found = exact_value(parse_formula(formula), {"a": exact_column(a, 3), "b": exact_column(b, 2)}, test, len(a))
     assert found is not None
-    assert found.known.all()
+    assert found.is_exact.all()
     by_hand = [
         hand(FORMULAS[formula](Fraction(int(x), 1000), Fraction(int(y), 100)), 2) * 100 for x, y in zip(*whole, strict=True)
     ]
@@ -104,10 +104,10 @@ def test_formulas_on_decimals_are_exact(formula: str) -> None:
 
 def test_a_row_with_too_many_digits_is_not_known() -> None:
     a = exact_column(np.array([1e9, 1.5, np.nan, 1e300]), 4)
-    assert a.known.tolist() == [True, True, False, False]
+    assert a.is_exact.tolist() == [True, True, False, False]
     found = exact_value(parse_formula("a * a"), {"a": a}, lambda node: np.zeros(4), 4)
     assert found is not None
-    assert found.known.tolist() == [False, True, False, False]
+    assert found.is_exact.tolist() == [False, True, False, False]
     for formula in ("a / 3", "a / b", "sqrt(a)", "a ** 2", "b + 1", "a * a * a * a * a"):
         assert exact_value(parse_formula(formula), {"a": a}, lambda node: np.zeros(4), 4) is None
 

@@ -176,7 +176,7 @@ def elsewhere(plan: Plan) -> tuple[str, ...]:
     """Return the columns that refer to units of another kind, or show something of these."""
     found = []
     for kind in plan.populations:
-        other = {table.name for further in kind.others for table in further.made}
+        other = {table.name for further in kind.others for table in further.unit_tables}
         for table in plan.tables_of(kind):
             named = [(column.name, column.spec.type.split(".")) for column in table.columns]
             found += [f"{table.name}.{name}" for name, type_ in named if type_[0] in ("ref", "lookup") and type_[1] in other]
@@ -215,7 +215,7 @@ def newcomers(before: Plan, after: Plan, stop: int | None = None) -> frozenset[s
     """Return the keys of units, of all kinds, and of their children that one plan has and another has not."""
     found: set[str] = set()
     for table in before.tables:
-        if table.kind in ("unit", "child") and not table.of:
+        if table.kind in ("unit", "child") and not table.shown_table:
             own = next(c.name for c in table.columns if c.spec.word == "id")
             old, new = (set(made(plan, table.name, None, stop)[own].to_pylist()) for plan in (before, after))
             found |= new - old

@@ -35,8 +35,8 @@ def with_both_of(kind: Population, raw: Raw) -> Raw:
     """Return the config of a kind of unit with a log and a snapshot of each of its dimensions of units and children."""
     raw = with_defaults(raw)
     facts, events = [*(raw.get("facts") or ())], [*(raw.get("events") or ())]
-    there = {(table.kind, table.of) for table in kind.made}
-    for table in kind.made:
+    there = {(table.kind, table.shown_table) for table in kind.unit_tables}
+    for table in kind.unit_tables:
         if table.kind in ("unit", "child"):
             if ("snapshot", table.name) not in there:
                 facts.append({"name": f"all_{table.name}", "snapshot_of": table.name})
@@ -88,9 +88,11 @@ def valid(plan: Plan, history: pa.Table, dimension: TablePlan, key: str, period:
 def shown(plan: Plan) -> Iterator[tuple[Population, TablePlan, TablePlan, TablePlan]]:
     """Yield (population, dimension, snapshot, log) of every dimension that has both."""
     for kind in plan.populations:
-        for snapshot in (table for table in kind.made if table.kind == "snapshot"):
-            for log in (table for table in kind.made if table.kind == "changes" and table.of == snapshot.of):
-                yield kind, plan.table(snapshot.of), snapshot, log
+        for snapshot in (table for table in kind.unit_tables if table.kind == "snapshot"):
+            for log in (
+                table for table in kind.unit_tables if table.kind == "changes" and table.shown_table == snapshot.shown_table
+            ):
+                yield kind, plan.table(snapshot.shown_table), snapshot, log
 
 
 def hold(plan: Plan, periods: list[int]) -> int:

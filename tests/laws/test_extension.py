@@ -285,7 +285,7 @@ def test_a_metric_more_leaves_the_numbers_of_the_others_to_the_last_bit(drawn: t
     was, now = before.population.mixings[0], after.population.mixings[0]
     assert np.array_equal(was.shocks, now.shocks[:last, :last])
     assert np.array_equal(was.levels, now.levels[:last, :last])
-    for name in ("own", "pull", "level_own", "level_pull"):
+    for name in ("own_weights", "driver_weights", "own_level_weights", "driver_level_weights"):
         assert getattr(was, name) == getattr(now, name)[:last]
 
 
@@ -431,7 +431,9 @@ def reading(plan: Plan, *words: str) -> tuple[str, ...]:
         if column.spec.word == "lookup" and column.spec.type.partition(".")[2] in found
     ]
     logs = [
-        t.name for t in tables if t.kind == "changes" and any(f"{t.of}.{c.name}" in found for c in plan.table(t.of).columns)
+        t.name
+        for t in tables
+        if t.kind == "changes" and any(f"{t.shown_table}.{c.name}" in found for c in plan.table(t.shown_table).columns)
     ]
     return (*found, *looked_up, *logs)
 

@@ -296,7 +296,7 @@ def test_a_clean_dataset_has_no_ledger() -> None:
 def test_every_row_that_can_be_broken_has_an_address_of_its_own(raw: Raw) -> None:
     population = plan_of(raw).population
     slice_ = full_slice(population)
-    for table in population.made:
+    for table in population.unit_tables:
         kind = table_kind(table)
         if table.time is None or kind.is_derived or table.spec.is_date_dimension:
             continue

@@ -176,7 +176,7 @@ def nothing_happens_after_the_end(plan: Plan) -> None:
                 )
         moments = dict(ended)
         assert len(moments) == len(ended), "a unit ends twice"
-        for table in population.made:
+        for table in population.unit_tables:
             column = sourced(table, "timestamp")
             if table.time is None or column is None:
                 continue

@@ -41,9 +41,9 @@ def origin(column: ColumnPlan, table: TablePlan, plan: Plan) -> ColumnPlan | Non
     if column.spec.word == "lookup" and "__" in column.name:
         of, _, name = column.spec.type.removeprefix("lookup.").partition(".")
         return next(other for other in plan.table(of).columns if other.name == name)
-    if not table.of:
+    if not table.shown_table:
         return None
-    return next((other for other in plan.table(table.of).columns if other.name == column.name), None)
+    return next((other for other in plan.table(table.shown_table).columns if other.name == column.name), None)
 
 
 def hold_origins(plan: Plan) -> None:

@@ -129,7 +129,7 @@ def test_a_decay_reads_the_same_average_of_the_trajectory() -> None:
     block = block_of(plan_of([metric("a", "beta"), metric("b", "beta", **raw)], 3, 16))
     at = block.positions()
     expected = (3 * at[3:-1] + 2 * at[2:-2] + at[1:-3]) / 6
-    assert np.allclose(block.reads(1)[4:], expected)
+    assert np.allclose(block.metric_positions(1)[4:], expected)
 
 
 @pytest.mark.parametrize("persistence", [0.0, 0.5])

@@ -124,7 +124,8 @@ def test_year_five_looks_as_alive_as_year_one(grain: str, rate: float, mean: flo
     for year in range(5):
         first = plan.first + year * length + 1
         come, gone = (
-            int(np.count_nonzero(mine & (when >= first) & (when < first + length))) for when in (units.arrival, units.leaves)
+            int(np.count_nonzero(mine & (when >= first) & (when < first + length)))
+            for when in (units.arrival, units.last_period)
         )
         assert abs(come - rate * length) <= FAR * np.sqrt(rate * length), year
         assert abs(gone - rate * length) <= FAR * np.sqrt(2 * rate * length), year

@@ -92,7 +92,7 @@ def test_lives_that_are_mixed_up_are_found(name: str, tmp_path: Path) -> None:
     """In every fact per unit and period, what a unit did goes to the next one, another in each period: rows, keys and
     margins stay the same, and no unit's rows are one life."""
     with stored(shown(template(name)), tmp_path) as store:
-        for table in (table for table in store.plan.tables if table.kind == "fact" and not table.of):
+        for table in (table for table in store.plan.tables if table.kind == "fact" and not table.shown_table):
             unit, date = (quoted(column) for column in table.key)
             columns = [quoted(column.name) for column in table.columns if column.name not in table.key]
             given = ", ".join(f"coalesce(lead({column}) OVER w, {column}) AS {column}" for column in columns)

@@ -108,7 +108,7 @@ def test_each_number_that_is_declared_is_found_where_it_is_said(
     """`pooled` in the table, all else given the trajectory; the trend or the sizes move the other number far away."""
     told = expected(plan_of(connection, archetypes, size))
     declared = told.connection.coefficient
-    meant, other = (told.pearson, told.given) if told.connection.pooled else (told.given, told.pearson)
+    meant, other = (told.pearson, told.conditional) if told.connection.pooled else (told.conditional, told.pearson)
     assert abs(meant[0] - declared) < 0.02 + 4 * meant[1] < 0.08
     shared = archetypes != ("flat",) or size > 0
     assert (abs(other[0] - declared) > 0.15 + 4 * other[1]) == shared
@@ -123,7 +123,7 @@ def test_a_phase_and_the_rest_of_the_window_are_told_apart() -> None:
     during = rows["date_key"].between(20230701, 20231231)
     for told, part in ((rest, rows[~during]), (inside, rows[during])):
         np.testing.assert_allclose((told.pearson[0], told.ranks[0]), plain_of(part), atol=1e-6)
-    assert inside.given[0] < -0.4 < 0.4 < rest.given[0]
+    assert inside.conditional[0] < -0.4 < 0.4 < rest.conditional[0]
 
 
 def test_what_no_table_holds_is_not_told() -> None:
@@ -147,7 +147,7 @@ def test_a_long_window_is_looked_at_from_end_to_end(monkeypatch: pytest.MonkeyPa
     assert len(drawn.periods) == 200 and len(set(drawn.periods.tolist())) == 200
     assert drawn.periods[0] == plan.first and drawn.periods[-1] == plan.stop - 1
     (part,) = correlations(drawn)
-    for one, other in ((part.given, whole.given), (part.pearson, whole.pearson), (part.ranks, whole.ranks)):
+    for one, other in ((part.conditional, whole.conditional), (part.pearson, whole.pearson), (part.ranks, whole.ranks)):
         assert abs(one[0] - other[0]) < 4 * one[1] < 0.4
 
 
