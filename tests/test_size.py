@@ -89,9 +89,9 @@ dimensions:
   - { name: dim_plan, reference: true, columns: [{ name: plan_id, type: id }, { name: plan, type: "static.a,b,c,d" }] }
 bridges: [{ name: bridge_plan, left: dim_shop, right: dim_plan, cardinality: [1, 4], driver: mood }]
 """)
-    made = plotsim_core.generate_tables(plan, tables=["dim_shop", "bridge_plan"])
-    for size in plotsim_core.sizes(plan, tables=list(made)):
-        assert abs(size.rows / len(made[size.table]) - 1) < 0.1, size
+    result = plotsim_core.generate_tables(plan, tables=["dim_shop", "bridge_plan"])
+    for size in plotsim_core.sizes(plan, tables=list(result)):
+        assert abs(size.rows / len(result[size.table]) - 1) < 0.1, size
 
 
 def test_a_million_units_are_sized_without_making_them() -> None:

@@ -130,9 +130,9 @@ def goodness(drawn: Floats, twin: Any, counts: bool) -> float:
         edges = np.unique(twin.ppf(np.linspace(0.001, 0.999, 60)))
         expected = np.diff(np.concatenate([[0.0], twin.cdf(edges), [1.0]])) * len(drawn)
         below = np.searchsorted(np.sort(drawn), edges, side="right")
-        kept = expected >= 20
+        mask = expected >= 20
         off = (np.diff(np.concatenate([[0], below, [len(drawn)]])) - expected) ** 2 / expected
-        return float(stats.chi2.sf(off[kept].sum(), kept.sum() - 1))
+        return float(stats.chi2.sf(off[mask].sum(), mask.sum() - 1))
     if isinstance(twin, Inflated):
         zeros = int((drawn == 0).sum())
         some = float(stats.binomtest(zeros, len(drawn), twin.zeros).pvalue)

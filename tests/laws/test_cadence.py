@@ -35,47 +35,47 @@ def with_both_of(kind: Population, raw: Raw) -> Raw:
     """Return the config of a kind of unit with a log and a snapshot of each of its dimensions of units and children."""
     raw = with_defaults(raw)
     facts, events = [*(raw.get("facts") or ())], [*(raw.get("events") or ())]
-    there = {(table.kind, table.shown_table) for table in kind.unit_tables}
+    values = {(table.kind, table.shown_table) for table in kind.unit_tables}
     for table in kind.unit_tables:
         if table.kind in ("unit", "child"):
-            if ("snapshot", table.name) not in there:
+            if ("snapshot", table.name) not in values:
                 facts.append({"name": f"all_{table.name}", "snapshot_of": table.name})
-            if ("changes", table.name) not in there:
+            if ("changes", table.name) not in values:
                 events.append({"name": f"every_{table.name}", "changes_of": table.name})
     shared = {table.name for table in kind.tables if not table.population} if "window" not in raw else set()
-    own = [table for table in raw["dimensions"] if table["name"] not in shared]
-    return {**raw, "dimensions": own, "facts": facts, "events": events}
+    items = [table for table in raw["dimensions"] if table["name"] not in shared]
+    return {**raw, "dimensions": items, "facts": facts, "events": events}
 
 
 def applied(log: pa.Table, key: str, last: int) -> dict[str, Record]:
     """Apply a log up to a date key, one change after the other, and hold that each begins with what it finds."""
     state: dict[str, Record] = {}
     for change in sorted((row for row in log.to_pylist() if row["date_key"] <= last), key=lambda row: row["sequence"]):
-        own = change[key]
-        assert change["before"] == state.get(own), change
+        entry = change[key]
+        assert change["before"] == state.get(entry), change
         assert (change["op"] == "I") == (change["before"] is None)
         assert (change["op"] == "D") == (change["after"] is None)
         assert change["before"] != change["after"]
         if change["op"] == "D":
-            del state[own]
+            del state[entry]
         else:
-            assert change["after"][key] == own
-            state[own] = change["after"]
+            assert change["after"][key] == entry
+            state[entry] = change["after"]
     return state
 
 
 def by_key(rows: pa.Table, key: str, without: str = "") -> dict[str, Record]:
     """Return rows by their key, which no two share."""
-    found = {row[key]: {name: value for name, value in row.items() if name != without} for row in rows.to_pylist()}
-    assert len(found) == rows.num_rows
-    return found
+    values = {row[key]: {name: value for name, value in row.items() if name != without} for row in rows.to_pylist()}
+    assert len(values) == rows.num_rows
+    return values
 
 
 def valid(plan: Plan, history: pa.Table, dimension: TablePlan, key: str, period: int) -> dict[str, Record]:
     """Return what a history says of a period, by plain SQL, without what is as of a version's last period."""
     begins = plan.grain.starts(np.array([period], dtype=np.int64)).astype("datetime64[us]")[0]
-    kept = [c.name for c in dimension.columns if c.spec.word != "version" and changes_by_version(c.spec, dimension.spec)]
-    asked = ", ".join(f'"{name}"' for name in kept)
+    names = [c.name for c in dimension.columns if c.spec.word != "version" and changes_by_version(c.spec, dimension.spec)]
+    asked = ", ".join(f'"{name}"' for name in names)
     with duckdb.connect() as connection:
         connection.register("history", history)
         sql = (
@@ -113,9 +113,9 @@ def hold(plan: Plan, periods: list[int]) -> int:
             else:
                 assert snapshot.spec.every is not None, "a snapshot that is due every period is not there"  # type: ignore[attr-defined]
             if "valid_from" in latest.column_names:
-                told = valid(plan, latest, dimension, key, period)
-                assert valid(plan, expected_rows(plan, dimension.name, period)[1], dimension, key, period) == told
-                assert told == {own: {name: row[name] for name in told[own]} for own, row in state.items()}
+                answer = valid(plan, latest, dimension, key, period)
+                assert valid(plan, expected_rows(plan, dimension.name, period)[1], dimension, key, period) == answer
+                assert answer == {entry: {name: row[name] for name in answer[entry]} for entry, row in state.items()}
             else:
                 assert state.keys() <= {*made(plan, dimension.name, None, period + 1)[key].to_pylist()}
     return compared

@@ -74,12 +74,12 @@ def test_a_late_row_comes_once_and_up_to_as_many_periods_late() -> None:
 def test_what_is_held_back_and_not_delivered_never_comes() -> None:
     """The ledger lists each late row where it is missed, and where it comes; of the last months some never do."""
     plan, rows = plan_of(LATE), delivered(LATE)
-    held, came = (set(told(plan, action)["row_key"]) for action in ("held_back", "delivered"))
+    stored, came = (set(told(plan, action)["row_key"]) for action in ("held_back", "delivered"))
     key = rows["shop_id"] + "|" + rows["date_key"].astype(str)
     assert came == set(key[rows["late"] > 0])
-    assert came < held
-    assert 12 * 150 - len(rows) == len(held - came) > 0
-    assert {key[-8:] for key in held - came} == {"20241001", "20241101", "20241201"}
+    assert came < stored
+    assert 12 * 150 - len(rows) == len(stored - came) > 0
+    assert {key[-8:] for key in stored - came} == {"20241001", "20241101", "20241201"}
     assert (told(plan, "held_back")[DELIVERY_DATE] == told(plan, "held_back")["date_key"]).all()
 
 
@@ -142,16 +142,16 @@ def test_whoever_keeps_the_latest_delivery_has_the_right_rows_as_far_as_they_hav
         ledger = made(plan, LEDGER, None, stop).to_pandas()
         with duckdb.connect() as connection:
             connection.register("fct_shop", fct_shop)
-            kept = connection.sql(latest).df().set_index(["date_key", "shop_id"]).sort_index()
+            answer = connection.sql(latest).df().set_index(["date_key", "shop_id"]).sort_index()
             assert connection.sql(load).df()["months_to_sum_anew"].max() <= 1 + 3 + 5
-        held, came = (set(ledger.loc[ledger["action"] == a, "row_key"]) for a in ("held_back", "delivered"))
+        stored, came = (set(ledger.loc[ledger["action"] == a, "row_key"]) for a in ("held_back", "delivered"))
         restated = set(ledger.loc[ledger["action"] == "restated", "row_key"])
         provisional = set(ledger.loc[(ledger["column_name"] == "refunds") & (ledger["action"] == "changed"), "row_key"])
         now = right[right.index.get_level_values(0) < int(plan.grain.keys(np.array([stop]))[0])]
         keys = pd.Series([f"{shop}|{date}" for date, shop in now.index], now.index)
-        assert set(kept.index) == set(now.index[~keys.isin(held - came)])
-        known = keys.loc[kept.index]
-        same = kept["refunds"].eq(now["refunds"].loc[kept.index]) | kept["refunds"].isna()
+        assert set(answer.index) == set(now.index[~keys.isin(stored - came)])
+        known = keys.loc[answer.index]
+        same = answer["refunds"].eq(now["refunds"].loc[answer.index]) | answer["refunds"].isna()
         assert set(known[~same]) == (provisional - restated) & set(known)
 
 
@@ -219,9 +219,9 @@ def test_anomalies_and_drift_from_a_date_on_are_those_of_the_periods_from_it_on(
 
 
 def test_another_end_of_the_window_changes_no_delivery_before_it() -> None:
-    held = {**CONFIG["window"], "span": 12}
-    longer = {**CONFIG, "window": {**held, "end": "2025-04"}, "quality": [{"rate": 0.3, **issue} for issue in ALL]}
-    shorter = {**longer, "window": held}
+    values = {**CONFIG["window"], "span": 12}
+    longer = {**CONFIG, "window": {**values, "end": "2025-04"}, "quality": [{"rate": 0.3, **issue} for issue in ALL]}
+    shorter = {**longer, "window": values}
     long, short = from_mapping(longer, name="broken"), from_mapping(shorter, name="broken")
     for name in ("fct_all", "evt_visit", LEDGER):
         before = in_periods(long, long.table(name), made(long, name), long.first, long.first + 12)
@@ -232,8 +232,8 @@ def test_one_more_issue_changes_no_delivery_of_the_others() -> None:
     """But that a row comes once in a period, and again so long after it first came."""
     one, two = plan_of(RIGHT), plan_of(RIGHT, ISSUES["a null"], *EVENTS)
     first, second = (made(plan, "fct_all").to_pandas() for plan in (one, two))
-    kept = ["date_key", "shop_id", DELIVERED, "visits", "mood", "word"]
-    assert first[kept].equals(second[kept])
+    values = ["date_key", "shop_id", DELIVERED, "visits", "mood", "word"]
+    assert first[values].equals(second[values])
 
 
 def test_the_rows_of_other_tables_are_the_same() -> None:

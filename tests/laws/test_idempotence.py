@@ -69,7 +69,7 @@ def test_a_database_written_twice_holds_the_rows_once(name: str, tmp_path: Path)
     plan = bundled(name)
     rows = write_tables(plan, tmp_path, format="duckdb", periods=periods(plan))
     before = contents(plan, tmp_path)
-    assert {table: len(found) for table, found in before.items()} == rows
+    assert {table: len(actual) for table, actual in before.items()} == rows
     write_tables(plan, tmp_path, format="duckdb", periods=periods(plan))
     assert contents(plan, tmp_path) == before
     assert set(files(tmp_path)) == {f"{plan.name}.duckdb", CONFIG_FILE, MANIFEST_FILE}
@@ -128,8 +128,8 @@ def test_files_read_back_are_the_rows_that_were_made(name: str, tmp_path: Path) 
         types = pacsv.ConvertOptions(
             column_types=flat, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
         )
-        found = pacsv.read_csv(tmp_path / f"{table.name}.csv", convert_options=types)
-        assert found.select(flat.names).cast(flat).combine_chunks().equals(expected.select(flat.names)), table.name
+        rows = pacsv.read_csv(tmp_path / f"{table.name}.csv", convert_options=types)
+        assert rows.select(flat.names).cast(flat).combine_chunks().equals(expected.select(flat.names)), table.name
 
 
 def test_the_config_beside_the_files_makes_the_same_files(tmp_path: Path) -> None:
@@ -150,6 +150,6 @@ def test_rechunking_keeps_rows_and_their_order(sizes: list[int], rows: int) -> N
     schema = pa.schema([("x", pa.int64())])
     given_rows = [list(range(sum(sizes[:n]), sum(sizes[: n + 1]))) for n in range(len(sizes))]
     batches = [pa.RecordBatch.from_arrays([pa.array(part, pa.int64())], schema=schema) for part in given_rows]
-    found = list(rechunked(batches, schema, rows))
-    assert [x for batch in found for x in batch["x"].to_pylist()] == list(range(sum(sizes)))
-    assert all(batch.num_rows == rows for batch in found[:-1])
+    values = list(rechunked(batches, schema, rows))
+    assert [x for batch in values for x in batch["x"].to_pylist()] == list(range(sum(sizes)))
+    assert all(batch.num_rows == rows for batch in values[:-1])

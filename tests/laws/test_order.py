@@ -23,10 +23,10 @@ def everything(plan: Plan, stop: int | None = None) -> dict[str, pa.Table]:
     return {name: made(plan, name, None, stop) for name in names(plan)}
 
 
-def hold(plan: Plan, found: dict[str, pa.Table], expected: dict[str, pa.Table]) -> None:
+def hold(plan: Plan, actual: dict[str, pa.Table], expected: dict[str, pa.Table]) -> None:
     """Check that two makings of a plan are the same."""
     for name, table in expected.items():
-        assert not differing(found[name], table), (plan.name, name, differing(found[name], table))
+        assert not differing(actual[name], table), (plan.name, name, differing(actual[name], table))
 
 
 def piecewise(plan: Plan, name: str, periods: list[tuple[int, int]]) -> pa.Table:
@@ -96,8 +96,8 @@ def test_threads_at_work_on_one_plan_give_the_same_rows(name: str) -> None:
     expected = [made(plan, *job) for job in jobs]
     copy = afresh(plan)
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda job: made(copy, *job), jobs))
-    for job, one, other in zip(jobs, found, expected, strict=True):
+        values = list(pool.map(lambda job: made(copy, *job), jobs))
+    for job, one, other in zip(jobs, values, expected, strict=True):
         assert not differing(one, other), (job, differing(one, other))
 
 
@@ -112,5 +112,5 @@ def test_another_process_gives_the_same_rows() -> None:
         jobs += [(plan, pickled, table, plan.stop - 2, plan.stop - 1) for table in names(plan)]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         made_there = list(pool.map(work, *zip(*[job[1:] for job in jobs], strict=True)))
-    for (plan, _, *job), found in zip(jobs, made_there, strict=True):
-        assert not differing(found, made(plan, *job)), (plan.name, job)
+    for (plan, _, *job), actual in zip(jobs, made_there, strict=True):
+        assert not differing(actual, made(plan, *job)), (plan.name, job)

@@ -99,10 +99,10 @@ def in_order(rows: pa.Table, table: Any) -> pa.Table:
 def hold_restored(plan: Plan, clean: Plan) -> None:
     """Check that the ledger gives back, cell by cell, what is made without `quality`."""
     stored = tables(plan)
-    found = restored(plan, stored, stored[LEDGER])
+    rows = restored(plan, stored, stored[LEDGER])
     for table in clean.tables:
         expected = in_order(made(clean, table.name), table)
-        assert not differing(in_order(found[table.name], table).cast(expected.schema), expected), table.name
+        assert not differing(in_order(rows[table.name], table).cast(expected.schema), expected), table.name
 
 
 @pytest.mark.parametrize("issue", ISSUES)
@@ -141,8 +141,8 @@ def test_an_issue_changes_no_value_that_it_does_not_speak_of(issue: str) -> None
         if table.name != options["table"]:
             assert not differing(after.replace_schema_metadata(None), before.replace_schema_metadata(None))
             continue
-        kept = [name for name in before.column_names if name not in changed]
-        old, new = frame(before.select(kept)), frame(after.select(kept))
+        values = [name for name in before.column_names if name not in changed]
+        old, new = frame(before.select(values)), frame(after.select(values))
         if options["issue"] in ("duplicate_rows", "volume_anomaly"):
             old, new = (rows.drop_duplicates().set_index(list(set(table.key) - changed)) for rows in (old, new))
             assert new.equals(old.loc[new.index])
@@ -163,8 +163,8 @@ def test_as_many_rows_are_broken_as_the_rate_says(issue: str) -> None:
     column = options.get("column")
     rows = clean.num_rows - (clean[column].null_count if column else 0)
     ledger = made(broken(options, rate=rate), LEDGER)
-    found = len(set(ledger["row_key"].to_pylist()))
-    assert abs(found - rows * rate) < 4 * (rows * rate * (1 - rate)) ** 0.5
+    count = len(set(ledger["row_key"].to_pylist()))
+    assert abs(count - rows * rate) < 4 * (rows * rate * (1 - rate)) ** 0.5
 
 
 def test_two_issues_of_one_kind_break_rows_independently() -> None:
@@ -270,12 +270,12 @@ def test_a_row_that_was_broken_says_that_it_changed() -> None:
     """Op U, changed after it was written and before its period ended; all other rows as they were."""
     plan = broken(ISSUES["a null"])
     ledger = made(plan, LEDGER).to_pandas()
-    told = set(ledger.loc[ledger["column_name"] == "refunds", "row_key"])
+    values = set(ledger.loc[ledger["column_name"] == "refunds", "row_key"])
     rows = made(plan, "fct_all").to_pandas()
-    here = (rows["shop_id"] + "|" + rows["date_key"].astype(str)).isin(told)
-    assert ((rows["_op"] == "U") == here).all()
-    assert (rows.loc[here, "_updated_at"] > rows.loc[here, "_inserted_at"]).all()
-    assert (rows.loc[~here, "_updated_at"] == rows.loc[~here, "_inserted_at"]).all()
+    mask = (rows["shop_id"] + "|" + rows["date_key"].astype(str)).isin(values)
+    assert ((rows["_op"] == "U") == mask).all()
+    assert (rows.loc[mask, "_updated_at"] > rows.loc[mask, "_inserted_at"]).all()
+    assert (rows.loc[~mask, "_updated_at"] == rows.loc[~mask, "_inserted_at"]).all()
     assert (rows["_updated_at"].dt.strftime("%Y%m01").astype(int) == rows["date_key"]).all()
 
 

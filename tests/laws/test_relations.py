@@ -73,8 +73,8 @@ def references_resolve(plan: Plan) -> None:
     tables = whole(plan)
     for table in clean_tables(plan):
         for column, to, key in table.references:
-            found = pc.is_in(tables[table.name][column].drop_null(), tables[to][key].combine_chunks())
-            assert pc.all(found).as_py() in (True, None), f"{table.name}.{column} to {to}.{key}"
+            actual = pc.is_in(tables[table.name][column].drop_null(), tables[to][key].combine_chunks())
+            assert pc.all(actual).as_py() in (True, None), f"{table.name}.{column} to {to}.{key}"
 
 
 def references_resolve_as_of_any_moment(plan: Plan) -> None:
@@ -84,17 +84,17 @@ def references_resolve_as_of_any_moment(plan: Plan) -> None:
         tables = {table.name: made(plan, table.name, None, stop) for table in clean_tables(plan)}
         for table in clean_tables(plan):
             for column, to, key in table.references:
-                found = pc.is_in(tables[table.name][column].drop_null(), tables[to][key].combine_chunks())
-                assert pc.all(found).as_py() in (True, None), f"{table.name}.{column} to {to}.{key} as of {stop}"
+                actual = pc.is_in(tables[table.name][column].drop_null(), tables[to][key].combine_chunks())
+                assert pc.all(actual).as_py() in (True, None), f"{table.name}.{column} to {to}.{key} as of {stop}"
 
 
 def children_are_their_units(plan: Plan) -> None:
     """Where a row names a unit and one of a unit's children, the child is that unit's; only bridges link to any."""
     tables = whole(plan)
     for child in (table for table in clean_tables(plan) if table.kind == "child"):
-        own = sourced(child, "id")
+        entry = sourced(child, "id")
         owner = unit_column(plan.population, child)
-        owners = dict(zip(tables[child.name][own].to_pylist(), tables[child.name][owner].to_pylist(), strict=True))
+        owners = dict(zip(tables[child.name][entry].to_pylist(), tables[child.name][owner].to_pylist(), strict=True))
         for table in (table for table in clean_tables(plan) if table.kind != "bridge"):
             column = next((c for c, to, _ in table.references if to == child.name), None)
             unit = unit_column(plan.population, table)
@@ -114,9 +114,9 @@ def bridges_keep_their_bounds(plan: Plan) -> None:
             assert len({frozenset(pair) for pair in pairs}) == len(pairs)
         ends = ((made(plan, name), sourced(plan.table(name), "id")) for name in (spec.left, spec.right))
         lefts, rights = (set(rows[key].to_pylist()) for rows, key in ends)
-        own = Counter(a for a, _ in pairs)
-        touched = own if spec.directed else own + Counter(b for _, b in pairs)
-        assert max(own.values(), default=0) <= spec.cardinality[1]
+        entry = Counter(a for a, _ in pairs)
+        touched = entry if spec.directed else entry + Counter(b for _, b in pairs)
+        assert max(entry.values(), default=0) <= spec.cardinality[1]
         if not plan.population.endings and all(segment.spec.tenure is None for segment in plan.population.segments):
             least = min(spec.cardinality[0], len(rights) - (spec.left == spec.right))
             assert all(touched[key] >= least for key in lefts), table.name

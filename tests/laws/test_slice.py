@@ -45,14 +45,14 @@ def some_periods(plan: Plan) -> list[tuple[int, int]]:
     middle = (plan.first + plan.stop) // 2
     third = max(1, (plan.stop - plan.first) // 3)
     last = plan.stop - 1
-    found = [
+    values = [
         (plan.first, plan.first + 1),
         (middle, middle + 1),
         (last, plan.stop),
         (plan.first + third, min(plan.first + 2 * third + 1, plan.stop)),
         (plan.first, plan.stop),
     ]
-    return sorted(set(found), reverse=True)
+    return sorted(set(values), reverse=True)
 
 
 def hold_periods(plan: Plan, ranges: list[tuple[int, int]]) -> None:
@@ -133,8 +133,8 @@ def hold_as_of(plan: Plan, stops: list[int]) -> None:
             state = made(plan, table.name, None, stop).drop_columns(moving)
             assert pc.all(begun(plan, table, state, stop)).as_py() in (True, None), f"{table.name} knows what begins later"
             if dated:
-                kept = latest.filter(begun(plan, table, latest, stop))
-                assert not differing(told(plan, kept, stop), told(plan, state, stop)), (table.name, stop)
+                remaining = latest.filter(begun(plan, table, latest, stop))
+                assert not differing(told(plan, remaining, stop), told(plan, state, stop)), (table.name, stop)
                 continue
             early, late = frame(state).set_index(list(table.key)), frame(latest).set_index(list(table.key))
             assert late.loc[early.index].equals(early), (table.name, stop)

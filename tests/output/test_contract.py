@@ -40,15 +40,15 @@ def test_what_is_read_is_what_was_made(format: str, options: dict[str, object], 
     """All tables, with all rows, columns and types; empty texts are no nulls; texts that need escaping are the same."""
     plan = made(format, **options)
     counted = write_tables(plan, tmp_path)
-    found = read(plan, tmp_path, format)
-    assert set(found) == {table.name for table in plan.tables} == set(counted)
+    actual = read(plan, tmp_path, format)
+    assert set(actual) == {table.name for table in plan.tables} == set(counted)
     for table in plan.tables:
         expected = rows(plan, table.name)
-        assert found[table.name].num_rows == expected.num_rows == counted[table.name]
-        assert found[table.name].column_names == expected.column_names
-        assert as_lists(found[table.name].cast(expected.schema)) == as_lists(expected), table.name
-    assert set(NASTY) <= set(found["evt_visit"]["city"].to_pylist())
-    assert 0 < found["fct_month"]["sales"].null_count < found["fct_month"].num_rows
+        assert actual[table.name].num_rows == expected.num_rows == counted[table.name]
+        assert actual[table.name].column_names == expected.column_names
+        assert as_lists(actual[table.name].cast(expected.schema)) == as_lists(expected), table.name
+    assert set(NASTY) <= set(actual["evt_visit"]["city"].to_pylist())
+    assert 0 < actual["fct_month"]["sales"].null_count < actual["fct_month"].num_rows
 
 
 @pytest.mark.slow
@@ -57,10 +57,10 @@ def test_rows_keep_their_order(format: str, options: dict[str, object], tmp_path
     """As they are made (there is no order between folders)."""
     plan = made(format, **options)
     write_tables(plan, tmp_path)
-    found = read(plan, tmp_path, format)
+    actual = read(plan, tmp_path, format)
     for table in plan.tables:
         expected = rows(plan, table.name)
-        assert found[table.name].cast(expected.schema).to_pylist() == expected.to_pylist()
+        assert actual[table.name].cast(expected.schema).to_pylist() == expected.to_pylist()
 
 
 @pytest.mark.slow
@@ -83,8 +83,8 @@ def test_written_twice_is_there_once(format: str, options: dict[str, object], tm
     part = write_tables(plan, tmp_path / "twice", periods="2024-02..2024-04")
     write_tables(plan, tmp_path / "once", periods="2024-02..2024-04")
     assert set(files(tmp_path / "twice")) == set(files(tmp_path / "once"))
-    found = read(plan, tmp_path / "twice", format)
-    assert {name: table.num_rows for name, table in found.items()} == part
+    actual = read(plan, tmp_path / "twice", format)
+    assert {name: table.num_rows for name, table in actual.items()} == part
     assert not list((tmp_path / "twice").glob(".plotsim*"))
 
 
@@ -169,16 +169,16 @@ def test_texts_that_a_spreadsheet_would_run_are_escaped_where_it_is_asked_for(tm
     city, codes = (next(c for c in spec.columns if c.name == name) for name in ("city", "codes"))
     columns = (replace(city, nullable=True), replace(codes, type=pa.int64(), nullable=True))
     table = replace(spec, columns=columns, key=("city",), references=())
-    found = {}
-    for place, own in (("raw", made()), ("escaped", plan)):
+    values = {}
+    for place, entry in (("raw", made()), ("escaped", plan)):
         (tmp_path / place).mkdir()
-        FORMATS["csv"].write(own, table, [batch.cast(table.schema)], tmp_path / place)
-        alone = replace(own, tables=(table,))
-        with directory_store(alone, tmp_path / place, "csv", own.first, own.stop or 0) as store:
+        FORMATS["csv"].write(entry, table, [batch.cast(table.schema)], tmp_path / place)
+        alone = replace(entry, tables=(table,))
+        with directory_store(alone, tmp_path / place, "csv", entry.first, entry.stop or 0) as store:
             assert store.arrow("FROM dim_shop").to_pydict() == batch.to_pydict()
-        found[place] = (tmp_path / place / "dim_shop.csv").read_bytes().decode()
-    assert found["raw"].startswith('"city","codes"\n"=1+1",-5\n"+49 30",-4\n')
-    assert found["escaped"].startswith(
+        values[place] = (tmp_path / place / "dim_shop.csv").read_bytes().decode()
+    assert values["raw"].startswith('"city","codes"\n"=1+1",-5\n"+49 30",-4\n')
+    assert values["escaped"].startswith(
         '"city","codes"\n"\'=1+1",-5\n"\'+49 30",-4\n"\'-5 %",-3\n"\'@cell",-2\n"\'\ttab",-1\n'
     )
-    assert "\"''=1\"" in found["escaped"] and "\"'quoted'\"" in found["escaped"] and '"a=b"' in found["escaped"]
+    assert "\"''=1\"" in values["escaped"] and "\"'quoted'\"" in values["escaped"] and '"a=b"' in values["escaped"]

@@ -17,13 +17,13 @@ STAGES = ("noised_metrics", "correlated_metrics")
 
 def written(directory: Path, **sections: Any) -> dict[str, Any]:
     write_tables(from_mapping({**RAW, **sections}, name="shops"), directory)
-    found: dict[str, Any] = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
-    return found
+    document: dict[str, Any] = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
+    return document
 
 
 def test_it_says_who_there_is_and_what_was_declared(tmp_path: Path) -> None:
-    found = written(tmp_path)
-    (kind,) = found["kinds"]
+    actual = written(tmp_path)
+    (kind,) = actual["kinds"]
     units = {unit["key"]: unit for unit in kind["units"]}
     shops = rows(made(), "dim_shop").to_pylist()
     assert {key: unit["treatment"] for key, unit in units.items()} == {shop["shop_id"]: shop["arm"] for shop in shops}
@@ -38,12 +38,12 @@ def test_it_says_who_there_is_and_what_was_declared(tmp_path: Path) -> None:
     assert [(pair["metric_a"], pair["metric_b"], pair["declared"]) for pair in kind["connections"]] == [
         ("visits", "sales", 0.4)
     ]
-    assert (found["seed"], found["window"]["first"], found["window"]["last"]) == (3, "2024-01", "2024-12")
-    assert found["digest"] == made().digest
-    assert {name: table["rows"] for name, table in found["tables"].items()} == {
+    assert (actual["seed"], actual["window"]["first"], actual["window"]["last"]) == (3, "2024-01", "2024-12")
+    assert actual["digest"] == made().digest
+    assert {name: table["rows"] for name, table in actual["tables"].items()} == {
         table.name: rows(made(), table.name).num_rows for table in made().tables
     }
-    assert found["tables"]["evt_visit"]["references"]["shop_id"] == "dim_shop.shop_id"
+    assert actual["tables"]["evt_visit"]["references"]["shop_id"] == "dim_shop.shop_id"
 
 
 def test_it_is_the_same_bytes_every_time(tmp_path: Path) -> None:
@@ -88,10 +88,10 @@ def test_more_units_and_metrics_change_no_record_of_those_that_are_there() -> No
 def test_outliers_are_those_that_noise_put_there() -> None:
     """With no other noise, exactly the stored values that differ from the true ones."""
     plan = from_mapping({**RAW, "noise": {"outlier_rate": 0.05}}, name="shops")
-    told = {(unit["key"], date) for unit in manifest(plan)["kinds"][0]["units"] for date in unit["outliers"]["sales"]}
+    values = {(unit["key"], date) for unit in manifest(plan)["kinds"][0]["units"] for date in unit["outliers"]["sales"]}
     stored, true = (rows(plan, stage).to_pandas().set_index(["shop_id", "date_key"])["sales"] for stage in STAGES)
-    assert {cell for cell, differs in ((stored - true.round(2)).abs() > 0.005).items() if differs} == told
-    assert 5 < len(told) < 30
+    assert {cell for cell, differs in ((stored - true.round(2)).abs() > 0.005).items() if differs} == values
+    assert 5 < len(values) < 30
 
 
 def test_connections_come_out_as_declared() -> None:

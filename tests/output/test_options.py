@@ -22,8 +22,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(here: Path, output: Any, *arguments: str) -> Any:
-    (here / "shops.yaml").write_text(yaml.safe_dump({**RAW, "output": output} if output else RAW))
+def run(folder: Path, output: Any, *arguments: str) -> Any:
+    (folder / "shops.yaml").write_text(yaml.safe_dump({**RAW, "output": output} if output else RAW))
     return CliRunner().invoke(main, ["run", "shops.yaml", "--quiet", *arguments])
 
 
@@ -57,7 +57,7 @@ def test_a_config_with_more_cells_than_its_budget_is_refused(here: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("output", "says"),
+    ("output", "message"),
     [
         ("parket", r"output: expected .*found 'parket'\n *did you mean 'parquet'"),
         ({"directory": "../data"}, "output.directory: expected a folder below the current one"),
@@ -91,8 +91,8 @@ def test_a_config_with_more_cells_than_its_budget_is_refused(here: Path) -> None
         ({"fromat": "csv"}, "output.fromat: unknown key"),
     ],
 )
-def test_what_makes_no_sense_is_refused_at_load(output: Any, says: str) -> None:
-    with pytest.raises(ConfigError, match=says):
+def test_what_makes_no_sense_is_refused_at_load(output: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         from_mapping({**RAW, "output": output}, name="shops")
 
 
@@ -125,7 +125,7 @@ def test_check_finds_what_a_run_wrote_in_any_format(here: Path) -> None:
 @pytest.mark.parametrize("field", WRITTEN)
 def test_a_field_of_writing_changes_what_is_written(field: str, here: Path) -> None:
     """The files, but for the copy of the config, which shows every letter."""
-    found = []
+    values = []
     for sections in WRITTEN[field]:
         visit, never = (
             {**event, **sections.get(word, {})} for event, word in zip(RAW["events"], ("visit", "never"), strict=True)
@@ -133,7 +133,7 @@ def test_a_field_of_writing_changes_what_is_written(field: str, here: Path) -> N
         rest = {name: value for name, value in sections.items() if name not in ("visit", "never")}
         (here / "shops.yaml").write_text(yaml.safe_dump({**RAW, **rest, "events": [visit, never]}))
         CliRunner().invoke(main, ["run", "shops.yaml", "--quiet"])
-        found.append({n: h for n, h in files(here).items() if not n.endswith("config.yaml") and n != "shops.yaml"})
+        values.append({n: h for n, h in files(here).items() if not n.endswith("config.yaml") and n != "shops.yaml"})
         for path in here.iterdir():
             shutil.rmtree(path, ignore_errors=True)
-    assert found[0] != found[1]
+    assert values[0] != values[1]

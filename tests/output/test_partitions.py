@@ -25,9 +25,9 @@ def test_a_table_with_the_column_has_a_folder_per_value(tmp_path: Path) -> None:
     """Hive's way: `column=value`, the column in the names only; a table without it, or without rows, is a file."""
     plan = made("parquet", partition_by="date_key")
     write_tables(plan, tmp_path)
-    found = folders(tmp_path)
+    actual = folders(tmp_path)
     months = {f"date_key={year}{month:02d}01" for year, month in [(2024, m) for m in range(1, 13)]}
-    assert found == {"dim_date": months, "fct_month": months, "evt_visit": months}
+    assert actual == {"dim_date": months, "fct_month": months, "evt_visit": months}
     assert {path.name for path in tmp_path.glob("*.parquet")} == {
         "dim_shop.parquet",
         "select.parquet",
@@ -49,10 +49,10 @@ def test_a_dimension_means_the_columns_that_refer_to_it(by: str, tmp_path: Path)
     plan = from_mapping({**raw, "facts": [fact]}, name="shops")
     write_tables(plan, tmp_path)
     shops = set(rows(plan, "dim_shop")["shop_id"].to_pylist())
-    found = folders(tmp_path)
-    assert found["fct_month"] == {f"seller={shop}" for shop in shops}
-    assert found["evt_visit"] <= {f"shop_id={shop}" for shop in shops}
-    assert ("dim_shop" in found) == (by == "shop_id")
+    actual = folders(tmp_path)
+    assert actual["fct_month"] == {f"seller={shop}" for shop in shops}
+    assert actual["evt_visit"] <= {f"shop_id={shop}" for shop in shops}
+    assert ("dim_shop" in actual) == (by == "shop_id")
 
 
 def test_other_readers_find_every_row_in_its_folder(tmp_path: Path) -> None:
@@ -61,9 +61,9 @@ def test_other_readers_find_every_row_in_its_folder(tmp_path: Path) -> None:
     write_tables(plan, tmp_path)
     expected = rows(plan, "evt_visit")
     hive = ds.partitioning(pa.schema([("city", pa.string())]), flavor="hive")
-    found = ds.dataset(tmp_path / "evt_visit", partitioning=hive).to_table().select(expected.column_names)
-    assert sorted(found.to_pylist(), key=repr) == sorted(expected.to_pylist(), key=repr)
-    assert set(NASTY) <= set(found["city"].to_pylist())
+    actual = ds.dataset(tmp_path / "evt_visit", partitioning=hive).to_table().select(expected.column_names)
+    assert sorted(actual.to_pylist(), key=repr) == sorted(expected.to_pylist(), key=repr)
+    assert set(NASTY) <= set(actual["city"].to_pylist())
 
 
 def test_flags_dates_and_missing_values_are_folders_too(tmp_path: Path) -> None:
@@ -90,8 +90,8 @@ def test_more_values_than_files_that_can_be_open(tmp_path: Path, monkeypatch: py
     for value in range(7):
         parts = sorted((tmp_path / "t" / f"k={value}").iterdir(), key=lambda path: int(path.stem.partition("-")[2]))
         assert len(parts) > 1
-        found = [x for part in parts for x in pq.read_table(part, partitioning=None)["x"].to_pylist()]
-        assert found == [n for n in range(500) if n % 7 == value]
+        values = [x for part in parts for x in pq.read_table(part, partitioning=None)["x"].to_pylist()]
+        assert values == [n for n in range(500) if n % 7 == value]
 
 
 def test_too_many_values_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

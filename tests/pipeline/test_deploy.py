@@ -59,9 +59,9 @@ def test_the_dockerfile_copies_what_is_there() -> None:
     packages = {"configs", "plotsim_core", "plotsim_pipeline"}
     assert packages | {"pyproject.toml", "hatch_build.py", "deploy/requirements.txt", project["readme"]} <= set(sources)
     (step,) = pip_steps()
-    locked, own = (command.split() for command in step.split("&&"))
+    locked, entry = (command.split() for command in step.split("&&"))
     assert locked == ["pip", "install", "--require-hashes", "-r", "requirements.txt"]
-    assert own == ["pip", "install", "--no-deps", "--no-build-isolation", "./plotsim_core", "."]
+    assert entry == ["pip", "install", "--no-deps", "--no-build-isolation", "./plotsim_core", "."]
 
 
 def test_the_image_has_the_python_of_ci_and_is_not_root() -> None:

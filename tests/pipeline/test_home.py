@@ -268,14 +268,14 @@ def test_an_installed_package_is_used_from_an_empty_directory(installed: Path, t
     surroundings |= {"PATH": f"{installed}{os.pathsep}{os.environ['PATH']}", "PLOTSIM_DATASETS": "minimal"}
     surroundings["PYTHONDONTWRITEBYTECODE"] = "1"
     before = files_of(installed.parent)
-    said = called(["plotsim", "materialize", "minimal"], cwd=tmp_path, env=surroundings)
+    text = called(["plotsim", "materialize", "minimal"], cwd=tmp_path, env=surroundings)
     assert files_of(installed.parent) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == [".dagster_home", "data"]
-    assert "make " not in said
-    query = next(line for line in said.splitlines() if line.startswith("A first query:")).partition(":")[2].strip()
+    assert "make " not in text
+    query = next(line for line in text.splitlines() if line.startswith("A first query:")).partition(":")[2].strip()
     assert query.startswith("plotsim query ")
     assert "2024" in called(["bash", "-c", query], cwd=tmp_path, env=surroundings)
-    assert "plotsim ui" in said
+    assert "plotsim ui" in text
     port = free_port()
     with (tmp_path / "log").open("wb") as log:
         running = subprocess.Popen(

@@ -64,15 +64,15 @@ def test_compression_is_that_of_the_files(config: Path, tmp_path: Path, monkeypa
     monkeypatch.setenv("PLOTSIM_STORE", "parquet")
     monkeypatch.setenv("PLOTSIM_STORE_PATH", store.path)
     said("run", "calls", "--tables", "fct_calls", "--compression", "gzip")
-    found = {
+    values = {
         file.stem: pq.read_metadata(file).row_group(0).column(0).compression
         for file in (tmp_path / "files" / "calls" / "fct_calls").glob("*.parquet")
     }
-    assert found == {key: "ZSTD" if key == KEYS[0] else "GZIP" for key in KEYS}
+    assert values == {key: "ZSTD" if key == KEYS[0] else "GZIP" for key in KEYS}
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"),
+    ("asked", "message"),
     [
         ({"sed": 7}, 'Received unexpected config entry "sed"'),
         ({"seed": "seven"}, 'not valid for expected type "Int"'),
@@ -81,23 +81,23 @@ def test_compression_is_that_of_the_files(config: Path, tmp_path: Path, monkeypa
         ({"noise": "loud"}, "not in enum type Noise got loud"),
     ],
 )
-def test_wrong_parameters_are_refused_before_the_run(asked: dict[str, Any], says: str, config: Path) -> None:
-    with pytest.raises(dg.DagsterInvalidConfigError, match=says):
+def test_wrong_parameters_are_refused_before_the_run(asked: dict[str, Any], message: str, config: Path) -> None:
+    with pytest.raises(dg.DagsterInvalidConfigError, match=message):
         launched(plan_of(config), asked)
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"),
+    ("asked", "message"),
     [
         ({"seed": -1}, "seed: expected"),
         ({"scale": 0.0}, "scale: expected"),
         ({"scale": 2.0, "target_rows": 100}, "either the scale or the target rows"),
     ],
 )
-def test_parameters_that_cannot_be_are_told(asked: dict[str, Any], says: str, config: Path, tmp_path: Path) -> None:
+def test_parameters_that_cannot_be_are_told(asked: dict[str, Any], message: str, config: Path, tmp_path: Path) -> None:
     with pytest.raises(dg.DagsterConfigMappingFunctionError) as refusal:
         launched(plan_of(config), asked)
-    assert says in str(refusal.value.__cause__)
+    assert message in str(refusal.value.__cause__)
     assert not (tmp_path / "store.duckdb").exists()
 
 
@@ -115,7 +115,9 @@ def test_parameters_that_contradict_the_store_are_refused(config: Path, tmp_path
     assert content(plan, store) == before
     said("run", "calls", "--seed", "7", "--tables", ",".join(TABLES))
     other = plan_with(plan, {"seed": 7})
-    assert {digest for kept in store.intact_partitions("calls").values() for _, digest in kept.values()} == {other.digest}
+    assert {digest for partitions in store.intact_partitions("calls").values() for _, digest in partitions.values()} == {
+        other.digest
+    }
     materialise(plan, store, KEYS[:1], only=["fct_calls"])  # as after an edit of the file: the rest is stale
     assert {digest for _, digest in store.intact_partitions("calls")["fct_calls"].values()} == {plan.digest, other.digest}
 
@@ -150,7 +152,11 @@ def test_the_command_line_says_how_near_the_target_is(config: Path, tmp_path: Pa
     assert abs(expected - 5000) <= 0.02 * 5000
     assert f"scale {plan.dataset.scale:g} gives about {expected:,} rows" in shown
     assert (
-        sum(rows for kept in store_at("duckdb", tmp_path).intact_partitions("calls").values() for rows, _ in kept.values())
+        sum(
+            rows
+            for partitions in store_at("duckdb", tmp_path).intact_partitions("calls").values()
+            for rows, _ in partitions.values()
+        )
         == expected
     )
     assert "nothing to do" in said("run", "calls", *asked).output

@@ -45,8 +45,8 @@ class Holding(DuckDBStore):
 
 def tick(plan: Plan, store: Store, moment: str, instance: dg.DagsterInstance) -> list[tuple[str, str]]:
     """Return (first, last) key of each run that the schedule asks for at a moment in UTC; none where it says why not."""
-    found = requests(plan, store, instance, datetime.fromisoformat(moment).replace(tzinfo=UTC))
-    return [] if isinstance(found, dg.SkipReason) else [range_of(request) for request in found]
+    actual = requests(plan, store, instance, datetime.fromisoformat(moment).replace(tzinfo=UTC))
+    return [] if isinstance(actual, dg.SkipReason) else [range_of(request) for request in actual]
 
 
 def ticked(plan: Plan, store: Store, moment: str, instance: dg.DagsterInstance) -> list[dg.RunRequest]:
@@ -72,7 +72,9 @@ def made(plan: Plan, keys: Iterable[str] = (), but: str = "", only: Iterable[str
         partitions[table.name] = some if table.time is not None else [end_of(plan, key) for key in some[-1:]]
     if but:
         partitions[but] = [key for key in partitions[but] if key not in set(only)]
-    return Holding(path="nowhere.duckdb", partitions={name: held for name, held in partitions.items() if held})
+    return Holding(
+        path="nowhere.duckdb", partitions={name: partition for name, partition in partitions.items() if partition}
+    )
 
 
 def days(first: int, stop: int) -> list[str]:
@@ -111,8 +113,8 @@ def test_moments_are_utc(instance: dg.DagsterInstance) -> None:
     """Half past midnight of March in Tokyo is still February."""
     tokyo = datetime(2024, 3, 1, 0, 30, tzinfo=timezone(timedelta(hours=9)))
     plan = small(partition="month")
-    found = requests(plan, made(plan), instance, tokyo)
-    assert isinstance(found, list) and found[0].partition_key == "2024-01-01"
+    actual = requests(plan, made(plan), instance, tokyo)
+    assert isinstance(actual, list) and actual[0].partition_key == "2024-01-01"
 
 
 def test_missed_days_are_one_run(instance: dg.DagsterInstance) -> None:
@@ -161,7 +163,7 @@ def test_a_run_key_is_of_its_tick(instance: dg.DagsterInstance) -> None:
     """The daemon that evaluates a tick again launches nothing twice; a later tick may ask for the same days."""
     plan = small()
     ticks = [requests(plan, made(plan), instance, datetime(2024, 3, 8, hour, tzinfo=UTC)) for hour in (2, 2, 3)]
-    keys = [request.run_key for found in ticks if isinstance(found, list) for request in found]
+    keys = [request.run_key for tick in ticks if isinstance(tick, list) for request in tick]
     assert keys[0] == keys[1] == "2024-03-07...2024-03-07 at 2024-03-08 02:00"
     assert keys[2] != keys[0]
 
@@ -179,9 +181,9 @@ def test_nothing_outside_the_window(instance: dg.DagsterInstance) -> None:
 def test_off_until_switched_on_and_without_what_judges_the_whole() -> None:
     """No schedule runs until somebody switches it on, a window that is over has none; an increment makes neither overview
     nor manifest."""
-    found = dataset_definitions(small())
+    actual = dataset_definitions(small())
     schedules = {
-        schedule.name: schedule for schedule in found.schedules or () if isinstance(schedule, dg.ScheduleDefinition)
+        schedule.name: schedule for schedule in actual.schedules or () if isinstance(schedule, dg.ScheduleDefinition)
     }
     assert set(schedules) == {"shops_increment", "shops_overview"}
     assert not dataset_definitions(plan_of("saas")).schedules
@@ -209,11 +211,11 @@ def test_days_by_the_schedule_are_the_days_of_a_batch(tmp_path: Path, monkeypatc
                 job = definitions_of([plan]).resolve_job_def("shops_increment")
                 tags, key = dict(request.tags), request.partition_key
                 assert job.execute_in_process(instance=real, partition_key=key, tags=tags).success
-            kept = {key: rows for key, (rows, _) in store.intact_partitions("shops")["fct_visits"].items()}
-            assert before.items() <= kept.items()
+            partitions = {key: rows for key, (rows, _) in store.intact_partitions("shops")["fct_visits"].items()}
+            assert before.items() <= partitions.items()
         assert ticked(plan, store, "2024-03-10T03:30", real) == []
     names = [table.name for table in plan.tables]
     whole = store_at("duckdb", tmp_path / "whole")
     materialise(closed, whole, keys_of(closed)[-8:], only=names)
-    found = content(closed, store)
-    assert {name: found[name] for name in names} == content(closed, whole)
+    actual = content(closed, store)
+    assert {name: actual[name] for name in names} == content(closed, whole)

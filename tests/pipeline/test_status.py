@@ -74,8 +74,8 @@ def plan_of(file: Path) -> Plan:
 def table(name: str, missing: str = "", stale: str = "", state: bool = False) -> TableStatus:
     """A table of which months (as digits) are missing, and stale."""
     keys = {months: tuple(KEYS[int(month) - 1] for month in months) for months in (missing, stale)}
-    made = tuple(key for key in KEYS if key not in keys[missing] + keys[stale])
-    return TableStatus(name, state, 1, made, keys[missing], {"old": keys[stale]} if stale else {})
+    values = tuple(key for key in KEYS if key not in keys[missing] + keys[stale])
+    return TableStatus(name, state, 1, values, keys[missing], {"old": keys[stale]} if stale else {})
 
 
 @pytest.mark.parametrize(
@@ -100,10 +100,10 @@ def test_what_is_due_is_made_in_few_runs(
     tables: list[str], expected: list[tuple[str, tuple[str, ...]]], blank: dg.DagsterInstance, config: Path
 ) -> None:
     """Ranges without a gap, the latest first, with the states; reports of what is made; overview and manifest at the end."""
-    held = [table(name, missing, state=name == "dim_caller") for name, missing in zip(ALL, tables, strict=True)]
-    found = steps(plan_of(config), held, KEYS, blank)
+    values = [table(name, missing, state=name == "dim_caller") for name, missing in zip(ALL, tables, strict=True)]
+    actual = steps(plan_of(config), values, KEYS, blank)
     ranges = [
-        ("".join(str(KEYS.index(key) + 1) for key in (*step.keys[:1], *step.keys[-1:])), step.assets) for step in found
+        ("".join(str(KEYS.index(key) + 1) for key in (*step.keys[:1], *step.keys[-1:])), step.assets) for step in actual
     ]
     assert ranges == expected
 
@@ -144,8 +144,8 @@ def test_a_run_makes_what_is_missing_and_no_more(
     said("run", "calls")
     assert "is whole and made from this config" in said("status", "calls", "--strict").output
     assert "nothing to do" in said("run", "calls").output
-    made = [(row["table_name"], key) for row in store.run_log().to_pylist() for key, _ in row["partition_hashes"]]
-    assert made.count(("fct_calls", "2024-03-01")) == 1, "what is there is not made again"
+    values = [(row["table_name"], key) for row in store.run_log().to_pylist() for key, _ in row["partition_hashes"]]
+    assert values.count(("fct_calls", "2024-03-01")) == 1, "what is there is not made again"
     batch = store_at("duckdb", tmp_path / "batch")
     materialise(plan, batch, keys_of(plan), only=[table.name for table in plan.tables])
     assert content(plan, store) == content(plan, batch)
@@ -176,7 +176,11 @@ def test_a_changed_config_makes_partitions_stale(config: Path, tmp_path: Path) -
     assert f"stale: made from {before} (seed 1, scale 1, version" in shown
     assert "plotsim materialize calls" in shown
     said("run", "calls", "--tables", "dim_date,dim_caller,fct_calls")
-    assert all(digest == plan.digest for kept in store.intact_partitions("calls").values() for _, digest in kept.values())
+    assert all(
+        digest == plan.digest
+        for partitions in store.intact_partitions("calls").values()
+        for _, digest in partitions.values()
+    )
 
 
 @pytest.mark.long
@@ -206,16 +210,16 @@ def test_trouble_is_told_until_it_is_mended(config: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("command", "says"),
+    ("command", "message"),
     [
         (["--tables", "fct_cals"], "did you mean 'fct_calls'?"),
         (["--partition-range", "2024-07-01"], "of the partitions 2024-01-01 to 2024-06-01"),
         (["--partition-range", "2024-05-01...2024-02-01"], "ends before it begins"),
     ],
 )
-def test_a_wrong_request_is_answered(command: list[str], says: str, config: Path, tmp_path: Path) -> None:
-    assert says in said("run", "calls", *command, code=2).output
-    assert says in said("status", "calls", *command, code=2).output
+def test_a_wrong_request_is_answered(command: list[str], message: str, config: Path, tmp_path: Path) -> None:
+    assert message in said("run", "calls", *command, code=2).output
+    assert message in said("status", "calls", *command, code=2).output
     assert not (tmp_path / "store.duckdb").exists()
 
 
@@ -259,9 +263,9 @@ def test_a_check_tells_what_is_stale(config: Path, tmp_path: Path) -> None:
     materialise(plan, store, KEYS[:3], only=["fct_calls", "dim_caller"])
     assert checked(plan, store).passed, "missing partitions are no fault"
     config.write_text(CONFIG.replace("seed: 1", "seed: 2"))
-    found = checked(plan_of(config), store)
-    assert not found.passed and (found.description or "").startswith("dim_caller, fct_calls: stale")
-    (records,) = [value.records for value in found.metadata.values() if isinstance(value, dg.TableMetadataValue)]
+    actual = checked(plan_of(config), store)
+    assert not actual.passed and (actual.description or "").startswith("dim_caller, fct_calls: stale")
+    (records,) = [value.records for value in actual.metadata.values() if isinstance(value, dg.TableMetadataValue)]
     (fact,) = [record.data for record in records if record.data["table"] == "fct_calls"]
     stale = f"2024-01-01...2024-03-01 ({plan.digest})"
     assert fact == {"table": "fct_calls", "stale": stale, "missing": "2024-04-01...2024-06-01"}
@@ -272,8 +276,8 @@ def checked(plan: Plan, store: Store) -> dg.AssetCheckEvaluation:
     selection = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey([plan.name, OVERVIEW]), CURRENT))
     job = dg.define_asset_job("ask", selection=selection)
     asked = dg.Definitions(asset_checks=[current_check(plan)], jobs=[job], resources={"store": store})
-    (found,) = asked.resolve_job_def("ask").execute_in_process().get_asset_check_evaluations()
-    return found
+    (result,) = asked.resolve_job_def("ask").execute_in_process().get_asset_check_evaluations()
+    return result
 
 
 STALE = """

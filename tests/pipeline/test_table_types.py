@@ -343,7 +343,7 @@ def test_what_is_derived_does_not_say_that_it_is_the_original(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("value", "asset", "says"),
+    ("value", "asset", "message"),
     [
         (OWN, {"partitions_def": MONTHS}, "no column that places a row in time"),
         (OWN, {"partitions_def": dg.StaticPartitionsDefinition(["a", "b"])}, "no column that places a row in time"),
@@ -362,12 +362,12 @@ def test_what_is_derived_does_not_say_that_it_is_the_original(tmp_path: Path) ->
     ],
 )
 def test_what_cannot_be_stored_is_refused_and_nothing_is_written(
-    value: Any, asset: dict[str, Any], says: str, tmp_path: Path
+    value: Any, asset: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     store = store_at("duckdb", tmp_path)
     static = isinstance(asset.get("partitions_def"), dg.StaticPartitionsDefinition)
     tags = {START: "a", END: "b"} if static else RANGE if asset else None
-    with pytest.raises(Exception, match=says):
+    with pytest.raises(Exception, match=message):
         keeps(store, value, tags, **asset)
     assert store.intact_partitions("shop").get("sales", {}) == {}
 

@@ -76,8 +76,8 @@ def test_what_is_lost_is_missing_everywhere(
     ]
     lose(kind, tmp_path, table, key)
     missing = [KEYS[5]] if lost == "a state" else [KEYS[2]] if key else list(KEYS)
-    told = json.loads(said("status", "calls", "--tables", TABLES, "--strict", "--json", code=1).output)["tables"]
-    assert {name: one["missing"] for name, one in told.items() if one["missing"]} == {table: missing}
+    document = json.loads(said("status", "calls", "--tables", TABLES, "--strict", "--json", code=1).output)["tables"]
+    assert {name: one["missing"] for name, one in document.items() if one["missing"]} == {table: missing}
     asked = requests(plan, store, instance, datetime(2024, 7, 1, 3, tzinfo=UTC))
     assert isinstance(asked, list)
     ranges = [(one.partition_key or one.tags[START], one.partition_key or one.tags[END]) for one in asked]
@@ -299,8 +299,8 @@ def test_what_status_advises_works(kind: str, config: Path, tmp_path: Path, monk
 
 def follow(kind: str, directory: Path, stale: list[str], recreate: bool) -> None:
     """See what status says, type the command that it ends with, and see that all is whole."""
-    told = json.loads(said("status", "calls", "--tables", "fct_calls", "--json").output)["tables"]["fct_calls"]
-    assert [key for keys in told["stale"].values() for key in keys] == stale
+    document = json.loads(said("status", "calls", "--tables", "fct_calls", "--json").output)["tables"]["fct_calls"]
+    assert [key for keys in document["stale"].values() for key in keys] == stale
     (line,) = (line for line in said("status", "calls").output.splitlines() if line.startswith("To make it whole: "))
     command = line.removeprefix("To make it whole: plotsim materialize ").partition("   ")[0].split()
     assert command == (["calls", "--recreate"] if recreate else ["calls"])
@@ -329,8 +329,10 @@ def test_verify_compares_the_rows(kind: str, config: Path, tmp_path: Path, monke
         altered = rows.set_column(rows.schema.get_field_index(name), name, column).select(schema.names).cast(schema)
         store.write(where, altered.to_reader())
     assert "whole" in said("status", "calls", "--tables", TABLES, "--strict").output
-    told = json.loads(said("status", "calls", "--tables", TABLES, "--verify", "--strict", "--json", code=1).output)["tables"]
-    missing = {name: one["missing"] for name, one in told.items() if one["missing"]}
+    document = json.loads(said("status", "calls", "--tables", TABLES, "--verify", "--strict", "--json", code=1).output)[
+        "tables"
+    ]
+    missing = {name: one["missing"] for name, one in document.items() if one["missing"]}
     assert missing == {"fct_calls": [KEYS[2]], "dim_caller": [KEYS[5]]}
     said("run", "calls", "--verify", "--tables", TABLES)
     assert content(plan, store) == whole

@@ -43,8 +43,8 @@ def test_jitter_has_the_declared_deviation_relative_to_the_value(sigma: float, s
     """And in proportion to the position, here a half, with `scale_with_trajectory`."""
     block = made({"gaussian_sigma": sigma, "scale_with_trajectory": scaled})
     true = block.correlated(1)
-    here = (true > 40) & (true < 200)  # where neither rounding nor the bounds matter
-    relative = (block.noised(1)[here] / true[here] - 1) / (sigma * (0.5 if scaled else 1.0))
+    mask = (true > 40) & (true < 200)  # where neither rounding nor the bounds matter
+    relative = (block.noised(1)[mask] / true[mask] - 1) / (sigma * (0.5 if scaled else 1.0))
     assert abs(relative.mean()) < FAR / np.sqrt(relative.size)
     assert abs(relative.std() - 1) < FAR / np.sqrt(2 * relative.size)
 
@@ -125,20 +125,20 @@ def test_values_are_missing_together_as_often_as_their_rates_say(mcar: float, ma
     one: the mean of the square of its complement is how often both are missing."""
     block = made({"mcar_rate": mcar} | ({"mar_rate": mar, "mar_on": "a"} if mar else {}))
     first, second = (np.isnan(block.noised(place)) for place in (1, 2))
-    there = (1 - mcar) * (1 - mar)
+    present_share = (1 - mcar) * (1 - mar)
     there_squared = (1 - mcar) ** 2 * (1 - 2 * mar + 4 * mar**2 / 3)
-    both = 1 - 2 * there + there_squared
-    assert declared(block.plan, 1) == pytest.approx(1 - there)
-    assert near(first, 1 - there)
-    assert near(second, 1 - there)
+    both = 1 - 2 * present_share + there_squared
+    assert declared(block.plan, 1) == pytest.approx(1 - present_share)
+    assert near(first, 1 - present_share)
+    assert near(second, 1 - present_share)
     assert near(first & second, both)
     if mar:
-        assert not near(first & second, (1 - there) ** 2), "missing by a value of the same metric goes together"
+        assert not near(first & second, (1 - present_share) ** 2), "missing by a value of the same metric goes together"
 
 
 def test_a_metric_with_noise_of_its_own_has_that_and_the_others_have_the_datasets() -> None:
-    own: Raw = {"mcar_rate": 0.3, "mar_rate": 0.1, "mar_on": "c"}
-    metrics = [metric("a", "beta", noise=own), metric("b", "gamma", noise="clean"), metric("c", "normal")]
+    values: Raw = {"mcar_rate": 0.3, "mar_rate": 0.1, "mar_on": "c"}
+    metrics = [metric("a", "beta", noise=values), metric("b", "gamma", noise="clean"), metric("c", "normal")]
     block = made({"outlier_rate": 0.2, "mcar_rate": 0.05}, metrics)
     missing = [np.isnan(block.noised(place)) for place in range(3)]
     assert [declared(block.plan, place) for place in range(3)] == pytest.approx([1 - 0.7 * 0.9, 0, 0.05])
@@ -160,8 +160,8 @@ def test_explain_tells_why_a_value_is_missing() -> None:
     stored = generate_tables(plan, tables=["noised_metrics"])["noised_metrics"]
     seen = set()
     for key, period, value in stored[["unit_id", "date_key", "b"]].to_numpy().tolist():
-        found = explain(plan, "noised_metrics", key, str(period), "b")
-        steps = {step.name: step.value for step in found.steps}
+        actual = explain(plan, "noised_metrics", key, str(period), "b")
+        steps = {step.name: step.value for step in actual.steps}
         assert steps["missing"] == np.isnan(value) == (steps["at random"] or steps["by value"])
         seen.add((steps["at random"], steps["by value"]))
     assert len(seen) == 4, "each reason, both and neither have been looked at"
