@@ -187,7 +187,7 @@ def test_rows_are_solved_when_they_are_read_to_the_same_bits_in_any_order(
 ) -> None:
     bounds, means = (case.bounds, case.inside) if bounded else (None, case.means)
     monkeypatch.setattr(quantiles, "solved_rows", cache(SolvedRows))  # so that nothing is solved from before
-    once = quantile_table(case.family, case.own, bounds, (means[0], means[-1]))
+    once = quantile_table(case.family, case.sorted_parameters, bounds, (means[0], means[-1]))
     low, high = once.mean_bounds()
     read = np.concatenate([np.linspace(low, high, 30), np.linspace(means[0], means[-1], 10)])
     values, deviations = once.lookup(read[:, None], SCORES[None, :50]), once.deviation(read)

@@ -88,7 +88,7 @@ def plan_of(columns: dict[str, list[Raw]], **changes: Any) -> Plan:
     return from_mapping(raw, name="shops")
 
 
-def made(plan: Plan, table: str, stop: int | None = None) -> pa.Table:
+def made_table(plan: Plan, table: str, stop: int | None = None) -> pa.Table:
     """Return a table up to a period of the window."""
     schema, pieces = batches(plan, table, None, None if stop is None else plan.first + stop)
     return pa.Table.from_batches(pieces, schema)
@@ -96,7 +96,7 @@ def made(plan: Plan, table: str, stop: int | None = None) -> pa.Table:
 
 def frame(columns: list[Raw], table: str = "fct_month", **changes: Any) -> pd.DataFrame:
     """Return a table with more columns."""
-    return made(plan_of({table: columns}, **changes), table).to_pandas()
+    return made_table(plan_of({table: columns}, **changes), table).to_pandas()
 
 
 def refused(columns: list[Raw], table: str = "fct_month", **changes: Any) -> str:
@@ -199,9 +199,9 @@ def test_in_a_dimension_a_bucket_is_that_of_the_latest_period(table: str) -> Non
     ]
     plan = plan_of({table: columns, "fct_month": columns})
     for stop in (3, 8, 12):
-        facts = made(plan, "fct_month", stop).to_pandas()
+        facts = made_table(plan, "fct_month", stop).to_pandas()
         latest = facts[facts["period"] == stop - 1].set_index("shop_id")
-        state = made(plan, table, stop).to_pandas().set_index("shop_id")
+        state = made_table(plan, table, stop).to_pandas().set_index("shop_id")
         pd.testing.assert_series_equal(state["level"], latest["level"].reindex(state.index))
         pd.testing.assert_series_equal(state["rung"], latest["rung"].reindex(state.index))
 
@@ -209,7 +209,7 @@ def test_in_a_dimension_a_bucket_is_that_of_the_latest_period(table: str) -> Non
 def test_what_moves_is_looked_up_as_it_was_at_the_time() -> None:
     level = {"name": "level", "type": "bucket", "labels": ["a", "b", "c"]}
     plan = plan_of({"dim_shop": [level], "fct_month": [level, {"name": "theirs", "type": "lookup.dim_shop.level"}]})
-    rows = made(plan, "fct_month").to_pandas()
+    rows = made_table(plan, "fct_month").to_pandas()
     assert rows["level"].equals(rows["theirs"].rename("level"))
 
 
@@ -222,8 +222,8 @@ def test_what_is_made_from_what_moves_is_looked_up_as_it_was_at_the_time() -> No
         {"name": "pay", "type": "expression", "formula": "round(share * (1 if grade == 'low' else 2) * first_day, 2)"},
     ]
     plan = plan_of({"dim_shop": dimension, "fct_month": [{"name": "pay", "type": "lookup.dim_shop.pay"}]})
-    rows = made(plan, "fct_month").to_pandas()
-    versions = made(plan, "dim_shop").to_pandas().set_index("dim_row_id")["pay"]
+    rows = made_table(plan, "fct_month").to_pandas()
+    versions = made_table(plan, "dim_shop").to_pandas().set_index("dim_row_id")["pay"]
     assert len(versions) > 500  # shops
     assert (rows["pay"].to_numpy() == versions.reindex(rows["dim_row_id"]).to_numpy()).all()
     values = [{"name": "pay", "type": "lookup.dim_shop.pay"}]
@@ -309,7 +309,7 @@ def test_values_in_values_have_the_declared_types() -> None:
         {"name": "inner", "type": "struct", "nested_schema": schema},
         {"name": "several", "type": "array", "array_element_type": "string", "array_length": 4},
     ]
-    table = made(plan_of({"dim_shop": columns}), "dim_shop")
+    table = made_table(plan_of({"dim_shop": columns}), "dim_shop")
     assert table.schema.field("several").type == pa.list_(pa.string())
     assert {field.name: str(field.type) for field in table.schema.field("inner").type} == {
         "n": "int64",
@@ -334,7 +334,7 @@ def test_values_in_values_have_the_declared_types() -> None:
 def test_elements_of_lists_of_numbered_rows_are_drawn_apart() -> None:
     """Element 3 of row 1 is not element 1 of row 3, and the elements k of rows k are not one."""
     column = {"name": "several", "type": "array", "array_element_type": "string", "array_length": 30}
-    lists = np.array(made(plan_of({"dim_plan": [column]}), "dim_plan")["several"].to_pylist())
+    lists = np.array(made_table(plan_of({"dim_plan": [column]}), "dim_plan")["several"].to_pylist())
     rows = len(lists)
     square = lists[:, :rows]
     assert (square != square.T)[~np.eye(rows, dtype=bool)].all()
@@ -375,16 +375,16 @@ def test_references_are_as_frequent_as_their_weights_say() -> None:
     ]
     rows = frame(columns, "evt_visit")
 
-    def held(column: str, expected: list[float]) -> None:
+    def check_column(column: str, expected: list[float]) -> None:
         counts = rows[column].value_counts(normalize=True).reindex([f"PLA-00{n}" for n in range(1, 5)], fill_value=0)
         for share, wanted in zip(counts, expected, strict=True):
             assert share == pytest.approx(wanted, abs=4.5 * np.sqrt(0.25 / len(rows)))
 
-    held("plan_id", [0.3, 0.3, 0.1, 0.3])
-    held("key_id", [0.5, 0, 0, 0.5])
+    check_column("plan_id", [0.3, 0.3, 0.1, 0.3])
+    check_column("key_id", [0.5, 0, 0, 0.5])
     total = 1 + 1 / 4 + 1 / 9 + 1 / 16
-    held("zipf_id", [1 / total, 1 / 4 / total, 1 / 9 / total, 1 / 16 / total])
-    held("head_id", [0.8, 0.2 / 3, 0.2 / 3, 0.2 / 3])
+    check_column("zipf_id", [1 / total, 1 / 4 / total, 1 / 9 / total, 1 / 16 / total])
+    check_column("head_id", [0.8, 0.2 / 3, 0.2 / 3, 0.2 / 3])
 
 
 def test_children_are_referred_to_the_more_the_earlier_they_stand() -> None:
@@ -426,7 +426,7 @@ def test_derived_columns_say_what_a_row_is() -> None:
 def test_a_note_on_personal_data_is_published_with_the_schema() -> None:
     column = {"name": "owner", "type": "faker.name", "pii_note": "Names a person.", "description": "Owner."}
     plan = plan_of({"dim_shop": [column]})
-    field = made(plan, "dim_shop").schema.field("owner")
+    field = made_table(plan, "dim_shop").schema.field("owner")
     assert field.metadata[b"pii_note"] == b"Names a person."
     assert plan.table("dim_shop").columns[1].comment == "Owner. Personal data: Names a person."
 

@@ -60,7 +60,7 @@ def afresh(plan: Plan) -> Plan:
     return copy
 
 
-def made(plan: Plan, name: str, first: int | None = None, stop: int | None = None) -> pa.Table:
+def made_table(plan: Plan, name: str, first: int | None = None, stop: int | None = None) -> pa.Table:
     """Return a table or stage in the periods `first` to `stop`."""
     schema, made_batches = batches(plan, name, first, stop)
     return pa.Table.from_batches(made_batches, schema).combine_chunks()
@@ -68,11 +68,11 @@ def made(plan: Plan, name: str, first: int | None = None, stop: int | None = Non
 
 def clean(plan: Plan, name: str, first: int | None = None, stop: int | None = None) -> pa.Table:
     """Return a table or stage in the periods `first` to `stop` as it would be if nothing in it were broken on purpose."""
-    rows = made(plan, name, first, stop)
+    rows = made_table(plan, name, first, stop)
     if not find_table(plan, name).issues:
         return rows
     table = plan.clean.table(name)
-    table_rows = restored(plan, {name: rows}, made(plan, LEDGER, first, stop))[name]
+    table_rows = restored(plan, {name: rows}, made_table(plan, LEDGER, first, stop))[name]
     if find_table(plan, name).time == table.time:
         return table_rows
     begin, end = plan.first if first is None else first, plan.stop if stop is None else stop
@@ -219,7 +219,7 @@ def newcomers(before: Plan, after: Plan, stop: int | None = None) -> frozenset[s
     for table in before.tables:
         if table.kind in ("unit", "child") and not table.shown_table:
             entry = next(c.name for c in table.columns if c.spec.word == "id")
-            old, new = (set(made(plan, table.name, None, stop)[entry].to_pylist()) for plan in (before, after))
+            old, new = (set(made_table(plan, table.name, None, stop)[entry].to_pylist()) for plan in (before, after))
             values |= new - old
     return frozenset(values)
 
@@ -242,7 +242,7 @@ def unchanged(
         if name in besides:
             continue
         table = find_table(before, name)
-        old, fresh = frame(made(before, name, None, stop)), frame(made(after, name, None, stop))
+        old, fresh = frame(made_table(before, name, None, stop)), frame(made_table(after, name, None, stop))
         keys = [*table.key, "copy"]
         for rows in (old, fresh):  # a row may be there several times on purpose
             rows["copy"] = rows.groupby(list(table.key)).cumcount() if table.issues else 0
@@ -283,7 +283,7 @@ def relinked(before: Plan, after: Plan, name: str, new: frozenset[str]) -> list[
     """
     table = before.table(name)
     one, other = table.key
-    old, fresh = (frame(made(plan, name)) for plan in (before, after))
+    old, fresh = (frame(made_table(plan, name)) for plan in (before, after))
     pairs, later = (set(map(tuple, rows[[one, other]].to_numpy().tolist())) for rows in (old, fresh))
     if not table.spec.directed:  # type: ignore[attr-defined]
         pairs, later = ({(min(pair), max(pair)) for pair in entry} for entry in (pairs, later))

@@ -17,7 +17,7 @@ from plotsim_core.config.star_schema import with_defaults
 from plotsim_core.config.tables import changes_by_version
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.truth.expected import expected_rows
-from tests.laws.made import BUNDLED, bundled, made
+from tests.laws.made import BUNDLED, bundled, made_table
 from tests.laws.strategies import Raw, configs, examples, plan_of
 
 Record = dict[str, Any]
@@ -100,8 +100,8 @@ def hold(plan: Plan, periods: list[int]) -> int:
     compared = 0
     for _, dimension, snapshot, log in shown(plan):
         key = snapshot.key[1]
-        changes, latest = made(plan, log.name), made(plan, dimension.name)
-        taken = made(plan, snapshot.name)
+        changes, latest = made_table(plan, log.name), made_table(plan, dimension.name)
+        taken = made_table(plan, snapshot.name)
         for period in periods:
             date = int(plan.grain.keys(np.array([period], dtype=np.int64))[0])
             state = applied(changes, key, date)
@@ -117,7 +117,7 @@ def hold(plan: Plan, periods: list[int]) -> int:
                 assert valid(plan, expected_rows(plan, dimension.name, period)[1], dimension, key, period) == answer
                 assert answer == {entry: {name: row[name] for name in answer[entry]} for entry, row in state.items()}
             else:
-                assert state.keys() <= {*made(plan, dimension.name, None, period + 1)[key].to_pylist()}
+                assert state.keys() <= {*made_table(plan, dimension.name, None, period + 1)[key].to_pylist()}
     return compared
 
 
@@ -156,7 +156,9 @@ def test_a_snapshot_is_taken_in_the_last_period_that_begins_in_each_stretch() ->
         },
         name="weekly",
     )
-    days = {every: sorted({*made(plan, f"snp_{every}")["snapshot_date_key"].to_pylist()}) for every in ("month", "quarter")}
+    days = {
+        every: sorted({*made_table(plan, f"snp_{every}")["snapshot_date_key"].to_pylist()}) for every in ("month", "quarter")
+    }
     assert days == {"month": [20240129, 20240226, 20240325, 20240429], "quarter": [20240325]}
-    assert set(made(plan, "snp_once")["snapshot_date_key"].to_pylist()) == {20240129}
-    assert len(set(made(plan, "snp_week")["snapshot_date_key"].to_pylist())) == 17
+    assert set(made_table(plan, "snp_once")["snapshot_date_key"].to_pylist()) == {20240129}
+    assert len(set(made_table(plan, "snp_week")["snapshot_date_key"].to_pylist())) == 17

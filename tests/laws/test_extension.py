@@ -27,7 +27,7 @@ from tests.laws.made import (
     differing,
     frame,
     latest,
-    made,
+    made_table,
     moving,
     names,
     newcomers,
@@ -184,7 +184,7 @@ def test_a_segment_of_stores_takes_references_and_moves_none() -> None:
     more = {**raw, "units": [with_segment(raw["units"][0])]}
     before, after = plan_of(raw), plan_of(more)
     new = newcomers(before, after)
-    old, fresh = (made(plan, "fct_receipt")["store_id"].to_numpy() for plan in (before, after))
+    old, fresh = (made_table(plan, "fct_receipt")["store_id"].to_numpy() for plan in (before, after))
     went = np.isin(fresh, list(new))
     assert (fresh == old)[~went].all()
     assert len(new) == 3
@@ -367,7 +367,7 @@ def test_a_pooled_correlation_of_unequal_segments_is_told_with_what_they_have() 
     ]
     plan = plan_of({**POOLED, "segments": segments})
     text = float(str(plan.notes[0]).rpartition("those that there are ")[2])
-    rows = made(plan, "correlated_metrics")
+    rows = made_table(plan, "correlated_metrics")
     actual = np.corrcoef(rows["mood"].to_numpy(), rows["trust"].to_numpy())[0, 1]
     assert abs(text - 0.8) > 0.02
     assert abs(actual - text) < 0.03
@@ -389,7 +389,7 @@ def test_a_later_end_changes_no_row_while_the_span_is_held(raw: Raw) -> None:
     if before.stop == before.first + before.span:
         hold(before, after, None, besides=(*AS_OF, FEATURES, *latest(before)))
     for name in names(before):
-        old, new = frame(made(before, name)), frame(made(after, name))
+        old, new = frame(made_table(before, name)), frame(made_table(after, name))
         time = find_table(before, name).time
         if time is not None:
             assert new[new[time].isin(old[time])].reset_index(drop=True).equals(old), name
@@ -402,7 +402,7 @@ def test_a_bundled_config_without_an_end_gives_what_it_gives_when_it_is_ended() 
     open_, closed = load_config(path), shown(path)
     assert open_.stop is None and closed.stop is not None
     for name in names(open_):
-        assert not differing(made(open_, name, closed.first, closed.stop), made(closed, name)), name
+        assert not differing(made_table(open_, name, closed.first, closed.stop), made_table(closed, name)), name
 
 
 @examples(10)
@@ -476,7 +476,7 @@ def test_missing_values_are_all_that_missing_at_random_changes(raw: Raw, noise: 
     before, after = plan_of({**raw, "noise": noise}), plan_of({**raw, "noise": {**noise, "mcar_rate": 0.3}})
     hold(before, after, besides=reading(before, "metric", "stage"))
     for name in (name for name in names(before) if name not in over_units(before)):  # those are over what is there
-        old, new = frame(made(before, name)), frame(made(after, name))
+        old, new = frame(made_table(before, name)), frame(made_table(after, name))
         for column in old.columns:
             if column == "stage" and raw["lifecycle"].get("enforce_order"):
                 continue  # a unit keeps its stage while values are missing
@@ -491,7 +491,7 @@ def test_outliers_change_few_values_and_leave_the_others(raw: Raw) -> None:
     raw = without_crossings(without(raw, *MADE_OF_ROWS))
     before, after = plan_of(raw), plan_of({**raw, "noise": {"outlier_rate": 0.1}})
     hold(before, after, besides=reading(before, "metric", "stage"))
-    old, new = frame(made(before, "noised_metrics")), frame(made(after, "noised_metrics"))
+    old, new = frame(made_table(before, "noised_metrics")), frame(made_table(after, "noised_metrics"))
     changed = (old != new).to_numpy().sum() / (len(old) * len(before.population.metrics))
     assert changed < 0.1 + 5 * (0.1 / (len(old) * len(before.population.metrics))) ** 0.5
 
@@ -537,7 +537,7 @@ def test_a_history_adds_versions_and_changes_no_fact(raw: Raw) -> None:
     for name in names(before):
         if find_table(before, name).kind == "changes":
             continue  # which tells of the new column too
-        old, new = frame(made(before, name)), frame(made(after, name))
+        old, new = frame(made_table(before, name)), frame(made_table(after, name))
         columns = list(old.columns)
         if name == dimension:
             new = new.drop_duplicates(key).reset_index(drop=True)

@@ -14,7 +14,7 @@ from plotsim_core.engine.block import block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.slice import Slice
 from plotsim_core.tables.variable import VariableFact, row_counts
-from tests.laws.made import afresh, chunks_of, frame, made
+from tests.laws.made import afresh, chunks_of, frame, made_table
 from tests.laws.pieces import relations
 from tests.laws.strategies import Raw, configs, examples, plan_of
 from tests.laws.test_slice import hold_periods, hold_units
@@ -48,9 +48,9 @@ def test_any_periods_of_any_units_are_those_of_the_whole(raw: Raw, data: st.Data
 def test_blocks_of_any_size_give_the_same_facts(raw: Raw, cells: int) -> None:
     plan = plan_of(raw)
     names = [table.name for table in plan.tables if table.name.startswith(("fct_", "evt_"))]
-    expected = {name: made(plan, name) for name in names}
+    expected = {name: made_table(plan, name) for name in names}
     with chunks_of(cells):
-        assert all(made(afresh(plan), name).equals(table) for name, table in expected.items())
+        assert all(made_table(afresh(plan), name).equals(table) for name, table in expected.items())
 
 
 @examples(20)
@@ -150,7 +150,7 @@ def test_facts_of_periods_are_over_the_units_that_are_there(raw: Raw) -> None:
     plan = plan_of(raw)
     if not any(table["name"] == "fct_whole" for table in raw["facts"]):
         return
-    frames = {name: made(plan, name) for name in ("fct_whole", "noised_metrics", "fct_all")}
+    frames = {name: made_table(plan, name) for name in ("fct_whole", "noised_metrics", "fct_all")}
     count = frame(frames["fct_all"]).groupby("date_key").size()
     whole = frames["fct_whole"].to_pandas().set_index("date_key")
     assert whole["shops"].tolist() == count.tolist()

@@ -19,7 +19,7 @@ from plotsim_core.output import parquet
 from plotsim_core.output.format import FORMATS, rechunked
 from plotsim_core.output.run import config_text, write_run
 from plotsim_core.run_files import CONFIG_FILE, MANIFEST_FILE
-from tests.laws.made import BUNDLED, afresh, bundled, chunks_of, made
+from tests.laws.made import BUNDLED, afresh, bundled, chunks_of, made_table
 from tests.laws.strategies import examples
 from tests.marks import slow_but
 
@@ -80,7 +80,7 @@ def test_a_run_that_fails_leaves_the_older_files_and_no_others(format: str, tmp_
     plan = bundled("minimal")
     write_tables(plan, tmp_path, format=format)
     before = files(tmp_path)
-    tables = [(table, made(plan, table.name)) for table in plan.tables]
+    tables = [(table, made_table(plan, table.name)) for table in plan.tables]
     for broken in range(len(tables)):
         run = [(t, failing(rows) if n == broken else rows.to_batches()) for n, (t, rows) in enumerate(tables)]
         with pytest.raises(Exception, match="the disk is full"):
@@ -94,7 +94,7 @@ def test_a_run_that_fails_in_an_empty_place_leaves_nothing(format: str, tmp_path
     plan = bundled("minimal")
     table = plan.tables[-1]
     with pytest.raises(Exception, match="the disk is full"):
-        write_run(plan, [(table, failing(made(plan, table.name)))], tmp_path / "new", format)
+        write_run(plan, [(table, failing(made_table(plan, table.name)))], tmp_path / "new", format)
     assert list((tmp_path / "new").iterdir()) == []
 
 
@@ -122,7 +122,7 @@ def test_files_read_back_are_the_rows_that_were_made(name: str, tmp_path: Path) 
     for format in SAME_BYTES:
         write_tables(plan, tmp_path, format=format)
     for table in plan.tables:
-        expected = made(plan, table.name)
+        expected = made_table(plan, table.name)
         assert pq.read_table(tmp_path / f"{table.name}.parquet").equals(expected), table.name
         flat = pa.schema([field for field in table.schema if not pa.types.is_nested(field.type)])
         types = pacsv.ConvertOptions(

@@ -115,7 +115,7 @@ RAW: dict[str, Any] = {
 
 
 @lru_cache
-def made(format: str = "csv", **options: Any) -> Plan:
+def plan_with(format: str = "csv", **options: Any) -> Plan:
     """Return the plan of the config, written in a format with options."""
     return from_mapping({**RAW, "output": {"format": format, **options}}, name="shops")
 

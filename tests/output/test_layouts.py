@@ -153,17 +153,17 @@ def test_what_is_no_layout_is_refused(layout: str) -> None:
     """Nothing that leaves the store, hides in it, or lets two tables or datasets meet."""
     assert list(wrong_text(layout))
     with pytest.raises(ConfigError, match=r"output\.layout"):
-        made({"format": "parquet", "layout": layout})
+        plan_with({"format": "parquet", "layout": layout})
 
 
-def made(output: dict[str, Any], **more: Any) -> Plan:
+def plan_with(output: dict[str, Any], **more: Any) -> Plan:
     return from_mapping({**RAW, **more, "output": output}, name="shops")
 
 
 @pytest.mark.parametrize("layout", ["hive", "nested_daily", "flat_with_date_suffix", OWN["month"]])
 def test_a_run_writes_its_layout_and_reads_it_back(layout: str, tmp_path: Path) -> None:
     """The rows are those of a run without it, and a check of the folder finds them."""
-    plan = made({"format": "parquet", "layout": layout})
+    plan = plan_with({"format": "parquet", "layout": layout})
     write_tables(plan, tmp_path)
     first = files(tmp_path)
     write_tables(plan, tmp_path)
@@ -180,7 +180,7 @@ def test_a_run_writes_its_layout_and_reads_it_back(layout: str, tmp_path: Path) 
 
 def test_a_run_of_some_periods_leaves_other_partitions_alone(tmp_path: Path) -> None:
     """And periods that cut a partition are refused, for its file would lose rows."""
-    plan = made(MONTHS, window={**RAW["window"], "partition": "quarter"})
+    plan = plan_with(MONTHS, window={**RAW["window"], "partition": "quarter"})
     write_tables(plan, tmp_path)
     first = files(tmp_path / "shops")
     write_tables(plan, tmp_path, periods="2024-04..2024-06", tables=["fct_month"])
@@ -193,7 +193,7 @@ def test_a_run_of_some_periods_leaves_other_partitions_alone(tmp_path: Path) -> 
 
 def test_files_are_compressed_grouped_and_sorted_as_the_config_says(tmp_path: Path) -> None:
     """Rows that are alike in the columns of `sort_by` stay in their order; the rows are the same rows."""
-    plan = made({"format": "parquet", "compression": "snappy", "row_group_rows": 7, "sort_by": ["shop_id", "sales"]})
+    plan = plan_with({"format": "parquet", "compression": "snappy", "row_group_rows": 7, "sort_by": ["shop_id", "sales"]})
     write_tables(plan, tmp_path)
     remaining = pq.read_metadata(tmp_path / "fct_month.parquet")
     assert remaining.row_group(0).column(0).compression == "SNAPPY"

@@ -20,7 +20,7 @@ from sqlglot import exp
 
 from plotsim_core import Plan, from_mapping, write_tables
 from plotsim_core.run_files import SQL_FILE
-from tests.output.support import RAW, made, rows
+from tests.output.support import RAW, plan_with, rows
 
 
 def dump(plan: Plan, directory: Path, **how: Any) -> str:
@@ -37,7 +37,7 @@ def keys(plan: Plan) -> set[tuple[str, str, str, str]]:
 
 def test_sqlite_loads_it_with_foreign_keys_enforced(tmp_path: Path) -> None:
     """All rows as they are; every reference is declared and resolves; loading it again leaves one copy."""
-    plan = made("sql", sql_dialect="sqlite", denormalized=True)
+    plan = plan_with("sql", sql_dialect="sqlite", denormalized=True)
     text = dump(plan, tmp_path)
     connection = sqlite3.connect(":memory:")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -104,7 +104,7 @@ def postgres_value(type_: pa.DataType, text: str) -> Any:
 
 def test_postgresql_loads_it_with_all_keys(postgres: Any, tmp_path: Path) -> None:
     """All rows as they are, of the right types; every key is declared; loading it again leaves one copy."""
-    plan = made("sql", sql_dialect="postgresql", denormalized=True)
+    plan = plan_with("sql", sql_dialect="postgresql", denormalized=True)
     text = dump(plan, tmp_path)
     for _ in range(2):
         psql(postgres, text=text)
@@ -137,7 +137,7 @@ def test_postgresql_loads_it_with_all_keys(postgres: Any, tmp_path: Path) -> Non
 
 
 def test_money_is_exact_in_postgresql(postgres: Any, tmp_path: Path) -> None:
-    plan = made("sql")
+    plan = plan_with("sql")
     psql(postgres, text=dump(plan, tmp_path))
     (answer,) = asked(postgres, "SELECT sum(sales) AS total FROM fct_month")
     expected = sum(Decimal(f"{value:.2f}") for value in rows(plan, "fct_month")["sales"].to_pylist() if value is not None)
@@ -146,26 +146,26 @@ def test_money_is_exact_in_postgresql(postgres: Any, tmp_path: Path) -> None:
 
 def test_part_of_a_dump_replaces_tables_that_others_refer_to(postgres: Any, tmp_path: Path) -> None:
     """A dump of one dimension loads over a whole one."""
-    psql(postgres, text=dump(made("sql"), tmp_path / "whole"))
-    psql(postgres, text=dump(made("sql"), tmp_path / "part", tables=["select"]))
+    psql(postgres, text=dump(plan_with("sql"), tmp_path / "whole"))
+    psql(postgres, text=dump(plan_with("sql"), tmp_path / "part", tables=["select"]))
     (answer,) = asked(postgres, 'SELECT count(*) AS n FROM "select"')
     assert answer["n"] == "3"
 
 
 def test_a_dump_that_fails_leaves_what_was_there(postgres: Any, tmp_path: Path) -> None:
     """It is one transaction."""
-    text = dump(made("sql"), tmp_path)
+    text = dump(plan_with("sql"), tmp_path)
     psql(postgres, text=text)
     broken = text.replace("\n-- keys\n", "\nINSERT INTO \"select\" VALUES ('SEL-001', 1);\n-- keys\n")
     with pytest.raises(AssertionError, match="duplicate key"):
         psql(postgres, text=broken)
     (answer,) = asked(postgres, "SELECT count(*) AS n FROM fct_month")
-    assert int(answer["n"]) == rows(made("sql"), "fct_month").num_rows
+    assert int(answer["n"]) == rows(plan_with("sql"), "fct_month").num_rows
 
 
 def test_mysql_understands_every_statement(tmp_path: Path) -> None:
     """Read by sqlglot as MySQL: keys, types, and every value of every insert."""
-    plan = made("sql", sql_dialect="mysql")
+    plan = plan_with("sql", sql_dialect="mysql")
     statements = sqlglot.parse(dump(plan, tmp_path), read="mysql")
     created = {s.find(exp.Table).name: s for s in statements if isinstance(s, exp.Create)}  # type: ignore[union-attr]
     assert set(created) == {table.name for table in plan.tables}
@@ -205,4 +205,4 @@ def test_what_is_broken_on_purpose_has_no_keys(dialect: str, tmp_path: Path) -> 
         connection = sqlite3.connect(":memory:")
         connection.executescript(text)
         (count,) = connection.execute("SELECT count(*) FROM fct_month").fetchone()
-        assert count > rows(made("sql"), "fct_month").num_rows
+        assert count > rows(plan_with("sql"), "fct_month").num_rows

@@ -10,9 +10,9 @@ import duckdb
 import pytest
 
 from plotsim_core import ConfigError, Plan, from_mapping, generate_tables, write_tables
-from tests.output.support import RAW, made, rows
+from tests.output.support import RAW, plan_with, rows
 
-PLAN = made("csv", denormalized=True)
+PLAN = plan_with("csv", denormalized=True)
 
 
 def changed(**sections: Any) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def changed(**sections: Any) -> dict[str, Any]:
 def test_each_fact_has_one_and_nothing_else_has() -> None:
     names = [table.name for table in PLAN.tables]
     assert [name for name in names if name.endswith("_wide")] == ["fct_month_wide"]
-    assert [name for name in names if not name.endswith("_wide")] == [table.name for table in made().tables]
+    assert [name for name in names if not name.endswith("_wide")] == [table.name for table in plan_with().tables]
 
 
 def test_it_is_the_fact_joined_to_the_versions_that_were_valid(tmp_path: Path) -> None:

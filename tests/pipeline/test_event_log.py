@@ -53,7 +53,7 @@ def run(home: Path, actual: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch)
     return job.execute_in_process(instance=actual, tags={START: keys[0], END: keys[-1]})
 
 
-def told(actual: dg.DagsterInstance, run_id: str) -> dict[str, object]:
+def records_of(actual: dg.DagsterInstance, run_id: str) -> dict[str, object]:
     """Return what an instance knows of the run and of its assets, without its times and numbers."""
     plan = small(start="2024-03-01")
     keys = [dg.AssetKey(["shops", name]) for name in (*(table.name for table in plan.tables), VALIDATION_REPORT)]
@@ -79,13 +79,13 @@ def test_it_holds_what_dagsters_own_holds(tmp_path: Path, monkeypatch: pytest.Mo
     own reads the files that ours wrote."""
     with instance(tmp_path / "own", OWN, monkeypatch) as actual:
         result = run(tmp_path / "own", actual, monkeypatch)
-        expected = told(actual, result.run_id)
+        expected = records_of(actual, result.run_id)
     with instance(tmp_path / "ours", OURS, monkeypatch) as actual:
         assert isinstance(getattr(actual.event_log_storage, "_event_log_storage", actual.event_log_storage), BatchedEventLog)
         result = run(tmp_path / "ours", actual, monkeypatch)
-        assert told(actual, result.run_id) == expected
+        assert records_of(actual, result.run_id) == expected
     with instance(tmp_path / "ours", OWN, monkeypatch) as actual:
-        assert told(actual, result.run_id) == expected
+        assert records_of(actual, result.run_id) == expected
 
 
 def test_the_settings_name_it_in_a_comment_only() -> None:

@@ -85,7 +85,7 @@ def fill(file: Path) -> None:
 
 
 @contextmanager
-def held(store: Store, seconds: float) -> Iterator[int]:
+def locked_file(store: Store, seconds: float) -> Iterator[int]:
     """Have another process hold a DuckDB file for some seconds; give its number."""
     with subprocess.Popen([sys.executable, "-c", HOLD, store.path, str(seconds)], stdout=subprocess.PIPE) as other:
         assert other.stdout is not None and other.stdout.readline() == b"held\n"
@@ -133,7 +133,7 @@ def test_a_folder_that_cannot_be_written(kind: str, tmp_path: Path) -> None:
 def test_a_duckdb_file_that_another_process_holds_for_a_while_is_waited_for(tmp_path: Path) -> None:
     store = store_at("duckdb", tmp_path)
     make(1, store)
-    with held(store, 3):
+    with locked_file(store, 3):
         make(2, store)
     assert content(plan(2), store) == whole(2, tmp_path)
 
@@ -146,7 +146,7 @@ def test_a_duckdb_file_that_is_held_for_ever_is_told_with_who_holds_it(
     make(1, store)
     old = content(plan(1), store)
     monkeypatch.setenv(PATIENCE_VARIABLE, "1")
-    with held(store, 300) as other:
+    with locked_file(store, 300) as other:
         for tried in (lambda: make(2, store), lambda: store.query("SELECT 1", [])):
             start_time = time.monotonic()
             with pytest.raises(dg.Failure, match=rf"is held by process {other} .*run again"):
@@ -189,13 +189,13 @@ def test_a_state_that_two_runs_write_at_once_is_the_later_one(tmp_path: Path) ->
     schema = pa.schema([("name", pa.string())])
 
     def rows(name: str, waits: bool) -> pa.RecordBatchReader:
-        def made() -> Iterator[pa.RecordBatch]:
+        def row_batches() -> Iterator[pa.RecordBatch]:
             if waits:
                 start_event.set()
                 later.wait(timeout=2)
             yield pa.record_batch({"name": [name]}, schema=schema)
 
-        return pa.RecordBatchReader.from_batches(schema, made())
+        return pa.RecordBatchReader.from_batches(schema, row_batches())
 
     def state(day: int) -> Placement:
         return Placement("ds", "dim", None, ("name",), (f"2024-01-0{day}",), (day, day + 1), f"2024-01-0{day + 1} 00:00:00")

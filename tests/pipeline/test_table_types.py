@@ -189,7 +189,7 @@ def test_a_stream_holds_the_file_only_while_it_is_read(tmp_path: Path) -> None:
     resources = {"store": store, "memory": dg.mem_io_manager, **RESOURCES}
     dg.materialize([*UPSTREAM, stream, relation], selection=[stream, relation], resources=resources)
 
-    def held() -> bool:
+    def is_open() -> bool:
         """Whether this process has the file open: a connection with other settings is refused then."""
         try:
             duckdb.connect(store.path, read_only=True).close()
@@ -198,11 +198,11 @@ def test_a_stream_holds_the_file_only_while_it_is_read(tmp_path: Path) -> None:
         return False
 
     reader, rows = inputs["stream"], inputs["relation"]
-    assert not held()
+    assert not is_open()
     batch = reader.read_next_batch()
-    assert held()
+    assert is_open()
     assert batch.num_rows + sum(more.num_rows for more in reader) == rows.count("*").fetchall()[0][0] > 0
-    assert not held()
+    assert not is_open()
     assert duckdb.sql("SELECT count(*) FROM rows WHERE date_key = 20240101").fetchall()[0][0] > 0
 
 

@@ -197,7 +197,7 @@ def stored(plan: Plan, store: Store) -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def made(
+def filled_store(
     request: pytest.FixtureRequest,
     plan: Plan,
     parts: dict[str, dict[str, list[str]]],
@@ -220,9 +220,9 @@ def made(
     return store, materialise(plan, store, keys, only=[*stage_names(plan), "validation_report", "overview"])
 
 
-def test_in_any_order_it_is_the_batch(made: tuple[Store, Any], plan: Plan) -> None:
+def test_in_any_order_it_is_the_batch(filled_store: tuple[Store, Any], plan: Plan) -> None:
     """Slice, As-of and Idempotence: parts out of order and again are the rows of the whole; so are the stages."""
-    store, _ = made
+    store, _ = filled_store
     table_rows = stored(plan, store)
     for table in everything(plan):
         assert table_rows[table.name] == rows(batches(plan, table.name)[1]), table.name
@@ -230,9 +230,9 @@ def test_in_any_order_it_is_the_batch(made: tuple[Store, Any], plan: Plan) -> No
     assert all(set(partitions[name]) == set(keys_of(plan)) for name in stage_names(plan))
 
 
-def test_the_report_judges_all_kinds_of_unit(made: tuple[Store, Any], plan: Plan) -> None:
+def test_the_report_judges_all_kinds_of_unit(filled_store: tuple[Store, Any], plan: Plan) -> None:
     """All checks pass, on tables of both kinds of unit; the overview has pictures of both, and its page is whole."""
-    _, result = made
+    _, result = filled_store
     evaluations = {evaluation.check_name: evaluation for evaluation in result.get_asset_check_evaluations()}
     assert [name for name, evaluation in evaluations.items() if not evaluation.passed] == []
     materialisations = result.asset_materializations_for_node("fields__validation_report")

@@ -11,7 +11,7 @@ import pytest
 
 from plotsim_core import Plan, write_tables
 from plotsim_core.config.quality import LEDGER
-from tests.laws.made import DATASETS, bundled, made
+from tests.laws.made import DATASETS, bundled, made_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "answer_key.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
@@ -41,7 +41,7 @@ def test_the_clean_tables_come_back(key: tuple[Plan, Key]) -> None:
     plan, actual = key
     whole = plan.clean
     for name, rows in actual["restored"].items():
-        expected = made(whole, name).to_pandas()
+        expected = made_table(whole, name).to_pandas()
         order = list(whole.table(name).key)
         issues = [issue for _, issue in plan.table(name).issues]
         lost = any(issue.drops or issue.issue == "late_delivery" for issue in issues) and "_wide" in name
