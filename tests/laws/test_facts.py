@@ -13,7 +13,7 @@ from plotsim_core import Plan, generate_tables
 from plotsim_core.engine.block import block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.slice import Slice
-from plotsim_core.tables.variable import VariableFact, row_counts
+from plotsim_core.tables.variable import VariableFact
 from tests.laws.made import afresh, chunks_of, frame, made_table
 from tests.laws.pieces import relations
 from tests.laws.strategies import Raw, configs, examples, plan_of
@@ -139,7 +139,7 @@ def test_there_are_as_many_rows_as_the_true_value_says(raw: Raw) -> None:
     place = plan.population.metric_index(table.spec.row_count_driver)
     values = np.round(whole.correlated(place), plan.population.metrics[place].spec.decimals or 0)
     wanted = np.where(alive(whole), np.maximum(values, 0) * table.spec.row_count_scale, 0.0).round(9)
-    counts = row_counts(table, whole)
+    counts = table.spec.row_counts(table, whole)
     assert ((counts >= np.floor(wanted)) & (counts <= np.ceil(wanted))).all()
     assert counts.sum() == len(tables(plan)["fct_order"])
 

@@ -11,7 +11,7 @@ from scipy.stats import chisquare, kstest
 from plotsim_core import from_mapping, generate_tables
 from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import Slice
-from plotsim_core.tables.variable import row_counts
+from plotsim_core.tables.variable import VariableFact
 
 
 def config(scale: float, returns: int = 1) -> dict[str, Any]:
@@ -59,7 +59,9 @@ def test_rows_are_scale_times_the_metric_exactly_where_that_is_whole_and_right_o
     assert plan.stop is not None
     whole = block(plan.population, Slice(plan.first, plan.stop, 0, plan.population.units))
     wanted = np.round(whole.correlated(0)) * scale
-    counts = row_counts(plan.table("fct_order"), whole)
+    table = plan.table("fct_order")
+    assert isinstance(table.spec, VariableFact)
+    counts = table.spec.row_counts(table, whole)
     even = np.isclose(wanted, np.round(wanted), atol=1e-9)
     assert np.array_equal(counts[even], np.round(wanted[even]))
     share = wanted[~even] % 1

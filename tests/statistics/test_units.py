@@ -8,7 +8,7 @@ from scipy import stats
 
 from plotsim_core.engine.roster import select
 from plotsim_core.numerics.random import Floats
-from plotsim_core.tables.proportional import event_counts
+from plotsim_core.tables.proportional import ProportionalEvent
 from tests.statistics.samples import FAMILIES, FAR, Raw, block_of, correlation, metric, plan_of, residuals
 
 
@@ -136,7 +136,9 @@ def test_events_are_poisson_around_their_driver(scale: float) -> None:
     dimension = {"name": "dim_unit", "per": "unit", "columns": [{"name": "unit_id", "type": "id"}]}
     plan = plan_of([metric("a", "poisson", mean=[5, 20])], dimensions=[dimension], events=[event])
     block = block_of(plan)
-    counts, mean = event_counts(plan.table("evt"), block), block.correlated(0) * scale
+    table = plan.table("evt")
+    assert isinstance(table.spec, ProportionalEvent)
+    counts, mean = table.spec.row_counts(table, block), block.correlated(0) * scale
     assert (counts[mean == 0] == 0).all()
     mask = mean > 0
     off = counts[mask] - mean[mask]
