@@ -78,15 +78,15 @@ def pieces() -> dict[str, Any]:
     sources: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])
     plan = plotsim_core.load_config(EVERYTHING, scale=SCALE)
     for table in plan.tables:
-        if not table.of and not table_kind(table).is_derived:
+        if not table.shown_table and not table_kind(table).is_derived:
             _fill(plan, table, sources)
     return {"kinds": kinds, "sources": sources}
 
 
 def _kind(table: TablePlan) -> str:
     """Return what a table is called in the results: its kind, or how it follows from another one."""
-    suffix = table.name.removeprefix(table.of)
-    return f"{table.kind}, {suffix.strip('_')}" if table.of and suffix != table.name else table.kind.strip("_")
+    suffix = table.name.removeprefix(table.shown_table)
+    return f"{table.kind}, {suffix.strip('_')}" if table.shown_table and suffix != table.name else table.kind.strip("_")
 
 
 def _fill(plan: Plan, table: TablePlan, sources: dict[str, list[float]]) -> None:

@@ -215,7 +215,7 @@ class _Resolved:
 
 def _resolved(parts: Parts, metric_numbers: Numbers, others: tuple[Population, ...], document: Document) -> _Resolved:
     """Return the population of parts; pooled connections are solved against a roster of its segments."""
-    inherited, dataset = parts.inherited if parts.path else None, parts.dataset
+    inherited, dataset = parts.inherited_tables if parts.path else None, parts.dataset
     warnings, kind_notes = list(metric_numbers.warnings), list(notes(dataset, inherited))
     population = population_plan(dataset, metric_numbers, others, inherited)
     if any(connection.pooled for _, connection in parts.connections):

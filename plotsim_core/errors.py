@@ -57,11 +57,11 @@ class ProblemError(ValueError):
 
 def value_text(value: Any) -> str:
     """Return a value as a person would write it, shortened when it is long."""
-    text = _shown(value, 3)
+    text = _literal(value, 3)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _shown(value: Any, depth: int) -> str:
+def _literal(value: Any, depth: int) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -75,9 +75,9 @@ def _shown(value: Any, depth: int) -> str:
     if isinstance(value, Mapping | list | tuple) and depth == 0:
         return "..."
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key}: {_shown(item, depth - 1)}' for key, item in islice(value.items(), 20))}}}"
+        return f"{{{', '.join(f'{key}: {_literal(item, depth - 1)}' for key, item in islice(value.items(), 20))}}}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_shown(item, depth - 1) for item in islice(value, 20))}]"
+        return f"[{', '.join(_literal(item, depth - 1) for item in islice(value, 20))}]"
     return str(value)
 
 

@@ -24,25 +24,25 @@ class UnknownMember(LookupError):
         super().__init__(f"{message}; {hint}")
 
 
-def did_you_mean(name: str, known: list[str], page: str = "") -> str:
+def did_you_mean(name: str, known_names: list[str], page: str = "") -> str:
     """Return `did you mean 'x'?` for the nearest known name, or what there is when nothing is near: of very many the nearest
     few, and the `page` that lists all."""
-    known = [known_name for known_name in known if known_name]
-    nearest_name = nearest(name, known)
+    known_names = [known_name for known_name in known_names if known_name]
+    nearest_name = nearest(name, known_names)
     if nearest_name is not None:
         return f"did you mean '{nearest_name}'?"
-    if len(known) > _LISTED and page:
-        close_names = get_close_matches(name[:64], known, n=_FEW, cutoff=0.3)
+    if len(known_names) > _LISTED and page:
+        close_names = get_close_matches(name[:64], known_names, n=_FEW, cutoff=0.3)
         nearest_text = f"nearest: {', '.join(close_names)}; " if close_names else ""
-        return f"{nearest_text}all {len(known)} are listed in {page}"
-    if len(known) > _LISTED:
-        return f"known: {', '.join(known[: _LISTED // 2])} and {len(known) - _LISTED // 2} more"
-    return f"known: {', '.join(known)}" if known else "there are none"
+        return f"{nearest_text}all {len(known_names)} are listed in {page}"
+    if len(known_names) > _LISTED:
+        return f"known: {', '.join(known_names[: _LISTED // 2])} and {len(known_names) - _LISTED // 2} more"
+    return f"known: {', '.join(known_names)}" if known_names else "there are none"
 
 
-def nearest(name: str, known: list[str]) -> str | None:
+def nearest(name: str, known_names: list[str]) -> str | None:
     """Return the known name that `name` is probably a misspelling of, or None."""
-    return next(iter(get_close_matches(name[:64], known, n=1, cutoff=0.66)), None)
+    return next(iter(get_close_matches(name[:64], known_names, n=1, cutoff=0.66)), None)
 
 
 class Family(Generic[Member]):

@@ -90,7 +90,7 @@ def _varieties(plan: Plan) -> list[str]:
     texts = [
         (f"{table.name}.{column.name}", column.spec.source.variety(table.spec, plan.population_of(table).dataset))
         for table in plan.tables
-        if not table.of
+        if not table.shown_table
         for column in table.columns
     ]
     return [f"{name}: {text}." for name, text in texts if text]
@@ -109,11 +109,11 @@ def _show_connections(population: Population, console: Console) -> None:
         return
     table.columns[-1].no_wrap = True
     console.print(table)
-    is_complete = len(units_sample.periods) == units_sample.length and units_sample.units == units_sample.of
+    is_complete = len(units_sample.periods) == units_sample.length and units_sample.units == units_sample.total_units
     scope = (
         "all units and periods"
         if is_complete
-        else f"{units_sample.units:,} of {units_sample.of:,} units in {len(units_sample.periods):,} periods"
+        else f"{units_sample.units:,} of {units_sample.total_units:,} units in {len(units_sample.periods):,} periods"
     )
     console.print(f"{HEADINGS_NOTE} Computed from {scope}.", highlight=False, soft_wrap=True)
     console.print()

@@ -168,8 +168,8 @@ def stored(plan: Plan) -> duckdb.DuckDBPyConnection:
     """Return a database in memory with the tables of a dataset."""
     connection = duckdb.connect()
     for table in plan.tables:
-        schema, made = batches(plan, table.name)
-        connection.register("incoming", pa.RecordBatchReader.from_batches(schema, made))
+        schema, pieces = batches(plan, table.name)
+        connection.register("incoming", pa.RecordBatchReader.from_batches(schema, pieces))
         connection.execute(f'CREATE TABLE "{table.name}" AS FROM incoming')
     return connection
 

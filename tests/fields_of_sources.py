@@ -40,8 +40,8 @@ def cases(base: dict[str, Any]) -> dict[str, tuple[str, Any]]:
     tables = [table["name"] for table in base["facts"]]
     place = tables.index("fct_sources")
     columns = [column["name"] for column in base["facts"][place]["columns"]]
-    found = {}
+    values = {}
     for field, (way, value) in COLUMNS.items():
         name, _, rest = way.partition(".")
-        found[field] = (f"facts[{place}].columns[{columns.index(name)}].{rest}", value)
-    return found
+        values[field] = (f"facts[{place}].columns[{columns.index(name)}].{rest}", value)
+    return values

@@ -33,10 +33,10 @@ def files(tree: str) -> set[str]:
 
 def options(reference: str) -> dict[str, list[tuple[str, str]]]:
     """Return the commands of a reference, each with its options, short and long, and the words for their values."""
-    found: dict[str, list[tuple[str, str]]] = {}
+    values: dict[str, list[tuple[str, str]]] = {}
     for line in reference.splitlines():
         if command := re.match(r"plotsim ([\w-]+)", line):
-            own = found[command[1]] = []
+            items = values[command[1]] = []
         elif option := re.match(r"\s+(-[\w, -]+?)(?: <(\w+)>)?(?:\s{2,}|$)", line):
-            own += [(name.strip(), option[2] or "") for name in option[1].split(",")]
-    return found
+            items += [(name.strip(), option[2] or "") for name in option[1].split(",")]
+    return values

@@ -25,10 +25,10 @@ BROKEN = "about: x\nunit: company\nwindow: [2024-01, 2024-12]\nsegmnts: []\nmetr
 
 
 def _plotsim(*arguments: str | Path, code: int = 0) -> Result:
-    found = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert found.exit_code == code, found.output
-    assert "Traceback" not in found.output
-    return found
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
 
 
 def _warned(directory: Path) -> Path:
@@ -43,19 +43,19 @@ def _warned(directory: Path) -> Path:
 
 
 def test_run_writes_every_table_the_config_and_a_closing_table(tmp_path: Path) -> None:
-    found = _plotsim("run", "minimal", "-o", tmp_path / "data", "--format", "parquet")
+    actual = _plotsim("run", "minimal", "-o", tmp_path / "data", "--format", "parquet")
     names = {path.name for path in (tmp_path / "data").iterdir()}
     tables = ("dim_date", "dim_customer", "fct_engagement", "fct_payments")
     assert names == {"config.yaml", "manifest.json", *(f"{table}.parquet" for table in tables)}
-    assert re.search(r"fct_engagement +960 +\d+\.\d\d", found.stderr)
-    assert found.stdout == ""
-    assert str(tmp_path / "data") in found.stderr
+    assert re.search(r"fct_engagement +960 +\d+\.\d\d", actual.stderr)
+    assert actual.stdout == ""
+    assert str(tmp_path / "data") in actual.stderr
 
 
 def test_run_takes_seed_scale_periods_and_tables_and_says_nothing_when_quiet(tmp_path: Path) -> None:
     options = ("--seed", "7", "--scale", "0.5", "--periods", "2024-02..2024-03", "--tables", "fct_payments,trajectories")
-    found = _plotsim("run", "minimal", "-o", tmp_path, "--format", "parquet", *options, "--quiet")
-    assert found.output == ""
+    actual = _plotsim("run", "minimal", "-o", tmp_path, "--format", "parquet", *options, "--quiet")
+    assert actual.output == ""
     assert pq.read_metadata(tmp_path / "fct_payments.parquet").num_rows == 2 * 40
     assert (tmp_path / "trajectories.parquet").exists()
     assert not (tmp_path / "dim_date.parquet").exists()
@@ -83,8 +83,8 @@ def test_run_with_validate_writes_the_report(tmp_path: Path) -> None:
     ],
 )
 def test_a_request_that_makes_no_sense_is_exit_code_2_and_writes_nothing(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    found = _plotsim("run", *arguments, "-o", tmp_path / "data", code=2)
-    assert found.stderr
+    actual = _plotsim("run", *arguments, "-o", tmp_path / "data", code=2)
+    assert actual.stderr
     assert not (tmp_path / "data").exists()
 
 
@@ -92,8 +92,8 @@ def test_a_broken_config_is_told_whole_by_run_validate_and_info(tmp_path: Path) 
     path = tmp_path / "broken.yaml"
     path.write_text(BROKEN, encoding="utf-8")
     for command in (("run", path, "-o", tmp_path / "data"), ("validate", path), ("info", path)):
-        said = _plotsim(*command, code=2).stderr
-        assert "segmnts" in said and "metrics[0]" in said and "segments" in said
+        output = _plotsim(*command, code=2).stderr
+        assert "segmnts" in output and "metrics[0]" in output and "segments" in output
     assert not (tmp_path / "data").exists()
 
 
@@ -108,23 +108,23 @@ def test_strict_stops_at_a_warning_before_anything_is_written(tmp_path: Path) ->
 @pytest.mark.parametrize("name", BUNDLED)
 def test_info_shows_segments_metrics_and_tables_and_makes_nothing(name: str, tmp_path: Path) -> None:
     plan = plotsim_core.load_config(plotsim_core.template(name))
-    said = _plotsim("info", name).stdout
-    assert (f"{plan.stop - plan.first} partitions" if plan.stop is not None else "a partition each") in said
+    output = _plotsim("info", name).stdout
+    assert (f"{plan.stop - plan.first} partitions" if plan.stop is not None else "a partition each") in output
     for word in (
         [s.spec.name for s in plan.population.segments]
         + [m.name for m in plan.population.metrics]
         + [t.name for t in plan.tables]
     ):
-        assert word in said
-    assert any(bar in said for bar in "▁▂▃▄▅▆▇█")
+        assert word in output
+    assert any(bar in output for bar in "▁▂▃▄▅▆▇█")
 
 
 def test_a_note_is_told_unless_it_is_to_be_quiet(tmp_path: Path) -> None:
     path = tmp_path / "noted.yaml"
     raw = yaml.safe_load(plotsim_core.template("minimal").read_text(encoding="utf-8"))
     path.write_text(yaml.safe_dump({**raw, "output": {"format": "csv", "compression": "zstd"}}), encoding="utf-8")
-    said = "note: output.compression: has no effect without `format: parquet`"
-    assert said in _plotsim("run", path, "-o", tmp_path / "data").stderr
+    text = "note: output.compression: has no effect without `format: parquet`"
+    assert text in _plotsim("run", path, "-o", tmp_path / "data").stderr
     assert _plotsim("run", path, "-o", tmp_path / "data", "--quiet").output == ""
 
 
@@ -151,9 +151,9 @@ def test_schema_prints_the_json_schema(tmp_path: Path) -> None:
 
 def test_explain_prints_the_steps_of_one_value() -> None:
     row = plotsim_core.generate_tables(plotsim_core.load_config(plotsim_core.template("saas")))["fct_revenue"].iloc[100]
-    said = _plotsim("explain", "saas", "fct_revenue", row["company_id"], str(row["date_key"]), "mrr").stdout
-    assert said.splitlines()[0].startswith(f"fct_revenue.mrr of {row['company_id']}")
-    assert "lag" in said and "engagement moved by" in said
+    output = _plotsim("explain", "saas", "fct_revenue", row["company_id"], str(row["date_key"]), "mrr").stdout
+    assert output.splitlines()[0].startswith(f"fct_revenue.mrr of {row['company_id']}")
+    assert "lag" in output and "engagement moved by" in output
     assert (
         "did you mean 'mrr'" in _plotsim("explain", "saas", "fct_revenue", row["company_id"], "2023-01", "mr", code=2).stderr
     )
@@ -161,18 +161,18 @@ def test_explain_prints_the_steps_of_one_value() -> None:
 
 @pytest.mark.parametrize("command", list(main.commands))
 def test_help_of_every_command_teaches_with_an_example(command: str) -> None:
-    said = _plotsim(command, "--help").stdout
-    assert "Example" in said and f"plotsim {command}" in said
+    output = _plotsim(command, "--help").stdout
+    assert "Example" in output and f"plotsim {command}" in output
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("program", [("-m", "plotsim_core"), ("-c", "from plotsim_core.cli import main; main()")])
 def test_the_program_itself_exits_with_2_and_a_sentence(program: tuple[str, str], tmp_path: Path) -> None:
     command = [sys.executable, *program, "run", "nosuch", "-o", str(tmp_path / "data")]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert found.returncode == 2
-    assert "nosuch" in found.stderr and "Traceback" not in found.stderr
-    assert found.stdout == ""
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "nosuch" in result.stderr and "Traceback" not in result.stderr
+    assert result.stdout == ""
 
 
 FORMS = ("parquet", "csv", "duckdb")
@@ -202,14 +202,14 @@ def _break(form: str, directory: Path) -> None:
 def test_check_passes_whole_data_and_fails_broken_data(form: str, tmp_path: Path) -> None:
     """The seed and the scale of the data need not be told; a row that stands twice is exit code 1, and named."""
     data = _written(form, tmp_path / "data", "--seed", "7", "--scale", "0.5")
-    found = _plotsim("check", data, "--config", "minimal")
-    assert "score 100" in found.stdout
-    assert found.stderr == ""
+    actual = _plotsim("check", data, "--config", "minimal")
+    assert "score 100" in actual.stdout
+    assert actual.stderr == ""
     _break(form, tmp_path / "data")
-    found = _plotsim(
+    actual = _plotsim(
         "check", data, "--config", "minimal", "--json", tmp_path / "r.json", "--html", tmp_path / "r.html", code=1
     )
-    assert "FAIL keys_unique" in found.stdout
+    assert "FAIL keys_unique" in actual.stdout
     record = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert (record["failed"], record["seed"], record["scale"]) == (True, 7, 0.5)
     assert "The data is broken" in (tmp_path / "r.html").read_text(encoding="utf-8")
@@ -224,8 +224,8 @@ def test_check_refuses_data_of_another_config(form: str, tmp_path: Path) -> None
     other.write_text(text.replace("unit: customer", "unit: client"), encoding="utf-8")
     assert text != other.read_text(encoding="utf-8")
     for options in (("--config", other), ("--config", "minimal", "--seed", "8"), ("--config", "minimal", "--scale", "2")):
-        said = _plotsim("check", data, *options, code=2).stderr
-        assert "was not made from this config" in said and "seed 7" in said
+        output = _plotsim("check", data, *options, code=2).stderr
+        assert "was not made from this config" in output and "seed 7" in output
     _plotsim("check", data, "--config", "minimal", "--seed", "7", "--quiet")
 
 
@@ -234,8 +234,8 @@ def test_check_knows_data_however_its_scale_was_given(scale: float | None, tmp_p
     """A whole scale is the same as an int, as a float and as the config's own."""
     plan = plotsim_core.load_config(plotsim_core.template("minimal"), scale=scale)
     plotsim_core.write_tables(plan, tmp_path, format="parquet", periods="2024-02..2024-03")
-    said = _plotsim("check", tmp_path, "--config", "minimal").stdout
-    assert "2024-02 to 2024-03" in said
+    output = _plotsim("check", tmp_path, "--config", "minimal").stdout
+    assert "2024-02 to 2024-03" in output
 
 
 def test_check_takes_the_copy_of_the_config_beside_the_data(tmp_path: Path) -> None:

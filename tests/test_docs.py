@@ -44,8 +44,10 @@ def test_the_errors_are_those_of_the_config(tmp_path: Path) -> None:
 def test_the_tables_are_those_of_the_run() -> None:
     """Tables and rows shown for `make run` are those that saas gives."""
     shown = dict(re.findall(r"│ (\w+) +│ +([\d,]+) │", README))
-    made = {name: f"{len(frame):,}" for name, frame in generate_tables(load_config(ROOT / "configs" / "saas.yaml")).items()}
-    assert shown == made
+    values = {
+        name: f"{len(frame):,}" for name, frame in generate_tables(load_config(ROOT / "configs" / "saas.yaml")).items()
+    }
+    assert shown == values
 
 
 FRAGMENTS = [

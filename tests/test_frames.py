@@ -75,16 +75,16 @@ def test_an_open_window_is_written_for_the_periods_that_were_made(tmp_path: Path
 def test_frames_that_are_not_those_of_the_config_are_refused(tmp_path: Path) -> None:
     plan = load_template("minimal")
     dates = generate_tables(plan, tables=["dim_date"])["dim_date"]
-    for frames, says in (
+    for frames, message in (
         ({"dim_date": pa.Table.from_pandas(dates)}, "dim_date: expected a pandas DataFrame, found a pyarrow Table"),
         ({"dim_dat": dates}, "did you mean 'dim_date'"),
         ({"dim_date": dates.drop(columns="date_key")}, "the frame of dim_date lacks the column 'date_key'"),
         ({"dim_date": dates.assign(more=1)}, "dim_date has no column 'more'"),
         ({"dim_date": dates.assign(date_key="soon")}, "does not hold what its columns are"),
     ):
-        with pytest.raises(UsageError, match=says):
+        with pytest.raises(UsageError, match=message):
             write_tables(frames, plan, tmp_path / "out")
-        with pytest.raises(UsageError, match=says):
+        with pytest.raises(UsageError, match=message):
             validate(plan, frames)
     assert not (tmp_path / "out").exists()
     with pytest.raises(UsageError, match=r"write_tables\(plan, directory\)"):
@@ -118,8 +118,8 @@ def test_frames_are_restored_from_what_is_broken_on_purpose() -> None:
 def test_a_random_generator_draws_nothing_and_a_warning_says_so() -> None:
     plan = load_template("minimal")
     with pytest.warns(UserWarning, match="the config's seed, 42"):
-        made = generate_tables(plan, np.random.default_rng(1))
-    pd.testing.assert_frame_equal(made["fct_payments"], generate_tables(plan)["fct_payments"])
+        tables = generate_tables(plan, np.random.default_rng(1))
+    pd.testing.assert_frame_equal(tables["fct_payments"], generate_tables(plan)["fct_payments"])
 
 
 def test_nulls_lists_and_structures_come_back(tmp_path: Path) -> None:

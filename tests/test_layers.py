@@ -29,15 +29,15 @@ SIBLINGS = LAYERS[6]
 
 def imports(path: Path) -> set[str]:
     """Return the full names of the modules a file imports, wherever in it that stands."""
-    found: set[str] = set()
+    values: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            values |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            found.add(node.module or "")
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            values.add(node.module or "")
+            values |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return values
 
 
 def part(module: str) -> str | None:
@@ -65,17 +65,17 @@ def own_part(path: Path) -> str:
 
 @pytest.mark.parametrize("path", core_files(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_knows_only_what_lies_below_it(path: Path) -> None:
-    own = own_part(path)
+    entry = own_part(path)
     known = {name for module in imports(path) if (name := part(module)) is not None}
     parts = set().union(*LAYERS)
-    for other in (known & parts) - {own}:
-        if own in GROUND and other in GROUND:
-            assert GROUND.index(other) < GROUND.index(own), f"{own} knows {other}"
-        elif own in SIBLINGS:
-            assert layer(other) < layer(own), f"{own} knows its sibling {other}"
+    for other in (known & parts) - {entry}:
+        if entry in GROUND and other in GROUND:
+            assert GROUND.index(other) < GROUND.index(entry), f"{entry} knows {other}"
+        elif entry in SIBLINGS:
+            assert layer(other) < layer(entry), f"{entry} knows its sibling {other}"
         else:
-            assert layer(other) <= layer(own), f"{own} knows {other}"
-            assert layer(other) < layer(own) or layer(own) == len(LAYERS) - 1, f"{own} knows {other}"
+            assert layer(other) <= layer(entry), f"{entry} knows {other}"
+            assert layer(other) < layer(entry) or layer(entry) == len(LAYERS) - 1, f"{entry} knows {other}"
 
 
 def test_every_part_of_the_core_has_its_layer() -> None:
@@ -89,13 +89,13 @@ PACKAGES = sorted(path for path in CORE.rglob("__init__.py") if path.parent != C
 def test_a_package_says_what_it_may_import(path: Path) -> None:
     """The last paragraph of its docstring lists the parts below it, and the package that it is in."""
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    own = own_part(path)
+    entry = own_part(path)
     below = (
-        GROUND[: GROUND.index(own)]
-        if own in GROUND
-        else [*GROUND, *(n for parts in LAYERS[1 : layer(own)] for n in sorted(parts))]
+        GROUND[: GROUND.index(entry)]
+        if entry in GROUND
+        else [*GROUND, *(n for parts in LAYERS[1 : layer(entry)] for n in sorted(parts))]
     )
-    expected = [*below, own] if path.parent.parent != CORE else below
+    expected = [*below, entry] if path.parent.parent != CORE else below
     assert docstring.rpartition("\n\n")[2].replace("\n", " ") == f"May import: {', '.join(expected)}."
 
 
@@ -108,8 +108,8 @@ def test_the_core_knows_neither_dagster_nor_the_pipeline(path: Path) -> None:
 def test_importing_the_core_does_not_import_dagster() -> None:
     """Seen in a process of its own, so that nothing else can have imported it."""
     code = "import sys, plotsim_core; print([m for m in sys.modules if m.startswith(('dagster', 'plotsim_pipeline'))])"
-    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
 
 
 def test_numerics_knows_arrays_and_nothing_of_files_or_configs() -> None:

@@ -43,9 +43,9 @@ def test_reserved_words_are_names_in_every_format(format_: str, tmp_path: Path) 
     """Of tables and columns; every check of what was written passes."""
     plan = plan_of(WORDS)
     assert plan.stop is not None
-    found = rows_in(plan, tmp_path / "out", format_, "order", "order", "index", "primary", "lines")
+    actual = rows_in(plan, tmp_path / "out", format_, "order", "order", "index", "primary", "lines")
     expected = generate_tables(plan, tables=["order"])["order"][["order", "index", "primary", "lines"]]
-    assert found == Counter(expected.itertuples(index=False, name=None)) and len(found) > 50
+    assert actual == Counter(expected.itertuples(index=False, name=None)) and len(actual) > 50
     report = check_directory(plan, tmp_path / "out", format_, plan.first, plan.stop)
     assert not report.failed, report.text()
 
@@ -89,8 +89,8 @@ def test_a_table_of_500_columns(tmp_path: Path) -> None:
     plan = plan_of(wide(500, 20))
     write_tables(plan, tmp_path / "out", format="parquet")
     assert time.perf_counter() - begin < 60
-    made = duckdb.sql(f"FROM '{tmp_path}/out/fct_wide.parquet'")
-    assert len(made.columns) == 503 and made.shape[0] == 20 * 12
+    answer = duckdb.sql(f"FROM '{tmp_path}/out/fct_wide.parquet'")
+    assert len(answer.columns) == 503 and answer.shape[0] == 20 * 12
     wrong = " OR ".join(f"abs(c{n} - (c{n - 4} * 2 + c{n - 3})) > 0.011" for n in range(4, 500, 5))
     assert duckdb.sql(f"SELECT count(*) FROM made WHERE {wrong}").fetchall() == [(0,)]
 
@@ -99,9 +99,9 @@ def test_a_window_that_ends_in_the_future_is_whole() -> None:
     """A plan for next year has all its months, whatever day it is."""
     year = date.today().year
     window = {"start": f"{year}-01", "end": f"{year + 2}-12", "every": "month"}
-    made = generate_tables(plan_of({**NUMBERS, "window": window}), tables=["dim_date", "fct_visits"])
-    assert len(made["dim_date"]) == 36
-    assert made["fct_visits"]["date_key"].max() == (year + 2) * 10000 + 1201
+    tables = generate_tables(plan_of({**NUMBERS, "window": window}), tables=["dim_date", "fct_visits"])
+    assert len(tables["dim_date"]) == 36
+    assert tables["fct_visits"]["date_key"].max() == (year + 2) * 10000 + 1201
 
 
 MOVEMENTS = """
@@ -172,18 +172,18 @@ def days(start: str, end: str, every: str = "day") -> Plan:
 
 def test_two_hundred_years_of_days() -> None:
     """Every day once, 29 February of leap years alone: not of 1900, but of 2000; each with its row and its own week day."""
-    made = generate_tables(days("1900-01-01", "2099-12-31"), tables=["dim_date", "fct_visits"])
-    dates = made["dim_date"]["date"].tolist()
+    tables = generate_tables(days("1900-01-01", "2099-12-31"), tables=["dim_date", "fct_visits"])
+    dates = tables["dim_date"]["date"].tolist()
     assert dates == [date(1900, 1, 1) + timedelta(n) for n in range(73_049)]
     leap = [day for day in dates if (day.month, day.day) == (2, 29)]
     assert len(leap) == 49 and date(2000, 2, 29) in leap and leap[0] == date(1904, 2, 29)
-    assert made["fct_visits"]["date_key"].tolist() == made["dim_date"]["date_key"].tolist()
-    assert made["dim_date"]["date_key"].tolist() == [day.year * 10000 + day.month * 100 + day.day for day in dates]
+    assert tables["fct_visits"]["date_key"].tolist() == tables["dim_date"]["date_key"].tolist()
+    assert tables["dim_date"]["date_key"].tolist() == [day.year * 10000 + day.month * 100 + day.day for day in dates]
 
 
 def test_a_window_from_leap_day_to_the_day_before() -> None:
-    made = generate_tables(days("2024-02-29", "2025-02-28"), tables=["fct_visits"])["fct_visits"]
-    assert len(made) == 366 and made["date_key"].iloc[0] == 20240229 and made["date_key"].iloc[-1] == 20250228
+    rows = generate_tables(days("2024-02-29", "2025-02-28"), tables=["fct_visits"])["fct_visits"]
+    assert len(rows) == 366 and rows["date_key"].iloc[0] == 20240229 and rows["date_key"].iloc[-1] == 20250228
 
 
 def test_a_year_of_53_weeks() -> None:
@@ -213,9 +213,9 @@ def test_whole_numbers_beyond_doubles_are_exact_in_every_format(
     format_: str, table: str, column: str, tmp_path: Path
 ) -> None:
     plan = plan_of(NUMBERS)
-    found = rows_in(plan, tmp_path / "out", format_, table, column)
+    actual = rows_in(plan, tmp_path / "out", format_, table, column)
     expected = Counter((int(value),) for value in generate_tables(plan, tables=[table])[table][column])
-    assert found == expected and {value for (value,) in found} == set(LARGE)
+    assert actual == expected and {value for (value,) in actual} == set(LARGE)
 
 
 def test_whole_numbers_beyond_doubles_are_exact_in_sql_and_python(tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ def test_a_count_with_gaps_stays_whole_in_texts(tmp_path: Path) -> None:
 @pytest.mark.parametrize("format_", FORMATS)
 def test_nulls_and_empty_texts_stay_apart_in_every_format(format_: str, tmp_path: Path) -> None:
     plan = plan_of(EMPTY)
-    found = rows_in(plan, tmp_path / "out", format_, "evt_visit", "note")
+    actual = rows_in(plan, tmp_path / "out", format_, "evt_visit", "note")
     frame = generate_tables(plan, tables=["evt_visit"])["evt_visit"]["note"].astype(object)
-    assert found == Counter((value,) for value in frame.where(frame.notna(), None))
-    assert {value for (value,) in found} == {*TEXTS, None}
+    assert actual == Counter((value,) for value in frame.where(frame.notna(), None))
+    assert {value for (value,) in actual} == {*TEXTS, None}

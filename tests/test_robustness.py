@@ -30,10 +30,10 @@ def test_a_random_config_neither_crashes_nor_alarms(seed: int) -> None:
 @pytest.mark.slow
 def test_configs_use_every_word_of_the_language() -> None:
     """Each table kind, column source, distribution, curve, arrival, issue, grain, format and section occurs."""
-    found: Counter[str] = Counter()
+    actual: Counter[str] = Counter()
     for seed in COMPOSED:
-        found.update(words_of(composed(seed).plan))
-    missing = [f"{what} {word}" for what, words in every_word().items() for word in words if not found[f"{what} {word}"]]
+        actual.update(words_of(composed(seed).plan))
+    missing = [f"{what} {word}" for what, words in every_word().items() for word in words if not actual[f"{what} {word}"]]
     assert not missing
 
 

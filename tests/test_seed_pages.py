@@ -49,17 +49,17 @@ def between(text: str, first: str, last: str) -> str:
 
 def fenced(text: str, language: str) -> list[str]:
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    return [block for own, block in blocks if own == language]
+    return [block for entry, block in blocks if entry == language]
 
 
 def test_the_smallest_config_and_the_program_that_writes_it(guide: str) -> None:
     Path("my_config.yaml").write_text(between(guide, "about: ", "seed: "), encoding="utf-8")
     run_python(between(guide, "from plotsim import", "write_tables("))
     listed = files(between(guide, "output/", "└──"))
-    made = {path.name for path in Path("output").iterdir()}
-    assert {"dim_date.csv", "config.yaml", "validation_report.txt", "manifest.json"} <= listed & made
-    assert {"dim_customer.csv", "fct_engagement.csv", "fct_payments.csv"} <= made
-    assert {"dim_<unit>.csv", "fct_<metric>.csv", "evt_<event>.csv"} == listed - made
+    names = {path.name for path in Path("output").iterdir()}
+    assert {"dim_date.csv", "config.yaml", "validation_report.txt", "manifest.json"} <= listed & names
+    assert {"dim_customer.csv", "fct_engagement.csv", "fct_payments.csv"} <= names
+    assert {"dim_<unit>.csv", "fct_<metric>.csv", "evt_<event>.csv"} == listed - names
     assert "keys_unique" in (report := Path("output/validation_report.txt").read_text(encoding="utf-8"))
     assert "references_resolve" in report and "date_spine_whole" in report
 
@@ -93,9 +93,9 @@ def test_the_quick_start(readme: str) -> None:
 
 def test_every_command_of_the_page_twice(readme: str) -> None:
     """A second time is no error: nothing of anybody's is lost."""
-    found = [command for block in fenced(readme, "bash") for command in commands(block)]
-    assert len(found) == 5
-    for command in [*found, *found]:
+    values = [command for block in fenced(readme, "bash") for command in commands(block)]
+    assert len(values) == 5
+    for command in [*values, *values]:
         done = run(command)
         assert done.exit_code == 0, f"{command}: {done.output}"
 
@@ -107,14 +107,14 @@ def test_every_line_of_the_reference_of_commands(readme: str) -> None:
     listed = options(reference)
     assert set(listed) == {"run", "validate", "info", "list-templates", "template"}
     assert [len(listed[name]) for name in ("run", "template")] == [9, 2]
-    for name, own in listed.items():
+    for name, entry in listed.items():
         argument = {"list-templates": "", "template": "hr"}.get(name, "config.yaml")
-        for option, value in [("", ""), *own]:
+        for option, value in [("", ""), *entry]:
             given = {"path": f"{name}.yaml" if name == "template" else "made", "int": "7", "": ""}[value]
             done = run(f"plotsim {name} {argument} {option} {given}")
             assert done.exit_code == 0, f"{name} {option}: {done.output}"
         helped = run(f"plotsim {name} --help").output
-        assert all(re.search(rf"(^|[ ,]){option}\b", helped, re.MULTILINE) for option, _ in own), helped
+        assert all(re.search(rf"(^|[ ,]){option}\b", helped, re.MULTILINE) for option, _ in entry), helped
 
 
 def test_the_templates_of_the_page(readme: str) -> None:

@@ -11,7 +11,7 @@ from docs.datasets import shown
 from plotsim_core import Plan
 from plotsim_core.config.quality import LEDGER
 from plotsim_core.plan.plan import TablePlan
-from tests.laws.made import BUNDLED, DATASETS, bundled, made
+from tests.laws.made import BUNDLED, DATASETS, bundled, made_table
 
 BYTES = 3.0
 """Bytes are right within this factor."""
@@ -34,7 +34,7 @@ def test_estimates_hold_for_every_table(name: str) -> None:
     """Of every dataset and of every kind of table, whether or not units can leave and rows find what they refer to."""
     plan = bundled(name)
     for table, size in zip(plan.tables, plotsim_core.sizes(plan), strict=True):
-        rows = made(plan, table.name).num_rows
+        rows = made_table(plan, table.name).num_rows
         assert abs(size.rows - rows) <= allowed(plan, table, rows), (table.name, size.rows, rows)
 
 
@@ -44,7 +44,7 @@ def test_estimates_hold_where_units_are_sampled(name: str) -> None:
     plan = plotsim_core.load_config(plotsim_core.template(name), scale=60)
     for table, size in zip(plan.tables, plotsim_core.sizes(plan), strict=True):
         if table.kind not in ("proportional", "variable", "detail"):  # the most rows, and the longest to make
-            rows = made(plan, table.name).num_rows
+            rows = made_table(plan, table.name).num_rows
             assert abs(size.rows - rows) <= allowed(plan, table, rows), (table.name, size.rows, rows)
 
 
@@ -89,9 +89,9 @@ dimensions:
   - { name: dim_plan, reference: true, columns: [{ name: plan_id, type: id }, { name: plan, type: "static.a,b,c,d" }] }
 bridges: [{ name: bridge_plan, left: dim_shop, right: dim_plan, cardinality: [1, 4], driver: mood }]
 """)
-    made = plotsim_core.generate_tables(plan, tables=["dim_shop", "bridge_plan"])
-    for size in plotsim_core.sizes(plan, tables=list(made)):
-        assert abs(size.rows / len(made[size.table]) - 1) < 0.1, size
+    result = plotsim_core.generate_tables(plan, tables=["dim_shop", "bridge_plan"])
+    for size in plotsim_core.sizes(plan, tables=list(result)):
+        assert abs(size.rows / len(result[size.table]) - 1) < 0.1, size
 
 
 def test_a_million_units_are_sized_without_making_them() -> None:

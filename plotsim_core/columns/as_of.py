@@ -32,8 +32,8 @@ def state_periods(rows: Rows) -> Integers:
     """Return the period of each row's state."""
     block = rows.block
     periods = np.minimum(block.slice.stop - 1, ends(block)[rows.unit])
-    if len(rows.until) == len(rows):
-        periods = np.where(rows.until == CURRENT, periods, rows.until - 1)
+    if len(rows.version_stop) == len(rows):
+        periods = np.where(rows.version_stop == CURRENT, periods, rows.version_stop - 1)
     return periods
 
 

@@ -68,7 +68,7 @@ class Static(ColumnSource):
         if isinstance(self.values, str) and _split(self.values) is None:
             raise ProblemError(Problem("values", f"a quote is not closed before a comma in {value_text(self.values)}"))
         if self.value_type in _FORMATS:
-            for value in self.given:
+            for value in self.parsed_values:
                 if value is not None and _parsed_moment(value, self.value_type) is None:
                     raise ProblemError(
                         Problem("value_type", f"{value_text(value)} is no {self.value_type}", _FORMATS[self.value_type])
@@ -83,7 +83,7 @@ class Static(ColumnSource):
         )
 
     @cached_property
-    def given(self) -> list[Any]:
+    def parsed_values(self) -> list[Any]:
         """The values, numbers as numbers, days and moments as texts."""
         if not isinstance(self.values, str):
             return list(self.values)
@@ -93,14 +93,16 @@ class Static(ColumnSource):
 
     @property
     def row_count(self) -> int:
-        return len(self.given)
+        return len(self.parsed_values)
 
     def row_values(self) -> list[Any]:
         if self.value_type in _FORMATS:
-            return [None if value is None else _parsed_moment(value, self.value_type) for value in self.given]
+            return [None if value is None else _parsed_moment(value, self.value_type) for value in self.parsed_values]
         if self._type() == pa.string():
-            return [None if value is None else value if isinstance(value, str) else _text(value) for value in self.given]
-        return self.given
+            return [
+                None if value is None else value if isinstance(value, str) else _text(value) for value in self.parsed_values
+            ]
+        return self.parsed_values
 
     def row_texts(self) -> list[str]:
         return self.texts
@@ -112,7 +114,7 @@ class Static(ColumnSource):
         types: dict[str, pa.DataType] = {"text": pa.string(), "date": pa.date32(), "timestamp": pa.timestamp("us")}
         if self.value_type is not None:
             return types[self.value_type]
-        return common_type([value for value in self.given if value is not None])
+        return common_type([value for value in self.parsed_values if value is not None])
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
         return self._type()
@@ -128,16 +130,16 @@ class Static(ColumnSource):
         return f"{capitalised(phrase(column.name))}, {'one of' if len(values) > 1 else 'always'} {enumeration(values)}."
 
     def is_nullable(self, column: Column, dataset: Dataset) -> bool:
-        return None in self.given
+        return None in self.parsed_values
 
     def text_decimals(self, dataset: Dataset) -> int | None:
         """Return 2 for prices: numbers all written with two decimals."""
         prices = isinstance(self.values, str) and all(text[-3:-2] == "." for text in self.texts)
         return 2 if prices and self._type() == pa.float64() else None
 
-    def places(self, dataset: Dataset) -> int | None:
+    def decimal_places(self, dataset: Dataset) -> int | None:
         return max_decimals(
-            self.texts if isinstance(self.values, str) else [value for value in self.given if value is not None]
+            self.texts if isinstance(self.values, str) else [value for value in self.parsed_values if value is not None]
         )
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
@@ -212,7 +214,7 @@ class Choice(ColumnSource):
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
         return f"{capitalised(phrase(column.name))}, one of {enumeration(self.values)}."
 
-    def places(self, dataset: Dataset) -> int | None:
+    def decimal_places(self, dataset: Dataset) -> int | None:
         return max_decimals(self.values)
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:

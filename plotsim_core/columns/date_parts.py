@@ -53,15 +53,15 @@ unused)."""
 class DatePart:
     """A part of a date. `forms` maps each type that its column may have, the usual one first, to its values.
 
-    `says` is its description, `within` the longest span over which it is constant. `of_days` marks a part of a day, for
-    dimensions of days or hours only; `sometimes` marks a part that some dates lack.
+    `within` is the longest span over which it is constant. `of_days` marks a part of a day, for dimensions of days or hours
+    only; `is_nullable` marks a part that some dates lack.
     """
 
     forms: dict[str, Value]
-    says: str
+    description: str
     within: str = ""
     of_days: bool = False
-    sometimes: bool = False
+    is_nullable: bool = False
 
 
 def _number_forms(part: Value) -> dict[str, Value]:
@@ -185,7 +185,7 @@ for _name, _part in {
     ),
     "is_holiday": DatePart(_truth_forms(_is_holiday), "Sign that the day is a holiday of the calendar", of_days=True),
     "holiday_name": DatePart(
-        {"string": _holiday_name}, "Name of the holiday, null on other days", of_days=True, sometimes=True
+        {"string": _holiday_name}, "Name of the holiday, null on other days", of_days=True, is_nullable=True
     ),
     "is_working_day": DatePart(
         _truth_forms(_is_working_day), "Sign that the day is neither of the weekend nor a holiday", of_days=True
@@ -274,12 +274,14 @@ class _PartOfDate(ColumnSource):
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
         part, grain = _parts(table)[column.name], dataset.window.grain.name
-        text = part.says.format(grain=grain, named="ends" if dataset.calendar.fiscal_year_named == "end" else "begins")
+        text = part.description.format(
+            grain=grain, named="ends" if dataset.calendar.fiscal_year_named == "end" else "begins"
+        )
         is_constant = grain != "week" and _SPANS.index(grain) < _SPANS.index(part.within or grain)
         return f"{text}." if is_constant or part.within in ("", grain) else f"{text}, at the start of the {grain}."
 
     def is_nullable(self, column: Column, dataset: Dataset) -> bool:
-        return column.name in DATE_PARTS and DATE_PARTS[column.name].sometimes
+        return column.name in DATE_PARTS and DATE_PARTS[column.name].is_nullable
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         population = rows.block.population

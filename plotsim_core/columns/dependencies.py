@@ -14,8 +14,8 @@ from plotsim_core.config.tables import (
     Column,
     DeclaredTable,
     Table,
+    column_decimal_places,
     column_decimals,
-    column_places,
     column_type,
     may_be_null,
 )
@@ -80,10 +80,10 @@ def decimals_in(table: str, name: str, dataset: Dataset) -> int | None:
     return column_decimals(column, kind)
 
 
-def places_in(table: str, name: str, dataset: Dataset) -> int | None:
+def decimal_places_in(table: str, name: str, dataset: Dataset) -> int | None:
     """Return the largest number of decimals of a table's column; None for doubles, and for columns without numbers."""
     column, kind = column_in(table, name, dataset)
-    return column_places(column, kind)
+    return column_decimal_places(column, kind)
 
 
 def table_with(options: Part, dataset: Dataset) -> Table:

@@ -27,17 +27,17 @@ _SCALE = 18
 
 @dataclass(frozen=True)
 class Exact:
-    """Fixed-point numbers, one per row: integers `units` with `scale` decimals; `known` is the mask of exact ones."""
+    """Fixed-point numbers, one per row: integers `units` with `scale` decimals; `is_exact` is the mask of exact ones."""
 
     units: Integers
-    known: NDArray[np.bool_]
+    is_exact: NDArray[np.bool_]
     scale: int
 
     def at(self, scale: int) -> Exact:
         """Return the same numbers with `scale` decimals, no fewer than they have."""
         if scale == self.scale:
             return self
-        in_range = self.known & (np.abs(self.units) < _LARGEST / 10.0 ** (scale - self.scale))
+        in_range = self.is_exact & (np.abs(self.units) < _LARGEST / 10.0 ** (scale - self.scale))
         return Exact(np.where(in_range, self.units, 0) * 10 ** (scale - self.scale), in_range, scale)
 
     def rounded(self, digits: int) -> Exact:
@@ -45,14 +45,14 @@ class Exact:
         if digits >= self.scale:
             return self.at(digits)
         step = 10 ** (self.scale - digits)
-        return Exact(np.sign(self.units) * ((np.abs(self.units) + step // 2) // step), self.known, digits)
+        return Exact(np.sign(self.units) * ((np.abs(self.units) + step // 2) // step), self.is_exact, digits)
 
 
-def exact_column(values: Floats, places: int) -> Exact:
-    """Return a column of numbers with at most `places` decimals, NaN for null, as fixed-point numbers."""
-    scaled = np.rint(values * 10.0**places)
+def exact_column(values: Floats, decimals: int) -> Exact:
+    """Return a column of numbers with at most so many decimals, NaN for null, as fixed-point numbers."""
+    scaled = np.rint(values * 10.0**decimals)
     is_exact = np.abs(scaled) < EXACT
-    return Exact(np.where(is_exact, scaled, 0.0).astype(np.int64), is_exact, places)
+    return Exact(np.where(is_exact, scaled, 0.0).astype(np.int64), is_exact, decimals)
 
 
 def decimal_count(value: float | str) -> int | None:
@@ -77,7 +77,7 @@ def exact_value(
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         operand = value(node.operand)
         negative = operand is not None and isinstance(node.op, ast.USub)
-        return Exact(-operand.units, operand.known, operand.scale) if operand is not None and negative else operand
+        return Exact(-operand.units, operand.is_exact, operand.scale) if operand is not None and negative else operand
     if isinstance(node, ast.BinOp):
         if isinstance(node.op, ast.Div):
             return _quotient(value(node.left), node.right, count)
@@ -92,7 +92,7 @@ def exact_value(
     if node.func.id == "round":
         return None if arguments[0] is None else arguments[0].rounded(digits_of(node) or 0)
     if node.func.id == "abs":
-        return None if arguments[0] is None else Exact(np.abs(arguments[0].units), arguments[0].known, arguments[0].scale)
+        return None if arguments[0] is None else Exact(np.abs(arguments[0].units), arguments[0].is_exact, arguments[0].scale)
     operation = {"min": _least, "max": _most}.get(node.func.id)
     return None if operation is None else reduce(lambda a, b: _combined(operation, a, b), arguments)
 
@@ -122,14 +122,14 @@ def _rescaled(operation: Callable[[Integers, Integers], Integers]) -> Callable[[
         scale = max(a.scale, b.scale)
         a, b = a.at(scale), b.at(scale)
         in_range = (np.abs(a.units) < _LARGEST) & (np.abs(b.units) < _LARGEST)
-        return Exact(operation(a.units, b.units), a.known & b.known & in_range, scale)
+        return Exact(operation(a.units, b.units), a.is_exact & b.is_exact & in_range, scale)
 
     return apply
 
 
 def _product(a: Exact, b: Exact) -> Exact:
     in_range = np.abs(a.units.astype(np.float64)) * np.abs(b.units.astype(np.float64)) < _LARGEST
-    return Exact(np.where(in_range, a.units, 0) * b.units, a.known & b.known & in_range, a.scale + b.scale)
+    return Exact(np.where(in_range, a.units, 0) * b.units, a.is_exact & b.is_exact & in_range, a.scale + b.scale)
 
 
 def _where(condition: Floats, a: Exact | None, b: Exact | None) -> Exact | None:
@@ -138,7 +138,9 @@ def _where(condition: Floats, a: Exact | None, b: Exact | None) -> Exact | None:
     scale = max(a.scale, b.scale)
     a, b = a.at(scale), b.at(scale)
     is_true = condition != 0
-    return Exact(np.where(is_true, a.units, b.units), np.where(is_true, a.known, b.known) & ~np.isnan(condition), scale)
+    return Exact(
+        np.where(is_true, a.units, b.units), np.where(is_true, a.is_exact, b.is_exact) & ~np.isnan(condition), scale
+    )
 
 
 _least, _most = _rescaled(np.minimum), _rescaled(np.maximum)

@@ -120,7 +120,7 @@ class Expression(ColumnSource):
     def text_decimals(self, dataset: Dataset) -> int | None:
         return decimals_of(self) if decimals_of(self) == 2 else None
 
-    def places(self, dataset: Dataset) -> int | None:
+    def decimal_places(self, dataset: Dataset) -> int | None:
         return decimals_of(self)
 
     def reads(self, table: Table) -> Iterable[Origin]:
@@ -195,7 +195,7 @@ class _Read:
 
 
 def _exact_columns(values: dict[str, Any], columns: dict[str, ColumnPlan]) -> dict[str, Exact]:
-    decimals = {name: columns[name].places for name in values}
+    decimals = {name: columns[name].decimal_places for name in values}
     return {name: exact_column(values[name], digits) for name, digits in decimals.items() if digits is not None}
 
 
@@ -210,7 +210,7 @@ def _rounded(node: ast.expr, doubles: Floats, digits: int, inputs: _Read) -> Flo
     if exact is None:
         return rounded
     exact = exact.rounded(digits)
-    return np.where(exact.known, exact.units / 10.0**digits, rounded)
+    return np.where(exact.is_exact, exact.units / 10.0**digits, rounded)
 
 
 def _value(node: ast.expr, inputs: _Read) -> Any:
@@ -266,7 +266,7 @@ def _same_decimals(node: ast.Compare, values: list[Any], inputs: _Read) -> list[
     if len(scales) < 2:
         return values
     return [
-        np.where(side.known, side.units / 10.0**side.scale, doubles)
+        np.where(side.is_exact, side.units / 10.0**side.scale, doubles)
         for side, doubles in zip(sides, values, strict=True)
         if side is not None
     ]

@@ -141,7 +141,7 @@ class FakerText(ColumnSource):
         return {**value, "provider": name, "arguments": dict(zip(pairs[::2], map(_scalar, pairs[1::2]), strict=True))}
 
     @property
-    def given(self) -> Given:
+    def argument_pairs(self) -> Given:
         """The arguments as a sorted tuple, which caches use as a key."""
         return tuple(sorted(self.arguments.items()))
 
@@ -152,7 +152,7 @@ class FakerText(ColumnSource):
             return pa.string()
         if _return_type(self.provider, dataset.locale[0]) is str:  # without a pool, which is slow to make
             return pa.string()
-        type_: pa.DataType = pool(self.provider, dataset.locale[0], self.given).type
+        type_: pa.DataType = pool(self.provider, dataset.locale[0], self.argument_pairs).type
         return type_
 
     def check(self, column: Column, table: Table, scope: Scope) -> Iterable[Problem]:
@@ -210,7 +210,7 @@ class FakerText(ColumnSource):
             return "no two the same" if _is_distinct(self, table) else "as often the same as people's names are"
         if name in PEOPLE:
             return f"up to {name_count(name, dataset.locale):,} different texts"
-        values = {value for locale in dataset.locale for value in pool(name, locale, self.given).to_pylist()}
+        values = {value for locale in dataset.locale for value in pool(name, locale, self.argument_pairs).to_pylist()}
         return f"{len(values):,} different values"
 
     def stored_bytes(self, type_: pa.DataType) -> float | None:
@@ -237,7 +237,7 @@ class FakerText(ColumnSource):
             start = population.grain.starts(np.array([population.first])).astype("datetime64[D]").astype(np.int64)
             day_uniforms = uniforms(rows.stream(table, column, "within"), rows.address)
             return past_values(name, self.arguments, int(start[0]), rows.uniforms(table, column), day_uniforms)
-        pools = [pool(name, locale, self.given).cast(column.type) for locale in population.dataset.locale]
+        pools = [pool(name, locale, self.argument_pairs).cast(column.type) for locale in population.dataset.locale]
         size = len(pools[0])
         indexes = rows.choose(table, column, size)
         if len(pools) > 1:
@@ -335,7 +335,7 @@ def _check_provider(options: FakerText, locales: list[str]) -> Iterable[Problem]
     yield from problems
     if problems:
         return
-    kinds = {kind for locale in locales for kind in _value_kinds(name, locale, options.given)}
+    kinds = {kind for locale in locales for kind in _value_kinds(name, locale, options.argument_pairs)}
     if len(kinds) > 1 or not kinds <= _SCALAR_KINDS:
         yield Problem("type", f"faker.{name} gives {' or '.join(sorted(kinds))}; expected one text or number in each row")
 

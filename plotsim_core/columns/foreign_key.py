@@ -94,7 +94,7 @@ class Reference(Popularity, ColumnSource):
             yield Problem("type", f"a row of {table.name} has no {scope.unit} that it could refer to")
         if self.matching is not None:
             yield from check_matching(self.matching, column, table, target, scope)
-            for name in self.said:
+            for name in self.option_names:
                 yield Problem(name, "has no effect: `matching` says which row is referred to")
         else:
             yield from check_popularity(self, target.name, target.popularity, target)

@@ -88,7 +88,7 @@ class Place(ColumnSource):
     def text_decimals(self, dataset: Dataset) -> int | None:
         return _DECIMALS if self.part in _NUMBERS else None
 
-    def places(self, dataset: Dataset) -> int | None:
+    def decimal_places(self, dataset: Dataset) -> int | None:
         return _DECIMALS
 
     def possible_values(self, table: Table, scope: Scope) -> list[str] | None:

@@ -81,7 +81,7 @@ class Lag(ColumnSource):
     def text_decimals(self, dataset: Dataset) -> int | None:
         return money_decimals(metric_named(self.metric, dataset))
 
-    def places(self, dataset: Dataset) -> int | None:
+    def decimal_places(self, dataset: Dataset) -> int | None:
         return metric_named(self.metric, dataset).decimals
 
     def stage_origin(self, dataset: Dataset) -> Origin:

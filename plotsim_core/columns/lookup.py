@@ -16,7 +16,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from plotsim_core.arrow import ArrowArray
-from plotsim_core.columns.dependencies import decimals_in, is_circular, names_in, nullable_in, places_in, type_in
+from plotsim_core.columns.dependencies import decimal_places_in, decimals_in, is_circular, names_in, nullable_in, type_in
 from plotsim_core.columns.earlier_rows import ancestors
 from plotsim_core.columns.metric import metric_columns
 from plotsim_core.columns.roads import targets_of
@@ -105,8 +105,8 @@ class Lookup(ColumnSource):
     def text_decimals(self, dataset: Dataset) -> int | None:
         return decimals_in(self.table, self.column, dataset)
 
-    def places(self, dataset: Dataset) -> int | None:
-        return places_in(self.table, self.column, dataset)
+    def decimal_places(self, dataset: Dataset) -> int | None:
+        return decimal_places_in(self.table, self.column, dataset)
 
     def reads(self, table: Table) -> Iterable[Origin]:
         yield self.table, self.column
@@ -126,9 +126,9 @@ class Lookup(ColumnSource):
         target_column = next(other for other in target.table.columns if other.name == self.column)
         if len(target.rows.cell) < len(target.rows) and changing_sources(target_column.spec, target.table.spec):
             return fill(target_column, target.table, _rows_at_time(target, rows))
-        if target.table.spec.has_keyed_rows and bool(np.all(target.places >= 0)):  # only the rows referred to
-            row_indexes, positions = np.unique(target.places, return_inverse=True)
-            target = Targets(target.table, target.rows.taken(row_indexes), positions)
+        if target.table.spec.has_keyed_rows and bool(np.all(target.positions >= 0)):  # only the rows referred to
+            row_indexes, positions = np.unique(target.positions, return_inverse=True)
+            target = Targets(target.table, target.rows.take(row_indexes), positions)
         return target.values(target_column)
 
     def _targets(self, table: TablePlan, rows: Rows) -> Targets:
@@ -167,7 +167,7 @@ def _check_column(options: Lookup, column: Column, table: Table, scope: Scope) -
 def _rows_at_time(target: Targets, rows: Rows) -> Rows:
     """Return the target rows as of the time of the rows that refer to them."""
     block = rows.block
-    target_rows = replace(target.rows.taken(target.places), block=block, unit=rows.unit, cell=rows.cell)
+    target_rows = replace(target.rows.take(target.positions), block=block, unit=rows.unit, cell=rows.cell)
     history = target.table.spec.history
     return replace(target_rows, band=_bands(history, rows)) if history is not None else target_rows
 

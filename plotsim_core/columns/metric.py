@@ -88,7 +88,7 @@ class _LayerOfMetric(MetricSource):
     def text_decimals(self, dataset: Dataset) -> int | None:
         return money_decimals(metric_named(self.metric, dataset))
 
-    def places(self, dataset: Dataset) -> int | None:
+    def decimal_places(self, dataset: Dataset) -> int | None:
         return metric_named(self.metric, dataset).decimals
 
     def stage_origin(self, dataset: Dataset) -> Origin:
@@ -170,7 +170,7 @@ class ExpectedMetric(_LayerOfMetric):
     def text_decimals(self, dataset: Dataset) -> int | None:
         return None
 
-    def places(self, dataset: Dataset) -> int:
+    def decimal_places(self, dataset: Dataset) -> int:
         return _EXPECTED_DECIMALS
 
     def layer(self, unit_block: Block) -> Floats:

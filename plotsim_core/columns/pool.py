@@ -89,7 +89,7 @@ class Pool(ColumnSource):
             f"{'by the position on the curve' if self.by == 'trajectory' else 'by chance'}."
         )
 
-    def places(self, dataset: Dataset) -> int | None:
+    def decimal_places(self, dataset: Dataset) -> int | None:
         return max_decimals(self._values(dataset.segments))
 
     @property

@@ -39,7 +39,7 @@ class Popularity(Part):
     """How steeply references fall with the rank (zipf)."""
 
     @property
-    def said(self) -> list[str]:
+    def option_names(self) -> list[str]:
         """Names of the options that are set."""
         return [name for name in Popularity.model_fields if getattr(self, name) is not None]
 
@@ -47,7 +47,7 @@ class Popularity(Part):
 def check_popularity(options: Popularity, table: str, allowed: tuple[str, ...], rows: Table | None) -> Iterable[Problem]:
     """Yield the problems of the popularity of a reference to a table, where the options `allowed` apply; where its target is
     not drawn, none does."""
-    names = options.said
+    names = options.option_names
     for name in names:
         if name not in allowed:
             yield Problem(name, f"has no effect: which row of {table} is referred to is not drawn so")

@@ -49,7 +49,7 @@ def inherited_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: 
     if parent_column is None or rows.parent is None:
         return None
     targets = targets_of(parent_column, population.table(parent_of(table) or ""), rows.parent)
-    return Targets(targets.table, targets.rows, targets.places[rows.owner])
+    return Targets(targets.table, targets.rows, targets.positions[rows.owner])
 
 
 def foreign_targets(column: ColumnPlan, table: TablePlan, rows: Rows, parent: TablePlan) -> Targets | None:

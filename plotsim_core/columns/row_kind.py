@@ -20,11 +20,11 @@ class Targets:
 
     table: TablePlan
     rows: Rows
-    places: Integers
+    positions: Integers
 
     def values(self, column: ColumnPlan) -> ArrowArray:
         """Return a column of the table, one value per row that refers to it."""
-        return taken(fill(column, self.table, self.rows), self.places, self.places < 0)
+        return taken(fill(column, self.table, self.rows), self.positions, self.positions < 0)
 
 
 class RowKind(Table):

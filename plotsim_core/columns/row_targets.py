@@ -23,6 +23,6 @@ def rows_with_targets(table: TablePlan, rows: Rows) -> Rows:
     if not table.spec.is_driven or not columns:
         return rows
     targets = [targets_of(column, table, rows) for column in columns]
-    has_targets = np.all([target.places >= 0 for target in targets], axis=0)
-    known = {column.name: (target.rows, target.places) for column, target in zip(columns, targets, strict=True)}
-    return replace(rows, targets={**rows.targets, **known}).taken(has_targets)
+    has_targets = np.all([target.positions >= 0 for target in targets], axis=0)
+    known = {column.name: (target.rows, target.positions) for column, target in zip(columns, targets, strict=True)}
+    return replace(rows, targets={**rows.targets, **known}).take(has_targets)

@@ -32,12 +32,12 @@ def _empty() -> Integers:
 class Rows:
     """Rows as parallel arrays; a field that a kind of rows lacks is empty.
 
-    `address` is the random address of a row; `unit` the index of its unit in the block; `period` a period number; `cell`
-    the index in the block's flattened (periods, units) arrays; `ordinal` the number among siblings; `moment` a time
-    (datetime64[us]); `since` and `until` the first periods of a version and of the next one (`CURRENT`: there is none);
-    `band` the band of a version; `parent` the parent rows of detail rows, and `owner` the position of each row's parent;
-    `rank` the number of a row in its group, in tables with issues (tables/rank.py); `targets` the (rows, positions) that
-    columns refer to, by name; `memory` what was computed of these rows.
+    `address` is the random address of a row; `unit` the index of its unit in the block; `period` a period number; `cell` the
+    index in the block's flattened (periods, units) arrays; `ordinal` the number among siblings; `moment` a time
+    (datetime64[us]); `version_first` the first period of a version and `version_stop` that of the next one (`CURRENT`: there
+    is none); `band` the band of a version; `parent` the parent rows of detail rows, and `owner` the position of each row's
+    parent; `rank` the number of a row in its group, in tables with issues (tables/rank.py); `targets` the (rows, positions)
+    that columns refer to, by name; `memory` what was computed of these rows.
     """
 
     block: Block
@@ -47,8 +47,8 @@ class Rows:
     cell: Integers = field(default_factory=_empty)
     ordinal: Integers = field(default_factory=_empty)
     moment: NDArray[Any] = field(default_factory=_empty)
-    since: Integers = field(default_factory=_empty)
-    until: Integers = field(default_factory=_empty)
+    version_first: Integers = field(default_factory=_empty)
+    version_stop: Integers = field(default_factory=_empty)
     band: Integers = field(default_factory=_empty)
     parent: Rows | None = None
     owner: Integers = field(default_factory=_empty)
@@ -63,7 +63,7 @@ class Rows:
         """Return `compute()`, computed once for a key while the rows live."""
         return self.memory.cached(key, compute)
 
-    def taken(self, positions: Integers | NDArray[np.bool_]) -> Rows:
+    def take(self, positions: Integers | NDArray[np.bool_]) -> Rows:
         """Return the rows at `positions`, or of a mask."""
         field_names = [f.name for f in fields(self) if f.name not in ("block", "parent", "targets", "memory")]
         arrays = {name: getattr(self, name)[positions] for name in field_names if len(getattr(self, name))}

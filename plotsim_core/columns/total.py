@@ -16,7 +16,7 @@ from pydantic import Field
 
 from plotsim_core.arrow import ArrowArray
 from plotsim_core.columns.decimals import decimal_array, units_of
-from plotsim_core.columns.dependencies import decimals_in, is_circular, names_in, noun_of, places_in, type_in
+from plotsim_core.columns.dependencies import decimal_places_in, decimals_in, is_circular, names_in, noun_of, type_in
 from plotsim_core.columns.lookup import PATH
 from plotsim_core.columns.row_relations import rows_of_parents
 from plotsim_core.columns.rows import Rows
@@ -85,8 +85,8 @@ class Total(ColumnSource):
     def text_decimals(self, dataset: Dataset) -> int | None:
         return decimals_in(self.table, self.column, dataset)
 
-    def places(self, dataset: Dataset) -> int | None:
-        return places_in(self.table, self.column, dataset)
+    def decimal_places(self, dataset: Dataset) -> int | None:
+        return decimal_places_in(self.table, self.column, dataset)
 
     def reads(self, table: Table) -> Iterable[Origin]:
         yield self.table, self.column
@@ -109,11 +109,11 @@ class Total(ColumnSource):
             return pa.array(_sums(values, detail_rows.owner, len(rows)))
         # bincount adds in sequence, so a row's sum does not depend on other rows; without values it gives integers
         sums = np.bincount(detail_rows.owner, values, minlength=len(rows)).astype(np.float64).round(_DECIMALS)
-        if target_column.places is not None and target_column.places <= _DECIMALS:
-            scaled = np.rint(values * 10.0**target_column.places)
+        if target_column.decimal_places is not None and target_column.decimal_places <= _DECIMALS:
+            scaled = np.rint(values * 10.0**target_column.decimal_places)
             is_exact = _magnitudes(scaled, detail_rows.owner, len(rows)) < EXACT
             units = np.where(is_exact[detail_rows.owner], scaled, 0.0).astype(np.int64)
-            sums = np.where(is_exact, _sums(units, detail_rows.owner, len(rows)) / 10.0**target_column.places, sums)
+            sums = np.where(is_exact, _sums(units, detail_rows.owner, len(rows)) / 10.0**target_column.decimal_places, sums)
         return pa.array(sums)
 
 

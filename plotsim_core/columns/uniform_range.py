@@ -41,12 +41,12 @@ class UniformRange(ColumnSource):
     """[low, high]."""
 
     @property
-    def whole(self) -> bool:
+    def is_whole(self) -> bool:
         """Whether the numbers are whole."""
         return all(isinstance(end, int) for end in self.range)
 
     def arrow_type(self, column: Column, dataset: Dataset) -> pa.DataType:
-        return pa.int64() if self.whole else pa.float64()
+        return pa.int64() if self.is_whole else pa.float64()
 
     def describe(self, column: Column, table: Table, dataset: Dataset) -> str:
         return (
@@ -54,11 +54,11 @@ class UniformRange(ColumnSource):
             f"and {number_text(self.range[1])}."
         )
 
-    def places(self, dataset: Dataset) -> int | None:
+    def decimal_places(self, dataset: Dataset) -> int | None:
         return _DECIMALS
 
     def fill(self, column: ColumnPlan, table: TablePlan, rows: Rows) -> ArrowArray:
         low, high = self.range
-        if self.whole:
+        if self.is_whole:
             return pa.array(int(low) + rows.choose(table, column, int(high - low) + 1))
         return pa.array((low + (high - low) * rows.uniforms(table, column)).round(_DECIMALS))

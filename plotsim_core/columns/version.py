@@ -98,9 +98,9 @@ class Version(ColumnSource):
             start_keys = pc.cast(pa.array(date_keys(population, _starts(rows))), pa.string())
             return key_text(prefix(dimension[0]), unit_codes(rows), start_keys)
         if self.part == "is_current":
-            is_current: ArrowArray = pa.array(rows.until == CURRENT)
+            is_current: ArrowArray = pa.array(rows.version_stop == CURRENT)
             return is_current
-        periods = rows.since if self.part == "valid_from" else rows.until
+        periods = rows.version_first if self.part == "valid_from" else rows.version_stop
         is_current = periods == CURRENT
         starts = population.grain.starts(np.where(is_current, population.first, periods)).astype("datetime64[us]")
         return pa.array(starts, TIMESTAMP, mask=is_current).cast(column.type)
@@ -108,8 +108,8 @@ class Version(ColumnSource):
 
 def _starts(rows: Rows) -> Integers:
     """Return the period in which each row's version began."""
-    if len(rows.since) == len(rows):
-        return rows.since
+    if len(rows.version_first) == len(rows):
+        return rows.version_first
     dimension = history_dimension(rows.block.population.dataset)
     assert dimension is not None
     _, history = dimension

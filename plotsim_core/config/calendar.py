@@ -85,7 +85,7 @@ class Holidays(Part):
         except UnknownCountry as unknown:
             code = f"{self.country}-{unknown.name}" if unknown.wanted == "subdivision" else unknown.name
             message = f"no holidays are known of the {unknown.wanted} '{code}'"
-            yield Problem(unknown.wanted, message, did_you_mean(unknown.name, unknown.known))
+            yield Problem(unknown.wanted, message, did_you_mean(unknown.name, unknown.known_names))
 
     def of_year(self, year: int) -> dict[int, str]:
         """Return the days of a year, counted from 1970-01-01, and what each is called."""

@@ -68,7 +68,7 @@ def shared_names(parts: Parts) -> Iterator[Problem]:
         prefix = f"{kind.path}." if kind.path else ""
         entries = [("unit", f"{prefix}unit", kind.unit)] if kind.unit is not None else []
         entries += [("segment", f"{prefix}{entry_path}.name", segment.name) for entry_path, segment in kind.segments]
-        tables = [table for table in kind.tables if table.name and table.name not in kind.inherited]
+        tables = [table for table in kind.tables if table.name and table.name not in kind.inherited_tables]
         entries += [("table", f"{prefix}{table.path}.name", table.name) for table in tables]
         for noun, entry_path, name in entries:
             if noun == "table" and name.lower() in stage_names:

@@ -47,7 +47,7 @@ def _issue_table(path: str, issue: Issue, declaration: DeclaredTable | None) -> 
 def _periods(path: str, issue: Issue, scope: Scope) -> Iterator[Problem]:
     written_periods = [("period", issue.period)] if issue.period is not None else []
     written_periods += [(f"periods[{index}]", period) for index, period in enumerate(issue.periods or ())]
-    yield from _since(path, issue, scope)
+    yield from _since_problems(path, issue, scope)
     if scope.window is None or scope.window.stop is None:
         return
     last_period = scope.window.stop - scope.window.first - 1
@@ -56,7 +56,7 @@ def _periods(path: str, issue: Issue, scope: Scope) -> Iterator[Problem]:
             yield Problem(f"{path}.{field}", f"expected a period of the window, 0 to {last_period}, found {period}")
 
 
-def _since(path: str, issue: Issue, scope: Scope) -> Iterator[Problem]:
+def _since_problems(path: str, issue: Issue, scope: Scope) -> Iterator[Problem]:
     window = scope.window
     if window is None or issue.since is None:
         return

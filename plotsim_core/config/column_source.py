@@ -119,7 +119,7 @@ class DeclaredSource(Part):
         """Return with how many decimals numbers are written as text (None: as many as they have)."""
         return None
 
-    def places(self, dataset: Dataset) -> int | None:
+    def decimal_places(self, dataset: Dataset) -> int | None:
         """Return how many decimals fractions have at most (None: those of a double)."""
         return None
 

@@ -22,14 +22,14 @@ _INDEX = re.compile(r"\[(\d+)\]\.?")
 class Document:
     """A config as read from `source`: its `value`, and the problems of the files that it names.
 
-    `written` is its value before the rows of files were put in, `root` the node of it: None for a config that is no text.
-    `file_columns` is how many columns a file puts before those of a table, by the table's path; `replaced` names the
+    `source_value` is the value before the rows of files were put in, `root` the node of it: None for a config that is no
+    text. `file_columns` is how many columns a file puts before those of a table, by the table's path; `replaced` names the
     sections that a request says instead of the file.
     """
 
     value: Any
     source: str
-    written: Any
+    source_value: Any
     root: yaml.Node | None = None
     problems: tuple[Problem, ...] = ()
     file_columns: Mapping[str, int] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Document:
         """Return what a problem is sorted by, and the problem with its line and column."""
         if problem.line and not problem.file:
             return (problem.line, problem.column), problem
-        indices, steps, is_whole = _steps(self.written, problem.path)
+        indices, steps, is_whole = _steps(self.source_value, problem.path)
         if self.root is None or (steps and steps[0] in self.replaced):
             return indices, problem
         node = _node(self.root, steps, problem.is_of_key and is_whole)

@@ -192,7 +192,7 @@ def _read_csv(path: Path, name: str) -> pa.Table:
 def _column(name: str, cells: ArrowChunks, file: str, path: Path, is_key: bool) -> dict[str, Any]:
     """Return a column of a file as written in a config."""
 
-    def wrong(field: str, message: str, row: int) -> ProblemError:
+    def row_problem(field: str, message: str, row: int) -> ProblemError:
         return ProblemError(_in_file(Problem(field, message), file, _line(path, row)))
 
     values, value_type = _values(name, cells, file)
@@ -200,19 +200,19 @@ def _column(name: str, cells: ArrowChunks, file: str, path: Path, is_key: bool) 
         try:
             storable(value)
         except ValueError as error:
-            raise wrong("file", f"row {row} of {name} in {file}: {error}", row) from None
+            raise row_problem("file", f"row {row} of {name} in {file}: {error}", row) from None
     if not is_key:
         options = {} if value_type is None else {"value_type": value_type}
         return {"name": name, "type": "static", "values": values, **options}
     if None in values:
         row = values.index(None) + 1
-        raise wrong("key", f"{name} of {file} is empty in row {row}", row)
+        raise row_problem("key", f"{name} of {file} is empty in row {row}", row)
     if value_type not in (None, "text") or not (all(type(v) is int for v in values) or all(type(v) is str for v in values)):
         raise ProblemError(Problem("key", f"{name} of {file} holds neither texts nor whole numbers"))
     first_rows: dict[Any, int] = {}
     for row, value in enumerate(values, 1):
         if first_rows.setdefault(value, row) != row:
-            raise wrong("key", f"{value_text(value)} stands in rows {first_rows[value]} and {row} of {file}", row)
+            raise row_problem("key", f"{value_text(value)} stands in rows {first_rows[value]} and {row} of {file}", row)
     return {"name": name, "type": "id", "values": values}
 
 

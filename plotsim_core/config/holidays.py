@@ -14,10 +14,10 @@ EPOCH = date(1970, 1, 1).toordinal()
 
 class UnknownCountry(LookupError):
     """No holidays are known of a country, a part of it, or in a language. `wanted` says which of the three is unknown,
-    `name` what was asked for, and `known` what there is."""
+    `name` what was asked for, and `known_names` what there is."""
 
     def __init__(self, wanted: str, name: str, known: list[str]) -> None:
-        self.wanted, self.name, self.known = wanted, name, known
+        self.wanted, self.name, self.known_names = wanted, name, known
         super().__init__(f"no holidays are known of the {wanted} '{name}'")
 
 

@@ -39,7 +39,7 @@ def read_parts(document: Document) -> tuple[Parts | None, list[Problem]]:
     for kind in kinds:
         kind_problems: list[Problem] = []
         units.append(_kind_parts(kind.raw, kind.raw, units, wrong_files, kind_problems, kind))
-        reading_problems.extend(problem.under(kind.path) for problem in kind_problems if kind.says(problem.path))
+        reading_problems.extend(problem.under(kind.path) for problem in kind_problems if kind.declares(problem.path))
     parts = _kind_parts(sections, with_defaults(sections), units, wrong_files, reading_problems)
     paths = [problem.path for problem in (*reading_problems, *document.problems)]
     problems = without_misspelt([*reading_problems, *rule_problems(parts, paths)])

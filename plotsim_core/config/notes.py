@@ -18,17 +18,18 @@ from plotsim_core.errors import Problem
 _YEAR = 12
 
 
-def notes(dataset: Dataset, inherited: frozenset[str] | None = None) -> Iterator[Problem]:
-    """Yield the notes on a dataset, or on a further kind of unit, which shares `inherited` tables."""
-    if inherited is None:
+def notes(dataset: Dataset, inherited_tables: frozenset[str] | None = None) -> Iterator[Problem]:
+    """Yield the notes on a dataset, or on a further kind of unit, which shares the tables of the names
+    `inherited_tables`."""
+    if inherited_tables is None:
         yield from _seasons(dataset)
         yield from _locale(dataset)
         yield from _output(dataset.output)
     yield from _sensitivities(dataset)
     yield from _phases(dataset)
     yield from _attributes(dataset)
-    yield from _counts(dataset, inherited or frozenset())
-    yield from _columns(dataset, inherited or frozenset())
+    yield from _counts(dataset, inherited_tables or frozenset())
+    yield from _columns(dataset, inherited_tables or frozenset())
 
 
 def _seasons(dataset: Dataset) -> Iterator[Problem]:
@@ -106,16 +107,16 @@ def _locale(dataset: Dataset) -> Iterator[Problem]:
         yield Problem("locale", "has no effect: no column is of Faker's texts", "give one a type such as faker.name")
 
 
-def _counts(dataset: Dataset, inherited: frozenset[str]) -> Iterator[Problem]:
+def _counts(dataset: Dataset, inherited_tables: frozenset[str]) -> Iterator[Problem]:
     """Yield what the kinds of dimensions have to say of them."""
     for index, table in enumerate(dataset.dimensions):
-        for problem in () if table.name in inherited else table.notes():
+        for problem in () if table.name in inherited_tables else table.notes():
             yield problem.under(f"dimensions[{index}]")
 
 
-def _columns(dataset: Dataset, inherited: frozenset[str]) -> Iterator[Problem]:
+def _columns(dataset: Dataset, inherited_tables: frozenset[str]) -> Iterator[Problem]:
     for section in SECTIONS:
         for index, table in enumerate(getattr(dataset, section)):
-            for column_index, column in enumerate(() if table.name in inherited else table.columns):
+            for column_index, column in enumerate(() if table.name in inherited_tables else table.columns):
                 for problem in column.source.notes(table, dataset):
                     yield problem.under(f"{section}[{index}].columns[{column_index}]")

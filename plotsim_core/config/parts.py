@@ -77,13 +77,13 @@ class Parts:
         return "" if self.kind is None else self.kind.path
 
     @property
-    def inherited(self) -> frozenset[str]:
+    def inherited_tables(self) -> frozenset[str]:
         """The names of the tables that are the whole dataset's."""
-        return frozenset() if self.kind is None else self.kind.inherited
+        return frozenset() if self.kind is None else self.kind.inherited_tables
 
-    def says(self, path: str) -> bool:
+    def declares(self, path: str) -> bool:
         """Return whether what stands at a path is this kind's own."""
-        return self.kind is None or self.kind.says(path)
+        return self.kind is None or self.kind.declares(path)
 
     @cached_property
     def dataset(self) -> Dataset:

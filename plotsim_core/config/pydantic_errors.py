@@ -61,9 +61,9 @@ _UNKNOWN = "unknown key"
 _MISSING = "is missing"
 
 
-def unknown_key(path: str, key: str, known: list[str]) -> Problem:
+def unknown_key(path: str, key: str, known_names: list[str]) -> Problem:
     """Return the problem of an unknown key."""
-    return Problem(path, _UNKNOWN, did_you_mean(key, known))
+    return Problem(path, _UNKNOWN, did_you_mean(key, known_names))
 
 
 def without_misspelt(problems: list[Problem]) -> list[Problem]:

@@ -80,4 +80,4 @@ def rule_problems(parts: Parts, wrong_paths: Iterable[str]) -> list[Problem]:
 def _problems(rules: Iterable[Rule], parts: Parts) -> Iterator[Problem]:
     for rule in rules:
         for kind in (parts,) if rule.of_all else parts.kinds:
-            yield from (problem.under(kind.path) for problem in rule.problems(kind) if kind.says(problem.path))
+            yield from (problem.under(kind.path) for problem in rule.problems(kind) if kind.declares(problem.path))

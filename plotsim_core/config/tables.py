@@ -104,7 +104,7 @@ def column_decimals(column: Column, dataset: Dataset) -> int | None:
     return column.source.text_decimals(dataset) if column.decimals is None else column.decimals
 
 
-def column_places(column: Column, dataset: Dataset) -> int | None:
+def column_decimal_places(column: Column, dataset: Dataset) -> int | None:
     """Return how many decimals a column's numbers have at most; None: those of a double, or it has no numbers."""
     type_ = column_type(column, dataset)
     if pa.types.is_decimal(type_):
@@ -112,7 +112,7 @@ def column_places(column: Column, dataset: Dataset) -> int | None:
         return places
     if pa.types.is_integer(type_) or pa.types.is_boolean(type_):
         return 0
-    return column.source.places(dataset) if pa.types.is_floating(type_) else None
+    return column.source.decimal_places(dataset) if pa.types.is_floating(type_) else None
 
 
 def is_number(type_: pa.DataType) -> bool:

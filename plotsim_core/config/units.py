@@ -37,28 +37,29 @@ _ALONE = ("quality", "holdout", "entity_features", "sources", "manifest", "owner
 
 @dataclass(frozen=True)
 class FurtherKind:
-    """A further kind of unit as a config of its own: `raw`, in which `inherited` names the tables that are the dataset's."""
+    """A further kind of unit as a config of its own: `raw`. `inherited_tables` are the names of the tables that are the
+    dataset's, `sections` those that the file has."""
 
     path: str
     raw: dict[str, Any]
-    inherited: frozenset[str]
-    written: Mapping[str, Any]
+    inherited_tables: frozenset[str]
+    sections: Mapping[str, Any]
 
-    def says(self, path: str) -> bool:
+    def declares(self, path: str) -> bool:
         """Return whether something in `raw` is written in this part of the file, or follows from what is."""
         section = path.partition(".")[0].partition("[")[0]
         if section == "dimensions" and "[" in path:
             index = int(path.partition("[")[2].partition("]")[0])
             table = self.raw["dimensions"][index]
-            return not isinstance(table, Mapping) or str(table.get("name")) not in self.inherited
+            return not isinstance(table, Mapping) or str(table.get("name")) not in self.inherited_tables
         if section in _INHERITED:
-            return section in self.written
+            return section in self.sections
         return section in KIND_SECTIONS or not section
 
 
-def further_kinds(known: Raw, problems: list[Problem]) -> list[FurtherKind]:
+def further_kinds(sections: Raw, problems: list[Problem]) -> list[FurtherKind]:
     """Return the further kinds of unit of a config, and add the problems of their sections to `problems`."""
-    entries = known.get("units")
+    entries = sections.get("units")
     if entries is None:
         return []
     if not isinstance(entries, list | tuple):
@@ -66,11 +67,13 @@ def further_kinds(known: Raw, problems: list[Problem]) -> list[FurtherKind]:
         return []
     shared_tables = [
         table
-        for table in list_or_empty(with_defaults(known).get("dimensions"))
+        for table in list_or_empty(with_defaults(sections).get("dimensions"))
         if isinstance(table, Mapping) and (is_dates(table) or is_listed(table) or table.get("per") == "time")
     ]
     return [
-        kind for index, raw in enumerate(entries) if (kind := _kind(f"units[{index}]", raw, known, shared_tables, problems))
+        kind
+        for index, raw in enumerate(entries)
+        if (kind := _kind(f"units[{index}]", raw, sections, shared_tables, problems))
     ]
 
 

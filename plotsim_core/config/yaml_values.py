@@ -65,7 +65,7 @@ def compose(text: str, source: str) -> tuple[Any, yaml.Node | None]:
     try:
         root = _root(text)
         values = _Values()
-        value = None if root is None else values.of(root)
+        value = None if root is None else values.value(root)
     except yaml.MarkedYAMLError as error:
         reason = "; ".join(part for part in (error.context, error.problem) if part)
         raise ConfigError([_invalid(reason, error.problem_mark)], source) from None
@@ -129,7 +129,7 @@ class _Values:
         self._open: set[yaml.Node] = set()
         self._merged = 0
 
-    def of(self, node: yaml.Node) -> Any:
+    def value(self, node: yaml.Node) -> Any:
         """Return the value of a node."""
         if isinstance(node, yaml.ScalarNode):
             return node.value if node.tag == _TEXT and node.value.isascii() else self._scalar(node)
@@ -141,7 +141,7 @@ class _Values:
         if isinstance(node, yaml.MappingNode) and node.tag == _MAPPING:
             value = self._mapping(node)
         elif isinstance(node, yaml.SequenceNode) and node.tag == _SEQUENCE:
-            value = [self.of(item) for item in node.value]
+            value = [self.value(item) for item in node.value]
         else:
             self._refuse_tag(node)
         self._open.discard(node)
@@ -157,7 +157,7 @@ class _Values:
             return self._refuse(str(error), node)
 
     def _mapping(self, node: yaml.MappingNode) -> dict[Any, Any]:
-        mapping = {self._key(key_node): self.of(value_node) for key_node, value_node in self._merged_entries(node)}
+        mapping = {self._key(key_node): self.value(value_node) for key_node, value_node in self._merged_entries(node)}
         first_lines: dict[Any, int] = {}
         for key_node, value_node in node.value:
             if key_node.tag == MERGE:
@@ -167,12 +167,12 @@ class _Values:
                 self._refuse(f"the key {value_text(key)} stands twice, first in line {first_lines[key]}", key_node)
                 continue
             first_lines[key] = key_node.start_mark.line + 1
-            mapping[key] = self.of(value_node)
+            mapping[key] = self.value(value_node)
         return mapping
 
     def _key(self, node: yaml.Node) -> Hashable:
         if isinstance(node, yaml.ScalarNode):
-            key: Hashable = self.of(node)
+            key: Hashable = self.value(node)
             return key
         self._refuse("a key must be a text", node)
         return None

@@ -42,7 +42,7 @@ class Block(Memory):
     def tenured(self) -> NDArray[np.bool_]:
         """Which cells lie within the tenures of their units, shape (periods, units); events may end lives before."""
         periods = self.periods[:, None]
-        return (periods >= self.units.arrival[None, :]) & (periods <= self.units.leaves[None, :])
+        return (periods >= self.units.arrival[None, :]) & (periods <= self.units.last_period[None, :])
 
     @property
     @stage
@@ -59,14 +59,16 @@ class Block(Memory):
         return self.cached(key, lambda: positions(self.population, self.units, periods))
 
     @stage
-    def reads(self, metric: int) -> Floats:
+    def metric_positions(self, metric: int) -> Floats:
         """The positions that a metric reads."""
         return shifted_positions(self.population, metric, self.units, self.periods, self._positions_in)
 
     @stage
     def centres(self, metric: int) -> Floats:
         """The mean each value of a metric is drawn around."""
-        return centres(self.population, self.population.metrics[metric], self.units, self.periods, self.reads(metric))
+        return centres(
+            self.population, self.population.metrics[metric], self.units, self.periods, self.metric_positions(metric)
+        )
 
     @stage
     def scores(self, metric: int) -> Floats:

@@ -90,7 +90,7 @@ def _moving_part(population: Population, mixing: Mixing, metric: int, periods: N
     total = own_scores(population, mixing, metric, periods, draw)
     if spec.driver is None:
         return total
-    return mixing.own[metric] * total + driver_contribution(population, mixing, metric, periods, draw)
+    return mixing.own_weights[metric] * total + driver_contribution(population, mixing, metric, periods, draw)
 
 
 def driver_contribution(
@@ -101,8 +101,8 @@ def driver_contribution(
     assert spec.driver is not None
     lags = len(spec.kernel) - 1
     driver_scores = moving_scores(population, spec.driver, np.arange(periods[0] - lags, periods[-1] + 1) - spec.delay, draw)
-    total = mixing.pull[metric][0] * driver_scores[lags:]
-    for age, weight in enumerate(mixing.pull[metric][1:], start=1):
+    total = mixing.driver_weights[metric][0] * driver_scores[lags:]
+    for age, weight in enumerate(mixing.driver_weights[metric][1:], start=1):
         total += weight * driver_scores[lags - age : lags - age + len(periods)]
     return total
 
@@ -116,7 +116,9 @@ def level_scores(population: Population, mixing: Mixing, metric: int, units: Uni
     driver = population.metrics[metric].driver
     if driver is None:
         return total
-    return mixing.level_own[metric] * total + mixing.level_pull[metric] * level_scores(population, mixing, driver, units)
+    return mixing.own_level_weights[metric] * total + mixing.driver_level_weights[metric] * level_scores(
+        population, mixing, driver, units
+    )
 
 
 def level_shares(population: Population, metric: int, units: Units) -> Floats:
@@ -128,7 +130,7 @@ def level_shares(population: Population, metric: int, units: Units) -> Floats:
 def segment_shares(metric: MetricPlan) -> Floats:
     """Return the share of a metric's scores' variance that lies between units, for each segment. Solved when data is first
     made: many plans are loaded only to be looked at."""
-    segments = zip(metric.means.tolist(), metric.natures, metric.along, strict=True)
+    segments = zip(metric.means.tolist(), metric.level_shares, metric.positions, strict=True)
     return np.array(
         [latent_level(metric.spec, (low, high), metric.quantiles, nature, q) for (low, high), nature, q in segments]
     )

@@ -39,7 +39,7 @@ def drawn_units(population: Population, periods: Places, streams: Streams, addre
 def last_periods(population: Population, stop: int) -> Places:
     """Return the last period to whose end each unit is there, NEVER where it does not end before the period `stop`."""
     units = all_units(population, stop).units
-    periods = units.leaves.copy()
+    periods = units.last_period.copy()
     for ending in population.endings:
         crossing = first_crossings(population, ending.crossing, units, stop)
         periods = np.minimum(periods, np.where(crossing == NEVER, NEVER, crossing - 1))

@@ -90,7 +90,7 @@ def repeat_crossings(block: Block, crossing: Crossing, spacing: int) -> NDArray[
 def ends(block: Block) -> NDArray[np.int64]:
     """Return the last period of each unit's life, by an event or its tenure; NEVER where it does not end before the block
     does."""
-    last_period = np.where(block.units.leaves < block.slice.stop, block.units.leaves, NEVER)
+    last_period = np.where(block.units.last_period < block.slice.stop, block.units.last_period, NEVER)
     for ending in block.population.endings:
         last_period = np.minimum(
             last_period, first_crossings(block.population, ending.crossing, block.units, block.slice.stop)

@@ -56,12 +56,12 @@ class Blocks:
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """The runners: `address`, first period (`arrival`) and last (`last`) of each. `runner` is that of a slot, `room`
+    """The runners: `address`, first period (`arrival`) and last (`last_period`) of each. `runner` is that of a slot, `room`
     the weight of that runner from this slot on, `number` the slot's among those of the runner."""
 
     address: Words
     arrival: Integers
-    last: Integers
+    last_period: Integers
     blocks: Blocks
     runner: Integers
     room: Floats
@@ -73,8 +73,8 @@ class Field:
         bounds = []
         for block in range(len(self.blocks.names)):
             runners = self.runner[self.slots(block)]
-            runners = runners[self.last[runners] >= self.arrival[runners]]
-            bounds.append((np.sort(self.arrival[runners]), np.sort(self.last[runners])))
+            runners = runners[self.last_period[runners] >= self.arrival[runners]]
+            bounds.append((np.sort(self.arrival[runners]), np.sort(self.last_period[runners])))
         return bounds
 
     def slots(self, block: int) -> Integers:
@@ -90,7 +90,7 @@ class Field:
 
 
 def race_field(
-    population: Population, rows: Integers, weight: Floats, address: Words, arrival: Integers, last: Integers
+    population: Population, rows: Integers, weight: Floats, address: Words, arrival: Integers, last_period: Integers
 ) -> Field:
     """Return the field of runners, of which the units of the roster have `rows[unit]` each, in order."""
     slots = np.ceil(weight).astype(np.int64)
@@ -98,7 +98,7 @@ def race_field(
     stops = np.cumsum(slots)
     number = np.arange(len(runner), dtype=np.int64) - (stops - slots)[runner]
     edges = np.concatenate([[0], np.concatenate([[0], stops])[np.cumsum(rows)]])
-    return Field(address, arrival, last, _blocks(population, edges), runner, weight[runner] - number, number)
+    return Field(address, arrival, last_period, _blocks(population, edges), runner, weight[runner] - number, number)
 
 
 def _blocks(population: Population, edges: Integers) -> Blocks:
@@ -142,7 +142,7 @@ def winners(entrants: Field, streams: Streams, address: Words, period: Integers,
 
         def allowed(positions: Integers, runners: Integers, begin: int = begin) -> NDArray[np.bool_]:
             is_present = (entrants.arrival[runners] <= period[begin + positions]) & (
-                entrants.last[runners] >= period[begin + positions]
+                entrants.last_period[runners] >= period[begin + positions]
             )
             return is_present if free is None else is_present & free(begin + positions, runners)
 

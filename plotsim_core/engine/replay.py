@@ -88,7 +88,7 @@ def _state(
 ) -> State:
     """Return the state of units `start` to `stop` of the roster, none of which arrives before the period `first`."""
     run_units = units if stop - start == len(units) else slice_units(units, start, stop)
-    last_period = int(run_units.leaves.max())
+    last_period = int(run_units.last_period.max())
     end = period if last_period == NEVER else min(period, last_period + 1)
     entry = _CACHE.latest(population, name, start, stop - start)
     begin, state = entry if entry is not None and entry[0] <= end else (first, initial(run_units))

@@ -36,10 +36,10 @@ class Units:
     """Units `start` to `start + len` of the roster, as parallel arrays.
 
     `segment` is the index of the segment in the population, `ordinal` the number of the unit in its segment; `arrival` is
-    the first period in which it is there, `leaves` the last that its tenure has (NEVER without one). It runs its curve from
-    period `begin` on (before its arrival, if it was there before the window) in `course` periods; `timing` is the shift of
-    the curve as a share of that, `size` the factor on amounts and counts, `treated` whether the unit is in the treated arm
-    of its segment.
+    the first period in which it is there, `last_period` the last that its tenure has (NEVER without one). It runs its curve
+    from period `curve_start` on (before its arrival, if it was there before the window) in `course` periods; `timing` is the
+    shift of the curve as a share of that, `size` the factor on amounts and counts, `treated` whether the unit is in the
+    treated arm of its segment.
     """
 
     start: int
@@ -47,8 +47,8 @@ class Units:
     ordinal: NDArray[np.int64]
     address: Words
     arrival: NDArray[np.int64]
-    leaves: NDArray[np.int64]
-    begin: NDArray[np.int64]
+    last_period: NDArray[np.int64]
+    curve_start: NDArray[np.int64]
     course: NDArray[np.int64]
     timing: Floats
     size: Floats
@@ -71,15 +71,15 @@ def select(population: Population, start: int, stop: int) -> Units:
     size = np.array([s.spec.variation.size for s in population.segments])[segment]
     timing_scores = np.clip(normals(key(population.seed, "timing"), address), -_TIMING_LIMIT, _TIMING_LIMIT)
     size_scores = normals(key(population.seed, "size"), address)
-    arrival, leaves, begin, course = _lives(population, segment, parts.cohort[part], ordinal, address)
+    arrival, last_period, curve_start, course = _lives(population, segment, parts.cohort[part], ordinal, address)
     return Units(
         start=start,
         segment=segment,
         ordinal=ordinal,
         address=address,
         arrival=arrival,
-        leaves=leaves,
-        begin=begin,
+        last_period=last_period,
+        curve_start=curve_start,
         course=course,
         timing=timing * timing_scores,
         size=np.exp(size * size_scores - 0.5 * size * size),
@@ -105,13 +105,13 @@ def spells(units: Units, periods: NDArray[np.int64]) -> Iterator[tuple[slice, ND
     them). Without tenures there is one."""
     if not len(periods):
         return
-    if int(units.leaves.min()) == NEVER:
+    if int(units.last_period.min()) == NEVER:
         yield slice(0, len(periods)), np.arange(len(units))
         return
     step = max(_SPELL, _FEW // len(units))
-    for begin in range(0, len(periods), step):
-        span = slice(begin, min(begin + step, len(periods)))
-        yield span, np.flatnonzero((units.leaves >= periods[begin]) & (units.arrival <= periods[span.stop - 1]))
+    for curve_start in range(0, len(periods), step):
+        span = slice(curve_start, min(curve_start + step, len(periods)))
+        yield span, np.flatnonzero((units.last_period >= periods[curve_start]) & (units.arrival <= periods[span.stop - 1]))
 
 
 def codes(population: Population, units: Units) -> NDArray[np.str_]:
@@ -128,7 +128,7 @@ def _lives(
     is_later = cohort >= 0
     spread = (u * PERIODS[population.grain.name]).astype(np.int64)
     arrival = np.where(is_later, begins(population, cohort) + spread, population.first)
-    begin, leaves = arrival.copy(), np.full(len(u), NEVER)
+    curve_start, last_period = arrival.copy(), np.full(len(u), NEVER)
     course = np.full(len(u), population.span, dtype=np.int64)
     for index, segment_plan in enumerate(population.segments):
         members = np.flatnonzero(segment == index)
@@ -140,17 +140,17 @@ def _lives(
             age = np.zeros(len(members), dtype=np.int64)
             if arrival_spec.ages == "mixed":
                 age = np.where(is_later[members], 0, _ages(population, segment_plan, address[members]))
-                begin[members] = arrival[members] - age
+                curve_start[members] = arrival[members] - age
         else:
             age = np.zeros(len(members), dtype=np.int64)
             if arrival_spec is not None:
                 arrival[members] += _offsets(arrival_spec, ordinal[members], u[members], segment_plan.span)
-                begin[members] = arrival[members]
+                curve_start[members] = arrival[members]
             course[members] = population.first + segment_plan.span - arrival[members]
         if tenure is not None:
             stay_draws = uniforms(key(population.seed, "tenure"), address[members])
-            leaves[members] = begin[members] + total_tenure(tenure.mean, tenure.least, age, stay_draws) - 1
-    return arrival, leaves, begin, course
+            last_period[members] = curve_start[members] + total_tenure(tenure.mean, tenure.least, age, stay_draws) - 1
+    return arrival, last_period, curve_start, course
 
 
 def _ages(population: Population, segment_plan: SegmentPlan, address: Words) -> NDArray[np.int64]:

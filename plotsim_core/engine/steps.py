@@ -90,7 +90,7 @@ def read_steps(block: Block, metric: int) -> list[Step]:
     while source.driver is not None:
         delay, source = delay + source.delay, block.population.metrics[source.driver]
     steps = position_steps(block, delay)
-    read_position = _only(block.reads(metric))
+    read_position = _only(block.metric_positions(metric))
     if steps[-1].value == read_position:
         return steps
     reason = "with the earlier periods that the decay reads" if len(spec.kernel) > 1 else "with what its driver reads"
@@ -105,7 +105,7 @@ def centre_steps(block: Block, metric: int) -> list[Step]:
     segment = population.segments[int(units.segment[0])]
     low, high = spec.means[units.segment[0]].tolist()
     baseline = segment.spec.baseline.get(spec.name)
-    read = block.reads(metric)
+    read = block.metric_positions(metric)
     steps = read_steps(block, metric)
     if spec.spec.polarity == "negative":
         steps.append(Step("read as", _only(oriented(spec, read)), "the other way round: the polarity is negative"))
@@ -134,7 +134,7 @@ def score_steps(block: Block, metric: int) -> list[Step]:
     share = _only(level_shares(population, metric, units))
     period_scale = float(np.sqrt(1.0 - share))
     mixing = population.mixings[population.phase(int(periods[0]))]
-    own_weight = period_scale * mixing.own[metric]
+    own_weight = period_scale * mixing.own_weights[metric]
     shock = own_weight * spec.persistence[0] * _only(shocks(mixing, metric, periods, block.draw))
     earlier_shocks = own_weight * _only(own_scores(population, mixing, metric, periods, block.draw)) - shock
     level = _only(levels(population, metric, units, periods))
@@ -154,7 +154,7 @@ def score_steps(block: Block, metric: int) -> list[Step]:
         description = (
             f"{population.metrics[spec.driver].name} moved by {driver:+.4g} in {time_text}, {spec.delay} periods before"
         )
-        pull = period_scale * mixing.pull[metric][0]
+        pull = period_scale * mixing.driver_weights[metric][0]
         kernel_text = f"; and the {len(spec.kernel) - 1} periods before that" if len(spec.kernel) > 1 else ""
         steps.append(Step("lag", driver_part, f"{description}; times {pull:.4g}{kernel_text}", 1))
     return [*steps, Step("true", _only(block.correlated(metric)), "the distribution's value at that score")]

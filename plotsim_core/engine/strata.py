@@ -48,7 +48,7 @@ def _last_period(population: Population, index: int) -> int:
     if population.segments[int(parts.segment[index])].spec.tenure is None or count == 0:
         return int(NEVER) if count else int(population.first) - 1
     ranges = ((begin, min(begin + _TOGETHER, start + count)) for begin in range(start, start + count, _TOGETHER))
-    return max(int(select(population, *part).leaves.max()) for part in ranges)
+    return max(int(select(population, *part).last_period.max()) for part in ranges)
 
 
 def staying_ranges(population: Population, start: int, stop: int, first: int) -> list[tuple[int, int]]:

@@ -48,7 +48,7 @@ def _curve_progress(
 ) -> tuple[Floats, Floats | None]:
     """Return how far along their curve some units of a segment are, and for how many years they have run it by the calendar:
     None where time stands still with the curve, which is not run again. Shape (periods, units)."""
-    begin, course, timing = units.begin[members], units.course[members], units.timing[members]
+    begin, course, timing = units.curve_start[members], units.course[members], units.timing[members]
     first = (periods[:, None] - begin[None, :]) / np.maximum(course - 1, 1)[None, :] + timing[None, :]
     if segment.spec.after == "hold":
         return first, None
@@ -67,7 +67,7 @@ def _round_numbers(
 
     Round n >= 1 begins n - 1 spans after the first has ended, earlier by its timing: that of the unit, or one of its own.
     """
-    elapsed = periods[:, None] - (units.begin + units.course)[members][None, :]
+    elapsed = periods[:, None] - (units.curve_start + units.course)[members][None, :]
     base_round = 1 + elapsed // segment.span
     if segment.spec.after == "repeat":
         shift = np.clip(units.timing[members], -_SHIFT, _SHIFT)[None, :] * segment.span

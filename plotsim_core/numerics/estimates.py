@@ -29,10 +29,10 @@ def correlation(first: Floats, second: Floats, expected: float | None = None) ->
     return coefficient, float(np.sqrt(np.sum(influence**2)))
 
 
-def ratio(values: Floats, base: Floats, where: Flags, expected: float | None = None) -> tuple[float, float]:
+def ratio(values: Floats, base: Floats, mask: Flags, expected: float | None = None) -> tuple[float, float]:
     """Return (sum of values over sum of base in some cells, its standard error), counting units as independent; the error is
     that around the `expected` ratio, or around the estimate."""
-    is_known = where & np.isfinite(values)
+    is_known = mask & np.isfinite(values)
     numerators, denominators = (np.sum(np.where(is_known, layer, 0.0), axis=0) for layer in (values, base))
     total = float(np.sum(denominators))
     if total == 0.0:
@@ -42,8 +42,8 @@ def ratio(values: Floats, base: Floats, where: Flags, expected: float | None = N
     return quotient, float(np.sqrt(np.sum((numerators - centre * denominators) ** 2))) / abs(total)
 
 
-def _mean(values: Floats, where: Flags) -> float:
-    return float(np.mean(values[where])) if where.any() else 0.0
+def _mean(values: Floats, mask: Flags) -> float:
+    return float(np.mean(values[mask])) if mask.any() else 0.0
 
 
 def rank_correlation(first: Floats, second: Floats) -> tuple[float, float]:

@@ -28,7 +28,7 @@ _SHORT = {"%F": "%Y-%m-%d", "%T": "%H:%M:%S"}
 def log_of(table: TablePlan) -> Event | None:
     """Return the event whose lines a table's rows are written as, None if they are not."""
     spec = table.spec
-    return spec if isinstance(spec, Event) and spec.log_format is not None and not table.of else None
+    return spec if isinstance(spec, Event) and spec.log_format is not None and not table.shown_table else None
 
 
 def with_log_lines(table: TablePlan, batches: Batches, directory: Path) -> Iterator[pa.RecordBatch]:

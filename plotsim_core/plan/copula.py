@@ -57,14 +57,15 @@ refused."""
 @dataclass(frozen=True, eq=False)
 class Mixing:
     """How scores are mixed, by metric: lower triangular factors of the shocks within units and of the levels between, and
-    the weights of a metric's own part and of its driver's (`pull`: one for each period of its decay, signed)."""
+    the weights of a metric's own part and of its driver's (`driver_weights` has one for each period of its decay,
+    signed)."""
 
     shocks: Floats
     levels: Floats
-    own: tuple[float, ...]
-    pull: tuple[tuple[float, ...], ...]
-    level_own: tuple[float, ...]
-    level_pull: tuple[float, ...]
+    own_weights: tuple[float, ...]
+    driver_weights: tuple[tuple[float, ...], ...]
+    own_level_weights: tuple[float, ...]
+    driver_level_weights: tuple[float, ...]
 
 
 def persistence_weights(persistence: float) -> tuple[float, ...]:
@@ -135,10 +136,10 @@ def solve(
     mixing = Mixing(
         factor(shocks.matrix),
         factor(levels.matrix),
-        shocks.own,
-        shocks.pull,
-        levels.own,
-        tuple(sum(weights) for weights in levels.pull),
+        shocks.own_weights,
+        shocks.driver_weights,
+        levels.own_weights,
+        tuple(sum(weights) for weights in levels.driver_weights),
     )
     return mixing, sorted(set(problems)), sorted(set(warnings) - set(problems))
 
@@ -195,8 +196,8 @@ class _Layer:
     """The shocks or the levels of all metrics: their matrix, weights and the correlations of connected pairs."""
 
     matrix: Floats
-    own: tuple[float, ...]
-    pull: tuple[tuple[float, ...], ...]
+    own_weights: tuple[float, ...]
+    driver_weights: tuple[tuple[float, ...], ...]
     correlations: PairTargets
 
 
@@ -340,7 +341,7 @@ def lagged_correlations(
 ) -> tuple[float, float]:
     """Return the correlations of a follower's scores with its driver's `lag` periods before: of shocks and of levels. They
     are what the follower's own noise leaves of `strength`."""
-    connected = {frozenset((follower, driver))} if mixing.level_pull[follower] == 0.0 else set()
+    connected = {frozenset((follower, driver))} if mixing.driver_level_weights[follower] == 0.0 else set()
     correlations = []
     for lower, of_shocks in ((mixing.shocks, True), (mixing.levels, False)):
         layer_metrics = metrics if of_shocks else _without_connected_lags(metrics, connected)

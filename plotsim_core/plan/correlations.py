@@ -50,13 +50,13 @@ Estimate = tuple[float, float]
 
 @dataclass(frozen=True)
 class Correlations:
-    """The correlations that result from one connection: the one `given` the trajectory, and the plain ones over the rows of
-    the tables, of values (`pearson`) and of `ranks`. `phase` is the number of the phase that declares it, 0 where the
-    dataset does."""
+    """The correlations that result from one connection: the one given the trajectory (`conditional`), and the plain ones
+    over the rows of the tables, of values (`pearson`) and of `ranks`. `phase` is the number of the phase that declares it, 0
+    where the dataset does."""
 
     connection: Connection
     phase: int
-    given: Estimate
+    conditional: Estimate
     pearson: Estimate
     ranks: Estimate
 
@@ -71,7 +71,7 @@ class Correlations:
 
     def texts(self) -> tuple[str, str, str]:
         """Return the three estimates as people read them."""
-        return estimate_text(self.given), estimate_text(self.pearson), estimate_text(self.ranks)
+        return estimate_text(self.conditional), estimate_text(self.pearson), estimate_text(self.ranks)
 
 
 def estimate_text(estimate: Estimate) -> str:

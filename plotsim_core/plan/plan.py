@@ -50,10 +50,11 @@ class SegmentPlan:
 class MetricPlan:
     """A metric with its numbers solved.
 
-    `means` holds, for each segment, the means at position 0 and 1. `persistence` are the weights of a shock now, one
-    period ago, and so on; their squares add up to 1. A follower reads the metric at `driver`, `delay` periods ago and, with
-    a decay, earlier still, with the weights of `kernel`. `latent` is the metric as its normal scores have it. `along` are
-    positions that the units of each segment run through, `natures` the share of the values' variance that lies between them.
+    `means` holds, for each segment, the means at position 0 and 1. `persistence` are the weights of a shock now, one period
+    ago, and so on; their squares add up to 1. A follower reads the metric at `driver`, `delay` periods ago and, with a
+    decay, earlier still, with the weights of `kernel`. `latent` is the metric as its normal scores have it. `positions` are
+    those that the units of each segment run through, `level_shares` the share of the values' variance that lies between
+    them.
     """
 
     spec: Metric
@@ -63,8 +64,8 @@ class MetricPlan:
     driver: int | None
     kernel: tuple[float, ...]
     latent: Metric
-    along: tuple[Floats, ...]
-    natures: tuple[float, ...]
+    positions: tuple[Floats, ...]
+    level_shares: tuple[float, ...]
 
     @property
     def name(self) -> str:
@@ -96,19 +97,19 @@ class Ending:
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """A column with its type fixed. `decimals` are those its numbers are written with as text; None: as many as they
-    have. `places` are the decimals that they have at most; None: those of a double, or they are no numbers. Of a column
-    that comes or goes, `since` is the first date key at which it is there and `until` the first at which it is not: where a
-    partition has columns of its own, it has this one only then."""
+    """A column with its type fixed. `decimals` are those its numbers are written with as text; None: as many as they have.
+    `decimal_places` are the decimals that they have at most; None: those of a double, or they are no numbers. Of a column
+    that comes or goes, `first_date_key` is the first date at which it is there and `stop_date_key` the first at which it is
+    not: where a partition has columns of its own, it has this one only then."""
 
     spec: Column
     type: pa.DataType
     nullable: bool
     description: str
     decimals: int | None = None
-    places: int | None = None
-    since: int | None = None
-    until: int | None = None
+    decimal_places: int | None = None
+    first_date_key: int | None = None
+    stop_date_key: int | None = None
 
     @property
     def name(self) -> str:
@@ -123,7 +124,7 @@ class ColumnPlan:
     def metadata(self) -> dict[str, str]:
         """The metadata of the field in a published schema."""
         note = {"pii_note": self.spec.pii_note} if self.spec.pii_note else {}
-        limits = {SINCE: self.since, UNTIL: self.until}
+        limits = {SINCE: self.first_date_key, UNTIL: self.stop_date_key}
         return {
             "description": self.description,
             **note,
@@ -153,9 +154,9 @@ def comment_of(metadata: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class TablePlan:
-    """A table with its schema fixed: `key` are the columns that tell its rows apart, `time` the one that places a row
-    in time (None for a table whose rows are a state), `references` maps columns to (table, column) they refer to. A table
-    that shows the rows of another says which (`of`), and shares its draws; `periods` (first, stop) are all it has rows of,
+    """A table with its schema fixed: `key` are the columns that tell its rows apart, `time` the one that places a row in
+    time (None for a table whose rows are a state), `references` maps columns to (table, column) they refer to. A table that
+    shows the rows of another names it (`shown_table`), and shares its draws; `periods` (first, stop) are all it has rows of,
     None for those of the window. It is made of the units of the `population` of that name, or of none: listed tables and
     dates. `issues` are what is broken in it on purpose, with their numbers; `without_issues` is the table as it would be
     whole."""
@@ -166,7 +167,7 @@ class TablePlan:
     time: str | None
     references: tuple[tuple[str, str, str], ...]
     description: str
-    of: str = ""
+    shown_table: str = ""
     periods: tuple[int, int] | None = None
     population: str = ""
     issues: tuple[tuple[int, Issue], ...] = ()
@@ -189,7 +190,7 @@ class TablePlan:
     @property
     def stream(self) -> str:
         """The name that its draws are addressed by."""
-        return self.of or self.name
+        return self.shown_table or self.name
 
     @property
     def version_columns(self) -> dict[str, str]:
@@ -252,14 +253,14 @@ class Population:
         return sum(segment.count for segment in self.segments)
 
     @property
-    def made(self) -> tuple[TablePlan, ...]:
+    def unit_tables(self) -> tuple[TablePlan, ...]:
         """The tables that are made of its units."""
         return tuple(table for table in self.tables if table.population == self.unit)
 
     @property
     def dimension(self) -> TablePlan:
         """The dimension of its units."""
-        return next(table for table in self.made if table.spec.is_unit_dimension)
+        return next(table for table in self.unit_tables if table.spec.is_unit_dimension)
 
     def table(self, name: str) -> TablePlan:
         """Return a table by name. Raises UsageError for an unknown one."""

@@ -76,10 +76,10 @@ def _broken_columns(population: Population, columns: dict[str, ColumnPlan], issu
     new_column = issue_column(new_name, column.type, f"Later name of {name}: {column.description}")
     if issue.mode == "rename":
         (date,) = population.grain.keys(np.array([first_period(population, issue)], dtype=np.int64)).tolist()
-        old_column, new_column = replace(old_column, until=date), replace(new_column, since=date)
+        old_column, new_column = replace(old_column, stop_date_key=date), replace(new_column, first_date_key=date)
     return {name: old_column, new_name: new_column}
 
 
-def issue_column(name: str, type_: pa.DataType, says: str) -> ColumnPlan:
+def issue_column(name: str, type_: pa.DataType, description: str) -> ColumnPlan:
     """Return a column that an issue adds; no source fills it."""
-    return made_column(name, type_, says, word="quality", nullable=True)
+    return made_column(name, type_, description, word="quality", nullable=True)

@@ -108,12 +108,12 @@ def resolve(
 
 
 def population_plan(
-    dataset: Dataset, solved: Numbers, others: tuple[Population, ...] = (), inherited: frozenset[str] | None = None
+    dataset: Dataset, solved: Numbers, others: tuple[Population, ...] = (), inherited_tables: frozenset[str] | None = None
 ) -> Population:
     """Return a population from its part of the dataset and the numbers `solved` for it.
 
-    `others` are the populations that it may refer to; of a further kind of unit, `inherited` are the names of the tables
-    that it shares with the dataset that it is a part of.
+    `others` are the populations that it may refer to; of a further kind of unit, `inherited_tables` are the names of the
+    tables that it shares with the dataset that it is a part of.
     """
     window = dataset.window
     return Population(
@@ -127,20 +127,20 @@ def population_plan(
         mixings=tuple(solved.mixings),
         phases=tuple((window.first + p.start_period, window.first + p.end_period + 1) for p in dataset.connection_phases),
         endings=_endings(dataset),
-        tables=(*_tables(dataset, inherited), *(table for other in others for table in other.made)),
+        tables=(*_tables(dataset, inherited_tables), *(table for other in others for table in other.unit_tables)),
         others=others,
-        is_further=inherited is not None,
+        is_further=inherited_tables is not None,
     )
 
 
-def _tables(dataset: Dataset, inherited: frozenset[str] | None) -> Iterator[TablePlan]:
+def _tables(dataset: Dataset, inherited_tables: frozenset[str] | None) -> Iterator[TablePlan]:
     """Yield the tables of a part of a dataset, each with the population that it is made of."""
     for table in table_plans(dataset):
         kind = table.spec
-        is_listed = not table.of and (kind.is_listed or kind.is_date_dimension or kind.is_time_dimension)
-        if is_listed if inherited is None else table.name in inherited:
+        is_listed = not table.shown_table and (kind.is_listed or kind.is_date_dimension or kind.is_time_dimension)
+        if is_listed if inherited_tables is None else table.name in inherited_tables:
             yield table
-        elif inherited is None or table.of not in inherited or isinstance(table.spec, DimensionView):
+        elif inherited_tables is None or table.shown_table not in inherited_tables or isinstance(table.spec, DimensionView):
             yield replace(table, population=dataset.unit)
 
 
@@ -193,8 +193,8 @@ def _metrics(dataset: Dataset, tables: Sequence[QuantileTable]) -> tuple[MetricP
                 driver=indices[metric.follows] if metric.follows else None,
                 kernel=metric.kernel,
                 latent=latent,
-                along=curve_positions,
-                natures=tuple(segment.variation.level for segment in dataset.segments),
+                positions=curve_positions,
+                level_shares=tuple(segment.variation.level for segment in dataset.segments),
             )
         )
     return tuple(plans)

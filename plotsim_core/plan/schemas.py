@@ -11,8 +11,8 @@ from plotsim_core.config.read_tables import column
 from plotsim_core.config.tables import (
     Column,
     Table,
+    column_decimal_places,
     column_decimals,
-    column_places,
     column_type,
     may_be_null,
 )
@@ -87,9 +87,9 @@ def table_plan(table: Table, dataset: Dataset, complete: bool = True) -> TablePl
     )
 
 
-def date_column(name: str, says: str, table: Table, dataset: Dataset) -> tuple[ColumnPlan, tuple[str, str, str]]:
+def date_column(name: str, description: str, table: Table, dataset: Dataset) -> tuple[ColumnPlan, tuple[str, str, str]]:
     """Return a column of date keys of a table, and as (column, table, key) that it refers to the date dimension."""
-    plan = column_plan(column(name, f"ref.{dataset.date_dimension.name}", description=says), table, dataset)
+    plan = column_plan(column(name, f"ref.{dataset.date_dimension.name}", description=description), table, dataset)
     return plan, (name, *(plan.spec.source.target(dataset) or ("", "")))
 
 
@@ -101,5 +101,5 @@ def column_plan(column: Column, table: Table, dataset: Dataset) -> ColumnPlan:
         nullable=may_be_null(column, dataset),
         description=column.description or column.source.describe(column, table, dataset),
         decimals=column_decimals(column, dataset),
-        places=column_places(column, dataset),
+        decimal_places=column_decimal_places(column, dataset),
     )

@@ -144,7 +144,7 @@ class Bridge(TableKind):
             yield Problem("cardinality", message)
 
     def cut(self, population: Population, slice_: Slice) -> Iterator[Slice]:
-        specs = [table.spec for table in population.made]
+        specs = [table.spec for table in population.unit_tables]
         is_undirected = any(isinstance(spec, Bridge) and not spec.directed for spec in specs)  # all as of one moment
         return lives(population, slice_, over=not is_undirected)
 
@@ -161,9 +161,9 @@ class Bridge(TableKind):
             block=Means(block),
             address=fold(left.keys[links.left], targets.rows.address[links.right]),
             unit=unit,
-            period=links.since,
+            period=links.start_period,
             cell=unit,
-            since=_versions(block, history)[unit] if history is not None else np.empty(0, dtype=np.int64),
+            version_first=_versions(block, history)[unit] if history is not None else np.empty(0, dtype=np.int64),
             targets={left_key: (rows, links.left), right_key: (targets.rows, links.right)},
         )
 
@@ -195,7 +195,7 @@ class Bridge(TableKind):
         low, high = self.cardinality
 
         def links(units: Units) -> Floats:
-            has_arrived = sample.arrived(units)
+            has_arrived = sample.has_arrived(units)
             if self.driver is None:
                 share = positions(population, units, sample.periods)
             else:
@@ -268,7 +268,7 @@ def _merged(links: Links, left: _Left, targets: Targets, pairs: Integers) -> Lin
         pairs[np.minimum(np.searchsorted(pairs, reverse), len(pairs) - 1)] == reverse if len(pairs) else left_index < 0
     )
     mask: NDArray[np.bool_] = ~has_reverse | (targets.rows.address[left_index] < targets.rows.address[links.right])
-    return Links(links.left[mask], links.right[mask], links.since[mask])
+    return Links(links.left[mask], links.right[mask], links.start_period[mask])
 
 
 def _versions(block: Block, history: History) -> Integers:

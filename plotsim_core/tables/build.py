@@ -26,12 +26,12 @@ def find_table(plan: Plan, name: str) -> TablePlan:
     return stage_table(plan, name) if stage_of(plan, name) else plan.table(name)
 
 
-def build(plan: Plan, table: TablePlan, slice_: Slice, places: tuple[int, int] | None = None) -> Iterator[pa.RecordBatch]:
+def build(plan: Plan, table: TablePlan, slice_: Slice, row_range: tuple[int, int] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a table in a slice, block by block, in the order of periods and units. The units of the slice are of
     the table's own population.
 
     A state (a dimension of units, of their children, of listed values) is given as of the end of the slice. Of a table that
-    is cut by rows, `places` (first, stop) are the rows that are made; None: all.
+    is cut by rows, `row_range` (first, stop) are the rows that are made; None: all.
     """
     kind = table_kind(table)
     if kind.is_derived:
@@ -43,8 +43,8 @@ def build(plan: Plan, table: TablePlan, slice_: Slice, places: tuple[int, int] |
         return
     for part in kind.cut(population, _table_slice(table, slice_)):
         rows = kind.rows_in(clean, block(population, part))
-        if places is not None:
-            rows = rows.taken(np.arange(*places))
+        if row_range is not None:
+            rows = rows.take(np.arange(*row_range))
         columns = {column.name: fill(column, clean, rows) for column in clean.columns}
         if table.issues:
             yield stored_rows(table, break_rows(table, with_ranks(clean, rows), columns))

@@ -108,7 +108,7 @@ class Changes(DerivedKind, DimensionView):
             time=DATE,
             references=(reference, (key.name, dimension.name, key.name)),
             description=self.description or self.describe(dataset),
-            of=dimension.name,
+            shown_table=dimension.name,
         )
 
     def cuts(self, population: Population, table: TablePlan) -> tuple[Cut, ...]:
@@ -125,7 +125,7 @@ class Changes(DerivedKind, DimensionView):
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
         """The changes of some units of each segment, scaled up: changes cannot be known in advance."""
-        population, dimension = sample.population, sample.population.table(table.of)
+        population, dimension = sample.population, sample.population.table(table.shown_table)
         first, stop = int(sample.periods[0]), int(sample.periods[-1]) + 1
         total = np.zeros(stop - first)
         for weight, units in sample.parts:
@@ -138,7 +138,7 @@ class Changes(DerivedKind, DimensionView):
         return total[sample.periods - first] if is_whole else np.full(len(sample.periods), total.mean())
 
     def origins(self, plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterable[Origin]:
-        dimension = plan.table(table.of)
+        dimension = plan.table(table.shown_table)
         if column.name in (BEFORE, AFTER):
             return [(dimension.name, other.name) for other in columns_of(dimension)]
         return [(dimension.name, key_of(dimension).name)] if column.name == SEQUENCE else []
@@ -191,7 +191,7 @@ def _batch(
     period: Integers,
     member: Integers,
 ) -> pa.RecordBatch:
-    key = fill(key_of(dimension), dimension, member_rows.taken(member))
+    key = fill(key_of(dimension), dimension, member_rows.take(member))
     dates = pa.array(population.grain.keys(period))
     columns: dict[str, ArrowArray] = {
         SEQUENCE: joined(dates.cast(pa.string()), key, between="-"),

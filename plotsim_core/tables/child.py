@@ -101,4 +101,4 @@ class ChildDimension(TableKind):
         return Targets(parent, child_rows, np.arange(len(rows), dtype=np.int64))
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
-        return sample.total(lambda units: sample.arrived(units) * child_counts(sample.population, self, units.address))
+        return sample.total(lambda units: sample.has_arrived(units) * child_counts(sample.population, self, units.address))

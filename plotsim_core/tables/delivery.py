@@ -31,18 +31,18 @@ _REPEATS = {"restatement": RESTATED, "redelivery": REDELIVERED}
 
 @dataclass(frozen=True, eq=False)
 class Deliveries:
-    """Deliveries of rows, parallel arrays in the order of time: the index of the row (`place`), the `period` of delivery,
-    the `number` of the issue behind it (0: none), and the code of its `action`, see `ACTIONS`. A row that is held back is
-    not delivered. `due` has for each restatement the period in which it corrects each row (NEVER: it does not)."""
+    """Deliveries of rows, parallel arrays in the order of time: the index of the `row`, the `period` of delivery, the
+    `number` of the issue behind it (0: none), and the code of its `action`, see `ACTIONS`. A row that is held back is not
+    delivered. `due` has for each restatement the period in which it corrects each row (NEVER: it does not)."""
 
-    place: Integers
+    row: Integers
     period: Integers
     number: Integers
     action: Integers
     due: Mapping[int, Integers]
 
     def __len__(self) -> int:
-        return len(self.place)
+        return len(self.row)
 
     @property
     def stored(self) -> NDArray[np.bool_]:
@@ -69,10 +69,10 @@ class Deliveries:
             number, period = np.where(later, issue, number), np.where(later, due, period)
         return number, period
 
-    def taken(self, positions: Integers | NDArray[np.bool_]) -> Deliveries:
+    def take(self, positions: Integers | NDArray[np.bool_]) -> Deliveries:
         """Return some of the deliveries."""
         due = {number: periods[positions] for number, periods in self.due.items()}
-        return Deliveries(self.place[positions], self.period[positions], self.number[positions], self.action[positions], due)
+        return Deliveries(self.row[positions], self.period[positions], self.number[positions], self.action[positions], due)
 
 
 def deliveries(table: TablePlan, rows: Rows) -> Deliveries:
@@ -81,7 +81,7 @@ def deliveries(table: TablePlan, rows: Rows) -> Deliveries:
     is_kept = np.ones(len(rows), dtype=np.bool_)
     for number, issue in table.issues:
         if issue.drops:
-            is_kept &= ~find_hits(table, rows, number, issue).here
+            is_kept &= ~find_hits(table, rows, number, issue).mask
     first_period, issue_numbers = _first_delivery(table, rows, is_kept)
     late_rows = np.flatnonzero(issue_numbers)
     parts = [
@@ -92,7 +92,7 @@ def deliveries(table: TablePlan, rows: Rows) -> Deliveries:
     for number, issue in table.issues:
         if issue.issue in _REPEATS:
             hits = find_hits(table, rows, number, issue)
-            repeat_period = np.where(hits.here & is_kept, first_period + hits.delay(), NEVER)
+            repeat_period = np.where(hits.mask & is_kept, first_period + hits.delay(), NEVER)
             repeats = np.flatnonzero(repeat_period != NEVER)
             parts.append(
                 (
@@ -126,7 +126,7 @@ def _first_delivery(table: TablePlan, rows: Rows, is_kept: NDArray[np.bool_]) ->
     for number, issue in table.issues:
         if issue.issue == "late_delivery":
             hits = find_hits(table, rows, number, issue)
-            is_late = hits.here & (issue_numbers == 0) & is_kept
+            is_late = hits.mask & (issue_numbers == 0) & is_kept
             period, issue_numbers = (
                 np.where(is_late, rows.period + hits.delay(), period),
                 np.where(is_late, number, issue_numbers),
@@ -149,8 +149,8 @@ def deliveries_in(
     for part in kind.cut(population, replace(slice_, first=begin, stop=end)):
         rows = with_ranks(clean, kind.rows_in(clean, block(population, part)))
         batch = deliveries(table, rows)
-        batch = batch.taken((batch.period >= slice_.first) & (batch.period < slice_.stop))
-        yield rows.taken(batch.place), batch
+        batch = batch.take((batch.period >= slice_.first) & (batch.period < slice_.stop))
+        yield rows.take(batch.row), batch
 
 
 def delivery_slices(kind: TableKind, population: Population, table: TablePlan, slice_: Slice) -> Iterator[Slice]:

@@ -61,7 +61,7 @@ def key_of(dimension: TablePlan) -> ColumnPlan:
 
 def shown_dimension(population: Population, table: TablePlan, slice_: Slice) -> tuple[TablePlan, Slice]:
     """Return (dimension, slice of its rows) of a table that shows a dimension."""
-    dimension = population.table(table.of)
+    dimension = population.table(table.shown_table)
     return dimension, replace(slice_, unit_first=0, unit_stop=1) if not dimension.spec.is_of_units else slice_
 
 
@@ -82,14 +82,14 @@ def presence(rows: Rows) -> NDArray[np.bool_]:
 
 def dimension_states(dimension: TablePlan, member_rows: Rows, period_index: Integers, member: Integers) -> Rows:
     """Return the rows of members `member` as they stand at the end of the periods `period_index` (indices in the block)."""
-    block, rows = member_rows.block, member_rows.taken(member)
+    block, rows = member_rows.block, member_rows.take(member)
     if len(member_rows.unit) < len(member_rows):
         return rows
     history = dimension.spec.history
     band = rows.band
     if history is not None:
         band = bands_of(block, block.population.metric_index(history.tracks), history.at)[period_index, rows.unit]
-    return replace(rows, until=block.periods[period_index] + 1, band=band)
+    return replace(rows, version_stop=block.periods[period_index] + 1, band=band)
 
 
 def state_rows(population: Population, dimension: TablePlan, part: Slice) -> tuple[Integers, list[ArrowArray]]:
@@ -115,7 +115,7 @@ def expected_members(dimension: TablePlan, sample: Sample) -> Floats:
 
     def member_counts(units: Units) -> Floats:
         rows_per_unit = child_counts(sample.population, dimension.spec, units.address)
-        counts: Floats = np.multiply(sample.there(units), rows_per_unit, dtype=np.float64)
+        counts: Floats = np.multiply(sample.is_present(units), rows_per_unit, dtype=np.float64)
         return counts
 
     return sample.total(member_counts) * remaining_share(sample)

@@ -42,13 +42,13 @@ class Sample:
             return values(self.periods)
         return np.concatenate([values(self.periods[index : index + 1]) for index in range(len(self.periods))])
 
-    def arrived(self, units: Units) -> NDArray[np.bool_]:
+    def has_arrived(self, units: Units) -> NDArray[np.bool_]:
         """Return who has arrived, shape (periods, units)."""
         return self.periods[:, None] >= units.arrival[None, :]
 
-    def there(self, units: Units) -> NDArray[np.bool_]:
+    def is_present(self, units: Units) -> NDArray[np.bool_]:
         """Return who has arrived and is not past its tenure, shape (periods, units)."""
-        return self.arrived(units) & (self.periods[:, None] <= units.leaves[None, :])
+        return self.has_arrived(units) & (self.periods[:, None] <= units.last_period[None, :])
 
 
 def sample(population: Population, slice_: Slice, broken: tuple[TablePlan, ...] = ()) -> Sample:

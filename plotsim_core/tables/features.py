@@ -106,20 +106,22 @@ class EntityFeatures(DerivedKind):
             return
         for part in lives(population, replace(slice_, first=population.first, stop=stop)):
             unit_block = block(population, part)
-            arrived = np.flatnonzero(unit_block.units.arrival < stop)
+            unit_indices = np.flatnonzero(unit_block.units.arrival < stop)
             is_alive = alive(unit_block)
-            columns: dict[tuple[str, str | None], ArrowArray] = {(_UNIT, None): _keys(population, unit_block, arrived)}
+            columns: dict[tuple[str, str | None], ArrowArray] = {(_UNIT, None): _keys(population, unit_block, unit_indices)}
             for name in names:
                 sums = _sums(unit_block.noised(population.metric_index(name)), is_alive, part.first - population.first)
-                columns |= {(word, name): _rounded(values[arrived]) for word, values in sums.items()}
-            columns |= {(word, None): values for word, values in _labels(population, unit_block, arrived, is_alive).items()}
+                columns |= {(word, name): _rounded(values[unit_indices]) for word, values in sums.items()}
+            columns |= {
+                (word, None): values for word, values in _labels(population, unit_block, unit_indices, is_alive).items()
+            }
             arrays = [
                 columns[feature.key].cast(column.type) for feature, column in zip(features, table.columns, strict=True)
             ]
             yield batch_of(table, arrays)
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
-        return sample.total(sample.arrived)
+        return sample.total(sample.has_arrived)
 
 
 def summed_metrics(dataset: Dataset, declared: Iterable[TablePlan]) -> list[str]:
@@ -156,8 +158,8 @@ def _column(name: str, source: _Feature, type_: pa.DataType, nullable: bool, des
     return made_column(name, type_, description, word=path, nullable=nullable, source=source)
 
 
-def _keys(population: Population, unit_block: Block, arrived: NDArray[np.int64]) -> ArrowArray:
-    return key_text(prefix(population.dimension.spec), pa.array(unit_block.codes[arrived]))
+def _keys(population: Population, unit_block: Block, unit_indices: NDArray[np.int64]) -> ArrowArray:
+    return key_text(prefix(population.dimension.spec), pa.array(unit_block.codes[unit_indices]))
 
 
 def _sums(values: Floats, is_alive: NDArray[np.bool_], begin: int) -> dict[str, Floats]:
@@ -190,7 +192,7 @@ def _rounded(values: Floats) -> ArrowArray:
 
 
 def _labels(
-    population: Population, unit_block: Block, arrived: NDArray[np.int64], is_alive: NDArray[np.bool_]
+    population: Population, unit_block: Block, unit_indices: NDArray[np.int64], is_alive: NDArray[np.bool_]
 ) -> dict[str, ArrowArray]:
     """Return the labels of units, whether or not the table has columns of them."""
     segments, units = [segment.spec for segment in population.segments], unit_block.units
@@ -199,11 +201,11 @@ def _labels(
     last = np.zeros(len(units), dtype=np.int64)
     for period, alive_units in enumerate(is_alive):
         last = np.where(alive_units, period, last)
-    position = unit_block.positions()[last[arrived], arrived]
+    position = unit_block.positions()[last[unit_indices], unit_indices]
     return {
-        _ARCHETYPE: gathered([archetype(segment) for segment in segments], units.segment[arrived], pa.string()),
-        _SEGMENT: gathered([segment.name for segment in segments], units.segment[arrived], pa.string()),
-        _TREATMENT: gathered(arms, (2 * units.segment + units.treated)[arrived], pa.string()),
+        _ARCHETYPE: gathered([archetype(segment) for segment in segments], units.segment[unit_indices], pa.string()),
+        _SEGMENT: gathered([segment.name for segment in segments], units.segment[unit_indices], pa.string()),
+        _TREATMENT: gathered(arms, (2 * units.segment + units.treated)[unit_indices], pa.string()),
         _LAST_POSITION: _rounded(position),
     }
 

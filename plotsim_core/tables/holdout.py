@@ -35,7 +35,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterable[Table
         ):
             name = f"{table.name}{suffix}"
             spec = table.spec.model_copy(update={"name": name})
-            yield replace(table, spec=spec, description=description, of=table.name, periods=periods)
+            yield replace(table, spec=spec, description=description, shown_table=table.name, periods=periods)
 
 
 DERIVED.add("holdout", _derive)

@@ -19,12 +19,13 @@ from plotsim_core.tables.rank import addresses
 
 @dataclass(frozen=True, eq=False)
 class Hit:
-    """The rows that issue `number` is about (`here`), and what its draws are addressed by."""
+    """The `rows` that issue `number` may be about, the `mask` of those that it is about, and what its draws are addressed
+    by."""
 
     number: int
     issue: Issue
     rows: Rows
-    here: NDArray[np.bool_]
+    mask: NDArray[np.bool_]
     names: tuple[int | str, ...]
 
     @property

@@ -43,15 +43,16 @@ Columns = dict[str, ArrowArray]
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """What issue `number` did to one column (or to whole rows: `ROW`): `rows` are places, `clean` and `stored` texts."""
+    """What issue `number` did to one column (or to whole rows: `ROW`): `rows` are the indices of rows, `clean_texts` and
+    `stored_texts` their values."""
 
     number: int
     issue: str
     action: str
     column: str
     rows: Integers
-    clean: ArrowArray
-    stored: ArrowArray
+    clean_texts: ArrowArray
+    stored_texts: ArrowArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +78,7 @@ def break_rows(
             hit_periods = periods if issue.issue == "schema_drift" else None
             changes.append(_CELL_ISSUES[issue.issue](find_hits(table, rows, number, issue, hit_periods), broken))
         elif issue.issue == "restatement" and deliveries is not None:
-            provisional_hit = replace(find_hits(table, rows, number, issue), here=deliveries.provisional(number))
+            provisional_hit = replace(find_hits(table, rows, number, issue), mask=deliveries.provisional(number))
             decimals = next(column.decimals for column in table.columns if column.name == issue.column)
             changes.append(_provisional(provisional_hit, broken, columns[provisional_hit.column], decimals, changes))
     changes += _cdc_changes(table, rows, broken, changes, deliveries)
@@ -90,7 +91,7 @@ def break_rows(
         copied += _delivery_changes(table, deliveries)
         dropped += _held_back_changes(table, columns, deliveries)
     for number, issue in table.issues:
-        positions = np.flatnonzero(find_hits(table, rows, number, issue).here) if issue.copies or issue.drops else _NONE
+        positions = np.flatnonzero(find_hits(table, rows, number, issue).mask) if issue.copies or issue.drops else _NONE
         if issue.copies:
             positions = positions if deliveries is None else positions[deliveries.first[positions]]
             times[positions] += times[positions] > 0
@@ -141,14 +142,14 @@ def _cell_change(hit: Hit, name: str, mask: NDArray[np.bool_], before: ArrowArra
 
 def _null(hit: Hit, columns: Columns) -> Change:
     before = columns[hit.column]
-    mask = hit.here & _is_valid(before)
+    mask = hit.mask & _is_valid(before)
     columns[hit.column] = _with_nulls(before, mask)
     return _cell_change(hit, hit.column, mask, before, columns[hit.column])
 
 
 def _drift(hit: Hit, columns: Columns) -> Change:
     before, new_column = columns[hit.column], drift_column(hit.column)
-    mask = hit.here & _is_valid(before)
+    mask = hit.mask & _is_valid(before)
     columns[hit.column] = _with_nulls(before, mask)
     moved_values = _with_nulls(before, ~mask)
     columns[new_column] = pc.coalesce(columns[new_column], moved_values) if new_column in columns else moved_values
@@ -157,7 +158,7 @@ def _drift(hit: Hit, columns: Columns) -> Change:
 
 def _mismatch(hit: Hit, columns: Columns) -> Change:
     before = columns[hit.column]
-    mask = hit.here & _is_valid(before)
+    mask = hit.mask & _is_valid(before)
     texts = misspell(before.filter(pa.array(mask)), hit.stream("spelling"), hit.rows.address[mask])
     columns[hit.column] = pc.replace_with_mask(pc.cast(before, pa.string()), pa.array(mask), texts)
     return _cell_change(hit, hit.column, mask, before, columns[hit.column])
@@ -165,7 +166,7 @@ def _mismatch(hit: Hit, columns: Columns) -> Change:
 
 def _orphan(hit: Hit, columns: Columns) -> Change:
     before = columns[hit.column]
-    mask = hit.here & _is_valid(before)
+    mask = hit.mask & _is_valid(before)
     mark = _orphan_mark(hit)
     orphans = pc.add(before, mark) if isinstance(mark, int) else joined(before, pa.scalar(""), between=mark)
     columns[hit.column] = pc.if_else(pa.array(mask), orphans, before)
@@ -187,7 +188,7 @@ def _orphan_mark(hit: Hit) -> str | int:
 def _late(hit: Hit, columns: Columns) -> Change:
     rows = hit.rows
     before = columns.get(ARRIVAL, pa.nulls(len(rows), pa.int64()))
-    mask = hit.here & ~_is_valid(before)
+    mask = hit.mask & ~_is_valid(before)
     arrival: Integers = rows.period + 1 + choose(hit.stream("periods"), rows.address, _LATEST)
     columns[ARRIVAL] = pc.if_else(pa.array(mask), pa.array(date_keys(rows.block.population, arrival)), before)
     return _cell_change(hit, ARRIVAL, mask, before, columns[ARRIVAL])
@@ -206,7 +207,7 @@ _CELL_ISSUES: dict[str, Callable[[Hit, Columns], Change]] = {
 def _provisional(hit: Hit, columns: Columns, clean: ArrowArray, decimals: int | None, changes: list[Change]) -> Change:
     """Replace values that are put right later by estimates, but where an issue before this one broke them."""
     before = columns[hit.column]
-    mask = hit.here & _is_valid(before)
+    mask = hit.mask & _is_valid(before)
     for change in changes:
         if change.column == hit.column:
             mask[change.rows] = False
@@ -319,7 +320,7 @@ def _stored_change(change: Change, times: Integers) -> Change:
     if bool(np.all(is_stored)):
         return change
     mask = pa.array(is_stored)
-    rows, clean, stored = change.rows[is_stored], change.clean.filter(mask), change.stored.filter(mask)
+    rows, clean, stored = change.rows[is_stored], change.clean_texts.filter(mask), change.stored_texts.filter(mask)
     return Change(change.number, change.issue, change.action, change.column, rows, clean, stored)
 
 

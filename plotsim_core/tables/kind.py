@@ -79,7 +79,7 @@ class TableKind(RowKind):
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
         """Return an estimate of the rows of each of the sample's periods, shape (periods,): how many there are, or of a
         state, how many there are at the end of the period."""
-        return sample.total(sample.arrived if self.is_state else sample.there)
+        return sample.total(sample.has_arrived if self.is_state else sample.is_present)
 
     def row_factors(self, population: Population, periods: Integers) -> Floats | None:
         """Return what the number of rows that its metric drives is multiplied by in each period; None: nothing."""

@@ -100,7 +100,7 @@ class QualityLedger(DerivedKind):
             batches = [
                 batch
                 for broken in plan.tables
-                if broken.issues and not broken.of
+                if broken.issues and not broken.shown_table
                 for batch in _entries(plan, broken, table, part)
             ]
             entries = pa.Table.from_batches(batches, table.schema)
@@ -110,7 +110,7 @@ class QualityLedger(DerivedKind):
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
         """The cells and rows that the issues of each table change, copy and drop, on average."""
         total = np.zeros(len(sample.periods))
-        for broken in (table for table in sample.broken if not table.of):
+        for broken in (table for table in sample.broken if not table.shown_table):
             rows = expected_rows(broken, sample)
             columns = broken.clean.columns
             for _, issue in broken.issues:
@@ -123,7 +123,7 @@ class QualityLedger(DerivedKind):
         return total
 
     def read_tables(self, plan: Plan, table: TablePlan) -> Iterable[str]:
-        return [other.name for other in plan.tables if other.issues and not other.of]
+        return [other.name for other in plan.tables if other.issues and not other.shown_table]
 
 
 def _entries(plan: Plan, broken: TablePlan, ledger: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
@@ -167,8 +167,8 @@ def _batch(table: TablePlan, ledger: TablePlan, broken: Broken, clean: dict[str,
         "date_key": dates.take(positions),
         "issue": pa.array([change.issue for change in changes], texts).take(change_indices),
         "action": pa.array([change.action for change in changes], texts).take(change_indices),
-        "clean_value": pa.concat_arrays([change.clean for change in changes] or [pa.nulls(0, texts)]),
-        "stored_value": pa.concat_arrays([change.stored for change in changes] or [pa.nulls(0, texts)]),
+        "clean_value": pa.concat_arrays([change.clean_texts for change in changes] or [pa.nulls(0, texts)]),
+        "stored_value": pa.concat_arrays([change.stored_texts for change in changes] or [pa.nulls(0, texts)]),
         DELIVERY_DATE: broken.columns.get(DELIVERED, dates).take(positions),
     }
     return batch_of(ledger, [columns[column.name].take(order) for column in ledger.columns])

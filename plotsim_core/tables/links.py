@@ -29,10 +29,11 @@ _CELLS = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """The rows that a bridge links to. Rows that arrive run for each link; listed rows (`who` is None) are always there."""
+    """The rows that a bridge links to. Rows that arrive run for each link; listed rows (`entrants` is None) are always
+    there."""
 
     rows: Rows
-    who: Field | None = None
+    entrants: Field | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class Links:
 
     left: Integers
     right: Integers
-    since: Integers
+    start_period: Integers
 
 
 def link_counts(block: Block, driver: int | None, low: int, high: int) -> tuple[Integers, Integers]:
@@ -60,17 +61,23 @@ def link_counts(block: Block, driver: int | None, low: int, high: int) -> tuple[
 
 
 def links_of(
-    block: Block, unit: Integers, keys: Words, self_target: Integers, counts: Integers, since: Integers, targets: Targets
+    block: Block,
+    unit: Integers,
+    keys: Words,
+    self_target: Integers,
+    counts: Integers,
+    start_periods: Integers,
+    targets: Targets,
 ) -> Links:
     """Return the links of some left rows: of `unit`, with a key each; `self_target` is the index of the row itself among the
-    targets (-1: it is none of them). `counts` and `since` are those of `link_counts`."""
+    targets (-1: it is none of them). `counts` and `start_periods` are those of `link_counts`."""
     left, number = sibling_numbers(counts[unit])
     first = np.cumsum(counts) - counts
-    starts = since[first[unit[left]] + number]
-    if targets.who is None:
+    starts = start_periods[first[unit[left]] + number]
+    if targets.entrants is None:
         return Links(left, shuffled(number, len(targets.rows), keys[left]), starts)
     last_period = np.minimum(ends(block)[unit[left]], block.slice.stop - 1)
-    right, starts = _race_winners(targets.who, block.population.seed, keys, self_target, left, number, starts)
+    right, starts = _race_winners(targets.entrants, block.population.seed, keys, self_target, left, number, starts)
     is_valid = (right != NOBODY) & (starts <= last_period)
     return Links(left[is_valid], right[is_valid], starts[is_valid])
 
@@ -123,7 +130,7 @@ def _next_free(
         return result, since
     free_from = arrival[
         min(taken_count + 1, len(order) - 1)
-    ]  # by then one is free: the row itself and `taken` others are not
+    ]  # by then one is free: the row itself and `taken_count` others are not
     reach = np.searchsorted(arrival, np.maximum(free_from, period), side="right")
     step = max(1, _CELLS // int(reach.max()))
     for begin in range(0, len(address), step):

@@ -62,4 +62,4 @@ class PeriodFact(AnyFact):
         return Rows(block=block, address=words(period), period=period)
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
-        return np.minimum(sample.total(sample.there), 1.0)
+        return np.minimum(sample.total(sample.is_present), 1.0)

@@ -161,7 +161,7 @@ def expected_total(driver: str, sample: Sample) -> Floats:
         centre = centres(population, metric, units, sample.periods, read_positions)
         if not metric.spec.positive:  # there are no rows where the metric is negative, whatever its mean
             centre = np.mean([np.maximum(metric.quantiles.lookup(centre, score), 0.0) for score in scores], axis=0)
-        return sample.there(units) * centre
+        return sample.is_present(units) * centre
 
     return sample.total(rows)
 
@@ -171,7 +171,7 @@ def cut_crowded(population: Population, slice_: Slice) -> Iterator[Slice]:
 
     Rows that refer to what came before need that as well, for each block anew: where rows are few, blocks are long.
     """
-    crowd = max(_crowd(population, table) for table in population.made)
+    crowd = max(_crowd(population, table) for table in population.unit_tables)
     return blocks(population, slice_, CHUNK // min(_CROWD, max(1, math.ceil(crowd))))
 
 

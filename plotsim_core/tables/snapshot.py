@@ -103,11 +103,11 @@ class Snapshot(DerivedKind, DimensionView):
                 *(other for other in dimension.references if any(column.name == other[0] for column in columns)),
             ),
             description=self.description or self.describe(dataset),
-            of=dimension.name,
+            shown_table=dimension.name,
         )
 
     def cuts(self, population: Population, table: TablePlan) -> tuple[Cut, ...]:
-        return ("periods", "units") if population.table(table.of).spec.is_of_units else ("periods",)
+        return ("periods", "units") if population.table(table.shown_table).spec.is_of_units else ("periods",)
 
     def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
         population = plan.population_of(table)
@@ -124,7 +124,7 @@ class Snapshot(DerivedKind, DimensionView):
         all_periods = np.arange(sample.periods[0], sample.periods[-1] + 1)
         is_due = is_snapshot_due(sample.population, self.every, all_periods)
         share = is_due[sample.periods - all_periods[0]] if len(all_periods) == len(sample.periods) else is_due.mean()
-        expected_rows: Floats = expected_members(sample.population.table(table.of), sample) * share
+        expected_rows: Floats = expected_members(sample.population.table(table.shown_table), sample) * share
         return expected_rows
 
 

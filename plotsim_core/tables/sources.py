@@ -89,13 +89,13 @@ class SourceTable(_Together):
                 time=None,
                 references=tuple(reference for reference in units.references if reference[1] != units.name),
                 description=f"{dataset.plural.capitalize()} as {source.name} holds them.",
-                of=units.name,
+                shown_table=units.name,
             )
 
     def batches(self, plan: Plan, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
         population = plan.population_of(table)
         source = source_of(population, table)
-        units = population.table(table.of)
+        units = population.table(table.shown_table)
         unit_key = key_column(units.spec)
         assert unit_key is not None
         types = {column.name: column.type for column in units.columns}
@@ -103,7 +103,7 @@ class SourceTable(_Together):
         attributes = {column.name for column in attribute_columns(units.spec, types)}
         for part in _parts(slice_):
             unit_block = block(population, part)
-            rows = _units(population, units, unit_block, _arrived(unit_block))
+            rows = _units(population, units, unit_block, _arrived_units(unit_block))
             entries = source_rows(population, source, unit_block, rows.unit)
             arrays = []
             columns = (column for column in units.columns if column.spec.source.version_part is None)
@@ -117,16 +117,16 @@ class SourceTable(_Together):
                 elif column.name in attributes and source.attribute_drift_rate:
                     values = _drifting(values, column, units, rows, entries, source, is_name=False)
                 else:
-                    values = values.take(entries.place)
+                    values = values.take(entries.unit_index)
                 arrays.append(values)
             yield batch_of(table, arrays)
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
-        return sample.total(sample.arrived) * _rows_per_unit(source_of(sample.population, table))
+        return sample.total(sample.has_arrived) * _rows_per_unit(source_of(sample.population, table))
 
     def origins(self, plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterable[Origin]:
         """Yield the key of the unit for its own key, the one column that it has for itself."""
-        return [(table.of, key_name(plan.table(table.of).spec))] if column.name in table.key else []
+        return [(table.shown_table, key_name(plan.table(table.shown_table).spec))] if column.name in table.key else []
 
 
 @add_kind
@@ -160,19 +160,19 @@ class SourceMap(_Together):
         key_plan = next(column for column in units.columns if column.spec.source.is_key)
         for part in _parts(slice_):
             unit_block = block(population, part)
-            rows = _units(population, units, unit_block, _arrived(unit_block))
+            rows = _units(population, units, unit_block, _arrived_units(unit_block))
             keys = fill(key_plan, units, rows)
             for source in population.dataset.sources:
                 entries = source_rows(population, source, unit_block, rows.unit)
                 arrays = [
-                    pa.repeat(pa.scalar(source.name), len(entries.place)),
+                    pa.repeat(pa.scalar(source.name), len(entries.unit_index)),
                     key_values(population, source, entries.number).cast(pa.string()),
-                    keys.take(entries.place),
+                    keys.take(entries.unit_index),
                 ]
                 yield batch_of(table, arrays)
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
-        return sample.total(sample.arrived) * sum(_rows_per_unit(source) for source in sample.population.dataset.sources)
+        return sample.total(sample.has_arrived) * sum(_rows_per_unit(source) for source in sample.population.dataset.sources)
 
     def origins(self, plan: Plan, table: TablePlan, column: ColumnPlan) -> Iterable[Origin]:
         """Yield the keys of all sources for the key in the source."""
@@ -183,7 +183,7 @@ class SourceMap(_Together):
 
 def source_of(population: Population, table: TablePlan) -> SourceSystem:
     """Return the source system of a table."""
-    return next(source for source in population.dataset.sources if table.name == f"{table.of}_{source.name}")
+    return next(source for source in population.dataset.sources if table.name == f"{table.shown_table}_{source.name}")
 
 
 def _rows_per_unit(source: SourceSystem) -> float:
@@ -208,23 +208,23 @@ def _source_column(column: ColumnPlan, unit_key: Column, key_plan: ColumnPlan) -
 
 @dataclass(frozen=True, eq=False)
 class SourceRows:
-    """Rows of a source for some units: the index (`place`) of each row's unit among them, the `copy` (0, or 1 for a second
+    """Rows of a source for some units: the `unit_index` of each row's unit among them, the `copy` (0, or 1 for a second
     entry) and the `number` in its key, in the order of these."""
 
-    place: Integers
+    unit_index: Integers
     copy: Integers
     number: Words
 
 
-def source_rows(population: Population, source: SourceSystem, unit_block: Block, arrived: Integers) -> SourceRows:
-    """Return the rows that a source has of the units `arrived` of a block."""
-    address = unit_block.units.address[arrived]
+def source_rows(population: Population, source: SourceSystem, unit_block: Block, unit_indices: Integers) -> SourceRows:
+    """Return the rows that a source has of the units `unit_indices` of a block."""
+    address = unit_block.units.address[unit_indices]
     has_row = uniforms(key(population.seed, "source", source.name, "missing"), address) >= source.missing_rate
     has_second = has_row & (uniforms(key(population.seed, "source", source.name, "twice"), address) < source.duplicate_rate)
     index = np.concatenate([np.flatnonzero(has_row), np.flatnonzero(has_second)])
     copy = np.repeat(np.array([0, 1], dtype=np.int64), [int(has_row.sum()), int(has_second.sum())])
     segments = np.array([segment_number(segment.spec.name) for segment in population.segments], dtype=np.uint64)
-    unit = arrived[index]
+    unit = unit_indices[index]
     code = (segments[unit_block.units.segment[unit]] << np.uint64(_ORDINAL_BITS)) | unit_block.units.ordinal[unit].astype(
         np.uint64
     )
@@ -260,11 +260,11 @@ def _parts(slice_: Slice) -> Iterator[Slice]:
         start = stop
 
 
-def _arrived(unit_block: Block) -> Integers:
+def _arrived_units(unit_block: Block) -> Integers:
     return np.flatnonzero(unit_block.units.arrival < unit_block.slice.stop)
 
 
-def _units(population: Population, table: TablePlan, unit_block: Block, arrived: Integers) -> Rows:
+def _units(population: Population, table: TablePlan, unit_block: Block, unit_indices: Integers) -> Rows:
     """Return the rows of units, one of each, in the state they are in at the end of the block."""
     units = unit_block.units
     band = np.empty(0, dtype=np.int64)
@@ -277,8 +277,14 @@ def _units(population: Population, table: TablePlan, unit_block: Block, arrived:
                 population, population.metric_index(history.tracks), history.at, units, np.array([period], dtype=np.int64)
             )[0]
             band = np.where(last_period == period, period_band, band)
-        band = band[arrived]
-    return Rows(block=unit_block, address=units.address[arrived], unit=arrived, period=units.arrival[arrived], band=band)
+        band = band[unit_indices]
+    return Rows(
+        block=unit_block,
+        address=units.address[unit_indices],
+        unit=unit_indices,
+        period=units.arrival[unit_indices],
+        band=band,
+    )
 
 
 def _drifting(
@@ -292,13 +298,13 @@ def _drifting(
     is_name: bool,
 ) -> ArrowArray:
     """Return the values of a column as a source has them, one for each of its rows."""
-    address = fold(rows.address[entries.place], words(entries.copy))
+    address = fold(rows.address[entries.unit_index], words(entries.copy))
 
     def draw(stream: str) -> Floats:
         return uniforms(key(rows.block.population.seed, "drift", source.name, column.name, stream), address)
 
     rate = source.name_drift_rate if is_name else source.attribute_drift_rate
-    source_values = values.take(entries.place)
+    source_values = values.take(entries.unit_index)
     drifted_rows = np.flatnonzero(draw("whether") < rate)
     before = source_values.take(drifted_rows)
     after = drift_texts(
@@ -306,7 +312,7 @@ def _drifting(
     )
     if not is_name and len(drifted_rows):
         is_stale = draw("stale")[drifted_rows] < _OUT_OF_DATE
-        rows_drifted = rows.taken(entries.place[drifted_rows])
+        rows_drifted = rows.take(entries.unit_index[drifted_rows])
         other_values = fill(
             column,
             units,

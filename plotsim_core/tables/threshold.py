@@ -174,13 +174,13 @@ class ThresholdEvent(TableKind, Event):
         """At most one row per unit, in an unknown period, so it is spread over the unit's time. With `refire`, the rows of
         some units of each segment are counted."""
         if self.refire:
-            return sample.total(lambda units: sample.there(units).astype(np.float64) * self._rate(table, sample, units))
+            return sample.total(lambda units: sample.is_present(units).astype(np.float64) * self._rate(table, sample, units))
 
         def share(units: Units) -> Floats:
-            course = units.begin + units.course
-            end = np.minimum(np.where(course > sample.periods[0], course, sample.periods[-1] + 1), units.leaves)
+            course = units.curve_start + units.course
+            end = np.minimum(np.where(course > sample.periods[0], course, sample.periods[-1] + 1), units.last_period)
             remaining = np.maximum(end - np.maximum(units.arrival, sample.periods[0]), 1)
-            rates: Floats = sample.there(units) / remaining
+            rates: Floats = sample.is_present(units) / remaining
             return rates
 
         return sample.total(share)

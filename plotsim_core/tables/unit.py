@@ -90,7 +90,7 @@ class UnitDimension(TableKind):
         return Targets(parent, parent_rows, rows.unit)
 
     def expect(self, table: TablePlan, sample: Sample) -> Floats:
-        units, history = sample.total(sample.arrived), self.history
+        units, history = sample.total(sample.has_arrived), self.history
         if history is None:
             return units
         changes = sample.total(lambda units: _changes(sample, units, history))
@@ -99,7 +99,7 @@ class UnitDimension(TableKind):
 
 def _changes(sample: Sample, units: Units, history: History) -> NDArray[np.bool_]:
     """Return in which periods a version of units begins after another one, shape (periods, units)."""
-    is_present = sample.there(units)
+    is_present = sample.is_present(units)
     metric = sample.population.metric_index(history.tracks)
     band = sample.by_period(lambda periods: bands(sample.population, metric, history.at, units, periods))
     is_start = np.zeros(is_present.shape, dtype=np.bool_)
@@ -127,7 +127,7 @@ def _versions(block: Block, history: History) -> Rows:
         address=units.address[unit],
         unit=unit,
         period=units.arrival[unit],
-        since=since,
-        until=until,
+        version_first=since,
+        version_stop=until,
         band=bands_of(block, metric, history.at)[period_index, unit],
     )

@@ -21,7 +21,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterator[Table
     if not dataset.output.denormalized:
         return
     for table in declared:
-        if table.spec.section == "facts" and not table.of:
+        if table.spec.section == "facts" and not table.shown_table:
             lookups = tuple(_column(wide, table, dataset) for wide in wide_columns(table.spec, dataset))
             names = ", ".join(dict.fromkeys(wide.table for wide in wide_columns(table.spec, dataset)))
             columns = (*(_pinned(column, table) for column in table.spec.columns), *(column.spec for column in lookups))
@@ -30,7 +30,7 @@ def _derive(dataset: Dataset, declared: tuple[TablePlan, ...]) -> Iterator[Table
                 spec=table.spec.model_copy(update={"name": f"{table.name}{WIDE}", "columns": columns}),
                 columns=(*table.columns, *lookups),
                 description=f"{table.name} with the columns of {names}.",
-                of=table.stream,
+                shown_table=table.stream,
             )
 
 

@@ -31,14 +31,14 @@ _LIMIT = 5.0
 
 @dataclass(frozen=True, eq=False)
 class CorrelationSample:
-    """Some `units` of every segment, each by its share, in `periods` from all of the window, of the `of` units and `length`
-    periods that there are. `blocks` have the cells in which units can be there, each with the place of its first period and
-    of its first unit."""
+    """Some `units` of every segment, each by its share, in `periods` from all of the window, of the `total_units` and the
+    `length` periods that there are. `blocks` have the cells in which units can be there, each with the place of its first
+    period and of its first unit."""
 
     population: Population
     periods: NDArray[np.int64]
     units: int
-    of: int
+    total_units: int
     length: int
     blocks: list[tuple[int, int, Block]]
 
@@ -100,7 +100,7 @@ def correlations(part: CorrelationSample) -> Iterator[Correlations]:
     """Yield what is expected of each connection of one kind of unit: of stored values, noise included, in the rows that the
     facts will have. Connections of which no table holds both metrics are left out: nobody can find them."""
     population = part.population
-    stored_metrics = {metric for table in population.made for metric in table.stored_metrics.values()}
+    stored_metrics = {metric for table in population.unit_tables for metric in table.stored_metrics.values()}
     for connection, phase, in_phase in connection_masks(population, part.periods):
         if {connection.metric_a, connection.metric_b} <= stored_metrics:
             yield _stored_correlations(part, connection, phase, in_phase)

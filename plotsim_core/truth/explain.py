@@ -34,9 +34,9 @@ class Explanation:
 
     def text(self) -> str:
         """Return it for people: a line per step."""
-        head = f"{self.table}.{self.column} of {self.key} in {self.period}: {_shown(self.value)}"
+        head = f"{self.table}.{self.column} of {self.key} in {self.period}: {_value_text(self.value)}"
         names = ["  " * step.depth + step.name for step in self.steps]
-        values = [_shown(step.value) for step in self.steps]
+        values = [_value_text(step.value) for step in self.steps]
         columns = max(map(len, names)), max(map(len, values))
         lines = [
             f"  {name:<{columns[0]}}  {value:<{columns[1]}}  {step.description}".rstrip()
@@ -80,10 +80,10 @@ def explain(plan: Plan, table: str, key: str, period: str, column: str) -> Expla
 def broken_steps(table: TablePlan, clean: TablePlan, row: Row, column: str) -> tuple[object, list[Step]]:
     """Return a value as it is stored with the issues of its table, and what each of them did to it or to its row. Of a row
     that is delivered more than once, it is that of the last delivery."""
-    rows, positions, delivered_rows = with_ranks(clean, row.rows), np.array([row.place]), None
+    rows, positions, delivered_rows = with_ranks(clean, row.rows), np.array([row.position]), None
     if table.time == DELIVERED:
         delivered_rows = deliveries(table, rows)
-        rows, positions = rows.taken(delivered_rows.place), np.flatnonzero(delivered_rows.place == row.place)
+        rows, positions = rows.take(delivered_rows.row), np.flatnonzero(delivered_rows.row == row.position)
     values = {c.name: fill(c, clean, rows) for c in clean.columns}
     broken = break_rows(table, rows, values, delivered_rows)
     steps: list[Step] = []
@@ -96,7 +96,7 @@ def broken_steps(table: TablePlan, clean: TablePlan, row: Row, column: str) -> t
                 message = message.replace("the row is changed", "the value is changed").replace("held_back", "held back")
                 if delivered_rows is not None:
                     message += f" in {broken.columns[DELIVERED][int(change.rows[index])]}"
-                steps.append(Step("quality", change.stored[index].as_py(), message))
+                steps.append(Step("quality", change.stored_texts[index].as_py(), message))
     value = broken.columns[column][int(positions[-1])].as_py()
     clean_steps = (
         [Step("value", values[column][int(positions[-1])].as_py(), "as it would be")] if steps and column in values else []
@@ -109,7 +109,7 @@ def _unit_key(block: Block) -> str:
     return f"{prefix(dimension.spec)}-{block.codes[0]}"
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if value is None:
         return "missing"
     if isinstance(value, bool):

@@ -30,17 +30,17 @@ _ALIKE = 7
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One row of a table: `place` among `rows`; `unit` is its unit's place in the roster (None: it has none)."""
+    """One row of a table: `position` among `rows`; `unit` is its unit's place in the roster (None: it has none)."""
 
     table: TablePlan
     rows: Rows
-    place: int
+    position: int
     period: int
     unit: int | None
 
     def value(self, column: ColumnPlan) -> pa.Scalar[Any]:
         """Return the row's value of a column, made as the table makes it."""
-        scalar: pa.Scalar[Any] = fill(column, self.table, self.rows)[self.place]
+        scalar: pa.Scalar[Any] = fill(column, self.table, self.rows)[self.position]
         return scalar
 
 

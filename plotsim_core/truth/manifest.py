@@ -139,7 +139,7 @@ def _table(plan: Plan, stored: TablePlan, rows: int | None) -> dict[str, Any]:
         **_cadence(plan, stored),
         "description": table.description,
         "rows": rows,
-        "of": table.of or None,
+        "of": table.shown_table or None,
         "key": list(table.key),
         "time": table.time,
         **({"delivered": DELIVERED} if stored.time == DELIVERED else {}),

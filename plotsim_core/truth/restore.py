@@ -47,8 +47,8 @@ def restored(plan: Plan, tables: Mapping[str, pa.Table], ledger: pa.Table, await
 def _schema(plan: Plan, clean_table: TablePlan) -> pa.Schema:
     """Return the schema of restored rows: the ledger tells nothing of the columns that a wide table adds, so they are null
     in rows that were dropped or are held back."""
-    if not clean_table.of:
+    if not clean_table.shown_table:
         return clean_table.schema
-    known_names = {column.name for column in plan.table(clean_table.of).columns}
+    known_names = {column.name for column in plan.table(clean_table.shown_table).columns}
     fields = [field if field.name in known_names else field.with_nullable(True) for field in clean_table.schema]
     return schema_of(fields, clean_table.schema)

@@ -66,7 +66,7 @@ def _block_answers(block: Block) -> pa.Table:
 
 
 def _thresholds(population: Population) -> list[TablePlan]:
-    return [table for table in population.made if isinstance(table.spec, ThresholdEvent)]
+    return [table for table in population.unit_tables if isinstance(table.spec, ThresholdEvent)]
 
 
 def _event_mask(block: Block, table: TablePlan) -> Flags:

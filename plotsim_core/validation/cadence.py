@@ -27,7 +27,7 @@ def _log_tables(population: Population, table: TablePlan) -> frozenset[str] | No
 
 
 def _logs(store: StoredData, log: TablePlan) -> Iterator[Finding]:
-    key = quoted(key_of(store.population.table(log.of)).name)
+    key = quoted(key_of(store.population.table(log.shown_table)).name)
     before, after, previous = quoted(BEFORE), quoted(AFTER), quoted("left by the one before")
     is_insert, is_delete = f"{quoted(OP)} = 'I'", f"{quoted(OP)} = 'D'"
     fault = (
@@ -56,8 +56,16 @@ def _counterparts(population: Population, snapshot: TablePlan) -> list[TablePlan
     """Return the logs and the history of the dimension of a snapshot; none for other tables."""
     if snapshot.spec.cadence != "snapshot":
         return []
-    logs = [table for table in population.made if table.spec.cadence == "change log" and table.of == snapshot.of]
-    return logs + [table for table in population.made if table.name == snapshot.of and "valid_from" in table.version_columns]
+    logs = [
+        table
+        for table in population.unit_tables
+        if table.spec.cadence == "change log" and table.shown_table == snapshot.shown_table
+    ]
+    return logs + [
+        table
+        for table in population.unit_tables
+        if table.name == snapshot.shown_table and "valid_from" in table.version_columns
+    ]
 
 
 def _counterpart_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
@@ -95,13 +103,13 @@ def _snapshot_days(store: StoredData, snapshot: TablePlan) -> str:
 def _log_versions(store: StoredData, log: TablePlan) -> tuple[str, str, dict[str, str]]:
     """Return the versions of a dimension by its log, as (relation, condition that a version `o` is valid on a day `d`,
     columns)."""
-    key = quoted(key_of(store.population.table(log.of)).name)
+    key = quoted(key_of(store.population.table(log.shown_table)).name)
     sql = (
         f"(SELECT *, lead({quoted(DATE)}) OVER (PARTITION BY {key} ORDER BY {quoted(SEQUENCE)}) AS {quoted('next change')} "
         f"FROM {store.full_relation(log)} WHERE {quoted(DATE)} <= {store.key_range[1]})"
     )
     validity = f"o.{quoted(DATE)} <= d.day AND (o.{quoted('next change')} IS NULL OR d.day < o.{quoted('next change')})"
-    columns = columns_of(store.population.table(log.of))
+    columns = columns_of(store.population.table(log.shown_table))
     return sql, f"{validity} AND o.{quoted(OP)} <> 'D'", {c.name: f"o.{quoted(AFTER)}.{quoted(c.name)}" for c in columns}
 
 
@@ -120,7 +128,7 @@ def _snapshot_finding(
     store: StoredData, snapshot: TablePlan, other: TablePlan, days: str, versions: tuple[str, str, dict[str, str]]
 ) -> Finding:
     relation, validity, columns = versions
-    key = key_of(store.population.table(snapshot.of)).name
+    key = key_of(store.population.table(snapshot.shown_table)).name
     expected_columns = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
     difference = " OR ".join(f"w.{quoted(name)} IS DISTINCT FROM s.{quoted(name)}" for name in columns)
     sql = (

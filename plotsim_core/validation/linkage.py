@@ -72,7 +72,7 @@ def _min_links(store: StoredData, spec: Bridge) -> int:
 
 
 def _counterpart_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
-    return frozenset({MAP, table.of}) if table.spec.is_source else None
+    return frozenset({MAP, table.shown_table}) if table.spec.is_source else None
 
 
 def _map_relation(store: StoredData, table: TablePlan, source: SourceSystem) -> str:
@@ -89,15 +89,15 @@ def _map_relation(store: StoredData, table: TablePlan, source: SourceSystem) -> 
 
 def _unit_key(population: Population, table: TablePlan) -> str:
     """Return the name of the key of the dimension behind the table of a source."""
-    return next(column.name for column in population.table(table.of).columns if column.spec.source.is_key)
+    return next(column.name for column in population.table(table.shown_table).columns if column.spec.source.is_key)
 
 
 def _map_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
-    if not {MAP, table.of} <= store.relations.keys():
+    if not {MAP, table.shown_table} <= store.relations.keys():
         return
     sql = (
         "SELECT NULL::BIGINT AS date_key, count(*) AS checked, count(*) FILTER (WHERE NOT held OR unit IS NULL OR "
-        f"unit NOT IN (SELECT k FROM {_key_relation(store, table.of)})) AS faults "
+        f"unit NOT IN (SELECT k FROM {_key_relation(store, table.shown_table)})) AS faults "
         f"FROM {_map_relation(store, table, source_of(store.population, table))}"
     )
     noun = f"rows of {table.name} or {MAP} have no counterpart"
@@ -109,13 +109,13 @@ def _map_table(population: Population, table: TablePlan) -> frozenset[str]:
 
 
 def _drift_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
-    if not {MAP, table.of} <= store.relations.keys():
+    if not {MAP, table.shown_table} <= store.relations.keys():
         return
     source = source_of(store.population, table)
     mapped_rows = f"{_map_relation(store, table, source)} WHERE held AND unit IS NOT NULL"
     sql = (
         "SELECT count(*), count(*) FILTER (WHERE n IS NULL), count(*) FILTER (WHERE n > 1) "
-        f"FROM {_key_relation(store, table.of)} "
+        f"FROM {_key_relation(store, table.shown_table)} "
         f"LEFT JOIN (SELECT unit, count(*) AS n FROM {mapped_rows} GROUP BY unit) ON k = unit"
     )
     units, missing, duplicates = store.connection.sql(sql).fetchall()[0]
@@ -127,7 +127,7 @@ def _drift_findings(store: StoredData, table: TablePlan) -> Iterator[Finding]:
 
 
 def _column_findings(store: StoredData, table: TablePlan, source: SourceSystem) -> Iterator[Finding]:
-    units = store.population.table(table.of)
+    units = store.population.table(table.shown_table)
     name_attribute = name_column(units.spec)
     rates = {} if name_attribute is None else {name_attribute.name: source.name_drift_rate}
     text_columns = attribute_columns(units.spec, {column.name: column.type for column in units.columns})

@@ -33,7 +33,7 @@ class Relation:
 
 
 def _relations_of(population: Population, table: TablePlan) -> Iterator[Relation]:
-    for column in () if table.of else table.columns:
+    for column in () if table.shown_table else table.columns:
         source = column.spec.source
         if source.target_name is not None:
             yield from _reference_relations(population, table, column, population.table(source.target_name))

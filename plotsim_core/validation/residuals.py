@@ -152,7 +152,7 @@ def _values(store: StoredData, blocks: list[Block]) -> tuple[dict[int, Flags], d
 
 def metrics_judged_by(population: Population, table: TablePlan) -> list[int]:
     """Return the metrics that are judged by a table: those of a fact that no earlier fact has."""
-    facts = [fact for fact in population.made if fact.spec.is_per_cell]
+    facts = [fact for fact in population.unit_tables if fact.spec.is_per_cell]
     names = [fact.name for fact in facts]
     earlier_facts = facts[: names.index(table.name)] if table.name in names else None
     if earlier_facts is None:
@@ -169,9 +169,9 @@ def judged_metrics(sample: Residuals, table: TablePlan) -> list[int]:
 
 def fact_of_metric(population: Population, metric: int) -> str | None:
     """Return the fact that a metric is judged by; None if no fact has it."""
-    return next((table.name for table in population.made if metric in metrics_judged_by(population, table)), None)
+    return next((table.name for table in population.unit_tables if metric in metrics_judged_by(population, table)), None)
 
 
 def metric_facts(population: Population) -> frozenset[str]:
     """Return the facts that metrics are judged by."""
-    return frozenset(table.name for table in population.made if metrics_judged_by(population, table))
+    return frozenset(table.name for table in population.unit_tables if metrics_judged_by(population, table))

@@ -96,10 +96,10 @@ def _expected_units(store: StoredData) -> UnitBounds:
     for stratum in strata(population, store.first, store.stop):
         for start in range(stratum.first, stratum.first + stratum.count, _UNITS):
             units = select(population, start, min(start + _UNITS, stratum.first + stratum.count))
-            tenured += _present_counts(periods, units.arrival, units.leaves)
+            tenured += _present_counts(periods, units.arrival, units.last_period)
             if endings is not None and len(endings):
                 upper += _present_counts(
-                    periods, units.arrival, np.minimum(units.leaves, _last_periods(store, units, endings))
+                    periods, units.arrival, np.minimum(units.last_period, _last_periods(store, units, endings))
                 )
     if endings is None or not len(endings):
         upper = tenured

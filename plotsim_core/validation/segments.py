@@ -26,7 +26,7 @@ _MIN_UNITS = 10
 def _segment_tables(population: Population, table: TablePlan) -> frozenset[str] | None:
     """Return the facts that segments are judged by, for the first of them; None if all segments share an archetype."""
     archetypes = [segment.spec.archetype for segment in population.segments]
-    first_name = next((fact.name for fact in population.made if metrics_judged_by(population, fact)), None)
+    first_name = next((fact.name for fact in population.unit_tables if metrics_judged_by(population, fact)), None)
     return (
         metric_facts(population)
         if table.name == first_name and any(archetype != archetypes[0] for archetype in archetypes)

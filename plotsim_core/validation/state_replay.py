@@ -126,7 +126,7 @@ def _crossing_fact(population: Population, table: TablePlan) -> tuple[TablePlan,
     """Return the fact and the column of the metric whose crossings are the events of a table; None for other tables."""
     if not isinstance(table.spec, ThresholdEvent) or unit_column(population, table) is None:
         return None
-    columns = ((fact, _metric_column(population, fact, table.spec.metric)) for fact in population.made)
+    columns = ((fact, _metric_column(population, fact, table.spec.metric)) for fact in population.unit_tables)
     return next(((fact, column) for fact, column in columns if column is not None), None)
 
 

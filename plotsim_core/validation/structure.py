@@ -46,10 +46,13 @@ def _columns(store: StoredData, table: TablePlan) -> Iterator[Finding]:
 
 def _is_required(store: StoredData, table: TablePlan, column: ColumnPlan) -> bool:
     """Return whether a column has to be stored: one since or until a period only if partitions of its periods are stored."""
-    if store.stored_keys is None or (column.since is None and column.until is None):
+    if store.stored_keys is None or (column.first_date_key is None and column.stop_date_key is None):
         return True
     stored_keys = store.stored_keys.get(table.name, frozenset())
-    return any((column.since or 0) <= key and (column.until is None or key < column.until) for key in stored_keys)
+    return any(
+        (column.first_date_key or 0) <= key and (column.stop_date_key is None or key < column.stop_date_key)
+        for key in stored_keys
+    )
 
 
 def _keys(store: StoredData, table: TablePlan) -> Iterator[Finding]:

@@ -62,7 +62,7 @@ def _lives_sql(store: StoredData, dimension: str) -> str:
     keys, arrivals, leaves = [], [], []
     for _, block in sampled_blocks(population, store.first, store.stop, _MAX_LIVES):
         units = block.units
-        leaves.append(population.grain.keys(np.minimum(units.leaves, store.stop)))
+        leaves.append(population.grain.keys(np.minimum(units.last_period, store.stop)))
         keys.append(key_text(prefix(population.table(dimension).spec), pa.array(codes(population, units))))
         arrivals.append(population.grain.keys(units.arrival))
     spans = {name: pa.array(np.concatenate(dates)) for name, dates in (("arrived", arrivals), ("last", leaves))}

@@ -48,7 +48,11 @@ def _unlisted_columns(store: StoredData, table: TablePlan) -> set[str]:
     it shows."""
     issues = (issue for _, issue in store.plan.table(table.name).issues)
     has_drops = any(issue.drops or issue.issue == "late_delivery" for issue in issues)
-    shown_columns = {column.name for column in store.population.table(table.of).columns} if has_drops and table.of else set()
+    shown_columns = (
+        {column.name for column in store.population.table(table.shown_table).columns}
+        if has_drops and table.shown_table
+        else set()
+    )
     return {column.name for column in table.columns if column.name not in shown_columns} if shown_columns else set()
 
 

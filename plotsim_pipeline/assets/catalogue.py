@@ -165,10 +165,10 @@ def _config_line(plan: Plan, name: str) -> int:
     if stage is not None:
         return key_lines.get((stage[0].unit, "metrics"), 1)
     table = plan.table(name)
-    for table_name in (table.name, table.of):
+    for table_name in (table.name, table.shown_table):
         if table_name in table_lines:
             return table_lines[table_name]
-    origin = plan.table(table.of) if table.of and not table_kind(table).is_derived else table
+    origin = plan.table(table.shown_table) if table.shown_table and not table_kind(table).is_derived else table
     unit, key = plan.population_of(table).unit, origin.spec.config_key
     return key_lines.get((unit, key)) or key_lines.get((plan.population.unit, key)) or key_lines.get((unit, "metrics"), 1)
 

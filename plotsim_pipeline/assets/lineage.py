@@ -89,7 +89,7 @@ def _stage_column_origins(plan: Plan, table: TablePlan, column: ColumnPlan) -> I
 
 def _base_table(plan: Plan, table: TablePlan) -> TablePlan | None:
     """Return the base table of a view-like table (`of`), whose rows it shows; None for a table with rows of its own."""
-    return next((other for other in plan.tables if other.name == table.of), None)
+    return next((other for other in plan.tables if other.name == table.shown_table), None)
 
 
 def _is_child(plan: Plan, table: TablePlan, name: str) -> bool:

@@ -34,38 +34,38 @@ def dates(columns: dict[str, str], **sections: Any) -> pd.DataFrame:
 @pytest.mark.parametrize("named", ["end", "start"])
 @pytest.mark.parametrize("starts", [2, 4, 7, 10, 12])
 def test_the_fiscal_year_begins_in_its_month_and_is_named_after_its_end_or_start(starts: int, named: str) -> None:
-    made = dates(
+    rows = dates(
         {"fiscal_year": "int", "fiscal_quarter": "int", "fiscal_month": "int"},
         calendar={"fiscal_year_starts": starts, "fiscal_year_named": named},
     )
-    for row in made.itertuples():
-        begun = row.date.year if row.date.month >= starts else row.date.year - 1
-        months = (row.date.year - begun) * 12 + row.date.month - starts
-        assert row.fiscal_year == begun + (named == "end")
+    for row in rows.itertuples():
+        start_year = row.date.year if row.date.month >= starts else row.date.year - 1
+        months = (row.date.year - start_year) * 12 + row.date.month - starts
+        assert row.fiscal_year == start_year + (named == "end")
         assert (row.fiscal_month, row.fiscal_quarter) == (months + 1, months // 3 + 1)
 
 
 def test_a_fiscal_year_from_january_is_the_calendar_year() -> None:
-    made = dates({"year": "int", "fiscal_year": "int"})
-    assert (made["year"] == made["fiscal_year"]).all()
+    rows = dates({"year": "int", "fiscal_year": "int"})
+    assert (rows["year"] == rows["fiscal_year"]).all()
 
 
 def test_holidays_have_their_dates() -> None:
     """The federal holidays of 2024, from the calendar of the U.S. Office of Personnel Management."""
-    made = dates({"is_holiday": "bool", "holiday_name": "string"}, calendar={"holidays": "US"})
+    rows = dates({"is_holiday": "bool", "holiday_name": "string"}, calendar={"holidays": "US"})
     federal = ["01-01", "01-15", "02-19", "05-27", "06-19", "07-04", "09-02", "10-14", "11-11", "11-28", "12-25"]
-    found = made[made["is_holiday"] & (made["date_key"] > 20240000)]
-    assert [str(day)[5:10] for day in found["date"]] == federal
-    assert (made["holiday_name"].notna() == made["is_holiday"]).all()
-    assert made.set_index("date_key")["holiday_name"][20241128].startswith("Thanksgiving")
+    matches = rows[rows["is_holiday"] & (rows["date_key"] > 20240000)]
+    assert [str(day)[5:10] for day in matches["date"]] == federal
+    assert (rows["holiday_name"].notna() == rows["is_holiday"]).all()
+    assert rows.set_index("date_key")["holiday_name"][20241128].startswith("Thanksgiving")
 
 
 def test_days_of_ones_own_are_holidays_and_share_a_day_with_others() -> None:
-    own = [{"name": "Sale", "date": "2024-12-25"}, {"name": "Leap", "date": "02-29"}, {"name": "Eve", "date": "12-24"}]
-    made = dates({"holiday_name": "string"}, calendar={"holidays": ["US", *own]}).set_index("date_key")["holiday_name"]
-    assert made[20241225] == "Christmas Day; Sale"
-    assert (made[20240229], made[20231224], made[20241224]) == ("Leap", "Eve", "Eve")
-    assert "Leap" not in holidays_of(Calendar.model_validate({"holidays": own}), 2023, 2023).values()
+    values = [{"name": "Sale", "date": "2024-12-25"}, {"name": "Leap", "date": "02-29"}, {"name": "Eve", "date": "12-24"}]
+    rows = dates({"holiday_name": "string"}, calendar={"holidays": ["US", *values]}).set_index("date_key")["holiday_name"]
+    assert rows[20241225] == "Christmas Day; Sale"
+    assert (rows[20240229], rows[20231224], rows[20241224]) == ("Leap", "Eve", "Eve")
+    assert "Leap" not in holidays_of(Calendar.model_validate({"holidays": values}), 2023, 2023).values()
 
 
 def test_what_a_year_holds_does_not_depend_on_the_years_asked_for() -> None:
@@ -97,10 +97,10 @@ def test_working_days_are_those_that_are_no_weekend_and_no_holiday() -> None:
 
 
 def test_the_type_says_as_what_a_part_is_told() -> None:
-    made = dates({"month": "string", "year": "float", "day_of_week": "string", "is_weekend": "int"})
-    first = made.iloc[0]
+    rows = dates({"month": "string", "year": "float", "day_of_week": "string", "is_weekend": "int"})
+    first = rows.iloc[0]
     assert (first["month"], first["year"], first["day_of_week"], first["is_weekend"]) == ("12", 2023.0, "Friday", 0)
-    assert made["year"].dtype == np.float64
+    assert rows["year"].dtype == np.float64
 
 
 def test_a_window_past_the_years_that_holidays_are_known_of_is_refused() -> None:
@@ -133,8 +133,8 @@ def test_an_event_refers_to_the_time_of_its_moment(every: str, rows: int) -> Non
             }
         ],
     }
-    made = generate_tables(from_mapping({**BASE, **tables}, name="shops"))
-    times, events = made["dim_time"], made["evt_visit"]
+    data = generate_tables(from_mapping({**BASE, **tables}, name="shops"))
+    times, events = data["dim_time"], data["evt_visit"]
     assert len(times) == rows
     assert times["time_key"].is_unique
     minutes = events["at"].dt.minute if every == "minute" else 0
@@ -147,5 +147,5 @@ def test_an_event_refers_to_the_time_of_its_moment(every: str, rows: int) -> Non
 
 def test_weeks_of_a_window_of_months_are_those_that_begin_in_it() -> None:
     """plotsim 0.7 begins with the week that holds the first day, which begins before the window."""
-    made = dates({"week": "int"}, window=["2023-01", "2023-03", "weekly"])
-    assert made["date"].map(str).tolist() == [str(date(2023, 1, 2) + timedelta(weeks=n)) for n in range(13)]
+    rows = dates({"week": "int"}, window=["2023-01", "2023-03", "weekly"])
+    assert rows["date"].map(str).tolist() == [str(date(2023, 1, 2) + timedelta(weeks=n)) for n in range(13)]

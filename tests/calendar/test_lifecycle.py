@@ -138,15 +138,15 @@ def fired(values: list[float], level: float, periods: int, after: int) -> list[i
 def test_an_event_fires_each_time_its_condition_comes_true_anew(periods: int, after: int) -> None:
     words: dict[str, Any] = {"below": 0.4, "for": periods, "refire": True}
     words |= {"again_after": after} if after > 1 else {}
-    made = generate_tables(from_mapping(config(events=[event(**words)]), name="shops"))
-    found = {unit: sorted(rows["date_key"]) for unit, rows in made["evt_low"].groupby("shop_id")}
+    tables = generate_tables(from_mapping(config(events=[event(**words)]), name="shops"))
+    values = {unit: sorted(rows["date_key"]) for unit, rows in tables["evt_low"].groupby("shop_id")}
     wanted = {
         rows["shop_id"].iloc[0]: rows["date_key"].iloc[fired(rows["mood"].tolist(), 0.4, periods, after)].tolist()
-        for rows in by_unit(made["fct"])
+        for rows in by_unit(tables["fct"])
     }
-    assert found == {unit: keys for unit, keys in wanted.items() if keys}
-    assert max(map(len, found.values())) > 1
-    assert made["evt_low"]["low_id"].is_unique
+    assert values == {unit: keys for unit, keys in wanted.items() if keys}
+    assert max(map(len, values.values())) > 1
+    assert tables["evt_low"]["low_id"].is_unique
 
 
 def test_without_refire_an_event_is_the_first_of_those() -> None:

@@ -61,24 +61,24 @@ def test_a_share_falls_where_that_share_of_the_weight_lies_before() -> None:
     period = drawn.integers(0, 3, 2000)
     left = np.where(drawn.uniform(size=2000) < 0.5, np.where(period == 1, 30, 31) * DAY, drawn.integers(1, 30 * DAY, 2000))
     share = drawn.uniform(size=2000)
-    found = place_shares(shape, days, period, share, left)
+    actual = place_shares(shape, days, period, share, left)
     edges = np.arange(31 * 24 + 1) * HOUR
     for row in range(0, 2000, 7):
         weights = (days[period[row]][:, None] * np.array(shape.hours)[None, :]).ravel()
         passed = np.concatenate([[0.0], np.cumsum(weights)])
-        before = np.interp([found[row], left[row]], edges, passed)
+        before = np.interp([actual[row], left[row]], edges, passed)
         assert abs(before[0] - share[row] * before[1]) < 1e-6 * passed[-1]
-    assert (found >= 0).all() and (found < left).all()
+    assert (actual >= 0).all() and (actual < left).all()
     order = np.lexsort((share, left, period))
     same = (period[order][1:] == period[order][:-1]) & (left[order][1:] == left[order][:-1])
-    assert (np.diff(found[order])[same] >= 0).all()
+    assert (np.diff(actual[order])[same] >= 0).all()
 
 
 def test_an_even_rhythm_spreads_evenly() -> None:
     shape = rhythm(EVEN, (1.0,) * 24, 1.0)
     share = (np.arange(1000) + 0.5) / 1000
-    found = place_shares(shape, np.ones((1, 30)), np.zeros(1000, dtype=np.int64), share, np.full(1000, 20 * DAY))
-    assert np.abs(found - share * 20 * DAY).max() < 1e-3 * HOUR
+    actual = place_shares(shape, np.ones((1, 30)), np.zeros(1000, dtype=np.int64), share, np.full(1000, 20 * DAY))
+    assert np.abs(actual - share * 20 * DAY).max() < 1e-3 * HOUR
 
 
 @pytest.mark.parametrize("family", [WEEKDAYS, HOURS])
@@ -93,17 +93,17 @@ def test_events_have_the_weekdays_and_hours_of_the_rhythm(hours: str) -> None:
     """Counts by weekday and hour against the shares of each month's own days; given the counts per month they are
     multinomial, so Pearson's statistic is chi-square at most."""
     weekdays = [5, 4, 3, 3, 5, 1, 0]
-    made = tables(config(MONTHS, rhythm={"weekdays": weekdays, "hours": hours}))["evt_visit"]["at"]
+    rows = tables(config(MONTHS, rhythm={"weekdays": weekdays, "hours": hours}))["evt_visit"]["at"]
     days = pd.date_range("2024-01-01", "2024-12-31").to_series()
     weight = days.dt.day_of_week.map(lambda day: weekdays[day])
     share = weight / weight.groupby(days.dt.month).transform("sum")
-    wanted = (share * days.dt.month.map(made.dt.month.value_counts())).groupby(days.dt.day_of_week).sum()
-    found = made.dt.day_of_week.value_counts().reindex(range(7), fill_value=0)
-    assert found[6] == 0
-    assert len(made) > 5000
-    assert (((found - wanted) ** 2 / wanted)[:6]).sum() < allowed(6)
-    of_hours = np.array(HOURS[hours]) / sum(HOURS[hours]) * len(made)
-    by_hour = made.dt.hour.value_counts().reindex(range(24), fill_value=0).to_numpy()
+    wanted = (share * days.dt.month.map(rows.dt.month.value_counts())).groupby(days.dt.day_of_week).sum()
+    counts = rows.dt.day_of_week.value_counts().reindex(range(7), fill_value=0)
+    assert counts[6] == 0
+    assert len(rows) > 5000
+    assert (((counts - wanted) ** 2 / wanted)[:6]).sum() < allowed(6)
+    of_hours = np.array(HOURS[hours]) / sum(HOURS[hours]) * len(rows)
+    by_hour = rows.dt.hour.value_counts().reindex(range(24), fill_value=0).to_numpy()
     open_ = of_hours > 5
     assert (((by_hour - of_hours) ** 2)[open_] / of_hours[open_]).sum() < allowed(int(open_.sum()) + 1)
     assert by_hour[of_hours == 0].sum() == 0
@@ -124,22 +124,22 @@ def test_holidays_take_their_factor() -> None:
 def test_an_event_has_its_own_rhythm_and_the_rest_from_the_dataset() -> None:
     raw = config(MONTHS, rhythm={"weekdays": [1, 1, 1, 1, 1, 0, 0], "hours": "office_hours"})
     raw["events"][0]["rhythm"] = {"hours": [1] * 6 + [0] * 18}
-    made = tables(raw)["evt_visit"]["at"]
-    assert made.dt.hour.max() < 6
-    assert made.dt.day_of_week.max() < 5
+    rows = tables(raw)["evt_visit"]["at"]
+    assert rows.dt.hour.max() < 6
+    assert rows.dt.day_of_week.max() < 5
 
 
 def test_within_their_hour_moments_are_even() -> None:
-    made = tables(config(MONTHS, rhythm={"weekdays": "workdays", "hours": "office_hours"}))["evt_visit"]["at"]
-    within = (made - made.dt.floor("h")).dt.total_seconds() / 3600
+    rows = tables(config(MONTHS, rhythm={"weekdays": "workdays", "hours": "office_hours"}))["evt_visit"]["at"]
+    within = (rows - rows.dt.floor("h")).dt.total_seconds() / 3600
     assert kstest(within, "uniform").pvalue > _CHANCE
 
 
 @pytest.mark.parametrize("window", [DAYS, {"start": "2024-01-01", "end": "2024-01-14", "every": "hour"}])
 def test_means_of_counts_follow_the_rhythm_and_their_weeks_keep_theirs(window: dict[str, str]) -> None:
     with_, without = (
-        tables(config(window, **({"rhythm": {"weekdays": "workdays", "hours": "evening"}} if told else {})))["fct"]
-        for told in (True, False)
+        tables(config(window, **({"rhythm": {"weekdays": "workdays", "hours": "evening"}} if has_rhythm else {})))["fct"]
+        for has_rhythm in (True, False)
     )
     day = pd.to_datetime(with_["date_key"].astype(str).str[:8])
     week = (day - pd.Timestamp("2024-01-01")).dt.days // 7
@@ -155,10 +155,10 @@ def test_the_sensitivity_of_a_metric_weakens_or_turns_the_rhythm() -> None:
     raw = config(DAYS, rhythm={"weekdays": [2, 1, 1, 1, 1, 0.5, 0.5]})
     for sensitivity, wanted in ((0, 1.0), (0.5, 1.5), (1, 2.0), (-0.5, 0.5)):
         raw["metrics"][0]["rhythm_sensitivity"] = sensitivity
-        made = tables(raw)["fct"]
-        monday = pd.to_datetime(made["date_key"].astype(str)).dt.day_of_week == 0
+        rows = tables(raw)["fct"]
+        monday = pd.to_datetime(rows["date_key"].astype(str)).dt.day_of_week == 0
         usual = tables({**raw, "rhythm": {"weekdays": [1.001, 1, 1, 1, 1, 1, 1]}})["fct"]["expected_visits"]
-        assert (made["expected_visits"][monday] / usual[monday]).mean() == pytest.approx(wanted, rel=0.01)
+        assert (rows["expected_visits"][monday] / usual[monday]).mean() == pytest.approx(wanted, rel=0.01)
 
 
 @pytest.mark.parametrize("driver", ["visits", "mood"])
@@ -166,8 +166,8 @@ def test_daily_events_have_their_rhythm_whatever_that_of_the_metric(driver: str)
     """Fewer on the weekend by the declared factor, though the rhythm moves no score."""
     raw = config(DAYS, driver, rhythm={"weekdays": "workdays"})
     raw["events"][0]["scale"] = 0.5 if driver == "visits" else 20.0
-    made = tables(raw)["evt_visit"]["at"].dt.normalize().value_counts()
-    per_day = made.reindex(pd.date_range("2024-01-01", "2024-03-31"), fill_value=0)
+    data = tables(raw)["evt_visit"]["at"].dt.normalize().value_counts()
+    per_day = data.reindex(pd.date_range("2024-01-01", "2024-03-31"), fill_value=0)
     weekend = per_day.index.day_of_week >= 5
     ratio = per_day[weekend].mean() / per_day[~weekend].mean()
     spread = [per_day[where].std() / per_day[where].mean() / np.sqrt(where.sum()) for where in (weekend, ~weekend)]
@@ -175,11 +175,11 @@ def test_daily_events_have_their_rhythm_whatever_that_of_the_metric(driver: str)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("has_rhythm", [True, False])
 @pytest.mark.parametrize("window", [MONTHS, DAYS, {"start": "2024-01-01", "end": "2024-06-30", "every": "week"}])
-def test_nothing_happens_before_a_unit_arrives_or_after_it_ends(window: dict[str, str], told: bool) -> None:
+def test_nothing_happens_before_a_unit_arrives_or_after_it_ends(window: dict[str, str], has_rhythm: bool) -> None:
     raw = config({**window, "start": "2024-01-01"} if window["every"] == "week" else window)
-    if told:
+    if has_rhythm:
         raw["rhythm"] = {"weekdays": [1, 1, 1, 1, 1, 0, 0], "hours": "office_hours"}
     raw["segments"][0] |= {"archetype": "decline", "count": 80, "arrival": {"kind": "uniform", "start": 0, "end": 5}}
     raw["dimensions"][0]["columns"].append({"name": "opened_at", "type": "timestamp"})
@@ -189,17 +189,17 @@ def test_nothing_happens_before_a_unit_arrives_or_after_it_ends(window: dict[str
         {"name": "evt_end", "trigger": "threshold", "metric": "mood", "below": 0.25, "ends_unit": True, "columns": columns}
     )
     raw["events"] += rest
-    made = tables(raw)
-    begins = made["dim_shop"].set_index("shop_id")["opened_at"]
-    ends = made["evt_end"].set_index("shop_id")["at"]
+    data = tables(raw)
+    begins = data["dim_shop"].set_index("shop_id")["opened_at"]
+    ends = data["evt_end"].set_index("shop_id")["at"]
     assert len(ends) > 20
     for name in ("evt_visit", "evt_low"):
-        events = made[name]
+        events = data[name]
         assert (events["at"] >= events["shop_id"].map(begins)).all()
         last = events["shop_id"].map(ends)
         assert (last.isna() | (events["at"] < last)).all()
         assert (last.dt.to_period("M") == events["at"].dt.to_period("M")).any()  # some do fall into the last period
-    ordered = made["evt_visit"].sort_values(["shop_id", "date_key", "at"], kind="stable")
+    ordered = data["evt_visit"].sort_values(["shop_id", "date_key", "at"], kind="stable")
     numbers = ordered["visit_id"].str.rsplit("-", n=1).str[1].astype(int)
     again = ordered.groupby(["shop_id", "date_key"]).cumcount() + 1
     assert (numbers.to_numpy() == again.to_numpy()).all()

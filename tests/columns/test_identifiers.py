@@ -63,18 +63,18 @@ def accounts(raw: Mapping[str, Any]) -> pd.DataFrame:
 
 def texts(provider: str, locale: str, count: int = 200) -> list[str]:
     """Return some texts of a provider, from numbers over all it has."""
-    own = forms(provider, locale)
-    numbers = np.arange(count, dtype=np.int64) * (text_count(own) // count)
-    made: list[str] = pattern_texts(own, numbers, SEED, words(np.arange(count))).to_pylist()
-    return made
+    templates = forms(provider, locale)
+    numbers = np.arange(count, dtype=np.int64) * (text_count(templates) // count)
+    values: list[str] = pattern_texts(templates, numbers, SEED, words(np.arange(count))).to_pylist()
+    return values
 
 
 @pytest.mark.parametrize("locale", sorted(AVAILABLE_LOCALES))
 def test_accounts_are_valid_in_every_locale(locale: str) -> None:
     """Structure, check digits of the IBAN and those of the country that stdnum knows."""
-    made = texts("iban", locale)
-    assert all(iban.is_valid(text) for text in made)
-    assert texts("bban", locale) == [text[4:] for text in made]
+    rows = texts("iban", locale)
+    assert all(iban.is_valid(text) for text in rows)
+    assert texts("bban", locale) == [text[4:] for text in rows]
 
 
 def hungarian(text: str) -> bool:
@@ -113,9 +113,9 @@ PEOPLE: dict[str, Callable[[str], bool]] = {
 
 @pytest.mark.parametrize("locale", PEOPLE)
 def test_numbers_of_people_are_valid(locale: str) -> None:
-    made = texts("ssn", locale, 2000)
-    assert len(set(made)) == 2000
-    assert [text for text in made if not PEOPLE[locale](text)] == []
+    rows = texts("ssn", locale, 2000)
+    assert len(set(rows)) == 2000
+    assert [text for text in rows if not PEOPLE[locale](text)] == []
 
 
 def test_cards_and_goods_are_valid() -> None:
@@ -135,9 +135,9 @@ def test_forms_are_those_of_faker(provider: str) -> None:
         generator.seed_instance(5)
         shapes = {"".join("9" if c.isdigit() else "A" if c.isalpha() else c for c in str(getattr(generator, provider)()))
                   for _ in range(3000)}  # fmt: skip
-        made = texts(provider, locale, 100)
-        assert len(set(made)) == 100
-        alike = ["".join("9" if c.isdigit() else "A" if c.isalpha() else c for c in text) in shapes for text in made]
+        rows = texts(provider, locale, 100)
+        assert len(set(rows)) == 100
+        alike = ["".join("9" if c.isdigit() else "A" if c.isalpha() else c for c in text) in shapes for text in rows]
         assert np.mean(alike) > 0.9, locale
 
 
@@ -145,18 +145,20 @@ def test_forms_are_those_of_faker(provider: str) -> None:
 def test_no_two_numbers_give_one_text(provider: str) -> None:
     """The first 20,000 numbers of every pattern set, and those around the edges of its patterns."""
     for locale in ("en_US", "de_DE", "it_IT"):
-        own = forms(provider, locale)
-        edges = np.cumsum([one.count for one in own])
+        templates = forms(provider, locale)
+        edges = np.cumsum([one.count for one in templates])
         near = np.concatenate([np.arange(20_000), *(edge + np.arange(-50, 50) for edge in edges)])
         numbers = np.unique(near[(near >= 0) & (near < edges[-1])])
-        made = pattern_texts(own, numbers, SEED, words(numbers)).to_pylist()
-        assert len(set(made)) == len(numbers)
+        values = pattern_texts(templates, numbers, SEED, words(numbers)).to_pylist()
+        assert len(set(values)) == len(numbers)
 
 
 def test_a_small_pattern_gives_every_text_once() -> None:
-    own = patterns(["#-?", "%!", "{{x}}#"], {"x": ["AB", "C"]})
-    made = pattern_texts(own, np.arange(text_count(own)), SEED, words(np.arange(text_count(own)))).to_pylist()
-    assert len(set(made)) == len(made) == 10 * 26 + 9 + 90 + 10 + 10
+    templates = patterns(["#-?", "%!", "{{x}}#"], {"x": ["AB", "C"]})
+    values = pattern_texts(
+        templates, np.arange(text_count(templates)), SEED, words(np.arange(text_count(templates)))
+    ).to_pylist()
+    assert len(set(values)) == len(values) == 10 * 26 + 9 + 90 + 10 + 10
 
 
 def test_patterns_that_could_meet_are_told() -> None:
@@ -178,16 +180,16 @@ IDENTIFIERS = [*FORMS, "email", "user_name"]
 
 @pytest.mark.parametrize("provider", IDENTIFIERS)
 def test_no_two_units_share_one(provider: str) -> None:
-    made = accounts(config({"name": "text", "type": f"faker.{provider}"}, locale="de_DE"))["text"]
-    assert made.is_unique
-    assert made.equals(
+    rows = accounts(config({"name": "text", "type": f"faker.{provider}"}, locale="de_DE"))["text"]
+    assert rows.is_unique
+    assert rows.equals(
         accounts(config({"name": "text", "type": f"faker.{provider}", "unique": True}, locale="de_DE"))["text"]
     )
 
 
 def test_identifiers_version_four_are_what_they_say() -> None:
-    made = [uuid.UUID(text) for text in accounts(config({"name": "text", "type": "faker.uuid4"}))["text"]]
-    assert {(one.version, one.variant) for one in made} == {(4, uuid.RFC_4122)}
+    values = [uuid.UUID(text) for text in accounts(config({"name": "text", "type": "faker.uuid4"}))["text"]]
+    assert {(one.version, one.variant) for one in values} == {(4, uuid.RFC_4122)}
 
 
 def test_children_and_listed_rows_have_their_own() -> None:
@@ -203,8 +205,8 @@ def test_children_and_listed_rows_have_their_own() -> None:
 
 def test_several_locales_share_none() -> None:
     """Locales of one form share its texts out, each of the others has forms of its own."""
-    own = pattern_sets("phone_number", ("en_US", "en_IE", "de_DE"))
-    assert own[0] is own[1] and own[0] is not own[2]
+    templates = pattern_sets("phone_number", ("en_US", "en_IE", "de_DE"))
+    assert templates[0] is templates[1] and templates[0] is not templates[2]
     raw = config({"name": "phone", "type": "faker.phone_number"}, locale=["en_US", "en_IE", "de_DE"])
     assert accounts(raw)["phone"].is_unique
     assert accounts(config({"name": "iban", "type": "faker.iban"}, locale=["de_CH", "fr_CH", "en_US", "en_GB"]))[
@@ -310,8 +312,8 @@ def test_rows_that_are_no_things_draw_theirs() -> None:
     fact = {"name": "fct_pay", "columns": [
         {"name": "date_key", "type": "ref.dim_date"}, {"name": "account_id", "type": "ref.dim_account"},
         {"name": "balance", "type": "metric.balance"}, {"name": "iban", "type": "faker.iban"}]}  # fmt: skip
-    made = generate_tables(from_mapping(config(facts=[fact]), name="bank"), tables=["fct_pay"])["fct_pay"]["iban"]
-    assert all(iban.is_valid(text) for text in made[:500]) and made.nunique() == len(made)
+    rows = generate_tables(from_mapping(config(facts=[fact]), name="bank"), tables=["fct_pay"])["fct_pay"]["iban"]
+    assert all(iban.is_valid(text) for text in rows[:500]) and rows.nunique() == len(rows)
     fact["columns"][3]["unique"] = True  # type: ignore[index]
     with pytest.raises(ConfigError, match="rows of fct_pay stand for no thing that a code could be kept for"):
         from_mapping(config(facts=[fact]), name="bank")
@@ -334,8 +336,8 @@ def test_segments_whose_slots_meet_are_told() -> None:
 def test_as_many_pairs_of_segments_meet_as_there_is_room_for_segments(provider: str, room: int) -> None:
     """What docs/columns.md and `info` say: of 5,000 pairs one in so many, within four standard errors."""
     column = {"name": "text", "type": f"faker.{provider}"}
-    said = (Path(__file__).parents[2] / "docs" / "columns.md").read_text(encoding="utf-8")
-    assert f"one in {room} for " in said
+    text = (Path(__file__).parents[2] / "docs" / "columns.md").read_text(encoding="utf-8")
+    assert f"one in {room} for " in text
     dataset = from_mapping(config(column, locale="en_GB"), name="bank").dataset
     table = next(table for table in dataset.dimensions if table.name == "dim_account")
     assert f"for up to {room} segments of " in capacity_text(provider, table, dataset)
@@ -345,5 +347,5 @@ def test_as_many_pairs_of_segments_meet_as_there_is_room_for_segments(provider: 
 
 def test_patterns_have_limits() -> None:
     """Fields beyond 2**60 numbers are drawn, so that numbers stay whole numbers."""
-    own = pattern("#" * 25)
-    assert isinstance(own, Pattern) and own.count == 10**18
+    templates = pattern("#" * 25)
+    assert isinstance(templates, Pattern) and templates.count == 10**18

@@ -58,20 +58,20 @@ def of(locale: str, people: pd.Series) -> float:
 def test_names_streets_and_accounts_follow_the_country() -> None:
     rows = customers(*PERSON, *PLACE)
     for country, locale in COUNTRIES.items():
-        own = rows[rows["country"] == country]
-        assert len(own) > 50
-        assert set(own["street"]) <= set(pool("street_address", locale).to_pylist())
-        assert set(own["company"]) <= set(pool("company", locale).to_pylist())
-        assert (own["iban"].str[:2] == ("DE" if country == "DE" else "GB")).all()
-        assert of(locale, own["who"]) == 1
+        matches = rows[rows["country"] == country]
+        assert len(matches) > 50
+        assert set(matches["street"]) <= set(pool("street_address", locale).to_pylist())
+        assert set(matches["company"]) <= set(pool("company", locale).to_pylist())
+        assert (matches["iban"].str[:2] == ("DE" if country == "DE" else "GB")).all()
+        assert of(locale, matches["who"]) == 1
     assert rows["iban"].is_unique
     elsewhere = rows[rows["country"] == "FR"]["who"]  # nobody's locale: any of all
     assert all(0.1 < of(locale, elsewhere) < 0.7 for locale in LOCALES)
 
 
 def test_countries_without_a_locale_are_told() -> None:
-    told = [problem for problem in plan(*PERSON, *PLACE).notes if "no locale is of FR" in problem.message]
-    assert [problem.path for problem in told] == [f"dimensions[0].columns[{place}].type" for place in range(1, 5)]
+    values = [problem for problem in plan(*PERSON, *PLACE).notes if "no locale is of FR" in problem.message]
+    assert [problem.path for problem in values] == [f"dimensions[0].columns[{place}].type" for place in range(1, 5)]
     fitting = [{**PLACE[0], "countries": [*COUNTRIES]}, PLACE[1]]
     assert not plan(*PERSON, *fitting).notes
 
@@ -80,10 +80,10 @@ def test_without_a_place_a_row_shares_one_drawn_locale() -> None:
     """People of other bundles too."""
     rows = customers(*PERSON, {"name": "clerk", "type": "faker.name", "bundle": "clerk"})
     for locale in LOCALES:
-        own = rows[rows["street"].isin(pool("street_address", locale).to_pylist())]
-        assert 150 < len(own) < 250
+        matches = rows[rows["street"].isin(pool("street_address", locale).to_pylist())]
+        assert 150 < len(matches) < 250
         for column in ("who", "clerk"):
-            assert of(locale, own[column]) == 1
+            assert of(locale, matches[column]) == 1
 
 
 def test_two_places_have_a_locale_each() -> None:
@@ -92,17 +92,17 @@ def test_two_places_have_a_locale_each() -> None:
     rows = customers(PERSON[0], *PLACE, *other)
     for country, locale in COUNTRIES.items():
         for prefix in ("", "to_"):
-            own = rows[rows[f"{prefix}country"] == country][f"{prefix}who"]
-            assert len(own) > 50
-            assert of(locale, own) == 1
+            entry = rows[rows[f"{prefix}country"] == country][f"{prefix}who"]
+            assert len(entry) > 50
+            assert of(locale, entry) == 1
 
 
 def test_info_says_how_many_different_texts_there_are() -> None:
-    said = "\n".join(_varieties(plan(*PERSON, locale="en_US")))
+    text = "\n".join(_varieties(plan(*PERSON, locale="en_US")))
     different = len(set(pool("company", "en_US").to_pylist()))
-    assert f"dim_customer.company: {different:,} different values." in said
-    assert "dim_customer.iban: no two the same, for up to " in said
-    assert "dim_customer.who: up to " in said
+    assert f"dim_customer.company: {different:,} different values." in text
+    assert "dim_customer.iban: no two the same, for up to " in text
+    assert "dim_customer.who: up to " in text
 
 
 @pytest.mark.parametrize(

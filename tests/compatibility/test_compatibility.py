@@ -63,8 +63,8 @@ prefix_padded numeric uuid_short csv parquet jsonl sql postgresql sqlite
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_a_file_for_plotsim_gives_its_tables(path: Path) -> None:
-    found = list(differences(path.stem, THEIRS[path.stem], ours(path)))
-    assert [difference for difference in found if reason(difference) is None] == []
+    values = list(differences(path.stem, THEIRS[path.stem], ours(path)))
+    assert [difference for difference in values if reason(difference) is None] == []
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -76,12 +76,12 @@ def test_the_data_of_a_file_for_plotsim_passes_our_checks(path: Path) -> None:
 
 def test_each_file_was_given_to_plotsim() -> None:
     assert set(THEIRS) == {path.stem for path in CONFIGS}
-    assert not [name for name, made in THEIRS.items() if "error" in made]
+    assert not [name for name, result in THEIRS.items() if "error" in result]
 
 
 def test_logs_have_the_names_that_plotsim_gives_them(tmp_path: Path) -> None:
     write_tables(load_config(FOLDER / "tables.yaml"), tmp_path, format="csv")
-    theirs = {name for name, made in THEIRS["tables"].items() if made["kind"] == "log"}
+    theirs = {name for name, result in THEIRS["tables"].items() if result["kind"] == "log"}
     assert {path.name for path in tmp_path.rglob("*.log")} == theirs == {"calls.log", "evt_alarm.log"}
 
 

@@ -50,15 +50,15 @@ def differing(config: dict[str, Any], theirs: Theirs) -> Iterator[str]:
     for name in sorted(expected.keys() - ours.keys()):
         yield f"table: {name} is not there"
     for name in sorted(ours.keys() - expected.keys()):
-        if ours[name].spec.section is not None and not ours[name].of:
+        if ours[name].spec.section is not None and not ours[name].shown_table:
             yield f"table: {name} is there"
     for name in expected.keys() & ours.keys():
-        found, wanted = [column.name for column in ours[name].columns], list(expected[name]["columns"])
-        if sorted(found) != sorted(wanted):
-            missing, more = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
+        names, wanted = [column.name for column in ours[name].columns], list(expected[name]["columns"])
+        if sorted(names) != sorted(wanted):
+            missing, more = sorted(set(wanted) - set(names)), sorted(set(names) - set(wanted))
             yield f"columns: {name} lacks {', '.join(missing) or 'none'} and has {', '.join(more) or 'none'}"
-        elif found != wanted and name != "dim_date":  # whose columns a config puts in an order of its own
-            yield f"order: {name} has {', '.join(found)}, not {', '.join(wanted)}"
+        elif names != wanted and name != "dim_date":  # whose columns a config puts in an order of its own
+            yield f"order: {name} has {', '.join(names)}, not {', '.join(wanted)}"
     yield from _rows(plan, expected)
 
 
@@ -92,8 +92,8 @@ def with_facts_of_metrics(config: Mapping[str, Any], theirs: Theirs) -> Theirs:
             others = {other for other in metrics if other != metric}
             columns = [column for column in table["columns"] if column not in others]
             staged = metric == (config.get("lifecycle") or config.get("stages") or {}).get("track")
-            kept = [column for column in columns if column != "stage" or staged]
-            expected[f"fct_{metric}{end}"] = {**table, "columns": kept}
+            values = [column for column in columns if column != "stage" or staged]
+            expected[f"fct_{metric}{end}"] = {**table, "columns": values}
     return expected
 
 
@@ -102,8 +102,8 @@ LINES = lines()
 
 @pytest.mark.skipif(not LINES, reason=f"plotsim's configs are not there: {FILE}")
 def test_all_of_plotsims_configs_give_its_tables() -> None:
-    found = {line["from"]: list(differing(line["config"], line["tables"])) for line in LINES}
-    wrong = {name: differences for name, differences in found.items() if differences}
+    values = {line["from"]: list(differing(line["config"], line["tables"])) for line in LINES}
+    wrong = {name: differences for name, differences in values.items() if differences}
     assert len(LINES) >= 285
     assert len(wrong) <= MOST_OTHERS
     assert [(name, text) for name, texts in wrong.items() for text in texts if not _designed(text)] == []

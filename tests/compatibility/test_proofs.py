@@ -41,14 +41,14 @@ def written(path: Path, folder: Path, where: Path, *options: str) -> dict[str, b
 @pytest.mark.parametrize("name", ["tables", "defects"])
 def test_another_process_in_another_folder_writes_the_same_bytes_and_another_seed_others(name: str, tmp_path: Path) -> None:
     path = FOLDER / f"{name}.yaml"
-    here = written(path, tmp_path / "a", tmp_path / "here")
-    there = written(path, tmp_path / "b", tmp_path / "elsewhere")
+    first_files = written(path, tmp_path / "a", tmp_path / "here")
+    second_files = written(path, tmp_path / "b", tmp_path / "elsewhere")
     other = written(path, tmp_path / "c", tmp_path / "there", "--seed", "99")
-    assert here == there and len(here) > 5
-    assert here.keys() == other.keys()
-    fact = next(file for file in here if file.startswith("fct_") and file.endswith(".csv"))
-    assert here[fact] != other[fact]
-    assert here[fact].splitlines()[0] == other[fact].splitlines()[0]
+    assert first_files == second_files and len(first_files) > 5
+    assert first_files.keys() == other.keys()
+    fact = next(file for file in first_files if file.startswith("fct_") and file.endswith(".csv"))
+    assert first_files[fact] != other[fact]
+    assert first_files[fact].splitlines()[0] == other[fact].splitlines()[0]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -95,8 +95,8 @@ def growing(**metric: Any) -> Plan:
 )
 def test_a_metric_of_growing_units_ranks_with_time_as_its_polarity_says(metric: Raw, polarity: str) -> None:
     fact = generate_tables(growing(**metric, polarity=polarity))["fct_value"]
-    found = spearmanr(fact["date_key"], fact["value"]).statistic
-    assert found * (1 if polarity == "positive" else -1) > 0.3
+    actual = spearmanr(fact["date_key"], fact["value"]).statistic
+    assert actual * (1 if polarity == "positive" else -1) > 0.3
 
 
 def test_the_nearest_correlation_beats_clipped_eigenvalues_and_leaves_a_sound_matrix_alone() -> None:
@@ -108,9 +108,9 @@ def test_the_nearest_correlation_beats_clipped_eigenvalues_and_leaves_a_sound_ma
     assert values.min() < 0
     clipped = (vectors * np.maximum(values, 1e-10)) @ vectors.T
     clipped /= np.sqrt(np.outer(np.diag(clipped), np.diag(clipped)))
-    found = completion(3, pairs)
-    assert np.linalg.norm(found - wanted) < np.linalg.norm(clipped - wanted)
-    assert np.linalg.eigvalsh(found).min() > 0
+    actual = completion(3, pairs)
+    assert np.linalg.norm(actual - wanted) < np.linalg.norm(clipped - wanted)
+    assert np.linalg.eigvalsh(actual).min() > 0
     sound = completion(3, {(0, 1): 0.4, (0, 2): -0.2, (1, 2): 0.3})
     assert np.array_equal(sound, [[1, 0.4, -0.2], [0.4, 1, 0.3], [-0.2, 0.3, 1]])
 
@@ -212,8 +212,8 @@ def test_units_that_arrive_late_begin_in_a_low_tier_and_have_no_more_links_than_
     assert (begins.loc[arrived.index] == arrived).all()
     assert (first["tier"] == "low").mean() > 0.9
     shops = versions.drop_duplicates("shop_id")[["shop_id", "segment"]]
-    held = shops.merge(links.groupby("shop_id").size().rename("links").reset_index(), how="left").fillna({"links": 0})
-    per_segment = held.groupby("segment")["links"].mean()
+    stored = shops.merge(links.groupby("shop_id").size().rename("links").reset_index(), how="left").fillna({"links": 0})
+    per_segment = stored.groupby("segment")["links"].mean()
     assert abs(per_segment["late"] - per_segment["early"]) < 1.0
 
 
@@ -250,9 +250,9 @@ def test_threshold_events_are_exactly_where_their_condition_is() -> None:
     above = facts["risk"] > 0.7
     before = above.groupby(facts["shop_id"]).shift(fill_value=False)
     expected = facts[above & before].groupby("shop_id")["date_key"].min()
-    found = tables["evt_alarm"].set_index("shop_id")["date_key"]
-    assert found.index.is_unique and found.sort_index().to_dict() == expected.sort_index().to_dict()
-    assert len(found) > 50
+    actual = tables["evt_alarm"].set_index("shop_id")["date_key"]
+    assert actual.index.is_unique and actual.sort_index().to_dict() == expected.sort_index().to_dict()
+    assert len(actual) > 50
 
 
 def without(raw: Raw, *sections: str) -> Raw:
@@ -392,9 +392,9 @@ def test_a_wide_table_is_its_fact_with_more_columns(short: bool) -> None:
 def test_training_and_holdout_part_a_fact_in_time_and_features_know_training_alone() -> None:
     raw = without(read(FOLDER / "features.yaml"), "sources")
     tables = generate_tables(from_mapping({**raw, "entity_features": True}, name="features"))
-    fact, train, held = tables["fct_use"], tables["fct_use_train"], tables["fct_use_holdout"]
-    pd.testing.assert_frame_equal(pd.concat([train, held], ignore_index=True), fact)
-    assert train["date_key"].max() < held["date_key"].min() and held["date_key"].nunique() == 4
+    fact, train, holdout = tables["fct_use"], tables["fct_use_train"], tables["fct_use_holdout"]
+    pd.testing.assert_frame_equal(pd.concat([train, holdout], ignore_index=True), fact)
+    assert train["date_key"].max() < holdout["date_key"].min() and holdout["date_key"].nunique() == 4
     features = tables["_entity_features"].set_index("household_id")
     means = train.groupby("household_id")["calls"].mean()
     assert np.allclose(features["calls_mean"], means.loc[features.index], atol=1e-5)
@@ -424,8 +424,8 @@ def test_narratives_rise_with_the_position_and_can_be_learnt() -> None:
     fact = generate_tables(plan)["fct_shop"]
     pd.testing.assert_frame_equal(fact, generate_tables(plan)["fct_shop"])
     ranks = {phrase: rank for rank, band in enumerate(("low", "mid", "high")) for phrase in phrases["opener"][band]}
-    told = fact["review"].str.extract(f"^({'|'.join(ranks)})")[0].map(ranks)
-    assert spearmanr(told, fact["position"]).statistic > 0.5
+    page_text = fact["review"].str.extract(f"^({'|'.join(ranks)})")[0].map(ranks)
+    assert spearmanr(page_text, fact["position"]).statistic > 0.5
     band = np.minimum((fact["position"] * 3).astype(int), 2)
     learnt = fact.iloc[::2].assign(band=band).groupby("review")["band"].agg(lambda bands: bands.mode()[0])
     asked = fact.iloc[1::2]

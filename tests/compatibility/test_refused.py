@@ -52,7 +52,7 @@ SAID = {
 def test_everything_that_the_page_calls_refused_is_refused() -> None:
     texts = "\n".join(TEXTS.values())
     assert REFUSED.keys() == SAID.keys()
-    assert [what for what, said in SAID.items() if said not in texts] == []
+    assert [what for what, text in SAID.items() if text not in texts] == []
 
 
 FOUND_LATE = [
@@ -68,9 +68,9 @@ FOUND_LATE = [
 ]
 
 
-@pytest.mark.parametrize("said", FOUND_LATE)
-def test_what_plotsim_finds_while_it_generates_is_found_when_the_config_is_loaded(said: str) -> None:
-    assert said in TEXTS["plotsim_found_late"]
+@pytest.mark.parametrize("text", FOUND_LATE)
+def test_what_plotsim_finds_while_it_generates_is_found_when_the_config_is_loaded(text: str) -> None:
+    assert text in TEXTS["plotsim_found_late"]
 
 
 REFERENCES = [{"name": "date_key", "type": "ref.dim_date"}, {"name": "shop_id", "type": "ref.dim_shop"}]
@@ -136,11 +136,11 @@ def test_a_declared_column_of_the_dates_is_there() -> None:
 
 
 def test_a_threshold_event_needs_no_flag_and_no_fact_of_its_metric() -> None:
-    found = shops(
+    plan = shops(
         facts=[{"name": "fct_shop", "columns": [*REFERENCES, {"name": "visits", "type": "metric.visits"}]}],
         events=[event("evt_glad", trigger="threshold", metric="mood", above=0.8)],
     )["evt_glad"]
-    assert len(found) > 20
+    assert len(plan) > 20
 
 
 def test_a_range_and_a_bucket_are_in_place_in_dimensions_and_events() -> None:

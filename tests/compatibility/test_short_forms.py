@@ -24,10 +24,10 @@ def raw_of(name: str) -> Raw:
 
 def same(one: Raw, other: Raw) -> None:
     """Check that two configs give the same tables."""
-    found, expected = (generate_tables(from_mapping(raw, name="forms")) for raw in (one, other))
-    assert list(found) == list(expected)
+    actual, expected = (generate_tables(from_mapping(raw, name="forms")) for raw in (one, other))
+    assert list(actual) == list(expected)
     for name, frame in expected.items():
-        pd.testing.assert_frame_equal(found[name], frame)
+        pd.testing.assert_frame_equal(actual[name], frame)
 
 
 def without_nulls(value: Any) -> Any:
@@ -76,8 +76,8 @@ def test_a_further_kind_of_unit_has_short_forms_too() -> None:
     raw = raw_of("unsaid")
     segments = [{"name": "tugs", "count": 3, "archetype": "flat"}]
     metrics = [{"name": "hours", "type": "count", "polarity": "positive", "range": None}]
-    own = {"unit": "tug", "metrics": metrics, "segments": segments}
-    raw["units"] = [{**own, "dimensions": [{"name": "dim_tug", "columns": [{"name": "tug_id", "type": "id"}]}]}]
+    values = {"unit": "tug", "metrics": metrics, "segments": segments}
+    raw["units"] = [{**values, "dimensions": [{"name": "dim_tug", "columns": [{"name": "tug_id", "type": "id"}]}]}]
     assert len(generate_tables(from_mapping(raw, name="forms"))["dim_tug"]) == 3
 
 
@@ -129,8 +129,8 @@ def keyed(per: str) -> Plan:
     raw = raw_of("unsaid")
     fact = raw["facts"][0]
     if per == "period":
-        kept = [column for column in fact["columns"] if column["name"] in ("date_key", "calls", "calm")]
-        raw["facts"].append({"name": "fct_all", "per": "period", "columns": [{"name": "all_id", "type": "id"}, *kept]})
+        values = [column for column in fact["columns"] if column["name"] in ("date_key", "calls", "calm")]
+        raw["facts"].append({"name": "fct_all", "per": "period", "columns": [{"name": "all_id", "type": "id"}, *values]})
     return from_mapping(raw, name="forms")
 
 

@@ -28,15 +28,15 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def solved(monkeypatch: pytest.MonkeyPatch) -> list[SolvedRows]:
     """What is solved of quantile tables while a test runs, and nothing from before."""
-    made: list[SolvedRows] = []
+    values: list[SolvedRows] = []
 
     @cache
     def solved_rows(table: QuantileTable) -> SolvedRows:
-        made.append(SolvedRows(table))
-        return made[-1]
+        values.append(SolvedRows(table))
+        return values[-1]
 
     monkeypatch.setattr(quantiles, "solved_rows", solved_rows)
-    return made
+    return values
 
 
 def data(plan: Plan) -> dict[str, list[dict[str, object]]]:
@@ -58,14 +58,14 @@ def test_loading_solves_only_the_rows_that_tell_whether_a_config_can_be(name: st
 def test_what_is_solved_later_does_not_depend_on_when_or_where(solved: list[SolvedRows]) -> None:
     plan = api.load_config(api.template("minimal"))
     before = pickle.dumps(plan)
-    made = data(plan)
-    assert sum(len(rows) for rows in made.values()) > 0
+    result = data(plan)
+    assert sum(len(rows) for rows in result.values()) > 0
     assert any(rows.has_values.any() for rows in solved)
     assert pickle.dumps(plan) == before, "what is solved is no part of a plan"
-    there = pickle.loads(before)
-    assert data(there) == made
-    for metric, own in zip(there.population.metrics, plan.population.metrics, strict=True):
-        assert np.array_equal(segment_shares(metric), segment_shares(own))
+    copy = pickle.loads(before)
+    assert data(copy) == result
+    for metric, entry in zip(copy.population.metrics, plan.population.metrics, strict=True):
+        assert np.array_equal(segment_shares(metric), segment_shares(entry))
 
 
 def test_loading_imports_neither_pandas_nor_an_optimizer() -> None:
@@ -73,8 +73,8 @@ def test_loading_imports_neither_pandas_nor_an_optimizer() -> None:
     slow = ("pandas", "scipy.optimize", "scipy.stats", "matplotlib")
     load = "import sys; from plotsim_core import api; api.load_config(api.template('saas'))"
     code = f"{load}; print([name for name in {slow} if name in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
 
 
 def test_listing_the_templates_solves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,9 +92,9 @@ def test_merge_keys_are_read_up_to_a_bound() -> None:
     """A thousand mappings that merge forty entries load; entries of merged mappings are as YAML says."""
     lines = [f"base: &base {{ {', '.join(f'k{n}: {n}' for n in range(40))} }}", "all:"]
     lines += [f"  - {{ <<: *base, k1: {n} }}" for n in range(1000)]
-    found = read.read_text("\n".join(lines), "config")["all"]
-    assert len(found) == 1000
-    assert found[7] == {**{f"k{n}": n for n in range(40)}, "k1": 7}
+    text = read.read_text("\n".join(lines), "config")["all"]
+    assert len(text) == 1000
+    assert text[7] == {**{f"k{n}": n for n in range(40)}, "k1": 7}
 
 
 JOINED = {

@@ -100,9 +100,9 @@ def test_target_rows_come_near(name: str, rows: int) -> None:
 def test_as_many_rows_are_made_as_were_asked_for(name: str, rows: int) -> None:
     """Within 2 %, or three standard deviations of the count: orders that find no visit are no orders."""
     plan = load_config(template(name), target_rows=rows)
-    made = sum(batch.num_rows for table in plan.tables for batch in batches(plan, table.name)[1])
+    count = sum(batch.num_rows for table in plan.tables for batch in batches(plan, table.name)[1])
     assert plan.notes == ()
-    assert abs(made - rows) <= max(0.02 * rows, 3 * rows**0.5)
+    assert abs(count - rows) <= max(0.02 * rows, 3 * rows**0.5)
 
 
 @pytest.mark.slow
@@ -114,8 +114,8 @@ def test_a_target_that_no_scale_reaches_is_told_with_the_nearest() -> None:
     assert f"the nearest that whole units allow to 1,000 rows is about {rows:,}" in str(note)
     (note,) = load_config(template("minimal"), target_rows=10**13).notes
     assert "the nearest that the largest scale allows to 10,000,000,000,000 rows is about 2,000,000,012" in str(note)
-    told = CliRunner().invoke(main, ["info", "ecommerce", "--target-rows", "1000"]).output
-    assert "note: scale: the nearest that whole units allow" in told
+    output = CliRunner().invoke(main, ["info", "ecommerce", "--target-rows", "1000"]).output
+    assert "note: scale: the nearest that whole units allow" in output
 
 
 def test_target_rows_below_what_a_dataset_has_at_least() -> None:
@@ -133,8 +133,8 @@ def test_the_nearest_scale_is_found(target: float) -> None:
     def size(scale: float) -> float:
         return 40.0 + 12 * max(1, round(7 * scale))
 
-    found, reached = scale_to(size, target, 1.0, 1e-6, 1e6)
-    assert size(found) == reached
+    actual, reached = scale_to(size, target, 1.0, 1e-6, 1e6)
+    assert size(actual) == reached
     assert abs(reached - target) <= max(0.01 * target, 6.0, 52.0 - target)
 
 
@@ -147,7 +147,7 @@ def test_the_command_line_takes_them(tmp_path: Path) -> None:
     judged = ["check", str(tmp_path), "--config", "minimal"]
     assert CliRunner().invoke(main, [*judged, "--noise", "none", "--quiet"]).exit_code == 0
     assert CliRunner().invoke(main, judged).exit_code == 2, "another noise is another config"
-    told = json.loads((tmp_path / "manifest.json").read_text())
-    assert sum(table["rows"] for table in told["tables"].values()) == pytest.approx(3000, rel=0.01)
+    document = json.loads((tmp_path / "manifest.json").read_text())
+    assert sum(table["rows"] for table in document["tables"].values()) == pytest.approx(3000, rel=0.01)
     refused = CliRunner().invoke(main, ["run", "minimal", "-o", str(tmp_path), "--format", "csv", "--compression", "snappy"])
     assert refused.exit_code == 2 and "--compression is that of Parquet" in refused.output

@@ -43,17 +43,17 @@ def places(text: str) -> list[tuple[int, int, str]]:
 
 def scalars(node: yaml.Node) -> list[yaml.ScalarNode]:
     """Return the scalar values below a node, without keys; a node that aliases name stands once."""
-    found: dict[yaml.ScalarNode, None] = {}
+    values: dict[yaml.ScalarNode, None] = {}
     nodes = [node]
     while nodes:
         current = nodes.pop()
         if isinstance(current, yaml.ScalarNode):
-            found[current] = None
+            values[current] = None
         elif isinstance(current, yaml.MappingNode):
             nodes += [value for _, value in current.value]
         elif isinstance(current, yaml.SequenceNode):
             nodes += current.value
-    return sorted(found, key=lambda scalar: scalar.start_mark.index)
+    return sorted(values, key=lambda scalar: scalar.start_mark.index)
 
 
 @pytest.mark.parametrize("name", list_templates())
@@ -121,8 +121,8 @@ def test_what_an_alias_or_a_merge_key_brings_stands_where_it_is_written() -> Non
     merged = SHOPS + "  - { <<: *base, name: new }\n"
     merged = merged.replace("  - name: old", "  - &base\n    name: old").replace("count: 2", "count: -2")
     assert places(merged) == [(9, 12, "segments[0].count"), (9, 12, "segments[1].count")]
-    own = SHOPS.replace("  - name: old", "  - &base\n    name: old") + "  - { <<: [*base], name: new, count: -2 }\n"
-    assert places(own) == [(11, 38, "segments[1].count")]
+    entry = SHOPS.replace("  - name: old", "  - &base\n    name: old") + "  - { <<: [*base], name: new, count: -2 }\n"
+    assert places(entry) == [(11, 38, "segments[1].count")]
     alias = SHOPS.replace("archetype: flat", "archetype: &curve falt") + "  - { name: new, count: 2, archetype: *curve }\n"
     assert {place[:2] for place in places(alias)} == {(9, 23)} or {place[:2] for place in places(alias)} == {(9, 16)}
 
@@ -167,9 +167,9 @@ def test_a_wrong_type_hides_nothing_else(wrong: str) -> None:
     """Of columns beside a wrong one, of rules that need a dataset, of issues, whatever else is wrong."""
     before, after, path = WRONG[wrong]
     quality = "quality: [{ table: fct_visits, issue: null_injection, rate: 0.1, column: vists }]\n"
-    found = [place[2] for place in places((SHOPS + quality).replace(before, after))]
+    values = [place[2] for place in places((SHOPS + quality).replace(before, after))]
     expected = {path} if wrong == "a name" else {path, "quality[0].column"}
-    assert set(found) == expected
+    assert set(values) == expected
     text = (SHOPS + TABLES).replace(before, after)
     assert {path, "dimensions[1].columns[2].decimals", "dimensions[1].columns[3].type"} <= {
         place[2] for place in places(text)
@@ -188,9 +188,9 @@ def test_columns_of_sound_tables_are_judged_beside_wrong_tables() -> None:
 
 def test_problems_come_in_the_order_of_the_file_each_once() -> None:
     text = (SHOPS + TABLES + "seed: -1\ncolour: red\n").replace("count: 2", "count: many").replace("about: Shops\n", "")
-    found = places(text)
-    assert found == sorted(set(found))
-    assert [path for *_, path in found] == [
+    actual = places(text)
+    assert actual == sorted(set(actual))
+    assert [path for *_, path in actual] == [
         "about",
         "segments[0].count",
         "dimensions[1].columns[2].decimals",

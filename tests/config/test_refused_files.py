@@ -49,7 +49,7 @@ def test_a_name_that_is_none_is_refused_wherever_it_stands(place: tuple[str | in
 
 
 @pytest.mark.parametrize(
-    ("directory", "says"),
+    ("directory", "message"),
     [
         ("a\0b", r"expected a name of visible characters, found 'a\\x00b'"),
         ("a\nb", "expected a name of visible characters"),
@@ -58,10 +58,10 @@ def test_a_name_that_is_none_is_refused_wherever_it_stands(place: tuple[str | in
         ("é" * 150, "expected no name of a folder longer than 200 bytes"),
     ],
 )
-def test_a_directory_that_no_system_takes_is_refused_when_loading(directory: str, says: str, tmp_path: Path) -> None:
+def test_a_directory_that_no_system_takes_is_refused_when_loading(directory: str, message: str, tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(json.dumps({**read.read(template("minimal")), "output": {"directory": directory}}))
-    with pytest.raises(ConfigError, match=says):
+    with pytest.raises(ConfigError, match=message):
         load_config(file)
 
 
@@ -85,7 +85,7 @@ def test_half_a_character_is_refused_in_a_mapping_too(place: tuple[str | int, ..
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "utf16.yaml").write_bytes("about: x".encode("utf-16"))
     (tmp_path / "nul.yaml").write_bytes(b"about: a\0b")
-    said = {
+    values = {
         tmp_path: "cannot be read: Is a directory",
         tmp_path / "none.yaml": "cannot be read: No such file or directory",
         tmp_path / "a\0b.yaml": "cannot be read: its name is none that a file can have",
@@ -93,8 +93,8 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         tmp_path / "utf16.yaml": "is not UTF-8 text: byte 1",
         tmp_path / "nul.yaml": "is not valid YAML",
     }
-    for path, says in said.items():
-        with pytest.raises(ConfigError, match=says):
+    for path, message in values.items():
+        with pytest.raises(ConfigError, match=message):
             load_config(path)
     with pytest.raises(ConfigError, match=r"^config: 1 problem\n  expected the path of a file, found a text"):
         load_config(template("minimal").read_text(encoding="utf-8"))

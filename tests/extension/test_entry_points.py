@@ -55,8 +55,8 @@ def test_the_kind_that_the_page_shows_works(tmp_path: Path) -> None:
     config = tmp_path / "gym.yaml"
     config.write_text(yaml.safe_dump(CONFIG), encoding="utf-8")
     environment = installed(tmp_path, code)
-    found = run(environment, "-m", "plotsim_core", "run", str(config), "-o", str(tmp_path / "data"), "--format", "csv")
-    assert found.returncode == 0, found.stderr
+    result = run(environment, "-m", "plotsim_core", "run", str(config), "-o", str(tmp_path / "data"), "--format", "csv")
+    assert result.returncode == 0, result.stderr
     assert next((tmp_path / "data").rglob("fct_milestone.csv")).read_text(encoding="utf-8").count("\n") > 30
 
 
@@ -70,10 +70,10 @@ def test_its_members_are_known_at_the_first_look(tmp_path: Path) -> None:
 def test_its_columns_are_made_by_the_command(tmp_path: Path) -> None:
     config = tmp_path / "bars.yaml"
     config.write_text(test_source.TEXT, encoding="utf-8")
-    found = run(
+    result = run(
         installed(tmp_path, TOYS), "-m", "plotsim_core", "run", str(config), "-o", str(tmp_path / "data"), "--format", "csv"
     )
-    assert found.returncode == 0, found.stderr
+    assert result.returncode == 0, result.stderr
     written = (tmp_path / "data").rglob("fct_month*")
     manifest = json.loads((tmp_path / "data" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["versions"]["bars-of-dice"] == "1.0"
@@ -88,7 +88,7 @@ def test_its_columns_are_made_by_the_command(tmp_path: Path) -> None:
     ],
 )
 def test_a_module_that_cannot_be_imported_is_told_with_its_distribution(tmp_path: Path, module: str, reason: str) -> None:
-    found = run(installed(tmp_path, module), "-m", "plotsim_core", "info", "saas")
-    assert found.returncode != 0 and "Traceback" not in found.stderr
-    said = " ".join(found.stderr.split())
-    assert "the distribution 'bars-of-dice' adds to the language" in said and reason in said
+    result = run(installed(tmp_path, module), "-m", "plotsim_core", "info", "saas")
+    assert result.returncode != 0 and "Traceback" not in result.stderr
+    output = " ".join(result.stderr.split())
+    assert "the distribution 'bars-of-dice' adds to the language" in output and reason in output

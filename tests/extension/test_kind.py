@@ -29,7 +29,7 @@ from plotsim_core.tables.kind import add_kind
 from plotsim_pipeline.assets.catalogue import TABLE, entry_of_table
 from plotsim_pipeline.assets.lineage import column_lineage, upstream
 from tests.extension.toy_kind import Milestone
-from tests.laws.made import afresh, chunks_of, differing, made, unchanged
+from tests.laws.made import afresh, chunks_of, differing, made_table, unchanged
 from tests.laws.test_extension import with_segment, with_units
 from tests.laws.test_order import everything, hold
 from tests.laws.test_slice import hold_periods, hold_units, some_periods
@@ -96,7 +96,7 @@ def test_the_law_of_slices(plan: Plan) -> None:
     hold_periods(plan, some_periods(plan))
     hold_units(plan, [1, 11, 24])
     for by in ("periods", "units"):
-        assert not differing(part_rows(plan, slices(plan, ["fct_milestone"], 5, by=by)), made(plan, "fct_milestone"))
+        assert not differing(part_rows(plan, slices(plan, ["fct_milestone"], 5, by=by)), made_table(plan, "fct_milestone"))
 
 
 def test_the_law_of_order(plan: Plan) -> None:

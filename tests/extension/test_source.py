@@ -30,7 +30,7 @@ from plotsim_pipeline.stores import STORES
 from tests.laws import test_extension as extension
 from tests.laws import test_order as order
 from tests.laws import test_slice as slices
-from tests.laws.made import afresh, chunks_of, made
+from tests.laws.made import afresh, chunks_of, made_table
 from tests.pipeline.support import keys_of, materialise, store_at
 
 TEXT = """
@@ -94,9 +94,9 @@ def test_its_values_obey_the_law_of_extension(extended: Any) -> None:
 
 
 def test_its_values_are_its_own(plan: Plan) -> None:
-    throws = made(plan, "fct_month")["throw"]
+    throws = made_table(plan, "fct_month")["throw"]
     assert pc.min_max(throws).as_py() == {"min": 1, "max": 6}
-    assert len(pc.unique(made(plan, "fct_month")["tip"])) > 20
+    assert len(pc.unique(made_table(plan, "fct_month")["tip"])) > 20
 
 
 def test_a_config_that_misuses_it_is_refused_at_its_column() -> None:
@@ -123,7 +123,7 @@ def test_it_is_in_the_schema_and_in_the_reference() -> None:
 
 
 def test_it_is_explained_and_has_a_size(plan: Plan) -> None:
-    key = made(plan, "dim_bar")["bar_id"][0].as_py()
+    key = made_table(plan, "dim_bar")["bar_id"][0].as_py()
     explanation = explain(plan, "fct_month", key, "2024-02", "throw")
     assert explanation.value in range(1, 7)
     assert explanation.steps[-1].description == "as stored: Throw, of the column type dice."
@@ -142,7 +142,7 @@ def test_it_is_explained_and_has_a_size(plan: Plan) -> None:
 def test_the_ledger_tells_which_of_its_values_are_broken(plan: Plan) -> None:
     _, ledger = batches(plan, LEDGER)
     rows = [row for batch in ledger for row in batch.to_pylist()]
-    nulls = made(plan, "fct_month")["tip"].null_count
+    nulls = made_table(plan, "fct_month")["tip"].null_count
     assert nulls > 0 and [row["column_name"] for row in rows] == ["tip"] * nulls
     assert all(float(row["clean_value"]) >= 0 for row in rows)
 

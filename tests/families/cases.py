@@ -78,7 +78,7 @@ class Case:
     inside: tuple[float, ...] = ()
 
     @property
-    def own(self) -> tuple[tuple[str, float], ...]:
+    def sorted_parameters(self) -> tuple[tuple[str, float], ...]:
         return tuple(sorted(self.parameters.items()))
 
     @property
@@ -87,11 +87,11 @@ class Case:
 
     def table(self) -> QuantileTable:
         """Return the quantile table without bounds (a beta's are its support)."""
-        return quantile_table(self.family, self.own, None, (self.means[0], self.means[-1]))
+        return quantile_table(self.family, self.sorted_parameters, None, (self.means[0], self.means[-1]))
 
     def truncated(self) -> QuantileTable:
         """Return the quantile table inside the bounds."""
-        return quantile_table(self.family, self.own, self.bounds, (self.inside[0], self.inside[-1]))
+        return quantile_table(self.family, self.sorted_parameters, self.bounds, (self.inside[0], self.inside[-1]))
 
     def at(self, mean: float) -> Any:
         """Return scipy's distribution of a mean."""
@@ -99,7 +99,7 @@ class Case:
 
     def rest(self, mean: float) -> tuple[Floats, dict[str, float], Any]:
         """Return (mean, parameters, scipy's distribution) of all but the zeros that are mixed in, if any are."""
-        shape, zeros = DISTRIBUTIONS[self.family].split(self.own)
+        shape, zeros = DISTRIBUTIONS[self.family].split(self.sorted_parameters)
         twin = self.at(mean)
         return np.array(mean / (1 - zeros)), shape, twin.rest if zeros else twin
 
@@ -107,7 +107,7 @@ class Case:
         """Return scipy's distribution truncated to the bounds, of a mean: what is truncated is searched with scipy alone."""
         assert self.bounds is not None
         low, high = self.bounds
-        _, zeros = DISTRIBUTIONS[self.family].split(self.own)
+        _, zeros = DISTRIBUTIONS[self.family].split(self.sorted_parameters)
 
         def inside(location: float) -> Truncated:
             return Truncated(self.rest(location * (1 - zeros))[2], low, high)
@@ -130,9 +130,9 @@ def goodness(drawn: Floats, twin: Any, counts: bool) -> float:
         edges = np.unique(twin.ppf(np.linspace(0.001, 0.999, 60)))
         expected = np.diff(np.concatenate([[0.0], twin.cdf(edges), [1.0]])) * len(drawn)
         below = np.searchsorted(np.sort(drawn), edges, side="right")
-        kept = expected >= 20
+        mask = expected >= 20
         off = (np.diff(np.concatenate([[0], below, [len(drawn)]])) - expected) ** 2 / expected
-        return float(stats.chi2.sf(off[kept].sum(), kept.sum() - 1))
+        return float(stats.chi2.sf(off[mask].sum(), mask.sum() - 1))
     if isinstance(twin, Inflated):
         zeros = int((drawn == 0).sum())
         some = float(stats.binomtest(zeros, len(drawn), twin.zeros).pvalue)

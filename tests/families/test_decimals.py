@@ -35,11 +35,11 @@ def test_rounding_is_that_of_decimals(digits: int) -> None:
     spread = drawn.normal(size=COUNT // 2) * 10.0 ** drawn.integers(-4, 10, COUNT // 2)
     whole = drawn.integers(-(10**9), 10**9, COUNT // 2)
     near = (10 * whole + drawn.choice([4, 5, 6], COUNT // 2)) / 10.0 ** (digits + 1)
-    for values, told in ((near, 0.0), (spread, 2.0**-49)):
+    for values, tolerance in ((near, 0.0), (spread, 2.0**-49)):
         pairs = zip(values.tolist(), half_up(values, digits).tolist(), strict=True)
         wrong = [(value, one) for value, one in pairs if rounded(value, digits) != one]
         # what is next to a half counts as the half: the rounding of a number that is a little larger
-        assert [value for value, one in wrong if rounded(value * (1 + told), digits) != one] == []
+        assert [value for value, one in wrong if rounded(value * (1 + tolerance), digits) != one] == []
 
 
 def test_what_doubles_cannot_tell_from_a_half_is_one() -> None:
@@ -52,14 +52,14 @@ def test_what_doubles_cannot_tell_from_a_half_is_one() -> None:
 def test_decimals_are_arrays_and_back() -> None:
     drawn = np.random.default_rng(3).integers(-(10**15), 10**15, 10_000)
     missing = drawn % 7 == 0
-    made = decimal_array(drawn, 2, missing)
+    result = decimal_array(drawn, 2, missing)
     expected = [None if gone else Decimal(int(value)).scaleb(-2) for value, gone in zip(drawn, missing, strict=True)]
-    assert made.to_pylist() == expected
-    assert as_floats(made).tolist()[:5] == pytest.approx(
+    assert result.to_pylist() == expected
+    assert as_floats(result).tolist()[:5] == pytest.approx(
         [np.nan if d is None else float(d) for d in expected[:5]], nan_ok=True
     )
-    assert units_of(made.slice(17, 100)).tolist() == np.where(missing, 0, drawn)[17:117].tolist()
-    assert as_decimals(made.cast("float64"), 2).to_pylist() == expected
+    assert units_of(result.slice(17, 100)).tolist() == np.where(missing, 0, drawn)[17:117].tolist()
+    assert as_decimals(result.cast("float64"), 2).to_pylist() == expected
     with pytest.raises(OverflowError):
         decimal_array(np.array([10**18]), 2)
 
@@ -93,21 +93,21 @@ def test_formulas_on_decimals_are_exact(formula: str) -> None:
         assert isinstance(node, ast.Compare)
         return (a > b).astype(float) if isinstance(node.comparators[0], ast.Name) else (b > 1).astype(float)
 
-    found = exact_value(parse_formula(formula), {"a": exact_column(a, 3), "b": exact_column(b, 2)}, test, len(a))
-    assert found is not None
-    assert found.known.all()
+    actual = exact_value(parse_formula(formula), {"a": exact_column(a, 3), "b": exact_column(b, 2)}, test, len(a))
+    assert actual is not None
+    assert actual.is_exact.all()
     by_hand = [
         hand(FORMULAS[formula](Fraction(int(x), 1000), Fraction(int(y), 100)), 2) * 100 for x, y in zip(*whole, strict=True)
     ]
-    assert found.rounded(2).units.tolist() == by_hand
+    assert actual.rounded(2).units.tolist() == by_hand
 
 
 def test_a_row_with_too_many_digits_is_not_known() -> None:
     a = exact_column(np.array([1e9, 1.5, np.nan, 1e300]), 4)
-    assert a.known.tolist() == [True, True, False, False]
-    found = exact_value(parse_formula("a * a"), {"a": a}, lambda node: np.zeros(4), 4)
-    assert found is not None
-    assert found.known.tolist() == [False, True, False, False]
+    assert a.is_exact.tolist() == [True, True, False, False]
+    actual = exact_value(parse_formula("a * a"), {"a": a}, lambda node: np.zeros(4), 4)
+    assert actual is not None
+    assert actual.is_exact.tolist() == [False, True, False, False]
     for formula in ("a / 3", "a / b", "sqrt(a)", "a ** 2", "b + 1", "a * a * a * a * a"):
         assert exact_value(parse_formula(formula), {"a": a}, lambda node: np.zeros(4), 4) is None
 

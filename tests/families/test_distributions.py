@@ -52,9 +52,9 @@ def test_a_default_lies_within_the_bounds_of_its_parameter(name: str) -> None:
 def test_a_quantile_is_scipys_quantile_and_rises_with_its_level(case: Case) -> None:
     for mean in case.means:
         inner, shape, twin = case.rest(mean)
-        found = DISTRIBUTIONS[case.family].quantile(LEVELS, inner, **shape)
-        assert (np.diff(found) > 0).all()
-        whole = np.ceil(found) if case.support == "count" else found
+        actual = DISTRIBUTIONS[case.family].quantile(LEVELS, inner, **shape)
+        assert (np.diff(actual) > 0).all()
+        whole = np.ceil(actual) if case.support == "count" else actual
         assert np.allclose(whole, twin.ppf(LEVELS), rtol=1e-9, atol=1e-9)
         assert case.at(mean).mean() == pytest.approx(mean)
 
@@ -64,10 +64,10 @@ def test_cdf_and_quantile_undo_each_other(case: Case) -> None:
     for mean in case.means:
         distribution = DISTRIBUTIONS[case.family]
         inner, shape, _ = case.rest(mean)
-        found = distribution.quantile(LEVELS, inner, **shape)
+        actual = distribution.quantile(LEVELS, inner, **shape)
         tolerance = 1e-8 if distribution.support == "count" else 1e-10
-        inside = found > -0.999 if distribution.support == "count" else np.isfinite(found)
-        back = distribution.cdf(found, inner, **shape)
+        inside = actual > -0.999 if distribution.support == "count" else np.isfinite(actual)
+        back = distribution.cdf(actual, inner, **shape)
         assert np.allclose(back[inside], LEVELS[inside], atol=tolerance)
 
 
@@ -83,14 +83,14 @@ def test_a_cdf_is_scipys_cdf(case: Case) -> None:
 def test_values_lie_in_the_support(case: Case) -> None:
     """Also at the most extreme scores, and never infinite."""
     extreme = np.array([-9.0, -6.0, 0.0, 6.0, 9.0])
-    found = case.table().lookup(np.array(case.means)[:, None], extreme[None, :])
-    assert np.isfinite(found).all()
+    actual = case.table().lookup(np.array(case.means)[:, None], extreme[None, :])
+    assert np.isfinite(actual).all()
     if case.support in ("positive", "unit"):
-        assert ((found > 0) | (DISTRIBUTIONS[case.family].inflated & (found == 0))).all()
+        assert ((actual > 0) | (DISTRIBUTIONS[case.family].inflated & (actual == 0))).all()
     if case.support == "unit":
-        assert (found < 1).all()
+        assert (actual < 1).all()
     if case.support == "count":
-        assert (found >= 0).all() and (found == np.rint(found)).all()
+        assert (actual >= 0).all() and (actual == np.rint(actual)).all()
 
 
 @every_case
@@ -124,9 +124,9 @@ def test_the_mean_that_is_asked_for_is_the_mean_that_comes(case: Case) -> None:
         weights = np.exp(-0.5 * scores**2)
         weights /= weights.sum()
         for mean in means:
-            found = float(np.sum(table.lookup(np.array(mean), scores) * weights))
+            actual = float(np.sum(table.lookup(np.array(mean), scores) * weights))
             width = case.bounds[1] - case.bounds[0] if case.bounds and case.support == "real" else 0
-            assert abs(found - mean) <= 0.01 * max(abs(mean), width)
+            assert abs(actual - mean) <= 0.01 * max(abs(mean), width)
 
 
 @every_bounded_case
@@ -153,8 +153,8 @@ def test_a_truncated_table_gives_scipys_distribution_truncated(case: Case) -> No
 @every_case
 def test_the_deviation_of_a_table_is_scipys(case: Case) -> None:
     for mean in case.means:
-        found = float(case.table().deviation(np.array([mean]))[0])
-        assert found == pytest.approx(float(case.at(mean).std()), rel=0.02)
+        actual = float(case.table().deviation(np.array([mean]))[0])
+        assert actual == pytest.approx(float(case.at(mean).std()), rel=0.02)
 
 
 @every_case
@@ -187,7 +187,7 @@ def test_rows_are_solved_when_they_are_read_to_the_same_bits_in_any_order(
 ) -> None:
     bounds, means = (case.bounds, case.inside) if bounded else (None, case.means)
     monkeypatch.setattr(quantiles, "solved_rows", cache(SolvedRows))  # so that nothing is solved from before
-    once = quantile_table(case.family, case.own, bounds, (means[0], means[-1]))
+    once = quantile_table(case.family, case.sorted_parameters, bounds, (means[0], means[-1]))
     low, high = once.mean_bounds()
     read = np.concatenate([np.linspace(low, high, 30), np.linspace(means[0], means[-1], 10)])
     values, deviations = once.lookup(read[:, None], SCORES[None, :50]), once.deviation(read)

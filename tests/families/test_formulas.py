@@ -28,10 +28,10 @@ def computed(formula: str, rows: list[dict[str, Any]] = ROWS) -> list[Any]:
     """Return a formula's value in rows, None for null."""
     values = {name: _read(pa.array([row[name] for row in rows])) for name in ("a", "b", "t")}
     with np.errstate(all="ignore"):
-        found = _value(parse_formula(formula), _Read(values, {}, len(rows)))
-    if isinstance(found, pa.Array):
-        return found.to_pylist()
-    return [float(value) if math.isfinite(value) else None for value in found]
+        actual = _value(parse_formula(formula), _Read(values, {}, len(rows)))
+    if isinstance(actual, pa.Array):
+        return actual.to_pylist()
+    return [float(value) if math.isfinite(value) else None for value in actual]
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def computed(formula: str, rows: list[dict[str, Any]] = ROWS) -> list[Any]:
 def test_a_formula_gives_what_python_gives(formula: str) -> None:
     allowed = {"__builtins__": {}, "abs": abs, "min": min, "max": max, "round": round}
     expected = [eval(compile(formula, "formula", "eval"), allowed, row) for row in ROWS]  # the test's own formulas
-    found = computed(formula)
-    assert found == [value if isinstance(value, str) else pytest.approx(float(value), abs=1e-12) for value in expected]
+    actual = computed(formula)
+    assert actual == [value if isinstance(value, str) else pytest.approx(float(value), abs=1e-12) for value in expected]
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,10 @@ def test_whatever_is_not_in_the_grammar_is_refused(formula: str) -> None:
 @given(st.text(max_size=80))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        found = names(text)
+        actual = names(text)
     except FormulaError as error:
-        found = [] if error.problem.message else ["no reason"]
-    assert all(name.isidentifier() for name in found)
+        actual = [] if error.problem.message else ["no reason"]
+    assert all(name.isidentifier() for name in actual)
 
 
 def config(*columns: dict[str, Any]) -> dict[str, Any]:
@@ -190,8 +190,8 @@ def test_type_and_nulls_follow_from_the_formula(formula: str, type_: pa.DataType
     plan = from_mapping(config({"name": "made", "type": "expression", "formula": formula}), name="formulas")
     column = next(c for c in plan.table("fct_all").columns if c.name == "made")
     assert (column.type, column.nullable) == (type_, nullable)
-    made = generate_tables(plan)["fct_all"]["made"]
-    assert made.isna().any() == nullable
+    rows = generate_tables(plan)["fct_all"]["made"]
+    assert rows.isna().any() == nullable
 
 
 def test_numbers_are_rounded_to_their_decimals() -> None:
@@ -200,10 +200,10 @@ def test_numbers_are_rounded_to_their_decimals() -> None:
         {"name": "two", "type": "expression", "formula": "round(n / 7, 2)"},
         {"name": "one", "type": "expression", "formula": "n / 7", "decimals": 1},
     ]
-    made = generate_tables(from_mapping(config(*columns), name="formulas"))["fct_all"]
+    rows = generate_tables(from_mapping(config(*columns), name="formulas"))["fct_all"]
     for name, decimals in (("four", 4), ("two", 2), ("one", 1)):
-        assert [float(value) for value in made[name]] == [round(n / 7, decimals) for n in made["n"]]
-    assert isinstance(made["one"][0], Decimal)
+        assert [float(value) for value in rows[name]] == [round(n / 7, decimals) for n in rows["n"]]
+    assert isinstance(rows["one"][0], Decimal)
 
 
 def test_a_formula_of_a_formula_is_computed_in_any_order() -> None:
@@ -211,8 +211,8 @@ def test_a_formula_of_a_formula_is_computed_in_any_order() -> None:
         {"name": "second", "type": "expression", "formula": "first + 1"},
         {"name": "first", "type": "expression", "formula": "n * 10"},
     ]
-    made = generate_tables(from_mapping(config(*columns), name="formulas"))["fct_all"]
-    assert (made["second"] == made["n"] * 10 + 1).all()
+    rows = generate_tables(from_mapping(config(*columns), name="formulas"))["fct_all"]
+    assert (rows["second"] == rows["n"] * 10 + 1).all()
 
 
 def test_formulas_that_read_each_other_are_refused() -> None:
@@ -239,4 +239,4 @@ def test_a_constant_that_has_no_value_is_refused(formula: str, part: str) -> Non
     with pytest.raises(ConfigError) as error:
         from_mapping(config({"name": "made", "type": "expression", "formula": formula}), name="formulas")
     problem = f"facts[0].columns[4].formula: `{part}` has no value: it is larger than any number, or not defined"
-    assert [str(found) for found in error.value.problems] == [problem]
+    assert [str(actual) for actual in error.value.problems] == [problem]

@@ -108,8 +108,8 @@ events:
 
 
 def _made(plan: Plan, name: str, stop: int | None = None) -> pd.DataFrame:
-    schema, found = batches(plan, name, None, None if stop is None else plan.first + stop)
-    return pa.Table.from_batches(found, schema).to_pandas()
+    schema, pieces = batches(plan, name, None, None if stop is None else plan.first + stop)
+    return pa.Table.from_batches(pieces, schema).to_pandas()
 
 
 @pytest.fixture(scope="module")
@@ -121,20 +121,20 @@ def plan() -> Plan:
 @pytest.mark.parametrize("table", ["dim_shop", "dim_till", "fct_month", "fct_line", "evt_call"])
 def test_a_row_of_every_kind_refers_to_what_its_unit_says(table: str, plan: Plan) -> None:
     rows, shops, channels = _made(plan, table), _made(plan, "dim_shop"), _made(plan, "dim_channel")
-    own = rows["shop_id"].map(shops.set_index("shop_id")["channel"])
+    entry = rows["shop_id"].map(shops.set_index("shop_id")["channel"])
     assert len(rows) >= 100
-    assert (rows["channel_id"].map(channels.set_index("channel_id")["channel_name"]) == own).all()
+    assert (rows["channel_id"].map(channels.set_index("channel_id")["channel_name"]) == entry).all()
 
 
 @pytest.mark.parametrize("column", ["price", "group", "arm", "size", "size_as_text", "given", "land"])
 def test_whatever_is_a_units_for_life_can_be_matched(column: str, plan: Plan) -> None:
     """Numbers equal numbers however they are written, and a unit without a value refers to nothing."""
     rows, shops = _made(plan, "fct_month"), _made(plan, "dim_shop")
-    own = rows["shop_id"].map(shops.set_index("shop_id")[column])
+    entry = rows["shop_id"].map(shops.set_index("shop_id")[column])
     listed = _made(plan, f"dim_{column if column != 'size_as_text' else 'text'}").set_index("k")["v"]
-    found = rows[f"{column}_k"].map(listed)
-    assert found.nunique() > 1
-    assert ((found == own) | (rows[f"{column}_k"].isna() & own.isna())).all()
+    actual = rows[f"{column}_k"].map(listed)
+    assert actual.nunique() > 1
+    assert ((actual == entry) | (rows[f"{column}_k"].isna() & entry.isna())).all()
     assert rows[f"{column}_k"].isna().any() == (column == "arm")
     assert plan.table("fct_month").schema.field(f"{column}_k").nullable == (column == "arm")
 

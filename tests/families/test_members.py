@@ -44,19 +44,19 @@ FAMILIES = [SOURCES, TABLE_KINDS, STAGES, FORMATS, DISTRIBUTIONS, NOISE, PRESETS
 def members(folder: Path) -> set[str]:
     """Return the files of a folder that add a member: those that call `add_kind(...)` or the like at their top level, or
     decorate a class with `add_source`."""
-    found = set()
+    values = set()
     for path in folder.glob("*.py"):
         body = ast.parse(path.read_text(encoding="utf-8")).body
         classes = [node for node in body if isinstance(node, ast.ClassDef)]
         if any(isinstance(d, ast.Name) and d.id in ADDERS for node in classes for d in node.decorator_list):
-            found.add(path.stem)
+            values.add(path.stem)
         top = [node for node in body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
         for node in (inner for outer in top for inner in ast.walk(outer)):
             called = node.func if isinstance(node, ast.Call) else None
             name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
             if name in ADDERS and path.stem not in HELPERS:
-                found.add(path.stem)
-    return found - {"source", "kind", "format", "__init__"}
+                values.add(path.stem)
+    return values - {"source", "kind", "format", "__init__"}
 
 
 @pytest.mark.parametrize(("package", "family"), FOLDERS, ids=lambda value: getattr(value, "noun", ""))
@@ -99,8 +99,8 @@ def test_nobody_compares_the_name_of_a_kind(package: ModuleType) -> None:
     """Who wants to know something of a table asks it; `TableWords` has the questions, with defaults."""
     folder = Path(package.__file__ or "").parent
     files = {path: ast.parse(path.read_text(encoding="utf-8")) for path in folder.rglob("*.py")}
-    found = [f"{path}:{node.lineno}" for path, tree in files.items() for node in ast.walk(tree) if asks_for_a_kind(node)]
-    assert not found
+    values = [f"{path}:{node.lineno}" for path, tree in files.items() for node in ast.walk(tree) if asks_for_a_kind(node)]
+    assert not values
     assert asks_for_a_kind(ast.parse("table.kind == 'fact'", mode="eval").body)
 
 
@@ -126,14 +126,14 @@ def test_a_source_has_a_place_in_some_kind_of_table(word: str) -> None:
 
 def words_compared(tree: ast.AST) -> list[int]:
     """Return the lines that compare the word of a source, or the type of a column as it is written, with literals."""
-    found = []
+    values = []
     for node in (node for node in ast.walk(tree) if isinstance(node, ast.Compare)):
         sides = [node.left, *node.comparators]
         asked = any(isinstance(side, ast.Attribute) and (side.attr == "word" or _is_written(side)) for side in sides)
         texts = [leaf for side in sides for leaf in ast.walk(side) if isinstance(leaf, ast.JoinedStr | ast.Constant)]
         if asked and any(isinstance(leaf, ast.JoinedStr) or isinstance(leaf.value, str) for leaf in texts):
-            found.append(node.lineno)
-    return found
+            values.append(node.lineno)
+    return values
 
 
 def _is_written(node: ast.Attribute) -> bool:

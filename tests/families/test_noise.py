@@ -62,8 +62,8 @@ def test_every_family_has_a_twin() -> None:
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_no_noise_stores_the_true_values(metric: MetricPlan) -> None:
-    values, found = apply(Noise(), metric)
-    assert np.array_equal(found, stored(metric, values))
+    values, actual = apply(Noise(), metric)
+    assert np.array_equal(actual, stored(metric, values))
 
 
 @every_family
@@ -71,30 +71,30 @@ def test_no_noise_stores_the_true_values(metric: MetricPlan) -> None:
 def test_jitter_has_its_size_and_stays_inside_the_metrics_range(name: str, metric: MetricPlan) -> None:
     """The middle half of relative jitter lies within 0.67 sigma; a value never leaves what its metric can be."""
     noise = Noise(gaussian_sigma=0.05, noise_family=name, degrees_of_freedom=4 if name == "student_t" else None)
-    values, found = apply(noise, metric, 20_000)
+    values, actual = apply(noise, metric, 20_000)
     if metric.spec.bounds is not None:
         low, high = metric.spec.bounds
-        assert (found >= low).all() and (found <= high).all()
-        assert ((found == low) | (found == high)).mean() < 0.005
+        assert (actual >= low).all() and (actual <= high).all()
+        assert ((actual == low) | (actual == high)).mean() < 0.005
     if metric.spec.positive:
-        assert (found >= 0).all()
+        assert (actual >= 0).all()
     if metric.spec.decimals is not None:
         inner = np.abs(values) > 20 * 10.0**-metric.spec.decimals
         if metric.spec.bounds is not None:
             inner &= (np.abs(values) * 1.2 < max(map(abs, metric.spec.bounds))) & (values * 0.8 > metric.spec.bounds[0])
-        relative = np.abs(found[inner] - values[inner]) / np.abs(values[inner])
+        relative = np.abs(actual[inner] - values[inner]) / np.abs(values[inner])
         share = float((relative < 0.05 * 0.6745).mean())
         assert abs(share - 0.5) < 4.5 * np.sqrt(0.25 / inner.sum()) + 0.01
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_outliers_and_missing_values_come_at_their_rates(metric: MetricPlan) -> None:
-    values, found = apply(Noise(outlier_rate=0.05, mcar_rate=0.1), metric, 20_000)
-    missing = np.isnan(found)
+    values, actual = apply(Noise(outlier_rate=0.05, mcar_rate=0.1), metric, 20_000)
+    missing = np.isnan(actual)
     assert abs(missing.mean() - 0.1) < 4.5 * np.sqrt(0.09 / 20_000)
-    there = ~missing & (values > 0.5)
-    changed = found[there] != stored(metric, values)[there]
-    assert changed.mean() < 0.05 + 4.5 * np.sqrt(0.05 / there.sum())
+    mask = ~missing & (values > 0.5)
+    changed = actual[mask] != stored(metric, values)[mask]
+    assert changed.mean() < 0.05 + 4.5 * np.sqrt(0.05 / mask.sum())
     assert changed.mean() > 0.03
 
 

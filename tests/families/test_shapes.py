@@ -37,10 +37,10 @@ def test_a_slice_of_a_curve_is_the_curve_of_a_slice(pieces: tuple[Piece, ...]) -
 @every_archetype
 def test_positions_lie_between_0_and_1_and_hold_outside_their_time(pieces: tuple[Piece, ...]) -> None:
     beyond = np.array([-3.0, -0.01, 0.0, 0.3, 1.0, 1.01, 9.0])
-    found = position(pieces, beyond, np.full(beyond.shape, 2.5))
-    assert (found >= 0).all() and (found <= 1).all() and np.isfinite(found).all()
-    assert found[0] == found[1] == found[2]
-    assert found[-1] == found[-2] == found[-3]
+    actual = position(pieces, beyond, np.full(beyond.shape, 2.5))
+    assert (actual >= 0).all() and (actual <= 1).all() and np.isfinite(actual).all()
+    assert actual[0] == actual[1] == actual[2]
+    assert actual[-1] == actual[-2] == actual[-3]
 
 
 @every_archetype
@@ -55,8 +55,8 @@ def test_pieces_fill_the_time(pieces: tuple[Piece, ...]) -> None:
 def test_a_curve_gives_positions_for_all_parameters_within_bounds(name: str, data: st.DataObject) -> None:
     curve = CURVES[name]
     values = {key: data.draw(st.floats(bound.low, bound.high)) for key, bound in curve.parameters.items()}
-    found = position((Piece(name, tuple(values.items()), 0.0, 1.0),), TIME, YEARS)
-    assert np.isfinite(found).all() and (found >= 0).all() and (found <= 1).all()
+    actual = position((Piece(name, tuple(values.items()), 0.0, 1.0),), TIME, YEARS)
+    assert np.isfinite(actual).all() and (actual >= 0).all() and (actual <= 1).all()
 
 
 @pytest.mark.parametrize("name", list(CURVES))
@@ -69,11 +69,11 @@ def test_a_default_lies_within_its_bounds(name: str) -> None:
     [("growth", 0.0, 1.0), ("accelerating", 0.0, 1.0), ("decline", 1.0, np.exp(-2)), ("flat", 0.15, 0.15)],
 )
 def test_a_word_begins_and_ends_where_it_says(word: str, begin: float, end: float) -> None:
-    found = position(WORDS[word], TIME, YEARS)
-    assert found[0] == pytest.approx(begin, abs=1e-9)
-    assert found[-1] == pytest.approx(end, abs=1e-9)
+    actual = position(WORDS[word], TIME, YEARS)
+    assert actual[0] == pytest.approx(begin, abs=1e-9)
+    assert actual[-1] == pytest.approx(end, abs=1e-9)
 
 
 def test_the_seasonal_word_comes_round_every_year() -> None:
-    found = position(WORDS["seasonal"], np.array([0.1, 0.35, 0.6, 0.85]), np.full(4, 4.0))
-    assert np.allclose(found, found[0])
+    actual = position(WORDS["seasonal"], np.array([0.1, 0.35, 0.6, 0.85]), np.full(4, 4.0))
+    assert np.allclose(actual, actual[0])

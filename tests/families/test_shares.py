@@ -21,33 +21,33 @@ def drawn(request: pytest.FixtureRequest) -> tuple[float, np.ndarray]:
 
 
 def test_any_first_numbers_have_their_share_rounded_up_or_down(drawn: tuple[float, np.ndarray]) -> None:
-    share, here = drawn
+    share, inside = drawn
     whole = round(share * 10**9) * np.arange(1, NUMBERS + 1)  # as whole numbers, in which shares are meant
-    counts = np.cumsum(here, axis=1)
+    counts = np.cumsum(inside, axis=1)
     assert np.all(counts >= whole // 10**9)
     assert np.all(counts <= -(-whole // 10**9))
 
 
 def test_each_number_is_chosen_as_often_as_any_other(drawn: tuple[float, np.ndarray]) -> None:
     """Within five standard errors, of 300 numbers: one in 6,000 runs would fail by chance."""
-    share, here = drawn
-    off = np.abs(here.mean(axis=0) - share)
+    share, inside = drawn
+    off = np.abs(inside.mean(axis=0) - share)
     assert np.all(off <= 5 * np.sqrt(share * (1 - share) / SEQUENCES) + 1e-9)
 
 
 def test_sequences_are_independent_of_each_other(drawn: tuple[float, np.ndarray]) -> None:
     """What is chosen in one tells nothing of the next: their correlation over 4,000 x 300 cells is that of chance."""
-    share, here = drawn
+    share, inside = drawn
     if 0 < share < 1:
-        one, next_ = (here[part].ravel().astype(float) for part in (slice(None, -1), slice(1, None)))
+        one, next_ = (inside[part].ravel().astype(float) for part in (slice(None, -1), slice(1, None)))
         assert abs(np.corrcoef(one, next_)[0, 1]) < 5 / np.sqrt(one.size)
 
 
 def test_a_choice_follows_from_the_number_alone(drawn: tuple[float, np.ndarray]) -> None:
-    share, here = drawn
+    share, inside = drawn
     some = np.array([7, 250, 0])
     alone = in_share(some, share, key(5, "shares"), np.repeat(words(np.array([11])), 3))
-    assert np.array_equal(alone, here[11, some])
+    assert np.array_equal(alone, inside[11, some])
 
 
 @pytest.mark.parametrize(

@@ -88,15 +88,15 @@ def plan_of(columns: dict[str, list[Raw]], **changes: Any) -> Plan:
     return from_mapping(raw, name="shops")
 
 
-def made(plan: Plan, table: str, stop: int | None = None) -> pa.Table:
+def made_table(plan: Plan, table: str, stop: int | None = None) -> pa.Table:
     """Return a table up to a period of the window."""
-    schema, found = batches(plan, table, None, None if stop is None else plan.first + stop)
-    return pa.Table.from_batches(found, schema)
+    schema, pieces = batches(plan, table, None, None if stop is None else plan.first + stop)
+    return pa.Table.from_batches(pieces, schema)
 
 
 def frame(columns: list[Raw], table: str = "fct_month", **changes: Any) -> pd.DataFrame:
     """Return a table with more columns."""
-    return made(plan_of({table: columns}, **changes), table).to_pandas()
+    return made_table(plan_of({table: columns}, **changes), table).to_pandas()
 
 
 def refused(columns: list[Raw], table: str = "fct_month", **changes: Any) -> str:
@@ -108,9 +108,9 @@ def refused(columns: list[Raw], table: str = "fct_month", **changes: Any) -> str
 
 def test_a_lag_is_the_value_stored_before_and_null_before_the_series_begins() -> None:
     rows = frame([{"name": "before", "type": "lag.visits", "periods": 3}, {"name": "same", "type": "lag.visits:periods:3"}])
-    there = rows.set_index(["shop_id", "period"])["visits"]
+    visits = rows.set_index(["shop_id", "period"])["visits"]
     earlier = pd.Index(list(zip(rows["shop_id"], rows["period"] - 3, strict=True)))
-    expected = there.reindex(earlier).to_numpy(dtype=float)
+    expected = visits.reindex(earlier).to_numpy(dtype=float)
     np.testing.assert_array_equal(rows["before"].to_numpy(dtype=float), expected)
     pd.testing.assert_series_equal(rows["before"], rows["same"], check_names=False)
     first = rows.groupby("shop_id")["period"].transform("min")
@@ -156,19 +156,19 @@ def test_countries_restrict_where_rows_are_and_weights_are_populations_or_even()
     listed = pd.DataFrame(cities()).query("country_code in ['DE', 'CH']")
     assert set(rows["code"]) == {"DE", "CH"}
     share = listed.groupby("city")["population"].sum() / listed["population"].sum()
-    found = rows["city"].value_counts(normalize=True)
-    assert found["Berlin"] == pytest.approx(share["Berlin"], abs=4.5 * np.sqrt(share["Berlin"] / len(rows)))
+    counts = rows["city"].value_counts(normalize=True)
+    assert counts["Berlin"] == pytest.approx(share["Berlin"], abs=4.5 * np.sqrt(share["Berlin"] / len(rows)))
     even = frame([*columns[:1], {**columns[1], "by": "city"}], "evt_visit")["city"].value_counts(normalize=True)
     assert len(even) == len(listed)
     assert even["Berlin"] == pytest.approx(1 / len(listed), abs=4.5 * np.sqrt(1 / len(listed) / len(rows)))
 
 
 def test_two_bundles_are_two_places_and_one_bundle_that_disagrees_is_an_error() -> None:
-    there = {"name": "there", "type": "geo.city", "bundle": "goal", "countries": ["NO"]}
-    rows = frame([{"name": "here", "type": "geo.city", "countries": ["SE"]}, there], "dim_shop")
+    place = {"name": "there", "type": "geo.city", "bundle": "goal", "countries": ["NO"]}
+    rows = frame([{"name": "here", "type": "geo.city", "countries": ["SE"]}, place], "dim_shop")
     assert {"Stockholm"} <= set(rows["here"]) and {"Oslo"} <= set(rows["there"])
     assert set(rows["here"]).isdisjoint(rows["there"])
-    text = refused([{"name": "here", "type": "geo.city", "countries": ["SE"]}, {**there, "bundle": None}], "dim_shop")
+    text = refused([{"name": "here", "type": "geo.city", "countries": ["SE"]}, {**place, "bundle": None}], "dim_shop")
     assert "both speak of one place" in text
 
 
@@ -186,9 +186,9 @@ def test_a_bucket_is_the_band_of_the_position_or_of_the_metric() -> None:
 
     assert rows["level"].tolist() == expected(rows["place"])
     assert rows["level_mood"].tolist() == expected(rows["mood"])
-    there = rows["visits"].notna()
-    assert rows["level_visits"].isna().equals(~there)
-    assert rows.loc[there, "level_visits"].tolist() == expected((rows.loc[there, "visits"].astype(float) - 2) / 28)
+    mask = rows["visits"].notna()
+    assert rows["level_visits"].isna().equals(~mask)
+    assert rows.loc[mask, "level_visits"].tolist() == expected((rows.loc[mask, "visits"].astype(float) - 2) / 28)
 
 
 @pytest.mark.parametrize("table", ["dim_shop", "dim_clerk"])
@@ -199,9 +199,9 @@ def test_in_a_dimension_a_bucket_is_that_of_the_latest_period(table: str) -> Non
     ]
     plan = plan_of({table: columns, "fct_month": columns})
     for stop in (3, 8, 12):
-        facts = made(plan, "fct_month", stop).to_pandas()
+        facts = made_table(plan, "fct_month", stop).to_pandas()
         latest = facts[facts["period"] == stop - 1].set_index("shop_id")
-        state = made(plan, table, stop).to_pandas().set_index("shop_id")
+        state = made_table(plan, table, stop).to_pandas().set_index("shop_id")
         pd.testing.assert_series_equal(state["level"], latest["level"].reindex(state.index))
         pd.testing.assert_series_equal(state["rung"], latest["rung"].reindex(state.index))
 
@@ -209,7 +209,7 @@ def test_in_a_dimension_a_bucket_is_that_of_the_latest_period(table: str) -> Non
 def test_what_moves_is_looked_up_as_it_was_at_the_time() -> None:
     level = {"name": "level", "type": "bucket", "labels": ["a", "b", "c"]}
     plan = plan_of({"dim_shop": [level], "fct_month": [level, {"name": "theirs", "type": "lookup.dim_shop.level"}]})
-    rows = made(plan, "fct_month").to_pandas()
+    rows = made_table(plan, "fct_month").to_pandas()
     assert rows["level"].equals(rows["theirs"].rename("level"))
 
 
@@ -222,13 +222,13 @@ def test_what_is_made_from_what_moves_is_looked_up_as_it_was_at_the_time() -> No
         {"name": "pay", "type": "expression", "formula": "round(share * (1 if grade == 'low' else 2) * first_day, 2)"},
     ]
     plan = plan_of({"dim_shop": dimension, "fct_month": [{"name": "pay", "type": "lookup.dim_shop.pay"}]})
-    rows = made(plan, "fct_month").to_pandas()
-    versions = made(plan, "dim_shop").to_pandas().set_index("dim_row_id")["pay"]
+    rows = made_table(plan, "fct_month").to_pandas()
+    versions = made_table(plan, "dim_shop").to_pandas().set_index("dim_row_id")["pay"]
     assert len(versions) > 500  # shops
     assert (rows["pay"].to_numpy() == versions.reindex(rows["dim_row_id"]).to_numpy()).all()
-    said = [{"name": "pay", "type": "lookup.dim_shop.pay"}]
+    values = [{"name": "pay", "type": "lookup.dim_shop.pay"}]
     with pytest.raises(ConfigError, match="dim_clerk has no period in which pay could be looked up"):
-        plan_of({"dim_shop": dimension, "dim_clerk": said})
+        plan_of({"dim_shop": dimension, "dim_clerk": values})
 
 
 LEXICON = {
@@ -251,10 +251,10 @@ def test_a_narrative_has_the_phrases_of_its_segment_and_band() -> None:
             {"name": "group", "type": "segment.name"},
         ]
     )
-    found = rows["note"].str.extract(r"^A (\w+) \{(\w+)\}, (\w+)\.$")
-    assert found.notna().all().all()
-    assert found[0].equals(found[2].rename(0))
-    for (segment, band), part in found.groupby([rows["group"], rows["level"]]):
+    actual = rows["note"].str.extract(r"^A (\w+) \{(\w+)\}, (\w+)\.$")
+    assert actual.notna().all().all()
+    assert actual[0].equals(actual[2].rename(0))
+    for (segment, band), part in actual.groupby([rows["group"], rows["level"]]):
         for place, slot in enumerate(["how", "what"]):
             phrases = NOTE["lexicons"][segment][slot][band]
             counts = part[place].value_counts()
@@ -287,7 +287,7 @@ def test_a_template_has_nothing_but_names_in_braces(template: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"template": "{how}"}, "lexicons.small.what: the template has no slot 'what'"),
         ({"template": "{how} {what} {why}"}, "lexicons.small: the slot 'why' of the template has no phrases"),
@@ -298,8 +298,8 @@ def test_a_template_has_nothing_but_names_in_braces(template: str) -> None:
         ({"metric": "moood"}, "did you mean 'mood'?"),
     ],
 )
-def test_what_a_narrative_lacks_or_does_not_use_is_an_error(change: Raw, says: str) -> None:
-    assert says in refused([{**NOTE, **change}])
+def test_what_a_narrative_lacks_or_does_not_use_is_an_error(change: Raw, message: str) -> None:
+    assert message in refused([{**NOTE, **change}])
 
 
 def test_values_in_values_have_the_declared_types() -> None:
@@ -309,7 +309,7 @@ def test_values_in_values_have_the_declared_types() -> None:
         {"name": "inner", "type": "struct", "nested_schema": schema},
         {"name": "several", "type": "array", "array_element_type": "string", "array_length": 4},
     ]
-    table = made(plan_of({"dim_shop": columns}), "dim_shop")
+    table = made_table(plan_of({"dim_shop": columns}), "dim_shop")
     assert table.schema.field("several").type == pa.list_(pa.string())
     assert {field.name: str(field.type) for field in table.schema.field("inner").type} == {
         "n": "int64",
@@ -334,7 +334,7 @@ def test_values_in_values_have_the_declared_types() -> None:
 def test_elements_of_lists_of_numbered_rows_are_drawn_apart() -> None:
     """Element 3 of row 1 is not element 1 of row 3, and the elements k of rows k are not one."""
     column = {"name": "several", "type": "array", "array_element_type": "string", "array_length": 30}
-    lists = np.array(made(plan_of({"dim_plan": [column]}), "dim_plan")["several"].to_pylist())
+    lists = np.array(made_table(plan_of({"dim_plan": [column]}), "dim_plan")["several"].to_pylist())
     rows = len(lists)
     square = lists[:, :rows]
     assert (square != square.T)[~np.eye(rows, dtype=bool)].all()
@@ -375,16 +375,16 @@ def test_references_are_as_frequent_as_their_weights_say() -> None:
     ]
     rows = frame(columns, "evt_visit")
 
-    def held(column: str, expected: list[float]) -> None:
-        found = rows[column].value_counts(normalize=True).reindex([f"PLA-00{n}" for n in range(1, 5)], fill_value=0)
-        for share, wanted in zip(found, expected, strict=True):
+    def check_column(column: str, expected: list[float]) -> None:
+        counts = rows[column].value_counts(normalize=True).reindex([f"PLA-00{n}" for n in range(1, 5)], fill_value=0)
+        for share, wanted in zip(counts, expected, strict=True):
             assert share == pytest.approx(wanted, abs=4.5 * np.sqrt(0.25 / len(rows)))
 
-    held("plan_id", [0.3, 0.3, 0.1, 0.3])
-    held("key_id", [0.5, 0, 0, 0.5])
+    check_column("plan_id", [0.3, 0.3, 0.1, 0.3])
+    check_column("key_id", [0.5, 0, 0, 0.5])
     total = 1 + 1 / 4 + 1 / 9 + 1 / 16
-    held("zipf_id", [1 / total, 1 / 4 / total, 1 / 9 / total, 1 / 16 / total])
-    held("head_id", [0.8, 0.2 / 3, 0.2 / 3, 0.2 / 3])
+    check_column("zipf_id", [1 / total, 1 / 4 / total, 1 / 9 / total, 1 / 16 / total])
+    check_column("head_id", [0.8, 0.2 / 3, 0.2 / 3, 0.2 / 3])
 
 
 def test_children_are_referred_to_the_more_the_earlier_they_stand() -> None:
@@ -396,7 +396,7 @@ def test_children_are_referred_to_the_more_the_earlier_they_stand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         ({"weights": {"low": 1, "mid": 1}}, "has the value 'top' too"),
         ({"weights": {"low": 1, "mid": 1, "tpo": 1}}, "did you mean 'top'?"),
@@ -406,8 +406,8 @@ def test_children_are_referred_to_the_more_the_earlier_they_stand() -> None:
         ({"distribution": "zipff"}, "did you mean 'zipf'?"),
     ],
 )
-def test_what_makes_no_weighted_reference_is_an_error(options: Raw, says: str) -> None:
-    assert says in refused([{"name": "plan_id", "type": "ref.dim_plan", **options}], "evt_visit")
+def test_what_makes_no_weighted_reference_is_an_error(options: Raw, message: str) -> None:
+    assert message in refused([{"name": "plan_id", "type": "ref.dim_plan", **options}], "evt_visit")
 
 
 def test_derived_columns_say_what_a_row_is() -> None:
@@ -426,7 +426,7 @@ def test_derived_columns_say_what_a_row_is() -> None:
 def test_a_note_on_personal_data_is_published_with_the_schema() -> None:
     column = {"name": "owner", "type": "faker.name", "pii_note": "Names a person.", "description": "Owner."}
     plan = plan_of({"dim_shop": [column]})
-    field = made(plan, "dim_shop").schema.field("owner")
+    field = made_table(plan, "dim_shop").schema.field("owner")
     assert field.metadata[b"pii_note"] == b"Names a person."
     assert plan.table("dim_shop").columns[1].comment == "Owner. Personal data: Names a person."
 
@@ -518,7 +518,7 @@ def test_arguments_bound_what_a_provider_gives() -> None:
 
 
 @pytest.mark.parametrize(
-    ("type_", "says"),
+    ("type_", "message"),
     [
         ("faker.pyint:min_value", "cannot read"),
         ("faker.pyint:minvalue:1", "did you mean 'min_value'?"),
@@ -530,8 +530,8 @@ def test_arguments_bound_what_a_provider_gives() -> None:
         ("faker.currency", "gives lists"),
     ],
 )
-def test_what_faker_is_not_asked_is_refused_with_a_reason(type_: str, says: str) -> None:
-    assert says in refused([{"name": "x", "type": type_}])
+def test_what_faker_is_not_asked_is_refused_with_a_reason(type_: str, message: str) -> None:
+    assert message in refused([{"name": "x", "type": type_}])
 
 
 def test_identifiers_are_drawn_for_each_row() -> None:

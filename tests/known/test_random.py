@@ -104,8 +104,8 @@ def test_choices_are_even_and_within_their_counts() -> None:
     counts = np.tile(np.array([1, 2, 7]), 20_000)
     chosen = choose(key(1, "choice"), words(np.arange(len(counts))), counts)
     assert (chosen >= 0).all() and (chosen < counts).all()
-    found = np.bincount(chosen[counts == 7])
-    assert float(((found - 20_000 / 7) ** 2 / (20_000 / 7)).sum()) < chi2.ppf(1 - 1e-5, 6)
+    actual = np.bincount(chosen[counts == 7])
+    assert float(((actual - 20_000 / 7) ** 2 / (20_000 / 7)).sum()) < chi2.ppf(1 - 1e-5, 6)
 
 
 def test_keys_tell_apart_where_a_name_ends_and_what_the_seed_is() -> None:
@@ -122,13 +122,13 @@ def test_pinned_key() -> None:
 def test_a_permutation_is_a_bijection(bits: int) -> None:
     """Of all numbers of so many bits, under several keys; and not the identity."""
     numbers = np.arange(1 << bits, dtype=np.uint64)
-    made = [permute(numbers, bits, key(seed, "code")) for seed in range(4)]
-    assert all(np.array_equal(np.sort(one), numbers) for one in made)
-    assert bits == 2 or not any(np.array_equal(one, numbers) for one in made)
+    values = [permute(numbers, bits, key(seed, "code")) for seed in range(4)]
+    assert all(np.array_equal(np.sort(one), numbers) for one in values)
+    assert bits == 2 or not any(np.array_equal(one, numbers) for one in values)
 
 
 @given(st.lists(st.integers(0, 2**50 - 1), min_size=2, max_size=50, unique=True))
 def test_codes_of_distinct_numbers_are_distinct(numbers: list[int]) -> None:
-    made = code(permute(np.array(numbers, dtype=np.uint64), 50, key(0, "code")), 10)
-    assert len(set(made.tolist())) == len(numbers)
-    assert all(len(text) == 10 and not set(text) & set("ILOU") for text in made.tolist())
+    result = code(permute(np.array(numbers, dtype=np.uint64), 50, key(0, "code")), 10)
+    assert len(set(result.tolist())) == len(numbers)
+    assert all(len(text) == 10 and not set(text) & set("ILOU") for text in result.tolist())

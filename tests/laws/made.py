@@ -60,7 +60,7 @@ def afresh(plan: Plan) -> Plan:
     return copy
 
 
-def made(plan: Plan, name: str, first: int | None = None, stop: int | None = None) -> pa.Table:
+def made_table(plan: Plan, name: str, first: int | None = None, stop: int | None = None) -> pa.Table:
     """Return a table or stage in the periods `first` to `stop`."""
     schema, made_batches = batches(plan, name, first, stop)
     return pa.Table.from_batches(made_batches, schema).combine_chunks()
@@ -68,16 +68,16 @@ def made(plan: Plan, name: str, first: int | None = None, stop: int | None = Non
 
 def clean(plan: Plan, name: str, first: int | None = None, stop: int | None = None) -> pa.Table:
     """Return a table or stage in the periods `first` to `stop` as it would be if nothing in it were broken on purpose."""
-    rows = made(plan, name, first, stop)
+    rows = made_table(plan, name, first, stop)
     if not find_table(plan, name).issues:
         return rows
     table = plan.clean.table(name)
-    found = restored(plan, {name: rows}, made(plan, LEDGER, first, stop))[name]
+    table_rows = restored(plan, {name: rows}, made_table(plan, LEDGER, first, stop))[name]
     if find_table(plan, name).time == table.time:
-        return found
+        return table_rows
     begin, end = plan.first if first is None else first, plan.stop if stop is None else stop
     assert end is not None
-    return in_periods(plan, table, found, begin, end)  # what is delivered then may be of earlier periods
+    return in_periods(plan, table, table_rows, begin, end)  # what is delivered then may be of earlier periods
 
 
 def made_of(plan: Plan, name: str, slice_: Slice) -> pa.Table:
@@ -105,16 +105,16 @@ def is_state(table: TablePlan) -> bool:
     return table.spec.is_state
 
 
-def differing(found: pa.Table, expected: pa.Table) -> str:
+def differing(actual: pa.Table, expected: pa.Table) -> str:
     """Return where two tables differ first, for people; empty if they do not."""
-    if found.equals(expected):
+    if actual.equals(expected):
         return ""
-    if found.schema != expected.schema:
-        return f"schemas {found.schema} and {expected.schema}"
-    if found.num_rows != expected.num_rows:
-        return f"{found.num_rows} rows, expected {expected.num_rows}"
-    for name in found.column_names:
-        for row, (a, b) in enumerate(zip(found[name].to_pylist(), expected[name].to_pylist(), strict=True)):
+    if actual.schema != expected.schema:
+        return f"schemas {actual.schema} and {expected.schema}"
+    if actual.num_rows != expected.num_rows:
+        return f"{actual.num_rows} rows, expected {expected.num_rows}"
+    for name in actual.column_names:
+        for row, (a, b) in enumerate(zip(actual[name].to_pylist(), expected[name].to_pylist(), strict=True)):
             if a != b:
                 return f"{name}[{row}]: {a!r}, expected {b!r}"
     return "chunks"
@@ -147,17 +147,17 @@ def by_population(plan: Plan) -> Iterator[Plan]:
 
 def bridges(plan: Plan, to_units: bool = False) -> tuple[str, ...]:
     """Return the names of bridges, or of those whose links lead to units or their children."""
-    found = [table for table in plan.tables if table.kind == "bridge"]
-    return tuple(t.name for t in found if not (to_units and plan.table(t.spec.right).kind == "reference"))  # type: ignore[attr-defined]
+    values = [table for table in plan.tables if table.kind == "bridge"]
+    return tuple(t.name for t in values if not (to_units and plan.table(t.spec.right).kind == "reference"))  # type: ignore[attr-defined]
 
 
 def latest(plan: Plan) -> tuple[str, ...]:
     """Return what tells the latest state of units and has no history: bridges, and the tiers that sources know."""
-    held = [table for table in plan.tables if table.spec.is_source]
+    values = [table for table in plan.tables if table.spec.is_source]
     return (
         *bridges(plan),
         *moving(plan),
-        *(f"{table.name}.{c.name}" for table in held for c in table.columns if c.spec.word == "scd"),
+        *(f"{table.name}.{c.name}" for table in values for c in table.columns if c.spec.word == "scd"),
     )
 
 
@@ -174,13 +174,15 @@ def moving(plan: Plan) -> tuple[str, ...]:
 
 def elsewhere(plan: Plan) -> tuple[str, ...]:
     """Return the columns that refer to units of another kind, or show something of these."""
-    found = []
+    values = []
     for kind in plan.populations:
-        other = {table.name for further in kind.others for table in further.made}
+        other = {table.name for further in kind.others for table in further.unit_tables}
         for table in plan.tables_of(kind):
             named = [(column.name, column.spec.type.split(".")) for column in table.columns]
-            found += [f"{table.name}.{name}" for name, type_ in named if type_[0] in ("ref", "lookup") and type_[1] in other]
-    return tuple(found)
+            values += [
+                f"{table.name}.{name}" for name, type_ in named if type_[0] in ("ref", "lookup") and type_[1] in other
+            ]
+    return tuple(values)
 
 
 def over_units(plan: Plan) -> tuple[str, ...]:
@@ -195,31 +197,31 @@ def unit_column(population: Population, table: TablePlan) -> str | None:
         return None
     if table.name == unit.name:
         return next(column.name for column in table.columns if column.spec.word == "id")
-    found = (column for column, to, key in table.references if to == unit.name and key != ROW_ID)
-    return next(found, None)
+    actual = (column for column, to, key in table.references if to == unit.name and key != ROW_ID)
+    return next(actual, None)
 
 
 @contextmanager
 def chunks_of(cells: int) -> Iterator[None]:
     """Cut everything into blocks of `cells` cells: to be seen of a plan of which nothing is known (`afresh`)."""
-    kept = slice.blocks.__defaults__, slice.by_unit.__defaults__, lifetimes.CHUNK
+    remaining = slice.blocks.__defaults__, slice.by_unit.__defaults__, lifetimes.CHUNK
     try:
         slice.blocks.__defaults__ = slice.by_unit.__defaults__ = (cells,)
         lifetimes.CHUNK = cells
         yield
     finally:
-        slice.blocks.__defaults__, slice.by_unit.__defaults__, lifetimes.CHUNK = kept
+        slice.blocks.__defaults__, slice.by_unit.__defaults__, lifetimes.CHUNK = remaining
 
 
 def newcomers(before: Plan, after: Plan, stop: int | None = None) -> frozenset[str]:
     """Return the keys of units, of all kinds, and of their children that one plan has and another has not."""
-    found: set[str] = set()
+    values: set[str] = set()
     for table in before.tables:
-        if table.kind in ("unit", "child") and not table.of:
-            own = next(c.name for c in table.columns if c.spec.word == "id")
-            old, new = (set(made(plan, table.name, None, stop)[own].to_pylist()) for plan in (before, after))
-            found |= new - old
-    return frozenset(found)
+        if table.kind in ("unit", "child") and not table.shown_table:
+            entry = next(c.name for c in table.columns if c.spec.word == "id")
+            old, new = (set(made_table(plan, table.name, None, stop)[entry].to_pylist()) for plan in (before, after))
+            values |= new - old
+    return frozenset(values)
 
 
 def unchanged(
@@ -234,20 +236,20 @@ def unchanged(
     `stop` bounds the periods of both; `besides` are columns (`table.column`, or `column` in any table) or tables that
     may differ. A row may refer to a unit of another kind that is among the `new` ones, and then show what that one says.
     """
-    found: list[str] = []
+    values: list[str] = []
     away = frozenset(elsewhere(before))
     for name in names(before):
         if name in besides:
             continue
         table = find_table(before, name)
-        old, fresh = frame(made(before, name, None, stop)), frame(made(after, name, None, stop))
+        old, fresh = frame(made_table(before, name, None, stop)), frame(made_table(after, name, None, stop))
         keys = [*table.key, "copy"]
         for rows in (old, fresh):  # a row may be there several times on purpose
             rows["copy"] = rows.groupby(list(table.key)).cumcount() if table.issues else 0
         old, fresh = old.set_index(keys), fresh.set_index(keys)
         missing = old.index.difference(fresh.index)
         if len(missing):
-            found.append(f"{name}: {len(missing)} of {len(old)} rows are gone, {missing[0]}")
+            values.append(f"{name}: {len(missing)} of {len(old)} rows are gone, {missing[0]}")
             continue
         matched = fresh.loc[old.index]
         references = [c for c in old.columns if f"{name}.{c}" in away and table_column(table, c).spec.word == "ref"]
@@ -260,11 +262,11 @@ def unchanged(
                 differs = differs & ~(moved[column] if column in moved else np.any(list(moved.values()), axis=0))
             if differs.any():
                 at = int(np.flatnonzero(differs)[0])
-                found.append(
+                values.append(
                     f"{name}.{column}: {int(differs.sum())} of {len(old)} values differ, at {old.index[at]}: "
                     f"{old[column].iloc[at]!r} became {matched[column].iloc[at]!r}"
                 )
-    return found
+    return values
 
 
 def table_column(table: TablePlan, name: str) -> ColumnPlan:
@@ -281,19 +283,19 @@ def relinked(before: Plan, after: Plan, name: str, new: frozenset[str]) -> list[
     """
     table = before.table(name)
     one, other = table.key
-    old, fresh = (frame(made(plan, name)) for plan in (before, after))
+    old, fresh = (frame(made_table(plan, name)) for plan in (before, after))
     pairs, later = (set(map(tuple, rows[[one, other]].to_numpy().tolist())) for rows in (old, fresh))
     if not table.spec.directed:  # type: ignore[attr-defined]
-        pairs, later = ({(min(pair), max(pair)) for pair in own} for own in (pairs, later))
+        pairs, later = ({(min(pair), max(pair)) for pair in entry} for entry in (pairs, later))
     strange = [pair for pair in later - pairs if not new.intersection(pair)]
-    found = [f"{name}: {len(strange)} links are new, not to new rows: {strange[0]}"] if strange else []
+    values = [f"{name}: {len(strange)} links are new, not to new rows: {strange[0]}"] if strange else []
     if not table.spec.directed:  # type: ignore[attr-defined]
-        return found if len(pairs - later) <= len(later - pairs) else [*found, f"{name}: links are gone"]
-    gained, lost = ([pair[0] for pair in own] for own in (later - pairs, pairs - later))
-    found += [f"{name}: {row} has lost links" for row in set(lost) if lost.count(row) > gained.count(row)]
+        return values if len(pairs - later) <= len(later - pairs) else [*values, f"{name}: links are gone"]
+    gained, lost = ([pair[0] for pair in entry] for entry in (later - pairs, pairs - later))
+    values += [f"{name}: {row} has lost links" for row in set(lost) if lost.count(row) > gained.count(row)]
     old, fresh = old[~old[one].isin(gained)].set_index([one, other]), fresh.set_index([one, other])
     for column in old.columns:
         differs = old[column] != fresh.loc[old.index, column]
         if differs.any():
-            found.append(f"{name}.{column}: {int(differs.sum())} of {len(old)} values differ")
-    return found
+            values.append(f"{name}.{column}: {int(differs.sum())} of {len(old)} values differ")
+    return values

@@ -337,8 +337,8 @@ def configs(
     if drawn is not None:
         raw["noise"] = drawn
     if noise and len(metrics) > 2 and draw(st.booleans()):
-        own = draw(noises([metric for metric in metrics if metric is not metrics[0]]))
-        metrics[0] |= {"noise": own} if own is not None else {}
+        entry = draw(noises([metric for metric in metrics if metric is not metrics[0]]))
+        metrics[0] |= {"noise": entry} if entry is not None else {}
     if draw(st.booleans()):
         raw |= draw(tables(metrics, ends))
     if draw(st.booleans()):

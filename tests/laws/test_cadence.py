@@ -17,7 +17,7 @@ from plotsim_core.config.star_schema import with_defaults
 from plotsim_core.config.tables import changes_by_version
 from plotsim_core.plan.plan import Population, TablePlan
 from plotsim_core.truth.expected import expected_rows
-from tests.laws.made import BUNDLED, bundled, made
+from tests.laws.made import BUNDLED, bundled, made_table
 from tests.laws.strategies import Raw, configs, examples, plan_of
 
 Record = dict[str, Any]
@@ -35,47 +35,47 @@ def with_both_of(kind: Population, raw: Raw) -> Raw:
     """Return the config of a kind of unit with a log and a snapshot of each of its dimensions of units and children."""
     raw = with_defaults(raw)
     facts, events = [*(raw.get("facts") or ())], [*(raw.get("events") or ())]
-    there = {(table.kind, table.of) for table in kind.made}
-    for table in kind.made:
+    values = {(table.kind, table.shown_table) for table in kind.unit_tables}
+    for table in kind.unit_tables:
         if table.kind in ("unit", "child"):
-            if ("snapshot", table.name) not in there:
+            if ("snapshot", table.name) not in values:
                 facts.append({"name": f"all_{table.name}", "snapshot_of": table.name})
-            if ("changes", table.name) not in there:
+            if ("changes", table.name) not in values:
                 events.append({"name": f"every_{table.name}", "changes_of": table.name})
     shared = {table.name for table in kind.tables if not table.population} if "window" not in raw else set()
-    own = [table for table in raw["dimensions"] if table["name"] not in shared]
-    return {**raw, "dimensions": own, "facts": facts, "events": events}
+    items = [table for table in raw["dimensions"] if table["name"] not in shared]
+    return {**raw, "dimensions": items, "facts": facts, "events": events}
 
 
 def applied(log: pa.Table, key: str, last: int) -> dict[str, Record]:
     """Apply a log up to a date key, one change after the other, and hold that each begins with what it finds."""
     state: dict[str, Record] = {}
     for change in sorted((row for row in log.to_pylist() if row["date_key"] <= last), key=lambda row: row["sequence"]):
-        own = change[key]
-        assert change["before"] == state.get(own), change
+        entry = change[key]
+        assert change["before"] == state.get(entry), change
         assert (change["op"] == "I") == (change["before"] is None)
         assert (change["op"] == "D") == (change["after"] is None)
         assert change["before"] != change["after"]
         if change["op"] == "D":
-            del state[own]
+            del state[entry]
         else:
-            assert change["after"][key] == own
-            state[own] = change["after"]
+            assert change["after"][key] == entry
+            state[entry] = change["after"]
     return state
 
 
 def by_key(rows: pa.Table, key: str, without: str = "") -> dict[str, Record]:
     """Return rows by their key, which no two share."""
-    found = {row[key]: {name: value for name, value in row.items() if name != without} for row in rows.to_pylist()}
-    assert len(found) == rows.num_rows
-    return found
+    values = {row[key]: {name: value for name, value in row.items() if name != without} for row in rows.to_pylist()}
+    assert len(values) == rows.num_rows
+    return values
 
 
 def valid(plan: Plan, history: pa.Table, dimension: TablePlan, key: str, period: int) -> dict[str, Record]:
     """Return what a history says of a period, by plain SQL, without what is as of a version's last period."""
     begins = plan.grain.starts(np.array([period], dtype=np.int64)).astype("datetime64[us]")[0]
-    kept = [c.name for c in dimension.columns if c.spec.word != "version" and changes_by_version(c.spec, dimension.spec)]
-    asked = ", ".join(f'"{name}"' for name in kept)
+    names = [c.name for c in dimension.columns if c.spec.word != "version" and changes_by_version(c.spec, dimension.spec)]
+    asked = ", ".join(f'"{name}"' for name in names)
     with duckdb.connect() as connection:
         connection.register("history", history)
         sql = (
@@ -88,9 +88,11 @@ def valid(plan: Plan, history: pa.Table, dimension: TablePlan, key: str, period:
 def shown(plan: Plan) -> Iterator[tuple[Population, TablePlan, TablePlan, TablePlan]]:
     """Yield (population, dimension, snapshot, log) of every dimension that has both."""
     for kind in plan.populations:
-        for snapshot in (table for table in kind.made if table.kind == "snapshot"):
-            for log in (table for table in kind.made if table.kind == "changes" and table.of == snapshot.of):
-                yield kind, plan.table(snapshot.of), snapshot, log
+        for snapshot in (table for table in kind.unit_tables if table.kind == "snapshot"):
+            for log in (
+                table for table in kind.unit_tables if table.kind == "changes" and table.shown_table == snapshot.shown_table
+            ):
+                yield kind, plan.table(snapshot.shown_table), snapshot, log
 
 
 def hold(plan: Plan, periods: list[int]) -> int:
@@ -98,8 +100,8 @@ def hold(plan: Plan, periods: list[int]) -> int:
     compared = 0
     for _, dimension, snapshot, log in shown(plan):
         key = snapshot.key[1]
-        changes, latest = made(plan, log.name), made(plan, dimension.name)
-        taken = made(plan, snapshot.name)
+        changes, latest = made_table(plan, log.name), made_table(plan, dimension.name)
+        taken = made_table(plan, snapshot.name)
         for period in periods:
             date = int(plan.grain.keys(np.array([period], dtype=np.int64))[0])
             state = applied(changes, key, date)
@@ -111,11 +113,11 @@ def hold(plan: Plan, periods: list[int]) -> int:
             else:
                 assert snapshot.spec.every is not None, "a snapshot that is due every period is not there"  # type: ignore[attr-defined]
             if "valid_from" in latest.column_names:
-                told = valid(plan, latest, dimension, key, period)
-                assert valid(plan, expected_rows(plan, dimension.name, period)[1], dimension, key, period) == told
-                assert told == {own: {name: row[name] for name in told[own]} for own, row in state.items()}
+                answer = valid(plan, latest, dimension, key, period)
+                assert valid(plan, expected_rows(plan, dimension.name, period)[1], dimension, key, period) == answer
+                assert answer == {entry: {name: row[name] for name in answer[entry]} for entry, row in state.items()}
             else:
-                assert state.keys() <= {*made(plan, dimension.name, None, period + 1)[key].to_pylist()}
+                assert state.keys() <= {*made_table(plan, dimension.name, None, period + 1)[key].to_pylist()}
     return compared
 
 
@@ -154,7 +156,9 @@ def test_a_snapshot_is_taken_in_the_last_period_that_begins_in_each_stretch() ->
         },
         name="weekly",
     )
-    days = {every: sorted({*made(plan, f"snp_{every}")["snapshot_date_key"].to_pylist()}) for every in ("month", "quarter")}
+    days = {
+        every: sorted({*made_table(plan, f"snp_{every}")["snapshot_date_key"].to_pylist()}) for every in ("month", "quarter")
+    }
     assert days == {"month": [20240129, 20240226, 20240325, 20240429], "quarter": [20240325]}
-    assert set(made(plan, "snp_once")["snapshot_date_key"].to_pylist()) == {20240129}
-    assert len(set(made(plan, "snp_week")["snapshot_date_key"].to_pylist())) == 17
+    assert set(made_table(plan, "snp_once")["snapshot_date_key"].to_pylist()) == {20240129}
+    assert len(set(made_table(plan, "snp_week")["snapshot_date_key"].to_pylist())) == 17

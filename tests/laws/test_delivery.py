@@ -20,7 +20,7 @@ from plotsim_core.config.quality import DELIVERED, LEDGER
 from plotsim_core.engine.slice import Slice
 from plotsim_core.tables.ledger import DELIVERY_DATE
 from plotsim_core.truth.restore import restored
-from tests.laws.made import afresh, chunks_of, differing, in_periods, made, made_of
+from tests.laws.made import afresh, chunks_of, differing, in_periods, made_of, made_table
 from tests.laws.strategies import Raw
 from tests.laws.test_quality import CONFIG, ISSUES, broken, hold_restored
 from tests.laws.test_slice import hold_periods, hold_units, some_periods
@@ -49,13 +49,13 @@ def months(keys: pd.Series) -> pd.Series:
 
 def delivered(*issues: Raw, rate: float = 0.3, name: str = "fct_all") -> pd.DataFrame:
     """Return the rows of a table with the months by which each is late."""
-    rows = made(plan_of(*issues, rate=rate), name).to_pandas()
+    rows = made_table(plan_of(*issues, rate=rate), name).to_pandas()
     return rows.assign(late=months(rows[DELIVERED]) - months(rows["date_key"]))
 
 
-def told(plan: Plan, action: str, name: str = "fct_all") -> pd.DataFrame:
+def ledger_rows(plan: Plan, action: str, name: str = "fct_all") -> pd.DataFrame:
     """Return what the ledger says of an action."""
-    ledger = made(plan, LEDGER).to_pandas()
+    ledger = made_table(plan, LEDGER).to_pandas()
     return ledger[(ledger["action"] == action) & (ledger["table_name"] == name)]
 
 
@@ -74,13 +74,13 @@ def test_a_late_row_comes_once_and_up_to_as_many_periods_late() -> None:
 def test_what_is_held_back_and_not_delivered_never_comes() -> None:
     """The ledger lists each late row where it is missed, and where it comes; of the last months some never do."""
     plan, rows = plan_of(LATE), delivered(LATE)
-    held, came = (set(told(plan, action)["row_key"]) for action in ("held_back", "delivered"))
+    stored, came = (set(ledger_rows(plan, action)["row_key"]) for action in ("held_back", "delivered"))
     key = rows["shop_id"] + "|" + rows["date_key"].astype(str)
     assert came == set(key[rows["late"] > 0])
-    assert came < held
-    assert 12 * 150 - len(rows) == len(held - came) > 0
-    assert {key[-8:] for key in held - came} == {"20241001", "20241101", "20241201"}
-    assert (told(plan, "held_back")[DELIVERY_DATE] == told(plan, "held_back")["date_key"]).all()
+    assert came < stored
+    assert 12 * 150 - len(rows) == len(stored - came) > 0
+    assert {key[-8:] for key in stored - came} == {"20241001", "20241101", "20241201"}
+    assert (ledger_rows(plan, "held_back")[DELIVERY_DATE] == ledger_rows(plan, "held_back")["date_key"]).all()
 
 
 def test_what_is_delivered_again_is_identical() -> None:
@@ -91,16 +91,16 @@ def test_what_is_delivered_again_is_identical() -> None:
     columns = [name for name in rows if name not in (DELIVERED, "late")]
     both = again.merge(first, on=columns, how="left", indicator=True)
     assert (both["_merge"] == "both").all()
-    assert len(told(plan_of(AGAIN), "redelivered")) == len(again) > 300
+    assert len(ledger_rows(plan_of(AGAIN), "redelivered")) == len(again) > 300
 
 
 def test_what_is_restated_was_wrong_before_and_is_right_then() -> None:
-    clean = made(CLEAN, "fct_all").to_pandas().set_index(["date_key", "shop_id"])
+    clean = made_table(CLEAN, "fct_all").to_pandas().set_index(["date_key", "shop_id"])
     rows = delivered(RIGHT).set_index(["date_key", "shop_id"])
     first, again = rows[rows["late"] == 0], rows[rows["late"] > 0]
     right = clean["refunds"]
     assert again["refunds"].equals(right.loc[again.index])
-    ledger = told(plan_of(RIGHT), "changed")
+    ledger = ledger_rows(plan_of(RIGHT), "changed")
     wrong = first[(first["refunds"] != right.loc[first.index]) & right.loc[first.index].notna()]
     assert len(wrong) == (ledger["column_name"] == "refunds").sum() > len(again) * 0.9
     assert wrong["refunds"].div(right.loc[wrong.index]).between(0.49, 1.51).mean() > 0.99
@@ -118,7 +118,7 @@ def test_what_is_restated_says_when_it_was_updated() -> None:
 
 @pytest.mark.parametrize("column", ["refunds", "visits", "mood", "word"])
 def test_a_provisional_value_is_never_the_right_one(column: str) -> None:
-    ledger = told(plan_of({**RIGHT, "column": column}, rate=1.0), "changed")
+    ledger = ledger_rows(plan_of({**RIGHT, "column": column}, rate=1.0), "changed")
     ledger = ledger[ledger["column_name"] == column]
     assert len(ledger) > 1500
     assert (ledger["clean_value"] != ledger["stored_value"]).all()
@@ -136,22 +136,22 @@ def test_whoever_keeps_the_latest_delivery_has_the_right_rows_as_far_as_they_hav
     raw: dict[str, Any] = {**CONFIG, **config, "seed": 9}
     plan, clean = from_mapping(raw, name="shops"), from_mapping({**raw, "quality": []}, name="shops")
     latest, load = re.findall(r"```sql\n(.*?)```", PAGE, re.S)
-    right = made(clean, "fct_shop").to_pandas().set_index(["date_key", "shop_id"]).sort_index()
+    right = made_table(clean, "fct_shop").to_pandas().set_index(["date_key", "shop_id"]).sort_index()
     for stop in range(plan.first + 1, (plan.stop or 0) + 1):
-        fct_shop = made(plan, "fct_shop", None, stop)
-        ledger = made(plan, LEDGER, None, stop).to_pandas()
+        fct_shop = made_table(plan, "fct_shop", None, stop)
+        ledger = made_table(plan, LEDGER, None, stop).to_pandas()
         with duckdb.connect() as connection:
             connection.register("fct_shop", fct_shop)
-            kept = connection.sql(latest).df().set_index(["date_key", "shop_id"]).sort_index()
+            answer = connection.sql(latest).df().set_index(["date_key", "shop_id"]).sort_index()
             assert connection.sql(load).df()["months_to_sum_anew"].max() <= 1 + 3 + 5
-        held, came = (set(ledger.loc[ledger["action"] == a, "row_key"]) for a in ("held_back", "delivered"))
+        stored, came = (set(ledger.loc[ledger["action"] == a, "row_key"]) for a in ("held_back", "delivered"))
         restated = set(ledger.loc[ledger["action"] == "restated", "row_key"])
         provisional = set(ledger.loc[(ledger["column_name"] == "refunds") & (ledger["action"] == "changed"), "row_key"])
         now = right[right.index.get_level_values(0) < int(plan.grain.keys(np.array([stop]))[0])]
         keys = pd.Series([f"{shop}|{date}" for date, shop in now.index], now.index)
-        assert set(kept.index) == set(now.index[~keys.isin(held - came)])
-        known = keys.loc[kept.index]
-        same = kept["refunds"].eq(now["refunds"].loc[kept.index]) | kept["refunds"].isna()
+        assert set(answer.index) == set(now.index[~keys.isin(stored - came)])
+        known = keys.loc[answer.index]
+        same = answer["refunds"].eq(now["refunds"].loc[answer.index]) | answer["refunds"].isna()
         assert set(known[~same]) == (provisional - restated) & set(known)
 
 
@@ -166,10 +166,10 @@ def test_the_ledger_gives_back_what_was_delivered_otherwise(issues: list[Raw]) -
 def test_only_what_has_come_is_given_back_where_nothing_is_awaited() -> None:
     plan = plan_of(*ALL)
     stop = plan.first + 6
-    rows, ledger = made(plan, "fct_all", None, stop), made(plan, LEDGER, None, stop)
+    rows, ledger = made_table(plan, "fct_all", None, stop), made_table(plan, LEDGER, None, stop)
     whole = restored(plan, {"fct_all": rows}, ledger)["fct_all"]
     come = restored(plan, {"fct_all": rows}, ledger, awaited=False)["fct_all"]
-    assert whole.num_rows == made(CLEAN, "fct_all", None, stop).num_rows
+    assert whole.num_rows == made_table(CLEAN, "fct_all", None, stop).num_rows
     assert come.num_rows == len(rows.select(["date_key", "shop_id"]).to_pandas().drop_duplicates()) < whole.num_rows
 
 
@@ -182,15 +182,17 @@ def test_any_months_of_any_shops_are_those_of_the_whole() -> None:
 @pytest.mark.parametrize("cells", [pytest.param(1, marks=pytest.mark.long), 40, 700])
 def test_blocks_of_any_size_give_the_same_deliveries(cells: int) -> None:
     plan = plan_of(*ALL, ISSUES["a row twice"])
-    expected = {name: made(plan, name, None, plan.first + 5) for name in ("fct_all", LEDGER)}
+    expected = {name: made_table(plan, name, None, plan.first + 5) for name in ("fct_all", LEDGER)}
     with chunks_of(cells):
-        assert all(not differing(made(afresh(plan), name, None, plan.first + 5), table) for name, table in expected.items())
+        assert all(
+            not differing(made_table(afresh(plan), name, None, plan.first + 5), table) for name, table in expected.items()
+        )
 
 
 def test_rows_come_in_the_order_of_delivery_then_of_their_own_time() -> None:
     plan = plan_of(*ALL)
-    rows = made(plan, "fct_all").to_pandas()
-    clean = made(CLEAN, "fct_all").to_pandas()
+    rows = made_table(plan, "fct_all").to_pandas()
+    clean = made_table(CLEAN, "fct_all").to_pandas()
     place = pd.Series(np.arange(len(clean)), pd.MultiIndex.from_frame(clean[["date_key", "shop_id"]]))
     rows["place"] = place.loc[pd.MultiIndex.from_frame(rows[["date_key", "shop_id"]])].to_numpy()
     assert rows.sort_values([DELIVERED, "place"], kind="stable").index.equals(rows.index)
@@ -201,8 +203,8 @@ def test_an_issue_from_a_date_on_is_about_no_row_before_it() -> None:
     for issue in (LATE, AGAIN, RIGHT, ISSUES["a null"], ISSUES["a row twice"], ISSUES["an orphan"], ISSUES["a late row"]):
         name = issue["table"]
         since, always = (plan_of({**issue, **more}) for more in ({"since": "2024-07-15"}, {}))
-        ledger = made(since, LEDGER).to_pandas()
-        everything = made(always, LEDGER).to_pandas()
+        ledger = made_table(since, LEDGER).to_pandas()
+        everything = made_table(always, LEDGER).to_pandas()
         assert ledger["date_key"].min() == 20240701
         assert ledger.equals(everything[everything["date_key"] >= 20240701].reset_index(drop=True)), name
 
@@ -215,37 +217,39 @@ def test_anomalies_and_drift_from_a_date_on_are_those_of_the_periods_from_it_on(
         {**{k: v for k, v in drift.items() if k != "period"}, "since": "2024-07-31"},
     )
     for name in ("evt_visit", "fct_all", LEDGER):
-        assert not differing(*(made(plan, name).replace_schema_metadata(None) for plan in (by_date, by_period)))
+        assert not differing(*(made_table(plan, name).replace_schema_metadata(None) for plan in (by_date, by_period)))
 
 
 def test_another_end_of_the_window_changes_no_delivery_before_it() -> None:
-    held = {**CONFIG["window"], "span": 12}
-    longer = {**CONFIG, "window": {**held, "end": "2025-04"}, "quality": [{"rate": 0.3, **issue} for issue in ALL]}
-    shorter = {**longer, "window": held}
+    values = {**CONFIG["window"], "span": 12}
+    longer = {**CONFIG, "window": {**values, "end": "2025-04"}, "quality": [{"rate": 0.3, **issue} for issue in ALL]}
+    shorter = {**longer, "window": values}
     long, short = from_mapping(longer, name="broken"), from_mapping(shorter, name="broken")
     for name in ("fct_all", "evt_visit", LEDGER):
-        before = in_periods(long, long.table(name), made(long, name), long.first, long.first + 12)
-        assert not differing(before.replace_schema_metadata(None), made(short, name).replace_schema_metadata(None)), name
+        before = in_periods(long, long.table(name), made_table(long, name), long.first, long.first + 12)
+        assert not differing(before.replace_schema_metadata(None), made_table(short, name).replace_schema_metadata(None)), (
+            name
+        )
 
 
 def test_one_more_issue_changes_no_delivery_of_the_others() -> None:
     """But that a row comes once in a period, and again so long after it first came."""
     one, two = plan_of(RIGHT), plan_of(RIGHT, ISSUES["a null"], *EVENTS)
-    first, second = (made(plan, "fct_all").to_pandas() for plan in (one, two))
-    kept = ["date_key", "shop_id", DELIVERED, "visits", "mood", "word"]
-    assert first[kept].equals(second[kept])
+    first, second = (made_table(plan, "fct_all").to_pandas() for plan in (one, two))
+    values = ["date_key", "shop_id", DELIVERED, "visits", "mood", "word"]
+    assert first[values].equals(second[values])
 
 
 def test_the_rows_of_other_tables_are_the_same() -> None:
     plan = plan_of(*[issue for issue in ALL if issue["table"] == "fct_all"])
     for name in ("evt_visit", "dim_shop", "dim_date"):
-        assert not differing(*(made(p, name).replace_schema_metadata(None) for p in (plan, CLEAN)))
+        assert not differing(*(made_table(p, name).replace_schema_metadata(None) for p in (plan, CLEAN)))
 
 
 def test_explain_tells_of_deliveries() -> None:
     """A row that is restated is explained as it is last, with what it was before."""
     plan = plan_of(RIGHT)
-    entry = told(plan, "restated").iloc[5]
+    entry = ledger_rows(plan, "restated").iloc[5]
     shop, day = entry["row_key"].split("|")
     text = explain(plan, "fct_all", shop, day, "refunds").text()
     assert f"the row is restated in {entry[DELIVERY_DATE]}" in text
@@ -256,12 +260,12 @@ def test_a_part_of_the_units_and_of_the_time_of_a_table_of_parts_is_delivered_al
     """Wide tables and the parts of a fact show what of their fact was delivered."""
     raw = {**CONFIG, "holdout": {"target": "mood", "periods": 3}, "output": {"denormalized": True}}
     plan = from_mapping({**raw, "quality": [{"rate": 0.3, **issue} for issue in ALL]}, name="broken")
-    fact = made(plan, "fct_all")
+    fact = made_table(plan, "fct_all")
     assert not differing(
-        made(plan, "fct_all_wide").select(fact.column_names).replace_schema_metadata(None),
-        fact.replace_schema_metadata(None).cast(made(plan, "fct_all_wide").select(fact.column_names).schema),
+        made_table(plan, "fct_all_wide").select(fact.column_names).replace_schema_metadata(None),
+        fact.replace_schema_metadata(None).cast(made_table(plan, "fct_all_wide").select(fact.column_names).schema),
     )
-    parts = [made(plan, f"fct_all_{end}") for end in ("train", "holdout")]
+    parts = [made_table(plan, f"fct_all_{end}") for end in ("train", "holdout")]
     assert sum(part.num_rows for part in parts) == fact.num_rows
     assert pc.max(parts[0]["date_key"]).as_py() == 20240901
     assert pc.max(parts[0][DELIVERED]).as_py() > 20240901
@@ -277,5 +281,5 @@ def test_a_part_of_the_units_and_of_the_time_of_a_table_of_parts_is_delivered_al
 def test_as_many_rows_are_told_beforehand_as_come() -> None:
     plan = plan_of(*ALL)
     for size in sizes(plan, tables=["fct_all", "evt_visit"]):
-        rows = made(plan, size.table).num_rows
+        rows = made_table(plan, size.table).num_rows
         assert abs(size.rows - rows) < 0.05 * rows

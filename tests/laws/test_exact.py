@@ -125,25 +125,25 @@ def counts(plan: Plan, table: str) -> pd.DataFrame:
 @pytest.mark.parametrize("issue", ISSUES)
 def test_every_issue_is_exact_in_each_period_of_each_segment(issue: str, rate: float) -> None:
     """But for the last, from which nothing comes again within the window."""
-    found = counts(broken(CONFIG, {"table": "evt_visit", "issue": issue, "rate": rate, **ISSUES[issue]}), "evt_visit")
-    found = found.drop(20241201)
-    assert len(found) == 21  # nobody of one segment is there in January
-    assert (found["sum"] >= np.floor(found["size"] * rate - 1e-9)).all()
-    assert (found["sum"] <= np.ceil(found["size"] * rate + 1e-9)).all()
+    actual = counts(broken(CONFIG, {"table": "evt_visit", "issue": issue, "rate": rate, **ISSUES[issue]}), "evt_visit")
+    actual = actual.drop(20241201)
+    assert len(actual) == 21  # nobody of one segment is there in January
+    assert (actual["sum"] >= np.floor(actual["size"] * rate - 1e-9)).all()
+    assert (actual["sum"] <= np.ceil(actual["size"] * rate + 1e-9)).all()
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_rows_of_every_kind_are_exact(table: str) -> None:
-    found = counts(broken(CONFIG, {"table": table, "issue": "duplicate_rows", "rate": 0.3}), table)
-    assert (found["sum"] - found["size"] * 0.3).abs().lt(1).all()
+    actual = counts(broken(CONFIG, {"table": table, "issue": "duplicate_rows", "rate": 0.3}), table)
+    assert (actual["sum"] - actual["size"] * 0.3).abs().lt(1).all()
 
 
 def test_the_fraction_is_right_on_average() -> None:
     """Of 1 row each month over 400 months a third: within four standard errors of drawing each month for itself."""
     raw = {**CONFIG, "window": ["1990-01", "2023-04", "monthly"]}
-    found = counts(broken(raw, {"table": "fct_month", "issue": "duplicate_rows", "rate": 1 / 3}), "fct_month")
-    assert len(found) == 400
-    assert abs(found["sum"].sum() - 400 / 3) < 4 * np.sqrt(400 * (1 / 3) * (2 / 3))
+    actual = counts(broken(raw, {"table": "fct_month", "issue": "duplicate_rows", "rate": 1 / 3}), "fct_month")
+    assert len(actual) == 400
+    assert abs(actual["sum"].sum() - 400 / 3) < 4 * np.sqrt(400 * (1 / 3) * (2 / 3))
 
 
 def test_a_drift_without_a_period_is_of_all_rows() -> None:
@@ -160,9 +160,9 @@ def test_more_units_and_another_segment_leave_what_is_broken() -> None:
     before = generate_tables(broken(CONFIG, *issues), tables=[LEDGER])[LEDGER]
     after = generate_tables(broken({**CONFIG, "segments": more}, *issues), tables=[LEDGER])[LEDGER]
     clean = generate_tables(from_mapping(CONFIG, name="shops"))["dim_shop"]["shop_id"].str.split("-").str[1]
-    own = after[after["row_key"].str.split(r"[-|]", regex=True).str[1].isin(set(clean))]
-    assert len(after) > len(own) > 1000
-    pd.testing.assert_frame_equal(own.reset_index(drop=True), before)
+    matches = after[after["row_key"].str.split(r"[-|]", regex=True).str[1].isin(set(clean))]
+    assert len(after) > len(matches) > 1000
+    pd.testing.assert_frame_equal(matches.reset_index(drop=True), before)
 
 
 def test_more_units_that_keep_arriving_leave_what_is_broken() -> None:
@@ -177,9 +177,9 @@ def test_more_units_that_keep_arriving_leave_what_is_broken() -> None:
         for scale in (1.0, 2.0)
     )
     shops = generate_tables(from_mapping(raw, name="shops"), tables=["dim_shop"], periods=periods)["dim_shop"]["shop_id"]
-    kept = {key for key in after if key.split("-")[1] in set(shops.str.split("-").str[1])}
+    values = {key for key in after if key.split("-")[1] in set(shops.str.split("-").str[1])}
     assert len(after) > len(before) > 100
-    assert kept == before
+    assert values == before
 
 
 @pytest.fixture

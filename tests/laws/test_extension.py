@@ -27,7 +27,7 @@ from tests.laws.made import (
     differing,
     frame,
     latest,
-    made,
+    made_table,
     moving,
     names,
     newcomers,
@@ -106,16 +106,16 @@ def with_tables(raw: Raw) -> Raw:
     key = next(column["name"] for column in unit["columns"] if column["type"] == "id")
     to_unit = [{"name": "date_key", "type": "ref.dim_date"}, {"name": key, "type": f"ref.{unit['name']}"}]
     metric = raw["metrics"][0]["name"]
-    own = {"name": "own_id", "type": "id"}
+    values = {"name": "own_id", "type": "id"}
     dimensions = [
-        {"name": "dim_listed", "reference": True, "columns": [own, {"name": "word", "type": "static.a,b,c"}]},
+        {"name": "dim_listed", "reference": True, "columns": [values, {"name": "word", "type": "static.a,b,c"}]},
         *raw["dimensions"],
-        {"name": "dim_child", "per": "unit", "count": [1, 3], "columns": [own, to_unit[1]]},
+        {"name": "dim_child", "per": "unit", "count": [1, 3], "columns": [values, to_unit[1]]},
     ]
     fact = {"name": "fct_more", "columns": [*to_unit, {"name": "value", "type": f"true.{metric}"}]}
     events = [
-        {"name": "evt_more", "trigger": "proportional", "driver": metric, "scale": 0.01, "columns": [own, *to_unit]},
-        {"name": "evt_once", "trigger": "threshold", "metric": metric, "above": 0.5, "columns": [own, *to_unit]},
+        {"name": "evt_more", "trigger": "proportional", "driver": metric, "scale": 0.01, "columns": [values, *to_unit]},
+        {"name": "evt_once", "trigger": "threshold", "metric": metric, "above": 0.5, "columns": [values, *to_unit]},
     ]
     if raw["metrics"][0].get("range", [0, 1])[0] >= 0.5:
         events.pop()
@@ -160,15 +160,15 @@ def hold_units(raw: Raw, more: Plan) -> None:
     is over all units, or tells how many there are, is of more."""
     before = plan_of(raw)
     new, linking = newcomers(before, more), bridges(before, to_units=True)
-    found = unchanged(before, more, None, (*linking, *over_units(before), *counting(before)), new)
-    found += [line for name in linking for line in relinked(before, more, name, new)]
-    assert not found, "\n".join(found)
+    actual = unchanged(before, more, None, (*linking, *over_units(before), *counting(before)), new)
+    actual += [line for name in linking for line in relinked(before, more, name, new)]
+    assert not actual, "\n".join(actual)
 
 
 def hold(before: Plan, after: Plan, stop: int | None = None, besides: tuple[str, ...] = ()) -> None:
     """Check that every row of one plan is in the other."""
-    found = unchanged(before, after, stop, besides)
-    assert not found, "\n".join(found)
+    actual = unchanged(before, after, stop, besides)
+    assert not actual, "\n".join(actual)
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -184,7 +184,7 @@ def test_a_segment_of_stores_takes_references_and_moves_none() -> None:
     more = {**raw, "units": [with_segment(raw["units"][0])]}
     before, after = plan_of(raw), plan_of(more)
     new = newcomers(before, after)
-    old, fresh = (made(plan, "fct_receipt")["store_id"].to_numpy() for plan in (before, after))
+    old, fresh = (made_table(plan, "fct_receipt")["store_id"].to_numpy() for plan in (before, after))
     went = np.isin(fresh, list(new))
     assert (fresh == old)[~went].all()
     assert len(new) == 3
@@ -265,11 +265,11 @@ def test_a_metric_more_leaves_the_numbers_of_the_others_to_the_last_bit(drawn: t
     """If it is connected with none, with one, or with some that are all connected already, and all of it can hold together:
     then it speaks of no other pair. (It does where it is the only link between two metrics.)"""
     metrics, connections = drawn
-    kept = [connection for connection in connections if connection[2] != metrics[-1]["name"]]
+    values = [connection for connection in connections if connection[2] != metrics[-1]["name"]]
     rest = {"about": "x", "unit": "u", "window": ["2024-01", "2024-06", "month"]}
     rest["segments"] = [{"name": "only", "count": 1, "archetype": "growth"}]
     try:
-        before = plan_of({**rest, "metrics": metrics[:-1], "connections": kept})
+        before = plan_of({**rest, "metrics": metrics[:-1], "connections": values})
         after = plan_of({**rest, "metrics": metrics, "connections": connections})
     except ConfigError as error:
         refused = error
@@ -278,14 +278,14 @@ def test_a_metric_more_leaves_the_numbers_of_the_others_to_the_last_bit(drawn: t
     if refused is not None:
         assert all(problem.path.startswith("connections") for problem in refused.problems)
         return
-    near = [connection[0] for connection in connections if connection not in kept]
-    pairs = {frozenset((connection[0], connection[2])) for connection in kept}
+    near = [connection[0] for connection in connections if connection not in values]
+    pairs = {frozenset((connection[0], connection[2])) for connection in values}
     assume(after.warnings == () and all(frozenset(pair) in pairs for pair in combinations(near, 2)))
     last = len(before.population.metrics)
     was, now = before.population.mixings[0], after.population.mixings[0]
     assert np.array_equal(was.shocks, now.shocks[:last, :last])
     assert np.array_equal(was.levels, now.levels[:last, :last])
-    for name in ("own", "pull", "level_own", "level_pull"):
+    for name in ("own_weights", "driver_weights", "own_level_weights", "driver_level_weights"):
         assert getattr(was, name) == getattr(now, name)[:last]
 
 
@@ -366,11 +366,11 @@ def test_a_pooled_correlation_of_unequal_segments_is_told_with_what_they_have() 
         {"name": "many", "count": 2000, "archetype": "flat"},
     ]
     plan = plan_of({**POOLED, "segments": segments})
-    said = float(str(plan.notes[0]).rpartition("those that there are ")[2])
-    rows = made(plan, "correlated_metrics")
-    found = np.corrcoef(rows["mood"].to_numpy(), rows["trust"].to_numpy())[0, 1]
-    assert abs(said - 0.8) > 0.02
-    assert abs(found - said) < 0.03
+    text = float(str(plan.notes[0]).rpartition("those that there are ")[2])
+    rows = made_table(plan, "correlated_metrics")
+    actual = np.corrcoef(rows["mood"].to_numpy(), rows["trust"].to_numpy())[0, 1]
+    assert abs(text - 0.8) > 0.02
+    assert abs(actual - text) < 0.03
 
 
 LATER = {"hour": "2024-03-02", "day": "1970-03-31", "week": "2024-06-02", "month": "2024-12", "quarter": "2025-03"}
@@ -389,7 +389,7 @@ def test_a_later_end_changes_no_row_while_the_span_is_held(raw: Raw) -> None:
     if before.stop == before.first + before.span:
         hold(before, after, None, besides=(*AS_OF, FEATURES, *latest(before)))
     for name in names(before):
-        old, new = frame(made(before, name)), frame(made(after, name))
+        old, new = frame(made_table(before, name)), frame(made_table(after, name))
         time = find_table(before, name).time
         if time is not None:
             assert new[new[time].isin(old[time])].reset_index(drop=True).equals(old), name
@@ -402,7 +402,7 @@ def test_a_bundled_config_without_an_end_gives_what_it_gives_when_it_is_ended() 
     open_, closed = load_config(path), shown(path)
     assert open_.stop is None and closed.stop is not None
     for name in names(open_):
-        assert not differing(made(open_, name, closed.first, closed.stop), made(closed, name)), name
+        assert not differing(made_table(open_, name, closed.first, closed.stop), made_table(closed, name)), name
 
 
 @examples(10)
@@ -418,7 +418,7 @@ def reading(plan: Plan, *words: str) -> tuple[str, ...]:
     """Return the columns whose sources are among `words`, and those that read them, as `table.column`; the change logs of
     what has such a column."""
     tables = [find_table(plan, name) for name in names(plan)]
-    found = [
+    values = [
         f"{table.name}.{column.name}"
         for table in tables
         for column in table.columns
@@ -428,12 +428,14 @@ def reading(plan: Plan, *words: str) -> tuple[str, ...]:
         f"{table.name}.{column.name}"
         for table in tables
         for column in table.columns
-        if column.spec.word == "lookup" and column.spec.type.partition(".")[2] in found
+        if column.spec.word == "lookup" and column.spec.type.partition(".")[2] in values
     ]
     logs = [
-        t.name for t in tables if t.kind == "changes" and any(f"{t.of}.{c.name}" in found for c in plan.table(t.of).columns)
+        t.name
+        for t in tables
+        if t.kind == "changes" and any(f"{t.shown_table}.{c.name}" in values for c in plan.table(t.shown_table).columns)
     ]
-    return (*found, *looked_up, *logs)
+    return (*values, *looked_up, *logs)
 
 
 def _reads_metric(column: ColumnPlan) -> bool:
@@ -450,10 +452,10 @@ def counting(plan: Plan) -> tuple[str, ...]:
 
 def without_crossings(raw: Raw) -> Raw:
     """Return a config without threshold events: they read stored values, so noise speaks of them too."""
-    kept = {**raw, "events": [event for event in raw.get("events", []) if event.get("trigger") != "threshold"]}
+    values = {**raw, "events": [event for event in raw.get("events", []) if event.get("trigger") != "threshold"]}
     if "units" in raw:
-        kept["units"] = [without(kind, "events") for kind in raw["units"]]
-    return kept if kept["events"] else without(kept, "rhythm")  # which only events may have shown
+        values["units"] = [without(kind, "events") for kind in raw["units"]]
+    return values if values["events"] else without(values, "rhythm")  # which only events may have shown
 
 
 @pytest.mark.slow
@@ -474,7 +476,7 @@ def test_missing_values_are_all_that_missing_at_random_changes(raw: Raw, noise: 
     before, after = plan_of({**raw, "noise": noise}), plan_of({**raw, "noise": {**noise, "mcar_rate": 0.3}})
     hold(before, after, besides=reading(before, "metric", "stage"))
     for name in (name for name in names(before) if name not in over_units(before)):  # those are over what is there
-        old, new = frame(made(before, name)), frame(made(after, name))
+        old, new = frame(made_table(before, name)), frame(made_table(after, name))
         for column in old.columns:
             if column == "stage" and raw["lifecycle"].get("enforce_order"):
                 continue  # a unit keeps its stage while values are missing
@@ -489,7 +491,7 @@ def test_outliers_change_few_values_and_leave_the_others(raw: Raw) -> None:
     raw = without_crossings(without(raw, *MADE_OF_ROWS))
     before, after = plan_of(raw), plan_of({**raw, "noise": {"outlier_rate": 0.1}})
     hold(before, after, besides=reading(before, "metric", "stage"))
-    old, new = frame(made(before, "noised_metrics")), frame(made(after, "noised_metrics"))
+    old, new = frame(made_table(before, "noised_metrics")), frame(made_table(after, "noised_metrics"))
     changed = (old != new).to_numpy().sum() / (len(old) * len(before.population.metrics))
     assert changed < 0.1 + 5 * (0.1 / (len(old) * len(before.population.metrics))) ** 0.5
 
@@ -535,7 +537,7 @@ def test_a_history_adds_versions_and_changes_no_fact(raw: Raw) -> None:
     for name in names(before):
         if find_table(before, name).kind == "changes":
             continue  # which tells of the new column too
-        old, new = frame(made(before, name)), frame(made(after, name))
+        old, new = frame(made_table(before, name)), frame(made_table(after, name))
         columns = list(old.columns)
         if name == dimension:
             new = new.drop_duplicates(key).reset_index(drop=True)

@@ -14,7 +14,7 @@ from plotsim_core.engine.block import block
 from plotsim_core.engine.lifetimes import alive
 from plotsim_core.engine.slice import Slice
 from plotsim_core.tables.variable import VariableFact
-from tests.laws.made import afresh, chunks_of, frame, made
+from tests.laws.made import afresh, chunks_of, frame, made_table
 from tests.laws.pieces import relations
 from tests.laws.strategies import Raw, configs, examples, plan_of
 from tests.laws.test_slice import hold_periods, hold_units
@@ -48,20 +48,20 @@ def test_any_periods_of_any_units_are_those_of_the_whole(raw: Raw, data: st.Data
 def test_blocks_of_any_size_give_the_same_facts(raw: Raw, cells: int) -> None:
     plan = plan_of(raw)
     names = [table.name for table in plan.tables if table.name.startswith(("fct_", "evt_"))]
-    expected = {name: made(plan, name) for name in names}
+    expected = {name: made_table(plan, name) for name in names}
     with chunks_of(cells):
-        assert all(made(afresh(plan), name).equals(table) for name, table in expected.items())
+        assert all(made_table(afresh(plan), name).equals(table) for name, table in expected.items())
 
 
 @examples(20)
 @given(related())
 def test_rows_belong_to_rows_of_the_same_unit_and_time(raw: Raw) -> None:
-    found = tables(plan_of(raw))
+    data = tables(plan_of(raw))
     for part, whole, key in (("fct_line", "fct_order", "order_id"), ("fct_part", "fct_return", "return_id")):
-        if part not in found:
+        if part not in data:
             continue
-        both = found[part].merge(found[whole], on=key, suffixes=("", "_of"))
-        assert len(both) == len(found[part])
+        both = data[part].merge(data[whole], on=key, suffixes=("", "_of"))
+        assert len(both) == len(data[part])
         shared = [name for name in both if f"{name}_of" in both and name not in ("_inserted_at", "_updated_at", "_op")]
         assert {"date_key", "shop_id"} <= set(shared)
         assert all((both[name] == both[f"{name}_of"]).all() for name in shared)
@@ -71,13 +71,13 @@ def test_rows_belong_to_rows_of_the_same_unit_and_time(raw: Raw) -> None:
 @given(related())
 def test_what_refers_to_an_order_comes_after_it_and_not_too_late(raw: Raw) -> None:
     plan = plan_of(raw)
-    found = tables(plan)
-    if "fct_return" not in found:
+    data = tables(plan)
+    if "fct_return" not in data:
         return
     column = next(c for c in plan.table("fct_return").columns if c.name == "order_id")
     within = getattr(column.spec.source, "within", None)
-    both = found["fct_return"].merge(found["fct_order"], on="order_id", suffixes=("", "_of"))
-    assert len(both) == len(found["fct_return"])
+    both = data["fct_return"].merge(data["fct_order"], on="order_id", suffixes=("", "_of"))
+    assert len(both) == len(data["fct_return"])
     assert (both["shop_id"] == both["shop_id_of"]).all()
     assert (both["at"] > both["at_of"]).all()
     periods = [plan.grain.holding(both[name].to_numpy().astype("datetime64[s]")) for name in ("at", "at_of")]
@@ -89,17 +89,17 @@ def test_what_refers_to_an_order_comes_after_it_and_not_too_late(raw: Raw) -> No
 @given(related())
 def test_returns_without_an_order_are_the_only_rows_that_are_missing(raw: Raw) -> None:
     """What has nothing before it does not happen, and changes no number of another row."""
-    found = tables(plan_of(raw))
-    if "fct_return" not in found:
+    data = tables(plan_of(raw))
+    if "fct_return" not in data:
         return
     facts = [table if table["name"] != "fct_return" else _without_order(table) for table in raw["facts"]]
     facts = [table for table in facts if table["name"] != "fct_part"]
     free = tables(plan_of({**raw, "facts": facts}))["fct_return"]
-    kept = found["fct_return"].merge(free, on="return_id", suffixes=("", "_free"))
-    assert len(kept) == len(found["fct_return"])
-    assert (kept["at"] == kept["at_free"]).all()
-    lost = free[~free["return_id"].isin(found["fct_return"]["return_id"])]
-    orders = found["fct_order"].groupby("shop_id")["at"].apply(list).to_dict()
+    remaining = data["fct_return"].merge(free, on="return_id", suffixes=("", "_free"))
+    assert len(remaining) == len(data["fct_return"])
+    assert (remaining["at"] == remaining["at_free"]).all()
+    lost = free[~free["return_id"].isin(data["fct_return"]["return_id"])]
+    orders = data["fct_order"].groupby("shop_id")["at"].apply(list).to_dict()
     window = 5 * (raw["window"]["every"] != "hour")
     for row in lost.itertuples():
         before = [at for at in orders.get(row.shop_id, []) if at < row.at]
@@ -113,17 +113,17 @@ def _without_order(table: Raw) -> Raw:
 @examples(20)
 @given(related())
 def test_totals_are_sums_and_prices_those_of_the_goods(raw: Raw) -> None:
-    found = tables(plan_of(raw))
-    orders, lines = found["fct_order"], found["fct_line"]
-    priced = lines.merge(found["dim_good"], on="good_id", suffixes=("", "_good"))
+    data = tables(plan_of(raw))
+    orders, lines = data["fct_order"], data["fct_line"]
+    priced = lines.merge(data["dim_good"], on="good_id", suffixes=("", "_good"))
     assert (priced["price"] == priced["price_good"]).all()
     assert np.allclose(lines["amount"], (lines["quantity"] * lines["price"]).round(2))
     sums = lines.groupby("order_id")["amount"].agg(["sum", "count"]).reindex(orders["order_id"]).fillna(0)
     assert np.array_equal(orders["total"].to_numpy(), sums["sum"].round(6).to_numpy())
     assert np.array_equal(orders["lines"].to_numpy(), sums["count"].to_numpy())
     assert ((orders["total"] > 100) & (orders["lines"] >= 2)).equals(orders["large"].astype(bool))
-    if "fct_return" in found:
-        paid = found["fct_return"].merge(orders, on="order_id")
+    if "fct_return" in data:
+        paid = data["fct_return"].merge(orders, on="order_id")
         assert (paid["paid"] == paid["total"]).all()
 
 
@@ -150,7 +150,7 @@ def test_facts_of_periods_are_over_the_units_that_are_there(raw: Raw) -> None:
     plan = plan_of(raw)
     if not any(table["name"] == "fct_whole" for table in raw["facts"]):
         return
-    frames = {name: made(plan, name) for name in ("fct_whole", "noised_metrics", "fct_all")}
+    frames = {name: made_table(plan, name) for name in ("fct_whole", "noised_metrics", "fct_all")}
     count = frame(frames["fct_all"]).groupby("date_key").size()
     whole = frames["fct_whole"].to_pandas().set_index("date_key")
     assert whole["shops"].tolist() == count.tolist()

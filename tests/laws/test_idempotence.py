@@ -19,7 +19,7 @@ from plotsim_core.output import parquet
 from plotsim_core.output.format import FORMATS, rechunked
 from plotsim_core.output.run import config_text, write_run
 from plotsim_core.run_files import CONFIG_FILE, MANIFEST_FILE
-from tests.laws.made import BUNDLED, afresh, bundled, chunks_of, made
+from tests.laws.made import BUNDLED, afresh, bundled, chunks_of, made_table
 from tests.laws.strategies import examples
 from tests.marks import slow_but
 
@@ -69,7 +69,7 @@ def test_a_database_written_twice_holds_the_rows_once(name: str, tmp_path: Path)
     plan = bundled(name)
     rows = write_tables(plan, tmp_path, format="duckdb", periods=periods(plan))
     before = contents(plan, tmp_path)
-    assert {table: len(found) for table, found in before.items()} == rows
+    assert {table: len(actual) for table, actual in before.items()} == rows
     write_tables(plan, tmp_path, format="duckdb", periods=periods(plan))
     assert contents(plan, tmp_path) == before
     assert set(files(tmp_path)) == {f"{plan.name}.duckdb", CONFIG_FILE, MANIFEST_FILE}
@@ -80,7 +80,7 @@ def test_a_run_that_fails_leaves_the_older_files_and_no_others(format: str, tmp_
     plan = bundled("minimal")
     write_tables(plan, tmp_path, format=format)
     before = files(tmp_path)
-    tables = [(table, made(plan, table.name)) for table in plan.tables]
+    tables = [(table, made_table(plan, table.name)) for table in plan.tables]
     for broken in range(len(tables)):
         run = [(t, failing(rows) if n == broken else rows.to_batches()) for n, (t, rows) in enumerate(tables)]
         with pytest.raises(Exception, match="the disk is full"):
@@ -94,7 +94,7 @@ def test_a_run_that_fails_in_an_empty_place_leaves_nothing(format: str, tmp_path
     plan = bundled("minimal")
     table = plan.tables[-1]
     with pytest.raises(Exception, match="the disk is full"):
-        write_run(plan, [(table, failing(made(plan, table.name)))], tmp_path / "new", format)
+        write_run(plan, [(table, failing(made_table(plan, table.name)))], tmp_path / "new", format)
     assert list((tmp_path / "new").iterdir()) == []
 
 
@@ -122,14 +122,14 @@ def test_files_read_back_are_the_rows_that_were_made(name: str, tmp_path: Path) 
     for format in SAME_BYTES:
         write_tables(plan, tmp_path, format=format)
     for table in plan.tables:
-        expected = made(plan, table.name)
+        expected = made_table(plan, table.name)
         assert pq.read_table(tmp_path / f"{table.name}.parquet").equals(expected), table.name
         flat = pa.schema([field for field in table.schema if not pa.types.is_nested(field.type)])
         types = pacsv.ConvertOptions(
             column_types=flat, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
         )
-        found = pacsv.read_csv(tmp_path / f"{table.name}.csv", convert_options=types)
-        assert found.select(flat.names).cast(flat).combine_chunks().equals(expected.select(flat.names)), table.name
+        rows = pacsv.read_csv(tmp_path / f"{table.name}.csv", convert_options=types)
+        assert rows.select(flat.names).cast(flat).combine_chunks().equals(expected.select(flat.names)), table.name
 
 
 def test_the_config_beside_the_files_makes_the_same_files(tmp_path: Path) -> None:
@@ -150,6 +150,6 @@ def test_rechunking_keeps_rows_and_their_order(sizes: list[int], rows: int) -> N
     schema = pa.schema([("x", pa.int64())])
     given_rows = [list(range(sum(sizes[:n]), sum(sizes[: n + 1]))) for n in range(len(sizes))]
     batches = [pa.RecordBatch.from_arrays([pa.array(part, pa.int64())], schema=schema) for part in given_rows]
-    found = list(rechunked(batches, schema, rows))
-    assert [x for batch in found for x in batch["x"].to_pylist()] == list(range(sum(sizes)))
-    assert all(batch.num_rows == rows for batch in found[:-1])
+    values = list(rechunked(batches, schema, rows))
+    assert [x for batch in values for x in batch["x"].to_pylist()] == list(range(sum(sizes)))
+    assert all(batch.num_rows == rows for batch in values[:-1])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from plotsim_core import from_mapping
 from plotsim_core.engine.cohorts import units_by
 from plotsim_core.engine.roster import select
-from tests.laws.made import by_population, differing, made, names
+from tests.laws.made import by_population, differing, made_table, names
 from tests.laws.pieces import lives
 from tests.laws.strategies import Raw, configs, examples, plan_of
 from tests.laws.test_extension import LATER, hold, hold_units, without
@@ -81,7 +81,7 @@ def test_a_stop_of_an_open_window_says_nothing_of_earlier_periods(raw: Raw, data
     assert closed.stop is not None
     stop = data.draw(st.integers(plan.first + 1, closed.stop))
     for table in (table for table in plan.tables if table.time is not None and table.kind != "ledger"):
-        alone, longer = made(plan, table.name, stop - 1, stop), made(plan, table.name, stop - 1, closed.stop + 3)
+        alone, longer = made_table(plan, table.name, stop - 1, stop), made_table(plan, table.name, stop - 1, closed.stop + 3)
         assert not differing(alone, longer.slice(0, len(alone)).combine_chunks()), table.name
 
 

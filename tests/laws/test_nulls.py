@@ -16,7 +16,7 @@ from plotsim_core.columns import foreign_key
 from plotsim_core.config.column_source import SOURCES, DeclaredSource
 from plotsim_core.errors import SchemaError
 from plotsim_core.tables.batch import batch_of
-from tests.laws.made import made
+from tests.laws.made import made_table
 
 _KEYS = [{"name": "date_key", "type": "ref.dim_date"}, {"name": "shop_id", "type": "ref.dim_shop"}]
 _HOW = {"how": {"low": ["so"], "mid": ["so so"], "high": ["well"]}}
@@ -104,7 +104,7 @@ _DATE_PARTS = {"date", "int", "float", "bool"}
 
 
 def _built(plan: Plan) -> dict[str, pa.Table]:
-    return {table.name: made(plan, table.name) for table in plan.tables}
+    return {table.name: made_table(plan, table.name) for table in plan.tables}
 
 
 def test_every_column_that_may_have_nulls_has_some() -> None:

@@ -14,24 +14,24 @@ from hypothesis import strategies as st
 
 from plotsim_core import Plan
 from plotsim_core.tables.build import find_table
-from tests.laws.made import BRIEF, DATASETS, afresh, bundled, chunks_of, differing, is_state, made, names
+from tests.laws.made import BRIEF, DATASETS, afresh, bundled, chunks_of, differing, is_state, made_table, names
 from tests.laws.strategies import Raw, configs, examples, plan_of
 
 
 def everything(plan: Plan, stop: int | None = None) -> dict[str, pa.Table]:
     """Return all tables and stages of a plan, up to `stop`."""
-    return {name: made(plan, name, None, stop) for name in names(plan)}
+    return {name: made_table(plan, name, None, stop) for name in names(plan)}
 
 
-def hold(plan: Plan, found: dict[str, pa.Table], expected: dict[str, pa.Table]) -> None:
+def hold(plan: Plan, actual: dict[str, pa.Table], expected: dict[str, pa.Table]) -> None:
     """Check that two makings of a plan are the same."""
     for name, table in expected.items():
-        assert not differing(found[name], table), (plan.name, name, differing(found[name], table))
+        assert not differing(actual[name], table), (plan.name, name, differing(actual[name], table))
 
 
 def piecewise(plan: Plan, name: str, periods: list[tuple[int, int]]) -> pa.Table:
     """Return a table put together from ranges of periods that are made in the order given; a state from its last."""
-    parts = {first: made(plan, name, first, stop) for first, stop in periods}
+    parts = {first: made_table(plan, name, first, stop) for first, stop in periods}
     if is_state(find_table(plan, name)):
         return parts[max(parts)]
     return pa.concat_tables(parts[first] for first in sorted(parts)).combine_chunks()
@@ -39,7 +39,7 @@ def piecewise(plan: Plan, name: str, periods: list[tuple[int, int]]) -> pa.Table
 
 def work(pickled: bytes, name: str, first: int, stop: int) -> pa.Table:
     """Make periods of a table of a plan that has travelled."""
-    return made(pickle.loads(pickled), name, first, stop)
+    return made_table(pickle.loads(pickled), name, first, stop)
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -93,11 +93,11 @@ def test_threads_at_work_on_one_plan_give_the_same_rows(name: str) -> None:
     assert plan.stop is not None
     middle = (plan.first + plan.stop) // 2
     jobs = [(table, first, stop) for table in names(plan) for first, stop in ((middle, plan.stop), (plan.first, middle))]
-    expected = [made(plan, *job) for job in jobs]
+    expected = [made_table(plan, *job) for job in jobs]
     copy = afresh(plan)
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda job: made(copy, *job), jobs))
-    for job, one, other in zip(jobs, found, expected, strict=True):
+        values = list(pool.map(lambda job: made_table(copy, *job), jobs))
+    for job, one, other in zip(jobs, values, expected, strict=True):
         assert not differing(one, other), (job, differing(one, other))
 
 
@@ -112,5 +112,5 @@ def test_another_process_gives_the_same_rows() -> None:
         jobs += [(plan, pickled, table, plan.stop - 2, plan.stop - 1) for table in names(plan)]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         made_there = list(pool.map(work, *zip(*[job[1:] for job in jobs], strict=True)))
-    for (plan, _, *job), found in zip(jobs, made_there, strict=True):
-        assert not differing(found, made(plan, *job)), (plan.name, job)
+    for (plan, _, *job), actual in zip(jobs, made_there, strict=True):
+        assert not differing(actual, made_table(plan, *job)), (plan.name, job)

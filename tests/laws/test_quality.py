@@ -17,7 +17,7 @@ from plotsim_core.engine.block import block
 from plotsim_core.engine.slice import full_slice
 from plotsim_core.tables.kind import table_kind
 from plotsim_core.truth.restore import restored
-from tests.laws.made import differing, frame, made
+from tests.laws.made import differing, frame, made_table
 from tests.laws.strategies import Raw, configs, examples, plan_of
 from tests.laws.test_extension import LATER, without
 
@@ -87,7 +87,7 @@ def broken(*issues: Raw, rate: float = 0.2) -> Plan:
 
 def tables(plan: Plan) -> dict[str, pa.Table]:
     """Return all tables of a plan."""
-    return {table.name: made(plan, table.name) for table in plan.tables}
+    return {table.name: made_table(plan, table.name) for table in plan.tables}
 
 
 def in_order(rows: pa.Table, table: Any) -> pa.Table:
@@ -99,16 +99,16 @@ def in_order(rows: pa.Table, table: Any) -> pa.Table:
 def hold_restored(plan: Plan, clean: Plan) -> None:
     """Check that the ledger gives back, cell by cell, what is made without `quality`."""
     stored = tables(plan)
-    found = restored(plan, stored, stored[LEDGER])
+    rows = restored(plan, stored, stored[LEDGER])
     for table in clean.tables:
-        expected = in_order(made(clean, table.name), table)
-        assert not differing(in_order(found[table.name], table).cast(expected.schema), expected), table.name
+        expected = in_order(made_table(clean, table.name), table)
+        assert not differing(in_order(rows[table.name], table).cast(expected.schema), expected), table.name
 
 
 @pytest.mark.parametrize("issue", ISSUES)
 def test_the_ledger_gives_back_what_an_issue_broke(issue: str) -> None:
     plan = broken(ISSUES[issue])
-    assert made(plan, LEDGER).num_rows > 0
+    assert made_table(plan, LEDGER).num_rows > 0
     hold_restored(plan, from_mapping(CONFIG, name="clean"))
 
 
@@ -137,12 +137,12 @@ def test_an_issue_changes_no_value_that_it_does_not_speak_of(issue: str) -> None
     clean, plan = from_mapping(CONFIG, name="clean"), broken(options)
     changed = {options.get("column"), "_inserted_at", "_updated_at", "_op"}
     for table in clean.tables:
-        before, after = made(clean, table.name), made(plan, table.name)
+        before, after = made_table(clean, table.name), made_table(plan, table.name)
         if table.name != options["table"]:
             assert not differing(after.replace_schema_metadata(None), before.replace_schema_metadata(None))
             continue
-        kept = [name for name in before.column_names if name not in changed]
-        old, new = frame(before.select(kept)), frame(after.select(kept))
+        values = [name for name in before.column_names if name not in changed]
+        old, new = frame(before.select(values)), frame(after.select(values))
         if options["issue"] in ("duplicate_rows", "volume_anomaly"):
             old, new = (rows.drop_duplicates().set_index(list(set(table.key) - changed)) for rows in (old, new))
             assert new.equals(old.loc[new.index])
@@ -154,7 +154,7 @@ def test_an_issue_changes_no_value_that_it_does_not_speak_of(issue: str) -> None
 def test_as_many_rows_are_broken_as_the_rate_says(issue: str) -> None:
     """Within four standard errors of a binomial draw, of the rows that the issue can be about."""
     options, rate = ISSUES[issue], 0.2
-    clean = made(from_mapping(CONFIG, name="clean"), options["table"])
+    clean = made_table(from_mapping(CONFIG, name="clean"), options["table"])
     periods = options.get("periods") or ([options["period"]] if "period" in options else None)
     if options["issue"] == "schema_drift":
         periods = list(range(options["period"], 12))
@@ -162,15 +162,15 @@ def test_as_many_rows_are_broken_as_the_rate_says(issue: str) -> None:
         clean = clean.filter(pc.is_in(clean["date_key"], pa.array([20240101 + 100 * period for period in periods])))
     column = options.get("column")
     rows = clean.num_rows - (clean[column].null_count if column else 0)
-    ledger = made(broken(options, rate=rate), LEDGER)
-    found = len(set(ledger["row_key"].to_pylist()))
-    assert abs(found - rows * rate) < 4 * (rows * rate * (1 - rate)) ** 0.5
+    ledger = made_table(broken(options, rate=rate), LEDGER)
+    count = len(set(ledger["row_key"].to_pylist()))
+    assert abs(count - rows * rate) < 4 * (rows * rate * (1 - rate)) ** 0.5
 
 
 def test_two_issues_of_one_kind_break_rows_independently() -> None:
     """With another offset, and in another column: of rows with the one, a share of `rate` has the other."""
     first = {"table": "fct_all", "issue": "null_injection", "column": "refunds"}
-    ledger = made(broken(first, {**first, "column": "mood"}, {**first, "column": "visits", "seed_offset": 1}), LEDGER)
+    ledger = made_table(broken(first, {**first, "column": "mood"}, {**first, "column": "visits", "seed_offset": 1}), LEDGER)
     sets = [set(ledger.filter(pc.equal(ledger["issue_number"], n))["row_key"].to_pylist()) for n in (1, 2, 3)]
     for one, other in ((0, 1), (0, 2), (1, 2)):
         rows, both = len(sets[one]), len(sets[one] & sets[other])
@@ -178,7 +178,7 @@ def test_two_issues_of_one_kind_break_rows_independently() -> None:
 
 
 def test_the_same_issue_twice_breaks_twice_as_many_rows() -> None:
-    once, twice = (made(broken(*[ISSUES["a null"]] * count), LEDGER).to_pandas() for count in (1, 2))
+    once, twice = (made_table(broken(*[ISSUES["a null"]] * count), LEDGER).to_pandas() for count in (1, 2))
     lost = twice[twice["column_name"] == "refunds"]
     assert set(once["row_key"]) == set(lost.loc[lost["issue_number"] == 1, "row_key"])
     rows = 12 * 150 * 0.95
@@ -186,7 +186,7 @@ def test_the_same_issue_twice_breaks_twice_as_many_rows() -> None:
 
 
 def test_a_copy_follows_its_original() -> None:
-    rows = made(broken(ISSUES["a row twice"]), "evt_visit").to_pandas()
+    rows = made_table(broken(ISSUES["a row twice"]), "evt_visit").to_pandas()
     copies = rows["visit_id"].duplicated()
     assert copies.sum() > 0
     assert (rows["visit_id"].shift()[copies] == rows["visit_id"][copies]).all()
@@ -194,7 +194,7 @@ def test_a_copy_follows_its_original() -> None:
 
 def test_a_late_row_arrives_in_one_of_the_next_five_periods() -> None:
     """The arrival is a date of the calendar: months after the row's, over the end of the year."""
-    rows = made(broken(ISSUES["a late row"]), "fct_all").to_pandas().dropna(subset=[ARRIVAL])
+    rows = made_table(broken(ISSUES["a late row"]), "fct_all").to_pandas().dropna(subset=[ARRIVAL])
     months = {
         name: rows[name].astype(int) // 10000 * 12 + rows[name].astype(int) // 100 % 100 for name in ("date_key", ARRIVAL)
     }
@@ -210,7 +210,7 @@ def test_a_column_drifts_from_its_period_on() -> None:
         (ISSUES["a column that drifts"] | {"period": None}, 20240101),
         (ISSUES["a column that drifts"] | {"period": None, "mode": "rename"}, 20240701),
     ):
-        rows = made(broken(options, rate=1.0), "fct_all").to_pandas()
+        rows = made_table(broken(options, rate=1.0), "fct_all").to_pandas()
         late = rows["date_key"] >= first
         assert rows.loc[late, "mood"].isna().all()
         assert rows.loc[~late, "mood_v2"].isna().all()
@@ -218,16 +218,20 @@ def test_a_column_drifts_from_its_period_on() -> None:
 
 
 def test_no_misspelt_number_can_be_read_as_one() -> None:
-    rows = made(broken(ISSUES["a number of another type"], rate=1.0), "fct_all").to_pandas()["refunds"].dropna()
+    rows = made_table(broken(ISSUES["a number of another type"], rate=1.0), "fct_all").to_pandas()["refunds"].dropna()
     assert len(rows) > 1000
     assert rows.map(lambda text: text == "n/a" or "," in text or text.startswith("ca. ")).all()
 
 
 def test_an_orphan_refers_to_no_row() -> None:
     plan = broken(ISSUES["an orphan"])
-    keys = set(made(plan, "dim_shop")["shop_id"].to_pylist())
-    lost = [key for key in made(plan, "fct_all")["shop_id"].to_pylist() if key not in keys]
-    assert len(lost) == made(plan, LEDGER).filter(pc.equal(made(plan, LEDGER)["column_name"], "shop_id")).num_rows > 100
+    keys = set(made_table(plan, "dim_shop")["shop_id"].to_pylist())
+    lost = [key for key in made_table(plan, "fct_all")["shop_id"].to_pylist() if key not in keys]
+    assert (
+        len(lost)
+        == made_table(plan, LEDGER).filter(pc.equal(made_table(plan, LEDGER)["column_name"], "shop_id")).num_rows
+        > 100
+    )
 
 
 def of_country(keys: list[Any], *issues: Raw) -> Raw:
@@ -250,8 +254,8 @@ def test_no_orphan_of_a_key_of_ones_own_refers_to_a_row(keys: list[Any]) -> None
     """Whatever the keys end with, texts or whole numbers, and where two issues make orphans; the ledger gives them back."""
     raw = of_country(keys, {}, {"seed_offset": 1, "rate": 0.5})
     plan, unbroken = from_mapping(raw, name="broken"), from_mapping({**raw, "quality": []}, name="broken")
-    stored = made(plan, "evt_visit")["code"].to_pylist()
-    ledger = made(plan, LEDGER).to_pandas()
+    stored = made_table(plan, "evt_visit")["code"].to_pylist()
+    ledger = made_table(plan, LEDGER).to_pandas()
     lost = ledger.groupby("row_key")["issue"].count()
     assert sum(key not in keys for key in stored) == len(lost) > 100
     assert lost.max() == 2
@@ -269,13 +273,13 @@ def test_keys_that_leave_no_number_for_orphans_are_refused() -> None:
 def test_a_row_that_was_broken_says_that_it_changed() -> None:
     """Op U, changed after it was written and before its period ended; all other rows as they were."""
     plan = broken(ISSUES["a null"])
-    ledger = made(plan, LEDGER).to_pandas()
-    told = set(ledger.loc[ledger["column_name"] == "refunds", "row_key"])
-    rows = made(plan, "fct_all").to_pandas()
-    here = (rows["shop_id"] + "|" + rows["date_key"].astype(str)).isin(told)
-    assert ((rows["_op"] == "U") == here).all()
-    assert (rows.loc[here, "_updated_at"] > rows.loc[here, "_inserted_at"]).all()
-    assert (rows.loc[~here, "_updated_at"] == rows.loc[~here, "_inserted_at"]).all()
+    ledger = made_table(plan, LEDGER).to_pandas()
+    values = set(ledger.loc[ledger["column_name"] == "refunds", "row_key"])
+    rows = made_table(plan, "fct_all").to_pandas()
+    mask = (rows["shop_id"] + "|" + rows["date_key"].astype(str)).isin(values)
+    assert ((rows["_op"] == "U") == mask).all()
+    assert (rows.loc[mask, "_updated_at"] > rows.loc[mask, "_inserted_at"]).all()
+    assert (rows.loc[~mask, "_updated_at"] == rows.loc[~mask, "_inserted_at"]).all()
     assert (rows["_updated_at"].dt.strftime("%Y%m01").astype(int) == rows["date_key"]).all()
 
 
@@ -283,8 +287,8 @@ def test_where_no_row_is_none_says_that_it_changed() -> None:
     """A period with no row of a fact that tells when its rows were written: no unit has arrived yet."""
     late = {**CONFIG["segments"][0], "count": 2, "arrival": {"kind": "explicit", "start_periods": [3, 4]}}
     plan = from_mapping({**CONFIG, "segments": [late], "quality": [{**ISSUES["a null"], "rate": 1}]}, name="late")
-    assert made(plan, "fct_all", plan.first, plan.first + 1).num_rows == 0
-    assert made(plan, LEDGER, plan.first, plan.first + 1).num_rows == 0
+    assert made_table(plan, "fct_all", plan.first, plan.first + 1).num_rows == 0
+    assert made_table(plan, LEDGER, plan.first, plan.first + 1).num_rows == 0
 
 
 def test_a_clean_dataset_has_no_ledger() -> None:
@@ -296,7 +300,7 @@ def test_a_clean_dataset_has_no_ledger() -> None:
 def test_every_row_that_can_be_broken_has_an_address_of_its_own(raw: Raw) -> None:
     population = plan_of(raw).population
     slice_ = full_slice(population)
-    for table in population.made:
+    for table in population.unit_tables:
         kind = table_kind(table)
         if table.time is None or kind.is_derived or table.spec.is_date_dimension:
             continue
@@ -315,8 +319,8 @@ def test_features_as_of_a_moment_are_those_of_a_window_that_ends_there(raw: Raw)
     later = {**raw["window"], "end": LATER[raw["window"]["every"]], "span": before.span}
     after = plan_of({**raw, "window": later})
     assert not differing(
-        made(after, FEATURES, None, before.stop).replace_schema_metadata(None),
-        made(before, FEATURES).replace_schema_metadata(None),
+        made_table(after, FEATURES, None, before.stop).replace_schema_metadata(None),
+        made_table(before, FEATURES).replace_schema_metadata(None),
     )
 
 
@@ -337,5 +341,5 @@ def test_tables_of_a_further_kind_of_unit_are_broken_alike() -> None:
         {"table": "fct_all", "issue": "null_injection", "rate": 0.2, "column": "mood"},
     ]
     plan = from_mapping({**raw, "quality": issues}, name="broken")
-    assert set(made(plan, LEDGER)["table_name"].to_pylist()) == {"fct_owner", "fct_all"}
+    assert set(made_table(plan, LEDGER)["table_name"].to_pylist()) == {"fct_owner", "fct_all"}
     hold_restored(plan, from_mapping(raw, name="clean"))

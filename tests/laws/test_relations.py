@@ -28,7 +28,7 @@ from tests.laws.made import (
     unit_column,
     unit_keys,
 )
-from tests.laws.made import clean as made
+from tests.laws.made import clean as clean_rows
 from tests.laws.strategies import Raw, configs, examples, plan_of
 
 
@@ -39,7 +39,7 @@ def clean_tables(plan: Plan) -> tuple[TablePlan, ...]:
 
 def whole(plan: Plan) -> dict[str, pa.Table]:
     """Return all tables of a plan."""
-    return {table.name: made(plan, table.name) for table in clean_tables(plan)}
+    return {table.name: clean_rows(plan, table.name) for table in clean_tables(plan)}
 
 
 def sourced(table: TablePlan, type_: str) -> str | None:
@@ -63,7 +63,7 @@ def periods_of(plan: Plan, table: TablePlan, rows: pa.Table) -> np.ndarray:
 def keys_are_unique(plan: Plan) -> None:
     """The key columns of a table tell its rows apart, stages too, and hold no null."""
     for name in names(plan):
-        keys = made(plan, name).select(list(find_table(plan.clean, name).key)).to_pandas()
+        keys = clean_rows(plan, name).select(list(find_table(plan.clean, name).key)).to_pandas()
         assert not keys.duplicated().any(), name
         assert not keys.isna().any().any(), name
 
@@ -73,28 +73,28 @@ def references_resolve(plan: Plan) -> None:
     tables = whole(plan)
     for table in clean_tables(plan):
         for column, to, key in table.references:
-            found = pc.is_in(tables[table.name][column].drop_null(), tables[to][key].combine_chunks())
-            assert pc.all(found).as_py() in (True, None), f"{table.name}.{column} to {to}.{key}"
+            actual = pc.is_in(tables[table.name][column].drop_null(), tables[to][key].combine_chunks())
+            assert pc.all(actual).as_py() in (True, None), f"{table.name}.{column} to {to}.{key}"
 
 
 def references_resolve_as_of_any_moment(plan: Plan) -> None:
     """What a store holds after some periods is whole in itself: no row refers to what comes later."""
     assert plan.stop is not None
     for stop in {plan.first + 1, (plan.first + plan.stop + 1) // 2}:
-        tables = {table.name: made(plan, table.name, None, stop) for table in clean_tables(plan)}
+        tables = {table.name: clean_rows(plan, table.name, None, stop) for table in clean_tables(plan)}
         for table in clean_tables(plan):
             for column, to, key in table.references:
-                found = pc.is_in(tables[table.name][column].drop_null(), tables[to][key].combine_chunks())
-                assert pc.all(found).as_py() in (True, None), f"{table.name}.{column} to {to}.{key} as of {stop}"
+                actual = pc.is_in(tables[table.name][column].drop_null(), tables[to][key].combine_chunks())
+                assert pc.all(actual).as_py() in (True, None), f"{table.name}.{column} to {to}.{key} as of {stop}"
 
 
 def children_are_their_units(plan: Plan) -> None:
     """Where a row names a unit and one of a unit's children, the child is that unit's; only bridges link to any."""
     tables = whole(plan)
     for child in (table for table in clean_tables(plan) if table.kind == "child"):
-        own = sourced(child, "id")
+        entry = sourced(child, "id")
         owner = unit_column(plan.population, child)
-        owners = dict(zip(tables[child.name][own].to_pylist(), tables[child.name][owner].to_pylist(), strict=True))
+        owners = dict(zip(tables[child.name][entry].to_pylist(), tables[child.name][owner].to_pylist(), strict=True))
         for table in (table for table in clean_tables(plan) if table.kind != "bridge"):
             column = next((c for c, to, _ in table.references if to == child.name), None)
             unit = unit_column(plan.population, table)
@@ -107,16 +107,16 @@ def bridges_keep_their_bounds(plan: Plan) -> None:
     """No pair is linked twice and no row to itself; rows have as many links as allowed, while there are rows enough."""
     for table in (table for table in clean_tables(plan) if table.kind == "bridge"):
         spec = table.spec
-        pairs = list(zip(*(made(plan, table.name)[name].to_pylist() for name in table.key), strict=True))
+        pairs = list(zip(*(clean_rows(plan, table.name)[name].to_pylist() for name in table.key), strict=True))
         if spec.left == spec.right:
             assert all(a != b for a, b in pairs)
         if not spec.directed:
             assert len({frozenset(pair) for pair in pairs}) == len(pairs)
-        ends = ((made(plan, name), sourced(plan.table(name), "id")) for name in (spec.left, spec.right))
+        ends = ((clean_rows(plan, name), sourced(plan.table(name), "id")) for name in (spec.left, spec.right))
         lefts, rights = (set(rows[key].to_pylist()) for rows, key in ends)
-        own = Counter(a for a, _ in pairs)
-        touched = own if spec.directed else own + Counter(b for _, b in pairs)
-        assert max(own.values(), default=0) <= spec.cardinality[1]
+        entry = Counter(a for a, _ in pairs)
+        touched = entry if spec.directed else entry + Counter(b for _, b in pairs)
+        assert max(entry.values(), default=0) <= spec.cardinality[1]
         if not plan.population.endings and all(segment.spec.tenure is None for segment in plan.population.segments):
             least = min(spec.cardinality[0], len(rights) - (spec.left == spec.right))
             assert all(touched[key] >= least for key in lefts), table.name
@@ -136,7 +136,7 @@ def events_lie_in_their_periods(plan: Plan) -> None:
         column = sourced(table, "timestamp")
         if table.time is None or column is None or table.kind == "snapshot":  # whose moments are those of the dimension
             continue
-        rows = made(plan, table.name)
+        rows = clean_rows(plan, table.name)
         periods = periods_of(plan, table, rows)
         moments = times(rows, column)
         assert (moments >= plan.grain.starts(periods).astype("datetime64[us]")).all(), table.name
@@ -154,7 +154,7 @@ def rows_lie_in_their_units_lives(plan: Plan) -> None:
         unit = unit_column(plan.population, table)
         if table.time is None or unit is None:
             continue
-        rows = made(plan, name)
+        rows = clean_rows(plan, name)
         periods = periods_of(plan, table, rows)
         of_row = life.loc[rows[unit].to_pylist()]
         assert (periods >= of_row["first"].to_numpy()).all(), name
@@ -168,7 +168,7 @@ def nothing_happens_after_the_end(plan: Plan) -> None:
     for population in plan.populations:
         ended: list[tuple[str, np.datetime64]] = []
         for name in {ending.table for ending in population.endings}:
-            rows = made(plan, name)
+            rows = clean_rows(plan, name)
             column = sourced(population.table(name), "timestamp")
             if column is not None:
                 ended += zip(
@@ -176,11 +176,11 @@ def nothing_happens_after_the_end(plan: Plan) -> None:
                 )
         moments = dict(ended)
         assert len(moments) == len(ended), "a unit ends twice"
-        for table in population.made:
+        for table in population.unit_tables:
             column = sourced(table, "timestamp")
             if table.time is None or column is None:
                 continue
-            rows = made(plan, table.name)
+            rows = clean_rows(plan, table.name)
             for unit, moment in zip(rows[unit_column(population, table)].to_pylist(), times(rows, column), strict=True):
                 assert moment <= moments.get(unit, moment), f"{table.name}: {unit} at {moment}, ended at {moments[unit]}"
 
@@ -192,7 +192,7 @@ def histories_are_whole(plan: Plan) -> None:
     tier = next((column.name for column in table.columns if column.spec.word == "scd"), None)
     if tier is None:
         return
-    rows = made(plan, table.name).to_pandas()
+    rows = clean_rows(plan, table.name).to_pandas()
     key = unit_column(plan.population, table)
     for _, versions in rows.groupby(key, sort=False):
         begins, ends = versions["valid_from"].to_list(), versions["valid_to"].to_list()
@@ -211,7 +211,7 @@ def versions_end_with_their_units(plan: Plan) -> None:
         return
     ended = lives(plan)["last"].to_dict()
     key_column = unit_column(plan.population, table)
-    rows = made(plan, table.name).to_pandas().drop_duplicates(key_column, keep="last")
+    rows = clean_rows(plan, table.name).to_pandas().drop_duplicates(key_column, keep="last")
     for key, end in zip(rows[key_column], rows["valid_to"], strict=True):
         if ended[key] < plan.stop - 1:
             assert np.datetime64(end, "s") == plan.grain.starts(np.array([ended[key] + 1]))[0], f"{key} ends at {end}"
@@ -224,12 +224,12 @@ def facts_join_the_version_of_their_time(plan: Plan) -> None:
     dimension = plan.population.dimension
     if not any(column.spec.word == "scd" for column in dimension.columns):
         return
-    versions = made(plan, dimension.name).to_pandas().set_index(ROW_ID)
+    versions = clean_rows(plan, dimension.name).to_pandas().set_index(ROW_ID)
     key = unit_column(plan.population, dimension)
     for table in clean_tables(plan):
         if table.time is None or not any(column.name == ROW_ID for column in table.columns):
             continue
-        rows = made(plan, table.name)
+        rows = clean_rows(plan, table.name)
         starts = pd.Series(plan.grain.starts(periods_of(plan, table, rows)))
         valid = versions.loc[rows[ROW_ID].to_pylist()]
         assert valid[key].to_list() == rows[unit_column(plan.population, table)].to_pylist()

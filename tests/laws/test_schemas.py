@@ -30,8 +30,8 @@ _PERIODS = 40
 def hold_batches(plan: Plan, stop: int | None = None) -> None:
     """Check every table and stage: its batches have its schema, and nulls only where that says so."""
     for name in names(plan):
-        schema, made = batches(plan, name, plan.first, stop)
-        for batch in made:
+        schema, pieces = batches(plan, name, plan.first, stop)
+        for batch in pieces:
             assert batch.schema.equals(schema.remove_metadata()), name
             assert not [f.name for f in schema if not f.nullable and batch[f.name].null_count], name
 
@@ -41,9 +41,9 @@ def origin(column: ColumnPlan, table: TablePlan, plan: Plan) -> ColumnPlan | Non
     if column.spec.word == "lookup" and "__" in column.name:
         of, _, name = column.spec.type.removeprefix("lookup.").partition(".")
         return next(other for other in plan.table(of).columns if other.name == name)
-    if not table.of:
+    if not table.shown_table:
         return None
-    return next((other for other in plan.table(table.of).columns if other.name == column.name), None)
+    return next((other for other in plan.table(table.shown_table).columns if other.name == column.name), None)
 
 
 def hold_origins(plan: Plan) -> None:
@@ -152,7 +152,7 @@ def test_a_total_of_no_rows_is_of_its_type() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "says"),
+    ("name", "values", "message"),
     [
         (
             "shop_id",
@@ -162,11 +162,11 @@ def test_a_total_of_no_rows_is_of_its_type() -> None:
         ("price", pa.array([1, 2], pa.int64()), "fct_order.price is of type int64, and its schema says double"),
     ],
 )
-def test_a_batch_that_is_not_what_its_schema_says_is_refused(name: str, values: pa.Array, says: str) -> None:
+def test_a_batch_that_is_not_what_its_schema_says_is_refused(name: str, values: pa.Array, message: str) -> None:
     table = from_mapping(SHOPS, name="shops").table("fct_order")
     sound = {c.name: pa.nulls(2, c.type) if c.nullable else pa.array([0, 0]).cast(c.type) for c in table.columns}
     assert batch_of(table, list(sound.values())).num_rows == 2
-    with pytest.raises(SchemaError, match=re.escape(says)):
+    with pytest.raises(SchemaError, match=re.escape(message)):
         batch_of(table, list({**sound, name: values}.values()))
 
 

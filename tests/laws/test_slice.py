@@ -30,8 +30,8 @@ from tests.laws.made import (
     frame,
     in_periods,
     is_state,
-    made,
     made_of,
+    made_table,
     names,
     unit_column,
     unit_keys,
@@ -45,24 +45,24 @@ def some_periods(plan: Plan) -> list[tuple[int, int]]:
     middle = (plan.first + plan.stop) // 2
     third = max(1, (plan.stop - plan.first) // 3)
     last = plan.stop - 1
-    found = [
+    values = [
         (plan.first, plan.first + 1),
         (middle, middle + 1),
         (last, plan.stop),
         (plan.first + third, min(plan.first + 2 * third + 1, plan.stop)),
         (plan.first, plan.stop),
     ]
-    return sorted(set(found), reverse=True)
+    return sorted(set(values), reverse=True)
 
 
 def hold_periods(plan: Plan, ranges: list[tuple[int, int]]) -> None:
     """Check every table and stage: a range of periods made alone is that range of the whole."""
     for name in names(plan):
         table = find_table(plan, name)
-        whole = made(plan, name)
+        whole = made_table(plan, name)
         for first, stop in ranges:
-            alone = made(afresh(plan), name, first, stop)
-            expected = made(plan, name, None, stop) if is_state(table) else in_periods(plan, table, whole, first, stop)
+            alone = made_table(afresh(plan), name, first, stop)
+            expected = made_table(plan, name, None, stop) if is_state(table) else in_periods(plan, table, whole, first, stop)
             assert not differing(alone, expected), (name, first, stop, differing(alone, expected))
 
 
@@ -74,7 +74,7 @@ def hold_units(plan: Plan, cuts: list[int]) -> None:
         column = unit_column(plan.population, table)
         if column is None:
             continue
-        whole = made(plan, name)
+        whole = made_table(plan, name)
         edges = [0, *cuts, units_by(plan.population, plan.stop)]
         for begin, end in itertools.pairwise(edges):
             alone = made_of(plan, name, Slice(plan.first, plan.stop, begin, end))
@@ -84,7 +84,7 @@ def hold_units(plan: Plan, cuts: list[int]) -> None:
             assert not differing(alone, mine), (name, begin, end, differing(alone, mine))
 
 
-def begun(plan: Plan, table: TablePlan, rows: pa.Table, stop: int) -> pa.Array:
+def begun_mask(plan: Plan, table: TablePlan, rows: pa.Table, stop: int) -> pa.Array:
     """Return which rows of a state were there at the end of period `stop - 1`, as the state itself tells it."""
     edge = plan.grain.starts(np.array([stop], dtype=np.int64))[0]
     masks = [
@@ -125,22 +125,24 @@ def hold_as_of(plan: Plan, stops: list[int]) -> None:
         if not is_state(table) or table.kind in CHANGING:
             continue
         moving = [c.name for c in table.columns if moves(table, c.spec)]
-        latest = made(plan, table.name).drop_columns(moving)
+        latest = made_table(plan, table.name).drop_columns(moving)
         dated = any(c.spec.type in ("version.valid_from", "timestamp") for c in table.columns) or any(
             plan.table(to).kind == "date" for _, to, _ in table.references
         )
         for stop in stops:
-            state = made(plan, table.name, None, stop).drop_columns(moving)
-            assert pc.all(begun(plan, table, state, stop)).as_py() in (True, None), f"{table.name} knows what begins later"
+            state = made_table(plan, table.name, None, stop).drop_columns(moving)
+            assert pc.all(begun_mask(plan, table, state, stop)).as_py() in (True, None), (
+                f"{table.name} knows what begins later"
+            )
             if dated:
-                kept = latest.filter(begun(plan, table, latest, stop))
-                assert not differing(told(plan, kept, stop), told(plan, state, stop)), (table.name, stop)
+                remaining = latest.filter(begun_mask(plan, table, latest, stop))
+                assert not differing(rows_as_of(plan, remaining, stop), rows_as_of(plan, state, stop)), (table.name, stop)
                 continue
             early, late = frame(state).set_index(list(table.key)), frame(latest).set_index(list(table.key))
             assert late.loc[early.index].equals(early), (table.name, stop)
 
 
-def told(plan: Plan, rows: pa.Table, stop: int) -> pa.Table:
+def rows_as_of(plan: Plan, rows: pa.Table, stop: int) -> pa.Table:
     """Return rows with what only later moments know taken out of `valid_to` and `is_current`."""
     if not set(AS_OF) <= set(rows.column_names):
         return rows.combine_chunks()

@@ -20,12 +20,12 @@ BY_THEMSELVES = {"cdc": "`cdc: true` adds it"}
 """Sources whose columns come by themselves."""
 
 
-def said(raw: Any, key: str) -> Iterator[str]:
+def texts_under(raw: Any, key: str) -> Iterator[str]:
     """Yield every text that stands under a key anywhere in a config."""
     if isinstance(raw, dict):
         yield from (value for name, value in raw.items() if name == key and isinstance(value, str))
     for item in raw.values() if isinstance(raw, dict) else raw if isinstance(raw, list) else ():
-        yield from said(item, key)
+        yield from texts_under(item, key)
 
 
 @pytest.mark.slow
@@ -37,8 +37,8 @@ def test_random_configs_use_the_whole_language() -> None:
     @settings(max_examples=1600, derandomize=True, database=None, deadline=None, phases=[Phase.generate])
     @given(configs(pieces=len(PIECES)))
     def look(raw: Raw) -> None:
-        words.update(type_.partition(".")[0] for type_ in said(raw, "type"))
-        issues.update(said(raw, "issue"))
+        words.update(type_.partition(".")[0] for type_ in texts_under(raw, "type"))
+        issues.update(texts_under(raw, "issue"))
         if kinds < set(declared_kinds()):
             parts, _ = read_parts(Document(raw, "random", raw))
             kinds.update(declared.kind.kind for declared in (parts.tables if parts else ()) if declared.kind)

@@ -10,7 +10,7 @@ import pytest
 from plotsim_core import Plan, TableSlice, UsageError, make, slices
 from plotsim_core.tables.slices import cuts_of
 from plotsim_core.tables.stages import stage_names
-from tests.laws.made import DATASETS, afresh, bundled, differing, made
+from tests.laws.made import DATASETS, afresh, bundled, differing, made_table
 
 PARTS = (1, 3, 17, 61)
 
@@ -25,7 +25,7 @@ def part_rows(plan: Plan, parts: list[TableSlice]) -> pa.Table:
 def test_the_parts_are_the_whole(name: str) -> None:
     plan = bundled(name)
     for number, table in enumerate([*(table.name for table in plan.tables), *stage_names(plan)]):
-        whole = made(plan, table)
+        whole = made_table(plan, table)
         for parts in (1, PARTS[1 + number % 3]):
             cut = slices(plan, [table], parts)
             assert len(cut) >= 1, (table, parts)
@@ -38,7 +38,7 @@ def test_every_cut_that_a_table_has_gives_the_whole_and_no_other_is_taken(name: 
     assert plan.stop is not None
     first = max(plan.first, plan.stop - 5)
     for table in plan.tables:
-        whole, cuts = made(plan, table.name, first), cuts_of(plan, table)
+        whole, cuts = made_table(plan, table.name, first), cuts_of(plan, table)
         for cut in ("periods", "units", "rows"):
             if cut in cuts:
                 assert not differing(part_rows(afresh(plan), slices(plan, [table.name], 4, first=first, by=cut)), whole), (

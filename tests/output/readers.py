@@ -40,9 +40,9 @@ def in_pandas(place: str) -> pa.Table:
 
 
 def in_pyarrow(place: str) -> pa.Table:
-    found = pq.read_table(place if os.path.exists(place) else sorted(glob(place)))
-    assert isinstance(found, pa.Table)
-    return found
+    actual = pq.read_table(place if os.path.exists(place) else sorted(glob(place)))
+    assert isinstance(actual, pa.Table)
+    return actual
 
 
 def in_duckdb(place: str) -> pa.Table:

@@ -115,15 +115,15 @@ RAW: dict[str, Any] = {
 
 
 @lru_cache
-def made(format: str = "csv", **options: Any) -> Plan:
+def plan_with(format: str = "csv", **options: Any) -> Plan:
     """Return the plan of the config, written in a format with options."""
     return from_mapping({**RAW, "output": {"format": format, **options}}, name="shops")
 
 
 def rows(plan: Plan, table: str) -> pa.Table:
     """Return the rows of a table as they are made."""
-    schema, found = batches(plan, table)
-    return pa.Table.from_batches(found, schema).replace_schema_metadata()
+    schema, pieces = batches(plan, table)
+    return pa.Table.from_batches(pieces, schema).replace_schema_metadata()
 
 
 def read(plan: Plan, directory: Path, format: str) -> dict[str, pa.Table]:
@@ -144,6 +144,6 @@ def files(directory: Path) -> dict[str, str]:
 
 def as_lists(table: pa.Table) -> dict[str, list[Any]]:
     """Return the columns of a table as lists, rows in the order of their first columns."""
-    found = table.to_pylist()
-    found.sort(key=repr)
-    return {name: [row[name] for row in found] for name in table.column_names}
+    values = table.to_pylist()
+    values.sort(key=repr)
+    return {name: [row[name] for row in values] for name in table.column_names}

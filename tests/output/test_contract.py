@@ -14,7 +14,7 @@ from plotsim_core.config.output import FormatWord
 from plotsim_core.output.format import FORMATS
 from plotsim_core.validation.store import directory_store
 from tests.laws.made import afresh, chunks_of
-from tests.output.support import NASTY, as_lists, files, made, read, rows
+from tests.output.support import NASTY, as_lists, files, plan_with, read, rows
 
 WRITTEN = [
     *((format, {}) for format in FORMATS),
@@ -38,36 +38,36 @@ def test_every_format_has_its_word_in_the_language() -> None:
 @pytest.mark.parametrize(("format", "options"), CASES)
 def test_what_is_read_is_what_was_made(format: str, options: dict[str, object], tmp_path: Path) -> None:
     """All tables, with all rows, columns and types; empty texts are no nulls; texts that need escaping are the same."""
-    plan = made(format, **options)
+    plan = plan_with(format, **options)
     counted = write_tables(plan, tmp_path)
-    found = read(plan, tmp_path, format)
-    assert set(found) == {table.name for table in plan.tables} == set(counted)
+    actual = read(plan, tmp_path, format)
+    assert set(actual) == {table.name for table in plan.tables} == set(counted)
     for table in plan.tables:
         expected = rows(plan, table.name)
-        assert found[table.name].num_rows == expected.num_rows == counted[table.name]
-        assert found[table.name].column_names == expected.column_names
-        assert as_lists(found[table.name].cast(expected.schema)) == as_lists(expected), table.name
-    assert set(NASTY) <= set(found["evt_visit"]["city"].to_pylist())
-    assert 0 < found["fct_month"]["sales"].null_count < found["fct_month"].num_rows
+        assert actual[table.name].num_rows == expected.num_rows == counted[table.name]
+        assert actual[table.name].column_names == expected.column_names
+        assert as_lists(actual[table.name].cast(expected.schema)) == as_lists(expected), table.name
+    assert set(NASTY) <= set(actual["evt_visit"]["city"].to_pylist())
+    assert 0 < actual["fct_month"]["sales"].null_count < actual["fct_month"].num_rows
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("format", "options"), [case for case in SAME_BYTES if "partition_by" not in case.values[1]])
 def test_rows_keep_their_order(format: str, options: dict[str, object], tmp_path: Path) -> None:
     """As they are made (there is no order between folders)."""
-    plan = made(format, **options)
+    plan = plan_with(format, **options)
     write_tables(plan, tmp_path)
-    found = read(plan, tmp_path, format)
+    actual = read(plan, tmp_path, format)
     for table in plan.tables:
         expected = rows(plan, table.name)
-        assert found[table.name].cast(expected.schema).to_pylist() == expected.to_pylist()
+        assert actual[table.name].cast(expected.schema).to_pylist() == expected.to_pylist()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("format", "options"), SAME_BYTES)
 def test_two_runs_have_the_same_bytes(format: str, options: dict[str, object], tmp_path: Path) -> None:
     """Whatever the blocks they were made in."""
-    plan = made(format, **options)
+    plan = plan_with(format, **options)
     write_tables(plan, tmp_path / "one")
     with chunks_of(plan.population.units * 3 + 1):
         write_tables(afresh(plan), tmp_path / "two")
@@ -78,20 +78,20 @@ def test_two_runs_have_the_same_bytes(format: str, options: dict[str, object], t
 @pytest.mark.parametrize(("format", "options"), CASES)
 def test_written_twice_is_there_once(format: str, options: dict[str, object], tmp_path: Path) -> None:
     """Also where the first run had more rows: nothing of it is left."""
-    plan = made(format, **options)
+    plan = plan_with(format, **options)
     write_tables(plan, tmp_path / "twice")
     part = write_tables(plan, tmp_path / "twice", periods="2024-02..2024-04")
     write_tables(plan, tmp_path / "once", periods="2024-02..2024-04")
     assert set(files(tmp_path / "twice")) == set(files(tmp_path / "once"))
-    found = read(plan, tmp_path / "twice", format)
-    assert {name: table.num_rows for name, table in found.items()} == part
+    actual = read(plan, tmp_path / "twice", format)
+    assert {name: table.num_rows for name, table in actual.items()} == part
     assert not list((tmp_path / "twice").glob(".plotsim*"))
 
 
 @pytest.mark.parametrize("format", ["csv", "sql"])
 def test_money_has_two_decimals(format: str, tmp_path: Path) -> None:
     """12.50, not 12.5; other numbers have as many decimals as they need."""
-    plan = made(format)
+    plan = plan_with(format)
     write_tables(plan, tmp_path)
     if format == "csv":
         lines = (tmp_path / "select.csv").read_text(encoding="utf-8").splitlines()
@@ -111,7 +111,7 @@ def test_the_schema_of_parquet_says_what_it_was_made_from(tmp_path: Path) -> Non
     """In folders too."""
     import pyarrow.parquet as pq
 
-    plan = made("parquet", partition_by="date_key")
+    plan = plan_with("parquet", partition_by="date_key")
     write_tables(plan, tmp_path)
     for file in tmp_path.rglob("*.parquet"):
         metadata = pq.read_schema(file).metadata
@@ -123,7 +123,7 @@ def test_nested_values_are_nested_where_a_format_can(tmp_path: Path) -> None:
     import csv
     import json
 
-    plan = made()
+    plan = plan_with()
     write_tables(plan, tmp_path, format="jsonl")
     write_tables(plan, tmp_path, format="csv")
     lines = [json.loads(line) for line in (tmp_path / "dim_shop.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -146,12 +146,12 @@ def test_moments_inside_nested_values_have_the_digits_of_those_outside(tmp_path:
     type_ = pa.struct([("at", pa.timestamp("us")), ("more", pa.list_(pa.timestamp("us")))])
     nested = pa.array([{"at": moment, "more": [moment]} for moment in moments], type_)
     batch = pa.record_batch({"opened": pa.array(moments, pa.timestamp("us")), "extra": nested})
-    spec = made().table("dim_shop")
+    spec = plan_with().table("dim_shop")
     columns = {column.name: column for column in spec.columns}
     shown = (replace(columns["opened"], nullable=True), replace(columns["extra"], type=type_, nullable=True))
     table = replace(spec, columns=shown, key=("opened",), references=())
     for format in ("csv", "jsonl"):
-        FORMATS[format].write(made(), table, [batch.cast(table.schema)], tmp_path)
+        FORMATS[format].write(plan_with(), table, [batch.cast(table.schema)], tmp_path)
     with (tmp_path / "dim_shop.csv").open(encoding="utf-8", newline="") as file:
         rows_ = [(row["opened"] or None, json.loads(row["extra"])) for row in csv.DictReader(file)]
     lines = [json.loads(line) for line in (tmp_path / "dim_shop.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -164,21 +164,21 @@ def test_texts_that_a_spreadsheet_would_run_are_escaped_where_it_is_asked_for(tm
     """Only texts: a number below zero stays one. What is read back is what was made."""
     texts = ["=1+1", "+49 30", "-5 %", "@cell", "\ttab", "\rreturn", "'=1", "'quoted'", "a=b", "", None]
     batch = pa.record_batch({"city": pa.array(texts), "codes": pa.array(range(-5, 6), pa.int64())})
-    plan = made(escape_formulas=True)
+    plan = plan_with(escape_formulas=True)
     spec = plan.table("dim_shop")
     city, codes = (next(c for c in spec.columns if c.name == name) for name in ("city", "codes"))
     columns = (replace(city, nullable=True), replace(codes, type=pa.int64(), nullable=True))
     table = replace(spec, columns=columns, key=("city",), references=())
-    found = {}
-    for place, own in (("raw", made()), ("escaped", plan)):
+    values = {}
+    for place, entry in (("raw", plan_with()), ("escaped", plan)):
         (tmp_path / place).mkdir()
-        FORMATS["csv"].write(own, table, [batch.cast(table.schema)], tmp_path / place)
-        alone = replace(own, tables=(table,))
-        with directory_store(alone, tmp_path / place, "csv", own.first, own.stop or 0) as store:
+        FORMATS["csv"].write(entry, table, [batch.cast(table.schema)], tmp_path / place)
+        alone = replace(entry, tables=(table,))
+        with directory_store(alone, tmp_path / place, "csv", entry.first, entry.stop or 0) as store:
             assert store.arrow("FROM dim_shop").to_pydict() == batch.to_pydict()
-        found[place] = (tmp_path / place / "dim_shop.csv").read_bytes().decode()
-    assert found["raw"].startswith('"city","codes"\n"=1+1",-5\n"+49 30",-4\n')
-    assert found["escaped"].startswith(
+        values[place] = (tmp_path / place / "dim_shop.csv").read_bytes().decode()
+    assert values["raw"].startswith('"city","codes"\n"=1+1",-5\n"+49 30",-4\n')
+    assert values["escaped"].startswith(
         '"city","codes"\n"\'=1+1",-5\n"\'+49 30",-4\n"\'-5 %",-3\n"\'@cell",-2\n"\'\ttab",-1\n'
     )
-    assert "\"''=1\"" in found["escaped"] and "\"'quoted'\"" in found["escaped"] and '"a=b"' in found["escaped"]
+    assert "\"''=1\"" in values["escaped"] and "\"'quoted'\"" in values["escaped"] and '"a=b"' in values["escaped"]

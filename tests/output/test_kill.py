@@ -84,13 +84,13 @@ def older(target: Path, case: str) -> Path:
 
 def seen(target: Path, case: str) -> dict[str, str]:
     """Return what everybody sees of a folder; of a database, whose bytes are not promised, its origin."""
-    found = {name: hash_ for name, hash_ in files(target).items() if not name.startswith(".plotsim-")}
+    values = {name: hash_ for name, hash_ in files(target).items() if not name.startswith(".plotsim-")}
     if case == "duckdb":
         import duckdb
 
         with duckdb.connect(target / "shops.duckdb", read_only=True) as connection:
-            found["shops.duckdb"] = str(connection.sql("SELECT plotsim_seed FROM _origin").fetchall())
-    return found
+            values["shops.duckdb"] = str(connection.sql("SELECT plotsim_seed FROM _origin").fetchall())
+    return values
 
 
 def left(target: Path) -> list[str]:
@@ -100,8 +100,8 @@ def left(target: Path) -> list[str]:
 
 def killed(place: Path, case: str, inside: bool, kills: int) -> list[int]:
     """Kill so many runs at calls that change a folder, spread over all calls of a run; return the numbers of the calls."""
-    told = json.dumps([str(place), case, inside, kills])
-    done = subprocess.run([sys.executable, "-c", SCRIPT, told], capture_output=True, text=True, timeout=900)
+    argument = json.dumps([str(place), case, inside, kills])
+    done = subprocess.run([sys.executable, "-c", SCRIPT, argument], capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     return [int(instant) for instant in json.loads(done.stdout.splitlines()[-1])]  # DuckDB may tell how far it is
 
@@ -112,20 +112,20 @@ def hold(place: Path, case: str, inside: bool, kills: int) -> None:
     write_tables(plan_of(case, 2), older(place / "new", case))
     new = seen(place / "new", case)
     assert old != new and set(FOREIGN) <= set(old) & set(new)
-    found = []
+    values = []
     for number, instant in enumerate(killed(place, case, inside, kills)):
         target = place_of(place, instant)
         if inside:
             finish(target)
         now = seen(target, case)
         assert now in (old, new), f"killed at call {instant}, the folder is a mix"
-        found.append(now == new)
+        values.append(now == new)
         if number % 3 != 1:
             continue
         write_tables(plan_of(case, 2), target)
         assert seen(target, case) == new
         assert not left(target), f"killed at call {instant}, the next run cleared nothing"
-    assert {True, False} == set(found), "no kill came after the switch, or none before"
+    assert {True, False} == set(values), "no kill came after the switch, or none before"
 
 
 @pytest.mark.slow

@@ -105,9 +105,9 @@ def test_all_days_of_all_tables_are_files_of_their_own(layout: str) -> None:
     text = template(layout, grain_named("day"))
     tables = ["orders", "orders_20240101", "state_orders", "orders_state", "data", "state"]
     days = [(date(2010, 1, 1) + timedelta(days=number)).isoformat() for number in range(1461)]
-    made = {partition_file(text, "shops", table, day) for table in tables for day in days}
-    made |= {state_file(text, "shops", table) for table in tables}
-    assert len(made) == len(tables) * (len(days) + 1)
+    values = {partition_file(text, "shops", table, day) for table in tables for day in days}
+    values |= {state_file(text, "shops", table) for table in tables}
+    assert len(values) == len(tables) * (len(days) + 1)
 
 
 @pytest.mark.parametrize(
@@ -153,24 +153,24 @@ def test_what_is_no_layout_is_refused(layout: str) -> None:
     """Nothing that leaves the store, hides in it, or lets two tables or datasets meet."""
     assert list(wrong_text(layout))
     with pytest.raises(ConfigError, match=r"output\.layout"):
-        made({"format": "parquet", "layout": layout})
+        plan_with({"format": "parquet", "layout": layout})
 
 
-def made(output: dict[str, Any], **more: Any) -> Plan:
+def plan_with(output: dict[str, Any], **more: Any) -> Plan:
     return from_mapping({**RAW, **more, "output": output}, name="shops")
 
 
 @pytest.mark.parametrize("layout", ["hive", "nested_daily", "flat_with_date_suffix", OWN["month"]])
 def test_a_run_writes_its_layout_and_reads_it_back(layout: str, tmp_path: Path) -> None:
     """The rows are those of a run without it, and a check of the folder finds them."""
-    plan = made({"format": "parquet", "layout": layout})
+    plan = plan_with({"format": "parquet", "layout": layout})
     write_tables(plan, tmp_path)
     first = files(tmp_path)
     write_tables(plan, tmp_path)
     assert files(tmp_path) == first
-    found = read(plan, tmp_path, "parquet")
+    actual = read(plan, tmp_path, "parquet")
     for table in plan.tables:
-        assert as_lists(found[table.name]) == as_lists(rows(plan, table.name)), table.name
+        assert as_lists(actual[table.name]) == as_lists(rows(plan, table.name)), table.name
     for place in (tmp_path, tmp_path / "shops"):
         with find_store(plan, place) as store:
             assert set(store.relations) == {table.name for table in plan.tables}
@@ -180,7 +180,7 @@ def test_a_run_writes_its_layout_and_reads_it_back(layout: str, tmp_path: Path) 
 
 def test_a_run_of_some_periods_leaves_other_partitions_alone(tmp_path: Path) -> None:
     """And periods that cut a partition are refused, for its file would lose rows."""
-    plan = made(MONTHS, window={**RAW["window"], "partition": "quarter"})
+    plan = plan_with(MONTHS, window={**RAW["window"], "partition": "quarter"})
     write_tables(plan, tmp_path)
     first = files(tmp_path / "shops")
     write_tables(plan, tmp_path, periods="2024-04..2024-06", tables=["fct_month"])
@@ -193,11 +193,11 @@ def test_a_run_of_some_periods_leaves_other_partitions_alone(tmp_path: Path) -> 
 
 def test_files_are_compressed_grouped_and_sorted_as_the_config_says(tmp_path: Path) -> None:
     """Rows that are alike in the columns of `sort_by` stay in their order; the rows are the same rows."""
-    plan = made({"format": "parquet", "compression": "snappy", "row_group_rows": 7, "sort_by": ["shop_id", "sales"]})
+    plan = plan_with({"format": "parquet", "compression": "snappy", "row_group_rows": 7, "sort_by": ["shop_id", "sales"]})
     write_tables(plan, tmp_path)
-    kept = pq.read_metadata(tmp_path / "fct_month.parquet")
-    assert kept.row_group(0).column(0).compression == "SNAPPY"
-    assert {kept.row_group(number).num_rows for number in range(kept.num_row_groups - 1)} == {7}
+    remaining = pq.read_metadata(tmp_path / "fct_month.parquet")
+    assert remaining.row_group(0).column(0).compression == "SNAPPY"
+    assert {remaining.row_group(number).num_rows for number in range(remaining.num_row_groups - 1)} == {7}
     stored, plain = pq.read_table(tmp_path / "fct_month.parquet"), rows(plan, "fct_month")
     wanted = plain.sort_by([("shop_id", "ascending"), ("sales", "ascending")])
     assert stored.replace_schema_metadata().equals(wanted.cast(stored.schema.remove_metadata()))

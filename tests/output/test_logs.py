@@ -75,8 +75,8 @@ def test_values_are_laid_out_as_python_does(layout: str, tmp_path: Path) -> None
     plan = from_mapping(config(columns=columns, log_format=layout), name="shops")
     write_tables(plan, tmp_path)
     lines = (tmp_path / "evt_visit.log").read_text(encoding="utf-8").splitlines()
-    made = [{**row, "city": row["city"].replace("\n", " ")} for row in rows(plan, "evt_visit").to_pylist()]
-    assert lines == [layout.format(**row) for row in made]
+    values = [{**row, "city": row["city"].replace("\n", " ")} for row in rows(plan, "evt_visit").to_pylist()]
+    assert lines == [layout.format(**row) for row in values]
 
 
 def test_a_missing_value_that_is_laid_out_is_a_dash(tmp_path: Path) -> None:

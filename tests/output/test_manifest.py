@@ -10,25 +10,25 @@ import numpy as np
 
 from plotsim_core import from_mapping, manifest, write_tables
 from tests.laws.made import afresh, chunks_of
-from tests.output.support import RAW, made, rows
+from tests.output.support import RAW, plan_with, rows
 
 STAGES = ("noised_metrics", "correlated_metrics")
 
 
 def written(directory: Path, **sections: Any) -> dict[str, Any]:
     write_tables(from_mapping({**RAW, **sections}, name="shops"), directory)
-    found: dict[str, Any] = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
-    return found
+    document: dict[str, Any] = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
+    return document
 
 
 def test_it_says_who_there_is_and_what_was_declared(tmp_path: Path) -> None:
-    found = written(tmp_path)
-    (kind,) = found["kinds"]
+    actual = written(tmp_path)
+    (kind,) = actual["kinds"]
     units = {unit["key"]: unit for unit in kind["units"]}
-    shops = rows(made(), "dim_shop").to_pylist()
+    shops = rows(plan_with(), "dim_shop").to_pylist()
     assert {key: unit["treatment"] for key, unit in units.items()} == {shop["shop_id"]: shop["arm"] for shop in shops}
     first: dict[str, int] = {}
-    for row in rows(made(), "fct_month").to_pylist():
+    for row in rows(plan_with(), "fct_month").to_pylist():
         first.setdefault(row["shop_id"], row["date_key"])
     assert {key: unit["arrival"] for key, unit in units.items()} == first
     segments = [unit["segment"] for unit in kind["units"]]
@@ -38,12 +38,12 @@ def test_it_says_who_there_is_and_what_was_declared(tmp_path: Path) -> None:
     assert [(pair["metric_a"], pair["metric_b"], pair["declared"]) for pair in kind["connections"]] == [
         ("visits", "sales", 0.4)
     ]
-    assert (found["seed"], found["window"]["first"], found["window"]["last"]) == (3, "2024-01", "2024-12")
-    assert found["digest"] == made().digest
-    assert {name: table["rows"] for name, table in found["tables"].items()} == {
-        table.name: rows(made(), table.name).num_rows for table in made().tables
+    assert (actual["seed"], actual["window"]["first"], actual["window"]["last"]) == (3, "2024-01", "2024-12")
+    assert actual["digest"] == plan_with().digest
+    assert {name: table["rows"] for name, table in actual["tables"].items()} == {
+        table.name: rows(plan_with(), table.name).num_rows for table in plan_with().tables
     }
-    assert found["tables"]["evt_visit"]["references"]["shop_id"] == "dim_shop.shop_id"
+    assert actual["tables"]["evt_visit"]["references"]["shop_id"] == "dim_shop.shop_id"
 
 
 def test_it_is_the_same_bytes_every_time(tmp_path: Path) -> None:
@@ -51,18 +51,20 @@ def test_it_is_the_same_bytes_every_time(tmp_path: Path) -> None:
     written(tmp_path / "two")
     text = (tmp_path / "one" / "manifest.json").read_text(encoding="utf-8")
     assert text == (tmp_path / "two" / "manifest.json").read_text(encoding="utf-8")
-    assert json.loads(text) == manifest(made(), {table.name: rows(made(), table.name).num_rows for table in made().tables})
+    assert json.loads(text) == manifest(
+        plan_with(), {table.name: rows(plan_with(), table.name).num_rows for table in plan_with().tables}
+    )
 
 
 def test_it_does_not_depend_on_how_units_are_cut() -> None:
-    whole = manifest(made())
+    whole = manifest(plan_with())
     with chunks_of(30):
-        assert manifest(afresh(made())) == whole
+        assert manifest(afresh(plan_with())) == whole
 
 
 def test_it_knows_no_future() -> None:
     """The manifest of half of the window says the same of that half as the whole one, and nothing of the rest."""
-    plan = made()
+    plan = plan_with()
     half = plan.first + 6
     early, late = (manifest(plan, None, stop)["kinds"][0]["units"] for stop in (half, None))
     last = int(plan.grain.keys(np.array([half - 1]))[0])
@@ -80,7 +82,7 @@ def test_more_units_and_metrics_change_no_record_of_those_that_are_there() -> No
     more = {"name": "heat", "type": "score", "polarity": "positive"}
     plan = from_mapping({**RAW, "scale": 2, "metrics": [*RAW["metrics"], more]}, name="shops")
     larger = {unit["key"]: unit for unit in manifest(plan)["kinds"][0]["units"]}
-    units = manifest(made())["kinds"][0]["units"]
+    units = manifest(plan_with())["kinds"][0]["units"]
     assert len(larger) == 2 * len(units)
     assert [larger[unit["key"]] for unit in units] == units
 
@@ -88,10 +90,10 @@ def test_more_units_and_metrics_change_no_record_of_those_that_are_there() -> No
 def test_outliers_are_those_that_noise_put_there() -> None:
     """With no other noise, exactly the stored values that differ from the true ones."""
     plan = from_mapping({**RAW, "noise": {"outlier_rate": 0.05}}, name="shops")
-    told = {(unit["key"], date) for unit in manifest(plan)["kinds"][0]["units"] for date in unit["outliers"]["sales"]}
+    values = {(unit["key"], date) for unit in manifest(plan)["kinds"][0]["units"] for date in unit["outliers"]["sales"]}
     stored, true = (rows(plan, stage).to_pandas().set_index(["shop_id", "date_key"])["sales"] for stage in STAGES)
-    assert {cell for cell, differs in ((stored - true.round(2)).abs() > 0.005).items() if differs} == told
-    assert 5 < len(told) < 30
+    assert {cell for cell, differs in ((stored - true.round(2)).abs() > 0.005).items() if differs} == values
+    assert 5 < len(values) < 30
 
 
 def test_connections_come_out_as_declared() -> None:

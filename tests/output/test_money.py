@@ -117,8 +117,8 @@ def test_lines_are_rounded_and_added_up_as_by_hand() -> None:
         assert line["tax"] == cents(line["net"] * Decimal("0.2"))
         assert line["plain"] == float(line["net"])
     for order in orders:
-        own = [line for line in lines if line["order_id"] == order["order_id"]] if order is orders[0] else None
-        assert own is None or order["net"] == sum(line["net"] for line in own)
+        entry = [line for line in lines if line["order_id"] == order["order_id"]] if order is orders[0] else None
+        assert entry is None or order["net"] == sum(line["net"] for line in entry)
         assert order["gross"] == order["net"] + order["tax"]
         assert order["plain"] == float(order["net"])
         assert order["adds_up"]
@@ -135,8 +135,8 @@ def test_types_are_decimals_wherever_a_column_comes_from() -> None:
     for name in ("net", "tax", "gross"):
         assert decimals[("fct_order", name)] == decimals[("fct_order_wide", name)] == CENT
     for table in plan.tables:
-        schema, made = batches(plan, table.name)
-        assert pa.Table.from_batches(made, schema).schema.equals(table.schema)
+        schema, pieces = batches(plan, table.name)
+        assert pa.Table.from_batches(pieces, schema).schema.equals(table.schema)
 
 
 @pytest.mark.parametrize("format", slow_but(FORMATS, "csv"))
@@ -168,17 +168,17 @@ def _amounts(format: str, folder: Path) -> dict[str, Decimal]:
     if format == "duckdb":
         with duckdb.connect(folder / "orders.duckdb") as connection:
             assert connection.sql("SELECT DISTINCT typeof(net) FROM fct_line").fetchall() == [("DECIMAL(18,2)",)]
-            found = dict(connection.sql("SELECT line_id, net FROM fct_line").fetchall())
-            assert connection.sql("SELECT sum(net) FROM fct_line").fetchall() == [(sum(found.values()),)]
-        return found
+            answer = dict(connection.sql("SELECT line_id, net FROM fct_line").fetchall())
+            assert connection.sql("SELECT sum(net) FROM fct_line").fetchall() == [(sum(answer.values()),)]
+        return answer
     dump = (folder / "data.sql").read_text()
     assert '"net" NUMERIC(18, 2) NOT NULL' in dump
     statements = dump.partition("-- rows\n")[2].partition("-- keys")[0]
     connection = sqlite3.connect(":memory:")
     table = next(t for t in plan_of().tables if t.name == "fct_line")
     connection.execute(f"CREATE TABLE fct_line ({', '.join(column.name + ' TEXT' for column in table.columns)})")
-    own = (part for part in statements.split(";\n") if part.startswith('INSERT INTO "fct_line" '))
-    connection.executescript(";\n".join(own) + ";")
+    entry = (part for part in statements.split(";\n") if part.startswith('INSERT INTO "fct_line" '))
+    connection.executescript(";\n".join(entry) + ";")
     return {key: Decimal(str(net)) for key, net in connection.execute("SELECT line_id, net FROM fct_line")}
 
 
@@ -206,24 +206,24 @@ def test_frames_hold_decimals_and_explain_tells_them() -> None:
     plan = plan_of()
     line = generate_tables(plan)["fct_line"].iloc[0]
     assert isinstance(line["net"], Decimal)
-    told = explain(plan, "fct_line", line["line_id"], "2024-01", "net").text()
-    assert str(line["net"]) in told
+    text = explain(plan, "fct_line", line["line_id"], "2024-01", "net").text()
+    assert str(line["net"]) in text
 
 
 @pytest.mark.parametrize(
-    ("column", "says"),
+    ("column", "message"),
     [
         ({"type": "range", "range": [1, 9]}, "decimals: has no effect: x has whole numbers"),
         ({"type": "choice", "values": ["a", "b"]}, "decimals: has no effect: x has no numbers"),
         ({"type": "lookup.dim_product.price"}, "decimals: has no effect: x has the 3 decimals of what it is made from"),
     ],
 )
-def test_a_column_without_fractions_is_refused(column: dict[str, Any], says: str) -> None:
+def test_a_column_without_fractions_is_refused(column: dict[str, Any], message: str) -> None:
     raw = config()
     raw["facts"][2]["columns"].append({"name": "x", "decimals": 2, **column})
     with pytest.raises(ConfigError, match="has no effect") as error:
         from_mapping(raw, name="orders")
-    assert says in str(error.value)
+    assert message in str(error.value)
 
 
 def test_an_amount_with_too_many_digits_is_told() -> None:

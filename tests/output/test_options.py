@@ -17,47 +17,49 @@ from tests.output.support import RAW, files
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def work_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def run(here: Path, output: Any, *arguments: str) -> Any:
-    (here / "shops.yaml").write_text(yaml.safe_dump({**RAW, "output": output} if output else RAW))
+def run(folder: Path, output: Any, *arguments: str) -> Any:
+    (folder / "shops.yaml").write_text(yaml.safe_dump({**RAW, "output": output} if output else RAW))
     return CliRunner().invoke(main, ["run", "shops.yaml", "--quiet", *arguments])
 
 
-def test_a_run_writes_as_its_config_says(here: Path) -> None:
+def test_a_run_writes_as_its_config_says(work_folder: Path) -> None:
     """Where and how; what is given on the command line is stronger, the other options hold."""
-    assert run(here, {"format": "jsonl", "directory": "data/shops"}).exit_code == 0
-    assert (here / "data" / "shops" / "fct_month.jsonl").exists()
-    assert run(here, {"format": "parquet", "directory": "data", "partition_by": "date_key"}, "-o", "else").exit_code == 0
-    assert (here / "else" / "fct_month" / "date_key=20240301" / "part-0.parquet").exists()
-    assert run(here, {"format": "parquet", "partition_by": "date_key"}, "--format", "csv").exit_code == 0
-    assert (here / "output" / "fct_month.csv").exists()
+    assert run(work_folder, {"format": "jsonl", "directory": "data/shops"}).exit_code == 0
+    assert (work_folder / "data" / "shops" / "fct_month.jsonl").exists()
+    assert (
+        run(work_folder, {"format": "parquet", "directory": "data", "partition_by": "date_key"}, "-o", "else").exit_code == 0
+    )
+    assert (work_folder / "else" / "fct_month" / "date_key=20240301" / "part-0.parquet").exists()
+    assert run(work_folder, {"format": "parquet", "partition_by": "date_key"}, "--format", "csv").exit_code == 0
+    assert (work_folder / "output" / "fct_month.csv").exists()
 
 
-def test_without_the_section_it_is_csv_in_output(here: Path) -> None:
-    assert run(here, None).exit_code == 0
-    assert (here / "output" / "fct_month.csv").exists()
+def test_without_the_section_it_is_csv_in_output(work_folder: Path) -> None:
+    assert run(work_folder, None).exit_code == 0
+    assert (work_folder / "output" / "fct_month.csv").exists()
 
 
-def test_a_config_with_more_cells_than_its_budget_is_refused(here: Path) -> None:
+def test_a_config_with_more_cells_than_its_budget_is_refused(work_folder: Path) -> None:
     """With the numbers, scale counted; `--over-budget` makes it all the same, and so does what is written beside it."""
-    done = run(here, {"cell_budget": 200})
+    done = run(work_folder, {"cell_budget": 200})
     assert done.exit_code == 2
     assert "output.cell_budget: 20 units in 12 periods are 240 cells, more than 200" in done.output
-    assert run(here, {"cell_budget": 240}).exit_code == 0
-    assert run(here, {"cell_budget": 240}, "--scale", "2").exit_code == 2
-    assert run(here, {"cell_budget": 0}).exit_code == 0
-    done = run(here, {"cell_budget": 200, "directory": "large"}, "--over-budget")
+    assert run(work_folder, {"cell_budget": 240}).exit_code == 0
+    assert run(work_folder, {"cell_budget": 240}, "--scale", "2").exit_code == 2
+    assert run(work_folder, {"cell_budget": 0}).exit_code == 0
+    done = run(work_folder, {"cell_budget": 200, "directory": "large"}, "--over-budget")
     assert done.exit_code == 0, done.output
     again = CliRunner().invoke(main, ["run", "large/config.yaml", "-o", "again", "--quiet"])
     assert again.exit_code == 0, again.output
 
 
 @pytest.mark.parametrize(
-    ("output", "says"),
+    ("output", "message"),
     [
         ("parket", r"output: expected .*found 'parket'\n *did you mean 'parquet'"),
         ({"directory": "../data"}, "output.directory: expected a folder below the current one"),
@@ -91,8 +93,8 @@ def test_a_config_with_more_cells_than_its_budget_is_refused(here: Path) -> None
         ({"fromat": "csv"}, "output.fromat: unknown key"),
     ],
 )
-def test_what_makes_no_sense_is_refused_at_load(output: Any, says: str) -> None:
-    with pytest.raises(ConfigError, match=says):
+def test_what_makes_no_sense_is_refused_at_load(output: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         from_mapping({**RAW, "output": output}, name="shops")
 
 
@@ -105,7 +107,7 @@ def test_how_data_is_written_does_not_make_it_other_data(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_check_finds_what_a_run_wrote_in_any_format(here: Path) -> None:
+def test_check_finds_what_a_run_wrote_in_any_format(work_folder: Path) -> None:
     for number, output in enumerate(
         (
             "jsonl",
@@ -116,24 +118,24 @@ def test_check_finds_what_a_run_wrote_in_any_format(here: Path) -> None:
             {"format": "parquet", "layout": "hive"},
         )
     ):
-        assert run(here, output, "-o", str(number)).exit_code == 0
+        assert run(work_folder, output, "-o", str(number)).exit_code == 0
         done = CliRunner().invoke(main, ["check", str(number), "--config", "shops.yaml"])
         assert done.exit_code == 0, done.output
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("field", WRITTEN)
-def test_a_field_of_writing_changes_what_is_written(field: str, here: Path) -> None:
+def test_a_field_of_writing_changes_what_is_written(field: str, work_folder: Path) -> None:
     """The files, but for the copy of the config, which shows every letter."""
-    found = []
+    values = []
     for sections in WRITTEN[field]:
         visit, never = (
             {**event, **sections.get(word, {})} for event, word in zip(RAW["events"], ("visit", "never"), strict=True)
         )
         rest = {name: value for name, value in sections.items() if name not in ("visit", "never")}
-        (here / "shops.yaml").write_text(yaml.safe_dump({**RAW, **rest, "events": [visit, never]}))
+        (work_folder / "shops.yaml").write_text(yaml.safe_dump({**RAW, **rest, "events": [visit, never]}))
         CliRunner().invoke(main, ["run", "shops.yaml", "--quiet"])
-        found.append({n: h for n, h in files(here).items() if not n.endswith("config.yaml") and n != "shops.yaml"})
-        for path in here.iterdir():
+        values.append({n: h for n, h in files(work_folder).items() if not n.endswith("config.yaml") and n != "shops.yaml"})
+        for path in work_folder.iterdir():
             shutil.rmtree(path, ignore_errors=True)
-    assert found[0] != found[1]
+    assert values[0] != values[1]

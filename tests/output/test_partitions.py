@@ -13,7 +13,7 @@ from plotsim_core import UsageError, from_mapping, write_tables
 from plotsim_core.output import parquet_folders
 from plotsim_core.output.parquet import ROW_GROUP
 from plotsim_core.output.parquet_folders import write_folders
-from tests.output.support import NASTY, RAW, made, read, rows
+from tests.output.support import NASTY, RAW, plan_with, read, rows
 
 
 def folders(directory: Path) -> dict[str, set[str]]:
@@ -23,11 +23,11 @@ def folders(directory: Path) -> dict[str, set[str]]:
 
 def test_a_table_with_the_column_has_a_folder_per_value(tmp_path: Path) -> None:
     """Hive's way: `column=value`, the column in the names only; a table without it, or without rows, is a file."""
-    plan = made("parquet", partition_by="date_key")
+    plan = plan_with("parquet", partition_by="date_key")
     write_tables(plan, tmp_path)
-    found = folders(tmp_path)
+    actual = folders(tmp_path)
     months = {f"date_key={year}{month:02d}01" for year, month in [(2024, m) for m in range(1, 13)]}
-    assert found == {"dim_date": months, "fct_month": months, "evt_visit": months}
+    assert actual == {"dim_date": months, "fct_month": months, "evt_visit": months}
     assert {path.name for path in tmp_path.glob("*.parquet")} == {
         "dim_shop.parquet",
         "select.parquet",
@@ -49,21 +49,21 @@ def test_a_dimension_means_the_columns_that_refer_to_it(by: str, tmp_path: Path)
     plan = from_mapping({**raw, "facts": [fact]}, name="shops")
     write_tables(plan, tmp_path)
     shops = set(rows(plan, "dim_shop")["shop_id"].to_pylist())
-    found = folders(tmp_path)
-    assert found["fct_month"] == {f"seller={shop}" for shop in shops}
-    assert found["evt_visit"] <= {f"shop_id={shop}" for shop in shops}
-    assert ("dim_shop" in found) == (by == "shop_id")
+    actual = folders(tmp_path)
+    assert actual["fct_month"] == {f"seller={shop}" for shop in shops}
+    assert actual["evt_visit"] <= {f"shop_id={shop}" for shop in shops}
+    assert ("dim_shop" in actual) == (by == "shop_id")
 
 
 def test_other_readers_find_every_row_in_its_folder(tmp_path: Path) -> None:
     """pyarrow reads the folders as one table, whatever stands in the texts that they are named after."""
-    plan = made("parquet", partition_by="city")
+    plan = plan_with("parquet", partition_by="city")
     write_tables(plan, tmp_path)
     expected = rows(plan, "evt_visit")
     hive = ds.partitioning(pa.schema([("city", pa.string())]), flavor="hive")
-    found = ds.dataset(tmp_path / "evt_visit", partitioning=hive).to_table().select(expected.column_names)
-    assert sorted(found.to_pylist(), key=repr) == sorted(expected.to_pylist(), key=repr)
-    assert set(NASTY) <= set(found["city"].to_pylist())
+    actual = ds.dataset(tmp_path / "evt_visit", partitioning=hive).to_table().select(expected.column_names)
+    assert sorted(actual.to_pylist(), key=repr) == sorted(expected.to_pylist(), key=repr)
+    assert set(NASTY) <= set(actual["city"].to_pylist())
 
 
 def test_flags_dates_and_missing_values_are_folders_too(tmp_path: Path) -> None:
@@ -90,21 +90,21 @@ def test_more_values_than_files_that_can_be_open(tmp_path: Path, monkeypatch: py
     for value in range(7):
         parts = sorted((tmp_path / "t" / f"k={value}").iterdir(), key=lambda path: int(path.stem.partition("-")[2]))
         assert len(parts) > 1
-        found = [x for part in parts for x in pq.read_table(part, partitioning=None)["x"].to_pylist()]
-        assert found == [n for n in range(500) if n % 7 == value]
+        values = [x for part in parts for x in pq.read_table(part, partitioning=None)["x"].to_pylist()]
+        assert values == [n for n in range(500) if n % 7 == value]
 
 
 def test_too_many_values_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet_folders, "_MAX_FOLDERS", 5)
     with pytest.raises(UsageError, match="more than 5 folders"):
-        write_tables(made("parquet", partition_by="shop_id"), tmp_path)
+        write_tables(plan_with("parquet", partition_by="shop_id"), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_way_of_writing_leaves_nothing_of_the_former(tmp_path: Path) -> None:
     """Whole, in folders of dates, in folders of texts, whole: the same rows each time, and nothing twice."""
     for options in ({}, {"partition_by": "date_key"}, {"partition_by": "city"}, {}):
-        plan = made("parquet", **options)
+        plan = plan_with("parquet", **options)
         counted = write_tables(plan, tmp_path)
         assert {name: table.num_rows for name, table in read(plan, tmp_path, "parquet").items()} == counted
         names = [path.name.removesuffix(".parquet") for path in tmp_path.iterdir() if path.suffix in ("", ".parquet")]
@@ -116,7 +116,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "fct_month").mkdir()
     (tmp_path / "fct_month" / "notes.txt").write_text("mine")
     with pytest.raises(UsageError, match="something else is there"):
-        write_tables(made("parquet", partition_by="date_key"), tmp_path)
+        write_tables(plan_with("parquet", partition_by="date_key"), tmp_path)
     assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["fct_month", "fct_month/notes.txt"]
-    write_tables(made("parquet"), tmp_path)
+    write_tables(plan_with("parquet"), tmp_path)
     assert (tmp_path / "fct_month" / "notes.txt").read_text() == "mine"

@@ -35,14 +35,14 @@ def place(server: Any) -> str:
 def test_a_run_loads_rows_types_and_keys_and_again_leaves_one_copy(postgres: Any, tmp_path: Path) -> None:
     plan = plan_named("loaded", output={"format": "csv", "denormalized": True})
     for _ in range(2):
-        made = write_tables(plan, tmp_path, format=place(postgres))
+        result = write_tables(plan, tmp_path, format=place(postgres))
     assert sorted(file.name for file in tmp_path.iterdir()) == ["config.yaml", "manifest.json"]
     for table in plan.tables:
         types = {column.name: column.type for column in table.columns}
         stored = asked(postgres, f'SELECT * FROM loaded."{table.name}"')
         read = [{name: postgres_value(types[name], value) for name, value in row.items()} for row in stored]
         assert sorted(read, key=repr) == sorted(rows(plan, table.name).to_pylist(), key=repr), table.name
-        assert made[table.name] == len(read)
+        assert result[table.name] == len(read)
     kinds = {
         (row["table_name"], row["column_name"]): row["data_type"]
         for row in asked(postgres, "SELECT * FROM information_schema.columns WHERE table_schema = 'loaded'")
@@ -57,12 +57,12 @@ def test_a_run_loads_rows_types_and_keys_and_again_leaves_one_copy(postgres: Any
         "SELECT table_name, constraint_type, count(*) AS n FROM information_schema.table_constraints "
         "WHERE table_schema = 'loaded' AND constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY') GROUP BY 1, 2",
     )
-    found = {(row["table_name"], row["constraint_type"]): int(row["n"]) for row in keys}
-    assert {name for name, kind in found if kind == "PRIMARY KEY"} == {table.name for table in plan.tables}
-    assert found[("fct_month", "FOREIGN KEY")] == 3
-    assert found[("evt_visit", "FOREIGN KEY")] == 2
-    says = asked(postgres, "SELECT obj_description('loaded.fct_month'::regclass) AS says")
-    assert says == [{"says": plan.table("fct_month").description}]
+    values = {(row["table_name"], row["constraint_type"]): int(row["n"]) for row in keys}
+    assert {name for name, kind in values if kind == "PRIMARY KEY"} == {table.name for table in plan.tables}
+    assert values[("fct_month", "FOREIGN KEY")] == 3
+    assert values[("evt_visit", "FOREIGN KEY")] == 2
+    answer = asked(postgres, "SELECT obj_description('loaded.fct_month'::regclass) AS says")
+    assert answer == [{"says": plan.table("fct_month").description}]
     assert asked(postgres, "SELECT plotsim_digest FROM loaded._origin") == [{"plotsim_digest": plan.digest}]
 
 
@@ -70,8 +70,8 @@ def test_money_is_loaded_to_the_cent(postgres: Any, tmp_path: Path) -> None:
     plan = plan_of()
     write_tables(plan, tmp_path, format=place(postgres).replace("postgresql://", "postgres://"))
     total = sum(line["net"] for line in rows(plan, "fct_line").to_pylist())
-    found = asked(postgres, "SELECT sum(net) AS net, sum(gross - tax) AS same FROM orders.fct_order")
-    assert found == [{"net": str(total), "same": str(total)}]
+    answer = asked(postgres, "SELECT sum(net) AS net, sum(gross - tax) AS same FROM orders.fct_order")
+    assert answer == [{"net": str(total), "same": str(total)}]
     scale = (
         "SELECT numeric_precision || ',' || numeric_scale AS s FROM information_schema.columns WHERE table_name = 'fct_line'"
     )
@@ -139,7 +139,7 @@ def test_the_command_loads_validates_and_checks(postgres: Any, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("url", "says"),
+    ("url", "message"),
     [
         (NOWHERE, r"^postgres://127\.0\.0\.1:1/shops cannot be opened: .*refused"),
         (f"postgres://me:{SECRET}@127.0.0.1:{SECRET}/x", "cannot read the address of the server"),
@@ -149,13 +149,13 @@ def test_the_command_loads_validates_and_checks(postgres: Any, tmp_path: Path) -
         (f"mysql://me:{SECRET}@127.0.0.1/x", "no format is named 'mysql://'"),
     ],
 )
-def test_a_server_that_cannot_be_reached_is_a_sentence_without_the_password(url: str, says: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=says) as error:
+def test_a_server_that_cannot_be_reached_is_a_sentence_without_the_password(url: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=message) as error:
         write_tables(plan_named("away"), tmp_path, format=url)
     assert SECRET not in str(error.value)
-    told = CliRunner().invoke(main, ["run", "minimal", "-o", str(tmp_path), "--format", url])
-    assert told.exit_code == 2
-    assert SECRET not in told.output
+    result = CliRunner().invoke(main, ["run", "minimal", "-o", str(tmp_path), "--format", url])
+    assert result.exit_code == 2
+    assert SECRET not in result.output
 
 
 def test_a_password_in_what_the_server_says_is_not_told() -> None:

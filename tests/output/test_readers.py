@@ -34,17 +34,17 @@ def assert_read(read: Read, plan: Plan, folder: Path, layout: str, tables: tuple
     for name in tables:
         table = plan.table(name)
         place = PLACES[layout][table.time is None].format(table=name)
-        found, expected = read(f"{folder}/{place}"), rows(plan, name)
-        more = set(found.column_names) - set(expected.column_names)
+        actual, expected = read(f"{folder}/{place}"), rows(plan, name)
+        more = set(actual.column_names) - set(expected.column_names)
         assert more <= {"partition_year", "partition_month", "partition_day"}, name
         for extra in more:
-            values = found[extra].type.value_type if pa.types.is_dictionary(found[extra].type) else found[extra].type
+            values = actual[extra].type.value_type if pa.types.is_dictionary(actual[extra].type) else actual[extra].type
             assert pa.types.is_integer(values)
-        own, wanted = columns(found, expected.column_names), columns(expected, expected.column_names)
+        entry, wanted = columns(actual, expected.column_names), columns(expected, expected.column_names)
         if read is READERS["pandas"]:  # numbers with nulls are floats there
-            own = own.cast(wanted.schema)
-        assert own.schema.types == wanted.schema.types, name
-        assert sorted(map(repr, own.to_pylist())) == sorted(map(repr, wanted.to_pylist())), name
+            entry = entry.cast(wanted.schema)
+        assert entry.schema.types == wanted.schema.types, name
+        assert sorted(map(repr, entry.to_pylist())) == sorted(map(repr, wanted.to_pylist())), name
 
 
 def test_the_page_says_where_each_layout_is_read() -> None:

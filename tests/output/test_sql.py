@@ -20,7 +20,7 @@ from sqlglot import exp
 
 from plotsim_core import Plan, from_mapping, write_tables
 from plotsim_core.run_files import SQL_FILE
-from tests.output.support import RAW, made, rows
+from tests.output.support import RAW, plan_with, rows
 
 
 def dump(plan: Plan, directory: Path, **how: Any) -> str:
@@ -30,33 +30,33 @@ def dump(plan: Plan, directory: Path, **how: Any) -> str:
 
 def keys(plan: Plan) -> set[tuple[str, str, str, str]]:
     """Return the references that a dump can hold: those to a key of one column."""
-    own = {table.name: table.key for table in plan.tables}
+    values = {table.name: table.key for table in plan.tables}
     every = {(t.name, *reference) for t in plan.tables for reference in t.references}
-    return {(t, c, parent, key) for t, c, parent, key in every if own[parent] == (key,) and (t, c) != (parent, key)}
+    return {(t, c, parent, key) for t, c, parent, key in every if values[parent] == (key,) and (t, c) != (parent, key)}
 
 
 def test_sqlite_loads_it_with_foreign_keys_enforced(tmp_path: Path) -> None:
     """All rows as they are; every reference is declared and resolves; loading it again leaves one copy."""
-    plan = made("sql", sql_dialect="sqlite", denormalized=True)
+    plan = plan_with("sql", sql_dialect="sqlite", denormalized=True)
     text = dump(plan, tmp_path)
     connection = sqlite3.connect(":memory:")
     connection.execute("PRAGMA foreign_keys = ON")
     for _ in range(2):
         connection.executescript(text)
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    found = set()
+    values = set()
     for table in plan.tables:
         names = ", ".join(f'"{column.name}"' for column in table.columns)
         stored = connection.execute(f'SELECT {names} FROM "{table.name}"').fetchall()
         assert [tuple(map(sqlite_value, row.values())) for row in rows(plan, table.name).to_pylist()] == stored, table.name
         foreign = connection.execute(f'PRAGMA foreign_key_list("{table.name}")').fetchall()
-        found |= {(table.name, row[3], row[2], row[4]) for row in foreign}
+        values |= {(table.name, row[3], row[2], row[4]) for row in foreign}
         primary = connection.execute(f'PRAGMA table_info("{table.name}")').fetchall()
         assert {row[1] for row in primary if row[5]} == set(table.key)
         types = {row[1]: row[2] for row in primary}
         assert all(types[c.name] == "NUMERIC(18, 2)" for c in table.columns if c.decimals == 2)
         assert all(types[c.name] == "DATE" for c in table.columns if c.type == pa.date32())
-    assert found == keys(plan)
+    assert values == keys(plan)
 
 
 def sqlite_value(value: Any) -> Any:
@@ -81,8 +81,8 @@ def psql(server: Any, *arguments: str, text: str = "") -> str:
 
 def asked(server: Any, sql: str) -> list[dict[str, str]]:
     """Return the rows of a query; a null is the text <null>."""
-    found = psql(server, "--csv", "-P", "null=<null>", text=f"SET timezone = 'UTC';\n{sql};\n")
-    return list(csv.DictReader(io.StringIO(found)))
+    actual = psql(server, "--csv", "-P", "null=<null>", text=f"SET timezone = 'UTC';\n{sql};\n")
+    return list(csv.DictReader(io.StringIO(actual)))
 
 
 def postgres_value(type_: pa.DataType, text: str) -> Any:
@@ -104,7 +104,7 @@ def postgres_value(type_: pa.DataType, text: str) -> Any:
 
 def test_postgresql_loads_it_with_all_keys(postgres: Any, tmp_path: Path) -> None:
     """All rows as they are, of the right types; every key is declared; loading it again leaves one copy."""
-    plan = made("sql", sql_dialect="postgresql", denormalized=True)
+    plan = plan_with("sql", sql_dialect="postgresql", denormalized=True)
     text = dump(plan, tmp_path)
     for _ in range(2):
         psql(postgres, text=text)
@@ -137,35 +137,35 @@ def test_postgresql_loads_it_with_all_keys(postgres: Any, tmp_path: Path) -> Non
 
 
 def test_money_is_exact_in_postgresql(postgres: Any, tmp_path: Path) -> None:
-    plan = made("sql")
+    plan = plan_with("sql")
     psql(postgres, text=dump(plan, tmp_path))
-    (found,) = asked(postgres, "SELECT sum(sales) AS total FROM fct_month")
+    (answer,) = asked(postgres, "SELECT sum(sales) AS total FROM fct_month")
     expected = sum(Decimal(f"{value:.2f}") for value in rows(plan, "fct_month")["sales"].to_pylist() if value is not None)
-    assert Decimal(found["total"]) == expected
+    assert Decimal(answer["total"]) == expected
 
 
 def test_part_of_a_dump_replaces_tables_that_others_refer_to(postgres: Any, tmp_path: Path) -> None:
     """A dump of one dimension loads over a whole one."""
-    psql(postgres, text=dump(made("sql"), tmp_path / "whole"))
-    psql(postgres, text=dump(made("sql"), tmp_path / "part", tables=["select"]))
-    (found,) = asked(postgres, 'SELECT count(*) AS n FROM "select"')
-    assert found["n"] == "3"
+    psql(postgres, text=dump(plan_with("sql"), tmp_path / "whole"))
+    psql(postgres, text=dump(plan_with("sql"), tmp_path / "part", tables=["select"]))
+    (answer,) = asked(postgres, 'SELECT count(*) AS n FROM "select"')
+    assert answer["n"] == "3"
 
 
 def test_a_dump_that_fails_leaves_what_was_there(postgres: Any, tmp_path: Path) -> None:
     """It is one transaction."""
-    text = dump(made("sql"), tmp_path)
+    text = dump(plan_with("sql"), tmp_path)
     psql(postgres, text=text)
     broken = text.replace("\n-- keys\n", "\nINSERT INTO \"select\" VALUES ('SEL-001', 1);\n-- keys\n")
     with pytest.raises(AssertionError, match="duplicate key"):
         psql(postgres, text=broken)
-    (found,) = asked(postgres, "SELECT count(*) AS n FROM fct_month")
-    assert int(found["n"]) == rows(made("sql"), "fct_month").num_rows
+    (answer,) = asked(postgres, "SELECT count(*) AS n FROM fct_month")
+    assert int(answer["n"]) == rows(plan_with("sql"), "fct_month").num_rows
 
 
 def test_mysql_understands_every_statement(tmp_path: Path) -> None:
     """Read by sqlglot as MySQL: keys, types, and every value of every insert."""
-    plan = made("sql", sql_dialect="mysql")
+    plan = plan_with("sql", sql_dialect="mysql")
     statements = sqlglot.parse(dump(plan, tmp_path), read="mysql")
     created = {s.find(exp.Table).name: s for s in statements if isinstance(s, exp.Create)}  # type: ignore[union-attr]
     assert set(created) == {table.name for table in plan.tables}
@@ -182,14 +182,14 @@ def test_mysql_understands_every_statement(tmp_path: Path) -> None:
     assert not re.search("[^\\\\](\\\\\\\\)*\\\\[^\\\\']", dump(plan, tmp_path)), "a lone backslash would be an escape"
 
 
-def mysql_value(found: exp.Expression) -> Any:
-    if isinstance(found, exp.Null):
+def mysql_value(actual: exp.Expression) -> Any:
+    if isinstance(actual, exp.Null):
         return None
-    if isinstance(found, exp.Boolean):
-        return int(found.this)
-    if found.is_string:
-        return found.this
-    return float(found.sql()) if "." in found.sql() or "e" in found.sql() else int(found.sql())
+    if isinstance(actual, exp.Boolean):
+        return int(actual.this)
+    if actual.is_string:
+        return actual.this
+    return float(actual.sql()) if "." in actual.sql() or "e" in actual.sql() else int(actual.sql())
 
 
 @pytest.mark.parametrize("dialect", ["postgresql", "mysql", "sqlite"])
@@ -205,4 +205,4 @@ def test_what_is_broken_on_purpose_has_no_keys(dialect: str, tmp_path: Path) -> 
         connection = sqlite3.connect(":memory:")
         connection.executescript(text)
         (count,) = connection.execute("SELECT count(*) FROM fct_month").fetchone()
-        assert count > rows(made("sql"), "fct_month").num_rows
+        assert count > rows(plan_with("sql"), "fct_month").num_rows

@@ -17,7 +17,7 @@ from plotsim_core.cli import main
 from plotsim_core.output import staged
 from plotsim_core.output.format import FORMATS
 from tests.marks import slow_but
-from tests.output.support import files, made, read
+from tests.output.support import files, plan_with, read
 
 PLAN = load_config(template("minimal"))
 LINKED = [
@@ -44,7 +44,7 @@ def test_no_folder_that_is_a_link_is_written_through(
     (target / linked).parent.mkdir(parents=True)
     (target / linked).symlink_to(outside)
     with pytest.raises(UsageError, match="it is a symbolic link, and nothing is written through one"):
-        write_tables(made(format, **options), target)
+        write_tables(plan_with(format, **options), target)
     assert not list(outside.iterdir())
     assert [path.name for path in target.iterdir()] == [linked.partition("/")[0]]
 

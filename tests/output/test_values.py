@@ -130,8 +130,8 @@ def _pandas(folder: Path) -> Rows:
 def _sqlite(folder: Path) -> Rows:
     connection = sqlite3.connect(":memory:")
     connection.executescript((folder / "data.sql").read_bytes().decode())
-    found = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM evt_visit").fetchall()
-    return [(*row[:3], datetime.fromisoformat(row[3])) for row in found]
+    text = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM evt_visit").fetchall()
+    return [(*row[:3], datetime.fromisoformat(row[3])) for row in text]
 
 
 def _jsonl(folder: Path) -> Rows:
@@ -153,8 +153,8 @@ def _polars_csv(null: str) -> Callable[[Path], Rows]:
     def rows(folder: Path) -> Rows:
         kinds = {"note": pl.String, "number": pl.Int64}
         word = null or None
-        found = pl.read_csv(folder / "evt_visit.csv", null_values=word, try_parse_dates=True, schema_overrides=kinds)
-        return found.select(COLUMNS).rows()
+        frame = pl.read_csv(folder / "evt_visit.csv", null_values=word, try_parse_dates=True, schema_overrides=kinds)
+        return frame.select(COLUMNS).rows()
 
     return rows
 
@@ -191,10 +191,10 @@ def test_values_come_back_as_they_were(
     notes, numbers = Counter(row[1] for row in expected), Counter(row[2] for row in expected)
     assert set(notes) == {None, *TEXTS}
     assert set(numbers) == {None, *LARGE}
-    found = [tuple(row) for row in reader(tmp_path)]
-    assert Counter(row[1] for row in found) == notes
-    assert Counter(row[2] for row in found) == numbers
-    assert Counter(found) == Counter(expected)
+    values = [tuple(row) for row in reader(tmp_path)]
+    assert Counter(row[1] for row in values) == notes
+    assert Counter(row[2] for row in values) == numbers
+    assert Counter(values) == Counter(expected)
 
 
 @pytest.mark.parametrize("format", list(FORMATS))
@@ -202,9 +202,9 @@ def test_our_own_reading_gives_the_same(format: str, tmp_path: Path) -> None:
     """What the checks read: nulls, texts, and large numbers from lists of values and of segments."""
     plan = plan_of(format, **({"csv_null": "\\N"} if format == "csv" else {}))
     write_tables(plan, tmp_path)
-    found = read(plan, tmp_path, format)
+    actual = read(plan, tmp_path, format)
     for name in ("dim_shop", "dim_large", "fct_month", "evt_visit"):
-        assert sorted(map(repr, found[name].to_pylist())) == sorted(map(repr, rows(plan, name).to_pylist())), name
+        assert sorted(map(repr, actual[name].to_pylist())) == sorted(map(repr, rows(plan, name).to_pylist())), name
 
 
 def test_whole_numbers_with_nulls_stay_whole(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_whole_numbers_with_nulls_stay_whole(tmp_path: Path) -> None:
 
 
 def test_the_manifest_says_how_csv_is_written() -> None:
-    said = manifest(plan_of("csv", csv_null="\\N"))["csv"]
-    assert said["null"] == "\\N"
+    answer_key = manifest(plan_of("csv", csv_null="\\N"))["csv"]
+    assert answer_key["null"] == "\\N"
     moment = rows(plan_of("csv"), "evt_visit")["moment"][0].as_py()
-    assert datetime.strptime(moment.strftime(said["moment"]), said["moment"]) == moment
+    assert datetime.strptime(moment.strftime(answer_key["moment"]), answer_key["moment"]) == moment

@@ -10,9 +10,9 @@ import duckdb
 import pytest
 
 from plotsim_core import ConfigError, Plan, from_mapping, generate_tables, write_tables
-from tests.output.support import RAW, made, rows
+from tests.output.support import RAW, plan_with, rows
 
-PLAN = made("csv", denormalized=True)
+PLAN = plan_with("csv", denormalized=True)
 
 
 def changed(**sections: Any) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def changed(**sections: Any) -> dict[str, Any]:
 def test_each_fact_has_one_and_nothing_else_has() -> None:
     names = [table.name for table in PLAN.tables]
     assert [name for name in names if name.endswith("_wide")] == ["fct_month_wide"]
-    assert [name for name in names if not name.endswith("_wide")] == [table.name for table in made().tables]
+    assert [name for name in names if not name.endswith("_wide")] == [table.name for table in plan_with().tables]
 
 
 def test_it_is_the_fact_joined_to_the_versions_that_were_valid(tmp_path: Path) -> None:
@@ -44,8 +44,8 @@ def test_it_is_the_fact_joined_to_the_versions_that_were_valid(tmp_path: Path) -
             'LEFT JOIN dim_date d USING (date_key) LEFT JOIN "select" p USING (plan_id)'
         )
         expected = connection.sql(sql).to_arrow_table().to_pylist()
-    found = rows(PLAN, "fct_month_wide").to_pylist()
-    assert sorted(map(repr, found)) == sorted(map(repr, expected))
+    table_rows = rows(PLAN, "fct_month_wide").to_pylist()
+    assert sorted(map(repr, table_rows)) == sorted(map(repr, expected))
     assert {"dim_date__month", "dim_shop__tier", "dim_shop__city", "dim_shop__extra", "select__price"} <= set(joined)
     ends = ("dim_shop__shop_id", "dim_shop__valid_to", "dim_shop__is_current", "dim_date__date_key")
     assert not set(ends) & set(joined)
@@ -77,8 +77,8 @@ def test_a_second_reference_to_a_dimension_is_named_after_its_column() -> None:
     """Both rows' columns are there."""
     raw = changed()
     raw["facts"][0]["columns"].append({"name": "former_plan_id", "type": "ref.select"})
-    found = generate_tables(from_mapping(raw, name="shops"))
-    wide, prices = found["fct_month_wide"], found["select"].set_index("plan_id")["price"]
+    tables = generate_tables(from_mapping(raw, name="shops"))
+    wide, prices = tables["fct_month_wide"], tables["select"].set_index("plan_id")["price"]
     assert (wide["select__price"] == wide["plan_id"].map(prices)).all()
     assert (wide["former_plan__price"] == wide["former_plan_id"].map(prices)).all()
     assert (wide["former_plan__price"] != wide["select__price"]).any()
@@ -101,25 +101,25 @@ def test_lines_of_orders_are_wide_too() -> None:
             ],
         }
     )
-    found = generate_tables(from_mapping(raw, name="shops"))
-    line, wide = found["fct_line"], found["fct_line_wide"]
+    tables = generate_tables(from_mapping(raw, name="shops"))
+    line, wide = tables["fct_line"], tables["fct_line_wide"]
     assert wide[list(line.columns)].equals(line)
     assert (wide["select__price"] == wide["price"]).all()
     assert wide["dim_shop__city"].notna().all()
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"name": "fct_month_wide"}, "a table is named fct_month_wide already"),
         ({"name": "fct_" + "m" * 56}, "of more than 63 letters"),
         ({"columns": [*RAW["facts"][0]["columns"], {"name": "dim_shop__city", "type": "static.x"}]}, "two columns named"),
     ],
 )
-def test_names_that_cannot_be_are_refused(change: dict[str, Any], says: str) -> None:
+def test_names_that_cannot_be_are_refused(change: dict[str, Any], message: str) -> None:
     second = {**RAW["facts"][0], **change}
     facts = [RAW["facts"][0], second] if "name" in change else [second]
-    with pytest.raises(ConfigError, match=says):
+    with pytest.raises(ConfigError, match=message):
         from_mapping(changed(facts=facts), name="shops")
 
 

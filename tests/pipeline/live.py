@@ -123,8 +123,8 @@ def backfill(address: str, dataset: str, names: Iterable[str], keys: Sequence[st
 def launch(address: str, job: str, keys: Sequence[str] = (), location: str = "plotsim_pipeline") -> str:
     """Launch a run of a job, of the partitions from the first of `keys` to the last; return its number."""
     tags = dict(zip((START, END), (keys[0], keys[-1]), strict=True)) if keys else {}
-    told = [{"key": key, "value": value} for key, value in tags.items()]
-    launched = asked(address, _LAUNCH, location=location, job=job, tags=told)["launchRun"]
+    values = [{"key": key, "value": value} for key, value in tags.items()]
+    launched = asked(address, _LAUNCH, location=location, job=job, tags=values)["launchRun"]
     assert launched["__typename"] == "LaunchRunSuccess", launched
     return str(launched["run"]["runId"])
 
@@ -150,12 +150,12 @@ def catalogue(address: str) -> Any:
     return asked(address, _CATALOGUE)["repositoriesOrError"]["nodes"]
 
 
-def until(what: str, seconds: float, found: Callable[[], Any], every: float = 1.0) -> Any:
+def until(what: str, seconds: float, actual: Callable[[], Any], every: float = 1.0) -> Any:
     """Return what `found()` gives as soon as it is true, asked `every` so many seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
-            value = found()
+            value = actual()
         except requests.RequestException:
             value = None
         if value:

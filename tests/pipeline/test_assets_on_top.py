@@ -28,9 +28,9 @@ def test_an_asset_of_ones_own_reads_the_store(tmp_path: Path) -> None:
         resources={"store": store, **resources_of(plan), **downstream_resources(store)},
         tags={START: keys[0], END: keys[-1]},
     )
-    (made, *_) = result.asset_materializations_for_node("payments_in_all")
+    (outcome, *_) = result.asset_materializations_for_node("payments_in_all")
     assert (
-        made.metadata["rows"].value
+        outcome.metadata["rows"].value
         == sum(rows for rows, _ in store.intact_partitions("minimal")["fct_payments"].values())
         > 0
     )

@@ -48,9 +48,9 @@ class Looked:
 
 def scheduled(plan: Plan, store: Store, instance: dg.DagsterInstance, moment: str) -> list[str]:
     """Return the partitions that the increment's schedule asks for at a moment."""
-    found = requests(plan, store, instance, datetime.fromisoformat(moment).replace(tzinfo=UTC))
+    actual = requests(plan, store, instance, datetime.fromisoformat(moment).replace(tzinfo=UTC))
     keys: list[str] = []
-    for request in [] if isinstance(found, dg.SkipReason) else found:
+    for request in [] if isinstance(actual, dg.SkipReason) else actual:
         first, last = (request.tags.get(tag) or request.partition_key for tag in (START, END))
         assert first is not None and last is not None
         keys += keys_between(plan, periods_in(plan, first)[0], periods_in(plan, last)[1])
@@ -144,8 +144,8 @@ def test_they_are_off_and_on_open_windows_only() -> None:
     sensor = next(s for s in opened.sensors or () if isinstance(s, dg.AutomationConditionSensorDefinition))
     assert sensor.name == "shops_automation" and sensor.default_status == dg.DefaultSensorStatus.STOPPED
     conditions = [
-        {spec.key.path[-1] for spec in found.resolve_all_asset_specs() if spec.automation_condition is not None}
-        for found in (opened, closed)
+        {spec.key.path[-1] for spec in actual.resolve_all_asset_specs() if spec.automation_condition is not None}
+        for actual in (opened, closed)
     ]
     assert conditions == [TABLES | WHOLE, set()]
     assert not [sensor for sensor in closed.sensors or () if isinstance(sensor, dg.AutomationConditionSensorDefinition)]

@@ -96,11 +96,11 @@ def test_by_the_daemon_in_one_run_or_one_per_partition(per_run: str | None, tmp_
             until("the backfill", 300, done)
             runs = asked(address, RUNS)["runsOrError"]["results"]
             assert [run["status"] for run in runs] == ["SUCCESS"] * (again + 1) * (len(keys) if per_run else 1)
-            found = {name: content(plan, store_at("duckdb", tmp_path))[name] for name in names}
-            versions.append(found)
-            assert found == versions[0]
-        made = asked(address, MADE, asset={"path": ["shops", "fct_visits"]})["assetNodeOrError"]["partitionStats"]
-        assert made == {"numMaterialized": 2, "numPartitions": 4}
+            values = {name: content(plan, store_at("duckdb", tmp_path))[name] for name in names}
+            versions.append(values)
+            assert values == versions[0]
+        answer = asked(address, MADE, asset={"path": ["shops", "fct_visits"]})["assetNodeOrError"]["partitionStats"]
+        assert answer == {"numMaterialized": 2, "numPartitions": 4}
     whole = store_at("duckdb", tmp_path / "whole")
     materialise(plan, whole, keys, only=names)
     assert versions[0] == content(plan, whole)

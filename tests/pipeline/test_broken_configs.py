@@ -35,17 +35,17 @@ def loaded() -> dg.Definitions:
 def test_the_others_live_on_and_the_broken_one_says_what_is_wrong(configs: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Assets, jobs and schedules of the sound ones are there and run; of the broken one there is a single asset, which lists
     all problems and fails with them. When its config is mended, it is as all others."""
-    found = loaded()
+    actual = loaded()
     assert "broken is left out" in caplog.text
-    specs = {spec.key.to_user_string(): spec for spec in found.resolve_all_asset_specs()}
+    specs = {spec.key.to_user_string(): spec for spec in actual.resolve_all_asset_specs()}
     assert [name for name in specs if name.startswith("broken/")] == ["broken/config"]
     spec = specs["broken/config"]
     assert spec.group_name == "broken" and "broken" in spec.kinds
     for problem in ("`metrics[0].type`", "did you mean 'count'?", "`window`", "`segments`"):
         assert problem in (spec.description or "")
-    assert {"minimal", "sound"} <= {job.name for job in found.resolve_all_job_defs()}
-    assert not any(schedule.name.startswith("broken") for schedule in found.schedules or ())
-    job = found.resolve_implicit_global_asset_job_def()
+    assert {"minimal", "sound"} <= {job.name for job in actual.resolve_all_job_defs()}
+    assert not any(schedule.name.startswith("broken") for schedule in actual.schedules or ())
+    job = actual.resolve_implicit_global_asset_job_def()
     sound = job.execute_in_process(asset_selection=[dg.AssetKey(["sound", "dim_date"])], partition_key="2024-03-01")
     assert sound.success
     failed = job.execute_in_process(asset_selection=[dg.AssetKey(["broken", "config"])], raise_on_error=False)
@@ -72,9 +72,9 @@ def test_a_run_makes_what_the_config_said_when_it_began(configs: Path, monkeypat
     """A config that is edited, or broken, under a run does not touch it: its plan was read when its process began."""
     job = loaded().resolve_implicit_global_asset_job_def()
     (configs / "sound.yaml").write_text(BROKEN)
-    made = job.execute_in_process(asset_selection=[dg.AssetKey(["sound", "fct_payments"])], partition_key="2024-03-01")
-    assert made.success
-    (event,) = made.asset_materializations_for_node("sound__fct_payments")
+    result = job.execute_in_process(asset_selection=[dg.AssetKey(["sound", "fct_payments"])], partition_key="2024-03-01")
+    assert result.success
+    (event,) = result.asset_materializations_for_node("sound__fct_payments")
     before, _ = load_datasets()
     minimal = next(plan for plan in before if plan.name == "minimal")
     assert (event.tags or {})["dagster/code_version"] == minimal.digest, "the same file under another name"

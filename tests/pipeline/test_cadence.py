@@ -110,10 +110,10 @@ def test_what_is_stored_in_any_order_agrees(kind: str, tmp_path: Path) -> None:
 def test_the_catalogue_says_how_a_table_comes() -> None:
     plan = shops()
     assets = {asset.key.path[-1]: asset for asset in table_assets(plan, partitions_for(plan))}
-    told = {name: asset.metadata_by_key[asset.key]["cadence"] for name, asset in assets.items()}
-    assert told["snp_shop"] == "snapshot (quarter), append"
-    assert told["log_shop"] == "change log, append"
-    assert told["dim_shop"] == "history, merge"
+    values = {name: asset.metadata_by_key[asset.key]["cadence"] for name, asset in assets.items()}
+    assert values["snp_shop"] == "snapshot (quarter), append"
+    assert values["log_shop"] == "change log, append"
+    assert values["dim_shop"] == "history, merge"
 
 
 def test_a_log_of_one_period_is_that_period_of_the_whole() -> None:

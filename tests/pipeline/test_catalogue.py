@@ -35,9 +35,9 @@ OWN_FILES = {"overview": {"html"}, "manifest": {"json"}}
 
 def entries(plan: Plan, kind: str = "duckdb") -> dict[str, dg.AssetSpec]:
     """Return the spec of each asset of a dataset by name."""
-    made = dataset_definitions(plan, Needs(store_kind=kind))
+    result = dataset_definitions(plan, Needs(store_kind=kind))
     resources = dg.Definitions(resources={"store": STORES[kind](path="unused")})
-    return {spec.key.path[-1]: spec for spec in dg.Definitions.merge(made, resources).resolve_all_asset_specs()}
+    return {spec.key.path[-1]: spec for spec in dg.Definitions.merge(result, resources).resolve_all_asset_specs()}
 
 
 @lru_cache
@@ -131,8 +131,8 @@ def test_a_metric_says_its_means_and_what_it_follows() -> None:
 def test_a_state_says_that_it_is_one() -> None:
     plan, specs = bundled("saas")
     for table in plan.tables:
-        says = "State as of the end of the latest partition made." in (specs[table.name].description or "")
-        assert says == (table.time is None), table.name
+        mask = "State as of the end of the latest partition made." in (specs[table.name].description or "")
+        assert mask == (table.time is None), table.name
 
 
 def test_stages_have_a_group_of_their_own() -> None:
@@ -146,8 +146,8 @@ def test_stages_have_a_group_of_their_own() -> None:
 def test_jobs_leave_the_stages_alone() -> None:
     plan, specs = bundled("saas")
     store = dg.Definitions(resources={"store": STORES["duckdb"](path="unused")})
-    made = dg.Definitions.merge(dataset_definitions(plan), store)
-    job = made.resolve_job_def("saas")
+    result = dg.Definitions.merge(dataset_definitions(plan), store)
+    job = result.resolve_job_def("saas")
     selected = {key.path[-1] for key in job.asset_layer.selected_asset_keys}
     assert selected == specs.keys() - set(stage_names(plan))
 

@@ -106,7 +106,7 @@ def test_run_says_what_is_there_and_a_second_run_changes_nothing(tmp_path: Path,
 
 
 @pytest.mark.parametrize(
-    ("command", "settings", "says"),
+    ("command", "settings", "message"),
     [
         (["run", "sass"], {}, "did you mean 'saas'?"),
         (["run"], {"PLOTSIM_STORE": "oracle"}, "expected one of duckdb, parquet"),
@@ -119,11 +119,11 @@ def test_run_says_what_is_there_and_a_second_run_changes_nothing(tmp_path: Path,
         (["query", "SELECT 1"], {}, "materialise a dataset first"),
     ],
 )
-def test_mistakes_are_answered_readably(command: list[str], settings: dict[str, str], says: str, tmp_path: Path) -> None:
+def test_mistakes_are_answered_readably(command: list[str], settings: dict[str, str], message: str, tmp_path: Path) -> None:
     """A wrong name or setting gives one sentence and exit code 2, and nothing is written."""
     done = CliRunner().invoke(main, command, env=environment(tmp_path, **settings))
     assert done.exit_code == 2, done.stderr
-    assert says in done.stderr
+    assert message in done.stderr
     assert isinstance(done.exception, SystemExit) and "Traceback" not in done.stderr
     assert not (tmp_path / "store.duckdb").exists()
 
@@ -149,9 +149,9 @@ def test_a_run_that_is_interrupted_says_so(tmp_path: Path) -> None:
         assert running.stdout is not None and running.stderr is not None
         assert "done after" in running.stdout.readline()
         running.send_signal(signal.SIGINT)
-        said = running.stderr.read()
+        output = running.stderr.read()
     assert running.returncode == 130
-    assert "stopped: what is written stays" in said
+    assert "stopped: what is written stays" in output
 
 
 @pytest.mark.slow

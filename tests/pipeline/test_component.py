@@ -51,9 +51,9 @@ def defs():
 
 def component(project: Path, name: str, **attributes: Any) -> dg.Definitions:
     """Return the definitions of a component whose folder is `<project>/<name>`."""
-    made = DatasetComponent.resolve_from_dict({"config": f"{name}.yaml", **attributes})
+    result = DatasetComponent.resolve_from_dict({"config": f"{name}.yaml", **attributes})
     context = cast(dg.ComponentLoadContext, SimpleNamespace(path=project / name, project_root=project))
-    return made.build_defs(context)
+    return result.build_defs(context)
 
 
 def config(project: Path, name: str, text: str | None = None) -> Path:
@@ -75,8 +75,8 @@ def test_two_components_with_two_stores_live_in_one_project(tmp_path: Path) -> N
     chosen = [dg.AssetKey([name, "fct_payments"]) for name in ("shop", "bank")]
     assert job.execute_in_process(asset_selection=chosen, partition_key="2024-03-01").success
     for plan, kind, path in zip(plans, ("duckdb", "parquet"), ("data/plotsim.duckdb", "data/bank"), strict=True):
-        held = store_of(kind, str(tmp_path / path)).intact_partitions(plan.name)
-        assert {table: list(kept) for table, kept in held.items()} == {"fct_payments": ["2024-03-01"]}
+        partitions = store_of(kind, str(tmp_path / path)).intact_partitions(plan.name)
+        assert {table: list(entries) for table, entries in partitions.items()} == {"fct_payments": ["2024-03-01"]}
 
 
 def test_each_component_has_the_duckdb_resource_of_its_file(tmp_path: Path) -> None:
@@ -99,8 +99,8 @@ def test_each_component_has_the_duckdb_resource_of_its_file(tmp_path: Path) -> N
     job = both.resolve_implicit_global_asset_job_def()
     chosen = [dg.AssetKey([name, "dim_customer"]) for name in ("shop", "bank")]
     assert job.execute_in_process(asset_selection=chosen, partition_key="2024-03-01").success
-    (made,) = job.execute_in_process(asset_selection=[customers.key]).asset_materializations_for_node("customers")
-    assert {name: value.value for name, value in made.metadata.items()} == {"shop": 80, "bank": 80}
+    (result,) = job.execute_in_process(asset_selection=[customers.key]).asset_materializations_for_node("customers")
+    assert {name: value.value for name, value in result.metadata.items()} == {"shop": 80, "bank": 80}
     assert "lake_duckdb" not in (lake.resources or {})
 
 
@@ -116,9 +116,9 @@ def test_the_asset_of_the_page_runs(tmp_path: Path) -> None:
     assert job.execute_in_process(
         asset_selection=[dg.AssetKey(["my_shop", "fct_payments"])], partition_key="2024-03-01"
     ).success
-    (made,) = job.execute_in_process(asset_selection=[payments.key]).asset_materializations_for_node("payments_in_all")
+    (result,) = job.execute_in_process(asset_selection=[payments.key]).asset_materializations_for_node("payments_in_all")
     march = generate_tables(plan, periods="2024-03")["fct_payments"]
-    assert made.metadata["payments"].value == march["payments"].sum() > 0
+    assert result.metadata["payments"].value == march["payments"].sum() > 0
 
 
 def test_the_schedule_is_as_the_component_says(tmp_path: Path) -> None:
@@ -126,8 +126,10 @@ def test_the_schedule_is_as_the_component_says(tmp_path: Path) -> None:
     growing = closed.replace('["2024-01", "2024-12", "monthly"]', "{ start: 2024-01, every: month, span: 12 }")
     file = config(tmp_path, "shop", growing)
     store = {"path": "plotsim.duckdb"}
-    made = component(tmp_path, "shop", store=store, schedule={"enabled": True, "cron": "5 4 * * *"})
-    schedules = {schedule.name: schedule for schedule in made.schedules or () if isinstance(schedule, dg.ScheduleDefinition)}
+    result = component(tmp_path, "shop", store=store, schedule={"enabled": True, "cron": "5 4 * * *"})
+    schedules = {
+        schedule.name: schedule for schedule in result.schedules or () if isinstance(schedule, dg.ScheduleDefinition)
+    }
     assert schedules["shop_increment"].cron_schedule == "5 4 * * *"
     assert schedules["shop_increment"].default_status == dg.DefaultScheduleStatus.RUNNING
     usual = component(tmp_path, "shop", store=store).schedules or ()
@@ -142,8 +144,8 @@ def test_the_schedule_is_as_the_component_says(tmp_path: Path) -> None:
 
 def test_a_broken_config_is_one_asset_of_the_project(tmp_path: Path) -> None:
     config(tmp_path, "shop", "about: x\n")
-    made = component(tmp_path, "shop", store={"path": "plotsim.duckdb"})
-    assert [spec.key.to_user_string() for spec in made.resolve_all_asset_specs()] == ["shop/config"]
+    result = component(tmp_path, "shop", store={"path": "plotsim.duckdb"})
+    assert [spec.key.to_user_string() for spec in result.resolve_all_asset_specs()] == ["shop/config"]
 
 
 def test_components_and_their_project_may_name_one_executor(tmp_path: Path) -> None:
@@ -151,10 +153,10 @@ def test_components_and_their_project_may_name_one_executor(tmp_path: Path) -> N
     config(tmp_path, "shop")
     config(tmp_path, "bank", "about: x\n")
     store = {"path": "plotsim.duckdb"}
-    made = [component(tmp_path, name, store=store, executor="in_process") for name in ("shop", "bank")]
-    assert [definitions.executor for definitions in made] == [dg.in_process_executor] * 2
+    values = [component(tmp_path, name, store=store, executor="in_process") for name in ("shop", "bank")]
+    assert [definitions.executor for definitions in values] == [dg.in_process_executor] * 2
     for executor in (None, dg.in_process_executor):
-        whole = dg.Definitions.merge(*made, dg.Definitions(executor=executor))
+        whole = dg.Definitions.merge(*values, dg.Definitions(executor=executor))
         assert whole.resolve_implicit_global_asset_job_def().executor_def is dg.in_process_executor
 
 
@@ -252,9 +254,9 @@ def test_dg_scaffolds_checks_lists_and_launches(project: Path) -> None:
     folder = project / "src" / "shop" / "defs" / "my_shop"
     written = (folder / "defs.yaml").read_text()
     assert len([line for line in written.splitlines() if line]) <= 10
-    said = yaml.safe_load(written)
-    said["attributes"]["store"]["path"] = "{{ env.SHOP_STORE }}"
-    (folder / "defs.yaml").write_text(yaml.safe_dump(said))
+    document = yaml.safe_load(written)
+    document["attributes"]["store"]["path"] = "{{ env.SHOP_STORE }}"
+    (folder / "defs.yaml").write_text(yaml.safe_dump(document))
     dg_says(project, "check", "yaml")
     dg_says(project, "check", "defs")
     listed = dg_says(project, "list", "defs", "--json")
@@ -265,10 +267,10 @@ def test_dg_scaffolds_checks_lists_and_launches(project: Path) -> None:
     dg_says(project, "launch", "--assets", chosen, "--partition-range", f"{keys[0]}...{keys[-1]}")
     expected = store_at("duckdb", project / "expected")
     materialise(plan, expected, keys, only=[table.name for table in plan.tables])
-    made = store_of("duckdb", str(project / "data" / "plotsim.duckdb"))
-    assert content(plan, made) == content(plan, expected)
-    with duckdb.connect(made.path, read_only=True) as connection:
+    result = store_of("duckdb", str(project / "data" / "plotsim.duckdb"))
+    assert content(plan, result) == content(plan, expected)
+    with duckdb.connect(result.path, read_only=True) as connection:
         assert connection.sql("SELECT count(*) FROM my_shop.validation_report").fetchall()[0][0] > 0
-    said["attributes"]["stores"] = said["attributes"].pop("store")
-    (folder / "defs.yaml").write_text(yaml.safe_dump(said))
+    document["attributes"]["stores"] = document["attributes"].pop("store")
+    (folder / "defs.yaml").write_text(yaml.safe_dump(document))
     assert "stores" in dg_says(project, "check", "yaml", succeeds=False)

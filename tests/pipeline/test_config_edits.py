@@ -47,8 +47,8 @@ def test_edits_under_a_running_ui(tmp_path: Path) -> None:
                 run: dict[str, Any] = asked(address, ENDED, id=number)["runOrError"]
                 return run if run["status"] in ("SUCCESS", "FAILURE") else None
 
-            found: dict[str, Any] = until("the end of the run", 120, over)
-            return found
+            actual: dict[str, Any] = until("the end of the run", 120, over)
+            return actual
 
         def shown() -> dict[str, str]:
             return {"/".join(node["assetKey"]["path"]): node["description"] for node in asked(address, ASSETS)["assetNodes"]}

@@ -17,7 +17,7 @@ from plotsim_core.validation.report import check_store
 from plotsim_pipeline.stores import STORES
 from plotsim_pipeline.stores.filesystem import filesystem_of
 from plotsim_pipeline.stores.store import Store
-from tests.laws.made import differing, made
+from tests.laws.made import differing, made_table
 from tests.laws.test_delivery import ALL
 from tests.laws.test_quality import CONFIG
 from tests.pipeline.support import content, keys_of, materialise, store_at
@@ -73,9 +73,9 @@ def test_a_store_with_days_missing_is_judged_by_what_it_has(tmp_path: Path) -> N
     rows, ledger = (stored(store, plan, name) for name in ("fct_all", LEDGER))
     assert set(rows[DELIVERED].to_pylist()) == {20240305}
     assert min(rows["date_key"].to_pylist()) < 20240305
-    found = restored(plan, {"fct_all": rows}, ledger)["fct_all"]
-    clean = made(plan.clean, "fct_all").to_pandas().set_index(["date_key", "shop_id"])
-    given = found.to_pandas().set_index(["date_key", "shop_id"])
+    table_rows = restored(plan, {"fct_all": rows}, ledger)["fct_all"]
+    clean = made_table(plan.clean, "fct_all").to_pandas().set_index(["date_key", "shop_id"])
+    given = table_rows.to_pandas().set_index(["date_key", "shop_id"])
     assert given.index.is_unique
     assert given.equals(clean.loc[given.index])
 
@@ -151,16 +151,16 @@ def test_a_partition_longer_than_a_period_has_both_columns_in_the_week_of_the_ch
     for part in (keys_of(plan)[1:], keys_of(plan)[:1]):
         result = materialise(plan, store, part)
         assert all(check.passed for check in result.get_asset_check_evaluations())
-    found = [
+    values = [
         {name for name in pq.read_schema(file).names if name.startswith("mood")}
         for file in sorted((tmp_path / "files" / "renamed" / "fct_all").glob("*.parquet"))
     ]
-    assert found == [{"mood"}, {"mood", "mood_v2"}, {"mood_v2"}]
+    assert values == [{"mood"}, {"mood", "mood_v2"}, {"mood_v2"}]
     assert not differing(stored(store, plan, "fct_all").combine_chunks(), _sorted(plan, "fct_all"))
 
 
 def _sorted(plan: Plan, name: str, stop: int | None = None) -> pa.Table:
     """Return a table as `stored` gives it."""
     with duckdb.connect() as connection:
-        connection.register("made", made(plan, name, None, stop))
+        connection.register("made", made_table(plan, name, None, stop))
         return connection.sql("FROM made ORDER BY ALL").to_arrow_table().combine_chunks()

@@ -59,9 +59,9 @@ def test_the_dockerfile_copies_what_is_there() -> None:
     packages = {"configs", "plotsim_core", "plotsim_pipeline"}
     assert packages | {"pyproject.toml", "hatch_build.py", "deploy/requirements.txt", project["readme"]} <= set(sources)
     (step,) = pip_steps()
-    locked, own = (command.split() for command in step.split("&&"))
+    locked, entry = (command.split() for command in step.split("&&"))
     assert locked == ["pip", "install", "--require-hashes", "-r", "requirements.txt"]
-    assert own == ["pip", "install", "--no-deps", "--no-build-isolation", "./plotsim_core", "."]
+    assert entry == ["pip", "install", "--no-deps", "--no-build-isolation", "./plotsim_core", "."]
 
 
 def test_the_image_has_the_python_of_ci_and_is_not_root() -> None:
@@ -134,27 +134,29 @@ def test_dagster_plus_reads_its_file() -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Image:
+def built_image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     return image(tmp_path_factory.mktemp("image"))
 
 
 @pytest.mark.long
-def test_the_image_has_the_versions_that_are_tested(made: Image) -> None:
+def test_the_image_has_the_versions_that_are_tested(built_image: Image) -> None:
     """All from wheels, as the image has no compiler, and each in the version of the tests."""
-    assert set(re.findall(r"Building wheel for (\S+)", made.log)) == {"plotsim-core", "plotsim-pipeline"}
+    assert set(re.findall(r"Building wheel for (\S+)", built_image.log)) == {"plotsim-core", "plotsim-pipeline"}
     pins = pinned((ROOT / "requirements.txt").read_text())
-    listed = subprocess.run([made.programs / "pip", "list", "--format=freeze"], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        [built_image.programs / "pip", "list", "--format=freeze"], capture_output=True, text=True, check=True
+    )
     others = pinned(listed.stdout) - pins
     assert {name for name, _ in others} <= {"pip", "plotsim-core", "plotsim-pipeline"}
 
 
 @pytest.fixture
-def stack(tmp_path: Path, made: Image, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+def stack(tmp_path: Path, built_image: Image, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """PostgreSQL is up; nothing else is."""
     pytest.importorskip("pgserver", reason="pgserver has no wheel for this Python")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     dotenv = {"DAGSTER_POSTGRES_PASSWORD": "not@guessed", "PLOTSIM_DATASETS": "library"}
-    stack = Stack(tmp_path, made, dotenv, Path())
+    stack = Stack(tmp_path, built_image, dotenv, Path())
     with postgres(tmp_path, stack.environment("postgres"), stack.ports["5432"]) as programs:
         stack.database = programs
         yield stack

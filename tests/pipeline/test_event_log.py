@@ -39,53 +39,53 @@ def instance(home: Path, settings: str, monkeypatch: pytest.MonkeyPatch) -> Iter
     (home / "dagster.yaml").write_text(settings, encoding="utf-8")
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     monkeypatch.delenv("DAGSTER_EVENT_BATCH_SIZE", raising=False)
-    with dg.DagsterInstance.get() as found:
-        yield found
+    with dg.DagsterInstance.get() as instance:
+        yield instance
     monkeypatch.delenv("DAGSTER_EVENT_BATCH_SIZE", raising=False)
 
 
-def run(home: Path, found: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> dg.ExecuteInProcessResult:
+def run(home: Path, actual: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> dg.ExecuteInProcessResult:
     """Make three days in one run."""
     monkeypatch.setenv("PLOTSIM_STORE_PATH", str(home / "store.duckdb"))
     plan = small(start="2024-03-01")
     keys = keys_between(plan, plan.first, plan.first + 3)
     job = definitions_of([plan]).resolve_job_def("shops_increment")
-    return job.execute_in_process(instance=found, tags={START: keys[0], END: keys[-1]})
+    return job.execute_in_process(instance=actual, tags={START: keys[0], END: keys[-1]})
 
 
-def told(found: dg.DagsterInstance, run_id: str) -> dict[str, object]:
+def records_of(actual: dg.DagsterInstance, run_id: str) -> dict[str, object]:
     """Return what an instance knows of the run and of its assets, without its times and numbers."""
     plan = small(start="2024-03-01")
     keys = [dg.AssetKey(["shops", name]) for name in (*(table.name for table in plan.tables), VALIDATION_REPORT)]
     assets = {}
     for key in keys:
-        records = found.fetch_materializations(key, limit=10, ascending=True).records
+        records = actual.fetch_materializations(key, limit=10, ascending=True).records
         events = [record.asset_materialization for record in records if record.asset_materialization is not None]
-        latest = found.get_latest_materialization_event(key)
+        latest = actual.get_latest_materialization_event(key)
         assert latest is not None and latest.asset_materialization is not None
         assets[key] = (
-            found.get_materialized_partitions(key),
+            actual.get_materialized_partitions(key),
             [(event.partition, sorted(event.tags or {})) for event in events],
             [event.metadata.get("dagster/partition_row_count") for event in events],
             latest.asset_materialization.partition,
             [record.storage_id for record in records] == sorted({record.storage_id for record in records}),
         )
-    kinds = [entry.dagster_event_type for entry in found.all_logs(run_id) if entry.dagster_event_type is not None]
-    return {"assets": assets, "kinds": sorted(kind.value for kind in kinds), "known": set(found.all_asset_keys())}
+    kinds = [entry.dagster_event_type for entry in actual.all_logs(run_id) if entry.dagster_event_type is not None]
+    return {"assets": assets, "kinds": sorted(kind.value for kind in kinds), "known": set(actual.all_asset_keys())}
 
 
 def test_it_holds_what_dagsters_own_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Partitions, row counts, versions, the latest event of each asset and the log of the run are the same; and Dagster's
     own reads the files that ours wrote."""
-    with instance(tmp_path / "own", OWN, monkeypatch) as found:
-        result = run(tmp_path / "own", found, monkeypatch)
-        expected = told(found, result.run_id)
-    with instance(tmp_path / "ours", OURS, monkeypatch) as found:
-        assert isinstance(getattr(found.event_log_storage, "_event_log_storage", found.event_log_storage), BatchedEventLog)
-        result = run(tmp_path / "ours", found, monkeypatch)
-        assert told(found, result.run_id) == expected
-    with instance(tmp_path / "ours", OWN, monkeypatch) as found:
-        assert told(found, result.run_id) == expected
+    with instance(tmp_path / "own", OWN, monkeypatch) as actual:
+        result = run(tmp_path / "own", actual, monkeypatch)
+        expected = records_of(actual, result.run_id)
+    with instance(tmp_path / "ours", OURS, monkeypatch) as actual:
+        assert isinstance(getattr(actual.event_log_storage, "_event_log_storage", actual.event_log_storage), BatchedEventLog)
+        result = run(tmp_path / "ours", actual, monkeypatch)
+        assert records_of(actual, result.run_id) == expected
+    with instance(tmp_path / "ours", OWN, monkeypatch) as actual:
+        assert records_of(actual, result.run_id) == expected
 
 
 def test_the_settings_name_it_in_a_comment_only() -> None:
@@ -98,23 +98,23 @@ def test_the_settings_name_it_in_a_comment_only() -> None:
 
 def test_the_checks_of_a_range_are_planned_once_and_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No check stays planned for ever, as it does with Dagster's own for each partition of a range."""
-    with instance(tmp_path / "home", OURS, monkeypatch) as found:
-        result = run(tmp_path / "home", found, monkeypatch)
+    with instance(tmp_path / "home", OURS, monkeypatch) as actual:
+        result = run(tmp_path / "home", actual, monkeypatch)
         evaluations = result.get_asset_check_evaluations()
         assert evaluations
         for evaluation in evaluations:
-            history = found.event_log_storage.get_asset_check_execution_history(evaluation.asset_check_key, limit=10)
+            history = actual.event_log_storage.get_asset_check_execution_history(evaluation.asset_check_key, limit=10)
             assert [record.status.value for record in history] == ["SUCCEEDED" if evaluation.passed else "FAILED"]
 
 
 @pytest.mark.long
 def test_a_batch_that_fails_is_stored_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a batch cannot be written, Dagster hands its events over again, each on its own: nothing is lost."""
-    with instance(tmp_path / "home", OURS, monkeypatch) as found:
+    with instance(tmp_path / "home", OURS, monkeypatch) as actual:
 
         def refuse(*_: object) -> None:
             raise OSError("no batches today")
 
         monkeypatch.setattr(BatchedEventLog, "store_event_batch", refuse)
-        assert run(tmp_path / "home", found, monkeypatch).success
-        assert len(found.get_materialized_partitions(dg.AssetKey(["shops", "fct_visits"]))) == 3
+        assert run(tmp_path / "home", actual, monkeypatch).success
+        assert len(actual.get_materialized_partitions(dg.AssetKey(["shops", "fct_visits"]))) == 3

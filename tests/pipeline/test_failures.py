@@ -85,7 +85,7 @@ def fill(file: Path) -> None:
 
 
 @contextmanager
-def held(store: Store, seconds: float) -> Iterator[int]:
+def locked_file(store: Store, seconds: float) -> Iterator[int]:
     """Have another process hold a DuckDB file for some seconds; give its number."""
     with subprocess.Popen([sys.executable, "-c", HOLD, store.path, str(seconds)], stdout=subprocess.PIPE) as other:
         assert other.stdout is not None and other.stdout.readline() == b"held\n"
@@ -121,10 +121,10 @@ def test_a_folder_that_cannot_be_written(kind: str, tmp_path: Path) -> None:
     make(1, store_at(kind, real))
     old = content(plan(1), store_at(kind, real))
     with mounted("--bind", "-o", "ro", real, at=tmp_path / "seen"):
-        begun = time.monotonic()
+        start_time = time.monotonic()
         with pytest.raises(dg.Failure, match=r"is not written to .*: it cannot be written .*Let this user write there"):
             make(2, store_at(kind, tmp_path / "seen"))
-        assert time.monotonic() - begun < 30
+        assert time.monotonic() - start_time < 30
     assert content(plan(1), store_at(kind, real)) == old
     make(2, store_at(kind, real))
     assert content(plan(2), store_at(kind, real)) == whole(2, tmp_path)
@@ -133,7 +133,7 @@ def test_a_folder_that_cannot_be_written(kind: str, tmp_path: Path) -> None:
 def test_a_duckdb_file_that_another_process_holds_for_a_while_is_waited_for(tmp_path: Path) -> None:
     store = store_at("duckdb", tmp_path)
     make(1, store)
-    with held(store, 3):
+    with locked_file(store, 3):
         make(2, store)
     assert content(plan(2), store) == whole(2, tmp_path)
 
@@ -146,12 +146,12 @@ def test_a_duckdb_file_that_is_held_for_ever_is_told_with_who_holds_it(
     make(1, store)
     old = content(plan(1), store)
     monkeypatch.setenv(PATIENCE_VARIABLE, "1")
-    with held(store, 300) as other:
+    with locked_file(store, 300) as other:
         for tried in (lambda: make(2, store), lambda: store.query("SELECT 1", [])):
-            begun = time.monotonic()
+            start_time = time.monotonic()
             with pytest.raises(dg.Failure, match=rf"is held by process {other} .*run again"):
                 tried()
-            assert time.monotonic() - begun < 20
+            assert time.monotonic() - start_time < 20
     assert content(plan(1), store) == old
     make(2, store)
     assert content(plan(2), store) == whole(2, tmp_path)
@@ -177,7 +177,7 @@ def test_a_store_that_is_lost_for_a_moment_is_asked_again(tmp_path: Path, monkey
 def test_a_store_that_stays_lost_is_told_after_some_tries() -> None:
     error = ConnectionError("Could not connect to the endpoint")
     tries = [failure_of(error, "saas.fct_revenue", "s3://bucket", tried) for tried in range(TRIES + 1)]
-    assert [type(told) for told in tries] == [*[dg.RetryRequested] * TRIES, dg.Failure]
+    assert [type(message) for message in tries] == [*[dg.RetryRequested] * TRIES, dg.Failure]
     assert "saas.fct_revenue is not written to s3://bucket: it cannot be reached" in str(tries[-1].description)
     assert failure_of(ValueError("a mistake of ours"), "saas.fct_revenue", "s3://bucket") is None
 
@@ -185,24 +185,24 @@ def test_a_store_that_stays_lost_is_told_after_some_tries() -> None:
 def test_a_state_that_two_runs_write_at_once_is_the_later_one(tmp_path: Path) -> None:
     """The run of an earlier partition has looked at what is there, and is slow to write; a later one comes in between."""
     store = store_at("parquet", tmp_path)
-    begun, later = threading.Event(), threading.Event()
+    start_event, later = threading.Event(), threading.Event()
     schema = pa.schema([("name", pa.string())])
 
     def rows(name: str, waits: bool) -> pa.RecordBatchReader:
-        def made() -> Iterator[pa.RecordBatch]:
+        def row_batches() -> Iterator[pa.RecordBatch]:
             if waits:
-                begun.set()
+                start_event.set()
                 later.wait(timeout=2)
             yield pa.record_batch({"name": [name]}, schema=schema)
 
-        return pa.RecordBatchReader.from_batches(schema, made())
+        return pa.RecordBatchReader.from_batches(schema, row_batches())
 
     def state(day: int) -> Placement:
         return Placement("ds", "dim", None, ("name",), (f"2024-01-0{day}",), (day, day + 1), f"2024-01-0{day + 1} 00:00:00")
 
     first = threading.Thread(target=lambda: store.write(state(1), rows("early", waits=True)))
     first.start()
-    begun.wait(timeout=10)
+    start_event.wait(timeout=10)
     store.write(state(2), rows("late", waits=False))
     later.set()
     first.join()

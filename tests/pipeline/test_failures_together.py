@@ -48,7 +48,7 @@ RUNS = "{ runsOrError { ... on Runs { results { runId status startTime endTime }
 
 def environment(directory: Path, kind: str, with_home: bool = True) -> dict[str, str]:
     """Return the environment of a command: a store in a directory, and a Dagster home there or none."""
-    found = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    variables = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
     home = directory / "home"
     home.mkdir(exist_ok=True)
     (home / "dagster.yaml").write_text((ROOT / "plotsim_pipeline" / "instance.yaml").read_text())
@@ -58,7 +58,7 @@ def environment(directory: Path, kind: str, with_home: bool = True) -> dict[str,
         "PLOTSIM_DATASETS": "minimal",
         "PYTHONPATH": str(ROOT),
     }
-    return {**found, **more, **({"DAGSTER_HOME": str(home)} if with_home else {})}
+    return {**variables, **more, **({"DAGSTER_HOME": str(home)} if with_home else {})}
 
 
 def started(

@@ -56,18 +56,18 @@ def saas(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, dict[str, list
         assets = [key for key in definitions_of([plan]).resolve_all_asset_keys() if key.path[0] == plan.name]
         job = definitions_of([plan]).resolve_implicit_global_asset_job_def()
         result = job.execute_in_process(asset_selection=assets, tags={START: keys[0], END: keys[-1]})
-    made: dict[str, list[dg.AssetMaterialization]] = defaultdict(list)
+    outcome: dict[str, list[dg.AssetMaterialization]] = defaultdict(list)
     for event in result.get_asset_materialization_events():
         materialization = event.step_materialization_data.materialization
-        made[materialization.asset_key.path[-1]].append(materialization)
-    return plan, made
+        outcome[materialization.asset_key.path[-1]].append(materialization)
+    return plan, outcome
 
 
 def test_each_partition_tells_the_mean_of_each_metric(saas: tuple[Plan, dict[str, list[dg.AssetMaterialization]]]) -> None:
     """The mean of what is in the partition, to six digits, under the column's name; nulls do not count."""
-    plan, made = saas
+    plan, result = saas
     for table, column in (("fct_revenue", "mrr"), ("fct_support_tickets", "nps"), ("noised_metrics", "churn_risk")):
-        series = numbers(iter(made[table]))[column]
+        series = numbers(iter(result[table]))[column]
         assert list(series) == keys_of(plan)
         for key in list(series)[::7]:
             schema, rows = batches(plan, table, *periods_in(plan, key))
@@ -77,16 +77,16 @@ def test_each_partition_tells_the_mean_of_each_metric(saas: tuple[Plan, dict[str
 
 def test_no_number_is_the_same_everywhere(saas: tuple[Plan, dict[str, list[dg.AssetMaterialization]]]) -> None:
     """A plot of it would be a flat line; and no name is of the inside."""
-    _, made = saas
-    assert {"fct_revenue", "validation_report", "trajectories", "dim_company", "dim_date", "overview"} <= set(made)
+    _, result = saas
+    assert {"fct_revenue", "validation_report", "trajectories", "dim_company", "dim_date", "overview"} <= set(result)
     flat = [
         f"{asset}: {name}"
-        for asset, events in made.items()
+        for asset, events in result.items()
         for name, series in numbers(iter(events)).items()
         if len(series) > 1 and len(set(series.values())) == 1
     ]
     assert flat == []
-    assert [name for events in made.values() for event in events for name in event.metadata if "plotsim/" in name] == []
+    assert [name for events in result.values() for event in events for name in event.metadata if "plotsim/" in name] == []
 
 
 def test_means_do_not_depend_on_batches() -> None:

@@ -127,8 +127,8 @@ def test_a_run_of_the_increment_judges_it_too(tmp_path: Path, monkeypatch: pytes
     plan = shops(str(date.today() - timedelta(days=9)))
     keys = partitions_for(plan).get_partition_keys()
     job = definitions_of([plan]).resolve_job_def("shops_increment")
-    for made, passed in ((keys[:2], False), (keys[2:], True)):
-        result = job.execute_in_process(tags={START: made[0], END: made[-1]})
+    for outcome, passed in ((keys[:2], False), (keys[2:], True)):
+        result = job.execute_in_process(tags={START: outcome[0], END: outcome[-1]})
         judged = [evaluation for evaluation in result.get_asset_check_evaluations() if evaluation.check_name == FRESH]
         assert result.success and len(judged) == len(TABLES) and {evaluation.passed for evaluation in judged} == {passed}
 

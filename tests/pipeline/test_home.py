@@ -95,7 +95,7 @@ def python(directory: Path, *code: str, **more: str) -> subprocess.CompletedProc
     return subprocess.run(command, cwd=directory, env=whole, capture_output=True, text=True, timeout=300, check=False)
 
 
-def known(directory: Path, *before: str) -> dict[str, object]:
+def run_record(directory: Path, *before: str) -> dict[str, object]:
     """Return what Dagster knows of the only run in the home of a directory, and of a table that it made."""
     done = python(directory, *before, READ)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -104,7 +104,7 @@ def known(directory: Path, *before: str) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory in which a dataset was made in a new home."""
     directory = tmp_path_factory.mktemp("made")
     done = python(directory, MAKE)
@@ -112,27 +112,27 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def test_a_home_is_open_to_whoever_has_dagster(made: Path) -> None:
+def test_a_home_is_open_to_whoever_has_dagster(home_directory: Path) -> None:
     """An environment without this package opens the home, and reads the run that ours wrote in batches."""
-    answer = known(made, STRANGER)
+    answer = run_record(home_directory, STRANGER)
     assert (answer["status"], answer["partitions"]) == ("SUCCESS", KEYS)
     assert answer["rows"] == dict.fromkeys(KEYS, 80)
 
 
-def test_a_stranger_cannot_open_a_home_that_names_the_class(made: Path, tmp_path: Path) -> None:
+def test_a_stranger_cannot_open_a_home_that_names_the_class(home_directory: Path, tmp_path: Path) -> None:
     """What the homes of version 0.5 are like, and why the settings name it no more; the package itself opens them still,
     and without the section they are open to all."""
     (tmp_path / "home").mkdir()
     settings = tmp_path / "home" / "dagster.yaml"
     settings.write_text(f"telemetry: {{enabled: false}}\n{SECTION}")
     assert python(tmp_path, MAKE).returncode == 0
-    expected = known(made)
-    assert known(tmp_path) == expected
+    expected = run_record(home_directory)
+    assert run_record(tmp_path) == expected
     refused = python(tmp_path, STRANGER, READ)
     assert refused.returncode == 1
     assert "plotsim_pipeline.event_log" in refused.stderr
     settings.write_text("telemetry: {enabled: false}\n")
-    assert known(tmp_path, STRANGER) == expected
+    assert run_record(tmp_path, STRANGER) == expected
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_stranger_cannot_open_a_home_that_names_the_class(made: Path, tmp_path
     ids=lambda value: value if value in HIDDEN else "0.5" if value else "today",
 )
 def test_a_dagster_with_other_names_does_the_same_slower(
-    name: str, settings: str | None, made: Path, tmp_path: Path
+    name: str, settings: str | None, home_directory: Path, tmp_path: Path
 ) -> None:
     """Where a private name is gone, Dagster's own takes its place: partitions, rows of each, and the log are the same."""
     if settings is not None:
@@ -154,7 +154,7 @@ def test_a_dagster_with_other_names_does_the_same_slower(
     done = python(tmp_path, HIDE, HIDDEN[name], MAKE)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "Falling back" not in done.stderr, "nothing was tried that could not be done"
-    assert known(tmp_path) == known(made)
+    assert run_record(tmp_path) == run_record(home_directory)
 
 
 def test_the_events_of_a_command_are_written_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,14 +268,14 @@ def test_an_installed_package_is_used_from_an_empty_directory(installed: Path, t
     surroundings |= {"PATH": f"{installed}{os.pathsep}{os.environ['PATH']}", "PLOTSIM_DATASETS": "minimal"}
     surroundings["PYTHONDONTWRITEBYTECODE"] = "1"
     before = files_of(installed.parent)
-    said = called(["plotsim", "materialize", "minimal"], cwd=tmp_path, env=surroundings)
+    text = called(["plotsim", "materialize", "minimal"], cwd=tmp_path, env=surroundings)
     assert files_of(installed.parent) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == [".dagster_home", "data"]
-    assert "make " not in said
-    query = next(line for line in said.splitlines() if line.startswith("A first query:")).partition(":")[2].strip()
+    assert "make " not in text
+    query = next(line for line in text.splitlines() if line.startswith("A first query:")).partition(":")[2].strip()
     assert query.startswith("plotsim query ")
     assert "2024" in called(["bash", "-c", query], cwd=tmp_path, env=surroundings)
-    assert "plotsim ui" in said
+    assert "plotsim ui" in text
     port = free_port()
     with (tmp_path / "log").open("wb") as log:
         running = subprocess.Popen(

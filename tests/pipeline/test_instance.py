@@ -110,8 +110,8 @@ def state_of(instance: dg.DagsterInstance, kind: InstigatorType) -> InstigatorSt
 
 
 def ticks(instance: dg.DagsterInstance, state: InstigatorState) -> list[TickData]:
-    found = instance.get_ticks(state.instigator_origin_id, state.selector_id)
-    return [tick.tick_data for tick in found]
+    actual = instance.get_ticks(state.instigator_origin_id, state.selector_id)
+    return [tick.tick_data for tick in actual]
 
 
 def ids(instance: dg.DagsterInstance, state: InstigatorState) -> set[int]:
@@ -120,7 +120,7 @@ def ids(instance: dg.DagsterInstance, state: InstigatorState) -> set[int]:
 
 def tick(instance: dg.DagsterInstance, state: InstigatorState, status: TickStatus) -> int:
     """Note a tick that ended three days ago; return its number."""
-    made = TickData(
+    result = TickData(
         instigator_origin_id=state.instigator_origin_id,
         instigator_name=state.instigator_name,
         instigator_type=state.instigator_type,
@@ -129,4 +129,4 @@ def tick(instance: dg.DagsterInstance, state: InstigatorState, status: TickStatu
         selector_id=state.selector_id,
         run_ids=[],
     )
-    return int(instance.create_tick(made).tick_id)
+    return int(instance.create_tick(result).tick_id)

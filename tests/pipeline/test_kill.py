@@ -54,33 +54,35 @@ def tables(plan: Plan) -> list[str]:
 
 def by_partition(plan: Plan, store: Store) -> dict[tuple[str, int | None], str]:
     """Return a hash of the rows of each table and date key (None for a state)."""
-    found: dict[tuple[str, int | None], list[str]] = {}
+    values: dict[tuple[str, int | None], list[str]] = {}
     with store.open_tables(plan, plan.first, plan.stop or 0) as stored:
         for table in stored.tables:
             place = 0 if table.time is None else [c.name for c in table.columns].index(table.time)
             for row in stored.connection.sql(f"SELECT * FROM {stored.relations[table.name]} ORDER BY ALL").fetchall():
                 key = None if table.time is None else row[place]
-                found.setdefault((table.name, key), []).append(repr(row))
-    return {place: hashlib.sha256("".join(rows).encode()).hexdigest() for place, rows in found.items()}
+                values.setdefault((table.name, key), []).append(repr(row))
+    return {place: hashlib.sha256("".join(rows).encode()).hexdigest() for place, rows in values.items()}
 
 
 @pytest.fixture(scope="module")
 def states(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, dict, dict, dict]]:
     """For each store: where the old data lies, its partitions, those of the new data, and the content of the new."""
-    made = {}
+    values = {}
     for kind in STORES:
-        there = tmp_path_factory.mktemp(f"{kind}-old")
-        old, new = store_at(kind, there), store_at(kind, tmp_path_factory.mktemp(f"{kind}-new"))
+        folder = tmp_path_factory.mktemp(f"{kind}-old")
+        old, new = store_at(kind, folder), store_at(kind, tmp_path_factory.mktemp(f"{kind}-new"))
         plan, other = load_config(CONFIGS / "saas.yaml"), load_config(CONFIGS / "saas.yaml", seed=NEW_SEED)
         materialise(plan, old, keys_of(plan), only=tables(plan))
         materialise(other, new, keys_of(other), only=tables(other))
-        made[kind] = (there, by_partition(plan, old), by_partition(other, new), content(other, new))
-    return made
+        values[kind] = (folder, by_partition(plan, old), by_partition(other, new), content(other, new))
+    return values
 
 
 def killed(kind: str, place: Path, table: str, batch: int, after: float | None = None) -> None:
-    told = json.dumps([kind, str(place), table, batch])
-    with subprocess.Popen([sys.executable, "-c", SCRIPT, told], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+    argument = json.dumps([kind, str(place), table, batch])
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, argument], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as run:
         assert run.stdout is not None
         assert run.stdout.readline() == b"ready\n"
         if after is not None:
@@ -93,10 +95,10 @@ def killed(kind: str, place: Path, table: str, batch: int, after: float | None =
 def assert_whole_partitions(kind: str, place: Path, states: dict) -> None:
     plan = load_config(CONFIGS / "saas.yaml", seed=NEW_SEED)
     _, old, new, whole = states[kind]
-    found = by_partition(plan, store_at(kind, place))
-    for partition in set(found) | set(old) | set(new):
+    actual = by_partition(plan, store_at(kind, place))
+    for partition in set(actual) | set(old) | set(new):
         allowed = {old.get(partition), new.get(partition)}
-        assert found.get(partition) in allowed, f"{partition} is neither old nor new"
+        assert actual.get(partition) in allowed, f"{partition} is neither old nor new"
     materialise(plan, store_at(kind, place), keys_of(plan), only=tables(plan))
     assert content(plan, store_at(kind, place)) == whole
 

@@ -58,8 +58,8 @@ def test_random_order_in_processes_is_the_whole(batch: tuple[str, dict[str, obje
         "for key in keys: materialise(plan_of('saas'), store_at(kind, Path(place)), [key], only=tables)"
     )
     for part in (keys[:8], keys[8:16], keys[16:]):
-        told = json.dumps([kind, str(tmp_path), part, TABLES])
-        subprocess.run([sys.executable, "-c", script, told], check=True, capture_output=True)
+        argument = json.dumps([kind, str(tmp_path), part, TABLES])
+        subprocess.run([sys.executable, "-c", script, argument], check=True, capture_output=True)
     assert content(plan, store) == whole
 
 
@@ -71,9 +71,9 @@ def test_again_changes_nothing(batch: tuple[str, dict[str, object]], tmp_path: P
     for part in (keys, keys[3:9], [keys[5]], keys[20:], keys[:1]):
         assert materialise(plan, store, part).success
     assert content(plan, store) == whole
-    assert {table: set(kept) for table, kept in store.intact_partitions("saas").items() if table == "fct_revenue"} == {
-        "fct_revenue": set(keys)
-    }
+    assert {
+        table: set(partitions) for table, partitions in store.intact_partitions("saas").items() if table == "fct_revenue"
+    } == {"fct_revenue": set(keys)}
 
 
 def test_part_of_the_window_is_as_of_its_end(tmp_path: Path) -> None:
@@ -163,4 +163,6 @@ def test_every_grain_and_an_open_window(window: dict[str, object], kind: str, tm
     for table in plan.tables:
         sql = f"SELECT count(*), hash(list(t ORDER BY t)) FROM grain.{table.name} AS t"
         assert parts.query(sql, ["grain"]) == whole.query(sql, ["grain"])
-    assert {name: set(kept) for name, kept in whole.intact_partitions("grain").items()}["fct_revenue"] == set(keys)
+    assert {name: set(partitions) for name, partitions in whole.intact_partitions("grain").items()}["fct_revenue"] == set(
+        keys
+    )

@@ -43,18 +43,18 @@ def test_a_layout_moves_files_and_changes_no_row(layout: str, usual: dict[str, t
     plan, store = shops({"layout": layout}), store_at("parquet", tmp_path)
     keys = keys_of(plan)[:4]
     materialise(plan, store, keys, only=TABLES)
-    held = store.intact_partitions("shops")
-    assert {name: list(kept) for name, kept in held.items()}["fct_month"] == keys
-    assert len(held["dim_shop"]) == 1
+    partitions = store.intact_partitions("shops")
+    assert {name: list(remaining) for name, remaining in partitions.items()}["fct_month"] == keys
+    assert len(partitions["dim_shop"]) == 1
     before = {file: file.read_bytes() for table in TABLES[1:] for file in Path(store.path).rglob(f"*{table}*.parquet")}
     materialise(plan, store, keys[1:2], only=TABLES)
     assert content(plan, store) == usual
     assert {file: file.read_bytes() for file in before} == before
     assert str(usual["fct_month"][0]) in store.query("SELECT count(*) FROM shops.fct_month", ["shops"])
-    with find_store(plan, Path(store.path)) as found:
-        assert set(found.relations) == set(TABLES)
-        assert len(found.stored_keys_of(plan.table("fct_month"))) == 4
-        assert (found.first, found.stop) == (plan.first, plan.first + 4)
+    with find_store(plan, Path(store.path)) as actual:
+        assert set(actual.relations) == set(TABLES)
+        assert len(actual.stored_keys_of(plan.table("fct_month"))) == 4
+        assert (actual.first, actual.stop) == (plan.first, plan.first + 4)
 
 
 @pytest.mark.parametrize(("every", "layout"), [("hour", "hive"), ("hour", "by_table"), ("week", "iso_week")])

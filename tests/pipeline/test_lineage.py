@@ -58,8 +58,8 @@ def plan() -> Plan:
 )
 def test_a_matched_reference_is_made_of_both_columns(table: str, column: str, origins: list[str], plan: Plan) -> None:
     """What is matched in the same table is not above itself: what it is made of is."""
-    found = column_lineage(plan, plan.table(table)).deps_by_column[column]
-    assert sorted(f"{dep.asset_key.path[-1]}.{dep.column_name}" for dep in found) == origins
+    actual = column_lineage(plan, plan.table(table)).deps_by_column[column]
+    assert sorted(f"{dep.asset_key.path[-1]}.{dep.column_name}" for dep in actual) == origins
 
 
 def test_no_table_is_above_itself(plan: Plan) -> None:

@@ -75,11 +75,11 @@ def project(directory: Path, kind: str) -> Path:
 def killed(address: str, run: str) -> bool:
     """Kill the process of a run while it makes its first table; return whether it could be done."""
     events = asked(address, EVENTS, id=run)["logsForRun"]["events"]
-    begun = [event for event in events if event["__typename"] == "ExecutionStepStartEvent"]
-    found = [int(pid) for event in events for pid in re.findall(r"\(pid: (\d+)\)", event.get("message") or "")]
-    if not begun or not found:
+    start_events = [event for event in events if event["__typename"] == "ExecutionStepStartEvent"]
+    values = [int(pid) for event in events for pid in re.findall(r"\(pid: (\d+)\)", event.get("message") or "")]
+    if not start_events or not values:
         return False
-    os.kill(found[-1], signal.SIGKILL)
+    os.kill(values[-1], signal.SIGKILL)
     return True
 
 
@@ -107,14 +107,14 @@ def test_it_lives(tmp_path: Path) -> None:
         by_schedule = [run for run in runs(address) if any(t["key"] == "dagster/schedule_name" for t in run["tags"])]
         assert by_schedule, "the schedule asked for nothing"
         assert [run["runId"] for run in runs(address) if run["status"] == "FAILURE"] == [victim]
-        told = launch(address, f"{plan.name}_overview", location="town")
-        until("the overview", 120, lambda: _status(address, told) == "SUCCESS")
+        answer = launch(address, f"{plan.name}_overview", location="town")
+        until("the overview", 120, lambda: _status(address, answer) == "SUCCESS")
         _look(address, plan, tmp_path)
     assert_equals_the_batch(plan, STORES["duckdb"](path=str(tmp_path / "town" / "data" / "duckdb")), today)
 
 
 def _status(address: str, run: str) -> str:
-    return next(str(found["status"]) for found in runs(address) if found["runId"] == run)
+    return next(str(actual["status"]) for actual in runs(address) if actual["runId"] == run)
 
 
 def _look(address: str, plan: Plan, directory: Path) -> None:

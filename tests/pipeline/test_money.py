@@ -52,9 +52,9 @@ def test_assets_on_top_get_decimals(kind: str, tmp_path: Path) -> None:
     store = store_at(kind, tmp_path)
     assets = [*table_assets(PLAN, partitions_for(PLAN)), in_pandas, in_polars]
     materialise(PLAN, store, keys_of(PLAN), only=["fct_line"])
-    made = dg.materialize(
+    result = dg.materialize(
         assets, selection=[in_pandas, in_polars], resources={"store": store, **resources_of(PLAN)}, raise_on_error=True
     )
     total: Decimal = sum((line["net"] for line in rows(PLAN, "fct_line")), Decimal())
-    assert made.success
+    assert result.success
     assert seen == {"pandas": total, "polars": total}

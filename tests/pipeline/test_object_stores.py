@@ -43,16 +43,16 @@ def on(kind: str, folder: str = "lake/of mine") -> Store:
 def test_a_dataset_on_an_object_store_is_that_on_a_disk(kind: str, server: Server, tmp_path: Path) -> None:
     """Tables and report in a range, then one partition again; nothing is copied, renamed or left aside."""
     plan = plan_of("saas")
-    here, there = store_at(kind, tmp_path / "here"), on(kind)
-    for store in (here, there):
+    local_store, remote_store = store_at(kind, tmp_path / "here"), on(kind)
+    for store in (local_store, remote_store):
         materialise(plan, store, keys_of(plan))
         materialise(plan, store, keys_of(plan)[3:4])
-    assert content(plan, there) == content(plan, here)
-    assert {name: sorted(kept) for name, kept in there.intact_partitions("saas").items()} == {
-        name: sorted(kept) for name, kept in here.intact_partitions("saas").items()
+    assert content(plan, remote_store) == content(plan, local_store)
+    assert {name: sorted(partitions) for name, partitions in remote_store.intact_partitions("saas").items()} == {
+        name: sorted(partitions) for name, partitions in local_store.intact_partitions("saas").items()
     }
     asked = "SELECT count(*), round(sum(mrr), 2) FROM saas.fct_revenue"
-    assert there.query(asked, ["saas"]) == here.query(asked, ["saas"])
+    assert remote_store.query(asked, ["saas"]) == local_store.query(asked, ["saas"])
     assert not [file for file in server.folder.rglob("*") if file.name.endswith(".tmp")]
 
 

@@ -110,9 +110,9 @@ def test_writers_of_one_partition_leave_one_whole_copy(kind: str, tmp_path: Path
     store = store_at(kind, tmp_path)
 
     def write(number: int) -> None:
-        own = STORES[kind](path=store.path)
-        own.write(placed(1, 2), rows(*[(day, str(number), float(n)) for day in (20240101, 20240102) for n in range(50)]))
-        own.write(placed(3 + number, 3 + number), rows((20240103 + number, str(number), 1.0)))
+        writer = STORES[kind](path=store.path)
+        writer.write(placed(1, 2), rows(*[(day, str(number), float(n)) for day in (20240101, 20240102) for n in range(50)]))
+        writer.write(placed(3 + number, 3 + number), rows((20240103 + number, str(number), 1.0)))
 
     with ThreadPoolExecutor(8) as writers:
         list(writers.map(write, range(8)))
@@ -120,13 +120,13 @@ def test_writers_of_one_partition_leave_one_whole_copy(kind: str, tmp_path: Path
 
 
 def assert_one_copy(store: Store) -> None:
-    held = store.intact_partitions("ds")["fct"]
-    assert len(held) == 10
+    partitions = store.intact_partitions("ds")["fct"]
+    assert len(partitions) == 10
     for day in (1, 2):
-        found = store.read(placed(day, day))
-        assert found.num_rows == 50
-        assert len(set(found["name"].to_pylist())) == 1
-    assert {held[f"2024-01-{day:02d}"][0] for day in range(3, 11)} == {1}
+        actual = store.read(placed(day, day))
+        assert actual.num_rows == 50
+        assert len(set(actual["name"].to_pylist())) == 1
+    assert {partitions[f"2024-01-{day:02d}"][0] for day in range(3, 11)} == {1}
 
 
 def test_a_state_written_at_once_is_the_latest(tmp_path: Path) -> None:

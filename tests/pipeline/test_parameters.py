@@ -20,7 +20,7 @@ from plotsim_pipeline.parameters import FIELDS, plan_with
 from plotsim_pipeline.runs import PARAMETERS_TAG
 from tests.pipeline.live import asked, served
 from tests.pipeline.support import CONFIGS, END, START, content, keys_of, materialise, store_at
-from tests.pipeline.test_status import KEYS, config, plan_of, said
+from tests.pipeline.test_status import KEYS, config, invoke, plan_of
 
 pytestmark = pytest.mark.slow
 
@@ -63,16 +63,16 @@ def test_compression_is_that_of_the_files(config: Path, tmp_path: Path, monkeypa
     materialise(plan, store, KEYS[:1], only=["fct_calls"])
     monkeypatch.setenv("PLOTSIM_STORE", "parquet")
     monkeypatch.setenv("PLOTSIM_STORE_PATH", store.path)
-    said("run", "calls", "--tables", "fct_calls", "--compression", "gzip")
-    found = {
+    invoke("run", "calls", "--tables", "fct_calls", "--compression", "gzip")
+    values = {
         file.stem: pq.read_metadata(file).row_group(0).column(0).compression
         for file in (tmp_path / "files" / "calls" / "fct_calls").glob("*.parquet")
     }
-    assert found == {key: "ZSTD" if key == KEYS[0] else "GZIP" for key in KEYS}
+    assert values == {key: "ZSTD" if key == KEYS[0] else "GZIP" for key in KEYS}
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"),
+    ("asked", "message"),
     [
         ({"sed": 7}, 'Received unexpected config entry "sed"'),
         ({"seed": "seven"}, 'not valid for expected type "Int"'),
@@ -81,23 +81,23 @@ def test_compression_is_that_of_the_files(config: Path, tmp_path: Path, monkeypa
         ({"noise": "loud"}, "not in enum type Noise got loud"),
     ],
 )
-def test_wrong_parameters_are_refused_before_the_run(asked: dict[str, Any], says: str, config: Path) -> None:
-    with pytest.raises(dg.DagsterInvalidConfigError, match=says):
+def test_wrong_parameters_are_refused_before_the_run(asked: dict[str, Any], message: str, config: Path) -> None:
+    with pytest.raises(dg.DagsterInvalidConfigError, match=message):
         launched(plan_of(config), asked)
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"),
+    ("asked", "message"),
     [
         ({"seed": -1}, "seed: expected"),
         ({"scale": 0.0}, "scale: expected"),
         ({"scale": 2.0, "target_rows": 100}, "either the scale or the target rows"),
     ],
 )
-def test_parameters_that_cannot_be_are_told(asked: dict[str, Any], says: str, config: Path, tmp_path: Path) -> None:
+def test_parameters_that_cannot_be_are_told(asked: dict[str, Any], message: str, config: Path, tmp_path: Path) -> None:
     with pytest.raises(dg.DagsterConfigMappingFunctionError) as refusal:
         launched(plan_of(config), asked)
-    assert says in str(refusal.value.__cause__)
+    assert message in str(refusal.value.__cause__)
     assert not (tmp_path / "store.duckdb").exists()
 
 
@@ -110,12 +110,14 @@ def test_parameters_that_contradict_the_store_are_refused(config: Path, tmp_path
     with pytest.raises(dg.DagsterConfigMappingFunctionError) as refusal:
         launched(plan, {"seed": 7}, KEYS[:2])
     assert "they would not go together" in str(refusal.value.__cause__)
-    refused = said("run", "calls", "--seed", "7", "--tables", "fct_calls", code=1).output
+    refused = invoke("run", "calls", "--seed", "7", "--tables", "fct_calls", code=1).output
     assert f"holds partitions of digest {plan.digest}" in refused and "dim_date 2024-01-01" in refused
     assert content(plan, store) == before
-    said("run", "calls", "--seed", "7", "--tables", ",".join(TABLES))
+    invoke("run", "calls", "--seed", "7", "--tables", ",".join(TABLES))
     other = plan_with(plan, {"seed": 7})
-    assert {digest for kept in store.intact_partitions("calls").values() for _, digest in kept.values()} == {other.digest}
+    assert {digest for partitions in store.intact_partitions("calls").values() for _, digest in partitions.values()} == {
+        other.digest
+    }
     materialise(plan, store, KEYS[:1], only=["fct_calls"])  # as after an edit of the file: the rest is stale
     assert {digest for _, digest in store.intact_partitions("calls")["fct_calls"].values()} == {plan.digest, other.digest}
 
@@ -144,17 +146,21 @@ def test_a_run_that_is_repeated_does_not_mix(config: Path, tmp_path: Path) -> No
 def test_the_command_line_says_how_near_the_target_is(config: Path, tmp_path: Path) -> None:
     """`--target-rows` solves the scale; what is made is what it says, and whole by these parameters."""
     asked = ["--target-rows", "5000", "--tables", ",".join(TABLES)]
-    shown = said("run", "calls", *asked).output
+    shown = invoke("run", "calls", *asked).output
     plan = load_config(config, target_rows=5000)
     expected = sum(size.rows for size in sizes(plan))
     assert abs(expected - 5000) <= 0.02 * 5000
     assert f"scale {plan.dataset.scale:g} gives about {expected:,} rows" in shown
     assert (
-        sum(rows for kept in store_at("duckdb", tmp_path).intact_partitions("calls").values() for rows, _ in kept.values())
+        sum(
+            rows
+            for partitions in store_at("duckdb", tmp_path).intact_partitions("calls").values()
+            for rows, _ in partitions.values()
+        )
         == expected
     )
-    assert "nothing to do" in said("run", "calls", *asked).output
-    tables = json.loads(said("status", "calls", *asked, "--json").output)["tables"]
+    assert "nothing to do" in invoke("run", "calls", *asked).output
+    tables = json.loads(invoke("status", "calls", *asked, "--json").output)["tables"]
     assert not any(table["missing"] or table["stale"] for table in tables.values())
 
 
@@ -197,7 +203,7 @@ RUNS = "{ runsOrError { ... on Runs { results { status } } } }"
 @pytest.mark.long
 def test_the_launchpad_refuses_before_there_is_a_run(config: Path, tmp_path: Path) -> None:
     """A seed that contradicts the store: the launch says what is stored, there is no run, and nothing has turned red."""
-    said("run", "calls")
+    invoke("run", "calls")
     with served(tmp_path / "home", {}) as address:
         before = asked(address, RUNS)["runsOrError"]["results"]
         wanted = {"resources": {"calls_parameters": {"config": {"seed": 7}}}}

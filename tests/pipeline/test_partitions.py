@@ -103,8 +103,8 @@ def test_the_rows_are_the_same_whatever_the_partitions(kind: str, tmp_path: Path
         keys = keys_of(plan)
         for cut in cuts:
             assert materialise(plan, store, keys[cut], only=names).success
-        held = {table: set(kept) for table, kept in store.intact_partitions("saas").items()}
-        assert held["fct_revenue"] == held["evt_churn"] == set(keys)
+        values = {table: set(partitions) for table, partitions in store.intact_partitions("saas").items()}
+        assert values["fct_revenue"] == values["evt_churn"] == set(keys)
         assert stored_periods(plan, store) == (plan.first, plan.stop)
         with store.open_tables(plan, plan.first, plan.stop or 0) as opened:
             assert opened.stored_keys is not None and len(opened.stored_keys["fct_revenue"]) == 24
@@ -116,14 +116,14 @@ def test_the_rows_are_the_same_whatever_the_partitions(kind: str, tmp_path: Path
 @pytest.mark.long
 def test_the_report_is_the_same_whatever_the_partitions(tmp_path: Path) -> None:
     """Every period is judged once, and what is wrong of it is the same."""
-    found = set()
+    values = set()
     for length in (None, "quarter", "year"):
         plan, store = saas(partition=length), store_at("duckdb", tmp_path / str(length))
         keys, names = keys_of(plan), [*(table.name for table in plan.tables), "validation_report"]
         for part in (keys[len(keys) // 2 :], keys[: len(keys) // 2]):
             assert materialise(plan, store, part, only=names).success
-        found.add(store.query("SELECT count(DISTINCT date_key), sum(faults) FROM saas.validation_report", ["saas"]))
-    assert len(found) == 1
+        values.add(store.query("SELECT count(DISTINCT date_key), sum(faults) FROM saas.validation_report", ["saas"]))
+    assert len(values) == 1
 
 
 @pytest.mark.parametrize("kind", slow_but(STORES, "duckdb"))
@@ -142,8 +142,12 @@ def test_partitions_of_two_lengths_do_not_mix(kind: str, first: str | None, then
 def test_the_periods_of_a_partition_are_stored_periods() -> None:
     """A partition that is stored is all its periods, by their date keys."""
     plan = plan_with(start="2024-01", end="2024-12", every="day", partition="month")
-    (held,) = (kept for name, kept in stored_date_keys(plan, [("fct_use", "2024-02-01")]).items() if name == "fct_use")
-    assert sorted(held) == list(range(20240201, 20240230))
+    (stored,) = (
+        stored_date_key
+        for name, stored_date_key in stored_date_keys(plan, [("fct_use", "2024-02-01")]).items()
+        if name == "fct_use"
+    )
+    assert sorted(stored) == list(range(20240201, 20240230))
     hours = plan_with(start="2024-01-01", end="2024-01-02", every="hour", partition="day")
     assert sorted(stored_date_keys(hours, [("fct_use", "2024-01-02")])["fct_use"]) == list(range(2024010200, 2024010224))
 

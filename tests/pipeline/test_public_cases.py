@@ -128,14 +128,14 @@ def many() -> Plan:
         }
         for n in range(20)
     ]
-    own = {"name": "account_id", "type": "ref.dim_account"}
-    keys = [own, {"name": "date_key", "type": "ref.dim_date"}]
+    values = {"name": "account_id", "type": "ref.dim_account"}
+    keys = [values, {"name": "date_key", "type": "ref.dim_date"}]
     children = [
         {
             "name": f"dim_child_{n}",
             "per": "unit",
             "count": [1, 3],
-            "columns": [{"name": f"child_{n}_id", "type": "id"}, own, {"name": "list_id", "type": f"ref.dim_list_{n}"}],
+            "columns": [{"name": f"child_{n}_id", "type": "id"}, values, {"name": "list_id", "type": f"ref.dim_list_{n}"}],
         }
         for n in range(9)
     ]
@@ -218,9 +218,9 @@ def test_a_window_that_ends_in_the_future_has_all_its_partitions(tmp_path: Path)
     materialise(plan, store, keys, only=names(plan))
     assert_equals_the_batch(plan, store, plan.stop)
     tables = {
-        table.name: len(made)
+        table.name: len(partitions)
         for table in plan.tables
-        for made in [store.intact_partitions("shops")[table.name]]
+        for partitions in [store.intact_partitions("shops")[table.name]]
         if table.time
     }
     assert set(tables.values()) == {18}
@@ -229,8 +229,8 @@ def test_a_window_that_ends_in_the_future_has_all_its_partitions(tmp_path: Path)
 def partitions_in(connection: duckdb.DuckDBPyConnection, table: str) -> dict[int, tuple[int, str]]:
     """Return the rows of each partition that a file holds of a table, and a hash of them."""
     hashed = "CAST(bit_xor(hash(rows)) AS VARCHAR)"
-    found = connection.sql(f"SELECT date_key, count(*), {hashed} FROM shops.{table} AS rows GROUP BY date_key").fetchall()
-    return {key: (count, text) for key, count, text in found}
+    answer = connection.sql(f"SELECT date_key, count(*), {hashed} FROM shops.{table} AS rows GROUP BY date_key").fetchall()
+    return {key: (count, text) for key, count, text in answer}
 
 
 @pytest.mark.long

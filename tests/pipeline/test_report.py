@@ -87,8 +87,11 @@ def test_checks_and_pictures_reach_dagster(tmp_path: Path) -> None:
     result = materialise(plan, store, keys_of(plan))
     evaluations = [(e.asset_key.path[-1], e.check_name) for e in result.get_asset_check_evaluations()]
     asked = {(table, q.check) for q in questions(plan) for table in (q.table, *q.about)}
-    own = {("validation_report", NOTHING_BROKEN), *((name, IN_STORE) for name in time_columns(plan) if name not in STAGES)}
-    assert sorted(evaluations) == sorted(asked | own)
+    values = {
+        ("validation_report", NOTHING_BROKEN),
+        *((name, IN_STORE) for name in time_columns(plan) if name not in STAGES),
+    }
+    assert sorted(evaluations) == sorted(asked | values)
     assert all(evaluation.passed for evaluation in result.get_asset_check_evaluations())
     blocking = {name for name, check in CHECKS.items() if check.blocking} | {NOTHING_BROKEN, IN_STORE}
     errors = {e.check_name for e in result.get_asset_check_evaluations() if e.severity == dg.AssetCheckSeverity.ERROR}
@@ -129,12 +132,12 @@ def test_the_command_judges_what_dagster_stored(kind: str, tmp_path: Path) -> No
     materialise(plan, store, keys_of(plan))
 
     def checked(*options: str) -> tuple[int, str]:
-        found = CliRunner().invoke(main, ["check", store.path, "--config", *options])
-        return found.exit_code, found.output
+        result = CliRunner().invoke(main, ["check", store.path, "--config", *options])
+        return result.exit_code, result.output
 
     assert checked("minimal")[0] == 0, checked("minimal")[1]
-    code, said = checked("minimal", "--seed", "99")
-    assert code == 2 and "was not made from this config" in said
+    code, text = checked("minimal", "--seed", "99")
+    assert code == 2 and "was not made from this config" in text
     if kind == "duckdb":
         with duckdb.connect(store.path) as connection:
             connection.execute("INSERT INTO minimal.fct_payments FROM minimal.fct_payments LIMIT 1")
@@ -142,15 +145,15 @@ def test_the_command_judges_what_dagster_stored(kind: str, tmp_path: Path) -> No
         file = next((tmp_path / "files" / "minimal" / "fct_payments").glob("*.parquet"))
         rows = pq.read_table(file)
         pq.write_table(pa.concat_tables([rows, rows.slice(0, 1)]), file)
-    code, said = checked("minimal")
-    assert code == 1 and "FAIL keys_unique" in said
+    code, text = checked("minimal")
+    assert code == 1 and "FAIL keys_unique" in text
 
 
 def test_the_command_says_who_judges_delta_tables(tmp_path: Path) -> None:
     plan, store = plan_of("minimal"), store_at("delta", tmp_path)
     materialise(plan, store, keys_of(plan)[:1], only=["dim_date"])
-    found = CliRunner().invoke(main, ["check", store.path, "--config", "minimal"])
-    assert found.exit_code == 2 and "validation_report" in found.output
+    result = CliRunner().invoke(main, ["check", store.path, "--config", "minimal"])
+    assert result.exit_code == 2 and "validation_report" in result.output
 
 
 @pytest.mark.slow
@@ -164,11 +167,11 @@ def test_days_that_are_not_stored_yet_are_no_fault(kind: str, tmp_path: Path) ->
         keys = [key_of(plan, day) for day in days[begin:stop]]
         materialise(plan, store, keys, only=["fct_order_lines", "fct_returns"])
     with store.open_tables(plan, first, first + 30) as opened:
-        held = opened.stored_keys_of(plan.table("fct_order_lines"))
-        found = [
+        stored = opened.stored_keys_of(plan.table("fct_order_lines"))
+        values = [
             finding
             for finding in check_store(opened).findings_of("references_resolve")
             if finding.subject.startswith("fct_returns.line_id")
         ]
-    assert len(held) == 29
-    assert found and all(finding.passed for finding in found), found
+    assert len(stored) == 29
+    assert values and all(finding.passed for finding in values), values

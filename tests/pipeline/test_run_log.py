@@ -75,8 +75,8 @@ def plan_of(seed: int | None = None) -> Plan:
 
 def logged(store: Store) -> list[dict[str, Any]]:
     """Return the run log, oldest first, with the hashes of partitions as a mapping."""
-    found = sorted(store.run_log().to_pylist(), key=lambda row: row["finished_at"])
-    return [{**row, "partition_hashes": dict(row["partition_hashes"])} for row in found]
+    values = sorted(store.run_log().to_pylist(), key=lambda row: row["finished_at"])
+    return [{**row, "partition_hashes": dict(row["partition_hashes"])} for row in values]
 
 
 def test_the_monitoring_queries_run_as_written(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,15 +124,15 @@ def test_the_same_rows_have_the_same_hash_everywhere(tmp_path: Path) -> None:
     """In each store, alone or in a range; those of another seed have another."""
     plan, names = plan_of(), ["dim_customer", "fct_payments"]
     keys = keys_of(plan)[:2]
-    found: list[dict[tuple[str, str], str]] = []
+    values: list[dict[tuple[str, str], str]] = []
     for kind in STORES:
         store = store_at(kind, tmp_path / kind)
         materialise(plan, store, keys, only=names)
-        found.append({(row["table_name"], key): h for row in logged(store) for key, h in row["partition_hashes"].items()})
+        values.append({(row["table_name"], key): h for row in logged(store) for key, h in row["partition_hashes"].items()})
     alone = store_at("duckdb", tmp_path / "alone")
     materialise(plan, alone, keys[1:], only=["fct_payments"])
-    assert all(hashes == found[0] for hashes in found)
-    assert logged(alone)[0]["content_hash"] == found[0]["fct_payments", keys[1]]
+    assert all(hashes == values[0] for hashes in values)
+    assert logged(alone)[0]["content_hash"] == values[0]["fct_payments", keys[1]]
     other = store_at("duckdb", tmp_path / "other")
     materialise(plan_of(seed=7), other, keys[1:], only=["fct_payments"])
     assert logged(other)[0]["content_hash"] != logged(alone)[0]["content_hash"]
@@ -141,10 +141,10 @@ def test_the_same_rows_have_the_same_hash_everywhere(tmp_path: Path) -> None:
 def test_a_failure_is_logged_and_hides_nothing(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write that fails in the middle leaves a row that says why, and the error is the error."""
     plan, store = plan_of(), store_at(kind, tmp_path)
-    made = assets.batches
+    result = assets.batches
 
     def breaking(*asked: Any) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        schema, whole = made(*asked)
+        schema, whole = result(*asked)
 
         def some() -> Iterator[pa.RecordBatch]:
             yield from whole
@@ -200,11 +200,11 @@ def test_other_content_from_the_same_config_is_told(kind: str, tmp_path: Path) -
     store = store_at(kind, tmp_path)
     assert write(store, "one", 1, 1.0)["message"].to_pylist() == [None]
     assert write(store, "two", 1, 1.0)["message"].to_pylist() == [None]
-    (says,) = write(store, "three", 1, 2.0)["message"].to_pylist()
-    assert says == "other content than the same config gave before: 2024-01-01"
+    (values,) = write(store, "three", 1, 2.0)["message"].to_pylist()
+    assert values == "other content than the same config gave before: 2024-01-01"
     assert write(store, "four", 1, 2.0)["message"].to_pylist() == [None]
     assert write(store, "five", 2, 9.0)["message"].to_pylist() == [None]
-    assert [row["message"] for row in logged(store)] == [None, None, says, None, None]
+    assert [row["message"] for row in logged(store)] == [None, None, values, None, None]
 
 
 def test_a_later_state_that_stays_is_told(tmp_path: Path) -> None:

@@ -45,8 +45,8 @@ class Holding(DuckDBStore):
 
 def tick(plan: Plan, store: Store, moment: str, instance: dg.DagsterInstance) -> list[tuple[str, str]]:
     """Return (first, last) key of each run that the schedule asks for at a moment in UTC; none where it says why not."""
-    found = requests(plan, store, instance, datetime.fromisoformat(moment).replace(tzinfo=UTC))
-    return [] if isinstance(found, dg.SkipReason) else [range_of(request) for request in found]
+    actual = requests(plan, store, instance, datetime.fromisoformat(moment).replace(tzinfo=UTC))
+    return [] if isinstance(actual, dg.SkipReason) else [range_of(request) for request in actual]
 
 
 def ticked(plan: Plan, store: Store, moment: str, instance: dg.DagsterInstance) -> list[dg.RunRequest]:
@@ -64,7 +64,7 @@ def range_of(request: dg.RunRequest) -> tuple[str, str]:
     return (key, key) if key is not None else (request.tags[START], request.tags[END])
 
 
-def made(plan: Plan, keys: Iterable[str] = (), but: str = "", only: Iterable[str] = ()) -> Holding:
+def store_with(plan: Plan, keys: Iterable[str] = (), but: str = "", only: Iterable[str] = ()) -> Holding:
     """Return a store that holds partitions of all tables and the report; but the days `only` of a table not."""
     some = sorted(keys)
     partitions: dict[str, list[str]] = {VALIDATION_REPORT: some}
@@ -72,7 +72,9 @@ def made(plan: Plan, keys: Iterable[str] = (), but: str = "", only: Iterable[str
         partitions[table.name] = some if table.time is not None else [end_of(plan, key) for key in some[-1:]]
     if but:
         partitions[but] = [key for key in partitions[but] if key not in set(only)]
-    return Holding(path="nowhere.duckdb", partitions={name: held for name, held in partitions.items() if held})
+    return Holding(
+        path="nowhere.duckdb", partitions={name: partition for name, partition in partitions.items() if partition}
+    )
 
 
 def days(first: int, stop: int) -> list[str]:
@@ -104,33 +106,33 @@ def test_on_a_blank_instance_it_is_the_latest_complete_partition(
     window: dict[str, str], moment: str, key: str, instance: dg.DagsterInstance
 ) -> None:
     """However long the window is open already: a schedule that is switched on makes no backfill."""
-    assert tick(small(**window), made(small(**window)), moment, instance) == [(key, key)]
+    assert tick(small(**window), store_with(small(**window)), moment, instance) == [(key, key)]
 
 
 def test_moments_are_utc(instance: dg.DagsterInstance) -> None:
     """Half past midnight of March in Tokyo is still February."""
     tokyo = datetime(2024, 3, 1, 0, 30, tzinfo=timezone(timedelta(hours=9)))
     plan = small(partition="month")
-    found = requests(plan, made(plan), instance, tokyo)
-    assert isinstance(found, list) and found[0].partition_key == "2024-01-01"
+    actual = requests(plan, store_with(plan), instance, tokyo)
+    assert isinstance(actual, list) and actual[0].partition_key == "2024-01-01"
 
 
 def test_missed_days_are_one_run(instance: dg.DagsterInstance) -> None:
     """Five days without a tick are a range; a day that lies before, too, in a run of its own."""
     plan = small()
-    store = made(plan, [*days(1, 4), *days(5, 8)])
+    store = store_with(plan, [*days(1, 4), *days(5, 8)])
     assert tick(plan, store, "2024-03-13T02:30", instance) == [("2024-03-04", "2024-03-04"), ("2024-03-08", "2024-03-12")]
 
 
 def test_a_table_that_lacks_a_day_is_caught_up(instance: dg.DagsterInstance) -> None:
     plan = small()
-    store = made(plan, days(1, 8), but="fct_visits", only=days(5, 6))
+    store = store_with(plan, days(1, 8), but="fct_visits", only=days(5, 6))
     assert tick(plan, store, "2024-03-08T02:30", instance) == [("2024-03-05", "2024-03-05")]
 
 
 def test_what_is_made_is_not_asked_for(instance: dg.DagsterInstance) -> None:
     plan = small()
-    answer = requests(plan, made(plan, days(1, 8)), instance, datetime(2024, 3, 8, 2, 30, tzinfo=UTC))
+    answer = requests(plan, store_with(plan, days(1, 8)), instance, datetime(2024, 3, 8, 2, 30, tzinfo=UTC))
     assert isinstance(answer, dg.SkipReason)
     assert answer.skip_message == "shops is made, or being made, from 2024-03-01 to 2024-03-07"
 
@@ -146,7 +148,7 @@ def test_what_is_made_is_not_asked_for(instance: dg.DagsterInstance) -> None:
 def test_nothing_is_asked_for_while_a_run_makes_it(job: str, tags: dict[str, str], instance: dg.DagsterInstance) -> None:
     """Be it a run of the job, of the schedule, or of a backfill; what it fails to make is asked for at the next tick."""
     plan = small()
-    store = made(plan, days(1, 3))
+    store = store_with(plan, days(1, 3))
     selection = frozenset({dg.AssetKey(["shops", "fct_visits"])}) if job == "__ASSET_JOB" else None
     run = dg.DagsterRun(job_name=job, status=dg.DagsterRunStatus.STARTED, tags=tags, asset_selection=selection)
     other = dg.DagsterRun(job_name="other", status=dg.DagsterRunStatus.STARTED, tags={"dagster/partition": "2024-03-06"})
@@ -160,8 +162,8 @@ def test_nothing_is_asked_for_while_a_run_makes_it(job: str, tags: dict[str, str
 def test_a_run_key_is_of_its_tick(instance: dg.DagsterInstance) -> None:
     """The daemon that evaluates a tick again launches nothing twice; a later tick may ask for the same days."""
     plan = small()
-    ticks = [requests(plan, made(plan), instance, datetime(2024, 3, 8, hour, tzinfo=UTC)) for hour in (2, 2, 3)]
-    keys = [request.run_key for found in ticks if isinstance(found, list) for request in found]
+    ticks = [requests(plan, store_with(plan), instance, datetime(2024, 3, 8, hour, tzinfo=UTC)) for hour in (2, 2, 3)]
+    keys = [request.run_key for tick in ticks if isinstance(tick, list) for request in tick]
     assert keys[0] == keys[1] == "2024-03-07...2024-03-07 at 2024-03-08 02:00"
     assert keys[2] != keys[0]
 
@@ -169,19 +171,21 @@ def test_a_run_key_is_of_its_tick(instance: dg.DagsterInstance) -> None:
 def test_nothing_outside_the_window(instance: dg.DagsterInstance) -> None:
     """Before the window and after it, a tick says why it does nothing; what is missing at its end is still made."""
     plan = plan_of("saas")
-    before, after = (requests(plan, made(plan), instance, datetime(year, 3, 1, 3, tzinfo=UTC)) for year in (2022, 2025))
+    before, after = (
+        requests(plan, store_with(plan), instance, datetime(year, 3, 1, 3, tzinfo=UTC)) for year in (2022, 2025)
+    )
     assert isinstance(before, dg.SkipReason) and before.skip_message == "the window of saas begins with 2023-01"
     assert isinstance(after, dg.SkipReason) and "is over" in str(after.skip_message)
-    store = made(plan, ["2024-10-01"])
+    store = store_with(plan, ["2024-10-01"])
     assert tick(plan, store, "2025-03-01T03:00", instance) == [("2024-11-01", "2024-12-01")]
 
 
 def test_off_until_switched_on_and_without_what_judges_the_whole() -> None:
     """No schedule runs until somebody switches it on, a window that is over has none; an increment makes neither overview
     nor manifest."""
-    found = dataset_definitions(small())
+    actual = dataset_definitions(small())
     schedules = {
-        schedule.name: schedule for schedule in found.schedules or () if isinstance(schedule, dg.ScheduleDefinition)
+        schedule.name: schedule for schedule in actual.schedules or () if isinstance(schedule, dg.ScheduleDefinition)
     }
     assert set(schedules) == {"shops_increment", "shops_overview"}
     assert not dataset_definitions(plan_of("saas")).schedules
@@ -209,11 +213,11 @@ def test_days_by_the_schedule_are_the_days_of_a_batch(tmp_path: Path, monkeypatc
                 job = definitions_of([plan]).resolve_job_def("shops_increment")
                 tags, key = dict(request.tags), request.partition_key
                 assert job.execute_in_process(instance=real, partition_key=key, tags=tags).success
-            kept = {key: rows for key, (rows, _) in store.intact_partitions("shops")["fct_visits"].items()}
-            assert before.items() <= kept.items()
+            partitions = {key: rows for key, (rows, _) in store.intact_partitions("shops")["fct_visits"].items()}
+            assert before.items() <= partitions.items()
         assert ticked(plan, store, "2024-03-10T03:30", real) == []
     names = [table.name for table in plan.tables]
     whole = store_at("duckdb", tmp_path / "whole")
     materialise(closed, whole, keys_of(closed)[-8:], only=names)
-    found = content(closed, store)
-    assert {name: found[name] for name in names} == content(closed, whole)
+    actual = content(closed, store)
+    assert {name: actual[name] for name in names} == content(closed, whole)

@@ -61,7 +61,7 @@ def blank() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def said(*command: str, code: int = 0) -> Result:
+def invoke(*command: str, code: int = 0) -> Result:
     done = CliRunner().invoke(main, command)
     assert done.exit_code == code, (done.output, done.exception)
     return done
@@ -74,8 +74,8 @@ def plan_of(file: Path) -> Plan:
 def table(name: str, missing: str = "", stale: str = "", state: bool = False) -> TableStatus:
     """A table of which months (as digits) are missing, and stale."""
     keys = {months: tuple(KEYS[int(month) - 1] for month in months) for months in (missing, stale)}
-    made = tuple(key for key in KEYS if key not in keys[missing] + keys[stale])
-    return TableStatus(name, state, 1, made, keys[missing], {"old": keys[stale]} if stale else {})
+    values = tuple(key for key in KEYS if key not in keys[missing] + keys[stale])
+    return TableStatus(name, state, 1, values, keys[missing], {"old": keys[stale]} if stale else {})
 
 
 @pytest.mark.parametrize(
@@ -100,10 +100,10 @@ def test_what_is_due_is_made_in_few_runs(
     tables: list[str], expected: list[tuple[str, tuple[str, ...]]], blank: dg.DagsterInstance, config: Path
 ) -> None:
     """Ranges without a gap, the latest first, with the states; reports of what is made; overview and manifest at the end."""
-    held = [table(name, missing, state=name == "dim_caller") for name, missing in zip(ALL, tables, strict=True)]
-    found = steps(plan_of(config), held, KEYS, blank)
+    values = [table(name, missing, state=name == "dim_caller") for name, missing in zip(ALL, tables, strict=True)]
+    actual = steps(plan_of(config), values, KEYS, blank)
     ranges = [
-        ("".join(str(KEYS.index(key) + 1) for key in (*step.keys[:1], *step.keys[-1:])), step.assets) for step in found
+        ("".join(str(KEYS.index(key) + 1) for key in (*step.keys[:1], *step.keys[-1:])), step.assets) for step in actual
     ]
     assert ranges == expected
 
@@ -130,22 +130,22 @@ def test_a_run_makes_what_is_missing_and_no_more(
     store, plan = store_at(kind, tmp_path), plan_of(config)
     monkeypatch.setenv("PLOTSIM_STORE", kind)
     monkeypatch.setenv("PLOTSIM_STORE_PATH", store.path)
-    said("run", "calls", "--partition-range", "2024-03-01...2024-04-01", "--tables", "fct_calls,dim_caller")
+    invoke("run", "calls", "--partition-range", "2024-03-01...2024-04-01", "--tables", "fct_calls,dim_caller")
     assert set(store.intact_partitions("calls")["fct_calls"]) == {"2024-03-01", "2024-04-01"}
     before = store.run_log().num_rows
-    dry = said("run", "calls", "--dry-run").output
+    dry = invoke("run", "calls", "--dry-run").output
     assert "would make, in 3 runs" in dry
     assert "2024-05-01...2024-06-01 (2): dim_date, dim_caller, fct_calls, validation_report" in dry
     assert "2024-03-01...2024-04-01 (2): dim_date, validation_report" in dry
     assert store.run_log().num_rows == before, "a dry run makes nothing"
-    status = json.loads(said("status", "calls", "--json").output)
+    status = json.loads(invoke("status", "calls", "--json").output)
     assert status["tables"]["fct_calls"]["missing"] == [KEYS[0], KEYS[1], KEYS[4], KEYS[5]]
-    said("status", "calls", "--strict", code=1)
-    said("run", "calls")
-    assert "is whole and made from this config" in said("status", "calls", "--strict").output
-    assert "nothing to do" in said("run", "calls").output
-    made = [(row["table_name"], key) for row in store.run_log().to_pylist() for key, _ in row["partition_hashes"]]
-    assert made.count(("fct_calls", "2024-03-01")) == 1, "what is there is not made again"
+    invoke("status", "calls", "--strict", code=1)
+    invoke("run", "calls")
+    assert "is whole and made from this config" in invoke("status", "calls", "--strict").output
+    assert "nothing to do" in invoke("run", "calls").output
+    values = [(row["table_name"], key) for row in store.run_log().to_pylist() for key, _ in row["partition_hashes"]]
+    assert values.count(("fct_calls", "2024-03-01")) == 1, "what is there is not made again"
     batch = store_at("duckdb", tmp_path / "batch")
     materialise(plan, batch, keys_of(plan), only=[table.name for table in plan.tables])
     assert content(plan, store) == content(plan, batch)
@@ -156,12 +156,12 @@ def test_a_run_makes_what_is_missing_and_no_more(
 def test_a_changed_config_makes_partitions_stale(config: Path, tmp_path: Path) -> None:
     """Status says which, of what they were made, and a run makes these again: in parts, and then all."""
     store = store_at("duckdb", tmp_path)
-    said("run", "calls", "--tables", "dim_date,dim_caller,fct_calls")
+    invoke("run", "calls", "--tables", "dim_date,dim_caller,fct_calls")
     before = plan_of(config).digest
     config.write_text(CONFIG.replace("seed: 1", "seed: 2"))
     plan = plan_of(config)
-    said("run", "calls", "--partition-range", "2024-06-01", "--tables", "fct_calls")
-    status = json.loads(said("status", "calls", "--json").output)
+    invoke("run", "calls", "--partition-range", "2024-06-01", "--tables", "fct_calls")
+    status = json.loads(invoke("status", "calls", "--json").output)
     assert status["config_hash"] == plan.digest
     stale = {before: list(KEYS[:5])}
     assert status["tables"]["fct_calls"] == {
@@ -172,11 +172,15 @@ def test_a_changed_config_makes_partitions_stale(config: Path, tmp_path: Path) -
         "obstacle": None,
     }
     assert status["tables"]["dim_caller"]["stale"] == {before: [KEYS[5]]}
-    shown = said("status", "calls").output
+    shown = invoke("status", "calls").output
     assert f"stale: made from {before} (seed 1, scale 1, version" in shown
     assert "plotsim materialize calls" in shown
-    said("run", "calls", "--tables", "dim_date,dim_caller,fct_calls")
-    assert all(digest == plan.digest for kept in store.intact_partitions("calls").values() for _, digest in kept.values())
+    invoke("run", "calls", "--tables", "dim_date,dim_caller,fct_calls")
+    assert all(
+        digest == plan.digest
+        for partitions in store.intact_partitions("calls").values()
+        for _, digest in partitions.values()
+    )
 
 
 @pytest.mark.long
@@ -184,9 +188,9 @@ def test_what_another_machine_made_is_not_made_again(config: Path, tmp_path: Pat
     """The store tells what is there: an instance that has seen nothing makes its own reports, and no table."""
     plan, store = plan_of(config), store_at("duckdb", tmp_path)
     materialise(plan, store, keys_of(plan))
-    assert "overview, manifest" in said("run", "calls", "--dry-run").output
+    assert "overview, manifest" in invoke("run", "calls", "--dry-run").output
     before = store.run_log().num_rows
-    assert "fct_calls: done" not in said("run", "calls").output
+    assert "fct_calls: done" not in invoke("run", "calls").output
     assert store.run_log().num_rows == before
 
 
@@ -198,24 +202,24 @@ def test_trouble_is_told_until_it_is_mended(config: Path, monkeypatch: pytest.Mo
 
     with monkeypatch.context() as broken:
         broken.setattr(assets, "batches", burning)
-        assert "division by zero" in said("run", "calls", "--tables", "fct_calls", code=1).output
-    shown = said("status", "calls").output
+        assert "division by zero" in invoke("run", "calls", "--tables", "fct_calls", code=1).output
+    shown = invoke("status", "calls").output
     assert "FAILED: fct_calls 2024-01-01...2024-06-01: " in shown and "division by zero" in shown
-    said("run", "calls", "--tables", "fct_calls")
-    assert "FAILED" not in said("status", "calls").output
+    invoke("run", "calls", "--tables", "fct_calls")
+    assert "FAILED" not in invoke("status", "calls").output
 
 
 @pytest.mark.parametrize(
-    ("command", "says"),
+    ("command", "message"),
     [
         (["--tables", "fct_cals"], "did you mean 'fct_calls'?"),
         (["--partition-range", "2024-07-01"], "of the partitions 2024-01-01 to 2024-06-01"),
         (["--partition-range", "2024-05-01...2024-02-01"], "ends before it begins"),
     ],
 )
-def test_a_wrong_request_is_answered(command: list[str], says: str, config: Path, tmp_path: Path) -> None:
-    assert says in said("run", "calls", *command, code=2).output
-    assert says in said("status", "calls", *command, code=2).output
+def test_a_wrong_request_is_answered(command: list[str], message: str, config: Path, tmp_path: Path) -> None:
+    assert message in invoke("run", "calls", *command, code=2).output
+    assert message in invoke("status", "calls", *command, code=2).output
     assert not (tmp_path / "store.duckdb").exists()
 
 
@@ -228,7 +232,7 @@ def test_every_store_tells_what_is_missing(config: Path, tmp_path: Path, monkeyp
         materialise(plan, store, KEYS[1:3], only=["fct_calls", "dim_caller"])
         monkeypatch.setenv("PLOTSIM_STORE", kind)
         monkeypatch.setenv("PLOTSIM_STORE_PATH", store.path)
-        status = json.loads(said("status", "calls", "--json").output)
+        status = json.loads(invoke("status", "calls", "--json").output)
         assert status["tables"]["fct_calls"]["made"] == list(KEYS[1:3])
         assert status["tables"]["dim_caller"]["missing"] == [KEYS[5]], "it is as of March"
 
@@ -259,9 +263,9 @@ def test_a_check_tells_what_is_stale(config: Path, tmp_path: Path) -> None:
     materialise(plan, store, KEYS[:3], only=["fct_calls", "dim_caller"])
     assert checked(plan, store).passed, "missing partitions are no fault"
     config.write_text(CONFIG.replace("seed: 1", "seed: 2"))
-    found = checked(plan_of(config), store)
-    assert not found.passed and (found.description or "").startswith("dim_caller, fct_calls: stale")
-    (records,) = [value.records for value in found.metadata.values() if isinstance(value, dg.TableMetadataValue)]
+    actual = checked(plan_of(config), store)
+    assert not actual.passed and (actual.description or "").startswith("dim_caller, fct_calls: stale")
+    (records,) = [value.records for value in actual.metadata.values() if isinstance(value, dg.TableMetadataValue)]
     (fact,) = [record.data for record in records if record.data["table"] == "fct_calls"]
     stale = f"2024-01-01...2024-03-01 ({plan.digest})"
     assert fact == {"table": "fct_calls", "stale": stale, "missing": "2024-04-01...2024-06-01"}
@@ -272,8 +276,8 @@ def checked(plan: Plan, store: Store) -> dg.AssetCheckEvaluation:
     selection = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey([plan.name, OVERVIEW]), CURRENT))
     job = dg.define_asset_job("ask", selection=selection)
     asked = dg.Definitions(asset_checks=[current_check(plan)], jobs=[job], resources={"store": store})
-    (found,) = asked.resolve_job_def("ask").execute_in_process().get_asset_check_evaluations()
-    return found
+    (result,) = asked.resolve_job_def("ask").execute_in_process().get_asset_check_evaluations()
+    return result
 
 
 STALE = """
@@ -288,9 +292,9 @@ query ($asset: [String!]!, $key: String) {
 @pytest.mark.long
 def test_the_ui_shows_stale_partitions(config: Path, tmp_path: Path) -> None:
     """After an edit each partition is stale for a reason but those that were made since; overview and manifest are stale."""
-    said("run", "calls")
+    invoke("run", "calls")
     config.write_text(CONFIG.replace("seed: 1", "seed: 2"))
-    said("run", "calls", "--partition-range", KEYS[5], "--tables", "fct_calls")
+    invoke("run", "calls", "--partition-range", KEYS[5], "--tables", "fct_calls")
     with served(tmp_path / "home", {}) as address:
 
         def status(name: str, key: str | None = None) -> tuple[str, str]:

@@ -91,8 +91,8 @@ def test_rows_are_found_by_any_column(store: Store) -> None:
     store.write(placed(1, 2), rows((20240101, "a", 1.0), (20240101, None, 2.0), (20240102, "b", None)))
     asked = {"name = 'a'": "1", "name IS NULL": "1", "value < 3": "2", "value IS NULL": "1", "date_key >= 20240102": "1"}
     for condition, count in asked.items():
-        said = store.query(f"SELECT 'rows ' || count(*) AS said FROM ds.fct WHERE {condition}", ["ds"])
-        assert f"rows {count}" in said, condition
+        answer = store.query(f"SELECT 'rows ' || count(*) AS said FROM ds.fct WHERE {condition}", ["ds"])
+        assert f"rows {count}" in answer, condition
 
 
 def test_a_write_replaces_its_partitions_and_nothing_else(store: Store) -> None:
@@ -172,15 +172,15 @@ def test_a_new_column_is_null_in_older_partitions(kind: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("kind", KINDS)
 def test_other_changes_of_columns_are_refused_and_nothing_is_lost(kind: str, change: str, tmp_path: Path) -> None:
     """The refusal names the column and the command that works; status sees the same obstacle; a dropped table takes all."""
-    schema, says = OTHERS[change]
+    schema, message = OTHERS[change]
     store = store_at(kind, tmp_path)
     store.write(placed(1, 1), rows((20240101, "old", 1.0)))
     value = () if len(schema) == 2 else ("text",)
-    with pytest.raises(dg.Failure, match=rf"{says}.*plotsim materialize ds --recreate --tables fct"):
+    with pytest.raises(dg.Failure, match=rf"{message}.*plotsim materialize ds --recreate --tables fct"):
         store.write(placed(2, 2), of_schema(schema, (20240102, "new", *value)))
     assert store.read(placed(1, 1))["name"].to_pylist() == ["old"]
     assert list(store.intact_partitions("ds")["fct"]) == ["2024-01-01"]
-    assert re.search(says, store.obstacles("ds", {"fct": ("date_key", schema)})["fct"])
+    assert re.search(message, store.obstacles("ds", {"fct": ("date_key", schema)})["fct"])
     assert store.obstacles("ds", {"fct": ("date_key", SCHEMA)}) == {}
     store.drop("ds", "fct")
     assert "fct" not in store.intact_partitions("ds")
@@ -222,21 +222,21 @@ def test_records_without_bounds_are_counted_as_a_whole(tmp_path: Path) -> None:
 def test_a_new_file_is_seen_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two processes that make a DuckDB file at the same moment, DuckDB lets one destroy what the other wrote: whenever
     the store opens its file, to write rows or to log a failure, there is a database in it."""
-    store, begun, connect = store_at("duckdb", tmp_path), [], duckdb.connect
+    store, connections, connect = store_at("duckdb", tmp_path), [], duckdb.connect
 
     def looking(path: str, **options: Any) -> duckdb.DuckDBPyConnection:
         if path == store.path:
-            begun.append(Path(path).read_bytes()[8:12])
+            connections.append(Path(path).read_bytes()[8:12])
         return connect(path, **options)
 
     monkeypatch.setattr(duckdb, "connect", looking)
     store.write(placed(1, 1), rows((20240101, "a", 1.0)))
-    assert begun and set(begun) == {b"DUCK"}
+    assert connections and set(connections) == {b"DUCK"}
     assert [file.name for file in tmp_path.iterdir() if "store" in file.name] == ["store.duckdb"]
-    begun.clear()
+    connections.clear()
     Path(store.path).unlink()
     store.log(pa.Table.from_pylist([{}], LOG_SCHEMA))
-    assert begun == [b"DUCK"]
+    assert connections == [b"DUCK"]
 
 
 def lose(store: Store, key: str | None) -> None:

@@ -189,7 +189,7 @@ def test_a_stream_holds_the_file_only_while_it_is_read(tmp_path: Path) -> None:
     resources = {"store": store, "memory": dg.mem_io_manager, **RESOURCES}
     dg.materialize([*UPSTREAM, stream, relation], selection=[stream, relation], resources=resources)
 
-    def held() -> bool:
+    def is_open() -> bool:
         """Whether this process has the file open: a connection with other settings is refused then."""
         try:
             duckdb.connect(store.path, read_only=True).close()
@@ -198,11 +198,11 @@ def test_a_stream_holds_the_file_only_while_it_is_read(tmp_path: Path) -> None:
         return False
 
     reader, rows = inputs["stream"], inputs["relation"]
-    assert not held()
+    assert not is_open()
     batch = reader.read_next_batch()
-    assert held()
+    assert is_open()
     assert batch.num_rows + sum(more.num_rows for more in reader) == rows.count("*").fetchall()[0][0] > 0
-    assert not held()
+    assert not is_open()
     assert duckdb.sql("SELECT count(*) FROM rows WHERE date_key = 20240101").fetchall()[0][0] > 0
 
 
@@ -343,7 +343,7 @@ def test_what_is_derived_does_not_say_that_it_is_the_original(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("value", "asset", "says"),
+    ("value", "asset", "message"),
     [
         (OWN, {"partitions_def": MONTHS}, "no column that places a row in time"),
         (OWN, {"partitions_def": dg.StaticPartitionsDefinition(["a", "b"])}, "no column that places a row in time"),
@@ -362,12 +362,12 @@ def test_what_is_derived_does_not_say_that_it_is_the_original(tmp_path: Path) ->
     ],
 )
 def test_what_cannot_be_stored_is_refused_and_nothing_is_written(
-    value: Any, asset: dict[str, Any], says: str, tmp_path: Path
+    value: Any, asset: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     store = store_at("duckdb", tmp_path)
     static = isinstance(asset.get("partitions_def"), dg.StaticPartitionsDefinition)
     tags = {START: "a", END: "b"} if static else RANGE if asset else None
-    with pytest.raises(Exception, match=says):
+    with pytest.raises(Exception, match=message):
         keeps(store, value, tags, **asset)
     assert store.intact_partitions("shop").get("sales", {}) == {}
 

@@ -26,7 +26,7 @@ from plotsim_pipeline.sensors.reconcile import SENSOR
 from plotsim_pipeline.stores.placement import Placement
 from plotsim_pipeline.stores.store import Store
 from tests.pipeline.support import END, KINDS, START, content, materialise, store_at
-from tests.pipeline.test_status import CONFIG, KEYS, config, said
+from tests.pipeline.test_status import CONFIG, KEYS, config, invoke
 from tests.pipeline.test_status import plan_of as plan_in
 
 pytestmark = pytest.mark.slow
@@ -68,7 +68,7 @@ def test_what_is_lost_is_missing_everywhere(
     plan, store = plan_in(config), store_at(kind, tmp_path)
     materialise(plan, store, KEYS)
     whole = content(plan, store)
-    assert "whole" in said("status", "calls", "--tables", TABLES, "--strict").output
+    assert "whole" in invoke("status", "calls", "--tables", TABLES, "--strict").output
     assert isinstance(requests(plan, store, instance, datetime(2024, 7, 1, 3, tzinfo=UTC)), dg.SkipReason)
 
     table, key = {"a partition": ("fct_calls", KEYS[2]), "a table": ("fct_calls", None), "a state": ("dim_caller", None)}[
@@ -76,15 +76,15 @@ def test_what_is_lost_is_missing_everywhere(
     ]
     lose(kind, tmp_path, table, key)
     missing = [KEYS[5]] if lost == "a state" else [KEYS[2]] if key else list(KEYS)
-    told = json.loads(said("status", "calls", "--tables", TABLES, "--strict", "--json", code=1).output)["tables"]
-    assert {name: one["missing"] for name, one in told.items() if one["missing"]} == {table: missing}
+    document = json.loads(invoke("status", "calls", "--tables", TABLES, "--strict", "--json", code=1).output)["tables"]
+    assert {name: one["missing"] for name, one in document.items() if one["missing"]} == {table: missing}
     asked = requests(plan, store, instance, datetime(2024, 7, 1, 3, tzinfo=UTC))
     assert isinstance(asked, list)
     ranges = [(one.partition_key or one.tags[START], one.partition_key or one.tags[END]) for one in asked]
     assert ranges == [(KEYS[0] if lost == "a state" else missing[0], missing[-1])]
-    said("run", "calls", "--tables", TABLES)
+    invoke("run", "calls", "--tables", TABLES)
     assert content(plan, store) == whole
-    assert "nothing to do" in said("run", "calls", "--tables", TABLES).output
+    assert "nothing to do" in invoke("run", "calls", "--tables", TABLES).output
 
 
 def definitions(plan: Plan, store: Store) -> dg.Definitions:
@@ -162,7 +162,7 @@ def test_what_depends_on_a_broken_table_does_not_run(config: Path, tmp_path: Pat
     assert instance.get_latest_materialization_event(dg.AssetKey("model")) is None
     assert colour(instance, check("references_resolve")) == (False, [KEYS[3]])
     assert colour(instance, check("references_resolve", "dim_caller")) == (False, [KEYS[3]])
-    said("run", "calls", "--all", "--tables", TABLES)
+    invoke("run", "calls", "--all", "--tables", TABLES)
     assert run(plan, store, instance, both, KEYS[3])
     assert (
         colour(instance, check("references_resolve"))[0] and colour(instance, check("references_resolve", "dim_caller"))[0]
@@ -245,13 +245,13 @@ def test_reconcile_tells_and_wipes(config: Path, tmp_path: Path) -> None:
     of it is known again."""
     plan, store = plan_in(config), store_at("duckdb", tmp_path)
     materialise(plan, store, KEYS)
-    assert "calls.fct_calls: 6 partitions reported" in said("reconcile", "calls").output
-    assert said("reconcile", "calls").output == "calls: the instance knows what the store holds\n"
+    assert "calls.fct_calls: 6 partitions reported" in invoke("reconcile", "calls").output
+    assert invoke("reconcile", "calls").output == "calls: the instance knows what the store holds\n"
     lose("duckdb", tmp_path, "fct_calls", KEYS[1])
-    assert said("reconcile", "calls").output == "calls.fct_calls: 1 lost\n"
+    assert invoke("reconcile", "calls").output == "calls.fct_calls: 1 lost\n"
     with dg.DagsterInstance.get() as instance:
         assert colour(instance, check(IN_STORE)) == (False, [KEYS[1]])
-    assert said("reconcile", "calls", "--wipe").output == "calls.fct_calls: 5 partitions reported\n"
+    assert invoke("reconcile", "calls", "--wipe").output == "calls.fct_calls: 5 partitions reported\n"
     with dg.DagsterInstance.get() as instance:
         known = instance.get_materialized_partitions(dg.AssetKey(["calls", "fct_calls"]))
     assert sorted(known) == [key for key in KEYS if key != KEYS[1]]
@@ -282,16 +282,16 @@ def test_what_status_advises_works(kind: str, config: Path, tmp_path: Path, monk
     monkeypatch.setenv("PLOTSIM_STORE_PATH", store_at(kind, tmp_path).path)
     config.write_text(CONFIG + STAR)
     store = store_at(kind, tmp_path)
-    said("run", "calls", "--partition-range", f"{KEYS[0]}...{KEYS[4]}", "--tables", TABLES)
+    invoke("run", "calls", "--partition-range", f"{KEYS[0]}...{KEYS[4]}", "--tables", TABLES)
     config.write_text(CONFIG + MORE)
-    said("run", "calls", "--partition-range", KEYS[5], "--tables", TABLES)
+    invoke("run", "calls", "--partition-range", KEYS[5], "--tables", TABLES)
     rows = store.query("SELECT count(*) AS n, count(extra) AS extra, sum(n) > 0 AS numbers FROM calls.fct_calls", ["calls"])
     assert "18" in rows and "3" in rows and "true" in rows
     follow(kind, tmp_path, stale=list(KEYS[:5]), recreate=False)
     for edit in (OTHER, LESS):
         before = content(plan_in(config), store)
         config.write_text(CONFIG + edit)
-        refusal = said("run", "calls", "--partition-range", KEYS[5], "--tables", TABLES, code=2).output
+        refusal = invoke("run", "calls", "--partition-range", KEYS[5], "--tables", TABLES, code=2).output
         assert "plotsim materialize calls --recreate" in refusal and "Traceback" not in refusal
         assert content(plan_in(config), store)["fct_calls"] == before["fct_calls"]
         follow(kind, tmp_path, stale=list(KEYS), recreate=True)
@@ -299,13 +299,13 @@ def test_what_status_advises_works(kind: str, config: Path, tmp_path: Path, monk
 
 def follow(kind: str, directory: Path, stale: list[str], recreate: bool) -> None:
     """See what status says, type the command that it ends with, and see that all is whole."""
-    told = json.loads(said("status", "calls", "--tables", "fct_calls", "--json").output)["tables"]["fct_calls"]
-    assert [key for keys in told["stale"].values() for key in keys] == stale
-    (line,) = (line for line in said("status", "calls").output.splitlines() if line.startswith("To make it whole: "))
+    document = json.loads(invoke("status", "calls", "--tables", "fct_calls", "--json").output)["tables"]["fct_calls"]
+    assert [key for keys in document["stale"].values() for key in keys] == stale
+    (line,) = (line for line in invoke("status", "calls").output.splitlines() if line.startswith("To make it whole: "))
     command = line.removeprefix("To make it whole: plotsim materialize ").partition("   ")[0].split()
     assert command == (["calls", "--recreate"] if recreate else ["calls"])
-    said("run", *command)
-    assert "is whole and made from this config" in said("status", "calls", "--strict").output
+    invoke("run", *command)
+    assert "is whole and made from this config" in invoke("status", "calls", "--strict").output
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -317,7 +317,7 @@ def test_verify_compares_the_rows(kind: str, config: Path, tmp_path: Path, monke
     plan, store = plan_in(config), store_at(kind, tmp_path)
     materialise(plan, store, KEYS)
     whole = content(plan, store)
-    assert "nothing to do" in said("run", "calls", "--verify", "--tables", TABLES).output
+    assert "nothing to do" in invoke("run", "calls", "--verify", "--tables", TABLES).output
     for table in ("fct_calls", "dim_caller"):
         where = materialised(plan, table)
         rows = store.read(where)
@@ -328,11 +328,13 @@ def test_verify_compares_the_rows(kind: str, config: Path, tmp_path: Path, monke
         column = pa.array(changed, schema.field(name).type)
         altered = rows.set_column(rows.schema.get_field_index(name), name, column).select(schema.names).cast(schema)
         store.write(where, altered.to_reader())
-    assert "whole" in said("status", "calls", "--tables", TABLES, "--strict").output
-    told = json.loads(said("status", "calls", "--tables", TABLES, "--verify", "--strict", "--json", code=1).output)["tables"]
-    missing = {name: one["missing"] for name, one in told.items() if one["missing"]}
+    assert "whole" in invoke("status", "calls", "--tables", TABLES, "--strict").output
+    document = json.loads(invoke("status", "calls", "--tables", TABLES, "--verify", "--strict", "--json", code=1).output)[
+        "tables"
+    ]
+    missing = {name: one["missing"] for name, one in document.items() if one["missing"]}
     assert missing == {"fct_calls": [KEYS[2]], "dim_caller": [KEYS[5]]}
-    said("run", "calls", "--verify", "--tables", TABLES)
+    invoke("run", "calls", "--verify", "--tables", TABLES)
     assert content(plan, store) == whole
 
 

@@ -61,8 +61,8 @@ def assets(configs: Path, request: pytest.FixtureRequest) -> tuple[Plan, dict[st
     """What the catalogue says of each asset of a config, found through the folder that the environment names."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CONFIGS_VARIABLE, str(configs))
-        found = next(plan for plan in load_datasets()[0] if plan.name == request.param)
-    return found, catalogue(found)
+        actual = next(plan for plan in load_datasets()[0] if plan.name == request.param)
+    return actual, catalogue(actual)
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +136,8 @@ def test_no_asset_or_column_is_made_of_what_is_not_there(assets: tuple[Plan, dic
 def test_columns_are_made_of_these(table: str, column: str, origins: list[str], specs: dict[str, dg.AssetSpec]) -> None:
     """Each kind and source tells where its columns come from."""
     lineage: dg.TableColumnLineage = specs[table].metadata["dagster/column_lineage"]
-    found = [f"{dep.asset_key.path[-1]}.{dep.column_name}" for dep in lineage.deps_by_column[column]]
-    assert sorted(found) == origins
+    values = [f"{dep.asset_key.path[-1]}.{dep.column_name}" for dep in lineage.deps_by_column[column]]
+    assert sorted(values) == origins
 
 
 @pytest.mark.parametrize(
@@ -167,17 +167,17 @@ def test_the_catalogue_tells_types_notes_and_descriptions(plan: Plan, specs: dic
     for table in everything(plan):
         schema: dg.TableSchema = specs[table.name].metadata["dagster/column_schema"]
         assert [(c.name, c.type) for c in schema.columns] == [(c.name, str(c.type)) for c in table.columns]
-    told = {c.name: c for c in specs["fct_sources"].metadata["dagster/column_schema"].columns}
-    assert told["inner"].type == "struct<n: int64>"
-    assert told["several"].type == "list<item: int64>"
-    assert "Personal data: Names a person." in (told["who"].description or "")
-    assert {name: dict(column.tags) for name, column in told.items() if column.tags} == {"who": {"pii": "Names a person."}}
+    values = {c.name: c for c in specs["fct_sources"].metadata["dagster/column_schema"].columns}
+    assert values["inner"].type == "struct<n: int64>"
+    assert values["several"].type == "list<item: int64>"
+    assert "Personal data: Names a person." in (values["who"].description or "")
+    assert {name: dict(column.tags) for name, column in values.items() if column.tags} == {"who": {"pii": "Names a person."}}
     judged = specs["validation_report"].metadata["dagster/column_schema"].columns
     assert [column.name for column in judged] == ["date_key", "check_name", "subject", "checked", "faults"]
 
 
-def rows(made: Iterable[pa.RecordBatch]) -> list[str]:
-    return sorted(repr(tuple(row.values())) for batch in made for row in batch.to_pylist())
+def rows(result: Iterable[pa.RecordBatch]) -> list[str]:
+    return sorted(repr(tuple(row.values())) for batch in result for row in batch.to_pylist())
 
 
 @pytest.fixture(scope="module")
@@ -192,12 +192,12 @@ def parts(plan: Plan) -> dict[str, dict[str, list[str]]]:
 def stored(plan: Plan, store: Store) -> dict[str, list[str]]:
     """Return the rows of each table and stage that is stored."""
     with store.open_tables(replace(plan, tables=(*plan.tables, *stages_of(plan))), plan.first, plan.stop or 0) as opened:
-        found = {name: opened.arrow(f"FROM {place}") for name, place in opened.relations.items()}
-    return {name: rows(table.to_batches()) for name, table in found.items()}
+        values = {name: opened.arrow(f"FROM {place}") for name, place in opened.relations.items()}
+    return {name: rows(table.to_batches()) for name, table in values.items()}
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def made(
+def filled_store(
     request: pytest.FixtureRequest,
     plan: Plan,
     parts: dict[str, dict[str, list[str]]],
@@ -211,28 +211,28 @@ def made(
     for part in PARTS:
         assert materialise(plan, store, keys[part], only=names).success
         done |= set(keys[part])
-        found = stored(plan, store)
-        assert set(found) == set(names)
+        rows = stored(plan, store)
+        assert set(rows) == set(names)
         for table in plan.tables:
             taken = done if table.time is not None else {max(done)}
-            assert found[table.name] == sorted(row for key in taken for row in parts[table.name][key]), (table.name, part)
+            assert rows[table.name] == sorted(row for key in taken for row in parts[table.name][key]), (table.name, part)
     assert done == set(keys)
     return store, materialise(plan, store, keys, only=[*stage_names(plan), "validation_report", "overview"])
 
 
-def test_in_any_order_it_is_the_batch(made: tuple[Store, Any], plan: Plan) -> None:
+def test_in_any_order_it_is_the_batch(filled_store: tuple[Store, Any], plan: Plan) -> None:
     """Slice, As-of and Idempotence: parts out of order and again are the rows of the whole; so are the stages."""
-    store, _ = made
-    found = stored(plan, store)
+    store, _ = filled_store
+    table_rows = stored(plan, store)
     for table in everything(plan):
-        assert found[table.name] == rows(batches(plan, table.name)[1]), table.name
-    held = store.intact_partitions(plan.name)
-    assert all(set(held[name]) == set(keys_of(plan)) for name in stage_names(plan))
+        assert table_rows[table.name] == rows(batches(plan, table.name)[1]), table.name
+    partitions = store.intact_partitions(plan.name)
+    assert all(set(partitions[name]) == set(keys_of(plan)) for name in stage_names(plan))
 
 
-def test_the_report_judges_all_kinds_of_unit(made: tuple[Store, Any], plan: Plan) -> None:
+def test_the_report_judges_all_kinds_of_unit(filled_store: tuple[Store, Any], plan: Plan) -> None:
     """All checks pass, on tables of both kinds of unit; the overview has pictures of both, and its page is whole."""
-    _, result = made
+    _, result = filled_store
     evaluations = {evaluation.check_name: evaluation for evaluation in result.get_asset_check_evaluations()}
     assert [name for name, evaluation in evaluations.items() if not evaluation.passed] == []
     materialisations = result.asset_materializations_for_node("fields__validation_report")

@@ -29,7 +29,7 @@ def test_wide_tables_made_partition_by_partition_are_those_of_the_whole(kind: st
     assert plan.stop is not None
     with store.open_tables(plan, plan.first, plan.stop) as stored:
         for name in names:
-            _, made = batches(plan, name)
-            expected = [row for batch in made for row in batch.to_pylist()]
-            found = stored.arrow(f"FROM {stored.relations[name]}").to_pylist()
-            assert sorted(map(repr, found)) == sorted(map(repr, expected))
+            _, pieces = batches(plan, name)
+            expected = [row for batch in pieces for row in batch.to_pylist()]
+            values = stored.arrow(f"FROM {stored.relations[name]}").to_pylist()
+            assert sorted(map(repr, values)) == sorted(map(repr, expected))

@@ -52,7 +52,7 @@ def margins_hold(raw: Raw, seeds: int, draws: int, truncated: bool = True) -> Ma
     unit = case.support == "unit"
     bounds = spec.bounds if truncated or unit else None
     table = quantile_table(spec.family, spec.parameters, bounds, spec.means)
-    held, means_off, on_bound, deviation = [], [], 0.0, np.inf
+    values, means_off, on_bound, deviation = [], [], 0.0, np.inf
 
     def against(mean: float) -> float:
         return spec.bounds[1] - spec.bounds[0] if spec.bounds and case.support == "real" else mean
@@ -70,8 +70,8 @@ def margins_hold(raw: Raw, seeds: int, draws: int, truncated: bool = True) -> Ma
             deviation = min(deviation, float(drawn.std()))
             if bounds:
                 stored = np.round(drawn, spec.decimals or 0)
-                own = (drawn == 0) & isinstance(twin, Inflated)
-                on_bound = max(on_bound, float((((stored == bounds[0]) | (stored == bounds[1])) & ~own).mean()))
-        held.append(passed)
+                mask = (drawn == 0) & isinstance(twin, Inflated)
+                on_bound = max(on_bound, float((((stored == bounds[0]) | (stored == bounds[1])) & ~mask).mean()))
+        values.append(passed)
         means_off.append(abs(total / seeds - mean) / against(mean))
-    return Margins(spec.family, truncated, seeds, tuple(held), max(means_off), on_bound, deviation)
+    return Margins(spec.family, truncated, seeds, tuple(values), max(means_off), on_bound, deviation)

@@ -60,5 +60,5 @@ def correlation(first: Floats, second: Floats) -> tuple[float, float]:
     """Return (correlation, its standard error as the sample itself tells it)."""
     a = (first - first.mean()).ravel() / first.std()
     b = (second - second.mean()).ravel() / second.std()
-    found = float((a * b).mean())
-    return found, float(np.std(a * b - 0.5 * found * (a**2 + b**2)) / np.sqrt(a.size))
+    actual = float((a * b).mean())
+    return actual, float(np.std(a * b - 0.5 * actual * (a**2 + b**2)) / np.sqrt(a.size))

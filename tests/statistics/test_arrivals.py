@@ -43,10 +43,10 @@ def _arrivals(plan: Plan) -> np.ndarray:
     ],
 )
 def test_steps_are_exact(count: int, expected: list[tuple[int, ...]]) -> None:
-    found = _arrivals(_plan(FIFTHS, count))
-    assert len(found) == count
+    actual = _arrivals(_plan(FIFTHS, count))
+    assert len(actual) == count
     for period, most in zip((0, 3, 9), expected, strict=True):
-        assert np.count_nonzero(found == period) in most
+        assert np.count_nonzero(actual == period) in most
 
 
 def test_more_units_or_another_segment_move_no_step() -> None:
@@ -56,8 +56,8 @@ def test_more_units_or_another_segment_move_no_step() -> None:
 
 @pytest.mark.parametrize("kind", ["uniform", "linear"])
 def test_nobody_arrives_at_the_end_any_more(kind: str) -> None:
-    found = _arrivals(_plan({"kind": kind, "start": 2, "end": 7}, 2000))
-    assert set(found.tolist()) == {2, 3, 4, 5, 6}
+    actual = _arrivals(_plan({"kind": kind, "start": 2, "end": 7}, 2000))
+    assert set(actual.tolist()) == {2, 3, 4, 5, 6}
     assert set(_arrivals(_plan({"kind": kind, "start": 4, "end": 5})).tolist()) == {4}
     assert set(_arrivals(_plan({"kind": kind, "start": 4, "end": 12}, 2000)).tolist()) == set(range(4, 12))
 

@@ -18,8 +18,8 @@ SOLVED = 0.005
 def test_a_declared_correlation_is_that_of_the_residuals(first: str, second: str, declared: float) -> None:
     plan = plan_of([metric("a", first), metric("b", second)], connections=[["a", declared, "b"]])
     block = block_of(plan)
-    found, error = correlation(residuals(block, 0), residuals(block, 1))
-    assert abs(found - declared) < FAR * error + SOLVED, (found, error)
+    estimate, error = correlation(residuals(block, 0), residuals(block, 1))
+    assert abs(estimate - declared) < FAR * error + SOLVED, (estimate, error)
 
 
 @pytest.mark.parametrize("declared", [-0.75, -0.2, 0.0, 0.2, 0.75])
@@ -27,8 +27,8 @@ def test_a_declared_correlation_is_that_of_the_residuals(first: str, second: str
 def test_every_strength_is_delivered_whatever_the_polarity(declared: float, polarity: str) -> None:
     metrics = [metric("a", "beta"), metric("b", "lognormal", polarity=polarity)]
     block = block_of(plan_of(metrics, connections=[["a", declared, "b"]]))
-    found, error = correlation(residuals(block, 0), residuals(block, 1))
-    assert abs(found - declared) < FAR * error + SOLVED, (found, error)
+    estimate, error = correlation(residuals(block, 0), residuals(block, 1))
+    assert abs(estimate - declared) < FAR * error + SOLVED, (estimate, error)
 
 
 def test_correlations_hold_all_at_once_under_persistence_and_levels() -> None:
@@ -44,15 +44,15 @@ def test_correlations_hold_all_at_once_under_persistence_and_levels() -> None:
     left = [residuals(block, place) for place in range(3)]
     for first, declared, second in ((0, 0.4, 1), (1, -0.3, 2), (0, 0.2, 2)):
         products = (left[first] * left[second]).mean(axis=0)
-        found, _ = correlation(left[first], left[second])
-        assert abs(found - declared) < FAR * products.std() / np.sqrt(products.size) + SOLVED, (first, second, found)
+        estimate, _ = correlation(left[first], left[second])
+        assert abs(estimate - declared) < FAR * products.std() / np.sqrt(products.size) + SOLVED, (first, second, estimate)
 
 
 def test_metrics_that_nothing_connects_are_uncorrelated() -> None:
     block = block_of(plan_of([metric("a", "beta"), metric("b", "normal"), metric("c", "poisson")]))
     for first, second in ((0, 1), (0, 2), (1, 2)):
-        found, error = correlation(residuals(block, first), residuals(block, second))
-        assert abs(found) < FAR * error
+        estimate, error = correlation(residuals(block, first), residuals(block, second))
+        assert abs(estimate) < FAR * error
 
 
 @pytest.mark.parametrize("delay", [1, 3])
@@ -61,10 +61,10 @@ def test_a_follower_correlates_with_its_driver_most_at_the_declared_delay(family
     """And there as strongly as is declared, in scores; at all other distances not at all, where nothing persists."""
     follower = metric("b", family, follows="a", delay=delay, strength=0.6)
     block = block_of(plan_of([metric("a", "beta"), follower]))
-    driver, own = residuals(block, 0), residuals(block, 1)
-    found = [correlation(driver[: len(driver) - lag], own[lag:]) for lag in range(6)]
-    assert int(np.argmax([abs(value) for value, _ in found])) == delay
-    assert all(abs(value) < FAR * error for lag, (value, error) in enumerate(found) if lag != delay)
+    driver, entry = residuals(block, 0), residuals(block, 1)
+    values = [correlation(driver[: len(driver) - lag], entry[lag:]) for lag in range(6)]
+    assert int(np.argmax([abs(value) for value, _ in values])) == delay
+    assert all(abs(value) < FAR * error for lag, (value, error) in enumerate(values) if lag != delay)
     scores = block.scores(0)[: len(driver) - delay], block.scores(1)[delay:]
     strength, error = correlation(*scores)
     assert abs(strength - 0.6) < FAR * error
@@ -78,8 +78,8 @@ def test_delays_add_up_along_a_chain() -> None:
     ]
     block = block_of(plan_of(metrics))
     first, last = block.scores(0), block.scores(2)
-    found = [correlation(first[: len(first) - lag], last[lag:])[0] for lag in range(6)]
-    assert int(np.argmax(found)) == 3
+    values = [correlation(first[: len(first) - lag], last[lag:])[0] for lag in range(6)]
+    assert int(np.argmax(values)) == 3
     strength, error = correlation(first[:-3], last[3:])
     assert abs(strength - 0.64) < FAR * error
 
@@ -87,8 +87,8 @@ def test_delays_add_up_along_a_chain() -> None:
 def test_a_follower_of_the_other_polarity_moves_against_its_driver() -> None:
     follower = metric("b", "beta", polarity="negative", follows="a", delay=2, strength=0.6)
     block = block_of(plan_of([metric("a", "beta"), follower]))
-    found, error = correlation(block.scores(0)[:-2], block.scores(1)[2:])
-    assert abs(found + 0.6) < FAR * error
+    estimate, error = correlation(block.scores(0)[:-2], block.scores(1)[2:])
+    assert abs(estimate + 0.6) < FAR * error
 
 
 @pytest.mark.parametrize("persistence", [0.0, 0.3, 0.8])
@@ -96,8 +96,8 @@ def test_values_persist_by_powers_of_what_is_declared(persistence: float) -> Non
     """From the first period on: there is no warm-up."""
     left = residuals(block_of(plan_of([metric("a", "beta", persistence=persistence)], 4000, 8)), 0)
     for lag in (1, 2, 3):
-        found, error = correlation(left[0], left[lag])
-        assert abs(found - persistence**lag) < FAR * error + 0.01
+        estimate, error = correlation(left[0], left[lag])
+        assert abs(estimate - persistence**lag) < FAR * error + 0.01
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))

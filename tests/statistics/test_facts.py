@@ -71,15 +71,15 @@ def test_rows_are_scale_times_the_metric_exactly_where_that_is_whole_and_right_o
 
 def test_parts_are_as_many_as_said_each_number_as_often() -> None:
     orders = generate_tables(from_mapping(config(1.0), name="orders"))["fct_order"]
-    found = np.bincount(orders["n"], minlength=4)
-    assert len(found) == 4
-    assert chisquare(found).pvalue > 1e-4
+    actual = np.bincount(orders["n"], minlength=4)
+    assert len(actual) == 4
+    assert chisquare(actual).pvalue > 1e-4
 
 
 def test_a_return_is_of_any_order_before_it_in_its_period() -> None:
     """Its place among the orders of the month before it, of one that has several, is even."""
-    made = generate_tables(from_mapping(config(1.0), name="orders"))
-    orders, returns = made["fct_order"], made["fct_return"]
+    tables = generate_tables(from_mapping(config(1.0), name="orders"))
+    orders, returns = tables["fct_order"], tables["fct_return"]
     merged = returns.merge(orders, on=["shop_id", "date_key"], suffixes=("", "_of"))
     before = merged[merged["moment_of"] < merged["moment"]]
     place = before.groupby("return_id")["moment_of"].rank().to_numpy()
@@ -87,9 +87,9 @@ def test_a_return_is_of_any_order_before_it_in_its_period() -> None:
     chosen = (before["order_id"] == before["order_id_of"]).to_numpy()
     assert chosen.sum() == len(returns)
     three = chosen & (count == 3)
-    found = np.bincount(place[three].astype(int), minlength=4)[1:]
-    assert found.sum() > 300
-    assert chisquare(found).pvalue > 1e-4
+    actual = np.bincount(place[three].astype(int), minlength=4)[1:]
+    assert actual.sum() > 300
+    assert chisquare(actual).pvalue > 1e-4
 
 
 def test_orders_are_spread_evenly_over_the_month() -> None:

@@ -26,11 +26,11 @@ UNITS = 20_000
 
 def test_margins_are_the_declared_families() -> None:
     """Of all p at least 97 % are above 0.01; means are within 1 %, and less than 0.5 % lies on a bound."""
-    found = margins.margins(SCALE.draws, range(SCALE.seeds))
-    p = np.array([one.p for one in found.values()])
+    actual = margins.margins(SCALE.draws, range(SCALE.seeds))
+    p = np.array([one.p for one in actual.values()])
     assert (p > margins.SMALLEST_P).mean() >= margins.PASSES
     assert np.median(p, axis=1).min() > margins.SMALLEST_P
-    for one in found.values():
+    for one in actual.values():
         assert abs(np.mean(one.means) / one.mean - 1) < margins.MEAN_TOLERANCE
         assert np.mean(one.on_bound) < margins.MOST_ON_BOUND
 
@@ -58,8 +58,8 @@ def test_every_pair_of_families_has_its_correlation(trajectory: str, declared: f
 @pytest.mark.xfail(strict=True, reason="margins are averaged over all positions, and composite stays at the ends")
 def test_the_strongest_correlation_holds_on_a_composite_trajectory() -> None:
     pairs = [("beta", "beta"), ("beta", "lognormal"), ("beta", "negative_binomial")]
-    found = [exact for exact, _ in correlation.measured(FAMILIES, "composite", min(STRENGTHS), pairs, 5000)]
-    assert max(one.off for one in found) < CORRELATION_TOLERANCE
+    values = [exact for exact, _ in correlation.measured(FAMILIES, "composite", min(STRENGTHS), pairs, 5000)]
+    assert max(one.off for one in values) < CORRELATION_TOLERANCE
 
 
 def test_empirical_residuals_tell_the_same_as_exact_ones() -> None:
@@ -74,8 +74,8 @@ def test_a_matrix_comes_out_in_whatever_order_it_is_declared() -> None:
     for one in (raw, {**raw, "metrics": raw["metrics"][::-1], "connections": raw["connections"][::-1]}):
         assert not from_mapping(one, name="fidelity").warnings
         stages = ours.block(one)
-        found = matrices.matrix_errors([ours.residuals(stages, f"m{i}") for i in range(20)], matrices.random_matrix(20))
-        assert found.max() < CORRELATION_TOLERANCE
+        actual = matrices.matrix_errors([ours.residuals(stages, f"m{i}") for i in range(20)], matrices.random_matrix(20))
+        assert actual.max() < CORRELATION_TOLERANCE
 
 
 @pytest.mark.parametrize("section", [lag, noise, effects], ids=["lag", "noise", "effects"])
@@ -96,8 +96,8 @@ def test_what_is_set_comes_out_of_the_values_of_every_family(make: Any, measure:
     """Level and persistence, within 0.02 of what is set."""
     stages = ours.block(make(value, UNITS))
     for family in FAMILIES:
-        found, _ = measure(ours.residuals(stages, family))
-        assert abs(found - value) < units.TOLERANCE, (family, found)
+        estimate, _ = measure(ours.residuals(stages, family))
+        assert abs(estimate - value) < units.TOLERANCE, (family, estimate)
 
 
 def test_the_measures_find_what_is_not_there() -> None:
@@ -107,6 +107,6 @@ def test_the_measures_find_what_is_not_there() -> None:
     first, second = ours.values(stages, "a0"), ours.values(stages, "b0")
     turned = np.roll(second, 1, axis=1)
     segment = ours.segments(stages)
-    found, error = correlated(by_segment_and_period(first, segment), by_segment_and_period(turned, segment))
-    assert abs(found) < 4.5 * error
+    estimate, error = correlated(by_segment_and_period(first, segment), by_segment_and_period(turned, segment))
+    assert abs(estimate) < 4.5 * error
     assert error < 0.01

@@ -44,13 +44,13 @@ def hold_sums(features: pd.DataFrame, fact: pd.DataFrame, metrics: list[str]) ->
     features = features.set_index("shop_id")
     for unit, rows in fact.groupby("shop_id"):
         for metric in metrics:
-            there = rows.dropna(subset=[metric])
-            found = features.loc[unit, [f"{metric}_{word}" for word in SUMS]].astype(float).to_numpy()
-            if there.empty:
-                assert np.isnan(found).all()
+            present = rows.dropna(subset=[metric])
+            actual = features.loc[unit, [f"{metric}_{word}" for word in SUMS]].astype(float).to_numpy()
+            if present.empty:
+                assert np.isnan(actual).all()
                 continue
-            periods = (there["date_key"] // 100 % 100 - 1).to_numpy(dtype=float)
-            np.testing.assert_allclose(found, by_hand(there[metric].to_numpy(dtype=float), periods), atol=2e-6)
+            periods = (present["date_key"] // 100 % 100 - 1).to_numpy(dtype=float)
+            np.testing.assert_allclose(actual, by_hand(present[metric].to_numpy(dtype=float), periods), atol=2e-6)
 
 
 def test_features_sum_up_the_rows_of_the_fact() -> None:
@@ -83,8 +83,8 @@ def test_labels_are_those_of_the_unit() -> None:
 
 
 def test_metrics_and_labels_can_be_chosen() -> None:
-    found = generate_tables(plan_of(entity_features={"metrics": ["refunds"], "include_labels": False}))[FEATURES]
-    assert list(found.columns) == ["shop_id", *(f"refunds_{word}" for word in SUMS)]
+    rows = generate_tables(plan_of(entity_features={"metrics": ["refunds"], "include_labels": False}))[FEATURES]
+    assert list(rows.columns) == ["shop_id", *(f"refunds_{word}" for word in SUMS)]
 
 
 def test_false_is_no_features() -> None:
@@ -93,10 +93,10 @@ def test_false_is_no_features() -> None:
 
 def test_a_holdout_is_the_end_of_the_fact() -> None:
     tables = generate_tables(plan_of(holdout=HOLDOUT))
-    fact, train, held = (tables[f"fct_all{end}"] for end in ("", "_train", "_holdout"))
-    pd.testing.assert_frame_equal(pd.concat([train, held], ignore_index=True), fact)
+    fact, train, holdout = (tables[f"fct_all{end}"] for end in ("", "_train", "_holdout"))
+    pd.testing.assert_frame_equal(pd.concat([train, holdout], ignore_index=True), fact)
     assert train["date_key"].max() == 20240801
-    assert held["date_key"].min() == 20240901
+    assert holdout["date_key"].min() == 20240901
     assert not [name for name in tables if name.startswith("evt_close_")]
 
 

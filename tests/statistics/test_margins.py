@@ -25,8 +25,8 @@ MARGINS = [
 @pytest.mark.parametrize(("raw", "truncated"), MARGINS)
 def test_the_margin_at_a_position_is_the_declared_family(raw: Raw, truncated: bool) -> None:
     """Its mean follows the position within one per cent, under half a per cent lies on a bound, and nothing is constant."""
-    found = margins_hold(raw, SEEDS, DRAWS, truncated)
-    assert SEEDS * len(POSITIONS) - sum(found.held) <= MISSED, found
-    assert found.mean_off < 0.01, found
-    assert found.on_bound < 0.005, found
-    assert found.deviation > 0, found
+    actual = margins_hold(raw, SEEDS, DRAWS, truncated)
+    assert SEEDS * len(POSITIONS) - sum(actual.held) <= MISSED, actual
+    assert actual.mean_off < 0.01, actual
+    assert actual.on_bound < 0.005, actual
+    assert actual.deviation > 0, actual

@@ -35,24 +35,24 @@ def test_the_order_of_declaration_does_not_matter() -> None:
     for names in permutations(("hub", "a", "b", "c")):
         plan = star(names)
         assert plan.warnings == ()
-        found = latent(plan)
+        actual = latent(plan)
         for (first, second), expected in wanted.items():
-            assert found[names.index(first), names.index(second)] == pytest.approx(expected, abs=2e-3)
+            assert actual[names.index(first), names.index(second)] == pytest.approx(expected, abs=2e-3)
 
 
 def test_a_ring_of_connections_is_completed_with_the_largest_entropy() -> None:
     """Where nothing is declared, metrics are independent given the others: the inverse of the matrix is zero there."""
-    found = completion(4, {(0, 1): 0.6, (1, 2): 0.5, (2, 3): 0.4, (0, 3): 0.5})
-    assert np.allclose([found[0, 1], found[1, 2], found[2, 3], found[0, 3]], [0.6, 0.5, 0.4, 0.5], atol=1e-9)
-    inverse = np.linalg.inv(found)
+    actual = completion(4, {(0, 1): 0.6, (1, 2): 0.5, (2, 3): 0.4, (0, 3): 0.5})
+    assert np.allclose([actual[0, 1], actual[1, 2], actual[2, 3], actual[0, 3]], [0.6, 0.5, 0.4, 0.5], atol=1e-9)
+    inverse = np.linalg.inv(actual)
     assert abs(inverse[0, 2]) < 1e-7 and abs(inverse[1, 3]) < 1e-7
 
 
 def test_connections_that_exclude_each_other_are_moved_to_the_nearest_that_do_not_and_all_are_named() -> None:
     """0.82, -0.75, 0.68 of three metrics: compared with a search over all correlation matrices of three."""
     wanted = {(0, 1): 0.5, (1, 2): 0.5, (0, 2): -0.6}
-    found = completion(3, wanted)
-    off = sum((found[pair] - target) ** 2 for pair, target in wanted.items())
+    actual = completion(3, wanted)
+    off = sum((actual[pair] - target) ** 2 for pair, target in wanted.items())
     grid = np.linspace(-0.999, 0.999, 161)
     x, y = np.meshgrid(grid, grid, indexing="ij")
     reach = np.sqrt((1 - x**2) * (1 - y**2))
@@ -79,9 +79,9 @@ def test_fifty_metrics_with_all_their_pairs_declared() -> None:
     assert plan.warnings == ()
     block = block_of(plan)
     left = np.stack([residuals(block, place).ravel() for place in range(50)])
-    found = np.corrcoef(left)
+    actual = np.corrcoef(left)
     error = (1 - matrix**2) / np.sqrt(left.shape[1])
-    assert (np.abs(found - matrix) < 5 * error + SOLVED)[~np.eye(50, dtype=bool)].all()
+    assert (np.abs(actual - matrix) < 5 * error + SOLVED)[~np.eye(50, dtype=bool)].all()
 
 
 def in_periods(block: Block, first: int, stop: int) -> tuple[float, float]:
@@ -98,8 +98,8 @@ def test_phases_switch_on_their_date(persistence: float) -> None:
     block = block_of(plan)
     for period in range(4, 11):
         expected = -0.6 if 6 <= period <= 8 else 0.7
-        found, error = in_periods(block, period, period + 1)
-        assert abs(found - expected) < FAR * error + 0.015, (period, found)
+        estimate, error = in_periods(block, period, period + 1)
+        assert abs(estimate - expected) < FAR * error + 0.015, (period, estimate)
 
 
 def test_a_phase_leaves_the_pairs_it_does_not_name_as_they_are() -> None:
@@ -118,10 +118,10 @@ def test_a_decay_is_found_with_the_weights_of_its_kernel(kernel: str) -> None:
     weights = 0.5 ** np.arange(4) if kernel == "geometric" else np.arange(4, 0, -1)
     expected = np.zeros(9)
     expected[2:6] = 0.9 * weights / np.sqrt(np.sum(weights**2))
-    driver, own = block.scores(0), block.scores(1)
+    driver, entry = block.scores(0), block.scores(1)
     for lag in range(9):
-        found, error = correlation(driver[: len(driver) - lag], own[lag:])
-        assert abs(found - expected[lag]) < FAR * error, lag
+        estimate, error = correlation(driver[: len(driver) - lag], entry[lag:])
+        assert abs(estimate - expected[lag]) < FAR * error, lag
 
 
 def test_a_decay_reads_the_same_average_of_the_trajectory() -> None:
@@ -129,7 +129,7 @@ def test_a_decay_reads_the_same_average_of_the_trajectory() -> None:
     block = block_of(plan_of([metric("a", "beta"), metric("b", "beta", **raw)], 3, 16))
     at = block.positions()
     expected = (3 * at[3:-1] + 2 * at[2:-2] + at[1:-3]) / 6
-    assert np.allclose(block.reads(1)[4:], expected)
+    assert np.allclose(block.metric_positions(1)[4:], expected)
 
 
 @pytest.mark.parametrize("persistence", [0.0, 0.5])
@@ -140,11 +140,11 @@ def test_how_much_of_a_driver_is_left_in_its_follower_is_known(persistence: floa
     ]
     plan = plan_of(metrics, 6000, 16, connections=["a 0.2 b"])
     block = block_of(plan)
-    driver, own = block.scores(0), block.scores(1)
+    driver, entry = block.scores(0), block.scores(1)
     for lag in range(6):
-        found, error = correlation(driver[: len(driver) - lag], own[lag:])
+        estimate, error = correlation(driver[: len(driver) - lag], entry[lag:])
         expected, _ = lagged_correlations([m.latent for m in plan.population.metrics], plan.population.mixings[0], 0, 1, lag)
-        assert abs(found - expected) < FAR * error * (1 + 2 * persistence), lag
+        assert abs(estimate - expected) < FAR * error * (1 + 2 * persistence), lag
 
 
 POOLED: dict[str, Any] = {
@@ -170,8 +170,8 @@ def test_a_pooled_correlation_is_that_of_the_table(archetypes: list[str]) -> Non
     plan = pooled_plan(archetypes, declared)
     assert plan.warnings == ()
     block = block_of(plan)
-    found, _ = correlation(block.correlated(0), block.correlated(1))
-    assert abs(found - declared) < 0.02
+    estimate, _ = correlation(block.correlated(0), block.correlated(1))
+    assert abs(estimate - declared) < 0.02
 
 
 def test_a_pooled_correlation_that_the_trajectory_does_not_allow_is_refused_with_what_it_allows() -> None:

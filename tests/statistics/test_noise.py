@@ -20,7 +20,7 @@ BINOMIAL = 3.0
 """How many standard deviations a rate may be off its declared one, with the fixed seed of the samples."""
 
 
-def made(noise: Raw | str, metrics: list[Raw] | None = None, units: int = 10_000, **more: Any) -> Block:
+def noisy_block(noise: Raw | str, metrics: list[Raw] | None = None, units: int = 10_000, **more: Any) -> Block:
     """Return the stages of units that stay at half way, under a noise."""
     archetype = [{"curve": "plateau", "level": 0.5, "until": 1.0}]
     segment = {"name": "only", "count": units, "archetype": archetype, "variation": "none", **more}
@@ -42,10 +42,10 @@ def near(cells: NDArray[np.bool_], rate: float) -> bool:
 @pytest.mark.parametrize("scaled", [False, True])
 def test_jitter_has_the_declared_deviation_relative_to_the_value(sigma: float, scaled: bool) -> None:
     """And in proportion to the position, here a half, with `scale_with_trajectory`."""
-    block = made({"gaussian_sigma": sigma, "scale_with_trajectory": scaled})
+    block = noisy_block({"gaussian_sigma": sigma, "scale_with_trajectory": scaled})
     true = block.correlated(1)
-    here = (true > 40) & (true < 200)  # where neither rounding nor the bounds matter
-    relative = (block.noised(1)[here] / true[here] - 1) / (sigma * (0.5 if scaled else 1.0))
+    mask = (true > 40) & (true < 200)  # where neither rounding nor the bounds matter
+    relative = (block.noised(1)[mask] / true[mask] - 1) / (sigma * (0.5 if scaled else 1.0))
     assert abs(relative.mean()) < FAR / np.sqrt(relative.size)
     assert abs(relative.std() - 1) < FAR / np.sqrt(2 * relative.size)
 
@@ -55,7 +55,7 @@ def test_jitter_has_the_declared_deviation_relative_to_the_value(sigma: float, s
 )
 def test_jitter_has_the_kurtosis_of_its_family(family: str, degrees: int | None, excess: float) -> None:
     """The error is that of the fourth standardised moment k of a symmetric sample: z^4 - k - 2 k (z^2 - 1) per draw."""
-    block = made("clean", units=100_000)
+    block = noisy_block("clean", units=100_000)
     noise = Noise.model_validate({"gaussian_sigma": 1.0, "noise_family": family, "degrees_of_freedom": degrees})
     population = block.population
     drawn = (
@@ -73,14 +73,14 @@ def test_jitter_has_the_kurtosis_of_its_family(family: str, degrees: int | None,
 
 @pytest.mark.parametrize("rate", [0.01, 0.1])
 def test_outliers_come_at_their_rate(rate: float) -> None:
-    block = made({"outlier_rate": rate})
+    block = noisy_block({"outlier_rate": rate})
     for place, decimals in enumerate((4, 2, 2)):
         assert near(block.noised(place) != np.round(block.correlated(place), decimals), rate)
 
 
 @pytest.mark.parametrize("rate", [0.005, 0.1, 0.4])
 def test_values_missing_completely_at_random_are_as_many_as_declared_whatever_they_are(rate: float) -> None:
-    block = made({"mcar_rate": rate})
+    block = noisy_block({"mcar_rate": rate})
     for place in range(3):
         missing = np.isnan(block.noised(place))
         true = block.correlated(place)
@@ -96,7 +96,7 @@ def test_values_missing_completely_at_random_are_as_many_as_declared_whatever_th
 def test_values_missing_by_another_value_are_as_many_as_declared_and_where_it_is(rate: float, when: str) -> None:
     """Above its median half as many again, below it half as many, in its top tenth nearly twice as many; it itself has
     none missing."""
-    block = made({"mar_rate": rate, "mar_on": "a", "mar_when": when})
+    block = noisy_block({"mar_rate": rate, "mar_on": "a", "mar_when": when})
     driver = block.noised(0)
     assert not np.isnan(driver).any()
     assert declared(block.population, 0) == 0
@@ -115,7 +115,7 @@ def test_missing_by_a_value_holds_its_rate_where_units_differ_and_persist() -> N
     """It is then units that are independent."""
     metrics = [metric("a", "beta", persistence=0.8), metric("b", "gamma")]
     noise = {"mar_rate": 0.3, "mar_on": "a"}
-    block = made(noise, metrics, variation={"level": 0.5, "timing": 0, "size": 0.5})
+    block = noisy_block(noise, metrics, variation={"level": 0.5, "timing": 0, "size": 0.5})
     of_unit = np.isnan(block.noised(1)).mean(axis=0)
     assert abs(of_unit.mean() - 0.3) < BINOMIAL * of_unit.std() / np.sqrt(len(of_unit))
 
@@ -124,23 +124,23 @@ def test_missing_by_a_value_holds_its_rate_where_units_differ_and_persist() -> N
 def test_values_are_missing_together_as_often_as_their_rates_say(mcar: float, mar: float) -> None:
     """At a quantile q of the driver a value is there with probability (1 - mcar)(1 - 2 mar q), independently of the other
     one: the mean of the square of its complement is how often both are missing."""
-    block = made({"mcar_rate": mcar} | ({"mar_rate": mar, "mar_on": "a"} if mar else {}))
+    block = noisy_block({"mcar_rate": mcar} | ({"mar_rate": mar, "mar_on": "a"} if mar else {}))
     first, second = (np.isnan(block.noised(place)) for place in (1, 2))
-    there = (1 - mcar) * (1 - mar)
+    present_share = (1 - mcar) * (1 - mar)
     there_squared = (1 - mcar) ** 2 * (1 - 2 * mar + 4 * mar**2 / 3)
-    both = 1 - 2 * there + there_squared
-    assert declared(block.population, 1) == pytest.approx(1 - there)
-    assert near(first, 1 - there)
-    assert near(second, 1 - there)
+    both = 1 - 2 * present_share + there_squared
+    assert declared(block.population, 1) == pytest.approx(1 - present_share)
+    assert near(first, 1 - present_share)
+    assert near(second, 1 - present_share)
     assert near(first & second, both)
     if mar:
-        assert not near(first & second, (1 - there) ** 2), "missing by a value of the same metric goes together"
+        assert not near(first & second, (1 - present_share) ** 2), "missing by a value of the same metric goes together"
 
 
 def test_a_metric_with_noise_of_its_own_has_that_and_the_others_have_the_datasets() -> None:
-    own: Raw = {"mcar_rate": 0.3, "mar_rate": 0.1, "mar_on": "c"}
-    metrics = [metric("a", "beta", noise=own), metric("b", "gamma", noise="clean"), metric("c", "normal")]
-    block = made({"outlier_rate": 0.2, "mcar_rate": 0.05}, metrics)
+    values: Raw = {"mcar_rate": 0.3, "mar_rate": 0.1, "mar_on": "c"}
+    metrics = [metric("a", "beta", noise=values), metric("b", "gamma", noise="clean"), metric("c", "normal")]
+    block = noisy_block({"outlier_rate": 0.2, "mcar_rate": 0.05}, metrics)
     missing = [np.isnan(block.noised(place)) for place in range(3)]
     assert [declared(block.population, place) for place in range(3)] == pytest.approx([1 - 0.7 * 0.9, 0, 0.05])
     assert near(missing[0], 1 - 0.7 * 0.9)
@@ -161,8 +161,8 @@ def test_explain_tells_why_a_value_is_missing() -> None:
     stored = generate_tables(plan, tables=["noised_metrics"])["noised_metrics"]
     seen = set()
     for key, period, value in stored[["unit_id", "date_key", "b"]].to_numpy().tolist():
-        found = explain(plan, "noised_metrics", key, str(period), "b")
-        steps = {step.name: step.value for step in found.steps}
+        actual = explain(plan, "noised_metrics", key, str(period), "b")
+        steps = {step.name: step.value for step in actual.steps}
         assert steps["missing"] == np.isnan(value) == (steps["at random"] or steps["by value"])
         seen.add((steps["at random"], steps["by value"]))
     assert len(seen) == 4, "each reason, both and neither have been looked at"

@@ -94,9 +94,9 @@ def in_year(plan: Plan, year: int, length: int) -> tuple[Floats, Floats]:
     first = plan.first + year * length
     living, positions = np.zeros(length), []
     for block in blocks(plan, first, first + length):
-        here = alive(block)
-        living += here.sum(axis=1)
-        positions.append(block.positions()[here])
+        mask = alive(block)
+        living += mask.sum(axis=1)
+        positions.append(block.positions()[mask])
     return living, np.concatenate(positions)
 
 
@@ -124,7 +124,8 @@ def test_year_five_looks_as_alive_as_year_one(grain: str, rate: float, mean: flo
     for year in range(5):
         first = plan.first + year * length + 1
         come, gone = (
-            int(np.count_nonzero(mine & (when >= first) & (when < first + length))) for when in (units.arrival, units.leaves)
+            int(np.count_nonzero(mine & (when >= first) & (when < first + length)))
+            for when in (units.arrival, units.last_period)
         )
         assert abs(come - rate * length) <= FAR * np.sqrt(rate * length), year
         assert abs(gone - rate * length) <= FAR * np.sqrt(2 * rate * length), year
@@ -184,8 +185,8 @@ def test_restart_runs_it_with_a_timing_of_its_own_each_time() -> None:
     number = rounds(plan.population, select(plan.population, 0, plan.population.units), periods)
     assert (np.diff(number, axis=0) >= 0).all()
     assert np.isin(number[-1], (9, 10)).all()
-    begun = np.array([(number >= k).argmax(axis=0) for k in range(1, 9)])  # when each round begins
-    shifts = begun - 24 * np.arange(1, 9)[:, None]
+    round_starts = np.array([(number >= k).argmax(axis=0) for k in range(1, 9)])  # when each round begins
+    shifts = round_starts - 24 * np.arange(1, 9)[:, None]
     assert abs(shifts.mean()) < 1
     assert shifts.std() == pytest.approx(0.1 * 24, rel=0.15)
     assert abs(np.corrcoef(shifts)[0, 1:]).max() < 0.25  # rounds differ, and not by unit

@@ -173,7 +173,7 @@ def test_a_recorded_moment_can_be_explained() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "says"),
+    ("more", "message"),
     [
         ({"facts": [], "events": []}, "noise.temporal_jitter: has no effect: no table shows the moments of its rows"),
         (
@@ -182,9 +182,9 @@ def test_a_recorded_moment_can_be_explained() -> None:
         ),
     ],
 )
-def test_a_jitter_that_moves_nothing_is_refused(more: Raw, says: str) -> None:
+def test_a_jitter_that_moves_nothing_is_refused(more: Raw, message: str) -> None:
     shown = [CONFIG["dimensions"][0]] if "facts" in more else CONFIG["dimensions"]
-    with pytest.raises(ConfigError, match=says):
+    with pytest.raises(ConfigError, match=message):
         plan_of(0.5, dimensions=shown, rhythm=None, calendar=None, **more)
 
 

@@ -29,17 +29,17 @@ def plan(
     return plan_of(metrics or [metric("a", "beta")], segments=[segment], periods=12)
 
 
-def roster(found: Plan) -> Units:
+def roster(plan: Plan) -> Units:
     """Return all units of a plan."""
-    return select(found.population, 0, found.population.units)
+    return select(plan.population, 0, plan.population.units)
 
 
 @pytest.mark.parametrize("level", [0.2, 0.4, 0.7])
 @pytest.mark.parametrize("lift", [-1.0, 0.5, 1.0])
 def test_the_lift_is_found_within_5_percent_in_stored_means(level: float, lift: float) -> None:
     """The mean of a score runs from 0.1 to 0.9 with the position, so the means of the arms tell their positions."""
-    made = block_of(plan({"lift_log_odds": lift}, 20_000, level))
-    stored, arm = made.noised(0)[START:], made.units.treated
+    block = block_of(plan({"lift_log_odds": lift}, 20_000, level))
+    stored, arm = block.noised(0)[START:], block.units.treated
 
     def log_odds(values: Floats) -> tuple[float, float]:
         at = (values.mean() - 0.1) / 0.8
@@ -77,10 +77,10 @@ def test_a_targeted_treatment_changes_its_metric_and_what_follows_it_and_nothing
 
 
 def test_log_odds_rise_by_the_lift_and_ends_stay() -> None:
-    found = plan({"fraction": 1.0, "lift_log_odds": -2.5, "start_period": 0}, 12)
-    units, periods = roster(found), np.arange(found.first, found.first + 3)
+    loaded_plan = plan({"fraction": 1.0, "lift_log_odds": -2.5, "start_period": 0}, 12)
+    units, periods = roster(loaded_plan), np.arange(loaded_plan.first, loaded_plan.first + 3)
     before = np.array([[0.0, 1.0, 1e-12, 1 - 1e-12, *np.linspace(0.01, 0.99, 8)]] * 3)
-    after = treated(found.population, units, periods, before, None)
+    after = treated(loaded_plan.population, units, periods, before, None)
     assert np.array_equal(after[:, :2], before[:, :2])
     assert np.allclose(after[:, 2:], expit(logit(before[:, 2:]) - 2.5), rtol=1e-12, atol=0)
 
@@ -122,11 +122,11 @@ def test_arms_depend_on_seed_and_segment_and_on_nothing_else() -> None:
 
 
 def test_any_slice_of_units_has_the_arms_of_the_whole() -> None:
-    found = plan({"fraction": 0.35}, 47)
-    arm = roster(found).treated
+    loaded_plan = plan({"fraction": 0.35}, 47)
+    arm = roster(loaded_plan).treated
     for start in range(47):
         for stop in range(start + 1, 48):
-            assert np.array_equal(select(found.population, start, stop).treated, arm[start:stop])
+            assert np.array_equal(select(loaded_plan.population, start, stop).treated, arm[start:stop])
 
 
 @pytest.mark.parametrize(
@@ -149,8 +149,8 @@ def test_arms_are_independent_of_size_and_timing() -> None:
     varied: Raw = {"archetype": "growth", "variation": {"level": 0, "timing": 0.1, "size": 0.5}}
     units = roster(plan({}, 20_000, metrics=[metric("a", "gamma")], **varied))
     for trait in (units.size, units.timing):
-        found, error = correlation(units.treated.astype(np.float64), trait)
-        assert abs(found) < FAR * error
+        estimate, error = correlation(units.treated.astype(np.float64), trait)
+        assert abs(estimate) < FAR * error
 
 
 def test_the_arm_is_a_column_and_null_where_there_is_no_treatment() -> None:
@@ -159,11 +159,11 @@ def test_the_arm_is_a_column_and_null_where_there_is_no_treatment() -> None:
     way = {"fraction": 0.5, "lift_log_odds": 1.0, "treatment_label": "new", "control_label": "old"}
     segments: list[Raw] = [{"name": name, "count": 40, "archetype": "growth"} for name in ("tried", "left")]
     segments[0]["treatment"] = way
-    found = plan_of([metric("a", "beta")], segments=segments, dimensions=[dimension])
-    made = generate_tables(found)["dim_unit"]["arm"]
-    assert found.table("dim_unit").columns[1].nullable
-    assert (made[:40] == np.where(roster(found).treated[:40], "new", "old")).all()
-    assert made[40:].isna().all()
+    plan = plan_of([metric("a", "beta")], segments=segments, dimensions=[dimension])
+    rows = generate_tables(plan)["dim_unit"]["arm"]
+    assert plan.table("dim_unit").columns[1].nullable
+    assert (rows[:40] == np.where(roster(plan).treated[:40], "new", "old")).all()
+    assert rows[40:].isna().all()
     both = plan_of([metric("a", "beta")], segments=segments[:1], dimensions=[dimension])
     assert not both.table("dim_unit").columns[1].nullable
     with pytest.raises(ConfigError, match="no segment has a `treatment`"):
@@ -171,12 +171,12 @@ def test_the_arm_is_a_column_and_null_where_there_is_no_treatment() -> None:
 
 
 def test_explain_tells_the_arm_and_what_the_position_would_be_without() -> None:
-    found = plan({}, 10)
-    arm = roster(found).treated
-    keys = generate_tables(found, tables=["dim_unit"])["dim_unit"]["unit_id"]
+    loaded_plan = plan({}, 10)
+    arm = roster(loaded_plan).treated
+    keys = generate_tables(loaded_plan, tables=["dim_unit"])["dim_unit"]["unit_id"]
     for unit, key in enumerate(keys):
         for period, lifted in (("2020-03", False), ("2020-08", bool(arm[unit]))):
-            steps = {step.name: step.value for step in explain(found, "trajectories", key, period, "trajectory").steps}
+            steps = {step.name: step.value for step in explain(loaded_plan, "trajectories", key, period, "trajectory").steps}
             assert steps["arm"] == ("treatment" if arm[unit] else "control")
             assert ("untreated" in steps) == lifted
             assert steps["position"] == pytest.approx(expit(logit(0.4) + lifted), rel=1e-12)

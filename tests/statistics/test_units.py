@@ -68,10 +68,10 @@ def test_the_level_is_the_share_of_variance_that_lies_between_units(family: str,
     """Of the values given the trajectory, whatever shape they have and wherever units are on their curve."""
     variation = {"level": level, "timing": 0, "size": 0}
     segment = {"name": "only", "count": 20_000, "archetype": archetype, "variation": variation}
-    found, error = between(residuals(block_of(plan_of([metric("a", family)], periods=6, segments=[segment])), 0))
+    estimate, error = between(residuals(block_of(plan_of([metric("a", family)], periods=6, segments=[segment])), 0))
     assert FAR * error < WITHIN, "the sample is too small to tell"
     reached = min(level, MOST.get((family, archetype == LINE), 1.0))
-    assert abs(found - reached) < WITHIN
+    assert abs(estimate - reached) < WITHIN
 
 
 @pytest.mark.parametrize("persistence", [0.0, 0.3, 0.6, 0.9, 0.95])
@@ -79,8 +79,8 @@ def test_the_level_is_the_share_of_variance_that_lies_between_units(family: str,
 def test_the_persistence_is_the_correlation_with_the_period_before(family: str, persistence: float) -> None:
     """Of the values given the trajectory, whatever shape they have."""
     left = residuals(block_of(plan_of([metric("a", family, persistence=persistence)], 20_000, 6)), 0)
-    found, _ = correlation(left[:-1], left[1:])
-    assert abs(found - persistence) < WITHIN
+    estimate, _ = correlation(left[:-1], left[1:])
+    assert abs(estimate - persistence) < WITHIN
 
 
 @pytest.mark.parametrize("sensitivity", [1.0, 0.5, -0.5, 0.0])
@@ -118,10 +118,10 @@ def arrivals(arrival: Raw, units: int = 6000, periods: int = 24) -> np.ndarray:
 def test_units_arrive_as_declared(arrival: Raw, shares: np.ndarray) -> None:
     counts = arrivals(arrival)
     assert counts[:4].sum() == counts[16:].sum() == 0
-    there = shares > 0
-    expected = shares[there] * counts.sum()
-    assert (counts[4:16][~there] == 0).all()
-    assert stats.chisquare(counts[4:16][there], expected).pvalue > 1e-4
+    is_filled = shares > 0
+    expected = shares[is_filled] * counts.sum()
+    assert (counts[4:16][~is_filled] == 0).all()
+    assert stats.chisquare(counts[4:16][is_filled], expected).pvalue > 1e-4
 
 
 @pytest.mark.parametrize("scale", [0.05, 1.0])
@@ -140,11 +140,11 @@ def test_events_are_poisson_around_their_driver(scale: float) -> None:
     assert isinstance(table.spec, ProportionalEvent)
     counts, mean = table.spec.row_counts(table, block), block.correlated(0) * scale
     assert (counts[mean == 0] == 0).all()
-    here = mean > 0
-    off = counts[here] - mean[here]
+    mask = mean > 0
+    off = counts[mask] - mean[mask]
     assert abs(off.sum()) < FAR * np.sqrt(mean.sum())
-    dispersion = off**2 / mean[here]
+    dispersion = off**2 / mean[mask]
     assert abs(dispersion.mean() - 1) < FAR * dispersion.std() / np.sqrt(dispersion.size)
-    standard = np.where(here, (counts - mean) / np.sqrt(np.maximum(mean, 1e-9)), 0.0)
-    found, error = correlation(standard[:-1], standard[1:])
-    assert abs(found) < FAR * error
+    standard = np.where(mask, (counts - mean) / np.sqrt(np.maximum(mean, 1e-9)), 0.0)
+    estimate, error = correlation(standard[:-1], standard[1:])
+    assert abs(estimate) < FAR * error

@@ -142,9 +142,9 @@ def test_columns_tell_the_mean_of_a_life_so_far() -> None:
     for periods in ("2024-01..2024-05", "2024-01..2024-12"):
         tables = generate_tables(plan, periods=periods)
         means = tables["fct_month"].groupby("shop_id")[["mood", "sales", "visits"]].mean()
-        found = tables["bridge_0"].drop_duplicates("shop_id").set_index("shop_id")
+        actual = tables["bridge_0"].drop_duplicates("shop_id").set_index("shop_id")
         for name, off in (("mood", 5.1e-5), ("sales", 5.1e-3), ("visits", 0.5001)):
-            difference = (found[name].astype(float) - means.loc[found.index, name].astype(float)).abs()
+            difference = (actual[name].astype(float) - means.loc[actual.index, name].astype(float)).abs()
             assert difference.max() <= off, name
 
 
@@ -199,7 +199,7 @@ def test_the_estimate_of_rows_is_close() -> None:
     from plotsim_core import sizes
 
     plan = plan_of({"right": "dim_brand", "cardinality": [1, 9]}, {"right": "dim_shop", "cardinality": [0, 4]})
-    made = {name: len(rows) for name, rows in generate_tables(plan).items()}
+    values = {name: len(rows) for name, rows in generate_tables(plan).items()}
     for size in sizes(plan):
         if size.table.startswith("bridge"):
-            assert abs(size.rows - made[size.table]) <= 0.02 * made[size.table]
+            assert abs(size.rows - values[size.table]) <= 0.02 * values[size.table]

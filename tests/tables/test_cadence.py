@@ -30,8 +30,8 @@ def test_the_pipeline_on_the_page_holds_what_is_expected(plan: Plan) -> None:
 
 
 def test_each_table_says_how_it_comes(plan: Plan) -> None:
-    told = {name: (t["cadence"], t["load"], t.get("every")) for name, t in manifest(plan)["tables"].items()}
-    assert told == {
+    values = {name: (t["cadence"], t["load"], t.get("every")) for name, t in manifest(plan)["tables"].items()}
+    assert values == {
         "dim_customer": ("history", "merge", None),
         "dim_card": ("state", "merge", None),
         "dim_date": ("increment", "append", None),
@@ -51,9 +51,9 @@ def test_the_expected_state_of_each_table_is_what_was_made_until_then(plan: Plan
     for name in ("dim_customer", "dim_card", "fct_mood", "evt_churn", "snp_customer", "snp_card"):
         pd.testing.assert_frame_equal(expected_state(plan, name, "2024-03-15"), until[name])
     applied = expected_state(plan, "log_customer", "2024-03-15")
-    there = until["dim_customer"][until["dim_customer"]["is_current"]]
-    pd.testing.assert_frame_equal(applied, there[list(applied.columns)].reset_index(drop=True))
-    assert 0 < len(applied) < there["customer_id"].nunique() + len(until["evt_churn"])
+    present = until["dim_customer"][until["dim_customer"]["is_current"]]
+    pd.testing.assert_frame_equal(applied, present[list(applied.columns)].reset_index(drop=True))
+    assert 0 < len(applied) < present["customer_id"].nunique() + len(until["evt_churn"])
 
 
 def test_histories_of_those_who_left_are_closed_when_they_left(plan: Plan) -> None:
@@ -84,7 +84,7 @@ def test_the_command_writes_what_the_function_gives(ending: str, plan: Plan) -> 
 def test_the_command_prints_csv_and_says_what_it_cannot_do(plan: Plan) -> None:
     printed = CliRunner().invoke(main, ["expected", "customers.yaml", "dim_card", "2024-01-01"])
     assert printed.output.splitlines()[0] == '"card_id","customer_id"'
-    for asked, says in (
+    for asked, message in (
         (["dim_crad", "2024-01-01"], "did you mean 'dim_card'?"),
         (["dim_card", "2025-01-01"], "not in the window"),
         (["dim_card", "soon"], "cannot read the period"),
@@ -92,6 +92,6 @@ def test_the_command_prints_csv_and_says_what_it_cannot_do(plan: Plan) -> None:
     ):
         done = CliRunner().invoke(main, ["expected", "customers.yaml", *asked])
         assert done.exit_code == 2
-        assert says in done.output
+        assert message in done.output
     with pytest.raises(UsageError):
         expected_state(plan, "dim_card", "2025-01-01")

@@ -30,7 +30,7 @@ lines"
 def config(*columns: dict[str, Any], **table: Any) -> dict[str, Any]:
     """Return shops with a table dim_country of these columns, to which customers refer."""
     listed = {"name": "dim_country", "reference": True, "columns": list(columns), **table}
-    own = [
+    values = [
         {"name": "customer_id", "type": "id"},
         {"name": "country", "type": "ref.dim_country"},
         {"name": "name", "type": "lookup.dim_country.name"},
@@ -41,7 +41,7 @@ def config(*columns: dict[str, Any], **table: Any) -> dict[str, Any]:
         "window": ["2024-01", "2024-03", "month"],
         "metrics": [{"name": "demand", "type": "count", "polarity": "positive", "mean": [1, 3]}],
         "segments": [{"name": "all", "count": 50, "archetype": "growth"}],
-        "dimensions": [{"name": "dim_customer", "per": "unit", "columns": own}, listed],
+        "dimensions": [{"name": "dim_customer", "per": "unit", "columns": values}, listed],
     }
 
 
@@ -54,12 +54,12 @@ def values(type_: str, **options: Any) -> list[Any]:
     """Return the values of a static column, in the order of the list."""
     key = {"name": "country_id", "type": "id"}
     raw = config(key, {"name": "name", "type": type_, **options})
-    found: list[Any] = tables(raw)["dim_country"]["name"].tolist()
-    return found
+    data: list[Any] = tables(raw)["dim_country"]["name"].tolist()
+    return data
 
 
 @pytest.mark.parametrize(
-    ("written", "found"),
+    ("written", "actual"),
     [
         ('static."Korea, Republic of",Chad', ["Korea, Republic of", "Chad"]),
         ('static. "a ""b"" c" , d', ['a "b" c', "d"]),
@@ -79,8 +79,8 @@ def values(type_: str, **options: Any) -> list[Any]:
         ("static.-,.", ["-", "."]),
     ],
 )
-def test_texts_with_commas_and_zeros_stay_as_they_are(written: str, found: list[Any]) -> None:
-    assert values(written) == found
+def test_texts_with_commas_and_zeros_stay_as_they_are(written: str, actual: list[Any]) -> None:
+    assert values(written) == actual
 
 
 @pytest.mark.parametrize(
@@ -158,11 +158,11 @@ def test_lists_may_hold_nothing_days_and_moments() -> None:
 
 def test_keys_of_their_own_are_referred_to() -> None:
     key = {"name": "code", "type": "id", "values": ["KR", "004", "BO"]}
-    made = tables(config(key, {"name": "name", "type": "static.Korea,Afghanistan,Bolivia"}))
-    assert made["dim_country"]["code"].tolist() == ["KR", "004", "BO"]
-    names = dict(zip(*(made["dim_country"][name] for name in ("code", "name")), strict=True))
-    assert made["dim_customer"]["country"].map(names).equals(made["dim_customer"]["name"])
-    assert made["dim_customer"]["country"].nunique() == 3
+    data = tables(config(key, {"name": "name", "type": "static.Korea,Afghanistan,Bolivia"}))
+    assert data["dim_country"]["code"].tolist() == ["KR", "004", "BO"]
+    names = dict(zip(*(data["dim_country"][name] for name in ("code", "name")), strict=True))
+    assert data["dim_customer"]["country"].map(names).equals(data["dim_customer"]["name"])
+    assert data["dim_customer"]["country"].nunique() == 3
     numbers = tables(config({**key, "values": [7, 300, 5]}, {"name": "name", "type": "static.a,b,c"}))
     assert numbers["dim_customer"]["country"].dtype == "int64" and set(numbers["dim_customer"]["country"]) == {5, 7, 300}
 
@@ -216,8 +216,8 @@ def test_a_csv_file_gives_the_rows_and_their_keys(tmp_path: Path) -> None:
     (tmp_path / "countries.csv").write_text(COUNTRIES, encoding="utf-8")
     path = from_file(tmp_path, columns=[{"name": "capital", "type": "faker.city"}])
     plan = load_config(path)
-    made = generate_tables(plan)
-    rows = made["dim_country"]
+    tables = generate_tables(plan)
+    rows = tables["dim_country"]
     assert list(rows) == ["code", "numeric", "name", "since", "seen", "area", "member", "note", "capital"]
     assert rows["code"].tolist() == ["KR", "AF", "BO"] and rows["numeric"].tolist() == ["410", "004", "068"]
     assert rows["name"].tolist() == ["Korea, Republic of", "Afghanistan", 'Bolivia, "Plurinational" State of']
@@ -225,7 +225,7 @@ def test_a_csv_file_gives_the_rows_and_their_keys(tmp_path: Path) -> None:
     assert rows["seen"].tolist()[:2] == [pd.Timestamp("2024-01-02 03:04:05"), pd.Timestamp("2024-01-02 03:04:06.5")]
     assert rows["area"].dropna().tolist() == [100.5, 7.0] and rows["member"].tolist() == [True, False, True]
     assert rows["note"].isna().tolist() == [True, False, False] and rows["note"].tolist()[1:] == ["", "two\nlines"]
-    assert made["dim_customer"]["country"].isin(rows["code"]).all()
+    assert tables["dim_customer"]["country"].isin(rows["code"]).all()
     nullable = {column.name for column in plan.table("dim_country").columns if column.nullable}
     assert nullable == {"since", "seen", "area", "note"}
 
@@ -242,9 +242,9 @@ def test_a_parquet_file_keeps_its_types(tmp_path: Path) -> None:
         }
     )
     pq.write_table(listed, tmp_path / "countries.parquet")
-    made = generate_tables(load_config(from_file(tmp_path, "countries.parquet")))
-    rows = made["dim_country"]
-    assert rows["code"].tolist() == [7, 300, 5] and made["dim_customer"]["country"].isin([5, 7, 300]).all()
+    tables = generate_tables(load_config(from_file(tmp_path, "countries.parquet")))
+    rows = tables["dim_country"]
+    assert rows["code"].tolist() == [7, 300, 5] and tables["dim_customer"]["country"].isin([5, 7, 300]).all()
     assert rows["name"].tolist()[:2] == ["1", "02"] and rows["rate"].tolist() == [0.1, 0.25, 1e-9]
     assert rows["since"].tolist() == [datetime.date(2024, 1, 2), None, datetime.date(1900, 1, 1)]
     assert rows["seen"].tolist() == [pd.Timestamp("2024-01-02 03:04:05")] * 3
@@ -293,9 +293,9 @@ def test_a_config_is_the_same_text_with_libyaml_and_without(monkeypatch: pytest.
     raws = [{"values": [text, 1], "more": {"about": text, "list": [[text], []]}} for text in (*hard, *plain)]
     raws += [{text: 1} for text in ("", "?", "k" * 200, "é" * 60, "é" * 100, "a\nb", "\t")]
     raws += [{"a": shared, "b": shared} for shared in ([1, "a"], {"x": 0.1})]
-    made = [yaml_text(raw) for raw in raws]
+    values = [yaml_text(raw) for raw in raws]
     monkeypatch.setattr(read, "_FastDumper", read._Dumper)
-    assert [yaml_text(raw) for raw in raws] == made
+    assert [yaml_text(raw) for raw in raws] == values
 
 
 @pytest.mark.skipif(not yaml.__with_libyaml__, reason="without libyaml there is one dumper")

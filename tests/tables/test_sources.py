@@ -80,9 +80,9 @@ def linked(tables: dict[str, pd.DataFrame], name: str) -> pd.DataFrame:
     rows, mapping = tables[f"dim_shop_{name}"], tables["source_entity_map"]
     shops = tables["dim_shop"][tables["dim_shop"]["is_current"]].reset_index(drop=True).reset_index(names="place")
     keyed = rows.assign(source_key=rows[f"shop_id_{name}"].astype(str))
-    found = keyed.merge(mapping[mapping["source"] == name], on="source_key", validate="one_to_one")
-    assert len(found) == len(rows)
-    return found.merge(shops, on="shop_id", suffixes=("", "_true"), validate="many_to_one")
+    frame = keyed.merge(mapping[mapping["source"] == name], on="source_key", validate="one_to_one")
+    assert len(frame) == len(rows)
+    return frame.merge(shops, on="shop_id", suffixes=("", "_true"), validate="many_to_one")
 
 
 def test_each_source_has_a_table_with_a_key_of_its_own(plan: Plan, tables: dict[str, pd.DataFrame]) -> None:
@@ -119,17 +119,17 @@ def test_units_are_missing_and_there_twice_at_the_declared_rates(tables: dict[st
 
 def test_values_drift_at_the_declared_rates_and_others_not_at_all(tables: dict[str, pd.DataFrame]) -> None:
     for source in RAW["sources"]:
-        found = linked(tables, source["name"])
+        actual = linked(tables, source["name"])
         rates = dict.fromkeys(("city", "street"), source.get("attribute_drift_rate", 0.0))
         for column, rate in {**rates, "owner": source.get("name_drift_rate", 0.0), "floors": 0.0}.items():
-            changed = int((found[column] != found[f"{column}_true"]).sum())
-            assert abs(changed - len(found) * rate) <= allowed(len(found), rate), (source["name"], column)
+            changed = int((actual[column] != actual[f"{column}_true"]).sum())
+            assert abs(changed - len(actual) * rate) <= allowed(len(actual), rate), (source["name"], column)
 
 
 def test_entries_of_one_unit_drift_each_by_itself(tables: dict[str, pd.DataFrame]) -> None:
     """Of two entries under two keys, either, both or none are misspelt, as often as the rate says of each alone."""
-    found = linked(tables, "crm")
-    twice = found[found.duplicated("shop_id", keep=False)].sort_values("shop_id")
+    actual = linked(tables, "crm")
+    twice = actual[actual.duplicated("shop_id", keep=False)].sort_values("shop_id")
     changed = (twice["owner"] != twice["owner_true"]).to_numpy().reshape(-1, 2)
     assert abs(changed.all(axis=1).sum() - len(changed) * 0.16) <= allowed(len(changed), 0.16)
     both = twice["owner"].to_numpy().reshape(-1, 2)[changed.all(axis=1)]
@@ -139,24 +139,24 @@ def test_entries_of_one_unit_drift_each_by_itself(tables: dict[str, pd.DataFrame
 @pytest.mark.parametrize("name", NAMES)
 def test_neither_keys_nor_order_tell_what_belongs_together(tables: dict[str, pd.DataFrame], name: str) -> None:
     """The rank correlation of place and key with the place in the dimension and in another source is noise."""
-    found = linked(tables, name).reset_index(drop=True)
-    keys = found["source_key"].rank()
-    bound = 4.5 / len(found) ** 0.5
-    assert abs(spearmanr(found.index, found["place"]).statistic) < bound
-    assert abs(spearmanr(keys, found["shop_id"].rank()).statistic) < bound
+    actual = linked(tables, name).reset_index(drop=True)
+    keys = actual["source_key"].rank()
+    bound = 4.5 / len(actual) ** 0.5
+    assert abs(spearmanr(actual.index, actual["place"]).statistic) < bound
+    assert abs(spearmanr(keys, actual["shop_id"].rank()).statistic) < bound
     for other in set(NAMES) - {name}:
         theirs = linked(tables, other).drop_duplicates("shop_id").reset_index(drop=True).reset_index(names="row")
-        both = found.drop_duplicates("shop_id").reset_index(names="row").merge(theirs, on="shop_id")
+        both = actual.drop_duplicates("shop_id").reset_index(names="row").merge(theirs, on="shop_id")
         assert abs(spearmanr(both["row_x"], both["row_y"]).statistic) < 4.5 / len(both) ** 0.5
 
 
 def test_names_that_drift_stay_near(tables: dict[str, pd.DataFrame]) -> None:
     """Nobody becomes somebody else: nine of ten misspelt names still share half of their letters' pairs, capitals aside."""
-    found = linked(tables, "erp")
-    assert (found["owner"] != found["owner_true"]).all()
-    alike = [likeness(a.lower(), b.lower()) for a, b in zip(found["owner"], found["owner_true"], strict=True)]
+    actual = linked(tables, "erp")
+    assert (actual["owner"] != actual["owner_true"]).all()
+    alike = [likeness(a.lower(), b.lower()) for a, b in zip(actual["owner"], actual["owner_true"], strict=True)]
     assert np.mean(np.array(alike) > 0.5) > 0.9
-    assert found["owner"].nunique() > 0.5 * len(found)
+    assert actual["owner"].nunique() > 0.5 * len(actual)
 
 
 def likeness(a: str, b: str) -> float:
@@ -182,8 +182,8 @@ def test_every_text_changes_and_a_null_stays_one(ways: Any) -> None:
         "ok",
     ] * 50
     rng = np.random.default_rng(1)
-    found = drift_texts(pa.array(texts), ways, rng.random(len(texts)), rng.random(len(texts))).to_pylist()
-    assert all(new is None if old is None else new not in (old, None) for old, new in zip(texts, found, strict=True))
+    values = drift_texts(pa.array(texts), ways, rng.random(len(texts)), rng.random(len(texts))).to_pylist()
+    assert all(new is None if old is None else new not in (old, None) for old, new in zip(texts, values, strict=True))
 
 
 def test_what_is_held_stays_while_units_are_added(tables: dict[str, pd.DataFrame]) -> None:
@@ -194,5 +194,5 @@ def test_what_is_held_stays_while_units_are_added(tables: dict[str, pd.DataFrame
     after = generate_tables(from_mapping({**RAW, "segments": segments, "sources": sources}, name="shops"))
     for name in NAMES:
         key = f"shop_id_{name}"
-        old, new = (made[f"dim_shop_{name}"].set_index(key) for made in (tables, after))
+        old, new = (result[f"dim_shop_{name}"].set_index(key) for result in (tables, after))
         assert new.loc[old.index].equals(old)

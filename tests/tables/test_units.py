@@ -45,10 +45,10 @@ def test_a_reference_is_to_a_unit_that_is_there_in_the_rows_period() -> None:
 def test_larger_units_are_referred_to_more_often() -> None:
     """Visits of stores that are there all the time are shared out in proportion to size (chi-square at 0.1 %)."""
     segments = [{"name": "city", "count": 8, "archetype": "growth", "variation": {"size": 0.6}}]
-    made = with_stores(segments=segments, events=[])
-    tables = generate_tables(made, tables=["evt_visit", "dim_store"])
+    result = with_stores(segments=segments, events=[])
+    tables = generate_tables(result, tables=["evt_visit", "dim_store"])
     visits = tables["evt_visit"]["store_id"].value_counts().reindex(tables["dim_store"]["store_id"]).to_numpy()
-    sizes = all_units(made.population.others[0], made.first + 1).units.size
+    sizes = all_units(result.population.others[0], result.first + 1).units.size
     assert stats.chisquare(visits, sizes / sizes.sum() * visits.sum()).pvalue > 0.001
     assert np.ptp(sizes) > 0.3
 
@@ -69,21 +69,25 @@ def test_shares_are_those_of_size_while_units_come_and_go() -> None:
         },
     ]
     kind = {**copy.deepcopy(RAW["units"][0]), "segments": segments}
-    made = plan(units=[kind], scale=6)
-    stores = made.population.others[0]
-    units, last = all_units(stores, made.stop).units, last_periods(stores, made.stop)
-    tables = generate_tables(made, tables=["evt_visit", "dim_store"])
+    loaded_plan = plan(units=[kind], scale=6)
+    stores = loaded_plan.population.others[0]
+    units, last = all_units(stores, loaded_plan.stop).units, last_periods(stores, loaded_plan.stop)
+    tables = generate_tables(loaded_plan, tables=["evt_visit", "dim_store"])
     visits = tables["evt_visit"].groupby("date_key").size()
     expected = np.zeros(len(units))
-    for period, key in zip(range(made.first, made.stop), made.grain.keys(np.arange(made.first, made.stop)), strict=True):
-        there = units.size * ((units.arrival <= period) & (last >= period))
-        expected += there / there.sum() * visits.get(key, 0)
+    for period, key in zip(
+        range(loaded_plan.first, loaded_plan.stop),
+        loaded_plan.grain.keys(np.arange(loaded_plan.first, loaded_plan.stop)),
+        strict=True,
+    ):
+        present = units.size * ((units.arrival <= period) & (last >= period))
+        expected += present / present.sum() * visits.get(key, 0)
     keys = [f"STO-{code}" for code in codes(stores, units)]
-    found = tables["evt_visit"]["store_id"].value_counts().reindex(keys, fill_value=0).to_numpy()
-    assert not found[expected == 0].any()
+    counts = tables["evt_visit"]["store_id"].value_counts().reindex(keys, fill_value=0).to_numpy()
+    assert not counts[expected == 0].any()
     often = expected > 5
     assert often.sum() > 100
-    assert stats.chisquare(found[often], expected[often] * found[often].sum() / expected[often].sum()).pvalue > 0.001
+    assert stats.chisquare(counts[often], expected[often] * counts[often].sum() / expected[often].sum()).pvalue > 0.001
 
 
 def test_a_crowd_that_has_left_is_passed_by() -> None:
@@ -94,7 +98,7 @@ def test_a_crowd_that_has_left_is_passed_by() -> None:
     one = with_stores(segments=[gone, few], events=[])
     more = with_stores(segments=[gone, {**few, "count": 4}], events=[])
     names = ["evt_visit", "dim_store"]
-    before, after = (generate_tables(made, tables=names) for made in (one, more))
+    before, after = (generate_tables(result, tables=names) for result in (one, more))
     new = set(after["dim_store"]["store_id"]) - set(before["dim_store"]["store_id"])
     old, fresh = (rows["evt_visit"]["store_id"].to_numpy() for rows in (before, after))
     assert len(new) == 1
@@ -136,12 +140,12 @@ def test_nobody_to_refer_to_is_null() -> None:
 def test_noise_is_the_datasets_unless_a_kind_has_its_own() -> None:
     noisy = {"mcar_rate": 0.5}
     both = generate_tables(plan(noise=noisy), tables=["fct_customer", "fct_store"])
-    own = generate_tables(
+    tables = generate_tables(
         from_mapping({**RAW, "noise": noisy, "units": [{**RAW["units"][0], "noise": "clean"}]}, name="shops")
     )
     assert both["fct_store"]["footfall"].isna().any()
     assert both["fct_customer"]["spend"].isna().any()
-    assert not own["fct_store"]["footfall"].isna().any()
+    assert not tables["fct_store"]["footfall"].isna().any()
 
 
 @pytest.mark.parametrize("name", ["store_trajectories", "store_noised_metrics"])
@@ -153,7 +157,7 @@ def test_stages_of_a_further_kind_are_tables(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "says"),
+    ("unit", "message"),
     [
         ("company", "Companies, one row per company."),
         ("day", "Days, one row per day."),
@@ -161,7 +165,7 @@ def test_stages_of_a_further_kind_are_tables(name: str) -> None:
         ("sales_rep", "Sales reps, one row per sales rep."),
     ],
 )
-def test_the_dimension_of_a_unit_is_described_in_words(unit: str, says: str) -> None:
+def test_the_dimension_of_a_unit_is_described_in_words(unit: str, message: str) -> None:
     raw = {
         "about": "Some",
         "unit": unit,
@@ -169,4 +173,4 @@ def test_the_dimension_of_a_unit_is_described_in_words(unit: str, says: str) -> 
         "metrics": [{"name": "sales", "type": "count", "polarity": "positive", "mean": [1, 2]}],
         "segments": [{"name": "all", "count": 2, "archetype": "growth"}],
     }
-    assert from_mapping(raw, name="some").table(f"dim_{unit}").description == says
+    assert from_mapping(raw, name="some").table(f"dim_{unit}").description == message

@@ -11,7 +11,7 @@ import pytest
 
 from plotsim_core import Plan, write_tables
 from plotsim_core.config.quality import LEDGER
-from tests.laws.made import DATASETS, bundled, made
+from tests.laws.made import DATASETS, bundled, made_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "answer_key.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
@@ -28,24 +28,24 @@ def key(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     if not plan.dataset.quality:  # without it there is no ledger
         empty = {"table_name", "row_key", "date_key", "action", "issue_number", "column_name", "clean_value"}
         pd.DataFrame(columns=sorted(empty)).to_parquet(folder / "out" / f"{LEDGER}.parquet")
-    found: Key = {}
+    values: Key = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for block in (MANIFEST, RESTORED):
-            exec(compile(block, PAGE.name, "exec"), found)
-    return plan, found
+            exec(compile(block, PAGE.name, "exec"), values)
+    return plan, values
 
 
 def test_the_clean_tables_come_back(key: tuple[Plan, Key]) -> None:
     """Value by value, but for what wide tables add to rows that were dropped or never came: the ledger does not know it."""
-    plan, found = key
+    plan, actual = key
     whole = plan.clean
-    for name, rows in found["restored"].items():
-        expected = made(whole, name).to_pandas()
+    for name, rows in actual["restored"].items():
+        expected = made_table(whole, name).to_pandas()
         order = list(whole.table(name).key)
         issues = [issue for _, issue in plan.table(name).issues]
         lost = any(issue.drops or issue.issue == "late_delivery" for issue in issues) and "_wide" in name
-        columns = [c.name for c in whole.table(plan.table(name).of).columns] if lost else list(expected.columns)
+        columns = [c.name for c in whole.table(plan.table(name).shown_table).columns] if lost else list(expected.columns)
         assert list(rows.columns) == list(expected.columns)
         pd.testing.assert_frame_equal(_plain(rows[columns], order), _plain(expected[columns], order), obj=name)
 
@@ -58,40 +58,40 @@ def _plain(rows: pd.DataFrame, order: list[str]) -> pd.DataFrame:
     return pd.concat([numbers.astype("Float64").fillna(pd.NA), texts.where(texts.notna(), None).astype(str)], axis=1)
 
 
-def _units(found: Key) -> dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]]:
+def _units(actual: Key) -> dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]]:
     """Return the dimension of each kind of unit with its kind and its records by key."""
-    tables = found["manifest"]["tables"]
+    tables = actual["manifest"]["tables"]
     dimensions = [name for name, table in tables.items() if table["kind"] == "unit"]
-    kinds = {kind["units"][0]["key"]: kind for kind in found["manifest"]["kinds"]}
+    kinds = {kind["units"][0]["key"]: kind for kind in actual["manifest"]["kinds"]}
     by_table = {}
     for name in dimensions:
-        column = next(column for column, said in tables[name]["columns"].items() if said["type"] == "id")
-        keys = set(found["restored"][name][column])
+        column = next(column for column, text in tables[name]["columns"].items() if text["type"] == "id")
+        keys = set(actual["restored"][name][column])
         kind = next(kind for first, kind in kinds.items() if first in keys)
         by_table[name] = (kind, {record["key"]: record for record in kind["units"]})
     return by_table
 
 
-def _of_units(found: Key) -> list[tuple[str, pd.DataFrame, dict[str, dict[str, Any]], dict[str, list[str]]]]:
+def _of_units(actual: Key) -> list[tuple[str, pd.DataFrame, dict[str, dict[str, Any]], dict[str, list[str]]]]:
     """Return each table with rows of units, with `unit` and `date` columns, the records of its units, and its columns by
     what they tell."""
     result = []
-    tables, units = found["manifest"]["tables"], _units(found)
-    for name, rows in found["restored"].items():
+    tables, units = actual["manifest"]["tables"], _units(actual)
+    for name, rows in actual["restored"].items():
         table = tables[name]
-        told: dict[str, list[str]] = {}
-        for column, said in table["columns"].items():
-            told.setdefault(said["type"].split(".")[0] if said["type"] != "segment.treatment" else said["type"], []).append(
-                column
-            )
+        values: dict[str, list[str]] = {}
+        for column, text in table["columns"].items():
+            values.setdefault(
+                text["type"].split(".")[0] if text["type"] != "segment.treatment" else text["type"], []
+            ).append(column)
         if table["kind"] == "unit":
-            result.append((name, rows.assign(unit=rows[told["id"][0]], date=0), units[name][1], told))
+            result.append((name, rows.assign(unit=rows[values["id"][0]], date=0), units[name][1], values))
             continue
         for column, to in table["references"].items():
             parent, _, key_name = to.partition(".")
             if parent in units and key_name != "dim_row_id" and table["kind"] in ("fact", "threshold"):
                 dates = rows[table["time"]] if table["time"] else 0
-                result.append((name, rows.assign(unit=rows[column], date=dates), units[parent][1], told))
+                result.append((name, rows.assign(unit=rows[column], date=dates), units[parent][1], values))
                 break
     return result
 
@@ -102,10 +102,10 @@ def _at(changes: list[dict[str, Any]], date: int) -> Any:
 
 def test_every_label_can_be_told(key: tuple[Plan, Key]) -> None:
     """Segments, arms, stages, positions, tiers with their dates, events, arrivals and ends: from the records alone."""
-    _, found = key
-    dates = {date: place for place, date in enumerate(found["manifest"]["periods"])}
+    _, actual = key
+    dates = {date: place for place, date in enumerate(actual["manifest"]["periods"])}
     seen = 0
-    for name, rows, records, told in _of_units(found):
+    for name, rows, records, _of_unit in _of_units(actual):
         mine = [records[unit] for unit in rows["unit"]]
         days = rows["date"].tolist()
         expected = {
@@ -115,23 +115,23 @@ def test_every_label_can_be_told(key: tuple[Plan, Key]) -> None:
             "trajectory": lambda record, day: record["positions"][dates[day] - dates[record["arrival"]]],
         }
         for word, label in expected.items():
-            for column in told.get(word, []):
+            for column in _of_unit.get(word, []):
                 values = [None if pd.isna(value) else value for value in rows[column]]
                 assert values == [label(*pair) for pair in zip(mine, days, strict=True)], f"{name}.{column}"
                 seen += 1
-        for column in told.get("scd", []):
+        for column in _of_unit.get("scd", []):
             since = rows["valid_from"].dt.strftime("%Y%m%d%H")
             versions = sorted(zip(rows["unit"], since, rows[column], strict=True))
             changes = [(k, f"{c['since']:0<10}", c["value"]) for k, r in records.items() for c in r["tiers"]]
             assert versions == sorted(changes), name
             seen += 1
-        if found["manifest"]["tables"][name]["kind"] == "threshold":
+        if actual["manifest"]["tables"][name]["kind"] == "threshold":
             fired = [(unit, day) for unit, record in records.items() for day in record["events"][name]]
             assert sorted(zip(rows["unit"], days, strict=True)) == sorted(fired), name
             seen += 1
-        if found["manifest"]["tables"][name]["kind"] == "fact" and not found["manifest"]["tables"][name]["of"]:
+        if actual["manifest"]["tables"][name]["kind"] == "fact" and not actual["manifest"]["tables"][name]["of"]:
             lives = rows.groupby("unit")["date"].agg(["min", "max"])
-            last = found["manifest"]["periods"][-1]
+            last = actual["manifest"]["periods"][-1]
             assert lives["min"].to_dict() == {unit: record["arrival"] for unit, record in records.items()}, name
             assert lives["max"].to_dict() == {unit: record["end"] or last for unit, record in records.items()}, name
             seen += 1
@@ -139,9 +139,9 @@ def test_every_label_can_be_told(key: tuple[Plan, Key]) -> None:
 
 
 def test_positions_reach_from_the_arrival_to_the_end(key: tuple[Plan, Key]) -> None:
-    _, found = key
-    dates = {date: place for place, date in enumerate(found["manifest"]["periods"])}
-    for kind in found["manifest"]["kinds"]:
+    _, actual = key
+    dates = {date: place for place, date in enumerate(actual["manifest"]["periods"])}
+    for kind in actual["manifest"]["kinds"]:
         for record in kind["units"]:
             assert len(record["positions"]) == dates[record["end"] or max(dates)] - dates[record["arrival"]] + 1
             assert all(0 <= position <= 1 for position in record["positions"])
@@ -158,4 +158,4 @@ def test_copies_that_were_found_are_counted(
     exec(compile(SCORED, PAGE.name, "exec"), {"pd": pd, "ledger": ledger})
     scores = re.findall(r"(\w+): (\d+) of (\d+) copies found", capsys.readouterr().out)
     assert len(scores) == ledger[ledger["action"] == "copied"]["table_name"].nunique() > 0
-    assert all(int(found) == int(copies) for _, found, copies in scores)
+    assert all(int(score) == int(copies) for _, score, copies in scores)

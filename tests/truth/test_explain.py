@@ -47,9 +47,9 @@ def test_any_column_of_a_fact_or_stage_is_explained_with_the_generated_value(nam
     for place in np.random.default_rng(7).integers(0, len(frame), CELLS).tolist():
         row = frame.iloc[place]
         key = row[f"{plan.population_of(find_table(plan, table)).unit}_id"]
-        found = plotsim_core.explain(plan, table, key, str(row["date_key"]), column)
-        assert _same(found.value, row[column]), found.text()
-        assert found.steps[-1].value == found.value
+        actual = plotsim_core.explain(plan, table, key, str(row["date_key"]), column)
+        assert _same(actual.value, row[column]), actual.text()
+        assert actual.steps[-1].value == actual.value
 
 
 def test_missing_values_and_outliers_are_explained_as_what_they_are() -> None:
@@ -61,12 +61,12 @@ def test_missing_values_and_outliers_are_explained_as_what_they_are() -> None:
     seen = set()
     for place in range(40):
         row = frame.iloc[place * 7]
-        found = plotsim_core.explain(plan, "fct_revenue", row["company_id"], str(row["date_key"]), "mrr")
-        steps = {step.name: step.value for step in found.steps}
-        assert _same(found.value, row["mrr"])
+        actual = plotsim_core.explain(plan, "fct_revenue", row["company_id"], str(row["date_key"]), "mrr")
+        steps = {step.name: step.value for step in actual.steps}
+        assert _same(actual.value, row["mrr"])
         assert steps["missing"] == pd.isna(row["mrr"])
         if not steps["missing"] and not steps["outlier"]:
-            assert math.isclose(steps["true"] + steps["jitter"], found.value, abs_tol=0.006)
+            assert math.isclose(steps["true"] + steps["jitter"], actual.value, abs_tol=0.006)
         seen.add((steps["outlier"], steps["missing"]))
     assert len(seen) == 4, "outliers, missing values and neither have all been looked at"
 
@@ -75,8 +75,8 @@ def test_missing_values_and_outliers_are_explained_as_what_they_are() -> None:
 def test_the_parts_of_a_score_add_up_to_it_also_for_a_follower(metric: str) -> None:
     plan = PLANS["saas"]
     row = _frame("saas", "noised_metrics").iloc[500]
-    found = plotsim_core.explain(plan, "noised_metrics", row["company_id"], str(row["date_key"]), metric)
-    steps = {step.name: step.value for step in found.steps}
+    actual = plotsim_core.explain(plan, "noised_metrics", row["company_id"], str(row["date_key"]), metric)
+    steps = {step.name: step.value for step in actual.steps}
     parts = [steps.get(name, 0.0) for name in ("level", "shock", "persistence", "lag")]
     assert math.isclose(sum(parts), steps["score"], abs_tol=1e-12)
     assert ("lag" in steps) == (metric == "mrr")
@@ -88,9 +88,9 @@ def test_a_history_column_is_explained_as_the_version_valid_in_the_period(period
     state = plotsim_core.generate_tables(plan, tables=["dim_company"], periods=period)["dim_company"]
     current = state.drop_duplicates("company_id", keep="last")
     for _, row in current.sample(CELLS, random_state=1).iterrows():
-        found = plotsim_core.explain(plan, "dim_company", row["company_id"], period, "plan_tier")
-        assert found.value == row["plan_tier"]
-        steps = {step.name: step for step in found.steps}
+        actual = plotsim_core.explain(plan, "dim_company", row["company_id"], period, "plan_tier")
+        assert actual.value == row["plan_tier"]
+        steps = {step.name: step for step in actual.steps}
         assert steps["band"].description.startswith(row["plan_tier"])
 
 
@@ -101,8 +101,8 @@ def test_rows_of_events_children_dates_and_lists_are_found_by_their_own_key() ->
         row = frame.iloc[len(frame) // 2]
         period = str(row["date_key"]) if "date_key" in frame else "2024-12"
         for column in frame.columns:
-            found = plotsim_core.explain(plan, table, str(row.iloc[0]), period, column)
-            assert pd.Timestamp(found.value) == row[column] if column.endswith("_at") else found.value == row[column]
+            actual = plotsim_core.explain(plan, table, str(row.iloc[0]), period, column)
+            assert pd.Timestamp(actual.value) == row[column] if column.endswith("_at") else actual.value == row[column]
 
 
 def test_times_are_found_and_tables_made_of_others_say_so() -> None:
@@ -137,13 +137,13 @@ _WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("table", "key", "period", "column", "says"), _WRONG)
+@pytest.mark.parametrize(("table", "key", "period", "column", "message"), _WRONG)
 def test_what_does_not_exist_is_answered_with_the_nearest_that_does(
-    table: str, key: str, period: str, column: str, says: str
+    table: str, key: str, period: str, column: str, message: str
 ) -> None:
     with pytest.raises(plotsim_core.UsageError) as raised:
         plotsim_core.explain(PLANS["saas"], table, key, period, column)
-    assert says in str(raised.value)
+    assert message in str(raised.value)
 
 
 def test_a_row_that_is_not_there_is_answered_with_why() -> None:

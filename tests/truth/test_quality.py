@@ -14,14 +14,14 @@ from tests.laws.test_quality import CONFIG, ISSUES
 def test_a_broken_value_is_explained_as_it_is_stored(name: str) -> None:
     plan = from_mapping({**CONFIG, "quality": [{"rate": 0.3, **ISSUES[name]}]}, name="broken")
     tables = generate_tables(plan)
-    told = tables[LEDGER][tables[LEDGER]["column_name"].isin(["refunds", "mood", "_arrival_period"])]
+    matches = tables[LEDGER][tables[LEDGER]["column_name"].isin(["refunds", "mood", "_arrival_period"])]
     rows = tables["fct_all"].set_index(["shop_id", "date_key"])
-    for entry in told.head(5).itertuples():
+    for entry in matches.head(5).itertuples():
         unit, date = entry.row_key.split("|")
-        found = explain(plan, "fct_all", unit, date, entry.column_name)
+        actual = explain(plan, "fct_all", unit, date, entry.column_name)
         stored = rows.loc[(unit, int(date)), entry.column_name]
-        assert found.value is None if pd.isna(stored) else found.value == stored
-        assert "broken on purpose" in found.text()
+        assert actual.value is None if pd.isna(stored) else actual.value == stored
+        assert "broken on purpose" in actual.text()
 
 
 def test_a_value_that_was_left_alone_is_explained_without_a_word_of_it() -> None:
@@ -41,6 +41,6 @@ def test_the_rows_of_broken_tables_are_expected() -> None:
     issues = [{"rate": 0.3, **ISSUES[name]} for name in ("a row twice", "fewer rows", "more rows", "a null", "a late row")]
     learnt = {"holdout": {"target": "mood", "periods": 3}, "entity_features": True}
     plan = from_mapping({**CONFIG, **learnt, "quality": issues}, name="broken")
-    made = {name: len(rows) for name, rows in generate_tables(plan).items()}
+    values = {name: len(rows) for name, rows in generate_tables(plan).items()}
     expected = {size.table: size.rows for size in sizes(plan)}
-    assert all(abs(expected[name] / rows - 1) < 0.05 for name, rows in made.items()), (made, expected)
+    assert all(abs(expected[name] / rows - 1) < 0.05 for name, rows in values.items()), (values, expected)

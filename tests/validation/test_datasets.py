@@ -56,8 +56,8 @@ def test_a_dataset_passes_every_check(name: str, scale: float, tmp_path: Path) -
 
 def _found(store: StoredData, table: TablePlan, relation: str, checks: Iterable[str] = CHECKS) -> set[tuple[str, str]]:
     """Return (check, subject) that fail when a table is another relation: `t` in it stands for the table as it is."""
-    own = f"FROM {store.relations[table.name]} AS t"
-    instead = {**store.relations, table.name: f"({relation.replace('FROM t', own)})"}
+    entry = f"FROM {store.relations[table.name]} AS t"
+    instead = {**store.relations, table.name: f"({relation.replace('FROM t', entry)})"}
     kinds = replace(store, relations=instead, memory=Memory()).kinds
     asked = ((check, kind, table) for check in checks for kind in kinds for table in kind.tables)
     findings = ((check, finding) for check, kind, table in asked for finding in CHECKS[check].findings(kind, table))
@@ -68,8 +68,8 @@ def _found(store: StoredData, table: TablePlan, relation: str, checks: Iterable[
 def test_a_row_twice_in_any_table_is_found(name: str, tmp_path: Path) -> None:
     with stored(shown(template(name)), tmp_path) as store:
         for table in store.plan.tables:
-            found = _found(store, table, "SELECT * FROM t UNION ALL (SELECT * FROM t LIMIT 1)", TWICE)
-            assert any(subject.startswith(table.name) for _, subject in found), table.name
+            actual = _found(store, table, "SELECT * FROM t UNION ALL (SELECT * FROM t LIMIT 1)", TWICE)
+            assert any(subject.startswith(table.name) for _, subject in actual), table.name
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -78,12 +78,12 @@ def test_an_orphan_in_any_reference_is_found(name: str, tmp_path: Path) -> None:
     with stored(shown(template(name)), tmp_path) as store:
         for table in store.plan.tables:
             for column in {column for column, _, _ in table.references}.difference(table.key, [table.time]):
-                key, there = quoted(column), store.relations[table.name]
+                key, present = quoted(column), store.relations[table.name]
                 nobody = "-1" if _type(table, column) == pa.int64() else "'nobody'"
-                greatest = f"(SELECT max({key}) FROM {there} WHERE {key}::VARCHAR NOT LIKE '%-X')"
+                greatest = f"(SELECT max({key}) FROM {present} WHERE {key}::VARCHAR NOT LIKE '%-X')"
                 orphan = f"CASE WHEN {key} = {greatest} THEN {nobody} ELSE {key} END"
-                found = _found(store, table, f"SELECT * REPLACE ({orphan} AS {key}) FROM t", ["references_resolve"])
-                assert any(subject.startswith(f"{table.name}.{column}") for _, subject in found), (table.name, column)
+                actual = _found(store, table, f"SELECT * REPLACE ({orphan} AS {key}) FROM t", ["references_resolve"])
+                assert any(subject.startswith(f"{table.name}.{column}") for _, subject in actual), (table.name, column)
 
 
 @pytest.mark.slow
@@ -92,7 +92,7 @@ def test_lives_that_are_mixed_up_are_found(name: str, tmp_path: Path) -> None:
     """In every fact per unit and period, what a unit did goes to the next one, another in each period: rows, keys and
     margins stay the same, and no unit's rows are one life."""
     with stored(shown(template(name)), tmp_path) as store:
-        for table in (table for table in store.plan.tables if table.kind == "fact" and not table.of):
+        for table in (table for table in store.plan.tables if table.kind == "fact" and not table.shown_table):
             unit, date = (quoted(column) for column in table.key)
             columns = [quoted(column.name) for column in table.columns if column.name not in table.key]
             given = ", ".join(f"coalesce(lead({column}) OVER w, {column}) AS {column}" for column in columns)

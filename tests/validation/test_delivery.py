@@ -84,23 +84,23 @@ def report(plan: Plan, directory: Path, first: int | None = None, stop: int | No
 def test_nothing_that_is_late_or_repeated_on_purpose_is_a_fault(plan: Plan, written: Path) -> None:
     """Not of the whole, not of some periods, and the last ones are judged too: the ledger has what is held back."""
     for some in ((None, None), (plan.first + 3, plan.first + 5), ((plan.stop or 0) - 1, plan.stop)):
-        found = report(plan, written, *some)
-        assert (found.score, found.failed, found.warned) == (100, False, False), found.text()
+        actual = report(plan, written, *some)
+        assert (actual.score, actual.failed, actual.warned) == (100, False, False), actual.text()
 
 
 def test_rates_are_judged_by_the_periods_whose_rows_have_all_come(plan: Plan, written: Path) -> None:
     """Rows may come eight periods later: four of the twelve months are over."""
-    found = {
+    values = {
         f.subject: f.numbers["rows"] for f in report(plan, written).findings_of("quality_as_declared") if "rows" in f.numbers
     }
-    assert found["fct_all: redelivery 2"] == 4 * 100
-    assert found["fct_all: null_injection 6"] > 0
+    assert values["fct_all: redelivery 2"] == 4 * 100
+    assert values["fct_all: null_injection 6"] > 0
 
 
 def test_some_periods_alone_are_no_fault(plan: Plan, tmp_path: Path) -> None:
     write_tables(plan, tmp_path, periods="2024-05..2024-07", format="parquet")
-    found = report(plan, tmp_path)
-    assert not found.failed, found.text()
+    actual = report(plan, tmp_path)
+    assert not actual.failed, actual.text()
 
 
 BRIEF = ("a late row that came in time", "a restated row with another value", "late rows that are not in the ledger")
@@ -119,7 +119,7 @@ def test_what_is_delivered_otherwise_is_found(name: str, plan: Plan, written: Pa
         )
         connection.execute(sql)
         connection.execute(f"COPY t TO '{file}' (FORMAT parquet)")
-    found = report(plan, directory)
-    wrong = [told for check, finding in found.findings if not finding.passed for told in (check, finding.subject)]
-    assert subject in wrong, found.text()
-    assert found.failed
+    actual = report(plan, directory)
+    wrong = [answer for check, finding in actual.findings if not finding.passed for answer in (check, finding.subject)]
+    assert subject in wrong, actual.text()
+    assert actual.failed

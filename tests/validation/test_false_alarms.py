@@ -149,13 +149,13 @@ def test_what_no_fact_holds_is_not_judged(tmp_path: Path) -> None:
     del raw["facts"][0]["columns"][2]
     raw["segments"][0]["count"] = 100
     report = _report(from_mapping(raw, name="clinics"), tmp_path)
-    told = {(check, finding.subject) for check, finding in report.findings if not finding.judged}
-    assert {subject for check, subject in told if check == "correlations_as_declared"} == {
+    values = {(check, finding.subject) for check, finding in report.findings if not finding.judged}
+    assert {subject for check, subject in values if check == "correlations_as_declared"} == {
         "beds ~ wait",
         "beds ~ wait from 2023-04",
         "praise ~ beds from 2023-04",
     }
-    assert ("means_follow_trajectory", "beds") in told
+    assert ("means_follow_trajectory", "beds") in values
     assert report.judged < 100
 
 

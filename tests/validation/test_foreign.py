@@ -25,10 +25,10 @@ FACT = "fct_engagement"
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A run in each format."""
-    made = {format: tmp_path_factory.mktemp(format) for format in FORMATS}
-    for format, place in made.items():
+    values = {format: tmp_path_factory.mktemp(format) for format in FORMATS}
+    for format, place in values.items():
         write_tables(PLAN, place, format=format)
-    return made
+    return values
 
 
 def checked(data: Path) -> tuple[int, str]:
@@ -84,14 +84,14 @@ BROKEN: dict[str, tuple[str, str, Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("name", slow_but(BROKEN, "csv_cut", "parquet_cut", "database_text"))
 def test_what_cannot_be_read_is_told(name: str, sound: dict[str, Path], tmp_path: Path) -> None:
-    format, file, spoil, says = BROKEN[name]
+    format, file, spoil, message = BROKEN[name]
     for path in sound[format].iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     spoil(tmp_path / file)
     code, text = checked(tmp_path)
     assert code == 2, text
     assert str(tmp_path) in text.replace("\n", "")
-    assert says in text
+    assert message in text
     assert len(text) < 1000
 
 

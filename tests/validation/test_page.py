@@ -85,12 +85,12 @@ def test_every_stage_has_its_picture(judged: tuple[StoredData, Report]) -> None:
     assert drawn["rows"] == len(timed)
     for kind in store.kinds:
         start = "" if kind is store else f"{kind.population.unit}_"
-        held = set(residuals(kind).stored)
-        followers = sum(metric.driver in held for place, metric in enumerate(kind.population.metrics) if place in held)
+        values = set(residuals(kind).stored)
+        followers = sum(metric.driver in values for place, metric in enumerate(kind.population.metrics) if place in values)
         assert {f"{start}trajectories", f"{start}units"} <= set(drawn)
-        assert drawn.get(f"{start}metrics", 0) == len(held)
+        assert drawn.get(f"{start}metrics", 0) == len(values)
         assert drawn.get(f"{start}lags", 0) == followers
-        assert (f"{start}correlations" in drawn) == (len(held) > 1)
+        assert (f"{start}correlations" in drawn) == (len(values) > 1)
 
 
 def test_drawings_are_whole_svg(judged: tuple[StoredData, Report]) -> None:
@@ -140,11 +140,11 @@ def test_what_failed_comes_first_and_is_open(tmp_path: Path) -> None:
 def test_the_matrix_below_the_diagonal_is_the_correlation_of_each_pair(judged: tuple[StoredData, Report]) -> None:
     """All pairs at once give what each pair alone gives, where values are missing too."""
     seen = residuals(judged[0])
-    found = stored_correlations(seen)
-    held = sorted(seen.stored)
-    alone = np.array([[correlation(seen.stored[a], seen.stored[b])[0] for b in held] for a in held])
-    assert found.shape == (len(held), len(held))
-    assert np.abs(found - alone).max(initial=0.0) < 1e-9
+    actual = stored_correlations(seen)
+    values = sorted(seen.stored)
+    alone = np.array([[correlation(seen.stored[a], seen.stored[b])[0] for b in values] for a in values])
+    assert actual.shape == (len(values), len(values))
+    assert np.abs(actual - alone).max(initial=0.0) < 1e-9
 
 
 def test_a_correlogram_has_its_highest_bar_at_the_declared_lag(tmp_path: Path) -> None:

@@ -73,18 +73,18 @@ def test_what_is_expected_is_what_pandas_finds_in_the_tables() -> None:
     """Of a dataset no larger than the sample, to the last digits: with gaps, with units that leave, with unequal sizes."""
     plan = shops()
     assert plan.stop is not None
-    (told,) = correlations(sample_of(plan.population, plan.stop))
-    np.testing.assert_allclose((told.pearson[0], told.ranks[0]), plain_of(rows_of(plan)), atol=1e-6)
+    (answer,) = correlations(sample_of(plan.population, plan.stop))
+    np.testing.assert_allclose((answer.pearson[0], answer.ranks[0]), plain_of(rows_of(plan)), atol=1e-6)
 
 
 def test_the_report_tells_what_pandas_finds_in_the_tables(reported: tuple[Plan, Report]) -> None:
     plan, report = reported
-    ((_, told),) = report.correlations
-    np.testing.assert_allclose((told.pearson[0], told.ranks[0]), plain_of(rows_of(plan)), atol=1e-6)
+    ((_, answer),) = report.correlations
+    np.testing.assert_allclose((answer.pearson[0], answer.ranks[0]), plain_of(rows_of(plan)), atol=1e-6)
     (record,) = json.loads(report.json())["correlations"]
     assert record["subject"] == "visits ~ sales" and record["declared"] == 0.5 and not record["pooled"]
-    assert record["pearson"] == told.pearson[0] and record["ranks_error"] == told.ranks[1]
-    assert f"visits ~ sales  0.50      {'  '.join(told.texts())}" in report.text()
+    assert record["pearson"] == answer.pearson[0] and record["ranks_error"] == answer.ranks[1]
+    assert f"visits ~ sales  0.50      {'  '.join(answer.texts())}" in report.text()
 
 
 def test_of_many_rows_those_of_some_units_are_read(
@@ -106,9 +106,9 @@ def test_each_number_that_is_declared_is_found_where_it_is_said(
     connection: str, archetypes: tuple[str, ...], size: float
 ) -> None:
     """`pooled` in the table, all else given the trajectory; the trend or the sizes move the other number far away."""
-    told = expected(plan_of(connection, archetypes, size))
-    declared = told.connection.coefficient
-    meant, other = (told.pearson, told.given) if told.connection.pooled else (told.given, told.pearson)
+    answer = expected(plan_of(connection, archetypes, size))
+    declared = answer.connection.coefficient
+    meant, other = (answer.pearson, answer.conditional) if answer.connection.pooled else (answer.conditional, answer.pearson)
     assert abs(meant[0] - declared) < 0.02 + 4 * meant[1] < 0.08
     shared = archetypes != ("flat",) or size > 0
     assert (abs(other[0] - declared) > 0.15 + 4 * other[1]) == shared
@@ -121,9 +121,9 @@ def test_a_phase_and_the_rest_of_the_window_are_told_apart() -> None:
     rest, inside = correlations(sample_of(plan.population, plan.stop))
     rows = rows_of(plan)
     during = rows["date_key"].between(20230701, 20231231)
-    for told, part in ((rest, rows[~during]), (inside, rows[during])):
-        np.testing.assert_allclose((told.pearson[0], told.ranks[0]), plain_of(part), atol=1e-6)
-    assert inside.given[0] < -0.4 < 0.4 < rest.given[0]
+    for answer, part in ((rest, rows[~during]), (inside, rows[during])):
+        np.testing.assert_allclose((answer.pearson[0], answer.ranks[0]), plain_of(part), atol=1e-6)
+    assert inside.conditional[0] < -0.4 < 0.4 < rest.conditional[0]
 
 
 def test_what_no_table_holds_is_not_told() -> None:
@@ -147,7 +147,7 @@ def test_a_long_window_is_looked_at_from_end_to_end(monkeypatch: pytest.MonkeyPa
     assert len(drawn.periods) == 200 and len(set(drawn.periods.tolist())) == 200
     assert drawn.periods[0] == plan.first and drawn.periods[-1] == plan.stop - 1
     (part,) = correlations(drawn)
-    for one, other in ((part.given, whole.given), (part.pearson, whole.pearson), (part.ranks, whole.ranks)):
+    for one, other in ((part.conditional, whole.conditional), (part.pearson, whole.pearson), (part.ranks, whole.ranks)):
         assert abs(one[0] - other[0]) < 4 * one[1] < 0.4
 
 
@@ -162,10 +162,10 @@ def test_info_tells_the_three_numbers_before_anything_is_made() -> None:
 
 def test_the_manifest_tells_what_is_stored_beside_what_is_delivered() -> None:
     plan = shops()
-    ((told,),) = (kind["connections"] for kind in manifest(plan)["kinds"])
-    np.testing.assert_allclose((told["plain"], told["ranks"]), plain_of(rows_of(plan)), atol=1e-4)
-    assert abs(told["delivered"] - 0.5) < 0.02 + 4 * told["error"] < 0.2
-    assert 0 < told["plain_error"] < 0.2 and 0 < told["ranks_error"] < 0.2
+    ((answer,),) = (kind["connections"] for kind in manifest(plan)["kinds"])
+    np.testing.assert_allclose((answer["plain"], answer["ranks"]), plain_of(rows_of(plan)), atol=1e-4)
+    assert abs(answer["delivered"] - 0.5) < 0.02 + 4 * answer["error"] < 0.2
+    assert 0 < answer["plain_error"] < 0.2 and 0 < answer["ranks_error"] < 0.2
 
 
 @pytest.mark.slow
@@ -199,10 +199,10 @@ def clustered(seed: int, units: int, latent: float) -> tuple[NDArray[np.float64]
 def test_errors_of_ranks_are_the_spread_of_what_is_found(latent: float) -> None:
     """Over 400 draws the mean error is the standard deviation, which is known within 1/sqrt(800), here times 4 and 3 % for
     the few units."""
-    found = np.array([rank_correlation(*clustered(seed, 60, latent)) for seed in range(400)])
-    assert np.mean(found[:, 1]) / np.std(found[:, 0]) == pytest.approx(1.0, abs=4 / np.sqrt(800) + 0.03)
+    actual = np.array([rank_correlation(*clustered(seed, 60, latent)) for seed in range(400)])
+    assert np.mean(actual[:, 1]) / np.std(actual[:, 0]) == pytest.approx(1.0, abs=4 / np.sqrt(800) + 0.03)
     first, second = clustered(0, 60, latent)
-    assert found[0, 0] == pytest.approx(spearmanr(first.ravel(), second.ravel()).statistic, abs=1e-12)
+    assert actual[0, 0] == pytest.approx(spearmanr(first.ravel(), second.ravel()).statistic, abs=1e-12)
 
 
 def test_too_little_has_no_error_to_tell() -> None:

@@ -131,23 +131,23 @@ def report(plan: Plan, directory: Path) -> Report:
 @pytest.mark.parametrize("format", READ)
 def test_what_is_broken_on_purpose_is_no_fault(plan: Plan, format: str, tmp_path: Path) -> None:
     write_tables(plan, tmp_path, format=format)
-    found = report(plan, tmp_path)
-    assert (found.score, found.failed, found.warned) == (100, False, False), found.text()
-    assert len(found.findings_of("quality_as_declared")) > len(MOST)
+    actual = report(plan, tmp_path)
+    assert (actual.score, actual.failed, actual.warned) == (100, False, False), actual.text()
+    assert len(actual.findings_of("quality_as_declared")) > len(MOST)
 
 
 @pytest.mark.parametrize("issue", slow_but(ISSUES, "null_injection", "late_arrival"))
 def test_no_issue_is_a_fault(issue: str, tmp_path: Path) -> None:
     plan = from_mapping({**CONFIG, "quality": [{"rate": 0.3, **ISSUES[issue]}]}, name="broken")
     write_tables(plan, tmp_path, format="parquet")
-    found = report(plan, tmp_path)
-    assert not found.failed, found.text()
+    actual = report(plan, tmp_path)
+    assert not actual.failed, actual.text()
 
 
 def test_some_periods_are_judged_by_their_part_of_the_ledger(plan: Plan, written: Path) -> None:
     with find_store(plan, written, plan.first + 4, plan.first + 7) as store:
-        found = check_store(store)
-    assert not found.failed, found.text()
+        actual = check_store(store)
+    assert not actual.failed, actual.text()
 
 
 @pytest.mark.parametrize("name", slow_but(CASES, *list(CASES)[:3]))
@@ -160,19 +160,19 @@ def test_what_is_broken_besides_is_found(name: str, plan: Plan, written: Path, t
         connection.execute(f"CREATE TABLE t AS FROM read_parquet('{file}')")
         connection.execute(sql)
         connection.execute(f"COPY t TO '{file}' (FORMAT parquet)")
-    found = report(plan, directory)
-    assert subject in [finding.subject for finding in found.findings_of(check) if not finding.passed], found.text()
-    assert found.failed
+    actual = report(plan, directory)
+    assert subject in [finding.subject for finding in actual.findings_of(check) if not finding.passed], actual.text()
+    assert actual.failed
 
 
 def test_a_missing_ledger_is_told(plan: Plan, written: Path, tmp_path: Path) -> None:
     directory = tmp_path / "more"
     shutil.copytree(written, directory)
     (directory / f"{LEDGER}.parquet").unlink()
-    found = report(plan, directory)
-    findings = found.findings_of("quality_as_declared")
+    actual = report(plan, directory)
+    findings = actual.findings_of("quality_as_declared")
     assert findings and all(finding.message.startswith("is not there") for finding in findings)
-    assert found.failed
+    assert actual.failed
 
 
 def test_the_parts_of_a_fact_are_judged_in_their_periods(tmp_path: Path) -> None:
@@ -180,5 +180,5 @@ def test_the_parts_of_a_fact_are_judged_in_their_periods(tmp_path: Path) -> None
     learnt = {"holdout": {"target": "mood", "periods": 3}, "entity_features": True}
     plan = from_mapping({**CONFIG, **learnt, "quality": [{"rate": 0.2, **issue} for issue in MOST]}, name="broken")
     write_tables(plan, tmp_path, format="parquet")
-    found = report(plan, tmp_path)
-    assert (found.score, found.failed, found.warned) == (100, False, False), found.text()
+    actual = report(plan, tmp_path)
+    assert (actual.score, actual.failed, actual.warned) == (100, False, False), actual.text()

@@ -27,14 +27,14 @@ def test_what_is_found_is_what_was_asked(name: str, tmp_path: Path) -> None:
     does not name. So a check that a config cannot trigger exists for no table."""
     plan, report = _report(name, tmp_path)
     asked = {(question.check, question.table): question for question in questions(plan)}
-    found = [(check, finding) for check, finding in report.findings if finding.tables]
+    values = [(check, finding) for check, finding in report.findings if finding.tables]
     assert not any(finding.judged for _, finding in report.findings if not finding.tables), "of what no table shows"
-    answered = {(check, finding.tables[0]) for check, finding in found}
+    answered = {(check, finding.tables[0]) for check, finding in values}
     assert answered == set(asked)
-    for check, finding in found:
+    for check, finding in values:
         table, *others = finding.tables
         assert set(others) <= asked[check, table].about, (check, finding.subject)
     for question in asked.values():
-        about = {t for check, f in found if (check, f.tables[0]) == (question.check, question.table) for t in f.tables}
+        about = {t for check, f in values if (check, f.tables[0]) == (question.check, question.table) for t in f.tables}
         assert about == {question.table, *question.about}, question
     assert {question.check for question in asked.values()} <= set(CHECKS)

@@ -182,7 +182,7 @@ def test_facts_torn_apart_are_caught(name: str, plan: Plan, written: Path, tmp_p
         connection.execute(sql)
         connection.execute(f"COPY t TO '{file}' (FORMAT parquet)")
     wrong = [finding.subject for finding in _report(plan, directory).findings_of("relations_hold") if not finding.passed]
-    assert any(found.startswith(subject) for found in wrong), wrong
+    assert any(actual.startswith(subject) for actual in wrong), wrong
 
 
 def test_a_store_that_lacks_the_orders_before_is_not_blamed_for_it(plan: Plan, tmp_path: Path) -> None:
@@ -191,9 +191,9 @@ def test_a_store_that_lacks_the_orders_before_is_not_blamed_for_it(plan: Plan, t
     api.write_tables(plan, tmp_path, format="parquet", periods="2024-12..2024-12")
     with find_store(plan, tmp_path, last, last + 1) as store:
         report = check_store(store)
-    found = [f for f in report.findings_of("references_resolve") if f.subject.startswith("fct_returns.order_id")]
-    assert len(found) == 1
-    assert found[0].passed, found[0].message
+    values = [f for f in report.findings_of("references_resolve") if f.subject.startswith("fct_returns.order_id")]
+    assert len(values) == 1
+    assert values[0].passed, values[0].message
 
 
 def test_a_day_on_which_nothing_was_ordered_hides_no_lost_order(tmp_path: Path) -> None:
@@ -210,10 +210,10 @@ def test_a_day_on_which_nothing_was_ordered_hides_no_lost_order(tmp_path: Path) 
         connection.execute(f"COPY t TO '{file}' (FORMAT parquet)")
         count = connection.sql("SELECT count(*) FROM t WHERE order_id = 'nobody'").fetchall()[0][0]
     assert days < 90, "some days are empty"
-    (found,) = [
+    (values,) = [
         f for f in _report(plan, tmp_path).findings_of("references_resolve") if f.subject.startswith("fct_returns.order_id")
     ]
-    assert f"{count} of" in found.message
+    assert f"{count} of" in values.message
 
 
 def test_hours_are_not_judged_of_rows_that_need_something_before_them(tmp_path: Path) -> None:

@@ -38,6 +38,10 @@ def test_a_schema_named_after_the_dataset_is_preferred(tmp_path: Path) -> None:
 def test_what_holds_nothing_of_the_dataset_is_refused(tmp_path: Path) -> None:
     plan = api.load_config(api.template("minimal"))
     (tmp_path / "text.duckdb").write_text("no database")
-    for path, says in ((tmp_path / "nowhere", "is not there"), (tmp_path, "nothing of"), (tmp_path / "text.duckdb", "read")):
-        with pytest.raises(UsageError, match=says), find_store(plan, path):
+    for path, message in (
+        (tmp_path / "nowhere", "is not there"),
+        (tmp_path, "nothing of"),
+        (tmp_path / "text.duckdb", "read"),
+    ):
+        with pytest.raises(UsageError, match=message), find_store(plan, path):
             pass
