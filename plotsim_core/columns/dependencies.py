@@ -45,7 +45,8 @@ def _inputs_of(node: tuple[str, str], scope: Scope) -> Iterator[tuple[str, str]]
 
 def names_in(declared: DeclaredTable) -> list[str]:
     """Return the names of the columns of a declared table."""
-    return [*declared.columns, *(column.name for column in (metric_columns(declared.table) if declared.table else ()))]
+    table = declared.table or declared.rest
+    return [*declared.columns, *(column.name for column in (metric_columns(table) if table else ()))]
 
 
 def column_in(table: str, name: str, dataset: Dataset) -> tuple[Column, Dataset]:

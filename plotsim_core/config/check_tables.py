@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pyarrow as pa
 
 from plotsim_core.config.column_source import SOURCES
 from plotsim_core.config.dataset import Dataset
-from plotsim_core.config.model import Part
+from plotsim_core.config.model import Part, is_name
 from plotsim_core.config.parts import Parts, mentioned
+from plotsim_core.config.scope import Scope
 from plotsim_core.config.star_schema import DATE_DIMENSION, list_or_empty
 from plotsim_core.config.table_kind import Knowledge, declared_kinds
 from plotsim_core.config.tables import Column, DeclaredTable, Table
@@ -56,9 +58,7 @@ def columns(parts: Parts) -> Iterator[Problem]:
         table = declaration.table or declaration.rest
         if table is None:
             continue
-        wrong_words = parts.wrong_words
-        if table is not declaration.table:
-            wrong_words = wrong_words | _wrong_words(declaration, table, parts)
+        unread_columns = _unread_columns(declaration, table, parts)
         for column in table.columns:
             path = f"{declaration.path}.columns[{declaration.columns.index(column.name)}]"
             missing = sorted(column.source.needs - table.knows)
@@ -70,9 +70,14 @@ def columns(parts: Parts) -> Iterator[Problem]:
                     f"'{column.word}' has no place in {declaration.name}: its rows {reason}",
                     f"it has one in tables of these kinds: {', '.join(fitting_kinds)}",
                 )
-            elif not (wrong_words & mentioned(column) or _names_unknown(column, known_words)):
+            elif not (
+                parts.wrong_words & mentioned(column)
+                or _names_unknown(column, known_words)
+                or _may_need(column, unread_columns, table, scope)
+            ):
                 yield from (problem.under(path) for problem in column.source.check(column, table, scope))
-        if declaration.table is not None and not wrong_words & mentioned(table) and not _names_unknown(table, known_words):
+        is_undecided = parts.wrong_words & mentioned(table) or _names_unknown(table, known_words)
+        if declaration.table is not None and not is_undecided:
             yield from (problem.under(declaration.path) for problem in table.check(scope))
 
 
@@ -92,20 +97,33 @@ def _names_unknown(part: Part, known_words: set[str] | None) -> bool:
     return known_words is not None and not mentioned(part) <= known_words
 
 
-def _wrong_words(declaration: DeclaredTable, table: Table, parts: Parts) -> set[str]:
-    """Return the words in the columns of a table that could not be read, and all of its words where the name or type of one
-    could not: what names one of them may be right."""
+def _unread_columns(declaration: DeclaredTable, table: Table, parts: Parts) -> list[Any]:
+    """Return the columns of a table that could not be read, as written."""
+    if table is declaration.table:
+        return []
     section, index = declaration.path.removesuffix("]").split("[")
     raw_columns = list_or_empty(parts.raw[section][int(index)].get("columns"))
     names = {column.name for column in table.columns}
-    wrong_columns = [raw for name, raw in zip(declaration.columns, raw_columns, strict=True) if name not in names]
-    sources = {word for word, _ in SOURCES.items()}
-    types = [raw.get("type") if isinstance(raw, Mapping) else None for raw in wrong_columns]
-    if "" in declaration.columns or not all(
-        isinstance(type_, str) and type_.partition(".")[0] in sources for type_ in types
-    ):
-        return mentioned(table)
-    return mentioned(wrong_columns) - sources
+    return [raw for name, raw in zip(declaration.columns, raw_columns, strict=True) if name not in names]
+
+
+def _may_need(column: Column, unread_columns: list[Any], table: Table, scope: Scope) -> bool:
+    """Return whether a column may be right by one that could not be read: a formula by one without a name, a lookup by a
+    reference to its table, which one of an unknown type may be."""
+    are_named = all(isinstance(raw, Mapping) and is_name(raw.get("name")) for raw in unread_columns)
+    if not are_named and any(name == table.name for name, _ in column.source.reads(table)):
+        return True
+    path = column.source.lookup_path
+    if path is None or path.table not in {*scope.tables, *scope.foreign}:
+        return False
+    is_decided = path.by is None and bool(table.references_to(path.table))
+    return any(path.table in mentioned(raw) or not (is_decided or _has_known_type(raw)) for raw in unread_columns)
+
+
+def _has_known_type(raw: Any) -> bool:
+    """Return whether a column as written is of a type that there is."""
+    type_ = raw.get("type") if isinstance(raw, Mapping) else None
+    return isinstance(type_, str) and type_.partition(".")[0] in SOURCES
 
 
 def sound_columns(parts: Parts) -> Iterator[Problem]:
