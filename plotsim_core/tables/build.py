@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
+from plotsim_core.arrow import ArrowArray
+from plotsim_core.columns.rows import Rows
 from plotsim_core.columns.source import fill
 from plotsim_core.config.quality import DELIVERED
 from plotsim_core.engine.block import block
@@ -45,11 +47,19 @@ def build(plan: Plan, table: TablePlan, slice_: Slice, row_range: tuple[int, int
         rows = kind.rows_in(clean, block(population, part))
         if row_range is not None:
             rows = rows.take(np.arange(*row_range))
-        columns = {column.name: fill(column, clean, rows) for column in clean.columns}
+        batch = _clean_batch(clean, rows)
         if table.issues:
-            yield stored_rows(table, break_rows(table, with_ranks(clean, rows), columns))
-        else:
-            yield batch_of(table, list(columns.values()))
+            batch = stored_rows(table, break_rows(table, with_ranks(clean, rows), _by_name(batch)))
+        yield batch
+
+
+def _clean_batch(clean: TablePlan, rows: Rows) -> pa.RecordBatch:
+    """Return the batch of rows before issues: what a source fills wrongly is an error, even where an issue makes nulls."""
+    return batch_of(clean, [fill(column, clean, rows) for column in clean.columns])
+
+
+def _by_name(batch: pa.RecordBatch) -> dict[str, ArrowArray]:
+    return dict(zip(batch.schema.names, batch.columns, strict=True))
 
 
 def _delivered(population: Population, table: TablePlan, slice_: Slice) -> Iterator[pa.RecordBatch]:
@@ -57,7 +67,7 @@ def _delivered(population: Population, table: TablePlan, slice_: Slice) -> Itera
     kind, clean = table_kind(table), table.clean
     for part in delivery_slices(kind, population, table, slice_):
         batches = (
-            stored_rows(table, break_rows(table, rows, {c.name: fill(c, clean, rows) for c in clean.columns}, deliveries))
+            stored_rows(table, break_rows(table, rows, _by_name(_clean_batch(clean, rows)), deliveries))
             for rows, deliveries in deliveries_in(kind, population, table, part)
         )
         if part.stop - part.first == 1:

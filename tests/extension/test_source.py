@@ -186,6 +186,20 @@ def test_what_it_does_wrong_is_told_with_its_name(monkeypatch: pytest.MonkeyPatc
         list(batches(plan, "fct_month", plan.first, plan.first + 1)[1])
 
 
+@pytest.mark.parametrize("issue", ["null_injection", "late_arrival"])
+def test_nulls_that_it_has_not_announced_are_told_where_an_issue_makes_some_too(
+    monkeypatch: pytest.MonkeyPatch, issue: str
+) -> None:
+    """`late_arrival` delivers the rows, which is another way to the same batch."""
+    issues = [{"table": "fct_month", "issue": "null_injection", "rate": 0.2, "column": "throw"}]
+    issues += [{"table": "fct_month", "issue": issue, "rate": 0.2}] if issue == "late_arrival" else []
+    plan = from_mapping({**CLEAN, "quality": issues}, name="bars")
+    dice = sys.modules["tests.extension.toys"].Dice
+    monkeypatch.setattr(dice, "fill", lambda source, column, table, rows: pa.nulls(len(rows), pa.int64()))
+    with pytest.raises(SchemaError, match=r"fct_month.throw has \d+ nulls in \d+ rows, .* tests.extension.toys.Dice"):
+        list(batches(plan, "fct_month", plan.first, plan.first + 1)[1])
+
+
 def test_what_it_raises_is_noted_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = from_mapping(CLEAN, name="bars")
     monkeypatch.setattr(sys.modules["tests.extension.toys"].Dice, "fill", lambda *arguments: 1 / 0)
