@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 _OF_KEYS = ("unknown key", "has no effect", "have no effect", "says the same as", "is said once")
@@ -18,7 +17,7 @@ class Problem:
 
     `path` is where it stands in the file (`segments[2].archetype`), `message` says what was found and what was
     expected, `hint` what to write instead (empty when there is nothing to suggest). `line` and `column`, from 1, are those
-    of the config, or of a `file` that it names; 0 where there are none.
+    of the config; 0 where there are none.
     """
 
     path: str
@@ -26,7 +25,6 @@ class Problem:
     hint: str = ""
     line: int = 0
     column: int = 0
-    file: str = ""
 
     @property
     def is_of_key(self) -> bool:
@@ -99,8 +97,7 @@ class ConfigError(ValueError):
         """Return where a problem stands, as compilers write it (`shop.yaml:12:9: `); empty where that is in no file."""
         if not problem.line:
             return ""
-        source = str(Path(self.source).parent / problem.file) if problem.file else self.source
-        return f"{source}:{problem.line}:{problem.column}: " if problem.column else f"{source}:{problem.line}: "
+        return f"{self.source}:{problem.line}:{problem.column}: "
 
 
 class SchemaError(RuntimeError):

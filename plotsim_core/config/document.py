@@ -63,14 +63,14 @@ class Document:
 
     def _located(self, problem: Problem) -> tuple[tuple[int, ...], Problem]:
         """Return what a problem is sorted by, and the problem with its line and column."""
-        if problem.line and not problem.file:
+        if problem.line:
             return (problem.line, problem.column), problem
         indices, steps, is_whole = _steps(self.source_value, problem.path)
         if self.root is None or (steps and steps[0] in self.replaced):
             return indices, problem
         node = _node(self.root, steps, problem.is_of_key and is_whole)
         position = node.start_mark.line + 1, node.start_mark.column + 1
-        return (*position, *indices), problem if problem.file else problem.at(*position)
+        return (*position, *indices), problem.at(*position)
 
 
 def _steps(value: Any, path: str) -> tuple[tuple[int, ...], list[Step], bool]:

@@ -6,20 +6,19 @@ it was read needs no file.
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet
 from pydantic import Field
 
 from plotsim_core.arrow import ArrowChunks
+from plotsim_core.config.csv_files import first_few, read_csv
 from plotsim_core.config.document import Document
 from plotsim_core.config.model import MOST_ROWS, Part, storable
 from plotsim_core.config.texts import typed_values
@@ -86,46 +85,43 @@ def _with_columns(table: Mapping[str, Any], columns: list[dict[str, Any]]) -> di
     }
 
 
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The rows of a file called `name`; `lines` are those in which the names and the rows of a CSV file begin, from 1."""
+
+    name: str
+    cells: pa.Table
+    lines: Sequence[int] = ()
+
+    def place(self, row: int) -> str:
+        """Return where a row stands, from 1, with 0 for the names."""
+        if self.lines:
+            return f"{self.name}:{self.lines[row]}"
+        return f"{self.name}: row {row}" if row else self.name
+
+
 def _file_columns(name: str, key: Any, folder: Path) -> list[dict[str, Any]]:
     """Return the columns of a file as written in a config. Raises ProblemError with all that is wrong with it."""
-    path = _file_path(name, folder)
-    file_table = _read_table(path, name)
+    rows = _read(_file_path(name, folder), name)
+    names = rows.cells.column_names
     problems: list[Problem] = []
-    if key is not None and key not in file_table.column_names:
-        hint = did_you_mean(str(key), file_table.column_names)
-        problems.append(Problem("key", f"{name} has no column {value_text(key)}", hint))
+    if key is not None and key not in names:
+        problems.append(
+            Problem("key", f"{rows.place(0)}: no column is named {value_text(key)}", did_you_mean(str(key), names))
+        )
     columns = []
-    for column in file_table.column_names:
+    for column in names:
         if not _NAME.fullmatch(column):
-            message = f"{value_text(column)} in {name} is no name of a column"
-            problem = Problem("file", message, "use letters, digits and underscores")
-            problems.append(_in_file(problem, name, _line(path, 0)))
+            message = f"{rows.place(0)}: {value_text(column)} is no name of a column"
+            problems.append(Problem("file", message, "use letters, digits and underscores"))
             continue
         try:
-            columns.append(_column(column, file_table[column], name, path, column == key))
+            columns.append(_column(column, rows, column == key))
         except ProblemError as errors:
             problems.extend(errors.problems)
     if problems:
         raise ProblemError(*problems)
     return columns
-
-
-def _in_file(problem: Problem, file: str, line: int) -> Problem:
-    return replace(problem, file=file, line=line) if line else problem
-
-
-def _line(path: Path, row: int) -> int:
-    """Return the line in which a row of a CSV file begins, from 1, where row 0 is that of the names; 0 for other files."""
-    if path.suffix.lower() != ".csv":
-        return 0
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.reader(lines)
-        line, number = 1, 0
-        for cells in reader:
-            if cells and number == row:
-                break
-            line, number = reader.line_num + 1, number + bool(cells)
-    return line
 
 
 def _file_path(name: str, folder: Path) -> Path:
@@ -152,68 +148,59 @@ def _file_path(name: str, folder: Path) -> Path:
     return path
 
 
-def _read_table(path: Path, name: str) -> pa.Table:
-    if path.suffix.lower() not in (".csv", ".parquet"):
+def _read(path: Path, name: str) -> _Rows:
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".parquet"):
         raise ProblemError(Problem("file", f"{value_text(name)} is neither a .csv nor a .parquet file"))
     try:
         if path.stat().st_size > _LARGEST:
             raise ProblemError(Problem("file", f"{name} is larger than {_LARGEST // 1_000_000} MB"))
-        file_table = _read_csv(path, name) if path.suffix.lower() == ".csv" else pyarrow.parquet.read_table(path)
-    except (OSError, UnicodeDecodeError, pa.ArrowException, csv.Error) as error:
+        rows = _Rows(name, *read_csv(path, name)) if suffix == ".csv" else _Rows(name, pyarrow.parquet.read_table(path))
+    except (OSError, pa.ArrowException) as error:
         message = str(getattr(error, "strerror", None) or error).splitlines()[0]
         raise ProblemError(Problem("file", f"{name} cannot be read: {message[:150]}")) from None
-    if not 0 < file_table.num_rows <= MOST_ROWS:
-        raise ProblemError(Problem("file", f"expected 1 to {MOST_ROWS:,} rows in {name}, found {file_table.num_rows:,}"))
-    return file_table
+    if not 0 < rows.cells.num_rows <= MOST_ROWS:
+        raise ProblemError(Problem("file", f"expected 1 to {MOST_ROWS:,} rows in {name}, found {rows.cells.num_rows:,}"))
+    return rows
 
 
-def _read_csv(path: Path, name: str) -> pa.Table:
-    """Return a CSV file as texts; an empty cell is a null, two quotes are an empty text."""
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        names = next(csv.reader(lines), [])
-    duplicate = next((column for index, column in enumerate(names) if column in names[:index]), None)
-    if duplicate is not None or not names:
-        raise ProblemError(
-            Problem("file", f"two columns of {name} are named {value_text(duplicate)}" if names else f"{name} is empty")
-        )
-    return pyarrow.csv.read_csv(
-        path,
-        read_options=pyarrow.csv.ReadOptions(use_threads=False),  # so that an error has the number of the row
-        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            null_values=[""],
-        ),
-    )
+def _column(name: str, rows: _Rows, is_key: bool) -> dict[str, Any]:
+    """Return a column of a file as written in a config. Raises ProblemError with its wrong cells."""
+    values, value_type = _values(name, rows.cells[name], rows.name)
+    problems = [*first_few(_unstorable(name, values, rows), rows.name)]
+    if is_key:
+        types = {type(value) for value in values if value is not None}
+        if value_type not in (None, "text") or types not in ({int}, {str}, set()):
+            problems.append(Problem("key", f"{rows.name}: {name} holds neither texts nor whole numbers"))
+        problems += first_few(_empty(name, values, rows), rows.name)
+        problems += first_few(_repeated(values, rows), rows.name)
+    if problems:
+        raise ProblemError(*problems)
+    if is_key:
+        return {"name": name, "type": "id", "values": values}
+    options = {} if value_type is None else {"value_type": value_type}
+    return {"name": name, "type": "static", "values": values, **options}
 
 
-def _column(name: str, cells: ArrowChunks, file: str, path: Path, is_key: bool) -> dict[str, Any]:
-    """Return a column of a file as written in a config."""
-
-    def row_problem(field: str, message: str, row: int) -> ProblemError:
-        return ProblemError(_in_file(Problem(field, message), file, _line(path, row)))
-
-    values, value_type = _values(name, cells, file)
+def _unstorable(name: str, values: Sequence[Any], rows: _Rows) -> Iterator[Problem]:
     for row, value in enumerate(values, 1):
         try:
             storable(value)
         except ValueError as error:
-            raise row_problem("file", f"row {row} of {name} in {file}: {error}", row) from None
-    if not is_key:
-        options = {} if value_type is None else {"value_type": value_type}
-        return {"name": name, "type": "static", "values": values, **options}
-    if None in values:
-        row = values.index(None) + 1
-        raise row_problem("key", f"{name} of {file} is empty in row {row}", row)
-    if value_type not in (None, "text") or not (all(type(v) is int for v in values) or all(type(v) is str for v in values)):
-        raise ProblemError(Problem("key", f"{name} of {file} holds neither texts nor whole numbers"))
+            yield Problem("file", f"{rows.place(row)}: {name}: {error}")
+
+
+def _empty(name: str, values: Sequence[Any], rows: _Rows) -> Iterator[Problem]:
+    for row, value in enumerate(values, 1):
+        if value is None:
+            yield Problem("key", f"{rows.place(row)}: {name} is empty")
+
+
+def _repeated(values: Sequence[Any], rows: _Rows) -> Iterator[Problem]:
     first_rows: dict[Any, int] = {}
     for row, value in enumerate(values, 1):
-        if first_rows.setdefault(value, row) != row:
-            raise row_problem("key", f"{value_text(value)} stands in rows {first_rows[value]} and {row} of {file}", row)
-    return {"name": name, "type": "id", "values": values}
+        if value is not None and first_rows.setdefault(value, row) != row:
+            yield Problem("key", f"{rows.place(row)}: {value_text(value)} stands at {rows.place(first_rows[value])} too")
 
 
 def _values(name: str, cells: ArrowChunks, file: str) -> tuple[list[Any], str | None]:
@@ -232,7 +219,7 @@ def _values(name: str, cells: ArrowChunks, file: str) -> tuple[list[Any], str | 
     if pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_boolean(type_):
         return values, None
     if not (pa.types.is_string(type_) or pa.types.is_large_string(type_) or str(type_) == "string_view"):
-        raise ProblemError(Problem("file", f"{name} of {file} is of the type {type_}, which no column has", "leave it out"))
+        raise ProblemError(Problem("file", f"{file}: {name} is of the type {type_}, which no column has", "leave it out"))
     return (values, "text") if file.lower().endswith(".parquet") else _typed_texts(values)
 
 

@@ -212,28 +212,64 @@ dimensions:
 @pytest.mark.parametrize(
     ("rows", "place"),
     [
+        ("code,name\nKR,Korea\nAF,\n,Bolivia\n", "12:39: dimensions[0].rows.key: countries.csv:4: code is empty"),
         (
-            "code,name\nKR,Korea\nAF,\n,Bolivia\n",
-            "countries.csv:4: dimensions[0].rows.key: code of countries.csv is empty in row 3",
+            'code,name\nKR,"Korea,\nSouth"\n\nKR,x\n',
+            "12:39: dimensions[0].rows.key: countries.csv:5: 'KR' stands at countries.csv:2 too",
         ),
-        ('code,name\nKR,"Korea,\nSouth"\n\nKR,x\n', "countries.csv:5: dimensions[0].rows.key: 'KR' stands in rows 1 and 2"),
-        ("code,a b\nKR,1\n", "countries.csv:1: dimensions[0].rows.file: 'a b' in countries.csv is no name of a column"),
-        ("cdoe,name\nKR,1\n", "shops.yaml:12:39: dimensions[0].rows.key: countries.csv has no column 'code'"),
-        (None, "shops.yaml:12:19: dimensions[0].rows.file: there is no file 'countries.csv' beside the config"),
-        ("code,size\nKR,1\n", "shops.yaml:14:17: dimensions[0].columns[0].name: a second column is named 'size'"),
+        ("code,a b\nKR,1\n", "12:19: dimensions[0].rows.file: countries.csv:1: 'a b' is no name of a column"),
+        ("cdoe,name\nKR,1\n", "12:39: dimensions[0].rows.key: countries.csv:1: no column is named 'code'"),
+        (
+            "code,name\nKR,1,2\n",
+            "12:19: dimensions[0].rows.file: countries.csv:2: expected 2 cells, as there are names, found 3",
+        ),
+        ('code,name\nAF,b\n"KR,1\nAF,b\n', "12:19: dimensions[0].rows.file: countries.csv:3: a quote is not closed"),
+        ('code,name\n"KR"s,1\n', "12:19: dimensions[0].rows.file: countries.csv:2: text stands behind a closing quote\n"),
+        (
+            "\ncode,name\nKR,\xe9\n",
+            "12:19: dimensions[0].rows.file: countries.csv:3: is not UTF-8 text\n      save it as UTF-8",
+        ),
+        (
+            '"code";"name"\n"KR";"Korea, South"\n',
+            "12:19: dimensions[0].rows.file: countries.csv:1: its cells are separated by semicolons, found",
+        ),
+        (
+            "code\tname\nKR\tKorea\n",
+            "12:19: dimensions[0].rows.file: countries.csv:1: its cells are separated by tabs, found",
+        ),
+        (None, "12:19: dimensions[0].rows.file: there is no file 'countries.csv' beside the config"),
+        ("code,size\nKR,1\n", "14:17: dimensions[0].columns[0].name: a second column is named 'size'"),
     ],
 )
 def test_a_listed_file_names_its_line_and_hides_nothing(tmp_path: Path, rows: str | None, place: str) -> None:
     if rows is not None:
-        (tmp_path / "countries.csv").write_text(rows)
+        (tmp_path / "countries.csv").write_bytes(rows.encode("latin-1"))
     (tmp_path / "shops.yaml").write_text(SHOPS + LISTED + "seed: -1\n")
     with pytest.raises(ConfigError) as error:
         load_config(tmp_path / "shops.yaml")
     text = str(error.value)
-    assert f"  {tmp_path}/{place}" in text
+    assert f"  {tmp_path}/shops.yaml:{place}" in text
     assert "shops.yaml:15:7: seed: expected at least 0, found -1" in text
     assert "dimensions[0].columns[0].range: expected" in text
     assert len(error.value.problems) == 3, text
+
+
+def test_all_wrong_cells_of_a_listed_file_are_told_at_once(tmp_path: Path) -> None:
+    """An empty key, one that stands twice, a name that is none; of one sort the first five."""
+    rows = ["code,si ze", "1,2", ",3", *["1,4"] * 8]
+    (tmp_path / "countries.csv").write_text("\n".join(rows))
+    (tmp_path / "shops.yaml").write_text(SHOPS + LISTED[: LISTED.index("    columns")])
+    with pytest.raises(ConfigError) as error:
+        load_config(tmp_path / "shops.yaml")
+    messages = [problem.message for problem in error.value.problems]
+    assert all((problem.line, problem.path[:18]) == (12, "dimensions[0].rows") for problem in error.value.problems)
+    assert [message for message in messages if "stands at countries.csv:2 too" in message] == [
+        f"countries.csv:{line}: 1 stands at countries.csv:2 too" for line in range(4, 9)
+    ]
+    others = [message for message in messages if "stands at" not in message]
+    assert len(others) == 3 and "countries.csv:3: code is empty" in others
+    assert "countries.csv: 3 more are like that" in others
+    assert "countries.csv:1: 'si ze' is no name of a column" in others
 
 
 @pytest.mark.parametrize("reason", ["the key 'b' stands twice", "the tag !x is not allowed"])

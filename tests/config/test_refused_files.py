@@ -107,5 +107,5 @@ def test_a_byte_that_is_no_utf8_and_a_short_row_are_told_with_their_lines(tmp_pa
         load_config(config)
     config.write_text("dimensions: [{ name: dim_x, rows: { file: x.csv, key: code } }]", encoding="utf-8")
     (tmp_path / "x.csv").write_text("code,name\nde,Germany\nfr\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"x.csv cannot be read: .*Row #3: Expected 2 columns, got 1"):
+    with pytest.raises(ConfigError, match=r"x.csv:3: expected 2 cells, as there are names, found 1"):
         load_config(config)

@@ -253,11 +253,11 @@ def test_a_parquet_file_keeps_its_types(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (pa.array([1, 2**63], pa.uint64()), "row 2 of size in countries.parquet: expected a whole number"),
-        (pa.array([float("nan"), 1.5]), "row 1 of size in countries.parquet: expected a finite number, found nan"),
+        (pa.array([1, 2**63], pa.uint64()), "countries.parquet: row 2: size: expected a whole number"),
+        (pa.array([float("nan"), 1.5]), "countries.parquet: row 1: size: expected a finite number, found nan"),
         (
             pa.array([1.5, float("-inf")], pa.float32()),
-            "row 2 of size in countries.parquet: expected a finite number, found -inf",
+            "countries.parquet: row 2: size: expected a finite number, found -inf",
         ),
     ],
 )
@@ -321,12 +321,12 @@ def test_how_long_a_list_is_spells_none_of_its_values(monkeypatch: pytest.Monkey
         ("../countries.csv", COUNTRIES, "lies outside the config's folder"),
         ("a\0b.csv", COUNTRIES, "cannot read"),
         ("shop.yaml", COUNTRIES, "neither a .csv nor a .parquet file"),
-        ("countries.csv", "code,name,code\na,b,c\n", "two columns of countries.csv are named 'code'"),
-        ("countries.csv", "kode,name\na,b\n", "has no column 'code'\n.*did you mean 'kode'"),
-        ("countries.csv", "code,name\nKR,a\nAF,b\nKR,c\n", "'KR' stands in rows 1 and 3"),
-        ("countries.csv", "code,name\nKR,a\n,b\n", "code of countries.csv is empty in row 2"),
-        ("countries.csv", "code,na me\nKR,a\n", "'na me' in countries.csv is no name of a column"),
-        ("countries.csv", "code,name\nKR,a,c\n", "countries.csv cannot be read"),
+        ("countries.csv", "code,name,code\na,b,c\n", "countries.csv:1: two columns are named 'code'"),
+        ("countries.csv", "kode,name\na,b\n", "countries.csv:1: no column is named 'code'\n.*did you mean 'kode'"),
+        ("countries.csv", "code,name\nKR,a\nAF,b\nKR,c\n", "countries.csv:4: 'KR' stands at countries.csv:2 too"),
+        ("countries.csv", "code,name\nKR,a\n,b\n", "countries.csv:3: code is empty"),
+        ("countries.csv", "code,na me\nKR,a\n", "countries.csv:1: 'na me' is no name of a column"),
+        ("countries.csv", "code,name\nKR,a,c\n", "countries.csv:2: expected 2 cells"),
         ("countries.csv", "code,name\n", "expected 1 to 200,000 rows"),
         ("countries.csv", "", "countries.csv is empty"),
         ("countries.csv", "code,name\n1.5,a\n", "neither texts nor whole numbers"),
