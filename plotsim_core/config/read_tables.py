@@ -56,9 +56,8 @@ def _table(path: str, section: str, raw: Any, unit: str, foreign: Sequence[str],
         problems.append(Problem(path, f"expected a table, found {value_text(raw)}"))
         return DeclaredTable("", path, None, None)
     name = raw["name"] if is_name(raw.get("name")) else ""
-    kinds = declared_kinds(section).values()
-    kind = next((kind for kind in kinds if kind.recognise(_without_foreign(raw, foreign), unit)), None)
     problem_count = len(problems)
+    raw, kind = _recognised(path, section, raw, unit, foreign, problems)
     is_optional = kind is not None and not kind.model_fields["columns"].is_required()
     has_no_columns = is_optional and raw.get("columns") in (None, [], ())
     columns = [] if has_no_columns else _columns(f"{path}.columns", raw.get("columns"), problems)
@@ -77,6 +76,32 @@ def _table(path: str, section: str, raw: Any, unit: str, foreign: Sequence[str],
     is_whole = len(problems) == problem_count
     rest = table if columns and not is_whole else None
     return DeclaredTable(name, path, kind, table if is_whole else None, names, rest, is_open)
+
+
+def _recognised(
+    path: str, section: str, raw: Mapping[str, Any], unit: str, foreign: Sequence[str], problems: list[Problem]
+) -> tuple[Mapping[str, Any], type[Table] | None]:
+    """Return a table as written and its kind, if there is one. A misspelt key by which another kind would know the table is
+    added to `problems`, and spelt rightly."""
+
+    def kind_of(table: Mapping[str, Any]) -> type[Table] | None:
+        written = _without_foreign(table, foreign)
+        return next((kind for kind in kinds if kind.recognise(written, unit)), None)
+
+    kinds = declared_kinds(section).values()
+    kind = kind_of(raw)
+    own_words = words_of(kind)
+    words = list(dict.fromkeys(word for kind in kinds for word in words_of(kind)))
+    for key in raw:
+        word = None if key in words or nearest(str(key), own_words) else nearest(str(key), words)
+        if word is None or word in raw:
+            continue
+        respelt = {word if name == key else name: value for name, value in raw.items()}
+        other_kind = kind_of(respelt)
+        if other_kind not in (None, kind):
+            problems.append(unknown_key(f"{path}.{key}", str(key), [word]))
+            return respelt, other_kind
+    return raw, kind
 
 
 def _without_foreign(raw: Mapping[str, Any], foreign: Sequence[str]) -> Mapping[str, Any]:

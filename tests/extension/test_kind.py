@@ -160,3 +160,13 @@ def test_dagster_makes_it(plan: Plan, tmp_path: Any) -> None:
 def test_it_is_refused_twice_and_gone_elsewhere() -> None:
     with pytest.raises(ValueError, match="there is already a table kind named 'milestone'"):
         add_kind(Milestone)
+
+
+def test_its_misspelt_key_is_known_by_its_kind() -> None:
+    """A fact, which has no key of its own, would have no place for the gift's number of the row either."""
+    raw = copy.deepcopy(CONFIG)
+    fact = raw["facts"][1]
+    raw["facts"][1] = {"name": fact["name"], "aftr": fact["after"], "columns": fact["columns"]}
+    with pytest.raises(ConfigError) as caught:
+        from_mapping(raw, name="gym")
+    assert [str(problem) for problem in caught.value.problems] == ["facts[1].aftr: unknown key\n    did you mean 'after'?"]
