@@ -47,10 +47,14 @@ class Document:
 
     def located(self, problems: Iterable[Problem]) -> list[Problem]:
         """Return problems of the config, and those of its files, each once and with its line, in the order of the file.
-        Where there is no file, they come in the order of keys and items."""
+        Where there is no file, they come in the order of keys and items. What is wrong with a value that aliases or merge
+        keys name again is told once, with the first of its paths."""
         written_problems = dict.fromkeys(self._as_written(problem) for problem in (*self.problems, *problems))
-        pairs = [self._located(problem) for problem in written_problems]
-        return [problem for _, problem in sorted(pairs, key=lambda pair: pair[0])]
+        triples = sorted((self._located(problem) for problem in written_problems), key=lambda triple: triple[0])
+        first_problems: dict[Problem, Problem] = {}
+        for _, at_node, problem in triples:
+            first_problems.setdefault(at_node, problem)
+        return list(first_problems.values())
 
     def _as_written(self, problem: Problem) -> Problem:
         """Return a problem with the path that its column has in the config: those of a file do not stand there."""
@@ -61,21 +65,23 @@ class Document:
         index, rest = int(match[2]) - count, problem.path[match.end() :]
         return replace(problem, path=f"{match[1]}.columns[{index}]{rest}" if index >= 0 else f"{match[1]}.rows.file")
 
-    def _located(self, problem: Problem) -> tuple[tuple[int, ...], Problem]:
-        """Return what a problem is sorted by, and the problem with its line and column."""
+    def _located(self, problem: Problem) -> tuple[tuple[int, ...], Problem, Problem]:
+        """Return what a problem is sorted by, the problem with a path that begins at its place in the file, and with its own
+        path, both with line and column."""
         if problem.line:
-            return (problem.line, problem.column), problem
-        indices, steps, is_whole = _steps(self.source_value, problem.path)
+            return (problem.line, problem.column), problem, problem
+        indices, steps, rest = _steps(self.source_value, problem.path)
         if self.root is None or (steps and steps[0] in self.replaced):
-            return indices, problem
-        node = _node(self.root, steps, problem.is_of_key and is_whole)
+            return indices, problem, problem
+        node = _node(self.root, steps, problem.is_of_key and not rest)
         position = node.start_mark.line + 1, node.start_mark.column + 1
-        return (*position, *indices), problem.at(*position)
+        located = problem.at(*position)
+        return (*position, *indices), replace(located, path=rest), located
 
 
-def _steps(value: Any, path: str) -> tuple[tuple[int, ...], list[Step], bool]:
-    """Return the way that a path leads through a value, as numbers of entries and as keys and indices, and whether it is in
-    the value to its end. Keys may hold dots; sections have other names."""
+def _steps(value: Any, path: str) -> tuple[tuple[int, ...], list[Step], str]:
+    """Return the way that a path leads through a value, as numbers of entries and as keys and indices, and the rest of the
+    path, which is not in the value. Keys may hold dots; sections have other names."""
     indices: list[int] = []
     steps: list[Step] = []
     while path:
@@ -97,7 +103,7 @@ def _steps(value: Any, path: str) -> tuple[tuple[int, ...], list[Step], bool]:
             path = path[match.end() :]
         steps.append(step)
         value = value[step]
-    return tuple(indices), steps, not path
+    return tuple(indices), steps, path
 
 
 def _begins(path: str, key: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -23,6 +24,7 @@ _TAG = "tag:yaml.org,2002:"
 MERGE = f"{_TAG}merge"
 _TEXT, _MAPPING, _SEQUENCE = f"{_TAG}str", f"{_TAG}map", f"{_TAG}seq"
 _Entry = tuple[yaml.Node, yaml.Node]
+_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 _MOST_MERGED = 50_000
 """The most entries that merge keys may add to the mappings of a file: a few lines could add any number."""
 _MOST_DEEP = 10_000
@@ -68,7 +70,9 @@ def compose(text: str, source: str) -> tuple[Any, yaml.Node | None]:
         value = None if root is None else values.value(root)
     except yaml.MarkedYAMLError as error:
         reason = "; ".join(part for part in (error.context, error.problem) if part)
-        raise ConfigError([_invalid(reason, error.problem_mark)], source) from None
+        problem = _invalid(reason, error.problem_mark)
+        hint = "write spaces, not tabs" if _is_at_tab(text, error.problem_mark) else ""
+        raise ConfigError([replace(problem, hint=hint)], source) from None
     except yaml.YAMLError as error:
         raise ConfigError([_invalid(str(getattr(error, "reason", None) or error), None)], source) from None
     except RecursionError:
@@ -111,6 +115,15 @@ def _is_deep(text: str) -> bool:
     except yaml.YAMLError:  # told when it is composed
         pass
     return False
+
+
+def _is_at_tab(text: str, mark: yaml.Mark | None) -> bool:
+    """Return whether a mark is at a tab, or in a line that a tab indents."""
+    lines = [] if mark is None else _BREAK.split(text)
+    if mark is None or mark.line >= len(lines):
+        return False
+    line = lines[mark.line]
+    return line[mark.column : mark.column + 1] == "\t" or "\t" in line[: len(line) - len(line.lstrip())]
 
 
 def _invalid(reason: str, mark: yaml.Mark | None) -> Problem:
