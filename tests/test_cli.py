@@ -159,6 +159,23 @@ def test_explain_prints_the_steps_of_one_value() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["lst"], "no command is named 'lst'; did you mean 'list-templates'?"),
+        (["templat"], "no command is named 'templat'; did you mean 'template'?"),
+        (["explian", "saas"], "did you mean 'explain'?"),
+        (["stauts"], "did you mean 'status'?"),
+        (["xyz"], "no command is named 'xyz'; known: "),
+        (["run", "saas", "--formt", "csv"], "'--format'"),
+        (["run", "saas", "--sed", "3"], "'--seed'"),
+        (["--versoin"], "'--version'"),
+    ],
+)
+def test_a_misspelt_command_or_option_is_answered_with_the_nearest(arguments: list[str], says: str) -> None:
+    assert says in _plotsim(*arguments, code=2).stderr
+
+
 @pytest.mark.parametrize("command", list(main.commands))
 def test_help_of_every_command_teaches_with_an_example(command: str) -> None:
     output = _plotsim(command, "--help").stdout

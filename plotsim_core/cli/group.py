@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from importlib.metadata import entry_points
 from typing import Any, cast
 
 import click
 
 from plotsim_core.errors import ConfigError, UsageError
+from plotsim_core.families import did_you_mean, nearest
 from plotsim_core.version import VERSION
 
 _GROUP = "plotsim.commands"
@@ -38,16 +40,31 @@ class Commands(click.Group):
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] in PIPELINE_COMMANDS and self.get_command(ctx, args[0]) is None:
-            raise UsageError(f"'{args[0]}' is a command of plotsim-pipeline, which is not installed beside plotsim-core")
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            if name in PIPELINE_COMMANDS:
+                raise UsageError(f"'{name}' is a command of plotsim-pipeline, which is not installed beside plotsim-core")
+            ctx.fail(f"no command is named '{name}'; {self._nearest(name)}")
         return super().resolve_command(ctx, args)
+
+    def _nearest(self, name: str) -> str:
+        """Return a hint for a name that no command has: the nearest, also by one of its words (`list` of list-templates)."""
+        names = [*self.commands, *_installed(self.commands), *PIPELINE_COMMANDS]
+        words = {word: command for command in names for word in command.split("-")} | {command: command for command in names}
+        word = nearest(name, list(words))
+        return did_you_mean(name if word is None else words[word], list(dict.fromkeys(names)))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_commands(ctx, formatter)
-        names = sorted(entry.name for entry in entry_points(group=_GROUP) if entry.name not in self.commands)
+        names = _installed(self.commands)
         if names:
             with formatter.section("Commands of installed packages (each has --help)"):
                 formatter.write_text(", ".join(names))
+
+
+def _installed(commands: Container[str]) -> list[str]:
+    """Return the names of the commands of installed packages that are not among `commands`."""
+    return sorted(entry.name for entry in entry_points(group=_GROUP) if entry.name not in commands)
 
 
 @click.group(cls=Commands)
