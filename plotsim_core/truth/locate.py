@@ -107,14 +107,28 @@ def find_row(population: Population, table: TablePlan, key: str, period: int) ->
     keys = pc.cast(fill(column, table, rows), pa.string())
     positions = np.flatnonzero(np.array(keys.to_pylist(), dtype=object) == key)
     if len(positions) == 0:
-        reason = _absence_reason(population, unit, period, keys, key)
-        raise UsageError(f"{table.name} has no row {key!r} in {population.grain.label(period)}; {reason}")
+        meant_key = _meant_key(population, table, column, key)
+        reason = _absence_reason(population, unit, period, keys, "" if meant_key else key)
+        raise UsageError(f"{table.name} has no row {key!r} in {population.grain.label(period)}; {meant_key}{reason}")
     return Row(table, rows, int(positions[-1]), period, unit)
 
 
 def _key_column(table: TablePlan) -> ColumnPlan:
     column = key_column(table.spec)
     return find_column(table, column.name if column is not None else table.key[0])
+
+
+def _meant_key(population: Population, table: TablePlan, column: ColumnPlan, key: str) -> str:
+    """Return which key leads to a row of a table, where `key` looks like that of another table; empty where it does not."""
+    own_table = table if column.spec.source.is_key else population.dimension
+    start = key.partition("-")[0]
+    if start == prefix(own_table.spec):
+        return ""
+    others = (other for other in population.tables if other is not own_table and key_column(other.spec) is not None)
+    owner = next((other for other in others if prefix(other.spec) == start), None)
+    return (
+        "" if owner is None else f"that is a key of {owner.name}, and a row of {table.name} is asked for by {column.name}; "
+    )
 
 
 def _absence_reason(population: Population, unit: int | None, period: int, keys: ArrowArray, key: str) -> str:

@@ -133,7 +133,17 @@ _WRONG = [
     ("fct_revenue", _KEY, "2031-01", "mrr", "not in the window 2023-01 to 2024-12"),
     ("fct_revenue", _KEY, "2023-01", "mr", "did you mean 'mrr'"),
     ("dim_plan", "PLA-009", "2023-01", "plan_name", "did you mean 'PLA-00"),
-    ("evt_churn", _KEY, "2023-01", "reason", "evt_churn has no row"),
+    (
+        "evt_churn",
+        _KEY,
+        "2023-01",
+        "churned_at",
+        "that is a key of dim_company, and a row of evt_churn is asked for by churn_id;",
+    ),
+    ("dim_user", _KEY, "2023-01", "role", f"a row of dim_user is asked for by user_id; known: USE-{_KEY[4:]}-001, "),
+    ("dim_plan", _KEY, "2023-01", "list_price", "a row of dim_plan is asked for by plan_id; known: PLA-001, "),
+    ("fct_revenue", f"USE-{_KEY[4:]}-001", "2023-01", "mrr", f"is asked for by company_id; known: {_KEY}"),
+    ("dim_user", f"USE-{_KEY[4:]}-999", "2023-01", "role", f"in 2023-01; did you mean 'USE-{_KEY[4:]}-00"),
 ]
 
 
