@@ -113,6 +113,19 @@ def test_a_config_that_misuses_it_is_refused_at_its_column() -> None:
         from_mapping({**CONFIG, "dimensions": [{**dimension, "columns": [columns[0], columns[2]]}]}, name="bars")
 
 
+def test_its_argument_may_stand_beside_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `docs/extending.md` says."""
+    raw = yaml.safe_load(TEXT.replace("{ name: luck, type: dice.6 }", option := "{ name: luck, type: dice, sides: 6 }"))
+    with pytest.raises(ConfigError, match=r"write it like dice\.6"):
+        from_mapping(raw, name="bars")
+    monkeypatch.setattr(sys.modules["tests.extension.toys"].Dice, "beside", True)
+    assert made_table(from_mapping(raw, name="bars"), "dim_bar").equals(
+        made_table(from_mapping(CONFIG, name="bars"), "dim_bar")
+    )
+    page = Path(__file__).parents[2].joinpath("docs/extending.md").read_text(encoding="utf-8")
+    assert f"With `beside = True` it may stand beside the type instead, as an option: `{option}`" in page
+
+
 def test_it_is_in_the_schema_and_in_the_reference() -> None:
     from docs import reference
 
