@@ -36,6 +36,7 @@ from plotsim_core.numerics.correlation import (
     fits,
     hermite_coefficients,
     latent,
+    nearest_row,
     shown_correlation,
 )
 from plotsim_core.numerics.quantiles import QuantileTable
@@ -52,6 +53,8 @@ _TOLERANCE = 0.001
 LARGEST_MOVE = 0.2
 """Changes of a declared correlation that makes all of them possible: above the first it is reported, above the second
 refused."""
+_YIELD = 0.005
+"""How far an added metric's latent correlations give way alone; beyond it, all of its group share what is out of reach."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,7 +300,10 @@ def _core_and_tail(metrics: Sequence[Metric], pair_targets: PairTargets) -> tupl
 
 
 def _extended_matrix(metrics: Sequence[Metric], matrix: Floats, pair_targets: PairTargets, of_shocks: bool) -> Floats | None:
-    """Return `matrix` with its last row fitted to the latent correlations of the last metric; None if no row fits."""
+    """Return `matrix` with its last row fitted to the latent correlations of the last metric; None if no row fits.
+
+    Where a row is out of reach by little, the nearest one is taken: the last metric gives way, and the others stay.
+    """
     last = len(metrics) - 1
     neighbours = np.array(sorted(min(pair) for pair in pair_targets), dtype=np.intp)
     if len(neighbours) == 0:
@@ -315,7 +321,14 @@ def _extended_matrix(metrics: Sequence[Metric], matrix: Floats, pair_targets: Pa
         result[last, :last] = result[:last, last] = completed_row(result[:last, :last], neighbours, result[last, neighbours])
         if largest_change < 1e-9:
             break
-    return result if fits(result[:last, :last], neighbours, result[last, :last]) else None
+    row = result[last, :last]
+    if fits(result[:last, :last], neighbours, row):
+        return result
+    nearest = nearest_row(result[:last, :last], row)
+    if np.max(np.abs(nearest - row)[neighbours]) > _YIELD:
+        return None
+    result[last, :last] = result[:last, last] = nearest
+    return result
 
 
 def _joint_matrix(metrics: Sequence[Metric], pair_targets: PairTargets, of_shocks: bool) -> Floats:
