@@ -146,8 +146,8 @@ class Report:
                     "pooled": pair.connection.pooled,
                     **{
                         f"{name}{part}": _finite(number)
-                        for name in ("given", "pearson", "ranks")
-                        for part, number in zip(("", "_error"), getattr(pair, name), strict=True)
+                        for name, estimate in (("given", pair.conditional), ("pearson", pair.pearson), ("ranks", pair.ranks))
+                        for part, number in zip(("", "_error"), estimate, strict=True)
                     },
                 }
                 for population, pair in self.correlations
