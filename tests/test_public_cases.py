@@ -92,7 +92,7 @@ def test_a_table_of_500_columns(tmp_path: Path) -> None:
     answer = duckdb.sql(f"FROM '{tmp_path}/out/fct_wide.parquet'")
     assert len(answer.columns) == 503 and answer.shape[0] == 20 * 12
     wrong = " OR ".join(f"abs(c{n} - (c{n - 4} * 2 + c{n - 3})) > 0.011" for n in range(4, 500, 5))
-    assert duckdb.sql(f"SELECT count(*) FROM made WHERE {wrong}").fetchall() == [(0,)]
+    assert duckdb.sql(f"SELECT count(*) FROM answer WHERE {wrong}").fetchall() == [(0,)]
 
 
 def test_a_window_that_ends_in_the_future_is_whole() -> None:
