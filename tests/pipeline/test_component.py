@@ -17,6 +17,7 @@ import yaml
 from dagster_duckdb import DuckDBResource
 
 from plotsim_core import generate_tables, load_config
+from plotsim_core.version import VERSION
 from plotsim_pipeline import DatasetComponent
 from plotsim_pipeline.component import Scaffolder
 from plotsim_pipeline.datasets import BUNDLED
@@ -188,11 +189,11 @@ def test_what_the_page_shows_is_what_the_scaffold_writes(tmp_path: Path) -> None
 def project(tmp_path: Path) -> Path:
     """An empty Dagster project, in an environment where this package is installed as its pyproject.toml says."""
     metadata = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    installed = tmp_path / "site" / f"plotsim_pipeline-{metadata['version']}.dist-info"
+    installed = tmp_path / "site" / f"plotsim_pipeline-{VERSION}.dist-info"
     package = tmp_path / "src" / "shop"
     for folder in (installed, package / "defs", tmp_path / "home"):
         folder.mkdir(parents=True)
-    about = f"Metadata-Version: 2.1\nName: {metadata['name']}\nVersion: {metadata['version']}\n"
+    about = f"Metadata-Version: 2.1\nName: {metadata['name']}\nVersion: {VERSION}\n"
     (installed / "METADATA").write_text(about)
     points = "\n".join(f"{name} = {module}" for name, module in metadata["entry-points"][GROUP].items())
     (installed / "entry_points.txt").write_text(f"[{GROUP}]\n{points}\n")

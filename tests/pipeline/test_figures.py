@@ -93,7 +93,7 @@ def test_means_do_not_depend_on_batches() -> None:
     """Partitions that several batches bring, nulls, numbers that are none, and a partition with nothing but nulls."""
     values = pa.table({"day": [1, 1, 1, 2, 2, 3], "x": [1.0, None, 4.0, float("nan"), 3.0, None], "n": [1, 2, 6, 4, 5, 7]})
     for size in (1, 2, 6):
-        writing = Writing("some", "table", ("1", "2", "3"), False, "run", values.schema, {}, ("x", "n"))
+        writing = Writing("some", "table", ("1", "2", "3"), False, "run", values.schema, measures=("x", "n"))
 
         def pieces(batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
             days = batch.column("day").to_pylist()

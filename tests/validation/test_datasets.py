@@ -77,7 +77,8 @@ def test_an_orphan_in_any_reference_is_found(name: str, tmp_path: Path) -> None:
     """The greatest key that is referred to, and is no orphan on purpose, becomes one that nobody has."""
     with stored(shown(template(name)), tmp_path) as store:
         for table in store.plan.tables:
-            for column in {column for column, _, _ in table.references}.difference(table.key, [table.time]):
+            clean = table.clean
+            for column in {column for column, _, _ in clean.references}.difference(clean.key, [clean.time]):
                 key, present = quoted(column), store.relations[table.name]
                 nobody = "-1" if _type(table, column) == pa.int64() else "'nobody'"
                 greatest = f"(SELECT max({key}) FROM {present} WHERE {key}::VARCHAR NOT LIKE '%-X')"
@@ -93,8 +94,9 @@ def test_lives_that_are_mixed_up_are_found(name: str, tmp_path: Path) -> None:
     margins stay the same, and no unit's rows are one life."""
     with stored(shown(template(name)), tmp_path) as store:
         for table in (table for table in store.plan.tables if table.kind == "fact" and not table.shown_table):
-            unit, date = (quoted(column) for column in table.key)
-            columns = [quoted(column.name) for column in table.columns if column.name not in table.key]
+            clean = table.clean
+            unit, date = (quoted(column) for column in clean.key)
+            columns = [quoted(column.name) for column in clean.columns if column.name not in clean.key]
             given = ", ".join(f"coalesce(lead({column}) OVER w, {column}) AS {column}" for column in columns)
             window = f"WINDOW w AS (PARTITION BY {date} ORDER BY hash({unit}, {date}))"
             assert _found(store, table, f"SELECT * REPLACE ({given}) FROM t {window}"), table.name
