@@ -124,14 +124,14 @@ def table(
     model: type[Part], properties: Mapping[str, Schema], required: Iterable[str], skip: Iterable[str] = ()
 ) -> list[str]:
     """Return the rows of a table of keys."""
-    says = {name: field.description for name, field in model.model_fields.items() if field.description}
+    meanings = {name: field.description for name, field in model.model_fields.items() if field.description}
     by_alias = {str(field.alias or field.validation_alias): name for name, field in model.model_fields.items()}
     lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
     for key, part in properties.items():
         if key in skip:
             continue
-        said = says.get(by_alias.get(key, key), "") or says.get(key, "") or part.get("description", "")
-        cells = [f"`{key}`", type_of(part), default_of(part, key in required), " ".join(said.split())]
+        meaning = meanings.get(by_alias.get(key, key), "") or meanings.get(key, "") or part.get("description", "")
+        cells = [f"`{key}`", type_of(part), default_of(part, key in required), " ".join(meaning.split())]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return lines if len(lines) > 2 else []
 
@@ -139,9 +139,9 @@ def table(
 def part_page(name: str, model: type[Part], definitions: Schema) -> list[str]:
     """Return the section of one model."""
     schema = schema_of(model)
-    own = definitions.get(name, {})
+    definition = definitions.get(name, {})
     properties = dict(schema.get("properties", {}))
-    properties |= {key: part for key, part in own.get("properties", {}).items() if key in properties}
+    properties |= {key: part for key, part in definition.get("properties", {}).items() if key in properties}
     hidden = getattr(model, "unwritten", ())
     lines = [f"### {title(name)}", "", *_between(paragraphs(model))]
     if name in EXAMPLES:
@@ -160,8 +160,8 @@ def _between(items: Iterable[str]) -> list[str]:
 def schema_of(model: type[Part]) -> Schema:
     """Return the JSON Schema of a model, also of one that holds itself."""
     schema = model.model_json_schema(by_alias=True)
-    found: Schema = {**schema, **schema.get("$defs", {}).get(model.__name__, {})}
-    return found
+    merged: Schema = {**schema, **schema.get("$defs", {}).get(model.__name__, {})}
+    return merged
 
 
 def below(model: type[Part], seen: set[str]) -> Iterator[tuple[str, type[Part]]]:
@@ -178,10 +178,10 @@ def kind_page(name: str, kind: type[Table], definitions: Schema) -> list[str]:
     schema = definitions[f"table.{name}"]
     fit = [word for word, source in SOURCES.items() if source.needs <= kind.knows]
     lines = [f"#### {title(name)} (in `{kind.section}`)", "", *_between(paragraphs(kind))]
-    own = {word: schema["properties"][word] for word in words_of(kind)}
-    rows = table(kind, own, schema.get("required", ()), TABLE_KEYS)
+    properties = {word: schema["properties"][word] for word in words_of(kind)}
+    rows = table(kind, properties, schema.get("required", ()), TABLE_KEYS)
     lines += [*rows, ""] if rows else []
-    none = any(part.get("maxItems") == 0 for part in own["columns"].get("anyOf", [own["columns"]]))
+    none = any(part.get("maxItems") == 0 for part in properties["columns"].get("anyOf", [properties["columns"]]))
     return [*lines, "Columns: none are written ([cadence](cadence.md))." if none else f"Columns: {_listed(fit)}.", ""]
 
 
